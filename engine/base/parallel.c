@@ -1,0 +1,67 @@
+#include "base/parallel.h"
+
+#include <omp.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#define MAX_THREADS 1024
+
+static int threads; /* 0: not yet decided */
+
+static int environment_threads(const char *name)
+{
+    const char *text = getenv(name);
+    if (!text)
+        return 0;
+    char *end;
+    long n = strtol(text, &end, 10);
+    return end != text && n >= 1 && n <= MAX_THREADS ? (int)n : 0;
+}
+
+int calr_parallel_threads(void)
+{
+    if (threads == 0) {
+        int n = environment_threads("CALR_THREADS");
+        if (n == 0)
+            n = environment_threads("OMP_NUM_THREADS");
+        if (n == 0) {
+            cpu_set_t set;
+            n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+        }
+        calr_parallel_set_threads(n < MAX_THREADS ? n : MAX_THREADS);
+    }
+    return threads;
+}
+
+calr_status calr_parallel_set_threads(int n)
+{
+    if (n < 1 || n > MAX_THREADS)
+        return calr_error(CALR_EINVAL, "threads must be 1 to %d, not %d", MAX_THREADS, n);
+    threads = n;
+    omp_set_num_threads(n);
+    return CALR_OK;
+}
+
+void calr_parallel_for(int64_t count, int64_t grain, calr_parallel_body body, void *context)
+{
+    if (count <= 0)
+        return;
+    int team = calr_parallel_threads();
+    if (grain < 1)
+        grain = (count + team - 1) / team;
+    int64_t chunks = count / grain + (count % grain != 0);
+    if (chunks < team)
+        team = (int)chunks;
+    if (team <= 1 || omp_in_parallel()) {
+        for (int64_t c = 0; c < chunks; c++) {
+            int64_t end = (c + 1) * grain;
+            body(context, c * grain, end < count ? end : count, 0);
+        }
+        return;
+    }
+#pragma omp parallel for schedule(dynamic, 1) num_threads(team)
+    for (int64_t c = 0; c < chunks; c++) {
+        int64_t end = (c + 1) * grain;
+        body(context, c * grain, end < count ? end : count, omp_get_thread_num());
+    }
+}

@@ -1,0 +1,258 @@
+#include "binding/bind.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "binding/collect.h"
+
+#define TENSOR "calr.tensor"
+
+void calr_lua_call(lua_State *L, calr_status status)
+{
+    if (status != CALR_OK)
+        luaL_error(L, "%s", calr_status_message());
+}
+
+/* ---- tensors ---- */
+
+calr_tensor **calr_lua_new_tensor(lua_State *L)
+{
+    calr_tensor **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    luaL_setmetatable(L, TENSOR);
+    return slot;
+}
+
+void calr_lua_account(lua_State *L)
+{
+    calr_collect_when_full(L);
+}
+
+void calr_lua_push_tensor(lua_State *L, calr_tensor *tensor)
+{
+    *calr_lua_new_tensor(L) = tensor;
+    calr_lua_account(L);
+}
+
+calr_tensor *calr_lua_test_tensor(lua_State *L, int arg)
+{
+    calr_tensor **slot = luaL_testudata(L, arg, TENSOR);
+    return slot ? *slot : NULL;
+}
+
+calr_tensor *calr_lua_check_tensor(lua_State *L, int arg)
+{
+    calr_tensor **slot = luaL_checkudata(L, arg, TENSOR);
+    luaL_argcheck(L, *slot, arg, "this tensor was closed");
+    return *slot;
+}
+
+calr_tensor *calr_lua_check_form(lua_State *L, int arg, calr_dtype dtype, int ndim, const char *form)
+{
+    calr_tensor *tensor = calr_lua_check_tensor(L, arg);
+    if (calr_tensor_expect(tensor, "it", dtype, ndim, form) != CALR_OK)
+        luaL_argerror(L, arg, calr_status_message());
+    return tensor;
+}
+
+/* ---- options ---- */
+
+/* Optimal string alignment distance of short words; long ones count as far. */
+static int edit_distance(const char *a, const char *b)
+{
+    enum { LONGEST = 48 };
+    int rows[3][LONGEST + 1];
+    int la = (int)strlen(a), lb = (int)strlen(b);
+    if (la > LONGEST || lb > LONGEST)
+        return LONGEST;
+    for (int j = 0; j <= lb; j++)
+        rows[0][j] = j;
+    for (int i = 1; i <= la; i++) {
+        int *now = rows[i % 3], *above = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
+        now[0] = i;
+        for (int j = 1; j <= lb; j++) {
+            int best = above[j - 1] + (a[i - 1] != b[j - 1]);
+            if (above[j] + 1 < best)
+                best = above[j] + 1;
+            if (now[j - 1] + 1 < best)
+                best = now[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            now[j] = best;
+        }
+    }
+    return rows[la % 3][lb];
+}
+
+int calr_lua_push_nearest(lua_State *L, const char *word, const char *const *names)
+{
+    const char *nearest = NULL;
+    int best = 1 + (int)strlen(word) / 3; /* one slip in three letters, and one more */
+    for (; *names; names++) {
+        int distance = edit_distance(word, *names);
+        int prefix = strlen(word) >= 3 && strncmp(word, *names, strlen(word)) == 0;
+        if (prefix)
+            distance = 1;
+        if (distance < best || (!nearest && distance <= best)) {
+            best = distance;
+            nearest = *names;
+        }
+    }
+    if (nearest)
+        lua_pushstring(L, nearest);
+    return nearest != NULL;
+}
+
+void calr_lua_check_options(lua_State *L, int arg, const char *const *names)
+{
+    if (lua_isnoneornil(L, arg))
+        return;
+    luaL_checktype(L, arg, LUA_TTABLE);
+    for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            luaL_error(L, "options are named (name = value); found the unnamed value %s",
+                       luaL_tolstring(L, -1, NULL));
+        const char *key = lua_tostring(L, -2);
+        int known = 0;
+        for (const char *const *name = names; *name && !known; name++)
+            known = strcmp(key, *name) == 0;
+        if (known)
+            continue;
+        if (calr_lua_push_nearest(L, key, names))
+            luaL_error(L, "unknown option \"%s\" (did you mean \"%s\"?)", key, lua_tostring(L, -1));
+        luaL_Buffer list;
+        luaL_buffinit(L, &list);
+        for (const char *const *name = names; *name; name++) {
+            luaL_addstring(&list, name == names ? "" : ", ");
+            luaL_addstring(&list, *name);
+        }
+        luaL_pushresult(&list);
+        luaL_error(L, "unknown option \"%s\"; there are: %s", key, lua_tostring(L, -1));
+    }
+}
+
+/* Pushes the field; 0 and nothing pushed when absent. */
+static int push_option(lua_State *L, int arg, const char *name)
+{
+    if (lua_isnoneornil(L, arg))
+        return 0;
+    luaL_checktype(L, arg, LUA_TTABLE);
+    if (lua_getfield(L, arg, name) != LUA_TNIL)
+        return 1;
+    lua_pop(L, 1);
+    return 0;
+}
+
+static void wrong_type(lua_State *L, const char *name, const char *wanted)
+{
+    luaL_error(L, "option \"%s\" must be %s, not %s", name, wanted,
+               lua_type(L, -1) == LUA_TSTRING ? lua_pushfstring(L, "the string \"%s\"", lua_tostring(L, -1))
+                                              : luaL_typename(L, -1));
+}
+
+int64_t calr_lua_option_integer(lua_State *L, int arg, const char *name, int64_t fallback, int64_t min,
+                                int64_t max)
+{
+    if (!push_option(L, arg, name))
+        return fallback;
+    int whole;
+    lua_Integer value = lua_tointegerx(L, -1, &whole);
+    if (lua_type(L, -1) != LUA_TNUMBER || !whole)
+        wrong_type(L, name, "a whole number");
+    if (value < min || value > max) {
+        if (max == INT64_MAX)
+            luaL_error(L, "option \"%s\" must be at least %I, not %I", name, (lua_Integer)min, value);
+        luaL_error(L, "option \"%s\" must be %I to %I, not %I", name, (lua_Integer)min, (lua_Integer)max, value);
+    }
+    lua_pop(L, 1);
+    return value;
+}
+
+double calr_lua_option_number(lua_State *L, int arg, const char *name, double fallback, double min, double max)
+{
+    if (!push_option(L, arg, name))
+        return fallback;
+    if (lua_type(L, -1) != LUA_TNUMBER)
+        wrong_type(L, name, "a number");
+    double value = lua_tonumber(L, -1);
+    if (!(value >= min && value <= max)) { /* NaN is refused too */
+        if (isinf(max))
+            luaL_error(L, "option \"%s\" must be at least %f, not %f", name, min, value);
+        luaL_error(L, "option \"%s\" must be %f to %f, not %f", name, min, max, value);
+    }
+    lua_pop(L, 1);
+    return value;
+}
+
+int calr_lua_option_boolean(lua_State *L, int arg, const char *name, int fallback)
+{
+    if (!push_option(L, arg, name))
+        return fallback;
+    if (!lua_isboolean(L, -1))
+        wrong_type(L, name, "true or false");
+    int value = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
+const char *calr_lua_option_string(lua_State *L, int arg, const char *name, const char *fallback)
+{
+    if (!push_option(L, arg, name)) {
+        if (!fallback)
+            luaL_error(L, "option \"%s\" is missing", name);
+        return fallback;
+    }
+    if (lua_type(L, -1) != LUA_TSTRING)
+        wrong_type(L, name, "a string");
+    const char *value = lua_tostring(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
+int calr_lua_option_choice(lua_State *L, int arg, const char *name, int fallback, const char *const *choices)
+{
+    if (!push_option(L, arg, name))
+        return fallback;
+    if (lua_type(L, -1) != LUA_TSTRING)
+        wrong_type(L, name, "a string");
+    const char *value = lua_tostring(L, -1);
+    int i = 0;
+    while (choices[i] && strcmp(choices[i], value) != 0)
+        i++;
+    if (!choices[i]) {
+        luaL_Buffer list;
+        luaL_buffinit(L, &list);
+        for (int j = 0; choices[j]; j++) {
+            luaL_addstring(&list, j ? ", " : "");
+            luaL_addstring(&list, choices[j]);
+        }
+        luaL_pushresult(&list);
+        luaL_error(L, "option \"%s\" has no choice \"%s\"; there are: %s", name, value, lua_tostring(L, -1));
+    }
+    lua_pop(L, 1);
+    return i;
+}
+
+calr_tensor *calr_lua_option_tensor(lua_State *L, int arg, const char *name, int required)
+{
+    if (!push_option(L, arg, name)) {
+        if (required)
+            luaL_error(L, "option \"%s\" is missing (a tensor)", name);
+        return NULL;
+    }
+    calr_tensor *tensor = calr_lua_test_tensor(L, -1);
+    if (!tensor)
+        wrong_type(L, name, "a tensor");
+    lua_pop(L, 1);
+    return tensor;
+}
+
+calr_tensor *calr_lua_option_form(lua_State *L, int arg, const char *name, int required, calr_dtype dtype,
+                                  int ndim, const char *form)
+{
+    calr_tensor *tensor = calr_lua_option_tensor(L, arg, name, required);
+    if (tensor && calr_tensor_expect(tensor, name, dtype, ndim, form) != CALR_OK)
+        luaL_error(L, "%s", calr_status_message());
+    return tensor;
+}

@@ -1,0 +1,34 @@
+/* The engine's Lua modules. */
+#include "binding/bind.h"
+#include "binding/modules.h"
+
+static const luaL_Reg modules[] = {
+    {"calr.autograd", luaopen_calr_autograd},       /* the tape; gradients of one's own */
+    {"calr.bank", luaopen_calr_bank},               /* memory banks */
+    {"calr.cluster", luaopen_calr_cluster},         /* neighbours and clustering */
+    {"calr.draw", luaopen_calr_draw},               /* painting generated images */
+    {"calr.image", luaopen_calr_image},             /* JPEG, PNG, resizing */
+    {"calr.json", luaopen_calr_json},               /* JSON */
+    {"calr.loader", luaopen_calr_loader},           /* batches from a store */
+    {"calr.npy", luaopen_calr_npy},                 /* NumPy files */
+    {"calr.ops", luaopen_calr_ops},                 /* operations with gradients */
+    {"calr.optimizer", luaopen_calr_optimizer},     /* steps of optimisers */
+    {"calr.quality", luaopen_calr_quality},         /* cluster quality */
+    {"calr.rank", luaopen_calr_rank},               /* ranking metrics */
+    {"calr.rng", luaopen_calr_rng},                 /* random numbers */
+    {"calr.safetensors", luaopen_calr_safetensors}, /* safetensors files */
+    {"calr.store", luaopen_calr_store},             /* the data-set store */
+    {"calr.sys", luaopen_calr_sys},                 /* files, time, terminal, signals */
+    {"calr.tensor", luaopen_calr_tensor},           /* tensors */
+    {NULL, NULL},
+};
+
+void calr_lua_preload(lua_State *L)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    luaL_setfuncs(L, modules, 0);
+    lua_pop(L, 1);
+    /* The metatable of tensors must exist before any module makes one. */
+    luaL_requiref(L, "calr.tensor", luaopen_calr_tensor, 0);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,25 @@
+/* Openers of the engine's Lua modules, one a file of this folder. */
+#ifndef CALR_BINDING_MODULES_H
+#define CALR_BINDING_MODULES_H
+
+#include <lua.h>
+
+int luaopen_calr_autograd(lua_State *L);
+int luaopen_calr_bank(lua_State *L);
+int luaopen_calr_cluster(lua_State *L);
+int luaopen_calr_draw(lua_State *L);
+int luaopen_calr_image(lua_State *L);
+int luaopen_calr_json(lua_State *L);
+int luaopen_calr_loader(lua_State *L);
+int luaopen_calr_npy(lua_State *L);
+int luaopen_calr_ops(lua_State *L);
+int luaopen_calr_optimizer(lua_State *L);
+int luaopen_calr_quality(lua_State *L);
+int luaopen_calr_rank(lua_State *L);
+int luaopen_calr_rng(lua_State *L);
+int luaopen_calr_safetensors(lua_State *L);
+int luaopen_calr_store(lua_State *L);
+int luaopen_calr_sys(lua_State *L);
+int luaopen_calr_tensor(lua_State *L);
+
+#endif

@@ -1,0 +1,150 @@
+/* calr.rng: random numbers that are named, not stored. */
+#include "binding/bind.h"
+#include "binding/modules.h"
+
+#include <string.h>
+
+#include "base/rng.h"
+
+/// @module calr.rng
+/// Random numbers. A stream is named by (seed, purpose, epoch, index): opened again, it gives the same numbers,
+/// whatever the number of threads and whether or not the run was interrupted. Philox4x32-10.
+
+#define RNG "calr.rng"
+
+static calr_rng *check_rng(lua_State *L, int arg)
+{
+    return luaL_checkudata(L, arg, RNG);
+}
+
+static calr_rng options_rng(lua_State *L, int arg)
+{
+    static const char *const names[] = {"seed", "purpose", "epoch", "index", NULL};
+    calr_lua_check_options(L, arg, names);
+    int64_t seed = calr_lua_option_integer(L, arg, "seed", 0, INT64_MIN, INT64_MAX);
+    const char *purpose = calr_lua_option_string(L, arg, "purpose", "script");
+    int64_t epoch = calr_lua_option_integer(L, arg, "epoch", 0, 0, UINT32_MAX);
+    int64_t index = calr_lua_option_integer(L, arg, "index", 0, 0, INT64_MAX);
+    return calr_rng_make((uint64_t)seed, calr_rng_purpose(purpose), (uint32_t)epoch, (uint64_t)index);
+}
+
+/// calr.rng.open{seed=0, purpose="script", epoch=0, index=0}
+/// Opens a stream. Give each use its own purpose, so that one does not disturb another.
+/// @return rng
+static int rng_open(lua_State *L)
+{
+    calr_rng rng = options_rng(L, 1);
+    memcpy(lua_newuserdatauv(L, sizeof rng, 0), &rng, sizeof rng);
+    luaL_setmetatable(L, RNG);
+    return 1;
+}
+
+/// rng:uniform([low, high])
+/// @return number  in [0, 1), or in [low, high)
+static int rng_uniform(lua_State *L)
+{
+    calr_rng *rng = check_rng(L, 1);
+    double low = luaL_optnumber(L, 2, 0), high = luaL_optnumber(L, 3, 1);
+    lua_pushnumber(L, low + (high - low) * calr_rng_double(rng));
+    return 1;
+}
+
+/// rng:normal([mean, deviation])
+/// @return number
+static int rng_normal(lua_State *L)
+{
+    calr_rng *rng = check_rng(L, 1);
+    double mean = luaL_optnumber(L, 2, 0), deviation = luaL_optnumber(L, 3, 1);
+    lua_pushnumber(L, mean + deviation * calr_rng_normal(rng));
+    return 1;
+}
+
+/// rng:integer(low, high)
+/// @return integer  in low .. high, both possible
+static int rng_integer(lua_State *L)
+{
+    calr_rng *rng = check_rng(L, 1);
+    lua_Integer low = luaL_checkinteger(L, 2), high = luaL_checkinteger(L, 3);
+    luaL_argcheck(L, low <= high, 3, "the range is empty");
+    uint64_t width = (uint64_t)high - (uint64_t)low + 1; /* 0 stands for all 2^64 */
+    uint64_t offset = width ? calr_rng_below(rng, width) : calr_rng_u64(rng);
+    lua_pushinteger(L, (lua_Integer)((uint64_t)low + offset));
+    return 1;
+}
+
+/// rng:shuffle(list)
+/// Shuffles a table in place.
+/// @return table  the same
+static int rng_shuffle(lua_State *L)
+{
+    calr_rng *rng = check_rng(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    for (lua_Integer i = luaL_len(L, 2); i > 1; i--) {
+        lua_Integer j = 1 + (lua_Integer)calr_rng_below(rng, (uint64_t)i);
+        lua_geti(L, 2, i);
+        lua_geti(L, 2, j);
+        lua_seti(L, 2, i);
+        lua_seti(L, 2, j);
+    }
+    lua_settop(L, 2);
+    return 1;
+}
+
+/// rng:fill_normal(tensor [, mean, deviation])
+/// Fills an f32 tensor in place with normal numbers.
+/// @return tensor  the same
+static int rng_fill_normal(lua_State *L)
+{
+    calr_rng *rng = check_rng(L, 1);
+    calr_tensor *t = calr_lua_check_tensor(L, 2);
+    luaL_argcheck(L, t->dtype == CALR_F32 && calr_tensor_is_contiguous(t), 2, "a contiguous f32 tensor is needed");
+    double mean = luaL_optnumber(L, 3, 0), deviation = luaL_optnumber(L, 4, 1);
+    float *data = calr_tensor_f32(t);
+    int64_t count = calr_tensor_numel(t);
+    for (int64_t i = 0; i < count; i++)
+        data[i] = (float)(mean + deviation * calr_rng_normal(rng));
+    calr_tensor_touch(t);
+    lua_settop(L, 2);
+    return 1;
+}
+
+/// rng:fill_uniform(tensor [, low, high])
+/// Fills an f32 tensor in place with uniform numbers of [low, high).
+/// @return tensor  the same
+static int rng_fill_uniform(lua_State *L)
+{
+    calr_rng *rng = check_rng(L, 1);
+    calr_tensor *t = calr_lua_check_tensor(L, 2);
+    luaL_argcheck(L, t->dtype == CALR_F32 && calr_tensor_is_contiguous(t), 2, "a contiguous f32 tensor is needed");
+    double low = luaL_optnumber(L, 3, 0), high = luaL_optnumber(L, 4, 1);
+    float *data = calr_tensor_f32(t);
+    int64_t count = calr_tensor_numel(t);
+    for (int64_t i = 0; i < count; i++)
+        data[i] = (float)(low + (high - low) * calr_rng_double(rng));
+    calr_tensor_touch(t);
+    lua_settop(L, 2);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"open", rng_open},
+    {NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+    {"uniform", rng_uniform},         {"normal", rng_normal},
+    {"integer", rng_integer},         {"shuffle", rng_shuffle},
+    {"fill_normal", rng_fill_normal}, {"fill_uniform", rng_fill_uniform},
+    {NULL, NULL},
+};
+
+int luaopen_calr_rng(lua_State *L)
+{
+    if (luaL_newmetatable(L, RNG)) {
+        luaL_newlib(L, methods);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,529 @@
+/* calr.tensor: numbers in memory with a type and a shape. */
+#include "binding/bind.h"
+#include "binding/modules.h"
+
+#include <string.h>
+
+#include "tensor/pool.h"
+
+/// @module calr.tensor
+/// Tensors: numbers in memory with a type (f32, i32, i64, u8) and a shape.
+///
+/// Positions that are passed as Lua numbers count from 1, as everywhere in Lua. Numbers inside a tensor that
+/// name a row (labels, indices of neighbours) count from 0, as in every file format of this field.
+/// Images and feature maps are [N x H x W x C].
+
+#define TENSOR "calr.tensor"
+
+/* Reads {2, 3} at `arg` (nothing: a single number) into shape; returns the number of dimensions. */
+static int check_shape(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS])
+{
+    luaL_checktype(L, arg, LUA_TTABLE);
+    lua_Integer ndim = luaL_len(L, arg);
+    if (ndim > CALR_MAX_DIMS)
+        luaL_argerror(L, arg, lua_pushfstring(L, "a tensor has at most %d dimensions, not %I", CALR_MAX_DIMS, ndim));
+    for (int i = 0; i < (int)ndim; i++) {
+        lua_geti(L, arg, i + 1);
+        int whole;
+        shape[i] = lua_tointegerx(L, -1, &whole);
+        if (!whole)
+            luaL_argerror(L, arg, "a shape holds whole numbers");
+        lua_pop(L, 1);
+    }
+    return (int)ndim;
+}
+
+static calr_dtype opt_dtype(lua_State *L, int arg, calr_dtype fallback)
+{
+    const char *name = luaL_optstring(L, arg, NULL);
+    calr_dtype dtype = fallback;
+    if (name && calr_dtype_parse(name, &dtype) != CALR_OK)
+        luaL_argerror(L, arg, calr_status_message());
+    return dtype;
+}
+
+/// calr.tensor.zeros(shape [, type])
+/// A tensor of zeros.
+/// @param shape  table of whole numbers, such as {128, 2048}; {} for a single number
+/// @param type   "f32" (default), "i32", "i64" or "u8"
+/// @return tensor
+static int tensor_zeros(lua_State *L)
+{
+    int64_t shape[CALR_MAX_DIMS];
+    int ndim = check_shape(L, 1, shape);
+    calr_dtype dtype = opt_dtype(L, 2, CALR_F32);
+    calr_lua_call(L, calr_tensor_zeros(dtype, ndim, shape, calr_lua_new_tensor(L)));
+    calr_lua_account(L);
+    return 1;
+}
+
+/// calr.tensor.full(shape, value [, type])
+/// A tensor of one value.
+/// @return tensor
+static int tensor_full(lua_State *L)
+{
+    int64_t shape[CALR_MAX_DIMS];
+    int ndim = check_shape(L, 1, shape);
+    double value = luaL_checknumber(L, 2);
+    calr_dtype dtype = opt_dtype(L, 3, CALR_F32);
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(dtype, ndim, shape, slot));
+    calr_lua_call(L, calr_tensor_fill(*slot, value));
+    calr_lua_account(L);
+    return 1;
+}
+
+/// calr.tensor.range(count [, type])
+/// The numbers 0 .. count-1.
+/// @param type  "i64" (default) or another
+/// @return tensor[count]
+static int tensor_range(lua_State *L)
+{
+    int64_t count = luaL_checkinteger(L, 1);
+    calr_dtype dtype = opt_dtype(L, 2, CALR_I64);
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(dtype, 1, &count, slot));
+    for (int64_t i = 0; i < count; i++)
+        calr_lua_call(L, calr_tensor_set(*slot, &i, (double)i));
+    calr_lua_account(L);
+    return 1;
+}
+
+/* Finds the shape of a table of tables of numbers at the top of the stack. */
+static int table_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
+{
+    int ndim = 0, top = lua_gettop(L);
+    lua_pushvalue(L, -1);
+    while (lua_istable(L, -1)) {
+        if (ndim == CALR_MAX_DIMS)
+            luaL_error(L, "a tensor has at most %d dimensions", CALR_MAX_DIMS);
+        shape[ndim] = luaL_len(L, -1);
+        luaL_checkstack(L, 2, NULL);
+        if (shape[ndim++] == 0)
+            break;
+        lua_geti(L, -1, 1);
+    }
+    lua_settop(L, top);
+    return ndim;
+}
+
+/* Copies the table (or number) on top of the stack into the tensor from dimension `dim` on. */
+static void fill_from(lua_State *L, calr_tensor *tensor, int dim, int64_t *index)
+{
+    if (dim == tensor->ndim) {
+        int whole;
+        lua_Integer exact = lua_tointegerx(L, -1, &whole);
+        if (lua_type(L, -1) != LUA_TNUMBER)
+            luaL_error(L, "a tensor holds numbers, not a %s", luaL_typename(L, -1));
+        if (tensor->dtype == CALR_I64 && whole) { /* beyond 2^53 a double would round */
+            int64_t at = 0;
+            for (int d = 0; d < tensor->ndim; d++)
+                at += index[d] * tensor->stride[d];
+            calr_tensor_i64(tensor)[at] = exact;
+            return;
+        }
+        calr_lua_call(L, calr_tensor_set(tensor, index, lua_tonumber(L, -1)));
+        return;
+    }
+    if (!lua_istable(L, -1) || luaL_len(L, -1) != tensor->shape[dim])
+        luaL_error(L, "ragged table: every item of dimension %d must hold %I items", dim + 1,
+                   (lua_Integer)tensor->shape[dim]);
+    for (int64_t i = 0; i < tensor->shape[dim]; i++) {
+        index[dim] = i;
+        lua_geti(L, -1, i + 1);
+        fill_from(L, tensor, dim + 1, index);
+        lua_pop(L, 1);
+    }
+}
+
+/// calr.tensor.from(numbers [, type])
+/// A tensor from a number, a table of numbers, or nested tables of equal lengths. calr.tensor(numbers) is the same.
+/// @param numbers  such as {{1, 2}, {3, 4}}
+/// @param type     "f32" (default) or another
+/// @return tensor
+static int tensor_from(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    calr_dtype dtype = opt_dtype(L, 2, CALR_F32);
+    lua_settop(L, 1);
+    int64_t shape[CALR_MAX_DIMS], index[CALR_MAX_DIMS] = {0};
+    int ndim = table_shape(L, shape);
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_zeros(dtype, ndim, shape, slot));
+    lua_pushvalue(L, 1);
+    fill_from(L, *slot, 0, index);
+    lua_pop(L, 1);
+    calr_lua_account(L);
+    return 1;
+}
+
+static int tensor_call(lua_State *L)
+{
+    lua_remove(L, 1);
+    return tensor_from(L);
+}
+
+/// tensor:shape()
+/// @return table  the dimensions
+static int tensor_shape(lua_State *L)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    lua_createtable(L, t->ndim, 0);
+    for (int i = 0; i < t->ndim; i++) {
+        lua_pushinteger(L, t->shape[i]);
+        lua_seti(L, -2, i + 1);
+    }
+    return 1;
+}
+
+static int check_dim(lua_State *L, int arg, const calr_tensor *t)
+{
+    lua_Integer dim = luaL_checkinteger(L, arg);
+    if (dim < 0)
+        dim += t->ndim + 1; /* -1 is the last */
+    if (dim < 1 || dim > t->ndim) {
+        char text[CALR_TENSOR_TEXT];
+        luaL_argerror(L, arg, lua_pushfstring(L, "%s has no dimension %I", calr_tensor_describe(t, text),
+                                              luaL_checkinteger(L, arg)));
+    }
+    return (int)dim - 1;
+}
+
+/// tensor:size(dim)
+/// One dimension, from 1; -1 is the last.
+/// @return integer
+static int tensor_size(lua_State *L)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    lua_pushinteger(L, t->shape[check_dim(L, 2, t)]);
+    return 1;
+}
+
+/// tensor:dim()
+/// @return integer  the number of dimensions
+static int tensor_dim(lua_State *L)
+{
+    lua_pushinteger(L, calr_lua_check_tensor(L, 1)->ndim);
+    return 1;
+}
+
+/// tensor:numel()
+/// @return integer  the number of elements
+static int tensor_numel(lua_State *L)
+{
+    lua_pushinteger(L, calr_tensor_numel(calr_lua_check_tensor(L, 1)));
+    return 1;
+}
+
+/// tensor:dtype()
+/// @return string  "f32", "i32", "i64" or "u8"
+static int tensor_dtype(lua_State *L)
+{
+    lua_pushstring(L, calr_dtype_name(calr_lua_check_tensor(L, 1)->dtype));
+    return 1;
+}
+
+/* Reads the 1-based positions from `arg` on. */
+static void check_index(lua_State *L, int arg, const calr_tensor *t, int64_t *index)
+{
+    for (int d = 0; d < t->ndim; d++)
+        index[d] = luaL_checkinteger(L, arg + d) - 1;
+}
+
+static void push_element(lua_State *L, const calr_tensor *t, const int64_t *index)
+{
+    double value;
+    calr_lua_call(L, calr_tensor_get(t, index, &value));
+    if (t->dtype == CALR_F32) {
+        lua_pushnumber(L, value);
+    } else if (t->dtype == CALR_I64) {
+        int64_t at = 0;
+        for (int d = 0; d < t->ndim; d++)
+            at += index[d] * t->stride[d];
+        lua_pushinteger(L, calr_tensor_i64(t)[at]);
+    } else {
+        lua_pushinteger(L, (lua_Integer)value);
+    }
+}
+
+/// tensor:get(i, j, ...)
+/// One element; positions count from 1. Without positions: the only element of a tensor that has one.
+/// @return number
+static int tensor_get(lua_State *L)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    int64_t index[CALR_MAX_DIMS] = {0};
+    if (lua_gettop(L) > 1 || calr_tensor_numel(t) != 1)
+        check_index(L, 2, t, index);
+    push_element(L, t, index);
+    return 1;
+}
+
+/// tensor:set(i, j, ..., value)
+/// Writes one element in place.
+/// @return tensor  itself
+static int tensor_set(lua_State *L)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    int64_t index[CALR_MAX_DIMS];
+    check_index(L, 2, t, index);
+    calr_lua_call(L, calr_tensor_set(t, index, luaL_checknumber(L, 2 + t->ndim)));
+    lua_settop(L, 1);
+    return 1;
+}
+
+static void push_table(lua_State *L, const calr_tensor *t, int dim, int64_t *index)
+{
+    if (dim == t->ndim) {
+        push_element(L, t, index);
+        return;
+    }
+    luaL_checkstack(L, 3, NULL);
+    lua_createtable(L, t->shape[dim] < INT32_MAX ? (int)t->shape[dim] : 0, 0);
+    for (int64_t i = 0; i < t->shape[dim]; i++) {
+        index[dim] = i;
+        push_table(L, t, dim + 1, index);
+        lua_seti(L, -2, i + 1);
+    }
+}
+
+/// tensor:totable()
+/// The elements as (nested) tables; of a single number, the number.
+/// @return table
+static int tensor_totable(lua_State *L)
+{
+    int64_t index[CALR_MAX_DIMS] = {0};
+    push_table(L, calr_lua_check_tensor(L, 1), 0, index);
+    return 1;
+}
+
+/// tensor:reshape(shape)
+/// The same elements in another shape; shares memory. One dimension may be -1.
+/// @return tensor
+static int tensor_reshape(lua_State *L)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    int64_t shape[CALR_MAX_DIMS];
+    int ndim = check_shape(L, 2, shape);
+    calr_lua_call(L, calr_tensor_reshape(t, ndim, shape, calr_lua_new_tensor(L)));
+    return 1;
+}
+
+/// tensor:narrow(dim, first, count)
+/// `count` items of a dimension from position `first` on; shares memory.
+/// @return tensor
+static int tensor_narrow(lua_State *L)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    int dim = check_dim(L, 2, t);
+    int64_t first = luaL_checkinteger(L, 3), count = luaL_checkinteger(L, 4);
+    calr_lua_call(L, calr_tensor_narrow(t, dim, first - 1, count, calr_lua_new_tensor(L)));
+    return 1;
+}
+
+/// tensor:select(dim, position)
+/// One item of a dimension, which goes away; shares memory.
+/// @return tensor
+static int tensor_select(lua_State *L)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    int dim = check_dim(L, 2, t);
+    int64_t position = luaL_checkinteger(L, 3);
+    calr_lua_call(L, calr_tensor_select(t, dim, position - 1, calr_lua_new_tensor(L)));
+    return 1;
+}
+
+/// tensor:transpose(dim_a, dim_b)
+/// Two dimensions swapped; shares memory (a strided view).
+/// @return tensor
+static int tensor_transpose(lua_State *L)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    int a = check_dim(L, 2, t), b = check_dim(L, 3, t);
+    calr_lua_call(L, calr_tensor_transpose(t, a, b, calr_lua_new_tensor(L)));
+    return 1;
+}
+
+/// tensor:contiguous()
+/// The tensor itself when its elements lie in order, otherwise a copy that does.
+/// @return tensor
+static int tensor_contiguous(lua_State *L)
+{
+    calr_lua_call(L, calr_tensor_contiguous(calr_lua_check_tensor(L, 1), calr_lua_new_tensor(L)));
+    calr_lua_account(L);
+    return 1;
+}
+
+/// tensor:clone()
+/// A copy with memory of its own.
+/// @return tensor
+static int tensor_clone(lua_State *L)
+{
+    calr_lua_call(L, calr_tensor_clone(calr_lua_check_tensor(L, 1), calr_lua_new_tensor(L)));
+    calr_lua_account(L);
+    return 1;
+}
+
+/// tensor:to(type)
+/// A copy converted to another type; to integers by truncation, out-of-range values clamped.
+/// @return tensor
+static int tensor_to(lua_State *L)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    luaL_checkstring(L, 2);
+    calr_dtype dtype = opt_dtype(L, 2, CALR_F32);
+    calr_lua_call(L, calr_tensor_cast(t, dtype, calr_lua_new_tensor(L)));
+    calr_lua_account(L);
+    return 1;
+}
+
+/// tensor:copy(source)
+/// Copies the elements of a tensor of the same shape into this one, in place, converting types.
+/// @return tensor  itself
+static int tensor_copy(lua_State *L)
+{
+    calr_lua_call(L, calr_tensor_copy(calr_lua_check_tensor(L, 1), calr_lua_check_tensor(L, 2)));
+    lua_settop(L, 1);
+    return 1;
+}
+
+/// tensor:fill(value)
+/// Writes one value everywhere, in place.
+/// @return tensor  itself
+static int tensor_fill(lua_State *L)
+{
+    calr_lua_call(L, calr_tensor_fill(calr_lua_check_tensor(L, 1), luaL_checknumber(L, 2)));
+    lua_settop(L, 1);
+    return 1;
+}
+
+/// tensor:rows(index)
+/// Copies rows of the first dimension, in the order of `index`, without a gradient (calr.ops.gather has one).
+/// @param index  i64[m] of row numbers from 0, or a table of them
+/// @return tensor  [m x ...]
+static int tensor_rows(lua_State *L)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    lua_settop(L, 2);
+    if (lua_istable(L, 2)) {
+        lua_pushcfunction(L, tensor_from);
+        lua_pushvalue(L, 2);
+        lua_pushliteral(L, "i64");
+        lua_call(L, 2, 1);
+        lua_replace(L, 2);
+    }
+    calr_tensor *index = calr_lua_check_form(L, 2, CALR_I64, 1, "i64[m]");
+    calr_lua_call(L, calr_tensor_gather(t, calr_tensor_i64(index), index->shape[0], calr_lua_new_tensor(L)));
+    calr_lua_account(L);
+    return 1;
+}
+
+/// tensor:equal(other)
+/// Whether type, shape and every bit of every element agree.
+/// @return boolean
+static int tensor_equal(lua_State *L)
+{
+    calr_tensor *a = calr_lua_check_tensor(L, 1), *b = calr_lua_check_tensor(L, 2);
+    int equal = a->dtype == b->dtype && calr_tensor_same_shape(a, b);
+    if (equal && calr_tensor_numel(a) > 0) {
+        calr_tensor **x = calr_lua_new_tensor(L), **y = calr_lua_new_tensor(L);
+        calr_lua_call(L, calr_tensor_contiguous(a, x));
+        calr_lua_call(L, calr_tensor_contiguous(b, y));
+        equal = memcmp(calr_tensor_data(*x), calr_tensor_data(*y), calr_tensor_bytes(a)) == 0;
+    }
+    lua_pushboolean(L, equal);
+    return 1;
+}
+
+/// calr.tensor.memory()
+/// What the allocator under the tensors holds.
+/// @return table  live, cached, peak: bytes
+static int tensor_memory(lua_State *L)
+{
+    calr_pool_stats stats = calr_pool_get_stats();
+    lua_createtable(L, 0, 3);
+    lua_pushinteger(L, (lua_Integer)stats.live_bytes);
+    lua_setfield(L, -2, "live");
+    lua_pushinteger(L, (lua_Integer)stats.cached_bytes);
+    lua_setfield(L, -2, "cached");
+    lua_pushinteger(L, (lua_Integer)stats.peak_bytes);
+    lua_setfield(L, -2, "peak");
+    return 1;
+}
+
+/// calr.tensor.is(value)
+/// Whether a value is a tensor.
+/// @return boolean
+static int tensor_is(lua_State *L)
+{
+    lua_pushboolean(L, calr_lua_test_tensor(L, 1) != NULL);
+    return 1;
+}
+
+static int tensor_tostring(lua_State *L)
+{
+    calr_tensor *t = calr_lua_test_tensor(L, 1);
+    char text[CALR_TENSOR_TEXT];
+    lua_pushstring(L, t ? calr_tensor_describe(t, text) : "closed tensor");
+    return 1;
+}
+
+/* __gc and __close: may run twice. */
+static int tensor_release(lua_State *L)
+{
+    calr_tensor **slot = luaL_checkudata(L, 1, TENSOR);
+    calr_tensor_release(*slot);
+    *slot = NULL;
+    return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"zeros", tensor_zeros}, {"full", tensor_full},     {"range", tensor_range}, {"from", tensor_from},
+    {"is", tensor_is},       {"memory", tensor_memory}, {NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+    {"shape", tensor_shape},
+    {"size", tensor_size},
+    {"dim", tensor_dim},
+    {"numel", tensor_numel},
+    {"dtype", tensor_dtype},
+    {"get", tensor_get},
+    {"set", tensor_set},
+    {"totable", tensor_totable},
+    {"reshape", tensor_reshape},
+    {"narrow", tensor_narrow},
+    {"select", tensor_select},
+    {"transpose", tensor_transpose},
+    {"contiguous", tensor_contiguous},
+    {"clone", tensor_clone},
+    {"to", tensor_to},
+    {"copy", tensor_copy},
+    {"fill", tensor_fill},
+    {"rows", tensor_rows},
+    {"equal", tensor_equal},
+    {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__tostring", tensor_tostring},
+    {"__gc", tensor_release},
+    {"__close", tensor_release},
+    {NULL, NULL},
+};
+
+int luaopen_calr_tensor(lua_State *L)
+{
+    if (luaL_newmetatable(L, TENSOR)) {
+        luaL_setfuncs(L, metamethods, 0);
+        luaL_newlib(L, methods);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
+    luaL_newlib(L, functions);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, tensor_call);
+    lua_setfield(L, -2, "__call");
+    lua_setmetatable(L, -2);
+    return 1;
+}

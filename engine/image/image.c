@@ -1,0 +1,2 @@
+/* Placeholder translation unit until the module's first file lands. */
+typedef int calr_image;

@@ -1,0 +1,217 @@
+/* Copies, conversions and single elements. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "tensor/tensor.h"
+
+static double load(const void *data, calr_dtype dtype, int64_t i)
+{
+    switch (dtype) {
+    case CALR_F32:
+        return ((const float *)data)[i];
+    case CALR_I32:
+        return ((const int32_t *)data)[i];
+    case CALR_I64:
+        return (double)((const int64_t *)data)[i];
+    default:
+        return ((const uint8_t *)data)[i];
+    }
+}
+
+/* Out of range is clamped, NaN becomes 0: a conversion in C would be undefined there. */
+static void store(void *data, calr_dtype dtype, int64_t i, double value)
+{
+    double whole = isnan(value) ? 0 : trunc(value);
+    switch (dtype) {
+    case CALR_F32:
+        ((float *)data)[i] = (float)value;
+        break;
+    case CALR_I32:
+        ((int32_t *)data)[i] = (int32_t)fmax(INT32_MIN, fmin(INT32_MAX, whole));
+        break;
+    case CALR_I64: /* the largest double below 2^63 */
+        ((int64_t *)data)[i] = (int64_t)fmax(-0x1p63, fmin(0x1.fffffffffffffp62, whole));
+        break;
+    case CALR_U8:
+        ((uint8_t *)data)[i] = (uint8_t)fmax(0, fmin(255, whole));
+        break;
+    }
+}
+
+/* Converts one row of `count` elements with any strides. 64-bit integers never pass through a double. */
+static void copy_row(void *to, calr_dtype to_type, int64_t to_stride, const void *from, calr_dtype from_type,
+                     int64_t from_stride, int64_t count)
+{
+    size_t size = calr_dtype_size(to_type);
+    if (to_type == from_type && to_stride == 1 && from_stride == 1) {
+        memcpy(to, from, (size_t)count * size);
+    } else if (to_type == from_type) {
+        for (int64_t i = 0; i < count; i++)
+            memcpy((char *)to + (size_t)(i * to_stride) * size, (const char *)from + (size_t)(i * from_stride) * size,
+                   size);
+    } else if (to_type == CALR_I64 && from_type == CALR_I32) {
+        for (int64_t i = 0; i < count; i++)
+            ((int64_t *)to)[i * to_stride] = ((const int32_t *)from)[i * from_stride];
+    } else {
+        for (int64_t i = 0; i < count; i++)
+            store(to, to_type, i * to_stride, load(from, from_type, i * from_stride));
+    }
+}
+
+typedef struct copy_job {
+    const calr_tensor *to, *from;
+    int64_t row; /* elements of the last dimension */
+} copy_job;
+
+/* Rows are the innermost dimension; the others are counted out of the row number. */
+static void copy_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const copy_job *job = context;
+    const calr_tensor *to = job->to, *from = job->from;
+    int last = to->ndim - 1;
+    for (int64_t r = begin; r < end; r++) {
+        int64_t rest = r, to_at = 0, from_at = 0;
+        for (int d = last - 1; d >= 0; d--) {
+            int64_t i = rest % to->shape[d];
+            rest /= to->shape[d];
+            to_at += i * to->stride[d];
+            from_at += i * from->stride[d];
+        }
+        copy_row((char *)calr_tensor_data(to) + to_at * (int64_t)calr_dtype_size(to->dtype), to->dtype,
+                 to->stride[last],
+                 (const char *)calr_tensor_data(from) + from_at * (int64_t)calr_dtype_size(from->dtype),
+                 from->dtype, from->stride[last], job->row);
+    }
+}
+
+calr_status calr_tensor_copy(calr_tensor *to, const calr_tensor *from)
+{
+    char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
+    if (!calr_tensor_same_shape(to, from))
+        return calr_error(CALR_EINVAL, "cannot copy %s into %s", calr_tensor_describe(from, a),
+                          calr_tensor_describe(to, b));
+    int64_t numel = calr_tensor_numel(to);
+    if (numel == 0)
+        return CALR_OK;
+    calr_tensor_touch(to);
+    if (to->ndim == 0) {
+        copy_row(calr_tensor_data(to), to->dtype, 1, calr_tensor_data(from), from->dtype, 1, 1);
+        return CALR_OK;
+    }
+    copy_job job = {to, from, to->shape[to->ndim - 1]};
+    calr_parallel_for(numel / job.row, 1 + 65536 / job.row, copy_rows, &job);
+    return CALR_OK;
+}
+
+calr_status calr_tensor_cast(const calr_tensor *tensor, calr_dtype dtype, calr_tensor **out)
+{
+    calr_tensor *copy;
+    CALR_TRY(calr_tensor_new(dtype, tensor->ndim, tensor->shape, &copy));
+    calr_status status = calr_tensor_copy(copy, tensor);
+    if (status != CALR_OK) {
+        calr_tensor_release(copy);
+        return status;
+    }
+    *out = copy;
+    return CALR_OK;
+}
+
+calr_status calr_tensor_clone(const calr_tensor *tensor, calr_tensor **out)
+{
+    return calr_tensor_cast(tensor, tensor->dtype, out);
+}
+
+calr_status calr_tensor_contiguous(const calr_tensor *tensor, calr_tensor **out)
+{
+    if (!calr_tensor_is_contiguous(tensor))
+        return calr_tensor_clone(tensor, out);
+    *out = calr_tensor_retain((calr_tensor *)tensor);
+    return CALR_OK;
+}
+
+typedef struct gather_job {
+    char *to;
+    const char *from;
+    const int64_t *index;
+    size_t row;
+} gather_job;
+
+static void gather_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const gather_job *job = context;
+    for (int64_t i = begin; i < end; i++)
+        memcpy(job->to + (size_t)i * job->row, job->from + (size_t)job->index[i] * job->row, job->row);
+}
+
+calr_status calr_tensor_gather(const calr_tensor *tensor, const int64_t *index, int64_t count, calr_tensor **out)
+{
+    char text[CALR_TENSOR_TEXT];
+    if (tensor->ndim < 1)
+        return calr_error(CALR_EINVAL, "%s has no rows to gather", calr_tensor_describe(tensor, text));
+    for (int64_t i = 0; i < count; i++)
+        if (index[i] < 0 || index[i] >= tensor->shape[0])
+            return calr_error(CALR_EINVAL, "index %" PRId64 " (item %" PRId64 ") is outside the %" PRId64 " rows of %s",
+                              index[i], i + 1, tensor->shape[0], calr_tensor_describe(tensor, text));
+    calr_tensor *source, *rows = NULL;
+    CALR_TRY(calr_tensor_contiguous(tensor, &source));
+    int64_t shape[CALR_MAX_DIMS];
+    memcpy(shape, tensor->shape, sizeof shape);
+    shape[0] = count;
+    calr_status status = calr_tensor_new(tensor->dtype, tensor->ndim, shape, &rows);
+    if (status == CALR_OK && calr_tensor_numel(rows) > 0) {
+        size_t row = calr_tensor_bytes(rows) / (size_t)count;
+        gather_job job = {calr_tensor_data(rows), calr_tensor_data(source), index, row};
+        calr_parallel_for(count, 1 + (int64_t)(65536 / row), gather_rows, &job);
+    }
+    calr_tensor_release(source);
+    if (status == CALR_OK)
+        *out = rows;
+    return status;
+}
+
+calr_status calr_tensor_fill(calr_tensor *tensor, double value)
+{
+    calr_tensor *one;
+    CALR_TRY(calr_tensor_new(tensor->dtype, 0, NULL, &one));
+    store(calr_tensor_data(one), one->dtype, 0, value);
+    /* The single number seen in the tensor's shape, every step of length 0. */
+    one->ndim = tensor->ndim;
+    memcpy(one->shape, tensor->shape, sizeof one->shape);
+    calr_status status = calr_tensor_copy(tensor, one);
+    calr_tensor_release(one);
+    return status;
+}
+
+static calr_status element(const calr_tensor *tensor, const int64_t *index, int64_t *at)
+{
+    char text[CALR_TENSOR_TEXT];
+    *at = 0;
+    for (int d = 0; d < tensor->ndim; d++) {
+        if (index[d] < 0 || index[d] >= tensor->shape[d])
+            return calr_error(CALR_EINVAL, "item %" PRId64 " is outside dimension %d of %s", index[d] + 1, d + 1,
+                              calr_tensor_describe(tensor, text));
+        *at += index[d] * tensor->stride[d];
+    }
+    return CALR_OK;
+}
+
+calr_status calr_tensor_get(const calr_tensor *tensor, const int64_t *index, double *out)
+{
+    int64_t at;
+    CALR_TRY(element(tensor, index, &at));
+    *out = load(calr_tensor_data(tensor), tensor->dtype, at);
+    return CALR_OK;
+}
+
+calr_status calr_tensor_set(calr_tensor *tensor, const int64_t *index, double value)
+{
+    int64_t at;
+    CALR_TRY(element(tensor, index, &at));
+    calr_tensor_touch(tensor);
+    store(calr_tensor_data(tensor), tensor->dtype, at, value);
+    return CALR_OK;
+}

@@ -1,0 +1,241 @@
+#include "tensor/tensor.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "tensor/storage.h"
+
+static const struct {
+    const char *name;
+    size_t size;
+} dtypes[CALR_DTYPES] = {
+    [CALR_F32] = {"f32", 4},
+    [CALR_I32] = {"i32", 4},
+    [CALR_I64] = {"i64", 8},
+    [CALR_U8] = {"u8", 1},
+};
+
+size_t calr_dtype_size(calr_dtype dtype)
+{
+    return dtypes[dtype].size;
+}
+
+const char *calr_dtype_name(calr_dtype dtype)
+{
+    return dtypes[dtype].name;
+}
+
+calr_status calr_dtype_parse(const char *name, calr_dtype *out)
+{
+    for (int i = 0; i < CALR_DTYPES; i++) {
+        if (strcmp(name, dtypes[i].name) == 0) {
+            *out = (calr_dtype)i;
+            return CALR_OK;
+        }
+    }
+    return calr_error(CALR_EINVAL, "\"%s\" is no element type; there are f32, i32, i64 and u8", name);
+}
+
+const char *calr_shape_describe(calr_dtype dtype, int ndim, const int64_t *shape, char text[CALR_TENSOR_TEXT])
+{
+    int used = snprintf(text, CALR_TENSOR_TEXT, "%s[", calr_dtype_name(dtype));
+    for (int i = 0; i < ndim && used < CALR_TENSOR_TEXT; i++)
+        used += snprintf(text + used, (size_t)(CALR_TENSOR_TEXT - used), "%s%" PRId64, i ? " x " : "", shape[i]);
+    if (used < CALR_TENSOR_TEXT)
+        snprintf(text + used, (size_t)(CALR_TENSOR_TEXT - used), "]");
+    return text;
+}
+
+const char *calr_tensor_describe(const calr_tensor *tensor, char text[CALR_TENSOR_TEXT])
+{
+    return calr_shape_describe(tensor->dtype, tensor->ndim, tensor->shape, text);
+}
+
+/* A tensor without storage: shape checked, row-major strides. *bytes is what its elements take. */
+static calr_status tensor_struct(calr_dtype dtype, int ndim, const int64_t *shape, calr_tensor **out,
+                                 size_t *bytes)
+{
+    if ((int)dtype < 0 || dtype >= CALR_DTYPES)
+        return calr_error(CALR_EINVAL, "%d is no element type", (int)dtype);
+    if (ndim < 0 || ndim > CALR_MAX_DIMS)
+        return calr_error(CALR_EINVAL, "a tensor has 0 to %d dimensions, not %d", CALR_MAX_DIMS, ndim);
+    size_t total = calr_dtype_size(dtype);
+    bool empty = false;
+    for (int i = 0; i < ndim; i++) {
+        char text[CALR_TENSOR_TEXT];
+        if (shape[i] < 0)
+            return calr_error(CALR_EINVAL, "dimension %d of %s is negative", i + 1,
+                              calr_shape_describe(dtype, ndim, shape, text));
+        empty = empty || shape[i] == 0;
+        if (!empty && (!calr_size_mul(total, (size_t)shape[i], &total) || total > INT64_MAX))
+            return calr_error(CALR_ENOMEM, "%s is more than can be addressed",
+                              calr_shape_describe(dtype, ndim, shape, text));
+    }
+    calr_tensor *tensor = calloc(1, sizeof *tensor);
+    if (!tensor)
+        return calr_error(CALR_ENOMEM, "no memory for a tensor");
+    tensor->dtype = dtype;
+    tensor->ndim = ndim;
+    tensor->refs = 1;
+    int64_t step = 1;
+    for (int i = ndim - 1; i >= 0; i--) {
+        tensor->shape[i] = shape[i];
+        tensor->stride[i] = step;
+        if (!empty)
+            step *= shape[i];
+    }
+    *bytes = empty ? 0 : total;
+    *out = tensor;
+    return CALR_OK;
+}
+
+calr_status calr_tensor_new(calr_dtype dtype, int ndim, const int64_t *shape, calr_tensor **out)
+{
+    calr_tensor *tensor;
+    size_t bytes;
+    CALR_TRY(tensor_struct(dtype, ndim, shape, &tensor, &bytes));
+    calr_status status = calr_storage_new(bytes, &tensor->storage);
+    if (status != CALR_OK) {
+        free(tensor);
+        return status;
+    }
+    *out = tensor;
+    return CALR_OK;
+}
+
+calr_status calr_tensor_zeros(calr_dtype dtype, int ndim, const int64_t *shape, calr_tensor **out)
+{
+    CALR_TRY(calr_tensor_new(dtype, ndim, shape, out));
+    memset((*out)->storage->data, 0, (*out)->storage->bytes);
+    return CALR_OK;
+}
+
+calr_status calr_tensor_like(const calr_tensor *tensor, calr_tensor **out)
+{
+    return calr_tensor_new(tensor->dtype, tensor->ndim, tensor->shape, out);
+}
+
+calr_status calr_tensor_wrap(calr_dtype dtype, int ndim, const int64_t *shape, void *memory,
+                             void (*free_memory)(void *context), void *context, calr_tensor **out)
+{
+    calr_tensor *tensor;
+    size_t bytes;
+    CALR_TRY(tensor_struct(dtype, ndim, shape, &tensor, &bytes));
+    calr_status status = calr_storage_wrap(memory, bytes, free_memory, context, &tensor->storage);
+    if (status != CALR_OK) {
+        free(tensor);
+        return status;
+    }
+    *out = tensor;
+    return CALR_OK;
+}
+
+calr_tensor *calr_tensor_retain(calr_tensor *tensor)
+{
+    __atomic_add_fetch(&tensor->refs, 1, __ATOMIC_RELAXED);
+    return tensor;
+}
+
+void calr_tensor_release(calr_tensor *tensor)
+{
+    if (!tensor || __atomic_sub_fetch(&tensor->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    if (tensor->tape && tensor->tape_free)
+        tensor->tape_free(tensor->tape);
+    calr_storage_release(tensor->storage);
+    free(tensor);
+}
+
+int64_t calr_tensor_numel(const calr_tensor *tensor)
+{
+    int64_t count = 1;
+    for (int i = 0; i < tensor->ndim; i++)
+        if (tensor->shape[i] == 0)
+            return 0;
+    for (int i = 0; i < tensor->ndim; i++)
+        count *= tensor->shape[i];
+    return count;
+}
+
+size_t calr_tensor_bytes(const calr_tensor *tensor)
+{
+    return (size_t)calr_tensor_numel(tensor) * calr_dtype_size(tensor->dtype);
+}
+
+bool calr_tensor_is_contiguous(const calr_tensor *tensor)
+{
+    int64_t step = 1;
+    for (int i = tensor->ndim - 1; i >= 0; i--) {
+        if (tensor->shape[i] == 0)
+            return true;
+        if (tensor->shape[i] != 1 && tensor->stride[i] != step)
+            return false;
+        step *= tensor->shape[i];
+    }
+    return true;
+}
+
+bool calr_tensor_same_shape(const calr_tensor *a, const calr_tensor *b)
+{
+    return a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof a->shape[0]) == 0;
+}
+
+void *calr_tensor_data(const calr_tensor *tensor)
+{
+    return (char *)tensor->storage->data + tensor->offset * (int64_t)calr_dtype_size(tensor->dtype);
+}
+
+float *calr_tensor_f32(const calr_tensor *tensor)
+{
+    assert(tensor->dtype == CALR_F32);
+    return calr_tensor_data(tensor);
+}
+
+int32_t *calr_tensor_i32(const calr_tensor *tensor)
+{
+    assert(tensor->dtype == CALR_I32);
+    return calr_tensor_data(tensor);
+}
+
+int64_t *calr_tensor_i64(const calr_tensor *tensor)
+{
+    assert(tensor->dtype == CALR_I64);
+    return calr_tensor_data(tensor);
+}
+
+uint8_t *calr_tensor_u8(const calr_tensor *tensor)
+{
+    assert(tensor->dtype == CALR_U8);
+    return calr_tensor_data(tensor);
+}
+
+void calr_tensor_touch(calr_tensor *tensor)
+{
+    __atomic_add_fetch(&tensor->storage->version, 1, __ATOMIC_RELAXED);
+}
+
+uint64_t calr_tensor_version(const calr_tensor *tensor)
+{
+    return __atomic_load_n(&tensor->storage->version, __ATOMIC_RELAXED);
+}
+
+uint64_t calr_tensor_storage_id(const calr_tensor *tensor)
+{
+    return tensor->storage->id;
+}
+
+calr_status calr_tensor_expect(const calr_tensor *tensor, const char *what, calr_dtype dtype, int ndim,
+                               const char *form)
+{
+    char text[CALR_TENSOR_TEXT];
+    if (tensor->dtype != dtype || tensor->ndim != ndim)
+        return calr_error(CALR_EINVAL, "%s must be %s, not %s", what, form, calr_tensor_describe(tensor, text));
+    if (!calr_tensor_is_contiguous(tensor))
+        return calr_error(CALR_EINVAL, "%s, %s, is a strided view; pass %s:contiguous()", what,
+                          calr_tensor_describe(tensor, text), what);
+    return CALR_OK;
+}
