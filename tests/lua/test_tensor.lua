@@ -1,0 +1,65 @@
+-- calr.tensor: creation, views, copies, conversions, errors.
+local check = require "check"
+local T = require "calr.tensor"
+
+check.test("from nested tables and back", function()
+  local t = T { { 1, 2, 3 }, { 4, 5, 6 } }
+  check.equal(tostring(t), "f32[2 x 3]")
+  check.equal(t:get(2, 3), 6)
+  check.equal(t:totable()[2][1], 4)
+  check.equal(T(7):get(), 7)
+  check.equal(tostring(T({}, "i32")), "i32[0]")
+  check.fails("ragged table", T, { { 1 }, { 2, 3 } })
+  check.fails("holds numbers", T, { "x" })
+end)
+
+check.test("views share memory, copies do not", function()
+  local t = T { { 1, 2, 3 }, { 4, 5, 6 } }
+  local row, copy = t:select(1, 2), t:clone()
+  row:set(1, 40)
+  check.equal(t:get(2, 1), 40)
+  check.equal(copy:get(2, 1), 4)
+  check.all_near(t:transpose(1, 2), { { 1, 40 }, { 2, 5 }, { 3, 6 } }, 0)
+  check.all_near(t:narrow(2, 2, 2), { { 2, 3 }, { 5, 6 } }, 0)
+  check.all_near(t:reshape { 3, -1 }, { { 1, 2 }, { 3, 40 }, { 5, 6 } }, 0)
+  check.fails("cannot be reshaped", t.reshape, t, { 4, -1 })
+  check.fails("strided view", t.reshape, t:transpose(1, 2), { 6 })
+  check.fails("outside dimension 1", t.narrow, t, 1, 2, 2)
+  check.fails("no dimension 3", t.size, t, 3)
+end)
+
+check.test("conversion truncates and clamps", function()
+  local t = T { -1.9, 1.9, 300, 0 / 0 }
+  check.all_near(t:to "i32", { -1, 1, 300, 0 }, 0)
+  check.all_near(t:to "u8", { 0, 1, 255, 0 }, 0)
+  check.equal(T({ 2 ^ 53 + 2 }, "i64"):get(1), 2 ^ 53 + 2)
+  check.fails("no element type", t.to, t, "f16")
+end)
+
+check.test("rows by number", function()
+  local t = T { { 1, 2 }, { 3, 4 }, { 5, 6 } }
+  check.all_near(t:rows { 2, 0 }, { { 5, 6 }, { 1, 2 } }, 0)
+  check.equal(tostring(t:rows {}), "f32[0 x 2]")
+  check.fails("outside the 3 rows", t.rows, t, { 3 })
+end)
+
+check.test("sizes that overflow or make no sense", function()
+  check.fails("more than can be addressed", T.zeros, { 2 ^ 40 // 1 | 0, 2 ^ 40 // 1 | 0 })
+  check.fails("negative", T.zeros, { -1 })
+  check.fails("at most 6 dimensions", T.zeros, { 1, 1, 1, 1, 1, 1, 1 })
+  check.equal(T.zeros({ 0, 5 }):numel(), 0)
+  check.equal(T.full({ 2 }, 3, "i32"):get(2), 3)
+  check.equal(T.range(4):get(4), 3)
+end)
+
+check.test("closing releases, and says so", function()
+  local t = T.zeros { 10 }
+  do
+    local closed <close> = t
+    check.equal(closed:numel(), 10)
+  end
+  check.fails("was closed", t.numel, t)
+  check.equal(tostring(t), "closed tensor")
+end)
+
+check.finish()
