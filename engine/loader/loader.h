@@ -1,0 +1,88 @@
+/* Batches of images, made ahead of their use by worker threads.
+ *
+ * A loader goes once through an order: a list of record numbers of a source of JPEG bytes. It decodes, resizes
+ * and augments each record straight into its place of a batch, f32[b x height x width x 3], and hands the
+ * batches out in order. The pixels of a place depend on (record, seed, epoch, slot) alone, never on the number
+ * of workers or on timing. The thread that waits for a batch helps to make it; without workers it makes all of it.
+ *
+ * One thread uses a loader. Closing it at any moment is sound: workers finish the image in hand and end. */
+#ifndef CALR_LOADER_LOADER_H
+#define CALR_LOADER_LOADER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "image/augment.h"
+#include "tensor/tensor.h"
+
+/* Where the bytes come from. All functions but release may be called from several threads at once; the calls for
+ * one reader come from one thread, one after the other. Failures leave their message with calr_error in the
+ * calling thread, as everywhere. */
+typedef struct calr_loader_source {
+    void *context;
+    int64_t count; /* records are numbered 0 .. count-1 */
+
+    /* A reader for one thread, opened in that thread: for LMDB a read transaction. NULL: no readers are needed,
+     * and fetch gets a NULL reader. */
+    calr_status (*open)(void *context, void **reader);
+    /* Called in the thread of open; NULL: nothing to close. */
+    void (*close)(void *context, void *reader);
+
+    /* The JPEG bytes of a record, borrowed: valid until the next fetch of this reader or its close. */
+    calr_status (*fetch)(void *context, void *reader, int64_t record, const void **bytes, size_t *size);
+
+    /* Writes what people call the record (its path) into text[size], for messages. NULL: "record 17". */
+    void (*name)(void *context, void *reader, int64_t record, char *text, size_t size);
+
+    /* Gives back the caller's hold on the context, after every reader is closed; NULL: nothing to do. Called
+     * once, by calr_loader_release, or by a calr_loader_new that fails. */
+    void (*release)(void *context);
+} calr_loader_source;
+
+/* Resized images kept in memory, so that many epochs over little data decode each image once. Shared by loaders
+ * of one source and one size; counted references; safe from any thread. Never changes a result. */
+typedef struct calr_loader_cache calr_loader_cache;
+
+/* For records 0 .. count-1 at height x width; at most `bytes` of pixels are kept, those that came first. */
+calr_status calr_loader_cache_new(int64_t count, int height, int width, calr_filter filter, size_t bytes,
+                                  calr_loader_cache **out);
+calr_loader_cache *calr_loader_cache_retain(calr_loader_cache *cache); /* returns its argument */
+void calr_loader_cache_release(calr_loader_cache *cache);              /* NULL is allowed */
+/* Bytes of pixels kept now. */
+size_t calr_loader_cache_bytes(calr_loader_cache *cache);
+
+typedef struct calr_loader_options {
+    calr_augment augment; /* the size of the images too */
+    int64_t batch;        /* images a batch, at least 1; the last batch holds what is left */
+    uint64_t seed;
+    uint32_t epoch;
+    int64_t first_slot; /* slot of the first item of the order: its stream is (seed, epoch, first_slot) */
+    int workers;        /* threads, 0 .. 256; -1: calr_loader_default_workers() */
+    int ahead;          /* batches in the making or waiting, 1 .. 64 */
+    int64_t pixel_limit; /* the largest JPEG accepted; 0: CALR_JPEG_LIMIT */
+    calr_loader_cache *cache; /* NULL: none. Retained by the loader */
+} calr_loader_options;
+
+/* Batches of 64, no augmentation, default workers, 3 ahead. */
+calr_loader_options calr_loader_options_default(int height, int width);
+
+/* How many workers a loader has unless told: min(2, threads in use). */
+int calr_loader_default_workers(void);
+
+typedef struct calr_loader calr_loader;
+
+/* `order` (count record numbers of the source) is copied. CALR_EINVAL names the option, or the first item of the
+ * order out of range; CALR_ENOMEM. Work starts at once. */
+calr_status calr_loader_new(const calr_loader_source *source, const int64_t *order, int64_t count,
+                            const calr_loader_options *options, calr_loader **out);
+
+/* The next batch: *images f32[b x height x width x 3], the caller's, and *first, the position in the order of
+ * its first image. After the last batch: CALR_OK with *images NULL. A record that cannot be read or decoded is
+ * an error that names it, at its batch; the loader is then at its end. */
+calr_status calr_loader_next(calr_loader *loader, calr_tensor **images, int64_t *first);
+
+/* Stops the workers and frees everything; batches already handed out stay. NULL is allowed. */
+void calr_loader_release(calr_loader *loader);
+
+#endif
