@@ -179,7 +179,8 @@ calr_status calr_file_sync_folder(const char *path)
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         status = calr_error_system(errno, "cannot open the folder %s", folder);
-    else if (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP) /* some file systems have no such call */
+    else if (fsync(fd) != 0 && errno != EINVAL &&
+             errno != ENOTSUP) /* some file systems have no such call */
         status = calr_error_system(errno, "cannot sync the folder %s", folder);
     if (fd >= 0)
         close(fd);

@@ -1,7 +1,8 @@
 /* Files that are whole or absent.
  *
- * A file under its final name is complete: it is written aside (NAME.tmp-PID), flushed to the disk, and
- * renamed. A crash, a full disk or a kill leaves the old file, or none, and at worst a .tmp-* beside it. */
+ * A file under its final name is complete: it is written aside (NAME.tmp-PID), flushed to the disk,
+ * and renamed. A crash, a full disk or a kill leaves the old file, or none, and at worst a .tmp-*
+ * beside it. */
 #ifndef CALR_BASE_FILE_H
 #define CALR_BASE_FILE_H
 
@@ -22,8 +23,8 @@ typedef struct calr_file_writer calr_file_writer;
 calr_status calr_file_writer_new(const char *path, calr_file_writer **out);
 /* After a failed write, later calls return the same failure. */
 calr_status calr_file_writer_write(calr_file_writer *writer, const void *data, size_t size);
-/* Flushes, fsyncs, renames, fsyncs the folder. On failure the file aside is removed. Frees the writer
- * either way. */
+/* Flushes, fsyncs, renames, fsyncs the folder. On failure the file aside is removed. Frees the
+ * writer either way. */
 calr_status calr_file_writer_commit(calr_file_writer *writer);
 /* Removes the file aside and frees the writer; NULL is allowed. */
 void calr_file_writer_abort(calr_file_writer *writer);
@@ -33,7 +34,8 @@ calr_status calr_file_write(const char *path, const void *data, size_t size);
 
 /* Makes a folder and its parents; fine when it exists. */
 calr_status calr_file_make_folder(const char *path);
-/* Makes the rename or removal of names inside a folder durable. `path` may be a file: its folder is meant. */
+/* Makes the rename or removal of names inside a folder durable. `path` may be a file: its folder is
+ * meant. */
 calr_status calr_file_sync_folder(const char *path);
 
 bool calr_file_exists(const char *path);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <xxhash.h>
 
-
 static void to_text(XXH128_hash_t value, char text[CALR_HASH_TEXT])
 {
     snprintf(text, CALR_HASH_TEXT, "%016" PRIx64 "%016" PRIx64, (uint64_t)value.high64,

@@ -1,4 +1,5 @@
-/* Fingerprints: XXH3, 128 bits. Not for secrets; for telling data, code and configurations apart. */
+/* Fingerprints: XXH3, 128 bits. Not for secrets; for telling data, code and configurations apart.
+ */
 #ifndef CALR_BASE_HASH_H
 #define CALR_BASE_HASH_H
 

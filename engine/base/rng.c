@@ -79,7 +79,8 @@ uint64_t calr_rng_below(calr_rng *rng, uint64_t bound)
 {
     if (bound < 2)
         return 0;
-    uint64_t limit = UINT64_MAX - UINT64_MAX % bound; /* a multiple of bound: what lies past it is redrawn */
+    uint64_t limit =
+        UINT64_MAX - UINT64_MAX % bound; /* a multiple of bound: what lies past it is redrawn */
     uint64_t x;
     do {
         x = calr_rng_u64(rng);

@@ -1,9 +1,10 @@
-/* Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
- * SC 2011).
+/* Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
+ * 1, 2, 3", SC 2011).
  *
- * A stream is named, not stored: (seed, purpose, epoch, index) gives the same numbers wherever and whenever
- * it is opened, so that what happens to image 17 in epoch 3 does not depend on the number of threads or on an
- * interruption. Streams of different names are independent for all practical purposes. */
+ * A stream is named, not stored: (seed, purpose, epoch, index) gives the same numbers wherever and
+ * whenever it is opened, so that what happens to image 17 in epoch 3 does not depend on the number
+ * of threads or on an interruption. Streams of different names are independent for all practical
+ * purposes. */
 #ifndef CALR_BASE_RNG_H
 #define CALR_BASE_RNG_H
 
@@ -34,7 +35,8 @@ double calr_rng_normal(calr_rng *rng);
 /* Fisher-Yates over `count` indices. */
 void calr_rng_shuffle(calr_rng *rng, int64_t *items, int64_t count);
 
-/* One block of the generator: out = philox4x32-10(counter, key). For tests and for vectors of numbers. */
+/* One block of the generator: out = philox4x32-10(counter, key). For tests and for vectors of
+ * numbers. */
 void calr_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
 #endif

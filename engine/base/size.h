@@ -18,7 +18,8 @@ static inline bool calr_size_add(size_t a, size_t b, size_t *out)
     return !__builtin_add_overflow(a, b, out);
 }
 
-/* malloc of count items of `size` bytes; NULL on overflow too. One byte at least, so that NULL means failure. */
+/* malloc of count items of `size` bytes; NULL on overflow too. One byte at least, so that NULL
+ * means failure. */
 static inline void *calr_array_new(int64_t count, size_t size)
 {
     size_t bytes;

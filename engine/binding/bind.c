@@ -48,7 +48,8 @@ calr_tensor *calr_lua_check_tensor(lua_State *L, int arg)
     return *slot;
 }
 
-calr_tensor *calr_lua_check_form(lua_State *L, int arg, calr_dtype dtype, int ndim, const char *form)
+calr_tensor *calr_lua_check_form(lua_State *L, int arg, calr_dtype dtype, int ndim,
+                                 const char *form)
 {
     calr_tensor *tensor = calr_lua_check_tensor(L, arg);
     if (calr_tensor_expect(tensor, "it", dtype, ndim, form) != CALR_OK)
@@ -77,7 +78,8 @@ static int edit_distance(const char *a, const char *b)
                 best = above[j] + 1;
             if (now[j - 1] + 1 < best)
                 best = now[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                before[j - 2] + 1 < best)
                 best = before[j - 2] + 1;
             now[j] = best;
         }
@@ -147,12 +149,13 @@ static int push_option(lua_State *L, int arg, const char *name)
 static void wrong_type(lua_State *L, const char *name, const char *wanted)
 {
     luaL_error(L, "option \"%s\" must be %s, not %s", name, wanted,
-               lua_type(L, -1) == LUA_TSTRING ? lua_pushfstring(L, "the string \"%s\"", lua_tostring(L, -1))
-                                              : luaL_typename(L, -1));
+               lua_type(L, -1) == LUA_TSTRING
+                   ? lua_pushfstring(L, "the string \"%s\"", lua_tostring(L, -1))
+                   : luaL_typename(L, -1));
 }
 
-int64_t calr_lua_option_integer(lua_State *L, int arg, const char *name, int64_t fallback, int64_t min,
-                                int64_t max)
+int64_t calr_lua_option_integer(lua_State *L, int arg, const char *name, int64_t fallback,
+                                int64_t min, int64_t max)
 {
     if (!push_option(L, arg, name))
         return fallback;
@@ -162,14 +165,17 @@ int64_t calr_lua_option_integer(lua_State *L, int arg, const char *name, int64_t
         wrong_type(L, name, "a whole number");
     if (value < min || value > max) {
         if (max == INT64_MAX)
-            luaL_error(L, "option \"%s\" must be at least %I, not %I", name, (lua_Integer)min, value);
-        luaL_error(L, "option \"%s\" must be %I to %I, not %I", name, (lua_Integer)min, (lua_Integer)max, value);
+            luaL_error(L, "option \"%s\" must be at least %I, not %I", name, (lua_Integer)min,
+                       value);
+        luaL_error(L, "option \"%s\" must be %I to %I, not %I", name, (lua_Integer)min,
+                   (lua_Integer)max, value);
     }
     lua_pop(L, 1);
     return value;
 }
 
-double calr_lua_option_number(lua_State *L, int arg, const char *name, double fallback, double min, double max)
+double calr_lua_option_number(lua_State *L, int arg, const char *name, double fallback, double min,
+                              double max)
 {
     if (!push_option(L, arg, name))
         return fallback;
@@ -210,7 +216,8 @@ const char *calr_lua_option_string(lua_State *L, int arg, const char *name, cons
     return value;
 }
 
-int calr_lua_option_choice(lua_State *L, int arg, const char *name, int fallback, const char *const *choices)
+int calr_lua_option_choice(lua_State *L, int arg, const char *name, int fallback,
+                           const char *const *choices)
 {
     if (!push_option(L, arg, name))
         return fallback;
@@ -228,7 +235,8 @@ int calr_lua_option_choice(lua_State *L, int arg, const char *name, int fallback
             luaL_addstring(&list, choices[j]);
         }
         luaL_pushresult(&list);
-        luaL_error(L, "option \"%s\" has no choice \"%s\"; there are: %s", name, value, lua_tostring(L, -1));
+        luaL_error(L, "option \"%s\" has no choice \"%s\"; there are: %s", name, value,
+                   lua_tostring(L, -1));
     }
     lua_pop(L, 1);
     return i;
@@ -248,8 +256,8 @@ calr_tensor *calr_lua_option_tensor(lua_State *L, int arg, const char *name, int
     return tensor;
 }
 
-calr_tensor *calr_lua_option_form(lua_State *L, int arg, const char *name, int required, calr_dtype dtype,
-                                  int ndim, const char *form)
+calr_tensor *calr_lua_option_form(lua_State *L, int arg, const char *name, int required,
+                                  calr_dtype dtype, int ndim, const char *form)
 {
     calr_tensor *tensor = calr_lua_option_tensor(L, arg, name, required);
     if (tensor && calr_tensor_expect(tensor, name, dtype, ndim, form) != CALR_OK)

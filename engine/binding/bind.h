@@ -1,8 +1,8 @@
 /* What every binding shares: tensors as Lua values, options from tables, statuses as Lua errors.
  *
- * Only files in binding/ and host/ include lua.h. One file a Lua module: static functions, one registration
- * table at the bottom, and `luaopen_calr_NAME`, listed in modules.c. The rules that keep memory safe when Lua
- * raises an error (a longjmp):
+ * Only files in binding/ and host/ include lua.h. One file a Lua module: static functions, one
+ * registration table at the bottom, and `luaopen_calr_NAME`, listed in modules.c. The rules that
+ * keep memory safe when Lua raises an error (a longjmp):
  *   - check all arguments first, then allocate;
  *   - what is allocated belongs to a userdata before anything can raise: make the slot
  *     (calr_lua_new_tensor), then have the engine fill it (calr_lua_call);
@@ -16,17 +16,19 @@
 #include "base/status.h"
 #include "tensor/tensor.h"
 
-/* Raises the engine's message as a Lua error, with the position of the calling script, when the status is not
- * CALR_OK. */
+/* Raises the engine's message as a Lua error, with the position of the calling script, when the
+ * status is not CALR_OK. */
 void calr_lua_call(lua_State *L, calr_status status);
 
 /* ---- tensors ---- */
 
-/* Pushes an empty tensor value and returns its slot: NULL until the engine stores a reference there, which the
- * value then owns:  calr_lua_call(L, calr_tensor_new(..., calr_lua_new_tensor(L)));
- * After that, calr_lua_account(L, slot) lets the collector feel the bytes. */
+/* Pushes an empty tensor value and returns its slot: NULL until the engine stores a reference
+ * there, which the value then owns:  calr_lua_call(L, calr_tensor_new(...,
+ * calr_lua_new_tensor(L))); After that, calr_lua_account(L, slot) lets the collector feel the
+ * bytes. */
 calr_tensor **calr_lua_new_tensor(lua_State *L);
-/* Tells the collector that the value on top of the stack holds a new storage; may run a full collection. */
+/* Tells the collector that the value on top of the stack holds a new storage; may run a full
+ * collection. */
 void calr_lua_account(lua_State *L);
 /* Both at once for a reference the caller owns. Only where nothing else is unowned. */
 void calr_lua_push_tensor(lua_State *L, calr_tensor *tensor);
@@ -35,33 +37,37 @@ void calr_lua_push_tensor(lua_State *L, calr_tensor *tensor);
 calr_tensor *calr_lua_check_tensor(lua_State *L, int arg);
 /* NULL when the value is not a tensor. */
 calr_tensor *calr_lua_test_tensor(lua_State *L, int arg);
-/* The tensor with its type and number of dimensions checked, and contiguous. `form` goes into the message:
- * "f32[n x d]". */
-calr_tensor *calr_lua_check_form(lua_State *L, int arg, calr_dtype dtype, int ndim, const char *form);
+/* The tensor with its type and number of dimensions checked, and contiguous. `form` goes into the
+ * message: "f32[n x d]". */
+calr_tensor *calr_lua_check_form(lua_State *L, int arg, calr_dtype dtype, int ndim,
+                                 const char *form);
 
 /* ---- options: the table f(x, {k = 15}) ---- */
 
-/* The value at `arg` must be a table or nothing, and hold only the keys named (NULL ends the list). A stranger
- * is an error with the nearest name: unknown option "min_sise" (did you mean "min_size"?). */
+/* The value at `arg` must be a table or nothing, and hold only the keys named (NULL ends the list).
+ * A stranger is an error with the nearest name: unknown option "min_sise" (did you mean
+ * "min_size"?). */
 void calr_lua_check_options(lua_State *L, int arg, const char *const *names);
-/* Fields of that table; the default where it is absent. A wrong type or a value out of range is an error that
- * names the option, the value and the range. */
-int64_t calr_lua_option_integer(lua_State *L, int arg, const char *name, int64_t fallback, int64_t min,
-                                int64_t max);
-double calr_lua_option_number(lua_State *L, int arg, const char *name, double fallback, double min, double max);
+/* Fields of that table; the default where it is absent. A wrong type or a value out of range is an
+ * error that names the option, the value and the range. */
+int64_t calr_lua_option_integer(lua_State *L, int arg, const char *name, int64_t fallback,
+                                int64_t min, int64_t max);
+double calr_lua_option_number(lua_State *L, int arg, const char *name, double fallback, double min,
+                              double max);
 int calr_lua_option_boolean(lua_State *L, int arg, const char *name, int fallback);
 /* NULL as default means required. The string lives as long as the table holds it. */
 const char *calr_lua_option_string(lua_State *L, int arg, const char *name, const char *fallback);
 /* The position of the string in `choices` (NULL ends the list). */
-int calr_lua_option_choice(lua_State *L, int arg, const char *name, int fallback, const char *const *choices);
+int calr_lua_option_choice(lua_State *L, int arg, const char *name, int fallback,
+                           const char *const *choices);
 /* Borrowed: lives as long as the table holds it. NULL when absent and not `required`. */
 calr_tensor *calr_lua_option_tensor(lua_State *L, int arg, const char *name, int required);
 /* The same with the form checked, and contiguous. */
-calr_tensor *calr_lua_option_form(lua_State *L, int arg, const char *name, int required, calr_dtype dtype,
-                                  int ndim, const char *form);
+calr_tensor *calr_lua_option_form(lua_State *L, int arg, const char *name, int required,
+                                  calr_dtype dtype, int ndim, const char *form);
 
-/* Pushes the name in `names` (NULL ends the list) nearest to `word` and returns 1, or pushes nothing and
- * returns 0 when none is near. */
+/* Pushes the name in `names` (NULL ends the list) nearest to `word` and returns 1, or pushes
+ * nothing and returns 0 when none is near. */
 int calr_lua_push_nearest(lua_State *L, const char *word, const char *const *names);
 
 /* ---- modules ---- */

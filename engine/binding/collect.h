@@ -4,9 +4,10 @@
 
 #include <lua.h>
 
-/* Runs a full collection when the pool's live bytes have passed a soft limit. The limit starts at 256 MiB and
- * grows by half when a collection leaves more than 80 % of it live: so the cost of collections stays a constant
- * fraction of the work (generational mode and per-allocation steps were measured and fail: docs/decisions). */
+/* Runs a full collection when the pool's live bytes have passed a soft limit. The limit starts at
+ * 256 MiB and grows by half when a collection leaves more than 80 % of it live: so the cost of
+ * collections stays a constant fraction of the work (generational mode and per-allocation steps
+ * were measured and fail: docs/decisions). */
 void calr_collect_when_full(lua_State *L);
 
 #endif

@@ -1,6 +1,6 @@
 /* The engine's Lua modules. */
-#include "binding/bind.h"
 #include "binding/modules.h"
+#include "binding/bind.h"
 
 static const luaL_Reg modules[] = {
     {"calr.autograd", luaopen_calr_autograd},       /* the tape; gradients of one's own */
@@ -9,6 +9,7 @@ static const luaL_Reg modules[] = {
     {"calr.draw", luaopen_calr_draw},               /* painting generated images */
     {"calr.image", luaopen_calr_image},             /* JPEG, PNG, resizing */
     {"calr.json", luaopen_calr_json},               /* JSON */
+    {"calr.labels", luaopen_calr_labels},           /* arithmetic on labels */
     {"calr.loader", luaopen_calr_loader},           /* batches from a store */
     {"calr.npy", luaopen_calr_npy},                 /* NumPy files */
     {"calr.ops", luaopen_calr_ops},                 /* operations with gradients */

@@ -7,8 +7,9 @@
 #include "base/rng.h"
 
 /// @module calr.rng
-/// Random numbers. A stream is named by (seed, purpose, epoch, index): opened again, it gives the same numbers,
-/// whatever the number of threads and whether or not the run was interrupted. Philox4x32-10.
+/// Random numbers. A stream is named by (seed, purpose, epoch, index): opened again, it gives the
+/// same numbers, whatever the number of threads and whether or not the run was interrupted.
+/// Philox4x32-10.
 
 #define RNG "calr.rng"
 
@@ -25,7 +26,8 @@ static calr_rng options_rng(lua_State *L, int arg)
     const char *purpose = calr_lua_option_string(L, arg, "purpose", "script");
     int64_t epoch = calr_lua_option_integer(L, arg, "epoch", 0, 0, UINT32_MAX);
     int64_t index = calr_lua_option_integer(L, arg, "index", 0, 0, INT64_MAX);
-    return calr_rng_make((uint64_t)seed, calr_rng_purpose(purpose), (uint32_t)epoch, (uint64_t)index);
+    return calr_rng_make((uint64_t)seed, calr_rng_purpose(purpose), (uint32_t)epoch,
+                         (uint64_t)index);
 }
 
 /// calr.rng.open{seed=0, purpose="script", epoch=0, index=0}
@@ -97,7 +99,8 @@ static int rng_fill_normal(lua_State *L)
 {
     calr_rng *rng = check_rng(L, 1);
     calr_tensor *t = calr_lua_check_tensor(L, 2);
-    luaL_argcheck(L, t->dtype == CALR_F32 && calr_tensor_is_contiguous(t), 2, "a contiguous f32 tensor is needed");
+    luaL_argcheck(L, t->dtype == CALR_F32 && calr_tensor_is_contiguous(t), 2,
+                  "a contiguous f32 tensor is needed");
     double mean = luaL_optnumber(L, 3, 0), deviation = luaL_optnumber(L, 4, 1);
     float *data = calr_tensor_f32(t);
     int64_t count = calr_tensor_numel(t);
@@ -115,7 +118,8 @@ static int rng_fill_uniform(lua_State *L)
 {
     calr_rng *rng = check_rng(L, 1);
     calr_tensor *t = calr_lua_check_tensor(L, 2);
-    luaL_argcheck(L, t->dtype == CALR_F32 && calr_tensor_is_contiguous(t), 2, "a contiguous f32 tensor is needed");
+    luaL_argcheck(L, t->dtype == CALR_F32 && calr_tensor_is_contiguous(t), 2,
+                  "a contiguous f32 tensor is needed");
     double low = luaL_optnumber(L, 3, 0), high = luaL_optnumber(L, 4, 1);
     float *data = calr_tensor_f32(t);
     int64_t count = calr_tensor_numel(t);
@@ -132,9 +136,12 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"uniform", rng_uniform},         {"normal", rng_normal},
-    {"integer", rng_integer},         {"shuffle", rng_shuffle},
-    {"fill_normal", rng_fill_normal}, {"fill_uniform", rng_fill_uniform},
+    {"uniform", rng_uniform},
+    {"normal", rng_normal},
+    {"integer", rng_integer},
+    {"shuffle", rng_shuffle},
+    {"fill_normal", rng_fill_normal},
+    {"fill_uniform", rng_fill_uniform},
     {NULL, NULL},
 };
 

@@ -9,9 +9,9 @@
 /// @module calr.tensor
 /// Tensors: numbers in memory with a type (f32, i32, i64, u8) and a shape.
 ///
-/// Positions that are passed as Lua numbers count from 1, as everywhere in Lua. Numbers inside a tensor that
-/// name a row (labels, indices of neighbours) count from 0, as in every file format of this field.
-/// Images and feature maps are [N x H x W x C].
+/// Positions that are passed as Lua numbers count from 1, as everywhere in Lua. Numbers inside a
+/// tensor that name a row (labels, indices of neighbours) count from 0, as in every file format of
+/// this field. Images and feature maps are [N x H x W x C].
 
 #define TENSOR "calr.tensor"
 
@@ -21,7 +21,9 @@ static int check_shape(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS])
     luaL_checktype(L, arg, LUA_TTABLE);
     lua_Integer ndim = luaL_len(L, arg);
     if (ndim > CALR_MAX_DIMS)
-        luaL_argerror(L, arg, lua_pushfstring(L, "a tensor has at most %d dimensions, not %I", CALR_MAX_DIMS, ndim));
+        luaL_argerror(
+            L, arg,
+            lua_pushfstring(L, "a tensor has at most %d dimensions, not %I", CALR_MAX_DIMS, ndim));
     for (int i = 0; i < (int)ndim; i++) {
         lua_geti(L, arg, i + 1);
         int whole;
@@ -137,7 +139,8 @@ static void fill_from(lua_State *L, calr_tensor *tensor, int dim, int64_t *index
 }
 
 /// calr.tensor.from(numbers [, type])
-/// A tensor from a number, a table of numbers, or nested tables of equal lengths. calr.tensor(numbers) is the same.
+/// A tensor from a number, a table of numbers, or nested tables of equal lengths.
+/// calr.tensor(numbers) is the same.
 /// @param numbers  such as {{1, 2}, {3, 4}}
 /// @param type     "f32" (default) or another
 /// @return tensor
@@ -183,8 +186,9 @@ static int check_dim(lua_State *L, int arg, const calr_tensor *t)
         dim += t->ndim + 1; /* -1 is the last */
     if (dim < 1 || dim > t->ndim) {
         char text[CALR_TENSOR_TEXT];
-        luaL_argerror(L, arg, lua_pushfstring(L, "%s has no dimension %I", calr_tensor_describe(t, text),
-                                              luaL_checkinteger(L, arg)));
+        luaL_argerror(L, arg,
+                      lua_pushfstring(L, "%s has no dimension %I", calr_tensor_describe(t, text),
+                                      luaL_checkinteger(L, arg)));
     }
     return (int)dim - 1;
 }
@@ -247,7 +251,8 @@ static void push_element(lua_State *L, const calr_tensor *t, const int64_t *inde
 }
 
 /// tensor:get(i, j, ...)
-/// One element; positions count from 1. Without positions: the only element of a tensor that has one.
+/// One element; positions count from 1. Without positions: the only element of a tensor that has
+/// one.
 /// @return number
 static int tensor_get(lua_State *L)
 {
@@ -398,7 +403,8 @@ static int tensor_fill(lua_State *L)
 }
 
 /// tensor:rows(index)
-/// Copies rows of the first dimension, in the order of `index`, without a gradient (calr.ops.gather has one).
+/// Copies rows of the first dimension, in the order of `index`, without a gradient (calr.ops.gather
+/// has one).
 /// @param index  i64[m] of row numbers from 0, or a table of them
 /// @return tensor  [m x ...]
 static int tensor_rows(lua_State *L)
@@ -413,7 +419,8 @@ static int tensor_rows(lua_State *L)
         lua_replace(L, 2);
     }
     calr_tensor *index = calr_lua_check_form(L, 2, CALR_I64, 1, "i64[m]");
-    calr_lua_call(L, calr_tensor_gather(t, calr_tensor_i64(index), index->shape[0], calr_lua_new_tensor(L)));
+    calr_lua_call(
+        L, calr_tensor_gather(t, calr_tensor_i64(index), index->shape[0], calr_lua_new_tensor(L)));
     calr_lua_account(L);
     return 1;
 }
@@ -478,8 +485,13 @@ static int tensor_release(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"zeros", tensor_zeros}, {"full", tensor_full},     {"range", tensor_range}, {"from", tensor_from},
-    {"is", tensor_is},       {"memory", tensor_memory}, {NULL, NULL},
+    {"zeros", tensor_zeros},
+    {"full", tensor_full},
+    {"range", tensor_range},
+    {"from", tensor_from},
+    {"is", tensor_is},
+    {"memory", tensor_memory},
+    {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {

@@ -40,17 +40,18 @@ static void store(void *data, calr_dtype dtype, int64_t i, double value)
     }
 }
 
-/* Converts one row of `count` elements with any strides. 64-bit integers never pass through a double. */
-static void copy_row(void *to, calr_dtype to_type, int64_t to_stride, const void *from, calr_dtype from_type,
-                     int64_t from_stride, int64_t count)
+/* Converts one row of `count` elements with any strides. 64-bit integers never pass through a
+ * double. */
+static void copy_row(void *to, calr_dtype to_type, int64_t to_stride, const void *from,
+                     calr_dtype from_type, int64_t from_stride, int64_t count)
 {
     size_t size = calr_dtype_size(to_type);
     if (to_type == from_type && to_stride == 1 && from_stride == 1) {
         memcpy(to, from, (size_t)count * size);
     } else if (to_type == from_type) {
         for (int64_t i = 0; i < count; i++)
-            memcpy((char *)to + (size_t)(i * to_stride) * size, (const char *)from + (size_t)(i * from_stride) * size,
-                   size);
+            memcpy((char *)to + (size_t)(i * to_stride) * size,
+                   (const char *)from + (size_t)(i * from_stride) * size, size);
     } else if (to_type == CALR_I64 && from_type == CALR_I32) {
         for (int64_t i = 0; i < count; i++)
             ((int64_t *)to)[i * to_stride] = ((const int32_t *)from)[i * from_stride];
@@ -80,9 +81,10 @@ static void copy_rows(void *context, int64_t begin, int64_t end, int worker)
             to_at += i * to->stride[d];
             from_at += i * from->stride[d];
         }
-        copy_row((char *)calr_tensor_data(to) + to_at * (int64_t)calr_dtype_size(to->dtype), to->dtype,
-                 to->stride[last],
-                 (const char *)calr_tensor_data(from) + from_at * (int64_t)calr_dtype_size(from->dtype),
+        copy_row((char *)calr_tensor_data(to) + to_at * (int64_t)calr_dtype_size(to->dtype),
+                 to->dtype, to->stride[last],
+                 (const char *)calr_tensor_data(from) +
+                     from_at * (int64_t)calr_dtype_size(from->dtype),
                  from->dtype, from->stride[last], job->row);
     }
 }
@@ -144,18 +146,23 @@ static void gather_rows(void *context, int64_t begin, int64_t end, int worker)
     (void)worker;
     const gather_job *job = context;
     for (int64_t i = begin; i < end; i++)
-        memcpy(job->to + (size_t)i * job->row, job->from + (size_t)job->index[i] * job->row, job->row);
+        memcpy(job->to + (size_t)i * job->row, job->from + (size_t)job->index[i] * job->row,
+               job->row);
 }
 
-calr_status calr_tensor_gather(const calr_tensor *tensor, const int64_t *index, int64_t count, calr_tensor **out)
+calr_status calr_tensor_gather(const calr_tensor *tensor, const int64_t *index, int64_t count,
+                               calr_tensor **out)
 {
     char text[CALR_TENSOR_TEXT];
     if (tensor->ndim < 1)
-        return calr_error(CALR_EINVAL, "%s has no rows to gather", calr_tensor_describe(tensor, text));
+        return calr_error(CALR_EINVAL, "%s has no rows to gather",
+                          calr_tensor_describe(tensor, text));
     for (int64_t i = 0; i < count; i++)
         if (index[i] < 0 || index[i] >= tensor->shape[0])
-            return calr_error(CALR_EINVAL, "index %" PRId64 " (item %" PRId64 ") is outside the %" PRId64 " rows of %s",
-                              index[i], i + 1, tensor->shape[0], calr_tensor_describe(tensor, text));
+            return calr_error(
+                CALR_EINVAL,
+                "index %" PRId64 " (item %" PRId64 ") is outside the %" PRId64 " rows of %s",
+                index[i], i + 1, tensor->shape[0], calr_tensor_describe(tensor, text));
     calr_tensor *source, *rows = NULL;
     CALR_TRY(calr_tensor_contiguous(tensor, &source));
     int64_t shape[CALR_MAX_DIMS];
@@ -192,8 +199,8 @@ static calr_status element(const calr_tensor *tensor, const int64_t *index, int6
     *at = 0;
     for (int d = 0; d < tensor->ndim; d++) {
         if (index[d] < 0 || index[d] >= tensor->shape[d])
-            return calr_error(CALR_EINVAL, "item %" PRId64 " is outside dimension %d of %s", index[d] + 1, d + 1,
-                              calr_tensor_describe(tensor, text));
+            return calr_error(CALR_EINVAL, "item %" PRId64 " is outside dimension %d of %s",
+                              index[d] + 1, d + 1, calr_tensor_describe(tensor, text));
         *at += index[d] * tensor->stride[d];
     }
     return CALR_OK;

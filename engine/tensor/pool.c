@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 
 #define ALIGNMENT 64
-#define HUGE ((size_t)2 << 20)
-#define CLASSES 256
+#define HUGE      ((size_t)2 << 20)
+#define CLASSES   256
 
 /* A free block holds the link to the next one of its class. */
 typedef struct free_block {
@@ -18,8 +18,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static free_block *cached[CLASSES];
 static calr_pool_stats stats;
 
-/* Four classes to each power of two: at most 25 % of a block is waste. Sizes below 256 bytes share one class.
- * Returns the class, and its block size in *rounded; -1 when the size is beyond reason. */
+/* Four classes to each power of two: at most 25 % of a block is waste. Sizes below 256 bytes share
+ * one class. Returns the class, and its block size in *rounded; -1 when the size is beyond reason.
+ */
 static int size_class(size_t size, size_t *rounded)
 {
     *rounded = 256;
@@ -27,7 +28,8 @@ static int size_class(size_t size, size_t *rounded)
         return -1;
     if (size <= 256)
         return 0;
-    int exponent = 63 - __builtin_clzl(size - 1); /* 2^exponent < size <= 2^(exponent + 1), exponent >= 8 */
+    int exponent =
+        63 - __builtin_clzl(size - 1); /* 2^exponent < size <= 2^(exponent + 1), exponent >= 8 */
     size_t quarter = (size_t)1 << (exponent - 2);
     size_t steps = (size - ((size_t)1 << exponent) + quarter - 1) / quarter; /* 1 .. 4 */
     *rounded = ((size_t)1 << exponent) + steps * quarter;
@@ -41,7 +43,8 @@ static void *system_alloc(size_t rounded)
     if (posix_memalign(&block, rounded >= HUGE ? HUGE : ALIGNMENT, rounded) != 0)
         return NULL;
     if (rounded >= HUGE)
-        madvise(block, rounded & ~(HUGE - 1), MADV_HUGEPAGE); /* a wish; refusal changes speed only */
+        madvise(block, rounded & ~(HUGE - 1),
+                MADV_HUGEPAGE); /* a wish; refusal changes speed only */
     return block;
 }
 
@@ -68,8 +71,8 @@ calr_status calr_pool_alloc(size_t size, void **out)
             block = system_alloc(rounded);
         }
         if (!block)
-            return calr_error(CALR_ENOMEM, "no memory for %zu bytes (%zu MiB in use by tensors)", size,
-                              calr_pool_get_stats().live_bytes >> 20);
+            return calr_error(CALR_ENOMEM, "no memory for %zu bytes (%zu MiB in use by tensors)",
+                              size, calr_pool_get_stats().live_bytes >> 20);
         pthread_mutex_lock(&lock);
         stats.live_bytes += rounded;
         if (stats.live_bytes + stats.cached_bytes > stats.peak_bytes)

@@ -1,8 +1,9 @@
 /* The caching allocator under every tensor.
  *
- * Training asks for the same sizes again and again; the system would hand the pages back and fault them in
- * anew each time. Freed blocks are kept by size class and given out again. Blocks are aligned to 64 bytes
- * (a cache line, an AVX-512 register); large ones to 2 MiB, with huge pages asked for. Thread-safe. */
+ * Training asks for the same sizes again and again; the system would hand the pages back and fault
+ * them in anew each time. Freed blocks are kept by size class and given out again. Blocks are
+ * aligned to 64 bytes (a cache line, an AVX-512 register); large ones to 2 MiB, with huge pages
+ * asked for. Thread-safe. */
 #ifndef CALR_TENSOR_POOL_H
 #define CALR_TENSOR_POOL_H
 
@@ -17,8 +18,8 @@ typedef struct calr_pool_stats {
     size_t requests, hits;
 } calr_pool_stats;
 
-/* A block of at least `size` bytes, contents undefined. size 0 gives a block too. CALR_ENOMEM after the cache
- * was emptied and the system still had nothing. */
+/* A block of at least `size` bytes, contents undefined. size 0 gives a block too. CALR_ENOMEM after
+ * the cache was emptied and the system still had nothing. */
 calr_status calr_pool_alloc(size_t size, void **out);
 /* Gives a block back; NULL is allowed. `size` is what was asked for. */
 void calr_pool_free(void *block, size_t size);

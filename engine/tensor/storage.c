@@ -31,8 +31,8 @@ calr_status calr_storage_new(size_t bytes, calr_storage **out)
     return CALR_OK;
 }
 
-calr_status calr_storage_wrap(void *memory, size_t bytes, void (*free_memory)(void *), void *context,
-                              calr_storage **out)
+calr_status calr_storage_wrap(void *memory, size_t bytes, void (*free_memory)(void *),
+                              void *context, calr_storage **out)
 {
     calr_storage *storage = storage_struct(bytes);
     if (!storage)

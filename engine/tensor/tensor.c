@@ -37,14 +37,17 @@ calr_status calr_dtype_parse(const char *name, calr_dtype *out)
             return CALR_OK;
         }
     }
-    return calr_error(CALR_EINVAL, "\"%s\" is no element type; there are f32, i32, i64 and u8", name);
+    return calr_error(CALR_EINVAL, "\"%s\" is no element type; there are f32, i32, i64 and u8",
+                      name);
 }
 
-const char *calr_shape_describe(calr_dtype dtype, int ndim, const int64_t *shape, char text[CALR_TENSOR_TEXT])
+const char *calr_shape_describe(calr_dtype dtype, int ndim, const int64_t *shape,
+                                char text[CALR_TENSOR_TEXT])
 {
     int used = snprintf(text, CALR_TENSOR_TEXT, "%s[", calr_dtype_name(dtype));
     for (int i = 0; i < ndim && used < CALR_TENSOR_TEXT; i++)
-        used += snprintf(text + used, (size_t)(CALR_TENSOR_TEXT - used), "%s%" PRId64, i ? " x " : "", shape[i]);
+        used += snprintf(text + used, (size_t)(CALR_TENSOR_TEXT - used), "%s%" PRId64,
+                         i ? " x " : "", shape[i]);
     if (used < CALR_TENSOR_TEXT)
         snprintf(text + used, (size_t)(CALR_TENSOR_TEXT - used), "]");
     return text;
@@ -56,13 +59,14 @@ const char *calr_tensor_describe(const calr_tensor *tensor, char text[CALR_TENSO
 }
 
 /* A tensor without storage: shape checked, row-major strides. *bytes is what its elements take. */
-static calr_status tensor_struct(calr_dtype dtype, int ndim, const int64_t *shape, calr_tensor **out,
-                                 size_t *bytes)
+static calr_status tensor_struct(calr_dtype dtype, int ndim, const int64_t *shape,
+                                 calr_tensor **out, size_t *bytes)
 {
     if ((int)dtype < 0 || dtype >= CALR_DTYPES)
         return calr_error(CALR_EINVAL, "%d is no element type", (int)dtype);
     if (ndim < 0 || ndim > CALR_MAX_DIMS)
-        return calr_error(CALR_EINVAL, "a tensor has 0 to %d dimensions, not %d", CALR_MAX_DIMS, ndim);
+        return calr_error(CALR_EINVAL, "a tensor has 0 to %d dimensions, not %d", CALR_MAX_DIMS,
+                          ndim);
     size_t total = calr_dtype_size(dtype);
     bool empty = false;
     for (int i = 0; i < ndim; i++) {
@@ -181,7 +185,8 @@ bool calr_tensor_is_contiguous(const calr_tensor *tensor)
 
 bool calr_tensor_same_shape(const calr_tensor *a, const calr_tensor *b)
 {
-    return a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof a->shape[0]) == 0;
+    return a->ndim == b->ndim &&
+           memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof a->shape[0]) == 0;
 }
 
 void *calr_tensor_data(const calr_tensor *tensor)
@@ -228,12 +233,13 @@ uint64_t calr_tensor_storage_id(const calr_tensor *tensor)
     return tensor->storage->id;
 }
 
-calr_status calr_tensor_expect(const calr_tensor *tensor, const char *what, calr_dtype dtype, int ndim,
-                               const char *form)
+calr_status calr_tensor_expect(const calr_tensor *tensor, const char *what, calr_dtype dtype,
+                               int ndim, const char *form)
 {
     char text[CALR_TENSOR_TEXT];
     if (tensor->dtype != dtype || tensor->ndim != ndim)
-        return calr_error(CALR_EINVAL, "%s must be %s, not %s", what, form, calr_tensor_describe(tensor, text));
+        return calr_error(CALR_EINVAL, "%s must be %s, not %s", what, form,
+                          calr_tensor_describe(tensor, text));
     if (!calr_tensor_is_contiguous(tensor))
         return calr_error(CALR_EINVAL, "%s, %s, is a strided view; pass %s:contiguous()", what,
                           calr_tensor_describe(tensor, text), what);

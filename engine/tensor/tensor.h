@@ -1,12 +1,12 @@
 /* Tensors: numbers in memory with a type and a shape.
  *
- * A tensor is a view (type, shape, strides, offset) of a storage; several tensors may share one. Both count
- * their references. Conventions of every function here and above:
- *   - `new` and functions with a last argument `calr_tensor **out` return a reference that the caller
- *     releases; tensors passed in are borrowed;
+ * A tensor is a view (type, shape, strides, offset) of a storage; several tensors may share one.
+ * Both count their references. Conventions of every function here and above:
+ *   - `new` and functions with a last argument `calr_tensor **out` return a reference that the
+ * caller releases; tensors passed in are borrowed;
  *   - on failure *out is untouched;
- *   - images and feature maps are N x H x W x C ("NHWC"), matrices rows x columns, row-major. There is no
- *     other layout for scripts to know of; what a kernel wants otherwise, it reorders for itself.
+ *   - images and feature maps are N x H x W x C ("NHWC"), matrices rows x columns, row-major. There
+ * is no other layout for scripts to know of; what a kernel wants otherwise, it reorders for itself.
  *
  * Reference counts are atomic; the contents are not guarded: one writer at a time. */
 #ifndef CALR_TENSOR_TENSOR_H
@@ -18,15 +18,10 @@
 
 #include "base/status.h"
 
-#define CALR_MAX_DIMS 6
+#define CALR_MAX_DIMS    6
 #define CALR_TENSOR_TEXT 160 /* room for calr_tensor_describe */
 
-typedef enum calr_dtype {
-    CALR_F32,
-    CALR_I32,
-    CALR_I64,
-    CALR_U8
-} calr_dtype;
+typedef enum calr_dtype { CALR_F32, CALR_I32, CALR_I64, CALR_U8 } calr_dtype;
 
 #define CALR_DTYPES 4
 
@@ -51,15 +46,15 @@ typedef struct calr_tensor {
     void (*tape_free)(void *tape);
 } calr_tensor;
 
-/* Uninitialised contents. Dimensions may be 0. CALR_EINVAL: ndim or a dimension out of range; CALR_ENOMEM:
- * also when the size overflows. */
+/* Uninitialised contents. Dimensions may be 0. CALR_EINVAL: ndim or a dimension out of range;
+ * CALR_ENOMEM: also when the size overflows. */
 calr_status calr_tensor_new(calr_dtype dtype, int ndim, const int64_t *shape, calr_tensor **out);
 calr_status calr_tensor_zeros(calr_dtype dtype, int ndim, const int64_t *shape, calr_tensor **out);
 /* A new tensor of the same shape and type, contiguous, uninitialised. */
 calr_status calr_tensor_like(const calr_tensor *tensor, calr_tensor **out);
 
-/* A tensor over memory of the caller's; `free_memory(context)` runs when the last view goes (NULL: never).
- * On failure nothing is freed. */
+/* A tensor over memory of the caller's; `free_memory(context)` runs when the last view goes (NULL:
+ * never). On failure nothing is freed. */
 calr_status calr_tensor_wrap(calr_dtype dtype, int ndim, const int64_t *shape, void *memory,
                              void (*free_memory)(void *context), void *context, calr_tensor **out);
 
@@ -73,16 +68,18 @@ bool calr_tensor_is_contiguous(const calr_tensor *tensor);
 bool calr_tensor_same_shape(const calr_tensor *a, const calr_tensor *b);
 /* The first element. For a contiguous tensor the others follow in order. */
 void *calr_tensor_data(const calr_tensor *tensor);
-float *calr_tensor_f32(const calr_tensor *tensor);   /* calr_tensor_data with the type checked by assert */
+float *
+calr_tensor_f32(const calr_tensor *tensor); /* calr_tensor_data with the type checked by assert */
 int32_t *calr_tensor_i32(const calr_tensor *tensor);
 int64_t *calr_tensor_i64(const calr_tensor *tensor);
 uint8_t *calr_tensor_u8(const calr_tensor *tensor);
 
-/* Every write in place must say so: the version tells the backward pass of autograd/ that what it saved is no
- * longer what it was. All views of one storage share the version. */
+/* Every write in place must say so: the version tells the backward pass of autograd/ that what it
+ * saved is no longer what it was. All views of one storage share the version. */
 void calr_tensor_touch(calr_tensor *tensor);
 uint64_t calr_tensor_version(const calr_tensor *tensor);
-/* A number that no other storage of this process has or had; for caches keyed by (storage, version). */
+/* A number that no other storage of this process has or had; for caches keyed by (storage,
+ * version). */
 uint64_t calr_tensor_storage_id(const calr_tensor *tensor);
 
 /* "f32[128 x 2048]", "i32[]" for a single number. Returns `text`. */
@@ -93,13 +90,16 @@ const char *calr_shape_describe(calr_dtype dtype, int ndim, const int64_t *shape
 
 /* Views: share the storage, keep no tape. */
 /* One dimension may be -1: it is found from the others. The tensor must be contiguous. */
-calr_status calr_tensor_reshape(const calr_tensor *tensor, int ndim, const int64_t *shape, calr_tensor **out);
+calr_status calr_tensor_reshape(const calr_tensor *tensor, int ndim, const int64_t *shape,
+                                calr_tensor **out);
 /* Items start .. start+length-1 of a dimension (0-based). */
 calr_status calr_tensor_narrow(const calr_tensor *tensor, int dim, int64_t start, int64_t length,
                                calr_tensor **out);
 /* One item of a dimension, which goes away. */
-calr_status calr_tensor_select(const calr_tensor *tensor, int dim, int64_t index, calr_tensor **out);
-calr_status calr_tensor_transpose(const calr_tensor *tensor, int dim_a, int dim_b, calr_tensor **out);
+calr_status calr_tensor_select(const calr_tensor *tensor, int dim, int64_t index,
+                               calr_tensor **out);
+calr_status calr_tensor_transpose(const calr_tensor *tensor, int dim_a, int dim_b,
+                                  calr_tensor **out);
 /* The same view without the tape. */
 calr_status calr_tensor_alias(const calr_tensor *tensor, calr_tensor **out);
 
@@ -108,21 +108,23 @@ calr_status calr_tensor_alias(const calr_tensor *tensor, calr_tensor **out);
 calr_status calr_tensor_clone(const calr_tensor *tensor, calr_tensor **out);
 /* The tensor itself (retained) when contiguous, a clone otherwise. */
 calr_status calr_tensor_contiguous(const calr_tensor *tensor, calr_tensor **out);
-/* Element by element, same shape; converts between types (to integers by truncation, to u8 clamped). */
+/* Element by element, same shape; converts between types (to integers by truncation, to u8
+ * clamped). */
 calr_status calr_tensor_copy(calr_tensor *to, const calr_tensor *from);
 calr_status calr_tensor_cast(const calr_tensor *tensor, calr_dtype dtype, calr_tensor **out);
-/* Rows `index[i]` of the first dimension, in that order: [count x ...]. CALR_EINVAL names the first index out
- * of range. */
-calr_status calr_tensor_gather(const calr_tensor *tensor, const int64_t *index, int64_t count, calr_tensor **out);
+/* Rows `index[i]` of the first dimension, in that order: [count x ...]. CALR_EINVAL names the first
+ * index out of range. */
+calr_status calr_tensor_gather(const calr_tensor *tensor, const int64_t *index, int64_t count,
+                               calr_tensor **out);
 calr_status calr_tensor_fill(calr_tensor *tensor, double value);
 
 /* One element, converted. `index` holds ndim 0-based positions. */
 calr_status calr_tensor_get(const calr_tensor *tensor, const int64_t *index, double *out);
 calr_status calr_tensor_set(calr_tensor *tensor, const int64_t *index, double value);
 
-/* CALR_EINVAL "WHAT must be f32[n x d], not i32[3]" unless type and number of dimensions fit and the tensor is
- * contiguous. `form` is the text for the message. */
-calr_status calr_tensor_expect(const calr_tensor *tensor, const char *what, calr_dtype dtype, int ndim,
-                               const char *form);
+/* CALR_EINVAL "WHAT must be f32[n x d], not i32[3]" unless type and number of dimensions fit and
+ * the tensor is contiguous. `form` is the text for the message. */
+calr_status calr_tensor_expect(const calr_tensor *tensor, const char *what, calr_dtype dtype,
+                               int ndim, const char *form);
 
 #endif

@@ -21,7 +21,8 @@ calr_status calr_tensor_alias(const calr_tensor *tensor, calr_tensor **out)
 }
 
 /* Fills in the one -1 of a wanted shape. */
-static calr_status complete_shape(const calr_tensor *tensor, int ndim, const int64_t *wanted, int64_t *shape)
+static calr_status complete_shape(const calr_tensor *tensor, int ndim, const int64_t *wanted,
+                                  int64_t *shape)
 {
     char from[CALR_TENSOR_TEXT], to[CALR_TENSOR_TEXT];
     int64_t numel = calr_tensor_numel(tensor), known = 1;
@@ -42,19 +43,23 @@ static calr_status complete_shape(const calr_tensor *tensor, int ndim, const int
         fits = known == numel;
     }
     if (!fits)
-        return calr_error(CALR_EINVAL, "%s cannot be reshaped to %s", calr_tensor_describe(tensor, from),
+        return calr_error(CALR_EINVAL, "%s cannot be reshaped to %s",
+                          calr_tensor_describe(tensor, from),
                           calr_shape_describe(tensor->dtype, ndim, wanted, to));
     return CALR_OK;
 }
 
-calr_status calr_tensor_reshape(const calr_tensor *tensor, int ndim, const int64_t *wanted, calr_tensor **out)
+calr_status calr_tensor_reshape(const calr_tensor *tensor, int ndim, const int64_t *wanted,
+                                calr_tensor **out)
 {
     int64_t shape[CALR_MAX_DIMS];
     if (ndim < 0 || ndim > CALR_MAX_DIMS)
-        return calr_error(CALR_EINVAL, "a tensor has 0 to %d dimensions, not %d", CALR_MAX_DIMS, ndim);
+        return calr_error(CALR_EINVAL, "a tensor has 0 to %d dimensions, not %d", CALR_MAX_DIMS,
+                          ndim);
     CALR_TRY(complete_shape(tensor, ndim, wanted, shape));
     if (!calr_tensor_is_contiguous(tensor))
-        return calr_error(CALR_EINVAL, "a strided view cannot be reshaped; make it contiguous first");
+        return calr_error(CALR_EINVAL,
+                          "a strided view cannot be reshaped; make it contiguous first");
     calr_tensor *view;
     CALR_TRY(calr_tensor_alias(tensor, &view));
     view->ndim = ndim;
@@ -72,7 +77,8 @@ static calr_status check_dim(const calr_tensor *tensor, int dim)
 {
     char text[CALR_TENSOR_TEXT];
     if (dim < 0 || dim >= tensor->ndim)
-        return calr_error(CALR_EINVAL, "%s has no dimension %d", calr_tensor_describe(tensor, text), dim + 1);
+        return calr_error(CALR_EINVAL, "%s has no dimension %d", calr_tensor_describe(tensor, text),
+                          dim + 1);
     return CALR_OK;
 }
 
@@ -81,8 +87,11 @@ calr_status calr_tensor_narrow(const calr_tensor *tensor, int dim, int64_t start
 {
     char text[CALR_TENSOR_TEXT];
     CALR_TRY(check_dim(tensor, dim));
-    if (start < 0 || length < 0 || start > tensor->shape[dim] || length > tensor->shape[dim] - start)
-        return calr_error(CALR_EINVAL, "%" PRId64 " items from number %" PRId64 " on are outside dimension %d of %s",
+    if (start < 0 || length < 0 || start > tensor->shape[dim] ||
+        length > tensor->shape[dim] - start)
+        return calr_error(CALR_EINVAL,
+                          "%" PRId64 " items from number %" PRId64
+                          " on are outside dimension %d of %s",
                           length, start + 1, dim + 1, calr_tensor_describe(tensor, text));
     calr_tensor *view;
     CALR_TRY(calr_tensor_alias(tensor, &view));

@@ -1,6 +1,6 @@
-/* The checks of the C tests. Each test program is one file: functions that CHECK things, and a main that
- * RUNs them and returns check_finish(). A failed check prints where and what, and the program goes on, so
- * that one run shows every failure. */
+/* The checks of the C tests. Each test program is one file: functions that CHECK things, and a main
+ * that RUNs them and returns check_finish(). A failed check prints where and what, and the program
+ * goes on, so that one run shows every failure. */
 #ifndef CALR_TESTS_CHECK_H
 #define CALR_TESTS_CHECK_H
 

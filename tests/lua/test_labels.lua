@@ -1,0 +1,83 @@
+-- calr.labels and calr.bank: the vocabulary of refinement rules, and the kernels of the memories.
+local check = require "check"
+local T, L, B = require "calr.tensor", require "calr.labels", require "calr.bank"
+
+local function i32(t) return T(t, "i32") end
+
+check.test("canonical numbers by first appearance and drops small clusters", function()
+  local out, clusters = L.canonical(i32 { 7, 7, 2, -1, 2, 7, 9 }, { min_size = 2 })
+  check.all_near(out, { 0, 0, 1, -1, 1, 0, -1 }, 0)
+  check.equal(clusters, 2)
+  local none, zero = L.canonical(i32 {})
+  check.equal(none:numel() + zero, 0)
+  check.fails("no cluster number", L.canonical, i32 { -2 })
+end)
+
+check.test("pairs", function()
+  local out, pairs_ = L.pair(i32 { 0, 0, 1, 1, -1, 0 }, i32 { 3, 1, 3, 3, 0, 3 })
+  check.all_near(out, { 0, 1, 2, 2, -1, 0 }, 0)
+  check.equal(pairs_, 3)
+  check.fails("2 items", L.pair, i32 { 1 }, i32 { 1, 2 })
+end)
+
+check.test("argmax takes the first of equals and never NaN", function()
+  local labels = i32 { 0, 1, 0, 1, -1, 2 }
+  check.all_near(L.argmax(labels, T { 1, 0 / 0, 1, -3, 9, 0 / 0 }), { 0, 3, -1 }, 0)
+  check.all_near(L.last_above(labels, T { 1, 2, 5, 0, 9, 0 }, 0.5), { 2, 1, -1 }, 0)
+end)
+
+check.test("entropy of the cameras of a cluster", function()
+  local e = L.entropy(i32 { 0, 0, 1, 1, 1, 1, 2, -1 }, i32 { 0, 0, 0, 1, 0, 1, -1, 3 })
+  check.all_near(e, { 0, math.log(2), 0 }, 1e-6)
+end)
+
+check.test("take, equal, differ: -1 is like nothing", function()
+  check.all_near(L.take(i32 { 5, 6, 7 }, T({ 2, -1, 0 }, "i64")), { 7, -1, 5 }, 0)
+  check.fails("outside the 3 values", L.take, i32 { 5, 6, 7 }, T({ 3 }, "i64"))
+  check.all_near(L.equal(i32 { 1, -1, 2 }, i32 { 1, -1, 3 }), { 1, 0, 0 }, 0)
+  check.all_near(L.differ(i32 { 1, -1, 2 }, i32 { 1, 4, 3 }), { 0, 0, 1 }, 0)
+  check.all_near(L.equal(i32 { 1, 0 }, 0), { 0, 1 }, 0)
+  check.all_near(L.at_least(T { 0.5, 1.5 }, 1), { 0, 1 }, 0)
+end)
+
+check.test("masks", function()
+  local m = L.both(T({ 1, 1, 0 }, "u8"), T({ 1, 0, 0 }, "u8"))
+  check.all_near(m, { 1, 0, 0 }, 0)
+  check.equal(L.total(L.invert(m)), 2)
+  check.all_near(L.where(m, -1, i32 { 4, 5, 6 }), { -1, 5, 6 }, 0)
+end)
+
+check.test("chance is a matter of seed, epoch and index", function()
+  local a, b = L.chance(1000, 0.3, { seed = 1, epoch = 2 }), L.chance(500, 0.3, { seed = 1, epoch = 2 })
+  check.ok(a:narrow(1, 1, 500):equal(b))
+  check.ok(not a:equal(L.chance(1000, 0.3, { seed = 1, epoch = 3 })))
+  check.near(L.total(a), 300, 50)
+  check.equal(L.total(L.chance(100, 1)), 100)
+  check.equal(L.total(L.chance(100, 0)), 0)
+end)
+
+check.test("centroids are unit means without the outliers", function()
+  local m = B.centroids(T { { 1, 0 }, { 0, 1 }, { 3, 4 }, { 9, 9 } }, i32 { 0, 0, 2, -1 })
+  check.all_near(m, { { math.sqrt(.5), math.sqrt(.5) }, { 0, 0 }, { .6, .8 } }, 1e-6)
+  check.fails("3 labels for 2 features", B.centroids, T { { 1 }, { 2 } }, i32 { 0, 0, 0 })
+end)
+
+check.test("the memory moves by momentum, sample by sample", function()
+  local m = T { { 1, 0 }, { 0, 1 } }
+  B.update(m, T { { 0, 1 }, { 0, 1 } }, i32 { 0, 0 }, { momentum = 0.5 })
+  -- (1,0) -> (.5,.5)/|.| = (.7071,.7071) -> (.35355,.85355)/|.|
+  local x, y = 0.353553391, 0.853553391
+  local norm = math.sqrt(x * x + y * y)
+  check.all_near(m, { { x / norm, y / norm }, { 0, 1 } }, 1e-6)
+  check.fails("has label 5", B.update, m, T { { 0, 1 } }, i32 { 5 })
+  check.fails("has label -1", B.update, m, T { { 0, 1 } }, i32 { -1 })
+end)
+
+check.test("the hard memory moves once, by the least similar sample", function()
+  local m = T { { 1, 0 } }
+  B.update(m, T { { 1, 0 }, { 0, 1 }, { .6, .8 } }, i32 { 0, 0, 0 }, { momentum = 0.5, update = "hard" })
+  check.all_near(m, { { math.sqrt(.5), math.sqrt(.5) } }, 1e-6)
+  check.fails("no choice", B.update, m, T { { 1, 0 } }, i32 { 0 }, { update = "hrad" })
+end)
+
+check.finish()
