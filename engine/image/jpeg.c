@@ -1,0 +1,232 @@
+#include "image/jpeg.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <turbojpeg.h>
+
+#include "base/size.h"
+
+/* A buffer that only grows. */
+typedef struct buffer {
+    uint8_t *data;
+    size_t capacity;
+} buffer;
+
+struct calr_jpeg {
+    tjhandle reader, writer;  /* made when first needed */
+    int64_t limit;            /* pixels */
+    buffer pixels, ink, file; /* RGB; CMYK before conversion; the encoded image */
+};
+
+static calr_status buffer_reserve(buffer *b, size_t size, const char *what)
+{
+    if (size <= b->capacity)
+        return CALR_OK;
+    free(b->data);
+    b->data = malloc(size);
+    b->capacity = b->data ? size : 0;
+    return b->data ? CALR_OK : calr_error(CALR_ENOMEM, "no memory for %zu bytes of %s", size, what);
+}
+
+calr_status calr_jpeg_new(calr_jpeg **out)
+{
+    calr_jpeg *jpeg = calloc(1, sizeof *jpeg);
+    if (!jpeg)
+        return calr_error(CALR_ENOMEM, "no memory for a JPEG decoder");
+    jpeg->limit = CALR_JPEG_LIMIT;
+    *out = jpeg;
+    return CALR_OK;
+}
+
+void calr_jpeg_release(calr_jpeg *jpeg)
+{
+    if (!jpeg)
+        return;
+    if (jpeg->reader)
+        tjDestroy(jpeg->reader);
+    if (jpeg->writer)
+        tjDestroy(jpeg->writer);
+    free(jpeg->pixels.data);
+    free(jpeg->ink.data);
+    free(jpeg->file.data);
+    free(jpeg);
+}
+
+calr_status calr_jpeg_set_limit(calr_jpeg *jpeg, int64_t pixels)
+{
+    if (pixels < 1)
+        return calr_error(CALR_EINVAL, "the limit on pixels must be at least 1, not %lld", (long long)pixels);
+    jpeg->limit = pixels;
+    return CALR_OK;
+}
+
+/* ---- what the bytes are ---- */
+
+/* Names the file that begins with these bytes; NULL when they are like nothing known. */
+static const char *kind_of_file(const uint8_t *bytes, size_t size)
+{
+    static const struct {
+        size_t offset, length;
+        const char *magic, *kind;
+    } kinds[] = {
+        {0, 8, "\x89PNG\r\n\x1a\n", "a PNG image"},
+        {0, 4, "GIF8", "a GIF image"},
+        {8, 4, "WEBP", "a WebP image"},
+        {0, 2, "BM", "a BMP image"},
+        {0, 4, "II*\0", "a TIFF image"},
+        {0, 4, "MM\0*", "a TIFF image"},
+        {4, 8, "ftypavif", "an AVIF image"},
+        {4, 8, "ftypheic", "a HEIC image"},
+        {4, 8, "jP  \r\n\x87\n", "a JPEG 2000 image"},
+        {0, 2, "\xff\x0a", "a JPEG XL image"},
+        {0, 2, "PK", "a ZIP archive"},
+        {0, 2, "\x1f\x8b", "a gzip archive"},
+        {0, 4, "%PDF", "a PDF document"},
+        {0, 5, "<?xml", "an XML document"},
+        {0, 9, "<!DOCTYPE", "an HTML page"},
+        {0, 5, "<html", "an HTML page"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (size >= kinds[i].offset + kinds[i].length &&
+            memcmp(bytes + kinds[i].offset, kinds[i].magic, kinds[i].length) == 0)
+            return kinds[i].kind;
+    size_t head = size < 64 ? size : 64, zeros = 0, printable = 0;
+    for (size_t i = 0; i < head; i++) {
+        zeros += bytes[i] == 0;
+        printable += isprint(bytes[i]) || isspace(bytes[i]);
+    }
+    if (zeros == head)
+        return "nothing but zero bytes";
+    return printable == head ? "text" : NULL;
+}
+
+static calr_status check_is_jpeg(const uint8_t *bytes, size_t size)
+{
+    if (size == 0)
+        return calr_error(CALR_EFORMAT, "the file is empty (0 bytes)");
+    if (size >= 2 && bytes[0] == 0xff && bytes[1] == 0xd8)
+        return CALR_OK;
+    const char *kind = kind_of_file(bytes, size);
+    if (kind)
+        return calr_error(CALR_EFORMAT, "not a JPEG image: it looks like %s", kind);
+    char head[32] = "";
+    for (size_t i = 0; i < 4 && i < size; i++)
+        snprintf(head + strlen(head), sizeof head - strlen(head), " %02x", bytes[i]);
+    return calr_error(CALR_EFORMAT, "not a JPEG image: it begins with the bytes%s", head);
+}
+
+/* ---- decoding ---- */
+
+static calr_status need_reader(calr_jpeg *jpeg)
+{
+    if (!jpeg->reader)
+        jpeg->reader = tjInitDecompress();
+    if (!jpeg->reader)
+        return calr_error(CALR_ENOMEM, "no JPEG decoder could be made: %s", tjGetErrorStr2(NULL));
+    return CALR_OK;
+}
+
+/* The library's reason, in the words of a person who has the file before him. */
+static calr_status decode_failure(calr_jpeg *jpeg)
+{
+    const char *reason = tjGetErrorStr2(jpeg->reader);
+    if (strstr(reason, "Premature end of"))
+        return calr_error(CALR_EFORMAT, "the JPEG image is truncated (%s)", reason);
+    if (strstr(reason, "Insufficient memory") || strstr(reason, "Memory allocation failure"))
+        return calr_error(CALR_ENOMEM, "no memory to decode a JPEG image");
+    return calr_error(CALR_EFORMAT, "the JPEG image is corrupt (%s)", reason);
+}
+
+calr_status calr_jpeg_probe(calr_jpeg *jpeg, const void *bytes, size_t size, calr_jpeg_info *out)
+{
+    CALR_TRY(check_is_jpeg(bytes, size));
+    CALR_TRY(need_reader(jpeg));
+    /* A sampling that turbojpeg has no name for is reported as a failure, but decodes all the same: what counts is
+     * whether it found the size and the colours. */
+    int width = 0, height = 0, sampling = -1, space = -1;
+    int failed = tjDecompressHeader3(jpeg->reader, bytes, size, &width, &height, &sampling, &space);
+    if (failed && (width < 1 || height < 1 || space < 0))
+        return decode_failure(jpeg);
+    if (width < 1 || height < 1)
+        return calr_error(CALR_EFORMAT, "the JPEG image is corrupt (tables without an image)");
+    out->width = width;
+    out->height = height;
+    out->color = space == TJCS_GRAY                         ? CALR_JPEG_GRAY
+                 : space == TJCS_CMYK || space == TJCS_YCCK ? CALR_JPEG_CMYK
+                                                            : CALR_JPEG_RGB;
+    return CALR_OK;
+}
+
+/* Inks stored inverted (255: no ink) to RGB, rounded as Pillow's CMYK to RGB conversion. */
+static void ink_to_rgb(const uint8_t *ink, uint8_t *rgb, size_t count)
+{
+    for (size_t i = 0; i < count; i++, ink += 4, rgb += 3) {
+        int light = ink[3];
+        for (int c = 0; c < 3; c++) {
+            int product = (255 - ink[c]) * light + 128; /* / 255 by shifts, as Pillow's MULDIV255 */
+            int value = light - (((product >> 8) + product) >> 8);
+            rgb[c] = (uint8_t)(value < 0 ? 0 : value);
+        }
+    }
+}
+
+calr_status calr_jpeg_decode(calr_jpeg *jpeg, const void *bytes, size_t size, const uint8_t **pixels,
+                             int *width, int *height)
+{
+    calr_jpeg_info info;
+    CALR_TRY(calr_jpeg_probe(jpeg, bytes, size, &info));
+    if ((int64_t)info.width * info.height > jpeg->limit)
+        return calr_error(CALR_EFORMAT,
+                          "the JPEG image claims %d x %d pixels; at most %lld pixels are accepted (pixel limit)",
+                          info.width, info.height, (long long)jpeg->limit);
+    size_t count = (size_t)info.width * (size_t)info.height;
+    int is_ink = info.color == CALR_JPEG_CMYK;
+    CALR_TRY(buffer_reserve(&jpeg->pixels, 3 * count, "pixels"));
+    if (is_ink)
+        CALR_TRY(buffer_reserve(&jpeg->ink, 4 * count, "CMYK pixels"));
+    /* LIMITSCANS: a progressive file of thousands of scans would take minutes. */
+    int flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS | TJFLAG_STOPONWARNING;
+    if (tjDecompress2(jpeg->reader, bytes, size, is_ink ? jpeg->ink.data : jpeg->pixels.data, info.width, 0,
+                      info.height, is_ink ? TJPF_CMYK : TJPF_RGB, flags) != 0)
+        return decode_failure(jpeg);
+    if (is_ink)
+        ink_to_rgb(jpeg->ink.data, jpeg->pixels.data, count);
+    *pixels = jpeg->pixels.data;
+    *width = info.width;
+    *height = info.height;
+    return CALR_OK;
+}
+
+/* ---- encoding ---- */
+
+calr_status calr_jpeg_encode(calr_jpeg *jpeg, const uint8_t *pixels, int width, int height, int quality,
+                             calr_jpeg_chroma chroma, const void **bytes, size_t *size)
+{
+    static const int sampling[] = {
+        [CALR_JPEG_444] = TJSAMP_444, [CALR_JPEG_422] = TJSAMP_422, [CALR_JPEG_420] = TJSAMP_420};
+    if (width < 1 || height < 1 || width > 65535 || height > 65535)
+        return calr_error(CALR_EINVAL, "a JPEG image has sides of 1 to 65535 pixels, not %d x %d", width, height);
+    if (quality < 1 || quality > 100)
+        return calr_error(CALR_EINVAL, "the quality of a JPEG image is 1 to 100, not %d", quality);
+    if ((unsigned)chroma > CALR_JPEG_420)
+        return calr_error(CALR_EINVAL, "there is no chroma resolution %d", (int)chroma);
+    unsigned long most = tjBufSize(width, height, sampling[chroma]);
+    if (most == (unsigned long)-1)
+        return calr_error(CALR_ENOMEM, "a JPEG image of %d x %d pixels is too large", width, height);
+    CALR_TRY(buffer_reserve(&jpeg->file, most, "an encoded image"));
+    if (!jpeg->writer)
+        jpeg->writer = tjInitCompress();
+    if (!jpeg->writer)
+        return calr_error(CALR_ENOMEM, "no JPEG encoder could be made: %s", tjGetErrorStr2(NULL));
+    unsigned char *file = jpeg->file.data;
+    unsigned long written = most;
+    if (tjCompress2(jpeg->writer, pixels, width, 0, height, TJPF_RGB, &file, &written, sampling[chroma], quality,
+                    TJFLAG_ACCURATEDCT | TJFLAG_NOREALLOC) != 0)
+        return calr_error(CALR_EINTERNAL, "a JPEG image could not be encoded: %s", tjGetErrorStr2(jpeg->writer));
+    *bytes = file;
+    *size = written;
+    return CALR_OK;
+}

@@ -1,0 +1,238 @@
+#include "image/resize.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+
+#define FRACTION_BITS 22 /* Pillow's PRECISION_BITS: 32 - 8 for the pixel - 2 for overshoot */
+#define MAX_SIDE 65535
+#define TABLES 16 /* sizes remembered; a batch of street images has a handful */
+
+/* The weights of one direction: result i is the sum over k < count[i] of weight[i * taps + k] * pixel[first[i] + k]. */
+typedef struct table {
+    calr_filter filter;
+    int from, to; /* sizes; 0: an empty place */
+    int taps;
+    int32_t *first, *count, *weight;
+    uint64_t used; /* when it was used last */
+} table;
+
+struct calr_resizer {
+    table tables[TABLES];
+    uint64_t clock;
+    uint8_t *between; /* after the first pass */
+    size_t between_size;
+    int32_t *sums; /* of one row of the second pass */
+    size_t sums_size;
+};
+
+calr_status calr_resizer_new(calr_resizer **out)
+{
+    calr_resizer *resizer = calloc(1, sizeof *resizer);
+    if (!resizer)
+        return calr_error(CALR_ENOMEM, "no memory for a resizer");
+    *out = resizer;
+    return CALR_OK;
+}
+
+static void table_clear(table *t)
+{
+    free(t->first);
+    free(t->count);
+    free(t->weight);
+    *t = (table){0};
+}
+
+void calr_resizer_release(calr_resizer *resizer)
+{
+    if (!resizer)
+        return;
+    for (int i = 0; i < TABLES; i++)
+        table_clear(&resizer->tables[i]);
+    free(resizer->between);
+    free(resizer->sums);
+    free(resizer);
+}
+
+/* ---- weights ---- */
+
+static double bicubic(double x)
+{
+    const double a = -0.5;
+    x = fabs(x);
+    if (x < 1)
+        return ((a + 2) * x - (a + 3)) * x * x + 1;
+    if (x < 2)
+        return (((x - 5) * x + 8) * x - 4) * a;
+    return 0;
+}
+
+static double bilinear(double x)
+{
+    x = fabs(x);
+    return x < 1 ? 1 - x : 0;
+}
+
+/* The arithmetic follows Pillow's precompute_coeffs and normalize_coeffs_8bpc step by step: another order of
+ * operations rounds some weights differently. */
+static void table_fill_row(table *t, int i, double scale, double widen, double support, double *raw)
+{
+    double (*kernel)(double) = t->filter == CALR_BICUBIC ? bicubic : bilinear;
+    double center = (i + 0.5) * scale, inverse = 1.0 / widen, total = 0;
+    int first = (int)(center - support + 0.5), last = (int)(center + support + 0.5);
+    if (first < 0)
+        first = 0;
+    if (last > t->from)
+        last = t->from;
+    int count = last - first;
+    for (int k = 0; k < count; k++) {
+        raw[k] = kernel((k + first - center + 0.5) * inverse);
+        total += raw[k];
+    }
+    int32_t *weight = t->weight + (size_t)i * (size_t)t->taps;
+    for (int k = 0; k < count; k++) {
+        double w = total != 0 ? raw[k] / total : raw[k];
+        weight[k] = (int32_t)((w < 0 ? -0.5 : 0.5) + w * (1 << FRACTION_BITS));
+    }
+    t->first[i] = first;
+    t->count[i] = count;
+}
+
+static calr_status table_fill(table *t, calr_filter filter, int from, int to)
+{
+    double scale = (double)from / to, widen = scale < 1 ? 1 : scale;
+    double support = (filter == CALR_BICUBIC ? 2.0 : 1.0) * widen;
+    *t = (table){.filter = filter, .from = from, .to = to, .taps = (int)ceil(support) * 2 + 1};
+    t->first = calr_array_new(to, sizeof *t->first);
+    t->count = calr_array_new(to, sizeof *t->count);
+    t->weight = calr_array_zeros((int64_t)to * t->taps, sizeof *t->weight);
+    double *raw = calr_array_new(t->taps, sizeof *raw);
+    calr_status status = CALR_OK;
+    if (!t->first || !t->count || !t->weight || !raw)
+        status = calr_error(CALR_ENOMEM, "no memory for the weights of resizing %d to %d pixels", from, to);
+    for (int i = 0; status == CALR_OK && i < to; i++)
+        table_fill_row(t, i, scale, widen, support, raw);
+    free(raw);
+    if (status != CALR_OK)
+        table_clear(t);
+    return status;
+}
+
+/* Finds or makes the table, in the place of the one unused for longest but never of `keep`. */
+static calr_status table_find(calr_resizer *resizer, calr_filter filter, int from, int to, const table *keep,
+                              table **out)
+{
+    table *oldest = NULL;
+    resizer->clock++;
+    for (int i = 0; i < TABLES; i++) {
+        table *t = &resizer->tables[i];
+        if (t->from == from && t->to == to && t->filter == filter) {
+            t->used = resizer->clock;
+            *out = t;
+            return CALR_OK;
+        }
+        if (t != keep && (!oldest || t->used < oldest->used))
+            oldest = t;
+    }
+    table_clear(oldest);
+    CALR_TRY(table_fill(oldest, filter, from, to));
+    oldest->used = resizer->clock;
+    *out = oldest;
+    return CALR_OK;
+}
+
+/* ---- the two passes ---- */
+
+static inline uint8_t to_byte(int32_t sum)
+{
+    int32_t value = sum >> FRACTION_BITS;
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+}
+
+/* One row across: from u8[from x 3] -> to u8[to x 3]. */
+static void row_across(const table *t, const uint8_t *from, uint8_t *to)
+{
+    for (int i = 0; i < t->to; i++, to += 3) {
+        const int32_t *weight = t->weight + (size_t)i * (size_t)t->taps;
+        const uint8_t *pixel = from + 3 * (size_t)t->first[i];
+        int32_t red = 1 << (FRACTION_BITS - 1), green = red, blue = red;
+        for (int k = 0; k < t->count[i]; k++, pixel += 3) {
+            red += pixel[0] * weight[k];
+            green += pixel[1] * weight[k];
+            blue += pixel[2] * weight[k];
+        }
+        to[0] = to_byte(red);
+        to[1] = to_byte(green);
+        to[2] = to_byte(blue);
+    }
+}
+
+/* One row down: rows `first` .. of `from`, `width` bytes each -> to u8[width]. */
+static void row_down(const table *t, int i, const uint8_t *from, size_t width, int32_t *restrict sums,
+                     uint8_t *restrict to)
+{
+    const int32_t *weight = t->weight + (size_t)i * (size_t)t->taps;
+    const uint8_t *row = from + (size_t)t->first[i] * width;
+    for (size_t x = 0; x < width; x++)
+        sums[x] = 1 << (FRACTION_BITS - 1);
+    for (int k = 0; k < t->count[i]; k++, row += width) {
+        int32_t w = weight[k];
+        for (size_t x = 0; x < width; x++)
+            sums[x] += row[x] * w;
+    }
+    for (size_t x = 0; x < width; x++)
+        to[x] = to_byte(sums[x]);
+}
+
+static calr_status reserve(void **memory, size_t *have, size_t need)
+{
+    if (need <= *have)
+        return CALR_OK;
+    free(*memory);
+    *memory = malloc(need);
+    *have = *memory ? need : 0;
+    return *memory ? CALR_OK : calr_error(CALR_ENOMEM, "no memory for %zu bytes of resizing", need);
+}
+
+static calr_status pass_down(calr_resizer *resizer, const table *down, const uint8_t *from, size_t width, uint8_t *to)
+{
+    CALR_TRY(reserve((void **)&resizer->sums, &resizer->sums_size, width * sizeof *resizer->sums));
+    for (int y = 0; y < down->to; y++)
+        row_down(down, y, from, width, resizer->sums, to + (size_t)y * width);
+    return CALR_OK;
+}
+
+calr_status calr_resize(calr_resizer *resizer, calr_filter filter, const uint8_t *from, int width, int height,
+                        uint8_t *to, int to_width, int to_height)
+{
+    if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE)
+        return calr_error(CALR_EINVAL, "an image of %d x %d pixels cannot be resized", width, height);
+    if (to_width < 1 || to_height < 1 || to_width > MAX_SIDE || to_height > MAX_SIDE)
+        return calr_error(CALR_EINVAL, "an image cannot be resized to %d x %d pixels", to_width, to_height);
+    if ((unsigned)filter > CALR_BILINEAR)
+        return calr_error(CALR_EINVAL, "there is no filter %d", (int)filter);
+    bool across = width != to_width, down = height != to_height;
+    size_t from_row = 3 * (size_t)width, to_row = 3 * (size_t)to_width;
+    if (!across && !down) {
+        memcpy(to, from, from_row * (size_t)height);
+        return CALR_OK;
+    }
+    table *across_table = NULL, *down_table = NULL;
+    if (across)
+        CALR_TRY(table_find(resizer, filter, width, to_width, NULL, &across_table));
+    if (down)
+        CALR_TRY(table_find(resizer, filter, height, to_height, across_table, &down_table));
+    if (!across)
+        return pass_down(resizer, down_table, from, from_row, to);
+    uint8_t *between = to;
+    if (down) {
+        CALR_TRY(reserve((void **)&resizer->between, &resizer->between_size, to_row * (size_t)height));
+        between = resizer->between;
+    }
+    for (int y = 0; y < height; y++)
+        row_across(across_table, from + (size_t)y * from_row, between + (size_t)y * to_row);
+    return down ? pass_down(resizer, down_table, between, to_row, to) : CALR_OK;
+}
