@@ -1,0 +1,478 @@
+#include "cluster/knn.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "base/parallel.h"
+#include "base/size.h"
+
+enum {
+    TILE = 256, /* rows and columns of a product: 256 KiB of results stay in a core's cache */
+    SPARE = 16, /* euclidean candidates beyond k, against the rounding of their first measure */
+    ROW_GRAIN = 64
+};
+
+/* Unit or centred rows, padded with zero rows to whole tiles so that every product has the same
+ * shape. */
+typedef struct side {
+    const float *rows; /* as given, [n x d] */
+    float *unit;       /* [tiles * TILE x d] */
+    float *half;       /* [tiles * TILE] half of the squared length of each; 0 for cosine */
+    double *length;    /* [n] of the (centred) rows */
+    int64_t n, tiles;
+} side;
+
+typedef struct search {
+    const calr_backend *backend;
+    side query, base; /* the same memory when `self` */
+    int64_t d, keep;  /* keep: length of the lists */
+    calr_metric metric;
+    bool self;
+    float *scores;   /* [n x keep] descending; -INFINITY where still empty */
+    int32_t *rows;   /* [n x keep] */
+    float *worst;    /* [tiles * TILE] the last score of each list: what a newcomer must reach */
+    float *products; /* [threads x TILE x TILE] */
+    pthread_mutex_t *locks; /* [query.tiles] guard the lists of a tile of rows */
+    /* Scale and centre of the euclidean copies. */
+    double scale;
+    const double *centre;
+} search;
+
+/* ---- preparation ---- */
+
+typedef struct prepare {
+    const search *search;
+    const side *side;
+    int64_t *bad; /* [chunks] first row of each chunk that is not finite, or -1 */
+} prepare;
+
+static void check_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    prepare *p = context;
+    int64_t d = p->search->d, bad = -1;
+    const double *centre = p->search->centre;
+    for (int64_t i = begin; i < end && bad < 0; i++) {
+        const float *row = p->side->rows + i * d;
+        double sum = 0;
+        for (int64_t c = 0; c < d; c++) {
+            double v = centre ? row[c] - centre[c] : row[c];
+            sum += v * v;
+        }
+        p->side->length[i] = sqrt(sum);
+        if (!isfinite(sum))
+            bad = i;
+    }
+    p->bad[begin / ROW_GRAIN] = bad;
+}
+
+/* Lengths of the rows of one side; names the first row that is not finite. */
+static calr_status measure(const search *s, side *from, const char *what)
+{
+    from->length = calr_array_new(from->n, sizeof *from->length);
+    int64_t chunks = (from->n + ROW_GRAIN - 1) / ROW_GRAIN;
+    int64_t *bad = calr_array_new(chunks, sizeof *bad);
+    if (!bad || !from->length) {
+        free(bad);
+        return calr_error(CALR_ENOMEM, "out of memory for the neighbours of %" PRId64 " rows",
+                          from->n);
+    }
+    prepare p = {s, from, bad};
+    calr_parallel_for(from->n, ROW_GRAIN, check_rows, &p);
+    int64_t first = -1;
+    for (int64_t c = 0; c < chunks && first < 0; c++)
+        first = bad[c];
+    free(bad);
+    if (first >= 0)
+        return calr_error(CALR_ENUMERIC,
+                          "row %" PRId64 " (from 0) of %s holds a NaN or an infinity", first, what);
+    return CALR_OK;
+}
+
+static void copy_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    prepare *p = context;
+    const search *s = p->search;
+    int64_t d = s->d;
+    for (int64_t i = begin; i < end; i++) {
+        const float *row = p->side->rows + i * d;
+        float *to = p->side->unit + i * d;
+        if (s->metric == CALR_COSINE) {
+            double inverse = p->side->length[i] > 0 ? 1 / p->side->length[i] : 0;
+            for (int64_t c = 0; c < d; c++)
+                to[c] = (float)(row[c] * inverse);
+            p->side->half[i] = 0;
+        } else {
+            double length = p->side->length[i] * s->scale;
+            for (int64_t c = 0; c < d; c++)
+                to[c] = (float)((row[c] - s->centre[c]) * s->scale);
+            p->side->half[i] = (float)(length * length / 2);
+        }
+    }
+}
+
+static calr_status copy_side(const search *s, side *to)
+{
+    size_t count;
+    int64_t rows = to->tiles * TILE;
+    if (!calr_size_mul((size_t)rows, (size_t)s->d, &count) || count > INT64_MAX / sizeof(float))
+        return calr_error(CALR_ENOMEM,
+                          "%" PRId64 " rows of %" PRId64 " numbers are more than can be addressed",
+                          rows, s->d);
+    to->unit = calr_array_new((int64_t)count, sizeof(float));
+    to->half = calr_array_zeros(rows, sizeof(float));
+    if (!to->unit || !to->half)
+        return calr_error(CALR_ENOMEM,
+                          "out of memory for a copy of %" PRId64 " x %" PRId64 " features", rows,
+                          s->d);
+    memset(to->unit + to->n * s->d, 0, (size_t)((rows - to->n) * s->d) * sizeof(float));
+    prepare p = {s, to, NULL};
+    calr_parallel_for(to->n, ROW_GRAIN, copy_rows, &p);
+    return CALR_OK;
+}
+
+/* ---- lists ---- */
+
+/* Offers row `candidate` to the list of row i, which it enters when it comes before the last. */
+static void offer(search *s, int64_t i, float score, int32_t candidate)
+{
+    float *scores = s->scores + i * s->keep;
+    int32_t *rows = s->rows + i * s->keep;
+    int64_t at = s->keep - 1;
+    if (s->metric ==
+        CALR_COSINE) /* rounding must not separate what is equal, nor leave the range */
+        score = score > 1 ? 1 : score < -1 ? -1 : score;
+    if (score < scores[at] || (score == scores[at] && candidate > rows[at]))
+        return;
+    for (; at > 0 &&
+           (scores[at - 1] < score || (scores[at - 1] == score && rows[at - 1] > candidate));
+         at--) {
+        scores[at] = scores[at - 1];
+        rows[at] = rows[at - 1];
+    }
+    scores[at] = score;
+    rows[at] = candidate;
+    s->worst[i] = scores[s->keep - 1];
+}
+
+static bool any_reaches(const float *scores, const float *worst, int count)
+{
+    int hits = 0;
+#pragma omp simd reduction(+ : hits)
+    for (int c = 0; c < count; c++)
+        hits += scores[c] >= worst[c];
+    return hits != 0;
+}
+
+enum { SPAN = 16 };
+
+/* Offers the columns of a tile to the lists of its rows. Row r's columns start at r + 1 on the
+ * diagonal. */
+static void offer_columns(search *s, const float *products, int64_t row_tile, int64_t column_tile)
+{
+    int64_t first_row = row_tile * TILE, first_column = column_tile * TILE;
+    int64_t rows = s->query.n - first_row < TILE ? s->query.n - first_row : TILE;
+    int64_t columns = s->base.n - first_column < TILE ? s->base.n - first_column : TILE;
+    bool diagonal = s->self && row_tile == column_tile;
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t i = first_row + r;
+        const float *row = products + r * TILE, *half = s->base.half + first_column;
+        for (int64_t c0 = diagonal ? (r + 1) / SPAN * SPAN : 0; c0 < columns; c0 += SPAN) {
+            float scores[SPAN], worst[SPAN];
+            for (int c = 0; c < SPAN; c++) {
+                scores[c] = row[c0 + c] - half[c0 + c];
+                worst[c] = s->worst[i];
+            }
+            if (!any_reaches(scores, worst, SPAN))
+                continue;
+            int64_t end = c0 + SPAN < columns ? c0 + SPAN : columns;
+            for (int64_t c = c0; c < end; c++)
+                if (scores[c - c0] >= s->worst[i] && !(diagonal && c <= r))
+                    offer(s, i, scores[c - c0], (int32_t)(first_column + c));
+        }
+    }
+}
+
+/* Offers the rows of a tile to the lists of its columns: the same products seen from the other
+ * side, so that the similarity of a pair is one number whichever of the two asks. */
+static void offer_rows(search *s, const float *products, int64_t row_tile, int64_t column_tile)
+{
+    int64_t first_row = row_tile * TILE, first_column = column_tile * TILE;
+    int64_t rows = s->query.n - first_row < TILE ? s->query.n - first_row : TILE;
+    int64_t columns = s->query.n - first_column < TILE ? s->query.n - first_column : TILE;
+    bool diagonal = row_tile == column_tile;
+    for (int64_t r = 0; r < rows; r++) {
+        const float *row = products + r * TILE;
+        float half = s->query.half[first_row + r];
+        for (int64_t c0 = diagonal ? (r + 1) / SPAN * SPAN : 0; c0 < columns; c0 += SPAN) {
+            float scores[SPAN];
+            for (int c = 0; c < SPAN; c++)
+                scores[c] = row[c0 + c] - half;
+            if (!any_reaches(scores, s->worst + first_column + c0, SPAN))
+                continue;
+            int64_t end = c0 + SPAN < columns ? c0 + SPAN : columns;
+            for (int64_t c = c0; c < end; c++)
+                if (scores[c - c0] >= s->worst[first_column + c] && !(diagonal && c <= r))
+                    offer(s, first_column + c, scores[c - c0], (int32_t)(first_row + r));
+        }
+    }
+}
+
+/* Pair number `item` of the tiles: all of them, or those with row <= column when a matrix meets
+ * itself. */
+static void find_pair(const search *s, int64_t item, int64_t *row, int64_t *column)
+{
+    if (!s->self) {
+        *row = item / s->base.tiles;
+        *column = item % s->base.tiles;
+        return;
+    }
+    int64_t r = 0, left = item;
+    while (left >= s->base.tiles - r)
+        left -= s->base.tiles - r++;
+    *row = r;
+    *column = r + left;
+}
+
+static void search_tiles(void *context, int64_t begin, int64_t end, int worker)
+{
+    search *s = context;
+    float *products = s->products + (int64_t)worker * TILE * TILE;
+    int64_t pairs =
+        s->self ? s->base.tiles * (s->base.tiles + 1) / 2 : s->query.tiles * s->base.tiles;
+    for (int64_t item = begin; item < end && item < pairs; item++) {
+        int64_t row, column;
+        find_pair(s, item, &row, &column);
+        s->backend->gemm(false, true, TILE, TILE, s->d, 1, s->query.unit + row * TILE * s->d, s->d,
+                         s->base.unit + column * TILE * s->d, s->d, 0, products, TILE);
+        pthread_mutex_lock(&s->locks[row]);
+        offer_columns(s, products, row, column);
+        pthread_mutex_unlock(&s->locks[row]);
+        if (!s->self)
+            continue;
+        pthread_mutex_lock(&s->locks[column]);
+        offer_rows(s, products, row, column);
+        pthread_mutex_unlock(&s->locks[column]);
+    }
+}
+
+/* ---- results ---- */
+
+typedef struct output {
+    const search *search;
+    int64_t k;
+    bool include_self;
+    int32_t *indices;
+    float *values;
+    double *exact; /* [n x keep], for euclidean */
+} output;
+
+static double distance(const float *a, const float *b, int64_t d)
+{
+    double sum = 0;
+    for (int64_t c = 0; c < d; c++) {
+        double v = (double)a[c] - b[c];
+        sum += v * v;
+    }
+    return sqrt(sum);
+}
+
+/* Measures the candidates of a row exactly and sorts them by it. */
+static void measure_again(const output *o, int64_t i)
+{
+    const search *s = o->search;
+    int32_t *rows = s->rows + i * s->keep;
+    double *exact = o->exact + i * s->keep;
+    for (int64_t p = 0; p < s->keep; p++) {
+        int32_t row = rows[p];
+        double length = distance(s->query.rows + i * s->d, s->base.rows + row * s->d, s->d);
+        int64_t at = p;
+        for (;
+             at > 0 && (exact[at - 1] > length || (exact[at - 1] == length && rows[at - 1] > row));
+             at--) {
+            exact[at] = exact[at - 1];
+            rows[at] = rows[at - 1];
+        }
+        exact[at] = length;
+        rows[at] = row;
+    }
+}
+
+static void write_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    output *o = context;
+    const search *s = o->search;
+    for (int64_t i = begin; i < end; i++) {
+        int32_t *indices = o->indices + i * o->k;
+        float *values = o->values + i * o->k;
+        int64_t others = o->k - o->include_self;
+        if (o->include_self) {
+            *indices++ = (int32_t)i;
+            *values++ = s->metric == CALR_COSINE && s->query.length[i] > 0 ? 1.0f : 0.0f;
+        }
+        if (s->metric == CALR_EUCLIDEAN && others > 0)
+            measure_again(o, i);
+        for (int64_t p = 0; p < others; p++) {
+            indices[p] = s->rows[i * s->keep + p];
+            values[p] = s->metric == CALR_EUCLIDEAN ? (float)o->exact[i * s->keep + p]
+                                                    : s->scores[i * s->keep + p];
+        }
+    }
+}
+
+/* ---- the whole ---- */
+
+static calr_status check_arguments(int64_t n, bool self, int64_t m, int64_t d, int64_t k,
+                                   bool include_self)
+{
+    int64_t rows = self ? n : m, most = self && !include_self ? rows - 1 : rows;
+    if (n < 0 || rows < 0 || n > INT32_MAX || rows > INT32_MAX || d < 1)
+        return calr_error(CALR_EINVAL,
+                          "neighbours need rows of at least one number, not %" PRId64 " x %" PRId64,
+                          n, d);
+    if (k < 1)
+        return calr_error(CALR_EINVAL, "k must be at least 1, not %" PRId64, k);
+    if (k > most)
+        return calr_error(CALR_EINVAL,
+                          "k = %" PRId64 " neighbours, but there are only %" PRId64
+                          "%s: n is %" PRId64,
+                          k, most < 0 ? 0 : most, self && !include_self ? " others" : "", rows);
+    return CALR_OK;
+}
+
+/* The mean of the rows that neighbours are looked for in. */
+static calr_status find_centre(const side *from, int64_t d, double **out)
+{
+    double *centre = calr_array_zeros(d, sizeof *centre);
+    if (!centre)
+        return calr_error(CALR_ENOMEM, "out of memory for the mean of %" PRId64 " columns", d);
+    for (int64_t i = 0; i < from->n; i++)
+        for (int64_t c = 0; c < d; c++)
+            centre[c] += from->rows[i * d + c];
+    for (int64_t c = 0; c < d; c++) {
+        centre[c] /= (double)from->n;
+        if (!isfinite(centre[c])) /* the check of the rows will say which */
+            centre[c] = 0;
+    }
+    *out = centre;
+    return CALR_OK;
+}
+
+/* Scaling the longest centred row to 1 keeps huge and tiny inputs within f32. */
+static double find_scale(const search *s)
+{
+    double longest = 0;
+    for (int64_t i = 0; i < s->query.n; i++)
+        longest = fmax(longest, s->query.length[i]);
+    for (int64_t i = 0; !s->self && i < s->base.n; i++)
+        longest = fmax(longest, s->base.length[i]);
+    return longest > 0 ? 1 / longest : 1;
+}
+
+static calr_status prepare_sides(search *s, double **centre)
+{
+    if (s->metric == CALR_EUCLIDEAN) {
+        CALR_TRY(find_centre(s->self ? &s->query : &s->base, s->d, centre));
+        s->centre = *centre;
+    }
+    CALR_TRY(measure(s, &s->query, s->self ? "the rows" : "the queries"));
+    if (!s->self)
+        CALR_TRY(measure(s, &s->base, "the base"));
+    s->scale = find_scale(s);
+    CALR_TRY(copy_side(s, &s->query));
+    if (s->self)
+        s->base = s->query;
+    else
+        CALR_TRY(copy_side(s, &s->base));
+    return CALR_OK;
+}
+
+static calr_status run_search(search *s)
+{
+    int64_t rows = s->query.tiles * TILE, threads = calr_parallel_threads();
+    s->scores = calr_array_new(s->query.n, (size_t)s->keep * sizeof(float));
+    s->rows = calr_array_new(s->query.n, (size_t)s->keep * sizeof(int32_t));
+    s->worst = calr_array_new(rows, sizeof(float));
+    s->products = calr_array_new(threads, sizeof(float) * TILE * TILE);
+    pthread_mutex_t *locks = calr_array_new(s->query.tiles, sizeof *locks);
+    if (!s->scores || !s->rows || !s->worst || !s->products || !locks) {
+        free(locks);
+        return calr_error(CALR_ENOMEM,
+                          "out of memory for %" PRId64 " lists of %" PRId64 " neighbours",
+                          s->query.n, s->keep);
+    }
+    for (int64_t i = 0; i < s->query.n * s->keep; i++) {
+        s->scores[i] = -INFINITY;
+        s->rows[i] = INT32_MAX;
+    }
+    for (int64_t i = 0; i < rows; i++)
+        s->worst[i] = -INFINITY;
+    s->locks = locks;
+    for (int64_t t = 0; t < s->query.tiles; t++)
+        pthread_mutex_init(&locks[t], NULL);
+    int64_t pairs =
+        s->self ? s->base.tiles * (s->base.tiles + 1) / 2 : s->query.tiles * s->base.tiles;
+    /* One more than there are: a single pair too must run inside the team, where a product has one
+     * thread. */
+    calr_parallel_for(pairs + 1, 1, search_tiles, s);
+    for (int64_t t = 0; t < s->query.tiles; t++)
+        pthread_mutex_destroy(&locks[t]);
+    free(locks);
+    return CALR_OK;
+}
+
+static calr_status search_all(search *s, double **centre, output *out)
+{
+    CALR_TRY(calr_backend_get(&s->backend));
+    CALR_TRY(prepare_sides(s, centre));
+    if (s->keep > 0)
+        CALR_TRY(run_search(s));
+    if (s->metric == CALR_EUCLIDEAN && s->keep > 0) {
+        out->exact = calr_array_new(s->query.n, (size_t)s->keep * sizeof(double));
+        if (!out->exact)
+            return calr_error(CALR_ENOMEM,
+                              "out of memory for %" PRId64 " lists of %" PRId64 " distances",
+                              s->query.n, s->keep);
+    }
+    calr_parallel_for(s->query.n, ROW_GRAIN, write_rows, out);
+    return CALR_OK;
+}
+
+calr_status calr_knn(const float *x, int64_t n, const float *base, int64_t m, int64_t d, int64_t k,
+                     calr_metric metric, bool include_self, int32_t *indices, float *values)
+{
+    bool self = !base;
+    include_self = include_self && self;
+    CALR_TRY(check_arguments(n, self, m, d, k, include_self));
+    int64_t rows = self ? n : m, available = self ? n - 1 : m, keep = k - include_self;
+    if (metric == CALR_EUCLIDEAN && keep > 0)
+        keep = keep + SPARE < available ? keep + SPARE : available;
+    search s = {.d = d, .metric = metric, .self = self, .keep = keep, .scale = 1};
+    s.query = (side){.rows = x, .n = n, .tiles = (n + TILE - 1) / TILE};
+    s.base = (side){.rows = base, .n = rows, .tiles = (rows + TILE - 1) / TILE};
+    output out = {
+        .search = &s, .k = k, .include_self = include_self, .indices = indices, .values = values};
+    double *centre = NULL;
+    calr_status status = n == 0 ? CALR_OK : search_all(&s, &centre, &out);
+    free(centre);
+    free(out.exact);
+    free(s.scores);
+    free(s.rows);
+    free(s.worst);
+    free(s.products);
+    free(s.query.unit);
+    free(s.query.half);
+    free(s.query.length);
+    if (!self) {
+        free(s.base.unit);
+        free(s.base.half);
+        free(s.base.length);
+    }
+    return status;
+}
