@@ -1,7 +1,154 @@
+/* calr.rank: how well a search finds the queries in the gallery. */
 #include "binding/bind.h"
 #include "binding/modules.h"
 
+#include "rank/rank.h"
+
+/// @module calr.rank
+/// Ranking: what a search of each query through a gallery finds, and how good that is.
+///
+/// Euclidean distances between the features as they are; with unit features that is the order of the cosine too.
+/// Entries at the same distance keep the order of the gallery. Gallery entries of identity -1 (junk), and those of
+/// the query's own identity and camera, are ignored; distractors (identity 0) stay. Memory grows with the gallery,
+/// not with queries times gallery.
+
+/* The numbers of option `name` as i64[count], kept on the stack; NULL when absent. */
+static const int64_t *option_numbers(lua_State *L, const char *name, int required, int64_t count)
+{
+    calr_tensor *given = calr_lua_option_tensor(L, 1, name, required);
+    if (!given)
+        return NULL;
+    char text[CALR_TENSOR_TEXT];
+    if ((given->dtype != CALR_I32 && given->dtype != CALR_I64) || given->ndim != 1)
+        luaL_error(L, "option \"%s\" must be i32[n] or i64[n], not %s", name, calr_tensor_describe(given, text));
+    if (given->shape[0] != count)
+        luaL_error(L, "option \"%s\" has %I entries for %I features", name, (lua_Integer)given->shape[0],
+                   (lua_Integer)count);
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    if (given->dtype == CALR_I64)
+        calr_lua_call(L, calr_tensor_contiguous(given, slot));
+    else
+        calr_lua_call(L, calr_tensor_cast(given, CALR_I64, slot));
+    return calr_tensor_i64(*slot);
+}
+
+/* Reads query and gallery with their identities and cameras; leaves converted copies on the stack. */
+static int64_t check_sides(lua_State *L, int ids_required, calr_rank_set *query, calr_rank_set *gallery)
+{
+    calr_tensor *q = calr_lua_option_form(L, 1, "query", 1, CALR_F32, 2, "f32[queries x d]");
+    calr_tensor *g = calr_lua_option_form(L, 1, "gallery", 1, CALR_F32, 2, "f32[gallery x d]");
+    if (q->shape[1] != g->shape[1])
+        luaL_error(L, "query features have %I columns, gallery features %I", (lua_Integer)q->shape[1],
+                   (lua_Integer)g->shape[1]);
+    *query = (calr_rank_set){.count = q->shape[0], .features = calr_tensor_f32(q)};
+    *gallery = (calr_rank_set){.count = g->shape[0], .features = calr_tensor_f32(g)};
+    query->identities = option_numbers(L, "query_ids", ids_required, query->count);
+    gallery->identities = option_numbers(L, "gallery_ids", ids_required, gallery->count);
+    query->cameras = option_numbers(L, "query_cameras", 0, query->count);
+    gallery->cameras = option_numbers(L, "gallery_cameras", 0, gallery->count);
+    return q->shape[1];
+}
+
+/// calr.rank.evaluate{query=, gallery=, query_ids=, gallery_ids=, query_cameras=, gallery_cameras=, ap="step", ...}
+/// Mean average precision, cumulative match characteristic and mINP. Queries without a match in the gallery are left
+/// out; when that is every query, it is an error. Without cameras (both options absent), only junk is ignored.
+/// @param query            f32[q x d], unit features
+/// @param gallery          f32[g x d], unit features
+/// @param query_ids        i32 or i64 [q], true identities
+/// @param gallery_ids      i32 or i64 [g]; -1 is junk
+/// @param query_cameras    i32 or i64 [q]
+/// @param gallery_cameras  i32 or i64 [g]
+/// @param ap               "step": mean over the hits of the precision at each, as this field's Python code;
+///   "trapezoid": as Market-1501's own script
+/// @param max_rank         length of the CMC table; a rank past the end of a small gallery counts as its last
+/// @param per_query        also give the figures of each query
+/// @return table  {mAP=, mINP=, cmc=, valid=}: cmc[r] is the share of queries with a match among the first r; valid the
+///   number of queries with a match. With per_query also average_precision=f32[q] and first_match=i32[q] (rank of the
+///   first match from 1 on), -1 for queries left out
+static int rank_evaluate(lua_State *L)
+{
+    static const char *const names[] = {"query",           "gallery", "query_ids", "gallery_ids", "query_cameras",
+                                        "gallery_cameras", "ap",      "max_rank",  "per_query",   NULL};
+    static const char *const choices[] = {"step", "trapezoid", NULL};
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    calr_lua_check_options(L, 1, names);
+    calr_rank_options options = {
+        .ap = (calr_rank_ap)calr_lua_option_choice(L, 1, "ap", CALR_AP_STEP, choices),
+        .max_rank = calr_lua_option_integer(L, 1, "max_rank", 20, 1, CALR_RANK_MAX_CMC),
+    };
+    int per_query = calr_lua_option_boolean(L, 1, "per_query", 0);
+    calr_rank_set query, gallery;
+    int64_t dim = check_sides(L, 1, &query, &gallery);
+
+    lua_createtable(L, 0, 6);
+    int table = lua_gettop(L);
+    calr_rank_result result = {.cmc = lua_newuserdatauv(L, (size_t)options.max_rank * sizeof(double), 0)};
+    if (per_query) {
+        calr_tensor **slot = calr_lua_new_tensor(L);
+        calr_lua_call(L, calr_tensor_new(CALR_F32, 1, &query.count, slot));
+        result.average_precision = calr_tensor_f32(*slot);
+        lua_setfield(L, table, "average_precision");
+        slot = calr_lua_new_tensor(L);
+        calr_lua_call(L, calr_tensor_new(CALR_I32, 1, &query.count, slot));
+        result.first_match = calr_tensor_i32(*slot);
+        lua_setfield(L, table, "first_match");
+    }
+    calr_lua_call(L, calr_rank_evaluate(&query, &gallery, dim, &options, &result));
+    lua_pushnumber(L, result.map);
+    lua_setfield(L, table, "mAP");
+    lua_pushnumber(L, result.minp);
+    lua_setfield(L, table, "mINP");
+    lua_pushinteger(L, result.valid);
+    lua_setfield(L, table, "valid");
+    lua_createtable(L, (int)options.max_rank, 0);
+    for (int64_t r = 0; r < options.max_rank; r++) {
+        lua_pushnumber(L, result.cmc[r]);
+        lua_seti(L, -2, r + 1);
+    }
+    lua_setfield(L, table, "cmc");
+    lua_settop(L, table);
+    return 1;
+}
+
+/// calr.rank.topk{query=, gallery=, k=10, query_ids=, gallery_ids=, query_cameras=, gallery_cameras=}
+/// The first k gallery entries for each query, nearest first. With identities, junk is left out, and with cameras also
+/// entries of the query's own identity and camera: the list is then what evaluate judges. Without, nothing is.
+/// @param query    f32[q x d]
+/// @param gallery  f32[g x d]
+/// @param k        length of the lists
+/// @return table  {indices=i32[q x k], distances=f32[q x k]}: rows of the gallery from 0 on, and euclidean distances;
+/// -1
+///   and infinity where the gallery ends before
+static int rank_topk(lua_State *L)
+{
+    static const char *const names[] = {"query",         "gallery",         "k", "query_ids", "gallery_ids",
+                                        "query_cameras", "gallery_cameras", NULL};
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    calr_lua_check_options(L, 1, names);
+    int64_t k = calr_lua_option_integer(L, 1, "k", 10, 1, INT32_MAX);
+    calr_rank_set query, gallery;
+    int64_t dim = check_sides(L, 0, &query, &gallery);
+    if (query.cameras && !query.identities)
+        luaL_error(L, "cameras without identities: which entries are the query's own can't be told");
+
+    lua_createtable(L, 0, 2);
+    int table = lua_gettop(L);
+    int64_t shape[2] = {query.count, k};
+    calr_tensor **indices = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_I32, 2, shape, indices));
+    calr_tensor **distances = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_F32, 2, shape, distances));
+    calr_lua_call(L, calr_rank_topk(&query, &gallery, dim, k, calr_tensor_i32(*indices), calr_tensor_f32(*distances)));
+    lua_setfield(L, table, "distances");
+    lua_setfield(L, table, "indices");
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
+    {"evaluate", rank_evaluate},
+    {"topk", rank_topk},
     {NULL, NULL},
 };
 

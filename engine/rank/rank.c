@@ -1,2 +1,175 @@
-/* Placeholder translation unit until the module's first file lands. */
-typedef int calr_rank;
+#include "rank/rank.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/parallel.h"
+#include "base/size.h"
+#include "rank/index.h"
+#include "rank/tiles.h"
+
+/* A match of the query at work. */
+typedef struct hit {
+    float score;
+    int32_t row;
+    int64_t before; /* entries that rank before this hit and after the hit ahead of it */
+} hit;
+
+typedef struct evaluation {
+    const calr_rank_set *query, *gallery;
+    const calr_rank_options *options;
+    calr_rank_index index;
+    hit *hits; /* [threads x index.longest] */
+    float *norms;
+    /* Of every query: */
+    double *average_precision, *inverse_penalty;
+    int64_t *first; /* rank of the first match, 0: none */
+} evaluation;
+
+static int by_rank(const void *a, const void *b)
+{
+    const hit *p = a, *q = b;
+    if (p->score != q->score)
+        return p->score > q->score ? -1 : 1;
+    return (p->row > q->row) - (p->row < q->row);
+}
+
+/* The matches of query i in the order of their ranks; their scores, and what is to be ignored, are taken out of
+ * `score`. */
+static int64_t take_hits(const evaluation *work, int64_t i, float *score, hit *hits)
+{
+    calr_rank_index_ignore(&work->index, work->query, work->gallery, i, score);
+    int64_t count = 0, end, at = calr_rank_index_find(&work->index, work->query->identities[i], &end);
+    for (; at < end; at++) {
+        int32_t row = work->index.entries[at].row;
+        if (score[row] == -INFINITY)
+            continue;
+        hits[count++] = (hit){.score = score[row], .row = row};
+        score[row] = -INFINITY;
+    }
+    qsort(hits, (size_t)count, sizeof *hits, by_rank);
+    return count;
+}
+
+/* Each entry left counts for the first hit that it ranks before. */
+static void count_before(const float *score, int64_t entries, hit *hits, int64_t count)
+{
+    float last = hits[count - 1].score;
+    for (int64_t j = 0; j < entries; j++) {
+        if (score[j] < last)
+            continue;
+        int64_t low = 0, high = count;
+        while (low < high) {
+            int64_t middle = low + (high - low) / 2;
+            const hit *h = &hits[middle];
+            if (score[j] > h->score || (score[j] == h->score && j < h->row))
+                high = middle;
+            else
+                low = middle + 1;
+        }
+        if (low < count)
+            hits[low].before++;
+    }
+}
+
+static void evaluate_query(void *context, int64_t i, float *score, int worker)
+{
+    evaluation *work = context;
+    hit *hits = work->hits + (int64_t)worker * work->index.longest;
+    int64_t count = take_hits(work, i, score, hits), rank = 0;
+    if (count == 0)
+        return;
+    count_before(score, work->gallery->count, hits, count);
+    double sum = 0;
+    for (int64_t h = 0; h < count; h++) {
+        rank += hits[h].before + 1;
+        double precision = (double)(h + 1) / (double)rank;
+        double ahead = rank > 1 ? (double)h / (double)(rank - 1) : 1;
+        sum += work->options->ap == CALR_AP_TRAPEZOID ? (precision + ahead) / 2 : precision;
+        if (h == 0)
+            work->first[i] = rank;
+    }
+    work->average_precision[i] = sum / (double)count;
+    work->inverse_penalty[i] = (double)count / (double)rank;
+}
+
+/* The means, in the order of the queries. */
+static calr_status summarise(const evaluation *work, calr_rank_result *result)
+{
+    int64_t longest = work->options->max_rank;
+    result->map = result->minp = 0;
+    result->valid = 0;
+    for (int64_t r = 0; r < longest; r++)
+        result->cmc[r] = 0;
+    for (int64_t i = 0; i < work->query->count; i++) {
+        bool found = work->first[i] > 0;
+        if (result->average_precision)
+            result->average_precision[i] = found ? (float)work->average_precision[i] : -1;
+        if (result->first_match)
+            result->first_match[i] = found ? (int32_t)work->first[i] : -1;
+        if (!found)
+            continue;
+        result->valid++;
+        result->map += work->average_precision[i];
+        result->minp += work->inverse_penalty[i];
+        if (work->first[i] <= longest)
+            result->cmc[work->first[i] - 1]++;
+    }
+    if (result->valid == 0)
+        return calr_error(CALR_EINVAL,
+                          "none of the %" PRId64 " queries has a match among the %" PRId64 " gallery entries%s: there "
+                          "is nothing to average; check identities and cameras",
+                          work->query->count, work->gallery->count,
+                          work->query->cameras ? " (of its identity, from another camera)" : "");
+    for (int64_t r = 1; r < longest; r++)
+        result->cmc[r] += result->cmc[r - 1];
+    for (int64_t r = 0; r < longest; r++)
+        result->cmc[r] /= (double)result->valid;
+    result->map /= (double)result->valid;
+    result->minp /= (double)result->valid;
+    return CALR_OK;
+}
+
+static calr_status allocate(evaluation *work)
+{
+    int64_t queries = work->query->count;
+    work->norms = calr_array_new(work->gallery->count, sizeof *work->norms);
+    work->average_precision = calr_array_zeros(queries, sizeof *work->average_precision);
+    work->inverse_penalty = calr_array_zeros(queries, sizeof *work->inverse_penalty);
+    work->first = calr_array_zeros(queries, sizeof *work->first);
+    CALR_TRY(calr_rank_index_make(&work->index, work->gallery));
+    work->hits = calr_array_new(work->index.longest * calr_parallel_threads(), sizeof *work->hits);
+    if (!work->norms || !work->average_precision || !work->inverse_penalty || !work->first || !work->hits)
+        return calr_error(CALR_ENOMEM, "no memory to rank %" PRId64 " queries in a gallery of %" PRId64, queries,
+                          work->gallery->count);
+    return CALR_OK;
+}
+
+static calr_status run(evaluation *work, int64_t dim, calr_rank_result *result)
+{
+    CALR_TRY(allocate(work));
+    CALR_TRY(calr_rank_norms("query", work->query, dim, NULL));
+    CALR_TRY(calr_rank_norms("gallery", work->gallery, dim, work->norms));
+    CALR_TRY(calr_rank_tiles(work->query, work->gallery, dim, work->norms, evaluate_query, work));
+    return summarise(work, result);
+}
+
+calr_status calr_rank_evaluate(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim,
+                               const calr_rank_options *options, calr_rank_result *result)
+{
+    CALR_TRY(calr_rank_check_sets(query, gallery, dim));
+    if (!query->identities)
+        return calr_error(CALR_EINVAL, "identities of queries and gallery are needed to tell a match");
+    if (options->max_rank < 1 || options->max_rank > CALR_RANK_MAX_CMC)
+        return calr_error(CALR_EINVAL, "max_rank must be 1 .. %d, not %" PRId64, CALR_RANK_MAX_CMC, options->max_rank);
+    evaluation work = {.query = query, .gallery = gallery, .options = options};
+    calr_status status = run(&work, dim, result);
+    calr_rank_index_release(&work.index);
+    free(work.hits);
+    free(work.norms);
+    free(work.average_precision);
+    free(work.inverse_penalty);
+    free(work.first);
+    return status;
+}

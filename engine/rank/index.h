@@ -1,0 +1,38 @@
+/* Who is where in a gallery, and what a query must not find. Internal to rank/. */
+#ifndef CALR_RANK_INDEX_H
+#define CALR_RANK_INDEX_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "rank/rank.h"
+
+/* Identity of gallery entries that nobody is to find. */
+#define CALR_RANK_JUNK (-1)
+
+typedef struct calr_rank_entry {
+    int64_t identity;
+    int32_t row;
+} calr_rank_entry;
+
+/* The gallery by identity, then row. */
+typedef struct calr_rank_index {
+    int64_t count, longest; /* entries; the most of one identity */
+    calr_rank_entry *entries;
+} calr_rank_index;
+
+/* Both sets must fit together; CALR_EINVAL otherwise. Checked by every entry point before anything else. */
+calr_status calr_rank_check_sets(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim);
+
+/* Zero *index before the first use: release works on it at any time. */
+calr_status calr_rank_index_make(calr_rank_index *index, const calr_rank_set *gallery);
+void calr_rank_index_release(calr_rank_index *index);
+
+/* Entries begin .. *end-1 are of the identity. */
+int64_t calr_rank_index_find(const calr_rank_index *index, int64_t identity, int64_t *end);
+
+/* Sets the score of what the i-th query must not find to minus infinity. */
+void calr_rank_index_ignore(const calr_rank_index *index, const calr_rank_set *query, const calr_rank_set *gallery,
+                            int64_t i, float *score);
+
+#endif

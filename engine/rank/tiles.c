@@ -1,0 +1,105 @@
+#include "rank/tiles.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "backend/backend.h"
+#include "base/parallel.h"
+#include "base/size.h"
+
+/* A tile has at most this many rows and about this many scores: large enough for the matrix product to run at full
+ * speed, small enough for every thread to have its own. A function of the sizes alone, never of the threads. */
+enum { TILE_ROWS = 64, TILE_SCORES = 1 << 21 };
+
+/* Squares beyond this are refused, so that no dot product of two rows can overflow. */
+static const double LARGEST = 1e37;
+
+typedef struct norm_work {
+    const calr_rank_set *set;
+    int64_t dim;
+    float *norms;
+    _Atomic int64_t bad; /* the first bad row, or the count */
+} norm_work;
+
+static void norm_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    norm_work *work = context;
+    for (int64_t i = begin; i < end; i++) {
+        const float *row = work->set->features + i * work->dim;
+        double sum = 0;
+        for (int64_t d = 0; d < work->dim; d++)
+            sum += (double)row[d] * (double)row[d];
+        if (work->norms)
+            work->norms[i] = (float)(sum / 2);
+        if (sum < LARGEST)
+            continue;
+        int64_t first = atomic_load(&work->bad);
+        while (i < first && !atomic_compare_exchange_weak(&work->bad, &first, i))
+            continue;
+    }
+}
+
+calr_status calr_rank_norms(const char *what, const calr_rank_set *set, int64_t dim, float *norms)
+{
+    norm_work work = {.set = set, .dim = dim, .norms = norms};
+    atomic_init(&work.bad, set->count);
+    calr_parallel_for(set->count, 256, norm_rows, &work);
+    int64_t bad = atomic_load(&work.bad);
+    if (bad < set->count)
+        return calr_error(CALR_ENUMERIC,
+                          "row %" PRId64 " (counted from 0) of the %s features holds NaN, infinity or numbers too "
+                          "large to square: no distance is defined",
+                          bad, what);
+    return CALR_OK;
+}
+
+typedef struct tile_work {
+    const calr_backend *backend;
+    const calr_rank_set *query, *gallery;
+    int64_t dim, rows;
+    const float *norms;
+    float *scores; /* [threads x rows x gallery] */
+    calr_rank_visit visit;
+    void *context;
+} tile_work;
+
+static void score_tile(void *context, int64_t begin, int64_t end, int worker)
+{
+    const tile_work *work = context;
+    int64_t columns = work->gallery->count;
+    float *scores = work->scores + (int64_t)worker * work->rows * columns;
+    for (int64_t at = begin; at < end; at += work->rows) {
+        int64_t rows = end - at < work->rows ? end - at : work->rows;
+        work->backend->gemm(false, true, rows, columns, work->dim, 1, work->query->features + at * work->dim, work->dim,
+                            work->gallery->features, work->dim, 0, scores, columns);
+        for (int64_t r = 0; r < rows; r++) {
+            float *row = scores + r * columns;
+            for (int64_t j = 0; j < columns; j++)
+                row[j] -= work->norms[j];
+            work->visit(work->context, at + r, row, worker);
+        }
+    }
+}
+
+calr_status calr_rank_tiles(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim, const float *norms,
+                            calr_rank_visit visit, void *context)
+{
+    tile_work work = {
+        .query = query, .gallery = gallery, .dim = dim, .norms = norms, .visit = visit, .context = context};
+    CALR_TRY(calr_backend_get(&work.backend));
+    if (query->count == 0 || gallery->count == 0)
+        return CALR_OK;
+    work.rows = TILE_SCORES / gallery->count;
+    work.rows = work.rows < 1 ? 1 : work.rows > TILE_ROWS ? TILE_ROWS : work.rows;
+    size_t scores;
+    if (calr_size_mul((size_t)work.rows * (size_t)calr_parallel_threads(), (size_t)gallery->count, &scores))
+        work.scores = calr_array_new((int64_t)scores, sizeof *work.scores);
+    if (!work.scores)
+        return calr_error(CALR_ENOMEM, "no memory to rank a gallery of %" PRId64, gallery->count);
+    calr_parallel_for(query->count, work.rows, score_tile, &work);
+    free(work.scores);
+    return CALR_OK;
+}

@@ -1,0 +1,137 @@
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/parallel.h"
+#include "base/size.h"
+#include "rank/index.h"
+#include "rank/rank.h"
+#include "rank/tiles.h"
+
+typedef struct found {
+    float score;
+    int32_t row;
+} found;
+
+typedef struct selection {
+    const calr_rank_set *query, *gallery;
+    int64_t k, dim;
+    calr_rank_index index;
+    float *norms;
+    found *heaps; /* [threads x k] */
+    int32_t *indices;
+    float *distances;
+} selection;
+
+/* a ranks after b. */
+static bool after(found a, found b)
+{
+    return a.score < b.score || (a.score == b.score && a.row > b.row);
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const found *p = a, *q = b;
+    return after(*p, *q) ? 1 : after(*q, *p) ? -1 : 0;
+}
+
+/* heap[0] ranks last of all; puts `item` in its place. */
+static void replace_last(found *heap, int64_t count, found item)
+{
+    int64_t at = 0;
+    for (;;) {
+        int64_t child = 2 * at + 1;
+        if (child >= count)
+            break;
+        if (child + 1 < count && after(heap[child + 1], heap[child]))
+            child++;
+        if (!after(heap[child], item))
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = item;
+}
+
+static void push(found *heap, int64_t count, found item)
+{
+    int64_t at = count;
+    while (at > 0 && after(item, heap[(at - 1) / 2])) {
+        heap[at] = heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    heap[at] = item;
+}
+
+/* Measured on the rows: the score has lost the digits of small distances. */
+static float distance(const selection *work, int64_t i, int32_t row)
+{
+    const float *q = work->query->features + i * work->dim, *g = work->gallery->features + row * work->dim;
+    double sum = 0;
+    for (int64_t d = 0; d < work->dim; d++) {
+        double difference = (double)q[d] - (double)g[d];
+        sum += difference * difference;
+    }
+    return (float)sqrt(sum);
+}
+
+static void select_query(void *context, int64_t i, float *score, int worker)
+{
+    selection *work = context;
+    if (work->query->identities)
+        calr_rank_index_ignore(&work->index, work->query, work->gallery, i, score);
+    found *heap = work->heaps + (int64_t)worker * work->k;
+    int64_t count = 0;
+    for (int64_t j = 0; j < work->gallery->count; j++) {
+        if (score[j] == -INFINITY)
+            continue;
+        found item = {score[j], (int32_t)j};
+        if (count < work->k)
+            push(heap, count++, item);
+        else if (item.score > heap[0].score) /* at the same score, a later row ranks later */
+            replace_last(heap, count, item);
+    }
+    qsort(heap, (size_t)count, sizeof *heap, by_rank);
+    for (int64_t r = 0; r < work->k; r++) {
+        work->indices[i * work->k + r] = r < count ? heap[r].row : -1;
+        if (work->distances)
+            work->distances[i * work->k + r] = r < count ? distance(work, i, heap[r].row) : INFINITY;
+    }
+}
+
+static calr_status run(selection *work)
+{
+    const calr_rank_set *query = work->query, *gallery = work->gallery;
+    work->norms = calr_array_new(gallery->count, sizeof *work->norms);
+    size_t heaps;
+    if (calr_size_mul((size_t)work->k, (size_t)calr_parallel_threads(), &heaps) && heaps <= INT64_MAX)
+        work->heaps = calr_array_new((int64_t)heaps, sizeof *work->heaps);
+    if (!work->norms || !work->heaps)
+        return calr_error(CALR_ENOMEM, "no memory for the first %" PRId64 " of a gallery of %" PRId64, work->k,
+                          gallery->count);
+    if (query->identities)
+        CALR_TRY(calr_rank_index_make(&work->index, gallery));
+    CALR_TRY(calr_rank_norms("query", query, work->dim, NULL));
+    CALR_TRY(calr_rank_norms("gallery", gallery, work->dim, work->norms));
+    for (int64_t i = 0; gallery->count == 0 && i < query->count * work->k; i++) {
+        work->indices[i] = -1;
+        if (work->distances)
+            work->distances[i] = INFINITY;
+    }
+    return calr_rank_tiles(query, gallery, work->dim, work->norms, select_query, work);
+}
+
+calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim, int64_t k,
+                           int32_t *indices, float *distances)
+{
+    CALR_TRY(calr_rank_check_sets(query, gallery, dim));
+    if (k < 1)
+        return calr_error(CALR_EINVAL, "k must be 1 or more, not %" PRId64, k);
+    selection work = {
+        .query = query, .gallery = gallery, .k = k, .dim = dim, .indices = indices, .distances = distances};
+    calr_status status = run(&work);
+    calr_rank_index_release(&work.index);
+    free(work.norms);
+    free(work.heaps);
+    return status;
+}

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Writes golden.lua: ranking metrics by their plain definitions, on full sorted lists."""
+import os
+
+import numpy as np
+
+
+def judge(q, g, qi, gi, qc, gc, ap_kind, max_rank):
+    distance = ((q[:, None, :].astype(np.float64) - g[None, :, :]) ** 2).sum(2)
+    return judge_distance(distance, qi, gi, qc, gc, ap_kind, max_rank)
+
+
+def judge_distance(distance, qi, gi, qc, gc, ap_kind, max_rank):
+    aps, inps, firsts = [], [], []
+    for i in range(len(qi)):
+        order = np.argsort(distance[i], kind="stable")
+        keep = gi[order] != -1
+        if qc is not None:
+            keep &= ~((gi[order] == qi[i]) & (gc[order] == qc[i]))
+        match = (gi[order] == qi[i])[keep]
+        if qi[i] == -1 or not match.any():
+            aps.append(-1.0)
+            firsts.append(-1)
+            continue
+        total = match.sum()
+        ap, hits, old_recall, old_precision = 0.0, 0, 0.0, 1.0
+        for position, hit in enumerate(match):
+            hits += hit
+            recall, precision = hits / total, hits / (position + 1)
+            if ap_kind == "trapezoid":
+                ap += (recall - old_recall) * (old_precision + precision) / 2
+            elif hit:
+                ap += precision / total
+            old_recall, old_precision = recall, precision
+        ranks = np.flatnonzero(match) + 1
+        aps.append(ap)
+        firsts.append(int(ranks[0]))
+        inps.append(total / ranks[-1])
+    found = np.array([f for f in firsts if f > 0])
+    return {
+        "mAP": float(np.mean([a for a in aps if a >= 0])),
+        "mINP": float(np.mean(inps)),
+        "valid": len(found),
+        "cmc": [float((found <= r).mean()) for r in range(1, max_rank + 1)],
+        "average_precision": aps,
+        "first_match": firsts,
+    }
+
+
+def lua(value):
+    if value is None:
+        return "nil"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {lua(v)}" for k, v in value.items() if v is not None) + " }"
+    if isinstance(value, (tuple, list, np.ndarray)):
+        return "{ " + ", ".join(lua(v) for v in value) + " }"
+    return repr(int(value)) if isinstance(value, (int, np.integer)) else f"{float(value):.9g}"
+
+
+def case(rng, queries, gallery, dim, identities, cameras, coarse, with_cameras):
+    centres = rng.normal(size=(identities + 1, dim))
+    sets = []
+    for count, low in ((queries, 1), (gallery, -1)):
+        ids = rng.integers(low, identities + 1, count)
+        x = centres[ids] * (ids > 0)[:, None] + rng.normal(size=(count, dim)) * 1.2
+        if coarse:  # small whole numbers: many exact ties
+            x = np.round(x)
+        else:
+            x /= np.linalg.norm(x, axis=1, keepdims=True)
+        sets.append((x.astype(np.float32), ids, rng.integers(0, cameras, count)))
+    (q, qi, qc), (g, gi, gc) = sets
+    if not with_cameras:
+        qc = gc = None
+    out = {"query": q, "gallery": g, "query_ids": qi, "gallery_ids": gi, "query_cameras": qc, "gallery_cameras": gc}
+    for kind in ("step", "trapezoid"):
+        out[kind] = judge(q, g, qi, gi, qc, gc, kind, 20)
+    return out
+
+
+def main():
+    rng = np.random.default_rng(11)
+    cases = [
+        case(rng, 12, 60, 6, 8, 3, False, True),
+        case(rng, 15, 50, 3, 6, 2, True, True),
+        case(rng, 10, 30, 4, 12, 2, False, False),
+        case(rng, 6, 9, 2, 3, 2, True, True),
+    ]
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "golden.lua"), "w") as out:
+        out.write("-- Written by make.py.\nreturn {\n")
+        for one in cases:
+            out.write("  {\n")
+            for key, value in one.items():
+                if value is not None:
+                    out.write(f"    {key} = {lua(value)},\n")
+            out.write("  },\n")
+        out.write("}\n")
+
+
+if __name__ == "__main__":
+    main()
