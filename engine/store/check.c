@@ -1,6 +1,7 @@
 /* What must hold of a file before LMDB may map it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -96,4 +97,20 @@ calr_status calr_store_check_file(const char *path, int64_t *file_bytes)
     if (status == CALR_OK)
         *file_bytes = info.st_size;
     return status;
+}
+
+bool calr_store_looks_like_one(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return false;
+    struct stat info;
+    uint32_t magic;
+    bool regular = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+    bool like = regular &&
+                (info.st_size == 0 || (pread(fd, &magic, sizeof magic,
+                                             offsetof(lmdb_meta, magic)) == (ssize_t)sizeof magic &&
+                                       magic == LMDB_MAGIC));
+    close(fd);
+    return like;
 }

@@ -16,6 +16,7 @@
 #define CALR_STORE_FORMAT_H
 
 #include <lmdb.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/hash.h"
@@ -47,5 +48,7 @@ void calr_store_hash_add(calr_hash *hash, const calr_store_record *record, const
 /* Looks at the first pages of a file before LMDB does: LMDB trusts them, and a file shorter than
  * they say would end the process by SIGBUS. Errors as calr_store_open. */
 calr_status calr_store_check_file(const char *path, int64_t *file_bytes);
+/* Whether a file is empty or begins as an LMDB file does, in whatever state the rest is. */
+bool calr_store_looks_like_one(const char *path);
 
 #endif

@@ -125,14 +125,7 @@ static void remove_stale(const char *path)
  * photograph. */
 static calr_status check_target(const char *path)
 {
-    if (!calr_file_exists(path))
-        return CALR_OK;
-    int64_t file_bytes;
-    calr_status status = calr_store_check_file(path, &file_bytes);
-    struct stat info;
-    bool empty = stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size == 0;
-    if (status == CALR_OK || status == CALR_EVERSION || empty ||
-        (status == CALR_EFORMAT && strstr(calr_status_message(), "import the data set again")))
+    if (!calr_file_exists(path) || calr_store_looks_like_one(path))
         return CALR_OK;
     return calr_error(CALR_EEXIST,
                       "%s exists and is not a data set; choose another name, or remove it", path);
