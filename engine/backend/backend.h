@@ -1,24 +1,256 @@
-/* The table of kernels that a device offers. */
+/* The table of kernels that a device offers.
+ *
+ * A kernel is a function of pointers and sizes: no tensors, no tape, no Lua. What holds for all of
+ * them:
+ *   - Arguments go sizes and settings first, inputs next, outputs last. Arrays are contiguous f32
+ * unless said otherwise; shapes stand in the comment. Gradients are named d + the name of what they
+ * belong to.
+ *   - Feature maps are N x H x W x C; weights of convolutions are c_out x c_in x kh x kw, as in
+ * torchvision's files.
+ *   - Outputs are overwritten, never added to (exceptions say so) and need no initial value. An
+ * output may not overlap an input unless the comment says "in place allowed" (then: the same
+ * pointer, not a shifted one).
+ *   - Sizes are >= 0; with no rows nothing is read, and sums over no rows are 0.
+ *   - The caller has checked that shapes fit. A kernel checks what only it can know, and returns a
+ * status: CALR_ENOMEM (scratch memory) from all of them; others are named. After a failure outputs
+ * are undefined.
+ *   - Any thread may call them, also from a calr_parallel_for body (then they run on that one
+ * thread).
+ *   - The same call gives the same bits for the same number of threads; everything but convolution
+ * and gemm also for any number of threads. */
 #ifndef CALR_BACKEND_BACKEND_H
 #define CALR_BACKEND_BACKEND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
 
+/* Geometry of a 2-D convolution. calr_conv2d_resolve fills out_h and out_w. */
+typedef struct calr_conv2d {
+    int64_t n, h, w, c_in;   /* input  x: n x h x w x c_in */
+    int64_t c_out, kh, kw;   /* weight w: c_out x c_in x kh x kw */
+    int64_t stride, padding; /* the same in both directions; padding with zeros */
+    int64_t out_h, out_w; /* output y: n x out_h x out_w x c_out; (h + 2 padding - kh) / stride + 1,
+                             rounded down */
+} calr_conv2d;
+
+/* Geometry of max pooling, square windows. calr_pool2d_resolve fills out_h and out_w. */
+typedef struct calr_pool2d {
+    int64_t n, h, w, c;
+    int64_t kernel, stride, padding; /* padding never wins: it counts as minus infinity */
+    int64_t out_h, out_w;            /* rounded down, like convolution */
+} calr_pool2d;
+
+/* Fill out_h and out_w. CALR_EINVAL: a size out of range (n may be 0, everything else but padding
+ * is >= 1), a kernel larger than the padded input; pooling: padding above kernel / 2, kernel
+ * above 16. CALR_ENOMEM: the number of elements of input, weight or output overflows. */
+calr_status calr_conv2d_resolve(calr_conv2d *conv);
+calr_status calr_pool2d_resolve(calr_pool2d *pool);
+
+/* Settings of batch and instance normalisation, with what is fused into them. */
+typedef struct calr_norm {
+    int64_t rows; /* x: rows x c. For feature maps rows = N*H*W; instance normalisation: rows = H*W
+                     of each image */
+    int64_t c;
+    float eps;
+    bool relu; /* y = max(0, norm(x) + residual) */
+} calr_norm;
+
+typedef struct calr_adam {
+    double lr, beta1, beta2, eps;
+    double weight_decay; /* L2: added to the gradient as weight_decay * w (torch.optim.Adam, not
+                            AdamW) */
+    int64_t step;        /* of this call; the first is 1 */
+} calr_adam;
+
+typedef struct calr_sgd {
+    double lr, momentum, weight_decay;
+    bool nesterov;
+} calr_sgd;
+
+/* The name of a stream of masks. Element i is kept or not by (seed, epoch, index, i) alone. */
+typedef struct calr_dropout {
+    double p; /* probability of 0; 0 <= p < 1 */
+    uint64_t seed;
+    uint32_t epoch;
+    uint64_t index;
+} calr_dropout;
+
 typedef struct calr_backend {
     const char *name; /* "cpu" */
+    const char *conv; /* what computes convolutions: "onednn" or "portable" */
 
-    /* c[m x n] = alpha * op(a) op(b) + beta * c, row-major; lda, ldb, ldc are row strides in elements.
-     * op(a) is m x k: a itself, or its transpose when transpose_a. c is not read when beta is 0.
-     * Runs on calr_parallel_threads() threads; from inside a calr_parallel_for body, on one. */
+    /* ---- Matrix product ----
+     * c[m x n] = alpha * op(a) op(b) + beta * c, row-major; lda, ldb, ldc are row strides in
+     * elements. op(a) is m x k: a itself, or its transpose when transpose_a. c is not read when
+     * beta is 0. k = 0 scales c. Runs on calr_parallel_threads() threads; from inside a
+     * calr_parallel_for body, on one. Cannot fail. */
     void (*gemm)(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
-                 const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
+                 const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
+                 int64_t ldc);
+
+    /* ---- Convolution ---- bias[c_out] may be NULL. */
+    calr_status (*conv2d_forward)(const calr_conv2d *conv, const float *x, const float *w,
+                                  const float *bias, float *y);
+    calr_status (*conv2d_backward_data)(const calr_conv2d *conv, const float *w, const float *dy,
+                                        float *dx);
+    /* dbias may be NULL. With n = 0 both are zeroed. */
+    calr_status (*conv2d_backward_weights)(const calr_conv2d *conv, const float *x, const float *dy,
+                                           float *dw, float *dbias);
+
+    /* ---- Batch normalisation ----
+     * y = gamma (x - mean) inv_std + beta (+ residual, then max(0, .) when norm->relu), x, y,
+     * residual: rows x c. gamma, beta, residual may be NULL: 1, 0, none. Training: mean and the
+     * biased variance of the batch; running_* (both or neither may be NULL) become (1 - momentum)
+     * running + momentum batch, with the unbiased variance, as PyTorch does (one row: the biased
+     * one). mean[c] and inv_std[c] = 1 / sqrt(var + eps) are outputs, saved for the backward pass.
+     * In place allowed: y may be x or residual (then x is gone for the backward pass). */
+    calr_status (*batch_norm_train)(const calr_norm *norm, double momentum, const float *x,
+                                    const float *gamma, const float *beta, const float *residual,
+                                    float *running_mean, float *running_var, float *mean,
+                                    float *inv_std, float *y);
+    /* With given statistics (evaluation). In place allowed. */
+    calr_status (*batch_norm_infer)(const calr_norm *norm, const float *x, const float *gamma,
+                                    const float *beta, const float *mean, const float *var,
+                                    const float *residual, float *y);
+    /* y is read only when norm->relu (dy counts where y > 0) and may otherwise be NULL. fixed: mean
+     * and inv_std were constants (evaluation). dx, dgamma, dbeta, dresidual may each be NULL. In
+     * place allowed: dresidual may be dy. dresidual is dy itself, masked by the ReLU. */
+    calr_status (*batch_norm_backward)(const calr_norm *norm, bool fixed, const float *x,
+                                       const float *y, const float *gamma, const float *mean,
+                                       const float *inv_std, const float *dy, float *dx,
+                                       float *dgamma, float *dbeta, float *dresidual);
+
+    /* ---- Instance normalisation ---- n images of rows x c each; mean, inv_std: n x c. gamma, beta
+     * may be NULL. No running statistics (training and evaluation alike). norm->relu is honoured as
+     * above. */
+    calr_status (*instance_norm_forward)(const calr_norm *norm, int64_t n, const float *x,
+                                         const float *gamma, const float *beta, float *mean,
+                                         float *inv_std, float *y);
+    calr_status (*instance_norm_backward)(const calr_norm *norm, int64_t n, const float *x,
+                                          const float *y, const float *gamma, const float *mean,
+                                          const float *inv_std, const float *dy, float *dx,
+                                          float *dgamma, float *dbeta);
+
+    /* ---- Pooling ----
+     * argmax (shape of y) is the winner's place in its window, row * kernel + column; the first of
+     * equals; a NaN wins. NULL when no backward pass will come. */
+    calr_status (*max_pool_forward)(const calr_pool2d *pool, const float *x, float *y,
+                                    uint8_t *argmax);
+    calr_status (*max_pool_backward)(const calr_pool2d *pool, const uint8_t *argmax,
+                                     const float *dy, float *dx);
+    /* Global average: x is n x area x c, y is n x c. */
+    calr_status (*avg_pool_forward)(int64_t n, int64_t area, int64_t c, const float *x, float *y);
+    calr_status (*avg_pool_backward)(int64_t n, int64_t area, int64_t c, const float *dy,
+                                     float *dx);
+    /* Generalised mean (Radenovic, Tolias, Chum, arXiv 1711.02512, eq. 3): y = (mean max(x,
+     * eps)^p)^(1/p), p > 0, eps > 0; x: n x area x c, y: n x c. dx or dp (one number) may be NULL.
+     */
+    calr_status (*gem_forward)(int64_t n, int64_t area, int64_t c, float p, float eps,
+                               const float *x, float *y);
+    calr_status (*gem_backward)(int64_t n, int64_t area, int64_t c, float p, float eps,
+                                const float *x, const float *y, const float *dy, float *dx,
+                                float *dp);
+
+    /* ---- Rows ---- x, y: rows x c */
+    calr_status (*softmax)(int64_t rows, int64_t c, const float *x,
+                           float *y); /* in place allowed */
+    calr_status (*log_softmax)(int64_t rows, int64_t c, const float *x,
+                               float *y); /* in place allowed */
+    calr_status (*softmax_backward)(int64_t rows, int64_t c, const float *y, const float *dy,
+                                    float *dx);
+    calr_status (*log_softmax_backward)(int64_t rows, int64_t c, const float *y, const float *dy,
+                                        float *dx);
+    /* loss = sum_i w[label_i] (-log softmax(x_i)[label_i]) / W, W = sum_i w[label_i]; 0 when W is
+     * 0. weights[c] NULL: all
+     * 1. Saves log_sum[rows] (the log of the sum of exponentials) and *total = W for the backward
+     * pass. CALR_EINVAL names the first row whose label is not 0 .. c-1. */
+    calr_status (*cross_entropy_forward)(int64_t rows, int64_t c, const float *x,
+                                         const int32_t *labels, const float *weights,
+                                         float *log_sum, float *total, float *loss);
+    /* dx = dloss w[label] (softmax(x) - onehot(label)) / total, dloss one number. In place allowed:
+     * dx may be x. */
+    calr_status (*cross_entropy_backward)(int64_t rows, int64_t c, const float *x,
+                                          const int32_t *labels, const float *weights,
+                                          const float *log_sum, float total, float dloss,
+                                          float *dx);
+    /* y = x / max(|x|, eps); norm[rows] = |x| is saved. In place allowed. */
+    calr_status (*l2_normalize_forward)(int64_t rows, int64_t c, float eps, const float *x,
+                                        float *norm, float *y);
+    calr_status (*l2_normalize_backward)(int64_t rows, int64_t c, float eps, const float *y,
+                                         const float *norm, const float *dy, float *dx);
+    /* sum over rows: y[c] = sum_i x[i][c] (the gradient of a broadcast row, of a bias). Accumulates
+     * in double. */
+    calr_status (*sum_rows)(int64_t rows, int64_t c, const float *x, float *y);
+    /* sum of each row: y[rows]. Accumulates in double. */
+    calr_status (*sum_columns)(int64_t rows, int64_t c, const float *x, float *y);
+    /* y = x + row[c] in every row; x NULL: y = row in every row. In place allowed. */
+    calr_status (*add_row)(int64_t rows, int64_t c, const float *x, const float *row, float *y);
+
+    /* ---- Elements ---- arrays of n; in place allowed; cannot fail */
+    void (*relu)(int64_t n, const float *x, float *y);
+    void (*relu_backward)(int64_t n, const float *y, const float *dy,
+                          float *dx); /* y > 0 ? dy : 0 */
+    void (*add)(int64_t n, const float *a, const float *b, float *y);
+    void (*sub)(int64_t n, const float *a, const float *b, float *y);
+    void (*mul)(int64_t n, const float *a, const float *b, float *y);
+    void (*div)(int64_t n, const float *a, const float *b, float *y);
+    void (*scale)(int64_t n, float alpha, const float *x, float *y); /* y = alpha x */
+    void (*axpy)(int64_t n, float alpha, const float *x, float *y);  /* y += alpha x */
+    void (*affine)(int64_t n, float alpha, float beta, const float *x,
+                   float *y);                                 /* y = alpha x + beta */
+    double (*sum)(int64_t n, const float *x);                 /* accumulates in double */
+    double (*dot)(int64_t n, const float *a, const float *b); /* accumulates in double */
+    /* y = kept ? x / (1 - p) : 0. The backward pass is the same call on the gradient. */
+    void (*dropout)(int64_t n, const calr_dropout *dropout, const float *x, float *y);
+
+    /* ---- Optimizers ---- in place on w and the state
+     * PyTorch's definitions: m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,
+     * w -= lr / (1 - beta1^step) * m / (sqrt(v / (1 - beta2^step)) + eps). m and v start at 0. */
+    void (*adam_step)(int64_t n, const calr_adam *adam, const float *dw, float *m, float *v,
+                      float *w);
+    /* b = momentum b + g; w -= lr (nesterov ? g + momentum b : b). velocity starts at 0; NULL when
+     * momentum is 0. */
+    void (*sgd_step)(int64_t n, const calr_sgd *sgd, const float *dw, float *velocity, float *w);
 } calr_backend;
 
-/* Loads the libraries and picks the kernels; once, on first use; later calls return the same table.
- * CALR_ENOTFOUND names a library that could not be loaded. */
+/* Loads the libraries and picks the kernels; on first use. Later calls return the same table until
+ * calr_backend_select. The environment variable CALR_BACKEND (onednn or portable) chooses; without
+ * it oneDNN is used where it was built in. CALR_ENOTFOUND names a library that could not be loaded,
+ * CALR_EINVAL a bad CALR_BACKEND. */
 calr_status calr_backend_get(const calr_backend **out);
+
+/* Selects "onednn" or "portable" for later calls of calr_backend_get. CALR_EINVAL: no such name;
+ * CALR_ENOTFOUND: not built in. Tables handed out earlier stay valid. */
+calr_status calr_backend_select(const char *name);
+
+/* What is in use, for `calr info`. All text; empty where it does not apply. */
+typedef struct calr_backend_info {
+    char conv[16];          /* "onednn" or "portable" */
+    char cpu[64];           /* the processor's name */
+    char cpu_features[128]; /* "sse4.2 avx2 fma avx512f ..." */
+    char blas_file[256];    /* where the library was loaded from */
+    char blas_config[128];  /* its version and build, in its own words */
+    char blas_core[32];     /* the kernels it runs: "SkylakeX", "Haswell", ... */
+    char blas_choice[64];   /* who chose: "by the library", "OPENBLAS_CORETYPE", "calr: ..." */
+    char onednn_version[32];
+    char onednn_isa[32]; /* the instruction set oneDNN generates code for */
+    int threads;
+} calr_backend_info;
+
+calr_status calr_backend_describe(calr_backend_info *out);
+
+typedef enum calr_conv2d_pass {
+    CALR_CONV2D_FORWARD,
+    CALR_CONV2D_BACKWARD_DATA,
+    CALR_CONV2D_BACKWARD_WEIGHTS
+} calr_conv2d_pass;
+
+/* The name of the implementation that computes a convolution ("portable: im2col",
+ * "jit:avx512_core", ...), for tests and for finding out why something is slow. */
+calr_status calr_backend_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass, char *text,
+                                     size_t size);
 
 #endif

@@ -3,8 +3,10 @@
 #include <cblas.h>
 #include <dlfcn.h>
 
-static void (*sgemm)(CBLAS_LAYOUT, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, float, const float *, int,
-                     const float *, int, float, float *, int);
+#include "backend/cpu/kernels.h"
+
+static void (*sgemm)(CBLAS_LAYOUT, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, float,
+                     const float *, int, const float *, int, float, float *, int);
 
 calr_status calr_blas_load(void)
 {
@@ -17,9 +19,23 @@ calr_status calr_blas_load(void)
     return CALR_OK;
 }
 
-void calr_blas_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
-                    int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
+/* Pieces that its 32-bit sizes can take. */
+#define MOST_SIZE ((int64_t)1 << 30)
+
+/* Row strides beyond 32 bits do not occur below matrices of 2^31 columns, which no machine's gemm
+ * has seen. */
+void calr_blas_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
+                    float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
+                    float beta, float *c, int64_t ldc)
 {
-    sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, (int)m,
-          (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+    if (m <= 0 || n <= 0)
+        return;
+    for (int64_t i = 0; i < m; i += MOST_SIZE)
+        for (int64_t p = 0; p == 0 || p < k; p += MOST_SIZE)
+            sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
+                  transpose_b ? CblasTrans : CblasNoTrans, (int)calr_min64(MOST_SIZE, m - i),
+                  (int)n, (int)calr_min64(MOST_SIZE, k - p), alpha,
+                  a + (transpose_a ? p * lda + i : i * lda + p), (int)lda,
+                  b + (transpose_b ? p : p * ldb), (int)ldb, p ? 1.0f : beta, c + i * ldc,
+                  (int)ldc);
 }

@@ -1,4 +1,5 @@
-/* OpenBLAS, loaded at run time: its core type must be set before the library is mapped. Internal to cpu/. */
+/* OpenBLAS, loaded at run time: its core type must be set before the library is mapped. Internal to
+ * cpu/. */
 #ifndef CALR_BACKEND_CPU_BLAS_H
 #define CALR_BACKEND_CPU_BLAS_H
 
@@ -8,7 +9,8 @@
 #include "base/status.h"
 
 calr_status calr_blas_load(void);
-void calr_blas_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
-                    int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
+void calr_blas_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
+                    float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
+                    float beta, float *c, int64_t ldc);
 
 #endif

@@ -1,26 +1,115 @@
+/* The table of the processor: which kernels there are, which are selected, and what they run on. */
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "backend/backend.h"
 #include "backend/cpu/blas.h"
+#include "backend/cpu/kernels.h"
 
-static const calr_backend cpu = {
-    .name = "cpu",
-    .gemm = calr_blas_gemm,
+#define SHARED_KERNELS                                                                             \
+    .name = "cpu", .gemm = calr_blas_gemm, .batch_norm_train = calr_cpu_batch_norm_train,          \
+    .batch_norm_infer = calr_cpu_batch_norm_infer,                                                 \
+    .batch_norm_backward = calr_cpu_batch_norm_backward,                                           \
+    .instance_norm_forward = calr_cpu_instance_norm_forward,                                       \
+    .instance_norm_backward = calr_cpu_instance_norm_backward,                                     \
+    .max_pool_forward = calr_cpu_max_pool_forward,                                                 \
+    .max_pool_backward = calr_cpu_max_pool_backward,                                               \
+    .avg_pool_forward = calr_cpu_avg_pool_forward,                                                 \
+    .avg_pool_backward = calr_cpu_avg_pool_backward, .gem_forward = calr_cpu_gem_forward,          \
+    .gem_backward = calr_cpu_gem_backward, .softmax = calr_cpu_softmax,                            \
+    .log_softmax = calr_cpu_log_softmax, .softmax_backward = calr_cpu_softmax_backward,            \
+    .log_softmax_backward = calr_cpu_log_softmax_backward,                                         \
+    .cross_entropy_forward = calr_cpu_cross_entropy_forward,                                       \
+    .cross_entropy_backward = calr_cpu_cross_entropy_backward,                                     \
+    .l2_normalize_forward = calr_cpu_l2_normalize_forward,                                         \
+    .l2_normalize_backward = calr_cpu_l2_normalize_backward, .sum_rows = calr_cpu_sum_rows,        \
+    .sum_columns = calr_cpu_sum_columns, .add_row = calr_cpu_add_row, .relu = calr_cpu_relu,       \
+    .relu_backward = calr_cpu_relu_backward, .add = calr_cpu_add, .sub = calr_cpu_sub,             \
+    .mul = calr_cpu_mul, .div = calr_cpu_div, .scale = calr_cpu_scale, .axpy = calr_cpu_axpy,      \
+    .affine = calr_cpu_affine, .sum = calr_cpu_sum, .dot = calr_cpu_dot,                           \
+    .dropout = calr_cpu_dropout, .adam_step = calr_cpu_adam_step, .sgd_step = calr_cpu_sgd_step
+
+static const calr_backend portable = {
+    SHARED_KERNELS,
+    .conv = "portable",
+    .conv2d_forward = calr_cpu_conv2d_forward,
+    .conv2d_backward_data = calr_cpu_conv2d_backward_data,
+    .conv2d_backward_weights = calr_cpu_conv2d_backward_weights,
 };
 
 static calr_status loaded;
+static char load_message[512];
+static _Atomic(const calr_backend *) selected;
+
+static calr_status find(const char *name, const calr_backend **out)
+{
+    if (strcmp(name, "portable") == 0)
+        *out = &portable;
+    else
+        return calr_error(CALR_EINVAL, "there is no backend '%s'; there are onednn and portable",
+                          name);
+    return CALR_OK;
+}
+
+static calr_status load_once(void)
+{
+    const calr_backend *backend = &portable;
+    const char *wish = getenv("CALR_BACKEND");
+    CALR_TRY(calr_blas_load());
+    if (wish && *wish && find(wish, &backend) != CALR_OK)
+        return calr_error(CALR_EINVAL, "environment variable CALR_BACKEND: %s",
+                          calr_status_message());
+    atomic_store(&selected, backend);
+    return CALR_OK;
+}
 
 static void load(void)
 {
-    loaded = calr_blas_load();
+    loaded = load_once();
+    if (loaded != CALR_OK)
+        snprintf(load_message, sizeof load_message, "%s", calr_status_message());
+}
+
+static calr_status ensure_loaded(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    return loaded == CALR_OK ? CALR_OK : calr_error(loaded, "%s", load_message);
 }
 
 calr_status calr_backend_get(const calr_backend **out)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load);
-    if (loaded != CALR_OK)
-        return calr_error(loaded, "%s", calr_status_message());
-    *out = &cpu;
+    CALR_TRY(ensure_loaded());
+    *out = atomic_load(&selected);
+    return CALR_OK;
+}
+
+calr_status calr_backend_select(const char *name)
+{
+    const calr_backend *backend;
+    CALR_TRY(ensure_loaded());
+    CALR_TRY(find(name, &backend));
+    atomic_store(&selected, backend);
+    return CALR_OK;
+}
+
+calr_status calr_backend_describe(calr_backend_info *out)
+{
+    memset(out, 0, sizeof *out);
+    CALR_TRY(ensure_loaded());
+    snprintf(out->conv, sizeof out->conv, "%s", atomic_load(&selected)->conv);
+    out->threads = calr_parallel_threads();
+    return CALR_OK;
+}
+
+calr_status calr_backend_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass, char *text,
+                                     size_t size)
+{
+    (void)conv, (void)pass;
+    CALR_TRY(ensure_loaded());
+    snprintf(text, size, "portable: im2col");
     return CALR_OK;
 }

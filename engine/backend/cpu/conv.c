@@ -1,0 +1,226 @@
+/* Convolution by im2col and matrix products: the portable path, and the one that oneDNN is tested
+ * against.
+ *
+ * Weights are put into c_out x (kh kw c_in) first, so that a row of the column matrix is made of
+ * runs of c_in channels that lie together in the NHWC image. The column matrix exists in tiles of
+ * output positions only. A 1x1 convolution of stride 1 without padding needs none: the image is its
+ * own column matrix. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/cpu/blas.h"
+#include "backend/cpu/kernels.h"
+
+/* Elements of a tile of one thread: 1 MB, within its second-level cache. */
+#define TILE_ELEMENTS 262144
+/* Elements of the shared tile of backward_weights: 16 MB. */
+#define SHARED_ELEMENTS 4194304
+
+typedef struct convolving {
+    const calr_conv2d *g;
+    const float *x, *dy, *packed, *bias;
+    float *y, *dx, *columns;
+    int64_t depth, tile, first; /* kh kw c_in; positions a tile; position at columns[0] */
+} convolving;
+
+static bool is_pointwise(const calr_conv2d *g)
+{
+    return g->kh == 1 && g->kw == 1 && g->stride == 1 && g->padding == 0;
+}
+
+static int64_t tile_positions(int64_t depth, int64_t elements)
+{
+    return calr_max64(16, elements / calr_max64(1, depth));
+}
+
+/* c_out x c_in x kh x kw -> c_out x kh x kw x c_in, or back. */
+static void pack_weights(const calr_conv2d *g, const float *from, float *to, bool back)
+{
+    int64_t area = g->kh * g->kw;
+    for (int64_t o = 0; o < g->c_out; o++)
+        for (int64_t a = 0; a < area; a++)
+            for (int64_t i = 0; i < g->c_in; i++) {
+                int64_t plain = (o * g->c_in + i) * area + a, packed = (o * area + a) * g->c_in + i;
+                to[back ? plain : packed] = from[back ? packed : plain];
+            }
+}
+
+/* Rows of the column matrix for output positions begin .. end-1 (counted over all images). */
+static void im2col(const calr_conv2d *g, const float *x, int64_t begin, int64_t end, float *columns)
+{
+    size_t run = (size_t)g->c_in * sizeof(float);
+    for (int64_t at = begin; at < end; at++) {
+        int64_t col = at % g->out_w, row = at / g->out_w % g->out_h,
+                image = at / (g->out_w * g->out_h);
+        for (int64_t u = 0; u < g->kh; u++) {
+            int64_t in_row = row * g->stride - g->padding + u;
+            for (int64_t v = 0; v < g->kw; v++, columns += g->c_in) {
+                int64_t in_col = col * g->stride - g->padding + v;
+                if (in_row < 0 || in_row >= g->h || in_col < 0 || in_col >= g->w)
+                    memset(columns, 0, run);
+                else
+                    memcpy(columns, x + ((image * g->h + in_row) * g->w + in_col) * g->c_in, run);
+            }
+        }
+    }
+}
+
+static void add_run(int64_t c, const float *from, float *to)
+{
+#pragma omp simd
+    for (int64_t j = 0; j < c; j++)
+        to[j] += from[j];
+}
+
+/* Adds the column matrix of positions begin .. end-1 of one image back into the image. */
+static void col2im(const calr_conv2d *g, const float *columns, int64_t begin, int64_t end,
+                   float *image)
+{
+    for (int64_t at = begin; at < end; at++) {
+        int64_t col = at % g->out_w, row = at / g->out_w;
+        for (int64_t u = 0; u < g->kh; u++) {
+            int64_t in_row = row * g->stride - g->padding + u;
+            for (int64_t v = 0; v < g->kw; v++, columns += g->c_in) {
+                int64_t in_col = col * g->stride - g->padding + v;
+                if (in_row >= 0 && in_row < g->h && in_col >= 0 && in_col < g->w)
+                    add_run(g->c_in, columns, image + (in_row * g->w + in_col) * g->c_in);
+            }
+        }
+    }
+}
+
+static calr_status no_memory(void)
+{
+    return calr_error(CALR_ENOMEM, "no memory for the working space of a convolution");
+}
+
+/* y (+)= columns x packed^T for some positions; the bias is there first. */
+static void product(const convolving *k, const float *columns, int64_t positions, float *y)
+{
+    const calr_conv2d *g = k->g;
+    if (k->bias)
+        for (int64_t i = 0; i < positions; i++)
+            memcpy(y + i * g->c_out, k->bias, (size_t)g->c_out * sizeof *y);
+    calr_blas_gemm(false, true, positions, g->c_out, k->depth, 1, columns, k->depth, k->packed,
+                   k->depth, k->bias ? 1.0f : 0.0f, y, g->c_out);
+}
+
+static void forward_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const convolving *k = context;
+    float *columns = k->columns + worker * k->tile * k->depth;
+    im2col(k->g, k->x, begin, end, columns);
+    product(k, columns, end - begin, k->y + begin * k->g->c_out);
+}
+
+calr_status calr_cpu_conv2d_forward(const calr_conv2d *conv, const float *x, const float *w,
+                                    const float *bias, float *y)
+{
+    int64_t positions = conv->n * conv->out_h * conv->out_w;
+    convolving k = {
+        .g = conv, .x = x, .bias = bias, .y = y, .depth = conv->kh * conv->kw * conv->c_in};
+    if (positions == 0)
+        return CALR_OK;
+    if (is_pointwise(conv)) {
+        k.packed = w;
+        product(&k, x, positions, y);
+        return CALR_OK;
+    }
+    k.tile = tile_positions(k.depth, TILE_ELEMENTS);
+    float *packed = calr_array_new(conv->c_out * k.depth, sizeof(float));
+    k.columns = calr_array_new(calr_parallel_threads() * k.tile * k.depth, sizeof(float));
+    if (packed && k.columns) {
+        pack_weights(conv, w, packed, false);
+        k.packed = packed;
+        calr_parallel_for(positions, k.tile, forward_body, &k);
+    }
+    bool done = packed && k.columns;
+    free(packed);
+    free(k.columns);
+    return done ? CALR_OK : no_memory();
+}
+
+/* One item is one image: tiles of it overlap in dx. */
+static void backward_data_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const convolving *k = context;
+    const calr_conv2d *g = k->g;
+    int64_t positions = g->out_h * g->out_w, size = g->h * g->w * g->c_in;
+    float *columns = k->columns + worker * k->tile * k->depth;
+    for (int64_t i = begin; i < end; i++) {
+        float *dx = k->dx + i * size;
+        memset(dx, 0, (size_t)size * sizeof *dx);
+        for (int64_t at = 0; at < positions; at += k->tile) {
+            int64_t stop = calr_min64(positions, at + k->tile);
+            calr_blas_gemm(false, false, stop - at, k->depth, g->c_out, 1,
+                           k->dy + (i * positions + at) * g->c_out, g->c_out, k->packed, k->depth,
+                           0, columns, k->depth);
+            col2im(g, columns, at, stop, dx);
+        }
+    }
+}
+
+calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
+                                          float *dx)
+{
+    int64_t positions = conv->out_h * conv->out_w;
+    convolving k = {.g = conv, .dy = dy, .dx = dx, .depth = conv->kh * conv->kw * conv->c_in};
+    if (conv->n == 0)
+        return CALR_OK;
+    if (is_pointwise(conv)) {
+        calr_blas_gemm(false, false, conv->n * positions, conv->c_in, conv->c_out, 1, dy,
+                       conv->c_out, w, conv->c_in, 0, dx, conv->c_in);
+        return CALR_OK;
+    }
+    k.tile = calr_min64(positions, tile_positions(k.depth, TILE_ELEMENTS));
+    float *packed = calr_array_new(conv->c_out * k.depth, sizeof(float));
+    k.columns = calr_array_new(calr_parallel_threads() * k.tile * k.depth, sizeof(float));
+    if (packed && k.columns) {
+        pack_weights(conv, w, packed, false);
+        k.packed = packed;
+        calr_parallel_for(conv->n, 1, backward_data_body, &k);
+    }
+    bool done = packed && k.columns;
+    free(packed);
+    free(k.columns);
+    return done ? CALR_OK : no_memory();
+}
+
+static void columns_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const convolving *k = context;
+    (void)worker;
+    im2col(k->g, k->x, k->first + begin, k->first + end, k->columns + begin * k->depth);
+}
+
+/* dw is a product over all positions: the threads fill one large tile together, then share one
+ * product. */
+calr_status calr_cpu_conv2d_backward_weights(const calr_conv2d *conv, const float *x,
+                                             const float *dy, float *dw, float *dbias)
+{
+    int64_t positions = conv->n * conv->out_h * conv->out_w, c_out = conv->c_out;
+    convolving k = {.g = conv, .x = x, .depth = conv->kh * conv->kw * conv->c_in};
+    if (dbias)
+        CALR_TRY(calr_cpu_sum_rows(positions, c_out, dy, dbias));
+    if (is_pointwise(conv) || positions == 0) {
+        calr_blas_gemm(true, false, c_out, k.depth, positions, 1, dy, c_out, x, k.depth, 0, dw,
+                       k.depth);
+        return CALR_OK;
+    }
+    k.tile = calr_min64(positions, tile_positions(k.depth, SHARED_ELEMENTS));
+    float *packed = calr_array_new(c_out * k.depth, sizeof(float));
+    k.columns = calr_array_new(k.tile * k.depth, sizeof(float));
+    if (packed && k.columns) {
+        for (k.first = 0; k.first < positions; k.first += k.tile) {
+            int64_t count = calr_min64(k.tile, positions - k.first);
+            calr_parallel_for(count, calr_row_grain(k.depth), columns_body, &k);
+            calr_blas_gemm(true, false, c_out, k.depth, count, 1, dy + k.first * c_out, c_out,
+                           k.columns, k.depth, k.first ? 1.0f : 0.0f, packed, k.depth);
+        }
+        pack_weights(conv, packed, dw, true);
+    }
+    bool done = packed && k.columns;
+    free(packed);
+    free(k.columns);
+    return done ? CALR_OK : no_memory();
+}

@@ -1,0 +1,77 @@
+/* Geometry of convolution and pooling. */
+#include "backend/backend.h"
+#include "base/size.h"
+
+/* No side above this: sums and products with small factors cannot overflow. */
+#define MOST_SIDE ((int64_t)1 << 31)
+
+static calr_status output_side(const char *what, int64_t side, int64_t kernel, int64_t stride,
+                               int64_t padding, int64_t *out)
+{
+    if (side + 2 * padding < kernel)
+        return calr_error(CALR_EINVAL,
+                          "%s: a kernel of %lld does not fit into %lld + 2 x %lld of padding", what,
+                          (long long)kernel, (long long)side, (long long)padding);
+    *out = (side + 2 * padding - kernel) / stride + 1;
+    return CALR_OK;
+}
+
+static calr_status check_side(const char *what, const char *name, int64_t value, int64_t least)
+{
+    if (value < least || value > MOST_SIDE)
+        return calr_error(CALR_EINVAL, "%s: %s must be %lld or more, not %lld", what, name,
+                          (long long)least, (long long)value);
+    return CALR_OK;
+}
+
+/* The bytes of a x b x c x d floats must fit into a signed 64-bit number. */
+static calr_status check_volume(const char *what, int64_t a, int64_t b, int64_t c, int64_t d)
+{
+    size_t bytes;
+    if (!calr_size_mul((size_t)a, (size_t)b, &bytes) || !calr_size_mul(bytes, (size_t)c, &bytes) ||
+        !calr_size_mul(bytes, (size_t)d, &bytes) || !calr_size_mul(bytes, sizeof(float), &bytes) ||
+        bytes > INT64_MAX)
+        return calr_error(CALR_ENOMEM, "%s: %lld x %lld x %lld x %lld numbers are too many", what,
+                          (long long)a, (long long)b, (long long)c, (long long)d);
+    return CALR_OK;
+}
+
+calr_status calr_conv2d_resolve(calr_conv2d *conv)
+{
+    static const char what[] = "convolution";
+    CALR_TRY(check_side(what, "the number of images", conv->n, 0));
+    CALR_TRY(check_side(what, "the height", conv->h, 1));
+    CALR_TRY(check_side(what, "the width", conv->w, 1));
+    CALR_TRY(check_side(what, "the number of input channels", conv->c_in, 1));
+    CALR_TRY(check_side(what, "the number of output channels", conv->c_out, 1));
+    CALR_TRY(check_side(what, "the kernel height", conv->kh, 1));
+    CALR_TRY(check_side(what, "the kernel width", conv->kw, 1));
+    CALR_TRY(check_side(what, "the stride", conv->stride, 1));
+    CALR_TRY(check_side(what, "the padding", conv->padding, 0));
+    CALR_TRY(output_side(what, conv->h, conv->kh, conv->stride, conv->padding, &conv->out_h));
+    CALR_TRY(output_side(what, conv->w, conv->kw, conv->stride, conv->padding, &conv->out_w));
+    CALR_TRY(check_volume(what, conv->n, conv->h, conv->w, conv->c_in));
+    CALR_TRY(check_volume(what, conv->c_out, conv->c_in, conv->kh, conv->kw));
+    return check_volume(what, conv->n, conv->out_h, conv->out_w, conv->c_out);
+}
+
+calr_status calr_pool2d_resolve(calr_pool2d *pool)
+{
+    static const char what[] = "max pooling";
+    CALR_TRY(check_side(what, "the number of images", pool->n, 0));
+    CALR_TRY(check_side(what, "the height", pool->h, 1));
+    CALR_TRY(check_side(what, "the width", pool->w, 1));
+    CALR_TRY(check_side(what, "the number of channels", pool->c, 1));
+    CALR_TRY(check_side(what, "the stride", pool->stride, 1));
+    if (pool->kernel < 1 || pool->kernel > 16)
+        return calr_error(CALR_EINVAL, "%s: the kernel must be 1 to 16, not %lld", what,
+                          (long long)pool->kernel);
+    if (pool->padding < 0 || pool->padding > pool->kernel / 2)
+        return calr_error(CALR_EINVAL,
+                          "%s: the padding must be 0 to half the kernel (%lld), not %lld", what,
+                          (long long)pool->kernel / 2, (long long)pool->padding);
+    CALR_TRY(output_side(what, pool->h, pool->kernel, pool->stride, pool->padding, &pool->out_h));
+    CALR_TRY(output_side(what, pool->w, pool->kernel, pool->stride, pool->padding, &pool->out_w));
+    CALR_TRY(check_volume(what, pool->n, pool->h, pool->w, pool->c));
+    return check_volume(what, pool->n, pool->out_h, pool->out_w, pool->c);
+}

@@ -1,0 +1,116 @@
+/* The kernels of the processor, by family. What they compute stands in backend/backend.h. Internal
+ * to cpu/. */
+#ifndef CALR_BACKEND_CPU_KERNELS_H
+#define CALR_BACKEND_CPU_KERNELS_H
+
+#include "backend/backend.h"
+#include "base/clones.h"
+#include "base/parallel.h"
+#include "base/size.h"
+
+/* Elements that one chunk of a parallel loop handles: 128 KB of f32, so that starting a thread
+ * pays. */
+#define CALR_GRAIN 32768
+
+static inline int64_t calr_min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t calr_max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Rows of c elements in a chunk. */
+static inline int64_t calr_row_grain(int64_t c)
+{
+    return calr_max64(1, CALR_GRAIN / calr_max64(1, c));
+}
+
+/* conv.c: im2col and gemm. */
+calr_status calr_cpu_conv2d_forward(const calr_conv2d *conv, const float *x, const float *w,
+                                    const float *bias, float *y);
+calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
+                                          float *dx);
+calr_status calr_cpu_conv2d_backward_weights(const calr_conv2d *conv, const float *x,
+                                             const float *dy, float *dw, float *dbias);
+
+/* norm.c */
+calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, const float *x,
+                                      const float *gamma, const float *beta, const float *residual,
+                                      float *running_mean, float *running_var, float *mean,
+                                      float *inv_std, float *y);
+calr_status calr_cpu_batch_norm_infer(const calr_norm *norm, const float *x, const float *gamma,
+                                      const float *beta, const float *mean, const float *var,
+                                      const float *residual, float *y);
+calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, const float *x,
+                                         const float *y, const float *gamma, const float *mean,
+                                         const float *inv_std, const float *dy, float *dx,
+                                         float *dgamma, float *dbeta, float *dresidual);
+calr_status calr_cpu_instance_norm_forward(const calr_norm *norm, int64_t n, const float *x,
+                                           const float *gamma, const float *beta, float *mean,
+                                           float *inv_std, float *y);
+calr_status calr_cpu_instance_norm_backward(const calr_norm *norm, int64_t n, const float *x,
+                                            const float *y, const float *gamma, const float *mean,
+                                            const float *inv_std, const float *dy, float *dx,
+                                            float *dgamma, float *dbeta);
+
+/* pool.c */
+calr_status calr_cpu_max_pool_forward(const calr_pool2d *pool, const float *x, float *y,
+                                      uint8_t *argmax);
+calr_status calr_cpu_max_pool_backward(const calr_pool2d *pool, const uint8_t *argmax,
+                                       const float *dy, float *dx);
+calr_status calr_cpu_avg_pool_forward(int64_t n, int64_t area, int64_t c, const float *x, float *y);
+calr_status calr_cpu_avg_pool_backward(int64_t n, int64_t area, int64_t c, const float *dy,
+                                       float *dx);
+
+/* gem.c */
+calr_status calr_cpu_gem_forward(int64_t n, int64_t area, int64_t c, float p, float eps,
+                                 const float *x, float *y);
+calr_status calr_cpu_gem_backward(int64_t n, int64_t area, int64_t c, float p, float eps,
+                                  const float *x, const float *y, const float *dy, float *dx,
+                                  float *dp);
+
+/* rows.c */
+calr_status calr_cpu_softmax(int64_t rows, int64_t c, const float *x, float *y);
+calr_status calr_cpu_log_softmax(int64_t rows, int64_t c, const float *x, float *y);
+calr_status calr_cpu_softmax_backward(int64_t rows, int64_t c, const float *y, const float *dy,
+                                      float *dx);
+calr_status calr_cpu_log_softmax_backward(int64_t rows, int64_t c, const float *y, const float *dy,
+                                          float *dx);
+calr_status calr_cpu_cross_entropy_forward(int64_t rows, int64_t c, const float *x,
+                                           const int32_t *labels, const float *weights,
+                                           float *log_sum, float *total, float *loss);
+calr_status calr_cpu_cross_entropy_backward(int64_t rows, int64_t c, const float *x,
+                                            const int32_t *labels, const float *weights,
+                                            const float *log_sum, float total, float dloss,
+                                            float *dx);
+calr_status calr_cpu_l2_normalize_forward(int64_t rows, int64_t c, float eps, const float *x,
+                                          float *norm, float *y);
+calr_status calr_cpu_l2_normalize_backward(int64_t rows, int64_t c, float eps, const float *y,
+                                           const float *norm, const float *dy, float *dx);
+calr_status calr_cpu_sum_rows(int64_t rows, int64_t c, const float *x, float *y);
+calr_status calr_cpu_sum_columns(int64_t rows, int64_t c, const float *x, float *y);
+calr_status calr_cpu_add_row(int64_t rows, int64_t c, const float *x, const float *row, float *y);
+
+/* elements.c */
+void calr_cpu_relu(int64_t n, const float *x, float *y);
+void calr_cpu_relu_backward(int64_t n, const float *y, const float *dy, float *dx);
+void calr_cpu_add(int64_t n, const float *a, const float *b, float *y);
+void calr_cpu_sub(int64_t n, const float *a, const float *b, float *y);
+void calr_cpu_mul(int64_t n, const float *a, const float *b, float *y);
+void calr_cpu_div(int64_t n, const float *a, const float *b, float *y);
+void calr_cpu_scale(int64_t n, float alpha, const float *x, float *y);
+void calr_cpu_axpy(int64_t n, float alpha, const float *x, float *y);
+void calr_cpu_affine(int64_t n, float alpha, float beta, const float *x, float *y);
+double calr_cpu_sum(int64_t n, const float *x);
+double calr_cpu_dot(int64_t n, const float *a, const float *b);
+void calr_cpu_dropout(int64_t n, const calr_dropout *dropout, const float *x, float *y);
+
+/* optimizer.c */
+void calr_cpu_adam_step(int64_t n, const calr_adam *adam, const float *dw, float *m, float *v,
+                        float *w);
+void calr_cpu_sgd_step(int64_t n, const calr_sgd *sgd, const float *dw, float *velocity, float *w);
+
+#endif

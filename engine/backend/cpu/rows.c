@@ -1,0 +1,332 @@
+/* Kernels over the rows of a matrix: softmax, cross-entropy, unit rows, sums. Each row is one item;
+ * results do not depend on the number of threads. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/cpu/kernels.h"
+
+typedef struct rowing {
+    int64_t c;
+    const float *x, *y, *dy, *weights, *row;
+    const int32_t *labels;
+    float *out, *saved; /* saved: one a row */
+    const float *norm;
+    double *slots;
+    int64_t grain;
+    float eps, factor;
+} rowing;
+
+CALR_CLONES static float row_max(int64_t c, const float *x)
+{
+    float most = -INFINITY;
+#pragma omp simd reduction(max : most)
+    for (int64_t j = 0; j < c; j++)
+        most = x[j] > most ? x[j] : most;
+    return most;
+}
+
+/* ln sum exp, with the maximum taken out. -inf for a row of -inf only; NaN where the row holds one.
+ */
+static float log_sum_exp(int64_t c, const float *x, float most)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < c; j++)
+        sum += (double)expf(x[j] - most);
+    return most + (float)log(sum);
+}
+
+static void softmax_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const rowing *k = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        const float *x = k->x + i * k->c;
+        float *y = k->out + i * k->c, most = row_max(k->c, x);
+        double sum = 0;
+        for (int64_t j = 0; j < k->c; j++) {
+            y[j] = expf(x[j] - most);
+            sum += (double)y[j];
+        }
+        float part = (float)(1 / sum);
+        for (int64_t j = 0; j < k->c; j++)
+            y[j] *= part;
+    }
+}
+
+static void log_softmax_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const rowing *k = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        const float *x = k->x + i * k->c;
+        float *y = k->out + i * k->c, most = row_max(k->c, x);
+        double sum = 0;
+        for (int64_t j = 0; j < k->c; j++)
+            sum += (double)expf(x[j] - most);
+        float log_part = (float)log(sum);
+        for (int64_t j = 0; j < k->c; j++)
+            y[j] = x[j] - most - log_part;
+    }
+}
+
+static void softmax_backward_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const rowing *k = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        const float *y = k->y + i * k->c, *dy = k->dy + i * k->c;
+        float *dx = k->out + i * k->c;
+        double sum = 0;
+        for (int64_t j = 0; j < k->c; j++)
+            sum += (double)y[j] * (double)dy[j];
+        for (int64_t j = 0; j < k->c; j++)
+            dx[j] = y[j] * (dy[j] - (float)sum);
+    }
+}
+
+static void log_softmax_backward_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const rowing *k = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        const float *y = k->y + i * k->c, *dy = k->dy + i * k->c;
+        float *dx = k->out + i * k->c;
+        double sum = 0;
+        for (int64_t j = 0; j < k->c; j++)
+            sum += (double)dy[j];
+        for (int64_t j = 0; j < k->c; j++)
+            dx[j] = dy[j] - expf(y[j]) * (float)sum;
+    }
+}
+
+calr_status calr_cpu_softmax(int64_t rows, int64_t c, const float *x, float *y)
+{
+    rowing k = {.c = c, .x = x, .out = y};
+    calr_parallel_for(rows, calr_row_grain(8 * c), softmax_body, &k);
+    return CALR_OK;
+}
+
+calr_status calr_cpu_log_softmax(int64_t rows, int64_t c, const float *x, float *y)
+{
+    rowing k = {.c = c, .x = x, .out = y};
+    calr_parallel_for(rows, calr_row_grain(8 * c), log_softmax_body, &k);
+    return CALR_OK;
+}
+
+calr_status calr_cpu_softmax_backward(int64_t rows, int64_t c, const float *y, const float *dy,
+                                      float *dx)
+{
+    rowing k = {.c = c, .y = y, .dy = dy, .out = dx};
+    calr_parallel_for(rows, calr_row_grain(2 * c), softmax_backward_body, &k);
+    return CALR_OK;
+}
+
+calr_status calr_cpu_log_softmax_backward(int64_t rows, int64_t c, const float *y, const float *dy,
+                                          float *dx)
+{
+    rowing k = {.c = c, .y = y, .dy = dy, .out = dx};
+    calr_parallel_for(rows, calr_row_grain(8 * c), log_softmax_backward_body, &k);
+    return CALR_OK;
+}
+
+static void log_sum_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const rowing *k = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        const float *x = k->x + i * k->c;
+        k->saved[i] = log_sum_exp(k->c, x, row_max(k->c, x));
+    }
+}
+
+calr_status calr_cpu_cross_entropy_forward(int64_t rows, int64_t c, const float *x,
+                                           const int32_t *labels, const float *weights,
+                                           float *log_sum, float *total, float *loss)
+{
+    for (int64_t i = 0; i < rows; i++)
+        if (labels[i] < 0 || labels[i] >= c)
+            return calr_error(
+                CALR_EINVAL,
+                "cross entropy: label %d of row %lld is not one of the %lld classes (0 .. %lld)",
+                (int)labels[i], (long long)i, (long long)c, (long long)c - 1);
+    rowing k = {.c = c, .x = x, .saved = log_sum};
+    calr_parallel_for(rows, calr_row_grain(8 * c), log_sum_body, &k);
+    double sum = 0, weight_sum = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        double w = weights ? (double)weights[labels[i]] : 1.0;
+        weight_sum += w;
+        if (w != 0) /* a class of weight 0 cannot spoil the loss with its infinity */
+            sum += w * ((double)log_sum[i] - (double)x[i * c + labels[i]]);
+    }
+    *total = (float)weight_sum;
+    *loss = weight_sum != 0 ? (float)(sum / weight_sum) : 0.0f;
+    return CALR_OK;
+}
+
+static void cross_entropy_backward_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const rowing *k = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        const float *x = k->x + i * k->c;
+        float *dx = k->out + i * k->c, log_sum = k->norm[i];
+        float w = k->factor * (k->weights ? k->weights[k->labels[i]] : 1.0f);
+        if (w == 0) {
+            memset(dx, 0, (size_t)k->c * sizeof *dx);
+            continue;
+        }
+        for (int64_t j = 0; j < k->c; j++)
+            dx[j] = w * expf(x[j] - log_sum);
+        dx[k->labels[i]] -= w;
+    }
+}
+
+calr_status calr_cpu_cross_entropy_backward(int64_t rows, int64_t c, const float *x,
+                                            const int32_t *labels, const float *weights,
+                                            const float *log_sum, float total, float dloss,
+                                            float *dx)
+{
+    rowing k = {.c = c,
+                .x = x,
+                .labels = labels,
+                .weights = weights,
+                .norm = log_sum,
+                .factor = total != 0 ? dloss / total : 0.0f,
+                .out = dx};
+    calr_parallel_for(rows, calr_row_grain(8 * c), cross_entropy_backward_body, &k);
+    return CALR_OK;
+}
+
+CALR_CLONES static double row_dot(int64_t c, const float *a, const float *b)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = 0; j < c; j++)
+        sum += (double)a[j] * (double)b[j];
+    return sum;
+}
+
+static void normalize_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const rowing *k = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        const float *x = k->x + i * k->c;
+        float *y = k->out + i * k->c;
+        float norm = (float)sqrt(row_dot(k->c, x, x));
+        float part = 1 / (norm > k->eps ? norm : k->eps);
+        k->saved[i] = norm;
+        for (int64_t j = 0; j < k->c; j++)
+            y[j] = x[j] * part;
+    }
+}
+
+static void normalize_backward_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const rowing *k = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        const float *y = k->y + i * k->c, *dy = k->dy + i * k->c;
+        float *dx = k->out + i * k->c;
+        bool small = k->norm[i] <= k->eps; /* then y = x / eps, a plain scaling */
+        float part = 1 / (small ? k->eps : k->norm[i]);
+        float along = small ? 0.0f : (float)row_dot(k->c, y, dy);
+        for (int64_t j = 0; j < k->c; j++)
+            dx[j] = (dy[j] - y[j] * along) * part;
+    }
+}
+
+calr_status calr_cpu_l2_normalize_forward(int64_t rows, int64_t c, float eps, const float *x,
+                                          float *norm, float *y)
+{
+    rowing k = {.c = c, .eps = eps, .x = x, .saved = norm, .out = y};
+    calr_parallel_for(rows, calr_row_grain(c), normalize_body, &k);
+    return CALR_OK;
+}
+
+calr_status calr_cpu_l2_normalize_backward(int64_t rows, int64_t c, float eps, const float *y,
+                                           const float *norm, const float *dy, float *dx)
+{
+    rowing k = {.c = c, .eps = eps, .y = y, .norm = norm, .dy = dy, .out = dx};
+    calr_parallel_for(rows, calr_row_grain(c), normalize_backward_body, &k);
+    return CALR_OK;
+}
+
+/* Column sums: slots of chunks of rows, added in order. */
+CALR_CLONES static void sum_rows_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const rowing *k = context;
+    double *slot = k->slots + begin / k->grain * k->c;
+    (void)worker;
+    memset(slot, 0, (size_t)k->c * sizeof *slot);
+    for (int64_t i = begin; i < end; i++) {
+        const float *x = k->x + i * k->c;
+#pragma omp simd
+        for (int64_t j = 0; j < k->c; j++)
+            slot[j] += (double)x[j];
+    }
+}
+
+calr_status calr_cpu_sum_rows(int64_t rows, int64_t c, const float *x, float *y)
+{
+    rowing k = {.c = c, .x = x, .grain = calr_max64(calr_row_grain(c), (rows + 127) / 128)};
+    int64_t chunks = (rows + k.grain - 1) / k.grain;
+    k.slots = calr_array_new(chunks * c, sizeof(double));
+    if (!k.slots)
+        return calr_error(CALR_ENOMEM, "no memory for the working space of a sum");
+    calr_parallel_for(rows, k.grain, sum_rows_body, &k);
+    for (int64_t j = 0; j < c; j++) {
+        double sum = 0;
+        for (int64_t i = 0; i < chunks; i++)
+            sum += k.slots[i * c + j];
+        y[j] = (float)sum;
+    }
+    free(k.slots);
+    return CALR_OK;
+}
+
+CALR_CLONES static void sum_columns_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const rowing *k = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        const float *x = k->x + i * k->c;
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t j = 0; j < k->c; j++)
+            sum += (double)x[j];
+        k->out[i] = (float)sum;
+    }
+}
+
+calr_status calr_cpu_sum_columns(int64_t rows, int64_t c, const float *x, float *y)
+{
+    rowing k = {.c = c, .x = x, .out = y};
+    calr_parallel_for(rows, calr_row_grain(c), sum_columns_body, &k);
+    return CALR_OK;
+}
+
+CALR_CLONES static void add_row_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const rowing *k = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        float *y = k->out + i * k->c;
+        if (!k->x) {
+            memcpy(y, k->row, (size_t)k->c * sizeof *y);
+            continue;
+        }
+        const float *x = k->x + i * k->c;
+#pragma omp simd
+        for (int64_t j = 0; j < k->c; j++)
+            y[j] = x[j] + k->row[j];
+    }
+}
+
+calr_status calr_cpu_add_row(int64_t rows, int64_t c, const float *x, const float *row, float *y)
+{
+    rowing k = {.c = c, .x = x, .row = row, .out = y};
+    calr_parallel_for(rows, calr_row_grain(c), add_row_body, &k);
+    return CALR_OK;
+}
