@@ -5,11 +5,16 @@
 #include <string.h>
 
 #include "binding/collect.h"
+#include "binding/sys.h"
 
 #define TENSOR "calr.tensor"
 
 void calr_lua_call(lua_State *L, calr_status status)
 {
+    if (status == CALR_EINTERRUPTED) {
+        calr_lua_push_interrupt(L);
+        lua_error(L);
+    }
     if (status != CALR_OK)
         luaL_error(L, "%s", calr_status_message());
 }

@@ -1,12 +1,483 @@
+/* calr.sys: files, folders, time, the terminal, the machine. */
+#include "binding/sys.h"
 #include "binding/bind.h"
 #include "binding/modules.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/interrupt.h"
+#include "base/parallel.h"
+
+/// @module calr.sys
+/// The system: files that are whole or absent, folders, time, the terminal, threads, the request to
+/// stop.
+///
+/// What the system refuses (a missing file, a full disk) is a Lua error that names the file and the
+/// reason.
+///
+/// `calr.sys.paths` holds where this program found itself: `executable`, `home` (the source
+/// checkout, or PREFIX/share/calr), `lua`, `experiments`, `datasets`. `calr.sys.version` holds
+/// `calr`, `revision` (of the source tree, when it was built in a git checkout) and `lua`.
+
+/* ---- files ---- */
+
+static int free_gc(lua_State *L)
+{
+    void **slot = lua_touserdata(L, 1);
+    free(*slot);
+    *slot = NULL;
+    return 0;
+}
+
+void **calr_lua_new_memory(lua_State *L)
+{
+    void **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    if (luaL_newmetatable(L, "calr.memory-slot")) {
+        lua_pushcfunction(L, free_gc);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    return slot;
+}
+
+/// calr.sys.read_file(path)
+/// A whole file.
+/// @return string
+static int sys_read_file(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    void **data = calr_lua_new_memory(L);
+    size_t size = 0;
+    calr_lua_call(L, calr_file_read(path, data, &size));
+    lua_pushlstring(L, *data, size);
+    free(*data);
+    *data = NULL;
+    return 1;
+}
+
+/// calr.sys.write_file(path, text)
+/// Writes a whole file: under its name stands the old file or the new one, never a part, whatever
+/// happens.
+static int sys_write_file(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    size_t size;
+    const char *text = luaL_checklstring(L, 2, &size);
+    calr_lua_call(L, calr_file_write(path, text, size));
+    return 0;
+}
+
+/// calr.sys.truncate(path, size)
+/// Cuts a file to its first `size` bytes.
+static int sys_truncate(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    lua_Integer size = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, size >= 0, 2, "a size is not negative");
+    if (truncate(path, size) != 0)
+        calr_lua_call(
+            L, calr_error_system(errno, "cannot cut %s to %lld bytes", path, (long long)size));
+    return 0;
+}
+
+/// calr.sys.make_folder(path)
+/// Makes a folder and its parents; fine when it exists.
+static int sys_make_folder(lua_State *L)
+{
+    calr_lua_call(L, calr_file_make_folder(luaL_checkstring(L, 1)));
+    return 0;
+}
+
+/// calr.sys.exists(path)
+/// @return boolean  whether there is a file or folder of this name
+static int sys_exists(lua_State *L)
+{
+    lua_pushboolean(L, calr_file_exists(luaL_checkstring(L, 1)));
+    return 1;
+}
+
+/// calr.sys.is_folder(path)
+/// @return boolean
+static int sys_is_folder(lua_State *L)
+{
+    lua_pushboolean(L, calr_file_is_folder(luaL_checkstring(L, 1)));
+    return 1;
+}
+
+static int close_folder(lua_State *L)
+{
+    DIR **slot = lua_touserdata(L, 1);
+    if (*slot)
+        closedir(*slot);
+    *slot = NULL;
+    return 0;
+}
+
+/// calr.sys.list(path)
+/// The names in a folder, without "." and "..", sorted by their bytes.
+/// @return table
+static int sys_list(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    DIR **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    if (luaL_newmetatable(L, "calr.folder")) {
+        lua_pushcfunction(L, close_folder);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    *slot = opendir(path);
+    if (!*slot)
+        calr_lua_call(L, calr_error_system(errno, "cannot list the folder %s", path));
+    lua_newtable(L);
+    lua_Integer count = 0;
+    for (;;) {
+        errno = 0;
+        struct dirent *entry = readdir(*slot);
+        if (!entry)
+            break;
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            lua_pushstring(L, entry->d_name);
+            lua_seti(L, -2, ++count);
+        }
+    }
+    if (errno != 0)
+        calr_lua_call(L, calr_error_system(errno, "cannot list the folder %s", path));
+    lua_getglobal(L, "table");
+    lua_getfield(L, -1, "sort");
+    lua_pushvalue(L, -3);
+    lua_call(L, 1, 0);
+    lua_pop(L, 1);
+    return 1;
+}
+
+/// calr.sys.remove(path)
+/// Removes a file or an empty folder.
+static int sys_remove(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    if (remove(path) != 0)
+        calr_lua_call(L, calr_error_system(errno, "cannot remove %s", path));
+    return 0;
+}
+
+/// calr.sys.rename(from, to)
+/// Renames durably; a file of the new name is replaced in one step.
+static int sys_rename(lua_State *L)
+{
+    const char *from = luaL_checkstring(L, 1), *to = luaL_checkstring(L, 2);
+    if (rename(from, to) != 0)
+        calr_lua_call(L, calr_error_system(errno, "cannot rename %s to %s", from, to));
+    calr_lua_call(L, calr_file_sync_folder(to));
+    return 0;
+}
+
+/// calr.sys.stat(path)
+/// @return table|nil  size (bytes), mtime (seconds since 1970), kind ("file", "folder", "other");
+/// nil when absent
+static int sys_stat(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return 0;
+        calr_lua_call(L, calr_error_system(errno, "cannot look at %s", path));
+    }
+    lua_createtable(L, 0, 3);
+    lua_pushinteger(L, info.st_size);
+    lua_setfield(L, -2, "size");
+    lua_pushnumber(L, (double)info.st_mtim.tv_sec + 1e-9 * (double)info.st_mtim.tv_nsec);
+    lua_setfield(L, -2, "mtime");
+    lua_pushstring(L, S_ISREG(info.st_mode) ? "file" : S_ISDIR(info.st_mode) ? "folder" : "other");
+    lua_setfield(L, -2, "kind");
+    return 1;
+}
+
+/// calr.sys.absolute(path)
+/// The path from the root, links resolved; of something that exists.
+/// @return string
+static int sys_absolute(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    void **real = calr_lua_new_memory(L);
+    *real = realpath(path, NULL);
+    if (!*real)
+        calr_lua_call(L, calr_error_system(errno, "cannot find %s", path));
+    lua_pushstring(L, *real);
+    return 1;
+}
+
+/// calr.sys.current_folder()
+/// @return string  the folder that relative paths start from
+static int sys_current_folder(lua_State *L)
+{
+    void **path = calr_lua_new_memory(L);
+    *path = getcwd(NULL, 0);
+    if (!*path)
+        calr_lua_call(L, calr_error_system(errno, "the current folder cannot be named"));
+    lua_pushstring(L, *path);
+    return 1;
+}
+
+/// calr.sys.hash(text)
+/// The fingerprint of a string: XXH3, 128 bits, as 32 hexadecimal digits. Not for secrets.
+/// @return string
+static int sys_hash(lua_State *L)
+{
+    size_t size;
+    const char *text = luaL_checklstring(L, 1, &size);
+    char digits[CALR_HASH_TEXT];
+    calr_hash_memory(text, size, digits);
+    lua_pushstring(L, digits);
+    return 1;
+}
+
+/// calr.sys.hash_file(path)
+/// The fingerprint of a file's bytes.
+/// @return string
+static int sys_hash_file(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    void **data = calr_lua_new_memory(L);
+    size_t size = 0;
+    calr_lua_call(L, calr_file_read(path, data, &size));
+    char digits[CALR_HASH_TEXT];
+    calr_hash_memory(*data, size, digits);
+    free(*data);
+    *data = NULL;
+    lua_pushstring(L, digits);
+    return 1;
+}
+
+/* ---- time, terminal, machine ---- */
+
+static double seconds(clockid_t id)
+{
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/// calr.sys.time()
+/// @return number  seconds since 1970, with fractions
+static int sys_time(lua_State *L)
+{
+    lua_pushnumber(L, seconds(CLOCK_REALTIME));
+    return 1;
+}
+
+/// calr.sys.clock()
+/// @return number  seconds of a clock that only runs forward; for differences
+static int sys_clock(lua_State *L)
+{
+    lua_pushnumber(L, seconds(CLOCK_MONOTONIC));
+    return 1;
+}
+
+/// calr.sys.sleep(seconds)
+/// Waits; a request to stop ends it early.
+static int sys_sleep(lua_State *L)
+{
+    double wait = luaL_checknumber(L, 1);
+    luaL_argcheck(L, wait >= 0 && wait < 1e9, 1, "a time from 0 to 1e9 seconds");
+    struct timespec left = {(time_t)wait, (long)(1e9 * (wait - floor(wait)))};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR && !calr_interrupt_requested())
+        ;
+    return 0;
+}
+
+/// calr.sys.is_terminal([fd])
+/// Whether a stream is a terminal: 0 input, 1 output (default), 2 errors.
+/// @return boolean
+static int sys_is_terminal(lua_State *L)
+{
+    lua_pushboolean(L, isatty((int)luaL_optinteger(L, 1, 1)));
+    return 1;
+}
+
+/// calr.sys.terminal_width([fd])
+/// @return integer  columns of the terminal at fd (default 1); COLUMNS or 80 when it is none
+static int sys_terminal_width(lua_State *L)
+{
+    struct winsize size;
+    if (ioctl((int)luaL_optinteger(L, 1, 1), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+        lua_pushinteger(L, size.ws_col);
+        return 1;
+    }
+    const char *columns = getenv("COLUMNS");
+    long width = columns ? strtol(columns, NULL, 10) : 0;
+    lua_pushinteger(L, width >= 20 && width <= 1000 ? width : 80);
+    return 1;
+}
+
+/// calr.sys.hostname()
+/// @return string
+static int sys_hostname(lua_State *L)
+{
+    char name[256] = "";
+    gethostname(name, sizeof name - 1);
+    lua_pushstring(L, name[0] ? name : "unknown");
+    return 1;
+}
+
+/// calr.sys.pid()
+/// @return integer  the number of this process
+static int sys_pid(lua_State *L)
+{
+    lua_pushinteger(L, getpid());
+    return 1;
+}
+
+/// calr.sys.setenv(name [, value])
+/// Sets a variable of the environment for this process and its children; nil removes it. os.getenv
+/// reads one.
+static int sys_setenv(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1), *value = luaL_optstring(L, 2, NULL);
+    if ((value ? setenv(name, value, 1) : unsetenv(name)) != 0)
+        calr_lua_call(L, calr_error_system(errno, "cannot set the variable %s", name));
+    return 0;
+}
+
+/// calr.sys.threads([count])
+/// The number of threads that the engine uses; with a count, sets it first (1 to 1024).
+/// @return integer
+static int sys_threads(lua_State *L)
+{
+    if (!lua_isnoneornil(L, 1)) {
+        lua_Integer count = luaL_checkinteger(L, 1);
+        luaL_argcheck(L, count >= 1 && count <= 1024, 1, "threads must be 1 to 1024");
+        calr_lua_call(L, calr_parallel_set_threads((int)count));
+    }
+    lua_pushinteger(L, calr_parallel_threads());
+    return 1;
+}
+
+/// calr.sys.processors()
+/// @return integer  processors that this process may use
+static int sys_processors(lua_State *L)
+{
+    cpu_set_t set;
+    lua_pushinteger(L, sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1);
+    return 1;
+}
+
+/* ---- the request to stop ---- */
+
+static const char interrupt_key;
+
+static int interrupt_text(lua_State *L)
+{
+    lua_pushliteral(L, "interrupted");
+    return 1;
+}
+
+void calr_lua_push_interrupt(lua_State *L)
+{
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &interrupt_key) == LUA_TTABLE)
+        return;
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 0);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, interrupt_text);
+    lua_setfield(L, -2, "__tostring");
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &interrupt_key);
+}
+
+/// calr.sys.interrupted()
+/// Whether the user asked to stop (Ctrl-C or SIGTERM). A script need not ask: it is stopped by an
+/// error at its next line.
+/// @return integer|nil  the number of the signal
+static int sys_interrupted(lua_State *L)
+{
+    if (!calr_interrupt_requested())
+        return 0;
+    lua_pushinteger(L, calr_interrupt_requested());
+    return 1;
+}
+
+/// calr.sys.is_interrupt(value)
+/// Whether an error value caught by pcall, or given to a __close metamethod, is the request to
+/// stop.
+/// @return boolean
+static int sys_is_interrupt(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    calr_lua_push_interrupt(L);
+    lua_pushboolean(L, lua_rawequal(L, 1, -1));
+    return 1;
+}
+
+/// calr.sys.nearest(word, names)
+/// The name most like a misspelt word.
+/// @param names  list of strings
+/// @return string|nil  nil when none is near
+static int sys_nearest(lua_State *L)
+{
+    const char *word = luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_Integer count = luaL_len(L, 2);
+    const char **names = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *names, 0);
+    for (lua_Integer i = 0; i < count; i++) {
+        if (lua_geti(L, 2, i + 1) != LUA_TSTRING)
+            luaL_argerror(L, 2, "names are strings");
+        names[i] = lua_tostring(L, -1); /* the table keeps it alive */
+        lua_pop(L, 1);
+    }
+    names[count] = NULL;
+    return calr_lua_push_nearest(L, word, names);
+}
+
 static const luaL_Reg functions[] = {
+    {"read_file", sys_read_file},
+    {"write_file", sys_write_file},
+    {"truncate", sys_truncate},
+    {"make_folder", sys_make_folder},
+    {"exists", sys_exists},
+    {"is_folder", sys_is_folder},
+    {"list", sys_list},
+    {"remove", sys_remove},
+    {"rename", sys_rename},
+    {"stat", sys_stat},
+    {"absolute", sys_absolute},
+    {"current_folder", sys_current_folder},
+    {"hash", sys_hash},
+    {"hash_file", sys_hash_file},
+    {"time", sys_time},
+    {"clock", sys_clock},
+    {"sleep", sys_sleep},
+    {"is_terminal", sys_is_terminal},
+    {"terminal_width", sys_terminal_width},
+    {"hostname", sys_hostname},
+    {"pid", sys_pid},
+    {"setenv", sys_setenv},
+    {"threads", sys_threads},
+    {"processors", sys_processors},
+    {"interrupted", sys_interrupted},
+    {"is_interrupt", sys_is_interrupt},
+    {"nearest", sys_nearest},
     {NULL, NULL},
 };
 
 int luaopen_calr_sys(lua_State *L)
 {
     luaL_newlib(L, functions);
+    calr_sys_add_handles(L);
     return 1;
 }

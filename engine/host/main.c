@@ -1,22 +1,56 @@
-/* calr: Lua 5.4 with the engine inside. */
+/* calr: Lua 5.4 with the engine inside.
+ *
+ * Opens Lua, puts the engine's modules where `require` finds them, and hands the arguments to
+ * lua/calr.shell.main.lua, whose result is the exit status. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
 #include <stdio.h>
 
 #include "binding/bind.h"
+#include "host/host.h"
+
+/* Arguments: argc, argv. Returns the exit status. */
+static int run(lua_State *L)
+{
+    int argc = (int)lua_tointeger(L, 1);
+    char **argv = lua_touserdata(L, 2);
+    luaL_openlibs(L);
+    calr_lua_preload(L);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_pushcfunction(L, luaopen_calr_host);
+    lua_setfield(L, -2, "calr.host");
+    calr_host_set_home(L);
+    calr_host_catch_signals(L);
+
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "calr.shell.main");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "main");
+    lua_createtable(L, argc, 0);
+    for (int i = 0; i < argc; i++) {
+        lua_pushstring(L, argv[i]);
+        lua_seti(L, -2, i);
+    }
+    lua_call(L, 1, 1);
+    return 1;
+}
 
 int main(int argc, char **argv)
 {
     lua_State *L = luaL_newstate();
-    if (!L)
+    if (!L) {
+        fprintf(stderr, "calr: no memory to start\n");
         return 1;
-    luaL_openlibs(L);
-    calr_lua_preload(L);
-    luaL_dostring(L, "package.path = '" CALR_LUA_SOURCE "/?.lua;" CALR_LUA_SOURCE "/?/init.lua;' .. package.path");
-    int failed = argc < 2 || luaL_dofile(L, argv[1]) != LUA_OK;
-    if (failed)
-        fprintf(stderr, "calr: %s\n", argc < 2 ? "usage: calr SCRIPT.lua" : lua_tostring(L, -1));
+    }
+    lua_pushcfunction(L, run);
+    lua_pushinteger(L, argc);
+    lua_pushlightuserdata(L, argv);
+    int status = 1;
+    if (lua_pcall(L, 2, 1, 0) == LUA_OK)
+        status = (int)lua_tointeger(L, -1);
+    else
+        fprintf(stderr, "calr: %s\n", luaL_tolstring(L, -1, NULL));
     lua_close(L);
-    return failed;
+    return status;
 }

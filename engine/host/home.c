@@ -1,0 +1,105 @@
+/* Where the program's Lua files are. */
+#include <lauxlib.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "host/host.h"
+#include "revision.h"
+
+static void executable_path(char path[PATH_MAX])
+{
+    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    path[length > 0 ? length : 0] = 0;
+}
+
+/* Whether `home` has Lua files of ours. */
+static int holds_files(lua_State *L, const char *home)
+{
+    const char *file = lua_pushfstring(L, "%s/lua/calr/init.lua", home);
+    int there = calr_file_exists(file);
+    lua_pop(L, 1);
+    return there;
+}
+
+/* Pushes the folder of a path: "/a/b" gives "/a". */
+static const char *push_folder(lua_State *L, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    lua_pushlstring(L, path, slash ? (size_t)(slash - path) : 0);
+    return lua_tostring(L, -1);
+}
+
+/* Pushes the home folder. */
+static const char *push_home(lua_State *L, const char *executable)
+{
+    const char *chosen = getenv("CALR_HOME");
+    if (chosen && chosen[0]) {
+        if (!holds_files(L, chosen))
+            luaL_error(L, "CALR_HOME is %s, but there is no lua/calr/init.lua in it", chosen);
+        return lua_pushstring(L, chosen);
+    }
+    const char *folder = push_folder(L, executable);
+    const char *prefix = push_folder(L, folder);
+    const char *installed = lua_pushfstring(L, "%s/share/calr", prefix);
+    if (strcmp(folder, CALR_BUILD) != 0 && holds_files(L, installed))
+        return installed;
+    if (!holds_files(L, CALR_HOME_SOURCE))
+        luaL_error(L,
+                   "cannot find calr's Lua files: neither in %s nor in %s; set CALR_HOME to the "
+                   "folder that has "
+                   "lua/calr in it",
+                   installed, CALR_HOME_SOURCE);
+    return lua_pushliteral(L, CALR_HOME_SOURCE);
+}
+
+static void set_package_path(lua_State *L, const char *home)
+{
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "path");
+    lua_pushfstring(L, "%s/lua/?.lua;%s/lua/?/init.lua;%s", home, home, lua_tostring(L, -1));
+    lua_setfield(L, -3, "path");
+    lua_pop(L, 2);
+}
+
+static void set_string(lua_State *L, const char *key, const char *value)
+{
+    lua_pushstring(L, value);
+    lua_setfield(L, -2, key);
+}
+
+static void set_folder(lua_State *L, const char *key, const char *home)
+{
+    lua_pushfstring(L, "%s/%s", home, key);
+    lua_setfield(L, -2, key);
+}
+
+void calr_host_set_home(lua_State *L)
+{
+    int top = lua_gettop(L);
+    char executable[PATH_MAX];
+    executable_path(executable);
+    const char *home = push_home(L, executable);
+    set_package_path(L, home);
+
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "calr.sys");
+    lua_call(L, 1, 1);
+    lua_createtable(L, 0, 5);
+    set_string(L, "executable", executable);
+    set_string(L, "home", home);
+    set_folder(L, "lua", home);
+    set_folder(L, "experiments", home);
+    set_folder(L, "datasets", home);
+    lua_setfield(L, -2, "paths");
+    lua_createtable(L, 0, 3);
+    set_string(L, "calr", CALR_VERSION);
+    if (CALR_REVISION[0])
+        set_string(L, "revision", CALR_REVISION);
+    set_string(L, "lua", LUA_VERSION_MAJOR "." LUA_VERSION_MINOR "." LUA_VERSION_RELEASE);
+    lua_setfield(L, -2, "version");
+    lua_settop(L, top);
+}

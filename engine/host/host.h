@@ -1,0 +1,21 @@
+/* The parts of the `calr` program. What it does with its arguments is lua/calr.shell.main.lua. */
+#ifndef CALR_HOST_HOST_H
+#define CALR_HOST_HOST_H
+
+#include <lua.h>
+
+/* Finds the folder with lua/, experiments/ and datasets/: CALR_HOME where set; the source tree for
+ * a program that runs from its build tree; PREFIX/share/calr for one in PREFIX/bin. Puts its Lua
+ * files into package.path and fills calr.sys.paths and calr.sys.version. Raises a Lua error when
+ * the files are not there. */
+void calr_host_set_home(lua_State *L);
+
+/* From now on SIGINT and SIGTERM stop the script at its next line by the error of
+ * calr_lua_push_interrupt; a second one ends the process at once. */
+void calr_host_catch_signals(lua_State *L);
+
+/* Lua module "calr.host", for the prompt: lines with editing and history, and interrupts that are
+ * over. */
+int luaopen_calr_host(lua_State *L);
+
+#endif

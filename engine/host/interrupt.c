@@ -1,0 +1,40 @@
+/* Ctrl-C: the script unwinds, its run is recorded, and only a second one is rude. */
+#include <lauxlib.h>
+#include <signal.h>
+#include <stddef.h>
+
+#include "base/interrupt.h"
+#include "binding/sys.h"
+#include "host/host.h"
+
+static lua_State *main_state;
+
+/* Runs in the script, between two of its instructions. */
+static void raise_interrupt(lua_State *L, lua_Debug *activation)
+{
+    (void)activation;
+    lua_sethook(L, NULL, 0, 0);
+    calr_lua_push_interrupt(L);
+    lua_error(L);
+}
+
+/* lua_sethook is the one function of Lua that a signal handler may call. */
+static void on_signal(int number)
+{
+    signal(number, SIG_DFL);
+    calr_interrupt_request(number);
+    lua_sethook(main_state, raise_interrupt,
+                LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+void calr_host_catch_signals(lua_State *L)
+{
+    main_state = L;
+    /* No SA_RESTART: a script that waits for input is to be stopped too. */
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* writing to a closed pipe is an error like any other */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file above the allowed size */
+}
