@@ -1,12 +1,358 @@
+/* calr.draw: painting generated images. */
 #include "binding/bind.h"
 #include "binding/modules.h"
 
+#include <string.h>
+
+#include "base/size.h"
+#include "image/draw.h"
+
+/// @module calr.draw
+/// Painting small images for generated data sets. A scene is a list of shapes and camera effects,
+/// written by a script in units of its own; `render` paints many scenes at once on all threads.
+///
+/// x points right, y down; angles are in radians, from x towards y. A colour is a table {red,
+/// green, blue} of numbers in 0 .. 1. State (transform, colour, pattern, light, texture, softness)
+/// holds until it is set again. Edges are exact: a pixel gets the share of its area that a shape
+/// covers. Every method returns the scene.
+
+#define SCENE "calr.draw.scene"
+
+/* The userdata holds the scene, NULL once closed. */
+static calr_draw_scene **scene_slot(lua_State *L, int arg)
+{
+    return luaL_checkudata(L, arg, SCENE);
+}
+
+static calr_draw_scene *check_scene(lua_State *L, int arg)
+{
+    calr_draw_scene *scene = *scene_slot(L, arg);
+    luaL_argcheck(L, scene, arg, "this scene was closed");
+    return scene;
+}
+
+/// calr.draw.scene(width, height)
+/// An empty scene of width x height units: what it paints outside of 0 .. width and 0 .. height is
+/// not seen. It starts on black, with an opaque black colour.
+/// @return scene
+static int draw_scene(lua_State *L)
+{
+    double width = luaL_checknumber(L, 1), height = luaL_checknumber(L, 2);
+    calr_draw_scene **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    luaL_setmetatable(L, SCENE);
+    calr_lua_call(L, calr_draw_scene_new(width, height, slot));
+    return 1;
+}
+
+/* Appends a command and returns the scene. */
+static int add(lua_State *L, calr_draw_op op, const double *numbers, int count, uint64_t seed)
+{
+    calr_lua_call(L, calr_draw_add(check_scene(L, 1), op, numbers, count, seed));
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* A command of `count` numbers, all required. */
+static int add_numbers(lua_State *L, calr_draw_op op, int count)
+{
+    double numbers[12];
+    check_scene(L, 1);
+    for (int i = 0; i < count; i++)
+        numbers[i] = luaL_checknumber(L, 2 + i);
+    return add(L, op, numbers, count, 0);
+}
+
+/* Reads {red, green, blue} at `arg`. */
+static void check_color(lua_State *L, int arg, double rgb[3])
+{
+    luaL_checktype(L, arg, LUA_TTABLE);
+    for (int i = 0; i < 3; i++) {
+        int number;
+        lua_geti(L, arg, i + 1);
+        rgb[i] = lua_tonumberx(L, -1, &number);
+        if (!number)
+            luaL_argerror(L, arg, "a colour is a table of three numbers, {red, green, blue}");
+        lua_pop(L, 1);
+    }
+}
+
+/// scene:transform(a, b, c, d, e, f)
+/// Maps what follows by (x, y) -> (a x + c y + e, b x + d y + f) to the units of the scene.
+/// Replaces the last transform; scene:transform(1, 0, 0, 1, 0, 0) is none.
+static int scene_transform(lua_State *L)
+{
+    return add_numbers(L, CALR_DRAW_TRANSFORM, 6);
+}
+
+/// scene:color(color [, alpha])
+/// Paints what follows in one colour; ends a pattern.
+/// @param alpha  0 (clear) .. 1 (opaque, default)
+static int scene_color(lua_State *L)
+{
+    double numbers[4];
+    check_scene(L, 1);
+    check_color(L, 2, numbers);
+    numbers[3] = luaL_optnumber(L, 3, 1);
+    return add(L, CALR_DRAW_COLOR, numbers, 4, 0);
+}
+
+/// scene:pattern(kind, color, x, y, period [, angle, share, alpha])
+/// Mixes a second colour into the first. Positions are measured from (x, y) along `angle`, in units
+/// of `period`.
+/// @param kind   "plain" (none), "stripes", "checks", "dots", "gradient" (second colour one period
+/// away), "radial" (the
+///               same in all directions)
+/// @param angle  0 (default): bands across x
+/// @param share  0 .. 1 (default 0.5): of a period, what the second colour's band or dot takes
+/// @param alpha  of the second colour, default 1
+static int scene_pattern(lua_State *L)
+{
+    const char *kind = luaL_checkstring(L, 2);
+    double n[10];
+    check_scene(L, 1);
+    for (n[0] = 0; n[0] < CALR_DRAW_PATTERNS; n[0]++)
+        if (strcmp(kind, calr_draw_pattern_name((calr_draw_pattern)n[0])) == 0)
+            break;
+    if (n[0] == CALR_DRAW_PATTERNS)
+        luaL_argerror(
+            L, 2,
+            lua_pushfstring(L,
+                            "no pattern is called \"%s\": plain, stripes, checks, dots, gradient, "
+                            "radial",
+                            kind));
+    check_color(L, 3, n + 1);
+    n[4] = luaL_optnumber(L, 9, 1);
+    for (int i = 0; i < 3; i++)
+        n[5 + i] = luaL_checknumber(L, 4 + i);
+    n[8] = luaL_optnumber(L, 7, 0);
+    n[9] = luaL_optnumber(L, 8, 0.5);
+    return add(L, CALR_DRAW_PATTERN, n, 10, 0);
+}
+
+/// scene:light(x0, y0, f0, x1, y1, f1)
+/// Multiplies the paint of what follows by f0 at the first point and f1 at the second, linearly
+/// between, constant beyond. scene:light(0, 0, 1, 1, 0, 1) is none.
+static int scene_light(lua_State *L)
+{
+    return add_numbers(L, CALR_DRAW_LIGHT, 6);
+}
+
+/// scene:texture(amount, width, height, octaves, seed)
+/// Multiplies the paint of what follows by 1 + amount * noise, a fractal noise in -1 .. 1 with
+/// grains of that size. scene:texture(0, 1, 1, 1, 0) is none.
+/// @param octaves  1 .. 6
+/// @param seed     a whole number
+static int scene_texture(lua_State *L)
+{
+    double numbers[4];
+    check_scene(L, 1);
+    for (int i = 0; i < 4; i++)
+        numbers[i] = luaL_checknumber(L, 2 + i);
+    return add(L, CALR_DRAW_TEXTURE, numbers, 4, (uint64_t)luaL_checkinteger(L, 6));
+}
+
+/// scene:soft(radius)
+/// Blurs the edges of what follows over about that many units of the scene; 0 is sharp.
+static int scene_soft(lua_State *L)
+{
+    return add_numbers(L, CALR_DRAW_SOFT, 1);
+}
+
+/* The numbers x, y, ... from argument 2 on. */
+static int add_outline(lua_State *L, calr_draw_op op)
+{
+    double numbers[CALR_DRAW_MAX_NUMBERS];
+    int count = lua_gettop(L) - 1;
+    check_scene(L, 1);
+    luaL_argcheck(L, count <= CALR_DRAW_MAX_NUMBERS, 2, "too many numbers: 256 points at most");
+    for (int i = 0; i < count; i++)
+        numbers[i] = luaL_checknumber(L, 2 + i);
+    return add(L, op, numbers, count, 0);
+}
+
+/// scene:polygon(x1, y1, x2, y2, ...)
+/// Fills a polygon; fewer than three corners paint nothing, 256 are the most.
+static int scene_polygon(lua_State *L)
+{
+    return add_outline(L, CALR_DRAW_POLYGON);
+}
+
+/// scene:curve(x1, y1, x2, y2, ...)
+/// Fills a closed smooth curve through the points (Catmull-Rom).
+static int scene_curve(lua_State *L)
+{
+    return add_outline(L, CALR_DRAW_CURVE);
+}
+
+/// scene:rectangle(x0, y0, x1, y1)
+/// Fills a rectangle between two corners.
+static int scene_rectangle(lua_State *L)
+{
+    double x0 = luaL_checknumber(L, 2), y0 = luaL_checknumber(L, 3);
+    double x1 = luaL_checknumber(L, 4), y1 = luaL_checknumber(L, 5);
+    double numbers[8] = {x0, y0, x1, y0, x1, y1, x0, y1};
+    return add(L, CALR_DRAW_POLYGON, numbers, 8, 0);
+}
+
+/// scene:ellipse(x, y, rx, ry [, angle])
+/// Fills an ellipse around (x, y).
+static int scene_ellipse(lua_State *L)
+{
+    double numbers[5];
+    check_scene(L, 1);
+    for (int i = 0; i < 4; i++)
+        numbers[i] = luaL_checknumber(L, 2 + i);
+    numbers[4] = luaL_optnumber(L, 6, 0);
+    return add(L, CALR_DRAW_ELLIPSE, numbers, 5, 0);
+}
+
+/// scene:limb(x0, y0, r0, x1, y1, r1)
+/// Fills two circles and all that lies between: a thick line with round ends that may taper.
+static int scene_limb(lua_State *L)
+{
+    return add_numbers(L, CALR_DRAW_LIMB, 6);
+}
+
+/// scene:matrix(m11, m12, m13, m21, m22, m23, m31, m32, m33 [, o1, o2, o3])
+/// Effect on the picture so far: colour := M colour + o.
+static int scene_matrix(lua_State *L)
+{
+    double numbers[12];
+    check_scene(L, 1);
+    for (int i = 0; i < 12; i++)
+        numbers[i] = i < 9 ? luaL_checknumber(L, 2 + i) : luaL_optnumber(L, 2 + i, 0);
+    return add(L, CALR_DRAW_MATRIX, numbers, 12, 0);
+}
+
+/// scene:tone(gamma, contrast, saturation)
+/// Effect: colour^gamma, then the contrast about 0.5, then the distance from grey. 1, 1, 1 changes
+/// nothing but that colours are brought into 0 .. 1 first.
+static int scene_tone(lua_State *L)
+{
+    return add_numbers(L, CALR_DRAW_TONE, 3);
+}
+
+/// scene:blur(sigma)
+/// Effect: Gaussian blur.
+static int scene_blur(lua_State *L)
+{
+    return add_numbers(L, CALR_DRAW_BLUR, 1);
+}
+
+/// scene:motion(length, angle)
+/// Effect: motion blur, the mean along a line.
+static int scene_motion(lua_State *L)
+{
+    return add_numbers(L, CALR_DRAW_MOTION, 2);
+}
+
+/// scene:resolution(factor)
+/// Effect: shrinks the picture to that share (above 0, at most 1) of its pixels a side and enlarges
+/// it again.
+static int scene_resolution(lua_State *L)
+{
+    return add_numbers(L, CALR_DRAW_RESOLUTION, 1);
+}
+
+/// scene:vignette(strength)
+/// Effect: the corners lose that share of their light.
+static int scene_vignette(lua_State *L)
+{
+    return add_numbers(L, CALR_DRAW_VIGNETTE, 1);
+}
+
+/// scene:noise(luma, chroma, seed)
+/// Effect: sensor noise, with deviations common to and apart in the three channels; Philox, keyed
+/// by the seed.
+static int scene_noise(lua_State *L)
+{
+    double numbers[2] = {luaL_checknumber(L, 2), luaL_checknumber(L, 3)};
+    return add(L, CALR_DRAW_NOISE, numbers, 2, (uint64_t)luaL_checkinteger(L, 4));
+}
+
+/// calr.draw.render(scenes, {height=, width=})
+/// Paints a list of scenes, in parallel; the result does not depend on the number of threads.
+/// @param scenes  a table of scenes
+/// @param height  pixels, required; a scene is stretched to fit
+/// @return u8[n x height x width x 3]
+static int draw_render(lua_State *L)
+{
+    static const char *const names[] = {"height", "width", NULL};
+    luaL_checktype(L, 1, LUA_TTABLE);
+    calr_lua_check_options(L, 2, names);
+    int64_t count = luaL_len(L, 1);
+    int64_t height = calr_lua_option_integer(L, 2, "height", 0, 1, CALR_DRAW_MAX_PIXELS);
+    int64_t width = calr_lua_option_integer(L, 2, "width", 0, 1, CALR_DRAW_MAX_PIXELS);
+    luaL_argcheck(L, height > 0 && width > 0, 2, "the options height and width are required");
+    const calr_draw_scene **scenes = lua_newuserdatauv(L, sizeof *scenes * (size_t)(count + 1), 0);
+    for (int64_t i = 0; i < count; i++) {
+        lua_geti(L, 1, i + 1);
+        calr_draw_scene **slot = luaL_testudata(L, -1, SCENE);
+        if (!slot || !*slot)
+            luaL_argerror(L, 1,
+                          lua_pushfstring(L, "item %I is not an open scene", (lua_Integer)(i + 1)));
+        scenes[i] = *slot; /* kept alive by the table at 1 */
+        lua_pop(L, 1);
+    }
+    int64_t shape[4] = {count, height, width, 3};
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_U8, 4, shape, slot));
+    calr_lua_call(L, calr_draw_render(scenes, count, height, width, calr_tensor_u8(*slot)));
+    calr_lua_account(L);
+    return 1;
+}
+
+/// scene:close()
+/// Frees the memory of the scene now rather than when it is collected.
+static int scene_close(lua_State *L)
+{
+    calr_draw_scene **slot = scene_slot(L, 1);
+    calr_draw_scene_release(*slot);
+    *slot = NULL;
+    return 0;
+}
+
+static int scene_count(lua_State *L)
+{
+    lua_pushinteger(L, calr_draw_scene_count(check_scene(L, 1)));
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
+    {"scene", draw_scene},
+    {"render", draw_render},
+    {NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+    {"transform", scene_transform}, {"color", scene_color},
+    {"pattern", scene_pattern},     {"light", scene_light},
+    {"texture", scene_texture},     {"soft", scene_soft},
+    {"polygon", scene_polygon},     {"curve", scene_curve},
+    {"rectangle", scene_rectangle}, {"ellipse", scene_ellipse},
+    {"limb", scene_limb},           {"matrix", scene_matrix},
+    {"tone", scene_tone},           {"blur", scene_blur},
+    {"motion", scene_motion},       {"resolution", scene_resolution},
+    {"vignette", scene_vignette},   {"noise", scene_noise},
+    {"close", scene_close},         {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", scene_close},
+    {"__close", scene_close},
+    {"__len", scene_count},
     {NULL, NULL},
 };
 
 int luaopen_calr_draw(lua_State *L)
 {
+    if (luaL_newmetatable(L, SCENE)) {
+        luaL_setfuncs(L, metamethods, 0);
+        luaL_newlib(L, methods);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
     luaL_newlib(L, functions);
     return 1;
 }
