@@ -1,0 +1,286 @@
+--- @module calr.run
+--- A run is a folder: what was computed, from what, and how it ended, in files that other tools read.
+---
+---     run.json       script, configuration, difference from the defaults, seed, data, code, machine, exit reason
+---     metrics.jsonl  one JSON object a line, only added to; bit-identical whether or not the run was interrupted
+---     timing.jsonl   when each of those lines was written
+---     log.txt        what was said
+---     checkpoints/   tensors (safetensors) and state, from which `calr run --resume DIR` goes on
+---
+---     local run <close> = calr.run.open { config = cfg, data = data }
+---     local tensors, state = run:restore "train"
+---     if tensors then net:load_state(tensors) end
+---     for epoch = state and state.epoch + 1 or 1, cfg.epochs do
+---       ...
+---       run:metric { epoch = epoch, mAP = mAP }
+---       run:checkpoint("train", { tensors = net:state(), state = { epoch = epoch } })
+---     end
+---
+--- When the script ends, the run is finished; when it fails or is interrupted, its record says so.
+
+local config = require "calr.config"
+local errors = require "calr.shell.errors"
+local folder = require "calr.run.folder"
+local identity = require "calr.run.identity"
+local json = require "calr.json"
+local launch = require "calr.shell.launch"
+local progress = require "calr.progress"
+local sys = require "calr.sys"
+
+local run = {}
+
+local Run = {}
+Run.__index = Run
+
+local open_runs = {}
+
+local function timestamp()
+  return os.date "!%Y-%m-%dT%H:%M:%SZ"
+end
+
+local function save_record(self)
+  sys.write_file(self.path .. "/run.json", json.encode(self.record, { indent = 2 }) .. "\n")
+end
+
+-- What the new record has to share with the one that is resumed.
+local function check_same(record, old, path)
+  local difference = identity.difference(record, old)
+  if difference then
+    errors.usage("%s cannot be resumed: %s; start a new run, or resume with what it was started with", path, difference)
+  end
+end
+
+local function new_record(options)
+  local cfg = options.config
+  return {
+    format = 1,
+    status = "running",
+    started = timestamp(),
+    script = identity.script(options.script or launch.script),
+    arguments = json.array(table.move(launch.overrides, 1, #launch.overrides, 1, {})),
+    config = cfg or {},
+    difference = cfg and config.is(cfg) and config.difference(cfg) or {},
+    seed = options.seed or (cfg and cfg.seed),
+    data = identity.data(options.data),
+    network = identity.network(options.network),
+    code = identity.code(),
+    machine = identity.machine(),
+    threads = sys.threads(),
+  }
+end
+
+-- Continues the record of an earlier process.
+local function continue_record(self, old)
+  local now = self.record
+  check_same(now, old, self.path)
+  old.sessions = old.sessions or json.array()
+  table.insert(old.sessions, { started = now.started, machine = now.machine, code = now.code })
+  for _, note in ipairs(identity.changes(now, old)) do self:log("note: %s", note) end
+  old.status, old.ended, old.error = "running", nil, nil
+  old.arguments = old.arguments or now.arguments
+  self.record = old
+end
+
+-- Cuts metrics.jsonl to what the newest checkpoint knows; what came after is computed, and written, again.
+local function rewind(self)
+  local path = self.path .. "/metrics.jsonl"
+  local newest, broken = folder.newest(self.path)
+  for _, message in ipairs(broken) do self:log("note: %s", message) end
+  local length = newest and newest.metrics or 0
+  local size = (sys.stat(path) or { size = 0 }).size
+  if size < length then
+    errors.fail("%s cannot be resumed: metrics.jsonl has %d bytes, its checkpoint knows of %d", self.path, size, length)
+  end
+  if size > length then sys.truncate(path, length) end
+  self.sequence = newest and newest.sequence or 0
+  self.loaded = newest
+end
+
+--- calr.run.open{config=, data=, network=, script=, seed=, out=, resume=}
+--- Makes the run folder, or opens the one that `calr run --resume` named. Nothing of an earlier run is overwritten: a
+--- folder with a run in it, or in use by another process, is refused.
+--- @param config   what calr.config returned
+--- @param data     a data set (anything with :fingerprint()), or a fingerprint (string); another one is refused on
+---                 resume
+--- @param network  tensors by name, as net:state() gives them; other names or shapes are refused on resume
+--- @param script   path of the script; default: the one that runs
+--- @param seed     default: config.seed
+--- @param out      the folder; default: --out, or runs/SCRIPT-DATE-TIME-N
+--- @param resume   a folder to go on in; default: --resume
+--- @return run     with `path`, the folder
+function run.open(options)
+  options = options or {}
+  for key in pairs(options) do
+    local names = { "config", "data", "network", "script", "seed", "out", "resume" }
+    local near = type(key) == "string" and sys.nearest(key, names)
+    if not (near and near == key) then
+      error(("calr.run.open has no option \"%s\"; there are: %s"):format(tostring(key), table.concat(names, ", ")), 2)
+    end
+  end
+  local record = new_record(options)
+  local resume = options.resume or (launch.resume ~= run.resumed and launch.resume or nil)
+  local path, lock, old
+  if resume then
+    path, lock, old = folder.reopen(resume)
+    if resume == launch.resume then run.resumed = resume end
+  else
+    path, lock = folder.make(options.out or launch.out, record.script.name)
+  end
+  local self = setmetatable({ path = path, lock = lock, record = record, sequence = 0, start = sys.clock() }, Run)
+  sys.make_folder(path .. "/checkpoints")
+  self.log_file = sys.append(path .. "/log.txt")
+  if old then
+    local ok, problem = pcall(function()
+      continue_record(self, old)
+      rewind(self)
+    end)
+    if not ok then
+      lock:release()
+      error(problem, 0)
+    end
+  end
+  save_record(self)
+  self.metrics = sys.append(path .. "/metrics.jsonl")
+  self.timing = sys.append(path .. "/timing.jsonl")
+  open_runs[#open_runs + 1] = self
+  self:log("run folder: %s%s", path, self.loaded and (" (resumed after %s)"):format(self.loaded.name) or "")
+  return self
+end
+
+local function check_open(self)
+  if self.closed then error("the run in " .. self.path .. " is closed", 3) end
+end
+
+--- run:metric(values)
+--- Adds a line to metrics.jsonl. Values are numbers, strings, booleans and tables of them; NaN and infinity are an
+--- error that names the metric. Nothing that differs between two equal runs (times, host names) belongs here.
+function Run:metric(values)
+  check_open(self)
+  local ok, line = pcall(json.encode, values)
+  if not ok then
+    local what, where = line:match "cannot write (%a+) as JSON %(at (.-)%)"
+    error(what and ("metric \"%s\" is %s"):format(where, what) or line, 2)
+  end
+  self.metrics:write(line .. "\n")
+  self.timing:write(json.encode { bytes = self.metrics:size(), time = sys.time(), elapsed = sys.clock() - self.start }
+    .. "\n")
+end
+
+--- run:log(format, ...)
+--- Says a line: to log.txt, with the time, and to the terminal unless --quiet.
+function Run:log(format, ...)
+  local line = select("#", ...) > 0 and format:format(...) or format
+  if self.log_file then self.log_file:write(os.date "%Y-%m-%d %H:%M:%S  " .. line .. "\n") end
+  progress.print(line)
+end
+
+--- run:checkpoint(name, {tensors=, state=})
+--- Writes a checkpoint: whole or not at all, and durable when this returns. Of each name the newest two stay.
+--- @param name     of the series: letters, digits, - and _; such as "stage1" and "stage2"
+--- @param tensors  tensors by name (network, optimiser, memory)
+--- @param state    table of what else is needed to go on, such as the epoch; JSON
+function Run:checkpoint(name, content)
+  check_open(self)
+  if type(name) ~= "string" or not name:match "^[%w_-]+$" then
+    error("a checkpoint is named by letters, digits, - and _", 2)
+  end
+  self.metrics:sync()
+  self.sequence = self.sequence + 1
+  folder.save(self.path, { sequence = self.sequence, name = name, metrics = self.metrics:size(),
+    tensors = content.tensors or {}, state = content.state or {} })
+  self.loaded = nil
+end
+
+--- run:restore(name)
+--- The newest checkpoint of that name, in a run that was resumed.
+--- @return table|nil  tensors by name; nil when there is none: start from the beginning
+--- @return table      state
+function Run:restore(name)
+  check_open(self)
+  local newest = self.loaded
+  if newest and newest.name == name then return newest.tensors, newest.state end
+  newest = folder.newest(self.path, name)
+  if newest then return newest.tensors, newest.state end
+end
+
+--- run:resumable()
+--- @return boolean  whether there is a checkpoint to go on from
+function Run:resumable()
+  return folder.newest_file(self.path) ~= nil
+end
+
+local function close(self, status, message)
+  if self.closed then return end
+  self.closed = true
+  for i, other in ipairs(open_runs) do
+    if other == self then table.remove(open_runs, i) break end
+  end
+  self.record.status, self.record.error, self.record.ended = status, message, timestamp()
+  self.record.seconds = (self.record.seconds or 0) + sys.clock() - self.start
+  self.record.modules = identity.modules()
+  if message then pcall(self.log, self, "%s: %s", status, message) end
+  local ok, problem = pcall(save_record, self)
+  for _, file in ipairs { self.metrics, self.timing, self.log_file, } do file:close() end
+  self.log_file = nil
+  pcall(sys.remove, self.path .. "/.lock")
+  self.lock:release()
+  if not ok then
+    if status == "finished" then error(problem, 0) end
+    io.stderr:write("calr: ", tostring(problem), "\n") -- the error that ended the run matters more
+  end
+end
+
+--- run:finish([summary])
+--- Ends the record: finished. The end of the script does the same.
+--- @param summary  table of the results that count, kept in run.json
+function Run:finish(summary)
+  check_open(self)
+  if summary then self.record.summary = summary end
+  close(self, "finished")
+end
+
+-- Ends a run by an error value: nil is none.
+local function close_by(self, problem)
+  if self.closed then return end
+  if problem == nil or (errors.is_exit(problem) and problem.status == 0) then return close(self, "finished") end
+  if sys.is_interrupt(problem) then
+    close(self, "interrupted")
+  else
+    close(self, "failed", tostring(problem))
+  end
+  if sys.exists(self.path .. "/run.json") and (sys.is_interrupt(problem) or self:resumable()) then
+    io.stderr:write("calr: to go on: calr run --resume ", self.path, "\n")
+  end
+end
+
+function Run.__close(self, problem)
+  close_by(self, problem)
+end
+
+--- calr.run.close_all(problem)
+--- Ends all open runs; the program does it when the script has ended.
+--- @param problem  the error that ended the script, or nil
+function run.close_all(problem)
+  while #open_runs > 0 do close_by(open_runs[#open_runs], problem) end
+end
+
+--- calr.run.read(path)
+--- The record of a run: run.json, with `status` "dead" when it says "running" but no process does.
+--- @param path  a run folder
+--- @return table
+function run.read(path)
+  return folder.read(path)
+end
+
+--- calr.run.metrics(path)
+--- The lines of metrics.jsonl of a run folder. A last line that is not whole is left out.
+--- @return table  list of tables
+function run.metrics(path)
+  local file = path .. "/metrics.jsonl"
+  local list = {}
+  if not sys.exists(file) then return list end
+  for line in sys.read_file(file):gmatch "([^\n]*)\n" do list[#list + 1] = json.decode(line, file) end
+  return list
+end
+
+return run

@@ -1,0 +1,154 @@
+--- @module calr.run.folder
+--- Run folders on the disk: making and reopening them, their lock, their checkpoints.
+
+local errors = require "calr.shell.errors"
+local json = require "calr.json"
+local sys = require "calr.sys"
+
+local folder = {}
+
+--- calr.run.folder.read(path)
+--- The record of a run folder; `status` is "dead" when it says "running" but no process holds the folder.
+--- @return table
+function folder.read(path)
+  local file = path .. "/run.json"
+  if not sys.is_folder(path) then errors.usage("there is no run folder %s", path) end
+  if not sys.exists(file) then errors.usage("%s is not a run folder: it has no run.json", path) end
+  local record = json.decode(sys.read_file(file), file)
+  if type(record) ~= "table" or type(record.status) ~= "string" then
+    errors.fail("%s is not the record of a run", file)
+  end
+  if record.format ~= 1 then
+    errors.fail("%s is of format %s; this program knows format 1", file, tostring(record.format))
+  end
+  if record.status == "running" then
+    local lock = sys.lock(path .. "/.lock")
+    if lock then
+      lock:release()
+      record.status = "dead"
+    end
+  end
+  return record
+end
+
+local function take_lock(path)
+  local lock, holder = sys.lock(path .. "/.lock")
+  if not lock then errors.usage("the run folder %s is in use by process %s", path, holder) end
+  return lock
+end
+
+local function refuse_used(path)
+  local record = folder.read(path)
+  if record.status == "finished" then
+    errors.usage("%s holds a finished run; choose another folder with --out", path)
+  end
+  errors.usage("%s holds a run that is not finished (%s); go on with calr run --resume %s, or choose another folder",
+    path, record.status, path)
+end
+
+--- calr.run.folder.make(path, name)
+--- A new run folder, locked.
+--- @param path  nil: runs/NAME-DATE-TIME-N
+--- @return string  the folder
+--- @return lock
+function folder.make(path, name)
+  if path then
+    if sys.exists(path) and not sys.is_folder(path) then errors.usage("%s is a file, not a folder", path) end
+    sys.make_folder(path)
+    local lock = take_lock(path)
+    if sys.exists(path .. "/run.json") then
+      lock:release()
+      refuse_used(path)
+    end
+    return path, lock
+  end
+  local stem = ("runs/%s-%s"):format(name, os.date "%Y%m%d-%H%M%S")
+  for n = 1, 10000 do
+    local try = ("%s-%d"):format(stem, n)
+    if not sys.exists(try .. "/run.json") then
+      sys.make_folder(try)
+      local lock = sys.lock(try .. "/.lock")
+      if lock and not sys.exists(try .. "/run.json") then return try, lock end
+      if lock then lock:release() end
+    end
+  end
+  errors.fail("no free run folder %s-N", stem)
+end
+
+--- calr.run.folder.reopen(path)
+--- The folder of an unfinished run, locked.
+--- @return string  the folder
+--- @return lock
+--- @return table   its record
+function folder.reopen(path)
+  folder.read(path)
+  local lock = take_lock(path)
+  local record = json.decode(sys.read_file(path .. "/run.json"), path .. "/run.json")
+  if record.status == "finished" then
+    lock:release()
+    errors.usage("the run in %s is finished; there is nothing to go on with", path)
+  end
+  return path, lock, record
+end
+
+-- Checkpoint files of a folder, oldest first: {sequence=, name=, path=}.
+local function checkpoint_files(path, name)
+  local list = {}
+  local checkpoints = path .. "/checkpoints"
+  for _, file in ipairs(sys.is_folder(checkpoints) and sys.list(checkpoints) or {}) do
+    local sequence, series = file:match "^(%d+)%-([%w_-]+)%.safetensors$"
+    if sequence and (not name or series == name) then
+      list[#list + 1] = { sequence = math.tointeger(tonumber(sequence)), name = series,
+        path = checkpoints .. "/" .. file }
+    end
+  end
+  table.sort(list, function(a, b) return a.sequence < b.sequence end)
+  return list
+end
+
+--- calr.run.folder.newest_file(path [, name])
+--- @return table|nil  sequence, name and path of the newest checkpoint file, unread
+function folder.newest_file(path, name)
+  local list = checkpoint_files(path, name)
+  return list[#list]
+end
+
+--- calr.run.folder.save(path, checkpoint)
+--- Writes a checkpoint and removes all but the newest two of its name.
+--- @param checkpoint  sequence, name, metrics (bytes of metrics.jsonl that belong to it), tensors, state
+function folder.save(path, checkpoint)
+  local file = ("%s/checkpoints/%06d-%s.safetensors"):format(path, checkpoint.sequence, checkpoint.name)
+  require("calr.safetensors").save(file, checkpoint.tensors, {
+    state = json.encode(checkpoint.state),
+    metrics = ("%d"):format(checkpoint.metrics),
+  })
+  local list = checkpoint_files(path, checkpoint.name)
+  for i = 1, #list - 2 do sys.remove(list[i].path) end
+end
+
+local function load(file)
+  local tensors, metadata = require("calr.safetensors").load(file.path)
+  metadata = metadata or {}
+  local metrics = math.tointeger(tonumber(metadata.metrics))
+  if not metadata.state or not metrics then error(file.path .. " is not a checkpoint of a run", 0) end
+  return { sequence = file.sequence, name = file.name, tensors = tensors, metrics = metrics,
+    state = json.decode(metadata.state, file.path) }
+end
+
+--- calr.run.folder.newest(path [, name])
+--- Reads the newest checkpoint that can be read. Broken ones are set aside as NAME.broken.
+--- @return table|nil  sequence, name, metrics, tensors, state
+--- @return table      list of sentences about broken ones
+function folder.newest(path, name)
+  local list, broken = checkpoint_files(path, name), {}
+  for i = #list, 1, -1 do
+    local ok, result = pcall(load, list[i])
+    if ok then return result, broken end
+    if sys.is_interrupt(result) then error(result, 0) end
+    broken[#broken + 1] = ("a checkpoint cannot be read and is set aside: %s"):format(tostring(result))
+    sys.rename(list[i].path, list[i].path .. ".broken")
+  end
+  return nil, broken
+end
+
+return folder

@@ -1,0 +1,150 @@
+--- @module calr.run.identity
+--- What makes two runs the same: script, configuration, data, network, code, machine.
+
+local json = require "calr.json"
+local sys = require "calr.sys"
+
+local identity = {}
+
+--- calr.run.identity.script(path)
+--- @return table  path (absolute), name (without folder and .lua), hash
+function identity.script(path)
+  if not path or path == "-" or not sys.exists(path) then return { name = "calr" } end
+  return { path = sys.absolute(path), name = path:match "([^/]+)$":gsub("%.lua$", ""), hash = sys.hash_file(path) }
+end
+
+--- calr.run.identity.data(data)
+--- @param data  a data set, a fingerprint, or nil
+--- @return table|nil  fingerprint, and name and path where the data set has them
+function identity.data(data)
+  if data == nil then return nil end
+  if type(data) == "string" then return { fingerprint = data } end
+  local record = { fingerprint = data:fingerprint() }
+  for _, key in ipairs { "name", "path" } do
+    local ok, value = pcall(function() return data[key](data) end)
+    if ok and type(value) == "string" then record[key] = value end
+  end
+  return record
+end
+
+--- calr.run.identity.network(tensors)
+--- @param tensors  tensors by name, or nil
+--- @return table|nil  tensors (how many) and hash, over names, types and shapes
+function identity.network(tensors)
+  if tensors == nil then return nil end
+  local lines = {}
+  for name, tensor in pairs(tensors) do lines[#lines + 1] = name .. " " .. tostring(tensor) end
+  table.sort(lines)
+  return { tensors = #lines, hash = sys.hash(table.concat(lines, "\n")) }
+end
+
+local function add_folder(path, relative, parts)
+  for _, name in ipairs(sys.list(path)) do
+    local file, key = path .. "/" .. name, relative .. name
+    if name:match "%.lua$" then
+      parts[#parts + 1] = key .. " " .. sys.hash_file(file)
+    elseif sys.is_folder(file) then
+      add_folder(file, key .. "/", parts)
+    end
+  end
+  return parts
+end
+
+--- calr.run.identity.code()
+--- @return table  version, revision, and library: one hash over calr's Lua files
+function identity.code()
+  local parts = add_folder(sys.paths.lua .. "/calr", "", {})
+  return { version = sys.version.calr, revision = sys.version.revision, lua = sys.version.lua,
+    library = sys.hash(table.concat(parts, "\n")) }
+end
+
+--- calr.run.identity.modules()
+--- The Lua modules in use that are not calr's own.
+--- @return table  name -> hash
+function identity.modules()
+  local result = {}
+  for name in pairs(package.loaded) do
+    if not name:match "^calr%f[%W]" then
+      local path = package.searchpath(name, package.path)
+      if path then result[name] = sys.hash_file(path) end
+    end
+  end
+  return result
+end
+
+--- calr.run.identity.machine()
+--- @return table  host, processors, processor (its name)
+function identity.machine()
+  local record = { host = sys.hostname(), processors = sys.processors() }
+  local file = io.open "/proc/cpuinfo"
+  if file then
+    for line in file:lines() do
+      record.processor = record.processor or line:match "^model name%s*:%s*(.*)"
+      if record.processor then break end
+    end
+    file:close()
+  end
+  return record
+end
+
+-- The first difference between two values, as "name: a instead of b".
+local function compare(now, old, name)
+  if type(now) == "table" and type(old) == "table" then
+    local keys = {}
+    for key in pairs(now) do keys[#keys + 1] = key end
+    for key in pairs(old) do
+      if now[key] == nil then keys[#keys + 1] = key end
+    end
+    table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+    for _, key in ipairs(keys) do
+      local text = compare(now[key], old[key], name and name .. "." .. tostring(key) or tostring(key))
+      if text then return text end
+    end
+  elseif now ~= old then
+    local function show(value)
+      if value == nil then return "nothing" end
+      local ok, text = pcall(json.encode, value)
+      return ok and text or tostring(value)
+    end
+    return ("%s is %s instead of %s"):format(name or "it", show(now), show(old))
+  end
+end
+
+--- calr.run.identity.difference(now, old)
+--- Why a run cannot be gone on with: script, configuration, threads, data or network differ.
+--- @return string|nil  nil when nothing does
+function identity.difference(now, old)
+  if old.script and old.script.hash ~= now.script.hash then return "the script has changed" end
+  local option = compare(json.decode(json.encode(now.config)), old.config)
+  if option then return "option " .. option end
+  if now.threads ~= old.threads then
+    return ("it ran on %d threads, not %d, and their number changes the last bits"):format(old.threads, now.threads)
+  end
+  if (now.data or {}).fingerprint ~= (old.data or {}).fingerprint then
+    return ("the data differ (fingerprint %s instead of %s)"):format((now.data or {}).fingerprint or "none",
+      (old.data or {}).fingerprint or "none")
+  end
+  if (now.network or {}).hash ~= (old.network or {}).hash then
+    return ("the network differs (%d tensors, then %d)"):format((now.network or { tensors = 0 }).tensors,
+      (old.network or { tensors = 0 }).tensors)
+  end
+end
+
+--- calr.run.identity.changes(now, old)
+--- What may make the continuation differ in its bits but does not forbid it.
+--- @return table  list of sentences
+function identity.changes(now, old)
+  local notes = {}
+  if now.code.library ~= (old.code or {}).library then
+    notes[#notes + 1] = "calr's Lua files have changed since the run began"
+  end
+  if now.code.revision ~= (old.code or {}).revision or now.code.version ~= (old.code or {}).version then
+    notes[#notes + 1] = "the program is another build than the one that began the run"
+  end
+  if now.machine.processor ~= (old.machine or {}).processor then
+    notes[#notes + 1] = "the processor is another one; the last bits of results may differ"
+  end
+  return notes
+end
+
+return identity

@@ -1,0 +1,41 @@
+--- @module calr.run.resume
+--- calr run --resume DIR: the script and its settings come from the record.
+
+local errors = require "calr.shell.errors"
+local folder = require "calr.run.folder"
+local identity = require "calr.run.identity"
+local sys = require "calr.sys"
+
+local resume = {}
+
+--- calr.run.resume.prepare(fields)
+--- Completes what the command line said by what the run folder knows, and refuses what contradicts it.
+--- @param fields  see calr.shell.launch; `resume` names the folder
+function resume.prepare(fields)
+  local path = fields.resume
+  if fields.out then errors.usage("--out and --resume exclude each other: a resumed run stays in its folder") end
+  if fields.code then errors.usage("-e and --resume exclude each other") end
+  local record = folder.read(path)
+  if record.status == "finished" then
+    errors.usage("the run in %s is finished; there is nothing to go on with", path)
+  elseif record.status == "running" then
+    errors.usage("the run in %s is running", path)
+  end
+  local script = record.script or {}
+  fields.script = fields.script or script.path
+  if not fields.script then errors.usage("%s does not know its script; it cannot be resumed", path) end
+  if not sys.exists(fields.script) then errors.usage("the script of the run is gone: %s", fields.script) end
+  if identity.script(fields.script).hash ~= script.hash then
+    errors.usage("%s cannot be resumed: %s is not the script as it was when the run began; start a new run", path,
+      fields.script)
+  end
+  local threads = math.tointeger(tonumber(fields.threads or record.threads))
+  if fields.threads and threads ~= record.threads then
+    errors.usage("--threads %s contradicts the run that is resumed, which has %d threads: their number changes the "
+      .. "last bits", fields.threads, record.threads)
+  end
+  fields.threads = tostring(record.threads)
+  fields.record = record
+end
+
+return resume
