@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,4 +133,128 @@ float calr_csr_get(const calr_csr *csr, int64_t i, int64_t j, float missing)
             high = middle;
     }
     return low < csr->offsets[i + 1] && csr->indices[low] == j ? csr->values[low] : missing;
+}
+
+/* ---- building ---- */
+
+typedef struct block {
+    int32_t *indices;
+    float *values;
+    int64_t count, capacity;
+    bool failed;
+} block;
+
+struct calr_csr_builder {
+    int64_t rows, columns, grain, blocks;
+    int64_t *lengths; /* [rows] */
+    block *block;     /* [blocks] */
+};
+
+calr_status calr_csr_builder_new(int64_t rows, int64_t columns, int64_t grain,
+                                 calr_csr_builder **out)
+{
+    if (rows < 0 || grain < 1)
+        return calr_error(CALR_EINVAL,
+                          "a sparse matrix cannot have %" PRId64 " rows in blocks of %" PRId64,
+                          rows, grain);
+    calr_csr_builder *builder = calloc(1, sizeof *builder);
+    if (!builder)
+        return calr_error(CALR_ENOMEM, "out of memory for a sparse matrix");
+    builder->rows = rows;
+    builder->columns = columns;
+    builder->grain = grain;
+    builder->blocks = rows / grain + (rows % grain != 0);
+    builder->lengths = calr_array_zeros(rows, sizeof *builder->lengths);
+    builder->block = calr_array_zeros(builder->blocks, sizeof *builder->block);
+    if (!builder->lengths || !builder->block) {
+        calr_csr_builder_release(builder);
+        return calr_error(CALR_ENOMEM, "out of memory for a sparse matrix of %" PRId64 " rows",
+                          rows);
+    }
+    *out = builder;
+    return CALR_OK;
+}
+
+static void block_clear(block *b)
+{
+    free(b->indices);
+    free(b->values);
+    *b = (block){0};
+}
+
+void calr_csr_builder_release(calr_csr_builder *builder)
+{
+    if (!builder)
+        return;
+    for (int64_t b = 0; builder->block && b < builder->blocks; b++)
+        block_clear(&builder->block[b]);
+    free(builder->block);
+    free(builder->lengths);
+    free(builder);
+}
+
+static bool block_grow(block *b, int64_t count)
+{
+    if (b->count + count <= b->capacity)
+        return true;
+    int64_t capacity = b->capacity + b->capacity / 2 > b->count + count
+                           ? b->capacity + b->capacity / 2
+                           : b->count + count;
+    int32_t *indices = realloc(b->indices, (size_t)capacity * sizeof *indices);
+    if (indices)
+        b->indices = indices;
+    float *values = realloc(b->values, (size_t)capacity * sizeof *values);
+    if (values)
+        b->values = values;
+    if (!indices || !values)
+        return false;
+    b->capacity = capacity;
+    return true;
+}
+
+void calr_csr_builder_row(calr_csr_builder *builder, int64_t row, int64_t count, int32_t **indices,
+                          float **values)
+{
+    block *b = &builder->block[row / builder->grain];
+    *indices = NULL;
+    *values = NULL;
+    if (b->failed || !block_grow(b, count > 0 ? count : 1)) {
+        b->failed = true;
+        return;
+    }
+    *indices = b->indices + b->count;
+    *values = b->values + b->count;
+    b->count += count;
+    builder->lengths[row] = count;
+}
+
+calr_status calr_csr_builder_finish(calr_csr_builder *builder, calr_csr **out)
+{
+    int64_t nonzeros = 0;
+    bool failed = false;
+    for (int64_t b = 0; b < builder->blocks; b++) {
+        nonzeros += builder->block[b].count;
+        failed = failed || builder->block[b].failed;
+    }
+    calr_csr *csr;
+    calr_status status =
+        failed ? calr_error(CALR_ENOMEM, "out of memory for the rows of a sparse matrix")
+               : calr_csr_new(builder->rows, builder->columns, nonzeros, &csr);
+    if (status == CALR_OK) {
+        for (int64_t row = 0; row < builder->rows; row++)
+            csr->offsets[row + 1] = csr->offsets[row] + builder->lengths[row];
+        int64_t at = 0;
+        for (int64_t i = 0; i < builder->blocks; i++) {
+            block *b = &builder->block[i];
+            if (b->count > 0) {
+                memcpy(csr->indices + at, b->indices, (size_t)b->count * sizeof *b->indices);
+                memcpy(csr->values + at, b->values, (size_t)b->count * sizeof *b->values);
+            }
+            at += b->count;
+            block_clear(b);
+        }
+        *out = csr;
+    }
+    calr_csr_builder_release(builder);
+    return status;
 }

@@ -34,4 +34,21 @@ calr_status calr_csr_transpose(const calr_csr *csr, calr_csr **out);
 /* The value at (i, j), both from 0 and in range; `missing` when it is not stored. Binary search. */
 float calr_csr_get(const calr_csr *csr, int64_t i, int64_t j, float missing);
 
+/* Builds a matrix whose rows have lengths that are known only when they are there. Rows are grouped
+ * in blocks of `grain`; different blocks may be filled by different threads at once
+ * (calr_parallel_for with the same grain), the rows of one block in ascending order by one thread.
+ * Rows never added stay empty. */
+typedef struct calr_csr_builder calr_csr_builder;
+
+calr_status calr_csr_builder_new(int64_t rows, int64_t columns, int64_t grain,
+                                 calr_csr_builder **out);
+void calr_csr_builder_release(calr_csr_builder *builder); /* NULL is allowed */
+/* Room for `count` more pairs of `row`, for the caller to fill before the next call for the same
+ * block. NULL in both when memory could not be had: the row stays empty and calr_csr_builder_finish
+ * reports it. */
+void calr_csr_builder_row(calr_csr_builder *builder, int64_t row, int64_t count, int32_t **indices,
+                          float **values);
+/* Puts the blocks together and releases the builder, also on failure. CALR_ENOMEM. */
+calr_status calr_csr_builder_finish(calr_csr_builder *builder, calr_csr **out);
+
 #endif

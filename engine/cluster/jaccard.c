@@ -1,0 +1,369 @@
+#include "cluster/jaccard.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "base/size.h"
+#include "cluster/knn.h"
+
+enum { GRAIN = 64, WORD = 64 };
+
+/* A set of row numbers that is listed in ascending order, with a number for each: scratch of one
+ * worker. */
+typedef struct bag {
+    uint64_t *bits; /* [words] */
+    float *sums;    /* [n], 0 outside the set */
+    int32_t *stamp; /* [n] marks of membership in a second set */
+    int32_t stamps;
+} bag;
+
+typedef struct work {
+    const float *x;
+    int64_t n, d, words;
+    int64_t depth; /* entries of rank(i) */
+    int64_t near;  /* entries that R(j, h) looks at */
+    int64_t k2;
+    int32_t *rank;       /* [n x depth] */
+    float *similarity;   /* [n x depth] */
+    double *inverse;     /* [n] 1 / length, 0 for a row of zeros */
+    int32_t *wide;       /* [n x depth] R(i, k1), in the order of rank(i) */
+    int32_t *narrow;     /* [n x near] R(i, h) */
+    int32_t *wide_count; /* [n] */
+    int32_t *narrow_count;
+    bag *bags; /* [threads] */
+    int64_t threads;
+    const calr_csr *v, *columns;
+    calr_csr_builder *builder;
+} work;
+
+/* ---- scratch ---- */
+
+static inline void bag_add(bag *b, int64_t j, float value)
+{
+    b->bits[j / WORD] |= (uint64_t)1 << (j % WORD);
+    b->sums[j] += value;
+}
+
+static int64_t bag_count(const bag *b, int64_t words)
+{
+    int64_t count = 0;
+    for (int64_t w = 0; w < words; w++)
+        count += __builtin_popcountll(b->bits[w]);
+    return count;
+}
+
+/* Lists the members in ascending order, with their numbers, and empties the bag. */
+static void bag_take(bag *b, int64_t words, int32_t *indices, float *values)
+{
+    for (int64_t w = 0; w < words; w++) {
+        for (uint64_t left = b->bits[w]; left; left &= left - 1) {
+            int32_t j = (int32_t)(w * WORD + __builtin_ctzll(left));
+            *indices++ = j;
+            *values++ = b->sums[j];
+            b->sums[j] = 0;
+        }
+        b->bits[w] = 0;
+    }
+}
+
+static void bag_clear(bag *b, int64_t words)
+{
+    for (int64_t w = 0; w < words; w++) {
+        for (uint64_t left = b->bits[w]; left; left &= left - 1)
+            b->sums[w * WORD + __builtin_ctzll(left)] = 0;
+        b->bits[w] = 0;
+    }
+}
+
+/* ---- reciprocal neighbours ---- */
+
+static bool among(const int32_t *list, int64_t count, int32_t row)
+{
+    for (int64_t p = 0; p < count; p++)
+        if (list[p] == row)
+            return true;
+    return false;
+}
+
+/* R(i, .) with the first `reach` entries of every rank. */
+static int32_t reciprocal(const work *w, int64_t i, int64_t reach, int32_t *out)
+{
+    int32_t count = 0;
+    const int32_t *mine = w->rank + i * w->depth;
+    for (int64_t p = 0; p < reach; p++)
+        if (among(w->rank + mine[p] * w->depth, reach, (int32_t)i))
+            out[count++] = mine[p];
+    return count;
+}
+
+static void find_reciprocal(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    work *w = context;
+    for (int64_t i = begin; i < end; i++) {
+        w->wide_count[i] = reciprocal(w, i, w->depth, w->wide + i * w->depth);
+        w->narrow_count[i] = reciprocal(w, i, w->near, w->narrow + i * w->near);
+        double sum = 0;
+        for (int64_t c = 0; c < w->d; c++)
+            sum += (double)w->x[i * w->d + c] * w->x[i * w->d + c];
+        w->inverse[i] = sum > 0 ? 1 / sqrt(sum) : 0;
+    }
+}
+
+/* ---- weights ---- */
+
+/* The cosine of two rows that the neighbour search did not report. Eight partial sums, which the
+ * compiler keeps in vectors, fix the order of the additions. */
+static float cosine(const work *w, int64_t i, int64_t j)
+{
+    enum { LANES = 8 };
+    const float *a = w->x + i * w->d, *b = w->x + j * w->d;
+    double sums[LANES] = {0}, sum = 0;
+    int64_t c = 0;
+    for (; c + LANES <= w->d; c += LANES)
+        for (int l = 0; l < LANES; l++)
+            sums[l] += (double)a[c + l] * b[c + l];
+    for (; c < w->d; c++)
+        sum += (double)a[c] * b[c];
+    for (int l = 0; l < LANES; l++)
+        sum += sums[l];
+    sum *= w->inverse[i] * w->inverse[j];
+    return (float)(sum > 1 ? 1 : sum < -1 ? -1 : sum);
+}
+
+/* Puts R*(i) into the bag, each member with number 0. */
+static void expand(const work *w, int64_t i, bag *b)
+{
+    const int32_t *wide = w->wide + i * w->depth;
+    int32_t mark = ++b->stamps;
+    for (int32_t p = 0; p < w->wide_count[i]; p++) {
+        b->stamp[wide[p]] = mark;
+        bag_add(b, wide[p], 0);
+    }
+    for (int32_t p = 0; p < w->wide_count[i]; p++) {
+        const int32_t *narrow = w->narrow + wide[p] * w->near;
+        int32_t count = w->narrow_count[wide[p]], common = 0;
+        for (int32_t q = 0; q < count; q++)
+            common += b->stamp[narrow[q]] == mark;
+        if (3 * (int64_t)common <= 2 * (int64_t)count)
+            continue;
+        for (int32_t q = 0; q < count; q++)
+            bag_add(b, narrow[q], 0);
+    }
+}
+
+/* Writes the weights of the `count` members of R*(i). */
+static void to_weights(const work *w, int64_t i, bag *b, int64_t count, const int32_t *indices,
+                       float *values)
+{
+    /* The search has measured the members of rank(i) already; their similarities wait in the
+     * emptied bag. */
+    int32_t mark = ++b->stamps;
+    for (int64_t p = 0; p < w->depth; p++) {
+        int32_t j = w->rank[i * w->depth + p];
+        b->stamp[j] = mark;
+        b->sums[j] = w->similarity[i * w->depth + p];
+    }
+    double sum = 0;
+    for (int64_t p = 0; p < count; p++) {
+        int32_t j = indices[p];
+        values[p] = expf(2 * (b->stamp[j] == mark ? b->sums[j] : cosine(w, i, j)) - 2);
+        sum += values[p];
+    }
+    for (int64_t p = 0; p < count; p++)
+        values[p] = (float)(values[p] / sum);
+    for (int64_t p = 0; p < w->depth; p++)
+        b->sums[w->rank[i * w->depth + p]] = 0;
+}
+
+static void weigh(void *context, int64_t begin, int64_t end, int worker)
+{
+    work *w = context;
+    bag *b = &w->bags[worker];
+    for (int64_t i = begin; i < end; i++) {
+        int32_t *indices;
+        float *values;
+        expand(w, i, b);
+        int64_t count = bag_count(b, w->words);
+        calr_csr_builder_row(w->builder, i, count, &indices, &values);
+        if (!indices) {
+            bag_clear(b, w->words);
+            continue;
+        }
+        bag_take(b, w->words, indices, values);
+        to_weights(w, i, b, count, indices, values);
+    }
+}
+
+static void average(void *context, int64_t begin, int64_t end, int worker)
+{
+    work *w = context;
+    bag *b = &w->bags[worker];
+    for (int64_t i = begin; i < end; i++) {
+        for (int64_t p = 0; p < w->k2; p++) {
+            int32_t row = w->rank[i * w->depth + p];
+            for (int64_t q = w->v->offsets[row]; q < w->v->offsets[row + 1]; q++)
+                bag_add(b, w->v->indices[q], w->v->values[q]);
+        }
+        int32_t *indices;
+        float *values;
+        int64_t count = bag_count(b, w->words);
+        calr_csr_builder_row(w->builder, i, count, &indices, &values);
+        if (!indices) {
+            bag_clear(b, w->words);
+            continue;
+        }
+        bag_take(b, w->words, indices, values);
+        for (int64_t p = 0; p < count; p++)
+            values[p] /= (float)w->k2;
+    }
+}
+
+/* ---- the distance ---- */
+
+/* Row i of J. The common weight of i and j is summed over the columns in ascending order whichever
+ * of them is the row, so the two halves of J agree bit by bit. */
+static void compare(void *context, int64_t begin, int64_t end, int worker)
+{
+    work *w = context;
+    bag *b = &w->bags[worker];
+    const calr_csr *v = w->v, *t = w->columns;
+    for (int64_t i = begin; i < end; i++) {
+        for (int64_t p = v->offsets[i]; p < v->offsets[i + 1]; p++) {
+            int32_t c = v->indices[p];
+            float mine = v->values[p];
+            for (int64_t q = t->offsets[c]; q < t->offsets[c + 1]; q++)
+                bag_add(b, t->indices[q], mine < t->values[q] ? mine : t->values[q]);
+        }
+        bag_add(b, i, 0);
+        int32_t *indices;
+        float *values;
+        int64_t count = bag_count(b, w->words);
+        calr_csr_builder_row(w->builder, i, count, &indices, &values);
+        if (!indices) {
+            bag_clear(b, w->words);
+            continue;
+        }
+        bag_take(b, w->words, indices, values);
+        for (int64_t p = 0; p < count; p++) {
+            float distance = 1 - values[p] / (2 - values[p]);
+            values[p] = distance < 0 || indices[p] == i ? 0 : distance;
+        }
+    }
+}
+
+/* ---- the whole ---- */
+
+static void work_clear(work *w)
+{
+    for (int64_t t = 0; w->bags && t < w->threads; t++) {
+        free(w->bags[t].bits);
+        free(w->bags[t].sums);
+        free(w->bags[t].stamp);
+    }
+    free(w->bags);
+    free(w->rank);
+    free(w->similarity);
+    free(w->inverse);
+    free(w->wide);
+    free(w->narrow);
+    free(w->wide_count);
+    free(w->narrow_count);
+}
+
+static calr_status work_allocate(work *w)
+{
+    w->threads = calr_parallel_threads();
+    w->bags = calr_array_zeros(w->threads, sizeof *w->bags);
+    w->rank = calr_array_new(w->n, (size_t)w->depth * sizeof *w->rank);
+    w->similarity = calr_array_new(w->n, (size_t)w->depth * sizeof *w->similarity);
+    w->inverse = calr_array_new(w->n, sizeof *w->inverse);
+    w->wide = calr_array_new(w->n, (size_t)w->depth * sizeof *w->wide);
+    w->narrow = calr_array_new(w->n, (size_t)w->near * sizeof *w->narrow);
+    w->wide_count = calr_array_new(w->n, sizeof *w->wide_count);
+    w->narrow_count = calr_array_new(w->n, sizeof *w->narrow_count);
+    bool whole = w->bags && w->rank && w->similarity && w->inverse && w->wide && w->narrow &&
+                 w->wide_count && w->narrow_count;
+    for (int64_t t = 0; whole && t < w->threads; t++) {
+        bag *b = &w->bags[t];
+        b->bits = calr_array_zeros(w->words, sizeof *b->bits);
+        b->sums = calr_array_zeros(w->n, sizeof *b->sums);
+        b->stamp = calr_array_zeros(w->n, sizeof *b->stamp);
+        whole = b->bits && b->sums && b->stamp;
+    }
+    if (!whole)
+        return calr_error(CALR_ENOMEM,
+                          "out of memory for the reciprocal neighbours of %" PRId64 " rows", w->n);
+    return CALR_OK;
+}
+
+/* Has `body` fill the rows of a new matrix. */
+static calr_status build(work *w, calr_parallel_body body, calr_csr **out)
+{
+    CALR_TRY(calr_csr_builder_new(w->n, w->n, GRAIN, &w->builder));
+    calr_parallel_for(w->n, GRAIN, body, w);
+    return calr_csr_builder_finish(w->builder, out);
+}
+
+/* V, and its mean over neighbours. */
+static calr_status make_weights(work *w, calr_csr **out)
+{
+    calr_csr *v, *mean;
+    CALR_TRY(build(w, weigh, &v));
+    if (w->k2 == 1) {
+        *out = v;
+        return CALR_OK;
+    }
+    w->v = v;
+    calr_status status = build(w, average, &mean);
+    calr_csr_release(v);
+    if (status == CALR_OK)
+        *out = mean;
+    return status;
+}
+
+static calr_status run(work *w, calr_csr **out)
+{
+    CALR_TRY(work_allocate(w));
+    CALR_TRY(
+        calr_knn(w->x, w->n, NULL, 0, w->d, w->depth, CALR_COSINE, true, w->rank, w->similarity));
+    calr_parallel_for(w->n, GRAIN, find_reciprocal, w);
+    calr_csr *v, *columns;
+    CALR_TRY(make_weights(w, &v));
+    calr_status status = calr_csr_transpose(v, &columns);
+    if (status == CALR_OK) {
+        w->v = v;
+        w->columns = columns;
+        status = build(w, compare, out);
+        calr_csr_release(columns);
+    }
+    calr_csr_release(v);
+    return status;
+}
+
+calr_status calr_jaccard(const float *x, int64_t n, int64_t d, const calr_jaccard_options *options,
+                         calr_csr **out)
+{
+    int64_t k1 = options->k1, k2 = options->k2;
+    if (n < 1 || d < 1)
+        return calr_error(CALR_EINVAL,
+                          "a Jaccard distance needs at least one row and one column, not %" PRId64
+                          " x %" PRId64,
+                          n, d);
+    if (k1 < 1 || k2 < 1 || k2 > k1)
+        return calr_error(CALR_EINVAL,
+                          "k1 must be at least 1 and k2 from 1 to k1, not k1 = %" PRId64
+                          ", k2 = %" PRId64,
+                          k1, k2);
+    int64_t half = k1 / 2 + (k1 % 4 == 3); /* k1 / 2 rounded half to even */
+    work w = {.x = x, .n = n, .d = d, .words = (n + WORD - 1) / WORD};
+    w.depth = k1 < n ? k1 + options->exact_reciprocal : n;
+    w.near = half + 1 < w.depth ? half + 1 : w.depth;
+    w.k2 = k2 < w.depth ? k2 : w.depth;
+    calr_status status = run(&w, out);
+    work_clear(&w);
+    return status;
+}

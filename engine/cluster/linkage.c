@@ -1,0 +1,313 @@
+#include "cluster/linkage.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/parallel.h"
+#include "base/size.h"
+#include "cluster/labels.h"
+
+/* ---- the triangle ---- */
+
+/* Pairs i < j, row by row. */
+typedef struct triangle {
+    const calr_distance *distance;
+    int64_t n;
+    double *values;
+    float *rows; /* [threads x n] scratch for filling */
+} triangle;
+
+/* Where row i would have its column 0: the pair (i, j), i < j, is at + j. */
+static inline int64_t row_start(int64_t n, int64_t i)
+{
+    return i * (2 * n - i - 1) / 2 - i - 1;
+}
+
+static inline double *pair(const triangle *t, int64_t i, int64_t j)
+{
+    return &t->values[i < j ? row_start(t->n, i) + j : row_start(t->n, j) + i];
+}
+
+static void fill_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    triangle *t = context;
+    float *row = t->rows + (int64_t)worker * t->n;
+    for (int64_t i = begin; i < end; i++) {
+        calr_distance_row(t->distance, i, row);
+        double *to = t->values + row_start(t->n, i);
+        for (int64_t j = i + 1; j < t->n; j++)
+            to[j] = row[j];
+    }
+}
+
+static calr_status triangle_new(const calr_distance *distance, triangle *out)
+{
+    int64_t n = distance->n, pairs;
+    triangle t = {.distance = distance, .n = n};
+    if (__builtin_mul_overflow(n, n - 1, &pairs))
+        return calr_error(CALR_ENOMEM,
+                          "the pairs of %" PRId64 " things are more than can be addressed", n);
+    t.values = calr_array_new(pairs / 2, sizeof(double));
+    t.rows = calr_array_new(calr_parallel_threads(), (size_t)n * sizeof(float));
+    if (!t.values || !t.rows) {
+        free(t.values);
+        free(t.rows);
+        return calr_error(CALR_ENOMEM,
+                          "out of memory for linkage: the pairs of %" PRId64 " things take %.1f GB",
+                          n, 4e-9 * (double)n * (double)n);
+    }
+    calr_parallel_for(n, 64, fill_rows, &t);
+    free(t.rows);
+    t.rows = NULL;
+    *out = t;
+    return CALR_OK;
+}
+
+/* ---- chains of nearest neighbours ---- */
+
+typedef struct chains {
+    triangle t;
+    bool complete;
+    int32_t *alive; /* [living] numbers of the clusters still there, ascending; a cluster is named
+                       by one member */
+    int64_t living;
+    int32_t *size;  /* [n] */
+    int32_t *chain; /* [n] */
+    int64_t length;
+} chains;
+
+/* The cluster nearest to x; the one before x in the chain wins a tie, so that chains end, then the
+ * lowest. */
+static int64_t nearest(const chains *c, int64_t x, int64_t previous, double *height)
+{
+    int64_t n = c->t.n, best = previous;
+    double least = previous >= 0 ? *pair(&c->t, x, previous) : INFINITY;
+    const double *values = c->t.values, *row = values + row_start(n, x);
+    int64_t p = 0;
+    for (; c->alive[p] < x; p++) {
+        double d = values[row_start(n, c->alive[p]) + x];
+        if (d < least) {
+            least = d;
+            best = c->alive[p];
+        }
+    }
+    for (p++; p < c->living; p++) {
+        double d = row[c->alive[p]];
+        if (d < least) {
+            least = d;
+            best = c->alive[p];
+        }
+    }
+    *height = least;
+    return best;
+}
+
+static void forget(chains *c, int64_t x)
+{
+    int64_t low = 0, high = c->living - 1;
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (c->alive[middle] < x)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (int64_t p = low; p + 1 < c->living; p++)
+        c->alive[p] = c->alive[p + 1];
+    c->living--;
+}
+
+/* x goes into y, y > x (Lance and Williams' update). */
+static void join(chains *c, int64_t x, int64_t y)
+{
+    double nx = c->size[x], ny = c->size[y];
+    forget(c, x);
+    for (int64_t p = 0; p < c->living; p++) {
+        int64_t i = c->alive[p];
+        if (i == y)
+            continue;
+        double dx = *pair(&c->t, i, x), *dy = pair(&c->t, i, y);
+        *dy = c->complete ? fmax(dx, *dy) : (nx * dx + ny * *dy) / (nx + ny);
+    }
+    c->size[y] += c->size[x];
+}
+
+static void run_chains(chains *c, calr_merge *merges)
+{
+    for (int64_t m = 0; m + 1 < c->t.n; m++) {
+        if (c->length == 0)
+            c->chain[c->length++] = c->alive[0];
+        for (;;) {
+            int64_t x = c->chain[c->length - 1],
+                    previous = c->length > 1 ? c->chain[c->length - 2] : -1;
+            double height;
+            int64_t y = nearest(c, x, previous, &height);
+            if (y == previous) {
+                int64_t low = x < y ? x : y, high = x < y ? y : x;
+                merges[m] = (calr_merge){(int32_t)low, (int32_t)high, height};
+                join(c, low, high);
+                c->length -= 2;
+                break;
+            }
+            c->chain[c->length++] = (int32_t)y;
+        }
+    }
+}
+
+static calr_status link_chains(const calr_distance *distance, bool complete, calr_merge *merges)
+{
+    int64_t n = distance->n;
+    chains c = {.complete = complete, .living = n};
+    CALR_TRY(triangle_new(distance, &c.t));
+    c.alive = calr_array_new(n, sizeof *c.alive);
+    c.size = calr_array_new(n, sizeof *c.size);
+    c.chain = calr_array_new(n, sizeof *c.chain);
+    calr_status status = CALR_OK;
+    if (c.alive && c.size && c.chain) {
+        for (int64_t i = 0; i < n; i++) {
+            c.alive[i] = (int32_t)i;
+            c.size[i] = 1;
+        }
+        run_chains(&c, merges);
+    } else {
+        status = calr_error(CALR_ENOMEM, "out of memory for linkage of %" PRId64 " things", n);
+    }
+    free(c.alive);
+    free(c.size);
+    free(c.chain);
+    free(c.t.values);
+    return status;
+}
+
+/* ---- single linkage ---- */
+
+/* Prim: the thing nearest to the tree comes next; its edge is a merge. */
+static calr_status link_single(const calr_distance *distance, calr_merge *merges)
+{
+    int64_t n = distance->n;
+    float *row = calr_array_new(n, sizeof *row), *least = calr_array_new(n, sizeof *least);
+    int32_t *from = calr_array_zeros(n, sizeof *from);
+    bool *inside = calr_array_zeros(n, sizeof *inside);
+    calr_status status = CALR_OK;
+    if (row && least && from && inside) {
+        for (int64_t i = 0; i < n; i++)
+            least[i] = INFINITY;
+        int64_t x = 0;
+        for (int64_t m = 0; m + 1 < n; m++) {
+            int64_t next = -1;
+            inside[x] = true;
+            calr_distance_row(distance, x, row);
+            for (int64_t i = 0; i < n; i++) {
+                if (inside[i])
+                    continue;
+                if (row[i] < least[i]) {
+                    least[i] = row[i];
+                    from[i] = (int32_t)x;
+                }
+                if (next < 0 || least[i] < least[next])
+                    next = i;
+            }
+            merges[m] = (calr_merge){from[next], (int32_t)next, least[next]};
+            x = next;
+        }
+    } else {
+        status = calr_error(CALR_ENOMEM, "out of memory for linkage of %" PRId64 " things", n);
+    }
+    free(row);
+    free(least);
+    free(from);
+    free(inside);
+    return status;
+}
+
+/* ---- order and cut ---- */
+
+/* Bottom-up merge sort by height: stable, so that of equal heights the one found first stays first.
+ */
+static calr_status sort_merges(calr_merge *merges, int64_t count)
+{
+    calr_merge *other = calr_array_new(count, sizeof *other);
+    if (!other)
+        return calr_error(CALR_ENOMEM, "out of memory for %" PRId64 " merges", count);
+    for (int64_t width = 1; width < count; width *= 2) {
+        for (int64_t begin = 0; begin < count; begin += 2 * width) {
+            int64_t middle = begin + width < count ? begin + width : count;
+            int64_t end = begin + 2 * width < count ? begin + 2 * width : count;
+            for (int64_t a = begin, b = middle, to = begin; to < end; to++) {
+                bool first = a < middle && (b >= end || merges[a].height <= merges[b].height);
+                other[to] = first ? merges[a++] : merges[b++];
+            }
+        }
+        for (int64_t i = 0; i < count; i++)
+            merges[i] = other[i];
+    }
+    free(other);
+    return CALR_OK;
+}
+
+calr_status calr_linkage(const calr_distance *distance, calr_linkage_method method,
+                         calr_merge *merges)
+{
+    if (distance->n < 1 || distance->n > INT32_MAX)
+        return calr_error(CALR_EINVAL, "linkage needs 1 to %d things, not %" PRId64, INT32_MAX,
+                          distance->n);
+    CALR_TRY(method == CALR_LINKAGE_SINGLE
+                 ? link_single(distance, merges)
+                 : link_chains(distance, method == CALR_LINKAGE_COMPLETE, merges));
+    return sort_merges(merges, distance->n - 1);
+}
+
+static int32_t find_root(int32_t *parent, int32_t i)
+{
+    while (parent[i] != i) {
+        parent[i] = parent[parent[i]];
+        i = parent[i];
+    }
+    return i;
+}
+
+calr_status calr_linkage_cut(const calr_merge *merges, int64_t n, int64_t count, int32_t *labels)
+{
+    if (n < 1 || count < 0 || count > n - 1)
+        return calr_error(CALR_EINVAL, "%" PRId64 " things cannot be merged %" PRId64 " times", n,
+                          count);
+    for (int64_t i = 0; i < n; i++)
+        labels[i] = (int32_t)i;
+    for (int64_t m = 0; m < count; m++) {
+        int32_t a = find_root(labels, merges[m].a), b = find_root(labels, merges[m].b);
+        labels[a < b ? b : a] = a < b ? a : b;
+    }
+    for (int64_t i = 0; i < n; i++)
+        labels[i] = find_root(labels, (int32_t)i);
+    int64_t clusters;
+    return calr_labels_canonical(labels, n, 1, labels, &clusters);
+}
+
+calr_status calr_agglomerative(const calr_distance *distance, calr_linkage_method method,
+                               int64_t clusters, double threshold, int32_t *labels, int64_t *found)
+{
+    int64_t n = distance->n;
+    if (n < 1)
+        return calr_error(CALR_EINVAL, "there is nothing to cluster");
+    if (clusters < 0 || clusters > n)
+        return calr_error(CALR_EINVAL, "%" PRId64 " clusters cannot be made of %" PRId64 " things",
+                          clusters, n);
+    if (clusters == 0 && isnan(threshold))
+        return calr_error(CALR_EINVAL, "the distance at which merging stops is not a number");
+    calr_merge *merges = calr_array_new(n - 1, sizeof *merges);
+    if (!merges)
+        return calr_error(CALR_ENOMEM, "out of memory for linkage of %" PRId64 " things", n);
+    calr_status status = calr_linkage(distance, method, merges);
+    int64_t count = n - clusters;
+    if (clusters == 0)
+        for (count = 0; status == CALR_OK && count < n - 1 && merges[count].height < threshold;)
+            count++;
+    if (status == CALR_OK)
+        status = calr_linkage_cut(merges, n, count, labels);
+    if (status == CALR_OK && found)
+        *found = n - count;
+    free(merges);
+    return status;
+}
