@@ -8,6 +8,9 @@
 #include "backend/backend.h"
 #include "backend/cpu/blas.h"
 #include "backend/cpu/kernels.h"
+#ifdef CALR_WITH_ONEDNN
+#include "backend/cpu/onednn.h"
+#endif
 
 #define SHARED_KERNELS                                                                             \
     .name = "cpu", .gemm = calr_blas_gemm, .batch_norm_train = calr_cpu_batch_norm_train,          \
@@ -40,6 +43,19 @@ static const calr_backend portable = {
     .conv2d_backward_weights = calr_cpu_conv2d_backward_weights,
 };
 
+#ifdef CALR_WITH_ONEDNN
+static const calr_backend onednn = {
+    SHARED_KERNELS,
+    .conv = "onednn",
+    .conv2d_forward = calr_onednn_conv2d_forward,
+    .conv2d_backward_data = calr_onednn_conv2d_backward_data,
+    .conv2d_backward_weights = calr_onednn_conv2d_backward_weights,
+};
+#define FIRST_CHOICE &onednn
+#else
+#define FIRST_CHOICE &portable
+#endif
+
 static calr_status loaded;
 static char load_message[512];
 static _Atomic(const calr_backend *) selected;
@@ -48,6 +64,13 @@ static calr_status find(const char *name, const calr_backend **out)
 {
     if (strcmp(name, "portable") == 0)
         *out = &portable;
+    else if (strcmp(name, "onednn") == 0)
+#ifdef CALR_WITH_ONEDNN
+        *out = &onednn;
+#else
+        return calr_error(CALR_ENOTFOUND,
+                          "this calr was built without oneDNN; there is only the backend portable");
+#endif
     else
         return calr_error(CALR_EINVAL, "there is no backend '%s'; there are onednn and portable",
                           name);
@@ -56,12 +79,12 @@ static calr_status find(const char *name, const calr_backend **out)
 
 static calr_status load_once(void)
 {
-    const calr_backend *backend = &portable;
+    const calr_backend *backend = FIRST_CHOICE;
     const char *wish = getenv("CALR_BACKEND");
     CALR_TRY(calr_blas_load());
-    if (wish && *wish && find(wish, &backend) != CALR_OK)
-        return calr_error(CALR_EINVAL, "environment variable CALR_BACKEND: %s",
-                          calr_status_message());
+    calr_status status = wish && *wish ? find(wish, &backend) : CALR_OK;
+    if (status != CALR_OK)
+        return calr_error(status, "environment variable CALR_BACKEND: %s", calr_status_message());
     atomic_store(&selected, backend);
     return CALR_OK;
 }
@@ -101,6 +124,12 @@ calr_status calr_backend_describe(calr_backend_info *out)
     memset(out, 0, sizeof *out);
     CALR_TRY(ensure_loaded());
     snprintf(out->conv, sizeof out->conv, "%s", atomic_load(&selected)->conv);
+    calr_cpu_describe(out);
+    calr_blas_describe(out);
+#ifdef CALR_WITH_ONEDNN
+    calr_onednn_describe(out->onednn_version, sizeof out->onednn_version, out->onednn_isa,
+                         sizeof out->onednn_isa);
+#endif
     out->threads = calr_parallel_threads();
     return CALR_OK;
 }
@@ -108,8 +137,12 @@ calr_status calr_backend_describe(calr_backend_info *out)
 calr_status calr_backend_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass, char *text,
                                      size_t size)
 {
-    (void)conv, (void)pass;
     CALR_TRY(ensure_loaded());
-    snprintf(text, size, "portable: im2col");
+#ifdef CALR_WITH_ONEDNN
+    if (atomic_load(&selected) == &onednn)
+        return calr_onednn_conv2d_name(conv, pass, text, size);
+#endif
+    (void)conv, (void)pass;
+    snprintf(text, size, CALR_PORTABLE_NAME);
     return CALR_OK;
 }

@@ -28,7 +28,16 @@ static inline int64_t calr_row_grain(int64_t c)
     return calr_max64(1, CALR_GRAIN / calr_max64(1, c));
 }
 
+/* processor.c */
+/* False inside a calr_parallel_for body (of a team of threads). Otherwise makes the OpenMP
+ * libraries use calr_parallel_threads() threads when called from this thread: OpenMP keeps that
+ * number for each thread. */
+bool calr_cpu_own_team(void);
+/* Fills the cpu fields. */
+void calr_cpu_describe(calr_backend_info *out);
+
 /* conv.c: im2col and gemm. */
+#define CALR_PORTABLE_NAME "portable: im2col"
 calr_status calr_cpu_conv2d_forward(const calr_conv2d *conv, const float *x, const float *w,
                                     const float *bias, float *y);
 calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *w, const float *dy,

@@ -1,0 +1,139 @@
+#include "backend/cpu/onednn.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/cpu/kernels.h"
+
+/* Making a plan takes milliseconds (code is generated), running a small one microseconds: plans are
+ * kept. A network has some dozens of geometries, times three passes, times a few sizes of the last
+ * batch. */
+#define PLANS 512
+
+typedef struct plan_key {
+    calr_conv2d conv;
+    int64_t pass, bias, threads; /* 64 bits each: no padding, so keys compare as bytes */
+} plan_key;
+
+typedef struct plan_slot {
+    plan_key key;
+    calr_onednn_plan *plan; /* NULL: oneDNN has no fast code for this geometry */
+    uint64_t last_use;      /* 0: the slot is empty */
+    int users;              /* running now: not to be evicted */
+} plan_slot;
+
+static struct {
+    pthread_mutex_t lock;
+    plan_slot slot[PLANS];
+    uint64_t clock;
+} cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* The slot of a key, or the one to replace: an empty one, otherwise the least recently used that is
+ * not running. NULL when all are running. */
+static plan_slot *find_slot(const plan_key *key)
+{
+    plan_slot *victim = NULL;
+    for (int i = 0; i < PLANS; i++) {
+        plan_slot *slot = &cache.slot[i];
+        if (slot->last_use && memcmp(&slot->key, key, sizeof *key) == 0)
+            return slot;
+        if (slot->users == 0 && (!victim || slot->last_use < victim->last_use))
+            victim = slot;
+    }
+    return victim;
+}
+
+/* Takes a slot into use; *out is NULL when the portable path is to be taken. Give it back with
+ * drop_plan. */
+static calr_status take_plan(const calr_conv2d *conv, calr_conv2d_pass pass, bool bias,
+                             plan_slot **out)
+{
+    plan_key key;
+    calr_status status = CALR_OK;
+    memset(&key, 0, sizeof key);
+    key = (plan_key){.conv = *conv, .pass = pass, .bias = bias, .threads = calr_parallel_threads()};
+    *out = NULL;
+    pthread_mutex_lock(&cache.lock);
+    plan_slot *slot = find_slot(&key);
+    if (slot && !(slot->last_use && memcmp(&slot->key, &key, sizeof key) == 0)) {
+        calr_onednn_plan *plan = NULL;
+        status = calr_onednn_plan_new(conv, pass, bias, &plan);
+        if (status == CALR_OK) {
+            calr_onednn_plan_release(slot->plan);
+            *slot = (plan_slot){.key = key, .plan = plan};
+        }
+    }
+    if (slot && status == CALR_OK) {
+        slot->last_use = ++cache.clock;
+        if (slot->plan) {
+            slot->users++;
+            *out = slot;
+        }
+    }
+    pthread_mutex_unlock(&cache.lock);
+    return status;
+}
+
+static void drop_plan(plan_slot *slot)
+{
+    pthread_mutex_lock(&cache.lock);
+    slot->users--;
+    pthread_mutex_unlock(&cache.lock);
+}
+
+/* Runs the pass if oneDNN can; *done tells. Inside a calr_parallel_for body it is left alone: its
+ * code is made for a team of a certain size. */
+static calr_status run_plan(const calr_conv2d *conv, calr_conv2d_pass pass, const float *in,
+                            float *weights, const float *bias, float *out, bool *done)
+{
+    plan_slot *slot;
+    *done = false;
+    if (conv->n == 0 || !calr_cpu_own_team())
+        return CALR_OK;
+    CALR_TRY(take_plan(conv, pass, bias != NULL, &slot));
+    if (!slot)
+        return CALR_OK;
+    calr_status status = calr_onednn_plan_run(slot->plan, in, weights, bias, out);
+    drop_plan(slot);
+    *done = true;
+    return status;
+}
+
+calr_status calr_onednn_conv2d_forward(const calr_conv2d *conv, const float *x, const float *w,
+                                       const float *bias, float *y)
+{
+    bool done;
+    CALR_TRY(run_plan(conv, CALR_CONV2D_FORWARD, x, (float *)w, bias, y, &done));
+    return done ? CALR_OK : calr_cpu_conv2d_forward(conv, x, w, bias, y);
+}
+
+calr_status calr_onednn_conv2d_backward_data(const calr_conv2d *conv, const float *w,
+                                             const float *dy, float *dx)
+{
+    bool done;
+    CALR_TRY(run_plan(conv, CALR_CONV2D_BACKWARD_DATA, dy, (float *)w, NULL, dx, &done));
+    return done ? CALR_OK : calr_cpu_conv2d_backward_data(conv, w, dy, dx);
+}
+
+calr_status calr_onednn_conv2d_backward_weights(const calr_conv2d *conv, const float *x,
+                                                const float *dy, float *dw, float *dbias)
+{
+    bool done;
+    CALR_TRY(run_plan(conv, CALR_CONV2D_BACKWARD_WEIGHTS, x, dw, NULL, (float *)dy, &done));
+    if (!done)
+        return calr_cpu_conv2d_backward_weights(conv, x, dy, dw, dbias);
+    return dbias ? calr_cpu_sum_rows(conv->n * conv->out_h * conv->out_w, conv->c_out, dy, dbias)
+                 : CALR_OK;
+}
+
+calr_status calr_onednn_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass, char *text,
+                                    size_t size)
+{
+    plan_slot *slot;
+    CALR_TRY(take_plan(conv, pass, false, &slot));
+    snprintf(text, size, "%s", slot ? calr_onednn_plan_name(slot->plan) : CALR_PORTABLE_NAME);
+    if (slot)
+        drop_plan(slot);
+    return CALR_OK;
+}

@@ -1,0 +1,312 @@
+/* oneDNN 2.x (Debian 12). Activations are plain NHWC; weights are kept in the order that oneDNN
+ * asks for, because with plain weights it falls to slow reference code. Scratch memory comes from
+ * our pool, so that running a plan allocates nothing after the first time and several threads may
+ * run it. */
+#include <dnnl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/cpu/onednn.h"
+#include "tensor/pool.h"
+
+#if DNNL_VERSION_MAJOR != 2
+#error "onednn2.c is for version 2 of oneDNN; build with -DCALR_WITH_ONEDNN=OFF"
+#endif
+
+struct calr_onednn_plan {
+    calr_conv2d_pass pass;
+    dnnl_engine_t engine;
+    dnnl_primitive_t conv,
+        reorder; /* reorder: plain weights to oneDNN's, or back; NULL when they are the same */
+    dnnl_memory_desc_t x, y, bias, plain, weights, scratch;
+    size_t weights_bytes, scratch_bytes;
+    bool has_bias;
+    char name[64];
+};
+
+static calr_status failed(dnnl_status_t status, const char *what)
+{
+    if (status == dnnl_out_of_memory)
+        return calr_error(CALR_ENOMEM, "no memory for a convolution (oneDNN, %s)", what);
+    return calr_error(CALR_EINTERNAL, "oneDNN: %s failed with status %d", what, (int)status);
+}
+
+#define TRY_DNNL(call, what)                                                                       \
+    do {                                                                                           \
+        dnnl_status_t dnnl_status_ = (call);                                                       \
+        if (dnnl_status_ != dnnl_success)                                                          \
+            return failed(dnnl_status_, what);                                                     \
+    } while (0)
+
+static calr_status describe_memory(const calr_conv2d *g, bool bias, calr_onednn_plan *plan,
+                                   dnnl_memory_desc_t *any)
+{
+    dnnl_dims_t x = {g->n, g->c_in, g->h, g->w}, y = {g->n, g->c_out, g->out_h, g->out_w};
+    dnnl_dims_t w = {g->c_out, g->c_in, g->kh, g->kw}, b = {g->c_out};
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->x, 4, x, dnnl_f32, dnnl_nhwc),
+             "description of the input");
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->y, 4, y, dnnl_f32, dnnl_nhwc),
+             "description of the output");
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->plain, 4, w, dnnl_f32, dnnl_oihw),
+             "description of the weights");
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(any, 4, w, dnnl_f32, dnnl_format_tag_any),
+             "description of the weights");
+    if (bias)
+        TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->bias, 1, b, dnnl_f32, dnnl_a),
+                 "description of the bias");
+    return CALR_OK;
+}
+
+/* The descriptor of the pass itself, hinted at by the forward one. *out is NULL when oneDNN has no
+ * code for it. */
+static calr_status describe_pass(const calr_conv2d *g, const calr_onednn_plan *plan,
+                                 const dnnl_memory_desc_t *any, dnnl_primitive_attr_t attr,
+                                 dnnl_primitive_desc_t *out)
+{
+    dnnl_dims_t stride = {g->stride, g->stride}, padding = {g->padding, g->padding};
+    dnnl_convolution_desc_t forward, backward;
+    dnnl_primitive_desc_t hint;
+    dnnl_status_t status;
+    *out = NULL;
+    TRY_DNNL(dnnl_convolution_forward_desc_init(
+                 &forward, dnnl_forward_training, dnnl_convolution_direct, &plan->x, any,
+                 plan->has_bias ? &plan->bias : NULL, &plan->y, stride, padding, padding),
+             "description of a convolution");
+    status = dnnl_primitive_desc_create(&hint, &forward, attr, plan->engine, NULL);
+    if (status == dnnl_unimplemented)
+        return CALR_OK;
+    TRY_DNNL(status, "choice of a convolution");
+    if (plan->pass == CALR_CONV2D_FORWARD) {
+        *out = hint;
+        return CALR_OK;
+    }
+    if (plan->pass == CALR_CONV2D_BACKWARD_DATA)
+        status = dnnl_convolution_backward_data_desc_init(
+            &backward, dnnl_convolution_direct, &plan->x, any, &plan->y, stride, padding, padding);
+    else
+        status = dnnl_convolution_backward_weights_desc_init(&backward, dnnl_convolution_direct,
+                                                             &plan->x, any, NULL, &plan->y, stride,
+                                                             padding, padding);
+    if (status == dnnl_success)
+        status = dnnl_primitive_desc_create(out, &backward, attr, plan->engine, hint);
+    dnnl_primitive_desc_destroy(hint);
+    if (status == dnnl_unimplemented)
+        return CALR_OK;
+    TRY_DNNL(status, "choice of the gradient of a convolution");
+    return CALR_OK;
+}
+
+static calr_status make_reorder(calr_onednn_plan *plan)
+{
+    const dnnl_memory_desc_t *from = &plan->plain, *to = &plan->weights;
+    dnnl_primitive_desc_t description;
+    if (dnnl_memory_desc_equal(from, to))
+        return CALR_OK;
+    if (plan->pass == CALR_CONV2D_BACKWARD_WEIGHTS) {
+        from = &plan->weights;
+        to = &plan->plain;
+    }
+    TRY_DNNL(dnnl_reorder_primitive_desc_create(&description, from, plan->engine, to, plan->engine,
+                                                NULL),
+             "choice of a reorder");
+    dnnl_status_t status = dnnl_primitive_create(&plan->reorder, description);
+    dnnl_primitive_desc_destroy(description);
+    TRY_DNNL(status, "creation of a reorder");
+    return CALR_OK;
+}
+
+/* Takes what the plan needs to know from the descriptor, and makes the primitives. */
+static calr_status make_primitives(calr_onednn_plan *plan, dnnl_primitive_desc_t description)
+{
+    bool gradient = plan->pass == CALR_CONV2D_BACKWARD_WEIGHTS;
+    const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(
+        description, gradient ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
+    const dnnl_memory_desc_t *scratch =
+        dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
+    if (!weights || !scratch)
+        return calr_error(CALR_EINTERNAL,
+                          "oneDNN: a convolution does not say what memory it needs");
+    plan->weights = *weights;
+    plan->scratch = *scratch;
+    plan->weights_bytes = dnnl_memory_desc_get_size(weights);
+    plan->scratch_bytes = dnnl_memory_desc_get_size(scratch);
+    TRY_DNNL(dnnl_primitive_create(&plan->conv, description), "creation of a convolution");
+    return make_reorder(plan);
+}
+
+static calr_status fill_plan(const calr_conv2d *conv, calr_onednn_plan *plan, bool *usable)
+{
+    dnnl_memory_desc_t any;
+    dnnl_primitive_attr_t attr;
+    dnnl_primitive_desc_t description;
+    const char *name = "";
+    *usable = false;
+    CALR_TRY(describe_memory(conv, plan->has_bias, plan, &any));
+    TRY_DNNL(dnnl_engine_create(&plan->engine, dnnl_cpu, 0), "start of the engine");
+    TRY_DNNL(dnnl_primitive_attr_create(&attr), "creation of attributes");
+    dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
+    calr_status status = describe_pass(conv, plan, &any, attr, &description);
+    dnnl_primitive_attr_destroy(attr);
+    if (status != CALR_OK || !description)
+        return status;
+    dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name);
+    snprintf(plan->name, sizeof plan->name, "%s", name);
+    *usable = strncmp(name, "ref", 3) != 0;
+    if (*usable)
+        status = make_primitives(plan, description);
+    dnnl_primitive_desc_destroy(description);
+    return status;
+}
+
+calr_status calr_onednn_plan_new(const calr_conv2d *conv, calr_conv2d_pass pass, bool bias,
+                                 calr_onednn_plan **out)
+{
+    calr_onednn_plan *plan = calloc(1, sizeof *plan);
+    bool usable;
+    if (!plan)
+        return calr_error(CALR_ENOMEM, "no memory for the plan of a convolution");
+    plan->pass = pass;
+    plan->has_bias = bias;
+    calr_status status = fill_plan(conv, plan, &usable);
+    if (status != CALR_OK || !usable) {
+        calr_onednn_plan_release(plan);
+        plan = NULL;
+    }
+    if (status == CALR_OK)
+        *out = plan;
+    return status;
+}
+
+void calr_onednn_plan_release(calr_onednn_plan *plan)
+{
+    if (!plan)
+        return;
+    if (plan->conv)
+        dnnl_primitive_destroy(plan->conv);
+    if (plan->reorder)
+        dnnl_primitive_destroy(plan->reorder);
+    if (plan->engine)
+        dnnl_engine_destroy(plan->engine);
+    free(plan);
+}
+
+const char *calr_onednn_plan_name(const calr_onednn_plan *plan)
+{
+    return plan->name;
+}
+
+/* One run: oneDNN's handles of the arrays. */
+typedef struct run {
+    dnnl_stream_t stream;
+    dnnl_memory_t x, y, bias, plain, weights, scratch;
+} run;
+
+static calr_status open_run(const calr_onednn_plan *plan, float *x, float *plain, float *bias,
+                            float *y, void *weights, void *scratch, run *r)
+{
+    TRY_DNNL(dnnl_stream_create(&r->stream, plan->engine, dnnl_stream_default_flags),
+             "start of a stream");
+    TRY_DNNL(dnnl_memory_create(&r->x, &plan->x, plan->engine, x), "memory");
+    TRY_DNNL(dnnl_memory_create(&r->y, &plan->y, plan->engine, y), "memory");
+    TRY_DNNL(dnnl_memory_create(&r->plain, &plan->plain, plan->engine, plain), "memory");
+    TRY_DNNL(dnnl_memory_create(&r->weights, &plan->weights, plan->engine, weights), "memory");
+    TRY_DNNL(dnnl_memory_create(&r->scratch, &plan->scratch, plan->engine, scratch), "memory");
+    if (plan->has_bias)
+        TRY_DNNL(dnnl_memory_create(&r->bias, &plan->bias, plan->engine, bias), "memory");
+    return CALR_OK;
+}
+
+static void close_run(run *r)
+{
+    dnnl_memory_t memory[] = {r->x, r->y, r->bias, r->plain, r->weights, r->scratch};
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
+        if (memory[i])
+            dnnl_memory_destroy(memory[i]);
+    if (r->stream)
+        dnnl_stream_destroy(r->stream);
+}
+
+static calr_status reorder(const calr_onednn_plan *plan, const run *r, dnnl_memory_t from,
+                           dnnl_memory_t to)
+{
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+    if (plan->reorder)
+        TRY_DNNL(dnnl_primitive_execute(plan->reorder, r->stream, 2, args), "reorder of weights");
+    return CALR_OK;
+}
+
+static calr_status execute(const calr_onednn_plan *plan, const run *r)
+{
+    dnnl_exec_arg_t forward[] = {{DNNL_ARG_SRC, r->x},
+                                 {DNNL_ARG_WEIGHTS, r->weights},
+                                 {DNNL_ARG_DST, r->y},
+                                 {DNNL_ARG_SCRATCHPAD, r->scratch},
+                                 {DNNL_ARG_BIAS, r->bias}};
+    dnnl_exec_arg_t data[] = {{DNNL_ARG_DIFF_SRC, r->x},
+                              {DNNL_ARG_WEIGHTS, r->weights},
+                              {DNNL_ARG_DIFF_DST, r->y},
+                              {DNNL_ARG_SCRATCHPAD, r->scratch}};
+    dnnl_exec_arg_t weights[] = {{DNNL_ARG_SRC, r->x},
+                                 {DNNL_ARG_DIFF_WEIGHTS, r->weights},
+                                 {DNNL_ARG_DIFF_DST, r->y},
+                                 {DNNL_ARG_SCRATCHPAD, r->scratch}};
+    const dnnl_exec_arg_t *args = forward;
+    int count = plan->has_bias ? 5 : 4;
+    if (plan->pass != CALR_CONV2D_FORWARD) {
+        args = plan->pass == CALR_CONV2D_BACKWARD_DATA ? data : weights;
+        count = 4;
+    }
+    if (plan->pass != CALR_CONV2D_BACKWARD_WEIGHTS)
+        CALR_TRY(reorder(plan, r, r->plain, r->weights));
+    TRY_DNNL(dnnl_primitive_execute(plan->conv, r->stream, count, args), "a convolution");
+    if (plan->pass == CALR_CONV2D_BACKWARD_WEIGHTS)
+        CALR_TRY(reorder(plan, r, r->weights, r->plain));
+    TRY_DNNL(dnnl_stream_wait(r->stream), "a convolution");
+    return CALR_OK;
+}
+
+calr_status calr_onednn_plan_run(const calr_onednn_plan *plan, const float *in, float *weights,
+                                 const float *bias, float *out)
+{
+    bool data = plan->pass == CALR_CONV2D_BACKWARD_DATA;
+    size_t own = plan->reorder ? (plan->weights_bytes + 63) / 64 * 64 : 0,
+           size = own + plan->scratch_bytes;
+    void *block;
+    run r = {0};
+    CALR_TRY(calr_pool_alloc(size, &block));
+    /* oneDNN's handles do not know const; it writes to outputs and scratch only. */
+    calr_status status = open_run(plan, data ? out : (float *)in, weights, (float *)bias,
+                                  data ? (float *)in : out, plan->reorder ? block : (void *)weights,
+                                  plan->scratch_bytes ? (char *)block + own : NULL, &r);
+    if (status == CALR_OK)
+        status = execute(plan, &r);
+    close_run(&r);
+    calr_pool_free(block, size);
+    return status;
+}
+
+void calr_onednn_describe(char *version, size_t version_size, char *isa, size_t isa_size)
+{
+    static const struct {
+        dnnl_cpu_isa_t isa;
+        const char *name;
+    } names[] = {
+        {dnnl_cpu_isa_sse41, "sse4.1"},
+        {dnnl_cpu_isa_avx, "avx"},
+        {dnnl_cpu_isa_avx2, "avx2"},
+        {dnnl_cpu_isa_avx2_vnni, "avx2_vnni"},
+        {dnnl_cpu_isa_avx512_core, "avx512_core"},
+        {dnnl_cpu_isa_avx512_core_vnni, "avx512_core_vnni"},
+        {dnnl_cpu_isa_avx512_core_bf16, "avx512_core_bf16"},
+        {dnnl_cpu_isa_avx512_core_amx, "avx512_core_amx"},
+    };
+    const dnnl_version_t *v = dnnl_version();
+    dnnl_cpu_isa_t effective = dnnl_get_effective_cpu_isa();
+    const char *name = "other";
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].isa == effective)
+            name = names[i].name;
+    snprintf(version, version_size, "%d.%d.%d", v->major, v->minor, v->patch);
+    snprintf(isa, isa_size, "%s", name);
+}

@@ -1,0 +1,243 @@
+/* Convolutions of every backend against the definition, summed in double. */
+#include "test_backend.h"
+
+static void reference_forward(const calr_conv2d *g, const float *x, const float *w, const float *bias, double *y)
+{
+    for (int64_t n = 0; n < g->n; n++)
+        for (int64_t r = 0; r < g->out_h; r++)
+            for (int64_t c = 0; c < g->out_w; c++)
+                for (int64_t o = 0; o < g->c_out; o++) {
+                    double sum = bias ? (double)bias[o] : 0;
+                    for (int64_t u = 0; u < g->kh; u++)
+                        for (int64_t v = 0; v < g->kw; v++) {
+                            int64_t i = r * g->stride - g->padding + u, j = c * g->stride - g->padding + v;
+                            if (i < 0 || i >= g->h || j < 0 || j >= g->w)
+                                continue;
+                            for (int64_t k = 0; k < g->c_in; k++)
+                                sum += (double)x[((n * g->h + i) * g->w + j) * g->c_in + k] *
+                                       (double)w[((o * g->c_in + k) * g->kh + u) * g->kw + v];
+                        }
+                    y[((n * g->out_h + r) * g->out_w + c) * g->c_out + o] = sum;
+                }
+}
+
+static void reference_backward(const calr_conv2d *g, const float *x, const float *w, const float *dy, double *dx,
+                               double *dw, double *dbias)
+{
+    for (int64_t n = 0; n < g->n; n++)
+        for (int64_t r = 0; r < g->out_h; r++)
+            for (int64_t c = 0; c < g->out_w; c++)
+                for (int64_t o = 0; o < g->c_out; o++) {
+                    double d = (double)dy[((n * g->out_h + r) * g->out_w + c) * g->c_out + o];
+                    dbias[o] += d;
+                    for (int64_t u = 0; u < g->kh; u++)
+                        for (int64_t v = 0; v < g->kw; v++) {
+                            int64_t i = r * g->stride - g->padding + u, j = c * g->stride - g->padding + v;
+                            if (i < 0 || i >= g->h || j < 0 || j >= g->w)
+                                continue;
+                            for (int64_t k = 0; k < g->c_in; k++) {
+                                int64_t at = ((n * g->h + i) * g->w + j) * g->c_in + k;
+                                int64_t of = ((o * g->c_in + k) * g->kh + u) * g->kw + v;
+                                dx[at] += d * (double)w[of];
+                                dw[of] += d * (double)x[at];
+                            }
+                        }
+                }
+}
+
+static int64_t size_x(const calr_conv2d *g)
+{
+    return g->n * g->h * g->w * g->c_in;
+}
+
+static int64_t size_w(const calr_conv2d *g)
+{
+    return g->c_out * g->c_in * g->kh * g->kw;
+}
+
+static int64_t size_y(const calr_conv2d *g)
+{
+    return g->n * g->out_h * g->out_w * g->c_out;
+}
+
+/* All passes of one geometry on the selected backend: right, and the same bits twice. */
+static void check_geometry(calr_conv2d g)
+{
+    CHECK_OK(calr_conv2d_resolve(&g));
+    int64_t nx = size_x(&g), nw = size_w(&g), ny = size_y(&g);
+    float *x = random_array(nx, 1), *w = random_array(nw, 2), *bias = random_array(g.c_out, 3);
+    float *dy = random_array(ny, 4);
+    double *ey = double_array(ny), *edx = double_array(nx), *edw = double_array(nw), *edb = double_array(g.c_out);
+    float *first[4] = {0};
+    reference_forward(&g, x, w, bias, ey);
+    reference_backward(&g, x, w, dy, edx, edw, edb);
+    for (int round = 0; round < 2; round++) {
+        float *y = output_array(ny), *dx = output_array(nx), *dw = output_array(nw), *db = output_array(g.c_out);
+        CHECK_OK(backend->conv2d_forward(&g, x, w, bias, y));
+        CHECK_ARRAY(y, ey, ny, 2e-5);
+        CHECK_OK(backend->conv2d_backward_data(&g, w, dy, dx));
+        CHECK_ARRAY(dx, edx, nx, 2e-5);
+        CHECK_OK(backend->conv2d_backward_weights(&g, x, dy, dw, db));
+        CHECK_ARRAY(dw, edw, nw, 2e-5);
+        CHECK_ARRAY(db, edb, g.c_out, 2e-5);
+        float *now[4] = {y, dx, dw, db};
+        int64_t size[4] = {ny, nx, nw, g.c_out};
+        for (int i = 0; i < 4; i++) {
+            CHECK(round == 0 || same_bits(now[i], first[i], size[i]));
+            free(first[i]);
+            first[i] = now[i];
+        }
+    }
+    float *y = output_array(ny);
+    for (int64_t i = 0; i < ny; i++)
+        ey[i] -= (double)bias[i % g.c_out];
+    CHECK_OK(backend->conv2d_forward(&g, x, w, NULL, y));
+    CHECK_ARRAY(y, ey, ny, 2e-5);
+    CHECK_OK(backend->conv2d_backward_weights(&g, x, dy, first[2], NULL));
+    CHECK_ARRAY(first[2], edw, nw, 2e-5);
+    for (int i = 0; i < 4; i++)
+        free(first[i]);
+    free(x), free(w), free(bias), free(dy), free(y);
+    free(ey), free(edx), free(edw), free(edb);
+}
+
+static const calr_conv2d fixed[] = {
+    {.n = 1, .h = 1, .w = 1, .c_in = 1, .c_out = 1, .kh = 1, .kw = 1, .stride = 1},
+    {.n = 2, .h = 23, .w = 17, .c_in = 3, .c_out = 16, .kh = 7, .kw = 7, .stride = 2, .padding = 3},
+    {.n = 3, .h = 16, .w = 8, .c_in = 16, .c_out = 32, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+    {.n = 3, .h = 16, .w = 8, .c_in = 16, .c_out = 32, .kh = 3, .kw = 3, .stride = 2, .padding = 1},
+    {.n = 2, .h = 8, .w = 6, .c_in = 32, .c_out = 64, .kh = 1, .kw = 1, .stride = 1},
+    {.n = 2, .h = 8, .w = 5, .c_in = 32, .c_out = 64, .kh = 1, .kw = 1, .stride = 2},
+    {.n = 2, .h = 9, .w = 5, .c_in = 5, .c_out = 7, .kh = 1, .kw = 1, .stride = 1, .padding = 1},
+    {.n = 1, .h = 7, .w = 9, .c_in = 5, .c_out = 11, .kh = 3, .kw = 3, .stride = 3},
+    {.n = 2, .h = 5, .w = 6, .c_in = 3, .c_out = 4, .kh = 3, .kw = 5, .stride = 1, .padding = 2},
+    {.n = 2, .h = 2, .w = 2, .c_in = 2, .c_out = 3, .kh = 5, .kw = 5, .stride = 2, .padding = 4},
+    {.n = 5, .h = 33, .w = 31, .c_in = 19, .c_out = 13, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+};
+
+static void check_all(void)
+{
+    calr_rng rng = calr_rng_make(3, calr_rng_purpose("geometries"), 0, 0);
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        check_geometry(fixed[i]);
+    for (int i = 0; i < 40; i++) {
+        calr_conv2d g = {
+            .n = random_between(&rng, 1, 4),
+            .h = random_between(&rng, 3, 14),
+            .w = random_between(&rng, 3, 14),
+            .c_in = random_between(&rng, 1, 20),
+            .c_out = random_between(&rng, 1, 20),
+            .kh = random_between(&rng, 1, 3),
+            .kw = random_between(&rng, 1, 3),
+            .stride = random_between(&rng, 1, 2),
+            .padding = random_between(&rng, 0, 2),
+        };
+        check_geometry(g);
+    }
+}
+
+static void test_portable(void)
+{
+    if (use_backend("portable"))
+        check_all();
+}
+
+static void test_onednn(void)
+{
+    if (use_backend("onednn"))
+        check_all();
+    else
+        printf("     built without oneDNN\n");
+}
+
+/* No images: nothing to write forwards, zero gradients of the weights. */
+static void check_empty(void)
+{
+    calr_conv2d g = {.n = 0, .h = 8, .w = 4, .c_in = 3, .c_out = 5, .kh = 3, .kw = 3, .stride = 1, .padding = 1};
+    CHECK_OK(calr_conv2d_resolve(&g));
+    float *w = random_array(size_w(&g), 1), *none = random_array(0, 0), *dw = output_array(size_w(&g));
+    float *db = output_array(5);
+    double *zeros = double_array(size_w(&g));
+    CHECK_OK(backend->conv2d_forward(&g, none, w, NULL, none));
+    CHECK_OK(backend->conv2d_backward_data(&g, w, none, none));
+    CHECK_OK(backend->conv2d_backward_weights(&g, none, none, dw, db));
+    CHECK(none[0] == CANARY);
+    CHECK_ARRAY(dw, zeros, size_w(&g), 0);
+    CHECK_ARRAY(db, zeros, 5, 0);
+    free(w), free(none), free(dw), free(db), free(zeros);
+}
+
+static void test_empty(void)
+{
+    if (use_backend("portable"))
+        check_empty();
+    if (use_backend("onednn"))
+        check_empty();
+}
+
+static void test_bad_geometry(void)
+{
+    const calr_conv2d good = {.n = 1, .h = 4, .w = 4, .c_in = 1, .c_out = 1, .kh = 3, .kw = 3, .stride = 1};
+    calr_conv2d g = good;
+    g.kh = 5;
+    CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "kernel of 5");
+    g = good, g.stride = 0;
+    CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "stride");
+    g = good, g.n = -1;
+    CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "images");
+    g = good, g.padding = -1;
+    CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "padding");
+    g = good, g.h = INT64_MAX;
+    CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "height");
+    g = good, g.n = g.h = g.w = (int64_t)1 << 30;
+    CHECK_FAILS(calr_conv2d_resolve(&g), CALR_ENOMEM, "too many");
+    g = good, g.h = 6, g.stride = 2;
+    CHECK_OK(calr_conv2d_resolve(&g));
+    CHECK_INT(g.out_h, 2);
+    CHECK_INT(g.out_w, 1);
+}
+
+/* The geometries that ResNets and the small networks are made of must not fall to slow code. */
+static const calr_conv2d representative[] = {
+    {.n = 64, .h = 256, .w = 128, .c_in = 3, .c_out = 64, .kh = 7, .kw = 7, .stride = 2, .padding = 3},
+    {.n = 64, .h = 64, .w = 32, .c_in = 64, .c_out = 64, .kh = 1, .kw = 1, .stride = 1},
+    {.n = 64, .h = 64, .w = 32, .c_in = 64, .c_out = 64, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+    {.n = 64, .h = 64, .w = 32, .c_in = 256, .c_out = 512, .kh = 1, .kw = 1, .stride = 2},
+    {.n = 64, .h = 64, .w = 32, .c_in = 128, .c_out = 128, .kh = 3, .kw = 3, .stride = 2, .padding = 1},
+    {.n = 64, .h = 16, .w = 8, .c_in = 512, .c_out = 2048, .kh = 1, .kw = 1, .stride = 1},
+    {.n = 64, .h = 16, .w = 8, .c_in = 512, .c_out = 512, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+    {.n = 64, .h = 64, .w = 32, .c_in = 3, .c_out = 16, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+    {.n = 64, .h = 64, .w = 32, .c_in = 3, .c_out = 32, .kh = 3, .kw = 3, .stride = 2, .padding = 1},
+    {.n = 64, .h = 64, .w = 32, .c_in = 16, .c_out = 32, .kh = 3, .kw = 3, .stride = 2, .padding = 1},
+    {.n = 1, .h = 32, .w = 16, .c_in = 32, .c_out = 64, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+    {.n = 37, .h = 32, .w = 16, .c_in = 24, .c_out = 48, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+};
+
+static void test_names(void)
+{
+    static const char *const pass_name[] = {"forward", "data", "weights"};
+    if (!use_backend("onednn"))
+        return;
+    for (size_t i = 0; i < sizeof representative / sizeof *representative; i++)
+        for (calr_conv2d_pass pass = CALR_CONV2D_FORWARD; pass <= CALR_CONV2D_BACKWARD_WEIGHTS; pass++) {
+            calr_conv2d g = representative[i];
+            char name[64];
+            CHECK_OK(calr_conv2d_resolve(&g));
+            CHECK_OK(calr_backend_conv2d_name(&g, pass, name, sizeof name));
+            if (g.c_in == 3 && pass == CALR_CONV2D_BACKWARD_DATA)
+                continue; /* nobody asks for the gradient of an image */
+            CHECK(strncmp(name, "ref", 3) != 0);
+            if (!CHECK(strncmp(name, "portable", 8) != 0))
+                fprintf(stderr, "    geometry %zu, %s: %s\n", i, pass_name[pass], name);
+        }
+}
+
+int main(void)
+{
+    RUN(test_portable);
+    RUN(test_onednn);
+    RUN(test_empty);
+    RUN(test_bad_geometry);
+    RUN(test_names);
+    return check_finish();
+}
