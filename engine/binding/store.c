@@ -9,6 +9,7 @@
 #include "binding/bind.h"
 #include "binding/modules.h"
 #include "image/jpeg.h"
+#include "store/select.h"
 #include "store/writer.h"
 
 /// @module calr.store
@@ -178,6 +179,63 @@ static int store_jpeg(lua_State *L)
         L, calr_store_reader_get(value->reader, check_position(L, value->store), &bytes, &size));
     lua_pushlstring(L, bytes, size);
     return 1;
+}
+
+/* Hands over malloc'ed numbers as a tensor, which frees them. */
+static void push_numbers(lua_State *L, int64_t *numbers, int64_t count, calr_tensor **slot)
+{
+    calr_status status = calr_tensor_wrap(CALR_I64, 1, &count, numbers, free, numbers, slot);
+    if (status != CALR_OK)
+        free(numbers);
+    calr_lua_call(L, status);
+    calr_lua_account(L);
+}
+
+/// store:rows{split=, junk=false, ids=}
+/// The numbers of the images of a split, from 0, rising.
+/// @param split  "train", "query" or "gallery"
+/// @param junk   whether images of identity -1 are among them
+/// @param ids    only the images of the first so many identities of the split, in rising order
+/// @return tensor  i64[m]
+static int store_rows(lua_State *L)
+{
+    static const char *const names[] = {"split", "junk", "ids", NULL};
+    static const char *const splits[] = {"train", "query", "gallery", NULL};
+    calr_store *store = calr_lua_check_store(L, 1);
+    calr_lua_check_options(L, 2, names);
+    calr_lua_option_string(L, 2, "split", NULL);
+    calr_store_choice choice = {.split =
+                                    (calr_split)calr_lua_option_choice(L, 2, "split", 0, splits),
+                                .junk = calr_lua_option_boolean(L, 2, "junk", 0),
+                                .ids = calr_lua_option_integer(L, 2, "ids", 0, 1, INT64_MAX)};
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    int64_t *rows, count;
+    calr_lua_call(L, calr_store_rows(store, choice, &rows, &count));
+    push_numbers(L, rows, count, slot);
+    return 1;
+}
+
+/// calr.store.dense(values)
+/// Numbers values from 0 in rising order: identities 7, 2, 7 become 1, 0, 1. Negative values become
+/// -1.
+/// @param values  i32[n] or i64[n]
+/// @return tensor  i32[n]
+/// @return tensor  i64[k]: the distinct values, rising
+static int store_dense(lua_State *L)
+{
+    calr_tensor *values = calr_lua_check_tensor(L, 1);
+    luaL_argcheck(L, values->ndim == 1 && (values->dtype == CALR_I32 || values->dtype == CALR_I64),
+                  1, "i32[n] or i64[n] is needed");
+    int64_t *distinct, count;
+    calr_tensor **labels = calr_lua_new_tensor(L), **named = calr_lua_new_tensor(L),
+                **wide = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_cast(values, CALR_I64, wide));
+    calr_lua_call(L, calr_tensor_new(CALR_I32, 1, values->shape, labels));
+    calr_lua_call(L, calr_store_dense(calr_tensor_i64(*wide), values->shape[0],
+                                      calr_tensor_i32(*labels), &distinct, &count));
+    push_numbers(L, distinct, count, named);
+    lua_pop(L, 1);
+    return 2;
 }
 
 /// store:verify()
@@ -451,6 +509,7 @@ static int writer_tostring(lua_State *L)
 
 static const luaL_Reg functions[] = {
     {"open", store_open},
+    {"dense", store_dense},
     {"writer", writer_open},
     {NULL, NULL},
 };
@@ -465,6 +524,7 @@ static const luaL_Reg store_methods[] = {
     {"identities", store_identities},
     {"cameras", store_cameras},
     {"splits", store_splits},
+    {"rows", store_rows},
     {"path", store_path},
     {"jpeg", store_jpeg},
     {"verify", store_verify},

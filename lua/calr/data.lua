@@ -1,0 +1,192 @@
+--- @module calr.data
+--- Data sets: open a file that `calr data import` or `calr data make` wrote, and take its images by split.
+---
+---     local data = calr.data.open("market.lmdb")
+---     local train = data:train()
+---     for images, index in train:batches { batch = 64, height = 128, width = 64 } do ... end
+---
+--- Tensors that describe a split have one row an image, in the split's order; row numbers count from 0, positions
+--- given as Lua numbers from 1.
+
+local labels = require "calr.labels"
+local store = require "calr.store"
+
+local data = {}
+
+local Split, Dataset = {}, {}
+Split.__index, Dataset.__index = Split, Dataset
+
+local function check_options(options, known, what)
+  for name in pairs(options or {}) do
+    if not known[name] then
+      local names = {}
+      for each in pairs(known) do names[#names + 1] = each end
+      table.sort(names)
+      local near = type(name) == "string" and require("calr.sys").nearest(name, names)
+      error(("%s has no option \"%s\"%s"):format(what, tostring(name), near and (" (did you mean \"%s\"?)"):format(near)
+        or "; there are: " .. table.concat(names, ", ")), 3)
+    end
+  end
+end
+
+-- ---- splits ----
+
+local function new_split(dataset, name, options)
+  options.split = name
+  return setmetatable({ dataset = dataset, split_name = name, rows = dataset.file:rows(options) }, Split)
+end
+
+--- split:count()
+--- @return integer  images
+function Split:count() return self.rows:numel() end
+
+--- split:name()
+--- @return string  "train", "query" or "gallery"
+function Split:name() return self.split_name end
+
+--- split:identities()
+--- The true identity of every image, as the source numbers them; -1 where it is not known. For evaluation: training
+--- without labels does not look at them.
+--- @return tensor  i32[n]
+function Split:identities()
+  self.identity_values = self.identity_values or labels.take(self.dataset.file:identities(), self.rows):to "i32"
+  return self.identity_values
+end
+
+--- split:labels()
+--- The true identities numbered from 0 in rising order; -1 where it is not known.
+--- @return tensor   i32[n]
+--- @return integer  the number of identities
+function Split:labels()
+  local dense, names = store.dense(self:identities())
+  return dense, names:numel()
+end
+
+--- split:cameras()
+--- The camera of every image. The cameras of a data set are numbered from 0 without gaps, the same in all splits.
+--- @return tensor  i32[n]
+function Split:cameras()
+  self.camera_values = self.camera_values or labels.take(self.dataset:camera_table(), self.rows)
+  return self.camera_values
+end
+
+--- split:path(i)
+--- @return string  the path of image i, relative to the folder it was imported from
+function Split:path(i) return self.dataset.file:path(self:position(i)) end
+
+--- split:jpeg(i)
+--- @return string  the bytes of image i's file
+function Split:jpeg(i) return self.dataset.file:jpeg(self:position(i)) end
+
+-- Position i of the split as a position of the store.
+function Split:position(i)
+  if math.type(i) ~= "integer" or i < 1 or i > self:count() then
+    error(("%s has the images 1 to %d; there is no image %s"):format(self, self:count(), tostring(i)), 3)
+  end
+  return self.rows:get(i) + 1
+end
+
+Split.__tostring = function(self)
+  return ("%s of %s (%d images)"):format(self.split_name, self.dataset:name(), self:count())
+end
+
+-- ---- data sets ----
+
+local open_options = { ids = true }
+
+--- calr.data.open(path [, {ids=}])
+--- Opens a data set.
+--- @param ids  train on the first so many identities only (in the order of their numbers), for quick trials; query and
+---             gallery stay whole
+--- @return dataset
+function data.open(path, options)
+  check_options(options, open_options, "calr.data.open")
+  local ids = options and options.ids
+  if ids ~= nil and (math.type(ids) ~= "integer" or ids < 1) then
+    error(("option \"ids\" must be a whole number from 1 up, not %s"):format(tostring(ids)), 2)
+  end
+  return setmetatable({ file = store.open(path), ids = ids, splits = {} }, Dataset)
+end
+
+--- dataset:name()
+--- @return string
+function Dataset:name() return self.file:name() end
+
+--- dataset:fingerprint()
+--- What tells this data set from every other: the fingerprint of the file, with the restriction to some identities
+--- where there is one.
+--- @return string
+function Dataset:fingerprint()
+  return self.file:fingerprint() .. (self.ids and ("/ids=%d"):format(self.ids) or "")
+end
+
+--- dataset:train()
+--- The images to train on. The first call makes it, the later ones return the same.
+--- @return split
+function Dataset:train()
+  if not self.splits.train then
+    local split = new_split(self, "train", { junk = true, ids = self.ids })
+    if self.ids and split:count() == 0 then
+      error(("%s has no identities to choose from (ids=%d)"):format(self.file:file(), self.ids), 2)
+    end
+    self.splits.train = split
+  end
+  return self.splits.train
+end
+
+--- dataset:query()
+--- The images to search for.
+--- @return split
+function Dataset:query()
+  self.splits.query = self.splits.query or new_split(self, "query", { junk = true })
+  return self.splits.query
+end
+
+local gallery_options = { junk = true }
+
+--- dataset:gallery([{junk=false}])
+--- The images to search in.
+--- @param junk  whether those of identity -1 are among them, which count neither for nor against a ranking
+--- @return split
+function Dataset:gallery(options)
+  check_options(options, gallery_options, "gallery")
+  local junk = options and options.junk or false
+  local key = junk and "gallery with junk" or "gallery"
+  self.splits[key] = self.splits[key] or new_split(self, "gallery", { junk = junk })
+  return self.splits[key]
+end
+
+--- dataset:subset{ids=}
+--- The same data set with its training images restricted, as by calr.data.open(path, {ids=}).
+--- @return dataset
+function Dataset:subset(options)
+  check_options(options, open_options, "subset")
+  return data.open(self.file:file(), options)
+end
+
+--- dataset:cameras()
+--- @return integer  the number of cameras, over all splits
+function Dataset:cameras()
+  self:camera_table()
+  return self.camera_count
+end
+
+-- The camera of every image of the store, numbered without gaps.
+function Dataset:camera_table()
+  if not self.camera_values then
+    local names
+    self.camera_values, names = store.dense(self.file:cameras())
+    self.camera_count = names:numel()
+  end
+  return self.camera_values
+end
+
+--- dataset:store()
+--- @return store  the open file underneath (see calr.store)
+function Dataset:store() return self.file end
+
+Dataset.__tostring = function(self) return tostring(self.file) end
+
+data.Split = Split
+
+return data

@@ -1,0 +1,101 @@
+--- @module calr.data.import
+--- From a folder of images to a data set in one file.
+
+local layout = require "calr.data.layout"
+local progress = require "calr.progress"
+local store = require "calr.store"
+local sys = require "calr.sys"
+
+local import = {}
+
+-- Files between two updates of the progress line.
+local STEP = 256
+
+--- calr.data.import.layouts()
+--- The data sets that can be imported by name: the files of datasets/ that return `records`.
+--- @return table  sorted list of {name=, summary=}
+function import.layouts()
+  local found = {}
+  for _, file in ipairs(sys.list(sys.paths.datasets)) do
+    local name = file:match "^([%w_-]+)%.lua$"
+    local description = name and dofile(sys.paths.datasets .. "/" .. file)
+    if description and description.records then
+      found[#found + 1] = { name = name, summary = description.summary or "" }
+    end
+  end
+  return found
+end
+
+local function names_of(list)
+  local names = {}
+  for i, item in ipairs(list) do names[i] = item.name end
+  return names
+end
+
+--- calr.data.import.layout(name)
+--- How a data set's folders and names become records.
+--- @param name  of a file in datasets/, or the path of a Lua file of your own (see calr.data.layout)
+--- @return table
+function import.layout(name)
+  local path = name
+  if not name:find("[/.]") then
+    path = sys.paths.datasets .. "/" .. name .. ".lua"
+    if not sys.exists(path) then
+      local names = names_of(import.layouts())
+      local near = sys.nearest(name, names)
+      layout.fail("there is no data set layout \"%s\"%s; there are: %s; or give a Lua file of your own", name,
+        near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(names, ", "))
+    end
+  elseif not sys.exists(path) then
+    layout.fail("there is no file %s that describes a data set", path)
+  end
+  local description = dofile(path)
+  if type(description) ~= "table" or type(description.records) ~= "function" or type(description.name) ~= "string" then
+    layout.fail("%s does not describe a folder of images: it must return a table with name and records", path)
+  end
+  return description
+end
+
+-- A record's fields are checked where they are written; two images of one path would be two names for one thing.
+local function check_paths(records)
+  local seen = {}
+  for i, record in ipairs(records) do
+    local path = type(record) == "table" and record.path
+    if type(path) ~= "string" then layout.fail("record %d has no path", i) end
+    if seen[path] then layout.fail("two records have the path %s", path) end
+    seen[path] = true
+  end
+end
+
+--- calr.data.import.run{layout=, folder=, to=, skip_bad=false}
+--- Imports a folder: every image is read and decoded once, and its bytes are stored as they are. The file appears
+--- under its name when it is complete.
+--- @param layout    a name or a path, as for calr.data.import.layout, or such a table itself
+--- @param folder    where the images are
+--- @param to        the file to write
+--- @param skip_bad  whether files that cannot be read or decoded are left out; otherwise the first ends the import
+--- @return table  images=, bytes=, seconds=, skipped= (list of {path=, reason=})
+function import.run(o)
+  local started = sys.clock()
+  local description = type(o.layout) == "table" and o.layout or import.layout(o.layout)
+  local records = description.records(o.folder)
+  if #records == 0 then layout.fail("%s holds no images", o.folder) end
+  check_paths(records)
+  local skipped = {}
+  local writer <close> = store.writer { path = o.to, name = description.name }
+  do
+    local bar <close> = progress.new("import " .. description.name, #records)
+    for first = 1, #records, STEP do
+      local count = math.min(STEP, #records - first + 1)
+      local bad = writer:import(records, { first = first, count = count, skip_bad = o.skip_bad or false })
+      table.move(bad, 1, #bad, #skipped + 1, skipped)
+      bar:update(first + count - 1, #skipped > 0 and #skipped .. " bad" or nil)
+    end
+  end
+  local images, bytes = writer:count(), writer:bytes()
+  if images == 0 then layout.fail("none of the %d files of %s is an image", #records, o.folder) end
+  writer:commit()
+  return { images = images, bytes = bytes, seconds = sys.clock() - started, skipped = skipped }
+end
+
+return import
