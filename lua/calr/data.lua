@@ -164,11 +164,11 @@ function Dataset:subset(options)
   return data.open(self.file:file(), options)
 end
 
---- dataset:cameras()
+--- dataset:camera_count()
 --- @return integer  the number of cameras, over all splits
-function Dataset:cameras()
+function Dataset:camera_count()
   self:camera_table()
-  return self.camera_count
+  return self.distinct_cameras
 end
 
 -- The camera of every image of the store, numbered without gaps.
@@ -176,7 +176,7 @@ function Dataset:camera_table()
   if not self.camera_values then
     local names
     self.camera_values, names = store.dense(self.file:cameras())
-    self.camera_count = names:numel()
+    self.distinct_cameras = names:numel()
   end
   return self.camera_values
 end
