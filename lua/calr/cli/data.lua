@@ -3,6 +3,7 @@
 
 local errors = require "calr.shell.errors"
 local sys = require "calr.sys"
+local text = require "calr.text"
 
 local usages = {
   import = "calr data import NAME DIR -o FILE.lmdb [--skip-bad]",
@@ -56,16 +57,22 @@ local function expect(positional, names, usage)
   return table.unpack(positional)
 end
 
--- Errors about the data end the program with a plain message: the place in our library means nothing to the user.
+-- A message without the place in our library that it came from, which means nothing to the user.
+local function plain(problem)
+  local at = problem:match "^(.-%.lua):%d+: "
+  local homes = { sys.paths.lua .. "/", sys.paths.datasets .. "/", "..." }
+  for _, home in ipairs(homes) do
+    if at and at:sub(1, #home) == home then return (problem:gsub("^.-%.lua:%d+: ", "")) end
+  end
+  return problem
+end
+
+-- Errors about the data end the program with a message and no traceback.
 local function try(fn, ...)
   local results = table.pack(pcall(fn, ...))
   if results[1] then return table.unpack(results, 2, results.n) end
-  local problem = results[2]
-  if type(problem) ~= "string" then error(problem, 0) end
-  local home = sys.paths.lua .. "/"
-  local at = problem:match "^(.-%.lua):%d+: "
-  if at and (at:sub(1, #home) == home or at:sub(1, 3) == "...") then problem = problem:gsub("^.-%.lua:%d+: ", "") end
-  errors.fail("%s", problem)
+  if type(results[2]) ~= "string" then error(results[2], 0) end
+  errors.fail("%s", plain(results[2]))
 end
 
 local function rate(result)
@@ -73,7 +80,8 @@ local function rate(result)
 end
 
 local function run_import(words)
-  local positional, options = parse(words, { ["-o"] = "value", ["--skip-bad"] = "flag", ["--help"] = "flag" }, usages.import)
+  local known = { ["-o"] = "value", ["--skip-bad"] = "flag", ["--help"] = "flag" }
+  local positional, options = parse(words, known, usages.import)
   local import = require "calr.data.import"
   if options["--help"] then
     print("usage: " .. usages.import .. "\n")
@@ -93,11 +101,11 @@ layouts:]]
   end
   local name, folder = expect(positional, { "NAME", "DIR" }, usages.import)
   if not options["-o"] then errors.usage("-o FILE is missing; usage: %s", usages.import) end
-  local result = try(import.run, { layout = name, folder = folder, to = options["-o"], skip_bad = options["--skip-bad"] })
+  local result = try(import.run,
+    { layout = name, folder = folder, to = options["-o"], skip_bad = options["--skip-bad"] })
   for _, bad in ipairs(result.skipped) do io.stderr:write(("left out %s: %s\n"):format(bad.path, bad.reason)) end
-  local bytes = require("calr.data.info").bytes
-  print(("%s: %d images, %s of JPEG (%s)%s"):format(options["-o"], result.images, bytes(result.bytes), rate(result),
-    #result.skipped > 0 and (", %d bad files left out"):format(#result.skipped) or ""))
+  print(("%s: %d images, %s of JPEG (%s)%s"):format(options["-o"], result.images, text.bytes(result.bytes),
+    rate(result), #result.skipped > 0 and (", %d bad files left out"):format(#result.skipped) or ""))
   return 0
 end
 
@@ -125,17 +133,17 @@ end
 -- --test-ids 40 -> test_ids = 40
 local function generator_options(generator, given)
   local values = {}
-  for name, default in pairs(generator.options) do
-    local text = given["--" .. name:gsub("_", "-")]
-    if text then
-      local value = tonumber(text)
-      if math.type(default) == "integer" and name ~= "gap" then value = math.tointeger(value) end
-      if not value then
-        errors.usage("--%s wants a %snumber, not \"%s\"", name:gsub("_", "-"),
-          math.type(default) == "integer" and "whole " or "", text)
-      end
-      values[name] = value
+  for name in pairs(generator.options) do
+    local option = "--" .. name:gsub("_", "-")
+    if given[option] then
+      values[name] = tonumber(given[option])
+      if not values[name] then errors.usage("%s wants a number, not \"%s\"", option, given[option]) end
     end
+  end
+  local ok, problem = pcall(generator.count, values) -- the generator knows its ranges
+  if not ok then
+    if type(problem) ~= "string" then error(problem, 0) end
+    errors.usage("%s", plain(problem))
   end
   return values
 end
@@ -170,13 +178,12 @@ local function run_make(words)
   if given["--help"] then return make_help(generator) end
   expect(positional, {}, usages.make)
   local to, folder = given["-o"], given["--folder"]
-  if not to == not folder then
+  if (to == nil) == (folder == nil) then
     errors.usage(to and "-o and --folder exclude each other" or "-o FILE is missing; usage: " .. usages.make)
   end
   local options = generator_options(generator, given)
   local result = try(make.run, { generator = generator, options = options, to = to, folder = folder })
-  local bytes = require("calr.data.info").bytes
-  print(("%s: %d images, %s of JPEG (%s)"):format(to or folder, result.images, bytes(result.bytes), rate(result)))
+  print(("%s: %d images, %s of JPEG (%s)"):format(to or folder, result.images, text.bytes(result.bytes), rate(result)))
   return 0
 end
 
@@ -194,8 +201,8 @@ function command.run(args)
   end
   if not parts[word] then
     local near = word and sys.nearest(word, { "import", "info", "make" })
-    errors.usage("%s%s; usage: %s", word and ("calr data has no \"%s\""):format(word) or "what to do with data is missing",
-      near and (" (did you mean \"%s\"?)"):format(near) or "", command.usage)
+    local what = word and ("calr data has no \"%s\""):format(word) or "what to do with data is missing"
+    errors.usage("%s%s; usage: %s", what, near and (" (did you mean \"%s\"?)"):format(near) or "", command.usage)
   end
   return parts[word](table.move(args, 2, #args, 1, {}))
 end
