@@ -1,2 +1,416 @@
-/* Placeholder translation unit until the module's first file lands. */
-typedef int calr_loader;
+#include "loader/loader.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "base/size.h"
+#include "image/jpeg.h"
+
+#define MAX_WORKERS 256
+#define MAX_AHEAD 64
+#define MESSAGE_SIZE 1024
+
+/* What one thread works with. */
+typedef struct worker {
+    calr_jpeg *jpeg;
+    calr_resizer *resizer;
+    uint8_t *resized; /* u8[height x width x 3] */
+    void *reader;
+    bool ready;
+} worker;
+
+/* A batch in the making. */
+typedef struct batch {
+    calr_tensor *images;
+    int64_t size, done;  /* images, and those finished */
+    int64_t failed;      /* lowest position in the order that failed; -1: none */
+    calr_status status;  /* of that one */
+    char message[MESSAGE_SIZE];
+} batch;
+
+/* Positions of the order are issued one by one, to the workers and to the thread that waits. Batch number n lies in
+ * ring[n % ahead]. Everything from `head` on is guarded by `lock`, except that only the user's thread moves
+ * `head` and `opened` and touches a batch's tensor reference; workers write to the pixels of positions issued
+ * to them, and the lock orders that before the hand-over. */
+struct calr_loader {
+    calr_loader_source source;
+    calr_loader_options options;
+    int64_t *order;
+    int64_t count, batches;
+    worker own; /* of the user's thread */
+    pthread_t *threads;
+    int started;
+    pthread_mutex_t lock;
+    pthread_cond_t work;     /* there may be positions to issue, or it is time to end */
+    pthread_cond_t finished; /* a batch is complete */
+    int64_t head;            /* the next batch to hand out */
+    int64_t opened;          /* batches before this have a tensor */
+    int64_t issued;          /* positions before this are taken */
+    bool stop;
+    batch ring[];
+};
+
+calr_loader_options calr_loader_options_default(int height, int width)
+{
+    return (calr_loader_options){
+        .augment = calr_augment_plain(height, width),
+        .batch = 64,
+        .workers = -1,
+        .ahead = 3,
+    };
+}
+
+int calr_loader_default_workers(void)
+{
+    int threads = calr_parallel_threads();
+    return threads < 2 ? threads : 2;
+}
+
+/* ---- one image ---- */
+
+/* In the thread that will use it: readers belong to their thread. */
+static calr_status worker_prepare(calr_loader *loader, worker *w)
+{
+    if (w->ready)
+        return CALR_OK;
+    const calr_augment *augment = &loader->options.augment;
+    if (!w->jpeg) {
+        CALR_TRY(calr_jpeg_new(&w->jpeg));
+        if (loader->options.pixel_limit)
+            CALR_TRY(calr_jpeg_set_limit(w->jpeg, loader->options.pixel_limit));
+    }
+    if (!w->resizer)
+        CALR_TRY(calr_resizer_new(&w->resizer));
+    if (!w->resized)
+        w->resized = calr_array_new((int64_t)augment->height * augment->width, 3);
+    if (!w->resized)
+        return calr_error(CALR_ENOMEM, "no memory for an image of %d x %d", augment->height, augment->width);
+    if (loader->source.open)
+        CALR_TRY(loader->source.open(loader->source.context, &w->reader));
+    w->ready = true;
+    return CALR_OK;
+}
+
+static void worker_clear(calr_loader *loader, worker *w)
+{
+    if (w->ready && loader->source.close)
+        loader->source.close(loader->source.context, w->reader);
+    calr_jpeg_release(w->jpeg);
+    calr_resizer_release(w->resizer);
+    free(w->resized);
+    *w = (worker){0};
+}
+
+/* The record at the size of the batch; *out is valid until the worker's next image. */
+static calr_status resized_record(calr_loader *loader, worker *w, int64_t record, const uint8_t **out)
+{
+    const calr_augment *augment = &loader->options.augment;
+    calr_loader_cache *cache = loader->options.cache;
+    if (cache && (*out = calr_loader_cache_find(cache, record)))
+        return CALR_OK;
+    const void *bytes;
+    size_t size;
+    const uint8_t *pixels;
+    int width, height;
+    CALR_TRY(loader->source.fetch(loader->source.context, w->reader, record, &bytes, &size));
+    CALR_TRY(calr_jpeg_decode(w->jpeg, bytes, size, &pixels, &width, &height));
+    CALR_TRY(calr_resize(w->resizer, augment->filter, pixels, width, height, w->resized, augment->width,
+                         augment->height));
+    if (cache)
+        calr_loader_cache_keep(cache, record, w->resized);
+    *out = w->resized;
+    return CALR_OK;
+}
+
+static calr_status make_image(calr_loader *loader, worker *w, int64_t position, float *slot)
+{
+    const calr_loader_options *options = &loader->options;
+    const uint8_t *pixels;
+    CALR_TRY(worker_prepare(loader, w));
+    CALR_TRY(resized_record(loader, w, loader->order[position], &pixels));
+    calr_rng rng = calr_augment_stream(options->seed, options->epoch, (uint64_t)options->first_slot + (uint64_t)position);
+    calr_augment_draw draw = calr_augment_choose(&options->augment, &rng);
+    calr_augment_apply(&options->augment, &draw, pixels, slot);
+    return CALR_OK;
+}
+
+/* Puts the reason of the calling thread and the record's name into message. */
+static void describe_failure(calr_loader *loader, worker *w, int64_t position, char message[MESSAGE_SIZE])
+{
+    long long record = (long long)loader->order[position];
+    char reason[MESSAGE_SIZE], name[MESSAGE_SIZE / 2] = "";
+    snprintf(reason, sizeof reason, "%s", calr_status_message());
+    if (loader->source.name && w->ready)
+        loader->source.name(loader->source.context, w->reader, record, name, sizeof name);
+    if (name[0])
+        snprintf(message, MESSAGE_SIZE, "image \"%s\" (record %lld): %.480s", name, record, reason);
+    else
+        snprintf(message, MESSAGE_SIZE, "image of record %lld: %.960s", record, reason);
+}
+
+/* Makes the image of a position that was issued to this thread. Called with the lock held, and returns so. */
+static void work_on(calr_loader *loader, worker *w, int64_t position)
+{
+    const calr_augment *augment = &loader->options.augment;
+    int64_t number = position / loader->options.batch;
+    batch *b = &loader->ring[number % loader->options.ahead];
+    int64_t within = position - number * loader->options.batch;
+    float *slot = calr_tensor_f32(b->images) + within * augment->height * augment->width * 3;
+    pthread_mutex_unlock(&loader->lock);
+
+    char message[MESSAGE_SIZE];
+    calr_status status = make_image(loader, w, position, slot);
+    if (status != CALR_OK)
+        describe_failure(loader, w, position, message);
+
+    pthread_mutex_lock(&loader->lock);
+    if (status != CALR_OK && (b->failed < 0 || position < b->failed)) {
+        b->failed = position;
+        b->status = status;
+        memcpy(b->message, message, sizeof message);
+    }
+    if (++b->done == b->size)
+        pthread_cond_signal(&loader->finished);
+}
+
+/* ---- workers ---- */
+
+/* Positions that may be issued now end here. */
+static int64_t issue_end(const calr_loader *loader)
+{
+    int64_t end = loader->opened * loader->options.batch;
+    return loader->opened == loader->batches ? loader->count : end;
+}
+
+static void *worker_main(void *argument)
+{
+    calr_loader *loader = argument;
+    worker own = {0};
+    pthread_mutex_lock(&loader->lock);
+    while (!loader->stop && loader->issued < loader->count) {
+        if (loader->issued < issue_end(loader))
+            work_on(loader, &own, loader->issued++);
+        else
+            pthread_cond_wait(&loader->work, &loader->lock);
+    }
+    pthread_cond_broadcast(&loader->work); /* the others have nothing to wait for either */
+    pthread_mutex_unlock(&loader->lock);
+    worker_clear(loader, &own);
+    return NULL;
+}
+
+/* A thread that cannot be had is no failure: the others, and the thread that waits, do its work. Signals are
+ * for the program's own threads. */
+static void start_workers(calr_loader *loader, int workers)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (loader->started < workers &&
+           pthread_create(&loader->threads[loader->started], NULL, worker_main, loader) == 0)
+        loader->started++;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void stop_workers(calr_loader *loader)
+{
+    pthread_mutex_lock(&loader->lock);
+    loader->stop = true;
+    pthread_cond_broadcast(&loader->work);
+    pthread_mutex_unlock(&loader->lock);
+    for (int i = 0; i < loader->started; i++)
+        pthread_join(loader->threads[i], NULL);
+    loader->started = 0;
+}
+
+/* ---- batches ---- */
+
+static calr_status open_batch(calr_loader *loader)
+{
+    const calr_augment *augment = &loader->options.augment;
+    int64_t first = loader->opened * loader->options.batch, left = loader->count - first;
+    int64_t size = left < loader->options.batch ? left : loader->options.batch;
+    int64_t shape[4] = {size, augment->height, augment->width, 3};
+    batch *b = &loader->ring[loader->opened % loader->options.ahead];
+    calr_tensor *images;
+    CALR_TRY(calr_tensor_new(CALR_F32, 4, shape, &images));
+    pthread_mutex_lock(&loader->lock);
+    b->images = images;
+    b->size = size;
+    b->done = 0;
+    b->failed = -1;
+    loader->opened++;
+    pthread_cond_broadcast(&loader->work);
+    pthread_mutex_unlock(&loader->lock);
+    return CALR_OK;
+}
+
+/* Opens batches up to `ahead`. Fails only when not even the next one could be opened: those further ahead
+ * are tried again with the next call. */
+static calr_status open_batches(calr_loader *loader)
+{
+    calr_status status = CALR_OK;
+    while (status == CALR_OK && loader->opened < loader->batches &&
+           loader->opened < loader->head + loader->options.ahead)
+        status = open_batch(loader);
+    return loader->opened > loader->head ? CALR_OK : status;
+}
+
+/* Waits for a batch, helping; then its images, or its failure. */
+static calr_status finish_batch(calr_loader *loader, batch *b, int64_t end)
+{
+    pthread_mutex_lock(&loader->lock);
+    while (b->done < b->size) {
+        if (loader->issued < end)
+            work_on(loader, &loader->own, loader->issued++);
+        else
+            pthread_cond_wait(&loader->finished, &loader->lock);
+    }
+    bool failed = b->failed >= 0;
+    if (failed)
+        loader->stop = true;
+    pthread_mutex_unlock(&loader->lock);
+    return failed ? calr_error(b->status, "%s", b->message) : CALR_OK;
+}
+
+calr_status calr_loader_next(calr_loader *loader, calr_tensor **images, int64_t *first)
+{
+    if (loader->head == loader->batches) {
+        *images = NULL;
+        return CALR_OK;
+    }
+    CALR_TRY(open_batches(loader));
+    batch *b = &loader->ring[loader->head % loader->options.ahead];
+    int64_t begin = loader->head * loader->options.batch;
+    calr_status status = finish_batch(loader, b, begin + b->size);
+    if (status != CALR_OK) {
+        stop_workers(loader); /* leaves the message of this thread alone */
+        loader->head = loader->batches;
+        return status;
+    }
+    *images = b->images;
+    *first = begin;
+    b->images = NULL;
+    loader->head++;
+    open_batches(loader); /* the workers go on while the caller computes; a failure returns with its batch */
+    return CALR_OK;
+}
+
+/* ---- beginning and end ---- */
+
+static calr_status check_options(const calr_loader_options *options)
+{
+    CALR_TRY(calr_augment_check(&options->augment));
+    if (options->batch < 1 || options->batch > INT32_MAX)
+        return calr_error(CALR_EINVAL, "batch must be 1 to %d, not %lld", INT32_MAX, (long long)options->batch);
+    if (options->first_slot < 0)
+        return calr_error(CALR_EINVAL, "the first slot must be 0 or more, not %lld", (long long)options->first_slot);
+    if (options->workers < -1 || options->workers > MAX_WORKERS)
+        return calr_error(CALR_EINVAL, "workers must be 0 to %d, not %d", MAX_WORKERS, options->workers);
+    if (options->ahead < 1 || options->ahead > MAX_AHEAD)
+        return calr_error(CALR_EINVAL, "ahead must be 1 to %d batches, not %d", MAX_AHEAD, options->ahead);
+    if (options->pixel_limit < 0)
+        return calr_error(CALR_EINVAL, "the pixel limit must be 0 or more, not %lld",
+                          (long long)options->pixel_limit);
+    return CALR_OK;
+}
+
+static calr_status check_order(const int64_t *order, int64_t count, int64_t records)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (order[i] < 0 || order[i] >= records)
+            return calr_error(CALR_EINVAL, "item %lld of the order names record %lld; there are records 0 to %lld",
+                              (long long)i + 1, (long long)order[i], (long long)records - 1);
+    return CALR_OK;
+}
+
+static calr_status check_all(const calr_loader_source *source, const int64_t *order, int64_t count,
+                             const calr_loader_options *options)
+{
+    CALR_TRY(check_options(options));
+    if (options->cache)
+        CALR_TRY(calr_loader_cache_check(options->cache, source->count, options->augment.height,
+                                         options->augment.width, options->augment.filter));
+    return check_order(order, count, source->count);
+}
+
+/* Everything but the threads and the source. */
+static calr_status loader_alloc(const int64_t *order, int64_t count, const calr_loader_options *options, int workers,
+                                calr_loader **out)
+{
+    int ahead = workers ? options->ahead : 1; /* nobody would work ahead */
+    calr_loader *loader = calloc(1, sizeof *loader + (size_t)ahead * sizeof loader->ring[0]);
+    int64_t *copy = calr_array_new(count, sizeof *copy);
+    pthread_t *threads = calr_array_new(workers, sizeof *threads);
+    if (!loader || !copy || !threads) {
+        free(loader);
+        free(copy);
+        free(threads);
+        return calr_error(CALR_ENOMEM, "no memory for a loader of %lld images", (long long)count);
+    }
+    if (count)
+        memcpy(copy, order, (size_t)count * sizeof *copy);
+    loader->order = copy;
+    loader->threads = threads;
+    loader->count = count;
+    loader->options = *options;
+    loader->options.ahead = ahead;
+    loader->batches = count / options->batch + (count % options->batch != 0);
+    pthread_mutex_init(&loader->lock, NULL);
+    pthread_cond_init(&loader->work, NULL);
+    pthread_cond_init(&loader->finished, NULL);
+    if (options->cache)
+        calr_loader_cache_retain(options->cache);
+    *out = loader;
+    return CALR_OK;
+}
+
+calr_status calr_loader_new(const calr_loader_source *source, const int64_t *order, int64_t count,
+                            const calr_loader_options *options, calr_loader **out)
+{
+    int workers = options->workers < 0 ? calr_loader_default_workers() : options->workers;
+    if (workers > count)
+        workers = (int)count;
+    calr_loader *loader = NULL;
+    calr_status status = check_all(source, order, count, options);
+    if (status == CALR_OK)
+        status = loader_alloc(order, count, options, workers, &loader);
+    if (status != CALR_OK) {
+        if (source->release)
+            source->release(source->context);
+        return status;
+    }
+    loader->source = *source;
+    status = open_batches(loader);
+    if (status != CALR_OK) {
+        calr_loader_release(loader);
+        return status;
+    }
+    start_workers(loader, workers);
+    *out = loader;
+    return CALR_OK;
+}
+
+void calr_loader_release(calr_loader *loader)
+{
+    if (!loader)
+        return;
+    stop_workers(loader);
+    worker_clear(loader, &loader->own);
+    for (int i = 0; i < loader->options.ahead; i++)
+        calr_tensor_release(loader->ring[i].images);
+    if (loader->source.release)
+        loader->source.release(loader->source.context);
+    calr_loader_cache_release(loader->options.cache);
+    pthread_mutex_destroy(&loader->lock);
+    pthread_cond_destroy(&loader->work);
+    pthread_cond_destroy(&loader->finished);
+    free(loader->order);
+    free(loader->threads);
+    free(loader);
+}

@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "image/augment.h"
+#include "loader/cache.h"
 #include "tensor/tensor.h"
 
 /* Where the bytes come from. All functions but release may be called from several threads at once; the calls for
@@ -39,18 +40,6 @@ typedef struct calr_loader_source {
      * once, by calr_loader_release, or by a calr_loader_new that fails. */
     void (*release)(void *context);
 } calr_loader_source;
-
-/* Resized images kept in memory, so that many epochs over little data decode each image once. Shared by loaders
- * of one source and one size; counted references; safe from any thread. Never changes a result. */
-typedef struct calr_loader_cache calr_loader_cache;
-
-/* For records 0 .. count-1 at height x width; at most `bytes` of pixels are kept, those that came first. */
-calr_status calr_loader_cache_new(int64_t count, int height, int width, calr_filter filter, size_t bytes,
-                                  calr_loader_cache **out);
-calr_loader_cache *calr_loader_cache_retain(calr_loader_cache *cache); /* returns its argument */
-void calr_loader_cache_release(calr_loader_cache *cache);              /* NULL is allowed */
-/* Bytes of pixels kept now. */
-size_t calr_loader_cache_bytes(calr_loader_cache *cache);
 
 typedef struct calr_loader_options {
     calr_augment augment; /* the size of the images too */
