@@ -1,12 +1,271 @@
+/* calr.image: single images as tensors. */
 #include "binding/bind.h"
 #include "binding/modules.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "image/jpeg.h"
+#include "image/png.h"
+#include "image/resize.h"
+
+/// @module calr.image
+/// Single images: reading, writing, resizing. An image is a tensor u8[height x width x 3], RGB.
+/// Batches for training come from calr.loader, which does all this in worker threads.
+
+/* What the functions of this module work with, made once a state and freed with it (an upvalue). */
+#define TOOLS "calr.image.tools"
+
+typedef struct tools {
+    calr_jpeg *jpeg;
+    calr_resizer *resizer;
+} tools;
+
+static int tools_gc(lua_State *L)
+{
+    tools *t = luaL_checkudata(L, 1, TOOLS);
+    calr_jpeg_release(t->jpeg);
+    calr_resizer_release(t->resizer);
+    *t = (tools){NULL, NULL};
+    return 0;
+}
+
+static tools *get_tools(lua_State *L)
+{
+    tools *t = lua_touserdata(L, lua_upvalueindex(1));
+    if (!t->jpeg) /* a finalizer of the script's that runs after ours */
+        luaL_error(L, "calr.image is closed: the program is ending");
+    return t;
+}
+
+/* Memory that goes when the function returns or raises. */
+#define MEMORY "calr.image.memory"
+
+static void **new_memory(lua_State *L)
+{
+    void **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    luaL_setmetatable(L, MEMORY);
+    lua_toclose(L, -1);
+    return slot;
+}
+
+static int memory_gc(lua_State *L)
+{
+    void **slot = luaL_checkudata(L, 1, MEMORY);
+    free(*slot);
+    *slot = NULL;
+    return 0;
+}
+
+/* Pushes a u8[height x width x 3] with a copy of the pixels. */
+static void push_pixels(lua_State *L, const uint8_t *pixels, int height, int width)
+{
+    int64_t shape[3] = {height, width, 3};
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_U8, 3, shape, slot));
+    memcpy(calr_tensor_u8(*slot), pixels, calr_tensor_bytes(*slot));
+    calr_lua_account(L);
+}
+
+static calr_tensor *check_image(lua_State *L, int arg)
+{
+    static const char form[] = "u8[height x width x 3]";
+    calr_tensor *image = calr_lua_check_form(L, arg, CALR_U8, 3, form);
+    luaL_argcheck(L, image->shape[2] == 3, arg, "the image must be u8[height x width x 3]: three channels");
+    luaL_argcheck(L, image->shape[0] >= 1 && image->shape[0] <= 65535 && image->shape[1] >= 1 && image->shape[1] <= 65535,
+                  arg, "the image must have sides of 1 to 65535 pixels");
+    return image;
+}
+
+static void decode_bytes(lua_State *L, int options, const void *bytes, size_t size, const char *path)
+{
+    static const char *const names[] = {"pixel_limit", NULL};
+    calr_lua_check_options(L, options, names);
+    int64_t limit = calr_lua_option_integer(L, options, "pixel_limit", CALR_JPEG_LIMIT, 1, INT64_MAX);
+    tools *t = get_tools(L);
+    const uint8_t *pixels;
+    int width, height;
+    calr_status status = calr_jpeg_set_limit(t->jpeg, limit);
+    if (status == CALR_OK)
+        status = calr_jpeg_decode(t->jpeg, bytes, size, &pixels, &width, &height);
+    if (status != CALR_OK && path)
+        luaL_error(L, "%s: %s", path, calr_status_message());
+    calr_lua_call(L, status);
+    push_pixels(L, pixels, height, width);
+}
+
+/// calr.image.decode(bytes [, options])
+/// Decodes a JPEG file held in a string. Gray and CMYK become RGB; a truncated or corrupt file is an error.
+/// @param bytes    string
+/// @param options  {pixel_limit = 67108864}: larger images (width x height) are refused before decoding
+/// @return tensor  u8[height x width x 3]
+static int image_decode(lua_State *L)
+{
+    size_t size;
+    const char *bytes = luaL_checklstring(L, 1, &size);
+    decode_bytes(L, 2, bytes, size, NULL);
+    return 1;
+}
+
+/* Pushes a memory userdata with the file's bytes. */
+static const void *read_file(lua_State *L, const char *path, size_t *size)
+{
+    void **memory = new_memory(L);
+    calr_lua_call(L, calr_file_read(path, memory, size));
+    return *memory;
+}
+
+/// calr.image.decode_file(path [, options])
+/// Decodes a JPEG file.
+/// @param path     string
+/// @param options  as for decode
+/// @return tensor  u8[height x width x 3]
+static int image_decode_file(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    lua_settop(L, 2);
+    size_t size;
+    const void *bytes = read_file(L, path, &size);
+    decode_bytes(L, 2, bytes, size, path);
+    return 1;
+}
+
+/// calr.image.probe(bytes)
+/// Reads the header of a JPEG file held in a string, without decoding it.
+/// @param bytes  string; the first kilobytes of a file are enough when its header lies there
+/// @return table  {width=, height=, color="rgb"|"gray"|"cmyk"}
+static int image_probe(lua_State *L)
+{
+    static const char *const colors[] = {
+        [CALR_JPEG_RGB] = "rgb", [CALR_JPEG_GRAY] = "gray", [CALR_JPEG_CMYK] = "cmyk"};
+    size_t size;
+    const char *bytes = luaL_checklstring(L, 1, &size);
+    calr_jpeg_info info;
+    calr_lua_call(L, calr_jpeg_probe(get_tools(L)->jpeg, bytes, size, &info));
+    lua_createtable(L, 0, 3);
+    lua_pushinteger(L, info.width);
+    lua_setfield(L, -2, "width");
+    lua_pushinteger(L, info.height);
+    lua_setfield(L, -2, "height");
+    lua_pushstring(L, colors[info.color]);
+    lua_setfield(L, -2, "color");
+    return 1;
+}
+
+/// calr.image.encode(image [, options])
+/// Encodes an image as JPEG. The same pixels give the same bytes.
+/// @param image    tensor u8[height x width x 3]
+/// @param options  {quality = 90 (1 to 100), chroma = "420" (halved colour resolution), "422" or "444" (full)}
+/// @return string  the bytes of the file
+static int image_encode(lua_State *L)
+{
+    static const char *const names[] = {"quality", "chroma", NULL};
+    static const char *const chromas[] = {
+        [CALR_JPEG_444] = "444", [CALR_JPEG_422] = "422", [CALR_JPEG_420] = "420", NULL};
+    calr_tensor *image = check_image(L, 1);
+    calr_lua_check_options(L, 2, names);
+    int quality = (int)calr_lua_option_integer(L, 2, "quality", 90, 1, 100);
+    int chroma = calr_lua_option_choice(L, 2, "chroma", CALR_JPEG_420, chromas);
+    const void *bytes;
+    size_t size;
+    calr_lua_call(L, calr_jpeg_encode(get_tools(L)->jpeg, calr_tensor_u8(image), (int)image->shape[1],
+                                      (int)image->shape[0], quality, (calr_jpeg_chroma)chroma, &bytes, &size));
+    lua_pushlstring(L, bytes, size);
+    return 1;
+}
+
+/// calr.image.resize(image, options)
+/// Resizes as Pillow's Image.resize does (antialiased), to the same bits.
+/// @param image    tensor u8[height x width x 3]
+/// @param options  {height =, width =, filter = "bicubic" or "bilinear"}
+/// @return tensor  u8[height x width x 3]
+static int image_resize(lua_State *L)
+{
+    static const char *const names[] = {"height", "width", "filter", NULL};
+    static const char *const filters[] = {[CALR_BICUBIC] = "bicubic", [CALR_BILINEAR] = "bilinear", NULL};
+    calr_tensor *image = check_image(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    calr_lua_check_options(L, 2, names);
+    int64_t shape[3] = {0, 0, 3};
+    shape[0] = calr_lua_option_integer(L, 2, "height", 0, 1, 65535);
+    shape[1] = calr_lua_option_integer(L, 2, "width", 0, 1, 65535);
+    int filter = calr_lua_option_choice(L, 2, "filter", CALR_BICUBIC, filters);
+    luaL_argcheck(L, shape[0] && shape[1], 2, "the options height and width are needed");
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_U8, 3, shape, slot));
+    calr_lua_call(L, calr_resize(get_tools(L)->resizer, (calr_filter)filter, calr_tensor_u8(image),
+                                 (int)image->shape[1], (int)image->shape[0], calr_tensor_u8(*slot), (int)shape[1],
+                                 (int)shape[0]));
+    calr_lua_account(L);
+    return 1;
+}
+
+/// calr.image.save_png(image, path)
+/// Writes a PNG file, whole or not at all.
+/// @param image  tensor u8[height x width x 3], or u8[height x width] for gray
+/// @param path   string
+static int image_save_png(lua_State *L)
+{
+    calr_tensor *image = calr_lua_check_tensor(L, 1);
+    const char *path = luaL_checkstring(L, 2);
+    int channels = image->ndim == 2 ? 1 : 3;
+    if (channels == 3)
+        image = check_image(L, 1);
+    else
+        image = calr_lua_check_form(L, 1, CALR_U8, 2, "u8[height x width]");
+    luaL_argcheck(L, image->shape[0] >= 1 && image->shape[0] <= 65535 && image->shape[1] >= 1 && image->shape[1] <= 65535,
+                  1, "the image must have sides of 1 to 65535 pixels");
+    void **memory = new_memory(L);
+    size_t size;
+    calr_lua_call(L, calr_png_encode(calr_tensor_u8(image), (int)image->shape[1], (int)image->shape[0], channels,
+                                     memory, &size));
+    calr_lua_call(L, calr_file_write(path, *memory, size));
+    return 0;
+}
+
+/// calr.image.load_png(path)
+/// Reads a PNG file of any kind as RGB; transparent pixels are laid on black.
+/// @param path  string
+/// @return tensor  u8[height x width x 3]
+static int image_load_png(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    size_t size;
+    const void *bytes = read_file(L, path, &size);
+    void **memory = new_memory(L);
+    int width, height;
+    uint8_t *pixels;
+    if (calr_png_decode(bytes, size, &pixels, &width, &height) != CALR_OK)
+        luaL_error(L, "%s: %s", path, calr_status_message());
+    *memory = pixels;
+    push_pixels(L, *memory, height, width);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {NULL, NULL},
+    {"decode", image_decode},     {"decode_file", image_decode_file},
+    {"probe", image_probe},       {"encode", image_encode},
+    {"resize", image_resize},     {"save_png", image_save_png},
+    {"load_png", image_load_png}, {NULL, NULL},
 };
 
 int luaopen_calr_image(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    static const luaL_Reg tools_meta[] = {{"__gc", tools_gc}, {NULL, NULL}};
+    static const luaL_Reg memory_meta[] = {{"__gc", memory_gc}, {"__close", memory_gc}, {NULL, NULL}};
+    luaL_newmetatable(L, TOOLS);
+    luaL_setfuncs(L, tools_meta, 0);
+    luaL_newmetatable(L, MEMORY);
+    luaL_setfuncs(L, memory_meta, 0);
+    lua_pop(L, 2);
+    luaL_newlibtable(L, functions);
+    tools *t = lua_newuserdatauv(L, sizeof *t, 0);
+    *t = (tools){NULL, NULL};
+    luaL_setmetatable(L, TOOLS);
+    calr_lua_call(L, calr_jpeg_new(&t->jpeg));
+    calr_lua_call(L, calr_resizer_new(&t->resizer));
+    luaL_setfuncs(L, functions, 1);
     return 1;
 }

@@ -1,0 +1,126 @@
+"""Makes the golden files of this folder with Pillow: small generated JPEG and PNG files with the pixels that
+Pillow reads from them (PPM), and checksums of resized images. No photograph is involved.
+
+    python make.py        (Pillow, numpy; libturbojpeg.so.0 for the YCCK file)
+"""
+import ctypes
+import io
+import os
+import zlib
+
+import numpy as np
+from PIL import Image
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def generated(width, height, channels=3, seed=1):
+    """Smooth waves with noise, from integers alone: tests/c/picture.h makes the same in C."""
+    state = seed & 0xFFFFFFFF
+    out = np.zeros((height, width, channels), np.uint8)
+    for y in range(height):
+        for x in range(width):
+            for c in range(channels):
+                state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+                wave = (x * (5 + 2 * c) + y * (3 + c)) % 256
+                wave = 2 * (wave if wave < 128 else 255 - wave)
+                out[y, x, c] = min(255, max(0, wave + (state >> 26) - 32))
+    # A patch of hard edges: overshoot of the bicubic filter must be clipped.
+    out[height // 4 : height // 2, width // 4 : width // 2] = 255
+    out[height // 2 : height // 2 + height // 8, width // 4 : width // 2] = 0
+    return out
+
+
+def write(name, data):
+    with open(os.path.join(HERE, name), "wb") as f:
+        f.write(data)
+
+
+def write_ppm(name, image):
+    image = image.convert("RGB")
+    write(name, b"P6\n%d %d\n255\n" % image.size + image.tobytes())
+
+
+def golden_jpeg(name, data):
+    write(name + ".jpg", data)
+    write_ppm(name + ".ppm", Image.open(io.BytesIO(data)))
+
+
+def saved(image, **options):
+    out = io.BytesIO()
+    image.save(out, "JPEG", **options)
+    return out.getvalue()
+
+
+def ycck(image, quality):
+    """CMYK pixels as a YCCK file, which Pillow does not write."""
+    tj = ctypes.CDLL("libturbojpeg.so.0")
+    tj.tjInitCompress.restype = ctypes.c_void_p
+    pixels = np.ascontiguousarray(255 - np.asarray(image))
+    out, size = ctypes.c_void_p(), ctypes.c_ulong()
+    handle = ctypes.c_void_p(tj.tjInitCompress())
+    failed = tj.tjCompress2(handle, pixels.ctypes.data_as(ctypes.c_void_p), image.width, 0, image.height, 11,
+                            ctypes.byref(out), ctypes.byref(size), 2, quality, 0)
+    assert not failed
+    return ctypes.string_at(out, size.value)
+
+
+def jpegs():
+    rgb = Image.fromarray(generated(33, 47))
+    golden_jpeg("rgb444", saved(rgb, quality=90, subsampling=0))
+    golden_jpeg("rgb422", saved(rgb, quality=80, subsampling=1))
+    golden_jpeg("rgb420", saved(rgb, quality=75, subsampling=2))
+    golden_jpeg("progressive", saved(rgb, quality=85, progressive=True))
+    golden_jpeg("gray", saved(rgb.convert("L"), quality=85))
+    golden_jpeg("one", saved(Image.fromarray(generated(1, 1)), quality=95))
+    ink = Image.fromarray(generated(20, 17, 4, seed=3), "CMYK")
+    golden_jpeg("cmyk", saved(ink, quality=92))
+    golden_jpeg("ycck", ycck(ink, 92))
+
+
+def pngs():
+    rgb = Image.fromarray(generated(13, 9))
+    alpha = np.dstack([generated(13, 9), generated(13, 9, 1, seed=9)[:, :, 0] // 200 * 255])
+    kinds = {
+        "palette": rgb.quantize(16),
+        "gray16": Image.fromarray(generated(13, 9)[:, :, 0].astype(np.uint16) * 257),
+        "alpha": Image.fromarray(alpha, "RGBA"),
+        "bits": rgb.convert("1"),
+    }
+    for name, image in kinds.items():
+        out = io.BytesIO()
+        image.save(out, "PNG")
+        write(name + ".png", out.getvalue())
+        if name == "gray16":
+            expected = Image.fromarray(generated(13, 9)[:, :, 0])
+        elif name == "alpha":
+            expected = Image.new("RGB", image.size)
+            expected.paste(image, mask=image.getchannel("A"))
+        else:
+            expected = image
+        write_ppm(name + ".ppm", expected)
+
+
+SIZES = [(64, 128), (128, 256), (48, 96), (57, 131), (33, 47), (17, 19), (7, 5), (3, 2), (2, 2), (1, 1), (1, 9), (9, 1),
+         (200, 100), (224, 224), (61, 300), (300, 61)]
+TARGETS = [(128, 256), (224, 224), (64, 128), (32, 64), (5, 7), (1, 1), (3, 1), (57, 128), (64, 131)]
+
+
+def resized():
+    lines = ["# filter width height to_width to_height crc32: Pillow %s\n" % Image.__version__]
+    for filter_name, pillow in (("bicubic", Image.Resampling.BICUBIC), ("bilinear", Image.Resampling.BILINEAR)):
+        for size in SIZES:
+            image = Image.fromarray(generated(*size, seed=size[0] * 1000 + size[1]))
+            for target in TARGETS:
+                crc = zlib.crc32(image.resize(target, pillow).tobytes())
+                lines.append("%s %d %d %d %d %08x\n" % (filter_name, *size, *target, crc))
+    write("resize.txt", "".join(lines).encode())
+    image = Image.fromarray(generated(33, 47))
+    write_ppm("small.ppm", image.resize((16, 32), Image.Resampling.BICUBIC))
+    write_ppm("large.ppm", image.resize((40, 60), Image.Resampling.BICUBIC))
+
+
+if __name__ == "__main__":
+    jpegs()
+    pngs()
+    resized()
