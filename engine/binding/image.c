@@ -143,7 +143,7 @@ static int image_probe(lua_State *L)
     size_t size;
     const char *bytes = luaL_checklstring(L, 1, &size);
     calr_jpeg_info info;
-    calr_lua_call(L, calr_jpeg_probe(get_tools(L)->jpeg, bytes, size, &info));
+    calr_lua_call(L, calr_jpeg_probe(bytes, size, &info));
     lua_createtable(L, 0, 3);
     lua_pushinteger(L, info.width);
     lua_setfield(L, -2, "width");

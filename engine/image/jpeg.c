@@ -155,9 +155,8 @@ static calr_status reader_new(tjhandle *out)
     return *out ? CALR_OK : calr_error(CALR_ENOMEM, "no JPEG decoder could be made: %s", tjGetErrorStr2(NULL));
 }
 
-calr_status calr_jpeg_probe(calr_jpeg *jpeg, const void *bytes, size_t size, calr_jpeg_info *out)
+calr_status calr_jpeg_probe(const void *bytes, size_t size, calr_jpeg_info *out)
 {
-    (void)jpeg;
     CALR_TRY(check_is_jpeg(bytes, size));
     tjhandle reader;
     CALR_TRY(reader_new(&reader));

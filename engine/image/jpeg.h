@@ -2,7 +2,8 @@
  *
  * Every kind of baseline and progressive JPEG becomes RGB: gray is repeated three times; CMYK and YCCK are read
  * by Adobe's convention (inks stored inverted) and converted as Pillow does. The decoding is the exact one (slow
- * integer DCT, smooth chroma upsampling): the pixels are those of Pillow with the same library.
+ * integer DCT, smooth chroma upsampling): the pixels are those of Pillow with the same library. An EXIF orientation
+ * is not applied, as in Pillow.
  *
  * A file that ends early or that the decoder has to repair is an error, not a gray picture. */
 #ifndef CALR_IMAGE_JPEG_H
@@ -39,8 +40,8 @@ void calr_jpeg_release(calr_jpeg *jpeg); /* NULL is allowed */
 calr_status calr_jpeg_set_limit(calr_jpeg *jpeg, int64_t pixels);
 
 /* Reads the header only. CALR_EFORMAT when the bytes are not JPEG; the message names what they look like. A size
- * beyond the limit is no error here. */
-calr_status calr_jpeg_probe(calr_jpeg *jpeg, const void *bytes, size_t size, calr_jpeg_info *out);
+ * beyond the limit is no error here. Safe from any thread. */
+calr_status calr_jpeg_probe(const void *bytes, size_t size, calr_jpeg_info *out);
 
 /* Decodes to RGB, u8[height x width x 3]. *pixels belongs to the decoder and is valid until its next decode.
  * CALR_EFORMAT: not JPEG, truncated, corrupt, larger than the limit; CALR_ENOMEM. */
