@@ -1,12 +1,390 @@
+/* calr.loader: batches from a store. */
 #include "binding/bind.h"
 #include "binding/modules.h"
+#include "binding/store.h"
+
+#include <string.h>
+
+#include "base/size.h"
+#include "loader/source.h"
+
+/// @module calr.loader
+/// Batches of images, decoded, resized and augmented ahead of their use by worker threads. What happens to an image
+/// depends on (seed, epoch, its place in the order) alone, never on the number of workers.
+/// Most scripts use split:batches of calr.data, which calls this.
+
+#define LOADER "calr.loader"
+#define CACHE "calr.loader.cache"
+
+typedef struct loader_value {
+    calr_loader *loader; /* NULL: closed */
+    calr_tensor *order;  /* i64[n], as the script gave it */
+    int64_t batch;
+} loader_value;
+
+typedef struct cache_value {
+    calr_loader_cache *cache; /* NULL: closed */
+    calr_store *store;        /* retained, so that another store cannot be taken for it */
+} cache_value;
+
+static const char *const filter_names[] = {[CALR_BICUBIC] = "bicubic", [CALR_BILINEAR] = "bilinear", NULL};
+
+/* ---- options ---- */
+
+/* Reads `count` numbers of the option, a table; leaves `numbers` alone when it is absent. */
+static void option_numbers(lua_State *L, int arg, const char *name, double *numbers, int count)
+{
+    if (lua_getfield(L, arg, name) != LUA_TNIL) {
+        if (!lua_istable(L, -1) || luaL_len(L, -1) != count)
+            luaL_error(L, "option \"%s\" must be a table of %d numbers", name, count);
+        for (int i = 0; i < count; i++) {
+            if (lua_geti(L, -1, i + 1) != LUA_TNUMBER)
+                luaL_error(L, "option \"%s\" must be a table of %d numbers", name, count);
+            numbers[i] = lua_tonumber(L, -1);
+            lua_pop(L, 1);
+        }
+    }
+    lua_pop(L, 1);
+}
+
+static void option_colors(lua_State *L, int arg, const char *name, float colors[3])
+{
+    double numbers[3] = {colors[0], colors[1], colors[2]};
+    option_numbers(L, arg, name, numbers, 3);
+    for (int c = 0; c < 3; c++)
+        colors[c] = (float)numbers[c];
+}
+
+/* The option `augment`: false, true, or a table that changes some of the training augmentation. */
+static void option_augment(lua_State *L, int arg, calr_augment *augment)
+{
+    static const char *const names[] = {"flip",         "pad", "erase", "erase_area", "erase_aspect",
+                                        "erase_after_normalize", NULL};
+    int type = lua_getfield(L, arg, "augment"), table = lua_gettop(L);
+    if (type == LUA_TTABLE) {
+        calr_lua_check_options(L, table, names);
+        augment->flip = calr_lua_option_number(L, table, "flip", 0.5, 0, 1);
+        augment->pad = (int)calr_lua_option_integer(L, table, "pad", 10, 0, 65535);
+        augment->erase = calr_lua_option_number(L, table, "erase", 0.5, 0, 1);
+        option_numbers(L, table, "erase_area", augment->erase_area, 2);
+        option_numbers(L, table, "erase_aspect", augment->erase_aspect, 2);
+        augment->erase_after_normalize = calr_lua_option_boolean(L, table, "erase_after_normalize", 1);
+    } else if (type == LUA_TBOOLEAN && lua_toboolean(L, table)) {
+        *augment = calr_augment_training(augment->height, augment->width);
+    } else if (type != LUA_TNIL && type != LUA_TBOOLEAN) {
+        luaL_error(L, "option \"augment\" must be true, false or a table, not a %s", luaL_typename(L, table));
+    }
+    lua_settop(L, table - 1);
+}
+
+static int required_side(lua_State *L, int arg, const char *name)
+{
+    int64_t side = calr_lua_option_integer(L, arg, name, 0, 1, 65535);
+    if (side == 0)
+        luaL_error(L, "option \"%s\" is missing (pixels)", name);
+    return (int)side;
+}
+
+static const char *const open_names[] = {
+    "records", "order", "batch",      "height",  "width", "filter",      "mean",  "std", "augment",
+    "seed",    "epoch", "first_slot", "workers", "ahead", "pixel_limit", "cache", NULL};
+
+static calr_loader_options read_options(lua_State *L, int arg)
+{
+    calr_loader_options options =
+        calr_loader_options_default(required_side(L, arg, "height"), required_side(L, arg, "width"));
+    option_augment(L, arg, &options.augment);
+    options.augment.filter = (calr_filter)calr_lua_option_choice(L, arg, "filter", CALR_BICUBIC, filter_names);
+    option_colors(L, arg, "mean", options.augment.mean);
+    option_colors(L, arg, "std", options.augment.std);
+    options.batch = calr_lua_option_integer(L, arg, "batch", options.batch, 1, INT32_MAX);
+    options.seed = (uint64_t)calr_lua_option_integer(L, arg, "seed", 0, INT64_MIN, INT64_MAX);
+    options.epoch = (uint32_t)calr_lua_option_integer(L, arg, "epoch", 0, 0, UINT32_MAX);
+    options.first_slot = calr_lua_option_integer(L, arg, "first_slot", 0, 0, INT64_MAX);
+    options.workers = (int)calr_lua_option_integer(L, arg, "workers", -1, -1, 256);
+    options.ahead = (int)calr_lua_option_integer(L, arg, "ahead", options.ahead, 1, 64);
+    options.pixel_limit = calr_lua_option_integer(L, arg, "pixel_limit", 0, 0, INT64_MAX);
+    return options;
+}
+
+static calr_loader_cache *option_cache(lua_State *L, int arg, const calr_store *store)
+{
+    calr_loader_cache *cache = NULL;
+    if (lua_getfield(L, arg, "cache") != LUA_TNIL) {
+        cache_value *value = luaL_testudata(L, -1, CACHE);
+        if (!value)
+            luaL_error(L, "option \"cache\" must be what calr.loader.cache returns, not a %s", luaL_typename(L, -1));
+        if (!value->cache)
+            luaL_error(L, "the cache was closed");
+        if (value->store != store)
+            luaL_error(L, "the cache was made for another store");
+        cache = value->cache;
+    }
+    lua_pop(L, 1);
+    return cache;
+}
+
+/* ---- the order ---- */
+
+/* The order that the script gave (a copy), or all positions 0 .. count-1. */
+static calr_status make_order(const calr_tensor *given, int64_t count, calr_tensor **out)
+{
+    if (given)
+        return calr_tensor_clone(given, out);
+    CALR_TRY(calr_tensor_new(CALR_I64, 1, &count, out));
+    for (int64_t i = 0; i < count; i++)
+        calr_tensor_i64(*out)[i] = i;
+    return CALR_OK;
+}
+
+/* image[i] = records[order[i]], the store's numbers. */
+static calr_status resolve(const calr_tensor *order, const calr_tensor *records, calr_tensor **out)
+{
+    int64_t count = calr_tensor_numel(order), most = calr_tensor_numel(records);
+    const int64_t *at = calr_tensor_i64(order), *record = calr_tensor_i64(records);
+    for (int64_t i = 0; i < count; i++)
+        if (at[i] < 0 || at[i] >= most)
+            return calr_error(CALR_EINVAL, "item %lld of the order is %lld; the positions are 0 to %lld",
+                              (long long)i + 1, (long long)at[i], (long long)most - 1);
+    CALR_TRY(calr_tensor_new(CALR_I64, 1, &count, out));
+    for (int64_t i = 0; i < count; i++)
+        calr_tensor_i64(*out)[i] = record[at[i]];
+    return CALR_OK;
+}
+
+/// calr.loader.open(store, options)
+/// Starts to make batches of a store's images, in an order.
+///
+///     for images, index in calr.loader.open(store, { height = 128, width = 64, batch = 64 }) do ... end
+///
+/// The result is called for each batch: it returns images, f32[b x height x width x 3], normalised, and index,
+/// i64[b], the items of the order that they belong to; after the last batch, nil. An image that cannot be decoded
+/// raises an error that names it. To end early, close the loader (close(), or a <close> variable).
+/// @param store    an open store
+/// @param options
+///     records      i64[n], numbers of the store's images from 0; the default is all of them
+///     order        i64[m], positions in records from 0, repeated or left out at will; the default is all in order
+///     batch        images a batch, 64; the last batch holds what is left
+///     height, width  of the images that come out; needed
+///     filter       "bicubic" (default) or "bilinear", both antialiased as Pillow's
+///     mean, std    of the channels, for values in 0 .. 1; the default is ImageNet's
+///     augment      false (default): resize and normalise only. true: the training augmentation, in this order: flip
+///                  with probability 0.5, a black border of 10 pixels and a random cut, normalise, erase a random
+///                  rectangle with probability 0.5. A table changes some of it: {flip=0.5, pad=10, erase=0.5,
+///                  erase_area={0.02, 0.4} (fractions of the image), erase_aspect={0.3, 3.33} (height / width),
+///                  erase_after_normalize=true (fill with the numbers of mean; false: with the mean colour)}
+///     seed, epoch  name the random numbers, with the place in the order; 0
+///     first_slot   the place of the order's first item, 0; for going on in the middle of an epoch
+///     workers      threads that work ahead; the default is 2, or 1 where one thread is in use; 0: none
+///     ahead        batches in the making or waiting, 3
+///     pixel_limit  larger JPEG images (width x height) are refused; 67108864
+///     cache        what calr.loader.cache returned: decode each image once
+/// @return loader
+static int loader_open(lua_State *L)
+{
+    calr_store *store = calr_lua_check_store(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    calr_lua_check_options(L, 2, open_names);
+    calr_loader_options options = read_options(L, 2);
+    calr_tensor *records = calr_lua_option_form(L, 2, "records", 0, CALR_I64, 1, "i64[n]");
+    calr_tensor *order = calr_lua_option_form(L, 2, "order", 0, CALR_I64, 1, "i64[m]");
+    options.cache = option_cache(L, 2, store);
+
+    loader_value *value = lua_newuserdatauv(L, sizeof *value, 0);
+    *value = (loader_value){.batch = options.batch};
+    luaL_setmetatable(L, LOADER);
+    int64_t count = records ? calr_tensor_numel(records) : calr_store_count(store);
+    calr_lua_call(L, make_order(order, count, &value->order));
+    calr_tensor *images = value->order;
+    if (records) {
+        calr_tensor **slot = calr_lua_new_tensor(L);
+        calr_lua_call(L, resolve(value->order, records, slot));
+        images = *slot;
+    }
+    calr_loader_source source = calr_loader_store_source(store);
+    calr_lua_call(L, calr_loader_new(&source, calr_tensor_i64(images), calr_tensor_numel(images), &options,
+                                     &value->loader));
+    lua_settop(L, 3);
+    return 1;
+}
+
+/* ---- the loader ---- */
+
+static loader_value *check_loader(lua_State *L, int arg)
+{
+    loader_value *value = luaL_checkudata(L, arg, LOADER);
+    luaL_argcheck(L, value->loader, arg, "this loader was closed");
+    return value;
+}
+
+/// loader:next()
+/// The next batch; calling the loader itself does the same.
+/// @return tensor  f32[b x height x width x 3], or nil after the last batch
+/// @return tensor  i64[b], the items of the order
+static int loader_next(lua_State *L)
+{
+    loader_value *value = check_loader(L, 1);
+    lua_settop(L, 1);
+    int64_t first = 0;
+    calr_tensor **images = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_loader_next(value->loader, images, &first));
+    if (!*images) {
+        lua_pushnil(L);
+        return 1;
+    }
+    int64_t count = (*images)->shape[0];
+    calr_tensor **index = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_I64, 1, &count, index));
+    memcpy(calr_tensor_i64(*index), calr_tensor_i64(value->order) + first, (size_t)count * sizeof(int64_t));
+    calr_lua_account(L);
+    return 2;
+}
+
+/// loader:count()
+/// @return integer  images of the whole order
+static int loader_count(lua_State *L)
+{
+    lua_pushinteger(L, calr_tensor_numel(check_loader(L, 1)->order));
+    return 1;
+}
+
+/// loader:batches()
+/// @return integer  batches of the whole order
+static int loader_batches(lua_State *L)
+{
+    loader_value *value = check_loader(L, 1);
+    int64_t count = calr_tensor_numel(value->order);
+    lua_pushinteger(L, count / value->batch + (count % value->batch != 0));
+    return 1;
+}
+
+/// loader:close()
+/// Stops the workers and frees what was made ahead. Batches already returned stay. Twice is fine.
+static int loader_close(lua_State *L)
+{
+    loader_value *value = luaL_checkudata(L, 1, LOADER);
+    calr_loader_release(value->loader);
+    calr_tensor_release(value->order);
+    value->loader = NULL;
+    value->order = NULL;
+    return 0;
+}
+
+static int loader_tostring(lua_State *L)
+{
+    loader_value *value = luaL_checkudata(L, 1, LOADER);
+    if (!value->loader)
+        lua_pushliteral(L, "closed loader");
+    else
+        lua_pushfstring(L, "loader of %I images in batches of %I", (lua_Integer)calr_tensor_numel(value->order),
+                        (lua_Integer)value->batch);
+    return 1;
+}
+
+/* ---- the cache ---- */
+
+/// calr.loader.cache(store, options)
+/// Memory for resized images, so that many epochs over little data decode each image once. It is filled by the
+/// loaders that are given it, with the images that come first, and never changes a result.
+/// @param store    an open store
+/// @param options  {height =, width =, filter = "bicubic", bytes = 1073741824 (at most so much is kept)}
+/// @return cache
+static int cache_new(lua_State *L)
+{
+    static const char *const names[] = {"height", "width", "filter", "bytes", NULL};
+    calr_store *store = calr_lua_check_store(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    calr_lua_check_options(L, 2, names);
+    int height = required_side(L, 2, "height"), width = required_side(L, 2, "width");
+    int filter = calr_lua_option_choice(L, 2, "filter", CALR_BICUBIC, filter_names);
+    int64_t bytes = calr_lua_option_integer(L, 2, "bytes", (int64_t)1 << 30, 0, INT64_MAX);
+    cache_value *value = lua_newuserdatauv(L, sizeof *value, 0);
+    *value = (cache_value){0};
+    luaL_setmetatable(L, CACHE);
+    calr_lua_call(L, calr_loader_cache_new(calr_store_count(store), height, width, (calr_filter)filter, (size_t)bytes,
+                                           &value->cache));
+    value->store = calr_store_retain(store);
+    return 1;
+}
+
+static cache_value *check_cache(lua_State *L, int arg)
+{
+    cache_value *value = luaL_checkudata(L, arg, CACHE);
+    luaL_argcheck(L, value->cache, arg, "this cache was closed");
+    return value;
+}
+
+/// cache:bytes()
+/// @return integer  bytes kept now
+static int cache_bytes(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)calr_loader_cache_bytes(check_cache(L, 1)->cache));
+    return 1;
+}
+
+/// cache:images()
+/// @return integer  images kept now
+static int cache_images(lua_State *L)
+{
+    lua_pushinteger(L, calr_loader_cache_images(check_cache(L, 1)->cache));
+    return 1;
+}
+
+/// cache:close()
+/// Frees the images, once no loader uses them. Twice is fine.
+static int cache_close(lua_State *L)
+{
+    cache_value *value = luaL_checkudata(L, 1, CACHE);
+    calr_loader_cache_release(value->cache);
+    calr_store_release(value->store);
+    *value = (cache_value){0};
+    return 0;
+}
 
 static const luaL_Reg functions[] = {
+    {"open", loader_open},
+    {"cache", cache_new},
     {NULL, NULL},
 };
 
+static const luaL_Reg loader_methods[] = {
+    {"next", loader_next},   {"count", loader_count}, {"batches", loader_batches},
+    {"close", loader_close}, {NULL, NULL},
+};
+
+static const luaL_Reg loader_meta[] = {
+    {"__call", loader_next},  {"__gc", loader_close},           {"__close", loader_close},
+    {"__len", loader_batches}, {"__tostring", loader_tostring}, {NULL, NULL},
+};
+
+static const luaL_Reg cache_methods[] = {
+    {"bytes", cache_bytes},
+    {"images", cache_images},
+    {"close", cache_close},
+    {NULL, NULL},
+};
+
+static const luaL_Reg cache_meta[] = {
+    {"__gc", cache_close},
+    {"__close", cache_close},
+    {NULL, NULL},
+};
+
+static void make_class(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *meta)
+{
+    luaL_newmetatable(L, name);
+    luaL_setfuncs(L, meta, 0);
+    lua_newtable(L);
+    luaL_setfuncs(L, methods, 0);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
 int luaopen_calr_loader(lua_State *L)
 {
+    make_class(L, LOADER, loader_methods, loader_meta);
+    make_class(L, CACHE, cache_methods, cache_meta);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -148,7 +148,7 @@ static void describe_failure(calr_loader *loader, worker *w, int64_t position, c
     if (loader->source.name && w->ready)
         loader->source.name(loader->source.context, w->reader, record, name, sizeof name);
     if (name[0])
-        snprintf(message, MESSAGE_SIZE, "image \"%s\" (record %lld): %.480s", name, record, reason);
+        snprintf(message, MESSAGE_SIZE, "image \"%s\": %.480s", name, reason);
     else
         snprintf(message, MESSAGE_SIZE, "image of record %lld: %.960s", record, reason);
 }
@@ -333,6 +333,8 @@ static calr_status check_all(const calr_loader_source *source, const int64_t *or
                              const calr_loader_options *options)
 {
     CALR_TRY(check_options(options));
+    if (count < 0)
+        return calr_error(CALR_EINVAL, "an order has 0 or more items, not %lld", (long long)count);
     if (options->cache)
         CALR_TRY(calr_loader_cache_check(options->cache, source->count, options->augment.height,
                                          options->augment.width, options->augment.filter));
