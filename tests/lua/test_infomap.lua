@@ -125,7 +125,8 @@ check.test("errors", function()
   check.fails("differ in shape", cluster.infomap, { indices = T({ { 0 } }, "i32"), similarities = T { { 1, 2 } } })
   check.fails("row 0 (counted from 0) names neighbour 7", cluster.infomap,
     { indices = T({ { 7 } }, "i32"), similarities = T { { 1 } } })
-  check.fails("the similarity to row 0 is NaN", cluster.infomap, { indices = T({ { 0 } }, "i32"), similarities = T { { 0 / 0 } } })
+  check.fails("the similarity to row 0 is NaN", cluster.infomap,
+    { indices = T({ { 0 } }, "i32"), similarities = T { { 0 / 0 } } })
   check.fails("NaN", cluster.infomap, T { { 0 / 0, 1 }, { 1, 0 } })
   check.fails("teleportation", cluster.infomap, x, { teleportation = 1 })
   check.fails("trials", cluster.infomap, x, { trials = 0 })
