@@ -2,6 +2,7 @@
 #include "binding/bind.h"
 #include "binding/modules.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/size.h"
@@ -17,6 +18,7 @@
 /// covers. Every method returns the scene.
 
 #define SCENE "calr.draw.scene"
+#define FILES "calr.draw.files"
 
 /* The userdata holds the scene, NULL once closed. */
 static calr_draw_scene **scene_slot(lua_State *L, int arg)
@@ -303,6 +305,82 @@ static int draw_render(lua_State *L)
     return 1;
 }
 
+/* The files of one call, freed by the collector whatever happens. */
+typedef struct file_list {
+    int64_t count;
+    calr_draw_file *files;
+} file_list;
+
+static int files_close(lua_State *L)
+{
+    file_list *list = luaL_checkudata(L, 1, FILES);
+    for (int64_t i = 0; list->files && i < list->count; i++)
+        free(list->files[i].bytes);
+    free(list->files);
+    list->files = NULL;
+    return 0;
+}
+
+/* The option quality of draw.encode: a number for all, or a table of one for each. */
+static void check_qualities(lua_State *L, int64_t count, int32_t *quality)
+{
+    int type = lua_getfield(L, 2, "quality");
+    int table = type == LUA_TTABLE;
+    if (table && luaL_len(L, -1) != count)
+        luaL_error(L, "option quality holds %I numbers for %I images", (lua_Integer)luaL_len(L, -1),
+                   (lua_Integer)count);
+    for (int64_t i = 0; i < count; i++) {
+        int whole = 1;
+        lua_Integer q = 90;
+        if (table)
+            lua_geti(L, -1, i + 1);
+        else
+            lua_pushvalue(L, -1);
+        if (type != LUA_TNIL)
+            q = lua_tointegerx(L, -1, &whole);
+        lua_pop(L, 1);
+        if (!whole || q < 1 || q > 100)
+            luaL_error(L, "option quality must be whole numbers from 1 to 100");
+        quality[i] = (int32_t)q;
+    }
+    lua_pop(L, 1);
+}
+
+/// calr.draw.encode(images, {quality=90})
+/// Encodes many images of one size as JPEGs, in parallel.
+/// @param images   u8[n x height x width x 3]
+/// @param quality  1 .. 100, or a table with one for each image
+/// @return table  n strings, the files
+static int draw_encode(lua_State *L)
+{
+    static const char *const names[] = {"quality", NULL};
+    calr_tensor *images = calr_lua_check_form(L, 1, CALR_U8, 4, "u8[n x height x width x 3]");
+    luaL_argcheck(L, images->shape[3] == 3, 1, "images of 3 channels are needed");
+    lua_settop(L, 2);
+    if (lua_isnil(L, 2)) {
+        lua_newtable(L);
+        lua_replace(L, 2);
+    }
+    calr_lua_check_options(L, 2, names);
+    int64_t count = images->shape[0];
+    int32_t *quality = lua_newuserdatauv(L, sizeof *quality * (size_t)(count + 1), 0);
+    check_qualities(L, count, quality);
+    file_list *list = lua_newuserdatauv(L, sizeof *list, 0);
+    *list = (file_list){count, NULL};
+    luaL_setmetatable(L, FILES);
+    list->files = calr_array_zeros(count, sizeof *list->files);
+    if (!list->files)
+        return luaL_error(L, "no memory for %I files", (lua_Integer)count);
+    calr_lua_call(L, calr_draw_encode(calr_tensor_u8(images), count, images->shape[1],
+                                      images->shape[2], quality, list->files));
+    lua_createtable(L, (int)count, 0);
+    for (int64_t i = 0; i < count; i++) {
+        lua_pushlstring(L, list->files[i].bytes, list->files[i].size);
+        lua_seti(L, -2, i + 1);
+    }
+    return 1;
+}
+
 /// scene:close()
 /// Frees the memory of the scene now rather than when it is collected.
 static int scene_close(lua_State *L)
@@ -322,6 +400,7 @@ static int scene_count(lua_State *L)
 static const luaL_Reg functions[] = {
     {"scene", draw_scene},
     {"render", draw_render},
+    {"encode", draw_encode},
     {NULL, NULL},
 };
 
@@ -352,7 +431,11 @@ int luaopen_calr_draw(lua_State *L)
         luaL_newlib(L, methods);
         lua_setfield(L, -2, "__index");
     }
-    lua_pop(L, 1);
+    if (luaL_newmetatable(L, FILES)) {
+        lua_pushcfunction(L, files_close);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_pop(L, 2);
     luaL_newlib(L, functions);
     return 1;
 }

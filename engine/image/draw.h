@@ -18,6 +18,7 @@
 #ifndef CALR_IMAGE_DRAW_H
 #define CALR_IMAGE_DRAW_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -96,5 +97,17 @@ int64_t calr_draw_scene_count(const calr_draw_scene *scene);
 /* Renders `count` scenes, in parallel, into u8[count x height x width x 3] at `out`. */
 calr_status calr_draw_render(const calr_draw_scene *const *scenes, int64_t count, int64_t height,
                              int64_t width, uint8_t *out);
+
+/* A file in memory. */
+typedef struct calr_draw_file {
+    void *bytes; /* malloc'ed */
+    size_t size;
+} calr_draw_file;
+
+/* Encodes u8[count x height x width x 3] as JPEGs with halved chroma, in parallel. quality[i] is 1
+ * .. 100. files[0 .. count-1] must be zero; the caller frees what has come into them, after a
+ * failure too. CALR_EINVAL, CALR_ENOMEM. */
+calr_status calr_draw_encode(const uint8_t *pixels, int64_t count, int64_t height, int64_t width,
+                             const int32_t *quality, calr_draw_file *files);
 
 #endif
