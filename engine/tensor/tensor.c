@@ -183,6 +183,12 @@ bool calr_tensor_is_contiguous(const calr_tensor *tensor)
     return true;
 }
 
+bool calr_tensor_is_unshared(const calr_tensor *tensor)
+{
+    return __atomic_load_n(&tensor->refs, __ATOMIC_ACQUIRE) == 1 &&
+           __atomic_load_n(&tensor->storage->refs, __ATOMIC_ACQUIRE) == 1;
+}
+
 bool calr_tensor_same_shape(const calr_tensor *a, const calr_tensor *b)
 {
     return a->ndim == b->ndim &&

@@ -65,6 +65,8 @@ int64_t calr_tensor_numel(const calr_tensor *tensor);
 /* Bytes of the elements of this view (not of the whole storage). */
 size_t calr_tensor_bytes(const calr_tensor *tensor);
 bool calr_tensor_is_contiguous(const calr_tensor *tensor);
+/* Whether this reference is the only way to its memory: no other reference, no other view. */
+bool calr_tensor_is_unshared(const calr_tensor *tensor);
 bool calr_tensor_same_shape(const calr_tensor *a, const calr_tensor *b);
 /* The first element. For a contiguous tensor the others follow in order. */
 void *calr_tensor_data(const calr_tensor *tensor);

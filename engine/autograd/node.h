@@ -1,0 +1,41 @@
+/* Nodes of the tape. Internal to tape.c and op.c. */
+#ifndef CALR_AUTOGRAD_NODE_H
+#define CALR_AUTOGRAD_NODE_H
+
+#include "autograd/op.h"
+
+typedef struct calr_node calr_node;
+
+struct calr_node {
+    int64_t refs; /* atomic, since tensors may be released by any thread */
+    const calr_op *op; /* NULL: a declared tensor, which only collects its gradient */
+    uint64_t sequence; /* order of creation: a node's inputs have smaller numbers */
+    uint64_t visit;    /* the backward pass that last reached it */
+    bool used;         /* its backward ran, or was given up */
+    calr_op_shape out; /* of the tensor it made */
+    calr_tensor *gradient; /* added up so far; owned */
+    calr_node *next;   /* list of nodes being freed */
+    void *attributes;
+    calr_op_saved_tensor *saved;
+    int saved_count;
+    int count;
+    calr_node **from;     /* nodes of the inputs, NULL where no gradient is wanted; owned */
+    calr_op_shape *shape; /* of the inputs */
+};
+
+/* A node of `count` inputs, one reference, nothing filled in but the sequence number. */
+calr_status calr_node_new(int count, calr_node **out);
+void calr_node_retain(calr_node *node);
+/* NULL is allowed. Frees chains of any length without recursion. */
+void calr_node_release(void *node);
+/* Gives back what was saved, the attributes and the edges. */
+void calr_node_clear(calr_node *node);
+void calr_node_attach(calr_node *node, calr_tensor *tensor);
+const char *calr_node_title(const calr_node *node);
+
+static inline calr_node *calr_node_of(const calr_tensor *tensor)
+{
+    return tensor->tape;
+}
+
+#endif

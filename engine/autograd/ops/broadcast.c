@@ -1,0 +1,138 @@
+#include "autograd/ops/broadcast.h"
+
+#include <string.h>
+
+#include "base/parallel.h"
+#include "backend/backend.h"
+
+calr_status calr_broadcast_shape(const calr_op_shape *a, const calr_op_shape *b, calr_op_shape *out)
+{
+    char ta[CALR_TENSOR_TEXT], tb[CALR_TENSOR_TEXT];
+    int ndim = a->ndim > b->ndim ? a->ndim : b->ndim;
+    for (int d = 0; d < ndim; d++) { /* from the last dimension */
+        int64_t x = d < a->ndim ? a->shape[a->ndim - 1 - d] : 1;
+        int64_t y = d < b->ndim ? b->shape[b->ndim - 1 - d] : 1;
+        if (x != y && x != 1 && y != 1)
+            return calr_error(CALR_EINVAL, "the shapes of %s and %s do not fit", calr_op_describe(a, ta),
+                              calr_op_describe(b, tb));
+        out->shape[ndim - 1 - d] = x == 1 ? y : x;
+    }
+    out->ndim = ndim;
+    return CALR_OK;
+}
+
+static bool has_shape(const calr_tensor *x, const calr_op_shape *to)
+{
+    return x->ndim == to->ndim && memcmp(x->shape, to->shape, (size_t)to->ndim * sizeof to->shape[0]) == 0;
+}
+
+calr_status calr_broadcast_expand(const calr_tensor *x, const calr_op_shape *to, calr_tensor **out)
+{
+    if (has_shape(x, to)) {
+        *out = calr_tensor_retain((calr_tensor *)x);
+        return CALR_OK;
+    }
+    /* A view whose repeated dimensions take no step; copying it writes the repetition out. */
+    calr_tensor *view, *full;
+    CALR_TRY(calr_tensor_alias(x, &view));
+    for (int d = 0; d < to->ndim; d++) {
+        int own = d - (to->ndim - x->ndim);
+        bool repeated = own < 0 || (x->shape[own] == 1 && to->shape[d] != 1);
+        view->shape[d] = to->shape[d];
+        view->stride[d] = repeated ? 0 : x->stride[own];
+    }
+    view->ndim = to->ndim;
+    calr_status status = calr_tensor_new(CALR_F32, to->ndim, to->shape, &full);
+    if (status == CALR_OK) {
+        status = calr_tensor_copy(full, view);
+        if (status == CALR_OK)
+            *out = full;
+        else
+            calr_tensor_release(full);
+    }
+    calr_tensor_release(view);
+    return status;
+}
+
+enum { BLOCK = 128 }; /* neighbouring sums that one pass over memory serves */
+
+typedef struct middle_job {
+    int64_t n, inner, blocks;
+    const float *x;
+    float *y;
+} middle_job;
+
+static void sum_blocks(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const middle_job *job = context;
+    for (int64_t item = begin; item < end; item++) {
+        int64_t outer = item / job->blocks, first = item % job->blocks * BLOCK;
+        int64_t width = job->inner - first < BLOCK ? job->inner - first : BLOCK;
+        const float *x = job->x + outer * job->n * job->inner + first;
+        double sum[BLOCK] = {0};
+        for (int64_t i = 0; i < job->n; i++, x += job->inner)
+            for (int64_t j = 0; j < width; j++)
+                sum[j] += x[j];
+        for (int64_t j = 0; j < width; j++)
+            job->y[outer * job->inner + first + j] = (float)sum[j];
+    }
+}
+
+void calr_sum_middle(int64_t outer, int64_t n, int64_t inner, const float *x, float *y)
+{
+    middle_job job = {n, inner, (inner + BLOCK - 1) / BLOCK, x, y};
+    int64_t width = inner < BLOCK ? inner : BLOCK;
+    calr_parallel_for(outer * job.blocks, 1 + 32768 / (1 + n * width), sum_blocks, &job);
+}
+
+/* Sums over dimensions first .. last of x: [outer x n x inner] -> the same with length 1 there. */
+static calr_status sum_dims(const calr_tensor *x, int first, int last, calr_tensor **out)
+{
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    int64_t shape[CALR_MAX_DIMS], outer = 1, n = 1, inner = 1;
+    for (int d = 0; d < x->ndim; d++) {
+        shape[d] = d >= first && d <= last ? 1 : x->shape[d];
+        *(d < first ? &outer : d <= last ? &n : &inner) *= x->shape[d];
+    }
+    calr_tensor *y;
+    CALR_TRY(calr_tensor_new(CALR_F32, x->ndim, shape, &y));
+    if (outer == 1 && inner == 1)
+        calr_tensor_f32(y)[0] = (float)k->sum(n, calr_tensor_f32(x));
+    else
+        calr_sum_middle(outer, n, inner, calr_tensor_f32(x), calr_tensor_f32(y));
+    *out = y;
+    return CALR_OK;
+}
+
+calr_status calr_broadcast_reduce(calr_tensor *x, const calr_op_shape *to, calr_tensor **out)
+{
+    calr_tensor *sum = calr_tensor_retain(x);
+    if (!has_shape(x, to)) {
+        /* Neighbouring repeated dimensions are summed in one go. */
+        int missing = x->ndim - to->ndim;
+        for (int d = 0; d < x->ndim; d++) {
+            int last = d;
+            while (last < x->ndim && (last < missing || to->shape[last - missing] != x->shape[last]))
+                last++;
+            if (last-- == d)
+                continue;
+            calr_tensor *less;
+            calr_status status = sum_dims(sum, d, last, &less);
+            calr_tensor_release(sum);
+            if (status != CALR_OK)
+                return status;
+            sum = less;
+            d = last;
+        }
+    }
+    calr_status status = CALR_OK;
+    if (has_shape(sum, to)) {
+        *out = sum;
+        return CALR_OK;
+    }
+    status = calr_tensor_reshape(sum, to->ndim, to->shape, out);
+    calr_tensor_release(sum);
+    return status;
+}

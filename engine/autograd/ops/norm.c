@@ -1,0 +1,246 @@
+/* Batch and instance normalisation. */
+#include <inttypes.h>
+#include <math.h>
+
+#include "autograd/op.h"
+#include "autograd/ops.h"
+#include "backend/backend.h"
+
+static float *data_or_null(const calr_tensor *tensor)
+{
+    return tensor ? calr_tensor_f32(tensor) : NULL;
+}
+
+/* Input i is absent, or f32[c]. */
+static calr_status check_channels(const calr_op_call *call, int i, const char *name, int64_t c)
+{
+    char text[CALR_TENSOR_TEXT];
+    if (!call->in[i])
+        return CALR_OK;
+    CALR_TRY(calr_op_expect(call, i, name, 1, "f32[c]"));
+    if (call->shape[i].shape[0] != c)
+        return calr_error(CALR_EINVAL, "%s must be f32[%" PRId64 "], not %s", name, c,
+                          calr_op_describe(&call->shape[i], text));
+    return CALR_OK;
+}
+
+/* ---- batch norm ---- */
+
+enum { X, GAMMA, BETA, RESIDUAL, MEAN, VAR, BATCH_NORM_INPUTS };
+
+static calr_norm batch_norm_size(const calr_op_call *call)
+{
+    const calr_batch_norm_options *o = call->attributes;
+    const calr_op_shape *x = &call->shape[X];
+    int64_t c = x->shape[x->ndim - 1], rows = 1;
+    for (int d = 0; d < x->ndim - 1; d++)
+        rows *= x->shape[d];
+    return (calr_norm){.rows = rows, .c = c, .eps = (float)o->eps, .relu = o->relu};
+}
+
+/* The running statistics are written, or read without a copy: they must lie in order. */
+static calr_status check_running(const calr_op_call *call, int i, const char *name, int64_t c)
+{
+    if (call->shape[i].ndim == 1 && call->shape[i].shape[0] != c)
+        return check_channels(call, i, name, c);
+    return calr_tensor_expect(call->in[i], name, CALR_F32, 1, "f32[c]");
+}
+
+static calr_status batch_norm_check(calr_op_call *call)
+{
+    const calr_batch_norm_options *o = call->attributes;
+    char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
+    CALR_TRY(calr_op_expect(call, X, "x", -1, "f32[... x c]"));
+    if (call->shape[X].ndim < 2)
+        return calr_error(CALR_EINVAL, "x must be f32[... x c], not %s", calr_op_describe(&call->shape[X], a));
+    calr_norm norm = batch_norm_size(call);
+    CALR_TRY(check_channels(call, GAMMA, "gamma", norm.c));
+    CALR_TRY(check_channels(call, BETA, "beta", norm.c));
+    if (!call->in[MEAN] != !call->in[VAR] || (!o->training && !call->in[MEAN]))
+        return calr_error(CALR_EINVAL, "running_mean and running_var are needed, both");
+    if (call->in[MEAN]) {
+        CALR_TRY(check_running(call, MEAN, "running_mean", norm.c));
+        CALR_TRY(check_running(call, VAR, "running_var", norm.c));
+    }
+    if (call->in[RESIDUAL]) {
+        CALR_TRY(calr_op_expect(call, RESIDUAL, "residual", -1, "f32 of the shape of x"));
+        if (!calr_op_same_shape(&call->shape[X], &call->shape[RESIDUAL]))
+            return calr_error(CALR_EINVAL, "residual, %s, must have the shape of x, %s",
+                              calr_op_describe(&call->shape[RESIDUAL], a), calr_op_describe(&call->shape[X], b));
+    }
+    if (!(o->eps > 0) || !(o->momentum >= 0 && o->momentum <= 1))
+        return calr_error(CALR_EINVAL, "eps must be above 0 and momentum in 0 .. 1, not %g and %g", o->eps, o->momentum);
+    calr_op_out_like(call, X);
+    return CALR_OK;
+}
+
+static calr_status new_vector(int64_t count, calr_tensor **out)
+{
+    return calr_tensor_new(CALR_F32, 1, &count, out);
+}
+
+/* Saved: x, y (only for its ReLU), gamma, mean, inv_std. */
+static calr_status save_norm(calr_op_call *call, bool relu, calr_tensor *y, calr_tensor *mean, calr_tensor *inv_std)
+{
+    CALR_TRY(calr_op_save(call, "x", call->in[X]));
+    CALR_TRY(calr_op_save(call, "its output", relu ? y : NULL));
+    CALR_TRY(calr_op_save(call, "gamma", call->in[GAMMA]));
+    CALR_TRY(calr_op_save(call, "mean", mean));
+    return calr_op_save(call, "inv_std", inv_std);
+}
+
+static calr_status train_forward(calr_op_call *call, const calr_backend *k, const calr_norm *norm, calr_tensor *mean,
+                                 calr_tensor *inv_std, calr_tensor *y)
+{
+    const calr_batch_norm_options *o = call->attributes;
+    CALR_TRY(k->batch_norm_train(norm, o->momentum, calr_tensor_f32(call->in[X]), data_or_null(call->in[GAMMA]),
+                                 data_or_null(call->in[BETA]), data_or_null(call->in[RESIDUAL]),
+                                 data_or_null(call->in[MEAN]), data_or_null(call->in[VAR]), calr_tensor_f32(mean),
+                                 calr_tensor_f32(inv_std), calr_tensor_f32(y)));
+    if (call->in[MEAN]) {
+        calr_tensor_touch(call->in[MEAN]);
+        calr_tensor_touch(call->in[VAR]);
+    }
+    return save_norm(call, norm->relu, y, mean, inv_std);
+}
+
+/* The running statistics may move on before the backward pass: what was used is copied. */
+static calr_status infer_forward(calr_op_call *call, const calr_backend *k, const calr_norm *norm, calr_tensor *mean,
+                                 calr_tensor *inv_std, calr_tensor *y)
+{
+    CALR_TRY(k->batch_norm_infer(norm, calr_tensor_f32(call->in[X]), data_or_null(call->in[GAMMA]),
+                                 data_or_null(call->in[BETA]), calr_tensor_f32(call->in[MEAN]),
+                                 calr_tensor_f32(call->in[VAR]), data_or_null(call->in[RESIDUAL]), calr_tensor_f32(y)));
+    if (!call->recording)
+        return CALR_OK;
+    CALR_TRY(calr_tensor_copy(mean, call->in[MEAN]));
+    for (int64_t i = 0; i < norm->c; i++)
+        calr_tensor_f32(inv_std)[i] = 1 / sqrtf(calr_tensor_f32(call->in[VAR])[i] + norm->eps);
+    return save_norm(call, norm->relu, y, mean, inv_std);
+}
+
+static calr_status batch_norm_forward(calr_op_call *call, calr_tensor **y)
+{
+    const calr_batch_norm_options *o = call->attributes;
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    calr_norm norm = batch_norm_size(call);
+    calr_tensor *mean, *inv_std;
+    CALR_TRY(new_vector(norm.c, &mean));
+    calr_status status = new_vector(norm.c, &inv_std);
+    if (status == CALR_OK) {
+        status = (o->training ? train_forward : infer_forward)(call, k, &norm, mean, inv_std, *y);
+        calr_tensor_release(inv_std);
+    }
+    calr_tensor_release(mean);
+    return status;
+}
+
+static calr_status batch_norm_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
+{
+    const calr_batch_norm_options *o = call->attributes;
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    calr_norm norm = batch_norm_size(call);
+    for (int i = X; i <= BETA; i++)
+        CALR_TRY(calr_op_gradient(call, i, dx));
+    /* Without a ReLU the residual's gradient is dy as it is. */
+    if (call->needs[RESIDUAL] && norm.relu)
+        CALR_TRY(calr_op_gradient(call, RESIDUAL, dx));
+    else if (call->needs[RESIDUAL])
+        dx[RESIDUAL] = calr_tensor_retain(dy);
+    return k->batch_norm_backward(&norm, !o->training, calr_tensor_f32(calr_op_saved(call, 0)),
+                                  data_or_null(calr_op_saved(call, 1)), data_or_null(calr_op_saved(call, 2)),
+                                  calr_tensor_f32(calr_op_saved(call, 3)), calr_tensor_f32(calr_op_saved(call, 4)),
+                                  calr_tensor_f32(dy), data_or_null(dx[X]), data_or_null(dx[GAMMA]),
+                                  data_or_null(dx[BETA]), norm.relu ? data_or_null(dx[RESIDUAL]) : NULL);
+}
+
+static const calr_op op_batch_norm = {.name = "batch_norm",
+                                      .attribute_bytes = sizeof(calr_batch_norm_options),
+                                      .check = batch_norm_check,
+                                      .forward = batch_norm_forward,
+                                      .backward = batch_norm_backward};
+
+calr_status calr_op_batch_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta, calr_tensor *running_mean,
+                               calr_tensor *running_var, calr_tensor *residual, const calr_batch_norm_options *options,
+                               calr_tensor **y)
+{
+    calr_tensor *in[BATCH_NORM_INPUTS] = {x, gamma, beta, residual, running_mean, running_var};
+    return calr_op_apply(&op_batch_norm, in, BATCH_NORM_INPUTS, options, y);
+}
+
+/* ---- instance norm ---- */
+
+typedef struct instance_norm {
+    double eps;
+    bool relu;
+} instance_norm;
+
+static calr_norm instance_norm_size(const calr_op_call *call)
+{
+    const instance_norm *o = call->attributes;
+    const int64_t *x = call->shape[X].shape;
+    return (calr_norm){.rows = x[1] * x[2], .c = x[3], .eps = (float)o->eps, .relu = o->relu};
+}
+
+static calr_status instance_norm_check(calr_op_call *call)
+{
+    const instance_norm *o = call->attributes;
+    CALR_TRY(calr_op_expect(call, X, "x", 4, "f32[n x h x w x c]"));
+    CALR_TRY(check_channels(call, GAMMA, "gamma", call->shape[X].shape[3]));
+    CALR_TRY(check_channels(call, BETA, "beta", call->shape[X].shape[3]));
+    if (!(o->eps > 0))
+        return calr_error(CALR_EINVAL, "eps must be above 0, not %g", o->eps);
+    calr_op_out_like(call, X);
+    return CALR_OK;
+}
+
+static calr_status instance_norm_forward(calr_op_call *call, calr_tensor **y)
+{
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    calr_norm norm = instance_norm_size(call);
+    int64_t n = call->shape[X].shape[0];
+    calr_tensor *mean, *inv_std;
+    CALR_TRY(new_vector(n * norm.c, &mean));
+    calr_status status = new_vector(n * norm.c, &inv_std);
+    if (status == CALR_OK) {
+        status = k->instance_norm_forward(&norm, n, calr_tensor_f32(call->in[X]), data_or_null(call->in[GAMMA]),
+                                          data_or_null(call->in[BETA]), calr_tensor_f32(mean), calr_tensor_f32(inv_std),
+                                          calr_tensor_f32(*y));
+        if (status == CALR_OK)
+            status = save_norm(call, norm.relu, *y, mean, inv_std);
+        calr_tensor_release(inv_std);
+    }
+    calr_tensor_release(mean);
+    return status;
+}
+
+static calr_status instance_norm_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
+{
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    calr_norm norm = instance_norm_size(call);
+    for (int i = X; i <= BETA; i++)
+        CALR_TRY(calr_op_gradient(call, i, dx));
+    return k->instance_norm_backward(&norm, call->shape[X].shape[0], calr_tensor_f32(calr_op_saved(call, 0)),
+                                     data_or_null(calr_op_saved(call, 1)), data_or_null(calr_op_saved(call, 2)),
+                                     calr_tensor_f32(calr_op_saved(call, 3)), calr_tensor_f32(calr_op_saved(call, 4)),
+                                     calr_tensor_f32(dy), data_or_null(dx[X]), data_or_null(dx[GAMMA]),
+                                     data_or_null(dx[BETA]));
+}
+
+static const calr_op op_instance_norm = {.name = "instance_norm",
+                                         .attribute_bytes = sizeof(instance_norm),
+                                         .check = instance_norm_check,
+                                         .forward = instance_norm_forward,
+                                         .backward = instance_norm_backward};
+
+calr_status calr_op_instance_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta, double eps, bool relu,
+                                  calr_tensor **y)
+{
+    calr_tensor *in[] = {x, gamma, beta};
+    instance_norm o = {eps, relu};
+    return calr_op_apply(&op_instance_norm, in, 3, &o, y);
+}

@@ -1,0 +1,314 @@
+/* Operations on single elements. */
+#include <math.h>
+
+#include "autograd/op.h"
+#include "autograd/ops.h"
+#include "backend/backend.h"
+#include "base/parallel.h"
+
+enum { GRAIN = 16384 };
+
+static calr_status check(calr_op_call *call)
+{
+    CALR_TRY(calr_op_expect(call, 0, "x", -1, "f32"));
+    calr_op_out_like(call, 0);
+    return CALR_OK;
+}
+
+static calr_status apply(const calr_op *op, calr_tensor *x, const void *attributes, calr_tensor **y)
+{
+    return calr_op_apply(op, &x, 1, attributes, y);
+}
+
+/* ---- alpha x + beta, and the reversed gradient ---- */
+
+typedef struct affine {
+    double alpha, beta;
+} affine;
+
+static calr_status affine_forward(calr_op_call *call, calr_tensor **y)
+{
+    const affine *a = call->attributes;
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    k->affine(calr_tensor_numel(*y), (float)a->alpha, (float)a->beta, calr_tensor_f32(call->in[0]),
+              calr_tensor_f32(*y));
+    return CALR_OK;
+}
+
+static calr_status scale_gradient(const calr_op_call *call, double alpha, calr_tensor *dy, calr_tensor **dx)
+{
+    const calr_backend *k;
+    if (alpha == 1) {
+        dx[0] = calr_tensor_retain(dy);
+        return CALR_OK;
+    }
+    CALR_TRY(calr_backend_get(&k));
+    CALR_TRY(calr_op_gradient(call, 0, dx));
+    k->scale(calr_tensor_numel(dy), (float)alpha, calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
+    return CALR_OK;
+}
+
+static calr_status affine_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
+{
+    return scale_gradient(call, ((const affine *)call->attributes)->alpha, dy, dx);
+}
+
+static const calr_op op_affine = {.name = "affine",
+                                  .attribute_bytes = sizeof(affine),
+                                  .check = check,
+                                  .forward = affine_forward,
+                                  .backward = affine_backward};
+
+calr_status calr_op_affine(calr_tensor *x, double alpha, double beta, calr_tensor **y)
+{
+    affine a = {alpha, beta};
+    return apply(&op_affine, x, &a, y);
+}
+
+static calr_status same_forward(calr_op_call *call, calr_tensor **y)
+{
+    return calr_tensor_alias(call->in[0], y);
+}
+
+static calr_status reverse_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
+{
+    return scale_gradient(call, -*(const double *)call->attributes, dy, dx);
+}
+
+static const calr_op op_reverse = {.name = "reverse_gradient",
+                                   .attribute_bytes = sizeof(double),
+                                   .makes_output = true,
+                                   .check = check,
+                                   .forward = same_forward,
+                                   .backward = reverse_backward};
+
+calr_status calr_op_reverse_gradient(calr_tensor *x, double alpha, calr_tensor **y)
+{
+    return apply(&op_reverse, x, &alpha, y);
+}
+
+/* ---- relu ---- */
+
+static calr_status relu_forward(calr_op_call *call, calr_tensor **y)
+{
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    k->relu(calr_tensor_numel(*y), calr_tensor_f32(call->in[0]), calr_tensor_f32(*y));
+    return calr_op_save(call, "its output", *y);
+}
+
+static calr_status relu_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
+{
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    CALR_TRY(calr_op_gradient(call, 0, dx));
+    k->relu_backward(calr_tensor_numel(dy), calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_f32(dy),
+                     calr_tensor_f32(dx[0]));
+    return CALR_OK;
+}
+
+static const calr_op op_relu = {.name = "relu", .check = check, .forward = relu_forward, .backward = relu_backward};
+
+calr_status calr_op_relu(calr_tensor *x, calr_tensor **y)
+{
+    return apply(&op_relu, x, NULL, y);
+}
+
+/* ---- functions of one element: y = f(x), dx = dy f'(saved) ---- */
+
+typedef struct element_job {
+    float exponent;
+    const float *x, *dy; /* dy NULL: forward */
+    float *y;
+    void (*body)(const struct element_job *job, int64_t begin, int64_t end);
+} element_job;
+
+static void element_chunk(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const element_job *job = context;
+    job->body(job, begin, end);
+}
+
+static void exp_body(const element_job *job, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i++)
+        job->y[i] = expf(job->x[i]);
+}
+
+static void exp_gradient(const element_job *job, int64_t begin, int64_t end) /* saved: y */
+{
+    for (int64_t i = begin; i < end; i++)
+        job->y[i] = job->dy[i] * job->x[i];
+}
+
+static void log_body(const element_job *job, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i++)
+        job->y[i] = logf(job->x[i]);
+}
+
+static void log_gradient(const element_job *job, int64_t begin, int64_t end) /* saved: x */
+{
+    for (int64_t i = begin; i < end; i++)
+        job->y[i] = job->dy[i] / job->x[i];
+}
+
+static void sqrt_body(const element_job *job, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i++)
+        job->y[i] = sqrtf(job->x[i]);
+}
+
+static void sqrt_gradient(const element_job *job, int64_t begin, int64_t end) /* saved: y */
+{
+    for (int64_t i = begin; i < end; i++)
+        job->y[i] = job->dy[i] / (2 * job->x[i]);
+}
+
+static void pow_body(const element_job *job, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i++)
+        job->y[i] = powf(job->x[i], job->exponent);
+}
+
+static void pow_gradient(const element_job *job, int64_t begin, int64_t end) /* saved: x */
+{
+    float p = job->exponent;
+    for (int64_t i = begin; i < end; i++)
+        job->y[i] = p == 0 ? 0 : job->dy[i] * p * powf(job->x[i], p - 1);
+}
+
+static calr_status element_forward(calr_op_call *call, calr_tensor *y, element_job job)
+{
+    job.x = calr_tensor_f32(call->in[0]);
+    job.y = calr_tensor_f32(y);
+    calr_parallel_for(calr_tensor_numel(y), GRAIN, element_chunk, &job);
+    return CALR_OK;
+}
+
+static calr_status element_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx, element_job job)
+{
+    CALR_TRY(calr_op_gradient(call, 0, dx));
+    job.x = calr_tensor_f32(calr_op_saved(call, 0));
+    job.dy = calr_tensor_f32(dy);
+    job.y = calr_tensor_f32(dx[0]);
+    calr_parallel_for(calr_tensor_numel(dy), GRAIN, element_chunk, &job);
+    return CALR_OK;
+}
+
+static calr_status exp_forward(calr_op_call *call, calr_tensor **y)
+{
+    CALR_TRY(element_forward(call, *y, (element_job){.body = exp_body}));
+    return calr_op_save(call, "its output", *y);
+}
+
+static calr_status exp_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
+{
+    return element_backward(call, dy, dx, (element_job){.body = exp_gradient});
+}
+
+static calr_status log_forward(calr_op_call *call, calr_tensor **y)
+{
+    CALR_TRY(element_forward(call, *y, (element_job){.body = log_body}));
+    return calr_op_save(call, "x", call->in[0]);
+}
+
+static calr_status log_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
+{
+    return element_backward(call, dy, dx, (element_job){.body = log_gradient});
+}
+
+static calr_status sqrt_forward(calr_op_call *call, calr_tensor **y)
+{
+    CALR_TRY(element_forward(call, *y, (element_job){.body = sqrt_body}));
+    return calr_op_save(call, "its output", *y);
+}
+
+static calr_status sqrt_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
+{
+    return element_backward(call, dy, dx, (element_job){.body = sqrt_gradient});
+}
+
+static calr_status pow_forward(calr_op_call *call, calr_tensor **y)
+{
+    float exponent = (float)*(const double *)call->attributes;
+    CALR_TRY(element_forward(call, *y, (element_job){.exponent = exponent, .body = pow_body}));
+    return calr_op_save(call, "x", call->in[0]);
+}
+
+static calr_status pow_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
+{
+    float exponent = (float)*(const double *)call->attributes;
+    return element_backward(call, dy, dx, (element_job){.exponent = exponent, .body = pow_gradient});
+}
+
+static const calr_op op_exp = {.name = "exp", .check = check, .forward = exp_forward, .backward = exp_backward};
+static const calr_op op_log = {.name = "log", .check = check, .forward = log_forward, .backward = log_backward};
+static const calr_op op_sqrt = {.name = "sqrt", .check = check, .forward = sqrt_forward, .backward = sqrt_backward};
+static const calr_op op_pow = {.name = "pow",
+                               .attribute_bytes = sizeof(double),
+                               .check = check,
+                               .forward = pow_forward,
+                               .backward = pow_backward};
+
+calr_status calr_op_exp(calr_tensor *x, calr_tensor **y)
+{
+    return apply(&op_exp, x, NULL, y);
+}
+
+calr_status calr_op_log(calr_tensor *x, calr_tensor **y)
+{
+    return apply(&op_log, x, NULL, y);
+}
+
+calr_status calr_op_sqrt(calr_tensor *x, calr_tensor **y)
+{
+    return apply(&op_sqrt, x, NULL, y);
+}
+
+calr_status calr_op_pow(calr_tensor *x, double exponent, calr_tensor **y)
+{
+    return apply(&op_pow, x, &exponent, y);
+}
+
+/* ---- dropout ---- */
+
+static calr_status dropout_check(calr_op_call *call)
+{
+    const calr_dropout *dropout = call->attributes;
+    if (!(dropout->p >= 0 && dropout->p < 1))
+        return calr_error(CALR_EINVAL, "p must be at least 0 and below 1, not %g", dropout->p);
+    return check(call);
+}
+
+static calr_status dropout_forward(calr_op_call *call, calr_tensor **y)
+{
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    k->dropout(calr_tensor_numel(*y), call->attributes, calr_tensor_f32(call->in[0]), calr_tensor_f32(*y));
+    return CALR_OK;
+}
+
+/* The mask is named by the attributes, so it is drawn again rather than kept. */
+static calr_status dropout_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
+{
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    CALR_TRY(calr_op_gradient(call, 0, dx));
+    k->dropout(calr_tensor_numel(dy), call->attributes, calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
+    return CALR_OK;
+}
+
+static const calr_op op_dropout = {.name = "dropout",
+                                   .attribute_bytes = sizeof(calr_dropout),
+                                   .check = dropout_check,
+                                   .forward = dropout_forward,
+                                   .backward = dropout_backward};
+
+calr_status calr_op_dropout(calr_tensor *x, double p, uint64_t seed, uint32_t epoch, uint64_t index, calr_tensor **y)
+{
+    calr_dropout dropout = {.p = p, .seed = seed, .epoch = epoch, .index = index};
+    return apply(&op_dropout, x, &dropout, y);
+}

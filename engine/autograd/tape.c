@@ -1,0 +1,356 @@
+#include "autograd/tape.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/node.h"
+#include "base/parallel.h"
+
+/* ---- recording ---- */
+
+static _Thread_local int paused;
+
+void calr_tape_pause(void)
+{
+    paused++;
+}
+
+void calr_tape_resume(void)
+{
+    paused--;
+}
+
+bool calr_tape_is_recording(void)
+{
+    return paused == 0;
+}
+
+int calr_tape_paused(void)
+{
+    return paused;
+}
+
+void calr_tape_restore(int depth)
+{
+    paused = depth;
+}
+
+/* ---- declared tensors ---- */
+
+bool calr_tape_requires(const calr_tensor *tensor)
+{
+    return tensor->tape != NULL;
+}
+
+bool calr_tape_is_computed(const calr_tensor *tensor)
+{
+    return tensor->tape && calr_node_of(tensor)->op;
+}
+
+calr_status calr_tape_require(calr_tensor *tensor, bool wanted)
+{
+    char text[CALR_TENSOR_TEXT];
+    if (wanted && tensor->dtype != CALR_F32)
+        return calr_error(CALR_EINVAL, "only f32 tensors have gradients; this one is %s",
+                          calr_tensor_describe(tensor, text));
+    if (!wanted && calr_tape_is_computed(tensor))
+        return calr_error(CALR_EINVAL, "%s was computed from tensors that need a gradient; detach() gives one that was not",
+                          calr_tensor_describe(tensor, text));
+    if (wanted == (tensor->tape != NULL))
+        return CALR_OK;
+    if (!wanted) {
+        calr_node_release(tensor->tape);
+        tensor->tape = NULL;
+        return CALR_OK;
+    }
+    calr_node *node;
+    CALR_TRY(calr_node_new(0, &node));
+    node->out = (calr_op_shape){.dtype = CALR_F32, .ndim = tensor->ndim};
+    memcpy(node->out.shape, tensor->shape, sizeof tensor->shape);
+    calr_node_attach(node, tensor);
+    return CALR_OK;
+}
+
+calr_tensor *calr_tape_gradient(const calr_tensor *tensor)
+{
+    return tensor->tape && !calr_node_of(tensor)->op ? calr_node_of(tensor)->gradient : NULL;
+}
+
+calr_status calr_tape_set_gradient(calr_tensor *tensor, const calr_tensor *gradient)
+{
+    char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
+    if (!tensor->tape || calr_node_of(tensor)->op) {
+        if (!gradient)
+            return CALR_OK;
+        return calr_error(CALR_EINVAL, "%s was not declared with requires_grad(true)", calr_tensor_describe(tensor, a));
+    }
+    calr_tensor *copy = NULL;
+    if (gradient) {
+        if (gradient->dtype != CALR_F32 || !calr_tensor_same_shape(tensor, gradient))
+            return calr_error(CALR_EINVAL, "the gradient of %s cannot be %s", calr_tensor_describe(tensor, a),
+                              calr_tensor_describe(gradient, b));
+        CALR_TRY(calr_tensor_clone(gradient, &copy));
+    }
+    calr_tensor_release(calr_node_of(tensor)->gradient);
+    calr_node_of(tensor)->gradient = copy;
+    return CALR_OK;
+}
+
+calr_status calr_tape_check_write(const calr_tensor *tensor)
+{
+    char text[CALR_TENSOR_TEXT];
+    if (paused == 0 && calr_tape_is_computed(tensor))
+        return calr_error(CALR_EINVAL,
+                          "%s was computed by %s with gradients; writing into it would make them wrong. Write inside "
+                          "calr.no_grad, or into its detach()",
+                          calr_tensor_describe(tensor, text), calr_node_title(calr_node_of(tensor)));
+    return CALR_OK;
+}
+
+/* ---- adding gradients up ---- */
+
+typedef struct add_job {
+    float *to;
+    const float *a, *b;
+} add_job;
+
+static void add_chunk(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const add_job *job = context;
+    for (int64_t i = begin; i < end; i++)
+        job->to[i] = job->a[i] + job->b[i];
+}
+
+/* *sum := *sum + x, in place when nobody else sees *sum or `in_place`. Both have the same shape. */
+static calr_status add_to(calr_tensor **sum, calr_tensor *x, bool in_place)
+{
+    calr_tensor *a, *b, *to;
+    CALR_TRY(calr_tensor_contiguous(*sum, &a));
+    calr_status status = calr_tensor_contiguous(x, &b);
+    if (status != CALR_OK) {
+        calr_tensor_release(a);
+        return status;
+    }
+    /* `a` is *sum itself, with one more reference, or a fresh copy. */
+    bool same = a == *sum;
+    calr_tensor_release(*sum);
+    *sum = a;
+    if ((in_place && same) || calr_tensor_is_unshared(a))
+        to = calr_tensor_retain(a);
+    else
+        status = calr_tensor_like(a, &to);
+    if (status == CALR_OK) {
+        add_job job = {calr_tensor_f32(to), calr_tensor_f32(a), calr_tensor_f32(b)};
+        calr_parallel_for(calr_tensor_numel(a), 32768, add_chunk, &job);
+        calr_tensor_touch(to);
+        calr_tensor_release(a);
+        *sum = to;
+    }
+    calr_tensor_release(b);
+    return status;
+}
+
+/* Takes over the reference dx. A declared tensor keeps its gradient, so it gets memory of its own. */
+static calr_status receive(calr_node *node, calr_tensor *dx)
+{
+    calr_status status = CALR_OK;
+    if (node->gradient) {
+        status = add_to(&node->gradient, dx, node->op == NULL);
+    } else if (node->op || (calr_tensor_is_unshared(dx) && calr_tensor_is_contiguous(dx))) {
+        node->gradient = dx;
+        return CALR_OK;
+    } else {
+        status = calr_tensor_clone(dx, &node->gradient);
+    }
+    calr_tensor_release(dx);
+    return status;
+}
+
+/* ---- the backward pass ---- */
+
+static calr_status check_node(const calr_node *node)
+{
+    if (node->used)
+        return calr_error(CALR_EINVAL,
+                          "%s: this graph was used by an earlier backward(), which freed it; add losses up before one "
+                          "backward(), or compute the value anew",
+                          calr_node_title(node));
+    for (int i = 0; i < node->saved_count; i++) {
+        const calr_op_saved_tensor *saved = &node->saved[i];
+        char text[CALR_TENSOR_TEXT];
+        if (!saved->tensor || calr_tensor_version(saved->tensor) == saved->version)
+            continue;
+        calr_tensor_describe(saved->tensor, text);
+        if (!saved->name)
+            return calr_error(CALR_ESTALE, "%s: saved tensor %d, %s, was changed in place before backward()",
+                              calr_node_title(node), i + 1, text);
+        return calr_error(CALR_ESTALE, "%s: %s, %s, was changed in place before backward(), which needs its old values",
+                          calr_node_title(node), saved->name, text);
+    }
+    return CALR_OK;
+}
+
+typedef struct node_list {
+    calr_node **nodes;
+    size_t count, capacity;
+} node_list;
+
+static calr_status append(node_list *list, calr_node *node)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 256;
+        calr_node **grown = realloc(list->nodes, capacity * sizeof(calr_node *));
+        if (!grown)
+            return calr_error(CALR_ENOMEM, "no memory for a graph of %zu operations", capacity);
+        list->nodes = grown;
+        list->capacity = capacity;
+    }
+    calr_node_retain(node);
+    list->nodes[list->count++] = node;
+    return CALR_OK;
+}
+
+/* Every operation behind `root`: the list serves as its own queue. */
+static calr_status collect(calr_node *root, node_list *list)
+{
+    static uint64_t last_visit; /* atomic */
+    uint64_t visit = __atomic_add_fetch(&last_visit, 1, __ATOMIC_RELAXED);
+    root->visit = visit;
+    CALR_TRY(append(list, root));
+    for (size_t i = 0; i < list->count; i++) {
+        const calr_node *node = list->nodes[i];
+        CALR_TRY(check_node(node));
+        for (int k = 0; k < node->count; k++) {
+            calr_node *from = node->from[k];
+            if (!from || !from->op || from->visit == visit)
+                continue;
+            from->visit = visit;
+            CALR_TRY(append(list, from));
+        }
+    }
+    return CALR_OK;
+}
+
+static int later_first(const void *a, const void *b)
+{
+    const calr_node *x = *(calr_node *const *)a, *y = *(calr_node *const *)b;
+    return x->sequence < y->sequence ? 1 : x->sequence > y->sequence ? -1 : 0;
+}
+
+static calr_status check_gradient(const calr_node *node, int i, const calr_tensor *dx)
+{
+    char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
+    const calr_op_shape *x = &node->shape[i];
+    if (dx->dtype == CALR_F32 && dx->ndim == x->ndim &&
+        memcmp(dx->shape, x->shape, (size_t)x->ndim * sizeof x->shape[0]) == 0)
+        return CALR_OK;
+    return calr_error(CALR_EINVAL, "backward returned %s as the gradient of tensor %d, which is %s",
+                      calr_tensor_describe(dx, a), i + 1, calr_op_describe(x, b));
+}
+
+static calr_status run_backward(calr_node *node, calr_tensor *dy, bool *needs, calr_tensor **dx)
+{
+    calr_op_call call = {.attributes = node->attributes,
+                         .count = node->count,
+                         .shape = node->shape,
+                         .needs = needs,
+                         .out = node->out,
+                         .saved = node->saved,
+                         .saved_count = node->saved_count};
+    for (int i = 0; i < node->count; i++)
+        needs[i] = node->from[i] != NULL;
+    calr_status status = node->op->backward(&call, dy, dx);
+    for (int i = 0; i < node->count && status == CALR_OK; i++) {
+        if (!dx[i] || !needs[i])
+            continue;
+        status = check_gradient(node, i, dx[i]);
+        if (status == CALR_OK) {
+            calr_tensor *given = dx[i];
+            dx[i] = NULL;
+            status = receive(node->from[i], given);
+        }
+    }
+    return status;
+}
+
+/* One operation: its dy is complete, since everything computed from its output came before. */
+static calr_status step(calr_node *node)
+{
+    CALR_TRY(check_node(node));
+    node->used = true;
+    calr_tensor *dy = node->gradient;
+    node->gradient = NULL;
+    if (!dy) /* nothing flowed here */
+        return CALR_OK;
+    calr_status status = CALR_OK;
+    if (!node->op->strided) {
+        calr_tensor *straight;
+        status = calr_tensor_contiguous(dy, &straight);
+        if (status == CALR_OK) {
+            calr_tensor_release(dy);
+            dy = straight;
+        }
+    }
+    bool *needs = calloc((size_t)node->count, sizeof *needs);
+    calr_tensor **dx = calloc((size_t)node->count, sizeof(calr_tensor *));
+    if (status == CALR_OK && (!needs || !dx))
+        status = calr_error(CALR_ENOMEM, "no memory for gradients");
+    if (status == CALR_OK)
+        status = run_backward(node, dy, needs, dx);
+    for (int i = 0; dx && i < node->count; i++)
+        calr_tensor_release(dx[i]);
+    free(dx);
+    free(needs);
+    calr_tensor_release(dy);
+    if (status != CALR_OK)
+        return calr_error(status, "backward of %s: %s", calr_node_title(node), calr_status_message());
+    return CALR_OK;
+}
+
+static calr_status walk(node_list *list, calr_tensor *one)
+{
+    qsort(list->nodes, list->count, sizeof list->nodes[0], later_first);
+    list->nodes[0]->gradient = one; /* the root was made last */
+    calr_status status = CALR_OK;
+    for (size_t i = 0; i < list->count; i++) {
+        calr_node *node = list->nodes[i];
+        if (status == CALR_OK) {
+            status = step(node);
+        } else {
+            node->used = true;
+            calr_tensor_release(node->gradient);
+            node->gradient = NULL;
+        }
+        calr_node_clear(node);
+    }
+    return status;
+}
+
+calr_status calr_tape_backward(calr_tensor *loss)
+{
+    char text[CALR_TENSOR_TEXT];
+    if (calr_tensor_numel(loss) != 1)
+        return calr_error(CALR_EINVAL, "backward() starts from a single number, not from %s; take its mean or sum first",
+                          calr_tensor_describe(loss, text));
+    if (!loss->tape)
+        return calr_error(CALR_EINVAL, "backward(): no tensor with requires_grad(true) lies behind this %s, or it was "
+                                       "computed inside no_grad",
+                          calr_tensor_describe(loss, text));
+    calr_tensor *one;
+    CALR_TRY(calr_tensor_new(CALR_F32, loss->ndim, loss->shape, &one));
+    calr_tensor_f32(one)[0] = 1;
+    calr_node *root = loss->tape;
+    if (!root->op)
+        return receive(root, one);
+    node_list list = {0};
+    calr_status status = collect(root, &list);
+    if (status == CALR_OK)
+        status = walk(&list, one);
+    else
+        calr_tensor_release(one);
+    for (size_t i = 0; i < list.count; i++)
+        calr_node_release(list.nodes[i]);
+    free(list.nodes);
+    return status;
+}
