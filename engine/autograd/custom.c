@@ -55,7 +55,8 @@ static const calr_op op_custom = {.name = "a script's operation",
                                   .title = title,
                                   .release = release};
 
-calr_status calr_custom_apply(const calr_custom_op *op, calr_tensor *const *inputs, int count, calr_tensor **out)
+calr_status calr_custom_apply(const calr_custom_op *op, calr_tensor *const *inputs, int count,
+                              calr_tensor **out)
 {
     return calr_op_apply(&op_custom, inputs, count, op, out);
 }

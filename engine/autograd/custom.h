@@ -7,9 +7,10 @@
 typedef struct calr_custom_op {
     const char *name; /* for messages; lives as long as the context */
     void *context;
-    /* Both run with recording paused, in the thread that called apply or backward. forward returns a new reference in
-     * *y (f32, any shape; an input or a view of one will do) and may call calr_op_save; call->in has the inputs as they
-     * are, of any strides. backward is as in op.h; dy and the saved tensors are borrowed. */
+    /* Both run with recording paused, in the thread that called apply or backward. forward returns
+     * a new reference in *y (f32, any shape; an input or a view of one will do) and may call
+     * calr_op_save; call->in has the inputs as they are, of any strides. backward is as in op.h; dy
+     * and the saved tensors are borrowed. */
     calr_status (*forward)(void *context, calr_op_call *call, calr_tensor **y);
     calr_status (*backward)(void *context, calr_op_call *call, calr_tensor *dy, calr_tensor **dx);
     /* Called once for every apply: when the tape is through with the operation. */
@@ -17,6 +18,7 @@ typedef struct calr_custom_op {
 } calr_custom_op;
 
 /* Runs the operation, and takes over the context, on failure too. */
-calr_status calr_custom_apply(const calr_custom_op *op, calr_tensor *const *inputs, int count, calr_tensor **out);
+calr_status calr_custom_apply(const calr_custom_op *op, calr_tensor *const *inputs, int count,
+                              calr_tensor **out);
 
 #endif

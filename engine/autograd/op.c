@@ -18,7 +18,8 @@ int64_t calr_op_numel(const calr_op_shape *shape)
 
 bool calr_op_same_shape(const calr_op_shape *a, const calr_op_shape *b)
 {
-    return a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof a->shape[0]) == 0;
+    return a->ndim == b->ndim &&
+           memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof a->shape[0]) == 0;
 }
 
 const char *calr_op_describe(const calr_op_shape *shape, char text[CALR_TENSOR_TEXT])
@@ -39,14 +40,16 @@ void calr_op_out_like(calr_op_call *call, int i)
     calr_op_out(call, call->shape[i].ndim, call->shape[i].shape);
 }
 
-calr_status calr_op_expect(const calr_op_call *call, int i, const char *name, int ndim, const char *form)
+calr_status calr_op_expect(const calr_op_call *call, int i, const char *name, int ndim,
+                           const char *form)
 {
     char text[CALR_TENSOR_TEXT];
     const calr_op_shape *shape = &call->shape[i];
     if (!call->in[i])
         return calr_error(CALR_EINVAL, "%s is missing (%s)", name, form);
     if (shape->dtype != CALR_F32 || (ndim >= 0 && shape->ndim != ndim))
-        return calr_error(CALR_EINVAL, "%s must be %s, not %s", name, form, calr_op_describe(shape, text));
+        return calr_error(CALR_EINVAL, "%s must be %s, not %s", name, form,
+                          calr_op_describe(shape, text));
     return CALR_OK;
 }
 
@@ -130,7 +133,8 @@ static void frame_close(frame *f, int count)
     }
 }
 
-static calr_status take_inputs(const calr_op *op, frame *f, calr_tensor *const *inputs, calr_op_call *call)
+static calr_status take_inputs(const calr_op *op, frame *f, calr_tensor *const *inputs,
+                               calr_op_call *call)
 {
     bool recording = calr_tape_is_recording() && op->backward;
     for (int i = 0; i < call->count; i++) {
@@ -152,7 +156,8 @@ static calr_status take_inputs(const calr_op *op, frame *f, calr_tensor *const *
 }
 
 /* Turns a finished call into a node that `y` carries. What the call saved goes over to it. */
-static calr_status record(const calr_op *op, calr_op_call *call, calr_tensor *const *inputs, calr_tensor *y)
+static calr_status record(const calr_op *op, calr_op_call *call, calr_tensor *const *inputs,
+                          calr_tensor *y)
 {
     calr_node *node;
     CALR_TRY(calr_node_new(call->count, &node));
@@ -182,15 +187,16 @@ static calr_status record(const calr_op *op, calr_op_call *call, calr_tensor *co
     return CALR_OK;
 }
 
-static calr_status run(const calr_op *op, calr_op_call *call, calr_tensor *const *inputs, bool *recorded,
-                       calr_tensor **out)
+static calr_status run(const calr_op *op, calr_op_call *call, calr_tensor *const *inputs,
+                       bool *recorded, calr_tensor **out)
 {
     calr_tensor *y = NULL;
     CALR_TRY(op->check(call));
     if (!op->makes_output)
         CALR_TRY(calr_tensor_new(call->out.dtype, call->out.ndim, call->out.shape, &y));
     calr_status status = op->forward(call, &y);
-    if (status == CALR_OK && y->tape) { /* an input handed back: the output needs a tape of its own */
+    if (status == CALR_OK &&
+        (y->tape || y->refs > 1)) { /* somebody else's: the output needs a tape of its own */
         calr_tensor *alias;
         status = calr_tensor_alias(y, &alias);
         if (status == CALR_OK) {
@@ -210,8 +216,8 @@ static calr_status run(const calr_op *op, calr_op_call *call, calr_tensor *const
     return CALR_OK;
 }
 
-calr_status calr_op_apply(const calr_op *op, calr_tensor *const *inputs, int count, const void *attributes,
-                          calr_tensor **out)
+calr_status calr_op_apply(const calr_op *op, calr_tensor *const *inputs, int count,
+                          const void *attributes, calr_tensor **out)
 {
     frame f;
     bool recorded = false;
@@ -228,7 +234,8 @@ calr_status calr_op_apply(const calr_op *op, calr_tensor *const *inputs, int cou
         frame_close(&f, count);
     }
     if (status != CALR_OK)
-        calr_error(status, "%s: %s", op->title ? op->title(attributes) : op->name, calr_status_message());
+        calr_error(status, "%s: %s", op->title ? op->title(attributes) : op->name,
+                   calr_status_message());
     if (!recorded && op->release)
         op->release((void *)attributes);
     return status;

@@ -1,15 +1,17 @@
-/* What an operation is to the tape: a descriptor, an entry of a table rather than a case of a switch.
+/* What an operation is to the tape: a descriptor, an entry of a table rather than a case of a
+ * switch.
  *
  * The life of a call:
- *   apply     the tape makes inputs contiguous (unless `strided`), calls check, allocates the output (unless
- *             `makes_output`), calls forward; if an input needs a gradient and recording is on, it then keeps
- *             a node: the descriptor, a copy of the attributes, the shapes of the inputs, what forward saved.
- *   backward  the node's dy arrives (contiguous unless `strided`); backward fills dx[i] for each input that
- *             needs one; the tape adds them up where they belong and frees what was saved.
+ *   apply     the tape makes inputs contiguous (unless `strided`), calls check, allocates the
+ * output (unless `makes_output`), calls forward; if an input needs a gradient and recording is on,
+ * it then keeps a node: the descriptor, a copy of the attributes, the shapes of the inputs, what
+ * forward saved. backward  the node's dy arrives (contiguous unless `strided`); backward fills
+ * dx[i] for each input that needs one; the tape adds them up where they belong and frees what was
+ * saved.
  *
- * The same calr_op_call serves all three steps, so that an operation states its shapes once. Functions return
- * a status; the tape puts the operation's name before the message. Every function here belongs to the thread
- * that runs the tape. */
+ * The same calr_op_call serves all three steps, so that an operation states its shapes once.
+ * Functions return a status; the tape puts the operation's name before the message. Every function
+ * here belongs to the thread that runs the tape. */
 #ifndef CALR_AUTOGRAD_OP_H
 #define CALR_AUTOGRAD_OP_H
 
@@ -28,19 +30,19 @@ typedef struct calr_op_shape {
 
 /* A tensor kept for the backward pass, with the version it had. */
 typedef struct calr_op_saved_tensor {
-    const char *name; /* the argument's, for messages; NULL: numbered */
+    const char *name;    /* the argument's, for messages; NULL: numbered */
     calr_tensor *tensor; /* an alias without a tape, or NULL */
     uint64_t version;
 } calr_op_saved_tensor;
 
 typedef struct calr_op_call {
     const void *attributes;
-    int count;                  /* inputs; absent optional ones are NULL in `in`, with ndim -1 below */
-    calr_tensor *const *in;     /* check and forward only */
-    const calr_op_shape *shape; /* of the inputs, always */
-    const bool *needs;          /* which inputs want a gradient; all false when not recording */
-    bool recording;             /* a backward pass may follow: save what it needs */
-    calr_op_shape out;          /* check fills it in: f32 unless it says otherwise */
+    int count;              /* inputs; absent optional ones are NULL in `in`, with ndim -1 below */
+    calr_tensor *const *in; /* check and forward only */
+    const calr_op_shape *shape;  /* of the inputs, always */
+    const bool *needs;           /* which inputs want a gradient; all false when not recording */
+    bool recording;              /* a backward pass may follow: save what it needs */
+    calr_op_shape out;           /* check fills it in: f32 unless it says otherwise */
     calr_op_saved_tensor *saved; /* through the functions below */
     int saved_count;
 } calr_op_call;
@@ -49,35 +51,40 @@ typedef struct calr_op {
     const char *name;
     size_t attribute_bytes; /* 0: none */
     bool strided;           /* takes inputs and dy with any strides */
-    bool makes_output;      /* forward returns a new tensor in *y; otherwise *y is allocated as `out` says */
+    bool makes_output; /* forward returns a new tensor in *y; otherwise *y is allocated as `out`
+                          says */
     /* Validates shapes and attributes, fills in call->out. Nothing is allocated yet. */
     calr_status (*check)(calr_op_call *call);
     calr_status (*forward)(calr_op_call *call, calr_tensor **y);
-    /* dx has call->count entries, NULL at first. An entry left NULL stands for a gradient of zeros. References
-     * stored there go over to the tape, on failure too. They may be dy itself (retained) or a view of it. */
+    /* dx has call->count entries, NULL at first. An entry left NULL stands for a gradient of zeros.
+     * References stored there go over to the tape, on failure too. They may be dy itself (retained)
+     * or a view of it. */
     calr_status (*backward)(calr_op_call *call, calr_tensor *dy, calr_tensor **dx);
     /* Optional: a name for messages that depends on the attributes. */
     const char *(*title)(const void *attributes);
-    /* Optional: gives back what the attributes own. Called once for every apply, also for a failed one. */
+    /* Optional: gives back what the attributes own. Called once for every apply, also for a failed
+     * one. */
     void (*release)(void *attributes);
 } calr_op;
 
-/* Runs an operation. `inputs` are borrowed and may hold NULL where an optional one is absent; `attributes`
- * (op->attribute_bytes of them) are copied. *out is a new reference. */
-calr_status calr_op_apply(const calr_op *op, calr_tensor *const *inputs, int count, const void *attributes,
-                          calr_tensor **out);
+/* Runs an operation. `inputs` are borrowed and may hold NULL where an optional one is absent;
+ * `attributes` (op->attribute_bytes of them) are copied. *out is a new reference. */
+calr_status calr_op_apply(const calr_op *op, calr_tensor *const *inputs, int count,
+                          const void *attributes, calr_tensor **out);
 
-/* For forward: keeps a tensor for the backward pass; nothing happens unless call->recording. `name` is that of the
- * argument (static text). A NULL tensor keeps the numbering. */
+/* For forward: keeps a tensor for the backward pass; nothing happens unless call->recording. `name`
+ * is that of the argument (static text). A NULL tensor keeps the numbering. */
 calr_status calr_op_save(calr_op_call *call, const char *name, calr_tensor *tensor);
 /* For backward: the i-th saved tensor, borrowed. */
 calr_tensor *calr_op_saved(const calr_op_call *call, int i);
 
-/* For backward: allocates dx[i] in the shape of input i when that wants a gradient; otherwise leaves it NULL. */
+/* For backward: allocates dx[i] in the shape of input i when that wants a gradient; otherwise
+ * leaves it NULL. */
 calr_status calr_op_gradient(const calr_op_call *call, int i, calr_tensor **dx);
 
 /* For check: input i must be present and f32 with `ndim` dimensions (-1: any number). */
-calr_status calr_op_expect(const calr_op_call *call, int i, const char *name, int ndim, const char *form);
+calr_status calr_op_expect(const calr_op_call *call, int i, const char *name, int ndim,
+                           const char *form);
 /* For check: the output has the shape of input i, f32. */
 void calr_op_out_like(calr_op_call *call, int i);
 /* For check: the output is f32 of this shape. */

@@ -1,8 +1,9 @@
-/* The operations, as C functions: each runs at once, and is recorded (tape.h) when an input needs a gradient.
+/* The operations, as C functions: each runs at once, and is recorded (tape.h) when an input needs a
+ * gradient.
  *
- * Inputs are f32 of any strides unless said otherwise, borrowed; *y is a new reference. CALR_EINVAL says which
- * argument does not fit; CALR_ENOMEM. Dimensions are counted from 0 here. Gradients reach every f32 input that
- * is not called a constant. */
+ * Inputs are f32 of any strides unless said otherwise, borrowed; *y is a new reference. CALR_EINVAL
+ * says which argument does not fit; CALR_ENOMEM. Dimensions are counted from 0 here. Gradients
+ * reach every f32 input that is not called a constant. */
 #ifndef CALR_AUTOGRAD_OPS_H
 #define CALR_AUTOGRAD_OPS_H
 
@@ -14,7 +15,8 @@
 
 /* ---- elements: arithmetic.c, unary.c ---- */
 
-/* Shapes are aligned at their last dimensions; a missing dimension, or one of length 1, is repeated. */
+/* Shapes are aligned at their last dimensions; a missing dimension, or one of length 1, is
+ * repeated. */
 calr_status calr_op_add(calr_tensor *a, calr_tensor *b, calr_tensor **y);
 calr_status calr_op_sub(calr_tensor *a, calr_tensor *b, calr_tensor **y);
 calr_status calr_op_mul(calr_tensor *a, calr_tensor *b, calr_tensor **y);
@@ -28,14 +30,16 @@ calr_status calr_op_log(calr_tensor *x, calr_tensor **y);
 calr_status calr_op_sqrt(calr_tensor *x, calr_tensor **y);
 /* y = x^exponent, x^0 = 1 with gradient 0. */
 calr_status calr_op_pow(calr_tensor *x, double exponent, calr_tensor **y);
-/* y = x; dx = -alpha dy (Ganin and Lempitsky, "Unsupervised domain adaptation by backpropagation", ICML 2015). */
+/* y = x; dx = -alpha dy (Ganin and Lempitsky, "Unsupervised domain adaptation by backpropagation",
+ * ICML 2015). */
 calr_status calr_op_reverse_gradient(calr_tensor *x, double alpha, calr_tensor **y);
-/* y = kept ? x / (1 - p) : 0; element i of the call is kept or not by (seed, epoch, index, i) alone. 0 <= p < 1. */
+/* y = kept ? x / (1 - p) : 0; element i of the call is kept or not by (seed, epoch, index, i)
+ * alone. 0 <= p < 1. */
 calr_status calr_op_dropout(calr_tensor *x, double p, uint64_t seed, uint32_t epoch, uint64_t index,
                             calr_tensor **y);
 
-/* ---- sums: reduce.c ---- accumulate in double. dim -1: over everything, y is a single number. A mean over nothing
- * is CALR_EINVAL. */
+/* ---- sums: reduce.c ---- accumulate in double. dim -1: over everything, y is a single number. A
+ * mean over nothing is CALR_EINVAL. */
 calr_status calr_op_sum(calr_tensor *x, int dim, calr_tensor **y);
 calr_status calr_op_mean(calr_tensor *x, int dim, calr_tensor **y);
 
@@ -51,8 +55,8 @@ calr_status calr_op_contiguous(calr_tensor *x, calr_tensor **y);
 
 /* ---- rows and parts: gather.c ---- */
 
-/* Rows index[i] of the first dimension; index: i64[m], a constant, copied. The gradient of a row that is taken more
- * than once is the sum, in order of i. */
+/* Rows index[i] of the first dimension; index: i64[m], a constant, copied. The gradient of a row
+ * that is taken more than once is the sum, in order of i. */
 calr_status calr_op_gather(calr_tensor *x, const int64_t *index, int64_t count, calr_tensor **y);
 /* One after the other along a dimension; count >= 1. */
 calr_status calr_op_concat(calr_tensor *const *x, int count, int dim, calr_tensor **y);
@@ -60,39 +64,43 @@ calr_status calr_op_concat(calr_tensor *const *x, int count, int dim, calr_tenso
 /* ---- products: matrix.c ---- */
 
 /* y = op(a) op(b), op: itself or the transpose; a and b have two dimensions. */
-calr_status calr_op_matmul(calr_tensor *a, calr_tensor *b, bool transpose_a, bool transpose_b, calr_tensor **y);
+calr_status calr_op_matmul(calr_tensor *a, calr_tensor *b, bool transpose_a, bool transpose_b,
+                           calr_tensor **y);
 /* y[n x out] = x[n x in] w[out x in]^T + bias[out]; bias may be NULL. */
 calr_status calr_op_linear(calr_tensor *x, calr_tensor *w, calr_tensor *bias, calr_tensor **y);
 
 /* ---- networks: convolution.c, norm.c, pool.c ---- x: [n x h x w x c] */
 
 /* w: [c_out x c_in x kh x kw], bias: [c_out] or NULL. */
-calr_status calr_op_conv2d(calr_tensor *x, calr_tensor *w, calr_tensor *bias, int64_t stride, int64_t padding,
-                           calr_tensor **y);
+calr_status calr_op_conv2d(calr_tensor *x, calr_tensor *w, calr_tensor *bias, int64_t stride,
+                           int64_t padding, calr_tensor **y);
 
 typedef struct calr_batch_norm_options {
-    bool training;   /* statistics of the batch, and update the running ones; otherwise use the running ones */
+    bool training;   /* statistics of the batch, and update the running ones; otherwise use the
+                        running ones */
     double momentum; /* running := (1 - momentum) running + momentum batch */
     double eps;
-    bool relu;       /* y = max(0, norm(x) + residual) */
+    bool relu; /* y = max(0, norm(x) + residual) */
 } calr_batch_norm_options;
 
-/* x: [... x c], statistics over all but the last dimension. gamma, beta: [c] or NULL (1, 0). running_mean,
- * running_var: f32[c], constants, contiguous, written in place when training (then both may be NULL). residual: the
- * shape of x, or NULL. */
-calr_status calr_op_batch_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta, calr_tensor *running_mean,
-                               calr_tensor *running_var, calr_tensor *residual,
-                               const calr_batch_norm_options *options, calr_tensor **y);
+/* x: [... x c], statistics over all but the last dimension. gamma, beta: [c] or NULL (1, 0).
+ * running_mean, running_var: f32[c], constants, contiguous, written in place when training (then
+ * both may be NULL). residual: the shape of x, or NULL. */
+calr_status calr_op_batch_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta,
+                               calr_tensor *running_mean, calr_tensor *running_var,
+                               calr_tensor *residual, const calr_batch_norm_options *options,
+                               calr_tensor **y);
 /* Statistics of every image and channel. gamma, beta: [c] or NULL. */
-calr_status calr_op_instance_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta, double eps, bool relu,
-                                  calr_tensor **y);
+calr_status calr_op_instance_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta, double eps,
+                                  bool relu, calr_tensor **y);
 
 /* Square windows; padding never wins. */
-calr_status calr_op_max_pool(calr_tensor *x, int64_t kernel, int64_t stride, int64_t padding, calr_tensor **y);
+calr_status calr_op_max_pool(calr_tensor *x, int64_t kernel, int64_t stride, int64_t padding,
+                             calr_tensor **y);
 /* Mean over h and w: [n x c]. */
 calr_status calr_op_avg_pool(calr_tensor *x, calr_tensor **y);
-/* Generalised mean over h and w, (mean max(x, eps)^p)^(1/p): [n x c]; p: f32[1] or a single number, > 0, a parameter.
- * Radenovic, Tolias, Chum, arXiv 1711.02512, eq. 3. */
+/* Generalised mean over h and w, (mean max(x, eps)^p)^(1/p): [n x c]; p: f32[1] or a single number,
+ * > 0, a parameter. Radenovic, Tolias, Chum, arXiv 1711.02512, eq. 3. */
 calr_status calr_op_gem(calr_tensor *x, calr_tensor *p, double eps, calr_tensor **y);
 
 /* ---- rows: softmax.c ---- along the last dimension */
@@ -101,9 +109,10 @@ calr_status calr_op_softmax(calr_tensor *x, calr_tensor **y);
 calr_status calr_op_log_softmax(calr_tensor *x, calr_tensor **y);
 /* y = x / max(|x|, eps) */
 calr_status calr_op_l2_normalize(calr_tensor *x, double eps, calr_tensor **y);
-/* logits: [n x classes]; labels: i32[n] in 0 .. classes-1, constants; weights: f32[classes] >= 0, a constant, or NULL.
- * y: a single number, the mean of -log softmax(logits)[label] weighted by weights[label]; 0, with gradient 0, when
- * those weights sum to 0. */
-calr_status calr_op_cross_entropy(calr_tensor *logits, calr_tensor *labels, calr_tensor *weights, calr_tensor **y);
+/* logits: [n x classes]; labels: i32[n] in 0 .. classes-1, constants; weights: f32[classes] >= 0, a
+ * constant, or NULL. y: a single number, the mean of -log softmax(logits)[label] weighted by
+ * weights[label]; 0, with gradient 0, when those weights sum to 0. */
+calr_status calr_op_cross_entropy(calr_tensor *logits, calr_tensor *labels, calr_tensor *weights,
+                                  calr_tensor **y);
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "autograd/node.h"
-#include "base/parallel.h"
+#include "backend/backend.h"
 
 /* ---- recording ---- */
 
@@ -54,8 +54,10 @@ calr_status calr_tape_require(calr_tensor *tensor, bool wanted)
         return calr_error(CALR_EINVAL, "only f32 tensors have gradients; this one is %s",
                           calr_tensor_describe(tensor, text));
     if (!wanted && calr_tape_is_computed(tensor))
-        return calr_error(CALR_EINVAL, "%s was computed from tensors that need a gradient; detach() gives one that was not",
-                          calr_tensor_describe(tensor, text));
+        return calr_error(
+            CALR_EINVAL,
+            "%s was computed from tensors that need a gradient; detach() gives one that was not",
+            calr_tensor_describe(tensor, text));
     if (wanted == (tensor->tape != NULL))
         return CALR_OK;
     if (!wanted) {
@@ -82,13 +84,14 @@ calr_status calr_tape_set_gradient(calr_tensor *tensor, const calr_tensor *gradi
     if (!tensor->tape || calr_node_of(tensor)->op) {
         if (!gradient)
             return CALR_OK;
-        return calr_error(CALR_EINVAL, "%s was not declared with requires_grad(true)", calr_tensor_describe(tensor, a));
+        return calr_error(CALR_EINVAL, "%s was not declared with requires_grad(true)",
+                          calr_tensor_describe(tensor, a));
     }
     calr_tensor *copy = NULL;
     if (gradient) {
         if (gradient->dtype != CALR_F32 || !calr_tensor_same_shape(tensor, gradient))
-            return calr_error(CALR_EINVAL, "the gradient of %s cannot be %s", calr_tensor_describe(tensor, a),
-                              calr_tensor_describe(gradient, b));
+            return calr_error(CALR_EINVAL, "the gradient of %s cannot be %s",
+                              calr_tensor_describe(tensor, a), calr_tensor_describe(gradient, b));
         CALR_TRY(calr_tensor_clone(gradient, &copy));
     }
     calr_tensor_release(calr_node_of(tensor)->gradient);
@@ -101,31 +104,22 @@ calr_status calr_tape_check_write(const calr_tensor *tensor)
     char text[CALR_TENSOR_TEXT];
     if (paused == 0 && calr_tape_is_computed(tensor))
         return calr_error(CALR_EINVAL,
-                          "%s was computed by %s with gradients; writing into it would make them wrong. Write inside "
+                          "%s was computed by %s with gradients; writing into it would make them "
+                          "wrong. Write inside "
                           "calr.no_grad, or into its detach()",
-                          calr_tensor_describe(tensor, text), calr_node_title(calr_node_of(tensor)));
+                          calr_tensor_describe(tensor, text),
+                          calr_node_title(calr_node_of(tensor)));
     return CALR_OK;
 }
 
 /* ---- adding gradients up ---- */
 
-typedef struct add_job {
-    float *to;
-    const float *a, *b;
-} add_job;
-
-static void add_chunk(void *context, int64_t begin, int64_t end, int worker)
-{
-    (void)worker;
-    const add_job *job = context;
-    for (int64_t i = begin; i < end; i++)
-        job->to[i] = job->a[i] + job->b[i];
-}
-
 /* *sum := *sum + x, in place when nobody else sees *sum or `in_place`. Both have the same shape. */
 static calr_status add_to(calr_tensor **sum, calr_tensor *x, bool in_place)
 {
+    const calr_backend *k;
     calr_tensor *a, *b, *to;
+    CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_tensor_contiguous(*sum, &a));
     calr_status status = calr_tensor_contiguous(x, &b);
     if (status != CALR_OK) {
@@ -141,8 +135,7 @@ static calr_status add_to(calr_tensor **sum, calr_tensor *x, bool in_place)
     else
         status = calr_tensor_like(a, &to);
     if (status == CALR_OK) {
-        add_job job = {calr_tensor_f32(to), calr_tensor_f32(a), calr_tensor_f32(b)};
-        calr_parallel_for(calr_tensor_numel(a), 32768, add_chunk, &job);
+        k->add(calr_tensor_numel(a), calr_tensor_f32(a), calr_tensor_f32(b), calr_tensor_f32(to));
         calr_tensor_touch(to);
         calr_tensor_release(a);
         *sum = to;
@@ -151,7 +144,8 @@ static calr_status add_to(calr_tensor **sum, calr_tensor *x, bool in_place)
     return status;
 }
 
-/* Takes over the reference dx. A declared tensor keeps its gradient, so it gets memory of its own. */
+/* Takes over the reference dx. A declared tensor keeps its gradient, so it gets memory of its own.
+ */
 static calr_status receive(calr_node *node, calr_tensor *dx)
 {
     calr_status status = CALR_OK;
@@ -173,7 +167,8 @@ static calr_status check_node(const calr_node *node)
 {
     if (node->used)
         return calr_error(CALR_EINVAL,
-                          "%s: this graph was used by an earlier backward(), which freed it; add losses up before one "
+                          "%s: this graph was used by an earlier backward(), which freed it; add "
+                          "losses up before one "
                           "backward(), or compute the value anew",
                           calr_node_title(node));
     for (int i = 0; i < node->saved_count; i++) {
@@ -183,10 +178,13 @@ static calr_status check_node(const calr_node *node)
             continue;
         calr_tensor_describe(saved->tensor, text);
         if (!saved->name)
-            return calr_error(CALR_ESTALE, "%s: saved tensor %d, %s, was changed in place before backward()",
+            return calr_error(CALR_ESTALE,
+                              "%s: saved tensor %d, %s, was changed in place before backward()",
                               calr_node_title(node), i + 1, text);
-        return calr_error(CALR_ESTALE, "%s: %s, %s, was changed in place before backward(), which needs its old values",
-                          calr_node_title(node), saved->name, text);
+        return calr_error(
+            CALR_ESTALE,
+            "%s: %s, %s, was changed in place before backward(), which needs its old values",
+            calr_node_title(node), saved->name, text);
     }
     return CALR_OK;
 }
@@ -304,7 +302,8 @@ static calr_status step(calr_node *node)
     free(needs);
     calr_tensor_release(dy);
     if (status != CALR_OK)
-        return calr_error(status, "backward of %s: %s", calr_node_title(node), calr_status_message());
+        return calr_error(status, "backward of %s: %s", calr_node_title(node),
+                          calr_status_message());
     return CALR_OK;
 }
 
@@ -331,12 +330,16 @@ calr_status calr_tape_backward(calr_tensor *loss)
 {
     char text[CALR_TENSOR_TEXT];
     if (calr_tensor_numel(loss) != 1)
-        return calr_error(CALR_EINVAL, "backward() starts from a single number, not from %s; take its mean or sum first",
-                          calr_tensor_describe(loss, text));
+        return calr_error(
+            CALR_EINVAL,
+            "backward() starts from a single number, not from %s; take its mean or sum first",
+            calr_tensor_describe(loss, text));
     if (!loss->tape)
-        return calr_error(CALR_EINVAL, "backward(): no tensor with requires_grad(true) lies behind this %s, or it was "
-                                       "computed inside no_grad",
-                          calr_tensor_describe(loss, text));
+        return calr_error(
+            CALR_EINVAL,
+            "backward(): no tensor with requires_grad(true) lies behind this %s, or it was "
+            "computed inside no_grad",
+            calr_tensor_describe(loss, text));
     calr_tensor *one;
     CALR_TRY(calr_tensor_new(CALR_F32, loss->ndim, loss->shape, &one));
     calr_tensor_f32(one)[0] = 1;

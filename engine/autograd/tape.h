@@ -1,12 +1,13 @@
 /* The tape: what was computed from what, so that gradients can be followed back.
  *
- * Eager: operations (op.h) run at once and leave a node when one of their inputs needs a gradient. A tensor
- * made by a node, or declared with calr_tape_require, carries a reference to it in tensor->tape. The graph is
- * freed with the tensors that hold it, and a node gives back what it saved as soon as the backward pass is
- * through with it; so a graph can be walked once.
+ * Eager: operations (op.h) run at once and leave a node when one of their inputs needs a gradient.
+ * A tensor made by a node, or declared with calr_tape_require, carries a reference to it in
+ * tensor->tape. The graph is freed with the tensors that hold it, and a node gives back what it
+ * saved as soon as the backward pass is through with it; so a graph can be walked once.
  *
- * Gradients add up in a fixed order (the reverse of the order of creation): same inputs, same bits. One thread
- * at a time works on a graph; nothing here recurses, so a graph may be as deep as memory allows. */
+ * Gradients add up in a fixed order (the reverse of the order of creation): same inputs, same bits.
+ * One thread at a time works on a graph; nothing here recurses, so a graph may be as deep as memory
+ * allows. */
 #ifndef CALR_AUTOGRAD_TAPE_H
 #define CALR_AUTOGRAD_TAPE_H
 
@@ -15,24 +16,27 @@
 #include "base/status.h"
 #include "tensor/tensor.h"
 
-/* Declares that gradients with respect to this tensor are wanted (or, with false, no longer are). f32 only;
- * CALR_EINVAL for other types, and for false on a tensor that was computed from one that needs a gradient. */
+/* Declares that gradients with respect to this tensor are wanted (or, with false, no longer are).
+ * f32 only; CALR_EINVAL for other types, and for false on a tensor that was computed from one that
+ * needs a gradient. */
 calr_status calr_tape_require(calr_tensor *tensor, bool wanted);
 /* Whether the tensor was so declared or was computed from one that was. */
 bool calr_tape_requires(const calr_tensor *tensor);
 /* Whether it was computed, by an operation that the tape recorded. */
 bool calr_tape_is_computed(const calr_tensor *tensor);
 
-/* The gradient that backward passes have added up in a declared tensor; borrowed, NULL when there is none yet. */
+/* The gradient that backward passes have added up in a declared tensor; borrowed, NULL when there
+ * is none yet. */
 calr_tensor *calr_tape_gradient(const calr_tensor *tensor);
 /* Replaces the gradient (of a declared tensor, same shape, f32) by a copy, or drops it (NULL). */
 calr_status calr_tape_set_gradient(calr_tensor *tensor, const calr_tensor *gradient);
 
-/* Follows a single number back to every declared tensor it was computed from and adds the gradients there. A
- * gradient that is there already is added to in place. CALR_EINVAL: more than one number, or no declared tensor
- * behind it, or the graph was used before; CALR_ESTALE names operation and argument when a saved tensor was
- * changed in place. Those are found before any gradient is touched; when an operation fails later on, the graph
- * counts as used and some gradients may have been added. */
+/* Follows a single number back to every declared tensor it was computed from and adds the gradients
+ * there. A gradient that is there already is added to in place. CALR_EINVAL: more than one number,
+ * or no declared tensor behind it, or the graph was used before; CALR_ESTALE names operation and
+ * argument when a saved tensor was changed in place. Those are found before any gradient is
+ * touched; when an operation fails later on, the graph counts as used and some gradients may have
+ * been added. */
 calr_status calr_tape_backward(calr_tensor *loss);
 
 /* While off (calls nest, per thread) operations leave no node. */
@@ -43,8 +47,8 @@ bool calr_tape_is_recording(void);
 int calr_tape_paused(void);
 void calr_tape_restore(int depth);
 
-/* CALR_EINVAL when writing in place would make gradients wrong without anyone noticing: the tensor is the output
- * of a recorded operation, and recording is on. */
+/* CALR_EINVAL when writing in place would make gradients wrong without anyone noticing: the tensor
+ * is the output of a recorded operation, and recording is on. */
 calr_status calr_tape_check_write(const calr_tensor *tensor);
 
 #endif

@@ -1,8 +1,511 @@
+/* calr.ops: operations with gradients. */
 #include "binding/bind.h"
+#include "binding/methods.h"
 #include "binding/modules.h"
 
-static const luaL_Reg functions[] = {
-    {NULL, NULL},
+#include <math.h>
+#include <string.h>
+
+#include "autograd/ops.h"
+
+/// @module calr.ops
+/// Operations with gradients. Each runs at once; when an input needs a gradient
+/// (tensor:requires_grad), it is recorded, and calr.autograd.backward follows the record back.
+///
+/// All take and return f32 tensors. Operations on one tensor are also methods: x:relu() is
+/// calr.ops.relu(x). The operators + - * / ^ and unary minus work on tensors and numbers.
+
+/* Runs an operation into a new tensor value. */
+#define PUSH(L, call_with_slot)                                                                    \
+    do {                                                                                           \
+        calr_tensor **slot = calr_lua_new_tensor(L);                                               \
+        calr_lua_call(L, call_with_slot);                                                          \
+        calr_lua_account(L);                                                                       \
+    } while (0)
+
+/* ---- arithmetic ---- */
+
+typedef calr_status (*binary)(calr_tensor *a, calr_tensor *b, calr_tensor **y);
+
+/* A tensor at `arg`, made of a number if there is one; it belongs to the stack. */
+static calr_tensor *check_operand(lua_State *L, int arg)
+{
+    if (lua_type(L, arg) != LUA_TNUMBER)
+        return calr_lua_check_tensor(L, arg);
+    double value = lua_tonumber(L, arg);
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_F32, 0, NULL, slot));
+    calr_lua_call(L, calr_tensor_fill(*slot, value));
+    return *slot;
+}
+
+static int push_binary(lua_State *L, binary operation)
+{
+    calr_tensor *a = check_operand(L, 1), *b = check_operand(L, 2);
+    PUSH(L, operation(a, b, slot));
+    return 1;
+}
+
+static int push_affine(lua_State *L, int arg, double alpha, double beta)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, arg);
+    PUSH(L, calr_op_affine(x, alpha, beta, slot));
+    return 1;
+}
+
+/// calr.ops.add(a, b)
+/// a + b, element by element. One of the two may be a number. Shapes are aligned at their last
+/// dimensions; a missing dimension, or one of length 1, is repeated: f32[64 x 10] + f32[10] adds
+/// the row to each row.
+/// @return tensor
+static int ops_add(lua_State *L)
+{
+    if (lua_type(L, 2) == LUA_TNUMBER)
+        return push_affine(L, 1, 1, lua_tonumber(L, 2));
+    if (lua_type(L, 1) == LUA_TNUMBER)
+        return push_affine(L, 2, 1, lua_tonumber(L, 1));
+    return push_binary(L, calr_op_add);
+}
+
+/// calr.ops.sub(a, b)
+/// a - b, as calr.ops.add.
+/// @return tensor
+static int ops_sub(lua_State *L)
+{
+    if (lua_type(L, 2) == LUA_TNUMBER)
+        return push_affine(L, 1, 1, -lua_tonumber(L, 2));
+    if (lua_type(L, 1) == LUA_TNUMBER)
+        return push_affine(L, 2, -1, lua_tonumber(L, 1));
+    return push_binary(L, calr_op_sub);
+}
+
+/// calr.ops.mul(a, b)
+/// a * b element by element, as calr.ops.add.
+/// @return tensor
+static int ops_mul(lua_State *L)
+{
+    if (lua_type(L, 2) == LUA_TNUMBER)
+        return push_affine(L, 1, lua_tonumber(L, 2), 0);
+    if (lua_type(L, 1) == LUA_TNUMBER)
+        return push_affine(L, 2, lua_tonumber(L, 1), 0);
+    return push_binary(L, calr_op_mul);
+}
+
+/// calr.ops.div(a, b)
+/// a / b element by element, as calr.ops.add.
+/// @return tensor
+static int ops_div(lua_State *L)
+{
+    return push_binary(L, calr_op_div);
+}
+
+/// calr.ops.neg(x)
+/// -x
+/// @return tensor
+static int ops_neg(lua_State *L)
+{
+    return push_affine(L, 1, -1, 0);
+}
+
+/// calr.ops.relu(x)
+/// max(0, x)
+/// @return tensor
+static int ops_relu(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    PUSH(L, calr_op_relu(x, slot));
+    return 1;
+}
+
+/// calr.ops.exp(x)
+/// @return tensor
+static int ops_exp(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    PUSH(L, calr_op_exp(x, slot));
+    return 1;
+}
+
+/// calr.ops.log(x)
+/// The natural logarithm.
+/// @return tensor
+static int ops_log(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    PUSH(L, calr_op_log(x, slot));
+    return 1;
+}
+
+/// calr.ops.sqrt(x)
+/// @return tensor
+static int ops_sqrt(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    PUSH(L, calr_op_sqrt(x, slot));
+    return 1;
+}
+
+/// calr.ops.pow(x, exponent)
+/// x to a power; also x ^ exponent.
+/// @param exponent  a number
+/// @return tensor
+static int ops_pow(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    double exponent = luaL_checknumber(L, 2);
+    PUSH(L, calr_op_pow(x, exponent, slot));
+    return 1;
+}
+
+/* ---- sums ---- */
+
+/* The optional dimension at `arg`; -1 for none. */
+static int opt_dim(lua_State *L, int arg, const calr_tensor *x)
+{
+    return lua_isnoneornil(L, arg) ? -1 : calr_lua_check_dim(L, arg, x);
+}
+
+/// calr.ops.sum(x [, dim])
+/// The sum of all elements (a single number), or along one dimension, which goes away. Added up in
+/// double precision.
+/// @param dim  from 1; -1 is the last
+/// @return tensor
+static int ops_sum(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    int dim = opt_dim(L, 2, x);
+    PUSH(L, calr_op_sum(x, dim, slot));
+    return 1;
+}
+
+/// calr.ops.mean(x [, dim])
+/// The mean, as calr.ops.sum.
+/// @return tensor
+static int ops_mean(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    int dim = opt_dim(L, 2, x);
+    PUSH(L, calr_op_mean(x, dim, slot));
+    return 1;
+}
+
+/* ---- rows and parts ---- */
+
+/// calr.ops.gather(x, index)
+/// Rows of the first dimension, in the order of `index`, with a gradient (tensor:rows is the same
+/// without).
+/// @param index  i64[m], or i32[m], of row numbers from 0
+/// @return tensor  [m x ...]
+static int ops_gather(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    calr_tensor *index = calr_lua_check_tensor(L, 2);
+    if (index->dtype == CALR_I32) {
+        calr_tensor **wide = calr_lua_new_tensor(L);
+        calr_lua_call(L, calr_tensor_cast(index, CALR_I64, wide));
+        index = *wide;
+    } else {
+        calr_lua_check_form(L, 2, CALR_I64, 1, "i64[m]");
+    }
+    luaL_argcheck(L, index->ndim == 1, 2, "a list of row numbers, i64[m], is needed");
+    PUSH(L, calr_op_gather(x, calr_tensor_i64(index), index->shape[0], slot));
+    return 1;
+}
+
+/// calr.ops.concat(tensors [, dim])
+/// One after the other along a dimension; the others must agree.
+/// @param tensors  a list
+/// @param dim      from 1 (default); -1 is the last
+/// @return tensor
+static int ops_concat(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 2);
+    lua_Integer count = luaL_len(L, 1);
+    luaL_argcheck(L, count >= 1 && count <= INT32_MAX, 1, "at least one tensor is needed");
+    calr_tensor **list = lua_newuserdatauv(L, (size_t)count * sizeof(calr_tensor *), 0);
+    for (lua_Integer i = 0; i < count; i++) {
+        lua_geti(L, 1, i + 1);
+        list[i] = calr_lua_test_tensor(L, -1);
+        if (!list[i])
+            luaL_argerror(
+                L, 1,
+                lua_pushfstring(L, "item %I is a %s, not a tensor", i + 1, luaL_typename(L, -1)));
+        lua_pop(L, 1);
+    }
+    int dim = lua_isnil(L, 2) ? 0 : calr_lua_check_dim(L, 2, list[0]);
+    PUSH(L, calr_op_concat(list, (int)count, dim, slot));
+    return 1;
+}
+
+/* ---- products ---- */
+
+/// calr.ops.matmul(a, b [, {transpose_a=false, transpose_b=false}])
+/// The matrix product of f32[m x k] and f32[k x n], either transposed on the way if so told.
+/// @return tensor  [m x n]
+static int ops_matmul(lua_State *L)
+{
+    static const char *const names[] = {"transpose_a", "transpose_b", NULL};
+    calr_tensor *a = calr_lua_check_tensor(L, 1), *b = calr_lua_check_tensor(L, 2);
+    calr_lua_check_options(L, 3, names);
+    bool ta = calr_lua_option_boolean(L, 3, "transpose_a", 0),
+         tb = calr_lua_option_boolean(L, 3, "transpose_b", 0);
+    PUSH(L, calr_op_matmul(a, b, ta, tb, slot));
+    return 1;
+}
+
+/* A tensor, or nil where it may be absent. */
+static calr_tensor *opt_tensor(lua_State *L, int arg)
+{
+    return lua_isnoneornil(L, arg) ? NULL : calr_lua_check_tensor(L, arg);
+}
+
+/// calr.ops.linear(x, w [, bias])
+/// x w^T + bias.
+/// @param x     f32[n x in]
+/// @param w     f32[out x in]
+/// @param bias  f32[out]
+/// @return tensor  [n x out]
+static int ops_linear(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1), *w = calr_lua_check_tensor(L, 2),
+                *bias = opt_tensor(L, 3);
+    PUSH(L, calr_op_linear(x, w, bias, slot));
+    return 1;
+}
+
+/* ---- networks ---- */
+
+/// calr.ops.conv2d(x, w [, {stride=1, padding=0, bias=}])
+/// Convolution of feature maps.
+/// @param x  f32[n x h x w x in]
+/// @param w  f32[out x in x kh x kw], the order of torchvision's files
+/// @param bias  f32[out]
+/// @return tensor  [n x h' x w' x out], h' = (h + 2 padding - kh) / stride + 1, rounded down
+static int ops_conv2d(lua_State *L)
+{
+    static const char *const names[] = {"stride", "padding", "bias", NULL};
+    calr_tensor *x = calr_lua_check_tensor(L, 1), *w = calr_lua_check_tensor(L, 2);
+    calr_lua_check_options(L, 3, names);
+    int64_t stride = calr_lua_option_integer(L, 3, "stride", 1, 1, 1 << 20);
+    int64_t padding = calr_lua_option_integer(L, 3, "padding", 0, 0, 1 << 20);
+    calr_tensor *bias = calr_lua_option_tensor(L, 3, "bias", 0);
+    PUSH(L, calr_op_conv2d(x, w, bias, stride, padding, slot));
+    return 1;
+}
+
+/// calr.ops.batch_norm(x, gamma, beta, running_mean, running_var [, {training=false, momentum=.1,
+/// eps=1e-5, relu=false, residual=}]) Batch normalisation over all but the last dimension, with
+/// what often follows it: y = norm(x) gamma + beta, then
+/// + residual, then max(0, y). In training the statistics are those of the batch, and the running
+/// ones become (1 - momentum) running + momentum batch (with the unbiased variance, as in PyTorch);
+/// otherwise they are the running ones.
+/// @param x      f32[n x c] or f32[n x h x w x c]
+/// @param gamma  f32[c], or nil for 1
+/// @param beta   f32[c], or nil for 0
+/// @param running_mean  f32[c], changed in place in training; both may be nil then
+/// @param running_var   f32[c]
+/// @param residual      a tensor of the shape of x
+/// @return tensor  the shape of x
+static int ops_batch_norm(lua_State *L)
+{
+    static const char *const names[] = {"training", "momentum", "eps", "relu", "residual", NULL};
+    calr_tensor *x = calr_lua_check_tensor(L, 1), *gamma = opt_tensor(L, 2),
+                *beta = opt_tensor(L, 3);
+    calr_tensor *mean = opt_tensor(L, 4), *var = opt_tensor(L, 5);
+    calr_lua_check_options(L, 6, names);
+    calr_batch_norm_options options = {
+        .training = calr_lua_option_boolean(L, 6, "training", 0),
+        .momentum = calr_lua_option_number(L, 6, "momentum", 0.1, 0, 1),
+        .eps = calr_lua_option_number(L, 6, "eps", 1e-5, 0, HUGE_VAL),
+        .relu = calr_lua_option_boolean(L, 6, "relu", 0),
+    };
+    calr_tensor *residual = calr_lua_option_tensor(L, 6, "residual", 0);
+    PUSH(L, calr_op_batch_norm(x, gamma, beta, mean, var, residual, &options, slot));
+    return 1;
+}
+
+/// calr.ops.instance_norm(x [, gamma, beta, {eps=1e-5, relu=false}])
+/// Normalisation of every channel of every image by its own mean and variance, in training and
+/// evaluation alike.
+/// @param x  f32[n x h x w x c]
+/// @param gamma  f32[c], or nil for 1
+/// @param beta   f32[c], or nil for 0
+/// @return tensor  the shape of x
+static int ops_instance_norm(lua_State *L)
+{
+    static const char *const names[] = {"eps", "relu", NULL};
+    calr_tensor *x = calr_lua_check_tensor(L, 1), *gamma = opt_tensor(L, 2),
+                *beta = opt_tensor(L, 3);
+    calr_lua_check_options(L, 4, names);
+    double eps = calr_lua_option_number(L, 4, "eps", 1e-5, 0, HUGE_VAL);
+    bool relu = calr_lua_option_boolean(L, 4, "relu", 0);
+    PUSH(L, calr_op_instance_norm(x, gamma, beta, eps, relu, slot));
+    return 1;
+}
+
+/// calr.ops.max_pool(x [, {kernel=3, stride=2, padding=1}])
+/// The maximum of each window.
+/// @param x  f32[n x h x w x c]
+/// @return tensor  [n x h' x w' x c]
+static int ops_max_pool(lua_State *L)
+{
+    static const char *const names[] = {"kernel", "stride", "padding", NULL};
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    calr_lua_check_options(L, 2, names);
+    int64_t kernel = calr_lua_option_integer(L, 2, "kernel", 3, 1, 1 << 20);
+    int64_t stride = calr_lua_option_integer(L, 2, "stride", 2, 1, 1 << 20);
+    int64_t padding = calr_lua_option_integer(L, 2, "padding", 1, 0, 1 << 20);
+    PUSH(L, calr_op_max_pool(x, kernel, stride, padding, slot));
+    return 1;
+}
+
+/// calr.ops.avg_pool(x)
+/// The mean of each channel over the whole map.
+/// @param x  f32[n x h x w x c]
+/// @return tensor  [n x c]
+static int ops_avg_pool(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    PUSH(L, calr_op_avg_pool(x, slot));
+    return 1;
+}
+
+/// calr.ops.gem(x, p [, {eps=1e-6}])
+/// Generalised mean of each channel over the whole map: (mean max(x, eps)^p)^(1/p). p = 1 is the
+/// mean, large p the maximum. Radenovic, Tolias, Chum, arXiv 1711.02512.
+/// @param x  f32[n x h x w x c]
+/// @param p  f32[1], above 0; a parameter like any other
+/// @return tensor  [n x c]
+static int ops_gem(lua_State *L)
+{
+    static const char *const names[] = {"eps", NULL};
+    calr_tensor *x = calr_lua_check_tensor(L, 1), *p = calr_lua_check_tensor(L, 2);
+    calr_lua_check_options(L, 3, names);
+    double eps = calr_lua_option_number(L, 3, "eps", 1e-6, 0, HUGE_VAL);
+    PUSH(L, calr_op_gem(x, p, eps, slot));
+    return 1;
+}
+
+/* ---- along the last dimension ---- */
+
+/// calr.ops.softmax(x)
+/// Along the last dimension.
+/// @return tensor
+static int ops_softmax(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    PUSH(L, calr_op_softmax(x, slot));
+    return 1;
+}
+
+/// calr.ops.log_softmax(x)
+/// Along the last dimension.
+/// @return tensor
+static int ops_log_softmax(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    PUSH(L, calr_op_log_softmax(x, slot));
+    return 1;
+}
+
+/// calr.ops.l2_normalize(x [, {eps=1e-12}])
+/// x / max(|x|, eps) along the last dimension.
+/// @return tensor
+static int ops_l2_normalize(lua_State *L)
+{
+    static const char *const names[] = {"eps", NULL};
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    calr_lua_check_options(L, 2, names);
+    double eps = calr_lua_option_number(L, 2, "eps", 1e-12, 0, HUGE_VAL);
+    PUSH(L, calr_op_l2_normalize(x, eps, slot));
+    return 1;
+}
+
+/// calr.ops.cross_entropy(logits, labels [, {weights=}])
+/// The mean of -log softmax(logits)[label], weighted by the weight of the label's class; 0, with
+/// gradient 0, when the weights of the batch sum to 0. Against a memory of centroids: logits =
+/// matmul(f, M, {transpose_b=true}) / tau.
+/// @param logits   f32[n x classes]
+/// @param labels   i32[n] (or i64[n]) in 0 .. classes-1
+/// @param weights  f32[classes], 0 or more; no gradient
+/// @return tensor  a single number
+static int ops_cross_entropy(lua_State *L)
+{
+    static const char *const names[] = {"weights", NULL};
+    calr_tensor *logits = calr_lua_check_tensor(L, 1), *labels = calr_lua_check_tensor(L, 2);
+    calr_lua_check_options(L, 3, names);
+    calr_tensor *weights = calr_lua_option_tensor(L, 3, "weights", 0);
+    if (labels->dtype == CALR_I64) { /* what does not fit is clamped, and then refused as a label */
+        calr_tensor **narrow = calr_lua_new_tensor(L);
+        calr_lua_call(L, calr_tensor_cast(labels, CALR_I32, narrow));
+        labels = *narrow;
+    }
+    PUSH(L, calr_op_cross_entropy(logits, labels, weights, slot));
+    return 1;
+}
+
+/* ---- training ---- */
+
+/// calr.ops.dropout(x [, {p=.5, training=true, seed=0, epoch=0, index=0}])
+/// Sets elements to 0 with probability p and divides the others by 1 - p; in evaluation, x itself.
+/// Which elements depends on (seed, epoch, index) alone: give every call of a run an index of its
+/// own.
+/// @return tensor
+static int ops_dropout(lua_State *L)
+{
+    static const char *const names[] = {"p", "training", "seed", "epoch", "index", NULL};
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    calr_lua_check_options(L, 2, names);
+    double p = calr_lua_option_number(L, 2, "p", 0.5, 0, 1);
+    int training = calr_lua_option_boolean(L, 2, "training", 1);
+    int64_t seed = calr_lua_option_integer(L, 2, "seed", 0, INT64_MIN, INT64_MAX);
+    int64_t epoch = calr_lua_option_integer(L, 2, "epoch", 0, 0, UINT32_MAX);
+    int64_t index = calr_lua_option_integer(L, 2, "index", 0, 0, INT64_MAX);
+    if (!training || p == 0) {
+        lua_settop(L, 1);
+        return 1;
+    }
+    PUSH(L, calr_op_dropout(x, p, (uint64_t)seed, (uint32_t)epoch, (uint64_t)index, slot));
+    return 1;
+}
+
+/// calr.ops.reverse_gradient(x [, alpha])
+/// x itself on the way forward; on the way back the gradient is multiplied by -alpha. What follows
+/// learns to tell something (the camera, say), what comes before learns to hide it. Ganin and
+/// Lempitsky, ICML 2015.
+/// @param alpha  1 by default
+/// @return tensor
+static int ops_reverse_gradient(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    double alpha = luaL_optnumber(L, 2, 1);
+    PUSH(L, calr_op_reverse_gradient(x, alpha, slot));
+    return 1;
+}
+
+/* Operations whose first argument is a tensor. */
+#define OPERATIONS                                                                                 \
+    {"add", ops_add}, {"sub", ops_sub}, {"mul", ops_mul}, {"div", ops_div}, {"neg", ops_neg},      \
+        {"relu", ops_relu}, {"exp", ops_exp}, {"log", ops_log}, {"sqrt", ops_sqrt},                \
+        {"pow", ops_pow}, {"sum", ops_sum}, {"mean", ops_mean}, {"gather", ops_gather},            \
+        {"matmul", ops_matmul}, {"linear", ops_linear}, {"softmax", ops_softmax},                  \
+        {"log_softmax", ops_log_softmax}, {"l2_normalize", ops_l2_normalize},                      \
+        {"dropout", ops_dropout}, {"reverse_gradient", ops_reverse_gradient},                      \
+        {"max_pool", ops_max_pool}, {"avg_pool", ops_avg_pool}, {"gem", ops_gem},                  \
+        {"instance_norm", ops_instance_norm}, {"batch_norm", ops_batch_norm},                      \
+        {"conv2d", ops_conv2d},                                                                    \
+    {                                                                                              \
+        "cross_entropy", ops_cross_entropy                                                         \
+    }
+
+static const luaL_Reg functions[] = {OPERATIONS, {"concat", ops_concat}, {NULL, NULL}};
+
+const luaL_Reg calr_lua_operation_methods[] = {OPERATIONS, {NULL, NULL}};
+
+const luaL_Reg calr_lua_operators[] = {
+    {"__add", ops_add}, {"__sub", ops_sub}, {"__mul", ops_mul}, {"__div", ops_div},
+    {"__unm", ops_neg}, {"__pow", ops_pow}, {NULL, NULL},
 };
 
 int luaopen_calr_ops(lua_State *L)

@@ -1,10 +1,14 @@
 /* calr.tensor: numbers in memory with a type and a shape. */
 #include "binding/bind.h"
+#include "binding/methods.h"
 #include "binding/modules.h"
 
 #include <string.h>
 
+#include "autograd/ops.h"
+#include "autograd/tape.h"
 #include "tensor/pool.h"
+#include "tensor/scan.h"
 
 /// @module calr.tensor
 /// Tensors: numbers in memory with a type (f32, i32, i64, u8) and a shape.
@@ -14,6 +18,14 @@
 /// this field. Images and feature maps are [N x H x W x C].
 
 #define TENSOR "calr.tensor"
+
+/* A tensor that is about to be written in place. */
+static calr_tensor *check_writable(lua_State *L, int arg)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, arg);
+    calr_lua_call(L, calr_tape_check_write(t));
+    return t;
+}
 
 /* Reads {2, 3} at `arg` (nothing: a single number) into shape; returns the number of dimensions. */
 static int check_shape(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS])
@@ -179,7 +191,7 @@ static int tensor_shape(lua_State *L)
     return 1;
 }
 
-static int check_dim(lua_State *L, int arg, const calr_tensor *t)
+int calr_lua_check_dim(lua_State *L, int arg, const calr_tensor *t)
 {
     lua_Integer dim = luaL_checkinteger(L, arg);
     if (dim < 0)
@@ -199,7 +211,7 @@ static int check_dim(lua_State *L, int arg, const calr_tensor *t)
 static int tensor_size(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
-    lua_pushinteger(L, t->shape[check_dim(L, 2, t)]);
+    lua_pushinteger(L, t->shape[calr_lua_check_dim(L, 2, t)]);
     return 1;
 }
 
@@ -269,7 +281,7 @@ static int tensor_get(lua_State *L)
 /// @return tensor  itself
 static int tensor_set(lua_State *L)
 {
-    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    calr_tensor *t = check_writable(L, 1);
     int64_t index[CALR_MAX_DIMS];
     check_index(L, 2, t, index);
     calr_lua_call(L, calr_tensor_set(t, index, luaL_checknumber(L, 2 + t->ndim)));
@@ -310,7 +322,7 @@ static int tensor_reshape(lua_State *L)
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int64_t shape[CALR_MAX_DIMS];
     int ndim = check_shape(L, 2, shape);
-    calr_lua_call(L, calr_tensor_reshape(t, ndim, shape, calr_lua_new_tensor(L)));
+    calr_lua_call(L, calr_op_reshape(t, ndim, shape, calr_lua_new_tensor(L)));
     return 1;
 }
 
@@ -320,9 +332,9 @@ static int tensor_reshape(lua_State *L)
 static int tensor_narrow(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
-    int dim = check_dim(L, 2, t);
+    int dim = calr_lua_check_dim(L, 2, t);
     int64_t first = luaL_checkinteger(L, 3), count = luaL_checkinteger(L, 4);
-    calr_lua_call(L, calr_tensor_narrow(t, dim, first - 1, count, calr_lua_new_tensor(L)));
+    calr_lua_call(L, calr_op_narrow(t, dim, first - 1, count, calr_lua_new_tensor(L)));
     return 1;
 }
 
@@ -332,9 +344,9 @@ static int tensor_narrow(lua_State *L)
 static int tensor_select(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
-    int dim = check_dim(L, 2, t);
+    int dim = calr_lua_check_dim(L, 2, t);
     int64_t position = luaL_checkinteger(L, 3);
-    calr_lua_call(L, calr_tensor_select(t, dim, position - 1, calr_lua_new_tensor(L)));
+    calr_lua_call(L, calr_op_select(t, dim, position - 1, calr_lua_new_tensor(L)));
     return 1;
 }
 
@@ -344,8 +356,8 @@ static int tensor_select(lua_State *L)
 static int tensor_transpose(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
-    int a = check_dim(L, 2, t), b = check_dim(L, 3, t);
-    calr_lua_call(L, calr_tensor_transpose(t, a, b, calr_lua_new_tensor(L)));
+    int a = calr_lua_check_dim(L, 2, t), b = calr_lua_check_dim(L, 3, t);
+    calr_lua_call(L, calr_op_transpose(t, a, b, calr_lua_new_tensor(L)));
     return 1;
 }
 
@@ -354,7 +366,7 @@ static int tensor_transpose(lua_State *L)
 /// @return tensor
 static int tensor_contiguous(lua_State *L)
 {
-    calr_lua_call(L, calr_tensor_contiguous(calr_lua_check_tensor(L, 1), calr_lua_new_tensor(L)));
+    calr_lua_call(L, calr_op_contiguous(calr_lua_check_tensor(L, 1), calr_lua_new_tensor(L)));
     calr_lua_account(L);
     return 1;
 }
@@ -364,20 +376,22 @@ static int tensor_contiguous(lua_State *L)
 /// @return tensor
 static int tensor_clone(lua_State *L)
 {
-    calr_lua_call(L, calr_tensor_clone(calr_lua_check_tensor(L, 1), calr_lua_new_tensor(L)));
+    calr_lua_call(L, calr_op_clone(calr_lua_check_tensor(L, 1), calr_lua_new_tensor(L)));
     calr_lua_account(L);
     return 1;
 }
 
 /// tensor:to(type)
 /// A copy converted to another type; to integers by truncation, out-of-range values clamped.
+/// Integers have no gradient; f32 to f32 keeps it.
 /// @return tensor
 static int tensor_to(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     luaL_checkstring(L, 2);
     calr_dtype dtype = opt_dtype(L, 2, CALR_F32);
-    calr_lua_call(L, calr_tensor_cast(t, dtype, calr_lua_new_tensor(L)));
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, t->dtype == dtype ? calr_op_clone(t, slot) : calr_tensor_cast(t, dtype, slot));
     calr_lua_account(L);
     return 1;
 }
@@ -387,7 +401,7 @@ static int tensor_to(lua_State *L)
 /// @return tensor  itself
 static int tensor_copy(lua_State *L)
 {
-    calr_lua_call(L, calr_tensor_copy(calr_lua_check_tensor(L, 1), calr_lua_check_tensor(L, 2)));
+    calr_lua_call(L, calr_tensor_copy(check_writable(L, 1), calr_lua_check_tensor(L, 2)));
     lua_settop(L, 1);
     return 1;
 }
@@ -397,7 +411,7 @@ static int tensor_copy(lua_State *L)
 /// @return tensor  itself
 static int tensor_fill(lua_State *L)
 {
-    calr_lua_call(L, calr_tensor_fill(calr_lua_check_tensor(L, 1), luaL_checknumber(L, 2)));
+    calr_lua_call(L, calr_tensor_fill(check_writable(L, 1), luaL_checknumber(L, 2)));
     lua_settop(L, 1);
     return 1;
 }
@@ -439,6 +453,69 @@ static int tensor_equal(lua_State *L)
         equal = memcmp(calr_tensor_data(*x), calr_tensor_data(*y), calr_tensor_bytes(a)) == 0;
     }
     lua_pushboolean(L, equal);
+    return 1;
+}
+
+/// tensor:is_finite()
+/// Whether no element is NaN or infinite.
+/// @return boolean
+static int tensor_is_finite(lua_State *L)
+{
+    bool finite;
+    calr_lua_call(L, calr_tensor_is_finite(calr_lua_check_tensor(L, 1), &finite));
+    lua_pushboolean(L, finite);
+    return 1;
+}
+
+static int push_extreme(lua_State *L, int highest)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    double extreme[2];
+    calr_lua_call(L, calr_tensor_range(t, &extreme[0], &extreme[1]));
+    if (t->dtype == CALR_F32)
+        lua_pushnumber(L, extreme[highest]);
+    else
+        lua_pushinteger(L, (lua_Integer)extreme[highest]);
+    return 1;
+}
+
+/// tensor:max()
+/// The largest element; NaN when there is one.
+/// @return number
+static int tensor_max(lua_State *L)
+{
+    return push_extreme(L, 1);
+}
+
+/// tensor:min()
+/// The smallest element; NaN when there is one.
+/// @return number
+static int tensor_min(lua_State *L)
+{
+    return push_extreme(L, 0);
+}
+
+/// tensor:norm()
+/// The euclidean norm of all elements, without a gradient.
+/// @return number
+static int tensor_norm(lua_State *L)
+{
+    double norm;
+    calr_lua_call(L, calr_tensor_norm(calr_lua_check_tensor(L, 1), &norm));
+    lua_pushnumber(L, norm);
+    return 1;
+}
+
+/// tensor:argmax(dim)
+/// Where the largest element along a dimension stands, counted from 0; the first of equals.
+/// @param dim  from 1; -1 is the last
+/// @return tensor  i64, without that dimension
+static int tensor_argmax(lua_State *L)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    int dim = calr_lua_check_dim(L, 2, t);
+    calr_lua_call(L, calr_tensor_argmax(t, dim, calr_lua_new_tensor(L)));
+    calr_lua_account(L);
     return 1;
 }
 
@@ -514,6 +591,11 @@ static const luaL_Reg methods[] = {
     {"fill", tensor_fill},
     {"rows", tensor_rows},
     {"equal", tensor_equal},
+    {"is_finite", tensor_is_finite},
+    {"max", tensor_max},
+    {"min", tensor_min},
+    {"norm", tensor_norm},
+    {"argmax", tensor_argmax},
     {NULL, NULL},
 };
 
@@ -528,7 +610,10 @@ int luaopen_calr_tensor(lua_State *L)
 {
     if (luaL_newmetatable(L, TENSOR)) {
         luaL_setfuncs(L, metamethods, 0);
+        luaL_setfuncs(L, calr_lua_operators, 0);
         luaL_newlib(L, methods);
+        luaL_setfuncs(L, calr_lua_operation_methods, 0);
+        luaL_setfuncs(L, calr_lua_gradient_methods, 0);
         lua_setfield(L, -2, "__index");
     }
     lua_pop(L, 1);

@@ -14,7 +14,8 @@ static calr_status check(calr_op_call *call)
 
 typedef void (*vector_kernel)(int64_t n, const float *a, const float *b, float *y);
 
-/* Where the inputs have one shape, the kernel takes them whole; otherwise the repeated one is written out. */
+/* Where the inputs have one shape, the kernel takes them whole; otherwise the repeated one is
+ * written out. */
 static calr_status forward(calr_op_call *call, vector_kernel kernel, calr_tensor *y)
 {
     calr_tensor *a, *b;
@@ -44,7 +45,8 @@ static calr_status times(const calr_op_call *call, int i, vector_kernel kernel, 
     CALR_TRY(calr_broadcast_expand(factor, &call->out, &expanded));
     calr_status status = calr_tensor_like(dy, &full);
     if (status == CALR_OK) {
-        kernel(calr_tensor_numel(dy), calr_tensor_f32(dy), calr_tensor_f32(expanded), calr_tensor_f32(full));
+        kernel(calr_tensor_numel(dy), calr_tensor_f32(dy), calr_tensor_f32(expanded),
+               calr_tensor_f32(full));
         status = reduce(call, i, full, dx);
     }
     calr_tensor_release(expanded);
@@ -135,7 +137,8 @@ static calr_status div_backward(calr_op_call *call, calr_tensor *dy, calr_tensor
         if (status == CALR_OK && call->needs[1])
             status = calr_tensor_like(dy, &full);
         if (full) {
-            k->mul(n, calr_tensor_f32(part), calr_tensor_f32(calr_op_saved(call, 1)), calr_tensor_f32(full));
+            k->mul(n, calr_tensor_f32(part), calr_tensor_f32(calr_op_saved(call, 1)),
+                   calr_tensor_f32(full));
             k->scale(n, -1, calr_tensor_f32(full), calr_tensor_f32(full));
             status = reduce(call, 1, full, dx);
         }
@@ -145,10 +148,14 @@ static calr_status div_backward(calr_op_call *call, calr_tensor *dy, calr_tensor
     return status;
 }
 
-static const calr_op op_add = {.name = "add", .check = check, .forward = add_forward, .backward = add_backward};
-static const calr_op op_sub = {.name = "sub", .check = check, .forward = sub_forward, .backward = sub_backward};
-static const calr_op op_mul = {.name = "mul", .check = check, .forward = mul_forward, .backward = mul_backward};
-static const calr_op op_div = {.name = "div", .check = check, .forward = div_forward, .backward = div_backward};
+static const calr_op op_add = {
+    .name = "add", .check = check, .forward = add_forward, .backward = add_backward};
+static const calr_op op_sub = {
+    .name = "sub", .check = check, .forward = sub_forward, .backward = sub_backward};
+static const calr_op op_mul = {
+    .name = "mul", .check = check, .forward = mul_forward, .backward = mul_backward};
+static const calr_op op_div = {
+    .name = "div", .check = check, .forward = div_forward, .backward = div_backward};
 
 static calr_status binary(const calr_op *op, calr_tensor *a, calr_tensor *b, calr_tensor **y)
 {

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "base/parallel.h"
 #include "backend/backend.h"
+#include "base/parallel.h"
 
 calr_status calr_broadcast_shape(const calr_op_shape *a, const calr_op_shape *b, calr_op_shape *out)
 {
@@ -13,8 +13,8 @@ calr_status calr_broadcast_shape(const calr_op_shape *a, const calr_op_shape *b,
         int64_t x = d < a->ndim ? a->shape[a->ndim - 1 - d] : 1;
         int64_t y = d < b->ndim ? b->shape[b->ndim - 1 - d] : 1;
         if (x != y && x != 1 && y != 1)
-            return calr_error(CALR_EINVAL, "the shapes of %s and %s do not fit", calr_op_describe(a, ta),
-                              calr_op_describe(b, tb));
+            return calr_error(CALR_EINVAL, "the shapes of %s and %s do not fit",
+                              calr_op_describe(a, ta), calr_op_describe(b, tb));
         out->shape[ndim - 1 - d] = x == 1 ? y : x;
     }
     out->ndim = ndim;
@@ -23,7 +23,8 @@ calr_status calr_broadcast_shape(const calr_op_shape *a, const calr_op_shape *b,
 
 static bool has_shape(const calr_tensor *x, const calr_op_shape *to)
 {
-    return x->ndim == to->ndim && memcmp(x->shape, to->shape, (size_t)to->ndim * sizeof to->shape[0]) == 0;
+    return x->ndim == to->ndim &&
+           memcmp(x->shape, to->shape, (size_t)to->ndim * sizeof to->shape[0]) == 0;
 }
 
 calr_status calr_broadcast_expand(const calr_tensor *x, const calr_op_shape *to, calr_tensor **out)
@@ -114,7 +115,8 @@ calr_status calr_broadcast_reduce(calr_tensor *x, const calr_op_shape *to, calr_
         int missing = x->ndim - to->ndim;
         for (int d = 0; d < x->ndim; d++) {
             int last = d;
-            while (last < x->ndim && (last < missing || to->shape[last - missing] != x->shape[last]))
+            while (last < x->ndim &&
+                   (last < missing || to->shape[last - missing] != x->shape[last]))
                 last++;
             if (last-- == d)
                 continue;

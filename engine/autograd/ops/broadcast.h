@@ -4,12 +4,14 @@
 
 #include "autograd/op.h"
 
-/* The common shape: aligned at the last dimension, missing ones and those of length 1 are repeated. Fills ndim and
- * shape of *out. CALR_EINVAL when they do not fit. */
-calr_status calr_broadcast_shape(const calr_op_shape *a, const calr_op_shape *b, calr_op_shape *out);
+/* The common shape: aligned at the last dimension, missing ones and those of length 1 are repeated.
+ * Fills ndim and shape of *out. CALR_EINVAL when they do not fit. */
+calr_status calr_broadcast_shape(const calr_op_shape *a, const calr_op_shape *b,
+                                 calr_op_shape *out);
 /* `x` (contiguous f32) in the shape `to`: itself, retained, or written out. */
 calr_status calr_broadcast_expand(const calr_tensor *x, const calr_op_shape *to, calr_tensor **out);
-/* The reverse: contiguous f32 `x` summed down to the shape `to`; itself, retained, when that is its shape. */
+/* The reverse: contiguous f32 `x` summed down to the shape `to`; itself, retained, when that is its
+ * shape. */
 calr_status calr_broadcast_reduce(calr_tensor *x, const calr_op_shape *to, calr_tensor **out);
 
 /* Sums x[outer x n x inner] over n, in double. */

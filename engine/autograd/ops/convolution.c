@@ -33,8 +33,8 @@ static calr_status check(calr_op_call *call)
     CALR_TRY(calr_op_expect(call, 0, "x", 4, "f32[n x h x w x c]"));
     CALR_TRY(calr_op_expect(call, 1, "w", 4, "f32[out x in x kh x kw]"));
     if (x->shape[3] != w->shape[1])
-        return calr_error(CALR_EINVAL, "x, %s, has %" PRId64 " channels but w, %s, takes %" PRId64, calr_op_describe(x, a),
-                          x->shape[3], calr_op_describe(w, b), w->shape[1]);
+        return calr_error(CALR_EINVAL, "x, %s, has %" PRId64 " channels but w, %s, takes %" PRId64,
+                          calr_op_describe(x, a), x->shape[3], calr_op_describe(w, b), w->shape[1]);
     if (call->in[2]) {
         CALR_TRY(calr_op_expect(call, 2, "bias", 1, "f32[out]"));
         if (call->shape[2].shape[0] != w->shape[0])
@@ -54,7 +54,8 @@ static calr_status forward(calr_op_call *call, calr_tensor **y)
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(resolve(call, &conv));
     CALR_TRY(k->conv2d_forward(&conv, calr_tensor_f32(call->in[0]), calr_tensor_f32(call->in[1]),
-                               call->in[2] ? calr_tensor_f32(call->in[2]) : NULL, calr_tensor_f32(*y)));
+                               call->in[2] ? calr_tensor_f32(call->in[2]) : NULL,
+                               calr_tensor_f32(*y)));
     CALR_TRY(calr_op_save(call, "x", call->needs[1] ? call->in[0] : NULL));
     return calr_op_save(call, "w", call->needs[0] ? call->in[1] : NULL);
 }
@@ -69,13 +70,15 @@ static calr_status backward(calr_op_call *call, calr_tensor *dy, calr_tensor **d
     for (int i = 0; i < 3; i++)
         CALR_TRY(calr_op_gradient(call, i, dx));
     if (call->needs[0])
-        CALR_TRY(k->conv2d_backward_data(&conv, calr_tensor_f32(calr_op_saved(call, 1)), calr_tensor_f32(dy),
-                                         calr_tensor_f32(dx[0])));
+        CALR_TRY(k->conv2d_backward_data(&conv, calr_tensor_f32(calr_op_saved(call, 1)),
+                                         calr_tensor_f32(dy), calr_tensor_f32(dx[0])));
     if (call->needs[1])
-        return k->conv2d_backward_weights(&conv, calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_f32(dy),
-                                          calr_tensor_f32(dx[1]), dx[2] ? calr_tensor_f32(dx[2]) : NULL);
+        return k->conv2d_backward_weights(&conv, calr_tensor_f32(calr_op_saved(call, 0)),
+                                          calr_tensor_f32(dy), calr_tensor_f32(dx[1]),
+                                          dx[2] ? calr_tensor_f32(dx[2]) : NULL);
     if (call->needs[2])
-        CALR_TRY(k->sum_rows(conv.n * conv.out_h * conv.out_w, conv.c_out, calr_tensor_f32(dy), calr_tensor_f32(dx[2])));
+        CALR_TRY(k->sum_rows(conv.n * conv.out_h * conv.out_w, conv.c_out, calr_tensor_f32(dy),
+                             calr_tensor_f32(dx[2])));
     return CALR_OK;
 }
 
@@ -85,8 +88,8 @@ static const calr_op op_conv2d = {.name = "conv2d",
                                   .forward = forward,
                                   .backward = backward};
 
-calr_status calr_op_conv2d(calr_tensor *x, calr_tensor *w, calr_tensor *bias, int64_t stride, int64_t padding,
-                           calr_tensor **y)
+calr_status calr_op_conv2d(calr_tensor *x, calr_tensor *w, calr_tensor *bias, int64_t stride,
+                           int64_t padding, calr_tensor **y)
 {
     calr_tensor *in[] = {x, w, bias};
     geometry g = {stride, padding};

@@ -50,7 +50,8 @@ static calr_status gather_backward(calr_op_call *call, calr_tensor *dy, calr_ten
 {
     const calr_op_shape *x = &call->shape[0];
     CALR_TRY(calr_tensor_zeros(CALR_F32, x->ndim, x->shape, &dx[0]));
-    scatter_job job = {.r = call->attributes, .width = 1, .dy = calr_tensor_f32(dy), .dx = calr_tensor_f32(dx[0])};
+    scatter_job job = {
+        .r = call->attributes, .width = 1, .dy = calr_tensor_f32(dy), .dx = calr_tensor_f32(dx[0])};
     for (int d = 1; d < x->ndim; d++)
         job.width *= x->shape[d];
     calr_parallel_for(job.width, 256, scatter_columns, &job);
@@ -87,7 +88,8 @@ static calr_status concat_check(calr_op_call *call)
     char first[CALR_TENSOR_TEXT], other[CALR_TENSOR_TEXT];
     const calr_op_shape *a = &call->shape[0];
     if (dim < 0 || dim >= a->ndim)
-        return calr_error(CALR_EINVAL, "%s has no dimension %d", calr_op_describe(a, first), dim + 1);
+        return calr_error(CALR_EINVAL, "%s has no dimension %d", calr_op_describe(a, first),
+                          dim + 1);
     int64_t shape[CALR_MAX_DIMS];
     memcpy(shape, a->shape, sizeof shape);
     for (int i = 0; i < call->count; i++) {
@@ -96,8 +98,9 @@ static calr_status concat_check(calr_op_call *call)
         for (int d = 0; d < a->ndim && fits; d++)
             fits = d == dim || b->shape[d] == a->shape[d];
         if (!fits)
-            return calr_error(CALR_EINVAL, "%s (tensor 1) and %s (tensor %d) must agree in all but dimension %d",
-                              calr_op_describe(a, first), calr_op_describe(b, other), i + 1, dim + 1);
+            return calr_error(
+                CALR_EINVAL, "%s (tensor 1) and %s (tensor %d) must agree in all but dimension %d",
+                calr_op_describe(a, first), calr_op_describe(b, other), i + 1, dim + 1);
         if (i > 0 && __builtin_add_overflow(shape[dim], b->shape[dim], &shape[dim]))
             return calr_error(CALR_ENOMEM, "the result is larger than can be addressed");
     }

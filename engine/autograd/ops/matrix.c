@@ -29,8 +29,9 @@ static calr_status matmul_check(calr_op_call *call)
     int64_t m, n, k;
     sizes(call, &m, &n, &k);
     if (call->shape[1].shape[t->b] != k)
-        return calr_error(CALR_EINVAL, "%s%s and %s%s do not fit", calr_op_describe(&call->shape[0], a),
-                          t->a ? " (transposed)" : "", calr_op_describe(&call->shape[1], b), t->b ? " (transposed)" : "");
+        return calr_error(CALR_EINVAL, "%s%s and %s%s do not fit",
+                          calr_op_describe(&call->shape[0], a), t->a ? " (transposed)" : "",
+                          calr_op_describe(&call->shape[1], b), t->b ? " (transposed)" : "");
     calr_op_out(call, 2, (int64_t[]){m, n});
     return CALR_OK;
 }
@@ -42,8 +43,8 @@ static calr_status matmul_forward(calr_op_call *call, calr_tensor **y)
     CALR_TRY(calr_backend_get(&backend));
     int64_t m, n, k;
     sizes(call, &m, &n, &k);
-    backend->gemm(t->a, t->b, m, n, k, 1, calr_tensor_f32(call->in[0]), t->a ? m : k, calr_tensor_f32(call->in[1]),
-                  t->b ? k : n, 0, calr_tensor_f32(*y), n);
+    backend->gemm(t->a, t->b, m, n, k, 1, calr_tensor_f32(call->in[0]), t->a ? m : k,
+                  calr_tensor_f32(call->in[1]), t->b ? k : n, 0, calr_tensor_f32(*y), n);
     CALR_TRY(calr_op_save(call, "a", call->needs[1] ? call->in[0] : NULL));
     return calr_op_save(call, "b", call->needs[0] ? call->in[1] : NULL);
 }
@@ -84,7 +85,8 @@ static const calr_op op_matmul = {.name = "matmul",
                                   .forward = matmul_forward,
                                   .backward = matmul_backward};
 
-calr_status calr_op_matmul(calr_tensor *a, calr_tensor *b, bool transpose_a, bool transpose_b, calr_tensor **y)
+calr_status calr_op_matmul(calr_tensor *a, calr_tensor *b, bool transpose_a, bool transpose_b,
+                           calr_tensor **y)
 {
     calr_tensor *in[] = {a, b};
     transposes t = {transpose_a, transpose_b};
@@ -100,8 +102,8 @@ static calr_status linear_check(calr_op_call *call)
     CALR_TRY(calr_op_expect(call, 0, "x", 2, "f32[n x in]"));
     CALR_TRY(calr_op_expect(call, 1, "w", 2, "f32[out x in]"));
     if (x->shape[1] != w->shape[1])
-        return calr_error(CALR_EINVAL, "x, %s, and w, %s, differ in their last dimension", calr_op_describe(x, a),
-                          calr_op_describe(w, b));
+        return calr_error(CALR_EINVAL, "x, %s, and w, %s, differ in their last dimension",
+                          calr_op_describe(x, a), calr_op_describe(w, b));
     if (call->in[2]) {
         CALR_TRY(calr_op_expect(call, 2, "bias", 1, "f32[out]"));
         if (call->shape[2].shape[0] != w->shape[0])
@@ -116,11 +118,12 @@ static calr_status linear_forward(calr_op_call *call, calr_tensor **y)
 {
     const calr_backend *backend;
     CALR_TRY(calr_backend_get(&backend));
-    int64_t n = call->shape[0].shape[0], in = call->shape[0].shape[1], out = call->shape[1].shape[0];
+    int64_t n = call->shape[0].shape[0], in = call->shape[0].shape[1],
+            out = call->shape[1].shape[0];
     if (call->in[2])
         CALR_TRY(backend->add_row(n, out, NULL, calr_tensor_f32(call->in[2]), calr_tensor_f32(*y)));
-    backend->gemm(false, true, n, out, in, 1, calr_tensor_f32(call->in[0]), in, calr_tensor_f32(call->in[1]), in,
-                  call->in[2] ? 1 : 0, calr_tensor_f32(*y), out);
+    backend->gemm(false, true, n, out, in, 1, calr_tensor_f32(call->in[0]), in,
+                  calr_tensor_f32(call->in[1]), in, call->in[2] ? 1 : 0, calr_tensor_f32(*y), out);
     CALR_TRY(calr_op_save(call, "x", call->needs[1] ? call->in[0] : NULL));
     return calr_op_save(call, "w", call->needs[0] ? call->in[1] : NULL);
 }
@@ -129,23 +132,26 @@ static calr_status linear_backward(calr_op_call *call, calr_tensor *dy, calr_ten
 {
     const calr_backend *backend;
     CALR_TRY(calr_backend_get(&backend));
-    int64_t n = call->shape[0].shape[0], in = call->shape[0].shape[1], out = call->shape[1].shape[0];
+    int64_t n = call->shape[0].shape[0], in = call->shape[0].shape[1],
+            out = call->shape[1].shape[0];
     const float *g = calr_tensor_f32(dy);
     for (int i = 0; i < 3; i++)
         CALR_TRY(calr_op_gradient(call, i, dx));
     if (call->needs[0])
-        backend->gemm(false, false, n, in, out, 1, g, out, calr_tensor_f32(calr_op_saved(call, 1)), in, 0,
-                      calr_tensor_f32(dx[0]), in);
+        backend->gemm(false, false, n, in, out, 1, g, out, calr_tensor_f32(calr_op_saved(call, 1)),
+                      in, 0, calr_tensor_f32(dx[0]), in);
     if (call->needs[1])
-        backend->gemm(true, false, out, in, n, 1, g, out, calr_tensor_f32(calr_op_saved(call, 0)), in, 0,
-                      calr_tensor_f32(dx[1]), in);
+        backend->gemm(true, false, out, in, n, 1, g, out, calr_tensor_f32(calr_op_saved(call, 0)),
+                      in, 0, calr_tensor_f32(dx[1]), in);
     if (call->needs[2])
         CALR_TRY(backend->sum_rows(n, out, g, calr_tensor_f32(dx[2])));
     return CALR_OK;
 }
 
-static const calr_op op_linear = {
-    .name = "linear", .check = linear_check, .forward = linear_forward, .backward = linear_backward};
+static const calr_op op_linear = {.name = "linear",
+                                  .check = linear_check,
+                                  .forward = linear_forward,
+                                  .backward = linear_backward};
 
 calr_status calr_op_linear(calr_tensor *x, calr_tensor *w, calr_tensor *bias, calr_tensor **y)
 {

@@ -52,7 +52,8 @@ static calr_status batch_norm_check(calr_op_call *call)
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
     CALR_TRY(calr_op_expect(call, X, "x", -1, "f32[... x c]"));
     if (call->shape[X].ndim < 2)
-        return calr_error(CALR_EINVAL, "x must be f32[... x c], not %s", calr_op_describe(&call->shape[X], a));
+        return calr_error(CALR_EINVAL, "x must be f32[... x c], not %s",
+                          calr_op_describe(&call->shape[X], a));
     calr_norm norm = batch_norm_size(call);
     CALR_TRY(check_channels(call, GAMMA, "gamma", norm.c));
     CALR_TRY(check_channels(call, BETA, "beta", norm.c));
@@ -66,10 +67,12 @@ static calr_status batch_norm_check(calr_op_call *call)
         CALR_TRY(calr_op_expect(call, RESIDUAL, "residual", -1, "f32 of the shape of x"));
         if (!calr_op_same_shape(&call->shape[X], &call->shape[RESIDUAL]))
             return calr_error(CALR_EINVAL, "residual, %s, must have the shape of x, %s",
-                              calr_op_describe(&call->shape[RESIDUAL], a), calr_op_describe(&call->shape[X], b));
+                              calr_op_describe(&call->shape[RESIDUAL], a),
+                              calr_op_describe(&call->shape[X], b));
     }
     if (!(o->eps > 0) || !(o->momentum >= 0 && o->momentum <= 1))
-        return calr_error(CALR_EINVAL, "eps must be above 0 and momentum in 0 .. 1, not %g and %g", o->eps, o->momentum);
+        return calr_error(CALR_EINVAL, "eps must be above 0 and momentum in 0 .. 1, not %g and %g",
+                          o->eps, o->momentum);
     calr_op_out_like(call, X);
     return CALR_OK;
 }
@@ -80,7 +83,8 @@ static calr_status new_vector(int64_t count, calr_tensor **out)
 }
 
 /* Saved: x, y (only for its ReLU), gamma, mean, inv_std. */
-static calr_status save_norm(calr_op_call *call, bool relu, calr_tensor *y, calr_tensor *mean, calr_tensor *inv_std)
+static calr_status save_norm(calr_op_call *call, bool relu, calr_tensor *y, calr_tensor *mean,
+                             calr_tensor *inv_std)
 {
     CALR_TRY(calr_op_save(call, "x", call->in[X]));
     CALR_TRY(calr_op_save(call, "its output", relu ? y : NULL));
@@ -89,13 +93,14 @@ static calr_status save_norm(calr_op_call *call, bool relu, calr_tensor *y, calr
     return calr_op_save(call, "inv_std", inv_std);
 }
 
-static calr_status train_forward(calr_op_call *call, const calr_backend *k, const calr_norm *norm, calr_tensor *mean,
-                                 calr_tensor *inv_std, calr_tensor *y)
+static calr_status train_forward(calr_op_call *call, const calr_backend *k, const calr_norm *norm,
+                                 calr_tensor *mean, calr_tensor *inv_std, calr_tensor *y)
 {
     const calr_batch_norm_options *o = call->attributes;
-    CALR_TRY(k->batch_norm_train(norm, o->momentum, calr_tensor_f32(call->in[X]), data_or_null(call->in[GAMMA]),
-                                 data_or_null(call->in[BETA]), data_or_null(call->in[RESIDUAL]),
-                                 data_or_null(call->in[MEAN]), data_or_null(call->in[VAR]), calr_tensor_f32(mean),
+    CALR_TRY(k->batch_norm_train(norm, o->momentum, calr_tensor_f32(call->in[X]),
+                                 data_or_null(call->in[GAMMA]), data_or_null(call->in[BETA]),
+                                 data_or_null(call->in[RESIDUAL]), data_or_null(call->in[MEAN]),
+                                 data_or_null(call->in[VAR]), calr_tensor_f32(mean),
                                  calr_tensor_f32(inv_std), calr_tensor_f32(y)));
     if (call->in[MEAN]) {
         calr_tensor_touch(call->in[MEAN]);
@@ -105,12 +110,13 @@ static calr_status train_forward(calr_op_call *call, const calr_backend *k, cons
 }
 
 /* The running statistics may move on before the backward pass: what was used is copied. */
-static calr_status infer_forward(calr_op_call *call, const calr_backend *k, const calr_norm *norm, calr_tensor *mean,
-                                 calr_tensor *inv_std, calr_tensor *y)
+static calr_status infer_forward(calr_op_call *call, const calr_backend *k, const calr_norm *norm,
+                                 calr_tensor *mean, calr_tensor *inv_std, calr_tensor *y)
 {
     CALR_TRY(k->batch_norm_infer(norm, calr_tensor_f32(call->in[X]), data_or_null(call->in[GAMMA]),
                                  data_or_null(call->in[BETA]), calr_tensor_f32(call->in[MEAN]),
-                                 calr_tensor_f32(call->in[VAR]), data_or_null(call->in[RESIDUAL]), calr_tensor_f32(y)));
+                                 calr_tensor_f32(call->in[VAR]), data_or_null(call->in[RESIDUAL]),
+                                 calr_tensor_f32(y)));
     if (!call->recording)
         return CALR_OK;
     CALR_TRY(calr_tensor_copy(mean, call->in[MEAN]));
@@ -149,11 +155,12 @@ static calr_status batch_norm_backward(calr_op_call *call, calr_tensor *dy, calr
         CALR_TRY(calr_op_gradient(call, RESIDUAL, dx));
     else if (call->needs[RESIDUAL])
         dx[RESIDUAL] = calr_tensor_retain(dy);
-    return k->batch_norm_backward(&norm, !o->training, calr_tensor_f32(calr_op_saved(call, 0)),
-                                  data_or_null(calr_op_saved(call, 1)), data_or_null(calr_op_saved(call, 2)),
-                                  calr_tensor_f32(calr_op_saved(call, 3)), calr_tensor_f32(calr_op_saved(call, 4)),
-                                  calr_tensor_f32(dy), data_or_null(dx[X]), data_or_null(dx[GAMMA]),
-                                  data_or_null(dx[BETA]), norm.relu ? data_or_null(dx[RESIDUAL]) : NULL);
+    return k->batch_norm_backward(
+        &norm, !o->training, calr_tensor_f32(calr_op_saved(call, 0)),
+        data_or_null(calr_op_saved(call, 1)), data_or_null(calr_op_saved(call, 2)),
+        calr_tensor_f32(calr_op_saved(call, 3)), calr_tensor_f32(calr_op_saved(call, 4)),
+        calr_tensor_f32(dy), data_or_null(dx[X]), data_or_null(dx[GAMMA]), data_or_null(dx[BETA]),
+        norm.relu ? data_or_null(dx[RESIDUAL]) : NULL);
 }
 
 static const calr_op op_batch_norm = {.name = "batch_norm",
@@ -162,8 +169,9 @@ static const calr_op op_batch_norm = {.name = "batch_norm",
                                       .forward = batch_norm_forward,
                                       .backward = batch_norm_backward};
 
-calr_status calr_op_batch_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta, calr_tensor *running_mean,
-                               calr_tensor *running_var, calr_tensor *residual, const calr_batch_norm_options *options,
+calr_status calr_op_batch_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta,
+                               calr_tensor *running_mean, calr_tensor *running_var,
+                               calr_tensor *residual, const calr_batch_norm_options *options,
                                calr_tensor **y)
 {
     calr_tensor *in[BATCH_NORM_INPUTS] = {x, gamma, beta, residual, running_mean, running_var};
@@ -206,9 +214,10 @@ static calr_status instance_norm_forward(calr_op_call *call, calr_tensor **y)
     CALR_TRY(new_vector(n * norm.c, &mean));
     calr_status status = new_vector(n * norm.c, &inv_std);
     if (status == CALR_OK) {
-        status = k->instance_norm_forward(&norm, n, calr_tensor_f32(call->in[X]), data_or_null(call->in[GAMMA]),
-                                          data_or_null(call->in[BETA]), calr_tensor_f32(mean), calr_tensor_f32(inv_std),
-                                          calr_tensor_f32(*y));
+        status = k->instance_norm_forward(&norm, n, calr_tensor_f32(call->in[X]),
+                                          data_or_null(call->in[GAMMA]),
+                                          data_or_null(call->in[BETA]), calr_tensor_f32(mean),
+                                          calr_tensor_f32(inv_std), calr_tensor_f32(*y));
         if (status == CALR_OK)
             status = save_norm(call, norm.relu, *y, mean, inv_std);
         calr_tensor_release(inv_std);
@@ -224,11 +233,11 @@ static calr_status instance_norm_backward(calr_op_call *call, calr_tensor *dy, c
     calr_norm norm = instance_norm_size(call);
     for (int i = X; i <= BETA; i++)
         CALR_TRY(calr_op_gradient(call, i, dx));
-    return k->instance_norm_backward(&norm, call->shape[X].shape[0], calr_tensor_f32(calr_op_saved(call, 0)),
-                                     data_or_null(calr_op_saved(call, 1)), data_or_null(calr_op_saved(call, 2)),
-                                     calr_tensor_f32(calr_op_saved(call, 3)), calr_tensor_f32(calr_op_saved(call, 4)),
-                                     calr_tensor_f32(dy), data_or_null(dx[X]), data_or_null(dx[GAMMA]),
-                                     data_or_null(dx[BETA]));
+    return k->instance_norm_backward(
+        &norm, call->shape[X].shape[0], calr_tensor_f32(calr_op_saved(call, 0)),
+        data_or_null(calr_op_saved(call, 1)), data_or_null(calr_op_saved(call, 2)),
+        calr_tensor_f32(calr_op_saved(call, 3)), calr_tensor_f32(calr_op_saved(call, 4)),
+        calr_tensor_f32(dy), data_or_null(dx[X]), data_or_null(dx[GAMMA]), data_or_null(dx[BETA]));
 }
 
 static const calr_op op_instance_norm = {.name = "instance_norm",
@@ -237,8 +246,8 @@ static const calr_op op_instance_norm = {.name = "instance_norm",
                                          .forward = instance_norm_forward,
                                          .backward = instance_norm_backward};
 
-calr_status calr_op_instance_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta, double eps, bool relu,
-                                  calr_tensor **y)
+calr_status calr_op_instance_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta, double eps,
+                                  bool relu, calr_tensor **y)
 {
     calr_tensor *in[] = {x, gamma, beta};
     instance_norm o = {eps, relu};

@@ -41,8 +41,9 @@ static calr_status max_forward(calr_op_call *call, calr_tensor **y)
     calr_tensor *winners = NULL;
     if (call->recording)
         CALR_TRY(calr_tensor_new(CALR_U8, call->out.ndim, call->out.shape, &winners));
-    calr_status status = k->max_pool_forward(&pool, calr_tensor_f32(call->in[0]), calr_tensor_f32(*y),
-                                             winners ? calr_tensor_u8(winners) : NULL);
+    calr_status status =
+        k->max_pool_forward(&pool, calr_tensor_f32(call->in[0]), calr_tensor_f32(*y),
+                            winners ? calr_tensor_u8(winners) : NULL);
     if (status == CALR_OK)
         status = calr_op_save(call, "winners", winners);
     calr_tensor_release(winners);
@@ -66,7 +67,8 @@ static const calr_op op_max_pool = {.name = "max_pool",
                                     .forward = max_forward,
                                     .backward = max_backward};
 
-calr_status calr_op_max_pool(calr_tensor *x, int64_t kernel, int64_t stride, int64_t padding, calr_tensor **y)
+calr_status calr_op_max_pool(calr_tensor *x, int64_t kernel, int64_t stride, int64_t padding,
+                             calr_tensor **y)
 {
     window o = {kernel, stride, padding};
     return calr_op_apply(&op_max_pool, &x, 1, &o, y);
@@ -94,8 +96,8 @@ static calr_status avg_forward(calr_op_call *call, calr_tensor **y)
 {
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
-    return k->avg_pool_forward(call->out.shape[0], area(call), call->out.shape[1], calr_tensor_f32(call->in[0]),
-                               calr_tensor_f32(*y));
+    return k->avg_pool_forward(call->out.shape[0], area(call), call->out.shape[1],
+                               calr_tensor_f32(call->in[0]), calr_tensor_f32(*y));
 }
 
 static calr_status avg_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
@@ -103,8 +105,8 @@ static calr_status avg_backward(calr_op_call *call, calr_tensor *dy, calr_tensor
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_op_gradient(call, 0, dx));
-    return k->avg_pool_backward(call->out.shape[0], area(call), call->out.shape[1], calr_tensor_f32(dy),
-                                calr_tensor_f32(dx[0]));
+    return k->avg_pool_backward(call->out.shape[0], area(call), call->out.shape[1],
+                                calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
 }
 
 static const calr_op op_avg_pool = {
@@ -121,7 +123,8 @@ static calr_status gem_check(calr_op_call *call)
     CALR_TRY(global_check(call));
     CALR_TRY(calr_op_expect(call, 1, "p", -1, "f32[1]"));
     if (calr_op_numel(&call->shape[1]) != 1)
-        return calr_error(CALR_EINVAL, "p must be f32[1], not %s", calr_op_describe(&call->shape[1], text));
+        return calr_error(CALR_EINVAL, "p must be f32[1], not %s",
+                          calr_op_describe(&call->shape[1], text));
     float p = calr_tensor_f32(call->in[1])[0];
     double eps = *(const double *)call->attributes;
     if (!(p > 0))
@@ -135,7 +138,8 @@ static calr_status gem_forward(calr_op_call *call, calr_tensor **y)
 {
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
-    CALR_TRY(k->gem_forward(call->out.shape[0], area(call), call->out.shape[1], calr_tensor_f32(call->in[1])[0],
+    CALR_TRY(k->gem_forward(call->out.shape[0], area(call), call->out.shape[1],
+                            calr_tensor_f32(call->in[1])[0],
                             (float)*(const double *)call->attributes, calr_tensor_f32(call->in[0]),
                             calr_tensor_f32(*y)));
     CALR_TRY(calr_op_save(call, "x", call->in[0]));
@@ -149,11 +153,12 @@ static calr_status gem_backward(calr_op_call *call, calr_tensor *dy, calr_tensor
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_op_gradient(call, 0, dx));
     CALR_TRY(calr_op_gradient(call, 1, dx));
-    return k->gem_backward(call->out.shape[0], area(call), call->out.shape[1],
-                           calr_tensor_f32(calr_op_saved(call, 1))[0], (float)*(const double *)call->attributes,
-                           calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_f32(calr_op_saved(call, 2)),
-                           calr_tensor_f32(dy), dx[0] ? calr_tensor_f32(dx[0]) : NULL,
-                           dx[1] ? calr_tensor_f32(dx[1]) : NULL);
+    return k->gem_backward(
+        call->out.shape[0], area(call), call->out.shape[1],
+        calr_tensor_f32(calr_op_saved(call, 1))[0], (float)*(const double *)call->attributes,
+        calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_f32(calr_op_saved(call, 2)),
+        calr_tensor_f32(dy), dx[0] ? calr_tensor_f32(dx[0]) : NULL,
+        dx[1] ? calr_tensor_f32(dx[1]) : NULL);
 }
 
 static const calr_op op_gem = {.name = "gem",

@@ -26,11 +26,13 @@ static calr_status check(calr_op_call *call)
     char text[CALR_TENSOR_TEXT];
     CALR_TRY(calr_op_expect(call, 0, "x", -1, "f32"));
     if (r->dim >= x->ndim)
-        return calr_error(CALR_EINVAL, "%s has no dimension %d", calr_op_describe(x, text), r->dim + 1);
+        return calr_error(CALR_EINVAL, "%s has no dimension %d", calr_op_describe(x, text),
+                          r->dim + 1);
     int64_t outer, n, inner, shape[CALR_MAX_DIMS];
     split(x, r->dim, &outer, &n, &inner);
     if (r->mean && n == 0)
-        return calr_error(CALR_EINVAL, "%s has no items to take the mean of", calr_op_describe(x, text));
+        return calr_error(CALR_EINVAL, "%s has no items to take the mean of",
+                          calr_op_describe(x, text));
     int ndim = 0;
     for (int d = 0; d < x->ndim && r->dim >= 0; d++)
         if (d != r->dim)
@@ -79,14 +81,21 @@ static calr_status backward(calr_op_call *call, calr_tensor *dy, calr_tensor **d
     if (status != CALR_OK || !r->mean || n == 1)
         return status;
     /* With n > 1 the expansion is a copy, so it may be scaled where it is. */
-    k->scale(calr_tensor_numel(dx[0]), 1 / (float)n, calr_tensor_f32(dx[0]), calr_tensor_f32(dx[0]));
+    k->scale(calr_tensor_numel(dx[0]), 1 / (float)n, calr_tensor_f32(dx[0]),
+             calr_tensor_f32(dx[0]));
     return CALR_OK;
 }
 
-static const calr_op op_sum = {
-    .name = "sum", .attribute_bytes = sizeof(reduction), .check = check, .forward = forward, .backward = backward};
-static const calr_op op_mean = {
-    .name = "mean", .attribute_bytes = sizeof(reduction), .check = check, .forward = forward, .backward = backward};
+static const calr_op op_sum = {.name = "sum",
+                               .attribute_bytes = sizeof(reduction),
+                               .check = check,
+                               .forward = forward,
+                               .backward = backward};
+static const calr_op op_mean = {.name = "mean",
+                                .attribute_bytes = sizeof(reduction),
+                                .check = check,
+                                .forward = forward,
+                                .backward = backward};
 
 calr_status calr_op_sum(calr_tensor *x, int dim, calr_tensor **y)
 {

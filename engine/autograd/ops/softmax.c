@@ -43,8 +43,8 @@ static calr_status softmax_backward(calr_op_call *call, calr_tensor *dy, calr_te
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_op_gradient(call, 0, dx));
     rows_of(&call->shape[0], &rows, &c);
-    return k->softmax_backward(rows, c, calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_f32(dy),
-                               calr_tensor_f32(dx[0]));
+    return k->softmax_backward(rows, c, calr_tensor_f32(calr_op_saved(call, 0)),
+                               calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
 }
 
 static calr_status log_softmax_forward(calr_op_call *call, calr_tensor **y)
@@ -64,14 +64,16 @@ static calr_status log_softmax_backward(calr_op_call *call, calr_tensor *dy, cal
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_op_gradient(call, 0, dx));
     rows_of(&call->shape[0], &rows, &c);
-    return k->log_softmax_backward(rows, c, calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_f32(dy),
-                                   calr_tensor_f32(dx[0]));
+    return k->log_softmax_backward(rows, c, calr_tensor_f32(calr_op_saved(call, 0)),
+                                   calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
 }
 
 static const calr_op op_softmax = {
     .name = "softmax", .check = check, .forward = softmax_forward, .backward = softmax_backward};
-static const calr_op op_log_softmax = {
-    .name = "log_softmax", .check = check, .forward = log_softmax_forward, .backward = log_softmax_backward};
+static const calr_op op_log_softmax = {.name = "log_softmax",
+                                       .check = check,
+                                       .forward = log_softmax_forward,
+                                       .backward = log_softmax_backward};
 
 calr_status calr_op_softmax(calr_tensor *x, calr_tensor **y)
 {
@@ -102,8 +104,8 @@ static calr_status l2_forward(calr_op_call *call, calr_tensor **y)
     rows_of(&call->shape[0], &rows, &c);
     CALR_TRY(calr_tensor_new(CALR_F32, 1, &rows, &norm));
     calr_status status = k->l2_normalize_forward(rows, c, (float)*(const double *)call->attributes,
-                                                 calr_tensor_f32(call->in[0]), calr_tensor_f32(norm),
-                                                 calr_tensor_f32(*y));
+                                                 calr_tensor_f32(call->in[0]),
+                                                 calr_tensor_f32(norm), calr_tensor_f32(*y));
     if (status == CALR_OK)
         status = calr_op_save(call, "its output", *y);
     if (status == CALR_OK)
@@ -119,9 +121,9 @@ static calr_status l2_backward(calr_op_call *call, calr_tensor *dy, calr_tensor 
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_op_gradient(call, 0, dx));
     rows_of(&call->shape[0], &rows, &c);
-    return k->l2_normalize_backward(rows, c, (float)*(const double *)call->attributes,
-                                    calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_f32(calr_op_saved(call, 1)),
-                                    calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
+    return k->l2_normalize_backward(
+        rows, c, (float)*(const double *)call->attributes, calr_tensor_f32(calr_op_saved(call, 0)),
+        calr_tensor_f32(calr_op_saved(call, 1)), calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
 }
 
 static const calr_op op_l2_normalize = {.name = "l2_normalize",
@@ -144,12 +146,14 @@ static calr_status check_weights(const calr_op_call *call, int64_t classes)
     char text[CALR_TENSOR_TEXT];
     CALR_TRY(calr_op_expect(call, WEIGHTS, "weights", 1, "f32[classes]"));
     if (call->shape[WEIGHTS].shape[0] != classes)
-        return calr_error(CALR_EINVAL, "weights must be f32[%" PRId64 "], one a class, not %s", classes,
-                          calr_op_describe(&call->shape[WEIGHTS], text));
+        return calr_error(CALR_EINVAL, "weights must be f32[%" PRId64 "], one a class, not %s",
+                          classes, calr_op_describe(&call->shape[WEIGHTS], text));
     const float *w = calr_tensor_f32(call->in[WEIGHTS]);
     for (int64_t i = 0; i < classes; i++)
         if (!(w[i] >= 0))
-            return calr_error(CALR_EINVAL, "the weight of class %" PRId64 " is %g; weights are 0 or more", i, (double)w[i]);
+            return calr_error(CALR_EINVAL,
+                              "the weight of class %" PRId64 " is %g; weights are 0 or more", i,
+                              (double)w[i]);
     return CALR_OK;
 }
 
@@ -159,16 +163,19 @@ static calr_status cross_entropy_check(calr_op_call *call)
     CALR_TRY(calr_op_expect(call, LOGITS, "logits", 2, "f32[n x classes]"));
     const calr_op_shape *logits = &call->shape[LOGITS], *labels = &call->shape[LABELS];
     if (labels->dtype != CALR_I32 || labels->ndim != 1)
-        return calr_error(CALR_EINVAL, "labels must be i32[n], not %s", calr_op_describe(labels, a));
+        return calr_error(CALR_EINVAL, "labels must be i32[n], not %s",
+                          calr_op_describe(labels, a));
     if (labels->shape[0] != logits->shape[0])
-        return calr_error(CALR_EINVAL, "logits, %s, and labels, %s, differ in length", calr_op_describe(logits, a),
-                          calr_op_describe(labels, b));
+        return calr_error(CALR_EINVAL, "logits, %s, and labels, %s, differ in length",
+                          calr_op_describe(logits, a), calr_op_describe(labels, b));
     if (logits->shape[0] == 0 || logits->shape[1] == 0)
         return calr_error(CALR_EINVAL, "logits, %s, are empty", calr_op_describe(logits, a));
     const int32_t *label = calr_tensor_i32(call->in[LABELS]);
     for (int64_t i = 0; i < labels->shape[0]; i++)
         if (label[i] < 0 || label[i] >= logits->shape[1])
-            return calr_error(CALR_EINVAL, "label %" PRId32 " (item %" PRId64 ") is not one of the classes 0 to %" PRId64,
+            return calr_error(CALR_EINVAL,
+                              "label %" PRId32 " (item %" PRId64
+                              ") is not one of the classes 0 to %" PRId64,
                               label[i], i + 1, logits->shape[1] - 1);
     if (call->in[WEIGHTS])
         CALR_TRY(check_weights(call, logits->shape[1]));
@@ -186,7 +193,8 @@ static calr_status cross_entropy_forward(calr_op_call *call, calr_tensor **y)
     float *log_sum = calr_tensor_f32(sums);
     calr_status status = k->cross_entropy_forward(
         rows, c, calr_tensor_f32(call->in[LOGITS]), calr_tensor_i32(call->in[LABELS]),
-        call->in[WEIGHTS] ? calr_tensor_f32(call->in[WEIGHTS]) : NULL, log_sum, log_sum + rows, calr_tensor_f32(*y));
+        call->in[WEIGHTS] ? calr_tensor_f32(call->in[WEIGHTS]) : NULL, log_sum, log_sum + rows,
+        calr_tensor_f32(*y));
     if (status == CALR_OK)
         status = calr_op_save(call, "logits", call->in[LOGITS]);
     if (status == CALR_OK)
@@ -209,9 +217,10 @@ static calr_status cross_entropy_backward(calr_op_call *call, calr_tensor *dy, c
     CALR_TRY(calr_op_gradient(call, LOGITS, dx));
     if (!dx[LOGITS])
         return CALR_OK;
-    return k->cross_entropy_backward(rows, c, calr_tensor_f32(calr_op_saved(call, 0)),
-                                     calr_tensor_i32(calr_op_saved(call, 1)), weights ? calr_tensor_f32(weights) : NULL,
-                                     log_sum, log_sum[rows], calr_tensor_f32(dy)[0], calr_tensor_f32(dx[LOGITS]));
+    return k->cross_entropy_backward(
+        rows, c, calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_i32(calr_op_saved(call, 1)),
+        weights ? calr_tensor_f32(weights) : NULL, log_sum, log_sum[rows], calr_tensor_f32(dy)[0],
+        calr_tensor_f32(dx[LOGITS]));
 }
 
 static const calr_op op_cross_entropy = {.name = "cross_entropy",
@@ -219,7 +228,8 @@ static const calr_op op_cross_entropy = {.name = "cross_entropy",
                                          .forward = cross_entropy_forward,
                                          .backward = cross_entropy_backward};
 
-calr_status calr_op_cross_entropy(calr_tensor *logits, calr_tensor *labels, calr_tensor *weights, calr_tensor **y)
+calr_status calr_op_cross_entropy(calr_tensor *logits, calr_tensor *labels, calr_tensor *weights,
+                                  calr_tensor **y)
 {
     calr_tensor *in[CROSS_ENTROPY_INPUTS] = {logits, labels, weights};
     return calr_op_apply(&op_cross_entropy, in, CROSS_ENTROPY_INPUTS, NULL, y);

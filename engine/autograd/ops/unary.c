@@ -36,7 +36,8 @@ static calr_status affine_forward(calr_op_call *call, calr_tensor **y)
     return CALR_OK;
 }
 
-static calr_status scale_gradient(const calr_op_call *call, double alpha, calr_tensor *dy, calr_tensor **dx)
+static calr_status scale_gradient(const calr_op_call *call, double alpha, calr_tensor *dy,
+                                  calr_tensor **dx)
 {
     const calr_backend *k;
     if (alpha == 1) {
@@ -54,7 +55,7 @@ static calr_status affine_backward(calr_op_call *call, calr_tensor *dy, calr_ten
     return scale_gradient(call, ((const affine *)call->attributes)->alpha, dy, dx);
 }
 
-static const calr_op op_affine = {.name = "affine",
+static const calr_op op_affine = {.name = "arithmetic with a number",
                                   .attribute_bytes = sizeof(affine),
                                   .check = check,
                                   .forward = affine_forward,
@@ -103,12 +104,13 @@ static calr_status relu_backward(calr_op_call *call, calr_tensor *dy, calr_tenso
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_op_gradient(call, 0, dx));
-    k->relu_backward(calr_tensor_numel(dy), calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_f32(dy),
-                     calr_tensor_f32(dx[0]));
+    k->relu_backward(calr_tensor_numel(dy), calr_tensor_f32(calr_op_saved(call, 0)),
+                     calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
     return CALR_OK;
 }
 
-static const calr_op op_relu = {.name = "relu", .check = check, .forward = relu_forward, .backward = relu_backward};
+static const calr_op op_relu = {
+    .name = "relu", .check = check, .forward = relu_forward, .backward = relu_backward};
 
 calr_status calr_op_relu(calr_tensor *x, calr_tensor **y)
 {
@@ -188,7 +190,8 @@ static calr_status element_forward(calr_op_call *call, calr_tensor *y, element_j
     return CALR_OK;
 }
 
-static calr_status element_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx, element_job job)
+static calr_status element_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx,
+                                    element_job job)
 {
     CALR_TRY(calr_op_gradient(call, 0, dx));
     job.x = calr_tensor_f32(calr_op_saved(call, 0));
@@ -241,12 +244,16 @@ static calr_status pow_forward(calr_op_call *call, calr_tensor **y)
 static calr_status pow_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
     float exponent = (float)*(const double *)call->attributes;
-    return element_backward(call, dy, dx, (element_job){.exponent = exponent, .body = pow_gradient});
+    return element_backward(call, dy, dx,
+                            (element_job){.exponent = exponent, .body = pow_gradient});
 }
 
-static const calr_op op_exp = {.name = "exp", .check = check, .forward = exp_forward, .backward = exp_backward};
-static const calr_op op_log = {.name = "log", .check = check, .forward = log_forward, .backward = log_backward};
-static const calr_op op_sqrt = {.name = "sqrt", .check = check, .forward = sqrt_forward, .backward = sqrt_backward};
+static const calr_op op_exp = {
+    .name = "exp", .check = check, .forward = exp_forward, .backward = exp_backward};
+static const calr_op op_log = {
+    .name = "log", .check = check, .forward = log_forward, .backward = log_backward};
+static const calr_op op_sqrt = {
+    .name = "sqrt", .check = check, .forward = sqrt_forward, .backward = sqrt_backward};
 static const calr_op op_pow = {.name = "pow",
                                .attribute_bytes = sizeof(double),
                                .check = check,
@@ -287,7 +294,8 @@ static calr_status dropout_forward(calr_op_call *call, calr_tensor **y)
 {
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
-    k->dropout(calr_tensor_numel(*y), call->attributes, calr_tensor_f32(call->in[0]), calr_tensor_f32(*y));
+    k->dropout(calr_tensor_numel(*y), call->attributes, calr_tensor_f32(call->in[0]),
+               calr_tensor_f32(*y));
     return CALR_OK;
 }
 
@@ -297,7 +305,8 @@ static calr_status dropout_backward(calr_op_call *call, calr_tensor *dy, calr_te
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_op_gradient(call, 0, dx));
-    k->dropout(calr_tensor_numel(dy), call->attributes, calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
+    k->dropout(calr_tensor_numel(dy), call->attributes, calr_tensor_f32(dy),
+               calr_tensor_f32(dx[0]));
     return CALR_OK;
 }
 
@@ -307,7 +316,8 @@ static const calr_op op_dropout = {.name = "dropout",
                                    .forward = dropout_forward,
                                    .backward = dropout_backward};
 
-calr_status calr_op_dropout(calr_tensor *x, double p, uint64_t seed, uint32_t epoch, uint64_t index, calr_tensor **y)
+calr_status calr_op_dropout(calr_tensor *x, double p, uint64_t seed, uint32_t epoch, uint64_t index,
+                            calr_tensor **y)
 {
     calr_dropout dropout = {.p = p, .seed = seed, .epoch = epoch, .index = index};
     return apply(&op_dropout, x, &dropout, y);

@@ -28,7 +28,8 @@ static calr_status reshape_backward(calr_op_call *call, calr_tensor *dy, calr_te
 {
     calr_tensor *straight;
     CALR_TRY(calr_tensor_contiguous(dy, &straight));
-    calr_status status = calr_tensor_reshape(straight, call->shape[0].ndim, call->shape[0].shape, &dx[0]);
+    calr_status status =
+        calr_tensor_reshape(straight, call->shape[0].ndim, call->shape[0].shape, &dx[0]);
     calr_tensor_release(straight);
     return status;
 }
@@ -45,7 +46,8 @@ calr_status calr_op_reshape(calr_tensor *x, int ndim, const int64_t *shape, calr
 {
     new_shape s = {.ndim = ndim};
     if (ndim < 0 || ndim > CALR_MAX_DIMS)
-        return calr_error(CALR_EINVAL, "a tensor has 0 to %d dimensions, not %d", CALR_MAX_DIMS, ndim);
+        return calr_error(CALR_EINVAL, "a tensor has 0 to %d dimensions, not %d", CALR_MAX_DIMS,
+                          ndim);
     memcpy(s.shape, shape, (size_t)ndim * sizeof shape[0]);
     return calr_op_apply(&op_reshape, &x, 1, &s, y);
 }
