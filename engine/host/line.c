@@ -2,6 +2,7 @@
 #include <editline/readline.h>
 #include <errno.h>
 #include <lauxlib.h>
+#include <locale.h>
 #include <stdlib.h>
 
 #include "base/interrupt.h"
@@ -77,6 +78,7 @@ static const luaL_Reg functions[] = {
 
 int luaopen_calr_host(lua_State *L)
 {
+    setlocale(LC_CTYPE, ""); /* for typed letters beyond ASCII */
     luaL_newlib(L, functions);
     return 1;
 }

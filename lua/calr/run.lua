@@ -166,11 +166,15 @@ function Run:metric(values)
     .. "\n")
 end
 
+local function write_log(self, line)
+  if self.log_file then self.log_file:write(os.date "%Y-%m-%d %H:%M:%S  " .. line .. "\n") end
+end
+
 --- run:log(format, ...)
 --- Says a line: to log.txt, with the time, and to the terminal unless --quiet.
 function Run:log(format, ...)
   local line = select("#", ...) > 0 and format:format(...) or format
-  if self.log_file then self.log_file:write(os.date "%Y-%m-%d %H:%M:%S  " .. line .. "\n") end
+  write_log(self, line)
   progress.print(line)
 end
 
@@ -218,7 +222,7 @@ local function close(self, status, message)
   self.record.status, self.record.error, self.record.ended = status, message, timestamp()
   self.record.seconds = (self.record.seconds or 0) + sys.clock() - self.start
   self.record.modules = identity.modules()
-  if message then pcall(self.log, self, "%s: %s", status, message) end
+  if message then pcall(write_log, self, status .. ": " .. message) end -- the program prints it
   local ok, problem = pcall(save_record, self)
   for _, file in ipairs { self.metrics, self.timing, self.log_file, } do file:close() end
   self.log_file = nil
