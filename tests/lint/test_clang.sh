@@ -1,0 +1,16 @@
+# A second compiler reads every C file of the engine with the same warnings (gcc builds it).
+command -v clang >/dev/null || { echo "clang is not installed"; exit 77; }
+commands=$(dirname "$CALR")/compile_commands.json
+[ -f "$commands" ] || { echo "no compile_commands.json beside $CALR"; exit 77; }
+cp "$(gcc -print-file-name=include)/omp.h" . || exit 77 # the one header of gcc's that we use
+failed=0 count=0
+while read -r line; do
+    file=${line##* -c }
+    flags=$(printf '%s\n' "$line" | grep -oE ' (-D[^ ]+|-I[^ ]+|-isystem [^ ]+|-W[^ ]+|-std=[^ ]+)' |
+        grep -v -- '-Wno-maybe-uninitialized' | tr -d '\\' | tr '\n' ' ')
+    # shellcheck disable=SC2086  # flags are words
+    clang -fsyntax-only -fopenmp-simd $flags -idirafter . "$file" || failed=1
+    count=$((count + 1))
+done < <(grep '"command"' "$commands" | sed 's/.*"command": "//; s/",$//' | grep '/engine/[^ ]*\.c$')
+echo "$count files"
+[ $failed -eq 0 ] && [ $count -gt 20 ]

@@ -1,0 +1,55 @@
+-- What finished files do not hold: notes of unfinished work, files too long to read, stray characters.
+package.path = os.getenv "CALR_TEST_SOURCE" .. "/tests/lint/?.lua;" .. package.path
+local check = require "check"
+local sources = require "sources"
+
+local words = { "TODO", "FIXME", "HACK", "for now", "not yet implemented", "not implemented", "laceholder",
+  "coming soon", "lorem ipsum" }
+local longest = 800
+
+local files = {}
+for _, folder in ipairs { "engine", "lua", "experiments", "datasets", "tests", "docs", "third_party" } do
+  for _, path in ipairs(sources.list(folder, "%.%a+$")) do
+    if path:match "%.[ch]$" or path:match "%.lua$" or path:match "%.sh$" or path:match "%.md$" or path:match "%.cmake$"
+      or path:match "%.txt$" or path:match "%.py$" then
+      if path ~= "tests/lint/test_words.lua" then files[#files + 1] = path end
+    end
+  end
+end
+
+local function report(problems)
+  if #problems > 0 then error("\n  " .. table.concat(problems, "\n  "), 0) end
+  check.ok(true)
+end
+
+check.test("no unfinished work", function()
+  check.ok(#files > 40)
+  local problems = {}
+  for _, path in ipairs(files) do
+    sources.lines(sources.read(path), function(line, number)
+      for _, word in ipairs(words) do
+        if line:find(word, 1, true) then problems[#problems + 1] = ("%s:%d: %s"):format(path, number, word) end
+      end
+    end)
+  end
+  report(problems)
+end)
+
+check.test("no file above 800 lines, no tabs, no spaces at the ends of lines", function()
+  local problems = {}
+  for _, path in ipairs(files) do
+    local code = path:match "%.[ch]$" or path:match "%.lua$"
+    local count, untidy = 0, nil
+    sources.lines(sources.read(path), function(line, number)
+      count = number
+      if code and (line:find "\t" or line:find "%s$") then untidy = untidy or number end
+    end)
+    if code and count > longest and not path:match "^lua/calr/stubs/" then
+      problems[#problems + 1] = ("%s: %d lines"):format(path, count)
+    end
+    if untidy then problems[#problems + 1] = ("%s:%d: a tab, or spaces at the end"):format(path, untidy) end
+  end
+  report(problems)
+end)
+
+check.finish()
