@@ -118,15 +118,22 @@ static calr_status check_is_jpeg(const uint8_t *bytes, size_t size)
 
 /* ---- decoding ---- */
 
-/* The library's reason, in the words of a person who has the file before him. */
-static calr_status decode_failure(tjhandle reader)
+/* Whether the end marker is where it belongs, give or take a few bytes of padding. */
+static int has_end(const uint8_t *bytes, size_t size)
 {
-    const char *reason = tjGetErrorStr2(reader);
-    if (strstr(reason, "Premature end of"))
-        return calr_error(CALR_EFORMAT, "the JPEG image is truncated (%s)", reason);
+    for (size_t i = size; i >= 2 && size - i < 64; i--)
+        if (bytes[i - 2] == 0xff && bytes[i - 1] == 0xd9)
+            return 1;
+    return 0;
+}
+
+/* The library's reason, in the words of a person who has the file before him. */
+static calr_status decode_failure(const char *reason, const uint8_t *bytes, size_t size)
+{
     if (strstr(reason, "Insufficient memory") || strstr(reason, "Memory allocation failure"))
         return calr_error(CALR_ENOMEM, "no memory to decode a JPEG image");
-    return calr_error(CALR_EFORMAT, "the JPEG image is corrupt (%s)", reason);
+    int truncated = strstr(reason, "Premature end of") || !has_end(bytes, size);
+    return calr_error(CALR_EFORMAT, "the JPEG image is %s (%s)", truncated ? "truncated" : "corrupt", reason);
 }
 
 static calr_status read_header(tjhandle reader, const void *bytes, size_t size, calr_jpeg_info *out)
@@ -136,9 +143,9 @@ static calr_status read_header(tjhandle reader, const void *bytes, size_t size, 
     int width = 0, height = 0, sampling = -1, space = -1;
     int failed = tjDecompressHeader3(reader, bytes, size, &width, &height, &sampling, &space);
     if (failed && (width < 1 || height < 1 || space < 0))
-        return decode_failure(reader);
+        return decode_failure(tjGetErrorStr2(reader), bytes, size);
     if (width < 1 || height < 1)
-        return calr_error(CALR_EFORMAT, "the JPEG image is corrupt (it ends before the image)");
+        return decode_failure("it holds no image", bytes, size);
     out->width = width;
     out->height = height;
     out->color = space == TJCS_GRAY                         ? CALR_JPEG_GRAY
@@ -194,7 +201,7 @@ static calr_status read_pixels(calr_jpeg *jpeg, tjhandle reader, const void *byt
     int flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS | TJFLAG_STOPONWARNING;
     if (tjDecompress2(reader, bytes, size, is_ink ? jpeg->ink.data : jpeg->pixels.data, info->width, 0, info->height,
                       is_ink ? TJPF_CMYK : TJPF_RGB, flags) != 0)
-        return decode_failure(reader);
+        return decode_failure(tjGetErrorStr2(reader), bytes, size);
     if (is_ink)
         ink_to_rgb(jpeg->ink.data, jpeg->pixels.data, count);
     return CALR_OK;

@@ -173,9 +173,10 @@ size_t calr_tensor_bytes(const calr_tensor *tensor)
 bool calr_tensor_is_contiguous(const calr_tensor *tensor)
 {
     int64_t step = 1;
-    for (int i = tensor->ndim - 1; i >= 0; i--) {
+    for (int i = 0; i < tensor->ndim; i++)
         if (tensor->shape[i] == 0)
             return true;
+    for (int i = tensor->ndim - 1; i >= 0; i--) {
         if (tensor->shape[i] != 1 && tensor->stride[i] != step)
             return false;
         step *= tensor->shape[i];

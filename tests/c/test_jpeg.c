@@ -88,7 +88,7 @@ static void not_jpeg(void)
         {"<!DOCTYPE html><html>", 21, "HTML page"},
         {"\x01\x02\x03\x04\x05", 5, "begins with the bytes 01 02 03 04"},
         {"\xff", 1, "begins with the bytes ff"},
-        {"\xff\xd8", 2, "ends before the image"},
+        {"\xff\xd8", 2, "truncated"},
     };
     const uint8_t *pixels;
     int width, height;
