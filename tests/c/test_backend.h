@@ -1,4 +1,5 @@
-/* What the tests of the kernels share: random arrays, comparison, and running a test on every backend. */
+/* What the tests of the kernels share: random arrays, comparison, and running a test on every
+ * backend. */
 #ifndef CALR_TESTS_TEST_BACKEND_H
 #define CALR_TESTS_TEST_BACKEND_H
 
@@ -11,8 +12,8 @@
 
 static const calr_backend *backend;
 
-/* Standard normal numbers, the same for the same index. The caller frees. One more than count, so that an empty array
- * has an address; the last is a canary that no kernel may touch. */
+/* Standard normal numbers, the same for the same index. The caller frees. One more than count, so
+ * that an empty array has an address; the last is a canary that no kernel may touch. */
 #define CANARY 12345.678f
 
 static inline float *random_array(int64_t count, uint64_t index)
@@ -53,7 +54,7 @@ static inline double difference(const float *a, const double *e, int64_t count)
     return a[count] == CANARY ? worst / (1 + scale) : INFINITY;
 }
 
-#define CHECK_ARRAY(actual, expected, count, tolerance)                                                                \
+#define CHECK_ARRAY(actual, expected, count, tolerance)                                            \
     CHECK_NEAR(difference((actual), (expected), (count)), 0, (tolerance))
 
 static inline bool same_bits(const float *a, const float *b, int64_t count)

@@ -1,7 +1,8 @@
 /* Convolutions of every backend against the definition, summed in double. */
 #include "test_backend.h"
 
-static void reference_forward(const calr_conv2d *g, const float *x, const float *w, const float *bias, double *y)
+static void reference_forward(const calr_conv2d *g, const float *x, const float *w,
+                              const float *bias, double *y)
 {
     for (int64_t n = 0; n < g->n; n++)
         for (int64_t r = 0; r < g->out_h; r++)
@@ -10,7 +11,8 @@ static void reference_forward(const calr_conv2d *g, const float *x, const float 
                     double sum = bias ? (double)bias[o] : 0;
                     for (int64_t u = 0; u < g->kh; u++)
                         for (int64_t v = 0; v < g->kw; v++) {
-                            int64_t i = r * g->stride - g->padding + u, j = c * g->stride - g->padding + v;
+                            int64_t i = r * g->stride - g->padding + u,
+                                    j = c * g->stride - g->padding + v;
                             if (i < 0 || i >= g->h || j < 0 || j >= g->w)
                                 continue;
                             for (int64_t k = 0; k < g->c_in; k++)
@@ -21,8 +23,8 @@ static void reference_forward(const calr_conv2d *g, const float *x, const float 
                 }
 }
 
-static void reference_backward(const calr_conv2d *g, const float *x, const float *w, const float *dy, double *dx,
-                               double *dw, double *dbias)
+static void reference_backward(const calr_conv2d *g, const float *x, const float *w,
+                               const float *dy, double *dx, double *dw, double *dbias)
 {
     for (int64_t n = 0; n < g->n; n++)
         for (int64_t r = 0; r < g->out_h; r++)
@@ -32,7 +34,8 @@ static void reference_backward(const calr_conv2d *g, const float *x, const float
                     dbias[o] += d;
                     for (int64_t u = 0; u < g->kh; u++)
                         for (int64_t v = 0; v < g->kw; v++) {
-                            int64_t i = r * g->stride - g->padding + u, j = c * g->stride - g->padding + v;
+                            int64_t i = r * g->stride - g->padding + u,
+                                    j = c * g->stride - g->padding + v;
                             if (i < 0 || i >= g->h || j < 0 || j >= g->w)
                                 continue;
                             for (int64_t k = 0; k < g->c_in; k++) {
@@ -67,12 +70,14 @@ static void check_geometry(calr_conv2d g)
     int64_t nx = size_x(&g), nw = size_w(&g), ny = size_y(&g);
     float *x = random_array(nx, 1), *w = random_array(nw, 2), *bias = random_array(g.c_out, 3);
     float *dy = random_array(ny, 4);
-    double *ey = double_array(ny), *edx = double_array(nx), *edw = double_array(nw), *edb = double_array(g.c_out);
+    double *ey = double_array(ny), *edx = double_array(nx), *edw = double_array(nw),
+           *edb = double_array(g.c_out);
     float *first[4] = {0};
     reference_forward(&g, x, w, bias, ey);
     reference_backward(&g, x, w, dy, edx, edw, edb);
     for (int round = 0; round < 2; round++) {
-        float *y = output_array(ny), *dx = output_array(nx), *dw = output_array(nw), *db = output_array(g.c_out);
+        float *y = output_array(ny), *dx = output_array(nx), *dw = output_array(nw),
+              *db = output_array(g.c_out);
         CHECK_OK(backend->conv2d_forward(&g, x, w, bias, y));
         CHECK_ARRAY(y, ey, ny, 2e-5);
         CHECK_OK(backend->conv2d_backward_data(&g, w, dy, dx));
@@ -112,7 +117,15 @@ static const calr_conv2d fixed[] = {
     {.n = 1, .h = 7, .w = 9, .c_in = 5, .c_out = 11, .kh = 3, .kw = 3, .stride = 3},
     {.n = 2, .h = 5, .w = 6, .c_in = 3, .c_out = 4, .kh = 3, .kw = 5, .stride = 1, .padding = 2},
     {.n = 2, .h = 2, .w = 2, .c_in = 2, .c_out = 3, .kh = 5, .kw = 5, .stride = 2, .padding = 4},
-    {.n = 5, .h = 33, .w = 31, .c_in = 19, .c_out = 13, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+    {.n = 5,
+     .h = 33,
+     .w = 31,
+     .c_in = 19,
+     .c_out = 13,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .padding = 1},
 };
 
 static void check_all(void)
@@ -153,9 +166,11 @@ static void test_onednn(void)
 /* No images: nothing to write forwards, zero gradients of the weights. */
 static void check_empty(void)
 {
-    calr_conv2d g = {.n = 0, .h = 8, .w = 4, .c_in = 3, .c_out = 5, .kh = 3, .kw = 3, .stride = 1, .padding = 1};
+    calr_conv2d g = {
+        .n = 0, .h = 8, .w = 4, .c_in = 3, .c_out = 5, .kh = 3, .kw = 3, .stride = 1, .padding = 1};
     CHECK_OK(calr_conv2d_resolve(&g));
-    float *w = random_array(size_w(&g), 1), *none = random_array(0, 0), *dw = output_array(size_w(&g));
+    float *w = random_array(size_w(&g), 1), *none = random_array(0, 0),
+          *dw = output_array(size_w(&g));
     float *db = output_array(5);
     double *zeros = double_array(size_w(&g));
     CHECK_OK(backend->conv2d_forward(&g, none, w, NULL, none));
@@ -177,7 +192,8 @@ static void test_empty(void)
 
 static void test_bad_geometry(void)
 {
-    const calr_conv2d good = {.n = 1, .h = 4, .w = 4, .c_in = 1, .c_out = 1, .kh = 3, .kw = 3, .stride = 1};
+    const calr_conv2d good = {
+        .n = 1, .h = 4, .w = 4, .c_in = 1, .c_out = 1, .kh = 3, .kw = 3, .stride = 1};
     calr_conv2d g = good;
     g.kh = 5;
     CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "kernel of 5");
@@ -199,18 +215,90 @@ static void test_bad_geometry(void)
 
 /* The geometries that ResNets and the small networks are made of must not fall to slow code. */
 static const calr_conv2d representative[] = {
-    {.n = 64, .h = 256, .w = 128, .c_in = 3, .c_out = 64, .kh = 7, .kw = 7, .stride = 2, .padding = 3},
+    {.n = 64,
+     .h = 256,
+     .w = 128,
+     .c_in = 3,
+     .c_out = 64,
+     .kh = 7,
+     .kw = 7,
+     .stride = 2,
+     .padding = 3},
     {.n = 64, .h = 64, .w = 32, .c_in = 64, .c_out = 64, .kh = 1, .kw = 1, .stride = 1},
-    {.n = 64, .h = 64, .w = 32, .c_in = 64, .c_out = 64, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+    {.n = 64,
+     .h = 64,
+     .w = 32,
+     .c_in = 64,
+     .c_out = 64,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .padding = 1},
     {.n = 64, .h = 64, .w = 32, .c_in = 256, .c_out = 512, .kh = 1, .kw = 1, .stride = 2},
-    {.n = 64, .h = 64, .w = 32, .c_in = 128, .c_out = 128, .kh = 3, .kw = 3, .stride = 2, .padding = 1},
+    {.n = 64,
+     .h = 64,
+     .w = 32,
+     .c_in = 128,
+     .c_out = 128,
+     .kh = 3,
+     .kw = 3,
+     .stride = 2,
+     .padding = 1},
     {.n = 64, .h = 16, .w = 8, .c_in = 512, .c_out = 2048, .kh = 1, .kw = 1, .stride = 1},
-    {.n = 64, .h = 16, .w = 8, .c_in = 512, .c_out = 512, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
-    {.n = 64, .h = 64, .w = 32, .c_in = 3, .c_out = 16, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
-    {.n = 64, .h = 64, .w = 32, .c_in = 3, .c_out = 32, .kh = 3, .kw = 3, .stride = 2, .padding = 1},
-    {.n = 64, .h = 64, .w = 32, .c_in = 16, .c_out = 32, .kh = 3, .kw = 3, .stride = 2, .padding = 1},
-    {.n = 1, .h = 32, .w = 16, .c_in = 32, .c_out = 64, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
-    {.n = 37, .h = 32, .w = 16, .c_in = 24, .c_out = 48, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+    {.n = 64,
+     .h = 16,
+     .w = 8,
+     .c_in = 512,
+     .c_out = 512,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .padding = 1},
+    {.n = 64,
+     .h = 64,
+     .w = 32,
+     .c_in = 3,
+     .c_out = 16,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .padding = 1},
+    {.n = 64,
+     .h = 64,
+     .w = 32,
+     .c_in = 3,
+     .c_out = 32,
+     .kh = 3,
+     .kw = 3,
+     .stride = 2,
+     .padding = 1},
+    {.n = 64,
+     .h = 64,
+     .w = 32,
+     .c_in = 16,
+     .c_out = 32,
+     .kh = 3,
+     .kw = 3,
+     .stride = 2,
+     .padding = 1},
+    {.n = 1,
+     .h = 32,
+     .w = 16,
+     .c_in = 32,
+     .c_out = 64,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .padding = 1},
+    {.n = 37,
+     .h = 32,
+     .w = 16,
+     .c_in = 24,
+     .c_out = 48,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .padding = 1},
 };
 
 static void test_names(void)
@@ -219,7 +307,8 @@ static void test_names(void)
     if (!use_backend("onednn"))
         return;
     for (size_t i = 0; i < sizeof representative / sizeof *representative; i++)
-        for (calr_conv2d_pass pass = CALR_CONV2D_FORWARD; pass <= CALR_CONV2D_BACKWARD_WEIGHTS; pass++) {
+        for (calr_conv2d_pass pass = CALR_CONV2D_FORWARD; pass <= CALR_CONV2D_BACKWARD_WEIGHTS;
+             pass++) {
             calr_conv2d g = representative[i];
             char name[64];
             CHECK_OK(calr_conv2d_resolve(&g));

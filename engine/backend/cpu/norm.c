@@ -20,8 +20,8 @@ typedef struct norming {
     int64_t c, grain;
     const float *x, *y, *dy, *residual;
     const float *gamma, *mean, *inv_std;
-    const float *scale, *shift, *center; /* one each column */
-    double *slots;                       /* chunks x 2 x c */
+    const float *scale, *shift, *slope; /* one each column */
+    double *slots;                      /* chunks x 2 x c */
     float *out, *dresidual;
     bool relu;
 } norming;
@@ -119,8 +119,9 @@ static void add_slots(double *slots, int64_t chunks, int64_t width)
             slots[j] += slots[i * width + j];
 }
 
-/* out = scale x + shift (+ residual) (relu) */
-CALR_CLONES static void apply(int64_t rows, int64_t c, bool relu, const float *x,
+/* out = scale (x - mean) + shift (+ residual) (relu). Taking the mean off first keeps the digits of
+ * columns whose mean is large against their deviation. */
+CALR_CLONES static void apply(int64_t rows, int64_t c, bool relu, const float *x, const float *mean,
                               const float *scale, const float *shift, const float *residual,
                               float *out)
 {
@@ -131,13 +132,13 @@ CALR_CLONES static void apply(int64_t rows, int64_t c, bool relu, const float *x
         if (extra) {
 #pragma omp simd
             for (int64_t j = 0; j < c; j++) {
-                float v = row[j] * scale[j] + shift[j] + extra[j];
+                float v = (row[j] - mean[j]) * scale[j] + shift[j] + extra[j];
                 to[j] = v < floor ? floor : v;
             }
         } else {
 #pragma omp simd
             for (int64_t j = 0; j < c; j++) {
-                float v = row[j] * scale[j] + shift[j];
+                float v = (row[j] - mean[j]) * scale[j] + shift[j];
                 to[j] = v < floor ? floor : v;
             }
         }
@@ -149,16 +150,16 @@ static void apply_body(void *context, int64_t begin, int64_t end, int worker)
     const norming *k = context;
     int64_t at = begin * k->c;
     (void)worker;
-    apply(end - begin, k->c, k->relu, k->x + at, k->scale, k->shift,
+    apply(end - begin, k->c, k->relu, k->x + at, k->mean, k->scale, k->shift,
           k->residual ? k->residual + at : NULL, k->out + at);
 }
 
-/* dx = scale g + center x + shift with g = dy masked by the ReLU; dresidual = g. Either output may
- * be NULL. */
+/* dx = scale g + slope (x - mean) + shift with g = dy masked by the ReLU; dresidual = g. Either
+ * output may be NULL. */
 CALR_CLONES static void apply_gradient(int64_t rows, int64_t c, bool relu, const float *x,
-                                       const float *y, const float *dy, const float *scale,
-                                       const float *center, const float *shift, float *dx,
-                                       float *dresidual)
+                                       const float *y, const float *dy, const float *mean,
+                                       const float *scale, const float *slope, const float *shift,
+                                       float *dx, float *dresidual)
 {
     for (int64_t i = 0; i < rows; i++) {
         const float *row = x + i * c, *out = y + i * c, *grad = dy + i * c;
@@ -168,12 +169,12 @@ CALR_CLONES static void apply_gradient(int64_t rows, int64_t c, bool relu, const
 #pragma omp simd
                 for (int64_t j = 0; j < c; j++) {
                     float g = out[j] > 0 ? grad[j] : 0.0f;
-                    to[j] = scale[j] * g + (center[j] * row[j] + shift[j]);
+                    to[j] = scale[j] * g + (slope[j] * (row[j] - mean[j]) + shift[j]);
                 }
             } else {
 #pragma omp simd
                 for (int64_t j = 0; j < c; j++)
-                    to[j] = scale[j] * grad[j] + (center[j] * row[j] + shift[j]);
+                    to[j] = scale[j] * grad[j] + (slope[j] * (row[j] - mean[j]) + shift[j]);
             }
         }
         if (dresidual) {
@@ -195,7 +196,7 @@ static void apply_gradient_body(void *context, int64_t begin, int64_t end, int w
     int64_t at = begin * k->c;
     (void)worker;
     apply_gradient(end - begin, k->c, k->relu, k->x + at, k->relu ? k->y + at : k->dy + at,
-                   k->dy + at, k->scale, k->center, k->shift, k->out ? k->out + at : NULL,
+                   k->dy + at, k->mean, k->scale, k->slope, k->shift, k->out ? k->out + at : NULL,
                    k->dresidual ? k->dresidual + at : NULL);
 }
 
@@ -204,9 +205,10 @@ static calr_status no_memory(const char *what)
     return calr_error(CALR_ENOMEM, "no memory for the working space of %s", what);
 }
 
-/* Mean and 1 / sqrt(var + eps) of one column's sums, and the scale and shift that apply them. */
+/* Mean and 1 / sqrt(var + eps) of one column from its sums; *rest is what the mean lost when it
+ * became a float. Returns the biased variance. */
 static double finish_moments(double sum, double squares, double count, double center, float eps,
-                             float *mean, float *inv_std)
+                             float *mean, float *inv_std, float *rest)
 {
     double offset = sum / count;
     double var = squares / count - offset * offset;
@@ -214,30 +216,31 @@ static double finish_moments(double sum, double squares, double count, double ce
         var = 0;
     *mean = (float)(center + offset);
     *inv_std = (float)(1 / sqrt(var + (double)eps));
+    *rest = (float)(center + offset - (double)*mean);
     return var;
 }
 
-static void forward_table(int64_t c, const float *gamma, const float *beta, const float *mean,
+/* rest may be NULL (0), and may be shift. */
+static void forward_table(int64_t c, const float *gamma, const float *beta, const float *rest,
                           const float *inv_std, float *scale, float *shift)
 {
     for (int64_t j = 0; j < c; j++) {
-        double s = (gamma ? (double)gamma[j] : 1.0) * (double)inv_std[j];
-        scale[j] = (float)s;
-        shift[j] = (float)((beta ? (double)beta[j] : 0.0) - s * (double)mean[j]);
+        scale[j] = (gamma ? gamma[j] : 1.0f) * inv_std[j];
+        shift[j] = (beta ? beta[j] : 0.0f) - (rest ? scale[j] * rest[j] : 0.0f);
     }
 }
 
-/* dx = gamma inv_std (g - mean(g) - xhat mean(g xhat)) = scale g + center x + shift. */
+/* dx = gamma inv_std (g - mean(g) - xhat mean(g xhat)) = scale g + slope (x - mean) + shift; the
+ * means vanish where the statistics were constants. */
 static void backward_table(int64_t c, double count, bool fixed, const float *gamma,
-                           const float *mean, const float *inv_std, const double *sums,
-                           float *scale, float *center, float *shift)
+                           const float *inv_std, const double *sums, float *scale, float *slope,
+                           float *shift)
 {
     for (int64_t j = 0; j < c; j++) {
         double r = (double)inv_std[j], s = (gamma ? (double)gamma[j] : 1.0) * r;
-        double slope = fixed ? 0 : -s * r * r * sums[c + j] / count;
         scale[j] = (float)s;
-        center[j] = (float)slope;
-        shift[j] = fixed ? 0.0f : (float)(-s * sums[j] / count - slope * (double)mean[j]);
+        slope[j] = fixed ? 0.0f : (float)(-s * r * r * sums[c + j] / count);
+        shift[j] = fixed ? 0.0f : (float)(-s * sums[j] / count);
     }
 }
 
@@ -257,7 +260,8 @@ calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, co
                  .out = y};
     int64_t chunks = (rows + k.grain - 1) / k.grain;
     k.slots = calr_array_new(chunks * 2 * c, sizeof(double));
-    float *table = calr_array_new(2 * c, sizeof(float));
+    float *table =
+        calr_array_new(2 * c, sizeof(float)); /* scale, shift; before that, rest in shift */
     if (!k.slots || !table) {
         free(k.slots);
         free(table);
@@ -267,7 +271,7 @@ calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, co
     add_slots(k.slots, chunks, 2 * c);
     for (int64_t j = 0; j < c; j++) {
         double var = finish_moments(k.slots[j], k.slots[c + j], (double)rows, (double)x[j],
-                                    norm->eps, mean + j, inv_std + j);
+                                    norm->eps, mean + j, inv_std + j, table + c + j);
         if (running_mean) {
             double unbiased = rows > 1 ? var * (double)rows / (double)(rows - 1) : var;
             running_mean[j] =
@@ -275,7 +279,8 @@ calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, co
             running_var[j] = (float)((1 - momentum) * (double)running_var[j] + momentum * unbiased);
         }
     }
-    forward_table(c, gamma, beta, mean, inv_std, table, table + c);
+    forward_table(c, gamma, beta, table + c, inv_std, table, table + c);
+    k.mean = mean;
     k.scale = table;
     k.shift = table + c;
     calr_parallel_for(rows, calr_row_grain(c), apply_body, &k);
@@ -296,9 +301,10 @@ calr_status calr_cpu_batch_norm_infer(const calr_norm *norm, const float *x, con
         return no_memory("batch normalisation");
     for (int64_t j = 0; j < c; j++)
         table[2 * c + j] = (float)(1 / sqrt((double)var[j] + (double)norm->eps));
-    forward_table(c, gamma, beta, mean, table + 2 * c, table, table + c);
+    forward_table(c, gamma, beta, NULL, table + 2 * c, table, table + c);
     norming k = {.c = c,
                  .x = x,
+                 .mean = mean,
                  .scale = table,
                  .shift = table + c,
                  .residual = residual,
@@ -343,10 +349,10 @@ calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, cons
             dbeta[j] = (float)k.slots[j];
     }
     if (dx)
-        backward_table(c, (double)rows, fixed, gamma, mean, inv_std, k.slots, table, table + c,
+        backward_table(c, (double)rows, fixed, gamma, inv_std, k.slots, table, table + c,
                        table + 2 * c);
     k.scale = table;
-    k.center = table + c;
+    k.slope = table + c;
     k.shift = table + 2 * c;
     if (dx || dresidual)
         calr_parallel_for(rows, calr_row_grain(c), apply_gradient_body, &k);
@@ -379,9 +385,9 @@ static void instance_forward_body(void *context, int64_t begin, int64_t end, int
         moments(k->rows, c, x, x, sums);
         for (int64_t j = 0; j < c; j++)
             finish_moments(sums[j], sums[c + j], (double)k->rows, (double)x[j], k->eps, mean + j,
-                           inv_std + j);
-        forward_table(c, k->gamma, k->beta, mean, inv_std, table, table + c);
-        apply(k->rows, c, k->relu, x, table, table + c, NULL, k->out + i * k->rows * c);
+                           inv_std + j, table + c + j);
+        forward_table(c, k->gamma, k->beta, table + c, inv_std, table, table + c);
+        apply(k->rows, c, k->relu, x, mean, table, table + c, NULL, k->out + i * k->rows * c);
     }
 }
 
@@ -398,10 +404,10 @@ static void instance_backward_body(void *context, int64_t begin, int64_t end, in
         gradient_sums(k->rows, c, k->relu, x, y, dy, k->mean + i * c, sums);
         if (!k->out)
             continue;
-        backward_table(c, (double)k->rows, false, k->gamma, k->mean + i * c, k->inv_std + i * c,
-                       sums, table, table + c, table + 2 * c);
-        apply_gradient(k->rows, c, k->relu, x, y, dy, table, table + c, table + 2 * c, k->out + at,
-                       NULL);
+        backward_table(c, (double)k->rows, false, k->gamma, k->inv_std + i * c, sums, table,
+                       table + c, table + 2 * c);
+        apply_gradient(k->rows, c, k->relu, x, y, dy, k->mean + i * c, table, table + c,
+                       table + 2 * c, k->out + at, NULL);
     }
 }
 
