@@ -2,7 +2,7 @@
 #include "binding/bind.h"
 #include "binding/modules.h"
 
-#include "rank/rank.h"
+#include "rank/rerank.h"
 
 /// @module calr.rank
 /// Ranking: what a search of each query through a gallery finds, and how good that is.
@@ -49,6 +49,52 @@ static int64_t check_sides(lua_State *L, int ids_required, calr_rank_set *query,
     return q->shape[1];
 }
 
+#define RERANK "calr.rerank"
+
+static int rerank_gc(lua_State *L)
+{
+    calr_rerank **slot = luaL_checkudata(L, 1, RERANK);
+    calr_rerank_release(*slot);
+    *slot = NULL;
+    return 0;
+}
+
+/* Reads option `rerank`: nothing or false, true, or a table of its own options. */
+static bool check_rerank(lua_State *L, calr_rerank_options *options)
+{
+    static const char *const names[] = {"k1", "k2", "lambda", NULL};
+    *options = (calr_rerank_options){.k1 = 20, .k2 = 6, .lambda = 0.3};
+    int type = lua_getfield(L, 1, "rerank"), at = lua_gettop(L);
+    if (type == LUA_TTABLE) {
+        calr_lua_check_options(L, at, names);
+        options->k1 = calr_lua_option_integer(L, at, "k1", options->k1, 1, INT32_MAX);
+        options->k2 =
+            calr_lua_option_integer(L, at, "k2", options->k2 < options->k1 ? options->k2 : options->k1, 1, options->k1);
+        options->lambda = calr_lua_option_number(L, at, "lambda", options->lambda, 0, 1);
+    } else if (type != LUA_TNIL && type != LUA_TBOOLEAN) {
+        luaL_error(L, "option \"rerank\" must be true, false or a table {k1=, k2=, lambda=}, not a %s",
+                   lua_typename(L, type));
+    }
+    bool wanted = lua_toboolean(L, at);
+    lua_settop(L, at - 1);
+    return wanted;
+}
+
+/* The encoding of both sets, owned by a userdata on the stack. */
+static const calr_rerank *new_rerank(lua_State *L, const calr_rank_set *query, const calr_rank_set *gallery,
+                                     int64_t dim, const calr_rerank_options *options)
+{
+    calr_rerank **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    if (luaL_newmetatable(L, RERANK)) {
+        lua_pushcfunction(L, rerank_gc);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    calr_lua_call(L, calr_rerank_new(query, gallery, dim, options, slot));
+    return *slot;
+}
+
 /// calr.rank.evaluate{query=, gallery=, query_ids=, gallery_ids=, query_cameras=, gallery_cameras=, ap="step", ...}
 /// Mean average precision, cumulative match characteristic and mINP. Queries without a match in the gallery are left
 /// out; when that is every query, it is an error. Without cameras (both options absent), only junk is ignored.
@@ -62,13 +108,17 @@ static int64_t check_sides(lua_State *L, int ids_required, calr_rank_set *query,
 ///   "trapezoid": as Market-1501's own script
 /// @param max_rank         length of the CMC table; a rank past the end of a small gallery counts as its last
 /// @param per_query        also give the figures of each query
+/// @param rerank           true, or {k1=20, k2=6, lambda=0.3}: rank by the k-reciprocal distance of Zhong et al., CVPR
+/// 2017;
+///   needs unit features, and takes the time of a neighbour search over queries and gallery together
 /// @return table  {mAP=, mINP=, cmc=, valid=}: cmc[r] is the share of queries with a match among the first r; valid the
 ///   number of queries with a match. With per_query also average_precision=f32[q] and first_match=i32[q] (rank of the
 ///   first match from 1 on), -1 for queries left out
 static int rank_evaluate(lua_State *L)
 {
-    static const char *const names[] = {"query",           "gallery", "query_ids", "gallery_ids", "query_cameras",
-                                        "gallery_cameras", "ap",      "max_rank",  "per_query",   NULL};
+    static const char *const names[] = {"query",         "gallery",         "query_ids", "gallery_ids",
+                                        "query_cameras", "gallery_cameras", "ap",        "max_rank",
+                                        "rerank",        "per_query",       NULL};
     static const char *const choices[] = {"step", "trapezoid", NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
@@ -78,6 +128,8 @@ static int rank_evaluate(lua_State *L)
         .max_rank = calr_lua_option_integer(L, 1, "max_rank", 20, 1, CALR_RANK_MAX_CMC),
     };
     int per_query = calr_lua_option_boolean(L, 1, "per_query", 0);
+    calr_rerank_options rerank;
+    bool reranked = check_rerank(L, &rerank);
     calr_rank_set query, gallery;
     int64_t dim = check_sides(L, 1, &query, &gallery);
 
@@ -94,6 +146,8 @@ static int rank_evaluate(lua_State *L)
         result.first_match = calr_tensor_i32(*slot);
         lua_setfield(L, table, "first_match");
     }
+    if (reranked)
+        options.rerank = new_rerank(L, &query, &gallery, dim, &rerank);
     calr_lua_call(L, calr_rank_evaluate(&query, &gallery, dim, &options, &result));
     lua_pushnumber(L, result.map);
     lua_setfield(L, table, "mAP");
@@ -111,23 +165,26 @@ static int rank_evaluate(lua_State *L)
     return 1;
 }
 
-/// calr.rank.topk{query=, gallery=, k=10, query_ids=, gallery_ids=, query_cameras=, gallery_cameras=}
+/// calr.rank.topk{query=, gallery=, k=10, query_ids=, gallery_ids=, query_cameras=, gallery_cameras=, rerank=false}
 /// The first k gallery entries for each query, nearest first. With identities, junk is left out, and with cameras also
 /// entries of the query's own identity and camera: the list is then what evaluate judges. Without, nothing is.
 /// @param query    f32[q x d]
 /// @param gallery  f32[g x d]
 /// @param k        length of the lists
+/// @param rerank   as in evaluate; the distances are then the re-ranked ones
 /// @return table  {indices=i32[q x k], distances=f32[q x k]}: rows of the gallery from 0 on, and euclidean distances;
 /// -1
 ///   and infinity where the gallery ends before
 static int rank_topk(lua_State *L)
 {
-    static const char *const names[] = {"query",         "gallery",         "k", "query_ids", "gallery_ids",
-                                        "query_cameras", "gallery_cameras", NULL};
+    static const char *const names[] = {"query",         "gallery",         "k",      "query_ids", "gallery_ids",
+                                        "query_cameras", "gallery_cameras", "rerank", NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     calr_lua_check_options(L, 1, names);
     int64_t k = calr_lua_option_integer(L, 1, "k", 10, 1, INT32_MAX);
+    calr_rerank_options options;
+    bool reranked = check_rerank(L, &options);
     calr_rank_set query, gallery;
     int64_t dim = check_sides(L, 0, &query, &gallery);
     if (query.cameras && !query.identities)
@@ -140,7 +197,10 @@ static int rank_topk(lua_State *L)
     calr_lua_call(L, calr_tensor_new(CALR_I32, 2, shape, indices));
     calr_tensor **distances = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_F32, 2, shape, distances));
-    calr_lua_call(L, calr_rank_topk(&query, &gallery, dim, k, calr_tensor_i32(*indices), calr_tensor_f32(*distances)));
+    const calr_rerank *rerank = reranked ? new_rerank(L, &query, &gallery, dim, &options) : NULL;
+    calr_lua_call(
+        L, calr_rank_topk(&query, &gallery, dim, k, rerank, calr_tensor_i32(*indices), calr_tensor_f32(*distances)));
+    lua_settop(L, table + 2);
     lua_setfield(L, table, "distances");
     lua_setfield(L, table, "indices");
     return 1;

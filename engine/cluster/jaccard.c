@@ -26,6 +26,7 @@ typedef struct work {
     int64_t depth; /* entries of rank(i) */
     int64_t near;  /* entries that R(j, h) looks at */
     int64_t k2;
+    const float *scale;  /* [n] or NULL: distances of row i are divided by scale[i] */
     int32_t *rank;       /* [n x depth] */
     float *similarity;   /* [n x depth] */
     double *inverse;     /* [n] 1 / length, 0 for a row of zeros */
@@ -168,9 +169,10 @@ static void to_weights(const work *w, int64_t i, bag *b, int64_t count, const in
         b->sums[j] = w->similarity[i * w->depth + p];
     }
     double sum = 0;
+    float scale = w->scale ? w->scale[i] : 1;
     for (int64_t p = 0; p < count; p++) {
         int32_t j = indices[p];
-        values[p] = expf(2 * (b->stamp[j] == mark ? b->sums[j] : cosine(w, i, j)) - 2);
+        values[p] = expf((2 * (b->stamp[j] == mark ? b->sums[j] : cosine(w, i, j)) - 2) / scale);
         sum += values[p];
     }
     for (int64_t p = 0; p < count; p++)
@@ -325,14 +327,19 @@ static calr_status make_weights(work *w, calr_csr **out)
     return status;
 }
 
-static calr_status run(work *w, calr_csr **out)
+static calr_status run_weights(work *w, calr_csr **out)
 {
     CALR_TRY(work_allocate(w));
     CALR_TRY(
         calr_knn(w->x, w->n, NULL, 0, w->d, w->depth, CALR_COSINE, true, w->rank, w->similarity));
     calr_parallel_for(w->n, GRAIN, find_reciprocal, w);
+    return make_weights(w, out);
+}
+
+static calr_status run(work *w, calr_csr **out)
+{
     calr_csr *v, *columns;
-    CALR_TRY(make_weights(w, &v));
+    CALR_TRY(run_weights(w, &v));
     calr_status status = calr_csr_transpose(v, &columns);
     if (status == CALR_OK) {
         w->v = v;
@@ -344,8 +351,8 @@ static calr_status run(work *w, calr_csr **out)
     return status;
 }
 
-calr_status calr_jaccard(const float *x, int64_t n, int64_t d, const calr_jaccard_options *options,
-                         calr_csr **out)
+static calr_status work_start(work *w, const float *x, int64_t n, int64_t d,
+                              const calr_jaccard_options *options)
 {
     int64_t k1 = options->k1, k2 = options->k2;
     if (n < 1 || d < 1)
@@ -359,11 +366,31 @@ calr_status calr_jaccard(const float *x, int64_t n, int64_t d, const calr_jaccar
                           ", k2 = %" PRId64,
                           k1, k2);
     int64_t half = k1 / 2 + (k1 % 4 == 3); /* k1 / 2 rounded half to even */
-    work w = {.x = x, .n = n, .d = d, .words = (n + WORD - 1) / WORD};
-    w.depth = k1 < n ? k1 + options->exact_reciprocal : n;
-    w.near = half + 1 < w.depth ? half + 1 : w.depth;
-    w.k2 = k2 < w.depth ? k2 : w.depth;
+    *w = (work){.x = x, .n = n, .d = d, .words = (n + WORD - 1) / WORD};
+    w->depth = k1 < n ? k1 + options->exact_reciprocal : n;
+    w->near = half + 1 < w->depth ? half + 1 : w->depth;
+    w->k2 = k2 < w->depth ? k2 : w->depth;
+    return CALR_OK;
+}
+
+calr_status calr_jaccard(const float *x, int64_t n, int64_t d, const calr_jaccard_options *options,
+                         calr_csr **out)
+{
+    work w;
+    CALR_TRY(work_start(&w, x, n, d, options));
     calr_status status = run(&w, out);
+    work_clear(&w);
+    return status;
+}
+
+calr_status calr_jaccard_weights(const float *x, int64_t n, int64_t d,
+                                 const calr_jaccard_options *options, const float *scale,
+                                 calr_csr **out)
+{
+    work w;
+    CALR_TRY(work_start(&w, x, n, d, options));
+    w.scale = scale;
+    calr_status status = run_weights(&w, out);
     work_clear(&w);
     return status;
 }

@@ -37,4 +37,11 @@ typedef struct calr_jaccard_options {
 calr_status calr_jaccard(const float *x, int64_t n, int64_t d, const calr_jaccard_options *options,
                          calr_csr **out);
 
+/* V itself, after the mean over k2 neighbours, as an n x n CSR: for distances between some of the
+ * rows only. scale[n] (or NULL: 1) divides the squared distances of row i before the exponential;
+ * the published re-ranking code divides by the largest of the row. Errors as above. */
+calr_status calr_jaccard_weights(const float *x, int64_t n, int64_t d,
+                                 const calr_jaccard_options *options, const float *scale,
+                                 calr_csr **out);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/parallel.h"
 #include "base/size.h"
 #include "rank/index.h"
+#include "rank/rerank.h"
 #include "rank/tiles.h"
 
 /* A match of the query at work. */
@@ -22,6 +23,7 @@ typedef struct evaluation {
     calr_rank_index index;
     hit *hits; /* [threads x index.longest] */
     float *norms;
+    float *overlap; /* [threads x gallery], for re-ranking */
     /* Of every query: */
     double *average_precision, *inverse_penalty;
     int64_t *first; /* rank of the first match, 0: none */
@@ -76,6 +78,8 @@ static void count_before(const float *score, int64_t entries, hit *hits, int64_t
 static void evaluate_query(void *context, int64_t i, float *score, int worker)
 {
     evaluation *work = context;
+    if (work->overlap)
+        calr_rerank_scores(work->options->rerank, i, score, work->overlap + worker * work->gallery->count);
     hit *hits = work->hits + (int64_t)worker * work->index.longest;
     int64_t count = take_hits(work, i, score, hits), rank = 0;
     if (count == 0)
@@ -140,6 +144,10 @@ static calr_status allocate(evaluation *work)
     work->first = calr_array_zeros(queries, sizeof *work->first);
     CALR_TRY(calr_rank_index_make(&work->index, work->gallery));
     work->hits = calr_array_new(work->index.longest * calr_parallel_threads(), sizeof *work->hits);
+    if (work->options->rerank)
+        work->overlap = calr_array_zeros(work->gallery->count * calr_parallel_threads(), sizeof *work->overlap);
+    if (work->options->rerank && !work->overlap)
+        return calr_error(CALR_ENOMEM, "no memory to re-rank a gallery of %" PRId64, work->gallery->count);
     if (!work->norms || !work->average_precision || !work->inverse_penalty || !work->first || !work->hits)
         return calr_error(CALR_ENOMEM, "no memory to rank %" PRId64 " queries in a gallery of %" PRId64, queries,
                           work->gallery->count);
@@ -163,11 +171,13 @@ calr_status calr_rank_evaluate(const calr_rank_set *query, const calr_rank_set *
         return calr_error(CALR_EINVAL, "identities of queries and gallery are needed to tell a match");
     if (options->max_rank < 1 || options->max_rank > CALR_RANK_MAX_CMC)
         return calr_error(CALR_EINVAL, "max_rank must be 1 .. %d, not %" PRId64, CALR_RANK_MAX_CMC, options->max_rank);
+    CALR_TRY(calr_rerank_check(options->rerank, query, gallery));
     evaluation work = {.query = query, .gallery = gallery, .options = options};
     calr_status status = run(&work, dim, result);
     calr_rank_index_release(&work.index);
     free(work.hits);
     free(work.norms);
+    free(work.overlap);
     free(work.average_precision);
     free(work.inverse_penalty);
     free(work.first);

@@ -33,9 +33,13 @@ typedef enum calr_rank_ap {
 
 #define CALR_RANK_MAX_CMC 1000000
 
+/* k-reciprocal re-ranking (rerank.h). */
+typedef struct calr_rerank calr_rerank;
+
 typedef struct calr_rank_options {
     calr_rank_ap ap;
-    int64_t max_rank; /* length of the CMC; 1 .. CALR_RANK_MAX_CMC */
+    int64_t max_rank;          /* length of the CMC; 1 .. CALR_RANK_MAX_CMC */
+    const calr_rerank *rerank; /* ranks by its distance; NULL: by the euclidean one */
 } calr_rank_options;
 
 typedef struct calr_rank_result {
@@ -57,9 +61,10 @@ calr_status calr_rank_evaluate(const calr_rank_set *query, const calr_rank_set *
                                const calr_rank_options *options, calr_rank_result *result);
 
 /* The first k entries for each query: indices[queries x k] (rows of the gallery, from 0; -1 where the gallery, less
- * what is ignored, ends before) and distances[queries x k] or NULL (euclidean; infinity there). Where `identities` of
+ * what is ignored, ends before) and distances[queries x k] or NULL (euclidean, or those of `rerank`;
+ * infinity there). Where `identities` of
  * both sets are given, entries are ignored as above; otherwise none is. k >= 1. */
 calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim, int64_t k,
-                           int32_t *indices, float *distances);
+                           const calr_rerank *rerank, int32_t *indices, float *distances);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/size.h"
 #include "rank/index.h"
 #include "rank/rank.h"
+#include "rank/rerank.h"
 #include "rank/tiles.h"
 
 typedef struct found {
@@ -17,8 +18,10 @@ typedef struct selection {
     const calr_rank_set *query, *gallery;
     int64_t k, dim;
     calr_rank_index index;
+    const calr_rerank *rerank;
     float *norms;
-    found *heaps; /* [threads x k] */
+    float *overlap; /* [threads x gallery], for re-ranking */
+    found *heaps;   /* [threads x k] */
     int32_t *indices;
     float *distances;
 } selection;
@@ -78,6 +81,8 @@ static float distance(const selection *work, int64_t i, int32_t row)
 static void select_query(void *context, int64_t i, float *score, int worker)
 {
     selection *work = context;
+    if (work->rerank)
+        calr_rerank_scores(work->rerank, i, score, work->overlap + worker * work->gallery->count);
     if (work->query->identities)
         calr_rank_index_ignore(&work->index, work->query, work->gallery, i, score);
     found *heap = work->heaps + (int64_t)worker * work->k;
@@ -95,7 +100,9 @@ static void select_query(void *context, int64_t i, float *score, int worker)
     for (int64_t r = 0; r < work->k; r++) {
         work->indices[i * work->k + r] = r < count ? heap[r].row : -1;
         if (work->distances)
-            work->distances[i * work->k + r] = r < count ? distance(work, i, heap[r].row) : INFINITY;
+            work->distances[i * work->k + r] = r >= count     ? INFINITY
+                                               : work->rerank ? -heap[r].score
+                                                              : distance(work, i, heap[r].row);
     }
 }
 
@@ -109,6 +116,10 @@ static calr_status run(selection *work)
     if (!work->norms || !work->heaps)
         return calr_error(CALR_ENOMEM, "no memory for the first %" PRId64 " of a gallery of %" PRId64, work->k,
                           gallery->count);
+    if (work->rerank)
+        work->overlap = calr_array_zeros(gallery->count * calr_parallel_threads(), sizeof *work->overlap);
+    if (work->rerank && !work->overlap)
+        return calr_error(CALR_ENOMEM, "no memory to re-rank a gallery of %" PRId64, gallery->count);
     if (query->identities)
         CALR_TRY(calr_rank_index_make(&work->index, gallery));
     CALR_TRY(calr_rank_norms("query", query, work->dim, NULL));
@@ -122,16 +133,23 @@ static calr_status run(selection *work)
 }
 
 calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim, int64_t k,
-                           int32_t *indices, float *distances)
+                           const calr_rerank *rerank, int32_t *indices, float *distances)
 {
     CALR_TRY(calr_rank_check_sets(query, gallery, dim));
     if (k < 1)
         return calr_error(CALR_EINVAL, "k must be 1 or more, not %" PRId64, k);
-    selection work = {
-        .query = query, .gallery = gallery, .k = k, .dim = dim, .indices = indices, .distances = distances};
+    CALR_TRY(calr_rerank_check(rerank, query, gallery));
+    selection work = {.query = query,
+                      .gallery = gallery,
+                      .k = k,
+                      .dim = dim,
+                      .rerank = rerank,
+                      .indices = indices,
+                      .distances = distances};
     calr_status status = run(&work);
     calr_rank_index_release(&work.index);
     free(work.norms);
+    free(work.overlap);
     free(work.heaps);
     return status;
 }

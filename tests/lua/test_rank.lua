@@ -31,6 +31,27 @@ for number, case in ipairs(golden) do
   end
 end
 
+for number, case in ipairs(golden) do
+  if case.rerank then
+    check.test(("golden case %d, re-ranked"):format(number), function()
+      local options = tensors(case)
+      options.rerank, options.per_query = case.rerank, true
+      local got, want = rank.evaluate(options), case.reranked
+      check.near(got.mAP, want.mAP, 1e-8)
+      check.near(got.mINP, want.mINP, 1e-8)
+      check.all_near(got.average_precision, want.average_precision, 1e-6)
+      check.all_near(got.first_match, want.first_match, 0)
+      local list = rank.topk {
+        query = options.query, gallery = options.gallery, rerank = case.rerank, k = #case.gallery,
+      }
+      local indices, distances = list.indices:totable(), list.distances:totable()
+      for i, row in ipairs(case.reranked_distance) do
+        for r = 1, #row do check.near(distances[i][r], row[indices[i][r] + 1], 2e-6) end
+      end
+    end)
+  end
+end
+
 -- One query at 0 and a gallery on a line at 1, 2, 3, ...: the order is known.
 local function line(gallery_ids, gallery_cameras, options)
   local points = {}
@@ -118,6 +139,31 @@ check.test("lists agree with evaluation", function()
     end
     check.near(ap[i], sum / hits, 1e-6)
   end
+end)
+
+check.test("re-ranking: usual settings, small and odd sets, errors", function()
+  local case = golden[1]
+  local options = tensors(case)
+  options.rerank = true
+  check.near(rank.evaluate(options).mAP, case.reranked.mAP, 1e-8)
+  options.rerank = false
+  check.near(rank.evaluate(options).mAP, case.step.mAP, 1e-8)
+  local one = { query = T { { 1, 0 } }, gallery = T { { 0, 1 } }, k = 3, rerank = true }
+  check.all_near(rank.topk(one).indices, { { 0, -1, -1 } }, 0)
+  one.gallery = T { { 1, 0 }, { 1, 0 } }
+  check.all_near(rank.topk(one).indices, { { 0, 1, -1 } }, 0)
+  one.gallery = T.zeros { 0, 2 }
+  check.all_near(rank.topk(one).indices, { { -1, -1, -1 } }, 0)
+  one.gallery = T { { 0, 2 } }
+  check.fails("row 0 (counted from 0) of the gallery features has length 2", rank.topk, one)
+  one.rerank = "yes"
+  check.fails("option \"rerank\" must be true, false or a table", rank.topk, one)
+  one.rerank = { k3 = 1 }
+  check.fails("unknown option \"k3\"", rank.topk, one)
+  one.rerank = { k1 = 4, k2 = 5 }
+  check.fails("k2", rank.topk, one)
+  one.rerank = { lambda = 2 }
+  check.fails("lambda", rank.topk, one)
 end)
 
 check.test("errors", function()
