@@ -479,5 +479,6 @@ int luaopen_calr_sys(lua_State *L)
 {
     luaL_newlib(L, functions);
     calr_sys_add_handles(L);
+    calr_sys_add_info(L);
     return 1;
 }

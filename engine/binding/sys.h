@@ -12,5 +12,7 @@ void calr_lua_push_interrupt(lua_State *L);
 
 /* Adds append() and lock(), the handles of sys_handle.c, to the module on top of the stack. */
 void calr_sys_add_handles(lua_State *L);
+/* Adds info(), of sys_info.c. */
+void calr_sys_add_info(lua_State *L);
 
 #endif
