@@ -52,5 +52,10 @@ int main(int argc, char **argv)
     else
         fprintf(stderr, "calr: %s\n", luaL_tolstring(L, -1, NULL));
     lua_close(L);
+    /* The reader of our output may be gone, or its disk full: then not all went well. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
+        fprintf(stderr, "calr: cannot write the output\n");
+        status = 1;
+    }
     return status;
 }

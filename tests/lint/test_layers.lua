@@ -21,8 +21,11 @@ local below = {
 -- Header (Lua pattern) -> folders that may include it.
 local libraries = {
   { "^lua%.h$", "binding", "host" }, { "^lauxlib%.h$", "binding", "host" }, { "^lualib%.h$", "binding", "host" },
-  { "^lmdb%.h$", "store" }, { "^turbojpeg%.h$", "image" }, { "^jpeglib%.h$", "image" }, { "^png%.h$", "image" },
-  { "dnnl", "backend/cpu" }, { "^f?cblas", "backend/cpu" }, { "^omp%.h$", "base", "backend/cpu" }, { "^xxhash%.h$", "base" },
+  { "^lmdb%.h$", "store" }, { "^turbojpeg%.h$", "image" },
+  { "^jpeglib%.h$", "image" },
+  { "^png%.h$", "image" },
+  { "dnnl", "backend/cpu" }, { "^f?cblas", "backend/cpu" },
+  { "^omp%.h$", "base", "backend/cpu" }, { "^xxhash%.h$", "base" },
   { "^jansson%.h$", "binding" }, { "^editline", "host" },
 }
 

@@ -102,11 +102,6 @@ function main.main(args)
   arg = args -- luacheck: globals arg
   local ok, result = xpcall(dispatch, errors.describe, args)
   local status = ok and (math.tointeger(result) or 0) or errors.status(result)
-  local flushed, message = io.stdout:flush()
-  if not flushed then
-    io.stderr:write("calr: cannot write the output: ", tostring(message), "\n")
-    status = status == 0 and 1 or status
-  end
   return status
 end
 
