@@ -85,8 +85,8 @@ static void decode_bytes(lua_State *L, int options, const void *bytes, size_t si
     calr_lua_check_options(L, options, names);
     int64_t limit = calr_lua_option_integer(L, options, "pixel_limit", CALR_JPEG_LIMIT, 1, INT64_MAX);
     tools *t = get_tools(L);
-    const uint8_t *pixels;
-    int width, height;
+    const uint8_t *pixels = NULL;
+    int width = 0, height = 0;
     calr_status status = calr_jpeg_set_limit(t->jpeg, limit);
     if (status == CALR_OK)
         status = calr_jpeg_decode(t->jpeg, bytes, size, &pixels, &width, &height);

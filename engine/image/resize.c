@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "base/size.h"
 
 #define FRACTION_BITS 22 /* Pillow's PRECISION_BITS: 32 - 8 for the pixel - 2 for overshoot */
@@ -25,8 +26,8 @@ struct calr_resizer {
     uint64_t clock;
     uint8_t *between; /* after the first pass */
     size_t between_size;
-    int32_t *sums; /* of one row of the second pass */
-    size_t sums_size;
+    uint8_t *strips; /* see rows_across */
+    size_t strips_size;
 };
 
 calr_status calr_resizer_new(calr_resizer **out)
@@ -53,7 +54,7 @@ void calr_resizer_release(calr_resizer *resizer)
     for (int i = 0; i < TABLES; i++)
         table_clear(&resizer->tables[i]);
     free(resizer->between);
-    free(resizer->sums);
+    free(resizer->strips);
     free(resizer);
 }
 
@@ -146,48 +147,59 @@ static calr_status table_find(calr_resizer *resizer, calr_filter filter, int fro
 
 /* ---- the two passes ---- */
 
-static inline uint8_t to_byte(int32_t sum)
+#define HALF (1 << (FRACTION_BITS - 1))
+#define BLOCK 64 /* bytes whose sums stay in registers */
+#define STRIP 21 /* rows whose pixels of one column fill a block: 63 bytes and one to spare */
+
+static inline void block_down(const int32_t *weight, int count, const uint8_t *column, size_t stride, int width,
+                              uint8_t *restrict to)
 {
-    int32_t value = sum >> FRACTION_BITS;
-    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+    int32_t sums[BLOCK];
+    for (int x = 0; x < width; x++)
+        sums[x] = HALF;
+    for (int k = 0; k < count; k++, column += stride)
+        for (int x = 0; x < width; x++)
+            sums[x] += column[x] * weight[k];
+    for (int x = 0; x < width; x++) {
+        int32_t value = sums[x] >> FRACTION_BITS;
+        value = value < 0 ? 0 : value;
+        to[x] = (uint8_t)(value > 255 ? 255 : value);
+    }
 }
 
-/* One row across: from u8[from x 3] -> to u8[to x 3]. */
-static void row_across(const table *t, const uint8_t *from, uint8_t *to)
+/* All rows down: from u8[from x width] -> to u8[to x width]. */
+CALR_CLONES static void rows_down(const table *t, const uint8_t *from, size_t width, uint8_t *to)
 {
-    for (int i = 0; i < t->to; i++, to += 3) {
+    for (int i = 0; i < t->to; i++, to += width) {
         const int32_t *weight = t->weight + (size_t)i * (size_t)t->taps;
-        const uint8_t *pixel = from + 3 * (size_t)t->first[i];
-        int32_t red = 1 << (FRACTION_BITS - 1), green = red, blue = red;
-        for (int k = 0; k < t->count[i]; k++, pixel += 3) {
-            red += pixel[0] * weight[k];
-            green += pixel[1] * weight[k];
-            blue += pixel[2] * weight[k];
-        }
-        to[0] = to_byte(red);
-        to[1] = to_byte(green);
-        to[2] = to_byte(blue);
+        const uint8_t *row = from + (size_t)t->first[i] * width;
+        size_t x = 0;
+        for (; x + BLOCK <= width; x += BLOCK)
+            block_down(weight, t->count[i], row + x, width, BLOCK, to + x);
+        if (x < width)
+            block_down(weight, t->count[i], row + x, width, (int)(width - x), to + x);
     }
 }
 
-/* One row down: rows `first` .. of `from`, `width` bytes each -> to u8[width]. */
-static void row_down(const table *t, int i, const uint8_t *from, size_t width, int32_t *restrict sums,
-                     uint8_t *restrict to)
+/* Between rows of pixels and a strip, u8[count x BLOCK]: pixel x of row r at byte 3 r of block x. Four bytes are
+ * moved for three, except at the row's end; the fourth is overwritten by what follows, or never looked at. */
+static void gather_row(const uint8_t *row, int count, int r, uint8_t *strip)
 {
-    const int32_t *weight = t->weight + (size_t)i * (size_t)t->taps;
-    const uint8_t *row = from + (size_t)t->first[i] * width;
-    for (size_t x = 0; x < width; x++)
-        sums[x] = 1 << (FRACTION_BITS - 1);
-    for (int k = 0; k < t->count[i]; k++, row += width) {
-        int32_t w = weight[k];
-        for (size_t x = 0; x < width; x++)
-            sums[x] += row[x] * w;
-    }
-    for (size_t x = 0; x < width; x++)
-        to[x] = to_byte(sums[x]);
+    strip += 3 * r;
+    for (int x = 0; x < count - 1; x++)
+        memcpy(strip + (size_t)x * BLOCK, row + 3 * (size_t)x, 4);
+    memcpy(strip + (size_t)(count - 1) * BLOCK, row + 3 * (size_t)(count - 1), 3);
 }
 
-static calr_status reserve(void **memory, size_t *have, size_t need)
+static void scatter_row(const uint8_t *strip, int count, int r, uint8_t *row)
+{
+    strip += 3 * r;
+    for (int x = 0; x < count - 1; x++)
+        memcpy(row + 3 * (size_t)x, strip + (size_t)x * BLOCK, 4);
+    memcpy(row + 3 * (size_t)(count - 1), strip + (size_t)(count - 1) * BLOCK, 3);
+}
+
+static calr_status reserve(uint8_t **memory, size_t *have, size_t need)
 {
     if (need <= *have)
         return CALR_OK;
@@ -197,11 +209,22 @@ static calr_status reserve(void **memory, size_t *have, size_t need)
     return *memory ? CALR_OK : calr_error(CALR_ENOMEM, "no memory for %zu bytes of resizing", need);
 }
 
-static calr_status pass_down(calr_resizer *resizer, const table *down, const uint8_t *from, size_t width, uint8_t *to)
+/* All rows across: from u8[height x from x 3] -> to u8[height x to x 3]. Going across one row would use a quarter of
+ * a register at best; strips of rows turned on their side make it the same work as going down. */
+static calr_status rows_across(calr_resizer *resizer, const table *t, const uint8_t *from, int height, uint8_t *to)
 {
-    CALR_TRY(reserve((void **)&resizer->sums, &resizer->sums_size, width * sizeof *resizer->sums));
-    for (int y = 0; y < down->to; y++)
-        row_down(down, y, from, width, resizer->sums, to + (size_t)y * width);
+    size_t from_row = 3 * (size_t)t->from, to_row = 3 * (size_t)t->to;
+    CALR_TRY(reserve(&resizer->strips, &resizer->strips_size, ((size_t)t->from + (size_t)t->to) * BLOCK));
+    uint8_t *before = resizer->strips, *after = before + (size_t)t->from * BLOCK;
+    memset(before, 0, (size_t)t->from * BLOCK); /* the last strip may be partly empty */
+    for (int y = 0; y < height; y += STRIP) {
+        int rows = height - y < STRIP ? height - y : STRIP;
+        for (int r = 0; r < rows; r++)
+            gather_row(from + (size_t)(y + r) * from_row, t->from, r, before);
+        rows_down(t, before, BLOCK, after);
+        for (int r = 0; r < rows; r++)
+            scatter_row(after, t->to, r, to + (size_t)(y + r) * to_row);
+    }
     return CALR_OK;
 }
 
@@ -225,14 +248,14 @@ calr_status calr_resize(calr_resizer *resizer, calr_filter filter, const uint8_t
         CALR_TRY(table_find(resizer, filter, width, to_width, NULL, &across_table));
     if (down)
         CALR_TRY(table_find(resizer, filter, height, to_height, across_table, &down_table));
-    if (!across)
-        return pass_down(resizer, down_table, from, from_row, to);
-    uint8_t *between = to;
-    if (down) {
-        CALR_TRY(reserve((void **)&resizer->between, &resizer->between_size, to_row * (size_t)height));
-        between = resizer->between;
+    if (!across) {
+        rows_down(down_table, from, from_row, to);
+        return CALR_OK;
     }
-    for (int y = 0; y < height; y++)
-        row_across(across_table, from + (size_t)y * from_row, between + (size_t)y * to_row);
-    return down ? pass_down(resizer, down_table, between, to_row, to) : CALR_OK;
+    if (!down)
+        return rows_across(resizer, across_table, from, height, to);
+    CALR_TRY(reserve(&resizer->between, &resizer->between_size, to_row * (size_t)height));
+    CALR_TRY(rows_across(resizer, across_table, from, height, resizer->between));
+    rows_down(down_table, resizer->between, to_row, to);
+    return CALR_OK;
 }
