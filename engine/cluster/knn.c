@@ -342,7 +342,7 @@ static calr_status check_arguments(int64_t n, bool self, int64_t m, int64_t d, i
         return calr_error(CALR_EINVAL,
                           "k = %" PRId64 " neighbours, but there are only %" PRId64
                           "%s: n is %" PRId64,
-                          k, most < 0 ? 0 : most, self && !include_self ? " others" : "", rows);
+                          k, most < 0 ? 0 : most, self && !include_self ? " besides the row itself" : "", rows);
     return CALR_OK;
 }
 

@@ -18,9 +18,10 @@ typedef enum calr_metric {
     /* The cosine of the angle, -1 .. 1, in f32; rows of any length: the product is of unit copies.
      * A row of zeros has similarity 0 to every row, itself included. */
     CALR_COSINE,
-    /* The length of the difference. Candidates (k and some more) are found with f32 products of the
-     * centred rows, then measured exactly (double) on the rows as given; the k nearest of them are
-     * returned. */
+    /* The length of the difference. k candidates and 16 more are found with f32 products of the
+     * centred rows, then measured exactly (double) on the rows as given, and the k nearest of them
+     * are returned. Only where more than 16 rows compete for the last places with distances that
+     * differ by less than the rounding of those products may one stand for another. */
     CALR_EUCLIDEAN
 } calr_metric;
 

@@ -1,0 +1,148 @@
+-- calr.cluster: neighbours, distances, clustering, and what they say about wrong arguments.
+local check = require "check"
+local T = require "calr.tensor"
+local cluster = require "calr.cluster"
+local rng = require "calr.rng"
+
+-- `groups` groups of `each` rows, group by group, far apart.
+local function groups_of(groups, each, columns)
+  local x = T.zeros { groups * each, columns }
+  rng.open({ seed = 4 }):fill_normal(x, 0, 0.1)
+  for i = 1, groups * each do
+    local group = (i - 1) // each
+    x:set(i, group + 1, x:get(i, group + 1) + 3)
+  end
+  return x
+end
+
+local function expected_labels(groups, each)
+  local labels = {}
+  for i = 1, groups * each do labels[i] = (i - 1) // each end
+  return labels
+end
+
+check.test("knn", function()
+  local x = T { { 1, 0 }, { 0, 2 }, { 3, 3 }, { 0, 0 } }
+  local near = cluster.knn(x, { k = 3 })
+  check.equal(tostring(near.indices), "i32[4 x 3]")
+  check.all_near(near.indices, { { 0, 2, 1 }, { 1, 2, 0 }, { 2, 0, 1 }, { 3, 0, 1 } }, 0)
+  check.all_near(near.similarities, { { 1, .70710678, 0 }, { 1, .70710678, 0 }, { 1, .70710678, .70710678 },
+    { 0, 0, 0 } }, 1e-6)
+  local far = cluster.knn(x, { k = 2, metric = "euclidean", include_self = false })
+  check.all_near(far.indices, { { 3, 1 }, { 3, 0 }, { 1, 0 }, { 0, 1 } }, 0)
+  check.all_near(far.distances, { { 1, 5 ^ .5 }, { 2, 5 ^ .5 }, { 10 ^ .5, 13 ^ .5 }, { 1, 2 } }, 1e-6)
+  check.equal(far.similarities, nil)
+  local other = cluster.knn(x, { k = 1, base = T { { 0, 1 }, { 1, 0 } } })
+  check.all_near(other.indices, { { 1 }, { 0 }, { 0 }, { 0 } }, 0)
+  check.equal(tostring(cluster.knn(T.zeros { 20, 2 }).indices), "i32[20 x 15]")
+end)
+
+check.test("knn refuses what makes no sense", function()
+  local x = T { { 1, 0 }, { 0, 2 } }
+  check.fails("only 2 rows", cluster.knn, x, { k = 3 })
+  check.fails("only 1 besides", cluster.knn, x, { k = 2, include_self = false })
+  check.fails("must be at least 1", cluster.knn, x, { k = 0 })
+  check.fails("did you mean \"metric\"", cluster.knn, x, { metrics = "cosine" })
+  check.fails("there are: cosine, euclidean", cluster.knn, x, { k = 1, metric = "manhattan" })
+  check.fails("row 1 (from 0)", cluster.knn, T { { 1, 0 }, { 0, 0 / 0 } }, { k = 1 })
+  check.fails("rows of 2 numbers, base of 3", cluster.knn, x, { k = 1, base = T.zeros { 4, 3 } })
+  check.fails("f32[n x d]", cluster.knn, T.zeros({ 2, 2 }, "i32"), { k = 1 })
+end)
+
+check.test("a distance as a value", function()
+  local d = cluster.jaccard(groups_of(4, 10, 8), { k1 = 8, k2 = 3 })
+  check.equal(d:size(), 40)
+  check.equal(#d, 40)
+  check.equal(d:get(5, 5), 0)
+  check.equal(d:get(2, 3), d:get(3, 2))
+  check.ok(d:get(1, 2) < 1)
+  check.equal(d:get(1, 11), 1)
+  check.ok(d:nonzeros() <= 400 and d:nonzeros() >= 40)
+  check.ok(tostring(d):find("distance[40 x 40", 1, true))
+  local dense, stored = d:dense(), 0
+  for i = 1, 40 do
+    for j = 1, 40 do
+      check.equal(dense:get(i, j), d:get(i, j))
+      if dense:get(i, j) < 1 then stored = stored + 1 end
+    end
+  end
+  check.equal(stored, d:nonzeros())
+  check.fails("positions run from 1 to 40", d.get, d, 0, 1)
+  check.fails("positions run from 1 to 40", d.get, d, 1, 41)
+  do
+    local closed <close> = d
+    check.equal(closed:size(), 40)
+  end
+  check.fails("was closed", d.size, d)
+  check.fails("was closed", cluster.dbscan, d)
+  check.equal(tostring(d), "closed distance")
+end)
+
+check.test("jaccard refuses what makes no sense", function()
+  local x = groups_of(2, 3, 4)
+  check.fails("\"k1\" must be", cluster.jaccard, x, { k1 = 0 })
+  check.fails("\"k2\" must be 1 to 5", cluster.jaccard, x, { k1 = 5, k2 = 6 })
+  check.fails("unknown option", cluster.jaccard, x, { k3 = 5 })
+  check.fails("at least one row", cluster.jaccard, T.zeros { 0, 4 })
+  check.equal(cluster.jaccard(T.zeros { 1, 4 }):get(1, 1), 0)
+  check.equal(cluster.jaccard(x, { k1 = 3 }):size(), 6)
+end)
+
+check.test("every way finds groups that are there", function()
+  local x, want = groups_of(6, 12, 10), expected_labels(6, 12)
+  local d = cluster.jaccard(x, { k1 = 10, k2 = 4 })
+  for _, distance in ipairs { d, d:dense() } do
+    local labels, count = cluster.dbscan(distance, { eps = .7, min_samples = 3 })
+    check.equal(count, 6)
+    check.all_near(labels, want, 0)
+    for _, linkage in ipairs { "average", "complete", "single" } do
+      labels, count = cluster.agglomerative(distance, { clusters = 6, linkage = linkage })
+      check.equal(count, 6)
+      check.all_near(labels, want, 0)
+    end
+    labels, count = cluster.agglomerative(distance, { distance = 1, linkage = "single" })
+    check.equal(count, 6)
+    check.all_near(labels, want, 0)
+    local mean, samples = cluster.silhouette(distance, labels)
+    check.ok(mean > .5 and mean <= 1)
+    check.equal(tostring(samples), "f32[72]")
+    local sum = 0
+    for i = 1, 72 do sum = sum + samples:get(i) end
+    check.near(mean, sum / 72, 1e-6)
+  end
+  local labels, info = cluster.kmeans(x, { clusters = 6, seed = 2 })
+  check.all_near(labels, want, 0)
+  check.equal(tostring(info.centroids), "f32[6 x 10]")
+  check.near(info.centroids:get(1, 1), 3, .2)
+  check.ok(info.inertia > 0 and info.iterations >= 1)
+end)
+
+check.test("silhouette without two clusters says so and does not raise", function()
+  local d = cluster.jaccard(groups_of(2, 5, 4), { k1 = 4 })
+  local mean, message = cluster.silhouette(d, T.full({ 10 }, 0, "i32"))
+  check.equal(mean, nil)
+  check.ok(message:find("there is 1", 1, true))
+  mean, message = cluster.silhouette(d, T.full({ 10 }, -1, "i32"))
+  check.equal(mean, nil)
+  check.ok(message:find("there is none", 1, true))
+  check.fails("9 labels for 10 images", cluster.silhouette, d, T.full({ 9 }, 0, "i32"))
+  check.fails("i32[n]", cluster.silhouette, d, T.full({ 10 }, 0, "f32"))
+end)
+
+check.test("clustering refuses what makes no sense", function()
+  local d = cluster.jaccard(groups_of(2, 5, 4), { k1 = 4 })
+  check.fails("11 clusters cannot be made of 10", cluster.agglomerative, d, { clusters = 11 })
+  check.fails("none is given", cluster.agglomerative, d)
+  check.fails("both are given", cluster.agglomerative, d, { clusters = 2, distance = .5 })
+  check.fails("there are: average, complete, single", cluster.agglomerative, d, { clusters = 2, linkage = "ward" })
+  check.fails("must be at least 0", cluster.dbscan, d, { eps = -1 })
+  check.fails("did you mean \"min_samples\"", cluster.dbscan, d, { min_sample = 2 })
+  check.fails("must be square", cluster.dbscan, T.zeros { 3, 4 })
+  check.fails("distances must be symmetric", cluster.dbscan, T { { 0, 1 }, { 2, 0 } })
+  check.fails("not finite", cluster.silhouette, T { { 0, 0 / 0 }, { 2, 0 } }, T({ 0, 1 }, "i32"))
+  check.fails("a distance of calr.cluster.jaccard or a tensor", cluster.dbscan, {})
+  check.fails("\"clusters\" is missing", cluster.kmeans, T.zeros { 3, 4 })
+  check.fails("4 clusters cannot be made of 3 rows", cluster.kmeans, T.zeros { 3, 4 }, { clusters = 4 })
+end)
+
+check.finish()
