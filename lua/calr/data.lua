@@ -10,6 +10,7 @@
 
 local labels = require "calr.labels"
 local store = require "calr.store"
+local tensor = require "calr.tensor"
 
 local data = {}
 
@@ -77,6 +78,30 @@ function Split:path(i) return self.dataset.file:path(self:position(i)) end
 --- split:jpeg(i)
 --- @return string  the bytes of image i's file
 function Split:jpeg(i) return self.dataset.file:jpeg(self:position(i)) end
+
+--- split:batches{height=, width=, batch=64, order=, augment=false, seed=0, epoch=0, workers=, ...}
+--- Goes through images in batches that worker threads make ahead:
+---
+---     for images, index in split:batches { height = 128, width = 64 } do ... end
+---
+--- images is f32[b x height x width x 3], normalised; index i64[b] says which rows of the split they are. What happens
+--- to an image depends on (seed, epoch, its place in the order) alone.
+--- @param order    rows of the split, from 0, in the order wanted, repeated or left out at will: a tensor of integers or
+---                 a table; the default is all, in order
+--- @param augment  true: as for training; a table: some of it changed. All options of calr.loader.open are known
+--- @return loader  for the generic for, which also closes it when the loop is left early
+function Split:batches(options)
+  local o = {}
+  for name, value in pairs(options) do o[name] = value end
+  o.records = self.rows
+  if type(o.order) == "table" then
+    o.order = tensor(o.order, "i64")
+  elseif tensor.is(o.order) and o.order:dtype() == "i32" then
+    o.order = o.order:to "i64"
+  end
+  local loader = require("calr.loader").open(self.dataset.file, o)
+  return loader, nil, nil, loader
+end
 
 -- Position i of the split as a position of the store.
 function Split:position(i)
