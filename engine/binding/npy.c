@@ -1,7 +1,36 @@
+/* calr.npy: NumPy's .npy files. */
+#include "tensor/npy.h"
+
 #include "binding/bind.h"
 #include "binding/modules.h"
 
+/// @module calr.npy
+/// NumPy's .npy files, one array each. numpy.load reads what save writes.
+
+/// calr.npy.load(path)
+/// Reads an array. float16 and float64 become f32, int8, int16 and uint16 become i32, bool becomes
+/// u8; other types that are not ours are an error.
+/// @return tensor
+static int npy_load(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    calr_lua_call(L, calr_npy_load(path, calr_lua_new_tensor(L)));
+    calr_lua_account(L);
+    return 1;
+}
+
+/// calr.npy.save(path, tensor)
+/// Writes an array; the file is whole or absent.
+static int npy_save(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    calr_lua_call(L, calr_npy_save(path, calr_lua_check_tensor(L, 2)));
+    return 0;
+}
+
 static const luaL_Reg functions[] = {
+    {"load", npy_load},
+    {"save", npy_save},
     {NULL, NULL},
 };
 

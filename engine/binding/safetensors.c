@@ -1,12 +1,134 @@
+/* calr.safetensors: named tensors in a file. */
+#include "tensor/safetensors.h"
+
+#include <string.h>
+
 #include "binding/bind.h"
 #include "binding/modules.h"
 
+/// @module calr.safetensors
+/// Safetensors files: named tensors and a few strings, in a form that other programs read. Tensors
+/// are written in a fixed order, so that the same tensors give the same bytes.
+
+#define SET "calr.safetensors.set"
+
+/* Pushes an empty value that owns what the engine stores in it. */
+static calr_safetensors **new_set(lua_State *L)
+{
+    calr_safetensors **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    luaL_setmetatable(L, SET);
+    return slot;
+}
+
+static int set_release(lua_State *L)
+{
+    calr_safetensors **slot = luaL_checkudata(L, 1, SET);
+    calr_safetensors_release(*slot);
+    *slot = NULL;
+    return 0;
+}
+
+/// calr.safetensors.load(path)
+/// Reads all tensors of a file. F16, BF16 and F64 become f32, I8, I16 and U16 i32, BOOL u8.
+/// @return table  name -> tensor
+/// @return table  metadata: string -> string
+static int safetensors_load(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    calr_safetensors **slot = new_set(L);
+    int at = lua_gettop(L);
+    calr_lua_call(L, calr_safetensors_load(path, slot));
+    calr_safetensors *set = *slot;
+    lua_newtable(L);
+    for (int64_t i = 0; i < calr_safetensors_count(set); i++) {
+        calr_tensor **tensor = calr_lua_new_tensor(L);
+        *tensor = calr_tensor_retain(calr_safetensors_tensor(set, i));
+        calr_lua_account(L);
+        lua_setfield(L, -2, calr_safetensors_name(set, i));
+    }
+    lua_newtable(L);
+    for (int64_t i = 0; i < calr_safetensors_notes(set); i++) {
+        lua_pushstring(L, calr_safetensors_value(set, i));
+        lua_setfield(L, -2, calr_safetensors_key(set, i));
+    }
+    /* The set goes now: what it holds would otherwise live until the next collection. */
+    calr_safetensors_release(*slot);
+    *slot = NULL;
+    lua_remove(L, at);
+    return 2;
+}
+
+static const char *check_key(lua_State *L, const char *what)
+{
+    size_t length;
+    if (lua_type(L, -2) != LUA_TSTRING)
+        luaL_error(L, "%s must be named by strings, not by a %s", what, luaL_typename(L, -2));
+    const char *key = lua_tolstring(L, -2, &length);
+    if (strlen(key) != length)
+        luaL_error(L, "the name \"%s...\" holds a zero byte", key);
+    return key;
+}
+
+/// calr.safetensors.save(path, tensors [, metadata])
+/// Writes a file; it is whole or absent.
+/// @param tensors   name -> tensor
+/// @param metadata  string -> string; numbers are written as text
+static int safetensors_save(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    if (!lua_isnoneornil(L, 3))
+        luaL_checktype(L, 3, LUA_TTABLE);
+    lua_settop(L, 3);
+    calr_safetensors **slot = new_set(L);
+    calr_lua_call(L, calr_safetensors_new(slot));
+    for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+        const char *name = check_key(L, "tensors");
+        calr_tensor *tensor = calr_lua_test_tensor(L, -1);
+        if (!tensor)
+            luaL_error(L, "\"%s\" must be a tensor, not a %s", name, luaL_typename(L, -1));
+        calr_lua_call(L, calr_safetensors_add(*slot, name, tensor));
+    }
+    if (lua_istable(L, 3)) {
+        for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
+            const char *key = check_key(L, "metadata");
+            if (!lua_isstring(L, -1))
+                luaL_error(L, "the metadata \"%s\" must be a string, not a %s", key,
+                           luaL_typename(L, -1));
+            size_t length;
+            lua_pushvalue(
+                L, -1); /* lua_tolstring would turn a number of the caller's table into a string */
+            const char *value = lua_tolstring(L, -1, &length);
+            if (strlen(value) != length)
+                luaL_error(L, "the metadata \"%s\" holds a zero byte", key);
+            calr_lua_call(L, calr_safetensors_note(*slot, key, value));
+            lua_pop(L, 1);
+        }
+    }
+    calr_lua_call(L, calr_safetensors_save(*slot, path));
+    calr_safetensors_release(*slot);
+    *slot = NULL;
+    return 0;
+}
+
 static const luaL_Reg functions[] = {
+    {"load", safetensors_load},
+    {"save", safetensors_save},
+    {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", set_release},
+    {"__close", set_release},
     {NULL, NULL},
 };
 
 int luaopen_calr_safetensors(lua_State *L)
 {
+    if (luaL_newmetatable(L, SET))
+        luaL_setfuncs(L, metamethods, 0);
+    lua_pop(L, 1);
     luaL_newlib(L, functions);
     return 1;
 }

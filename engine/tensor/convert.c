@@ -1,0 +1,100 @@
+#include "tensor/convert.h"
+
+#include <string.h>
+
+bool calr_foreign_dtype(foreign_type type, calr_dtype *out)
+{
+    switch (type.kind) {
+    case FOREIGN_FLOAT:
+        *out = CALR_F32;
+        return type.size == 2 || type.size == 4 || type.size == 8;
+    case FOREIGN_BFLOAT:
+        *out = CALR_F32;
+        return type.size == 2;
+    case FOREIGN_SIGNED:
+        *out = type.size == 8 ? CALR_I64 : CALR_I32;
+        return type.size == 1 || type.size == 2 || type.size == 4 || type.size == 8;
+    case FOREIGN_UNSIGNED:
+        *out = type.size == 1 ? CALR_U8 : CALR_I32;
+        return type.size == 1 || type.size == 2;
+    }
+    return false;
+}
+
+/* The bits of one element, the least significant first. */
+static uint64_t bits_of(const unsigned char *from, int size, bool big)
+{
+    uint64_t bits = 0;
+    for (int i = 0; i < size; i++)
+        bits |= (uint64_t)from[big ? size - 1 - i : i] << (8 * i);
+    return bits;
+}
+
+/* IEEE 754 binary16, exactly. */
+static float from_half(uint32_t half)
+{
+    uint32_t sign = (half & 0x8000) << 16, exponent = half >> 10 & 31, fraction = half & 1023, bits;
+    if (exponent == 31) { /* infinity, NaN with its payload */
+        bits = sign | 0x7F800000 | fraction << 13;
+    } else if (exponent > 0) {
+        bits = sign | (exponent + 112) << 23 | fraction << 13;
+    } else { /* zero and the numbers below 2^-14, which are normal here */
+        float small = (float)fraction * 0x1p-24f;
+        memcpy(&bits, &small, sizeof bits);
+        bits |= sign;
+    }
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static float to_float(foreign_type type, uint64_t bits)
+{
+    float value;
+    double wide;
+    uint32_t low = (uint32_t)bits;
+    if (type.kind == FOREIGN_BFLOAT)
+        low <<= 16;
+    else if (type.size == 2)
+        return from_half(low);
+    if (type.size == 8) {
+        memcpy(&wide, &bits, sizeof wide);
+        return (float)wide;
+    }
+    memcpy(&value, &low, sizeof value);
+    return value;
+}
+
+static int64_t to_integer(foreign_type type, uint64_t bits)
+{
+    if (type.kind == FOREIGN_UNSIGNED || type.size == 8)
+        return (int64_t)bits;
+    uint64_t sign = (uint64_t)1 << (8 * type.size - 1);
+    return (int64_t)((bits ^ sign) - sign);
+}
+
+void calr_foreign_convert(foreign_type type, const void *from, int64_t count, void *to)
+{
+    const unsigned char *bytes = from;
+    calr_dtype dtype;
+    if (!calr_foreign_dtype(type, &dtype) || count <= 0)
+        return;
+    int host = 1;
+    bool host_big = *(const char *)&host == 0;
+    if ((size_t)type.size == calr_dtype_size(dtype) && type.kind != FOREIGN_BFLOAT &&
+        (type.size == 1 || type.big == host_big)) {
+        memcpy(to, from, (size_t)count * (size_t)type.size);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++, bytes += type.size) {
+        uint64_t bits = bits_of(bytes, type.size, type.big);
+        if (dtype == CALR_F32)
+            ((float *)to)[i] = to_float(type, bits);
+        else if (dtype == CALR_I32)
+            ((int32_t *)to)[i] = (int32_t)to_integer(type, bits);
+        else if (dtype == CALR_I64)
+            ((int64_t *)to)[i] = to_integer(type, bits);
+        else
+            ((uint8_t *)to)[i] = (uint8_t)bits;
+    }
+}

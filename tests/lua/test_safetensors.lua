@@ -1,0 +1,55 @@
+-- calr.safetensors: there and back, metadata, the same bytes, errors.
+local check = require "check"
+local safetensors = require "calr.safetensors"
+local T = require "calr.tensor"
+
+local path = os.getenv("CALR_TEST_TMP") .. "/x.safetensors"
+
+local function read(name)
+  local file <close> = assert(io.open(name, "rb"))
+  return file:read "a"
+end
+
+check.test("there and back", function()
+  local tensors = { ["layer.weight"] = T { { 1.5, -2 }, { 1 / 0, 0 / 0 } }, labels = T({ -1, 2, 3 }, "i32"),
+    step = T(math.maxinteger, "i64"), mask = T({ 0, 255 }, "u8"), none = T.zeros { 0, 3 }, ["0"] = T(1) }
+  safetensors.save(path, tensors, { epoch = 7, name = "été" })
+  local loaded, metadata = safetensors.load(path)
+  local count = 0
+  for name, t in pairs(loaded) do
+    check.ok(t:equal(tensors[name]), name)
+    count = count + 1
+  end
+  check.equal(count, 6)
+  check.equal(metadata.epoch, "7")
+  check.equal(metadata.name, "été")
+end)
+
+check.test("the same tensors give the same bytes", function()
+  local function save(order)
+    local tensors = {}
+    for _, i in ipairs(order) do tensors["t" .. i] = T { i, i + 1 } end
+    safetensors.save(path, tensors, { a = "1", b = "2" })
+    return read(path)
+  end
+  check.equal(save { 1, 2, 3, 4, 5 }, save { 5, 3, 1, 2, 4 })
+end)
+
+check.test("empty tables", function()
+  safetensors.save(path, {})
+  local loaded, metadata = safetensors.load(path)
+  check.equal(next(loaded), nil)
+  check.equal(next(metadata), nil)
+end)
+
+check.test("errors", function()
+  check.fails("\"a\" must be a tensor, not a number", safetensors.save, path, { a = 1 })
+  check.fails("named by strings", safetensors.save, path, { T(1) })
+  check.fails("zero byte", safetensors.save, path, { ["a\0b"] = T(1) })
+  check.fails("cannot be named", safetensors.save, path, { __metadata__ = T(1) })
+  check.fails("metadata \"a\" must be a string", safetensors.save, path, {}, { a = {} })
+  check.fails("no safetensors file", safetensors.load, debug.getinfo(1, "S").source:sub(2))
+  check.fails("/nonexistent/x", safetensors.save, "/nonexistent/x", {})
+end)
+
+check.finish()
