@@ -38,14 +38,6 @@ static calr_norm batch_norm_size(const calr_op_call *call)
     return (calr_norm){.rows = rows, .c = c, .eps = (float)o->eps, .relu = o->relu};
 }
 
-/* The running statistics are written, or read without a copy: they must lie in order. */
-static calr_status check_running(const calr_op_call *call, int i, const char *name, int64_t c)
-{
-    if (call->shape[i].ndim == 1 && call->shape[i].shape[0] != c)
-        return check_channels(call, i, name, c);
-    return calr_tensor_expect(call->in[i], name, CALR_F32, 1, "f32[c]");
-}
-
 static calr_status batch_norm_check(calr_op_call *call)
 {
     const calr_batch_norm_options *o = call->attributes;
@@ -60,8 +52,8 @@ static calr_status batch_norm_check(calr_op_call *call)
     if (!call->in[MEAN] != !call->in[VAR] || (!o->training && !call->in[MEAN]))
         return calr_error(CALR_EINVAL, "running_mean and running_var are needed, both");
     if (call->in[MEAN]) {
-        CALR_TRY(check_running(call, MEAN, "running_mean", norm.c));
-        CALR_TRY(check_running(call, VAR, "running_var", norm.c));
+        CALR_TRY(check_channels(call, MEAN, "running_mean", norm.c));
+        CALR_TRY(check_channels(call, VAR, "running_var", norm.c));
     }
     if (call->in[RESIDUAL]) {
         CALR_TRY(calr_op_expect(call, RESIDUAL, "residual", -1, "f32 of the shape of x"));
@@ -169,11 +161,24 @@ static const calr_op op_batch_norm = {.name = "batch_norm",
                                       .forward = batch_norm_forward,
                                       .backward = batch_norm_backward};
 
+/* They are written where they are, so a view that would be copied first will not do. */
+static calr_status check_running(const calr_tensor *running, const char *name)
+{
+    char text[CALR_TENSOR_TEXT];
+    if (running && !calr_tensor_is_contiguous(running))
+        return calr_error(CALR_EINVAL,
+                          "batch_norm: %s, %s, is a strided view and cannot be updated in place",
+                          name, calr_tensor_describe(running, text));
+    return CALR_OK;
+}
+
 calr_status calr_op_batch_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta,
                                calr_tensor *running_mean, calr_tensor *running_var,
                                calr_tensor *residual, const calr_batch_norm_options *options,
                                calr_tensor **y)
 {
+    CALR_TRY(check_running(running_mean, "running_mean"));
+    CALR_TRY(check_running(running_var, "running_var"));
     calr_tensor *in[BATCH_NORM_INPUTS] = {x, gamma, beta, residual, running_mean, running_var};
     return calr_op_apply(&op_batch_norm, in, BATCH_NORM_INPUTS, options, y);
 }

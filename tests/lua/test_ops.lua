@@ -1,0 +1,162 @@
+-- calr.ops against PyTorch and against finite differences, on each backend that is built in.
+local check = require "check"
+local cases = require "ops_cases"
+local T = require "calr.tensor"
+local ops = require "calr.ops"
+
+-- The backend is chosen at the first use: the test runs itself once more for each, by name.
+if not os.getenv "CALR_TEST_BACKEND" then
+  local calr, source, ran = os.getenv "CALR", os.getenv "CALR_TEST_SOURCE", 0
+  for _, backend in ipairs { "portable", "onednn" } do
+    local choose = ("CALR_BACKEND=%s CALR_TEST_BACKEND=%s %s "):format(backend, backend, calr)
+    if os.execute(choose .. "-e 'return calr.tensor{1} * calr.tensor{2}' >/dev/null 2>&1") then
+      print("backend " .. backend)
+      io.stdout:flush()
+      ran = ran + 1
+      check.ok(os.execute(choose .. source .. "/tests/lua/test_ops.lua"), backend .. " failed")
+    end
+  end
+  check.ok(ran > 0, "no backend works")
+  check.finish()
+end
+
+local golden = cases.golden()
+
+for _, case in ipairs(golden.cases) do
+  check.test(case.name, function()
+    local variables = cases.variables(case, true)
+    local y = cases.evaluate(case, variables)
+    local dy = cases.tensor(case.dy)
+    check.equal(table.concat(y:shape(), " "), table.concat(case.y.shape, " "), "shape")
+    check.all_near(y:contiguous():reshape { -1 }, case.y, 1e-5, "y")
+    ops.sum(y * dy):backward()
+    local grads = {}
+    for name, expected in pairs(case.grads) do
+      grads[name] = variables[name]:grad()
+      check.equal(table.concat(grads[name]:shape(), " "), table.concat(expected.shape, " "), "shape of d" .. name)
+      check.all_near(grads[name]:contiguous():reshape { -1 }, expected, 5e-5, "d" .. name)
+    end
+    for name, expected in pairs(case.after or {}) do
+      check.all_near(variables[name], expected, 1e-5, name .. " afterwards")
+    end
+    if not case.name:find "memory" and not case.name:find "reverse" then -- too steep; no derivative
+      local worst, where, looked, kinks = cases.differences(case, dy, grads)
+      check.ok(worst < 5e-3, where)
+      check.ok(kinks <= looked / 4, ("%d kinks among %d elements"):format(kinks, looked))
+    end
+  end)
+end
+
+check.test("an input that needs no gradient gets none", function()
+  local x, w = T.full({ 1, 3, 3, 1 }, 1), T.full({ 1, 1, 3, 3 }, 1):requires_grad(true)
+  ops.conv2d(x, w, { padding = 1 }):sum():backward()
+  check.equal(x:grad(), nil)
+  check.equal(w:grad():get(1, 1, 2, 2), 9)
+  local b = T.zeros({ 1 }):requires_grad(true)
+  ops.conv2d(x, w:detach(), { bias = b }):sum():backward()
+  check.equal(b:grad():get(), 1)
+end)
+
+check.test("batch_norm: statistics may stay away in training, and are not touched in evaluation", function()
+  local x = T { { 1, 2 }, { 3, 6 } }
+  check.all_near(ops.batch_norm(x, nil, nil, nil, nil, { training = true }), { { -1, -1 }, { 1, 1 } }, 1e-4)
+  local mean, var = T { 1, 2 }, T { 1, 1 }
+  ops.batch_norm(x, nil, nil, mean, var)
+  check.all_near(mean, { 1, 2 }, 0)
+  check.fails("are needed, both", ops.batch_norm, x, nil, nil, mean, nil)
+  check.fails("are needed, both", ops.batch_norm, x, nil, nil, nil, nil)
+  check.fails("running_var must be f32[2], not f32[3]", ops.batch_norm, x, nil, nil, mean, T.zeros { 3 })
+  check.fails("strided view", ops.batch_norm, x, nil, nil, T.zeros({ 2, 2 }):select(2, 1), var)
+end)
+
+check.test("dropout: its mask has a name", function()
+  local x = T.full({ 1000 }, 1):requires_grad(true)
+  local a = ops.dropout(x, { p = .25, seed = 1, epoch = 2, index = 3 })
+  local b = ops.dropout(x, { p = .25, seed = 1, epoch = 2, index = 3 })
+  local c = ops.dropout(x, { p = .25, seed = 1, epoch = 2, index = 4 })
+  check.ok(a:equal(b))
+  check.ok(not a:equal(c))
+  check.near(a:mean():get(), 1, .1)
+  check.near(a:max(), 4 / 3, 1e-6)
+  check.equal(a:min(), 0)
+  a:sum():backward()
+  check.ok(x:grad():equal(a:detach()))
+  check.ok(ops.dropout(x, { training = false }):equal(x))
+  check.fails("below 1", ops.dropout, x, { p = 1 })
+end)
+
+check.test("reverse_gradient", function()
+  local x = T({ 1, 2 }):requires_grad(true)
+  local y = ops.reverse_gradient(x, .5)
+  check.ok(y:equal(x))
+  y:sum():backward()
+  check.all_near(x:grad(), { -.5, -.5 }, 0)
+end)
+
+check.test("empty tensors", function()
+  local x = T.zeros({ 0, 3 }):requires_grad(true)
+  check.equal(tostring(x:relu() + 1), "f32[0 x 3]")
+  check.equal(x:sum():get(), 0)
+  check.all_near(x:sum(1), { 0, 0, 0 }, 0)
+  check.equal(tostring(ops.linear(x, T.zeros { 2, 3 }, T.zeros { 2 })), "f32[0 x 2]")
+  check.equal(tostring(x:l2_normalize()), "f32[0 x 3]")
+  check.fails("no items to take the mean of", x.mean, x)
+  check.fails("are empty", ops.cross_entropy, x, T({}, "i32"))
+  check.equal(tostring(ops.concat { x, T.zeros { 2, 3 } }), "f32[2 x 3]")
+  ops.linear(x, T.zeros { 2, 3 }):sum():backward()
+  check.equal(tostring(x:grad()), "f32[0 x 3]")
+  check.equal(tostring(ops.conv2d(T.zeros { 0, 4, 4, 3 }, T.zeros { 2, 3, 3, 3 })), "f32[0 x 2 x 2 x 2]")
+end)
+
+check.test("errors say what does not fit", function()
+  local x, y = T.zeros { 2, 3 }, T.zeros { 2, 4 }
+  check.fails("add: the shapes of f32[2 x 3] and f32[2 x 4] do not fit", ops.add, x, y)
+  check.fails("must be f32, not i32[1]", function() return T({ 1 }, "i32") * 2 end)
+  check.fails("tensor expected", ops.add, x, "text")
+  check.fails("matmul: f32[2 x 3] and f32[2 x 4] do not fit", ops.matmul, x, y)
+  check.fails("linear: x, f32[2 x 3], and w, f32[2 x 4], differ", ops.linear, x, y)
+  check.fails("bias must be f32[2], not f32[3]", ops.linear, x, x, T.zeros { 3 })
+  check.fails("conv2d: x must be f32[n x h x w x c]", ops.conv2d, x, y)
+  check.fails("has 3 channels but w", ops.conv2d, T.zeros { 1, 4, 4, 3 }, T.zeros { 2, 4, 3, 3 })
+  check.fails("conv2d", ops.conv2d, T.zeros { 1, 2, 2, 3 }, T.zeros { 2, 3, 3, 3 })
+  check.fails("unknown option \"pading\" (did you mean \"padding\"?)", ops.conv2d, x, y, { pading = 1 })
+  check.fails("label 3 (item 2) is not one of the classes 0 to 2", ops.cross_entropy, x, T({ 0, 3 }, "i32"))
+  check.fails("label -1 (item 1)", ops.cross_entropy, x, T({ -1, 3 }, "i32"))
+  check.fails("labels must be i32[n], not f32[2]", ops.cross_entropy, x, T { 0, 1 })
+  check.fails("differ in length", ops.cross_entropy, x, T({ 0 }, "i32"))
+  check.fails("the weight of class 1 is -1", ops.cross_entropy, x, T({ 0, 1 }, "i32"), { weights = T { 1, -1, 0 } })
+  check.fails("p must be above 0", ops.gem, T.zeros { 1, 2, 2, 1 }, T { 0 })
+  check.fails("no dimension 3", ops.sum, x, 3)
+  check.fails("outside the 2 rows", ops.gather, x, T({ 2 }, "i64"))
+  check.fails("must agree in all but dimension 1", ops.concat, { x, y })
+  check.fails("item 2 is a number, not a tensor", ops.concat, { x, 1 })
+  check.fails("at least one tensor", ops.concat, {})
+  check.fails("eps must be above 0", ops.l2_normalize, x, { eps = 0 })
+end)
+
+check.test("helpers without gradients", function()
+  local t = T { { 1, -7, 3 }, { 2, 0, 3 } }
+  check.equal(t:max(), 3)
+  check.equal(t:min(), -7)
+  check.all_near(t:argmax(2), { 2, 2 }, 0)
+  check.all_near(t:argmax(1), { 1, 1, 0 }, 0)
+  check.equal(t:argmax(1):dtype(), "i64")
+  check.near(t:norm(), math.sqrt(72), 1e-12)
+  check.ok(t:is_finite())
+  check.ok(not T({ 1, 1 / 0 }):is_finite())
+  check.ok(not T({ 1, 0 / 0 }):is_finite())
+  check.ok(T({ 1 / 0, 0 / 0 }):max() ~= T({ 1 / 0, 0 / 0 }):max()) -- NaN
+  check.equal(T({ 1 / 0, -1 / 0 }):max(), 1 / 0)
+  check.equal(T({ 3, -2 }, "i32"):min(), -2)
+  check.equal(math.type(T({ 3, -2 }, "i32"):max()), "integer")
+  check.fails("no elements", T.zeros({ 0 }).max, T.zeros { 0 })
+  local long = T.zeros { 200000 }
+  long:set(150000, 5)
+  check.equal(long:max(), 5)
+  check.equal(long:argmax(1):get(), 149999)
+  check.equal(T({ 1, 0 / 0, 2 }):argmax(1):get(), 1)
+  long:set(199999, 0 / 0)
+  check.ok(not long:is_finite())
+end)
+
+check.finish()
