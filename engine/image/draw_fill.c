@@ -39,8 +39,11 @@ static void ellipse(outline *o, const float *n)
 {
     int count = chords(o->map, fmax(n[2], n[3]));
     double ca = cos(n[4]), sa = sin(n[4]);
+    double grow =
+        sqrt(2 * PI / count /
+             sin(2 * PI / count)); /* corners a little outside: the area is the ellipse's */
     for (int i = 0; i < count; i++) {
-        double t = 2 * PI * i / count, u = n[2] * cos(t), v = n[3] * sin(t);
+        double t = 2 * PI * i / count, u = grow * n[2] * cos(t), v = grow * n[3] * sin(t);
         corner(o, n[0] + ca * u - sa * v, n[1] + sa * u + ca * v);
     }
 }
