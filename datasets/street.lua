@@ -31,7 +31,7 @@ street.options = {
   presence = 0.85,   -- share of the cameras that see an identity (two at least, where there are two)
   gap = 1.0,         -- how much cameras differ: 0 not at all, 1 strongly, above 1 more still
   similar = 0.3,     -- share of the identities that borrow clothes from another
-  occlusion = 0.2,   -- share of the images with something or somebody in front
+  occlusion = 0.12,  -- share of the images with something or somebody in front
   distractors = 150, -- gallery boxes that show no person of the query (identity 0)
   junk = 100,        -- gallery boxes too bad to count (identity -1)
   height = 128,
@@ -44,8 +44,7 @@ street.options = {
 -- Places a person in the frame of 64 x 128 units: `size` is its height in units, (x, y) where it stands.
 local function stand(s, camera, who, pose, x, y, size)
   local k = size / 100
-  local lean = camera.roll + (pose.lean or 0)
-  s:transform(k * camera.stretch, 0, -k * lean, k, x, y)
+  s:transform(k * camera.stretch, 0, -k * camera.roll, k, x, y)
   local side = camera.light * camera.harsh
   s:light(-11, 0, 1 - side, 11, 0, 1 + side)
   person.draw(s, who, pose)
@@ -73,7 +72,7 @@ local function scene_of(options, job, everybody)
   local s = draw.scene(64, 128)
   view.background(s, camera, track.offset + r:uniform(-14, 14), track.zoom * r:uniform(0.97, 1.03))
   local size = 112 * (1 + track.size + r:normal(0, 0.03))
-  local x, y = 32 + r:normal(0, 2.2), 121 + r:normal(0, 2.2)
+  local x, y = 32 + r:normal(0, 1.9), 121 + r:normal(0, 1.9)
   local pose = { yaw = track.yaw + r:normal(0, 0.15), phase = track.phase + r:uniform(0, 2 * pi), rise = camera.rise }
   if job.kind ~= "person" then -- a bad box: beside, too small or too large, or nobody at all
     size = size * (chance(r, 0.5) and r:uniform(0.45, 0.7) or r:uniform(1.5, 2.2))

@@ -162,7 +162,7 @@ end
 
 function behind.plaza(s, camera, each, q, h)
   each(38, function(n, x)
-    s:texture(0.15 * q, 6, 9, 2, camera.seed + n):color(shade(camera.wall, 1 - q * 0.4 * place(camera, n, 1)))
+    s:texture(0.15 * q, 6, 9, 2, camera.seed + n):color(shade(camera.wall, 1 - q * 0.28 * place(camera, n, 1)))
     s:rectangle(x, h - 18 - 30 * place(camera, n, 2), x + 20, h)
   end)
 end
@@ -174,8 +174,11 @@ local function paint_ground(s, camera, each, q, h, left, right, offset)
   s:color(ground):texture(0.16 * q, 7, 3.5, 3, camera.seed + 7):rectangle(left, h, right, 190)
   s:texture(0, 1, 1, 1, 0)
   if camera.kind == "road" then
-    s:color(mix(ground, { 0.88, 0.88, 0.86 }, 0.9 * q))
-    each(26, function(_, x) s:polygon(x, h + 16, x + 13, h + 16, x + 22, 190, x - 2, 190) end)
+    s:color(mix(ground, { 0.88, 0.88, 0.86 }, 0.7 * q)) -- a crossing, walked along its bars
+    for i = 0, 4 do
+      local y = h + 8 + 13 * i + 2.5 * i * i
+      s:polygon(left, y, right, y + 3, right, y + 10 + 2 * i, left, y + 7 + 2 * i)
+    end
   elseif camera.kind == "park" then
     s:texture(0.1 * q, 5, 3, 2, camera.seed + 8)
     s:color(mix(ground, { 0.68, 0.62, 0.5 }, q)):rectangle(left, h + 28, right, 190)
