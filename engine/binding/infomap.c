@@ -32,7 +32,8 @@ static calr_csr **new_graph(lua_State *L)
 }
 
 /* Neighbours of features or from a table, as borrowed tensors that the stack keeps alive. */
-static void check_neighbours(lua_State *L, int arg, int64_t k, calr_tensor **indices, calr_tensor **similarities)
+static void check_neighbours(lua_State *L, int arg, int64_t k, calr_tensor **indices,
+                             calr_tensor **similarities)
 {
     if (lua_istable(L, arg)) {
         *indices = calr_lua_option_form(L, arg, "indices", 1, CALR_I32, 2, "i32[n x k]");
@@ -41,7 +42,8 @@ static void check_neighbours(lua_State *L, int arg, int64_t k, calr_tensor **ind
             luaL_argerror(L, arg, "indices and similarities differ in shape");
         return;
     }
-    calr_tensor *x = calr_lua_check_form(L, arg, CALR_F32, 2, "f32[n x d], or a table {indices=, similarities=}");
+    calr_tensor *x = calr_lua_check_form(L, arg, CALR_F32, 2,
+                                         "f32[n x d], or a table {indices=, similarities=}");
     int64_t n = x->shape[0], shape[2] = {n, k < n ? k : n};
     calr_tensor **index_slot = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_I32, 2, shape, index_slot));
@@ -50,8 +52,9 @@ static void check_neighbours(lua_State *L, int arg, int64_t k, calr_tensor **ind
     *indices = *index_slot;
     *similarities = *similarity_slot;
     if (n > 0)
-        calr_lua_call(L, calr_knn(calr_tensor_f32(x), n, NULL, n, x->shape[1], shape[1], CALR_COSINE, true,
-                                  calr_tensor_i32(*indices), calr_tensor_f32(*similarities)));
+        calr_lua_call(L,
+                      calr_knn(calr_tensor_f32(x), n, NULL, n, x->shape[1], shape[1], CALR_COSINE,
+                               true, calr_tensor_i32(*indices), calr_tensor_f32(*similarities)));
 }
 
 static void set_number(lua_State *L, int table, const char *name, double value)
@@ -66,26 +69,29 @@ static void set_integer(lua_State *L, int table, const char *name, int64_t value
     lua_setfield(L, table, name);
 }
 
-/// calr.cluster.infomap(x or graph, {k=15, min_similarity=0.5, min_size=5, directed=true, seed=1, trials=1, ...})
+/// calr.cluster.infomap(x, {k=15, min_similarity=0.5, min_size=5, directed=true, seed=1, trials=1, teleportation=0.15})
 /// Clusters by Infomap (two-level map equation; Rosvall and Bergstrom 2008) on the graph of nearest neighbours: an edge
 /// i -> j of weight s for each neighbour j with cosine similarity s >= min_similarity. Images without an edge, and
 /// clusters smaller than min_size, become outliers. When no edge is left, every label is -1 and info.edges is 0. The
 /// same seed gives the same labels, for any number of threads.
-/// @param x or graph      f32[n x d], one row an image (its neighbours are found first); or what calr.cluster.knn
-/// gives:
-///   {indices=i32[n x k], similarities=f32[n x k]}, where an index of -1 is no neighbour
+///
+/// x may be features, whose neighbours are found first, or the result of calr.cluster.knn: {indices=i32[n x k],
+/// similarities=f32[n x k]}, where an index of -1 is no neighbour and the option k is not looked at.
+///
+/// The second result holds: codelength, bits a step of the random walker; one_level, the same were everything one
+/// module; modules, how many were found, and clusters, how many of them were kept; edges; and scores=f32[n], how
+/// central an image is: the sum over its edges of 1/(d + mean d), d = 1 - similarity, the mean over all neighbours
+/// found, its own place included; 0 without an edge.
+/// @param x               f32[n x d], one row an image; or a table of neighbours
 /// @param k               neighbours of each row, the row itself counted; all rows where there are fewer
 /// @param min_similarity  0 or more; edges of similarity 0 are never kept
 /// @param min_size        images of the smallest cluster that is kept
 /// @param directed        false: an edge counts both ways, weights add up
 /// @param seed            names the random order of the search
 /// @param trials          searches, of which the shortest code is taken
-/// @param teleportation   (0.15) share of steps at which the random walker jumps; directed only
+/// @param teleportation   share of steps at which the random walker jumps; directed only
 /// @return labels  i32[n], from 0 in the order of first appearance, -1 for outliers
-/// @return table  {codelength=, one_level=, modules=, clusters=, edges=, scores=f32[n]}: bits a step, and bits a step
-///   were everything one module; modules found, and how many of them are clusters; scores say how central an image is:
-///   the sum over its edges of 1/(d + mean d), d = 1 - similarity, the mean over all neighbours found, 0 without an
-///   edge
+/// @return table  {codelength=, one_level=, modules=, clusters=, edges=, scores=}
 static int cluster_infomap(lua_State *L)
 {
     static const char *const names[] = {"k",    "min_similarity", "min_size",      "directed",
@@ -114,8 +120,9 @@ static int cluster_infomap(lua_State *L)
     calr_lua_call(L, calr_tensor_new(CALR_F32, 1, &n, scores));
     calr_csr **graph = new_graph(L);
     calr_infomap_result result;
-    calr_lua_call(L, calr_infomap_graph(n, indices->shape[1], calr_tensor_i32(indices), calr_tensor_f32(similarities),
-                                        min_similarity, graph, calr_tensor_f32(*scores)));
+    calr_lua_call(L, calr_infomap_graph(n, indices->shape[1], calr_tensor_i32(indices),
+                                        calr_tensor_f32(similarities), min_similarity, graph,
+                                        calr_tensor_f32(*scores)));
     calr_lua_call(L, calr_infomap(*graph, &options, calr_tensor_i32(*labels), &result));
     int32_t *label = calr_tensor_i32(*labels);
     calr_lua_call(L, calr_labels_canonical(label, n, min_size, label, &clusters));

@@ -26,8 +26,8 @@ static int quality_gc(lua_State *L)
 static const int64_t *check_truth(lua_State *L, int arg)
 {
     calr_tensor *truth = calr_lua_check_tensor(L, arg);
-    luaL_argcheck(L, (truth->dtype == CALR_I32 || truth->dtype == CALR_I64) && truth->ndim == 1, arg,
-                  "true labels are i32[n] or i64[n]");
+    luaL_argcheck(L, (truth->dtype == CALR_I32 || truth->dtype == CALR_I64) && truth->ndim == 1,
+                  arg, "true labels are i32[n] or i64[n]");
     calr_tensor **slot = calr_lua_new_tensor(L);
     if (truth->dtype == CALR_I64)
         calr_lua_call(L, calr_tensor_contiguous(truth, slot));
@@ -52,7 +52,8 @@ static const calr_quality *check_quality(lua_State *L)
     calr_quality **slot = lua_newuserdatauv(L, sizeof *slot, 0);
     *slot = NULL;
     luaL_setmetatable(L, QUALITY);
-    calr_lua_call(L, calr_quality_new(n, truth, calr_tensor_i32(labels), (calr_quality_outliers)outliers, slot));
+    calr_lua_call(L, calr_quality_new(n, truth, calr_tensor_i32(labels),
+                                      (calr_quality_outliers)outliers, slot));
     return *slot;
 }
 

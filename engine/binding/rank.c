@@ -20,10 +20,11 @@ static const int64_t *option_numbers(lua_State *L, const char *name, int require
         return NULL;
     char text[CALR_TENSOR_TEXT];
     if ((given->dtype != CALR_I32 && given->dtype != CALR_I64) || given->ndim != 1)
-        luaL_error(L, "option \"%s\" must be i32[n] or i64[n], not %s", name, calr_tensor_describe(given, text));
+        luaL_error(L, "option \"%s\" must be i32[n] or i64[n], not %s", name,
+                   calr_tensor_describe(given, text));
     if (given->shape[0] != count)
-        luaL_error(L, "option \"%s\" has %I entries for %I features", name, (lua_Integer)given->shape[0],
-                   (lua_Integer)count);
+        luaL_error(L, "option \"%s\" has %I entries for %I features", name,
+                   (lua_Integer)given->shape[0], (lua_Integer)count);
     calr_tensor **slot = calr_lua_new_tensor(L);
     if (given->dtype == CALR_I64)
         calr_lua_call(L, calr_tensor_contiguous(given, slot));
@@ -33,13 +34,14 @@ static const int64_t *option_numbers(lua_State *L, const char *name, int require
 }
 
 /* Reads query and gallery with their identities and cameras; leaves converted copies on the stack. */
-static int64_t check_sides(lua_State *L, int ids_required, calr_rank_set *query, calr_rank_set *gallery)
+static int64_t check_sides(lua_State *L, int ids_required, calr_rank_set *query,
+                           calr_rank_set *gallery)
 {
     calr_tensor *q = calr_lua_option_form(L, 1, "query", 1, CALR_F32, 2, "f32[queries x d]");
     calr_tensor *g = calr_lua_option_form(L, 1, "gallery", 1, CALR_F32, 2, "f32[gallery x d]");
     if (q->shape[1] != g->shape[1])
-        luaL_error(L, "query features have %I columns, gallery features %I", (lua_Integer)q->shape[1],
-                   (lua_Integer)g->shape[1]);
+        luaL_error(L, "query features have %I columns, gallery features %I",
+                   (lua_Integer)q->shape[1], (lua_Integer)g->shape[1]);
     *query = (calr_rank_set){.count = q->shape[0], .features = calr_tensor_f32(q)};
     *gallery = (calr_rank_set){.count = g->shape[0], .features = calr_tensor_f32(g)};
     query->identities = option_numbers(L, "query_ids", ids_required, query->count);
@@ -68,11 +70,12 @@ static bool check_rerank(lua_State *L, calr_rerank_options *options)
     if (type == LUA_TTABLE) {
         calr_lua_check_options(L, at, names);
         options->k1 = calr_lua_option_integer(L, at, "k1", options->k1, 1, INT32_MAX);
-        options->k2 =
-            calr_lua_option_integer(L, at, "k2", options->k2 < options->k1 ? options->k2 : options->k1, 1, options->k1);
+        options->k2 = calr_lua_option_integer(
+            L, at, "k2", options->k2 < options->k1 ? options->k2 : options->k1, 1, options->k1);
         options->lambda = calr_lua_option_number(L, at, "lambda", options->lambda, 0, 1);
     } else if (type != LUA_TNIL && type != LUA_TBOOLEAN) {
-        luaL_error(L, "option \"rerank\" must be true, false or a table {k1=, k2=, lambda=}, not a %s",
+        luaL_error(L,
+                   "option \"rerank\" must be true, false or a table {k1=, k2=, lambda=}, not a %s",
                    lua_typename(L, type));
     }
     bool wanted = lua_toboolean(L, at);
@@ -81,8 +84,9 @@ static bool check_rerank(lua_State *L, calr_rerank_options *options)
 }
 
 /* The encoding of both sets, owned by a userdata on the stack. */
-static const calr_rerank *new_rerank(lua_State *L, const calr_rank_set *query, const calr_rank_set *gallery,
-                                     int64_t dim, const calr_rerank_options *options)
+static const calr_rerank *new_rerank(lua_State *L, const calr_rank_set *query,
+                                     const calr_rank_set *gallery, int64_t dim,
+                                     const calr_rerank_options *options)
 {
     calr_rerank **slot = lua_newuserdatauv(L, sizeof *slot, 0);
     *slot = NULL;
@@ -98,27 +102,29 @@ static const calr_rerank *new_rerank(lua_State *L, const calr_rank_set *query, c
 /// calr.rank.evaluate{query=, gallery=, query_ids=, gallery_ids=, query_cameras=, gallery_cameras=, ap="step", ...}
 /// Mean average precision, cumulative match characteristic and mINP. Queries without a match in the gallery are left
 /// out; when that is every query, it is an error. Without cameras (both options absent), only junk is ignored.
+///
+/// In the result, cmc[r] is the share of queries with a match among the first r; a rank past the end of a small gallery
+/// counts as its last. valid is the number of queries with a match. With per_query there are also
+/// average_precision=f32[q] and first_match=i32[q] (rank of the first match from 1 on), -1 for queries left out.
+///
+/// Re-ranking (Zhong et al., CVPR 2017) ranks by the k-reciprocal distance instead; it needs unit features, and takes
+/// the time of a neighbour search over queries and gallery together.
 /// @param query            f32[q x d], unit features
 /// @param gallery          f32[g x d], unit features
 /// @param query_ids        i32 or i64 [q], true identities
 /// @param gallery_ids      i32 or i64 [g]; -1 is junk
 /// @param query_cameras    i32 or i64 [q]
 /// @param gallery_cameras  i32 or i64 [g]
-/// @param ap               "step": mean over the hits of the precision at each, as this field's Python code;
-///   "trapezoid": as Market-1501's own script
-/// @param max_rank         length of the CMC table; a rank past the end of a small gallery counts as its last
-/// @param per_query        also give the figures of each query
-/// @param rerank           true, or {k1=20, k2=6, lambda=0.3}: rank by the k-reciprocal distance of Zhong et al., CVPR
-/// 2017;
-///   needs unit features, and takes the time of a neighbour search over queries and gallery together
-/// @return table  {mAP=, mINP=, cmc=, valid=}: cmc[r] is the share of queries with a match among the first r; valid the
-///   number of queries with a match. With per_query also average_precision=f32[q] and first_match=i32[q] (rank of the
-///   first match from 1 on), -1 for queries left out
+/// @param ap               "step": mean of the precision at each hit; "trapezoid": as Market-1501's own script
+/// @param max_rank         length of the cmc table (default 20)
+/// @param per_query        also give the figures of each query (default false)
+/// @param rerank           true, or {k1=20, k2=6, lambda=0.3} (default false)
+/// @return table  {mAP=, mINP=, cmc=, valid=, average_precision=, first_match=}
 static int rank_evaluate(lua_State *L)
 {
-    static const char *const names[] = {"query",         "gallery",         "query_ids", "gallery_ids",
-                                        "query_cameras", "gallery_cameras", "ap",        "max_rank",
-                                        "rerank",        "per_query",       NULL};
+    static const char *const names[] = {
+        "query",    "gallery", "query_ids", "gallery_ids", "query_cameras", "gallery_cameras", "ap",
+        "max_rank", "rerank",  "per_query", NULL};
     static const char *const choices[] = {"step", "trapezoid", NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
@@ -135,7 +141,8 @@ static int rank_evaluate(lua_State *L)
 
     lua_createtable(L, 0, 6);
     int table = lua_gettop(L);
-    calr_rank_result result = {.cmc = lua_newuserdatauv(L, (size_t)options.max_rank * sizeof(double), 0)};
+    calr_rank_result result = {
+        .cmc = lua_newuserdatauv(L, (size_t)options.max_rank * sizeof(double), 0)};
     if (per_query) {
         calr_tensor **slot = calr_lua_new_tensor(L);
         calr_lua_call(L, calr_tensor_new(CALR_F32, 1, &query.count, slot));
@@ -166,19 +173,24 @@ static int rank_evaluate(lua_State *L)
 }
 
 /// calr.rank.topk{query=, gallery=, k=10, query_ids=, gallery_ids=, query_cameras=, gallery_cameras=, rerank=false}
-/// The first k gallery entries for each query, nearest first. With identities, junk is left out, and with cameras also
-/// entries of the query's own identity and camera: the list is then what evaluate judges. Without, nothing is.
-/// @param query    f32[q x d]
-/// @param gallery  f32[g x d]
-/// @param k        length of the lists
-/// @param rerank   as in evaluate; the distances are then the re-ranked ones
-/// @return table  {indices=i32[q x k], distances=f32[q x k]}: rows of the gallery from 0 on, and euclidean distances;
-/// -1
-///   and infinity where the gallery ends before
+/// The first k gallery entries for each query, nearest first: indices are rows of the gallery from 0 on, distances
+/// euclidean, or re-ranked ones; -1 and infinity where the gallery ends before. With identities, junk is left out, and
+/// with cameras also entries of the query's own identity and camera: the list is then what evaluate judges. Without,
+/// nothing is.
+/// @param query            f32[q x d]
+/// @param gallery          f32[g x d]
+/// @param k                length of the lists
+/// @param query_ids        i32 or i64 [q]; optional, but then gallery_ids too
+/// @param gallery_ids      i32 or i64 [g]
+/// @param query_cameras    i32 or i64 [q]; optional, but then gallery_cameras too
+/// @param gallery_cameras  i32 or i64 [g]
+/// @param rerank           as in evaluate
+/// @return table  {indices=i32[q x k], distances=f32[q x k]}
 static int rank_topk(lua_State *L)
 {
-    static const char *const names[] = {"query",         "gallery",         "k",      "query_ids", "gallery_ids",
-                                        "query_cameras", "gallery_cameras", "rerank", NULL};
+    static const char *const names[] = {"query",           "gallery",     "k",
+                                        "query_ids",       "gallery_ids", "query_cameras",
+                                        "gallery_cameras", "rerank",      NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     calr_lua_check_options(L, 1, names);
@@ -188,7 +200,8 @@ static int rank_topk(lua_State *L)
     calr_rank_set query, gallery;
     int64_t dim = check_sides(L, 0, &query, &gallery);
     if (query.cameras && !query.identities)
-        luaL_error(L, "cameras without identities: which entries are the query's own can't be told");
+        luaL_error(L,
+                   "cameras without identities: which entries are the query's own can't be told");
 
     lua_createtable(L, 0, 2);
     int table = lua_gettop(L);
@@ -198,8 +211,8 @@ static int rank_topk(lua_State *L)
     calr_tensor **distances = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_F32, 2, shape, distances));
     const calr_rerank *rerank = reranked ? new_rerank(L, &query, &gallery, dim, &options) : NULL;
-    calr_lua_call(
-        L, calr_rank_topk(&query, &gallery, dim, k, rerank, calr_tensor_i32(*indices), calr_tensor_f32(*distances)));
+    calr_lua_call(L, calr_rank_topk(&query, &gallery, dim, k, rerank, calr_tensor_i32(*indices),
+                                    calr_tensor_f32(*distances)));
     lua_settop(L, table + 2);
     lua_setfield(L, table, "distances");
     lua_setfield(L, table, "indices");

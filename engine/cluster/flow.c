@@ -8,7 +8,8 @@
 #include "base/parallel.h"
 #include "base/size.h"
 
-/* The walk is followed until nothing moves by more than this in all, or for so many steps: 0.85^300 < 1e-21. */
+/* The walk is followed until nothing moves by more than this in all, or for so many steps: 0.85^300
+ * < 1e-21. */
 static const double STILL = 1e-16;
 enum { STEPS = 300, GRAIN = 4096 };
 
@@ -29,10 +30,12 @@ static calr_status flow_alloc(int64_t nodes, int64_t links, calr_flow **out)
         flow->enter = calr_array_zeros(nodes, sizeof *flow->enter);
         flow->leave = calr_array_zeros(nodes, sizeof *flow->leave);
     }
-    if (!flow || !flow->offsets || !flow->neighbour || !flow->weight || !flow->visits || !flow->enter || !flow->leave) {
+    if (!flow || !flow->offsets || !flow->neighbour || !flow->weight || !flow->visits ||
+        !flow->enter || !flow->leave) {
         calr_flow_release(flow);
-        return calr_error(CALR_ENOMEM, "no memory for a network of %" PRId64 " nodes and %" PRId64 " links", nodes,
-                          links);
+        return calr_error(CALR_ENOMEM,
+                          "no memory for a network of %" PRId64 " nodes and %" PRId64 " links",
+                          nodes, links);
     }
     *out = flow;
     return CALR_OK;
@@ -87,7 +90,8 @@ static double share_out(const double *leaving, const double *rank, int64_t n, do
 }
 
 /* The stationary distribution into `rank`; share[n] and spare[n] are scratch. */
-static void page_rank(walk *w, int64_t n, double teleportation, double *rank, double *share, double *spare)
+static void page_rank(walk *w, int64_t n, double teleportation, double *rank, double *share,
+                      double *spare)
 {
     memcpy(rank, w->teleport, (size_t)n * sizeof *rank);
     w->share = share;
@@ -111,16 +115,18 @@ static void page_rank(walk *w, int64_t n, double teleportation, double *rank, do
 
 /* ---- the network ---- */
 
-/* Flow along a link i -> j of weight w is rate[i] * w. Adds both directions of every link into the symmetric rows:
- * rows of the graph and of its transpose, merged, both ascending. */
-static void merge_rows(const calr_csr *graph, const calr_csr *reverse, const double *rate, calr_flow *flow)
+/* Flow along a link i -> j of weight w is rate[i] * w. Adds both directions of every link into the
+ * symmetric rows: rows of the graph and of its transpose, merged, both ascending. */
+static void merge_rows(const calr_csr *graph, const calr_csr *reverse, const double *rate,
+                       calr_flow *flow)
 {
     int64_t used = 0;
     for (int64_t i = 0; i < flow->nodes; i++) {
         int64_t a = graph->offsets[i], a_end = graph->offsets[i + 1];
         int64_t b = reverse->offsets[i], b_end = reverse->offsets[i + 1];
         while (a < a_end || b < b_end) {
-            int32_t ja = a < a_end ? graph->indices[a] : INT32_MAX, jb = b < b_end ? reverse->indices[b] : INT32_MAX;
+            int32_t ja = a < a_end ? graph->indices[a] : INT32_MAX,
+                    jb = b < b_end ? reverse->indices[b] : INT32_MAX;
             int32_t j = ja < jb ? ja : jb;
             double out = a < a_end && ja == j ? rate[i] * (double)graph->values[a++] : 0;
             double in = b < b_end && jb == j ? rate[j] * (double)reverse->values[b++] : 0;
@@ -135,8 +141,10 @@ static void merge_rows(const calr_csr *graph, const calr_csr *reverse, const dou
     }
 }
 
-/* Undirected: a link of weight w carries w / total each way, a loop w / total; total counts both ways. */
-static void fill_undirected(const calr_csr *graph, const calr_csr *reverse, double *rate, calr_flow *flow)
+/* Undirected: a link of weight w carries w / total each way, a loop w / total; total counts both
+ * ways. */
+static void fill_undirected(const calr_csr *graph, const calr_csr *reverse, double *rate,
+                            calr_flow *flow)
 {
     double total = 0;
     for (int64_t i = 0; i < flow->nodes; i++) {
@@ -160,8 +168,8 @@ static void fill_undirected(const calr_csr *graph, const calr_csr *reverse, doub
         flow->weight[p] *= 2; /* each way */
 }
 
-static calr_status fill_directed(const calr_csr *graph, const calr_csr *reverse, double teleportation, double *rate,
-                                 calr_flow *flow)
+static calr_status fill_directed(const calr_csr *graph, const calr_csr *reverse,
+                                 double teleportation, double *rate, calr_flow *flow)
 {
     int64_t n = flow->nodes;
     double *leaving = calr_array_zeros(4 * n, sizeof *leaving), total = 0;
@@ -190,8 +198,8 @@ static calr_status fill_directed(const calr_csr *graph, const calr_csr *reverse,
     return CALR_OK;
 }
 
-static calr_status fill(const calr_csr *graph, bool directed, double teleportation, calr_csr **reverse, double **rate,
-                        calr_flow **flow)
+static calr_status fill(const calr_csr *graph, bool directed, double teleportation,
+                        calr_csr **reverse, double **rate, calr_flow **flow)
 {
     CALR_TRY(calr_csr_transpose(graph, reverse));
     CALR_TRY(flow_alloc(graph->rows, 2 * graph->nonzeros, flow));
@@ -204,13 +212,15 @@ static calr_status fill(const calr_csr *graph, bool directed, double teleportati
     return CALR_OK;
 }
 
-calr_status calr_flow_new(const calr_csr *graph, bool directed, double teleportation, calr_flow **out)
+calr_status calr_flow_new(const calr_csr *graph, bool directed, double teleportation,
+                          calr_flow **out)
 {
     double total = 0;
     for (int64_t p = 0; p < graph->nonzeros; p++)
         total += (double)graph->values[p];
     if (!(total > 0 && total < INFINITY))
-        return calr_error(CALR_ENUMERIC, "the weights of the network sum to %g: there is no flow", total);
+        return calr_error(CALR_ENUMERIC, "the weights of the network sum to %g: there is no flow",
+                          total);
     calr_csr *reverse = NULL;
     double *rate = NULL;
     calr_flow *flow = NULL;
@@ -226,8 +236,8 @@ calr_status calr_flow_new(const calr_csr *graph, bool directed, double teleporta
 
 /* ---- modules ---- */
 
-void calr_flow_of_modules(const calr_flow *flow, const int32_t *module, int64_t modules, double *visits, double *enter,
-                          double *leave)
+void calr_flow_of_modules(const calr_flow *flow, const int32_t *module, int64_t modules,
+                          double *visits, double *enter, double *leave)
 {
     for (int64_t m = 0; m < modules; m++)
         visits[m] = enter[m] = leave[m] = 0;
@@ -245,7 +255,8 @@ void calr_flow_of_modules(const calr_flow *flow, const int32_t *module, int64_t 
 }
 
 /* The nodes of each module, in order: order[first[m]] .. order[first[m + 1] - 1]. */
-static void sort_by_module(const int32_t *module, int64_t nodes, int64_t modules, int64_t *first, int32_t *order)
+static void sort_by_module(const int32_t *module, int64_t nodes, int64_t modules, int64_t *first,
+                           int32_t *order)
 {
     memset(first, 0, (size_t)(modules + 2) * sizeof *first);
     for (int64_t i = 0; i < nodes; i++)
@@ -256,8 +267,8 @@ static void sort_by_module(const int32_t *module, int64_t nodes, int64_t modules
         order[first[module[i] + 1]++] = (int32_t)i;
 }
 
-static void merge_modules(const calr_flow *flow, const int32_t *module, const int64_t *first, const int32_t *order,
-                          int64_t *slot, calr_flow *merged)
+static void merge_modules(const calr_flow *flow, const int32_t *module, const int64_t *first,
+                          const int32_t *order, int64_t *slot, calr_flow *merged)
 {
     int64_t used = 0;
     for (int64_t m = 0; m < merged->nodes; m++)
@@ -282,10 +293,12 @@ static void merge_modules(const calr_flow *flow, const int32_t *module, const in
     }
 }
 
-calr_status calr_flow_aggregate(const calr_flow *flow, const int32_t *module, int64_t modules, calr_flow **out)
+calr_status calr_flow_aggregate(const calr_flow *flow, const int32_t *module, int64_t modules,
+                                calr_flow **out)
 {
     calr_flow *merged = NULL;
-    int64_t *first = calr_array_new(modules + 2, sizeof *first), *slot = calr_array_new(modules, sizeof *slot);
+    int64_t *first = calr_array_new(modules + 2, sizeof *first),
+            *slot = calr_array_new(modules, sizeof *slot);
     int32_t *order = calr_array_new(flow->nodes, sizeof *order);
     calr_status status;
     if (!first || !slot || !order)
@@ -304,13 +317,14 @@ calr_status calr_flow_aggregate(const calr_flow *flow, const int32_t *module, in
     return status;
 }
 
-double calr_flow_codelength(int64_t modules, const double *visits, const double *enter, const double *leave,
-                            double nodes_plogp)
+double calr_flow_codelength(int64_t modules, const double *visits, const double *enter,
+                            const double *leave, double nodes_plogp)
 {
     double entering = 0, sum = -nodes_plogp;
     for (int64_t m = 0; m < modules; m++) {
         entering += enter[m];
-        sum += calr_flow_plogp(leave[m] + visits[m]) - calr_flow_plogp(enter[m]) - calr_flow_plogp(leave[m]);
+        sum += calr_flow_plogp(leave[m] + visits[m]) - calr_flow_plogp(enter[m]) -
+               calr_flow_plogp(leave[m]);
     }
     return sum + calr_flow_plogp(entering);
 }

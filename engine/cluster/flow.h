@@ -1,10 +1,11 @@
 /* Flow on a network, and the two-level map equation over it.
  *
- * Rosvall, Axelsson, Bergstrom, "The map equation", Eur. Phys. J. Special Topics 178 (2009). Directed links: a
- * random walker's stationary visits with teleportation (PageRank), to nodes in proportion to the weight that leaves
- * them; then one more step along links alone, whose flows are what is coded (unrecorded teleportation to links:
- * Lambiotte and Rosvall, "Ranking and clustering of nodes in networks with smart teleportation", Phys. Rev. E 85, 2012;
- * the reference implementation's default). Undirected: flow in proportion to weight.
+ * Rosvall, Axelsson, Bergstrom, "The map equation", Eur. Phys. J. Special Topics 178 (2009).
+ * Directed links: a random walker's stationary visits with teleportation (PageRank), to nodes in
+ * proportion to the weight that leaves them; then one more step along links alone, whose flows are
+ * what is coded (unrecorded teleportation to links: Lambiotte and Rosvall, "Ranking and clustering
+ * of nodes in networks with smart teleportation", Phys. Rev. E 85, 2012; the reference
+ * implementation's default). Undirected: flow in proportion to weight.
  *
  * Internal to cluster/: infomap.h is what others use. */
 #ifndef CALR_CLUSTER_FLOW_H
@@ -16,9 +17,10 @@
 #include "base/status.h"
 #include "cluster/csr.h"
 
-/* What the optimisation needs of a network of nodes or of modules. A node moved between modules changes what enters
- * and leaves them by the sum of its flows to and from their members, so the links are symmetric: weight[p] is the flow
- * in both directions together. No link from a node to itself. */
+/* What the optimisation needs of a network of nodes or of modules. A node moved between modules
+ * changes what enters and leaves them by the sum of its flows to and from their members, so the
+ * links are symmetric: weight[p] is the flow in both directions together. No link from a node to
+ * itself. */
 typedef struct calr_flow {
     int64_t nodes;
     int64_t *offsets;   /* [nodes + 1] */
@@ -32,20 +34,24 @@ typedef struct calr_flow {
 /* x log2 x, 0 at 0; rounding below 0 counts as 0. */
 double calr_flow_plogp(double x);
 
-/* The flow of a graph whose weights are above 0 (the caller's duty). A node without a link is visited never.
- * CALR_ENOMEM; CALR_ENUMERIC when the weights sum to nothing or to infinity. Release with calr_flow_release. */
-calr_status calr_flow_new(const calr_csr *graph, bool directed, double teleportation, calr_flow **out);
+/* The flow of a graph whose weights are above 0 (the caller's duty). A node without a link is
+ * visited never. CALR_ENOMEM; CALR_ENUMERIC when the weights sum to nothing or to infinity. Release
+ * with calr_flow_release. */
+calr_status calr_flow_new(const calr_csr *graph, bool directed, double teleportation,
+                          calr_flow **out);
 void calr_flow_release(calr_flow *flow); /* NULL is allowed */
 
 /* Visits, enter and leave of `modules` modules (each array [modules], overwritten). */
-void calr_flow_of_modules(const calr_flow *flow, const int32_t *module, int64_t modules, double *visits, double *enter,
-                          double *leave);
+void calr_flow_of_modules(const calr_flow *flow, const int32_t *module, int64_t modules,
+                          double *visits, double *enter, double *leave);
 
 /* The network whose nodes are the modules 0 .. modules-1. */
-calr_status calr_flow_aggregate(const calr_flow *flow, const int32_t *module, int64_t modules, calr_flow **out);
+calr_status calr_flow_aggregate(const calr_flow *flow, const int32_t *module, int64_t modules,
+                                calr_flow **out);
 
-/* Bits a step for modules with these sums, in a network whose nodes have sum of plogp(visits) `nodes_plogp`. */
-double calr_flow_codelength(int64_t modules, const double *visits, const double *enter, const double *leave,
-                            double nodes_plogp);
+/* Bits a step for modules with these sums, in a network whose nodes have sum of plogp(visits)
+ * `nodes_plogp`. */
+double calr_flow_codelength(int64_t modules, const double *visits, const double *enter,
+                            const double *leave, double nodes_plogp);
 
 #endif

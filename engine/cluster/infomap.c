@@ -15,10 +15,12 @@ enum {
     PASSES = 20,  /* over all nodes of a level, at most */
     TUNINGS = 40, /* fine and coarse, at most */
 };
-/* A move must shorten the code by more than rounding can feign, a tuning by more than is worth its time. */
+/* A move must shorten the code by more than rounding can feign, a tuning by more than is worth its
+ * time. */
 static const double LEAST_MOVE = 1e-13, LEAST_TUNING = 1e-9;
 
-/* The state of one search. Arrays have room for the nodes of the network itself; levels above are smaller. */
+/* The state of one search. Arrays have room for the nodes of the network itself; levels above are
+ * smaller. */
 typedef struct search {
     calr_rng rng;
     double nodes_plogp; /* of the network itself */
@@ -29,7 +31,8 @@ typedef struct search {
     int32_t *empty;  /* modules without members, a stack */
     int64_t empties;
     /* Of the node at hand: */
-    double *between;   /* [modules] flow between it and the module, both ways; 0 where not in `touched` */
+    double *
+        between; /* [modules] flow between it and the module, both ways; 0 where not in `touched` */
     int32_t *touched;  /* modules it has links with */
     int64_t *order;    /* nodes in random order */
     bool *due;         /* nodes whose surroundings changed since they were last looked at */
@@ -95,10 +98,11 @@ static void start_level(search *s, const calr_flow *flow, const int32_t *module)
     }
 }
 
-/* The best module for node i; its own when none is better. `within` (or NULL) limits the choice to nodes of the same
- * group. Leaves s->between filled for the modules in s->touched, whose number is *touched. */
-static int32_t best_module(search *s, const calr_flow *flow, int64_t i, const int32_t *module, const int32_t *within,
-                           int64_t *touched)
+/* The best module for node i; its own when none is better. `within` (or NULL) limits the choice to
+ * nodes of the same group. Leaves s->between filled for the modules in s->touched, whose number is
+ * *touched. */
+static int32_t best_module(search *s, const calr_flow *flow, int64_t i, const int32_t *module,
+                           const int32_t *within, int64_t *touched)
 {
     int64_t count = 0;
     for (int64_t p = flow->offsets[i]; p < flow->offsets[i + 1]; p++) {
@@ -113,7 +117,8 @@ static int32_t best_module(search *s, const calr_flow *flow, int64_t i, const in
     int32_t own = module[i], best = own;
     double enter = flow->enter[i], leave = flow->leave[i], visits = flow->visits[i];
     /* The own module without the node. */
-    double left_enter = s->enter[own] - enter + s->between[own], left_leave = s->leave[own] - leave + s->between[own];
+    double left_enter = s->enter[own] - enter + s->between[own],
+           left_leave = s->leave[own] - leave + s->between[own];
     double left = module_bits(s->visits[own] - visits, left_enter, left_leave) -
                   module_bits(s->visits[own], s->enter[own], s->leave[own]);
     double now = calr_flow_plogp(s->entering), least = -LEAST_MOVE;
@@ -128,7 +133,8 @@ static int32_t best_module(search *s, const calr_flow *flow, int64_t i, const in
         double new_enter = s->enter[m] + enter - both, new_leave = s->leave[m] + leave - both;
         double entering = s->entering + (left_enter - s->enter[own]) + (new_enter - s->enter[m]);
         double change = left + module_bits(s->visits[m] + visits, new_enter, new_leave) -
-                        module_bits(s->visits[m], s->enter[m], s->leave[m]) + calr_flow_plogp(entering) - now;
+                        module_bits(s->visits[m], s->enter[m], s->leave[m]) +
+                        calr_flow_plogp(entering) - now;
         if (change < least) {
             least = change;
             best = m;
@@ -213,7 +219,8 @@ static calr_status climb(search *s, const calr_flow *flow, int32_t *module)
     calr_flow *level;
     CALR_TRY(calr_flow_aggregate(flow, module, modules, &level));
     int32_t *above = calr_array_new(modules, sizeof *above);
-    calr_status status = above ? CALR_OK : calr_error(CALR_ENOMEM, "no memory for %" PRId64 " modules", modules);
+    calr_status status =
+        above ? CALR_OK : calr_error(CALR_ENOMEM, "no memory for %" PRId64 " modules", modules);
     while (status == CALR_OK) {
         for (int64_t m = 0; m < level->nodes; m++)
             above[m] = (int32_t)m;
@@ -232,9 +239,10 @@ static calr_status climb(search *s, const calr_flow *flow, int32_t *module)
     return status;
 }
 
-/* Splits each module into the parts that nodes form when they may only join nodes of their module, and lets the parts
- * move as a whole. */
-static calr_status coarse_tune(search *s, const calr_flow *flow, int32_t *module, int32_t *part, int32_t *above)
+/* Splits each module into the parts that nodes form when they may only join nodes of their module,
+ * and lets the parts move as a whole. */
+static calr_status coarse_tune(search *s, const calr_flow *flow, int32_t *module, int32_t *part,
+                               int32_t *above)
 {
     int64_t n = flow->nodes;
     for (int64_t i = 0; i < n; i++)
@@ -256,7 +264,8 @@ static calr_status coarse_tune(search *s, const calr_flow *flow, int32_t *module
 /* ---- trials ---- */
 
 /* One search from single nodes. `scratch`[3 n]. */
-static calr_status find_modules(search *s, const calr_flow *flow, int32_t *module, int32_t *scratch, double *bits)
+static calr_status find_modules(search *s, const calr_flow *flow, int32_t *module, int32_t *scratch,
+                                double *bits)
 {
     int64_t n = flow->nodes;
     int32_t *tuned = scratch, *part = scratch + n, *above = scratch + 2 * n;
@@ -294,7 +303,8 @@ static void run_trials(void *context, int64_t begin, int64_t end, int worker)
     trials *work = context;
     int64_t n = work->flow->nodes;
     for (int64_t t = begin; t < end; t++) {
-        search s = {.rng = calr_rng_make(work->options->seed, calr_rng_purpose("infomap"), 0, (uint64_t)t)};
+        search s = {
+            .rng = calr_rng_make(work->options->seed, calr_rng_purpose("infomap"), 0, (uint64_t)t)};
         int32_t *scratch = calr_array_new(3 * n, sizeof *scratch);
         work->module[t] = calr_array_new(n, sizeof *work->module[t]);
         if (!scratch || !work->module[t])
@@ -304,14 +314,16 @@ static void run_trials(void *context, int64_t begin, int64_t end, int worker)
         for (int64_t i = 0; i < n && work->status[t] == CALR_OK; i++)
             s.nodes_plogp += calr_flow_plogp(work->flow->visits[i]);
         if (work->status[t] == CALR_OK)
-            work->status[t] = find_modules(&s, work->flow, work->module[t], scratch, &work->bits[t]);
+            work->status[t] =
+                find_modules(&s, work->flow, work->module[t], scratch, &work->bits[t]);
         search_release(&s);
         free(scratch);
     }
 }
 
 /* The shortest of all trials; the first of equals. */
-static calr_status best_trial(const calr_flow *flow, const calr_infomap_options *options, int32_t *module, double *bits)
+static calr_status best_trial(const calr_flow *flow, const calr_infomap_options *options,
+                              int32_t *module, double *bits)
 {
     int64_t count = options->trials, best = 0;
     trials work = {.flow = flow, .options = options};
@@ -325,7 +337,8 @@ static calr_status best_trial(const calr_flow *flow, const calr_infomap_options 
         calr_parallel_for(count, 1, run_trials, &work);
         for (int64_t t = 0; t < count && status == CALR_OK; t++) {
             if (work.status[t] != CALR_OK)
-                status = calr_error(work.status[t], "no memory to partition %" PRId64 " nodes", flow->nodes);
+                status = calr_error(work.status[t], "no memory to partition %" PRId64 " nodes",
+                                    flow->nodes);
             if (work.bits[t] < work.bits[best])
                 best = t;
         }
@@ -347,19 +360,23 @@ static calr_status best_trial(const calr_flow *flow, const calr_infomap_options 
 static calr_status check(const calr_csr *graph, const calr_infomap_options *options)
 {
     if (graph->rows != graph->columns)
-        return calr_error(CALR_EINVAL, "a network has as many rows as columns, not %" PRId64 " x %" PRId64, graph->rows,
-                          graph->columns);
+        return calr_error(CALR_EINVAL,
+                          "a network has as many rows as columns, not %" PRId64 " x %" PRId64,
+                          graph->rows, graph->columns);
     if (!(options->teleportation > 0 && options->teleportation < 1))
-        return calr_error(CALR_EINVAL, "teleportation must be above 0 and below 1, not %g", options->teleportation);
+        return calr_error(CALR_EINVAL, "teleportation must be above 0 and below 1, not %g",
+                          options->teleportation);
     if (options->trials < 1 || options->trials > CALR_INFOMAP_MAX_TRIALS)
-        return calr_error(CALR_EINVAL, "trials must be 1 .. %d, not %" PRId64, CALR_INFOMAP_MAX_TRIALS,
-                          options->trials);
+        return calr_error(CALR_EINVAL, "trials must be 1 .. %d, not %" PRId64,
+                          CALR_INFOMAP_MAX_TRIALS, options->trials);
     CALR_TRY(calr_csr_validate(graph, "network"));
     for (int64_t i = 0; i < graph->rows; i++)
         for (int64_t p = graph->offsets[i]; p < graph->offsets[i + 1]; p++)
             if (!(graph->values[p] > 0))
-                return calr_error(CALR_ENUMERIC, "the link %" PRId64 " -> %d has the weight %g: weights are above 0", i,
-                                  graph->indices[p], (double)graph->values[p]);
+                return calr_error(CALR_ENUMERIC,
+                                  "the link %" PRId64
+                                  " -> %d has the weight %g: weights are above 0",
+                                  i, graph->indices[p], (double)graph->values[p]);
     return CALR_OK;
 }
 
@@ -377,12 +394,13 @@ static double one_level(const calr_flow *flow)
     return sum;
 }
 
-/* One module of all linked nodes when that is the shorter code, as the reference has it; then numbers the modules. */
+/* One module of all linked nodes when no partition has a shorter code, as the reference has it;
+ * then numbers the modules. */
 static calr_status finish(const calr_flow *flow, int32_t *module, calr_infomap_result *result)
 {
     int64_t n = flow->nodes;
     result->one_level = one_level(flow);
-    bool merge = result->one_level <= result->codelength;
+    bool merge = result->one_level <= result->codelength + LEAST_TUNING;
     if (merge)
         result->codelength = result->one_level;
     for (int64_t i = 0; i < n; i++)
@@ -390,8 +408,8 @@ static calr_status finish(const calr_flow *flow, int32_t *module, calr_infomap_r
     return calr_labels_canonical(module, n, 1, module, &result->modules);
 }
 
-calr_status calr_infomap(const calr_csr *graph, const calr_infomap_options *options, int32_t *module,
-                         calr_infomap_result *result)
+calr_status calr_infomap(const calr_csr *graph, const calr_infomap_options *options,
+                         int32_t *module, calr_infomap_result *result)
 {
     CALR_TRY(check(graph, options));
     *result = (calr_infomap_result){0};
@@ -423,8 +441,8 @@ static calr_status take_partition(const calr_flow *flow, const int32_t *module, 
     return CALR_OK;
 }
 
-calr_status calr_infomap_codelength(const calr_csr *graph, const calr_infomap_options *options, const int32_t *module,
-                                    double *bits)
+calr_status calr_infomap_codelength(const calr_csr *graph, const calr_infomap_options *options,
+                                    const int32_t *module, double *bits)
 {
     CALR_TRY(check(graph, options));
     *bits = 0;

@@ -20,7 +20,8 @@ static int by_target(const void *a, const void *b)
     return (p->to > q->to) - (p->to < q->to);
 }
 
-static calr_status check_entries(int64_t n, int64_t k, const int32_t *indices, const float *similarities, double *mean)
+static calr_status check_entries(int64_t n, int64_t k, const int32_t *indices,
+                                 const float *similarities, double *mean)
 {
     double sum = 0;
     int64_t count = 0;
@@ -29,12 +30,14 @@ static calr_status check_entries(int64_t n, int64_t k, const int32_t *indices, c
             continue;
         if (indices[e] < -1 || indices[e] >= n)
             return calr_error(CALR_EINVAL,
-                              "row %" PRId64 " (counted from 0) names neighbour %" PRId32 ", but there are %" PRId64
+                              "row %" PRId64 " (counted from 0) names neighbour %" PRId32
+                              ", but there are %" PRId64
                               " rows: indices are 0 .. n-1, or -1 for none",
                               e / k, indices[e], n);
         if (!isfinite(similarities[e]))
             return calr_error(CALR_ENUMERIC,
-                              "row %" PRId64 " (counted from 0): the similarity to row %" PRId32 " is NaN or infinite",
+                              "row %" PRId64 " (counted from 0): the similarity to row %" PRId32
+                              " is NaN or infinite",
                               e / k, indices[e]);
         sum += 1 - (double)similarities[e];
         count++;
@@ -44,12 +47,13 @@ static calr_status check_entries(int64_t n, int64_t k, const int32_t *indices, c
 }
 
 /* The edges of row i that are kept, ascending, each target once. */
-static int64_t take_row(int64_t i, int64_t k, const int32_t *indices, const float *similarities, double min_similarity,
-                        edge *row)
+static int64_t take_row(int64_t i, int64_t k, const int32_t *indices, const float *similarities,
+                        double min_similarity, edge *row)
 {
     int64_t count = 0, merged = 0;
     for (int64_t e = i * k; e < (i + 1) * k; e++) {
-        if (indices[e] >= 0 && indices[e] != i && (double)similarities[e] >= min_similarity && similarities[e] > 0)
+        if (indices[e] >= 0 && indices[e] != i && (double)similarities[e] >= min_similarity &&
+            similarities[e] > 0)
             row[count++] = (edge){indices[e], similarities[e]};
     }
     qsort(row, (size_t)count, sizeof *row, by_target);
@@ -62,23 +66,26 @@ static int64_t take_row(int64_t i, int64_t k, const int32_t *indices, const floa
     return merged;
 }
 
-static float score_row(int64_t i, int64_t k, const int32_t *indices, const float *similarities, double min_similarity,
-                       double mean)
+static float score_row(int64_t i, int64_t k, const int32_t *indices, const float *similarities,
+                       double min_similarity, double mean)
 {
     double score = 0;
     for (int64_t e = i * k; e < (i + 1) * k; e++) {
-        if (indices[e] >= 0 && indices[e] != i && (double)similarities[e] >= min_similarity && similarities[e] > 0)
+        if (indices[e] >= 0 && indices[e] != i && (double)similarities[e] >= min_similarity &&
+            similarities[e] > 0)
             score += 1 / fmax(SMALLEST, 1 - (double)similarities[e] + mean);
     }
     return (float)score;
 }
 
-calr_status calr_infomap_graph(int64_t n, int64_t k, const int32_t *indices, const float *similarities,
-                               double min_similarity, calr_csr **graph, float *scores)
+calr_status calr_infomap_graph(int64_t n, int64_t k, const int32_t *indices,
+                               const float *similarities, double min_similarity, calr_csr **graph,
+                               float *scores)
 {
     int64_t entries;
     if (n < 0 || n > INT32_MAX || k < 0 || __builtin_mul_overflow(n, k, &entries))
-        return calr_error(CALR_EINVAL, "a graph of %" PRId64 " rows with %" PRId64 " neighbours each", n, k);
+        return calr_error(CALR_EINVAL,
+                          "a graph of %" PRId64 " rows with %" PRId64 " neighbours each", n, k);
     double mean;
     CALR_TRY(check_entries(n, k, indices, similarities, &mean));
     edge *row = calr_array_new(k, sizeof *row);

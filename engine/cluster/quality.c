@@ -42,8 +42,8 @@ static double pairs_of(int64_t count)
 }
 
 /* Copies what is to be judged; outliers that count get clusters of their own, past every label. */
-static calr_status collect(int64_t n, const int64_t *truth, const int32_t *labels, calr_quality_outliers outliers,
-                           pair *pairs, int64_t *count)
+static calr_status collect(int64_t n, const int64_t *truth, const int32_t *labels,
+                           calr_quality_outliers outliers, pair *pairs, int64_t *count)
 {
     int64_t used = 0, next = (int64_t)INT32_MAX + 1;
     for (int64_t i = 0; i < n; i++) {
@@ -98,8 +98,8 @@ static void count_clusters(calr_quality *quality)
     }
 }
 
-calr_status calr_quality_new(int64_t n, const int64_t *truth, const int32_t *labels, calr_quality_outliers outliers,
-                             calr_quality **out)
+calr_status calr_quality_new(int64_t n, const int64_t *truth, const int32_t *labels,
+                             calr_quality_outliers outliers, calr_quality **out)
 {
     if (n < 0)
         return calr_error(CALR_EINVAL, "a negative number of items (%" PRId64 ")", n);

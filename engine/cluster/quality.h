@@ -1,11 +1,12 @@
 /* How well clusters agree with true identities.
  *
- * Everything is computed from the table of (identity, cluster) pairs that occur, found by sorting: O(n log n)
- * time, O(n) memory. Thread-safe; deterministic.
+ * Everything is computed from the table of (identity, cluster) pairs that occur, found by sorting:
+ * O(n log n) time, O(n) memory. Thread-safe; deterministic.
  *
- * truth[n]: the identity of each item, any number (-1 is an identity like the others; leave junk out before).
- * labels[n]: its cluster, any number from 0 on; -1 is an outlier: in no cluster. Other negative numbers are
- * CALR_EINVAL. What an outlier counts as is the caller's choice, and changes the figures much: */
+ * truth[n]: the identity of each item, any number (-1 is an identity like the others; leave junk
+ * out before). labels[n]: its cluster, any number from 0 on; -1 is an outlier: in no cluster. Other
+ * negative numbers are CALR_EINVAL. What an outlier counts as is the caller's choice, and changes
+ * the figures much: */
 #ifndef CALR_CLUSTER_QUALITY_H
 #define CALR_CLUSTER_QUALITY_H
 
@@ -18,7 +19,8 @@ typedef enum calr_quality_outliers {
     CALR_OUTLIERS_IGNORE      /* left out, as if it were not in the data */
 } calr_quality_outliers;
 
-/* All in 0 .. 1; f is the harmonic mean 2pr/(p+r). A figure without anything to judge (no pair, no item) is 0. */
+/* All in 0 .. 1; f is the harmonic mean 2pr/(p+r). A figure without anything to judge (no pair, no
+ * item) is 0. */
 typedef struct calr_quality_score {
     double precision, recall, f;
 } calr_quality_score;
@@ -27,25 +29,26 @@ typedef struct calr_quality_score {
 typedef struct calr_quality calr_quality;
 
 /* CALR_EINVAL names the first bad label; CALR_ENOMEM. */
-calr_status calr_quality_new(int64_t n, const int64_t *truth, const int32_t *labels, calr_quality_outliers outliers,
-                             calr_quality **out);
+calr_status calr_quality_new(int64_t n, const int64_t *truth, const int32_t *labels,
+                             calr_quality_outliers outliers, calr_quality **out);
 void calr_quality_release(calr_quality *quality); /* NULL is allowed */
 
-/* Over unordered pairs of items: precision is the share of the pairs in one cluster that are of one identity,
- * recall the share of the pairs of one identity that are in one cluster. */
+/* Over unordered pairs of items: precision is the share of the pairs in one cluster that are of one
+ * identity, recall the share of the pairs of one identity that are in one cluster. */
 calr_quality_score calr_quality_pairwise(const calr_quality *quality);
 
-/* B-cubed (Bagga and Baldwin, "Entity-based cross-document coreferencing using the vector space model", ACL
- * 1998): the mean over items of the share of its cluster that is of its identity (precision), and of the share
- * of its identity that is in its cluster (recall), the item itself included. f is of the two means. */
+/* B-cubed (Bagga and Baldwin, "Entity-based cross-document coreferencing using the vector space
+ * model", ACL 1998): the mean over items of the share of its cluster that is of its identity
+ * (precision), and of the share of its identity that is in its cluster (recall), the item itself
+ * included. f is of the two means. */
 calr_quality_score calr_quality_bcubed(const calr_quality *quality);
 
-/* Normalised mutual information I(T; C) / ((H(T) + H(C)) / 2), 0 .. 1: arithmetic normalisation, as in
- * scikit-learn. 1 when both sides are one group; 0 when no item is left. */
+/* Normalised mutual information I(T; C) / ((H(T) + H(C)) / 2), 0 .. 1: arithmetic normalisation, as
+ * in scikit-learn. 1 when both sides are one group; 0 when no item is left. */
 double calr_quality_nmi(const calr_quality *quality);
 
-/* The mean over identities of the number of clusters that hold some of it: 1 is ideal, more is splitting. 0 when
- * no item is left. */
+/* The mean over identities of the number of clusters that hold some of it: 1 is ideal, more is
+ * splitting. 0 when no item is left. */
 double calr_quality_expansion(const calr_quality *quality);
 
 /* What the figures speak of: items judged, and the identities and clusters among them. */

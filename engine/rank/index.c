@@ -6,20 +6,24 @@
 
 #include "base/size.h"
 
-calr_status calr_rank_check_sets(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim)
+calr_status calr_rank_check_sets(const calr_rank_set *query, const calr_rank_set *gallery,
+                                 int64_t dim)
 {
     if (query->count < 0 || gallery->count < 0 || dim < 1)
         return calr_error(CALR_EINVAL,
-                          "ranking needs features of one column or more, not [%" PRId64 " x %" PRId64 "] and [%" PRId64
-                          " x %" PRId64 "]",
+                          "ranking needs features of one column or more, not [%" PRId64
+                          " x %" PRId64 "] and [%" PRId64 " x %" PRId64 "]",
                           query->count, dim, gallery->count, dim);
     if (gallery->count > INT32_MAX)
-        return calr_error(CALR_EINVAL, "a gallery of %" PRId64 " entries: at most %d can be numbered", gallery->count,
-                          INT32_MAX);
+        return calr_error(CALR_EINVAL,
+                          "a gallery of %" PRId64 " entries: at most %d can be numbered",
+                          gallery->count, INT32_MAX);
     if (!query->identities != !gallery->identities)
-        return calr_error(CALR_EINVAL, "identities are needed for both queries and gallery, or for neither");
+        return calr_error(CALR_EINVAL,
+                          "identities are needed for both queries and gallery, or for neither");
     if (!query->cameras != !gallery->cameras)
-        return calr_error(CALR_EINVAL, "cameras are needed for both queries and gallery, or for neither");
+        return calr_error(CALR_EINVAL,
+                          "cameras are needed for both queries and gallery, or for neither");
     return CALR_OK;
 }
 
@@ -35,14 +39,16 @@ calr_status calr_rank_index_make(calr_rank_index *index, const calr_rank_set *ga
 {
     index->entries = calr_array_new(gallery->count, sizeof *index->entries);
     if (!index->entries)
-        return calr_error(CALR_ENOMEM, "no memory for the index of a gallery of %" PRId64, gallery->count);
+        return calr_error(CALR_ENOMEM, "no memory for the index of a gallery of %" PRId64,
+                          gallery->count);
     index->count = gallery->count;
     for (int64_t i = 0; i < gallery->count; i++)
         index->entries[i] = (calr_rank_entry){gallery->identities[i], (int32_t)i};
     qsort(index->entries, (size_t)index->count, sizeof *index->entries, by_identity);
     index->longest = 0;
     for (int64_t begin = 0, end; begin < index->count; begin = end) {
-        for (end = begin + 1; end < index->count && index->entries[end].identity == index->entries[begin].identity;)
+        for (end = begin + 1;
+             end < index->count && index->entries[end].identity == index->entries[begin].identity;)
             end++;
         if (end - begin > index->longest)
             index->longest = end - begin;
@@ -76,8 +82,8 @@ int64_t calr_rank_index_find(const calr_rank_index *index, int64_t identity, int
     return lower_bound(index, identity, false);
 }
 
-void calr_rank_index_ignore(const calr_rank_index *index, const calr_rank_set *query, const calr_rank_set *gallery,
-                            int64_t i, float *score)
+void calr_rank_index_ignore(const calr_rank_index *index, const calr_rank_set *query,
+                            const calr_rank_set *gallery, int64_t i, float *score)
 {
     int64_t end, at = calr_rank_index_find(index, CALR_RANK_JUNK, &end);
     for (; at < end; at++)

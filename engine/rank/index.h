@@ -21,8 +21,10 @@ typedef struct calr_rank_index {
     calr_rank_entry *entries;
 } calr_rank_index;
 
-/* Both sets must fit together; CALR_EINVAL otherwise. Checked by every entry point before anything else. */
-calr_status calr_rank_check_sets(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim);
+/* Both sets must fit together; CALR_EINVAL otherwise. Checked by every entry point before anything
+ * else. */
+calr_status calr_rank_check_sets(const calr_rank_set *query, const calr_rank_set *gallery,
+                                 int64_t dim);
 
 /* Zero *index before the first use: release works on it at any time. */
 calr_status calr_rank_index_make(calr_rank_index *index, const calr_rank_set *gallery);
@@ -32,7 +34,7 @@ void calr_rank_index_release(calr_rank_index *index);
 int64_t calr_rank_index_find(const calr_rank_index *index, int64_t identity, int64_t *end);
 
 /* Sets the score of what the i-th query must not find to minus infinity. */
-void calr_rank_index_ignore(const calr_rank_index *index, const calr_rank_set *query, const calr_rank_set *gallery,
-                            int64_t i, float *score);
+void calr_rank_index_ignore(const calr_rank_index *index, const calr_rank_set *query,
+                            const calr_rank_set *gallery, int64_t i, float *score);
 
 #endif

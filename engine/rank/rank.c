@@ -37,12 +37,13 @@ static int by_rank(const void *a, const void *b)
     return (p->row > q->row) - (p->row < q->row);
 }
 
-/* The matches of query i in the order of their ranks; their scores, and what is to be ignored, are taken out of
- * `score`. */
+/* The matches of query i in the order of their ranks; their scores, and what is to be ignored, are
+ * taken out of `score`. */
 static int64_t take_hits(const evaluation *work, int64_t i, float *score, hit *hits)
 {
     calr_rank_index_ignore(&work->index, work->query, work->gallery, i, score);
-    int64_t count = 0, end, at = calr_rank_index_find(&work->index, work->query->identities[i], &end);
+    int64_t count = 0, end,
+            at = calr_rank_index_find(&work->index, work->query->identities[i], &end);
     for (; at < end; at++) {
         int32_t row = work->index.entries[at].row;
         if (score[row] == -INFINITY)
@@ -79,7 +80,8 @@ static void evaluate_query(void *context, int64_t i, float *score, int worker)
 {
     evaluation *work = context;
     if (work->overlap)
-        calr_rerank_scores(work->options->rerank, i, score, work->overlap + worker * work->gallery->count);
+        calr_rerank_scores(work->options->rerank, i, score,
+                           work->overlap + worker * work->gallery->count);
     hit *hits = work->hits + (int64_t)worker * work->index.longest;
     int64_t count = take_hits(work, i, score, hits), rank = 0;
     if (count == 0)
@@ -122,7 +124,8 @@ static calr_status summarise(const evaluation *work, calr_rank_result *result)
     }
     if (result->valid == 0)
         return calr_error(CALR_EINVAL,
-                          "none of the %" PRId64 " queries has a match among the %" PRId64 " gallery entries%s: there "
+                          "none of the %" PRId64 " queries has a match among the %" PRId64
+                          " gallery entries%s: there "
                           "is nothing to average; check identities and cameras",
                           work->query->count, work->gallery->count,
                           work->query->cameras ? " (of its identity, from another camera)" : "");
@@ -145,11 +148,15 @@ static calr_status allocate(evaluation *work)
     CALR_TRY(calr_rank_index_make(&work->index, work->gallery));
     work->hits = calr_array_new(work->index.longest * calr_parallel_threads(), sizeof *work->hits);
     if (work->options->rerank)
-        work->overlap = calr_array_zeros(work->gallery->count * calr_parallel_threads(), sizeof *work->overlap);
+        work->overlap =
+            calr_array_zeros(work->gallery->count * calr_parallel_threads(), sizeof *work->overlap);
     if (work->options->rerank && !work->overlap)
-        return calr_error(CALR_ENOMEM, "no memory to re-rank a gallery of %" PRId64, work->gallery->count);
-    if (!work->norms || !work->average_precision || !work->inverse_penalty || !work->first || !work->hits)
-        return calr_error(CALR_ENOMEM, "no memory to rank %" PRId64 " queries in a gallery of %" PRId64, queries,
+        return calr_error(CALR_ENOMEM, "no memory to re-rank a gallery of %" PRId64,
+                          work->gallery->count);
+    if (!work->norms || !work->average_precision || !work->inverse_penalty || !work->first ||
+        !work->hits)
+        return calr_error(CALR_ENOMEM,
+                          "no memory to rank %" PRId64 " queries in a gallery of %" PRId64, queries,
                           work->gallery->count);
     return CALR_OK;
 }
@@ -163,14 +170,17 @@ static calr_status run(evaluation *work, int64_t dim, calr_rank_result *result)
     return summarise(work, result);
 }
 
-calr_status calr_rank_evaluate(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim,
-                               const calr_rank_options *options, calr_rank_result *result)
+calr_status calr_rank_evaluate(const calr_rank_set *query, const calr_rank_set *gallery,
+                               int64_t dim, const calr_rank_options *options,
+                               calr_rank_result *result)
 {
     CALR_TRY(calr_rank_check_sets(query, gallery, dim));
     if (!query->identities)
-        return calr_error(CALR_EINVAL, "identities of queries and gallery are needed to tell a match");
+        return calr_error(CALR_EINVAL,
+                          "identities of queries and gallery are needed to tell a match");
     if (options->max_rank < 1 || options->max_rank > CALR_RANK_MAX_CMC)
-        return calr_error(CALR_EINVAL, "max_rank must be 1 .. %d, not %" PRId64, CALR_RANK_MAX_CMC, options->max_rank);
+        return calr_error(CALR_EINVAL, "max_rank must be 1 .. %d, not %" PRId64, CALR_RANK_MAX_CMC,
+                          options->max_rank);
     CALR_TRY(calr_rerank_check(options->rerank, query, gallery));
     evaluation work = {.query = query, .gallery = gallery, .options = options};
     calr_status status = run(&work, dim, result);

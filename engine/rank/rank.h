@@ -1,13 +1,14 @@
 /* Ranking: what a search of each query through a gallery finds, and how good that is.
  *
- * Distances are euclidean between the rows as they are; with unit features, as everywhere in this field, that is
- * the order of the cosine too. Entries at the same distance keep the order of the gallery. Computed in tiles of
- * matrix products: some rows of queries against the gallery, never the whole table of distances; the tiles depend
- * on the sizes alone, so that results are the same for any number of threads.
+ * Distances are euclidean between the rows as they are; with unit features, as everywhere in this
+ * field, that is the order of the cosine too. Entries at the same distance keep the order of the
+ * gallery. Computed in tiles of matrix products: some rows of queries against the gallery, never
+ * the whole table of distances; the tiles depend on the sizes alone, so that results are the same
+ * for any number of threads.
  *
- * What a query may find: a gallery entry of identity -1 (junk), and one of the query's own identity and camera, are
- * ignored, as if they were not there. Where no cameras are given, only junk is. Distractors (identity 0 in the
- * layout of Market-1501) need no rule: they stay, and match nobody.
+ * What a query may find: a gallery entry of identity -1 (junk), and one of the query's own identity
+ * and camera, are ignored, as if they were not there. Where no cameras are given, only junk is.
+ * Distractors (identity 0 in the layout of Market-1501) need no rule: they stay, and match nobody.
  *
  * Everything here is borrowed for the call, row-major and contiguous. Thread-safe. */
 #ifndef CALR_RANK_RANK_H
@@ -28,7 +29,8 @@ typedef struct calr_rank_set {
 
 typedef enum calr_rank_ap {
     CALR_AP_STEP,     /* mean over the hits of the precision at each; this field's Python code */
-    CALR_AP_TRAPEZOID /* area under the line through precisions at hits and before; Market-1501's own script */
+    CALR_AP_TRAPEZOID /* area under the line through precisions at hits and before; Market-1501's
+                         own script */
 } calr_rank_ap;
 
 #define CALR_RANK_MAX_CMC 1000000
@@ -46,25 +48,29 @@ typedef struct calr_rank_result {
     double map;    /* mean average precision */
     double minp;   /* mean of (matches) / (rank of the last match); Ye et al., TPAMI 2021 */
     int64_t valid; /* queries with a match in the gallery: the means are over these */
-    double *cmc;   /* [max_rank], of the caller: cmc[r-1] is the share with a match among the first r */
+    double
+        *cmc; /* [max_rank], of the caller: cmc[r-1] is the share with a match among the first r */
     /* [queries] or NULL, of the caller; of the i-th query: */
     float *average_precision; /* -1 where it has no match */
     int32_t *first_match;     /* rank of the first match from 1 on; -1 where it has none */
 } calr_rank_result;
 
-/* Ranks the gallery for each query. Identities are needed in both sets; result->cmc and the two optional arrays
- * come from the caller. A rank past the end of a small gallery finds what the last one does.
- * CALR_EINVAL: options out of range, cameras in one set only, or no query at all has a match; CALR_ENUMERIC names
- * the first row with NaN, infinity or numbers too large to square; CALR_ENOMEM.
- * Time: the matrix products, and one look at each distance: matches are counted past, nothing is sorted but they. */
-calr_status calr_rank_evaluate(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim,
-                               const calr_rank_options *options, calr_rank_result *result);
+/* Ranks the gallery for each query. Identities are needed in both sets; result->cmc and the two
+ * optional arrays come from the caller. A rank past the end of a small gallery finds what the last
+ * one does. CALR_EINVAL: options out of range, cameras in one set only, or no query at all has a
+ * match; CALR_ENUMERIC names the first row with NaN, infinity or numbers too large to square;
+ * CALR_ENOMEM. Time: the matrix products, and one look at each distance: matches are counted past,
+ * nothing is sorted but they. */
+calr_status calr_rank_evaluate(const calr_rank_set *query, const calr_rank_set *gallery,
+                               int64_t dim, const calr_rank_options *options,
+                               calr_rank_result *result);
 
-/* The first k entries for each query: indices[queries x k] (rows of the gallery, from 0; -1 where the gallery, less
- * what is ignored, ends before) and distances[queries x k] or NULL (euclidean, or those of `rerank`;
- * infinity there). Where `identities` of
- * both sets are given, entries are ignored as above; otherwise none is. k >= 1. */
-calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim, int64_t k,
-                           const calr_rerank *rerank, int32_t *indices, float *distances);
+/* The first k entries for each query: indices[queries x k] (rows of the gallery, from 0; -1 where
+ * the gallery, less what is ignored, ends before) and distances[queries x k] or NULL (euclidean, or
+ * those of `rerank`; infinity there). Where `identities` of both sets are given, entries are
+ * ignored as above; otherwise none is. k >= 1. */
+calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim,
+                           int64_t k, const calr_rerank *rerank, int32_t *indices,
+                           float *distances);
 
 #endif

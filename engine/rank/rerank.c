@@ -47,26 +47,30 @@ static calr_status check_unit(const calr_rerank *rerank)
         double length = sqrt(2 * (double)rerank->norms[i]);
         bool query = i < rerank->queries;
         if (fabs(length - 1) > UNIT)
-            return calr_error(CALR_EINVAL,
-                              "row %" PRId64
-                              " (counted from 0) of the %s features has length %g: re-ranking needs unit "
-                              "features; normalise them first",
-                              query ? i : i - rerank->queries, query ? "query" : "gallery", length);
+            return calr_error(
+                CALR_EINVAL,
+                "row %" PRId64
+                " (counted from 0) of the %s features has length %g: re-ranking needs unit "
+                "features; normalise them first",
+                query ? i : i - rerank->queries, query ? "query" : "gallery", length);
     }
     return CALR_OK;
 }
 
-static calr_status encode(calr_rerank *rerank, const float *both, int64_t dim, const calr_rerank_options *options)
+static calr_status encode(calr_rerank *rerank, const float *both, int64_t dim,
+                          const calr_rerank_options *options)
 {
     calr_rank_set set = {.count = rerank->queries + rerank->gallery, .features = both};
     reach work = {.norms = rerank->norms, .farthest = rerank->farthest, .count = set.count};
     CALR_TRY(calr_rank_tiles(&set, &set, dim, rerank->norms, find_farthest, &work));
     calr_jaccard_options jaccard = {.k1 = options->k1, .k2 = options->k2, .exact_reciprocal = true};
-    CALR_TRY(calr_jaccard_weights(both, set.count, dim, &jaccard, rerank->farthest, &rerank->weights));
+    CALR_TRY(
+        calr_jaccard_weights(both, set.count, dim, &jaccard, rerank->farthest, &rerank->weights));
     return calr_csr_transpose(rerank->weights, &rerank->holders);
 }
 
-static calr_status make(calr_rerank *rerank, const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim,
+static calr_status make(calr_rerank *rerank, const calr_rank_set *query,
+                        const calr_rank_set *gallery, int64_t dim,
                         const calr_rerank_options *options)
 {
     int64_t count = query->count + gallery->count;
@@ -84,9 +88,11 @@ static calr_status make(calr_rerank *rerank, const calr_rank_set *query, const c
     if (calr_size_mul((size_t)count, (size_t)dim, &numbers) && numbers <= INT64_MAX)
         both = calr_array_new((int64_t)numbers, sizeof *both);
     if (!both)
-        return calr_error(CALR_ENOMEM, "no memory for a copy of %" PRId64 " rows to re-rank", count);
+        return calr_error(CALR_ENOMEM, "no memory for a copy of %" PRId64 " rows to re-rank",
+                          count);
     memcpy(both, query->features, (size_t)(query->count * dim) * sizeof *both);
-    memcpy(both + query->count * dim, gallery->features, (size_t)(gallery->count * dim) * sizeof *both);
+    memcpy(both + query->count * dim, gallery->features,
+           (size_t)(gallery->count * dim) * sizeof *both);
     calr_status status = encode(rerank, both, dim, options);
     free(both);
     return status;
@@ -97,13 +103,16 @@ calr_status calr_rerank_new(const calr_rank_set *query, const calr_rank_set *gal
 {
     CALR_TRY(calr_rank_check_sets(query, gallery, dim));
     if (options->k1 < 1 || options->k2 < 1 || options->k2 > options->k1)
-        return calr_error(CALR_EINVAL, "k1 must be at least 1 and k2 from 1 to k1, not k1 = %" PRId64 ", k2 = %" PRId64,
+        return calr_error(CALR_EINVAL,
+                          "k1 must be at least 1 and k2 from 1 to k1, not k1 = %" PRId64
+                          ", k2 = %" PRId64,
                           options->k1, options->k2);
     if (!(options->lambda >= 0 && options->lambda <= 1))
         return calr_error(CALR_EINVAL, "lambda must be 0 .. 1, not %g", options->lambda);
     if (query->count > INT32_MAX - gallery->count)
         return calr_error(CALR_EINVAL,
-                          "%" PRId64 " queries and %" PRId64 " gallery entries: at most %d can be numbered",
+                          "%" PRId64 " queries and %" PRId64
+                          " gallery entries: at most %d can be numbered",
                           query->count, gallery->count, INT32_MAX);
     calr_rerank *rerank = calr_array_zeros(1, sizeof *rerank);
     if (!rerank)
@@ -130,12 +139,13 @@ void calr_rerank_release(calr_rerank *rerank)
     free(rerank);
 }
 
-calr_status calr_rerank_check(const calr_rerank *rerank, const calr_rank_set *query, const calr_rank_set *gallery)
+calr_status calr_rerank_check(const calr_rerank *rerank, const calr_rank_set *query,
+                              const calr_rank_set *gallery)
 {
     if (rerank && (rerank->queries != query->count || rerank->gallery != gallery->count))
         return calr_error(CALR_EINVAL,
-                          "re-ranking was made for %" PRId64 " queries and %" PRId64 " gallery entries, not %" PRId64
-                          " and %" PRId64,
+                          "re-ranking was made for %" PRId64 " queries and %" PRId64
+                          " gallery entries, not %" PRId64 " and %" PRId64,
                           rerank->queries, rerank->gallery, query->count, gallery->count);
     return CALR_OK;
 }

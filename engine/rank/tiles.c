@@ -9,8 +9,9 @@
 #include "base/parallel.h"
 #include "base/size.h"
 
-/* A tile has at most this many rows and about this many scores: large enough for the matrix product to run at full
- * speed, small enough for every thread to have its own. A function of the sizes alone, never of the threads. */
+/* A tile has at most this many rows and about this many scores: large enough for the matrix product
+ * to run at full speed, small enough for every thread to have its own. A function of the sizes
+ * alone, never of the threads. */
 enum { TILE_ROWS = 64, TILE_SCORES = 1 << 21 };
 
 /* Squares beyond this are refused, so that no dot product of two rows can overflow. */
@@ -50,7 +51,8 @@ calr_status calr_rank_norms(const char *what, const calr_rank_set *set, int64_t 
     int64_t bad = atomic_load(&work.bad);
     if (bad < set->count)
         return calr_error(CALR_ENUMERIC,
-                          "row %" PRId64 " (counted from 0) of the %s features holds NaN, infinity or numbers too "
+                          "row %" PRId64
+                          " (counted from 0) of the %s features holds NaN, infinity or numbers too "
                           "large to square: no distance is defined",
                           bad, what);
     return CALR_OK;
@@ -73,7 +75,8 @@ static void score_tile(void *context, int64_t begin, int64_t end, int worker)
     float *scores = work->scores + (int64_t)worker * work->rows * columns;
     for (int64_t at = begin; at < end; at += work->rows) {
         int64_t rows = end - at < work->rows ? end - at : work->rows;
-        work->backend->gemm(false, true, rows, columns, work->dim, 1, work->query->features + at * work->dim, work->dim,
+        work->backend->gemm(false, true, rows, columns, work->dim, 1,
+                            work->query->features + at * work->dim, work->dim,
                             work->gallery->features, work->dim, 0, scores, columns);
         for (int64_t r = 0; r < rows; r++) {
             float *row = scores + r * columns;
@@ -84,18 +87,23 @@ static void score_tile(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-calr_status calr_rank_tiles(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim, const float *norms,
-                            calr_rank_visit visit, void *context)
+calr_status calr_rank_tiles(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim,
+                            const float *norms, calr_rank_visit visit, void *context)
 {
-    tile_work work = {
-        .query = query, .gallery = gallery, .dim = dim, .norms = norms, .visit = visit, .context = context};
+    tile_work work = {.query = query,
+                      .gallery = gallery,
+                      .dim = dim,
+                      .norms = norms,
+                      .visit = visit,
+                      .context = context};
     CALR_TRY(calr_backend_get(&work.backend));
     if (query->count == 0 || gallery->count == 0)
         return CALR_OK;
     work.rows = TILE_SCORES / gallery->count;
     work.rows = work.rows < 1 ? 1 : work.rows > TILE_ROWS ? TILE_ROWS : work.rows;
     size_t scores;
-    if (calr_size_mul((size_t)work.rows * (size_t)calr_parallel_threads(), (size_t)gallery->count, &scores))
+    if (calr_size_mul((size_t)work.rows * (size_t)calr_parallel_threads(), (size_t)gallery->count,
+                      &scores))
         work.scores = calr_array_new((int64_t)scores, sizeof *work.scores);
     if (!work.scores)
         return calr_error(CALR_ENOMEM, "no memory to rank a gallery of %" PRId64, gallery->count);

@@ -7,16 +7,16 @@
 #include "base/status.h"
 #include "rank/rank.h"
 
-/* `score`[gallery] of query row i: q.g - |g|^2/2, so that a higher score is a smaller euclidean distance. The callee
- * may write to it. `worker` is that of calr_parallel_for. */
+/* `score`[gallery] of query row i: q.g - |g|^2/2, so that a higher score is a smaller euclidean
+ * distance. The callee may write to it. `worker` is that of calr_parallel_for. */
 typedef void (*calr_rank_visit)(void *context, int64_t i, float *score, int worker);
 
 /* Visits every query once, in parallel, in any order. `norms`[gallery] holds |g|^2 / 2. */
-calr_status calr_rank_tiles(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim, const float *norms,
-                            calr_rank_visit visit, void *context);
+calr_status calr_rank_tiles(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim,
+                            const float *norms, calr_rank_visit visit, void *context);
 
-/* Half the squared lengths of the rows (norms may be NULL: only checks); CALR_ENUMERIC names the first row (of `what`)
- * that is not made of ordinary numbers. */
+/* Half the squared lengths of the rows (norms may be NULL: only checks); CALR_ENUMERIC names the
+ * first row (of `what`) that is not made of ordinary numbers. */
 calr_status calr_rank_norms(const char *what, const calr_rank_set *set, int64_t dim, float *norms);
 
 #endif

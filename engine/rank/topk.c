@@ -69,7 +69,8 @@ static void push(found *heap, int64_t count, found item)
 /* Measured on the rows: the score has lost the digits of small distances. */
 static float distance(const selection *work, int64_t i, int32_t row)
 {
-    const float *q = work->query->features + i * work->dim, *g = work->gallery->features + row * work->dim;
+    const float *q = work->query->features + i * work->dim,
+                *g = work->gallery->features + row * work->dim;
     double sum = 0;
     for (int64_t d = 0; d < work->dim; d++) {
         double difference = (double)q[d] - (double)g[d];
@@ -111,15 +112,19 @@ static calr_status run(selection *work)
     const calr_rank_set *query = work->query, *gallery = work->gallery;
     work->norms = calr_array_new(gallery->count, sizeof *work->norms);
     size_t heaps;
-    if (calr_size_mul((size_t)work->k, (size_t)calr_parallel_threads(), &heaps) && heaps <= INT64_MAX)
+    if (calr_size_mul((size_t)work->k, (size_t)calr_parallel_threads(), &heaps) &&
+        heaps <= INT64_MAX)
         work->heaps = calr_array_new((int64_t)heaps, sizeof *work->heaps);
     if (!work->norms || !work->heaps)
-        return calr_error(CALR_ENOMEM, "no memory for the first %" PRId64 " of a gallery of %" PRId64, work->k,
+        return calr_error(CALR_ENOMEM,
+                          "no memory for the first %" PRId64 " of a gallery of %" PRId64, work->k,
                           gallery->count);
     if (work->rerank)
-        work->overlap = calr_array_zeros(gallery->count * calr_parallel_threads(), sizeof *work->overlap);
+        work->overlap =
+            calr_array_zeros(gallery->count * calr_parallel_threads(), sizeof *work->overlap);
     if (work->rerank && !work->overlap)
-        return calr_error(CALR_ENOMEM, "no memory to re-rank a gallery of %" PRId64, gallery->count);
+        return calr_error(CALR_ENOMEM, "no memory to re-rank a gallery of %" PRId64,
+                          gallery->count);
     if (query->identities)
         CALR_TRY(calr_rank_index_make(&work->index, gallery));
     CALR_TRY(calr_rank_norms("query", query, work->dim, NULL));
@@ -132,8 +137,8 @@ static calr_status run(selection *work)
     return calr_rank_tiles(query, gallery, work->dim, work->norms, select_query, work);
 }
 
-calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim, int64_t k,
-                           const calr_rerank *rerank, int32_t *indices, float *distances)
+calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim,
+                           int64_t k, const calr_rerank *rerank, int32_t *indices, float *distances)
 {
     CALR_TRY(calr_rank_check_sets(query, gallery, dim));
     if (k < 1)

@@ -1,4 +1,5 @@
-/* Infomap: code lengths of given partitions and of the best found, against the reference implementation. */
+/* Infomap: code lengths of given partitions and of the best found, against the reference
+ * implementation. */
 #include "check.h"
 
 #include <stdlib.h>
@@ -6,10 +7,12 @@
 #include "base/parallel.h"
 #include "cluster/infomap.h"
 
-static const calr_infomap_options usual = {.directed = true, .teleportation = 0.15, .seed = 1, .trials = 1};
+static const calr_infomap_options usual = {
+    .directed = true, .teleportation = 0.15, .seed = 1, .trials = 1};
 
 /* A network from links in any order, no two alike. */
-static calr_csr *network(int64_t n, int64_t links, const int *from, const int *to, const float *weight)
+static calr_csr *network(int64_t n, int64_t links, const int *from, const int *to,
+                         const float *weight)
 {
     calr_csr *rows = NULL, *columns = NULL;
     CHECK_OK(calr_csr_new(n, n, links, &rows));
@@ -74,9 +77,11 @@ static int golden_case(FILE *file)
     CHECK(fscanf(file, "%lf %lf", &want[0], &want[1]) == 2);
     for (int undirected = 0; undirected < 2; undirected++) {
         double least = want[undirected];
-        double one = best_of(graph, !undirected, 1, module), ten = best_of(graph, !undirected, 10, module);
-        printf("     %s%s: reference %.6f, one trial %+.4f %%, ten %+.4f %%\n", name, undirected ? " (undirected)" : "",
-               least, 100 * (one / least - 1), 100 * (ten / least - 1));
+        double one = best_of(graph, !undirected, 1, module),
+               ten = best_of(graph, !undirected, 10, module);
+        printf("     %s%s: reference %.6f, one trial %+.4f %%, ten %+.4f %%\n", name,
+               undirected ? " (undirected)" : "", least, 100 * (one / least - 1),
+               100 * (ten / least - 1));
         CHECK(one <= least * 1.02);
         CHECK(ten <= least * 1.003);
     }
@@ -161,11 +166,14 @@ static void graph_of_neighbours(void)
     CHECK_FAILS(calr_infomap_codelength(graph, &usual, module, &bits), CALR_EINVAL, "node 0");
     calr_csr_release(graph);
     indices[4] = 3;
-    CHECK_FAILS(calr_infomap_graph(3, 3, indices, similarities, 0, &graph, NULL), CALR_EINVAL, "row 1 ");
+    CHECK_FAILS(calr_infomap_graph(3, 3, indices, similarities, 0, &graph, NULL), CALR_EINVAL,
+                "row 1 ");
     indices[4] = 2;
     similarities[8] = INFINITY;
-    CHECK_FAILS(calr_infomap_graph(3, 3, indices, similarities, 0, &graph, NULL), CALR_ENUMERIC, "row 2 ");
-    CHECK_FAILS(calr_infomap_graph(-1, 3, indices, similarities, 0, &graph, NULL), CALR_EINVAL, "-1 rows");
+    CHECK_FAILS(calr_infomap_graph(3, 3, indices, similarities, 0, &graph, NULL), CALR_ENUMERIC,
+                "row 2 ");
+    CHECK_FAILS(calr_infomap_graph(-1, 3, indices, similarities, 0, &graph, NULL), CALR_EINVAL,
+                "-1 rows");
 }
 
 static void odd_networks(void)
@@ -190,9 +198,11 @@ static void odd_networks(void)
         CHECK(module[0] == -1 && module[1] == 0 && module[2] == -1);
         CHECK_NEAR(result.codelength, 0, 1e-12);
         calr_csr_release(loop);
-        calr_csr *chain = network(4, 3, (int[]){0, 1, 2}, (int[]){1, 2, 3}, (float[]){1e-30f, 1, 1e30f});
+        calr_csr *chain =
+            network(4, 3, (int[]){0, 1, 2}, (int[]){1, 2, 3}, (float[]){1e-30f, 1, 1e30f});
         CHECK_OK(calr_infomap(chain, &options, module, &result));
-        CHECK(isfinite(result.codelength) && result.codelength >= 0 && module[0] == 0 && module[3] >= 0);
+        CHECK(isfinite(result.codelength) && result.codelength >= 0 && module[0] == 0 &&
+              module[3] >= 0);
         calr_csr_release(chain);
     }
     calr_csr *bad = network(2, 1, (int[]){0}, (int[]){1}, (float[]){0});

@@ -1,5 +1,5 @@
-/* Cluster quality by hand: the table of pairs, its bounds, and the treatment of outliers. The comparison with
- * scikit-learn is in tests/lua/test_quality.lua. */
+/* Cluster quality by hand: the table of pairs, its bounds, and the treatment of outliers. The
+ * comparison with scikit-learn is in tests/lua/test_quality.lua. */
 #include "check.h"
 
 #include <stdlib.h>
@@ -7,7 +7,8 @@
 #include "base/rng.h"
 #include "cluster/quality.h"
 
-static calr_quality *make(int64_t n, const int64_t *truth, const int32_t *labels, calr_quality_outliers outliers)
+static calr_quality *make(int64_t n, const int64_t *truth, const int32_t *labels,
+                          calr_quality_outliers outliers)
 {
     calr_quality *quality = NULL;
     CHECK_OK(calr_quality_new(n, truth, labels, outliers, &quality));
@@ -75,8 +76,10 @@ static void bad_input(void)
     int64_t truth[] = {1, 2};
     int32_t labels[] = {0, -5};
     calr_quality *quality = NULL;
-    CHECK_FAILS(calr_quality_new(2, truth, labels, CALR_OUTLIERS_IGNORE, &quality), CALR_EINVAL, "label 1");
-    CHECK_FAILS(calr_quality_new(-1, truth, labels, CALR_OUTLIERS_IGNORE, &quality), CALR_EINVAL, "negative");
+    CHECK_FAILS(calr_quality_new(2, truth, labels, CALR_OUTLIERS_IGNORE, &quality), CALR_EINVAL,
+                "label 1");
+    CHECK_FAILS(calr_quality_new(-1, truth, labels, CALR_OUTLIERS_IGNORE, &quality), CALR_EINVAL,
+                "negative");
     CHECK(!quality);
     quality = make(0, NULL, NULL, CALR_OUTLIERS_SINGLETONS);
     CHECK_NEAR(calr_quality_pairwise(quality).f, 0, 0);

@@ -1,5 +1,5 @@
-/* Ranking against full sorted lists, at sizes that span several tiles, and for any number of threads. Values by
- * definition from numpy are in tests/lua/test_rank.lua. */
+/* Ranking against full sorted lists, at sizes that span several tiles, and for any number of
+ * threads. Values by definition from numpy are in tests/lua/test_rank.lua. */
 #include "check.h"
 
 #include <stdlib.h>
@@ -103,7 +103,8 @@ static void equals_sorted_lists(void)
         CHECK_INT(differ, 0);
         CHECK_INT(result.valid, valid);
         CHECK_NEAR(result.map, mean / (double)valid, 1e-12);
-        CHECK(cmc[RANKS - 1] <= 1 && cmc[0] <= cmc[1] && result.minp > 0 && result.minp <= result.map + 0.5);
+        CHECK(cmc[RANKS - 1] <= 1 && cmc[0] <= cmc[1] && result.minp > 0 &&
+              result.minp <= result.map + 0.5);
         free(d);
     }
 }
@@ -138,19 +139,25 @@ static void bad_input(void)
     int32_t indices[QUERIES];
     calr_rank_result result = {.cmc = cmc};
     calr_rank_options options = {.max_rank = RANKS};
-    CHECK_FAILS(calr_rank_evaluate(&d->queries, &d->entries, 0, &options, &result), CALR_EINVAL, "one column");
+    CHECK_FAILS(calr_rank_evaluate(&d->queries, &d->entries, 0, &options, &result), CALR_EINVAL,
+                "one column");
     options.max_rank = 0;
-    CHECK_FAILS(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &result), CALR_EINVAL, "max_rank");
+    CHECK_FAILS(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &result), CALR_EINVAL,
+                "max_rank");
     options.max_rank = RANKS;
-    CHECK_FAILS(calr_rank_topk(&d->queries, &d->entries, DIM, 0, NULL, indices, NULL), CALR_EINVAL, "k must be");
+    CHECK_FAILS(calr_rank_topk(&d->queries, &d->entries, DIM, 0, NULL, indices, NULL), CALR_EINVAL,
+                "k must be");
     d->gallery[3 * DIM + 1] = NAN;
     d->gallery[5 * DIM] = INFINITY;
-    CHECK_FAILS(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &result), CALR_ENUMERIC, "row 3 ");
+    CHECK_FAILS(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &result), CALR_ENUMERIC,
+                "row 3 ");
     d->entries.cameras = NULL;
-    CHECK_FAILS(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &result), CALR_EINVAL, "cameras");
+    CHECK_FAILS(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &result), CALR_EINVAL,
+                "cameras");
     d->entries.identities = d->queries.identities = NULL;
     d->queries.cameras = NULL;
-    CHECK_FAILS(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &result), CALR_EINVAL, "identities");
+    CHECK_FAILS(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &result), CALR_EINVAL,
+                "identities");
     free(d);
 }
 
