@@ -1,0 +1,108 @@
+-- calr.sys: files, folders, locks, time, hashes.
+local check = require "check"
+local sys = require "calr.sys"
+
+check.test("files are written whole", function()
+  sys.write_file("a.txt", "one\0two")
+  check.equal(sys.read_file "a.txt", "one\0two")
+  sys.write_file("a.txt", "")
+  check.equal(sys.read_file "a.txt", "")
+  check.equal(sys.stat("a.txt").size, 0)
+  check.equal(sys.stat("a.txt").kind, "file")
+  check.equal(sys.stat "absent", nil)
+  check.ok(math.abs(sys.stat("a.txt").mtime - sys.time()) < 100)
+  check.fails("cannot open absent: No such file", sys.read_file, "absent")
+  check.fails("it is a folder", sys.read_file, ".")
+  check.fails("cannot write no/such/file: No such file", sys.write_file, "no/such/file", "x")
+  check.fails("/dev/full", function() sys.append("/dev/full"):write "x" end)
+  check.fails("No space left", function() sys.append("/dev/full"):write "x" end)
+end)
+
+check.test("folders", function()
+  sys.make_folder "f/g/h"
+  sys.make_folder "f/g/h"
+  check.ok(sys.is_folder "f/g/h" and sys.exists "f" and not sys.is_folder "a.txt")
+  for _, name in ipairs { "b", "a", "C" } do sys.write_file("f/" .. name, "") end
+  check.equal(table.concat(sys.list "f", " "), "C a b g")
+  check.equal(#sys.list "f/g/h", 0)
+  check.fails("cannot list the folder absent", sys.list, "absent")
+  check.fails("cannot remove f", sys.remove, "f")
+  sys.rename("f/a", "f/z")
+  check.equal(table.concat(sys.list "f", " "), "C b g z")
+  sys.remove "f/z"
+  check.fails("cannot rename f/z to f/y", sys.rename, "f/z", "f/y")
+  check.equal(sys.absolute "f/../f", sys.current_folder() .. "/f")
+  check.fails("cannot find absent", sys.absolute, "absent")
+  check.fails("cannot make the folder a.txt", sys.make_folder, "a.txt/x")
+end)
+
+check.test("files that grow", function()
+  do
+    local file <close> = sys.append "log"
+    file:write "one\n"
+    file:write "two\n"
+    file:sync()
+    check.equal(file:size(), 8)
+    check.equal(sys.read_file "log", "one\ntwo\n")
+    file:close()
+    check.fails("it was closed", file.write, file, "x")
+  end
+  sys.truncate("log", 4)
+  check.equal(sys.read_file "log", "one\n")
+  local again = sys.append "log"
+  again:write "three\n"
+  again:close()
+  again:close()
+  check.equal(sys.read_file "log", "one\nthree\n")
+end)
+
+check.test("a lock has one holder", function()
+  local lock = sys.lock "lock"
+  local other, holder = sys.lock "lock"
+  check.equal(other, nil)
+  check.equal(holder, tostring(sys.pid()))
+  lock:release()
+  lock:release()
+  local third <close> = sys.lock "lock"
+  check.ok(third)
+  check.fails("cannot open no/such/lock", sys.lock, "no/such/lock")
+end)
+
+check.test("hashes", function()
+  check.equal(sys.hash "", "99aa06d3014798d86001c324468d497f") -- XXH3-128 of nothing, from its specification
+  sys.write_file("h", "abc")
+  check.equal(sys.hash_file "h", sys.hash "abc")
+  check.ok(sys.hash "abc" ~= sys.hash "abd")
+end)
+
+check.test("time, threads, names", function()
+  local before = sys.clock()
+  sys.sleep(0.02)
+  check.ok(sys.clock() - before >= 0.02)
+  check.fails("a time", sys.sleep, -1)
+  check.equal(sys.threads(), 2)
+  check.equal(sys.threads(3), 3)
+  check.equal(sys.threads(), 3)
+  sys.threads(2)
+  check.fails("1 to 1024", sys.threads, 0)
+  check.ok(sys.processors() >= 1 and #sys.hostname() > 0 and sys.terminal_width() >= 20)
+  check.equal(sys.interrupted(), nil)
+  check.equal(sys.is_interrupt "interrupted", false)
+  sys.setenv("CALR_TEST_VARIABLE", "x")
+  check.equal(os.getenv "CALR_TEST_VARIABLE", "x")
+  sys.setenv "CALR_TEST_VARIABLE"
+  check.equal(os.getenv "CALR_TEST_VARIABLE", nil)
+  check.equal(sys.nearest("epoch", { "lr", "epochs" }), "epochs")
+  check.equal(sys.nearest("epoch", { "lr" }), nil)
+  check.ok(sys.version.calr and sys.paths.home)
+  check.ok(#sys.info().blas_core > 0)
+end)
+
+check.test("the library is loaded by name", function()
+  local calr = require "calr"
+  check.equal(calr.sys, sys)
+  check.equal(calr.no_grad, require("calr.autograd").no_grad)
+  check.fails("no part \"tensors\" (did you mean \"tensor\"?)", function() return calr.tensors end)
+end)
+
+check.finish()
