@@ -1,0 +1,134 @@
+# A run folder: complete, never overwritten, resumed to the same bits after kill -9, honest when interrupted.
+. "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+
+# Two stages of "training": the state is a tensor that random numbers are added to.
+cat >train.lua <<'LUA'
+local calr = require "calr"
+local cfg = calr.config { epochs = 6, pause = 0.0, seed = 1, nan = false, width = 4, big = 0, infomap = { k = 15 } }
+local w = calr.tensor.zeros { 3, cfg.width }
+local run <close> = calr.run.open { config = cfg, data = os.getenv "DATA" or "fingerprint", network = { w = w } }
+for _, stage in ipairs { "intra", "inter" } do
+  local tensors, state = run:restore(stage)
+  if tensors then w:copy(tensors.w) end
+  for epoch = (state and state.epoch or 0) + 1, cfg.epochs do
+    local rng = calr.rng.open { seed = cfg.seed, purpose = stage, epoch = epoch }
+    w:copy(calr.ops.add(w, rng:fill_normal(calr.tensor.zeros { 3, cfg.width })))
+    run:metric { stage = stage, epoch = epoch, first = w:get(1, 1), loss = cfg.nan and 0 / 0 or 1 / epoch }
+    calr.sys.sleep(cfg.pause)
+    run:checkpoint(stage, { tensors = { w = w, big = calr.tensor.zeros { cfg.big } }, state = { epoch = epoch } })
+    if epoch == 2 then io.stderr:write "past two\n" end
+  end
+end
+run:finish { first = w:get(1, 1) }
+LUA
+
+# ---- a whole run
+expect 0 "$CALR" run train.lua --out whole infomap.k=20
+says "run folder: whole"
+for file in run.json metrics.jsonl timing.jsonl log.txt; do holds -s whole/$file; done
+holds "$(wc -l <whole/metrics.jsonl)" -eq 12
+holds "$(ls whole/checkpoints | wc -l)" -eq 4
+contains whole/run.json '"status": "finished"' '"infomap.k": 20' '"fingerprint": "fingerprint"' '"threads": 2' \
+    '"processors"' '"hash"' '"summary"' '"seed": 1' "$PWD/train.lua"
+expect 2 "$CALR" run train.lua --out whole
+says "whole holds a finished run; choose another folder with --out"
+expect 2 "$CALR" run --resume whole
+says "the run in whole is finished"
+expect 2 "$CALR" run --resume nowhere
+says "there is no run folder nowhere"
+mkdir empty
+expect 2 "$CALR" run --resume empty
+says "it has no run.json"
+expect 0 "$CALR" run train.lua --quiet
+holds ! -s err.txt
+expect 0 "$CALR" run train.lua --quiet
+holds "$(ls runs | grep -c '^train-[0-9]*-[0-9]*-[0-9]*$')" -eq 2
+
+# ---- killed again and again, it ends with the same bits
+expect 137 bash -c "'$CALR' run train.lua --out killed infomap.k=20 pause=.05 & sleep .12; kill -9 \$!; wait \$!"
+contains killed/run.json '"status": "running"'
+expect 2 "$CALR" run train.lua --out killed infomap.k=20
+says "not finished (dead)" "calr run --resume killed"
+for wait in .02 .13 .09 .17 .11; do
+    "$CALR" run --resume killed 2>/dev/null &
+    sleep $wait
+    kill -9 $! 2>/dev/null
+    wait $! 2>/dev/null
+done
+printf 'half a li' >>killed/metrics.jsonl
+expect 0 "$CALR" run --resume killed
+says "resumed after"
+checks=$((checks + 1)) && cmp whole/metrics.jsonl killed/metrics.jsonl || fault "the metrics differ"
+for file in whole/checkpoints/*; do
+    checks=$((checks + 1)) && cmp "$file" "killed/checkpoints/${file##*/}" || fault "$file differs"
+done
+contains killed/run.json '"sessions"' '"status": "finished"'
+
+# ---- what may not differ on resume
+expect 137 bash -c "'$CALR' run train.lua --out other pause=.05 & sleep .2; kill -9 \$!; wait \$!"
+expect 2 "$CALR" run --resume other epochs=9
+says "epochs=9 contradicts the run that is resumed, which has epochs=6"
+expect 2 "$CALR" run --resume other --threads 3
+says "--threads 3 contradicts"
+expect 2 "$CALR" run --resume other --out elsewhere
+says "exclude each other"
+expect 2 env DATA=others "$CALR" run --resume other
+says "the data differ (fingerprint others instead of fingerprint)"
+cp train.lua kept.lua && echo '-- changed' >>train.lua
+expect 2 "$CALR" run --resume other
+says "is not the script as it was when the run began"
+mv kept.lua train.lua
+sed -i 's/"tensors": 1/"tensors": 2/; s/"network": {/"network": { "x": 1,/; /"network"/,/}/ s/"hash": "./"hash": "z/' other/run.json
+expect 2 "$CALR" run --resume other
+says "the network differs (1 tensors, then 2)"
+sed -i 's/"format": 1/"format": 9/' other/run.json
+expect 1 "$CALR" run --resume other
+says "is of format 9"
+echo '{' >other/run.json
+expect 1 "$CALR" run --resume other
+says "other/run.json, line"
+
+# ---- a broken newest checkpoint: the one before it
+expect 137 bash -c "'$CALR' run train.lua --out broken infomap.k=20 pause=.05 & sleep .3; kill -9 \$!; wait \$!"
+newest=$(ls broken/checkpoints | tail -1)
+holds -n "$newest"
+printf 'x' >"broken/checkpoints/$newest"
+expect 0 "$CALR" run --resume broken
+says "cannot be read and is set aside"
+checks=$((checks + 1)) && cmp whole/metrics.jsonl broken/metrics.jsonl || fault "the metrics differ after a broken checkpoint"
+
+# ---- two runs in one folder
+"$CALR" run train.lua --out busy pause=.5 2>busy.txt &
+pid=$!
+for _ in $(seq 50); do [ -s busy/run.json ] && break; sleep .05; done
+expect 2 "$CALR" run train.lua --out busy
+says "the run folder busy is in use by process $pid"
+expect 2 "$CALR" run --resume busy
+says "the run in busy is running"
+
+# ---- Ctrl-C
+for _ in $(seq 100); do grep -q "past two" busy.txt && break; sleep .05; done
+kill -INT $pid
+wait $pid
+status=$?
+holds $status -eq 130
+contains busy.txt "calr: interrupted" "calr run --resume busy"
+contains busy/run.json '"status": "interrupted"'
+expect 143 bash -c "'$CALR' -e 'while true do end' & sleep .2; kill -TERM \$!; wait \$!"
+expect 130 bash -c "'$CALR' -e 'while true do pcall(function() while true do end end) end' & sleep .2; kill -INT \$!; sleep .1; kill -INT \$!; wait \$!"
+
+# ---- faults
+expect 1 "$CALR" run train.lua --out nan nan=yes
+says 'train.lua:11: metric "loss" is NaN'
+contains nan/run.json '"status": "failed"' 'is NaN'
+contains nan/log.txt "is NaN"
+expect 1 bash -c "ulimit -f 40; '$CALR' run train.lua --out full big=100000"
+says "full/checkpoints" "File too large"
+contains full/run.json '"status": "failed"' "File too large"
+holds "$(ls full/checkpoints | wc -l)" -eq 0
+expect 0 bash -c "'$CALR' -e 'print(calr.run.read(\"full\").status, #calr.run.metrics(\"full\"))'"
+prints "failed	1"
+echo 'require("calr").run.open { colour = 1 }' >wrong.lua
+expect 1 "$CALR" wrong.lua
+says 'has no option "colour"' "config, data"
+finish
