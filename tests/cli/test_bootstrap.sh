@@ -1,0 +1,63 @@
+# ./bootstrap with pretended package managers and compilers: what it asks of them, and what it says when they fail.
+. "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+mkdir -p tree/build bin
+cp -r "$CALR_TEST_SOURCE/bootstrap" "$CALR_TEST_SOURCE/third_party" tree/
+for tool in bash env sed awk xargs dirname nproc id cat printf rm mkdir; do
+    ln -s "$(command -v $tool)" bin/$tool
+done
+run() { env -i HOME="$PWD" PATH="$PWD/bin" LOG="$PWD/log" bash tree/bootstrap "$@"; }
+pretend() { # pretend NAME BODY
+    printf '#!/bin/bash\necho "%s $*" >>"$LOG"\n%s\n' "$1" "$2" >bin/"$1"
+    chmod +x bin/"$1"
+}
+
+expect 0 run --help
+prints "usage: ./bootstrap" "demo" "test" "--no-install"
+expect 2 run dmeo
+says 'unknown argument "dmeo"'
+
+# no apt: the list, and how to go on
+expect 1 run
+says "no apt-get" "liblmdb-dev" "liblua5.4-dev" "--no-install"
+
+# packages missing, no network
+pretend dpkg-query 'case $* in *liblmdb-dev*|*libpng-dev*) exit 1;; *) printf installed;; esac'
+pretend apt-get 'exit 100'
+pretend sudo 'exec "$@"'
+expect 1 run
+says "these packages are missing and could not be installed: liblmdb-dev libpng-dev" "Is there a network?"
+contains log "apt-get -q install -y --no-install-recommends liblmdb-dev libpng-dev" "apt-get -q update"
+
+# missing, and then installed
+pretend dpkg-query 'case $* in *liblmdb-dev*) [ -f "$LOG.installed" ] && printf installed;; *) printf installed;; esac'
+pretend apt-get 'case $* in *install*) : >"$LOG.installed";; esac'
+pretend cmake ''
+pretend ctest 'echo "100% tests passed"'
+: >log
+expect 0 run
+prints "installing: liblmdb-dev" "done: build/calr"
+contains log "apt-get -q install" "cmake -S $PWD/tree -B $PWD/tree/build -DCMAKE_BUILD_TYPE=Release" "--target calr"
+
+# a second time asks for nothing, and does not touch the network
+: >log
+pretend apt-get 'exit 100'
+expect 0 run
+prints "all system packages are installed"
+checks=$((checks + 1)) && ! grep -q apt-get log || fault "apt-get was called without need"
+
+# demo ends in the demo, test in the tests of both builds
+pretend calr 'exit 7'
+mv bin/calr tree/build/calr
+: >log
+expect 7 run demo
+contains log "calr run experiments/demo.lua"
+: >log
+expect 0 run test
+prints "100% tests passed"
+contains log "dpkg-query -W -f=\${db:Status-Status} lua-check" "CALR_SANITIZE=address,undefined" "--label-regex ^c\$"
+pretend ctest 'case $* in *asan*) exit 8;; esac'
+expect 1 run test
+says "some tests failed"
+expect 0 run --no-install
+holds "$(cd "$CALR_TEST_SOURCE" && ls -d .ci/run)" = .ci/run
+finish
