@@ -47,9 +47,10 @@ local function flat(t)
   return t:contiguous():reshape({ -1 }):totable()
 end
 
--- Central differences of sum(y * dy) for elements of every input (at most about 40 of each, spread evenly), against `grads` (name -> tensor). Where the
--- slopes to either side differ there is a kink (ReLU, maximum): no gradient to compare; such elements are counted.
--- Returns the worst error relative to max(1, |gradient|), the place of it, the elements looked at and the kinks.
+-- Central differences of sum(y * dy) for elements of every input (about 40 of each, spread evenly), against `grads`
+-- (name -> tensor). Where the slopes to either side differ there is a kink (ReLU, maximum): no gradient to compare;
+-- such elements are counted. Returns the worst error relative to max(1, |gradient|), the place of it, the elements
+-- looked at and the kinks.
 function cases.differences(case, dy, grads)
   local step, worst, where, looked, kinks = 1e-2, 0, "", 0, 0
   local weights = flat(dy)

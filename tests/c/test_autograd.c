@@ -1,0 +1,337 @@
+/* The tape: adding up, refusing, freeing; operations with callbacks; agreement of the backends. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "autograd/custom.h"
+#include "autograd/ops.h"
+#include "autograd/tape.h"
+#include "backend/backend.h"
+#include "base/rng.h"
+#include "check.h"
+#include "tensor/pool.h"
+
+static calr_tensor *filled(int ndim, const int64_t *shape, double value)
+{
+    calr_tensor *t = NULL;
+    CHECK_OK(calr_tensor_new(CALR_F32, ndim, shape, &t));
+    CHECK_OK(calr_tensor_fill(t, value));
+    return t;
+}
+
+static calr_tensor *vector(int64_t n, double value)
+{
+    return filled(1, &n, value);
+}
+
+static calr_tensor *parameter(int64_t n, double value)
+{
+    calr_tensor *t = vector(n, value);
+    CHECK_OK(calr_tape_require(t, true));
+    return t;
+}
+
+static calr_tensor *noise(int ndim, const int64_t *shape, uint64_t index)
+{
+    calr_tensor *t = filled(ndim, shape, 0);
+    calr_rng rng = calr_rng_make(5, calr_rng_purpose("test"), 0, index);
+    for (int64_t i = 0; i < calr_tensor_numel(t); i++)
+        calr_tensor_f32(t)[i] = (float)calr_rng_normal(&rng);
+    return t;
+}
+
+/* Replaces x by the result that `call` stores in out. */
+#define STEP(x, call)                                                                              \
+    do {                                                                                           \
+        calr_tensor *made_ = NULL, **out = &made_;                                                 \
+        CHECK_OK(call);                                                                            \
+        calr_tensor_release(x);                                                                    \
+        (x) = made_;                                                                               \
+    } while (0)
+
+static void gradients_add_up(void)
+{
+    calr_tensor *a = parameter(3, 2), *b = parameter(3, 5), *y = NULL, *sum = NULL;
+    CHECK_OK(calr_op_mul(a, b, &y));
+    CHECK(calr_tape_is_computed(y) && calr_tape_requires(a) && !calr_tape_is_computed(a));
+    CHECK_OK(calr_op_sum(y, -1, &sum));
+    CHECK_NEAR(calr_tensor_f32(sum)[0], 30, 0);
+    CHECK_OK(calr_tape_backward(sum));
+    CHECK_NEAR(calr_tensor_f32(calr_tape_gradient(a))[1], 5, 0);
+    CHECK_NEAR(calr_tensor_f32(calr_tape_gradient(b))[2], 2, 0);
+    CHECK_FAILS(calr_tape_backward(sum), CALR_EINVAL, "sum: this graph was used");
+    calr_tensor_release(sum);
+    CHECK_OK(calr_op_sum(a, -1, &sum));
+    CHECK_OK(calr_tape_backward(sum));
+    CHECK_NEAR(calr_tensor_f32(calr_tape_gradient(a))[0], 6, 0);
+    calr_tensor_release(sum);
+    calr_tensor_release(y);
+    calr_tensor_release(a);
+    calr_tensor_release(b);
+}
+
+static void a_chain(int64_t length, bool walk)
+{
+    calr_tensor *x = parameter(1, 1), *y = calr_tensor_retain(x);
+    for (int64_t i = 0; i < length; i++) {
+        calr_tensor *next;
+        if (calr_op_add(y, x, &next) != CALR_OK)
+            break;
+        calr_tensor_release(y);
+        y = next;
+    }
+    if (walk) {
+        CHECK_OK(calr_tape_backward(y));
+        CHECK_NEAR(calr_tensor_f32(calr_tape_gradient(x))[0], (double)length + 1, 0);
+    }
+    calr_tensor_release(y);
+    calr_tensor_release(x);
+}
+
+static void *chains(void *unused)
+{
+    (void)unused;
+    a_chain(100000, true);
+    a_chain(100000, false);
+    return NULL;
+}
+
+/* On a stack that one frame a node would overrun many times. */
+static void deep_graphs_need_no_stack(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    size_t before = calr_pool_get_stats().live_bytes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 256 << 10);
+    CHECK_INT(pthread_create(&thread, &attributes, chains, NULL), 0);
+    pthread_join(thread, NULL);
+    pthread_attr_destroy(&attributes);
+    CHECK_INT(calr_pool_get_stats().live_bytes, before);
+}
+
+static void stale_tensors_are_named_before_anything_happens(void)
+{
+    size_t before = calr_pool_get_stats().live_bytes;
+    calr_tensor *x = parameter(4, 2), *y = NULL, *sum = NULL;
+    CHECK_OK(calr_op_log(x, &y));
+    CHECK_OK(calr_op_sum(y, -1, &sum));
+    calr_tensor *straight = NULL;
+    CHECK_OK(calr_op_add(sum, x, &straight)); /* a second way to x */
+    STEP(straight, calr_op_sum(straight, -1, out));
+    calr_tensor_touch(x);
+    CHECK_FAILS(calr_tape_backward(straight), CALR_ESTALE, "log: x, f32[4], was changed in place");
+    CHECK(calr_tape_gradient(x) == NULL);
+    CHECK_FAILS(calr_tape_check_write(y), CALR_EINVAL, "was computed by log");
+    calr_tape_pause();
+    CHECK_OK(calr_tape_check_write(y));
+    calr_tape_resume();
+    CHECK_OK(calr_tape_check_write(x));
+    calr_tensor_release(straight);
+    calr_tensor_release(sum);
+    calr_tensor_release(y);
+    calr_tensor_release(x);
+    CHECK_INT(calr_pool_get_stats().live_bytes, before);
+}
+
+static void paused_costs_nothing(void)
+{
+    calr_tensor *x = parameter(4, 2), *y = NULL;
+    calr_tape_pause();
+    CHECK(!calr_tape_is_recording());
+    CHECK_OK(calr_op_exp(x, &y));
+    calr_tape_resume();
+    CHECK(calr_tape_is_recording() && y->tape == NULL);
+    CHECK_FAILS(calr_tape_backward(y), CALR_EINVAL, "not from f32[4]");
+    calr_tensor_release(y);
+    CHECK_OK(calr_op_sum(x, -1, &y));
+    CHECK_OK(calr_tape_require(x, false));
+    CHECK(calr_tape_gradient(x) == NULL);
+    CHECK_OK(calr_tape_backward(y)); /* the graph keeps its own end */
+    calr_tensor_release(y);
+    calr_tensor_release(x);
+}
+
+/* ---- operations with callbacks ---- */
+
+typedef struct twice {
+    int forwards, backwards, releases;
+    bool fail_forward, fail_backward, wrong_shape;
+} twice;
+
+static calr_status twice_forward(void *context, calr_op_call *call, calr_tensor **y)
+{
+    twice *t = context;
+    t->forwards++;
+    CHECK(!calr_tape_is_recording());
+    CALR_TRY(calr_op_save(call, "x", call->in[0]));
+    if (t->fail_forward)
+        return calr_error(CALR_ENUMERIC, "no luck");
+    return calr_op_affine(call->in[0], 2, 0, y);
+}
+
+static calr_status twice_backward(void *context, calr_op_call *call, calr_tensor *dy,
+                                  calr_tensor **dx)
+{
+    twice *t = context;
+    t->backwards++;
+    CHECK(calr_op_saved(call, 0) != NULL && call->needs[0]);
+    if (t->wrong_shape)
+        return calr_op_sum(dy, -1, &dx[0]);
+    CALR_TRY(calr_op_affine(dy, 2, 0, &dx[0]));
+    return t->fail_backward ? calr_error(CALR_ENUMERIC, "no luck") : CALR_OK;
+}
+
+static void twice_release(void *context)
+{
+    ((twice *)context)->releases++;
+}
+
+static calr_status apply_twice(twice *t, calr_tensor *x, calr_tensor **y)
+{
+    calr_custom_op op = {"twice", t, twice_forward, twice_backward, twice_release};
+    return calr_custom_apply(&op, &x, 1, y);
+}
+
+static void callbacks_are_released_once(void)
+{
+    size_t before = calr_pool_get_stats().live_bytes;
+    calr_tensor *x = parameter(3, 1), *plain = vector(3, 1), *y = NULL, *sum = NULL;
+    twice t = {0};
+    CHECK_OK(apply_twice(&t, plain, &y)); /* nothing to record */
+    CHECK_INT(t.releases, 1);
+    calr_tensor_release(y);
+
+    t = (twice){.fail_forward = true};
+    CHECK_FAILS(apply_twice(&t, x, &y), CALR_ENUMERIC, "twice: no luck");
+    CHECK_INT(t.releases, 1);
+
+    t = (twice){0};
+    CHECK_OK(apply_twice(&t, x, &y)); /* dropped */
+    CHECK_INT(t.releases, 0);
+    calr_tensor_release(y);
+    CHECK_INT(t.releases, 1);
+
+    t = (twice){0};
+    CHECK_OK(apply_twice(&t, x, &y));
+    CHECK_OK(calr_op_sum(y, -1, &sum));
+    CHECK_OK(calr_tape_backward(sum));
+    CHECK_INT(t.releases, 1); /* although y still lives */
+    CHECK_INT(t.backwards, 1);
+    CHECK_NEAR(calr_tensor_f32(calr_tape_gradient(x))[0], 2, 0);
+    calr_tensor_release(sum);
+    calr_tensor_release(y);
+    CHECK_INT(t.releases, 1);
+    calr_tensor_release(x);
+    calr_tensor_release(plain);
+    CHECK_INT(calr_pool_get_stats().live_bytes, before);
+}
+
+static void a_failing_backward_leaves_nothing_behind(void)
+{
+    size_t before = calr_pool_get_stats().live_bytes;
+    for (int kind = 0; kind < 2; kind++) {
+        twice t = {.fail_backward = kind == 0, .wrong_shape = kind == 1};
+        calr_tensor *x = parameter(3, 1), *y = NULL, *sum = NULL, *shifted = NULL;
+        CHECK_OK(calr_op_affine(x, 1, 1, &shifted));
+        CHECK_OK(apply_twice(&t, shifted, &y));
+        CHECK_OK(calr_op_mul(y, shifted, &sum)); /* shifted holds a gradient when twice fails */
+        STEP(sum, calr_op_sum(sum, -1, out));
+        if (kind == 0)
+            CHECK_FAILS(calr_tape_backward(sum), CALR_ENUMERIC, "backward of twice: no luck");
+        else
+            CHECK_FAILS(calr_tape_backward(sum), CALR_EINVAL,
+                        "returned f32[] as the gradient of tensor 1, which is f32[3]");
+        CHECK(calr_tape_gradient(x) == NULL);
+        CHECK_INT(t.releases, 1);
+        CHECK_FAILS(calr_tape_backward(sum), CALR_EINVAL, "this graph was used");
+        calr_tensor_release(sum);
+        calr_tensor_release(y);
+        calr_tensor_release(shifted);
+        calr_tensor_release(x);
+        CHECK_INT(t.releases, 1);
+    }
+    CHECK_INT(calr_pool_get_stats().live_bytes, before);
+}
+
+/* ---- a small network on each backend ---- */
+
+enum { PARAMETERS = 5 };
+
+static const struct {
+    int ndim;
+    int64_t shape[4];
+} forms[PARAMETERS] = {{4, {8, 3, 3, 3}}, {1, {8}}, {1, {8}}, {4, {8, 8, 3, 3}}, {1, {1}}};
+
+/* The gradients of all parameters, one after the other, of a block with a residual. */
+static void network(const char *backend, float *gradients, float *loss)
+{
+    calr_tensor *p[PARAMETERS], *x = noise(4, (int64_t[]){4, 9, 6, 3}, 99), *first = NULL,
+                                *sum = NULL, *labels = NULL;
+    CHECK_OK(calr_backend_select(backend));
+    for (int i = 0; i < PARAMETERS; i++) {
+        p[i] = noise(forms[i].ndim, forms[i].shape, (uint64_t)i);
+        CHECK_OK(calr_tape_require(p[i], true));
+    }
+    calr_tape_pause();
+    CHECK_OK(calr_tensor_fill(p[4], 3));
+    calr_tape_resume();
+    calr_batch_norm_options norm = {.training = true, .momentum = 0.1, .eps = 1e-5, .relu = true};
+    CHECK_OK(calr_op_conv2d(x, p[0], NULL, 1, 1, &first));
+    STEP(first, calr_op_batch_norm(first, p[1], p[2], NULL, NULL, NULL, &norm, out));
+    CHECK_OK(calr_op_conv2d(first, p[3], NULL, 1, 1, &sum));
+    STEP(sum, calr_op_batch_norm(sum, p[1], p[2], NULL, NULL, first, &norm, out));
+    calr_tensor_release(first);
+    STEP(sum, calr_op_max_pool(sum, 3, 2, 1, out));
+    STEP(sum, calr_op_gem(sum, p[4], 1e-6, out));
+    STEP(sum, calr_op_l2_normalize(sum, 1e-12, out));
+    STEP(sum, calr_op_affine(sum, 20, 0, out));
+    CHECK_OK(calr_tensor_zeros(CALR_I32, 1, (int64_t[]){4}, &labels));
+    calr_tensor_i32(labels)[1] = 3;
+    STEP(sum, calr_op_cross_entropy(sum, labels, NULL, out));
+    *loss = calr_tensor_f32(sum)[0];
+    CHECK_OK(calr_tape_backward(sum));
+    for (int i = 0; i < PARAMETERS; i++) {
+        int64_t count = calr_tensor_numel(p[i]);
+        memcpy(gradients, calr_tensor_f32(calr_tape_gradient(p[i])), (size_t)count * sizeof(float));
+        gradients += count;
+        calr_tensor_release(p[i]);
+    }
+    calr_tensor_release(labels);
+    calr_tensor_release(sum);
+    calr_tensor_release(x);
+}
+
+static void backends_agree(void)
+{
+    enum { COUNT = 8 * 27 + 8 + 8 + 8 * 72 + 1 };
+    static float a[COUNT], b[COUNT];
+    float loss_a, loss_b;
+    size_t before = calr_pool_get_stats().live_bytes;
+    network("portable", a, &loss_a);
+    CHECK(isfinite(loss_a) && loss_a > 0);
+    network("portable", b, &loss_b);
+    CHECK(memcmp(a, b, sizeof a) == 0); /* the same bits again */
+    CHECK_INT(calr_pool_get_stats().live_bytes, before);
+    if (calr_backend_select("onednn") != CALR_OK) {
+        printf("     oneDNN is not built in\n");
+        return;
+    }
+    network("onednn", b, &loss_b);
+    CHECK_NEAR(loss_b, loss_a, 1e-4);
+    double worst = 0;
+    for (int i = 0; i < COUNT; i++)
+        worst = fmax(worst, fabs((double)a[i] - b[i]) / fmax(1, fabs((double)a[i])));
+    CHECK(worst < 1e-3);
+}
+
+int main(void)
+{
+    RUN(gradients_add_up);
+    RUN(deep_graphs_need_no_stack);
+    RUN(stale_tensors_are_named_before_anything_happens);
+    RUN(paused_costs_nothing);
+    RUN(callbacks_are_released_once);
+    RUN(a_failing_backward_leaves_nothing_behind);
+    RUN(backends_agree);
+    return check_finish();
+}
