@@ -147,7 +147,7 @@ static void check_gem(int64_t n, int64_t area, int64_t c, float p)
           *dx = output_array(nx), dp = NAN;
     float *again = output_array(nx), dp_again = NAN;
     double *ey = double_array(ny), *edx = double_array(nx), edp;
-    for (int64_t a = 0; a < area && c > 1; a++)
+    for (int64_t a = 0; a < area && c > 1 && n > 0; a++)
         x[a * c + 1] = -1; /* a channel without a positive number */
     reference_gem(n, area, c, (double)p, (double)eps, x, dy, ey, edx, &edp);
     CHECK_OK(backend->gem_forward(n, area, c, p, eps, x, y));
@@ -195,6 +195,8 @@ static void test_gem_extreme(void)
     x[3] = NAN;
     CHECK_OK(backend->gem_forward(1, area, 1, 3, 1e-6f, x, &y));
     CHECK(y != y);
+    CHECK_OK(backend->gem_backward(1, area, 1, 3, 1e-6f, x, &y, &dy, dx, &dp));
+    CHECK(dp != dp && dx[0] != dx[0]);
 }
 
 int main(void)

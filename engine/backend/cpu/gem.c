@@ -37,10 +37,10 @@ static inline float log_fast(float x)
     return (float)e * 0.69314718f + (2 * s + series);
 }
 
-/* exp(x) for x <= 0; 0 below -87. x = n ln 2 + r, |r| <= ln 2 / 2. */
+/* exp(x) for x <= 88; 0 below -87. x = n ln 2 + r, |r| <= ln 2 / 2. */
 static inline float exp_fast(float x)
 {
-    float clamped = x < -87.0f ? -87.0f : x;
+    float clamped = x < -87.0f ? -87.0f : x > 88 ? 88.0f : x;
     float n = floorf(clamped * 1.44269504f + 0.5f);
     float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
     float q = 1.9875691500e-4f;
@@ -140,6 +140,8 @@ static void backward_body(void *context, int64_t begin, int64_t end, int worker)
                 dp +=
                     dy * (double)k->y[at + j] * (logs[j] / (p * mean[j]) - log(mean[j]) / (p * p));
                 factor[j] = (float)(dy * pow(mean[j], 1 / p - 1) / (double)k->area);
+                if (!isfinite(most[j])) /* the fast logarithm knows neither NaN nor infinity */
+                    factor[j] = NAN;
             }
             if (k->out)
                 gradient(k, x, width, most, factor, k->out + i * k->area * k->c + j0);

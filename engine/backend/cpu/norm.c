@@ -13,9 +13,6 @@
 
 #define MOST_CHUNKS 128
 
-/* Per-column tables of doubles live on the stack of a body in blocks of this many columns. */
-#define BLOCK 64
-
 typedef struct norming {
     int64_t c, grain;
     const float *x, *y, *dy, *residual;
@@ -33,33 +30,32 @@ static int64_t reduction_grain(int64_t rows, int64_t c)
 
 /* sums[0..c-1] and sums[c..2c-1]: sum and sum of squares of x - center over rows. center is any
  * value near the mean (the first row): without it the variance of columns with a large mean would
- * cancel. */
+ * cancel. Four rows are added up in float, which costs no accuracy that the input has, before they
+ * go to double. */
 CALR_CLONES static void moments(int64_t rows, int64_t c, const float *x, const float *center,
                                 double *sums)
 {
-    for (int64_t j0 = 0; j0 < c; j0 += BLOCK) {
-        int64_t width = calr_min64(BLOCK, c - j0);
-        double s[BLOCK] = {0}, q[BLOCK] = {0};
-        for (int64_t i = 0; i < rows; i++) {
-            const float *row = x + i * c + j0, *mid = center + j0;
-            if (width == BLOCK) {
+    double *restrict s = sums, *restrict q = sums + c;
+    int64_t i = 0;
+    memset(sums, 0, (size_t)(2 * c) * sizeof *sums);
+    for (; i + 4 <= rows; i += 4) {
+        const float *x0 = x + i * c, *x1 = x0 + c, *x2 = x1 + c, *x3 = x2 + c;
 #pragma omp simd
-                for (int64_t j = 0; j < BLOCK; j++) {
-                    double d = (double)(row[j] - mid[j]);
-                    s[j] += d;
-                    q[j] += d * d;
-                }
-            } else {
-#pragma omp simd
-                for (int64_t j = 0; j < width; j++) {
-                    double d = (double)(row[j] - mid[j]);
-                    s[j] += d;
-                    q[j] += d * d;
-                }
-            }
+        for (int64_t j = 0; j < c; j++) {
+            float d0 = x0[j] - center[j], d1 = x1[j] - center[j], d2 = x2[j] - center[j],
+                  d3 = x3[j] - center[j];
+            s[j] += (double)((d0 + d1) + (d2 + d3));
+            q[j] += (double)((d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3));
         }
-        memcpy(sums + j0, s, (size_t)width * sizeof *s);
-        memcpy(sums + c + j0, q, (size_t)width * sizeof *q);
+    }
+    for (; i < rows; i++) {
+        const float *row = x + i * c;
+#pragma omp simd
+        for (int64_t j = 0; j < c; j++) {
+            float d = row[j] - center[j];
+            s[j] += (double)d;
+            q[j] += (double)(d * d);
+        }
     }
 }
 
@@ -70,36 +66,52 @@ static void moments_body(void *context, int64_t begin, int64_t end, int worker)
     moments(end - begin, k->c, k->x + begin * k->c, k->x, k->slots + begin / k->grain * 2 * k->c);
 }
 
-/* Sum of g and of g (x - mean), g = dy masked by the ReLU. */
+static inline __attribute__((always_inline)) float masked(bool relu, float y, float dy)
+{
+    return !relu || y > 0 ? dy : 0.0f;
+}
+
+/* Sum of g and of g (x - mean), g = dy masked by the ReLU; likewise. Inlined twice, for either
+ * value of relu. */
+static inline __attribute__((always_inline)) void
+sum_gradients(int64_t rows, int64_t c, bool relu, const float *x, const float *y, const float *dy,
+              const float *mean, double *restrict s, double *restrict q)
+{
+    int64_t i = 0;
+    for (; i + 4 <= rows; i += 4) {
+        const int64_t r0 = i * c, r1 = r0 + c, r2 = r1 + c, r3 = r2 + c;
+#pragma omp simd
+        for (int64_t j = 0; j < c; j++) {
+            float g0 = masked(relu, y[r0 + j], dy[r0 + j]),
+                  g1 = masked(relu, y[r1 + j], dy[r1 + j]);
+            float g2 = masked(relu, y[r2 + j], dy[r2 + j]),
+                  g3 = masked(relu, y[r3 + j], dy[r3 + j]);
+            float d0 = g0 * (x[r0 + j] - mean[j]), d1 = g1 * (x[r1 + j] - mean[j]);
+            float d2 = g2 * (x[r2 + j] - mean[j]), d3 = g3 * (x[r3 + j] - mean[j]);
+            s[j] += (double)((g0 + g1) + (g2 + g3));
+            q[j] += (double)((d0 + d1) + (d2 + d3));
+        }
+    }
+    for (; i < rows; i++) {
+        const int64_t row = i * c;
+#pragma omp simd
+        for (int64_t j = 0; j < c; j++) {
+            float g = masked(relu, y[row + j], dy[row + j]);
+            s[j] += (double)g;
+            q[j] += (double)(g * (x[row + j] - mean[j]));
+        }
+    }
+}
+
 CALR_CLONES static void gradient_sums(int64_t rows, int64_t c, bool relu, const float *x,
                                       const float *y, const float *dy, const float *mean,
                                       double *sums)
 {
-    for (int64_t j0 = 0; j0 < c; j0 += BLOCK) {
-        int64_t width = calr_min64(BLOCK, c - j0);
-        double s[BLOCK] = {0}, q[BLOCK] = {0};
-        for (int64_t i = 0; i < rows; i++) {
-            const float *row = x + i * c + j0, *out = y + i * c + j0, *grad = dy + i * c + j0,
-                        *mid = mean + j0;
-            if (relu) {
-#pragma omp simd
-                for (int64_t j = 0; j < width; j++) {
-                    double g = out[j] > 0 ? (double)grad[j] : 0.0;
-                    s[j] += g;
-                    q[j] += g * (double)(row[j] - mid[j]);
-                }
-            } else {
-#pragma omp simd
-                for (int64_t j = 0; j < width; j++) {
-                    double g = (double)grad[j];
-                    s[j] += g;
-                    q[j] += g * (double)(row[j] - mid[j]);
-                }
-            }
-        }
-        memcpy(sums + j0, s, (size_t)width * sizeof *s);
-        memcpy(sums + c + j0, q, (size_t)width * sizeof *q);
-    }
+    memset(sums, 0, (size_t)(2 * c) * sizeof *sums);
+    if (relu)
+        sum_gradients(rows, c, true, x, y, dy, mean, sums, sums + c);
+    else
+        sum_gradients(rows, c, false, x, y, dy, mean, sums, sums + c);
 }
 
 static void gradient_sums_body(void *context, int64_t begin, int64_t end, int worker)

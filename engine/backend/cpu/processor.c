@@ -30,7 +30,7 @@ void calr_cpu_describe(calr_backend_info *out)
 {
     unsigned int brand[12] = {0};
     char name[sizeof brand + 1] = "";
-    if (__get_cpuid_max(0x80000000u, NULL) >= 0x80000004u)
+    if ((unsigned int)__get_cpuid_max(0x80000000u, NULL) >= 0x80000004u)
         for (unsigned int i = 0; i < 3; i++)
             __get_cpuid(0x80000002u + i, &brand[4 * i], &brand[4 * i + 1], &brand[4 * i + 2],
                         &brand[4 * i + 3]);
