@@ -68,13 +68,17 @@ typedef struct tile_work {
     void *context;
 } tile_work;
 
-static void score_tile(void *context, int64_t begin, int64_t end, int worker)
+/* Tiles begin .. end-1 of rows. */
+static void score_tiles(void *context, int64_t begin, int64_t end, int worker)
 {
     const tile_work *work = context;
     int64_t columns = work->gallery->count;
     float *scores = work->scores + (int64_t)worker * work->rows * columns;
-    for (int64_t at = begin; at < end; at += work->rows) {
-        int64_t rows = end - at < work->rows ? end - at : work->rows;
+    for (int64_t tile = begin; tile < end; tile++) {
+        int64_t at = tile * work->rows, left = work->query->count - at;
+        int64_t rows = left < work->rows ? left : work->rows;
+        if (rows <= 0)
+            continue;
         work->backend->gemm(false, true, rows, columns, work->dim, 1,
                             work->query->features + at * work->dim, work->dim,
                             work->gallery->features, work->dim, 0, scores, columns);
@@ -107,7 +111,10 @@ calr_status calr_rank_tiles(const calr_rank_set *query, const calr_rank_set *gal
         work.scores = calr_array_new((int64_t)scores, sizeof *work.scores);
     if (!work.scores)
         return calr_error(CALR_ENOMEM, "no memory to rank a gallery of %" PRId64, gallery->count);
-    calr_parallel_for(query->count, work.rows, score_tile, &work);
+    /* One tile more than there are: a single one too must run inside the team, where a product has
+     * one thread. */
+    int64_t tiles = (query->count + work.rows - 1) / work.rows;
+    calr_parallel_for(tiles + 1, 1, score_tiles, &work);
     free(work.scores);
     return CALR_OK;
 }

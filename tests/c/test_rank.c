@@ -109,11 +109,12 @@ static void equals_sorted_lists(void)
     }
 }
 
-static void threads_do_not_matter(void)
+static void same_for_any_threads(int queries)
 {
     data *d = make_data(50);
     for (int i = 0; i < QUERIES * DIM; i++)
         d->query[i] *= 0.37f;
+    d->queries.count = queries;
     int before = calr_parallel_threads();
     calr_rank_options options = {.ap = CALR_AP_TRAPEZOID, .max_rank = RANKS};
     calr_rank_result one, many;
@@ -130,6 +131,12 @@ static void threads_do_not_matter(void)
     CHECK(one.map == many.map && one.minp == many.minp && one.valid == many.valid);
     CHECK(memcmp(one_cmc, many_cmc, sizeof one_cmc) == 0);
     free(d);
+}
+
+static void threads_do_not_matter(void)
+{
+    same_for_any_threads(QUERIES);
+    same_for_any_threads(20); /* one tile */
 }
 
 static void bad_input(void)
