@@ -37,6 +37,14 @@ local function new_split(dataset, name, options)
   return setmetatable({ dataset = dataset, split_name = name, rows = dataset.file:rows(options) }, Split)
 end
 
+-- Position i of the split as a position of the store.
+local function position(split, i)
+  if math.type(i) ~= "integer" or i < 1 or i > split:count() then
+    error(("%s has the images 1 to %d; there is no image %s"):format(split, split:count(), tostring(i)), 3)
+  end
+  return split.rows:get(i) + 1
+end
+
 --- split:count()
 --- @return integer  images
 function Split:count() return self.rows:numel() end
@@ -73,11 +81,11 @@ end
 
 --- split:path(i)
 --- @return string  the path of image i, relative to the folder it was imported from
-function Split:path(i) return self.dataset.file:path(self:position(i)) end
+function Split:path(i) return self.dataset.file:path(position(self, i)) end
 
 --- split:jpeg(i)
 --- @return string  the bytes of image i's file
-function Split:jpeg(i) return self.dataset.file:jpeg(self:position(i)) end
+function Split:jpeg(i) return self.dataset.file:jpeg(position(self, i)) end
 
 --- split:batches{height=, width=, batch=64, order=, augment=false, seed=0, epoch=0, workers=, ...}
 --- Goes through images in batches that worker threads make ahead:
@@ -101,14 +109,6 @@ function Split:batches(options)
   end
   local loader = require("calr.loader").open(self.dataset.file, o)
   return loader, nil, nil, loader
-end
-
--- Position i of the split as a position of the store.
-function Split:position(i)
-  if math.type(i) ~= "integer" or i < 1 or i > self:count() then
-    error(("%s has the images 1 to %d; there is no image %s"):format(self, self:count(), tostring(i)), 3)
-  end
-  return self.rows:get(i) + 1
 end
 
 Split.__tostring = function(self)

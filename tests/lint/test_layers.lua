@@ -26,7 +26,7 @@ local libraries = {
   { "^png%.h$", "image" },
   { "dnnl", "backend/cpu" }, { "^f?cblas", "backend/cpu" },
   { "^omp%.h$", "base", "backend/cpu" }, { "^xxhash%.h$", "base" },
-  { "^jansson%.h$", "binding" }, { "^editline", "host" },
+  { "^jansson%.h$", "binding", "tensor" }, { "^editline", "host" },
 }
 
 -- Calls (Lua pattern on code without comments and strings) -> where they are allowed.

@@ -67,13 +67,15 @@ local function plain(problem)
   return problem
 end
 
--- Errors about the data end the program with a message and no traceback.
-local function try(fn, ...)
+-- Calls fn; its errors end the program by `ending` with a message and no traceback.
+local function call(ending, fn, ...)
   local results = table.pack(pcall(fn, ...))
   if results[1] then return table.unpack(results, 2, results.n) end
   if type(results[2]) ~= "string" then error(results[2], 0) end
-  errors.fail("%s", plain(results[2]))
+  ending("%s", plain(results[2]))
 end
+
+local function try(fn, ...) return call(errors.fail, fn, ...) end
 
 local function rate(result)
   return ("%.1f s, %.0f images/s"):format(result.seconds, result.images / math.max(result.seconds, 1e-9))
@@ -101,8 +103,9 @@ layouts:]]
   end
   local name, folder = expect(positional, { "NAME", "DIR" }, usages.import)
   if not options["-o"] then errors.usage("-o FILE is missing; usage: %s", usages.import) end
+  local description = call(errors.usage, import.layout, name)
   local result = try(import.run,
-    { layout = name, folder = folder, to = options["-o"], skip_bad = options["--skip-bad"] })
+    { layout = description, folder = folder, to = options["-o"], skip_bad = options["--skip-bad"] })
   for _, bad in ipairs(result.skipped) do io.stderr:write(("left out %s: %s\n"):format(bad.path, bad.reason)) end
   print(("%s: %d images, %s of JPEG (%s)%s"):format(options["-o"], result.images, text.bytes(result.bytes),
     rate(result), #result.skipped > 0 and (", %d bad files left out"):format(#result.skipped) or ""))
@@ -140,11 +143,7 @@ local function generator_options(generator, given)
       if not values[name] then errors.usage("%s wants a number, not \"%s\"", option, given[option]) end
     end
   end
-  local ok, problem = pcall(generator.count, values) -- the generator knows its ranges
-  if not ok then
-    if type(problem) ~= "string" then error(problem, 0) end
-    errors.usage("%s", plain(problem))
-  end
+  call(errors.usage, generator.count, values) -- the generator knows its ranges
   return values
 end
 
@@ -171,7 +170,7 @@ local function run_make(words)
     print "calr data make NAME --help lists its options."
     return 0
   end
-  local generator = try(make.generator, words[1])
+  local generator = call(errors.usage, make.generator, words[1])
   local known = { ["-o"] = "value", ["--folder"] = "value", ["--help"] = "flag" }
   for name in pairs(generator.options) do known["--" .. name:gsub("_", "-")] = "value" end
   local positional, given = parse(table.move(words, 2, #words, 1, {}), known, usages.make)
