@@ -5,7 +5,7 @@
 #include "image/draw_internal.h"
 
 #define PI  3.14159265358979323846
-#define FAR 1e9 /* patterns end here, so that their cells can be counted */
+#define FAR 1e9f /* patterns end here, so that their cells can be counted */
 
 /* ---- outlines, in user units, flattened to corners in pixels ---- */
 
@@ -274,11 +274,25 @@ static inline float lattice(int32_t x, int32_t y, uint32_t seed)
     return (float)(int32_t)h * (1.0f / 2147483648.0f);
 }
 
-static float value_noise(float x, float y, uint32_t seed)
+/* The largest whole number not above v; |v| is at most FAR. floorf is a call on the oldest
+ * processors. */
+static inline int32_t whole(float v)
 {
-    float fx = floorf(x), fy = floorf(y), u = x - fx, v = y - fy;
-    int32_t ix = (int32_t)(int64_t)fx, iy = (int32_t)(int64_t)fy;
-    int32_t jx = (int32_t)((uint32_t)ix + 1u), jy = (int32_t)((uint32_t)iy + 1u);
+    int32_t i = (int32_t)v;
+    return i - ((float)i > v);
+}
+
+static inline float within(float v)
+{
+    return v < -FAR ? -FAR : v > FAR ? FAR : v;
+}
+
+static inline float value_noise(float x, float y, uint32_t seed)
+{
+    x = within(x);
+    y = within(y);
+    int32_t ix = whole(x), iy = whole(y), jx = ix + 1, jy = iy + 1;
+    float u = x - (float)ix, v = y - (float)iy;
     u = u * u * (3 - 2 * u);
     v = v * v * (3 - 2 * v);
     float a = lattice(ix, iy, seed), b = lattice(jx, iy, seed);
@@ -303,8 +317,8 @@ static float fractal(const draw_state *s, float x, float y)
 
 void draw_paint(const draw_state *s, double px, double py, float rgba[4])
 {
-    float x = (float)fmin(fmax(s->inverse.a * px + s->inverse.c * py + s->inverse.e, -FAR), FAR);
-    float y = (float)fmin(fmax(s->inverse.b * px + s->inverse.d * py + s->inverse.f, -FAR), FAR);
+    float x = within((float)(s->inverse.a * px + s->inverse.c * py + s->inverse.e));
+    float y = within((float)(s->inverse.b * px + s->inverse.d * py + s->inverse.f));
     float factor = 1, t = s->pattern ? pattern_share(s, x, y) : 0;
     if (s->lit) {
         float l = (x - s->light[0]) * s->light[3] + (y - s->light[1]) * s->light[4];
