@@ -73,17 +73,22 @@ static calr_tensor *check_image(lua_State *L, int arg)
 {
     static const char form[] = "u8[height x width x 3]";
     calr_tensor *image = calr_lua_check_form(L, arg, CALR_U8, 3, form);
-    luaL_argcheck(L, image->shape[2] == 3, arg, "the image must be u8[height x width x 3]: three channels");
-    luaL_argcheck(L, image->shape[0] >= 1 && image->shape[0] <= 65535 && image->shape[1] >= 1 && image->shape[1] <= 65535,
+    luaL_argcheck(L, image->shape[2] == 3, arg,
+                  "the image must be u8[height x width x 3]: three channels");
+    luaL_argcheck(L,
+                  image->shape[0] >= 1 && image->shape[0] <= 65535 && image->shape[1] >= 1 &&
+                      image->shape[1] <= 65535,
                   arg, "the image must have sides of 1 to 65535 pixels");
     return image;
 }
 
-static void decode_bytes(lua_State *L, int options, const void *bytes, size_t size, const char *path)
+static void decode_bytes(lua_State *L, int options, const void *bytes, size_t size,
+                         const char *path)
 {
     static const char *const names[] = {"pixel_limit", NULL};
     calr_lua_check_options(L, options, names);
-    int64_t limit = calr_lua_option_integer(L, options, "pixel_limit", CALR_JPEG_LIMIT, 1, INT64_MAX);
+    int64_t limit =
+        calr_lua_option_integer(L, options, "pixel_limit", CALR_JPEG_LIMIT, 1, INT64_MAX);
     tools *t = get_tools(L);
     const uint8_t *pixels = NULL;
     int width = 0, height = 0;
@@ -96,10 +101,11 @@ static void decode_bytes(lua_State *L, int options, const void *bytes, size_t si
     push_pixels(L, pixels, height, width);
 }
 
-/// calr.image.decode(bytes [, options])
-/// Decodes a JPEG file held in a string. Gray and CMYK become RGB; a truncated or corrupt file is an error.
-/// @param bytes    string
-/// @param options  {pixel_limit = 67108864}: larger images (width x height) are refused before decoding
+/// calr.image.decode(bytes [, {pixel_limit=67108864}])
+/// Decodes a JPEG file held in a string. Gray and CMYK become RGB; a truncated or corrupt file is
+/// an error.
+/// @param bytes        string
+/// @param pixel_limit  larger images (width x height) are refused before decoding
 /// @return tensor  u8[height x width x 3]
 static int image_decode(lua_State *L)
 {
@@ -117,10 +123,10 @@ static const void *read_file(lua_State *L, const char *path, size_t *size)
     return *memory;
 }
 
-/// calr.image.decode_file(path [, options])
+/// calr.image.decode_file(path [, {pixel_limit=67108864}])
 /// Decodes a JPEG file.
-/// @param path     string
-/// @param options  as for decode
+/// @param path         string
+/// @param pixel_limit  as for decode
 /// @return tensor  u8[height x width x 3]
 static int image_decode_file(lua_State *L)
 {
@@ -154,10 +160,12 @@ static int image_probe(lua_State *L)
     return 1;
 }
 
-/// calr.image.encode(image [, options])
+/// calr.image.encode(image [, {quality=90, chroma="420"}])
 /// Encodes an image as JPEG. The same pixels give the same bytes.
 /// @param image    tensor u8[height x width x 3]
-/// @param options  {quality = 90 (1 to 100), chroma = "420" (halved colour resolution), "422" or "444" (full)}
+/// @param quality  1 to 100
+/// @param chroma   resolution of the colours: "444" full, "422" halved across, "420" halved both
+///                 ways, as cameras do
 /// @return string  the bytes of the file
 static int image_encode(lua_State *L)
 {
@@ -170,21 +178,25 @@ static int image_encode(lua_State *L)
     int chroma = calr_lua_option_choice(L, 2, "chroma", CALR_JPEG_420, chromas);
     const void *bytes;
     size_t size;
-    calr_lua_call(L, calr_jpeg_encode(get_tools(L)->jpeg, calr_tensor_u8(image), (int)image->shape[1],
-                                      (int)image->shape[0], quality, (calr_jpeg_chroma)chroma, &bytes, &size));
+    calr_lua_call(L, calr_jpeg_encode(get_tools(L)->jpeg, calr_tensor_u8(image),
+                                      (int)image->shape[1], (int)image->shape[0], quality,
+                                      (calr_jpeg_chroma)chroma, &bytes, &size));
     lua_pushlstring(L, bytes, size);
     return 1;
 }
 
-/// calr.image.resize(image, options)
+/// calr.image.resize(image, {height=, width=, filter="bicubic"})
 /// Resizes as Pillow's Image.resize does (antialiased), to the same bits.
 /// @param image    tensor u8[height x width x 3]
-/// @param options  {height =, width =, filter = "bicubic" or "bilinear"}
+/// @param height   of the result
+/// @param width    of the result
+/// @param filter   "bicubic" or "bilinear"
 /// @return tensor  u8[height x width x 3]
 static int image_resize(lua_State *L)
 {
     static const char *const names[] = {"height", "width", "filter", NULL};
-    static const char *const filters[] = {[CALR_BICUBIC] = "bicubic", [CALR_BILINEAR] = "bilinear", NULL};
+    static const char *const filters[] = {
+        [CALR_BICUBIC] = "bicubic", [CALR_BILINEAR] = "bilinear", NULL};
     calr_tensor *image = check_image(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     calr_lua_check_options(L, 2, names);
@@ -196,8 +208,8 @@ static int image_resize(lua_State *L)
     calr_tensor **slot = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_U8, 3, shape, slot));
     calr_lua_call(L, calr_resize(get_tools(L)->resizer, (calr_filter)filter, calr_tensor_u8(image),
-                                 (int)image->shape[1], (int)image->shape[0], calr_tensor_u8(*slot), (int)shape[1],
-                                 (int)shape[0]));
+                                 (int)image->shape[1], (int)image->shape[0], calr_tensor_u8(*slot),
+                                 (int)shape[1], (int)shape[0]));
     calr_lua_account(L);
     return 1;
 }
@@ -215,12 +227,14 @@ static int image_save_png(lua_State *L)
         image = check_image(L, 1);
     else
         image = calr_lua_check_form(L, 1, CALR_U8, 2, "u8[height x width]");
-    luaL_argcheck(L, image->shape[0] >= 1 && image->shape[0] <= 65535 && image->shape[1] >= 1 && image->shape[1] <= 65535,
+    luaL_argcheck(L,
+                  image->shape[0] >= 1 && image->shape[0] <= 65535 && image->shape[1] >= 1 &&
+                      image->shape[1] <= 65535,
                   1, "the image must have sides of 1 to 65535 pixels");
     void **memory = new_memory(L);
     size_t size;
-    calr_lua_call(L, calr_png_encode(calr_tensor_u8(image), (int)image->shape[1], (int)image->shape[0], channels,
-                                     memory, &size));
+    calr_lua_call(L, calr_png_encode(calr_tensor_u8(image), (int)image->shape[1],
+                                     (int)image->shape[0], channels, memory, &size));
     calr_lua_call(L, calr_file_write(path, *memory, size));
     return 0;
 }
@@ -254,7 +268,8 @@ static const luaL_Reg functions[] = {
 int luaopen_calr_image(lua_State *L)
 {
     static const luaL_Reg tools_meta[] = {{"__gc", tools_gc}, {NULL, NULL}};
-    static const luaL_Reg memory_meta[] = {{"__gc", memory_gc}, {"__close", memory_gc}, {NULL, NULL}};
+    static const luaL_Reg memory_meta[] = {
+        {"__gc", memory_gc}, {"__close", memory_gc}, {NULL, NULL}};
     luaL_newmetatable(L, TOOLS);
     luaL_setfuncs(L, tools_meta, 0);
     luaL_newmetatable(L, MEMORY);

@@ -9,12 +9,12 @@
 #include "loader/source.h"
 
 /// @module calr.loader
-/// Batches of images, decoded, resized and augmented ahead of their use by worker threads. What happens to an image
-/// depends on (seed, epoch, its place in the order) alone, never on the number of workers.
-/// Most scripts use split:batches of calr.data, which calls this.
+/// Batches of images, decoded, resized and augmented ahead of their use by worker threads. What
+/// happens to an image depends on (seed, epoch, its place in the order) alone, never on the number
+/// of workers. Most scripts use split:batches of calr.data, which calls this.
 
 #define LOADER "calr.loader"
-#define CACHE "calr.loader.cache"
+#define CACHE  "calr.loader.cache"
 
 typedef struct loader_value {
     calr_loader *loader; /* NULL: closed */
@@ -27,7 +27,8 @@ typedef struct cache_value {
     calr_store *store;        /* retained, so that another store cannot be taken for it */
 } cache_value;
 
-static const char *const filter_names[] = {[CALR_BICUBIC] = "bicubic", [CALR_BILINEAR] = "bilinear", NULL};
+static const char *const filter_names[] = {
+    [CALR_BICUBIC] = "bicubic", [CALR_BILINEAR] = "bilinear", NULL};
 
 /* ---- options ---- */
 
@@ -58,8 +59,8 @@ static void option_colors(lua_State *L, int arg, const char *name, float colors[
 /* The option `augment`: false, true, or a table that changes some of the training augmentation. */
 static void option_augment(lua_State *L, int arg, calr_augment *augment)
 {
-    static const char *const names[] = {"flip",         "pad", "erase", "erase_area", "erase_aspect",
-                                        "erase_after_normalize", NULL};
+    static const char *const names[] = {
+        "flip", "pad", "erase", "erase_area", "erase_aspect", "erase_after_normalize", NULL};
     int type = lua_getfield(L, arg, "augment"), table = lua_gettop(L);
     if (type == LUA_TTABLE) {
         calr_lua_check_options(L, table, names);
@@ -68,11 +69,13 @@ static void option_augment(lua_State *L, int arg, calr_augment *augment)
         augment->erase = calr_lua_option_number(L, table, "erase", 0.5, 0, 1);
         option_numbers(L, table, "erase_area", augment->erase_area, 2);
         option_numbers(L, table, "erase_aspect", augment->erase_aspect, 2);
-        augment->erase_after_normalize = calr_lua_option_boolean(L, table, "erase_after_normalize", 1);
+        augment->erase_after_normalize =
+            calr_lua_option_boolean(L, table, "erase_after_normalize", 1);
     } else if (type == LUA_TBOOLEAN && lua_toboolean(L, table)) {
         *augment = calr_augment_training(augment->height, augment->width);
     } else if (type != LUA_TNIL && type != LUA_TBOOLEAN) {
-        luaL_error(L, "option \"augment\" must be true, false or a table, not a %s", luaL_typename(L, table));
+        luaL_error(L, "option \"augment\" must be true, false or a table, not a %s",
+                   luaL_typename(L, table));
     }
     lua_settop(L, table - 1);
 }
@@ -91,10 +94,11 @@ static const char *const open_names[] = {
 
 static calr_loader_options read_options(lua_State *L, int arg)
 {
-    calr_loader_options options =
-        calr_loader_options_default(required_side(L, arg, "height"), required_side(L, arg, "width"));
+    calr_loader_options options = calr_loader_options_default(required_side(L, arg, "height"),
+                                                              required_side(L, arg, "width"));
     option_augment(L, arg, &options.augment);
-    options.augment.filter = (calr_filter)calr_lua_option_choice(L, arg, "filter", CALR_BICUBIC, filter_names);
+    options.augment.filter =
+        (calr_filter)calr_lua_option_choice(L, arg, "filter", CALR_BICUBIC, filter_names);
     option_colors(L, arg, "mean", options.augment.mean);
     option_colors(L, arg, "std", options.augment.std);
     options.batch = calr_lua_option_integer(L, arg, "batch", options.batch, 1, INT32_MAX);
@@ -113,7 +117,8 @@ static calr_loader_cache *option_cache(lua_State *L, int arg, const calr_store *
     if (lua_getfield(L, arg, "cache") != LUA_TNIL) {
         cache_value *value = luaL_testudata(L, -1, CACHE);
         if (!value)
-            luaL_error(L, "option \"cache\" must be what calr.loader.cache returns, not a %s", luaL_typename(L, -1));
+            luaL_error(L, "option \"cache\" must be what calr.loader.cache returns, not a %s",
+                       luaL_typename(L, -1));
         if (!value->cache)
             luaL_error(L, "the cache was closed");
         if (value->store != store)
@@ -144,7 +149,8 @@ static calr_status resolve(const calr_tensor *order, const calr_tensor *records,
     const int64_t *at = calr_tensor_i64(order), *record = calr_tensor_i64(records);
     for (int64_t i = 0; i < count; i++)
         if (at[i] < 0 || at[i] >= most)
-            return calr_error(CALR_EINVAL, "item %lld of the order is %lld; the positions are 0 to %lld",
+            return calr_error(CALR_EINVAL,
+                              "item %lld of the order is %lld; the positions are 0 to %lld",
                               (long long)i + 1, (long long)at[i], (long long)most - 1);
     CALR_TRY(calr_tensor_new(CALR_I64, 1, &count, out));
     for (int64_t i = 0; i < count; i++)
@@ -152,33 +158,41 @@ static calr_status resolve(const calr_tensor *order, const calr_tensor *records,
     return CALR_OK;
 }
 
-/// calr.loader.open(store, options)
+/// calr.loader.open(store, {height=, width=, batch=64, order=, augment=false, ...})
 /// Starts to make batches of a store's images, in an order.
 ///
-///     for images, index in calr.loader.open(store, { height = 128, width = 64, batch = 64 }) do ... end
+///     for images, index in calr.loader.open(store, { height = 128, width = 64 }) do ... end
 ///
-/// The result is called for each batch: it returns images, f32[b x height x width x 3], normalised, and index,
-/// i64[b], the items of the order that they belong to; after the last batch, nil. An image that cannot be decoded
-/// raises an error that names it. To end early, close the loader (close(), or a <close> variable).
-/// @param store    an open store
-/// @param options
-///     records      i64[n], numbers of the store's images from 0; the default is all of them
-///     order        i64[m], positions in records from 0, repeated or left out at will; the default is all in order
-///     batch        images a batch, 64; the last batch holds what is left
-///     height, width  of the images that come out; needed
-///     filter       "bicubic" (default) or "bilinear", both antialiased as Pillow's
-///     mean, std    of the channels, for values in 0 .. 1; the default is ImageNet's
-///     augment      false (default): resize and normalise only. true: the training augmentation, in this order: flip
-///                  with probability 0.5, a black border of 10 pixels and a random cut, normalise, erase a random
-///                  rectangle with probability 0.5. A table changes some of it: {flip=0.5, pad=10, erase=0.5,
-///                  erase_area={0.02, 0.4} (fractions of the image), erase_aspect={0.3, 3.33} (height / width),
-///                  erase_after_normalize=true (fill with the numbers of mean; false: with the mean colour)}
-///     seed, epoch  name the random numbers, with the place in the order; 0
-///     first_slot   the place of the order's first item, 0; for going on in the middle of an epoch
-///     workers      threads that work ahead; the default is 2, or 1 where one thread is in use; 0: none
-///     ahead        batches in the making or waiting, 3
-///     pixel_limit  larger JPEG images (width x height) are refused; 67108864
-///     cache        what calr.loader.cache returned: decode each image once
+/// The result is called for each batch: it returns images, f32[b x height x width x 3], normalised,
+/// and index, i64[b], the items of the order that they belong to; after the last batch, nil. An
+/// image that cannot be decoded raises an error that names it. To end early, close the loader
+/// (close(), or a <close> variable).
+/// @param store        an open store
+/// @param height       of the images that come out
+/// @param width        of the images that come out
+/// @param batch        images a batch; the last batch holds what is left
+/// @param records      i64[n], numbers of the store's images from 0; the default is all of them
+/// @param order        i64[m], positions in records from 0, repeated or left out at will; the
+///                     default is all, in order
+/// @param augment      false: resize and normalise only. true: the training augmentation, in this
+///                     order: flip with probability 0.5, a black border of 10 pixels and a random
+///                     cut, normalise, erase a random rectangle with probability 0.5. A table
+///                     changes some of it: {flip=0.5, pad=10, erase=0.5, erase_area={0.02, 0.4}
+///                     (fractions of the image), erase_aspect={0.3, 3.33} (height / width),
+///                     erase_after_normalize=true (fill with the numbers of mean; false: with the
+///                     mean colour)}
+/// @param filter       "bicubic" (default) or "bilinear", both antialiased as Pillow's
+/// @param mean         of the three channels, for values in 0 .. 1; the default is ImageNet's
+/// @param std          deviation of the three channels; the default is ImageNet's
+/// @param seed         names the random numbers, with epoch and the place in the order; 0
+/// @param epoch        0
+/// @param first_slot   the place of the order's first item, 0: for going on in the middle of an
+///                     epoch
+/// @param workers      threads that work ahead; 0: none. The default is 2, or 1 where one thread is
+///                     in use
+/// @param ahead        batches in the making or waiting, 3
+/// @param pixel_limit  larger JPEG images (width x height) are refused; 67108864
+/// @param cache        what calr.loader.cache returned: decode each image once
 /// @return loader
 static int loader_open(lua_State *L)
 {
@@ -203,8 +217,8 @@ static int loader_open(lua_State *L)
         images = *slot;
     }
     calr_loader_source source = calr_loader_store_source(store);
-    calr_lua_call(L, calr_loader_new(&source, calr_tensor_i64(images), calr_tensor_numel(images), &options,
-                                     &value->loader));
+    calr_lua_call(L, calr_loader_new(&source, calr_tensor_i64(images), calr_tensor_numel(images),
+                                     &options, &value->loader));
     lua_settop(L, 3);
     return 1;
 }
@@ -236,7 +250,8 @@ static int loader_next(lua_State *L)
     int64_t count = (*images)->shape[0];
     calr_tensor **index = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_I64, 1, &count, index));
-    memcpy(calr_tensor_i64(*index), calr_tensor_i64(value->order) + first, (size_t)count * sizeof(int64_t));
+    memcpy(calr_tensor_i64(*index), calr_tensor_i64(value->order) + first,
+           (size_t)count * sizeof(int64_t));
     calr_lua_account(L);
     return 2;
 }
@@ -277,18 +292,22 @@ static int loader_tostring(lua_State *L)
     if (!value->loader)
         lua_pushliteral(L, "closed loader");
     else
-        lua_pushfstring(L, "loader of %I images in batches of %I", (lua_Integer)calr_tensor_numel(value->order),
-                        (lua_Integer)value->batch);
+        lua_pushfstring(L, "loader of %I images in batches of %I",
+                        (lua_Integer)calr_tensor_numel(value->order), (lua_Integer)value->batch);
     return 1;
 }
 
 /* ---- the cache ---- */
 
-/// calr.loader.cache(store, options)
-/// Memory for resized images, so that many epochs over little data decode each image once. It is filled by the
-/// loaders that are given it, with the images that come first, and never changes a result.
-/// @param store    an open store
-/// @param options  {height =, width =, filter = "bicubic", bytes = 1073741824 (at most so much is kept)}
+/// calr.loader.cache(store, {height=, width=, filter="bicubic", bytes=1073741824})
+/// Memory for resized images, so that many epochs over little data decode each image once. It is
+/// filled by the loaders that are given it, with the images that come first, and never changes a
+/// result.
+/// @param store   an open store
+/// @param height  of the images
+/// @param width   of the images
+/// @param filter  "bicubic" or "bilinear"
+/// @param bytes   at most so much is kept
 /// @return cache
 static int cache_new(lua_State *L)
 {
@@ -302,8 +321,8 @@ static int cache_new(lua_State *L)
     cache_value *value = lua_newuserdatauv(L, sizeof *value, 0);
     *value = (cache_value){0};
     luaL_setmetatable(L, CACHE);
-    calr_lua_call(L, calr_loader_cache_new(calr_store_count(store), height, width, (calr_filter)filter, (size_t)bytes,
-                                           &value->cache));
+    calr_lua_call(L, calr_loader_cache_new(calr_store_count(store), height, width,
+                                           (calr_filter)filter, (size_t)bytes, &value->cache));
     value->store = calr_store_retain(store);
     return 1;
 }
@@ -349,12 +368,15 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg loader_methods[] = {
-    {"next", loader_next},   {"count", loader_count}, {"batches", loader_batches},
-    {"close", loader_close}, {NULL, NULL},
+    {"next", loader_next},
+    {"count", loader_count},
+    {"batches", loader_batches},
+    {"close", loader_close},
+    {NULL, NULL},
 };
 
 static const luaL_Reg loader_meta[] = {
-    {"__call", loader_next},  {"__gc", loader_close},           {"__close", loader_close},
+    {"__call", loader_next},   {"__gc", loader_close},          {"__close", loader_close},
     {"__len", loader_batches}, {"__tostring", loader_tostring}, {NULL, NULL},
 };
 
@@ -371,7 +393,8 @@ static const luaL_Reg cache_meta[] = {
     {NULL, NULL},
 };
 
-static void make_class(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *meta)
+static void make_class(lua_State *L, const char *name, const luaL_Reg *methods,
+                       const luaL_Reg *meta)
 {
     luaL_newmetatable(L, name);
     luaL_setfuncs(L, meta, 0);

@@ -37,23 +37,27 @@ calr_status calr_augment_check(const calr_augment *augment)
 {
     const calr_augment *a = augment;
     if (a->height < 1 || a->width < 1 || a->height > 65535 || a->width > 65535)
-        return calr_error(CALR_EINVAL, "height and width are 1 to 65535, not %d x %d", a->height, a->width);
+        return calr_error(CALR_EINVAL, "height and width are 1 to 65535, not %d x %d", a->height,
+                          a->width);
     if ((unsigned)a->filter > CALR_BILINEAR)
         return calr_error(CALR_EINVAL, "there is no filter %d", (int)a->filter);
     for (int c = 0; c < 3; c++) {
         if (!isfinite(a->mean[c]))
             return calr_error(CALR_EINVAL, "mean of channel %d is not finite", c + 1);
         if (!(a->std[c] > 0) || !isfinite(a->std[c]))
-            return calr_error(CALR_EINVAL, "std of channel %d must be above 0, not %g", c + 1, a->std[c]);
+            return calr_error(CALR_EINVAL, "std of channel %d must be above 0, not %g", c + 1,
+                              a->std[c]);
     }
     CALR_TRY(check_probability("flip", a->flip));
     CALR_TRY(check_probability("erase", a->erase));
     if (a->pad < 0 || a->pad > 65535)
         return calr_error(CALR_EINVAL, "pad is 0 to 65535 pixels, not %d", a->pad);
     if (!(a->erase_area[0] > 0 && a->erase_area[0] <= a->erase_area[1] && a->erase_area[1] <= 1))
-        return calr_error(CALR_EINVAL, "erase_area is two fractions in order, above 0 and at most 1, not %g, %g",
+        return calr_error(CALR_EINVAL,
+                          "erase_area is two fractions in order, above 0 and at most 1, not %g, %g",
                           a->erase_area[0], a->erase_area[1]);
-    if (!(a->erase_aspect[0] > 0 && a->erase_aspect[0] <= a->erase_aspect[1] && isfinite(a->erase_aspect[1])))
+    if (!(a->erase_aspect[0] > 0 && a->erase_aspect[0] <= a->erase_aspect[1] &&
+          isfinite(a->erase_aspect[1])))
         return calr_error(CALR_EINVAL, "erase_aspect is two numbers in order, above 0, not %g, %g",
                           a->erase_aspect[0], a->erase_aspect[1]);
     return CALR_OK;
@@ -80,8 +84,10 @@ static void choose_rectangle(const calr_augment *augment, calr_rng *rng, calr_au
             continue;
         draw->erase_height = (int)height;
         draw->erase_width = (int)width;
-        draw->erase_top = (int)calr_rng_below(rng, (uint64_t)(augment->height - draw->erase_height) + 1);
-        draw->erase_left = (int)calr_rng_below(rng, (uint64_t)(augment->width - draw->erase_width) + 1);
+        draw->erase_top =
+            (int)calr_rng_below(rng, (uint64_t)(augment->height - draw->erase_height) + 1);
+        draw->erase_left =
+            (int)calr_rng_below(rng, (uint64_t)(augment->width - draw->erase_width) + 1);
         return;
     }
 }
@@ -98,8 +104,8 @@ calr_augment_draw calr_augment_choose(const calr_augment *augment, calr_rng *rng
     return draw;
 }
 
-/* values[c][v] is the normalised value of the byte v in channel c, rounded step by step as torchvision does:
- * v / 255, minus the mean, over the deviation. */
+/* values[c][v] is the normalised value of the byte v in channel c, rounded step by step as
+ * torchvision does: v / 255, minus the mean, over the deviation. */
 static void normalized_bytes(const calr_augment *augment, float values[3][256])
 {
     for (int c = 0; c < 3; c++)
@@ -127,13 +133,14 @@ static void copy_pixels(float values[3][256], const uint8_t *from, int step, int
     }
 }
 
-void calr_augment_apply(const calr_augment *augment, const calr_augment_draw *draw, const uint8_t *pixels,
-                        float *slot)
+void calr_augment_apply(const calr_augment *augment, const calr_augment_draw *draw,
+                        const uint8_t *pixels, float *slot)
 {
     int height = augment->height, width = augment->width;
     float values[3][256];
     normalized_bytes(augment, values);
-    /* Column x of the result is column x + shift of the flipped image; outside 0 .. width-1 it is black. */
+    /* Column x of the result is column x + shift of the flipped image; outside 0 .. width-1 it is
+     * black. */
     int shift = draw->left - augment->pad;
     int first = shift < 0 ? -shift : 0, last = shift > 0 ? width - shift : width;
     if (first > width)
@@ -149,7 +156,8 @@ void calr_augment_apply(const calr_augment *augment, const calr_augment_draw *dr
         fill_pixels(row, begin, values[0][0], values[1][0], values[2][0]);
         if (begin < end) {
             int x = begin + shift;
-            const uint8_t *from = pixels + ((int64_t)from_y * width + (draw->flip ? width - 1 - x : x)) * 3;
+            const uint8_t *from =
+                pixels + ((int64_t)from_y * width + (draw->flip ? width - 1 - x : x)) * 3;
             copy_pixels(values, from, draw->flip ? -3 : 3, end - begin, row + 3 * begin);
         }
         fill_pixels(row + 3 * end, width - end, values[0][0], values[1][0], values[2][0]);
@@ -159,6 +167,6 @@ void calr_augment_apply(const calr_augment *augment, const calr_augment_draw *dr
     if (augment->erase_after_normalize)
         memcpy(fill, augment->mean, sizeof fill);
     for (int y = 0; y < draw->erase_height; y++)
-        fill_pixels(slot + ((int64_t)(draw->erase_top + y) * width + draw->erase_left) * 3, draw->erase_width, fill[0],
-                    fill[1], fill[2]);
+        fill_pixels(slot + ((int64_t)(draw->erase_top + y) * width + draw->erase_left) * 3,
+                    draw->erase_width, fill[0], fill[1], fill[2]);
 }

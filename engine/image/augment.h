@@ -1,9 +1,11 @@
-/* From a decoded image to a slot of a batch: resize, and in training flip, pad and crop, normalise, erase.
+/* From a decoded image to a slot of a batch: resize, and in training flip, pad and crop, normalise,
+ * erase.
  *
- * In this order: resize to H x W; flip left-right with probability `flip`; put a black border of `pad` pixels
- * around and cut H x W at a random place; to [0, 1]; (x - mean) / std by channel; with probability `erase` fill a
- * random rectangle (Zhong et al., "Random erasing data augmentation", AAAI 2020): area uniform in erase_area of
- * the image, height / width uniform in erase_aspect, drawn again (up to 100 times) until it fits.
+ * In this order: resize to H x W; flip left-right with probability `flip`; put a black border of
+ * `pad` pixels around and cut H x W at a random place; to [0, 1]; (x - mean) / std by channel; with
+ * probability `erase` fill a random rectangle (Zhong et al., "Random erasing data augmentation",
+ * AAAI 2020): area uniform in erase_area of the image, height / width uniform in erase_aspect,
+ * drawn again (up to 100 times) until it fits.
  *
  * What is drawn depends on the stream alone, and every draw before the erasing happens whatever the
  * probabilities: switching one step off leaves the others as they were. */
@@ -20,27 +22,29 @@
 typedef struct calr_augment {
     int height, width; /* of the result, 1 .. 65535 */
     calr_filter filter;
-    float mean[3], std[3]; /* of pixels in [0, 1]; std > 0 */
-    double flip;           /* probability */
-    int pad;               /* pixels on each side, 0 .. 65535; 0: no crop */
-    double erase;          /* probability */
-    double erase_area[2];  /* fractions of the image, 0 < low <= high <= 1 */
+    float mean[3], std[3];  /* of pixels in [0, 1]; std > 0 */
+    double flip;            /* probability */
+    int pad;                /* pixels on each side, 0 .. 65535; 0: no crop */
+    double erase;           /* probability */
+    double erase_area[2];   /* fractions of the image, 0 < low <= high <= 1 */
     double erase_aspect[2]; /* height / width, 0 < low <= high */
-    /* true: the rectangle is filled with the numbers `mean` after normalisation, as the field's code does;
-     * false: with the mean colour, which is 0 after normalisation */
+    /* true: the rectangle is filled with the numbers `mean` after normalisation, as the field's
+     * code does; false: with the mean colour, which is 0 after normalisation */
     bool erase_after_normalize;
 } calr_augment;
 
-/* Resize and normalise only: bicubic, ImageNet's mean and deviation. For tests and feature extraction. */
+/* Resize and normalise only: bicubic, ImageNet's mean and deviation. For tests and feature
+ * extraction. */
 calr_augment calr_augment_plain(int height, int width);
-/* The field's training augmentation: flip 0.5, pad 10, erase 0.5 (2-40 % of the area, aspect 0.3-3.33). */
+/* The field's training augmentation: flip 0.5, pad 10, erase 0.5 (2-40 % of the area, aspect
+ * 0.3-3.33). */
 calr_augment calr_augment_training(int height, int width);
 
 /* CALR_EINVAL names the field out of range. */
 calr_status calr_augment_check(const calr_augment *augment);
 
-/* The stream of one image: `slot` is its position in the epoch's order (from 0), so that an image drawn twice
- * in an epoch is augmented in two ways. */
+/* The stream of one image: `slot` is its position in the epoch's order (from 0), so that an image
+ * drawn twice in an epoch is augmented in two ways. */
 calr_rng calr_augment_stream(uint64_t seed, uint32_t epoch, uint64_t slot);
 
 /* The drawn values of one image. */
@@ -52,8 +56,9 @@ typedef struct calr_augment_draw {
 
 calr_augment_draw calr_augment_choose(const calr_augment *augment, calr_rng *rng);
 
-/* pixels u8[height x width x 3], already of the size of `augment` -> slot f32[height x width x 3]. */
-void calr_augment_apply(const calr_augment *augment, const calr_augment_draw *draw, const uint8_t *pixels,
-                        float *slot);
+/* pixels u8[height x width x 3], already of the size of `augment` -> slot f32[height x width x 3].
+ */
+void calr_augment_apply(const calr_augment *augment, const calr_augment_draw *draw,
+                        const uint8_t *pixels, float *slot);
 
 #endif

@@ -56,7 +56,8 @@ void calr_jpeg_release(calr_jpeg *jpeg)
 calr_status calr_jpeg_set_limit(calr_jpeg *jpeg, int64_t pixels)
 {
     if (pixels < 1)
-        return calr_error(CALR_EINVAL, "the limit on pixels must be at least 1, not %lld", (long long)pixels);
+        return calr_error(CALR_EINVAL, "the limit on pixels must be at least 1, not %lld",
+                          (long long)pixels);
     jpeg->limit = pixels;
     return CALR_OK;
 }
@@ -133,13 +134,14 @@ static calr_status decode_failure(const char *reason, const uint8_t *bytes, size
     if (strstr(reason, "Insufficient memory") || strstr(reason, "Memory allocation failure"))
         return calr_error(CALR_ENOMEM, "no memory to decode a JPEG image");
     int truncated = strstr(reason, "Premature end of") || !has_end(bytes, size);
-    return calr_error(CALR_EFORMAT, "the JPEG image is %s (%s)", truncated ? "truncated" : "corrupt", reason);
+    return calr_error(CALR_EFORMAT, "the JPEG image is %s (%s)",
+                      truncated ? "truncated" : "corrupt", reason);
 }
 
 static calr_status read_header(tjhandle reader, const void *bytes, size_t size, calr_jpeg_info *out)
 {
-    /* A sampling that turbojpeg has no name for is reported as a failure, but decodes all the same: what counts is
-     * whether it found the size and the colours. */
+    /* A sampling that turbojpeg has no name for is reported as a failure, but decodes all the same:
+     * what counts is whether it found the size and the colours. */
     int width = 0, height = 0, sampling = -1, space = -1;
     int failed = tjDecompressHeader3(reader, bytes, size, &width, &height, &sampling, &space);
     if (failed && (width < 1 || height < 1 || space < 0))
@@ -154,12 +156,14 @@ static calr_status read_header(tjhandle reader, const void *bytes, size_t size, 
     return CALR_OK;
 }
 
-/* A new one for each file, which costs a fifth of a microsecond: turbojpeg's handles keep the tables of the last
- * file for the next one, and the debris of a bad one. */
+/* A new one for each file, which costs a fifth of a microsecond: turbojpeg's handles keep the
+ * tables of the last file for the next one, and the debris of a bad one. */
 static calr_status reader_new(tjhandle *out)
 {
     *out = tjInitDecompress();
-    return *out ? CALR_OK : calr_error(CALR_ENOMEM, "no JPEG decoder could be made: %s", tjGetErrorStr2(NULL));
+    return *out
+               ? CALR_OK
+               : calr_error(CALR_ENOMEM, "no JPEG decoder could be made: %s", tjGetErrorStr2(NULL));
 }
 
 calr_status calr_jpeg_probe(const void *bytes, size_t size, calr_jpeg_info *out)
@@ -185,13 +189,15 @@ static void ink_to_rgb(const uint8_t *ink, uint8_t *rgb, size_t count)
     }
 }
 
-static calr_status read_pixels(calr_jpeg *jpeg, tjhandle reader, const void *bytes, size_t size, calr_jpeg_info *info)
+static calr_status read_pixels(calr_jpeg *jpeg, tjhandle reader, const void *bytes, size_t size,
+                               calr_jpeg_info *info)
 {
     CALR_TRY(read_header(reader, bytes, size, info));
     if ((int64_t)info->width * info->height > jpeg->limit)
-        return calr_error(CALR_EFORMAT,
-                          "the JPEG image claims %d x %d pixels; at most %lld pixels are accepted (pixel limit)",
-                          info->width, info->height, (long long)jpeg->limit);
+        return calr_error(
+            CALR_EFORMAT,
+            "the JPEG image claims %d x %d pixels; at most %lld pixels are accepted (pixel limit)",
+            info->width, info->height, (long long)jpeg->limit);
     size_t count = (size_t)info->width * (size_t)info->height;
     int is_ink = info->color == CALR_JPEG_CMYK;
     CALR_TRY(buffer_reserve(&jpeg->pixels, 3 * count, "pixels"));
@@ -199,16 +205,16 @@ static calr_status read_pixels(calr_jpeg *jpeg, tjhandle reader, const void *byt
         CALR_TRY(buffer_reserve(&jpeg->ink, 4 * count, "CMYK pixels"));
     /* LIMITSCANS: a progressive file of thousands of scans would take minutes. */
     int flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS | TJFLAG_STOPONWARNING;
-    if (tjDecompress2(reader, bytes, size, is_ink ? jpeg->ink.data : jpeg->pixels.data, info->width, 0, info->height,
-                      is_ink ? TJPF_CMYK : TJPF_RGB, flags) != 0)
+    if (tjDecompress2(reader, bytes, size, is_ink ? jpeg->ink.data : jpeg->pixels.data, info->width,
+                      0, info->height, is_ink ? TJPF_CMYK : TJPF_RGB, flags) != 0)
         return decode_failure(tjGetErrorStr2(reader), bytes, size);
     if (is_ink)
         ink_to_rgb(jpeg->ink.data, jpeg->pixels.data, count);
     return CALR_OK;
 }
 
-calr_status calr_jpeg_decode(calr_jpeg *jpeg, const void *bytes, size_t size, const uint8_t **pixels, int *width,
-                             int *height)
+calr_status calr_jpeg_decode(calr_jpeg *jpeg, const void *bytes, size_t size,
+                             const uint8_t **pixels, int *width, int *height)
 {
     CALR_TRY(check_is_jpeg(bytes, size));
     tjhandle reader;
@@ -226,20 +232,22 @@ calr_status calr_jpeg_decode(calr_jpeg *jpeg, const void *bytes, size_t size, co
 
 /* ---- encoding ---- */
 
-calr_status calr_jpeg_encode(calr_jpeg *jpeg, const uint8_t *pixels, int width, int height, int quality,
-                             calr_jpeg_chroma chroma, const void **bytes, size_t *size)
+calr_status calr_jpeg_encode(calr_jpeg *jpeg, const uint8_t *pixels, int width, int height,
+                             int quality, calr_jpeg_chroma chroma, const void **bytes, size_t *size)
 {
     static const int sampling[] = {
         [CALR_JPEG_444] = TJSAMP_444, [CALR_JPEG_422] = TJSAMP_422, [CALR_JPEG_420] = TJSAMP_420};
     if (width < 1 || height < 1 || width > 65535 || height > 65535)
-        return calr_error(CALR_EINVAL, "a JPEG image has sides of 1 to 65535 pixels, not %d x %d", width, height);
+        return calr_error(CALR_EINVAL, "a JPEG image has sides of 1 to 65535 pixels, not %d x %d",
+                          width, height);
     if (quality < 1 || quality > 100)
         return calr_error(CALR_EINVAL, "the quality of a JPEG image is 1 to 100, not %d", quality);
     if ((unsigned)chroma > CALR_JPEG_420)
         return calr_error(CALR_EINVAL, "there is no chroma resolution %d", (int)chroma);
     unsigned long most = tjBufSize(width, height, sampling[chroma]);
     if (most == (unsigned long)-1)
-        return calr_error(CALR_ENOMEM, "a JPEG image of %d x %d pixels is too large", width, height);
+        return calr_error(CALR_ENOMEM, "a JPEG image of %d x %d pixels is too large", width,
+                          height);
     CALR_TRY(buffer_reserve(&jpeg->file, most, "an encoded image"));
     if (!jpeg->writer)
         jpeg->writer = tjInitCompress();
@@ -247,9 +255,10 @@ calr_status calr_jpeg_encode(calr_jpeg *jpeg, const uint8_t *pixels, int width, 
         return calr_error(CALR_ENOMEM, "no JPEG encoder could be made: %s", tjGetErrorStr2(NULL));
     unsigned char *file = jpeg->file.data;
     unsigned long written = most;
-    if (tjCompress2(jpeg->writer, pixels, width, 0, height, TJPF_RGB, &file, &written, sampling[chroma], quality,
-                    TJFLAG_ACCURATEDCT | TJFLAG_NOREALLOC) != 0)
-        return calr_error(CALR_EINTERNAL, "a JPEG image could not be encoded: %s", tjGetErrorStr2(jpeg->writer));
+    if (tjCompress2(jpeg->writer, pixels, width, 0, height, TJPF_RGB, &file, &written,
+                    sampling[chroma], quality, TJFLAG_ACCURATEDCT | TJFLAG_NOREALLOC) != 0)
+        return calr_error(CALR_EINTERNAL, "a JPEG image could not be encoded: %s",
+                          tjGetErrorStr2(jpeg->writer));
     *bytes = file;
     *size = written;
     return CALR_OK;

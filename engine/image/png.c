@@ -10,9 +10,9 @@
 
 #include "base/size.h"
 
-/* libpng reports an error by calling a function that must not return. Both directions keep what they own in a
- * `job` outside the frame that setjmp saves, so that nothing is lost and nothing is clobbered by the jump. The
- * jumps stay inside this file. */
+/* libpng reports an error by calling a function that must not return. Both directions keep what
+ * they own in a `job` outside the frame that setjmp saves, so that nothing is lost and nothing is
+ * clobbered by the jump. The jumps stay inside this file. */
 typedef struct job {
     jmp_buf jump;
     char reason[200];
@@ -83,12 +83,15 @@ static bool write_image(job *j, const uint8_t *pixels, int width, int height, in
     return true;
 }
 
-calr_status calr_png_encode(const uint8_t *pixels, int width, int height, int channels, void **bytes, size_t *size)
+calr_status calr_png_encode(const uint8_t *pixels, int width, int height, int channels,
+                            void **bytes, size_t *size)
 {
     if (width < 1 || height < 1 || width > 1000000 || height > 1000000)
-        return calr_error(CALR_EINVAL, "a PNG image has sides of 1 to 1000000 pixels, not %d x %d", width, height);
+        return calr_error(CALR_EINVAL, "a PNG image has sides of 1 to 1000000 pixels, not %d x %d",
+                          width, height);
     if (channels != 1 && channels != 3)
-        return calr_error(CALR_EINVAL, "a PNG image is written with 1 or 3 channels, not %d", channels);
+        return calr_error(CALR_EINVAL, "a PNG image is written with 1 or 3 channels, not %d",
+                          channels);
     job *j = calloc(1, sizeof *j);
     if (!j)
         return calr_error(CALR_ENOMEM, "no memory to write a PNG image");
@@ -99,7 +102,8 @@ calr_status calr_png_encode(const uint8_t *pixels, int width, int height, int ch
         status = calr_error(CALR_ENOMEM, "no memory to write a PNG image");
     else if (!write_image(j, pixels, width, height, channels))
         status = j->no_memory ? calr_error(CALR_ENOMEM, "no memory to write a PNG image")
-                              : calr_error(CALR_EINTERNAL, "a PNG image could not be written: %s", j->reason);
+                              : calr_error(CALR_EINTERNAL, "a PNG image could not be written: %s",
+                                           j->reason);
     png_destroy_write_struct(&j->png, &j->info);
     if (status == CALR_OK) {
         *bytes = j->out;
@@ -158,13 +162,15 @@ static calr_status read_job(job *j)
     if (!read_header(j))
         return calr_error(CALR_EFORMAT, "the PNG image is corrupt (%s)", j->reason);
     if ((int64_t)j->width * j->height > CALR_PNG_LIMIT)
-        return calr_error(CALR_EFORMAT, "the PNG image claims %u x %u pixels; at most %lld are accepted", j->width,
-                          j->height, (long long)CALR_PNG_LIMIT);
+        return calr_error(CALR_EFORMAT,
+                          "the PNG image claims %u x %u pixels; at most %lld are accepted",
+                          j->width, j->height, (long long)CALR_PNG_LIMIT);
     size_t row = 3 * (size_t)j->width;
     j->out = calr_array_new(j->height, row);
     j->rows = calr_array_new(j->height, sizeof *j->rows);
     if (!j->out || !j->rows)
-        return calr_error(CALR_ENOMEM, "no memory to read a PNG image of %u x %u pixels", j->width, j->height);
+        return calr_error(CALR_ENOMEM, "no memory to read a PNG image of %u x %u pixels", j->width,
+                          j->height);
     for (png_uint_32 y = 0; y < j->height; y++)
         j->rows[y] = j->out + y * row;
     if (!read_pixels(j))
@@ -172,7 +178,8 @@ static calr_status read_job(job *j)
     return CALR_OK;
 }
 
-calr_status calr_png_decode(const void *bytes, size_t size, uint8_t **pixels, int *width, int *height)
+calr_status calr_png_decode(const void *bytes, size_t size, uint8_t **pixels, int *width,
+                            int *height)
 {
     if (size < 8 || png_sig_cmp(bytes, 0, 8) != 0)
         return calr_error(CALR_EFORMAT, "not a PNG image");
@@ -183,7 +190,8 @@ calr_status calr_png_decode(const void *bytes, size_t size, uint8_t **pixels, in
     j->left = size;
     j->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, j, on_error, on_warning);
     j->info = j->png ? png_create_info_struct(j->png) : NULL;
-    calr_status status = j->info ? read_job(j) : calr_error(CALR_ENOMEM, "no memory to read a PNG image");
+    calr_status status =
+        j->info ? read_job(j) : calr_error(CALR_ENOMEM, "no memory to read a PNG image");
     png_destroy_read_struct(&j->png, &j->info, NULL);
     free(j->rows);
     if (status == CALR_OK) {

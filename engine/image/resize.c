@@ -9,10 +9,11 @@
 #include "base/size.h"
 
 #define FRACTION_BITS 22 /* Pillow's PRECISION_BITS: 32 - 8 for the pixel - 2 for overshoot */
-#define MAX_SIDE 65535
-#define TABLES 16 /* sizes remembered; a batch of street images has a handful */
+#define MAX_SIDE      65535
+#define TABLES        16 /* sizes remembered; a batch of street images has a handful */
 
-/* The weights of one direction: result i is the sum over k < count[i] of weight[i * taps + k] * pixel[first[i] + k]. */
+/* The weights of one direction: result i is the sum over k < count[i] of weight[i * taps + k] *
+ * pixel[first[i] + k]. */
 typedef struct table {
     calr_filter filter;
     int from, to; /* sizes; 0: an empty place */
@@ -77,8 +78,8 @@ static double bilinear(double x)
     return x < 1 ? 1 - x : 0;
 }
 
-/* The arithmetic follows Pillow's precompute_coeffs and normalize_coeffs_8bpc step by step: another order of
- * operations rounds some weights differently. */
+/* The arithmetic follows Pillow's precompute_coeffs and normalize_coeffs_8bpc step by step: another
+ * order of operations rounds some weights differently. */
 static void table_fill_row(table *t, int i, double scale, double widen, double support, double *raw)
 {
     double (*kernel)(double) = t->filter == CALR_BICUBIC ? bicubic : bilinear;
@@ -113,7 +114,8 @@ static calr_status table_fill(table *t, calr_filter filter, int from, int to)
     double *raw = calr_array_new(t->taps, sizeof *raw);
     calr_status status = CALR_OK;
     if (!t->first || !t->count || !t->weight || !raw)
-        status = calr_error(CALR_ENOMEM, "no memory for the weights of resizing %d to %d pixels", from, to);
+        status = calr_error(CALR_ENOMEM, "no memory for the weights of resizing %d to %d pixels",
+                            from, to);
     for (int i = 0; status == CALR_OK && i < to; i++)
         table_fill_row(t, i, scale, widen, support, raw);
     free(raw);
@@ -123,8 +125,8 @@ static calr_status table_fill(table *t, calr_filter filter, int from, int to)
 }
 
 /* Finds or makes the table, in the place of the one unused for longest but never of `keep`. */
-static calr_status table_find(calr_resizer *resizer, calr_filter filter, int from, int to, const table *keep,
-                              table **out)
+static calr_status table_find(calr_resizer *resizer, calr_filter filter, int from, int to,
+                              const table *keep, table **out)
 {
     table *oldest = NULL;
     resizer->clock++;
@@ -147,12 +149,12 @@ static calr_status table_find(calr_resizer *resizer, calr_filter filter, int fro
 
 /* ---- the two passes ---- */
 
-#define HALF (1 << (FRACTION_BITS - 1))
+#define HALF  (1 << (FRACTION_BITS - 1))
 #define BLOCK 64 /* bytes whose sums stay in registers */
 #define STRIP 21 /* rows whose pixels of one column fill a block: 63 bytes and one to spare */
 
-static inline void block_down(const int32_t *weight, int count, const uint8_t *column, size_t stride, int width,
-                              uint8_t *restrict to)
+static inline void block_down(const int32_t *weight, int count, const uint8_t *column,
+                              size_t stride, int width, uint8_t *restrict to)
 {
     int32_t sums[BLOCK];
     for (int x = 0; x < width; x++)
@@ -181,8 +183,9 @@ CALR_CLONES static void rows_down(const table *t, const uint8_t *from, size_t wi
     }
 }
 
-/* Between rows of pixels and a strip, u8[count x BLOCK]: pixel x of row r at byte 3 r of block x. Four bytes are
- * moved for three, except at the row's end; the fourth is overwritten by what follows, or never looked at. */
+/* Between rows of pixels and a strip, u8[count x BLOCK]: pixel x of row r at byte 3 r of block x.
+ * Four bytes are moved for three, except at the row's end; the fourth is overwritten by what
+ * follows, or never looked at. */
 static void gather_row(const uint8_t *row, int count, int r, uint8_t *strip)
 {
     strip += 3 * r;
@@ -209,12 +212,15 @@ static calr_status reserve(uint8_t **memory, size_t *have, size_t need)
     return *memory ? CALR_OK : calr_error(CALR_ENOMEM, "no memory for %zu bytes of resizing", need);
 }
 
-/* All rows across: from u8[height x from x 3] -> to u8[height x to x 3]. Going across one row would use a quarter of
- * a register at best; strips of rows turned on their side make it the same work as going down. */
-static calr_status rows_across(calr_resizer *resizer, const table *t, const uint8_t *from, int height, uint8_t *to)
+/* All rows across: from u8[height x from x 3] -> to u8[height x to x 3]. Going across one row would
+ * use a quarter of a register at best; strips of rows turned on their side make it the same work as
+ * going down. */
+static calr_status rows_across(calr_resizer *resizer, const table *t, const uint8_t *from,
+                               int height, uint8_t *to)
 {
     size_t from_row = 3 * (size_t)t->from, to_row = 3 * (size_t)t->to;
-    CALR_TRY(reserve(&resizer->strips, &resizer->strips_size, ((size_t)t->from + (size_t)t->to) * BLOCK));
+    CALR_TRY(reserve(&resizer->strips, &resizer->strips_size,
+                     ((size_t)t->from + (size_t)t->to) * BLOCK));
     uint8_t *before = resizer->strips, *after = before + (size_t)t->from * BLOCK;
     memset(before, 0, (size_t)t->from * BLOCK); /* the last strip may be partly empty */
     for (int y = 0; y < height; y += STRIP) {
@@ -228,13 +234,15 @@ static calr_status rows_across(calr_resizer *resizer, const table *t, const uint
     return CALR_OK;
 }
 
-calr_status calr_resize(calr_resizer *resizer, calr_filter filter, const uint8_t *from, int width, int height,
-                        uint8_t *to, int to_width, int to_height)
+calr_status calr_resize(calr_resizer *resizer, calr_filter filter, const uint8_t *from, int width,
+                        int height, uint8_t *to, int to_width, int to_height)
 {
     if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE)
-        return calr_error(CALR_EINVAL, "an image of %d x %d pixels cannot be resized", width, height);
+        return calr_error(CALR_EINVAL, "an image of %d x %d pixels cannot be resized", width,
+                          height);
     if (to_width < 1 || to_height < 1 || to_width > MAX_SIDE || to_height > MAX_SIDE)
-        return calr_error(CALR_EINVAL, "an image cannot be resized to %d x %d pixels", to_width, to_height);
+        return calr_error(CALR_EINVAL, "an image cannot be resized to %d x %d pixels", to_width,
+                          to_height);
     if ((unsigned)filter > CALR_BILINEAR)
         return calr_error(CALR_EINVAL, "there is no filter %d", (int)filter);
     bool across = width != to_width, down = height != to_height;

@@ -16,13 +16,15 @@ struct calr_loader_cache {
     _Atomic(uint8_t *) pixels[];
 };
 
-calr_status calr_loader_cache_new(int64_t count, int height, int width, calr_filter filter, size_t bytes,
-                                  calr_loader_cache **out)
+calr_status calr_loader_cache_new(int64_t count, int height, int width, calr_filter filter,
+                                  size_t bytes, calr_loader_cache **out)
 {
     if (count < 0)
-        return calr_error(CALR_EINVAL, "a cache holds 0 or more records, not %lld", (long long)count);
+        return calr_error(CALR_EINVAL, "a cache holds 0 or more records, not %lld",
+                          (long long)count);
     if (height < 1 || width < 1 || height > 65535 || width > 65535)
-        return calr_error(CALR_EINVAL, "height and width are 1 to 65535, not %d x %d", height, width);
+        return calr_error(CALR_EINVAL, "height and width are 1 to 65535, not %d x %d", height,
+                          width);
     size_t table;
     if (!calr_size_mul((size_t)count, sizeof(_Atomic(uint8_t *)), &table) ||
         !calr_size_add(table, sizeof(calr_loader_cache), &table))
@@ -59,14 +61,15 @@ void calr_loader_cache_release(calr_loader_cache *cache)
     free(cache);
 }
 
-calr_status calr_loader_cache_check(const calr_loader_cache *cache, int64_t count, int height, int width,
-                                    calr_filter filter)
+calr_status calr_loader_cache_check(const calr_loader_cache *cache, int64_t count, int height,
+                                    int width, calr_filter filter)
 {
     if (cache->count != count)
         return calr_error(CALR_EINVAL, "the cache was made for %lld records, the source has %lld",
                           (long long)cache->count, (long long)count);
     if (cache->height != height || cache->width != width)
-        return calr_error(CALR_EINVAL, "the cache was made for images of %d x %d, not %d x %d (height x width)",
+        return calr_error(CALR_EINVAL,
+                          "the cache was made for images of %d x %d, not %d x %d (height x width)",
                           cache->height, cache->width, height, width);
     if (cache->filter != filter)
         return calr_error(CALR_EINVAL, "the cache was made for another filter");

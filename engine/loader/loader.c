@@ -11,8 +11,8 @@
 #include "base/size.h"
 #include "image/jpeg.h"
 
-#define MAX_WORKERS 256
-#define MAX_AHEAD 64
+#define MAX_WORKERS  256
+#define MAX_AHEAD    64
 #define MESSAGE_SIZE 1024
 
 /* What one thread works with. */
@@ -27,16 +27,17 @@ typedef struct worker {
 /* A batch in the making. */
 typedef struct batch {
     calr_tensor *images;
-    int64_t size, done;  /* images, and those finished */
-    int64_t failed;      /* lowest position in the order that failed; -1: none */
-    calr_status status;  /* of that one */
+    int64_t size, done; /* images, and those finished */
+    int64_t failed;     /* lowest position in the order that failed; -1: none */
+    calr_status status; /* of that one */
     char message[MESSAGE_SIZE];
 } batch;
 
-/* Positions of the order are issued one by one, to the workers and to the thread that waits. Batch number n lies in
- * ring[n % ahead]. Everything from `head` on is guarded by `lock`, except that only the user's thread moves
- * `head` and `opened` and touches a batch's tensor reference; workers write to the pixels of positions issued
- * to them, and the lock orders that before the hand-over. */
+/* Positions of the order are issued one by one, to the workers and to the thread that waits. Batch
+ * number n lies in ring[n % ahead]. Everything from `head` on is guarded by `lock`, except that
+ * only the user's thread moves `head` and `opened` and touches a batch's tensor reference; workers
+ * write to the pixels of positions issued to them, and the lock orders that before the hand-over.
+ */
 struct calr_loader {
     calr_loader_source source;
     calr_loader_options options;
@@ -89,7 +90,8 @@ static calr_status worker_prepare(calr_loader *loader, worker *w)
     if (!w->resized)
         w->resized = calr_array_new((int64_t)augment->height * augment->width, 3);
     if (!w->resized)
-        return calr_error(CALR_ENOMEM, "no memory for an image of %d x %d", augment->height, augment->width);
+        return calr_error(CALR_ENOMEM, "no memory for an image of %d x %d", augment->height,
+                          augment->width);
     if (loader->source.open)
         CALR_TRY(loader->source.open(loader->source.context, &w->reader));
     w->ready = true;
@@ -107,7 +109,8 @@ static void worker_clear(calr_loader *loader, worker *w)
 }
 
 /* The record at the size of the batch; *out is valid until the worker's next image. */
-static calr_status resized_record(calr_loader *loader, worker *w, int64_t record, const uint8_t **out)
+static calr_status resized_record(calr_loader *loader, worker *w, int64_t record,
+                                  const uint8_t **out)
 {
     const calr_augment *augment = &loader->options.augment;
     calr_loader_cache *cache = loader->options.cache;
@@ -119,8 +122,8 @@ static calr_status resized_record(calr_loader *loader, worker *w, int64_t record
     int width, height;
     CALR_TRY(loader->source.fetch(loader->source.context, w->reader, record, &bytes, &size));
     CALR_TRY(calr_jpeg_decode(w->jpeg, bytes, size, &pixels, &width, &height));
-    CALR_TRY(calr_resize(w->resizer, augment->filter, pixels, width, height, w->resized, augment->width,
-                         augment->height));
+    CALR_TRY(calr_resize(w->resizer, augment->filter, pixels, width, height, w->resized,
+                         augment->width, augment->height));
     if (cache)
         calr_loader_cache_keep(cache, record, w->resized);
     *out = w->resized;
@@ -133,14 +136,16 @@ static calr_status make_image(calr_loader *loader, worker *w, int64_t position, 
     const uint8_t *pixels;
     CALR_TRY(worker_prepare(loader, w));
     CALR_TRY(resized_record(loader, w, loader->order[position], &pixels));
-    calr_rng rng = calr_augment_stream(options->seed, options->epoch, (uint64_t)options->first_slot + (uint64_t)position);
+    calr_rng rng = calr_augment_stream(options->seed, options->epoch,
+                                       (uint64_t)options->first_slot + (uint64_t)position);
     calr_augment_draw draw = calr_augment_choose(&options->augment, &rng);
     calr_augment_apply(&options->augment, &draw, pixels, slot);
     return CALR_OK;
 }
 
 /* Puts the reason of the calling thread and the record's name into message. */
-static void describe_failure(calr_loader *loader, worker *w, int64_t position, char message[MESSAGE_SIZE])
+static void describe_failure(calr_loader *loader, worker *w, int64_t position,
+                             char message[MESSAGE_SIZE])
 {
     long long record = (long long)loader->order[position];
     char reason[MESSAGE_SIZE], name[MESSAGE_SIZE / 2] = "";
@@ -153,7 +158,8 @@ static void describe_failure(calr_loader *loader, worker *w, int64_t position, c
         snprintf(message, MESSAGE_SIZE, "image of record %lld: %.960s", record, reason);
 }
 
-/* Makes the image of a position that was issued to this thread. Called with the lock held, and returns so. */
+/* Makes the image of a position that was issued to this thread. Called with the lock held, and
+ * returns so. */
 static void work_on(calr_loader *loader, worker *w, int64_t position)
 {
     const calr_augment *augment = &loader->options.augment;
@@ -204,8 +210,8 @@ static void *worker_main(void *argument)
     return NULL;
 }
 
-/* A thread that cannot be had is no failure: the others, and the thread that waits, do its work. Signals are
- * for the program's own threads. */
+/* A thread that cannot be had is no failure: the others, and the thread that waits, do its work.
+ * Signals are for the program's own threads. */
 static void start_workers(calr_loader *loader, int workers)
 {
     sigset_t all, before;
@@ -250,8 +256,8 @@ static calr_status open_batch(calr_loader *loader)
     return CALR_OK;
 }
 
-/* Opens batches up to `ahead`. Fails only when not even the next one could be opened: those further ahead
- * are tried again with the next call. */
+/* Opens batches up to `ahead`. Fails only when not even the next one could be opened: those further
+ * ahead are tried again with the next call. */
 static calr_status open_batches(calr_loader *loader)
 {
     calr_status status = CALR_OK;
@@ -297,7 +303,8 @@ calr_status calr_loader_next(calr_loader *loader, calr_tensor **images, int64_t 
     *first = begin;
     b->images = NULL;
     loader->head++;
-    open_batches(loader); /* the workers go on while the caller computes; a failure returns with its batch */
+    open_batches(
+        loader); /* the workers go on while the caller computes; a failure returns with its batch */
     return CALR_OK;
 }
 
@@ -307,13 +314,17 @@ static calr_status check_options(const calr_loader_options *options)
 {
     CALR_TRY(calr_augment_check(&options->augment));
     if (options->batch < 1 || options->batch > INT32_MAX)
-        return calr_error(CALR_EINVAL, "batch must be 1 to %d, not %lld", INT32_MAX, (long long)options->batch);
+        return calr_error(CALR_EINVAL, "batch must be 1 to %d, not %lld", INT32_MAX,
+                          (long long)options->batch);
     if (options->first_slot < 0)
-        return calr_error(CALR_EINVAL, "the first slot must be 0 or more, not %lld", (long long)options->first_slot);
+        return calr_error(CALR_EINVAL, "the first slot must be 0 or more, not %lld",
+                          (long long)options->first_slot);
     if (options->workers < -1 || options->workers > MAX_WORKERS)
-        return calr_error(CALR_EINVAL, "workers must be 0 to %d, not %d", MAX_WORKERS, options->workers);
+        return calr_error(CALR_EINVAL, "workers must be 0 to %d, not %d", MAX_WORKERS,
+                          options->workers);
     if (options->ahead < 1 || options->ahead > MAX_AHEAD)
-        return calr_error(CALR_EINVAL, "ahead must be 1 to %d batches, not %d", MAX_AHEAD, options->ahead);
+        return calr_error(CALR_EINVAL, "ahead must be 1 to %d batches, not %d", MAX_AHEAD,
+                          options->ahead);
     if (options->pixel_limit < 0)
         return calr_error(CALR_EINVAL, "the pixel limit must be 0 or more, not %lld",
                           (long long)options->pixel_limit);
@@ -324,8 +335,10 @@ static calr_status check_order(const int64_t *order, int64_t count, int64_t reco
 {
     for (int64_t i = 0; i < count; i++)
         if (order[i] < 0 || order[i] >= records)
-            return calr_error(CALR_EINVAL, "item %lld of the order names record %lld; there are records 0 to %lld",
-                              (long long)i + 1, (long long)order[i], (long long)records - 1);
+            return calr_error(
+                CALR_EINVAL,
+                "item %lld of the order names record %lld; there are records 0 to %lld",
+                (long long)i + 1, (long long)order[i], (long long)records - 1);
     return CALR_OK;
 }
 
@@ -342,8 +355,8 @@ static calr_status check_all(const calr_loader_source *source, const int64_t *or
 }
 
 /* Everything but the threads and the source. */
-static calr_status loader_alloc(const int64_t *order, int64_t count, const calr_loader_options *options, int workers,
-                                calr_loader **out)
+static calr_status loader_alloc(const int64_t *order, int64_t count,
+                                const calr_loader_options *options, int workers, calr_loader **out)
 {
     int ahead = workers ? options->ahead : 1; /* nobody would work ahead */
     calr_loader *loader = calloc(1, sizeof *loader + (size_t)ahead * sizeof loader->ring[0]);

@@ -1,11 +1,13 @@
 /* Batches of images, made ahead of their use by worker threads.
  *
- * A loader goes once through an order: a list of record numbers of a source of JPEG bytes. It decodes, resizes
- * and augments each record straight into its place of a batch, f32[b x height x width x 3], and hands the
- * batches out in order. The pixels of a place depend on (record, seed, epoch, slot) alone, never on the number
- * of workers or on timing. The thread that waits for a batch helps to make it; without workers it makes all of it.
+ * A loader goes once through an order: a list of record numbers of a source of JPEG bytes. It
+ * decodes, resizes and augments each record straight into its place of a batch, f32[b x height x
+ * width x 3], and hands the batches out in order. The pixels of a place depend on (record, seed,
+ * epoch, slot) alone, never on the number of workers or on timing. The thread that waits for a
+ * batch helps to make it; without workers it makes all of it.
  *
- * One thread uses a loader. Closing it at any moment is sound: workers finish the image in hand and end. */
+ * One thread uses a loader. Closing it at any moment is sound: workers finish the image in hand and
+ * end. */
 #ifndef CALR_LOADER_LOADER_H
 #define CALR_LOADER_LOADER_H
 
@@ -17,27 +19,30 @@
 #include "loader/cache.h"
 #include "tensor/tensor.h"
 
-/* Where the bytes come from. All functions but release may be called from several threads at once; the calls for
- * one reader come from one thread, one after the other. Failures leave their message with calr_error in the
- * calling thread, as everywhere. */
+/* Where the bytes come from. All functions but release may be called from several threads at once;
+ * the calls for one reader come from one thread, one after the other. Failures leave their message
+ * with calr_error in the calling thread, as everywhere. */
 typedef struct calr_loader_source {
     void *context;
     int64_t count; /* records are numbered 0 .. count-1 */
 
-    /* A reader for one thread, opened in that thread: for LMDB a read transaction. NULL: no readers are needed,
-     * and fetch gets a NULL reader. */
+    /* A reader for one thread, opened in that thread: for LMDB a read transaction. NULL: no readers
+     * are needed, and fetch gets a NULL reader. */
     calr_status (*open)(void *context, void **reader);
     /* Called in the thread of open; NULL: nothing to close. */
     void (*close)(void *context, void *reader);
 
-    /* The JPEG bytes of a record, borrowed: valid until the next fetch of this reader or its close. */
-    calr_status (*fetch)(void *context, void *reader, int64_t record, const void **bytes, size_t *size);
+    /* The JPEG bytes of a record, borrowed: valid until the next fetch of this reader or its close.
+     */
+    calr_status (*fetch)(void *context, void *reader, int64_t record, const void **bytes,
+                         size_t *size);
 
-    /* Writes what people call the record (its path) into text[size], for messages. NULL: "record 17". */
+    /* Writes what people call the record (its path) into text[size], for messages. NULL: "record
+     * 17". */
     void (*name)(void *context, void *reader, int64_t record, char *text, size_t size);
 
-    /* Gives back the caller's hold on the context, after every reader is closed; NULL: nothing to do. Called
-     * once, by calr_loader_release, or by a calr_loader_new that fails. */
+    /* Gives back the caller's hold on the context, after every reader is closed; NULL: nothing to
+     * do. Called once, by calr_loader_release, or by a calr_loader_new that fails. */
     void (*release)(void *context);
 } calr_loader_source;
 
@@ -46,10 +51,11 @@ typedef struct calr_loader_options {
     int64_t batch;        /* images a batch, at least 1; the last batch holds what is left */
     uint64_t seed;
     uint32_t epoch;
-    int64_t first_slot; /* slot of the first item of the order: its stream is (seed, epoch, first_slot) */
-    int workers;        /* threads, 0 .. 256; -1: calr_loader_default_workers() */
-    int ahead;          /* batches in the making or waiting, 1 .. 64 */
-    int64_t pixel_limit; /* the largest JPEG accepted; 0: CALR_JPEG_LIMIT */
+    int64_t first_slot;       /* slot of the first item of the order: its stream is (seed, epoch,
+                                 first_slot) */
+    int workers;              /* threads, 0 .. 256; -1: calr_loader_default_workers() */
+    int ahead;                /* batches in the making or waiting, 1 .. 64 */
+    int64_t pixel_limit;      /* the largest JPEG accepted; 0: CALR_JPEG_LIMIT */
     calr_loader_cache *cache; /* NULL: none. Retained by the loader */
 } calr_loader_options;
 
@@ -61,14 +67,15 @@ int calr_loader_default_workers(void);
 
 typedef struct calr_loader calr_loader;
 
-/* `order` (count record numbers of the source) is copied. CALR_EINVAL names the option, or the first item of the
- * order out of range; CALR_ENOMEM. Work starts at once. */
+/* `order` (count record numbers of the source) is copied. CALR_EINVAL names the option, or the
+ * first item of the order out of range; CALR_ENOMEM. Work starts at once. */
 calr_status calr_loader_new(const calr_loader_source *source, const int64_t *order, int64_t count,
                             const calr_loader_options *options, calr_loader **out);
 
-/* The next batch: *images f32[b x height x width x 3], the caller's, and *first, the position in the order of
- * its first image. After the last batch: CALR_OK with *images NULL. A record that cannot be read or decoded is
- * an error that names it, at its batch; the loader is then at its end. */
+/* The next batch: *images f32[b x height x width x 3], the caller's, and *first, the position in
+ * the order of its first image. After the last batch: CALR_OK with *images NULL. A record that
+ * cannot be read or decoded is an error that names it, at its batch; the loader is then at its end.
+ */
 calr_status calr_loader_next(calr_loader *loader, calr_tensor **images, int64_t *first);
 
 /* Stops the workers and frees everything; batches already handed out stay. NULL is allowed. */

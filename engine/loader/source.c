@@ -16,7 +16,8 @@ static void source_close(void *context, void *reader)
     calr_store_reader_release(reader);
 }
 
-static calr_status source_fetch(void *context, void *reader, int64_t record, const void **bytes, size_t *size)
+static calr_status source_fetch(void *context, void *reader, int64_t record, const void **bytes,
+                                size_t *size)
 {
     (void)context;
     return calr_store_reader_get(reader, record, bytes, size);

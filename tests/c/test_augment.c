@@ -5,7 +5,7 @@
 #include "image/augment.h"
 
 #define HEIGHT 64
-#define WIDTH 32
+#define WIDTH  32
 #define PIXELS ((size_t)HEIGHT * WIDTH)
 
 static uint8_t picture[PIXELS * 3];
@@ -81,7 +81,8 @@ static void cut_shifts_and_fills_with_black(void)
 static void erasing_fills_the_rectangle(void)
 {
     calr_augment augment = calr_augment_plain(HEIGHT, WIDTH);
-    calr_augment_draw draw = {.erase_top = 7, .erase_left = 3, .erase_height = 57, .erase_width = 29};
+    calr_augment_draw draw = {
+        .erase_top = 7, .erase_left = 3, .erase_height = 57, .erase_width = 29};
     for (int after = 0; after < 2; after++) {
         augment.erase_after_normalize = after;
         calr_augment_apply(&augment, &draw, picture, slot);
@@ -122,7 +123,8 @@ static void draws_have_their_frequencies(void)
     CHECK_INT(outside, 0);
     CHECK_NEAR(flips, n / 2.0, 4 * sqrt(n / 4.0));
     CHECK_NEAR(erased, n / 2.0, 4 * sqrt(n / 4.0));
-    CHECK(area / erased > 0.15 && area / erased < 0.22); /* below 0.21: large flat ones do not fit and are drawn again */
+    CHECK(area / erased > 0.15 &&
+          area / erased < 0.22); /* below 0.21: large flat ones do not fit and are drawn again */
     for (int i = 0; i < 21; i++) {
         CHECK_NEAR(tops[i], n / 21.0, 5 * sqrt(n / 21.0));
         CHECK_NEAR(lefts[i], n / 21.0, 5 * sqrt(n / 21.0));
@@ -137,14 +139,19 @@ static void draws_are_named(void)
     uncut.pad = 0;
     int differ = 0;
     for (uint64_t i = 0; i < 200; i++) {
-        calr_rng a = calr_augment_stream(9, 2, i), b = a, c = a, d = a, other = calr_augment_stream(9, 3, i);
+        calr_rng a = calr_augment_stream(9, 2, i), b = a, c = a, d = a,
+                 other = calr_augment_stream(9, 3, i);
         calr_augment_draw x = calr_augment_choose(&all, &a), y = calr_augment_choose(&all, &b);
-        calr_augment_draw without_flip = calr_augment_choose(&still, &c), without_cut = calr_augment_choose(&uncut, &d);
+        calr_augment_draw without_flip = calr_augment_choose(&still, &c),
+                          without_cut = calr_augment_choose(&uncut, &d);
         calr_augment_draw z = calr_augment_choose(&all, &other);
-        CHECK(x.top == y.top && x.left == y.left && x.flip == y.flip && x.erase_top == y.erase_top &&
-              x.erase_left == y.erase_left && x.erase_height == y.erase_height && x.erase_width == y.erase_width);
-        CHECK(!without_flip.flip && without_flip.top == x.top && without_flip.erase_height == x.erase_height);
-        CHECK(without_cut.flip == x.flip && without_cut.top == 0 && without_cut.erase_left == x.erase_left);
+        CHECK(x.top == y.top && x.left == y.left && x.flip == y.flip &&
+              x.erase_top == y.erase_top && x.erase_left == y.erase_left &&
+              x.erase_height == y.erase_height && x.erase_width == y.erase_width);
+        CHECK(!without_flip.flip && without_flip.top == x.top &&
+              without_flip.erase_height == x.erase_height);
+        CHECK(without_cut.flip == x.flip && without_cut.top == 0 &&
+              without_cut.erase_left == x.erase_left);
         differ += x.top != z.top || x.left != z.left;
     }
     CHECK(differ > 180);
@@ -164,11 +171,11 @@ static void tiny_images_end(void)
     }
 }
 
-#define REFUSED(change, text)                                                                                        \
-    do {                                                                                                             \
-        calr_augment bad = calr_augment_training(HEIGHT, WIDTH);                                                     \
-        change;                                                                                                      \
-        CHECK_FAILS(calr_augment_check(&bad), CALR_EINVAL, text);                                                    \
+#define REFUSED(change, text)                                                                      \
+    do {                                                                                           \
+        calr_augment bad = calr_augment_training(HEIGHT, WIDTH);                                   \
+        change;                                                                                    \
+        CHECK_FAILS(calr_augment_check(&bad), CALR_EINVAL, text);                                  \
     } while (0)
 
 static void bad_fields(void)

@@ -53,7 +53,8 @@ static void encoding_comes_back(void)
     const uint8_t *pixels;
     int width, height;
     for (int chroma = CALR_JPEG_444; chroma <= CALR_JPEG_420; chroma++) {
-        CHECK_OK(calr_jpeg_encode(jpeg, picture, 40, 24, 100, (calr_jpeg_chroma)chroma, &bytes, &size));
+        CHECK_OK(
+            calr_jpeg_encode(jpeg, picture, 40, 24, 100, (calr_jpeg_chroma)chroma, &bytes, &size));
         CHECK_OK(calr_jpeg_decode(jpeg, bytes, size, &pixels, &width, &height));
         CHECK(width == 40 && height == 24);
         if (chroma == CALR_JPEG_444)
@@ -64,9 +65,12 @@ static void encoding_comes_back(void)
     CHECK_OK(calr_jpeg_encode(jpeg, picture, 40, 24, 100, CALR_JPEG_420, &again, &size_again));
     CHECK(size == size_again && memcmp(copy, again, size) == 0);
     free(copy);
-    CHECK_FAILS(calr_jpeg_encode(jpeg, picture, 0, 24, 90, CALR_JPEG_420, &bytes, &size), CALR_EINVAL, "0 x 24");
-    CHECK_FAILS(calr_jpeg_encode(jpeg, picture, 70000, 1, 90, CALR_JPEG_420, &bytes, &size), CALR_EINVAL, "65535");
-    CHECK_FAILS(calr_jpeg_encode(jpeg, picture, 40, 24, 101, CALR_JPEG_420, &bytes, &size), CALR_EINVAL, "101");
+    CHECK_FAILS(calr_jpeg_encode(jpeg, picture, 0, 24, 90, CALR_JPEG_420, &bytes, &size),
+                CALR_EINVAL, "0 x 24");
+    CHECK_FAILS(calr_jpeg_encode(jpeg, picture, 70000, 1, 90, CALR_JPEG_420, &bytes, &size),
+                CALR_EINVAL, "65535");
+    CHECK_FAILS(calr_jpeg_encode(jpeg, picture, 40, 24, 101, CALR_JPEG_420, &bytes, &size),
+                CALR_EINVAL, "101");
     free(picture);
 }
 
@@ -93,7 +97,8 @@ static void not_jpeg(void)
     const uint8_t *pixels;
     int width, height;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        CHECK_INT(calr_jpeg_decode(jpeg, cases[i].bytes, cases[i].size, &pixels, &width, &height), CALR_EFORMAT);
+        CHECK_INT(calr_jpeg_decode(jpeg, cases[i].bytes, cases[i].size, &pixels, &width, &height),
+                  CALR_EFORMAT);
         if (!CHECK(strstr(calr_status_message(), cases[i].text)))
             fprintf(stderr, "    got %s, want %s\n", calr_status_message(), cases[i].text);
     }
@@ -110,13 +115,14 @@ static void every_truncation_is_an_error(void)
         if (!CHECK(bytes))
             continue;
         for (size_t cut = 0; cut + 2 < size; cut++) { /* the last two bytes are the end marker */
-            uint8_t *part = malloc(cut ? cut : 1);    /* of this size, so that a read beyond is seen */
+            uint8_t *part = malloc(cut ? cut : 1); /* of this size, so that a read beyond is seen */
             memcpy(part, bytes, cut);
             good += calr_jpeg_decode(jpeg, part, cut, &pixels, &width, &height) == CALR_OK;
             free(part);
         }
         CHECK_INT(good, 0);
-        CHECK_FAILS(calr_jpeg_decode(jpeg, bytes, size * 2 / 3, &pixels, &width, &height), CALR_EFORMAT, "truncated");
+        CHECK_FAILS(calr_jpeg_decode(jpeg, bytes, size * 2 / 3, &pixels, &width, &height),
+                    CALR_EFORMAT, "truncated");
         CHECK_OK(calr_jpeg_decode(jpeg, bytes, size, &pixels, &width, &height));
         free(bytes);
     }
@@ -147,12 +153,15 @@ static void huge_is_refused(void)
         return;
     CHECK_OK(calr_jpeg_probe(bytes, size, &info));
     CHECK(info.width == 20000 && info.height == 20000);
-    CHECK_FAILS(calr_jpeg_decode(jpeg, bytes, size, &pixels, &width, &height), CALR_EFORMAT, "20000 x 20000");
+    CHECK_FAILS(calr_jpeg_decode(jpeg, bytes, size, &pixels, &width, &height), CALR_EFORMAT,
+                "20000 x 20000");
     set_size(bytes, size, 33, 0);
-    CHECK_FAILS(calr_jpeg_decode(jpeg, bytes, size, &pixels, &width, &height), CALR_EFORMAT, "corrupt");
+    CHECK_FAILS(calr_jpeg_decode(jpeg, bytes, size, &pixels, &width, &height), CALR_EFORMAT,
+                "corrupt");
     set_size(bytes, size, 33, 47);
     CHECK_OK(calr_jpeg_set_limit(jpeg, 33 * 47 - 1));
-    CHECK_FAILS(calr_jpeg_decode(jpeg, bytes, size, &pixels, &width, &height), CALR_EFORMAT, "33 x 47");
+    CHECK_FAILS(calr_jpeg_decode(jpeg, bytes, size, &pixels, &width, &height), CALR_EFORMAT,
+                "33 x 47");
     CHECK_OK(calr_jpeg_set_limit(jpeg, 33 * 47));
     CHECK_OK(calr_jpeg_decode(jpeg, bytes, size, &pixels, &width, &height));
     CHECK_FAILS(calr_jpeg_set_limit(jpeg, 0), CALR_EINVAL, "at least 1");
@@ -160,11 +169,12 @@ static void huge_is_refused(void)
     free(bytes);
 }
 
-/* Bytes changed, cut out and repeated at random: the decoder must say yes or no, and nothing else. */
+/* Bytes changed, cut out and repeated at random: the decoder must say yes or no, and nothing else.
+ */
 static void mutate(calr_rng *rng, uint8_t *bytes, size_t *size)
 {
     int changes = 1 + (int)calr_rng_below(rng, 8);
-    for (int i = 0; i < changes && *size > 8; i++) {
+    for (int i = 0; i<changes && * size> 8; i++) {
         size_t at = (size_t)calr_rng_below(rng, *size);
         switch (calr_rng_below(rng, 5)) {
         case 0:
@@ -177,7 +187,8 @@ static void mutate(calr_rng *rng, uint8_t *bytes, size_t *size)
             bytes[at] = 0xff;
             break;
         case 3: { /* one stretch over another */
-            size_t from = (size_t)calr_rng_below(rng, *size), length = (size_t)calr_rng_below(rng, 64);
+            size_t from = (size_t)calr_rng_below(rng, *size),
+                   length = (size_t)calr_rng_below(rng, 64);
             length = at + length > *size ? *size - at : length;
             length = from + length > *size ? *size - from : length;
             memmove(bytes + at, bytes + from, length);
@@ -195,9 +206,9 @@ static void mutate(calr_rng *rng, uint8_t *bytes, size_t *size)
 
 static void mutated_files(void)
 {
-    static const char *const names[] = {"rgb444.jpg",  "rgb420.jpg", "progressive.jpg", "gray.jpg",
-                                        "cmyk.jpg",    "ycck.jpg",   "palette.png",     "gray16.png",
-                                        "alpha.png"};
+    static const char *const names[] = {"rgb444.jpg",  "rgb420.jpg", "progressive.jpg",
+                                        "gray.jpg",    "cmyk.jpg",   "ycck.jpg",
+                                        "palette.png", "gray16.png", "alpha.png"};
     calr_rng rng = calr_rng_make(1, calr_rng_purpose("mutate"), 0, 0);
     int refused = 0, wrong = 0;
     CHECK_OK(calr_jpeg_set_limit(jpeg, 1 << 20)); /* the time of a run is bounded too */
@@ -216,8 +227,9 @@ static void mutated_files(void)
             mutate(&rng, bytes, &size);
             uint8_t *exact = realloc(bytes, size); /* so that a read beyond the end is seen */
             bytes = exact ? exact : bytes;
-            calr_status status = is_png ? calr_png_decode(bytes, size, &owned, &width, &height)
-                                        : calr_jpeg_decode(jpeg, bytes, size, &pixels, &width, &height);
+            calr_status status =
+                is_png ? calr_png_decode(bytes, size, &owned, &width, &height)
+                       : calr_jpeg_decode(jpeg, bytes, size, &pixels, &width, &height);
             refused += status != CALR_OK;
             wrong += status != CALR_OK && status != CALR_EFORMAT && status != CALR_ENOMEM;
             wrong += status == CALR_OK && (width < 1 || height < 1);
@@ -248,11 +260,13 @@ static void png_pixels(void)
             continue;
         CHECK_OK(calr_png_decode(bytes, size, &pixels, &width, &height));
         CHECK(width == want_width && height == want_height);
-        if (!CHECK(pixels && picture_difference(pixels, want, (size_t)width * (size_t)height * 3) == 0))
+        if (!CHECK(pixels &&
+                   picture_difference(pixels, want, (size_t)width * (size_t)height * 3) == 0))
             fprintf(stderr, "    %s\n", name);
         free(pixels);
         pixels = NULL;
-        CHECK_FAILS(calr_png_decode(bytes, size / 2, &pixels, &width, &height), CALR_EFORMAT, "corrupt");
+        CHECK_FAILS(calr_png_decode(bytes, size / 2, &pixels, &width, &height), CALR_EFORMAT,
+                    "corrupt");
         free(bytes);
         free(want);
     }

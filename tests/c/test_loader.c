@@ -1,4 +1,5 @@
-/* The loader: order, determinism over workers, failures of every callback, closing at any moment. */
+/* The loader: order, determinism over workers, failures of every callback, closing at any moment.
+ */
 #include "check.h"
 #include "picture.h"
 
@@ -9,9 +10,9 @@
 #include "loader/loader.h"
 
 #define RECORDS 37
-#define HEIGHT 24
-#define WIDTH 12
-#define IMAGE (HEIGHT * WIDTH * 3)
+#define HEIGHT  24
+#define WIDTH   12
+#define IMAGE   (HEIGHT * WIDTH * 3)
 
 /* JPEGs in memory, which counts its readers. */
 typedef struct memory {
@@ -43,7 +44,8 @@ static void memory_close(void *context, void *reader)
     free(reader);
 }
 
-static calr_status memory_fetch(void *context, void *reader, int64_t record, const void **bytes, size_t *size)
+static calr_status memory_fetch(void *context, void *reader, int64_t record, const void **bytes,
+                                size_t *size)
 {
     memory *m = context;
     (void)reader;
@@ -196,7 +198,8 @@ static void the_cache_changes_nothing(void)
     free(want);
 }
 
-/* The failure comes at its batch, however the threads ran, and names the record; then the loader is at its end. */
+/* The failure comes at its batch, however the threads ran, and names the record; then the loader is
+ * at its end. */
 static void failures_come_at_their_batch(void)
 {
     for (int workers = 0; workers <= 4; workers += 2)
@@ -242,7 +245,8 @@ static void a_reader_that_does_not_open(void)
         calr_tensor *images = NULL;
         int64_t first = 0;
         CHECK_OK(calr_loader_new(&source, order, 8, &options, &loader));
-        CHECK_FAILS(calr_loader_next(loader, &images, &first), CALR_EIO, "reader 1 cannot be opened");
+        CHECK_FAILS(calr_loader_next(loader, &images, &first), CALR_EIO,
+                    "reader 1 cannot be opened");
         calr_loader_release(loader);
         CHECK_INT(atomic_load(&source_memory.readers), 0);
     }
@@ -279,14 +283,14 @@ static void empty_order(void)
     free(collect(&options, 0));
 }
 
-#define REFUSED(change, text)                                                                                        \
-    do {                                                                                                             \
-        calr_loader_source source = make_source();                                                                   \
-        calr_loader_options options = make_options(2, 2);                                                            \
-        calr_loader *loader = NULL;                                                                                  \
-        change;                                                                                                      \
-        CHECK_FAILS(calr_loader_new(&source, order, 10, &options, &loader), CALR_EINVAL, text);                      \
-        CHECK_INT(atomic_load(&source_memory.releases), 1);                                                          \
+#define REFUSED(change, text)                                                                      \
+    do {                                                                                           \
+        calr_loader_source source = make_source();                                                 \
+        calr_loader_options options = make_options(2, 2);                                          \
+        calr_loader *loader = NULL;                                                                \
+        change;                                                                                    \
+        CHECK_FAILS(calr_loader_new(&source, order, 10, &options, &loader), CALR_EINVAL, text);    \
+        CHECK_INT(atomic_load(&source_memory.releases), 1);                                        \
     } while (0)
 
 static void bad_options(void)
@@ -303,7 +307,8 @@ static void bad_options(void)
     REFUSED(options.cache = cache, "5 x 12, not 24 x 12");
     calr_loader_cache_release(cache);
     CHECK_FAILS(calr_loader_cache_new(-1, 5, 5, CALR_BICUBIC, 100, &cache), CALR_EINVAL, "-1");
-    CHECK_FAILS(calr_loader_cache_new(INT64_MAX / 4, 5, 5, CALR_BICUBIC, 100, &cache), CALR_ENOMEM, "");
+    CHECK_FAILS(calr_loader_cache_new(INT64_MAX / 4, 5, 5, CALR_BICUBIC, 100, &cache), CALR_ENOMEM,
+                "");
 }
 
 static void pixel_limit_is_passed_on(void)

@@ -18,7 +18,8 @@ static void checksums_are_pillows(void)
         char filter[16];
         int width, height, to_width, to_height;
         unsigned crc;
-        if (sscanf(line, "%15s %d %d %d %d %x", filter, &width, &height, &to_width, &to_height, &crc) != 6)
+        if (sscanf(line, "%15s %d %d %d %d %x", filter, &width, &height, &to_width, &to_height,
+                   &crc) != 6)
             continue;
         cases++;
         uint8_t *from = picture_make(width, height, (uint32_t)(width * 1000 + height));
@@ -80,9 +81,12 @@ static void bad_sizes(void)
 {
     uint8_t pixel[3] = {0};
     CHECK_FAILS(calr_resize(resizer, CALR_BICUBIC, pixel, 0, 1, pixel, 1, 1), CALR_EINVAL, "0 x 1");
-    CHECK_FAILS(calr_resize(resizer, CALR_BICUBIC, pixel, 1, 70000, pixel, 1, 1), CALR_EINVAL, "1 x 70000");
-    CHECK_FAILS(calr_resize(resizer, CALR_BICUBIC, pixel, 1, 1, pixel, -1, 1), CALR_EINVAL, "to -1 x 1");
-    CHECK_FAILS(calr_resize(resizer, (calr_filter)7, pixel, 1, 1, pixel, 1, 1), CALR_EINVAL, "no filter 7");
+    CHECK_FAILS(calr_resize(resizer, CALR_BICUBIC, pixel, 1, 70000, pixel, 1, 1), CALR_EINVAL,
+                "1 x 70000");
+    CHECK_FAILS(calr_resize(resizer, CALR_BICUBIC, pixel, 1, 1, pixel, -1, 1), CALR_EINVAL,
+                "to -1 x 1");
+    CHECK_FAILS(calr_resize(resizer, (calr_filter)7, pixel, 1, 1, pixel, 1, 1), CALR_EINVAL,
+                "no filter 7");
 }
 
 int main(void)
