@@ -331,12 +331,12 @@ static void check_function(lua_State *L, const char *name)
 /// when a gradient is wanted, calr.autograd.backward later runs backward(ctx, dy). A loss built of
 /// existing operations needs no such thing.
 ///
-/// forward returns one tensor; what backward needs of tensors it hands to ctx:save(a, b, ...), and
-/// gets back from ctx:saved(), so that a change in place is noticed and the memory is freed at the
-/// right time. Other values may be fields of ctx. backward returns one gradient for each argument
-/// of forward, of the argument's shape; nil for an argument that is not a tensor, and for a
-/// gradient of zeros. dy and what ctx:saved() gives must not be changed in place. Both run without
-/// recording.
+/// forward returns one tensor. Tensors that backward needs go through ctx:save(a, b, ...) and come
+/// back from ctx:saved(), so that a change in place is noticed and memory is freed when it should
+/// be; kept as fields of ctx, they may keep a graph alive for good. Other values may be fields of
+/// ctx. backward returns one gradient for each argument of forward, of the argument's shape; nil
+/// for an argument that is no tensor, and for a gradient of zeros. dy and what ctx:saved() gives
+/// must not be changed in place. Both run without recording.
 /// @param name      for messages; "op" by default
 /// @param forward   function(ctx, ...) -> tensor
 /// @param backward  function(ctx, dy) -> dx1, dx2, ...

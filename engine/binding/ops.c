@@ -12,8 +12,8 @@
 /// Operations with gradients. Each runs at once; when an input needs a gradient
 /// (tensor:requires_grad), it is recorded, and calr.autograd.backward follows the record back.
 ///
-/// All take and return f32 tensors. Operations on one tensor are also methods: x:relu() is
-/// calr.ops.relu(x). The operators + - * / ^ and unary minus work on tensors and numbers.
+/// All take and return f32 tensors. Those whose first argument is a tensor are methods of tensors
+/// too: x:relu(). The operators + - * / ^ and unary minus work on tensors and numbers.
 
 /* Runs an operation into a new tensor value. */
 #define PUSH(L, call_with_slot)                                                                    \
@@ -294,18 +294,18 @@ static int ops_conv2d(lua_State *L)
     return 1;
 }
 
-/// calr.ops.batch_norm(x, gamma, beta, running_mean, running_var [, {training=false, momentum=.1,
-/// eps=1e-5, relu=false, residual=}]) Batch normalisation over all but the last dimension, with
-/// what often follows it: y = norm(x) gamma + beta, then
-/// + residual, then max(0, y). In training the statistics are those of the batch, and the running
-/// ones become (1 - momentum) running + momentum batch (with the unbiased variance, as in PyTorch);
-/// otherwise they are the running ones.
+/// calr.ops.batch_norm(x, gamma, beta, running_mean, running_var [, options])
+/// Batch normalisation over all but the last dimension, with what often follows it fused in:
+/// y = max(0, norm(x) gamma + beta + residual). In training the statistics are those of the batch,
+/// and the running ones become (1 - momentum) running + momentum batch, with the unbiased variance,
+/// as in PyTorch; otherwise the statistics are the running ones.
 /// @param x      f32[n x c] or f32[n x h x w x c]
 /// @param gamma  f32[c], or nil for 1
 /// @param beta   f32[c], or nil for 0
 /// @param running_mean  f32[c], changed in place in training; both may be nil then
 /// @param running_var   f32[c]
-/// @param residual      a tensor of the shape of x
+/// @param options  {training=false, momentum=.1, eps=1e-5, relu=false, residual=}; residual has the
+/// shape of x
 /// @return tensor  the shape of x
 static int ops_batch_norm(lua_State *L)
 {

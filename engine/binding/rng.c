@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "autograd/tape.h"
 #include "base/rng.h"
 
 /// @module calr.rng
@@ -101,6 +102,7 @@ static int rng_fill_normal(lua_State *L)
     calr_tensor *t = calr_lua_check_tensor(L, 2);
     luaL_argcheck(L, t->dtype == CALR_F32 && calr_tensor_is_contiguous(t), 2,
                   "a contiguous f32 tensor is needed");
+    calr_lua_call(L, calr_tape_check_write(t));
     double mean = luaL_optnumber(L, 3, 0), deviation = luaL_optnumber(L, 4, 1);
     float *data = calr_tensor_f32(t);
     int64_t count = calr_tensor_numel(t);
@@ -120,6 +122,7 @@ static int rng_fill_uniform(lua_State *L)
     calr_tensor *t = calr_lua_check_tensor(L, 2);
     luaL_argcheck(L, t->dtype == CALR_F32 && calr_tensor_is_contiguous(t), 2,
                   "a contiguous f32 tensor is needed");
+    calr_lua_call(L, calr_tape_check_write(t));
     double low = luaL_optnumber(L, 3, 0), high = luaL_optnumber(L, 4, 1);
     float *data = calr_tensor_f32(t);
     int64_t count = calr_tensor_numel(t);

@@ -83,7 +83,11 @@ end)
 check.test("writing into a computed tensor", function()
   local x = T({ 1, 2 }):requires_grad(true)
   local y = x * 2
-  for _, write in ipairs { function() y:fill(0) end, function() y:set(1, 0) end, function() y:copy(T { 0, 0 }) end } do
+  local rng = require("calr.rng").open {}
+  for _, write in ipairs {
+    function() y:fill(0) end, function() y:set(1, 0) end, function() y:copy(T { 0, 0 }) end,
+    function() rng:fill_normal(y) end, function() rng:fill_uniform(y) end,
+  } do
     check.fails("writing into it would make them wrong", write)
     autograd.no_grad(write)
   end
