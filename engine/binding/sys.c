@@ -233,6 +233,16 @@ static int sys_current_folder(lua_State *L)
     return 1;
 }
 
+/// calr.sys.change_folder(path)
+/// Makes a folder the one that relative paths start from.
+static int sys_change_folder(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    if (chdir(path) != 0)
+        calr_lua_call(L, calr_error_system(errno, "cannot work in the folder %s", path));
+    return 0;
+}
+
 /// calr.sys.hash(text)
 /// The fingerprint of a string: XXH3, 128 bits, as 32 hexadecimal digits. Not for secrets.
 /// @return string
@@ -457,6 +467,7 @@ static const luaL_Reg functions[] = {
     {"stat", sys_stat},
     {"absolute", sys_absolute},
     {"current_folder", sys_current_folder},
+    {"change_folder", sys_change_folder},
     {"hash", sys_hash},
     {"hash_file", sys_hash_file},
     {"time", sys_time},

@@ -57,6 +57,7 @@ local function new_record(options)
     status = "running",
     started = timestamp(),
     script = identity.script(options.script or launch.script),
+    folder = sys.current_folder(),
     arguments = json.array(table.move(launch.overrides, 1, #launch.overrides, 1, {})),
     config = cfg or {},
     difference = cfg and config.is(cfg) and config.difference(cfg) or {},

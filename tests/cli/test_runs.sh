@@ -56,13 +56,22 @@ for wait in .02 .13 .09 .17 .11; do
     wait $! 2>/dev/null
 done
 printf 'half a li' >>killed/metrics.jsonl
+: >killed/checkpoints/000009-inter.safetensors.tmp-1
 expect 0 "$CALR" run --resume killed
 says "resumed after"
 checks=$((checks + 1)) && cmp whole/metrics.jsonl killed/metrics.jsonl || fault "the metrics differ"
 for file in whole/checkpoints/*; do
     checks=$((checks + 1)) && cmp "$file" "killed/checkpoints/${file##*/}" || fault "$file differs"
 done
+holds "$(find killed -name '*.tmp-*' | wc -l)" -eq 0
 contains killed/run.json '"sessions"' '"status": "finished"'
+
+# ---- from another folder: relative paths still start where the run began
+expect 137 bash -c "'$CALR' run train.lua --out far pause=.05 & sleep .2; kill -9 \$!; wait \$!"
+mkdir -p away && (cd away && "$CALR" run --resume ../far >/dev/null 2>&1; exit $?)
+holds $? -eq 0
+contains far/run.json '"status": "finished"' "\"folder\": \"$PWD\""
+holds ! -e away/far
 
 # ---- what may not differ on resume
 expect 137 bash -c "'$CALR' run train.lua --out other pause=.05 & sleep .2; kill -9 \$!; wait \$!"
@@ -90,7 +99,7 @@ says "other/run.json, line"
 
 # ---- a broken newest checkpoint: the one before it
 expect 137 bash -c "'$CALR' run train.lua --out broken infomap.k=20 pause=.05 & sleep .3; kill -9 \$!; wait \$!"
-newest=$(ls broken/checkpoints | tail -1)
+newest=$(ls broken/checkpoints | grep 'safetensors$' | tail -1)
 holds -n "$newest"
 printf 'x' >"broken/checkpoints/$newest"
 expect 0 "$CALR" run --resume broken

@@ -75,6 +75,15 @@ function folder.make(path, name)
   errors.fail("no free run folder %s-N", stem)
 end
 
+-- What a process left that was killed while it wrote.
+local function remove_halves(path)
+  for _, where in ipairs { path, path .. "/checkpoints" } do
+    for _, name in ipairs(sys.is_folder(where) and sys.list(where) or {}) do
+      if name:match "%.tmp%-%d+$" then sys.remove(where .. "/" .. name) end
+    end
+  end
+end
+
 --- calr.run.folder.reopen(path)
 --- The folder of an unfinished run, locked.
 --- @return string  the folder
@@ -88,6 +97,7 @@ function folder.reopen(path)
     lock:release()
     errors.usage("the run in %s is finished; there is nothing to go on with", path)
   end
+  remove_halves(path)
   return path, lock, record
 end
 

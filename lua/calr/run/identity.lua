@@ -73,18 +73,11 @@ function identity.modules()
 end
 
 --- calr.run.identity.machine()
---- @return table  host, processors, processor (its name)
+--- @return table  host, processors, processor (its name), and the kernels in use: blas_core, conv, onednn_isa
 function identity.machine()
-  local record = { host = sys.hostname(), processors = sys.processors() }
-  local file = io.open "/proc/cpuinfo"
-  if file then
-    for line in file:lines() do
-      record.processor = record.processor or line:match "^model name%s*:%s*(.*)"
-      if record.processor then break end
-    end
-    file:close()
-  end
-  return record
+  local info = sys.info()
+  return { host = sys.hostname(), processors = sys.processors(), processor = info.cpu, blas_core = info.blas_core,
+    conv = info.conv, onednn_isa = info.onednn_isa }
 end
 
 -- The first difference between two values, as "name: a instead of b".
@@ -141,8 +134,12 @@ function identity.changes(now, old)
   if now.code.revision ~= (old.code or {}).revision or now.code.version ~= (old.code or {}).version then
     notes[#notes + 1] = "the program is another build than the one that began the run"
   end
-  if now.machine.processor ~= (old.machine or {}).processor then
-    notes[#notes + 1] = "the processor is another one; the last bits of results may differ"
+  for _, key in ipairs { "processor", "blas_core", "conv", "onednn_isa" } do
+    local was = (old.machine or {})[key]
+    if now.machine[key] ~= was then
+      notes[#notes + 1] = ("%s is %s, and was %s: the last bits of results may differ"):format(key,
+        now.machine[key] or "none", was or "none")
+    end
   end
   return notes
 end

@@ -8,6 +8,17 @@ local sys = require "calr.sys"
 
 local resume = {}
 
+-- Relative paths of the configuration start where the run began.
+local function return_to(start, fields)
+  if not start or start == sys.current_folder() then return end
+  fields.resume, fields.script = sys.absolute(fields.resume), sys.absolute(fields.script)
+  if sys.is_folder(start) then
+    sys.change_folder(start)
+  else
+    io.stderr:write("calr: note: the folder where the run began is gone: ", start, "\n")
+  end
+end
+
 --- calr.run.resume.prepare(fields)
 --- Completes what the command line said by what the run folder knows, and refuses what contradicts it.
 --- @param fields  see calr.shell.launch; `resume` names the folder
@@ -36,6 +47,7 @@ function resume.prepare(fields)
   end
   fields.threads = tostring(record.threads)
   fields.record = record
+  return_to(record.folder, fields)
 end
 
 return resume
