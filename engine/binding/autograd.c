@@ -78,7 +78,7 @@ static int restore_recording(lua_State *L)
 
 /// calr.autograd.no_grad(fn, ...)
 /// Calls fn(...) without recording: nothing computed inside needs a gradient, or keeps memory for
-/// one. Also calr.no_grad.
+/// one. fn may not yield out of it. Also calr.no_grad.
 /// @return what fn returns
 static int autograd_no_grad(lua_State *L)
 {

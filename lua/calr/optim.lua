@@ -133,7 +133,7 @@ local function read_state(self, map, left, param)
     if value == nil then error(("%s: the state lacks \"%s\""):format(self.what, name), 3) end
     local fits = tensor.is(value)
     if fits and name == names[1] then
-      fits = value:numel() == 1
+      fits = value:numel() == 1 and value:max() >= 1 and math.tointeger(value:max()) ~= nil
     elseif fits then
       fits = value:dtype() == "f32" and table.concat(value:shape(), " x ") == wanted
     end
@@ -142,7 +142,7 @@ local function read_state(self, map, left, param)
         tostring(param.tensor)), 3)
     end
   end
-  local state = { count = math.tointeger(map[names[1]]:get()) or 0 }
+  local state = { count = math.tointeger(map[names[1]]:get()) }
   for _, kind in ipairs(self.kinds) do state[kind] = map[param.name .. "." .. kind]:clone() end
   return state
 end

@@ -96,6 +96,8 @@ check.test("load_state names what does not fit, and changes nothing", function()
   refused("\"a.m\" is f32[3]; it does not fit the parameter, f32[2]", function(map) map["a.m"] = T { 1, 2, 3 } end)
   refused("\"c.m\", which belongs to no parameter", function(map) map["c.m"] = T { 1 } end)
   refused("a.steps", function(map) map["a.steps"] = T({ 1, 2 }, "i64") end)
+  refused("a.steps", function(map) map["a.steps"] = T({ -1 }, "i64") end)
+  refused("a.steps", function(map) map["a.steps"] = T { .5 } end)
   local sgd = stepped(function(p) return optim.sgd(p, { momentum = .9 }) end)
   check.fails("the state lacks \"a.velocity\"", sgd.load_state, sgd, state)
   adam:load_state {}
