@@ -434,6 +434,14 @@ static int sys_is_interrupt(lua_State *L)
     return 1;
 }
 
+/// calr.sys.check_interrupt()
+/// Raises the request to stop again, when there was one: a pcall somewhere may have swallowed it.
+static int sys_check_interrupt(lua_State *L)
+{
+    calr_lua_call(L, calr_interrupt_check());
+    return 0;
+}
+
 /// calr.sys.nearest(word, names)
 /// The name most like a misspelt word.
 /// @param names  list of strings
@@ -482,6 +490,7 @@ static const luaL_Reg functions[] = {
     {"processors", sys_processors},
     {"interrupted", sys_interrupted},
     {"is_interrupt", sys_is_interrupt},
+    {"check_interrupt", sys_check_interrupt},
     {"nearest", sys_nearest},
     {NULL, NULL},
 };

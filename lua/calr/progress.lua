@@ -74,9 +74,10 @@ local function cut(line, width)
 end
 
 --- bar:update(done [, text])
---- Says how many steps are done so far; cheap enough for every step.
+--- Says how many steps are done so far; cheap enough for every step. Stops the script when the user asked for it.
 --- @param text  stands behind the numbers, such as the loss
 function Bar:update(done, note)
+  sys.check_interrupt()
   self.done = done
   if note then self.text = note end
   if self.mode == "quiet" then return end

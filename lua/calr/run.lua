@@ -157,6 +157,7 @@ end
 --- error that names the metric. Nothing that differs between two equal runs (times, host names) belongs here.
 function Run:metric(values)
   check_open(self)
+  sys.check_interrupt()
   local ok, line = pcall(json.encode, values)
   if not ok then
     local what, where = line:match "cannot write (%a+) as JSON %(at (.-)%)"

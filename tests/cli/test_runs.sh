@@ -126,6 +126,17 @@ contains busy/run.json '"status": "interrupted"'
 expect 143 bash -c "'$CALR' -e 'while true do end' & sleep .2; kill -TERM \$!; wait \$!"
 expect 130 bash -c "'$CALR' -e 'while true do pcall(function() while true do end end) end' & sleep .2; kill -INT \$!; sleep .1; kill -INT \$!; wait \$!"
 
+cat >stubborn.lua <<'LUA'
+local bar = require("calr").progress.new "work"
+io.stderr:write "ready\n"
+for i = 1, math.huge do
+  pcall(function() for _ = 1, 1e5 do end end)
+  bar:update(i)
+end
+LUA
+expect 130 bash -c "'$CALR' stubborn.lua & sleep .3; kill -INT \$!; wait \$!"
+says "calr: interrupted"
+
 # ---- faults
 expect 1 "$CALR" run train.lua --out nan nan=yes
 says 'train.lua:11: metric "loss" is NaN'
