@@ -1,0 +1,23 @@
+-- The baseline of the method: global clusters only. No local clusters, no refinement, no alignment.
+-- Options: calr run experiments/baseline.lua --help
+local calr = require "calr"
+
+local cfg  = calr.config(calr.pipeline.defaults { refine = "none", alignment = { weight = 0 } })
+local data = calr.data.open(cfg.data, { ids = cfg.ids })
+local net  = calr.pipeline.network(cfg)
+local run  = calr.pipeline.run_of(cfg, data)
+
+local untrained = calr.pipeline.evaluate(net, data, cfg)
+
+for epoch, step in calr.pipeline.epochs(net, data, cfg) do
+  local features = step:features()
+  local labels   = calr.cluster.infomap(features, cfg.infomap)
+  step:quality { global = labels }
+  step:report { untrained = epoch == 0 and untrained or nil }
+  step:train(calr.memory.cluster {
+    features = features, labels = labels, weights = step:cluster_weights(labels),
+    temperature = cfg.temperature, momentum = cfg.momentum, update = cfg.update,
+  })
+end
+
+run:finish()

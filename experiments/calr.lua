@@ -1,0 +1,30 @@
+-- CALR: camera-aware label refinement (Li et al., arXiv 2403.16450), both stages.
+-- Options: calr run experiments/calr.lua --help
+local calr = require "calr"
+
+local cfg  = calr.config(calr.pipeline.defaults {})
+local data = calr.data.open(cfg.data, { ids = cfg.ids })
+local net  = calr.pipeline.network(cfg)
+local rule = calr.refine.load(cfg.refine)
+local run  = calr.pipeline.run_of(cfg, data)
+
+local untrained = calr.pipeline.evaluate(net, data, cfg)
+local locals    = calr.pipeline.intra(net, data, cfg)
+local cameras   = data:train():cameras()
+
+for epoch, step in calr.pipeline.epochs(net, data, cfg) do
+  local features     = step:features()
+  local global, info = calr.cluster.infomap(features, cfg.infomap)
+  local labels, discarded = calr.refine.apply(rule, {
+    global = global, locals = locals, cameras = cameras, scores = info.scores, features = features,
+    epoch = epoch, epochs = cfg.epochs, seed = cfg.seed, pace = calr.refine.pace(cfg.pace), options = cfg,
+  })
+  step:quality { global = global, locals = locals, refined = labels }
+  step:report { discarded = discarded, untrained = epoch == 0 and untrained or nil }
+  step:train(calr.memory.cluster {
+    features = features, labels = labels, weights = step:cluster_weights(labels),
+    temperature = cfg.temperature, momentum = cfg.momentum, update = cfg.update,
+  })
+end
+
+run:finish()

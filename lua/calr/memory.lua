@@ -1,0 +1,77 @@
+-- Memories: what features are contrasted with.
+local bank = require "calr.bank"
+local labels = require "calr.labels"
+local ops = require "calr.ops"
+local T = require "calr.tensor"
+
+--- @module calr.memory
+--- Memory banks for contrastive training.
+
+local memory = {}
+
+local Cluster = {}
+Cluster.__index = Cluster
+
+--- calr.memory.cluster{features=, labels=, momentum=.1, temperature=.05, update="mean", weights=nil}
+--- The cluster memory (ClusterContrast, Dai et al., arXiv 2103.11568): one unit vector for each cluster, the normalised
+--- mean of its features.
+--- @param features     f32[n x d], unit rows
+--- @param labels       i32[n], 0-based and without gaps, -1 for outliers
+--- @param momentum     how much of the old vector stays, 0 .. 1
+--- @param temperature  divides the similarities
+--- @param update       "mean" (each sample in order) or "hard" (the least similar sample of each cluster)
+--- @param weights      f32[clusters]: weight of each cluster in the loss, or nil for equal ones
+--- @return memory  with .clusters, :loss(features, labels), :update(features, labels)
+function memory.cluster(options)
+  local known = { features = true, labels = true, momentum = true, temperature = true, update = true, weights = true }
+  for name in pairs(options) do
+    if not known[name] then error(("calr.memory.cluster has no option \"%s\""):format(tostring(name)), 2) end
+  end
+  local temperature = options.temperature or 0.05
+  if not (type(temperature) == "number" and temperature > 0) then
+    error("temperature must be a number above 0, not " .. tostring(temperature), 2)
+  end
+  local self = setmetatable({
+    temperature = temperature,
+    options = { momentum = options.momentum or 0.1, update = options.update or "mean" },
+    weights = options.weights,
+    labels = options.labels,
+    clusters = labels.clusters(options.labels),
+  }, Cluster)
+  self.vectors = bank.centroids(options.features, options.labels)
+  if self.weights and self.weights:numel() ~= self.clusters then
+    error(("%d weights for %d clusters"):format(self.weights:numel(), self.clusters), 2)
+  end
+  return self
+end
+
+--- memory:loss(features, labels)
+--- Cross-entropy of features . vectors^T / temperature with the labels, weighted by cluster where there are weights
+--- (0 when the weights of the whole batch are 0). No gradient flows into the memory.
+--- @param features  f32[b x d] with a gradient
+--- @param labels    i32[b]
+--- @return tensor  f32[], a single number
+function Cluster:loss(features, batch_labels)
+  local logits = ops.matmul(features, self.vectors, { transpose_b = true }) * (1 / self.temperature)
+  return ops.cross_entropy(logits, batch_labels, { weights = self.weights })
+end
+
+--- memory:update(features, labels)
+--- Moves the memory towards the features of a batch; call it after the backward pass.
+function Cluster:update(features, batch_labels)
+  bank.update(self.vectors, features:detach(), batch_labels, self.options)
+end
+
+--- calr.memory.camera_weights(labels, cameras)
+--- Cluster weights of the method: ln(1 + H_k), H_k the entropy of the camera distribution in cluster k. A cluster seen by
+--- one camera has weight 0.
+--- @param labels   i32[n]
+--- @param cameras  i32[n]
+--- @return tensor  f32[clusters]
+function memory.camera_weights(cluster_labels, cameras)
+  local entropy = labels.entropy(cluster_labels, cameras):totable()
+  for k, h in ipairs(entropy) do entropy[k] = math.log(1 + h) end
+  return T(entropy)
+end
+
+return memory

@@ -1,0 +1,182 @@
+-- The networks.
+local nn = require "calr.nn"
+local ops = require "calr.ops"
+
+--- @module calr.models
+--- Networks for re-identification: a residual backbone, pooling, a BatchNorm neck, L2 normalisation. Called with images
+--- f32[n x h x w x 3] a network gives unit features f32[n x dim].
+---
+--- Names of parameters are torchvision's (conv1.weight, layer1.0.bn2.running_var, ...), so that weights can be matched;
+--- the pooling exponent is pool.p and the neck is neck.*.
+
+local models = {}
+
+-- He et al., "Deep residual learning" (CVPR 2016), figure 5 left: two 3x3 convolutions.
+local BasicBlock = nn.class "BasicBlock"
+local function basic_block(inputs, width, stride, norm)
+  local self = nn.new(BasicBlock)
+  self:add("conv1", nn.conv(inputs, width, { stride = stride }))
+  self:add("bn1", norm(width))
+  self:add("conv2", nn.conv(width, width))
+  self:add("bn2", nn.batch_norm(width, { relu = true }))
+  if stride ~= 1 or inputs ~= width then
+    self:add("downsample", nn.sequential(nn.conv(inputs, width, { kernel = 1, stride = stride }), nn.batch_norm(width)))
+  end
+  return self, width
+end
+
+function BasicBlock:forward(x)
+  local y = self.conv2(self.bn1(self.conv1(x)))
+  return self.bn2(y, self.downsample and self.downsample(x) or x)
+end
+
+-- Figure 5 right, with the stride at the 3x3 convolution as torchvision has it.
+local Bottleneck = nn.class "Bottleneck"
+local function bottleneck(inputs, width, stride, norm)
+  local outputs = 4 * width
+  local self = nn.new(Bottleneck)
+  self:add("conv1", nn.conv(inputs, width, { kernel = 1 }))
+  self:add("bn1", norm(width))
+  self:add("conv2", nn.conv(width, width, { stride = stride }))
+  self:add("bn2", nn.batch_norm(width, { relu = true }))
+  self:add("conv3", nn.conv(width, outputs, { kernel = 1 }))
+  self:add("bn3", nn.batch_norm(outputs, { relu = true }))
+  if stride ~= 1 or inputs ~= outputs then
+    self:add("downsample", nn.sequential(nn.conv(inputs, outputs, { kernel = 1, stride = stride }),
+      nn.batch_norm(outputs)))
+  end
+  return self, outputs
+end
+
+function Bottleneck:forward(x)
+  local y = self.bn2(self.conv2(self.bn1(self.conv1(x))))
+  return self.bn3(self.conv3(y), self.downsample and self.downsample(x) or x)
+end
+
+local Network = nn.class "Network"
+
+function Network:forward(x)
+  return ops.l2_normalize(self.neck(self.pool(self:maps(x))))
+end
+
+--- network:maps(images)
+--- The feature maps before pooling.
+--- @return tensor  f32[n x h' x w' x channels]
+function Network:maps(x)
+  x = self.bn1(self.conv1(x))
+  if self.maxpool then x = self.maxpool(x) end
+  for i = 1, self.stages do x = self["layer" .. i](x) end
+  return x
+end
+
+local function plain_norm(width) return nn.batch_norm(width, { relu = true }) end
+
+local poolings = { gem = function() return nn.gem() end, average = function() return nn.avg_pool() end }
+
+-- plan: block, depths, widths, strides, stem {channels, kernel, stride, pool}.
+local function build(name, plan, options)
+  options = options or {}
+  local known = { pooling = true, last_stride = true, ibn = true, seed = true, width = plan.width ~= nil }
+  for key in pairs(options) do
+    if not known[key] then
+      error(("calr.models.%s has no option \"%s\"; there are: pooling, last_stride, ibn, seed%s"):format(name,
+        tostring(key), plan.width and ", width" or ""), 3)
+    end
+  end
+  local pooling = poolings[options.pooling or "gem"]
+  if not pooling then
+    error(("pooling \"%s\" is not known; there are: gem, average"):format(tostring(options.pooling)), 3)
+  end
+  local self = nn.new(Network)
+  self.stages = #plan.depths
+  self:add("conv1", nn.conv(3, plan.stem.channels,
+    { kernel = plan.stem.kernel, stride = plan.stem.stride, padding = plan.stem.kernel // 2 }))
+  self:add("bn1", nn.batch_norm(plan.stem.channels, { relu = true }))
+  if plan.stem.pool then self:add("maxpool", nn.max_pool()) end
+  local channels = plan.stem.channels
+  for stage, depth in ipairs(plan.depths) do
+    local blocks, stride = {}, plan.strides[stage]
+    if stage == self.stages and options.last_stride then stride = options.last_stride end
+    local norm = options.ibn and stage < self.stages and nn.ibn or plain_norm
+    for i = 1, depth do
+      blocks[i], channels = plan.block(channels, plan.widths[stage], i == 1 and stride or 1, norm)
+    end
+    self:add("layer" .. stage, nn.sequential(table.unpack(blocks)))
+  end
+  self:add("pool", pooling())
+  self:add("neck", nn.batch_norm(channels, { bias = false }))
+  self.dim, self.name = channels, name
+  return self:init(options.seed)
+end
+
+local imagenet_stem = { channels = 64, kernel = 7, stride = 2, pool = true }
+
+local function resnet(name, block, depths)
+  return function(options)
+    options = options or {}
+    local o = {}
+    for key, value in pairs(options) do o[key] = value end
+    o.last_stride = o.last_stride or 1
+    return build(name, { block = block, depths = depths, widths = { 64, 128, 256, 512 }, strides = { 1, 2, 2, 2 },
+      stem = imagenet_stem }, o)
+  end
+end
+
+--- calr.models.resnet18{pooling="gem", last_stride=1, ibn=false, seed=0}
+--- @param pooling      "gem" or "average"
+--- @param last_stride  1 (re-identification) or 2 (as trained on ImageNet)
+--- @param ibn          instance norm on half of the channels (IBN-a) in stages 1-3
+--- @param seed         of the random weights
+--- @return layer  with .dim = 512
+models.resnet18 = resnet("resnet18", basic_block, { 2, 2, 2, 2 })
+
+--- calr.models.resnet34{...}
+--- Options as calr.models.resnet18.
+--- @return layer  with .dim = 512
+models.resnet34 = resnet("resnet34", basic_block, { 3, 4, 6, 3 })
+
+--- calr.models.resnet50{...}
+--- Options as calr.models.resnet18.
+--- @return layer  with .dim = 2048
+models.resnet50 = resnet("resnet50", bottleneck, { 3, 4, 6, 3 })
+
+--- calr.models.resnet101{...}
+--- Options as calr.models.resnet18.
+--- @return layer  with .dim = 2048
+models.resnet101 = resnet("resnet101", bottleneck, { 3, 4, 23, 3 })
+
+--- calr.models.resnet152{...}
+--- Options as calr.models.resnet18.
+--- @return layer  with .dim = 2048
+models.resnet152 = resnet("resnet152", bottleneck, { 3, 8, 36, 3 })
+
+--- calr.models.small{pooling="gem", width=32, last_stride=2, ibn=false, seed=0}
+--- A residual network for experiments on a CPU and images of about 64x32: a 3x3 stem of stride 2 and three stages of
+--- one basic block with width, 2 width and 4 width channels.
+--- @return layer  with .dim = 4 width
+function models.small(options)
+  local width = options and options.width or 32
+  if math.type(width) ~= "integer" or width < 1 then
+    error("width must be a whole number of at least 1, not " .. tostring(width), 2)
+  end
+  return build("small", { block = basic_block, depths = { 1, 1, 1 }, widths = { width, 2 * width, 4 * width },
+    strides = { 1, 2, 2 }, stem = { channels = width, kernel = 3, stride = 2 }, width = width }, options)
+end
+
+--- calr.models.names()
+--- @return table  the names that calr.models.make knows, sorted
+function models.names()
+  return { "resnet101", "resnet152", "resnet18", "resnet34", "resnet50", "small" }
+end
+
+--- calr.models.make(name, options)
+--- A network by its name, as configurations give it.
+--- @return layer
+function models.make(name, options)
+  for _, known in ipairs(models.names()) do
+    if known == name then return models[name](options) end
+  end
+  error(("there is no network \"%s\"; there are: %s"):format(tostring(name), table.concat(models.names(), ", ")), 2)
+end
+
+return models

@@ -1,0 +1,253 @@
+-- The layers.
+local module = require "calr.nn.module"
+local ops = require "calr.ops"
+local class, new = module.class, module.new
+
+local nn = { Module = module.Module }
+
+--- calr.nn.class(name)
+--- A class of layers of your own: local Mine = calr.nn.class "Mine"; function Mine:forward(x) ... end.
+--- @return table  with Mine as the metatable for calr.nn.new(Mine)
+nn.class = class
+
+--- calr.nn.new(class)
+--- An object of a class of layers, without parameters yet.
+--- @return layer
+nn.new = new
+
+-- He et al., "Delving deep into rectifiers" (ICCV 2015), fan-out, as torchvision's residual networks start.
+local function kaiming_fan_out(tensor, rng)
+  rng:fill_normal(tensor, 0, math.sqrt(2 / (tensor:size(1) * tensor:size(3) * tensor:size(4))))
+end
+
+local function constant(value)
+  return function(tensor) tensor:fill(value) end
+end
+
+-- PyTorch's default for linear layers: uniform within 1/sqrt(inputs).
+local function uniform_fan_in(inputs)
+  local bound = 1 / math.sqrt(inputs)
+  return function(tensor, rng) rng:fill_uniform(tensor, -bound, bound) end
+end
+
+local function check_options(options, known)
+  for name in pairs(options or {}) do
+    if not known[name] then
+      local names = {}
+      for other in pairs(known) do names[#names + 1] = other end
+      table.sort(names)
+      error(("unknown option \"%s\"; there are: %s"):format(tostring(name), table.concat(names, ", ")), 3)
+    end
+  end
+  return options or {}
+end
+
+local Conv = class "Conv"
+
+--- calr.nn.conv(inputs, outputs, {kernel=3, stride=1, padding=(kernel-1)/2})
+--- Convolution without bias (a norm follows). weight is f32[outputs x inputs x kernel x kernel].
+--- @return layer  [n x h x w x inputs] -> [n x h' x w' x outputs]
+function nn.conv(inputs, outputs, options)
+  local o = check_options(options, { kernel = true, stride = true, padding = true })
+  local self = new(Conv)
+  local kernel = o.kernel or 3
+  self.stride, self.padding = o.stride or 1, o.padding or (kernel - 1) // 2
+  self:add_parameter("weight", { outputs, inputs, kernel, kernel }, kaiming_fan_out)
+  return self
+end
+
+function Conv:forward(x)
+  return ops.conv2d(x, self.weight, { stride = self.stride, padding = self.padding })
+end
+
+local BatchNorm = class "BatchNorm"
+
+--- calr.nn.batch_norm(channels, {relu=false, bias=true, momentum=.1, eps=1e-5})
+--- Batch normalisation of the last dimension, for feature maps and for matrices. With relu=true a ReLU follows in the
+--- same pass; forward(x, residual) adds the residual before it. bias=false fixes the bias at 0 (a "neck").
+--- @return layer
+function nn.batch_norm(channels, options)
+  local o = check_options(options, { relu = true, bias = true, momentum = true, eps = true })
+  local self = new(BatchNorm)
+  self.relu, self.momentum, self.eps = o.relu or false, o.momentum or 0.1, o.eps or 1e-5
+  self:add_parameter("weight", { channels }, constant(1))
+  self:add_parameter("bias", { channels }, constant(0))
+  if o.bias == false then self:freeze "bias" end
+  self:add_buffer("running_mean", { channels }, 0)
+  self:add_buffer("running_var", { channels }, 1)
+  return self
+end
+
+function BatchNorm:forward(x, residual)
+  return ops.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var, {
+    training = self.training, momentum = self.momentum, eps = self.eps, relu = self.relu, residual = residual,
+  })
+end
+
+local IBN = class "IBN"
+
+--- calr.nn.ibn(channels, {relu=true})
+--- IBN-a (Pan et al., ECCV 2018): instance norm on the first half of the channels, batch norm on the rest. Its
+--- tensors are called IN.* and BN.*, as in the authors' weights.
+--- @return layer
+function nn.ibn(channels, options)
+  local o = check_options(options, { relu = true })
+  local self = new(IBN)
+  self.half = channels // 2
+  self.relu = o.relu ~= false
+  self:add("IN", nn.instance_norm(self.half))
+  self:add("BN", nn.batch_norm(channels - self.half))
+  return self
+end
+
+function IBN:forward(x)
+  local rest = x:size(4) - self.half
+  local y = ops.concat({
+    self.IN(x:narrow(4, 1, self.half):contiguous()),
+    self.BN(x:narrow(4, self.half + 1, rest):contiguous()),
+  }, 4)
+  return self.relu and ops.relu(y) or y
+end
+
+local InstanceNorm = class "InstanceNorm"
+
+--- calr.nn.instance_norm(channels, {eps=1e-5})
+--- Normalises every channel of every image by itself, with learned scale and shift.
+--- @return layer
+function nn.instance_norm(channels, options)
+  local o = check_options(options, { eps = true })
+  local self = new(InstanceNorm)
+  self.eps = o.eps or 1e-5
+  self:add_parameter("weight", { channels }, constant(1))
+  self:add_parameter("bias", { channels }, constant(0))
+  return self
+end
+
+function InstanceNorm:forward(x)
+  return ops.instance_norm(x, self.weight, self.bias, { eps = self.eps })
+end
+
+local Linear = class "Linear"
+
+--- calr.nn.linear(inputs, outputs, {bias=true})
+--- @return layer  [n x inputs] -> [n x outputs]; weight is f32[outputs x inputs]
+function nn.linear(inputs, outputs, options)
+  local o = check_options(options, { bias = true })
+  local self = new(Linear)
+  self:add_parameter("weight", { outputs, inputs }, uniform_fan_in(inputs))
+  if o.bias ~= false then self:add_parameter("bias", { outputs }, uniform_fan_in(inputs)) end
+  return self
+end
+
+function Linear:forward(x)
+  return ops.linear(x, self.weight, self.bias)
+end
+
+local MaxPool = class "MaxPool"
+
+--- calr.nn.max_pool{kernel=3, stride=2, padding=1}
+--- @return layer
+function nn.max_pool(options)
+  local o = check_options(options, { kernel = true, stride = true, padding = true })
+  local self = new(MaxPool)
+  self.options = { kernel = o.kernel or 3, stride = o.stride or 2, padding = o.padding or 1 }
+  return self
+end
+
+function MaxPool:forward(x)
+  return ops.max_pool(x, self.options)
+end
+
+local AvgPool = class "AvgPool"
+
+--- calr.nn.avg_pool()
+--- Global average pooling.
+--- @return layer  [n x h x w x c] -> [n x c]
+function nn.avg_pool()
+  return new(AvgPool)
+end
+
+function AvgPool:forward(x)
+  return ops.avg_pool(x)
+end
+
+local GeM = class "GeM"
+
+--- calr.nn.gem{p=3, eps=1e-6}
+--- Generalised mean pooling with a learned exponent (Radenovic et al., TPAMI 2018): (mean max(x, eps)^p)^(1/p).
+--- @return layer  [n x h x w x c] -> [n x c]
+function nn.gem(options)
+  local o = check_options(options, { p = true, eps = true })
+  local self = new(GeM)
+  self.eps = o.eps or 1e-6
+  self:add_parameter("p", { 1 }, constant(o.p or 3))
+  return self
+end
+
+function GeM:forward(x)
+  return ops.gem(x, self.p, { eps = self.eps })
+end
+
+local Relu = class "Relu"
+
+--- calr.nn.relu()
+--- @return layer
+function nn.relu()
+  return new(Relu)
+end
+
+function Relu:forward(x)
+  return ops.relu(x)
+end
+
+local Dropout = class "Dropout"
+
+--- calr.nn.dropout{p=.5, seed=0}
+--- In training mode sets each number to 0 with probability p and scales the rest by 1/(1-p). What is dropped is a
+--- matter of the seed and of how many forward passes there were, which is part of the layer's state.
+--- @return layer
+function nn.dropout(options)
+  local o = check_options(options, { p = true, seed = true })
+  local self = new(Dropout)
+  self.p, self.seed = o.p or 0.5, o.seed or 0
+  self:add_buffer("passes", { 1 }, 0)
+  return self
+end
+
+function Dropout:forward(x)
+  if not self.training then return x end
+  local pass = self.passes:get(1)
+  self.passes:fill(pass + 1)
+  return ops.dropout(x, { p = self.p, seed = self.seed, epoch = pass // 1 | 0, training = true })
+end
+
+local Sequential = class "Sequential"
+
+--- calr.nn.sequential(layer, layer, ...)
+--- Layers one after the other; their names are 0, 1, 2, ... as in PyTorch.
+--- @return layer
+function nn.sequential(...)
+  local self = new(Sequential)
+  for i, layer in ipairs { ... } do self:add(tostring(i - 1), layer) end
+  return self
+end
+
+function Sequential:forward(x)
+  for _, child in ipairs(self.children) do x = child.layer(x) end
+  return x
+end
+
+--- calr.nn.domain_head(inputs, cameras, {hidden=100, dropout=.5, seed=0})
+--- The camera classifier of the alignment: inputs-100-100-cameras, batch norm and ReLU after both hidden layers,
+--- dropout after the first (Ganin and Lempitsky, ICML 2015).
+--- @return layer  [n x inputs] -> logits [n x cameras]
+function nn.domain_head(inputs, cameras, options)
+  local o = check_options(options, { hidden = true, dropout = true, seed = true })
+  local hidden = o.hidden or 100
+  return nn.sequential(
+    nn.linear(inputs, hidden), nn.batch_norm(hidden, { relu = true }), nn.dropout { p = o.dropout, seed = o.seed },
+    nn.linear(hidden, hidden), nn.batch_norm(hidden, { relu = true }),
+    nn.linear(hidden, cameras))
+end
+
+return nn

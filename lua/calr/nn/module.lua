@@ -1,0 +1,161 @@
+-- The common part of all layers: named parameters and buffers, named children, training and evaluation mode.
+local Tensor = require "calr.tensor"
+local autograd_leaf = function(tensor) return tensor:requires_grad(true) end
+
+--- @module calr.nn
+--- Layers. A layer is an object with :forward(x), which calling it does too; it owns named parameters (learned),
+--- buffers (running statistics) and children, in the order in which they were added. Names join with dots and follow
+--- torchvision's, so that a state is a flat table of name -> tensor that other programs can read.
+
+local Module = {}
+Module.__index = Module
+Module.__call = function(self, ...) return self:forward(...) end
+
+-- A class whose objects are layers; `name` is shown by tostring.
+local function class(name)
+  local new = setmetatable({ class_name = name }, { __index = Module })
+  new.__index = new
+  new.__call = Module.__call
+  new.__tostring = function(self) return name end
+  return new
+end
+
+local function new(kind)
+  return setmetatable({ own_parameters = {}, own_buffers = {}, children = {}, training = true }, kind)
+end
+
+--- layer:add_parameter(name, shape, initialise)
+--- Gives a layer a learned tensor f32[shape], zero until layer:init is called.
+--- @param initialise  function(tensor, rng) that fills it
+--- @return tensor
+function Module:add_parameter(name, shape, initialise)
+  local tensor = autograd_leaf(Tensor.zeros(shape))
+  self.own_parameters[#self.own_parameters + 1] = { name = name, tensor = tensor, initialise = initialise }
+  self[name] = tensor
+  return tensor
+end
+
+--- layer:add_buffer(name, shape, value)
+--- Gives a layer a tensor that is saved with it but not learned.
+--- @return tensor
+function Module:add_buffer(name, shape, value)
+  local tensor = Tensor.full(shape, value)
+  self.own_buffers[#self.own_buffers + 1] = { name = name, tensor = tensor, value = value }
+  self[name] = tensor
+  return tensor
+end
+
+--- layer:add(name, child)
+--- Gives a layer a child; its tensors are called name.THEIRS.
+--- @return layer  the child
+function Module:add(name, child)
+  self.children[#self.children + 1] = { name = name, layer = child }
+  self[name] = child
+  return child
+end
+
+-- Calls visit(full name, entry, layer) for every entry of `list` ("own_parameters" or "own_buffers") of the tree.
+local function walk(layer, list, prefix, visit)
+  for _, entry in ipairs(layer[list]) do visit(prefix .. entry.name, entry, layer) end
+  for _, child in ipairs(layer.children) do walk(child.layer, list, prefix .. child.name .. ".", visit) end
+end
+
+--- layer:parameters()
+--- What an optimiser takes. Frozen parameters (layer:freeze) are left out.
+--- @return table  list of {name=, tensor=}, in a fixed order
+function Module:parameters()
+  local list = {}
+  walk(self, "own_parameters", "", function(name, entry)
+    if not entry.frozen then list[#list + 1] = { name = name, tensor = entry.tensor } end
+  end)
+  return list
+end
+
+--- layer:freeze(name)
+--- Keeps one of the layer's own parameters as it is: no gradient, not in layer:parameters().
+--- @return layer  itself
+function Module:freeze(name)
+  for _, entry in ipairs(self.own_parameters) do
+    if entry.name == name then
+      entry.frozen = true
+      entry.tensor:requires_grad(false)
+      return self
+    end
+  end
+  error(("%s has no parameter \"%s\""):format(tostring(self), name), 2)
+end
+
+--- layer:state()
+--- All parameters and buffers, for a checkpoint.
+--- @return table  name -> tensor, the live ones
+function Module:state()
+  local state = {}
+  local function keep(name, entry) state[name] = entry.tensor end
+  walk(self, "own_parameters", "", keep)
+  walk(self, "own_buffers", "", keep)
+  return state
+end
+
+local function first_words(list)
+  table.sort(list)
+  local shown = table.concat(list, ", ", 1, math.min(#list, 4))
+  return #list > 4 and ("%s and %d more"):format(shown, #list - 4) or shown
+end
+
+--- layer:load_state(state)
+--- Copies a state into the layer. Every name must be there with its shape, and no other: a state of another network is
+--- refused as a whole, before anything is changed.
+--- @param state  name -> tensor
+--- @return layer  itself
+function Module:load_state(state)
+  local own, missing, unknown = self:state(), {}, {}
+  for name, tensor in pairs(own) do
+    local given = state[name]
+    if not given then
+      missing[#missing + 1] = name
+    elseif tostring(given) ~= tostring(tensor) then
+      error(("this is the state of another network: %s is %s there and %s here"):format(name, tostring(given),
+        tostring(tensor)), 2)
+    end
+  end
+  for name in pairs(state) do
+    if not own[name] then unknown[#unknown + 1] = name end
+  end
+  if #missing > 0 then error("this is the state of another network: it lacks " .. first_words(missing), 2) end
+  if #unknown > 0 then error("this is the state of another network: it also has " .. first_words(unknown), 2) end
+  for name, tensor in pairs(own) do tensor:copy(state[name]) end
+  return self
+end
+
+--- layer:init([seed])
+--- Fills all parameters with fresh random numbers and resets the buffers. Each parameter draws from a stream of its own
+--- name: what one layer gets does not depend on the others.
+--- @param seed  integer, default 0
+--- @return layer  itself
+function Module:init(seed)
+  local Rng = require "calr.rng"
+  walk(self, "own_parameters", "", function(name, entry)
+    entry.initialise(entry.tensor, Rng.open { seed = seed or 0, purpose = "init " .. name })
+  end)
+  walk(self, "own_buffers", "", function(_, entry) entry.tensor:fill(entry.value) end)
+  return self
+end
+
+--- layer:train([on])
+--- Switches the layer and its children to training mode, or with false to evaluation mode.
+--- @return layer  itself
+function Module:train(on)
+  self.training = on ~= false
+  for _, child in ipairs(self.children) do child.layer:train(on) end
+  return self
+end
+
+--- layer:size()
+--- @return integer  the number of learned numbers
+function Module:size()
+  local total = 0
+  for _, parameter in ipairs(self:parameters()) do total = total + parameter.tensor:numel() end
+  return total
+end
+
+return { Module = Module, class = class, new = new }

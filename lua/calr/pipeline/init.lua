@@ -1,0 +1,99 @@
+-- The pipeline: the parts that experiments are put together from.
+local autograd = require "calr.autograd"
+local cluster_quality = require "calr.pipeline.quality"
+local config = require "calr.pipeline.config"
+local rank = require "calr.rank"
+local T = require "calr.tensor"
+
+--- @module calr.pipeline
+--- The two stages of CALR, features and evaluation, on the public modules: read them, copy them, change them.
+
+local pipeline = {}
+
+--- calr.pipeline.defaults(changes)
+--- The options that experiments share, with their defaults (listed in lua/calr/pipeline/config.lua), and a script's own
+--- values in their place. For calr.config.
+--- @param changes  table; nested tables are merged
+--- @return table
+pipeline.defaults = config.defaults
+
+--- calr.pipeline.network(cfg)
+--- The network that a configuration names, with random weights of its seed.
+--- @return layer
+pipeline.network = config.network
+
+--- calr.pipeline.run_of(cfg, data)
+--- The record of the run with this configuration: opened (or resumed) on the first call, the same on later ones.
+--- @return run
+pipeline.run_of = config.run_of
+
+--- calr.pipeline.features(net, split, cfg [, rows])
+--- Unit features of the images of a split, in evaluation mode and without gradients.
+--- @param split  of a data set: data:train(), data:query(), data:gallery()
+--- @param rows   i64[m]: only these images, in this order
+--- @return tensor  f32[m x dim]
+function pipeline.features(net, split, cfg, rows)
+  local count = rows and rows:numel() or split:count()
+  local features = T.zeros { count, net.dim }
+  net:train(false)
+  autograd.no_grad(function()
+    local first = 1
+    for images in split:batches { order = rows, batch = cfg.eval_batch, height = cfg.height, width = cfg.width,
+                                  workers = cfg.workers } do
+      local f = net(images)
+      features:narrow(1, first, f:size(1)):copy(f)
+      first = first + f:size(1)
+    end
+  end)
+  net:train(true)
+  return features
+end
+
+--- calr.pipeline.evaluate(net, data, cfg)
+--- Ranks the gallery for every query of the data set.
+--- @return table  mAP, rank1, rank5, rank10, mINP (fractions) and queries (how many had a match)
+function pipeline.evaluate(net, data, cfg)
+  local query, gallery = data:query(), data:gallery()
+  if query:count() == 0 or gallery:count() == 0 then
+    error(("%s cannot be evaluated: it has %d query and %d gallery images"):format(data:name(), query:count(),
+      gallery:count()), 2)
+  end
+  local result = rank.evaluate {
+    query = pipeline.features(net, query, cfg), gallery = pipeline.features(net, gallery, cfg),
+    query_ids = query:identities(), gallery_ids = gallery:identities(),
+    query_cameras = query:cameras(), gallery_cameras = gallery:cameras(), ap = cfg.ap,
+  }
+  local function at(k) return result.cmc[math.min(k, #result.cmc)] end
+  return { mAP = result.mAP, mINP = result.mINP, rank1 = at(1), rank5 = at(5), rank10 = at(10), queries = result.valid }
+end
+
+--- calr.pipeline.quality(split, labels)
+--- How good clusters are against the true identities: B-cubed precision, recall and F, pairwise F, NMI and expansion.
+--- @param labels  i32[n], -1 for outliers, which count as clusters of their own
+--- @return table  or nil when the split has no identities
+pipeline.quality = cluster_quality.overall
+
+--- calr.pipeline.local_quality(split, locals)
+--- The same for local clusters: inside each camera, then the mean over the cameras weighted by their images.
+--- @return table  or nil when the split has no identities
+pipeline.local_quality = cluster_quality.by_camera
+
+--- calr.pipeline.intra(net, data, cfg)
+--- Stage 1: reliable local labels. For every camera on its own, from the weights that `net` has, which it has again
+--- afterwards: cluster the camera's images, train against their memory, repeat; the labels of the epoch with the highest
+--- silhouette are kept. Resumes where it was interrupted.
+--- @return tensor  i32[n]: local cluster of each training image, numbered over all cameras
+function pipeline.intra(net, data, cfg)
+  return require("calr.pipeline.intra")(net, data, cfg)
+end
+
+--- calr.pipeline.epochs(net, data, cfg)
+--- Stage 2, the frame: for epoch, step in calr.pipeline.epochs(net, data, cfg) do ... end, with epoch from 0. At the end
+--- of each epoch its record and a checkpoint are written; a resumed run goes on with the first epoch that is missing.
+--- `step` has :features(), :train(memory), :cluster_weights(labels), :quality{...} and :report(table).
+--- @return function  an iterator
+function pipeline.epochs(net, data, cfg)
+  return require("calr.pipeline.inter")(net, data, cfg)
+end
+
+return pipeline

@@ -1,0 +1,131 @@
+-- Stage 2, inter-camera: the frame around an epoch.
+local L = require "calr.labels"
+local config = require "calr.pipeline.config"
+local memory = require "calr.memory"
+local nn = require "calr.nn"
+local optim = require "calr.optim"
+local quality = require "calr.pipeline.quality"
+local train = require "calr.pipeline.train"
+
+local Step = {}
+Step.__index = Step
+
+--- step:features()
+--- Unit features of all training images with the network as it is now.
+--- @return tensor  f32[n x dim]
+function Step:features()
+  return require("calr.pipeline").features(self.net, self.split, self.cfg)
+end
+
+--- step:cluster_weights(labels)
+--- The cluster weights ln(1 + H_k) of this epoch, or nil while camera_weights_from says that there are none.
+--- @return tensor  f32[clusters] or nil
+function Step:cluster_weights(labels)
+  local from = self.cfg.camera_weights_from
+  if from < 0 or self.epoch < from then return nil end
+  return memory.camera_weights(labels, self.cameras)
+end
+
+--- step:quality{global=labels, locals=labels, refined=labels}
+--- Measures clusters against the true identities, where there are any, into the epoch's record.
+function Step:quality(sets)
+  for name, labels in pairs(sets) do
+    local measure = name == "locals" and quality.by_camera or quality.overall
+    self.record[name] = measure(self.split, labels)
+  end
+end
+
+--- step:report(table)
+--- Puts fields into the epoch's record.
+function Step:report(fields)
+  for name, value in pairs(fields) do self.record[name] = value end
+end
+
+local function alignment_of(self)
+  local o, cfg = self.cfg.alignment, self.cfg
+  if not self.head or (o.epochs >= 0 and self.epoch >= o.epochs) then return nil end
+  local p = self.epoch / math.max(1, cfg.epochs - 1)
+  return {
+    head = self.head, weight = o.weight, double_softmax = o.double_softmax,
+    alpha = o.ramp and o.alpha * (2 / (1 + math.exp(-10 * p)) - 1) or o.alpha,
+  }
+end
+
+--- step:train(memory)
+--- An epoch of contrastive training against a memory, with the camera alignment where it is on. Fewer than two clusters
+--- to learn from is an error: the epochs to come would find the same.
+function Step:train(bank)
+  local cfg = self.cfg
+  local clusters, outliers = bank.clusters, L.total(L.invert(L.at_least(bank.labels, 0)))
+  self:report { clusters = clusters, outliers = outliers }
+  if clusters < 2 then
+    error(("epoch %d: %s to learn from (%d of %d images are outliers). Features too far apart: lower "
+      .. "infomap.min_similarity (now %g) or infomap.min_size (%d); all in one: raise it, or lower infomap.k (%d)")
+      :format(self.epoch, clusters == 0 and "no cluster" or "one cluster only", outliers, self.split:count(),
+        cfg.infomap.min_similarity, cfg.infomap.min_size, cfg.infomap.k), 0)
+  end
+  local loss, aligned = train {
+    net = self.net, optimizer = self.optimizer, split = self.split, cameras = self.cameras, cfg = cfg,
+    seed = config.stage_seed(cfg, 0), epoch = self.epoch, label = "training", labels = bank.labels, memory = bank,
+    clusters = cfg.clusters, instances = cfg.instances, iterations = cfg.iterations, alignment = alignment_of(self),
+  }
+  self:report { loss = loss, alignment = aligned }
+end
+
+local function checkpoint(step, run)
+  local tensors = {}
+  for name, tensor in pairs(step.net:state()) do tensors["net." .. name] = tensor end
+  for name, tensor in pairs(step.optimizer:state()) do tensors["optimizer." .. name] = tensor end
+  if step.head then
+    for name, tensor in pairs(step.head:state()) do tensors["head." .. name] = tensor end
+  end
+  run:checkpoint("inter", { tensors = tensors, state = { epoch = step.epoch } })
+end
+
+local function restore(step, run)
+  local tensors, state = run:restore "inter"
+  if not tensors then return -1 end
+  local parts = { net = {}, optimizer = {}, head = {} }
+  for name, tensor in pairs(tensors) do
+    local part, rest = name:match "^(%a+)%.(.*)$"
+    parts[part][rest] = tensor
+  end
+  step.net:load_state(parts.net)
+  step.optimizer:load_state(parts.optimizer)
+  if step.head then step.head:load_state(parts.head) end
+  return state.epoch
+end
+
+return function(net, data, cfg)
+  local run, split = config.run_of(cfg, data), data:train()
+  local cameras = split:cameras()
+  local step = setmetatable({ net = net, split = split, cameras = cameras, cfg = cfg, record = {} }, Step)
+  local parameters = net:parameters()
+  if cfg.alignment.weight > 0 and L.clusters(cameras) > 1 then
+    step.head = nn.domain_head(net.dim, L.clusters(cameras), { seed = cfg.seed }):init(cfg.seed)
+    table.move(step.head:parameters(), 1, #step.head:parameters(), #parameters + 1, parameters)
+  end
+  step.optimizer = config.optimizer(cfg, parameters, cfg.lr)
+  local schedule = optim.step_schedule(step.optimizer, { every = cfg.lr_every, factor = cfg.lr_factor })
+  step.epoch = restore(step, run)
+  local started = step.epoch
+
+  local function finish_epoch()
+    local due = cfg.eval_every > 0 and (step.epoch + 1) % cfg.eval_every == 0
+    if due or step.epoch + 1 == cfg.epochs then
+      step.record.evaluation = require("calr.pipeline").evaluate(net, data, cfg)
+    end
+    step.record.stage, step.record.epoch, step.record.lr = "inter", step.epoch, step.optimizer.lr
+    run:metric(step.record)
+    checkpoint(step, run)
+  end
+
+  return function()
+    if step.epoch > started then finish_epoch() end
+    step.epoch = step.epoch + 1
+    if step.epoch >= cfg.epochs then return nil end
+    step.record = {}
+    schedule:epoch(step.epoch)
+    return step.epoch, step
+  end
+end

@@ -1,0 +1,59 @@
+-- One epoch of contrastive training, the same in both stages.
+local L = require "calr.labels"
+local autograd = require "calr.autograd"
+local ops = require "calr.ops"
+local progress = require "calr.progress"
+local sampler = require "calr.sampler"
+
+-- Camera alignment: features -> gradient reversal -> head -> cross-entropy with the camera.
+local function alignment_loss(features, cameras, alignment)
+  local logits = alignment.head(ops.reverse_gradient(features, alignment.alpha))
+  if alignment.double_softmax then
+    -- log-softmax, then softmax, then a cross-entropy that applies log-softmax once more
+    logits = ops.softmax(ops.log_softmax(logits))
+  end
+  return ops.cross_entropy(logits, cameras)
+end
+
+local function finite(value, what, o, iteration)
+  if value ~= value or value == math.huge or value == -math.huge then
+    error(("the %s became %s in epoch %d, batch %d of %s: lower the learning rate (lr=%g) or raise the temperature "
+      .. "(temperature=%g); the last checkpoint is untouched"):format(what, value ~= value and "NaN" or "infinite",
+      o.epoch, iteration, o.label, o.optimizer.lr, o.memory.temperature), 0)
+  end
+  return value
+end
+
+-- o: net, optimizer, split, cameras, labels, memory, cfg, seed, epoch, label (for the progress line), clusters,
+-- instances, iterations, alignment = {head, alpha, weight, double_softmax} or nil.
+-- Returns the mean losses, or nil when no cluster has two images.
+return function(o)
+  local order, batch = sampler.cross_camera {
+    labels = o.labels, cameras = o.cameras, clusters = o.clusters, instances = o.instances,
+    iterations = o.iterations, seed = o.seed, epoch = o.epoch,
+  }
+  if batch == 0 then return nil end
+  local cfg, total, aligned, iteration = o.cfg, 0, 0, 0
+  local bar <close> = progress.new(("%s, epoch %d"):format(o.label, o.epoch), order:numel() // batch)
+  o.net:train(true)
+  for images, index in o.split:batches { order = order, batch = batch, height = cfg.height, width = cfg.width,
+                                         augment = cfg.augment, seed = o.seed, epoch = o.epoch,
+                                         workers = cfg.workers } do
+    iteration = iteration + 1
+    local labels = L.take(o.labels, index)
+    local features = o.net(images)
+    local loss = o.memory:loss(features, labels)
+    total = total + finite(loss:get(), "loss", o, iteration)
+    if o.alignment then
+      local camera_loss = alignment_loss(features, L.take(o.cameras, index), o.alignment)
+      aligned = aligned + finite(camera_loss:get(), "alignment loss", o, iteration)
+      loss = loss + camera_loss * o.alignment.weight
+    end
+    o.optimizer:zero_grad()
+    autograd.backward(loss)
+    o.optimizer:step()
+    o.memory:update(features, labels)
+    bar:update(iteration, ("loss %.3f"):format(total / iteration))
+  end
+  return total / iteration, o.alignment and aligned / iteration or nil
+end

@@ -1,0 +1,4 @@
+-- No refinement: the global clusters as they are.
+return function(context)
+  return context.global
+end
