@@ -63,8 +63,8 @@ function Cluster:update(features, batch_labels)
 end
 
 --- calr.memory.camera_weights(labels, cameras)
---- Cluster weights of the method: ln(1 + H_k), H_k the entropy of the camera distribution in cluster k. A cluster seen by
---- one camera has weight 0.
+--- Cluster weights of the method: ln(1 + H_k), H_k the entropy of the camera distribution in cluster k. A cluster
+--- seen by one camera has weight 0.
 --- @param labels   i32[n]
 --- @param cameras  i32[n]
 --- @return tensor  f32[clusters]

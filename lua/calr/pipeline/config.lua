@@ -1,64 +1,98 @@
 -- What experiments can be told, and its defaults.
+local option, choice
+do
+  local c = require "calr.config"
+  option, choice = c.option, c.choice
+end
+
 local config = {}
 
 local function defaults()
   return {
-    data = "street.lmdb",     -- a data-set store (calr data import, calr data make)
-    ids = 0,                  -- train on the first so many identities only; 0: all
-    seed = 1,                 -- of the weights, the batches, the augmentation and the clustering
-    network = "small",        -- see calr.models
-    pooling = "gem",          -- gem or average
-    ibn = false,              -- instance norm on half of the channels (IBN-a)
-    height = 64, width = 32,  -- of the images, in pixels
-    epochs = 20,
-    iterations = 40,          -- batches in an epoch
-    clusters = 16, instances = 4, -- in a batch
-    optimizer = "adam",       -- adam or sgd
-    lr = 3.5e-4, weight_decay = 5e-4, lr_every = 20, lr_factor = 0.1,
-    temperature = 0.05, momentum = 0.1,
-    update = "mean",          -- of the memory: mean or hard
-    camera_weights_from = -1, -- the epoch from which clusters weigh ln(1 + entropy of their cameras); -1: never
-    infomap = { k = 15, min_similarity = 0.5, min_size = 5, directed = true, trials = 1 },
-    refine = "pivot",         -- a rule's name or path; see calr.refine
-    pivot = "max",            -- max, last-above-mean or camera-max
-    camera_members = 4,       -- camera-max: members that make a camera's share of a cluster large enough
-    pace = "always",          -- always or cosine
+    data = option("street.lmdb", "a data-set store (calr data import, calr data make)"),
+    ids = option(0, "train on the first so many identities only; 0: all"),
+    seed = option(1, "of the weights, the batches, the augmentation and the clustering"),
+    network = option("small", "see calr.models"),
+    pooling = choice({ "gem", "average" }, "how feature maps become a vector"),
+    ibn = option(false, "instance norm on half of the channels (IBN-a)"),
+    height = option(64, "of the images, in pixels"),
+    width = option(32, "of the images, in pixels"),
+    epochs = option(20, "of stage 2"),
+    iterations = option(40, "batches in an epoch"),
+    clusters = option(16, "clusters in a batch"),
+    instances = option(4, "images of each cluster in a batch"),
+    optimizer = choice({ "adam", "sgd" }, "sgd has momentum 0.9"),
+    lr = option(3.5e-4, "learning rate"),
+    weight_decay = option(5e-4, "added to the gradient"),
+    lr_every = option(20, "epochs after which the learning rate is multiplied by lr_factor"),
+    lr_factor = option(0.1, "see lr_every"),
+    temperature = option(0.05, "divides the similarities to the memory"),
+    momentum = option(0.1, "of the memory: how much of the old vector stays"),
+    update = choice({ "mean", "hard" }, "of the memory: each sample, or the least similar one of each cluster"),
+    camera_weights_from = option(-1, "epoch from which clusters weigh ln(1 + entropy of their cameras); -1: never"),
+    infomap = {
+      k = option(15, "neighbours in the graph, an image itself counted"),
+      min_similarity = option(0.5, "edges below are left out"),
+      min_size = option(5, "smaller clusters become outliers"),
+      directed = option(true, "edges go from an image to its neighbours"),
+      trials = option(1, "the best of so many searches"),
+    },
+    refine = option("pivot", "a refinement rule: pivot, none, or the path of a rule of your own"),
+    pivot = choice({ "max", "last-above-mean", "camera-max" }, "which member speaks for a cluster"),
+    camera_members = option(4, "camera-max: members that make a camera's share of a cluster large enough"),
+    pace = choice({ "always", "cosine" }, "how likely wrong members are discarded, by epoch"),
     alignment = {
-      weight = 1,             -- of the camera loss; 0: no alignment
-      epochs = -1,            -- from the start; -1: all
-      alpha = 1,              -- of the gradient reversal
-      ramp = false,           -- alpha grows as 2 / (1 + exp(-10 p)) - 1 over the epochs (DANN)
-      double_softmax = false, -- the slip in the authors' code
+      weight = option(1.0, "of the camera loss; 0: no alignment"),
+      epochs = option(-1, "alignment is on for the first so many epochs; -1: all"),
+      alpha = option(1.0, "strength of the gradient reversal"),
+      ramp = option(false, "alpha grows as 2 / (1 + exp(-10 p)) - 1 over the epochs (DANN)"),
+      double_softmax = option(false, "the slip in the authors' code"),
     },
     intra = {
-      epochs = 20, iterations = 100, clusters_per_batch = 16, instances = 4,
-      clusters = 0,           -- local clusters of a camera; 0: images / per_cluster
-      per_cluster = 5,
-      k1 = 30, k2 = 6, linkage = "average",
-      lr = 3.5e-4, momentum = 0.2, temperature = 0.05,
+      epochs = option(20, "of stage 1, for each camera"),
+      iterations = option(100, "batches in an epoch of stage 1"),
+      clusters_per_batch = option(16, "clusters in a batch of stage 1"),
+      instances = option(4, "images of each cluster in a batch of stage 1"),
+      clusters = option(0, "local clusters of a camera; 0: images / per_cluster"),
+      per_cluster = option(5, "images of a local cluster, on average"),
+      k1 = option(30, "k-reciprocal neighbours of the Jaccard distance"),
+      k2 = option(6, "query expansion of the Jaccard distance; 1: none"),
+      linkage = choice({ "average", "complete", "single" }, "of the agglomerative clustering"),
+      lr = option(3.5e-4, "learning rate of stage 1"),
+      momentum = option(0.2, "of the memory in stage 1"),
+      temperature = option(0.05, "of the memory loss in stage 1"),
     },
-    augment = { flip = 0.5, pad = 10, erase = 0.5 },
-    eval_every = 0,           -- evaluate after so many epochs; 0: at the end only
-    eval_batch = 64,
-    ap = "step",              -- or trapezoid (Market-1501's own script)
-    workers = 1,              -- threads that prepare images beside the training
+    augment = {
+      flip = option(0.5, "probability of a mirror image"),
+      pad = option(10, "black pixels on each side before the random crop"),
+      erase = option(0.5, "probability of random erasing"),
+    },
+    eval_every = option(0, "evaluate after so many epochs; 0: at the end only"),
+    eval_batch = option(64, "images in a batch of evaluation"),
+    ap = choice({ "step", "trapezoid" }, "average precision: the field's, or Market-1501's own script's"),
+    workers = option(1, "threads that prepare images beside the training"),
   }
 end
 
-local function merge(into, changes, path)
+-- A described default keeps its description when a script gives it another value.
+local function merge(into, changes)
   for key, value in pairs(changes) do
     local old = into[key]
-    if type(old) == "table" and type(value) == "table" then
-      merge(old, value, path .. key .. ".")
-    else
+    if type(old) ~= "table" then
       into[key] = value
+    elseif getmetatable(old) == nil then
+      merge(old, value)
+    elseif type(value) == "table" then
+      into[key] = value
+    else
+      old.default = value
     end
   end
   return into
 end
 
 function config.defaults(changes)
-  return merge(defaults(), changes or {}, "")
+  return merge(defaults(), changes or {})
 end
 
 function config.network(cfg)

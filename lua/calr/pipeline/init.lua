@@ -80,8 +80,8 @@ pipeline.local_quality = cluster_quality.by_camera
 
 --- calr.pipeline.intra(net, data, cfg)
 --- Stage 1: reliable local labels. For every camera on its own, from the weights that `net` has, which it has again
---- afterwards: cluster the camera's images, train against their memory, repeat; the labels of the epoch with the highest
---- silhouette are kept. Resumes where it was interrupted.
+--- afterwards: cluster the camera's images, train against their memory, repeat; the labels of the epoch with the
+--- highest silhouette are kept. Resumes where it was interrupted.
 --- @return tensor  i32[n]: local cluster of each training image, numbered over all cameras
 function pipeline.intra(net, data, cfg)
   return require("calr.pipeline.intra")(net, data, cfg)
@@ -89,7 +89,8 @@ end
 
 --- calr.pipeline.epochs(net, data, cfg)
 --- Stage 2, the frame: for epoch, step in calr.pipeline.epochs(net, data, cfg) do ... end, with epoch from 0. At the end
---- of each epoch its record and a checkpoint are written; a resumed run goes on with the first epoch that is missing.
+--- of each epoch its record and a checkpoint are written; a resumed run goes on with the first epoch that is
+--- missing.
 --- `step` has :features(), :train(memory), :cluster_weights(labels), :quality{...} and :report(table).
 --- @return function  an iterator
 function pipeline.epochs(net, data, cfg)

@@ -67,8 +67,6 @@ return function(net, data, cfg)
   local tensors, state = run:restore "intra"
   if tensors then
     locals, used, camera = tensors.locals, state.used, state.camera
-    initial = unprefixed("initial.", tensors)
-    begin_camera()
     if state.epoch > 0 then
       epoch, best, best_score = state.epoch, tensors.best, state.best_score
       net:load_state(unprefixed("net.", tensors))
@@ -76,8 +74,7 @@ return function(net, data, cfg)
     end
   end
   local function checkpoint()
-    local map = prefixed("initial.", initial, { locals = locals, best = best })
-    prefixed("net.", net:state(), map)
+    local map = prefixed("net.", net:state(), { locals = locals, best = best })
     prefixed("optimizer.", optimizer:state(), map)
     run:checkpoint("intra", { tensors = map,
       state = { used = used, camera = camera, epoch = epoch, best_score = best_score } })
