@@ -65,7 +65,10 @@ end
 check.test("a rule of one's own is a path", function()
   local rule = R.load(write("mine.lua", [[
     local L = require "calr.labels"
-    return function(c) local weak = L.invert(L.at_least(c.scores, 3)); return L.where(weak, -1, c.global), { weak = weak } end
+    return function(c)
+      local weak = L.invert(L.at_least(c.scores, 3))
+      return L.where(weak, -1, c.global), { weak = weak }
+    end
   ]]))
   local out, counts = R.apply(rule, context {})
   check.all_near(out, { -1, 0, -1, 0, 0, 1, 1, -1, -1 }, 0)
