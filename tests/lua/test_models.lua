@@ -7,7 +7,10 @@ local golden = dofile(os.getenv "CALR_TEST_REFERENCE" .. "/models/golden.lua")
 -- fill(count, ordinal, scale, shift) of tests/reference/models/make.py, into a contiguous tensor.
 local function fill(tensor, ordinal, scale, shift)
   local base, count = {}, tensor:numel()
-  for k = 1, 997 do base[k] = shift + scale * math.sin(1.7 * ((k - 1 + 31 * ordinal) % 997) + ordinal) end
+  for i = 1, 997 do
+    local k = (i - 1 + 31 * ordinal) % 997
+    base[i] = shift + scale * math.sin(0.7 * k * k + ordinal)
+  end
   local block, flat = T(base), tensor:reshape { -1 }
   for first = 1, count, 997 do
     local length = math.min(997, count - first + 1)

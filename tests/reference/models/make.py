@@ -14,7 +14,8 @@ torch.set_num_threads(2)
 
 
 def fill(count, ordinal, scale, shift):
-    base = np.sin(1.7 * np.arange(997) + ordinal)
+    k = np.arange(997.0)
+    base = np.sin(0.7 * k * k + ordinal)
     k = (np.arange(count) + 31 * ordinal) % 997
     return (shift + scale * base[k]).astype(np.float32)
 
