@@ -1,8 +1,8 @@
 -- What experiments can be told, and its defaults.
-local option, choice
+local option, choice, optional
 do
   local c = require "calr.config"
-  option, choice = c.option, c.choice
+  option, choice, optional = c.option, c.choice, c.optional
 end
 
 local config = {}
@@ -10,7 +10,7 @@ local config = {}
 local function defaults()
   return {
     data = option("street.lmdb", "a data-set store (calr data import, calr data make)"),
-    ids = option(0, "train on the first so many identities only; 0: all"),
+    ids = optional("integer", "train on the first so many identities only"),
     seed = option(1, "of the weights, the batches, the augmentation and the clustering"),
     network = option("small", "see calr.models"),
     pooling = choice({ "gem", "average" }, "how feature maps become a vector"),
