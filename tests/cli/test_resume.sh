@@ -2,7 +2,7 @@
 set -u
 fail() { echo "FAIL $*"; exit 1; }
 
-"$CALR" data make street -o street.lmdb --ids 8 --cameras 3 --seed 5 > make.txt 2>&1 || { cat make.txt; fail "data make"; }
+"$CALR" data make street -o street.lmdb --ids 8 --test-ids 6 --distractors 8 --junk 4 --cameras 3 --seed 5 > make.txt 2>&1 || { cat make.txt; fail "data make"; }
 options="data=street.lmdb height=32 width=16 epochs=3 iterations=4 clusters=4 instances=4 intra.epochs=2
     intra.iterations=3 intra.clusters_per_batch=4 intra.k1=8 infomap.k=6 infomap.min_similarity=0.1
     infomap.min_size=2 augment.pad=2 seed=7"
@@ -18,11 +18,14 @@ for attempt in $(seq 1 200); do
     # Delays from 0.1 s up: the first ones kill before the first checkpoint, later ones get further.
     delay=$(awk -v a="$attempt" 'BEGIN { printf "%.2f", 0.1 + 0.13 * (a % 9) + 0.02 * a }')
     if [ -e killed/run.json ]; then
-        timeout -s KILL "$delay" "$CALR" run --resume killed > resumed.txt 2>&1
+        "$CALR" run --resume killed > resumed.txt 2>&1 &
     else
         # shellcheck disable=SC2086
-        timeout -s KILL "$delay" "$CALR" run "$script" $options --out killed > resumed.txt 2>&1
+        "$CALR" run "$script" $options --out killed > resumed.txt 2>&1 &
     fi
+    sleep "$delay"
+    kill -9 $! 2> /dev/null
+    wait $! 2> /dev/null
     status=$?
     [ $status -eq 0 ] && break
     [ $status -eq 137 ] || { cat resumed.txt; fail "exit status $status"; }
