@@ -84,6 +84,15 @@ local function remove_halves(path)
   end
 end
 
+-- A kill in the middle of a write leaves NAME.tmp-PID behind; with the lock held, nobody is writing it.
+local function remove_leftovers(path)
+  for _, folder_path in ipairs { path, path .. "/checkpoints" } do
+    for _, file in ipairs(sys.is_folder(folder_path) and sys.list(folder_path) or {}) do
+      if file:find "%.tmp%-%d+$" then sys.remove(folder_path .. "/" .. file) end
+    end
+  end
+end
+
 --- calr.run.folder.reopen(path)
 --- The folder of an unfinished run, locked.
 --- @return string  the folder
@@ -92,6 +101,7 @@ end
 function folder.reopen(path)
   folder.read(path)
   local lock = take_lock(path)
+  remove_leftovers(path)
   local record = json.decode(sys.read_file(path .. "/run.json"), path .. "/run.json")
   if record.status == "finished" then
     lock:release()
