@@ -128,10 +128,13 @@ static const calr_conv2d fixed[] = {
      .padding = 1},
 };
 
+#define FIXED (sizeof fixed / sizeof *fixed)
+static double nested_worst[FIXED];
+
 static void check_all(void)
 {
     calr_rng rng = calr_rng_make(3, calr_rng_purpose("geometries"), 0, 0);
-    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+    for (size_t i = 0; i < FIXED; i++)
         check_geometry(fixed[i]);
     for (int i = 0; i < 40; i++) {
         calr_conv2d g = {
@@ -161,6 +164,48 @@ static void test_onednn(void)
         check_all();
     else
         printf("     built without oneDNN\n");
+}
+
+static void nested_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)context, (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        calr_conv2d g = fixed[i];
+        if (calr_conv2d_resolve(&g) != CALR_OK)
+            continue;
+        float *x = random_array(size_x(&g), 1), *w = random_array(size_w(&g), 2),
+              *y = output_array(size_y(&g));
+        double *e = double_array(size_y(&g));
+        reference_forward(&g, x, w, NULL, e);
+        nested_worst[i] = backend->conv2d_forward(&g, x, w, NULL, y) == CALR_OK
+                              ? difference(y, e, size_y(&g))
+                              : INFINITY;
+        free(x), free(w), free(y), free(e);
+    }
+}
+
+/* Other numbers of threads than the one that plans were first made for, and from inside a parallel
+ * body. */
+static void check_threads(void)
+{
+    int threads = calr_parallel_threads();
+    for (int t = 1; t <= 3; t++) {
+        CHECK_OK(calr_parallel_set_threads(t));
+        for (size_t i = 0; i < FIXED; i++)
+            check_geometry(fixed[i]);
+        calr_parallel_for(FIXED, 1, nested_body, NULL);
+        for (size_t i = 0; i < FIXED; i++)
+            CHECK_NEAR(nested_worst[i], 0, 2e-5);
+    }
+    CHECK_OK(calr_parallel_set_threads(threads));
+}
+
+static void test_threads(void)
+{
+    if (use_backend("portable"))
+        check_threads();
+    if (use_backend("onednn"))
+        check_threads();
 }
 
 /* No images: nothing to write forwards, zero gradients of the weights. */
@@ -325,6 +370,7 @@ int main(void)
 {
     RUN(test_portable);
     RUN(test_onednn);
+    RUN(test_threads);
     RUN(test_empty);
     RUN(test_bad_geometry);
     RUN(test_names);

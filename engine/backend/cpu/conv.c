@@ -15,12 +15,16 @@
 #define TILE_ELEMENTS 262144
 /* Elements of the shared tile of backward_weights: 16 MB. */
 #define SHARED_ELEMENTS 4194304
+/* Weights up to 1 MB have partial sums of their gradient, at most so many. */
+#define SMALL_WEIGHTS 262144
+#define MOST_PARTS    16
 
 typedef struct convolving {
     const calr_conv2d *g;
     const float *x, *dy, *packed, *bias;
     float *y, *dx, *columns;
-    int64_t depth, tile, first; /* kh kw c_in; positions a tile; position at columns[0] */
+    int64_t depth, tile;  /* kh kw c_in; positions in a tile */
+    int64_t first, chunk; /* position at columns[0]; positions with a dw of their own */
 } convolving;
 
 static bool is_pointwise(const calr_conv2d *g)
@@ -45,27 +49,37 @@ static void pack_weights(const calr_conv2d *g, const float *from, float *to, boo
             }
 }
 
-/* Rows of the column matrix for output positions begin .. end-1 (counted over all images). */
+/* Columns of one output position that lie inside the image: v0 .. v1-1 of the kernel's. */
+static void kernel_span(int64_t side, int64_t kernel, int64_t first, int64_t *v0, int64_t *v1)
+{
+    *v0 = calr_min64(kernel, calr_max64(0, -first));
+    *v1 = calr_max64(*v0, calr_min64(kernel, side - first));
+}
+
+/* Rows of the column matrix for output positions begin .. end-1 (counted over all images). The
+ * pixels under one row of the kernel lie together. */
 static void im2col(const calr_conv2d *g, const float *x, int64_t begin, int64_t end, float *columns)
 {
-    size_t run = (size_t)g->c_in * sizeof(float);
+    int64_t c = g->c_in, width = g->kw * c;
     for (int64_t at = begin; at < end; at++) {
-        int64_t col = at % g->out_w, row = at / g->out_w % g->out_h,
+        int64_t col = at % g->out_w * g->stride - g->padding, v0, v1;
+        int64_t row = at / g->out_w % g->out_h * g->stride - g->padding,
                 image = at / (g->out_w * g->out_h);
-        for (int64_t u = 0; u < g->kh; u++) {
-            int64_t in_row = row * g->stride - g->padding + u;
-            for (int64_t v = 0; v < g->kw; v++, columns += g->c_in) {
-                int64_t in_col = col * g->stride - g->padding + v;
-                if (in_row < 0 || in_row >= g->h || in_col < 0 || in_col >= g->w)
-                    memset(columns, 0, run);
-                else
-                    memcpy(columns, x + ((image * g->h + in_row) * g->w + in_col) * g->c_in, run);
+        kernel_span(g->w, g->kw, col, &v0, &v1);
+        for (int64_t u = 0; u < g->kh; u++, columns += width) {
+            if (row + u < 0 || row + u >= g->h) {
+                memset(columns, 0, (size_t)width * sizeof *columns);
+                continue;
             }
+            const float *from = x + ((image * g->h + row + u) * g->w + col + v0) * c;
+            memset(columns, 0, (size_t)(v0 * c) * sizeof *columns);
+            memcpy(columns + v0 * c, from, (size_t)((v1 - v0) * c) * sizeof *columns);
+            memset(columns + v1 * c, 0, (size_t)((g->kw - v1) * c) * sizeof *columns);
         }
     }
 }
 
-static void add_run(int64_t c, const float *from, float *to)
+CALR_CLONES static void add_run(int64_t c, const float *from, float *to)
 {
 #pragma omp simd
     for (int64_t j = 0; j < c; j++)
@@ -76,16 +90,14 @@ static void add_run(int64_t c, const float *from, float *to)
 static void col2im(const calr_conv2d *g, const float *columns, int64_t begin, int64_t end,
                    float *image)
 {
+    int64_t c = g->c_in, width = g->kw * c;
     for (int64_t at = begin; at < end; at++) {
-        int64_t col = at % g->out_w, row = at / g->out_w;
-        for (int64_t u = 0; u < g->kh; u++) {
-            int64_t in_row = row * g->stride - g->padding + u;
-            for (int64_t v = 0; v < g->kw; v++, columns += g->c_in) {
-                int64_t in_col = col * g->stride - g->padding + v;
-                if (in_row >= 0 && in_row < g->h && in_col >= 0 && in_col < g->w)
-                    add_run(g->c_in, columns, image + (in_row * g->w + in_col) * g->c_in);
-            }
-        }
+        int64_t col = at % g->out_w * g->stride - g->padding,
+                row = at / g->out_w * g->stride - g->padding, v0, v1;
+        kernel_span(g->w, g->kw, col, &v0, &v1);
+        for (int64_t u = 0; u < g->kh; u++, columns += width)
+            if (v0 < v1 && row + u >= 0 && row + u < g->h)
+                add_run((v1 - v0) * c, columns + v0 * c, image + ((row + u) * g->w + col + v0) * c);
     }
 }
 
@@ -186,6 +198,27 @@ calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *
     return done ? CALR_OK : no_memory();
 }
 
+/* A tile of dw: columns^T dy of positions begin .. end-1, the first overwriting, later ones adding.
+ */
+static void weights_tile(const convolving *k, int64_t begin, int64_t end, bool first,
+                         float *columns, float *packed)
+{
+    int64_t c_out = k->g->c_out;
+    im2col(k->g, k->x, begin, end, columns);
+    calr_blas_gemm(true, false, c_out, k->depth, end - begin, 1, k->dy + begin * c_out, c_out,
+                   columns, k->depth, first ? 0.0f : 1.0f, packed, k->depth);
+}
+
+/* One chunk of positions has a dw of its own. */
+static void weights_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const convolving *k = context;
+    float *columns = k->columns + worker * k->tile * k->depth;
+    float *packed = k->y + begin / k->chunk * k->g->c_out * k->depth;
+    for (int64_t at = begin; at < end; at += k->tile)
+        weights_tile(k, at, calr_min64(end, at + k->tile), at == begin, columns, packed);
+}
+
 static void columns_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const convolving *k = context;
@@ -193,13 +226,32 @@ static void columns_body(void *context, int64_t begin, int64_t end, int worker)
     im2col(k->g, k->x, k->first + begin, k->first + end, k->columns + begin * k->depth);
 }
 
-/* dw is a product over all positions: the threads fill one large tile together, then share one
- * product. */
+/* Small dw: every chunk of positions sums into its own, and these are added in order. Otherwise
+ * there is one dw; the threads fill a large tile of columns together, then share one product. */
+static void weights_by_chunks(convolving *k, int64_t positions, int64_t parts)
+{
+    int64_t size = k->g->c_out * k->depth;
+    calr_parallel_for(positions, k->chunk, weights_body, k);
+    for (int64_t i = 1; i < parts; i++)
+        add_run(size, k->y + i * size, k->y);
+}
+
+static void weights_together(convolving *k, int64_t positions)
+{
+    int64_t c_out = k->g->c_out;
+    for (k->first = 0; k->first < positions; k->first += k->tile) {
+        int64_t count = calr_min64(k->tile, positions - k->first);
+        calr_parallel_for(count, calr_row_grain(k->depth), columns_body, k);
+        calr_blas_gemm(true, false, c_out, k->depth, count, 1, k->dy + k->first * c_out, c_out,
+                       k->columns, k->depth, k->first ? 1.0f : 0.0f, k->y, k->depth);
+    }
+}
+
 calr_status calr_cpu_conv2d_backward_weights(const calr_conv2d *conv, const float *x,
                                              const float *dy, float *dw, float *dbias)
 {
     int64_t positions = conv->n * conv->out_h * conv->out_w, c_out = conv->c_out;
-    convolving k = {.g = conv, .x = x, .depth = conv->kh * conv->kw * conv->c_in};
+    convolving k = {.g = conv, .x = x, .dy = dy, .depth = conv->kh * conv->kw * conv->c_in};
     if (dbias)
         CALR_TRY(calr_cpu_sum_rows(positions, c_out, dy, dbias));
     if (is_pointwise(conv) || positions == 0) {
@@ -207,20 +259,23 @@ calr_status calr_cpu_conv2d_backward_weights(const calr_conv2d *conv, const floa
                        k.depth);
         return CALR_OK;
     }
-    k.tile = calr_min64(positions, tile_positions(k.depth, SHARED_ELEMENTS));
-    float *packed = calr_array_new(c_out * k.depth, sizeof(float));
-    k.columns = calr_array_new(k.tile * k.depth, sizeof(float));
-    if (packed && k.columns) {
-        for (k.first = 0; k.first < positions; k.first += k.tile) {
-            int64_t count = calr_min64(k.tile, positions - k.first);
-            calr_parallel_for(count, calr_row_grain(k.depth), columns_body, &k);
-            calr_blas_gemm(true, false, c_out, k.depth, count, 1, dy + k.first * c_out, c_out,
-                           k.columns, k.depth, k.first ? 1.0f : 0.0f, packed, k.depth);
-        }
-        pack_weights(conv, packed, dw, true);
+    bool small = c_out * k.depth <= SMALL_WEIGHTS;
+    k.chunk = calr_max64(1024, (positions + MOST_PARTS - 1) / MOST_PARTS);
+    k.tile =
+        calr_min64(positions, tile_positions(k.depth, small ? TILE_ELEMENTS : SHARED_ELEMENTS));
+    int64_t parts = small ? (positions + k.chunk - 1) / k.chunk : 1;
+    k.y = calr_array_new(parts * c_out * k.depth, sizeof(float));
+    k.columns =
+        calr_array_new((small ? calr_parallel_threads() : 1) * k.tile * k.depth, sizeof(float));
+    bool done = k.y && k.columns;
+    if (done) {
+        if (small)
+            weights_by_chunks(&k, positions, parts);
+        else
+            weights_together(&k, positions);
+        pack_weights(conv, k.y, dw, true);
     }
-    bool done = packed && k.columns;
-    free(packed);
+    free(k.y);
     free(k.columns);
     return done ? CALR_OK : no_memory();
 }
