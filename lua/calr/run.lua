@@ -61,6 +61,7 @@ local function new_record(options)
     arguments = json.array(table.move(launch.overrides, 1, #launch.overrides, 1, {})),
     config = cfg or {},
     difference = cfg and config.is(cfg) and config.difference(cfg) or {},
+    files = identity.files(cfg),
     seed = options.seed or (cfg and cfg.seed),
     data = identity.data(options.data),
     network = identity.network(options.network),

@@ -4,7 +4,7 @@
 # Two stages of "training": the state is a tensor that random numbers are added to.
 cat >train.lua <<'LUA'
 local calr = require "calr"
-local cfg = calr.config { epochs = 6, pause = 0.0, seed = 1, nan = false, width = 4, big = 0, infomap = { k = 15 } }
+local cfg = calr.config { epochs = 6, pause = 0.0, seed = 1, nan = false, width = 4, big = 0, rule = "", infomap = { k = 15 } }
 local w = calr.tensor.zeros { 3, cfg.width }
 local run <close> = calr.run.open { config = cfg, data = os.getenv "DATA" or "fingerprint", network = { w = w } }
 for _, stage in ipairs { "intra", "inter" } do
@@ -87,6 +87,11 @@ cp train.lua kept.lua && echo '-- changed' >>train.lua
 expect 2 "$CALR" run --resume other
 says "is not the script as it was when the run began"
 mv kept.lua train.lua
+printf 'return 1\n' >rule.lua
+expect 137 bash -c "'$CALR' run train.lua --out ruled pause=.05 rule=rule.lua & sleep .2; kill -9 \$!; wait \$!"
+printf 'return 2\n' >rule.lua
+expect 2 "$CALR" run --resume ruled
+says "the file rule.lua has changed"
 sed -i 's/"tensors": 1/"tensors": 2/; s/"network": {/"network": { "x": 1,/; /"network"/,/}/ s/"hash": "./"hash": "z/' other/run.json
 expect 2 "$CALR" run --resume other
 says "the network differs (1 tensors, then 2)"

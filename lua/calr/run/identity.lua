@@ -58,6 +58,21 @@ function identity.code()
     library = sys.hash(table.concat(parts, "\n")) }
 end
 
+--- calr.run.identity.files(config)
+--- The Lua files that a configuration names, such as a refinement rule of one's own.
+--- @return table  path -> hash
+function identity.files(config)
+  local result = {}
+  for _, value in pairs(config or {}) do
+    if type(value) == "table" then
+      for path, hash in pairs(identity.files(value)) do result[path] = hash end
+    elseif type(value) == "string" and value:match "%.lua$" and sys.exists(value) and not sys.is_folder(value) then
+      result[value] = sys.hash_file(value)
+    end
+  end
+  return result
+end
+
 --- calr.run.identity.modules()
 --- The Lua modules in use that are not calr's own.
 --- @return table  name -> hash
@@ -110,6 +125,9 @@ function identity.difference(now, old)
   if old.script and old.script.hash ~= now.script.hash then return "the script has changed" end
   local option = compare(json.decode(json.encode(now.config)), old.config)
   if option then return "option " .. option end
+  for path, hash in pairs(now.files) do
+    if (old.files or {})[path] ~= hash then return ("the file %s has changed"):format(path) end
+  end
   if now.threads ~= old.threads then
     return ("it ran on %d threads, not %d, and their number changes the last bits"):format(old.threads, now.threads)
   end
