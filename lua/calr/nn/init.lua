@@ -1,4 +1,8 @@
--- The layers.
+--- @module calr.nn
+--- Layers. A layer is an object with :forward(x), which calling it does too; it owns named parameters (learned),
+--- buffers (running statistics) and children, in the order in which they were added. Names join with dots and follow
+--- torchvision's, so that a state is a flat table of name -> tensor that other programs can read.
+
 local module = require "calr.nn.module"
 local ops = require "calr.ops"
 local class, new = module.class, module.new

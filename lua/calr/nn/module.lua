@@ -1,11 +1,9 @@
--- The common part of all layers: named parameters and buffers, named children, training and evaluation mode.
+--- @module calr.nn.module
+--- The common part of all layers: named parameters and buffers, named children, training and evaluation mode. What it
+--- offers is reached through calr.nn.
+
 local Tensor = require "calr.tensor"
 local autograd_leaf = function(tensor) return tensor:requires_grad(true) end
-
---- @module calr.nn
---- Layers. A layer is an object with :forward(x), which calling it does too; it owns named parameters (learned),
---- buffers (running statistics) and children, in the order in which they were added. Names join with dots and follow
---- torchvision's, so that a state is a flat table of name -> tensor that other programs can read.
 
 local Module = {}
 Module.__index = Module

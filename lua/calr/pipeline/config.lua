@@ -1,4 +1,6 @@
--- What experiments can be told, and its defaults.
+--- @module calr.pipeline.config
+--- What experiments can be told, its defaults, and what is made of it: the network, the optimiser, the run.
+
 local option, choice, optional
 do
   local c = require "calr.config"
@@ -108,11 +110,17 @@ function config.run_of(cfg, data)
   return runs[cfg]
 end
 
--- Seeds of the streams of a stage: stage 2 has part 0, camera c of stage 1 has part c + 1.
+--- calr.pipeline.config.stage_seed(cfg, part)
+--- The seed of the batches and the augmentation in a part of the run, so that no two parts draw the same numbers.
+--- @param part  0: stage 2; c + 1: camera c of stage 1
+--- @return integer
 function config.stage_seed(cfg, part)
   return cfg.seed * 65536 + part
 end
 
+--- calr.pipeline.config.optimizer(cfg, parameters, lr)
+--- The optimiser that a configuration names.
+--- @return optimizer  see calr.optim
 function config.optimizer(cfg, parameters, lr)
   local optim = require "calr.optim"
   if cfg.optimizer == "adam" then return optim.adam(parameters, { lr = lr, weight_decay = cfg.weight_decay }) end

@@ -1,4 +1,3 @@
--- The pipeline: the parts that experiments are put together from.
 local autograd = require "calr.autograd"
 local cluster_quality = require "calr.pipeline.quality"
 local config = require "calr.pipeline.config"
@@ -88,8 +87,8 @@ function pipeline.intra(net, data, cfg)
 end
 
 --- calr.pipeline.epochs(net, data, cfg)
---- Stage 2, the frame: for epoch, step in calr.pipeline.epochs(net, data, cfg) do ... end, with epoch from 0. At the end
---- of each epoch its record and a checkpoint are written; a resumed run goes on with the first epoch that is
+--- Stage 2, the frame: for epoch, step in calr.pipeline.epochs(net, data, cfg) do ... end, with epoch from 0. At the
+--- end of each epoch its record and a checkpoint are written; a resumed run goes on with the first epoch that is
 --- missing.
 --- `step` has :features(), :train(memory), :cluster_weights(labels), :quality{...} and :report(table).
 --- @return function  an iterator

@@ -1,4 +1,6 @@
--- Stage 2, inter-camera: the frame around an epoch.
+--- @module calr.pipeline.inter
+--- Stage 2, inter-camera: the frame around an epoch. The function behind calr.pipeline.epochs.
+
 local L = require "calr.labels"
 local config = require "calr.pipeline.config"
 local memory = require "calr.memory"

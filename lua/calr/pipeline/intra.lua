@@ -1,4 +1,6 @@
--- Stage 1, intra-camera: reliable local labels.
+--- @module calr.pipeline.intra
+--- Stage 1, intra-camera: reliable local labels. The function behind calr.pipeline.intra.
+
 local C = require "calr.cluster"
 local L = require "calr.labels"
 local T = require "calr.tensor"

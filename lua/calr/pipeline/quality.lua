@@ -1,4 +1,6 @@
--- Quality of clusters against the true identities.
+--- @module calr.pipeline.quality
+--- Quality of clusters against the true identities, where a data set has them.
+
 local L = require "calr.labels"
 local Q = require "calr.quality"
 
@@ -23,7 +25,10 @@ function quality.overall(split, labels)
   return measure(identities, labels)
 end
 
--- rows[camera + 1]: rows of each camera
+--- calr.pipeline.quality.camera_rows(cameras)
+--- The images of each camera.
+--- @param cameras  i32[n]
+--- @return table  list of i64[m], one for each camera from camera 0 on; empty ones for cameras without images
 function quality.camera_rows(cameras)
   local rows = {}
   for i, camera in ipairs(cameras:totable()) do

@@ -1,4 +1,6 @@
--- One epoch of contrastive training, the same in both stages.
+--- @module calr.pipeline.train
+--- One epoch of contrastive training, the same in both stages: a function of one table.
+
 local L = require "calr.labels"
 local autograd = require "calr.autograd"
 local ops = require "calr.ops"

@@ -1,4 +1,6 @@
--- No refinement: the global clusters as they are.
+--- @module calr.refine.none
+--- No refinement: the global clusters as they are.
+
 return function(context)
   return context.global
 end

@@ -1,5 +1,7 @@
--- Pivot refinement (CALR, arXiv 2403.16450): a member of a global cluster that is of the pivot's camera but not of the
--- pivot's local cluster is discarded, with the probability of the pace. Members of other cameras stay.
+--- @module calr.refine.pivot
+--- Pivot refinement (CALR, arXiv 2403.16450): a member of a global cluster that is of the pivot's camera but not of the
+--- pivot's local cluster is discarded, with the probability of the pace. Members of other cameras stay.
+
 local L = require "calr.labels"
 
 -- A variant gives, for every image, the row of the pivot it is measured against (-1: none).
