@@ -7,16 +7,11 @@
 #include <unistd.h>
 
 #include "store/format.h"
+#include "store/tree.h"
 
 /* LMDB 0.9 on 64-bit machines: two meta pages begin the file, the second a page after the first. */
 #define LMDB_MAGIC   0xBEEFC0DEu
 #define LMDB_VERSION 1u
-
-typedef struct lmdb_database {
-    uint32_t page_size; /* only that of the first database holds it */
-    uint16_t flags, depth;
-    uint64_t branch_pages, leaf_pages, overflow_pages, entries, root;
-} lmdb_database;
 
 typedef struct lmdb_meta {
     uint64_t page_number;
@@ -56,9 +51,15 @@ static calr_status check_pages(int fd, const char *path, int64_t file_bytes)
     lmdb_meta metas[2];
     CALR_TRY(read_meta(fd, path, 0, &metas[0]));
     uint32_t page = metas[0].databases[0].page_size;
-    if (page < 256 || page > 65536 || (page & (page - 1)) != 0)
+    if (page < 256 || page > 32768 || (page & (page - 1)) != 0)
         return calr_error(CALR_EFORMAT, "%s is damaged; import the data set again", path);
     CALR_TRY(read_meta(fd, path, page, &metas[1]));
+    /* Flags of the free list are those of the file: LMDB would obey one that asks for a fixed
+     * address. */
+    for (int i = 0; i < 2; i++)
+        if (metas[i].databases[0].page_size != page ||
+            (metas[i].databases[0].flags & ~MDB_NOSUBDIR) != MDB_INTEGERKEY)
+            return calr_error(CALR_EFORMAT, "%s is damaged; import the data set again", path);
     /* LMDB reads from the meta page of the later transaction; a store at rest must hold both. */
     const lmdb_meta *meta = &metas[metas[1].transaction > metas[0].transaction];
     uint64_t needed;
@@ -70,7 +71,8 @@ static calr_status check_pages(int fd, const char *path, int64_t file_bytes)
                           "%s is truncated: it has %lld bytes of %llu; copy it again or import the "
                           "data set again",
                           path, (long long)file_bytes, (unsigned long long)needed);
-    return CALR_OK;
+    lmdb_file file = {fd, path, page, meta->last_page};
+    return calr_store_check_tree(&file, &meta->databases[1]);
 }
 
 calr_status calr_store_check_file(const char *path, int64_t *file_bytes)
