@@ -4,21 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parallel.h"
-#include "base/size.h"
 #include "binding/bind.h"
 #include "binding/modules.h"
-#include "image/jpeg.h"
 #include "store/select.h"
-#include "store/writer.h"
 
 /// @module calr.store
 /// The data-set store: one file that holds the JPEG bytes of every image and a record of each.
 /// calr.data puts splits and labels on top; a script that only trains needs nothing of this module.
 /// Images are numbered from 1 here.
 
-#define STORE  "calr.store"
-#define WRITER "calr.store.writer"
+#define STORE "calr.store"
 
 /* ---- reading ---- */
 
@@ -269,248 +264,10 @@ static int store_tostring(lua_State *L)
     return 1;
 }
 
-/* ---- writing ---- */
-
-typedef struct writer_value {
-    calr_store_writer *writer; /* NULL: committed or aborted */
-    bool check;
-    /* Decoders of the worker threads, made when first needed. */
-    calr_jpeg **decoders;
-    int decoder_count;
-    /* What a call of import works on, here so that an error frees it. */
-    calr_store_source *sources;
-    char **bad;
-    int64_t count;
-} writer_value;
-
-static writer_value *check_writer(lua_State *L)
-{
-    writer_value *value = luaL_checkudata(L, 1, WRITER);
-    luaL_argcheck(L, value->writer, 1, "this writer is done: it was committed or aborted");
-    return value;
-}
-
-/// calr.store.writer{path=, name=, check=true}
-/// Begins a data set. It is written beside `path` and gets its name when it is committed; a writer
-/// that is collected or closed without commit leaves nothing behind. An existing data set of that
-/// name is replaced, any other file is not.
-/// @param path   the file to write
-/// @param name   what the data set is called
-/// @param check  whether every image is decoded before it is taken
-/// @return writer
-static int writer_open(lua_State *L)
-{
-    static const char *const names[] = {"path", "name", "check", NULL};
-    calr_lua_check_options(L, 1, names);
-    const char *path = calr_lua_option_string(L, 1, "path", NULL);
-    const char *name = calr_lua_option_string(L, 1, "name", NULL);
-    bool check = calr_lua_option_boolean(L, 1, "check", 1);
-    writer_value *value = lua_newuserdatauv(L, sizeof *value, 0);
-    memset(value, 0, sizeof *value);
-    value->check = check;
-    luaL_setmetatable(L, WRITER);
-    calr_lua_call(L, calr_store_writer_new(path, name, "calr " CALR_VERSION, &value->writer));
-    return 1;
-}
-
-static void free_import(writer_value *value)
-{
-    for (int64_t i = 0; value->bad && i < value->count; i++)
-        free(value->bad[i]);
-    free(value->bad);
-    free(value->sources);
-    value->bad = NULL;
-    value->sources = NULL;
-}
-
-/* A worker opens its decoder when it first needs one; each touches its own slot. */
-static calr_status check_jpeg(void *context, const void *bytes, size_t size, int worker)
-{
-    writer_value *value = context;
-    if (!value->decoders[worker])
-        CALR_TRY(calr_jpeg_new(&value->decoders[worker]));
-    const uint8_t *pixels;
-    int width, height;
-    return calr_jpeg_decode(value->decoders[worker], bytes, size, &pixels, &width, &height);
-}
-
-static void make_decoders(lua_State *L, writer_value *value)
-{
-    int threads = calr_parallel_threads();
-    if (!value->check || threads <= value->decoder_count)
-        return;
-    calr_jpeg **grown = realloc(value->decoders, (size_t)threads * sizeof(calr_jpeg *));
-    if (!grown)
-        luaL_error(L, "no memory for %d decoders", threads);
-    memset(grown + value->decoder_count, 0,
-           (size_t)(threads - value->decoder_count) * sizeof *grown);
-    value->decoders = grown;
-    value->decoder_count = threads;
-}
-
-/* Reads the record at the top of the stack. Its strings live as long as the table. */
-static calr_store_record check_record(lua_State *L)
-{
-    int at = lua_gettop(L);
-    calr_store_record record = {
-        .path = calr_lua_option_string(L, at, "path", NULL),
-        .identity = calr_lua_option_integer(L, at, "identity", INT64_MIN, -1, INT32_MAX),
-        .camera = (int32_t)calr_lua_option_integer(L, at, "camera", -1, 0, INT32_MAX)};
-    if (record.identity == INT64_MIN || record.camera < 0)
-        luaL_error(L, "the record of %s needs an identity and a camera", record.path);
-    if (calr_split_parse(calr_lua_option_string(L, at, "split", NULL), &record.split) != CALR_OK)
-        luaL_error(L, "%s: %s", record.path, calr_status_message());
-    return record;
-}
-
-/// writer:add{path=, identity=, camera=, split=, bytes=}
-/// Appends one image that is in memory.
-/// @param path      relative, "/" between names; unique in the data set
-/// @param identity  from -1 (by custom: junk) up
-/// @param camera    from 0
-/// @param split     "train", "query" or "gallery"
-/// @param bytes     a JPEG file as a string
-static int writer_add(lua_State *L)
-{
-    static const char *const names[] = {"path", "identity", "camera", "split", "bytes", NULL};
-    writer_value *value = check_writer(L);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    lua_settop(L, 2);
-    calr_lua_check_options(L, 2, names);
-    calr_store_record record = check_record(L);
-    size_t size;
-    calr_lua_option_string(L, 2, "bytes", NULL);
-    lua_getfield(L, 2, "bytes");
-    const char *bytes = lua_tolstring(L, -1, &size);
-    make_decoders(L, value);
-    if (value->check && check_jpeg(value, bytes, size, 0) != CALR_OK)
-        luaL_error(L, "%s is a bad image: %s", record.path, calr_status_message());
-    calr_lua_call(L, calr_store_writer_add(value->writer, &record, bytes, size));
-    return 0;
-}
-
-static void read_sources(lua_State *L, writer_value *value, int64_t first, int64_t count)
-{
-    static const char *const names[] = {"file", "path", "identity", "camera", "split", NULL};
-    value->count = count;
-    value->sources = calr_array_zeros(count, sizeof *value->sources);
-    value->bad = calr_array_zeros(count, sizeof *value->bad);
-    if (!value->sources || !value->bad)
-        luaL_error(L, "no memory to import %I files", (lua_Integer)count);
-    for (int64_t i = 0; i < count; i++) {
-        if (lua_geti(L, 2, first + i) != LUA_TTABLE)
-            luaL_error(L, "record %I must be a table, not a %s", (lua_Integer)(first + i),
-                       luaL_typename(L, -1));
-        calr_lua_check_options(L, lua_gettop(L), names);
-        value->sources[i].file = calr_lua_option_string(L, lua_gettop(L), "file", NULL);
-        value->sources[i].record = check_record(L);
-        lua_pop(L, 1);
-    }
-}
-
-/// writer:import(records [, {first=1, count=, skip_bad=false}])
-/// Appends files: reads and checks them in several threads, and writes them in the order of the
-/// list. Call it for a part of the list at a time to show progress.
-/// @param records   list of {file=, path=, identity=, camera=, split=}, fields as of add, bytes
-/// read from `file`
-/// @param first     the first record to import
-/// @param count     how many (default: all from `first` on)
-/// @param skip_bad  whether a file that cannot be read or decoded is left out; otherwise it is an
-/// error
-/// @return table  list of {path=, reason=} of the files left out
-static int writer_import(lua_State *L)
-{
-    static const char *const names[] = {"first", "count", "skip_bad", NULL};
-    writer_value *value = check_writer(L);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    calr_lua_check_options(L, 3, names);
-    lua_settop(L, 3);
-    lua_Integer length = luaL_len(L, 2);
-    int64_t first = calr_lua_option_integer(L, 3, "first", 1, 1, length + 1);
-    int64_t count =
-        calr_lua_option_integer(L, 3, "count", length - first + 1, 0, length - first + 1);
-    bool skip_bad = calr_lua_option_boolean(L, 3, "skip_bad", 0);
-    make_decoders(L, value);
-    free_import(value);
-    read_sources(L, value, first, count);
-    calr_status status = calr_store_writer_import(value->writer, value->sources, count,
-                                                  value->check ? check_jpeg : NULL, value,
-                                                  skip_bad ? value->bad : NULL);
-    calr_lua_call(L, status);
-    lua_newtable(L);
-    for (int64_t i = 0; i < count; i++) {
-        if (!value->bad[i])
-            continue;
-        lua_createtable(L, 0, 2);
-        lua_pushstring(L, value->sources[i].record.path);
-        lua_setfield(L, -2, "path");
-        lua_pushstring(L, value->bad[i]);
-        lua_setfield(L, -2, "reason");
-        lua_seti(L, -2, luaL_len(L, -2) + 1);
-    }
-    free_import(value);
-    return 1;
-}
-
-/// writer:count()
-/// @return integer  images appended so far
-static int writer_count(lua_State *L)
-{
-    lua_pushinteger(L, calr_store_writer_count(check_writer(L)->writer));
-    return 1;
-}
-
-/// writer:bytes()
-/// @return integer  bytes of the images appended so far
-static int writer_bytes(lua_State *L)
-{
-    lua_pushinteger(L, calr_store_writer_bytes(check_writer(L)->writer));
-    return 1;
-}
-
-/// writer:commit()
-/// Flushes the file to the disk and gives it its name. The writer is done after it, whatever comes
-/// of it.
-static int writer_commit(lua_State *L)
-{
-    writer_value *value = check_writer(L);
-    calr_store_writer *writer = value->writer;
-    value->writer = NULL;
-    calr_lua_call(L, calr_store_writer_commit(writer));
-    return 0;
-}
-
-/// writer:abort()
-/// Removes what was written. Does nothing after commit.
-static int writer_abort(lua_State *L)
-{
-    writer_value *value = luaL_checkudata(L, 1, WRITER);
-    calr_store_writer_abort(value->writer);
-    value->writer = NULL;
-    for (int i = 0; i < value->decoder_count; i++)
-        calr_jpeg_release(value->decoders[i]);
-    free(value->decoders);
-    value->decoders = NULL;
-    value->decoder_count = 0;
-    free_import(value);
-    return 0;
-}
-
-static int writer_tostring(lua_State *L)
-{
-    writer_value *value = luaL_checkudata(L, 1, WRITER);
-    if (value->writer)
-        lua_pushfstring(L, "data set writer (%I images)",
-                        (lua_Integer)calr_store_writer_count(value->writer));
-    else
-        lua_pushliteral(L, "closed data set writer");
-    return 1;
-}
-
 static const luaL_Reg functions[] = {
     {"open", store_open},
     {"dense", store_dense},
-    {"writer", writer_open},
+    {"writer", calr_lua_store_writer},
     {NULL, NULL},
 };
 
@@ -539,25 +296,8 @@ static const luaL_Reg store_metamethods[] = {
     {NULL, NULL},
 };
 
-static const luaL_Reg writer_methods[] = {
-    {"add", writer_add},
-    {"import", writer_import},
-    {"count", writer_count},
-    {"bytes", writer_bytes},
-    {"commit", writer_commit},
-    {"abort", writer_abort},
-    {NULL, NULL},
-};
-
-static const luaL_Reg writer_metamethods[] = {
-    {"__tostring", writer_tostring},
-    {"__gc", writer_abort},
-    {"__close", writer_abort},
-    {NULL, NULL},
-};
-
-static void make_class(lua_State *L, const char *name, const luaL_Reg *methods,
-                       const luaL_Reg *metamethods)
+void calr_lua_store_class(lua_State *L, const char *name, const luaL_Reg *methods,
+                          const luaL_Reg *metamethods)
 {
     if (luaL_newmetatable(L, name)) {
         luaL_setfuncs(L, metamethods, 0);
@@ -570,8 +310,8 @@ static void make_class(lua_State *L, const char *name, const luaL_Reg *methods,
 
 int luaopen_calr_store(lua_State *L)
 {
-    make_class(L, STORE, store_methods, store_metamethods);
-    make_class(L, WRITER, writer_methods, writer_metamethods);
+    calr_lua_store_class(L, STORE, store_methods, store_metamethods);
+    calr_lua_store_writer_class(L);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -2,6 +2,7 @@
 #ifndef CALR_BINDING_STORE_H
 #define CALR_BINDING_STORE_H
 
+#include <lauxlib.h>
 #include <lua.h>
 
 #include "store/store.h"
@@ -10,5 +11,11 @@
 calr_store *calr_lua_check_store(lua_State *L, int arg);
 /* NULL when the value is not an open store. */
 calr_store *calr_lua_test_store(lua_State *L, int arg);
+
+/* Between the files of this module: calr.store.writer, the class of what it returns, and how a class is made. */
+int calr_lua_store_writer(lua_State *L);
+void calr_lua_store_writer_class(lua_State *L);
+void calr_lua_store_class(lua_State *L, const char *name, const luaL_Reg *methods,
+                          const luaL_Reg *metamethods);
 
 #endif
