@@ -1,48 +1,62 @@
-# kill -9 at any moment, in either stage: resumed, a run ends with the same metrics and weights, bit by bit.
-set -u
-fail() { echo "FAIL $*"; exit 1; }
+# CALR itself, killed in stage 1 and in stage 2, ends with the weights and metrics of a run that was left alone.
+. "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+expect 0 "$CALR" data make street -o street.lmdb --ids 12 --cameras 2 --images 4 --test-ids 8 --distractors 9 --junk 5
+experiment=$CALR_TEST_SOURCE/experiments/calr.lua
+small=(data=street.lmdb height=32 width=16 epochs=4 iterations=3 intra.epochs=3 intra.iterations=3 intra.k1=8 intra.k2=2 infomap.min_size=2
+    infomap.min_similarity=0.0 infomap.k=6 clusters=4 instances=2 intra.clusters_per_batch=4 intra.instances=2)
+expect 0 "$CALR" "$experiment" "${small[@]}" --out whole
+lines=$(wc -l <whole/metrics.jsonl)
+holds "$lines" -eq 10 # 2 cameras x 3 epochs, 4 epochs
 
-"$CALR" data make street -o street.lmdb --ids 8 --test-ids 6 --distractors 8 --junk 4 --cameras 3 --seed 5 > make.txt 2>&1 || { cat make.txt; fail "data make"; }
-options="data=street.lmdb height=32 width=16 epochs=3 iterations=4 clusters=4 instances=4 intra.epochs=2
-    intra.iterations=3 intra.clusters_per_batch=4 intra.k1=8 infomap.k=6 infomap.min_similarity=0.1
-    infomap.min_size=2 augment.pad=2 seed=7"
-script=$CALR_TEST_SOURCE/experiments/calr.lua
+# kill_after LINES COMMAND...: kill -9 as soon as metrics.jsonl has so many lines.
+kill_after() {
+    local want=$1 pid
+    shift
+    "$@" >/dev/null 2>&1 &
+    pid=$!
+    while kill -0 $pid 2>/dev/null; do
+        [ -f parts/metrics.jsonl ] && [ "$(wc -l <parts/metrics.jsonl)" -ge "$want" ] && break
+        sleep .01
+    done
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+}
 
-# shellcheck disable=SC2086
-"$CALR" run "$script" $options --out whole > whole.txt 2>&1 || { cat whole.txt; fail "the uninterrupted run"; }
-[ "$(grep -c '"stage":"intra"' whole/metrics.jsonl)" -eq 6 ] || fail "three cameras x two epochs of stage 1"
-[ "$(grep -c '"stage":"inter"' whole/metrics.jsonl)" -eq 3 ] || fail "three epochs of stage 2"
-
-kills=0
-for attempt in $(seq 1 200); do
-    # Delays from 0.1 s up: the first ones kill before the first checkpoint, later ones get further.
-    delay=$(awk -v a="$attempt" 'BEGIN { printf "%.2f", 0.1 + 0.13 * (a % 9) + 0.02 * a }')
-    if [ -e killed/run.json ]; then
-        "$CALR" run --resume killed > resumed.txt 2>&1 &
-    else
-        # shellcheck disable=SC2086
-        "$CALR" run "$script" $options --out killed > resumed.txt 2>&1 &
-    fi
-    sleep "$delay"
-    kill -9 $! 2> /dev/null
-    wait $! 2> /dev/null
-    status=$?
-    [ $status -eq 0 ] && break
-    [ $status -eq 137 ] || { cat resumed.txt; fail "exit status $status"; }
-    kills=$((kills + 1))
-done
-[ $status -eq 0 ] || fail "never finished"
-[ $kills -ge 3 ] || fail "only $kills kills: nothing was tested"
-cmp whole/metrics.jsonl killed/metrics.jsonl || fail "metrics differ"
+kill_after 2 "$CALR" "$experiment" "${small[@]}" --out parts
+contains parts/run.json '"status": "running"'
+for at in 4 7 8; do kill_after $at "$CALR" run --resume parts; done
+expect 0 "$CALR" run --resume parts
+contains parts/run.json '"sessions"' '"status": "finished"'
+checks=$((checks + 1)) && cmp whole/metrics.jsonl parts/metrics.jsonl || fault "the metrics differ"
 for file in whole/checkpoints/*; do
-    cmp "$file" "killed/checkpoints/$(basename "$file")" || fail "weights differ"
+    checks=$((checks + 1)) && cmp "$file" "parts/checkpoints/${file##*/}" || fault "$file differs"
 done
-[ "$(ls whole/checkpoints)" = "$(ls killed/checkpoints)" ] || fail "other checkpoints"
-echo "ok   killed $kills times: the same metrics and weights"
 
-"$CALR" run --resume killed > again.txt 2>&1 && fail "a finished run was resumed"
-grep -q finished again.txt || fail "the message does not say that the run is finished"
-# shellcheck disable=SC2086
-"$CALR" run "$script" $options --out whole > again.txt 2>&1 && fail "a second run in one folder"
-grep -q "finished run" again.txt || { cat again.txt; fail "the message does not say why the folder is refused"; }
-echo "5 passed, 0 failed"
+# Ctrl-C: 130, the record closed, and how to go on.
+"$CALR" "$experiment" "${small[@]}" --out stopped 2>stopped.txt >/dev/null &
+pid=$!
+while kill -0 $pid 2>/dev/null && ! [ -s stopped/metrics.jsonl ]; do sleep .02; done
+kill -INT $pid
+wait $pid
+status=$?
+cp stopped.txt err.txt
+holds $status -eq 130
+says "calr run --resume stopped"
+contains stopped/run.json '"status": "interrupted"'
+expect 0 "$CALR" run --resume stopped
+checks=$((checks + 1)) && cmp whole/metrics.jsonl stopped/metrics.jsonl || fault "the metrics differ after Ctrl-C"
+
+# A checkpoint of another network, another seed or other data is not gone on with.
+rm -r stopped
+"$CALR" "$experiment" "${small[@]}" --out stopped >/dev/null 2>&1 &
+pid=$!
+while kill -0 $pid 2>/dev/null && ! [ -s stopped/metrics.jsonl ]; do sleep .02; done
+kill -9 $pid
+wait $pid 2>/dev/null
+expect 2 "$CALR" run --resume stopped network=resnet18
+says "network=resnet18 contradicts the run that is resumed, which has network=small"
+mv street.lmdb kept.lmdb
+expect 0 "$CALR" data make street -o street.lmdb --ids 12 --cameras 2 --images 4 --test-ids 8 --distractors 9 --junk 5 --seed 2
+expect 2 "$CALR" run --resume stopped
+says "the data differ"
+finish
