@@ -50,6 +50,7 @@ local function signature_parameters(signature)
   for name in inside:gmatch "[^,]+" do
     name = name:gsub("=.*", ""):match "^%s*(%.?%.?%.?[%w_]*)"
     if name and name ~= "" then names[#names + 1] = name end
+    if name == "..." then break end -- what follows has no name of its own in a call
   end
   return names
 end

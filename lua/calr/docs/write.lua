@@ -37,17 +37,27 @@ function write.page(module)
 end
 
 local function first_sentence(text)
-  local line = text:gsub("\n", " "):match "^(.-[%.:])%s" or text:gsub("\n", " ")
-  return line
+  local line = text:match "^(.-)\n\n" or text
+  line = line:gsub("\n", " ")
+  return line:match "^(.-%.)%s" or line:match "^(.-):%s*$" or line
+end
+
+-- Modules that scripts have no business with, or that are parts of others.
+local function is_internal(name)
+  return name:match "^calr%.shell%." or name:match "^calr%.docs%." or name:match "^calr%.cli%."
+    or name == "calr.host" or name:match "^calr%.[%w_]+%.[%w_]+"
 end
 
 --- calr.docs.write.index(modules)
 --- @return string  Markdown: a list of all modules
 function write.index(modules)
   local out = { "# Modules\n", "Made by `calr docs` from the comments of the sources; do not edit.\n" }
+  local inside = { "\n## Parts of these, and of the program\n" }
   for _, module in ipairs(modules) do
-    out[#out + 1] = ("- [%s](%s.md): %s"):format(module.name, module.name, first_sentence(module.text))
+    local list = is_internal(module.name) and inside or out
+    list[#list + 1] = ("- [%s](%s.md): %s"):format(module.name, module.name, first_sentence(module.text))
   end
+  table.move(inside, 1, #inside, #out + 1, out)
   return table.concat(out, "\n") .. "\n"
 end
 

@@ -1,0 +1,133 @@
+---@meta calr.cluster
+-- Made by `calr docs`; do not edit.
+
+--- Neighbours, distances between images, and clustering.
+---
+--- Features are f32[n x d], one row an image. Row numbers inside tensors count from 0. Labels are
+--- i32[n], numbered from 0 in the order of their first appearance, -1 for outliers. Everything is
+--- deterministic: the same input gives the same result for any number of threads.
+---@class calr.cluster
+local M = {}
+
+--- The k nearest rows of every row of x, nearest first, ties by the lowest row number. With
+--- include_self every row heads its own list, and counts: k = 15 is the row and 14 others, as in
+--- this field's code.
+--- similarity 0 to all
+--- f32[n x k] (euclidean)
+---@param x any f32[n x d]; for the cosine rows of any length, a row of zeros has
+---@param options any
+--- - `k`: neighbours of each row; an error when there are fewer rows
+--- - `metric`: "cosine" or "euclidean"
+--- - `include_self`: whether a row is its own first neighbour; ignored with a base
+--- - `base`: f32[m x d], the rows to look among; x itself where absent
+---@return table # indices = i32[n x k] from 0; similarities = f32[n x k] (cosine) or distances =
+function M.knn(x, options) end
+
+--- The Jaccard distance of k-reciprocal neighbours (Zhong et al., CVPR 2017): small for images that
+--- have each other's neighbours in common, 1 for images that share none. Sparse: memory grows with
+--- n * k1, not with n * n.
+--- there are fewer
+--- none
+--- in the field's code
+---@param x any f32[n x d] features; cosines are taken, so that rows may have any length
+---@param options any
+--- - `k1`: entries of a row's list of neighbours that count, itself included; all rows where
+--- - `k2`: how many of the nearest rows a row's encoding is averaged over; at most k1, 1 for
+--- - `exact_reciprocal`: true: k1 neighbours besides the row itself, as in the paper; false: as
+---@return distance
+function M.jaccard(x, options) end
+
+---@class distance
+local distance = {}
+
+--- How many images it is between. #distance is the same.
+---@return integer
+function distance:size() end
+
+--- How many pairs are stored, in both directions and with the diagonal; all others are at
+--- distance 1.
+---@return integer
+function distance:nonzeros() end
+
+--- The distance between two images, by their positions from 1.
+---@param i any
+---@param j any
+---@return number
+function distance:get(i, j) end
+
+--- All of it as one tensor. Takes 4 n^2 bytes; nothing in calr.cluster needs it.
+---@return tensor # f32[n x n]
+function distance:dense() end
+
+--- Density clusters (DBSCAN), the memberships of scikit-learn.
+---@param distance any a distance, or f32[n x n]
+---@param options any
+--- - `eps`: how far a neighbour may be, inclusive
+--- - `min_samples`: how many neighbours, itself included, make an image the core of a cluster
+---@return tensor # labels i32[n], -1 = outlier
+---@return integer # the number of clusters, 0 when all are outliers
+function M.dbscan(distance, options) end
+
+--- calr.cluster.agglomerative(distance, {distance=t, linkage="average"})
+--- Merges the two nearest clusters until as many as asked for are left, or until the nearest two
+--- are at `distance` or more. Average and complete linkage hold all pairs while they run: 4 n^2
+--- bytes; single linkage does not.
+---@param distance any a distance, or f32[n x n]
+---@param options any
+--- - `clusters`: how many to leave, 1 .. n; either this or the option distance
+--- - `linkage`: "average" (default), "complete" or "single": how far two clusters are apart
+---@return tensor # labels i32[n]
+---@return integer # the number of clusters
+function M.agglomerative(distance, options) end
+
+--- How well each image fits its cluster: -1 (nearer to another) .. 1; 0 for the only member of a
+--- cluster. Outliers
+--- (-1) take part nowhere; to score them as a cluster, give them a label of their own. A sparse
+--- distance stays sparse.
+--- clusters
+--- first is nil
+---@param distance any a distance, or f32[n x n]
+---@param labels any i32[n]
+---@return number # the mean over all that are no outliers; nil when there are fewer than two
+---@return tensor # f32[n], one for each image, 0 for outliers; a message in place of it when the
+function M.silhouette(distance, labels) end
+
+--- k-means by euclidean distance, from k-means++ seeds.
+--- (scikit-learn's tol)
+--- rounds done
+---@param x any f32[n x d]
+---@param options any
+--- - `clusters`: 1 .. n; none is ever empty
+--- - `iterations`: at most so many rounds
+--- - `tolerance`: stop when the centroids move by no more than this part of the variance
+--- - `seed`: names the random choice of seeds
+---@return tensor # labels i32[n]
+---@return table # centroids = f32[clusters x d], inertia = sum of squared distances, iterations =
+function M.kmeans(x, options) end
+
+--- Clusters by Infomap (two-level map equation; Rosvall and Bergstrom 2008) on the graph of nearest neighbours: an edge
+--- i -> j of weight s for each neighbour j with cosine similarity s >= min_similarity. Images without an edge, and
+--- clusters smaller than min_size, become outliers. When no edge is left, every label is -1 and info.edges is 0. The
+--- same seed gives the same labels, for any number of threads.
+---
+--- x may be features, whose neighbours are found first, or the result of calr.cluster.knn: {indices=i32[n x k],
+--- similarities=f32[n x k]}, where an index of -1 is no neighbour and the option k is not looked at.
+---
+--- The second result holds: codelength, bits a step of the random walker; one_level, the same were everything one
+--- module; modules, how many were found, and clusters, how many of them were kept; edges; and scores=f32[n], how
+--- central an image is: the sum over its edges of 1/(d + mean d), d = 1 - similarity, the mean over all neighbours
+--- found, its own place included; 0 without an edge.
+---@param x any f32[n x d], one row an image; or a table of neighbours
+---@param options any
+--- - `k`: neighbours of each row, the row itself counted; all rows where there are fewer
+--- - `min_similarity`: 0 or more; edges of similarity 0 are never kept
+--- - `min_size`: images of the smallest cluster that is kept
+--- - `directed`: false: an edge counts both ways, weights add up
+--- - `seed`: names the random order of the search
+--- - `trials`: searches, of which the shortest code is taken
+--- - `teleportation`: share of steps at which the random walker jumps; directed only
+---@return any # i32[n], from 0 in the order of first appearance, -1 for outliers
+---@return table # {codelength=, one_level=, modules=, clusters=, edges=, scores=}
+function M.infomap(x, options) end
+
+return M

@@ -1,0 +1,71 @@
+---@meta calr
+-- Made by `calr docs`; do not edit.
+
+--- The engine and its Lua library: `local calr = require "calr"`. A part is loaded when it is first named:
+--- `calr.tensor` is `require "calr.tensor"`, and so on.
+---
+--- `calr.no_grad` is calr.autograd.no_grad.
+---@class calr
+local M = {}
+
+---@class writer
+local writer = {}
+
+--- Appends one image that is in memory.
+---@param options any
+--- - `path`: relative, "/" between names; unique in the data set
+--- - `identity`: from -1 (by custom: junk) up
+--- - `camera`: from 0
+--- - `split`: "train", "query" or "gallery"
+--- - `bytes`: a JPEG file as a string
+function writer:add(options) end
+
+--- Appends files: reads and checks them in several threads, and writes them in the order of the
+--- list. Call it for a part of the list at a time to show progress.
+--- read from `file`
+--- error
+---@param records any list of {file=, path=, identity=, camera=, split=}, fields as of add, bytes
+---@param options any
+--- - `first`: the first record to import
+--- - `count`: how many (default: all from `first` on)
+--- - `skip_bad`: whether a file that cannot be read or decoded is left out; otherwise it is an
+---@return table # list of {path=, reason=} of the files left out
+function writer:import(records, options) end
+
+---@return integer # images appended so far
+function writer:count() end
+
+---@return integer # bytes of the images appended so far
+function writer:bytes() end
+
+--- Flushes the file to the disk and gives it its name. The writer is done after it, whatever comes
+--- of it.
+function writer:commit() end
+
+--- Removes what was written. Does nothing after commit.
+function writer:abort() end
+
+---@class append
+local append = {}
+
+--- Adds text in one piece; another process that reads the file sees it at once. When the disk is
+--- full nothing of the text stays in the file.
+---@param text any
+function append:write(text) end
+
+--- Returns when the disk has everything written so far.
+function append:sync() end
+
+---@return integer # bytes in the file
+function append:size() end
+
+--- Closes the file; a second time does nothing.
+function append:close() end
+
+---@class lock
+local lock = {}
+
+--- Gives the lock back; a second time does nothing.
+function lock:release() end
+
+return M

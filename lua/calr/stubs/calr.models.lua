@@ -1,0 +1,63 @@
+---@meta calr.models
+-- Made by `calr docs`; do not edit.
+
+--- Networks for re-identification: a residual backbone, pooling, a BatchNorm neck, L2 normalisation. Called with images
+--- f32[n x h x w x 3] a network gives unit features f32[n x dim].
+---
+--- Names of parameters are torchvision's (conv1.weight, layer1.0.bn2.running_var, ...), so that weights can be matched;
+--- the pooling exponent is pool.p and the neck is neck.*.
+---@class calr.models
+local M = {}
+
+---@class network
+local network = {}
+
+--- The feature maps before pooling.
+---@param images any
+---@return tensor # f32[n x h' x w' x channels]
+function network:maps(images) end
+
+---@param options any
+--- - `pooling`: "gem" or "average"
+--- - `last_stride`: 1 (re-identification) or 2 (as trained on ImageNet)
+--- - `ibn`: instance norm on half of the channels (IBN-a) in stages 1-3
+--- - `seed`: of the random weights
+---@return layer # with .dim = 512
+function M.resnet18(options) end
+
+--- Options as calr.models.resnet18.
+---@param options any
+---@return layer # with .dim = 512
+function M.resnet34(options) end
+
+--- Options as calr.models.resnet18.
+---@param options any
+---@return layer # with .dim = 2048
+function M.resnet50(options) end
+
+--- Options as calr.models.resnet18.
+---@param options any
+---@return layer # with .dim = 2048
+function M.resnet101(options) end
+
+--- Options as calr.models.resnet18.
+---@param options any
+---@return layer # with .dim = 2048
+function M.resnet152(options) end
+
+--- A residual network for experiments on a CPU and images of about 64x32: a 3x3 stem of stride 2 and three stages of
+--- one basic block with width, 2 width and 4 width channels.
+---@param options any
+---@return layer # with .dim = 4 width
+function M.small(options) end
+
+---@return table # the names that calr.models.make knows, sorted
+function M.names() end
+
+--- A network by its name, as configurations give it.
+---@param name any
+---@param options any
+---@return layer
+function M.make(name, options) end
+
+return M

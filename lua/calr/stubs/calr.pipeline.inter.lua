@@ -1,0 +1,33 @@
+---@meta calr.pipeline.inter
+-- Made by `calr docs`; do not edit.
+
+--- Stage 2, inter-camera: the frame around an epoch. The function behind calr.pipeline.epochs.
+---@class calr.pipeline.inter
+local M = {}
+
+---@class step
+local step = {}
+
+--- Unit features of all training images with the network as it is now.
+---@return tensor # f32[n x dim]
+function step:features() end
+
+--- The cluster weights ln(1 + H_k) of this epoch, or nil while camera_weights_from says that there are none.
+---@param labels any
+---@return tensor # f32[clusters] or nil
+function step:cluster_weights(labels) end
+
+--- Measures clusters against the true identities, where there are any, into the epoch's record.
+---@param options any
+function step:quality(options) end
+
+--- Puts fields into the epoch's record.
+---@param table any
+function step:report(table) end
+
+--- An epoch of contrastive training against a memory, with the camera alignment where it is on. Fewer than two clusters
+--- to learn from is an error: the epochs to come would find the same.
+---@param memory any
+function step:train(memory) end
+
+return M
