@@ -21,7 +21,8 @@ Cluster.__index = Cluster
 --- @param temperature  divides the similarities
 --- @param update       "mean" (each sample in order) or "hard" (the least similar sample of each cluster)
 --- @param weights      f32[clusters]: weight of each cluster in the loss, or nil for equal ones
---- @return memory  with .clusters, :loss(features, labels), :update(features, labels)
+--- @return memory  with .labels, .clusters, .vectors (f32[clusters x d]), :loss(features, labels),
+---                 :update(features, labels)
 function memory.cluster(options)
   local known = { features = true, labels = true, momentum = true, temperature = true, update = true, weights = true }
   for name in pairs(options) do

@@ -63,6 +63,12 @@ end
 --- @return tensor   i64[iterations * batch]: rows in the order of drawing, batch after batch
 --- @return integer  images in a batch (P * K, or less when there are fewer clusters); 0 when no cluster has two images
 function sampler.cross_camera(options)
+  for name, least in pairs { clusters = 1, instances = 2, iterations = 1 } do
+    local value = options[name]
+    if value and not (math.type(value) == "integer" and value >= least) then
+      error(("%s must be a whole number of at least %d, not %s"):format(name, least, tostring(value)), 2)
+    end
+  end
   local cameras = options.cameras:totable()
   local usable = {}
   for _, list in pairs(group(options.labels)) do

@@ -189,6 +189,11 @@ function nn.gem(options)
 end
 
 function GeM:forward(x)
+  local p = self.p:get(1)
+  if not (p > 0) then
+    error(("the exponent of the GeM pooling became %g and must stay above 0: the training has diverged, lower the "
+      .. "learning rate"):format(p), 0)
+  end
   return ops.gem(x, self.p, { eps = self.eps })
 end
 

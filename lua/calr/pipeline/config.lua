@@ -13,7 +13,7 @@ local function defaults()
   return {
     data = option("street.lmdb", "a data-set store (calr data import, calr data make)"),
     ids = optional("integer", "train on the first so many identities only"),
-    seed = option(1, "of the weights, the batches, the augmentation and the clustering"),
+    seed = option(1, "of the weights, the batches, the augmentation and the refinement"),
     network = option("small", "see calr.models"),
     pooling = choice({ "gem", "average" }, "how feature maps become a vector"),
     ibn = option(false, "instance norm on half of the channels (IBN-a)"),
@@ -38,6 +38,7 @@ local function defaults()
       min_size = option(5, "smaller clusters become outliers"),
       directed = option(true, "edges go from an image to its neighbours"),
       trials = option(1, "the best of so many searches"),
+      seed = option(1, "of the order in which it looks at images"),
     },
     refine = option("pivot", "a refinement rule: pivot, none, or the path of a rule of your own"),
     pivot = choice({ "max", "last-above-mean", "camera-max" }, "which member speaks for a cluster"),
@@ -101,10 +102,44 @@ function config.network(cfg)
   return require("calr.models").make(cfg.network, { pooling = cfg.pooling, ibn = cfg.ibn, seed = cfg.seed })
 end
 
+-- The smallest and the largest value of numbers; what lies outside would be found only hours later, or never.
+local ranges = {
+  height = { 1 }, width = { 1 }, epochs = { 0 }, iterations = { 1 }, clusters = { 2 }, instances = { 2 },
+  lr = { 0 }, weight_decay = { 0 }, lr_every = { 1 }, lr_factor = { 0 }, temperature = { 1e-6 }, momentum = { 0, 1 },
+  camera_weights_from = { -1 }, camera_members = { 1 }, eval_every = { 0 }, eval_batch = { 1 }, workers = { 0 },
+  ["infomap.k"] = { 2 }, ["infomap.min_similarity"] = { 0 }, ["infomap.min_size"] = { 1 }, ["infomap.trials"] = { 1 },
+  ["alignment.weight"] = { 0 }, ["alignment.epochs"] = { -1 }, ["alignment.alpha"] = { 0 },
+  ["intra.epochs"] = { 1 }, ["intra.iterations"] = { 1 }, ["intra.clusters_per_batch"] = { 1 },
+  ["intra.instances"] = { 2 }, ["intra.clusters"] = { 0 }, ["intra.per_cluster"] = { 1 }, ["intra.k1"] = { 1 },
+  ["intra.k2"] = { 1 }, ["intra.lr"] = { 0 }, ["intra.momentum"] = { 0, 1 }, ["intra.temperature"] = { 1e-6 },
+  ["augment.flip"] = { 0, 1 }, ["augment.pad"] = { 0 }, ["augment.erase"] = { 0, 1 },
+}
+
+-- Wrong values are refused before the first epoch.
+local function check(cfg)
+  local usage = require("calr.shell.errors").usage
+  local names = {}
+  for name in pairs(ranges) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local group, key = name:match "^(%w+)%.([%w_]+)$"
+    local value, low, high = cfg[name], ranges[name][1], ranges[name][2] or math.huge
+    if group then value = (cfg[group] or {})[key] end
+    if value and not (value >= low and value <= high and value < math.huge) then
+      usage("option \"%s\" must be %s; %s is not", name, high < math.huge and ("%g to %g"):format(low, high)
+        or ("%g or more"):format(low), value)
+    end
+  end
+  if cfg.intra and cfg.intra.k2 and cfg.intra.k1 and cfg.intra.k2 > cfg.intra.k1 then
+    usage("option \"intra.k2\" must be at most intra.k1 = %d; %d is not", cfg.intra.k1, cfg.intra.k2)
+  end
+end
+
 local runs = setmetatable({}, { __mode = "k" })
 
 function config.run_of(cfg, data)
   if not runs[cfg] then
+    check(cfg)
     runs[cfg] = require("calr.run").open { config = cfg, data = data:fingerprint() }
   end
   return runs[cfg]

@@ -1,6 +1,8 @@
+local L = require "calr.labels"
 local autograd = require "calr.autograd"
 local cluster_quality = require "calr.pipeline.quality"
 local config = require "calr.pipeline.config"
+local progress = require "calr.progress"
 local rank = require "calr.rank"
 local T = require "calr.tensor"
 
@@ -27,13 +29,15 @@ pipeline.network = config.network
 pipeline.run_of = config.run_of
 
 --- calr.pipeline.features(net, split, cfg [, rows])
---- Unit features of the images of a split, in evaluation mode and without gradients.
+--- Unit features of the images of a split, in evaluation mode and without gradients; the network has its mode again
+--- afterwards. Features that are not finite are an error.
 --- @param split  of a data set: data:train(), data:query(), data:gallery()
 --- @param rows   i64[m]: only these images, in this order
 --- @return tensor  f32[m x dim]
 function pipeline.features(net, split, cfg, rows)
   local count = rows and rows:numel() or split:count()
   local features = T.zeros { count, net.dim }
+  local training = net.training
   net:train(false)
   autograd.no_grad(function()
     local first = 1
@@ -44,18 +48,26 @@ function pipeline.features(net, split, cfg, rows)
       first = first + f:size(1)
     end
   end)
-  net:train(true)
+  net:train(training)
+  if not features:is_finite() then
+    error("the network's features are not finite: its training has diverged, lower the learning rate", 0)
+  end
   return features
 end
 
 --- calr.pipeline.evaluate(net, data, cfg)
 --- Ranks the gallery for every query of the data set.
---- @return table  mAP, rank1, rank5, rank10, mINP (fractions) and queries (how many had a match)
+--- @return table  mAP, rank1, rank5, rank10, mINP (fractions) and queries (how many had a match); or nil, with a note
+---                to the terminal, for a data set that has nothing to rank: no query or gallery, or no identities
 function pipeline.evaluate(net, data, cfg)
   local query, gallery = data:query(), data:gallery()
-  if query:count() == 0 or gallery:count() == 0 then
-    error(("%s cannot be evaluated: it has %d query and %d gallery images"):format(data:name(), query:count(),
-      gallery:count()), 2)
+  local function known(split)
+    return L.total(L.at_least(split:identities(), 0))
+  end
+  if known(query) == 0 or known(gallery) == 0 then
+    progress.print(("note: %s is not evaluated: it has %d query and %d gallery images of known identity"):format(
+      data:name(), known(query), known(gallery)))
+    return nil
   end
   local result = rank.evaluate {
     query = pipeline.features(net, query, cfg), gallery = pipeline.features(net, gallery, cfg),

@@ -53,24 +53,38 @@ local function alignment_of(self)
   }
 end
 
+-- Says what to change, by what the images became.
+local function collapsed(self, clusters, outliers)
+  local o, count = self.cfg.infomap, self.split:count()
+  local advice = outliers > count // 2
+    and ("most images have no neighbours: lower infomap.min_similarity (now %g) or infomap.min_size (%d), or raise "
+      .. "infomap.k (%d)"):format(o.min_similarity, o.min_size, o.k)
+    or ("the images are all alike: raise infomap.min_similarity (now %g), or lower infomap.k (%d)"):format(
+      o.min_similarity, o.k)
+  error(("epoch %d: %s to learn from (%d of %d images are outliers); %s"):format(self.epoch,
+    clusters == 0 and "no cluster" or "one cluster only", outliers, count, advice), 0)
+end
+
 --- step:train(memory)
 --- An epoch of contrastive training against a memory, with the camera alignment where it is on. Fewer than two clusters
 --- to learn from is an error: the epochs to come would find the same.
+--- @param memory  of calr.memory, or an object of your own with :loss(features, labels), :update(features, labels),
+---                .labels (i32[n], of all training images) and .clusters (how many)
 function Step:train(bank)
   local cfg = self.cfg
   local clusters, outliers = bank.clusters, L.total(L.invert(L.at_least(bank.labels, 0)))
   self:report { clusters = clusters, outliers = outliers }
-  if clusters < 2 then
-    error(("epoch %d: %s to learn from (%d of %d images are outliers). Features too far apart: lower "
-      .. "infomap.min_similarity (now %g) or infomap.min_size (%d); all in one: raise it, or lower infomap.k (%d)")
-      :format(self.epoch, clusters == 0 and "no cluster" or "one cluster only", outliers, self.split:count(),
-        cfg.infomap.min_similarity, cfg.infomap.min_size, cfg.infomap.k), 0)
-  end
+  if clusters < 2 then collapsed(self, clusters, outliers) end
   local loss, aligned = train {
     net = self.net, optimizer = self.optimizer, split = self.split, cameras = self.cameras, cfg = cfg,
-    seed = config.stage_seed(cfg, 0), epoch = self.epoch, label = "training", labels = bank.labels, memory = bank,
+    seed = config.stage_seed(cfg, 0), epoch = self.epoch, label = "training", group = "",
+    labels = bank.labels, memory = bank,
     clusters = cfg.clusters, instances = cfg.instances, iterations = cfg.iterations, alignment = alignment_of(self),
   }
+  if not loss then
+    error(("epoch %d: none of the %d clusters has two images: raise infomap.min_size (now %d)"):format(self.epoch,
+      clusters, self.cfg.infomap.min_size), 0)
+  end
   self:report { loss = loss, alignment = aligned }
 end
 

@@ -91,7 +91,7 @@ return function(net, data, cfg)
       local loss = train {
         net = net, optimizer = optimizer, split = split, cameras = cameras, cfg = cfg,
         seed = config.stage_seed(cfg, camera), epoch = epoch,
-        label = ("camera %d of %d"):format(camera, #camera_rows),
+        label = ("camera %d of %d"):format(camera, #camera_rows), group = "intra.",
         labels = spread(labels, rows, n),
         memory = memory.cluster { features = features, labels = labels, momentum = o.momentum,
           temperature = o.temperature, update = cfg.update },

@@ -17,17 +17,35 @@ local function alignment_loss(features, cameras, alignment)
   return ops.cross_entropy(logits, cameras)
 end
 
+-- "intra." in stage 1, where the learning rate and the temperature are options of their own.
+local function diverged(o, what, value, place)
+  error(("the %s became %s in %sepoch %d of %s: lower the learning rate (%slr=%g) or raise the temperature "
+    .. "(%stemperature=%g); the last checkpoint is untouched"):format(what,
+    value ~= value and "NaN" or value == math.huge and "infinite" or ("%g"):format(value), place, o.epoch, o.label,
+    o.group, o.optimizer.lr, o.group, o.memory.temperature or o.cfg.temperature), 0)
+end
+
 local function finite(value, what, o, iteration)
   if value ~= value or value == math.huge or value == -math.huge then
-    error(("the %s became %s in epoch %d, batch %d of %s: lower the learning rate (lr=%g) or raise the temperature "
-      .. "(temperature=%g); the last checkpoint is untouched"):format(what, value ~= value and "NaN" or "infinite",
-      o.epoch, iteration, o.label, o.optimizer.lr, o.memory.temperature), 0)
+    diverged(o, what, value, ("batch %d of "):format(iteration))
   end
   return value
 end
 
--- o: net, optimizer, split, cameras, labels, memory, cfg, seed, epoch, label (for the progress line), clusters,
--- instances, iterations, alignment = {head, alpha, weight, double_softmax} or nil.
+-- The last step of an epoch has no loss after it that would tell. Beyond 1e15 the next squares leave the range of f32.
+local function check_weights(o, state)
+  local names = {}
+  for name in pairs(state) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local norm = state[name]:norm()
+    if not (norm < 1e15) then diverged(o, ("norm of \"%s\""):format(name), norm, "") end
+  end
+end
+
+-- o: net, optimizer, split, cameras, labels, memory, cfg, seed, epoch, label (for the progress line), group (prefix of
+-- the names of options in messages), clusters, instances, iterations, alignment = {head, alpha, weight, double_softmax}
+-- or nil.
 -- Returns the mean losses, or nil when no cluster has two images.
 return function(o)
   local order, batch = sampler.cross_camera {
@@ -57,5 +75,7 @@ return function(o)
     o.memory:update(features, labels)
     bar:update(iteration, ("loss %.3f"):format(total / iteration))
   end
+  check_weights(o, o.net:state())
+  if o.alignment then check_weights(o, o.alignment.head:state()) end
   return total / iteration, o.alignment and aligned / iteration or nil
 end

@@ -75,15 +75,6 @@ function folder.make(path, name)
   errors.fail("no free run folder %s-N", stem)
 end
 
--- What a process left that was killed while it wrote.
-local function remove_halves(path)
-  for _, where in ipairs { path, path .. "/checkpoints" } do
-    for _, name in ipairs(sys.is_folder(where) and sys.list(where) or {}) do
-      if name:match "%.tmp%-%d+$" then sys.remove(where .. "/" .. name) end
-    end
-  end
-end
-
 -- A kill in the middle of a write leaves NAME.tmp-PID behind; with the lock held, nobody is writing it.
 local function remove_leftovers(path)
   for _, folder_path in ipairs { path, path .. "/checkpoints" } do
@@ -107,7 +98,6 @@ function folder.reopen(path)
     lock:release()
     errors.usage("the run in %s is finished; there is nothing to go on with", path)
   end
-  remove_halves(path)
   return path, lock, record
 end
 

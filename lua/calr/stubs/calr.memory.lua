@@ -14,7 +14,7 @@ local M = {}
 --- - `temperature`: divides the similarities
 --- - `update`: "mean" (each sample in order) or "hard" (the least similar sample of each cluster)
 --- - `weights`: f32[clusters]: weight of each cluster in the loss, or nil for equal ones
----@return memory # with .clusters, :loss(features, labels), :update(features, labels)
+---@return memory # with .labels, .clusters, .vectors (f32[clusters x d]), :loss(features, labels), :update(features, labels)
 function M.cluster(options) end
 
 ---@class memory

@@ -27,7 +27,7 @@ function step:report(table) end
 
 --- An epoch of contrastive training against a memory, with the camera alignment where it is on. Fewer than two clusters
 --- to learn from is an error: the epochs to come would find the same.
----@param memory any
+---@param memory any of calr.memory, or an object of your own with :loss(features, labels), :update(features, labels), .labels (i32[n], of all training images) and .clusters (how many)
 function step:train(memory) end
 
 return M

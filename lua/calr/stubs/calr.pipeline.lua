@@ -22,7 +22,8 @@ function M.network(cfg) end
 ---@return run
 function M.run_of(cfg, data) end
 
---- Unit features of the images of a split, in evaluation mode and without gradients.
+--- Unit features of the images of a split, in evaluation mode and without gradients; the network has its mode again
+--- afterwards. Features that are not finite are an error.
 ---@param net any
 ---@param split any of a data set: data:train(), data:query(), data:gallery()
 ---@param cfg any
@@ -34,7 +35,7 @@ function M.features(net, split, cfg, rows) end
 ---@param net any
 ---@param data any
 ---@param cfg any
----@return table # mAP, rank1, rank5, rank10, mINP (fractions) and queries (how many had a match)
+---@return table # mAP, rank1, rank5, rank10, mINP (fractions) and queries (how many had a match); or nil, with a note to the terminal, for a data set that has nothing to rank: no query or gallery, or no identities
 function M.evaluate(net, data, cfg) end
 
 --- How good clusters are against the true identities: B-cubed precision, recall and F, pairwise F, NMI and expansion.
