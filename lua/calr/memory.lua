@@ -32,9 +32,16 @@ function memory.cluster(options)
   if not (type(temperature) == "number" and temperature > 0) then
     error("temperature must be a number above 0, not " .. tostring(temperature), 2)
   end
+  local momentum, update = options.momentum or 0.1, options.update or "mean"
+  if not (type(momentum) == "number" and momentum >= 0 and momentum <= 1) then
+    error("momentum must be a number from 0 to 1, not " .. tostring(momentum), 2)
+  end
+  if update ~= "mean" and update ~= "hard" then
+    error(("there is no update \"%s\"; there are: mean, hard"):format(tostring(update)), 2)
+  end
   local self = setmetatable({
     temperature = temperature,
-    options = { momentum = options.momentum or 0.1, update = options.update or "mean" },
+    options = { momentum = momentum, update = update },
     weights = options.weights,
     labels = options.labels,
     clusters = labels.clusters(options.labels),
