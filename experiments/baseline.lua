@@ -2,7 +2,9 @@
 -- Options: calr run experiments/baseline.lua --help
 local calr = require "calr"
 
-local cfg  = calr.config(calr.pipeline.defaults { refine = "none", alignment = { weight = 0.0 } })
+local cfg  = calr.config(calr.pipeline.defaults({}, {
+  "refine", "pivot", "camera_members", "pace", "alignment", "intra",
+}))
 local data = calr.data.open(cfg.data, { ids = cfg.ids })
 local net  = calr.pipeline.network(cfg)
 local run  = calr.pipeline.run_of(cfg, data)

@@ -13,10 +13,8 @@ local cfg = calr.config {
 }
 
 -- What both experiments are told: a schedule that 2 processor cores manage in a few minutes from random weights.
-local schedule = {
-  "epochs=24", "iterations=40", "lr=1e-3", "augment.pad=4", "infomap.k=12",
-  "intra.epochs=4", "intra.iterations=20", "intra.lr=1e-3", "intra.k1=15", "intra.per_cluster=4",
-}
+local schedule = { "epochs=24", "iterations=40", "lr=1e-3", "augment.pad=4", "infomap.k=12" }
+local stage_1 = { "intra.epochs=4", "intra.iterations=20", "intra.lr=1e-3", "intra.k1=15", "intra.per_cluster=4" }
 
 local function quote(word)
   if word:find "^[%w_./=:-]+$" then return word end
@@ -36,7 +34,7 @@ local function calr_command(words)
 end
 
 -- Runs an experiment into its folder; one that is finished is kept, one that was interrupted goes on.
-local function experiment(name, store)
+local function experiment(name, store, options)
   local dir = ("%s/%s-%d"):format(cfg.dir, name, cfg.seed)
   local status = sys.exists(dir .. "/run.json") and calr.run.read(dir).status
   if status == "finished" then
@@ -46,7 +44,8 @@ local function experiment(name, store)
   else
     local words = { "run", ("%s/%s.lua"):format(sys.paths.experiments, name), "data=" .. store,
       "seed=" .. cfg.seed, "--out", dir }
-    calr_command(table.move(schedule, 1, #schedule, #words + 1, words))
+    table.move(schedule, 1, #schedule, #words + 1, words)
+    calr_command(table.move(options, 1, #options, #words + 1, words))
   end
   return dir
 end
@@ -111,8 +110,8 @@ if not sys.exists(store) then
   calr_command { "data", "make", "street", "-o", store, "--seed", tostring(cfg.seed), "--gap", "0.3" }
 end
 calr_command { "data", "info", store }
-local baseline_dir = experiment("baseline", store)
-local calr_dir = experiment("calr", store)
+local baseline_dir = experiment("baseline", store, {})
+local calr_dir = experiment("calr", store, stage_1)
 
 local baseline, refined = epochs_of(baseline_dir), epochs_of(calr_dir)
 print_clusters("Baseline: clusters against the true identities (B-cubed), by epoch", baseline, { "global" })

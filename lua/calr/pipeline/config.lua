@@ -94,8 +94,13 @@ local function merge(into, changes)
   return into
 end
 
-function config.defaults(changes)
-  return merge(defaults(), changes or {})
+function config.defaults(changes, without)
+  local options = defaults()
+  for _, name in ipairs(without or {}) do
+    if options[name] == nil then error(("calr.pipeline.defaults: there is no option \"%s\""):format(name), 3) end
+    options[name] = nil
+  end
+  return merge(options, changes or {})
 end
 
 function config.network(cfg)

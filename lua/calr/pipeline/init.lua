@@ -11,10 +11,12 @@ local T = require "calr.tensor"
 
 local pipeline = {}
 
---- calr.pipeline.defaults(changes)
+--- calr.pipeline.defaults(changes [, without])
 --- The options that experiments share, with their defaults (listed in lua/calr/pipeline/config.lua), and a script's own
 --- values in their place. For calr.config.
 --- @param changes  table; nested tables are merged
+--- @param without  list of options and groups that the script has no use for, such as {"intra"}: to give one is an
+---                 error then
 --- @return table
 pipeline.defaults = config.defaults
 

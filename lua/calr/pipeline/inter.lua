@@ -117,7 +117,7 @@ return function(net, data, cfg)
   local cameras = split:cameras()
   local step = setmetatable({ net = net, split = split, cameras = cameras, cfg = cfg, record = {} }, Step)
   local parameters = net:parameters()
-  if cfg.alignment.weight > 0 and L.clusters(cameras) > 1 then
+  if cfg.alignment and cfg.alignment.weight > 0 and L.clusters(cameras) > 1 then
     step.head = nn.domain_head(net.dim, L.clusters(cameras), { seed = cfg.seed }):init(cfg.seed)
     table.move(step.head:parameters(), 1, #step.head:parameters(), #parameters + 1, parameters)
   end

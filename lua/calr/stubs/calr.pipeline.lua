@@ -8,8 +8,9 @@ local M = {}
 --- The options that experiments share, with their defaults (listed in lua/calr/pipeline/config.lua), and a script's own
 --- values in their place. For calr.config.
 ---@param changes any table; nested tables are merged
+---@param without any list of options and groups that the script has no use for, such as {"intra"}: to give one is an error then
 ---@return table
-function M.defaults(changes) end
+function M.defaults(changes, without) end
 
 --- The network that a configuration names, with random weights of its seed.
 ---@param cfg any
