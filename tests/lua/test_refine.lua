@@ -54,6 +54,23 @@ check.test("paces", function()
   check.fails("there is no pace", R.pace, "slow")
 end)
 
+check.test("a pace is a probability, drawn for each image and epoch", function()
+  local n = 4000
+  local half = {
+    global = T.zeros({ n }, "i32"), cameras = T.zeros({ n }, "i32"), locals = T.range(n, "i32"), scores = T.zeros { n },
+    epoch = 0, epochs = 10, seed = 1, pace = R.pace(function(epoch, epochs) return epochs == 10 and 0.5 + epoch end),
+    options = {},
+  }
+  local out = R.apply(R.load "pivot", half)
+  check.equal(out:get(1), 0, "the pivot itself")
+  local _, counts = R.apply(R.load "pivot", half)
+  local discarded = select(2, next(counts))
+  check.ok(discarded > 0.45 * n and discarded < 0.55 * n)
+  check.ok(out:equal((R.apply(R.load "pivot", half))), "the same again")
+  half.seed = 2
+  check.ok(not out:equal((R.apply(R.load "pivot", half))))
+end)
+
 local function write(name, text)
   local path = os.getenv "CALR_TEST_TMP" .. "/" .. name
   local file = assert(io.open(path, "w"))

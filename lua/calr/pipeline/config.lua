@@ -145,6 +145,7 @@ local runs = setmetatable({}, { __mode = "k" })
 function config.run_of(cfg, data)
   if not runs[cfg] then
     check(cfg)
+    if data:train():count() == 0 then error(data:name() .. " has no images to train on", 0) end
     runs[cfg] = require("calr.run").open { config = cfg, data = data:fingerprint() }
   end
   return runs[cfg]
