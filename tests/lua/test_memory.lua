@@ -176,7 +176,8 @@ check.test("mistakes", function()
   check.fails("temperature must be a number above 0, not 0", M.cluster,
     { features = features, labels = labels, temperature = 0 })
   check.fails("2 weights for 3 clusters", M.cluster, { features = features, labels = labels, weights = T { 1, 1 } })
-  check.fails("momentum must be a number from 0 to 1, not 1.5", M.cluster, { features = features, labels = labels, momentum = 1.5 })
+  check.fails("momentum must be a number from 0 to 1, not 1.5", M.cluster,
+    { features = features, labels = labels, momentum = 1.5 })
   check.fails("there is no update \"soft\"", M.cluster, { features = features, labels = labels, update = "soft" })
   check.fails("labels for 9 features", M.cluster, { features = features, labels = i32 { 0, 1 } })
   local memory = M.cluster { features = features, labels = labels }

@@ -106,9 +106,11 @@ end
 --- @param state  name -> tensor
 --- @return layer  itself
 function Module:load_state(state)
-  local own, missing, unknown = self:state(), {}, {}
-  for name, tensor in pairs(own) do
-    local given = state[name]
+  local own, names, missing, unknown = self:state(), {}, {}, {}
+  for name in pairs(own) do names[#names + 1] = name end
+  table.sort(names) -- so that the same mistake always gives the same message
+  for _, name in ipairs(names) do
+    local given, tensor = state[name], own[name]
     if not given then
       missing[#missing + 1] = name
     elseif tostring(given) ~= tostring(tensor) then

@@ -171,4 +171,13 @@ function config.optimizer(cfg, parameters, lr)
   error(("there is no optimizer \"%s\"; there are: adam, sgd"):format(cfg.optimizer), 0)
 end
 
+--- calr.pipeline.config.take_up(run, load)
+--- Calls load(), which puts a checkpoint's tensors into their places; an error says whose checkpoint does not fit.
+function config.take_up(run, load)
+  local ok, problem = pcall(load)
+  if ok then return end
+  local text = tostring(problem):gsub("^%S+:%d+: ", "") -- the place in this library helps nobody
+  error(("a checkpoint in %s/checkpoints does not fit: %s"):format(run.path, text), 0)
+end
+
 return config

@@ -106,9 +106,11 @@ local function restore(step, run)
     local part, rest = name:match "^(%a+)%.(.*)$"
     parts[part][rest] = tensor
   end
-  step.net:load_state(parts.net)
-  step.optimizer:load_state(parts.optimizer)
-  if step.head then step.head:load_state(parts.head) end
+  config.take_up(run, function()
+    step.net:load_state(parts.net)
+    step.optimizer:load_state(parts.optimizer)
+    if step.head then step.head:load_state(parts.head) end
+  end)
   return state.epoch
 end
 

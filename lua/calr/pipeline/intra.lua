@@ -71,8 +71,10 @@ return function(net, data, cfg)
     locals, used, camera = tensors.locals, state.used, state.camera
     if state.epoch > 0 then
       epoch, best, best_score = state.epoch, tensors.best, state.best_score
-      net:load_state(unprefixed("net.", tensors))
-      optimizer:load_state(unprefixed("optimizer.", tensors))
+      config.take_up(run, function()
+        net:load_state(unprefixed("net.", tensors))
+        optimizer:load_state(unprefixed("optimizer.", tensors))
+      end)
     end
   end
   local function checkpoint()

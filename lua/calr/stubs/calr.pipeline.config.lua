@@ -18,4 +18,9 @@ function M.stage_seed(cfg, part) end
 ---@return optimizer # see calr.optim
 function M.optimizer(cfg, parameters, lr) end
 
+--- Calls load(), which puts a checkpoint's tensors into their places; an error says whose checkpoint does not fit.
+---@param run any
+---@param load any
+function M.take_up(run, load) end
+
 return M
