@@ -1,6 +1,5 @@
 # Training by the experiments that come with calr: repeatable, with rules and scripts of one's own, on odd data.
 . "$CALR_TEST_SOURCE/tests/cli/expect.sh"
-export OMP_WAIT_POLICY=passive # the tests share their processor
 calr_lua=$CALR_TEST_SOURCE/experiments/calr.lua
 baseline=$CALR_TEST_SOURCE/experiments/baseline.lua
 tiny="height=32 width=16 epochs=2 iterations=2 clusters=4 instances=4 infomap.k=6 infomap.min_similarity=0.1

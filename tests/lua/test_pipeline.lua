@@ -246,6 +246,26 @@ check.test("stage 1 with as many clusters as images: single images, nothing lear
   run:finish()
 end)
 
+check.test("stage 1 follows the schedule of the learning rate", function()
+  local rates, make = {}, calr.optim.sgd
+  calr.optim.sgd = function(...) -- luacheck: ignore
+    local optimizer = make(...)
+    local step = optimizer.step
+    function optimizer:step()
+      rates[#rates + 1] = self.lr
+      return step(self)
+    end
+    return optimizer
+  end
+  local cfg = config { optimizer = "sgd", lr_every = 1, lr_factor = 0.5, intra = { lr = 0.01, iterations = 1 } }
+  local run = open(cfg)
+  local ok, problem = pcall(P.intra, small_network(), street, cfg)
+  calr.optim.sgd = make -- luacheck: ignore
+  check.ok(ok, problem)
+  check.all_near(rates, { 0.01, 0.005, 0.01, 0.005, 0.01, 0.005 }, 1e-12)
+  run:finish()
+end)
+
 -- ---- stage 2 ----
 
 -- Runs stage 2; change(step, labels) may look at a step. Returns the metrics and the network.

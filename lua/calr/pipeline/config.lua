@@ -26,7 +26,7 @@ local function defaults()
     optimizer = choice({ "adam", "sgd" }, "sgd has momentum 0.9"),
     lr = option(3.5e-4, "learning rate"),
     weight_decay = option(5e-4, "added to the gradient"),
-    lr_every = option(20, "epochs after which the learning rate is multiplied by lr_factor"),
+    lr_every = option(20, "epochs (of either stage) after which the learning rate is multiplied by lr_factor"),
     lr_factor = option(0.1, "see lr_every"),
     temperature = option(0.05, "divides the similarities to the memory"),
     momentum = option(0.1, "of the memory: how much of the old vector stays"),

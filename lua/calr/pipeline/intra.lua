@@ -6,6 +6,7 @@ local L = require "calr.labels"
 local T = require "calr.tensor"
 local config = require "calr.pipeline.config"
 local memory = require "calr.memory"
+local optim = require "calr.optim"
 local quality = require "calr.pipeline.quality"
 local train = require "calr.pipeline.train"
 
@@ -59,11 +60,12 @@ return function(net, data, cfg)
 
   -- Where are we? `done` cameras are finished, the next one has trained `epoch` epochs.
   local locals, used, camera, epoch = T.full({ n }, -1, "i32"), 0, 1, 0
-  local best, best_score, optimizer
+  local best, best_score, optimizer, schedule
   local function begin_camera()
     net:load_state(initial)
     best, best_score, epoch = nil, nil, 0
     optimizer = config.optimizer(cfg, net:parameters(), o.lr)
+    schedule = optim.step_schedule(optimizer, { every = cfg.lr_every, factor = cfg.lr_factor })
   end
   begin_camera()
   local tensors, state = run:restore "intra"
@@ -90,6 +92,7 @@ return function(net, data, cfg)
       local features = require("calr.pipeline").features(net, split, cfg, rows)
       local labels, score = cluster_camera(features, cfg)
       if not best or (score and score > (best_score or -math.huge)) then best, best_score = labels, score end
+      schedule:epoch(epoch)
       local loss = train {
         net = net, optimizer = optimizer, split = split, cameras = cameras, cfg = cfg,
         seed = config.stage_seed(cfg, camera), epoch = epoch,
