@@ -158,6 +158,22 @@ check.test("quality: true labels are perfect, inside cameras too", function()
   check.near(P.quality(train, T.zeros({ n }, "i32")).precision, share, 1e-6)
 end)
 
+check.test("quality: images of unknown identity do not count", function()
+  local function split(identities, cameras)
+    return {
+      identities = function() return T(identities, "i32") end, cameras = function() return T(cameras, "i32") end,
+    }
+  end
+  local some = split({ 7, 7, -1, 9, -1, 9 }, { 0, 0, 0, 1, 2, 1 })
+  local labels = T({ 0, 0, 0, 1, 1, 1 }, "i32")
+  check.near(P.quality(some, labels).f, 1, 1e-9)
+  check.near(P.local_quality(some, labels).f, 1, 1e-9)
+  -- by hand: camera 0 is perfect; in camera 1 both identities are in one cluster
+  local mixed = P.local_quality(split({ 1, 1, 2, 3 }, { 0, 0, 1, 1 }), T({ 0, 0, 1, 1 }, "i32"))
+  check.near(mixed.precision, 0.5 * 1 + 0.5 * 0.5, 1e-9)
+  check.near(mixed.recall, 1, 1e-9)
+end)
+
 -- ---- stage 1 ----
 
 -- Cameras: 0 as it was, 1 with two images, 2 with none in the training split, 3 with one.

@@ -82,6 +82,7 @@ end
 
 --- calr.pipeline.quality(split, labels)
 --- How good clusters are against the true identities: B-cubed precision, recall and F, pairwise F, NMI and expansion.
+--- Images of unknown identity (-1) do not count.
 --- @param labels  i32[n], -1 for outliers, which count as clusters of their own
 --- @return table  or nil when the split has no identities
 pipeline.quality = cluster_quality.overall

@@ -3,6 +3,7 @@
 
 local L = require "calr.labels"
 local Q = require "calr.quality"
+local T = require "calr.tensor"
 
 local quality = {}
 
@@ -14,15 +15,21 @@ local function measure(truth, labels)
   }
 end
 
--- Own images may have no identities: all of them -1.
-local function unknown(identities)
-  return identities:numel() == 0 or L.total(L.at_least(identities, 0)) == 0
+-- Those of some rows whose identity is known (all rows: nil). Own images may have no identities: all of them -1.
+local function known(identities, rows)
+  local values, list = identities:totable(), {}
+  for i, row in ipairs(rows and rows:totable() or values) do
+    if not rows then row = i - 1 end
+    if values[row + 1] >= 0 then list[#list + 1] = row end
+  end
+  return T(list, "i64")
 end
 
 function quality.overall(split, labels)
   local identities = split:identities()
-  if unknown(identities) then return nil end
-  return measure(identities, labels)
+  local rows = known(identities)
+  if rows:numel() == 0 then return nil end
+  return measure(identities:rows(rows), labels:rows(rows))
 end
 
 --- calr.pipeline.quality.camera_rows(cameras)
@@ -35,7 +42,6 @@ function quality.camera_rows(cameras)
     rows[camera + 1] = rows[camera + 1] or {}
     table.insert(rows[camera + 1], i - 1)
   end
-  local T = require "calr.tensor"
   local last = L.clusters(cameras)
   for camera = 1, last do rows[camera] = T(rows[camera] or {}, "i64") end
   return rows
@@ -43,9 +49,10 @@ end
 
 function quality.by_camera(split, labels)
   local identities, total = split:identities(), {}
-  if unknown(identities) then return nil end
-  local n = identities:numel()
-  for _, rows in ipairs(quality.camera_rows(split:cameras())) do
+  local n = known(identities):numel()
+  if n == 0 then return nil end
+  for _, camera in ipairs(quality.camera_rows(split:cameras())) do
+    local rows = known(identities, camera)
     if rows:numel() > 0 then
       for name, value in pairs(measure(identities:rows(rows), labels:rows(rows))) do
         total[name] = (total[name] or 0) + value * rows:numel() / n

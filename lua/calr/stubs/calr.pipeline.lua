@@ -40,6 +40,7 @@ function M.features(net, split, cfg, rows) end
 function M.evaluate(net, data, cfg) end
 
 --- How good clusters are against the true identities: B-cubed precision, recall and F, pairwise F, NMI and expansion.
+--- Images of unknown identity (-1) do not count.
 ---@param split any
 ---@param labels any i32[n], -1 for outliers, which count as clusters of their own
 ---@return table # or nil when the split has no identities
