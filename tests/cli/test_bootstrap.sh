@@ -26,7 +26,15 @@ pretend apt-get 'exit 100'
 pretend sudo 'exec "$@"'
 expect 1 run
 says "these packages are missing and could not be installed: liblmdb-dev libpng-dev" "Is there a network?"
-contains log "apt-get -q install -y --no-install-recommends liblmdb-dev libpng-dev" "apt-get -q update"
+contains log "apt-get -qq --simulate install --no-install-recommends liblmdb-dev libpng-dev" "apt-get -q update"
+checks=$((checks + 1)) && ! grep -q 'install -y' log || fault "packages were installed that apt does not know"
+# apt knows them, but its list is too old to download by: refreshed once, and tried again
+: >log
+pretend apt-get 'case $* in *-y*) exit 100;; esac'
+expect 1 run
+says "these packages are missing and could not be installed: liblmdb-dev libpng-dev"
+prints "refreshing the list of packages"
+holds "$(grep -c 'apt-get -q install -y --no-install-recommends liblmdb-dev libpng-dev' log)" -eq 2
 
 # missing, and then installed
 pretend dpkg-query 'case $* in *liblmdb-dev*) [ -f "$LOG.installed" ] && printf installed;; *) printf installed;; esac'
@@ -44,6 +52,12 @@ pretend apt-get 'exit 100'
 expect 0 run
 prints "all system packages are installed"
 checks=$((checks + 1)) && ! grep -q apt-get log || fault "apt-get was called without need"
+
+# left alone: what is needed is named when the build cannot be configured
+pretend cmake 'exit 1'
+expect 1 run --no-install
+says "configuring failed" "equivalents: gcc libc6-dev"
+pretend cmake ''
 
 # demo ends in the demo, test in the tests of both builds
 pretend calr 'exit 7'
