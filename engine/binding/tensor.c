@@ -103,6 +103,39 @@ static int tensor_range(lua_State *L)
     return 1;
 }
 
+/* Where an element lies, for the types that are read and written without a detour. In range. */
+static int64_t element_at(const calr_tensor *t, const int64_t *index)
+{
+    int64_t at = 0;
+    for (int d = 0; d < t->ndim; d++)
+        at += index[d] * t->stride[d];
+    return at;
+}
+
+/* The position at `arg`, from 1; returned from 0. Whether there is such an item, the engine checks. */
+static int64_t check_position(lua_State *L, int arg)
+{
+    lua_Integer position = luaL_checkinteger(L, arg);
+    luaL_argcheck(L, position >= 1, arg, "positions count from 1");
+    return position - 1;
+}
+
+static void check_index(lua_State *L, int arg, const calr_tensor *t, int64_t *index)
+{
+    for (int d = 0; d < t->ndim; d++)
+        index[d] = check_position(L, arg + d);
+}
+
+/* Writes the number at `arg`. Beyond 2^53 a double would round what i64 holds. */
+static void set_element(lua_State *L, int arg, calr_tensor *t, const int64_t *index)
+{
+    int whole;
+    lua_Integer exact = lua_tointegerx(L, arg, &whole);
+    calr_lua_call(L, calr_tensor_set(t, index, luaL_checknumber(L, arg)));
+    if (t->dtype == CALR_I64 && whole)
+        calr_tensor_i64(t)[element_at(t, index)] = exact;
+}
+
 /* Finds the shape of a table of tables of numbers at the top of the stack. */
 static int table_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
 {
@@ -125,18 +158,9 @@ static int table_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
 static void fill_from(lua_State *L, calr_tensor *tensor, int dim, int64_t *index)
 {
     if (dim == tensor->ndim) {
-        int whole;
-        lua_Integer exact = lua_tointegerx(L, -1, &whole);
         if (lua_type(L, -1) != LUA_TNUMBER)
             luaL_error(L, "a tensor holds numbers, not a %s", luaL_typename(L, -1));
-        if (tensor->dtype == CALR_I64 && whole) { /* beyond 2^53 a double would round */
-            int64_t at = 0;
-            for (int d = 0; d < tensor->ndim; d++)
-                at += index[d] * tensor->stride[d];
-            calr_tensor_i64(tensor)[at] = exact;
-            return;
-        }
-        calr_lua_call(L, calr_tensor_set(tensor, index, lua_tonumber(L, -1)));
+        set_element(L, -1, tensor, index);
         return;
     }
     if (!lua_istable(L, -1) || luaL_len(L, -1) != tensor->shape[dim])
@@ -239,13 +263,6 @@ static int tensor_dtype(lua_State *L)
     return 1;
 }
 
-/* Reads the 1-based positions from `arg` on. */
-static void check_index(lua_State *L, int arg, const calr_tensor *t, int64_t *index)
-{
-    for (int d = 0; d < t->ndim; d++)
-        index[d] = luaL_checkinteger(L, arg + d) - 1;
-}
-
 static void push_element(lua_State *L, const calr_tensor *t, const int64_t *index)
 {
     double value;
@@ -253,10 +270,7 @@ static void push_element(lua_State *L, const calr_tensor *t, const int64_t *inde
     if (t->dtype == CALR_F32) {
         lua_pushnumber(L, value);
     } else if (t->dtype == CALR_I64) {
-        int64_t at = 0;
-        for (int d = 0; d < t->ndim; d++)
-            at += index[d] * t->stride[d];
-        lua_pushinteger(L, calr_tensor_i64(t)[at]);
+        lua_pushinteger(L, calr_tensor_i64(t)[element_at(t, index)]);
     } else {
         lua_pushinteger(L, (lua_Integer)value);
     }
@@ -284,7 +298,7 @@ static int tensor_set(lua_State *L)
     calr_tensor *t = check_writable(L, 1);
     int64_t index[CALR_MAX_DIMS];
     check_index(L, 2, t, index);
-    calr_lua_call(L, calr_tensor_set(t, index, luaL_checknumber(L, 2 + t->ndim)));
+    set_element(L, 2 + t->ndim, t, index);
     lua_settop(L, 1);
     return 1;
 }
@@ -333,8 +347,8 @@ static int tensor_narrow(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int dim = calr_lua_check_dim(L, 2, t);
-    int64_t first = luaL_checkinteger(L, 3), count = luaL_checkinteger(L, 4);
-    calr_lua_call(L, calr_op_narrow(t, dim, first - 1, count, calr_lua_new_tensor(L)));
+    int64_t first = check_position(L, 3), count = luaL_checkinteger(L, 4);
+    calr_lua_call(L, calr_op_narrow(t, dim, first, count, calr_lua_new_tensor(L)));
     return 1;
 }
 
@@ -345,8 +359,8 @@ static int tensor_select(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int dim = calr_lua_check_dim(L, 2, t);
-    int64_t position = luaL_checkinteger(L, 3);
-    calr_lua_call(L, calr_op_select(t, dim, position - 1, calr_lua_new_tensor(L)));
+    int64_t position = check_position(L, 3);
+    calr_lua_call(L, calr_op_select(t, dim, position, calr_lua_new_tensor(L)));
     return 1;
 }
 

@@ -4,15 +4,12 @@
 
 #include "tensor/pool.h"
 
-static uint64_t last_id; /* atomic */
-
 static calr_storage *storage_struct(size_t bytes)
 {
     calr_storage *storage = calloc(1, sizeof *storage);
     if (storage) {
         storage->refs = 1;
         storage->bytes = bytes;
-        storage->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
     }
     return storage;
 }

@@ -58,27 +58,34 @@ const char *calr_tensor_describe(const calr_tensor *tensor, char text[CALR_TENSO
     return calr_shape_describe(tensor->dtype, tensor->ndim, tensor->shape, text);
 }
 
-/* A tensor without storage: shape checked, row-major strides. *bytes is what its elements take. */
-static calr_status tensor_struct(calr_dtype dtype, int ndim, const int64_t *shape,
-                                 calr_tensor **out, size_t *bytes)
+calr_status calr_shape_check(calr_dtype dtype, int ndim, const int64_t *shape, size_t *bytes)
 {
-    if ((int)dtype < 0 || dtype >= CALR_DTYPES)
-        return calr_error(CALR_EINVAL, "%d is no element type", (int)dtype);
+    char text[CALR_TENSOR_TEXT];
     if (ndim < 0 || ndim > CALR_MAX_DIMS)
         return calr_error(CALR_EINVAL, "a tensor has 0 to %d dimensions, not %d", CALR_MAX_DIMS,
                           ndim);
     size_t total = calr_dtype_size(dtype);
     bool empty = false;
     for (int i = 0; i < ndim; i++) {
-        char text[CALR_TENSOR_TEXT];
         if (shape[i] < 0)
             return calr_error(CALR_EINVAL, "dimension %d of %s is negative", i + 1,
                               calr_shape_describe(dtype, ndim, shape, text));
         empty = empty || shape[i] == 0;
-        if (!empty && (!calr_size_mul(total, (size_t)shape[i], &total) || total > INT64_MAX))
+        if (shape[i] != 0 && (!calr_size_mul(total, (size_t)shape[i], &total) || total > INT64_MAX))
             return calr_error(CALR_ENOMEM, "%s is more than can be addressed",
                               calr_shape_describe(dtype, ndim, shape, text));
     }
+    *bytes = empty ? 0 : total;
+    return CALR_OK;
+}
+
+/* A tensor without storage: shape checked, row-major strides. *bytes is what its elements take. */
+static calr_status tensor_struct(calr_dtype dtype, int ndim, const int64_t *shape,
+                                 calr_tensor **out, size_t *bytes)
+{
+    if ((int)dtype < 0 || dtype >= CALR_DTYPES)
+        return calr_error(CALR_EINVAL, "%d is no element type", (int)dtype);
+    CALR_TRY(calr_shape_check(dtype, ndim, shape, bytes));
     calr_tensor *tensor = calloc(1, sizeof *tensor);
     if (!tensor)
         return calr_error(CALR_ENOMEM, "no memory for a tensor");
@@ -89,10 +96,8 @@ static calr_status tensor_struct(calr_dtype dtype, int ndim, const int64_t *shap
     for (int i = ndim - 1; i >= 0; i--) {
         tensor->shape[i] = shape[i];
         tensor->stride[i] = step;
-        if (!empty)
-            step *= shape[i];
+        step *= shape[i] ? shape[i] : 1;
     }
-    *bytes = empty ? 0 : total;
     *out = tensor;
     return CALR_OK;
 }
@@ -233,11 +238,6 @@ void calr_tensor_touch(calr_tensor *tensor)
 uint64_t calr_tensor_version(const calr_tensor *tensor)
 {
     return __atomic_load_n(&tensor->storage->version, __ATOMIC_RELAXED);
-}
-
-uint64_t calr_tensor_storage_id(const calr_tensor *tensor)
-{
-    return tensor->storage->id;
 }
 
 calr_status calr_tensor_expect(const calr_tensor *tensor, const char *what, calr_dtype dtype,

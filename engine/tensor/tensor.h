@@ -80,9 +80,6 @@ uint8_t *calr_tensor_u8(const calr_tensor *tensor);
  * saved is no longer what it was. All views of one storage share the version. */
 void calr_tensor_touch(calr_tensor *tensor);
 uint64_t calr_tensor_version(const calr_tensor *tensor);
-/* A number that no other storage of this process has or had; for caches keyed by (storage,
- * version). */
-uint64_t calr_tensor_storage_id(const calr_tensor *tensor);
 
 /* "f32[128 x 2048]", "i32[]" for a single number. Returns `text`. */
 const char *calr_tensor_describe(const calr_tensor *tensor, char text[CALR_TENSOR_TEXT]);

@@ -53,10 +53,12 @@ calr_status calr_tensor_reshape(const calr_tensor *tensor, int ndim, const int64
                                 calr_tensor **out)
 {
     int64_t shape[CALR_MAX_DIMS];
+    size_t bytes;
     if (ndim < 0 || ndim > CALR_MAX_DIMS)
         return calr_error(CALR_EINVAL, "a tensor has 0 to %d dimensions, not %d", CALR_MAX_DIMS,
                           ndim);
     CALR_TRY(complete_shape(tensor, ndim, wanted, shape));
+    CALR_TRY(calr_shape_check(tensor->dtype, ndim, shape, &bytes));
     if (!calr_tensor_is_contiguous(tensor))
         return calr_error(CALR_EINVAL,
                           "a strided view cannot be reshaped; make it contiguous first");
