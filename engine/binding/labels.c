@@ -325,8 +325,13 @@ static int labels_where(lua_State *L)
     if (b.tensor)
         check_length(L, 3, mask, b.tensor);
     calr_tensor *out = new_vector(L, CALR_I32, mask->shape[0]);
-    for (int64_t i = 0; i < mask->shape[0]; i++)
-        calr_tensor_i32(out)[i] = (int32_t)integer_at(calr_tensor_u8(mask)[i] ? &a : &b, i);
+    for (int64_t i = 0; i < mask->shape[0]; i++) {
+        int64_t label = integer_at(calr_tensor_u8(mask)[i] ? &a : &b, i);
+        if (label < INT32_MIN || label > INT32_MAX)
+            luaL_error(L, "%I (item %I) is too large for a label", (lua_Integer)label,
+                       (lua_Integer)(i + 1));
+        calr_tensor_i32(out)[i] = (int32_t)label;
+    }
     return 1;
 }
 

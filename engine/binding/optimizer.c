@@ -58,6 +58,9 @@ static int optimizer_adam(lua_State *L)
     };
     if (adam.step == 0 || isnan(adam.lr))
         luaL_error(L, "options \"step\" and \"lr\" are needed");
+    if (adam.beta1 == 1 ||
+        adam.beta2 == 1) /* the correction for the first steps divides by 1 - beta^step */
+        luaL_error(L, "options \"beta1\" and \"beta2\" must be below 1");
     backend(L)->adam_step(calr_tensor_numel(w), &adam, calr_tensor_f32(dw), calr_tensor_f32(m),
                           calr_tensor_f32(v), calr_tensor_f32(w));
     calr_tensor_touch(w);

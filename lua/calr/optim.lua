@@ -30,6 +30,9 @@ local function read_options(what, given, defaults)
     if type(value) == "number" and not (value >= 0 and value < math.huge) then
       error(("%s: option \"%s\" must be 0 or more, not %s"):format(what, name, tostring(value)), 3)
     end
+    if (name == "beta1" or name == "beta2") and value >= 1 then
+      error(("%s: option \"%s\" must be below 1, not %s"):format(what, name, tostring(value)), 3)
+    end
     options[name] = value
   end
   return options

@@ -80,4 +80,8 @@ check.test("the hard memory moves once, by the least similar sample", function()
   check.fails("no choice", B.update, m, T { { 1, 0 } }, i32 { 0 }, { update = "hrad" })
 end)
 
+check.test("what is too large for a label is refused", function()
+  check.fails("too large for a label", L.where, T({ 1 }, "u8"), T({ 1 << 40 }, "i64"), 0)
+end)
+
 check.finish()

@@ -50,7 +50,7 @@ static inline float exp_fast(float x)
     q = q * r + 1.6666665459e-1f;
     q = q * r + 5.0000001201e-1f;
     float y = q * r * r + r + 1;
-    int32_t bits = ((int32_t)n + 127) << 23;
+    uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
     float power;
     memcpy(&power, &bits, sizeof power);
     return x < -87.0f ? 0.0f : y * power;
