@@ -89,6 +89,7 @@ return function(net, data, cfg)
   while camera <= #camera_rows do
     local rows = camera_rows[camera]
     while epoch < o.epochs and rows:numel() > 0 do
+      schedule:epoch(epoch)
       local features = require("calr.pipeline").features(net, split, cfg, rows)
       local labels, score = cluster_camera(features, cfg)
       if not best or (score and score > (best_score or -math.huge)) then best, best_score = labels, score end
