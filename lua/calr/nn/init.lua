@@ -213,7 +213,8 @@ local Dropout = class "Dropout"
 
 --- calr.nn.dropout{p=.5, seed=0}
 --- In training mode sets each number to 0 with probability p and scales the rest by 1/(1-p). What is dropped is a
---- matter of the seed and of how many forward passes there were, which is part of the layer's state.
+--- matter of the seed and of how many forward passes there were, which is part of the layer's state: give two such
+--- layers of one network two seeds.
 --- @return layer
 function nn.dropout(options)
   local o = check_options(options, { p = true, seed = true })

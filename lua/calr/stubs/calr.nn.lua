@@ -67,7 +67,8 @@ function M.gem(options) end
 function M.relu() end
 
 --- In training mode sets each number to 0 with probability p and scales the rest by 1/(1-p). What is dropped is a
---- matter of the seed and of how many forward passes there were, which is part of the layer's state.
+--- matter of the seed and of how many forward passes there were, which is part of the layer's state: give two such
+--- layers of one network two seeds.
 ---@param options any
 ---@return layer
 function M.dropout(options) end
