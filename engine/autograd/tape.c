@@ -15,11 +15,6 @@ void calr_tape_pause(void)
     paused++;
 }
 
-void calr_tape_resume(void)
-{
-    paused--;
-}
-
 bool calr_tape_is_recording(void)
 {
     return paused == 0;

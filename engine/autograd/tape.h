@@ -39,13 +39,12 @@ calr_status calr_tape_set_gradient(calr_tensor *tensor, const calr_tensor *gradi
  * been added. */
 calr_status calr_tape_backward(calr_tensor *loss);
 
-/* While off (calls nest, per thread) operations leave no node. */
-void calr_tape_pause(void);
-void calr_tape_resume(void);
-bool calr_tape_is_recording(void);
-/* The nesting depth, and a way back to it after an error. */
+/* While off (per thread) operations leave no node. Pauses nest: calr_tape_paused is the depth, which
+ * the caller keeps before it pauses, and to which it restores afterwards, after an error too. */
 int calr_tape_paused(void);
+void calr_tape_pause(void);
 void calr_tape_restore(int depth);
+bool calr_tape_is_recording(void);
 
 /* CALR_EINVAL when writing in place would make gradients wrong without anyone noticing: the tensor
  * is the output of a recorded operation, and recording is on. */

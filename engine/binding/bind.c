@@ -34,12 +34,6 @@ void calr_lua_account(lua_State *L)
     calr_collect_when_full(L);
 }
 
-void calr_lua_push_tensor(lua_State *L, calr_tensor *tensor)
-{
-    *calr_lua_new_tensor(L) = tensor;
-    calr_lua_account(L);
-}
-
 calr_tensor *calr_lua_test_tensor(lua_State *L, int arg)
 {
     calr_tensor **slot = luaL_testudata(L, arg, TENSOR);

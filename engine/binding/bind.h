@@ -23,15 +23,12 @@ void calr_lua_call(lua_State *L, calr_status status);
 /* ---- tensors ---- */
 
 /* Pushes an empty tensor value and returns its slot: NULL until the engine stores a reference
- * there, which the value then owns:  calr_lua_call(L, calr_tensor_new(...,
- * calr_lua_new_tensor(L))); After that, calr_lua_account(L, slot) lets the collector feel the
- * bytes. */
+ * there, which the value then owns: calr_lua_call(L, calr_tensor_new(..., calr_lua_new_tensor(L))).
+ * After that, calr_lua_account(L) lets the collector feel the bytes. */
 calr_tensor **calr_lua_new_tensor(lua_State *L);
 /* Tells the collector that the value on top of the stack holds a new storage; may run a full
  * collection. */
 void calr_lua_account(lua_State *L);
-/* Both at once for a reference the caller owns. Only where nothing else is unowned. */
-void calr_lua_push_tensor(lua_State *L, calr_tensor *tensor);
 
 /* The tensor at `arg`, borrowed; an argument error otherwise. */
 calr_tensor *calr_lua_check_tensor(lua_State *L, int arg);

@@ -4,7 +4,6 @@
 
 #include <math.h>
 
-#include "binding/cluster.h"
 #include "cluster/dbscan.h"
 #include "cluster/jaccard.h"
 #include "cluster/kmeans.h"
@@ -75,7 +74,8 @@ static int cluster_knn(lua_State *L)
 
 #define DISTANCE "calr.distance"
 
-calr_csr **calr_lua_new_distance(lua_State *L)
+/* Pushes an empty distance; what the engine stores in its slot belongs to it. */
+static calr_csr **new_distance(lua_State *L)
 {
     calr_csr **slot = lua_newuserdatauv(L, sizeof *slot, 0);
     *slot = NULL;
@@ -83,7 +83,7 @@ calr_csr **calr_lua_new_distance(lua_State *L)
     return slot;
 }
 
-const calr_csr *calr_lua_test_distance(lua_State *L, int arg)
+static const calr_csr *test_distance(lua_State *L, int arg)
 {
     calr_csr **slot = luaL_testudata(L, arg, DISTANCE);
     return slot ? *slot : NULL;
@@ -96,7 +96,8 @@ static const calr_csr *check_sparse(lua_State *L, int arg)
     return *slot;
 }
 
-calr_distance calr_lua_check_distance(lua_State *L, int arg)
+/* A distance, or a dense f32[n x n] tensor, which is checked. Borrowed. */
+static calr_distance check_distance(lua_State *L, int arg)
 {
     calr_tensor *dense = calr_lua_test_tensor(L, arg);
     if (!dense) {
@@ -139,7 +140,7 @@ static int cluster_jaccard(lua_State *L)
     options.k2 =
         calr_lua_option_integer(L, 2, "k2", options.k1 < 6 ? options.k1 : 6, 1, options.k1);
     options.exact_reciprocal = calr_lua_option_boolean(L, 2, "exact_reciprocal", 0);
-    calr_csr **slot = calr_lua_new_distance(L);
+    calr_csr **slot = new_distance(L);
     calr_lua_call(L, calr_jaccard(calr_tensor_f32(x), x->shape[0], x->shape[1], &options, slot));
     calr_lua_account(L);
     return 1;
@@ -201,7 +202,7 @@ static int distance_dense(lua_State *L)
 
 static int distance_tostring(lua_State *L)
 {
-    const calr_csr *csr = calr_lua_test_distance(L, 1);
+    const calr_csr *csr = test_distance(L, 1);
     if (csr)
         lua_pushfstring(L, "distance[%I x %I, %I stored]", (lua_Integer)csr->rows,
                         (lua_Integer)csr->columns, (lua_Integer)csr->nonzeros);
@@ -242,7 +243,7 @@ static int cluster_dbscan(lua_State *L)
     calr_lua_check_options(L, 2, names);
     double eps = calr_lua_option_number(L, 2, "eps", 0.6, 0, HUGE_VAL);
     int64_t min_samples = calr_lua_option_integer(L, 2, "min_samples", 4, 1, INT64_MAX), clusters;
-    calr_distance distance = calr_lua_check_distance(L, 1);
+    calr_distance distance = check_distance(L, 1);
     calr_tensor *labels = new_labels(L, distance.n);
     calr_lua_call(L, calr_dbscan(&distance, eps, min_samples, calr_tensor_i32(labels), &clusters));
     lua_pushinteger(L, clusters);
@@ -272,7 +273,7 @@ static int cluster_agglomerative(lua_State *L)
                    "agglomerative clustering stops by one of the options \"clusters\" and "
                    "\"distance\"; %s given",
                    clusters ? "both are" : "none is");
-    calr_distance distance = calr_lua_check_distance(L, 1);
+    calr_distance distance = check_distance(L, 1);
     calr_tensor *labels = new_labels(L, distance.n);
     calr_lua_call(L, calr_agglomerative(&distance, (calr_linkage_method)method, clusters, threshold,
                                         calr_tensor_i32(labels), &clusters));
@@ -293,7 +294,7 @@ static int cluster_agglomerative(lua_State *L)
 /// first is nil
 static int cluster_silhouette(lua_State *L)
 {
-    calr_distance distance = calr_lua_check_distance(L, 1);
+    calr_distance distance = check_distance(L, 1);
     calr_tensor *labels = calr_lua_check_form(L, 2, CALR_I32, 1, "i32[n]");
     if (labels->shape[0] != distance.n)
         luaL_argerror(L, 2,

@@ -22,12 +22,6 @@ typedef struct store_value {
     calr_store_reader *reader; /* for the thread that runs Lua */
 } store_value;
 
-calr_store *calr_lua_test_store(lua_State *L, int arg)
-{
-    store_value *value = luaL_testudata(L, arg, STORE);
-    return value ? value->store : NULL;
-}
-
 calr_store *calr_lua_check_store(lua_State *L, int arg)
 {
     store_value *value = luaL_checkudata(L, arg, STORE);
@@ -255,7 +249,7 @@ static int store_close(lua_State *L)
 
 static int store_tostring(lua_State *L)
 {
-    calr_store *store = calr_lua_test_store(L, 1);
+    calr_store *store = ((store_value *)luaL_checkudata(L, 1, STORE))->store;
     if (store)
         lua_pushfstring(L, "data set %s (%I images)", calr_store_file(store),
                         (lua_Integer)calr_store_count(store));

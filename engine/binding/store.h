@@ -9,8 +9,6 @@
 
 /* The open store at `arg`, borrowed (calr_store_retain keeps it); an argument error otherwise. */
 calr_store *calr_lua_check_store(lua_State *L, int arg);
-/* NULL when the value is not an open store. */
-calr_store *calr_lua_test_store(lua_State *L, int arg);
 
 /* Between the files of this module: calr.store.writer, the class of what it returns, and how a class is made. */
 int calr_lua_store_writer(lua_State *L);

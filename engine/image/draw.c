@@ -68,11 +68,6 @@ static const form forms[CALR_DRAW_OPS] = {
 static const char *const pattern_names[CALR_DRAW_PATTERNS] = {"plain", "stripes",  "checks",
                                                               "dots",  "gradient", "radial"};
 
-const char *calr_draw_op_name(calr_draw_op op)
-{
-    return (unsigned)op < CALR_DRAW_OPS ? forms[op].name : "unknown";
-}
-
 const char *calr_draw_pattern_name(calr_draw_pattern pattern)
 {
     return (unsigned)pattern < CALR_DRAW_PATTERNS ? pattern_names[pattern] : "unknown";

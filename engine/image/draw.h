@@ -75,8 +75,7 @@ typedef enum calr_draw_pattern {
     CALR_DRAW_PATTERNS
 } calr_draw_pattern;
 
-/* "transform", "color", ...; "plain", "stripes", ... */
-const char *calr_draw_op_name(calr_draw_op op);
+/* "plain", "stripes", ... */
 const char *calr_draw_pattern_name(calr_draw_pattern pattern);
 
 typedef struct calr_draw_scene calr_draw_scene;

@@ -25,11 +25,6 @@ struct calr_store {
 
 static const char *const split_names[CALR_SPLITS] = {"train", "query", "gallery"};
 
-const char *calr_split_name(calr_split split)
-{
-    return split_names[split];
-}
-
 calr_status calr_split_parse(const char *name, calr_split *out)
 {
     for (int i = 0; i < CALR_SPLITS; i++) {

@@ -22,9 +22,7 @@ typedef enum calr_split { CALR_SPLIT_TRAIN, CALR_SPLIT_QUERY, CALR_SPLIT_GALLERY
 
 #define CALR_SPLITS 3
 
-/* "train", "query", "gallery". */
-const char *calr_split_name(calr_split split);
-/* Finds a split by that name; CALR_EINVAL names the three. */
+/* "train", "query" or "gallery"; CALR_EINVAL names the three. */
 calr_status calr_split_parse(const char *name, calr_split *out);
 
 /* What is known of an image besides its bytes. */

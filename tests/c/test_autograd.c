@@ -124,7 +124,7 @@ static void stale_tensors_are_named_before_anything_happens(void)
     CHECK_FAILS(calr_tape_check_write(y), CALR_EINVAL, "was computed by log");
     calr_tape_pause();
     CHECK_OK(calr_tape_check_write(y));
-    calr_tape_resume();
+    calr_tape_restore(0);
     CHECK_OK(calr_tape_check_write(x));
     calr_tensor_release(straight);
     calr_tensor_release(sum);
@@ -139,7 +139,7 @@ static void paused_costs_nothing(void)
     calr_tape_pause();
     CHECK(!calr_tape_is_recording());
     CHECK_OK(calr_op_exp(x, &y));
-    calr_tape_resume();
+    calr_tape_restore(0);
     CHECK(calr_tape_is_recording() && y->tape == NULL);
     CHECK_FAILS(calr_tape_backward(y), CALR_EINVAL, "not from f32[4]");
     calr_tensor_release(y);
@@ -274,7 +274,7 @@ static void network(const char *backend, float *gradients, float *loss)
     }
     calr_tape_pause();
     CHECK_OK(calr_tensor_fill(p[4], 3));
-    calr_tape_resume();
+    calr_tape_restore(0);
     calr_batch_norm_options norm = {.training = true, .momentum = 0.1, .eps = 1e-5, .relu = true};
     CHECK_OK(calr_op_conv2d(x, p[0], NULL, 1, 1, &first));
     STEP(first, calr_op_batch_norm(first, p[1], p[2], NULL, NULL, NULL, &norm, out));
