@@ -10,7 +10,7 @@
 
 #define REFERENCE CALR_TEST_REFERENCE "/npy/"
 
-static char scratch[] = "/tmp/calr-npy-XXXXXX";
+static char scratch[] = "calr-npy-XXXXXX";
 
 static calr_tensor *load(const char *name)
 {

@@ -10,7 +10,7 @@
 
 #define REFERENCE CALR_TEST_REFERENCE "/safetensors/"
 
-static char scratch[] = "/tmp/calr-safetensors-XXXXXX";
+static char scratch[] = "calr-safetensors-XXXXXX";
 
 static calr_tensor *find(const calr_safetensors *file, const char *name)
 {

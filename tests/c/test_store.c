@@ -15,7 +15,7 @@
 #include "store/store.h"
 #include "store/writer.h"
 
-static char folder[] = "/tmp/calr-store-XXXXXX";
+static char folder[] = "calr-store-XXXXXX";
 static char text[8][4096];
 
 /* A path inside the test's folder; the eight last ones stay valid. */
@@ -470,6 +470,7 @@ static int damage_child(void)
                                                                       : calr_rng_u32(&rng));
         }
         const char *path = in_folder("damaged.lmdb");
+        unlink(path); /* ext4 flushes files that were truncated and written again */
         FILE *file = fopen(path, "wb"); /* without the flush to the disk of calr_file_write */
         if (!file || fwrite(copy, 1, length, file) != length || fclose(file) != 0)
             return 1;
