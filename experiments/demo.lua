@@ -13,7 +13,7 @@ local cfg = calr.config {
 }
 
 -- What both experiments are told: a schedule that 2 processor cores manage in a few minutes from random weights.
-local schedule = { "epochs=24", "iterations=40", "lr=1e-3", "augment.pad=4", "infomap.k=12" }
+local schedule = { "epochs=20", "iterations=40", "lr=1e-3", "augment.pad=4", "infomap.k=12" }
 local stage_1 = { "intra.epochs=4", "intra.iterations=20", "intra.lr=1e-3", "intra.k1=15", "intra.per_cluster=4" }
 
 local function quote(word)
