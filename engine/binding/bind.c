@@ -7,7 +7,8 @@
 #include "binding/collect.h"
 #include "binding/sys.h"
 
-#define TENSOR "calr.tensor"
+#define TENSOR  "calr.tensor"
+#define SCRATCH "calr.scratch"
 
 void calr_lua_call(lua_State *L, calr_status status)
 {
@@ -147,10 +148,12 @@ static int push_option(lua_State *L, int arg, const char *name)
 
 static void wrong_type(lua_State *L, const char *name, const char *wanted)
 {
-    luaL_error(L, "option \"%s\" must be %s, not %s", name, wanted,
-               lua_type(L, -1) == LUA_TSTRING
-                   ? lua_pushfstring(L, "the string \"%s\"", lua_tostring(L, -1))
-                   : luaL_typename(L, -1));
+    const char *given = luaL_typename(L, -1);
+    if (lua_type(L, -1) == LUA_TSTRING)
+        given = lua_pushfstring(L, "the string \"%s\"", lua_tostring(L, -1));
+    else if (lua_type(L, -1) == LUA_TNUMBER)
+        given = luaL_tolstring(L, -1, NULL);
+    luaL_error(L, "option \"%s\" must be %s, not %s", name, wanted, given);
 }
 
 int64_t calr_lua_option_integer(lua_State *L, int arg, const char *name, int64_t fallback,
@@ -262,4 +265,48 @@ calr_tensor *calr_lua_option_form(lua_State *L, int arg, const char *name, int r
     if (tensor && calr_tensor_expect(tensor, name, dtype, ndim, form) != CALR_OK)
         luaL_error(L, "%s", calr_status_message());
     return tensor;
+}
+
+/* ---- values of other kinds ---- */
+
+typedef struct scratch {
+    void *owned;
+    void (*release)(void *owned);
+} scratch;
+
+/* __gc and __close: runs twice. */
+static int scratch_close(lua_State *L)
+{
+    scratch *s = lua_touserdata(L, 1);
+    void *owned;
+    memcpy(&owned, &s->owned, sizeof owned); /* the engine stored a pointer of another type */
+    s->owned = NULL;
+    if (owned)
+        s->release(owned);
+    return 0;
+}
+
+void *calr_lua_scratch(lua_State *L, void (*release)(void *owned))
+{
+    static const luaL_Reg none[] = {{NULL, NULL}};
+    static const luaL_Reg metamethods[] = {
+        {"__gc", scratch_close}, {"__close", scratch_close}, {NULL, NULL}};
+    scratch *s = lua_newuserdatauv(L, sizeof *s, 0);
+    *s = (scratch){NULL, release};
+    calr_lua_class(L, SCRATCH, none, metamethods);
+    luaL_setmetatable(L, SCRATCH);
+    lua_toclose(L, -1);
+    return &s->owned;
+}
+
+void calr_lua_class(lua_State *L, const char *name, const luaL_Reg *methods,
+                    const luaL_Reg *metamethods)
+{
+    if (luaL_newmetatable(L, name)) {
+        luaL_setfuncs(L, metamethods, 0);
+        lua_newtable(L);
+        luaL_setfuncs(L, methods, 0);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
 }

@@ -67,6 +67,17 @@ calr_tensor *calr_lua_option_form(lua_State *L, int arg, const char *name, int r
  * nothing and returns 0 when none is near. */
 int calr_lua_push_nearest(lua_State *L, const char *word, const char *const *names);
 
+/* ---- values of other kinds ---- */
+
+/* Pushes a slot, NULL at first, for what the engine makes for the running C function: `release` gets
+ * it when the function returns or raises, or when the value is popped by lua_pop or lua_settop. Other
+ * ways of moving it on the stack are not allowed (lua_toclose). */
+void *calr_lua_scratch(lua_State *L, void (*release)(void *owned));
+
+/* Makes the metatable `name`, unless there is one, from two lists that end with {NULL, NULL}. */
+void calr_lua_class(lua_State *L, const char *name, const luaL_Reg *methods,
+                    const luaL_Reg *metamethods);
+
 /* ---- modules ---- */
 
 /* Puts every module of the engine into package.preload. */

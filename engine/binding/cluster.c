@@ -388,12 +388,7 @@ static const luaL_Reg distance_metamethods[] = {
 
 int luaopen_calr_cluster(lua_State *L)
 {
-    if (luaL_newmetatable(L, DISTANCE)) {
-        luaL_setfuncs(L, distance_metamethods, 0);
-        luaL_newlib(L, distance_methods);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_pop(L, 1);
+    calr_lua_class(L, DISTANCE, distance_methods, distance_metamethods);
     luaL_newlib(L, functions);
     calr_lua_add_infomap(L);
     return 1;

@@ -426,16 +426,12 @@ static const luaL_Reg metamethods[] = {
 
 int luaopen_calr_draw(lua_State *L)
 {
-    if (luaL_newmetatable(L, SCENE)) {
-        luaL_setfuncs(L, metamethods, 0);
-        luaL_newlib(L, methods);
-        lua_setfield(L, -2, "__index");
-    }
+    calr_lua_class(L, SCENE, methods, metamethods);
     if (luaL_newmetatable(L, FILES)) {
         lua_pushcfunction(L, files_close);
         lua_setfield(L, -2, "__gc");
     }
-    lua_pop(L, 2);
+    lua_pop(L, 1);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -39,26 +39,6 @@ static tools *get_tools(lua_State *L)
     return t;
 }
 
-/* Memory that goes when the function returns or raises. */
-#define MEMORY "calr.image.memory"
-
-static void **new_memory(lua_State *L)
-{
-    void **slot = lua_newuserdatauv(L, sizeof *slot, 0);
-    *slot = NULL;
-    luaL_setmetatable(L, MEMORY);
-    lua_toclose(L, -1);
-    return slot;
-}
-
-static int memory_gc(lua_State *L)
-{
-    void **slot = luaL_checkudata(L, 1, MEMORY);
-    free(*slot);
-    *slot = NULL;
-    return 0;
-}
-
 /* Pushes a u8[height x width x 3] with a copy of the pixels. */
 static void push_pixels(lua_State *L, const uint8_t *pixels, int height, int width)
 {
@@ -115,10 +95,10 @@ static int image_decode(lua_State *L)
     return 1;
 }
 
-/* Pushes a memory userdata with the file's bytes. */
+/* The bytes of a file, which belong to the stack. */
 static const void *read_file(lua_State *L, const char *path, size_t *size)
 {
-    void **memory = new_memory(L);
+    void **memory = calr_lua_scratch(L, free);
     calr_lua_call(L, calr_file_read(path, memory, size));
     return *memory;
 }
@@ -231,7 +211,7 @@ static int image_save_png(lua_State *L)
                   image->shape[0] >= 1 && image->shape[0] <= 65535 && image->shape[1] >= 1 &&
                       image->shape[1] <= 65535,
                   1, "the image must have sides of 1 to 65535 pixels");
-    void **memory = new_memory(L);
+    void **memory = calr_lua_scratch(L, free);
     size_t size;
     calr_lua_call(L, calr_png_encode(calr_tensor_u8(image), (int)image->shape[1],
                                      (int)image->shape[0], channels, memory, &size));
@@ -248,7 +228,7 @@ static int image_load_png(lua_State *L)
     const char *path = luaL_checkstring(L, 1);
     size_t size;
     const void *bytes = read_file(L, path, &size);
-    void **memory = new_memory(L);
+    void **memory = calr_lua_scratch(L, free);
     int width, height;
     uint8_t *pixels;
     if (calr_png_decode(bytes, size, &pixels, &width, &height) != CALR_OK)
@@ -268,13 +248,9 @@ static const luaL_Reg functions[] = {
 int luaopen_calr_image(lua_State *L)
 {
     static const luaL_Reg tools_meta[] = {{"__gc", tools_gc}, {NULL, NULL}};
-    static const luaL_Reg memory_meta[] = {
-        {"__gc", memory_gc}, {"__close", memory_gc}, {NULL, NULL}};
     luaL_newmetatable(L, TOOLS);
     luaL_setfuncs(L, tools_meta, 0);
-    luaL_newmetatable(L, MEMORY);
-    luaL_setfuncs(L, memory_meta, 0);
-    lua_pop(L, 2);
+    lua_pop(L, 1);
     luaL_newlibtable(L, functions);
     tools *t = lua_newuserdatauv(L, sizeof *t, 0);
     *t = (tools){NULL, NULL};

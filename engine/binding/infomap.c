@@ -8,27 +8,9 @@
 #include "cluster/knn.h"
 #include "cluster/labels.h"
 
-#define GRAPH "calr.infomap.graph"
-
-static int graph_gc(lua_State *L)
+static void release_graph(void *graph)
 {
-    calr_csr **slot = luaL_checkudata(L, 1, GRAPH);
-    calr_csr_release(*slot);
-    *slot = NULL;
-    return 0;
-}
-
-/* A slot that owns the graph put into it. */
-static calr_csr **new_graph(lua_State *L)
-{
-    calr_csr **slot = lua_newuserdatauv(L, sizeof *slot, 0);
-    *slot = NULL;
-    if (luaL_newmetatable(L, GRAPH)) {
-        lua_pushcfunction(L, graph_gc);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
-    return slot;
+    calr_csr_release(graph);
 }
 
 /* Neighbours of features or from a table, as borrowed tensors that the stack keeps alive. */
@@ -118,7 +100,7 @@ static int cluster_infomap(lua_State *L)
     int info = lua_gettop(L);
     calr_tensor **scores = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_F32, 1, &n, scores));
-    calr_csr **graph = new_graph(L);
+    calr_csr **graph = calr_lua_scratch(L, release_graph);
     calr_infomap_result result;
     calr_lua_call(L, calr_infomap_graph(n, indices->shape[1], calr_tensor_i32(indices),
                                         calr_tensor_f32(similarities), min_similarity, graph,
@@ -131,9 +113,7 @@ static int cluster_infomap(lua_State *L)
     set_integer(L, info, "modules", result.modules);
     set_integer(L, info, "clusters", clusters);
     set_integer(L, info, "edges", (*graph)->nonzeros);
-    calr_csr_release(*graph);
-    *graph = NULL;
-    lua_pop(L, 1);
+    lua_pop(L, 1); /* the graph */
     lua_setfield(L, info, "scores");
     calr_lua_account(L);
     lua_pushvalue(L, labels_at);

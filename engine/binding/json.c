@@ -89,12 +89,9 @@ static void push_value(lua_State *L, const json_t *value)
     }
 }
 
-static int document_release(lua_State *L)
+static void release_document(void *document)
 {
-    json_t **slot = lua_touserdata(L, 1);
-    json_decref(*slot); /* NULL is allowed */
-    *slot = NULL;
-    return 0;
+    json_decref(document);
 }
 
 /// calr.json.decode(text [, name])
@@ -107,13 +104,7 @@ static int json_decode(lua_State *L)
     size_t size;
     const char *text = luaL_checklstring(L, 1, &size);
     const char *name = luaL_optstring(L, 2, "JSON");
-    json_t **slot = lua_newuserdatauv(L, sizeof *slot, 0);
-    *slot = NULL;
-    if (luaL_newmetatable(L, "calr.json.document")) {
-        lua_pushcfunction(L, document_release);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    json_t **slot = calr_lua_scratch(L, release_document);
     json_error_t error;
     *slot =
         json_loadb(text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
@@ -121,8 +112,6 @@ static int json_decode(lua_State *L)
         return luaL_error(L, "%s, line %d, column %d: %s", name, error.line, error.column,
                           error.text);
     push_value(L, *slot);
-    json_decref(*slot);
-    *slot = NULL;
     return 1;
 }
 

@@ -393,21 +393,10 @@ static const luaL_Reg cache_meta[] = {
     {NULL, NULL},
 };
 
-static void make_class(lua_State *L, const char *name, const luaL_Reg *methods,
-                       const luaL_Reg *meta)
-{
-    luaL_newmetatable(L, name);
-    luaL_setfuncs(L, meta, 0);
-    lua_newtable(L);
-    luaL_setfuncs(L, methods, 0);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
-}
-
 int luaopen_calr_loader(lua_State *L)
 {
-    make_class(L, LOADER, loader_methods, loader_meta);
-    make_class(L, CACHE, cache_methods, cache_meta);
+    calr_lua_class(L, LOADER, loader_methods, loader_meta);
+    calr_lua_class(L, CACHE, cache_methods, cache_meta);
     luaL_newlib(L, functions);
     return 1;
 }

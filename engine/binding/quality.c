@@ -12,14 +12,9 @@
 /// own, which costs recall and NMI and adds to the expansion; or "ignore", left out as if it were not in the data.
 /// A method that throws away much looks better with "ignore": say which one a table uses.
 
-#define QUALITY "calr.quality"
-
-static int quality_gc(lua_State *L)
+static void release_quality(void *quality)
 {
-    calr_quality **slot = luaL_checkudata(L, 1, QUALITY);
-    calr_quality_release(*slot);
-    *slot = NULL;
-    return 0;
+    calr_quality_release(quality);
 }
 
 /* The identities as i64, left on the stack. */
@@ -36,7 +31,7 @@ static const int64_t *check_truth(lua_State *L, int arg)
     return calr_tensor_i64(*slot);
 }
 
-/* Reads (true_labels, labels, options) and leaves the table of pairs on the stack, owned by a userdata. */
+/* Reads (true_labels, labels, options) and leaves the table of pairs, which belongs to the stack. */
 static const calr_quality *check_quality(lua_State *L)
 {
     static const char *const names[] = {"outliers", NULL};
@@ -49,9 +44,7 @@ static const calr_quality *check_quality(lua_State *L)
     if (given != n)
         luaL_error(L, "%I true labels, but %I labels", (lua_Integer)given, (lua_Integer)n);
     const int64_t *truth = check_truth(L, 1);
-    calr_quality **slot = lua_newuserdatauv(L, sizeof *slot, 0);
-    *slot = NULL;
-    luaL_setmetatable(L, QUALITY);
+    calr_quality **slot = calr_lua_scratch(L, release_quality);
     calr_lua_call(L, calr_quality_new(n, truth, calr_tensor_i32(labels),
                                       (calr_quality_outliers)outliers, slot));
     return *slot;
@@ -123,11 +116,6 @@ static const luaL_Reg functions[] = {
 
 int luaopen_calr_quality(lua_State *L)
 {
-    if (luaL_newmetatable(L, QUALITY)) {
-        lua_pushcfunction(L, quality_gc);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_pop(L, 1);
     luaL_newlib(L, functions);
     return 1;
 }

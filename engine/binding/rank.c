@@ -51,14 +51,9 @@ static int64_t check_sides(lua_State *L, int ids_required, calr_rank_set *query,
     return q->shape[1];
 }
 
-#define RERANK "calr.rerank"
-
-static int rerank_gc(lua_State *L)
+static void release_rerank(void *rerank)
 {
-    calr_rerank **slot = luaL_checkudata(L, 1, RERANK);
-    calr_rerank_release(*slot);
-    *slot = NULL;
-    return 0;
+    calr_rerank_release(rerank);
 }
 
 /* Reads option `rerank`: nothing or false, true, or a table of its own options. */
@@ -83,18 +78,12 @@ static bool check_rerank(lua_State *L, calr_rerank_options *options)
     return wanted;
 }
 
-/* The encoding of both sets, owned by a userdata on the stack. */
+/* The encoding of both sets, which belongs to the stack. */
 static const calr_rerank *new_rerank(lua_State *L, const calr_rank_set *query,
                                      const calr_rank_set *gallery, int64_t dim,
                                      const calr_rerank_options *options)
 {
-    calr_rerank **slot = lua_newuserdatauv(L, sizeof *slot, 0);
-    *slot = NULL;
-    if (luaL_newmetatable(L, RERANK)) {
-        lua_pushcfunction(L, rerank_gc);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    calr_rerank **slot = calr_lua_scratch(L, release_rerank);
     calr_lua_call(L, calr_rerank_new(query, gallery, dim, options, slot));
     return *slot;
 }

@@ -114,7 +114,7 @@ static int rng_fill_normal(lua_State *L)
 }
 
 /// rng:fill_uniform(tensor [, low, high])
-/// Fills an f32 tensor in place with uniform numbers of [low, high).
+/// Fills an f32 tensor in place with uniform numbers from low to high.
 /// @return tensor  the same
 static int rng_fill_uniform(lua_State *L)
 {

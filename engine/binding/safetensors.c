@@ -10,23 +10,9 @@
 /// Safetensors files: named tensors and a few strings, in a form that other programs read. Tensors
 /// are written in a fixed order, so that the same tensors give the same bytes.
 
-#define SET "calr.safetensors.set"
-
-/* Pushes an empty value that owns what the engine stores in it. */
-static calr_safetensors **new_set(lua_State *L)
+static void release_set(void *set)
 {
-    calr_safetensors **slot = lua_newuserdatauv(L, sizeof *slot, 0);
-    *slot = NULL;
-    luaL_setmetatable(L, SET);
-    return slot;
-}
-
-static int set_release(lua_State *L)
-{
-    calr_safetensors **slot = luaL_checkudata(L, 1, SET);
-    calr_safetensors_release(*slot);
-    *slot = NULL;
-    return 0;
+    calr_safetensors_release(set);
 }
 
 /// calr.safetensors.load(path)
@@ -36,8 +22,7 @@ static int set_release(lua_State *L)
 static int safetensors_load(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
-    calr_safetensors **slot = new_set(L);
-    int at = lua_gettop(L);
+    calr_safetensors **slot = calr_lua_scratch(L, release_set);
     calr_lua_call(L, calr_safetensors_load(path, slot));
     calr_safetensors *set = *slot;
     lua_newtable(L);
@@ -52,10 +37,6 @@ static int safetensors_load(lua_State *L)
         lua_pushstring(L, calr_safetensors_value(set, i));
         lua_setfield(L, -2, calr_safetensors_key(set, i));
     }
-    /* The set goes now: what it holds would otherwise live until the next collection. */
-    calr_safetensors_release(*slot);
-    *slot = NULL;
-    lua_remove(L, at);
     return 2;
 }
 
@@ -81,7 +62,7 @@ static int safetensors_save(lua_State *L)
     if (!lua_isnoneornil(L, 3))
         luaL_checktype(L, 3, LUA_TTABLE);
     lua_settop(L, 3);
-    calr_safetensors **slot = new_set(L);
+    calr_safetensors **slot = calr_lua_scratch(L, release_set);
     calr_lua_call(L, calr_safetensors_new(slot));
     for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
         const char *name = check_key(L, "tensors");
@@ -107,8 +88,6 @@ static int safetensors_save(lua_State *L)
         }
     }
     calr_lua_call(L, calr_safetensors_save(*slot, path));
-    calr_safetensors_release(*slot);
-    *slot = NULL;
     return 0;
 }
 
@@ -118,17 +97,8 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-static const luaL_Reg metamethods[] = {
-    {"__gc", set_release},
-    {"__close", set_release},
-    {NULL, NULL},
-};
-
 int luaopen_calr_safetensors(lua_State *L)
 {
-    if (luaL_newmetatable(L, SET))
-        luaL_setfuncs(L, metamethods, 0);
-    lua_pop(L, 1);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -290,21 +290,9 @@ static const luaL_Reg store_metamethods[] = {
     {NULL, NULL},
 };
 
-void calr_lua_store_class(lua_State *L, const char *name, const luaL_Reg *methods,
-                          const luaL_Reg *metamethods)
-{
-    if (luaL_newmetatable(L, name)) {
-        luaL_setfuncs(L, metamethods, 0);
-        lua_newtable(L);
-        luaL_setfuncs(L, methods, 0);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_pop(L, 1);
-}
-
 int luaopen_calr_store(lua_State *L)
 {
-    calr_lua_store_class(L, STORE, store_methods, store_metamethods);
+    calr_lua_class(L, STORE, store_methods, store_metamethods);
     calr_lua_store_writer_class(L);
     luaL_newlib(L, functions);
     return 1;

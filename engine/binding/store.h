@@ -2,7 +2,6 @@
 #ifndef CALR_BINDING_STORE_H
 #define CALR_BINDING_STORE_H
 
-#include <lauxlib.h>
 #include <lua.h>
 
 #include "store/store.h"
@@ -10,10 +9,8 @@
 /* The open store at `arg`, borrowed (calr_store_retain keeps it); an argument error otherwise. */
 calr_store *calr_lua_check_store(lua_State *L, int arg);
 
-/* Between the files of this module: calr.store.writer, the class of what it returns, and how a class is made. */
+/* Between the files of this module: calr.store.writer, and the class of what it returns. */
 int calr_lua_store_writer(lua_State *L);
 void calr_lua_store_writer_class(lua_State *L);
-void calr_lua_store_class(lua_State *L, const char *name, const luaL_Reg *methods,
-                          const luaL_Reg *metamethods);
 
 #endif

@@ -267,5 +267,5 @@ static const luaL_Reg writer_metamethods[] = {
 
 void calr_lua_store_writer_class(lua_State *L)
 {
-    calr_lua_store_class(L, WRITER, writer_methods, writer_metamethods);
+    calr_lua_class(L, WRITER, writer_methods, writer_metamethods);
 }

@@ -33,38 +33,16 @@
 
 /* ---- files ---- */
 
-static int free_gc(lua_State *L)
-{
-    void **slot = lua_touserdata(L, 1);
-    free(*slot);
-    *slot = NULL;
-    return 0;
-}
-
-void **calr_lua_new_memory(lua_State *L)
-{
-    void **slot = lua_newuserdatauv(L, sizeof *slot, 0);
-    *slot = NULL;
-    if (luaL_newmetatable(L, "calr.memory-slot")) {
-        lua_pushcfunction(L, free_gc);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
-    return slot;
-}
-
 /// calr.sys.read_file(path)
 /// A whole file.
 /// @return string
 static int sys_read_file(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
-    void **data = calr_lua_new_memory(L);
+    void **data = calr_lua_scratch(L, free);
     size_t size = 0;
     calr_lua_call(L, calr_file_read(path, data, &size));
     lua_pushlstring(L, *data, size);
-    free(*data);
-    *data = NULL;
     return 1;
 }
 
@@ -117,13 +95,9 @@ static int sys_is_folder(lua_State *L)
     return 1;
 }
 
-static int close_folder(lua_State *L)
+static void close_folder(void *folder)
 {
-    DIR **slot = lua_touserdata(L, 1);
-    if (*slot)
-        closedir(*slot);
-    *slot = NULL;
-    return 0;
+    closedir(folder);
 }
 
 /// calr.sys.list(path)
@@ -132,13 +106,7 @@ static int close_folder(lua_State *L)
 static int sys_list(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
-    DIR **slot = lua_newuserdatauv(L, sizeof *slot, 0);
-    *slot = NULL;
-    if (luaL_newmetatable(L, "calr.folder")) {
-        lua_pushcfunction(L, close_folder);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
+    DIR **slot = calr_lua_scratch(L, close_folder);
     *slot = opendir(path);
     if (!*slot)
         calr_lua_call(L, calr_error_system(errno, "cannot list the folder %s", path));
@@ -213,7 +181,7 @@ static int sys_stat(lua_State *L)
 static int sys_absolute(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
-    void **real = calr_lua_new_memory(L);
+    void **real = calr_lua_scratch(L, free);
     *real = realpath(path, NULL);
     if (!*real)
         calr_lua_call(L, calr_error_system(errno, "cannot find %s", path));
@@ -225,7 +193,7 @@ static int sys_absolute(lua_State *L)
 /// @return string  the folder that relative paths start from
 static int sys_current_folder(lua_State *L)
 {
-    void **path = calr_lua_new_memory(L);
+    void **path = calr_lua_scratch(L, free);
     *path = getcwd(NULL, 0);
     if (!*path)
         calr_lua_call(L, calr_error_system(errno, "the current folder cannot be named"));
@@ -262,13 +230,11 @@ static int sys_hash(lua_State *L)
 static int sys_hash_file(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
-    void **data = calr_lua_new_memory(L);
+    void **data = calr_lua_scratch(L, free);
     size_t size = 0;
     calr_lua_call(L, calr_file_read(path, data, &size));
     char digits[CALR_HASH_TEXT];
     calr_hash_memory(*data, size, digits);
-    free(*data);
-    *data = NULL;
     lua_pushstring(L, digits);
     return 1;
 }

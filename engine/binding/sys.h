@@ -4,9 +4,6 @@
 
 #include <lua.h>
 
-/* Pushes a value whose slot is freed (free) with it; the slot holds NULL at first. */
-void **calr_lua_new_memory(lua_State *L);
-
 /* Pushes the error value that stands for "the user asked to stop"; always the same one. */
 void calr_lua_push_interrupt(lua_State *L);
 

@@ -179,23 +179,15 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-static void make_kind(lua_State *L, const char *kind, const luaL_Reg *methods)
-{
-    if (luaL_newmetatable(L, kind)) {
-        lua_newtable(L);
-        luaL_setfuncs(L, methods, 0);
-        lua_setfield(L, -2, "__index");
-        lua_pushcfunction(L, handle_close);
-        lua_setfield(L, -2, "__gc");
-        lua_pushcfunction(L, handle_close);
-        lua_setfield(L, -2, "__close");
-    }
-    lua_pop(L, 1);
-}
+static const luaL_Reg metamethods[] = {
+    {"__gc", handle_close},
+    {"__close", handle_close},
+    {NULL, NULL},
+};
 
 void calr_sys_add_handles(lua_State *L)
 {
-    make_kind(L, APPEND, append_methods);
-    make_kind(L, LOCK, lock_methods);
+    calr_lua_class(L, APPEND, append_methods, metamethods);
+    calr_lua_class(L, LOCK, lock_methods, metamethods);
     luaL_setfuncs(L, functions, 0);
 }

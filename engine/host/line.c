@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/interrupt.h"
-#include "binding/sys.h"
+#include "binding/bind.h"
 #include "host/host.h"
 
 /// @module calr.host
@@ -18,11 +18,9 @@
 static int host_read_line(lua_State *L)
 {
     const char *prompt = luaL_checkstring(L, 1);
-    void **line = calr_lua_new_memory(L);
+    char **line = calr_lua_scratch(L, free);
     *line = readline(prompt);
     lua_pushstring(L, *line); /* nil for NULL */
-    free(*line);
-    *line = NULL;
     return 1;
 }
 

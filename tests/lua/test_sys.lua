@@ -105,4 +105,13 @@ check.test("the library is loaded by name", function()
   check.fails("no part \"tensors\" (did you mean \"tensor\"?)", function() return calr.tensors end)
 end)
 
+check.test("a folder that was listed is closed at once, not by the collector", function()
+  collectgarbage "stop"
+  local open = #sys.list "/proc/self/fd"
+  for _ = 1, 50 do sys.list "." end
+  for _ = 1, 50 do pcall(sys.list, "no such folder") end
+  check.equal(#sys.list "/proc/self/fd", open)
+  collectgarbage "restart"
+end)
+
 check.finish()
