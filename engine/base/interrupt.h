@@ -1,14 +1,14 @@
-/* A request to stop (Ctrl-C), seen by everything that runs long.
+/* A request to stop (Ctrl-C).
  *
- * The host's signal handler leaves the signal here; long loops of the engine ask between two pieces
- * of work and return CALR_EINTERRUPTED, scripts are stopped by the host. All of it is
- * async-signal-safe. */
+ * The host's signal handler leaves the signal here and stops the script between two of its
+ * instructions; a call of the engine is finished first. What catches errors asks here, so that a
+ * request that was swallowed is not lost. */
 #ifndef CALR_BASE_INTERRUPT_H
 #define CALR_BASE_INTERRUPT_H
 
 #include "base/status.h"
 
-/* From a signal handler. */
+/* From a signal handler: async-signal-safe. */
 void calr_interrupt_request(int signal_number);
 /* The signal that asked to stop; 0 when none did. */
 int calr_interrupt_requested(void);

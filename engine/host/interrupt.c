@@ -1,5 +1,6 @@
 /* Ctrl-C: the script unwinds, its run is recorded, and only a second one is rude. */
 #include <lauxlib.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 
@@ -8,6 +9,7 @@
 #include "host/host.h"
 
 static lua_State *main_state;
+static pthread_t main_thread;
 
 /* Runs in the script, between two of its instructions. */
 static void raise_interrupt(lua_State *L, lua_Debug *activation)
@@ -18,9 +20,14 @@ static void raise_interrupt(lua_State *L, lua_Debug *activation)
     lua_error(L);
 }
 
-/* lua_sethook is the one function of Lua that a signal handler may call. */
+/* lua_sethook is the one function of Lua that a signal handler may call, in the thread that runs Lua:
+ * OpenMP's threads take signals too, and pass them on. */
 static void on_signal(int number)
 {
+    if (!pthread_equal(pthread_self(), main_thread)) {
+        pthread_kill(main_thread, number);
+        return;
+    }
     signal(number, SIG_DFL);
     calr_interrupt_request(number);
     lua_sethook(main_state, raise_interrupt,
@@ -30,6 +37,7 @@ static void on_signal(int number)
 void calr_host_catch_signals(lua_State *L)
 {
     main_state = L;
+    main_thread = pthread_self();
     /* No SA_RESTART: a script that waits for input is to be stopped too. */
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);

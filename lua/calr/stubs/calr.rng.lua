@@ -42,7 +42,7 @@ function rng:shuffle(list) end
 ---@return tensor # the same
 function rng:fill_normal(tensor, mean, deviation) end
 
---- Fills an f32 tensor in place with uniform numbers of [low, high).
+--- Fills an f32 tensor in place with uniform numbers from low to high.
 ---@param tensor any
 ---@param low any
 ---@param high any
