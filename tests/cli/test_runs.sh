@@ -45,7 +45,7 @@ expect 0 "$CALR" run train.lua --quiet
 holds "$(ls runs | grep -c '^train-[0-9]*-[0-9]*-[0-9]*$')" -eq 2
 
 # ---- killed again and again, it ends with the same bits
-expect 137 bash -c "'$CALR' run train.lua --out killed infomap.k=20 pause=.1 & sleep .25; kill -9 \$!; wait \$!"
+expect 137 bash -c "'$CALR' run train.lua --out killed infomap.k=20 pause=.2 & sleep .25; kill -9 \$!; wait \$!"
 contains killed/run.json '"status": "running"'
 expect 2 "$CALR" run train.lua --out killed infomap.k=20
 says "not finished (dead)" "calr run --resume killed"
