@@ -9,6 +9,7 @@
 --- given as Lua numbers from 1.
 
 local labels = require "calr.labels"
+local check_options = require "calr.options".check
 local store = require "calr.store"
 local tensor = require "calr.tensor"
 
@@ -16,19 +17,6 @@ local data = {}
 
 local Split, Dataset = {}, {}
 Split.__index, Dataset.__index = Split, Dataset
-
-local function check_options(options, known, what)
-  for name in pairs(options or {}) do
-    if not known[name] then
-      local names = {}
-      for each in pairs(known) do names[#names + 1] = each end
-      table.sort(names)
-      local near = type(name) == "string" and require("calr.sys").nearest(name, names)
-      error(("%s has no option \"%s\"%s"):format(what, tostring(name), near and (" (did you mean \"%s\"?)"):format(near)
-        or "; there are: " .. table.concat(names, ", ")), 3)
-    end
-  end
-end
 
 -- ---- splits ----
 
@@ -120,7 +108,7 @@ end
 
 -- ---- data sets ----
 
-local open_options = { ids = true }
+local open_options = { "ids" }
 
 --- calr.data.open(path [, {ids=}])
 --- Opens a data set.
@@ -128,7 +116,7 @@ local open_options = { ids = true }
 ---             gallery stay whole
 --- @return dataset
 function data.open(path, options)
-  check_options(options, open_options, "calr.data.open")
+  check_options("calr.data.open", options, open_options)
   local ids = options and options.ids
   if ids ~= nil and (math.type(ids) ~= "integer" or ids < 1) then
     error(("option \"ids\" must be a whole number from 1 up, not %s"):format(tostring(ids)), 2)
@@ -170,14 +158,14 @@ function Dataset:query()
   return self.splits.query
 end
 
-local gallery_options = { junk = true }
+local gallery_options = { "junk" }
 
 --- dataset:gallery([{junk=false}])
 --- The images to search in.
 --- @param junk  whether those of identity -1 are among them, which count neither for nor against a ranking
 --- @return split
 function Dataset:gallery(options)
-  check_options(options, gallery_options, "gallery")
+  check_options("dataset:gallery", options, gallery_options)
   local junk = options and options.junk or false
   local key = junk and "gallery with junk" or "gallery"
   self.splits[key] = self.splits[key] or new_split(self, "gallery", { junk = junk })
@@ -188,7 +176,7 @@ end
 --- The same data set with its training images restricted, as by calr.data.open(path, {ids=}).
 --- @return dataset
 function Dataset:subset(options)
-  check_options(options, open_options, "subset")
+  check_options("dataset:subset", options, open_options)
   return data.open(self.file:file(), options)
 end
 

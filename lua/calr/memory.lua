@@ -1,5 +1,6 @@
 -- Memories: what features are contrasted with.
 local bank = require "calr.bank"
+local check_options = require "calr.options".check
 local labels = require "calr.labels"
 local ops = require "calr.ops"
 local T = require "calr.tensor"
@@ -24,10 +25,8 @@ Cluster.__index = Cluster
 --- @return memory  with .labels, .clusters, .vectors (f32[clusters x d]), :loss(features, labels),
 ---                 :update(features, labels)
 function memory.cluster(options)
-  local known = { features = true, labels = true, momentum = true, temperature = true, update = true, weights = true }
-  for name in pairs(options) do
-    if not known[name] then error(("calr.memory.cluster has no option \"%s\""):format(tostring(name)), 2) end
-  end
+  check_options("calr.memory.cluster", options,
+    { "features", "labels", "momentum", "temperature", "update", "weights" })
   local temperature = options.temperature or 0.05
   if not (type(temperature) == "number" and temperature > 0) then
     error("temperature must be a number above 0, not " .. tostring(temperature), 2)

@@ -4,8 +4,8 @@
 --- Parameters are a list of {name=, tensor=}, as network:parameters() gives it. The gradients are those that
 --- calr.autograd.backward has left there; a parameter without a gradient is passed over.
 
+local check_options = require "calr.options".check
 local optimizer = require "calr.optimizer"
-local sys = require "calr.sys"
 local tensor = require "calr.tensor"
 
 local optim = {}
@@ -18,12 +18,7 @@ local function read_options(what, given, defaults)
     names[#names + 1] = name
   end
   table.sort(names)
-  for name, value in pairs(given or {}) do
-    if defaults[name] == nil then
-      local near = sys.nearest(tostring(name), names)
-      local hint = near and ("did you mean \"%s\"?"):format(near) or "there are: " .. table.concat(names, ", ")
-      error(("%s: unknown option \"%s\" (%s)"):format(what, tostring(name), hint), 3)
-    end
+  for name, value in pairs(check_options("calr.optim." .. what, given, names, 2)) do
     if type(value) ~= type(defaults[name]) then
       error(("%s: option \"%s\" must be a %s, not a %s"):format(what, name, type(defaults[name]), type(value)), 3)
     end

@@ -18,6 +18,7 @@
 ---
 --- When the script ends, the run is finished; when it fails or is interrupted, its record says so.
 
+local check_options = require "calr.options".check
 local config = require "calr.config"
 local errors = require "calr.shell.errors"
 local folder = require "calr.run.folder"
@@ -111,14 +112,8 @@ end
 --- @param resume   a folder to go on in; default: --resume
 --- @return run     with `path`, the folder
 function run.open(options)
-  options = options or {}
-  for key in pairs(options) do
-    local names = { "config", "data", "network", "script", "seed", "out", "resume" }
-    local near = type(key) == "string" and sys.nearest(key, names)
-    if not (near and near == key) then
-      error(("calr.run.open has no option \"%s\"; there are: %s"):format(tostring(key), table.concat(names, ", ")), 2)
-    end
-  end
+  options = check_options("calr.run.open", options,
+    { "config", "data", "network", "script", "seed", "out", "resume" })
   local record = new_record(options)
   local resume = options.resume or (launch.resume ~= run.resumed and launch.resume or nil)
   local path, lock, old

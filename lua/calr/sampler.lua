@@ -1,5 +1,6 @@
 -- Which images make up the batches of an epoch.
 local Rng = require "calr.rng"
+local check_options = require "calr.options".check
 local T = require "calr.tensor"
 
 --- @module calr.sampler
@@ -63,6 +64,8 @@ end
 --- @return tensor   i64[iterations * batch]: rows in the order of drawing, batch after batch
 --- @return integer  images in a batch (P * K, or less when there are fewer clusters); 0 when no cluster has two images
 function sampler.cross_camera(options)
+  check_options("calr.sampler.cross_camera", options,
+    { "labels", "cameras", "clusters", "instances", "iterations", "seed", "epoch" })
   for name, least in pairs { clusters = 1, instances = 2, iterations = 1 } do
     local value = options[name]
     if value and not (math.type(value) == "integer" and value >= least) then
@@ -101,6 +104,7 @@ end
 --- All rows once, in random order.
 --- @return tensor  i64[count]
 function sampler.shuffled(options)
+  check_options("calr.sampler.shuffled", options, { "count", "seed", "epoch" })
   local rows = {}
   for i = 1, options.count do rows[i] = i - 1 end
   local rng = Rng.open { seed = options.seed or 0, purpose = "shuffle", epoch = options.epoch or 0 }

@@ -105,7 +105,8 @@ check.test("load_state names what does not fit, and changes nothing", function()
 end)
 
 check.test("errors", function()
-  check.fails("unknown option \"weigth_decay\" (did you mean \"weight_decay\"?)", optim.adam, {}, { weigth_decay = 1 })
+  check.fails("calr.optim.adam has no option \"weigth_decay\" (did you mean \"weight_decay\"?)",
+    optim.adam, {}, { weigth_decay = 1 })
   check.fails("option \"lr\" must be a number, not a string", optim.adam, {}, { lr = "1" })
   check.fails("option \"lr\" must be 0 or more", optim.adam, {}, { lr = -1 })
   check.fails("option \"lr\" must be 0 or more", optim.adam, {}, { lr = 0 / 0 })

@@ -1,4 +1,5 @@
 -- The networks.
+local check_options = require "calr.options".check
 local nn = require "calr.nn"
 local ops = require "calr.ops"
 
@@ -75,14 +76,8 @@ local poolings = { gem = function() return nn.gem() end, average = function() re
 
 -- plan: block, depths, widths, strides, stem {channels, kernel, stride, pool}.
 local function build(name, plan, options)
-  options = options or {}
-  local known = { pooling = true, last_stride = true, ibn = true, seed = true, width = plan.width ~= nil }
-  for key in pairs(options) do
-    if not known[key] then
-      error(("calr.models.%s has no option \"%s\"; there are: pooling, last_stride, ibn, seed%s"):format(name,
-        tostring(key), plan.width and ", width" or ""), 3)
-    end
-  end
+  options = check_options("calr.models." .. name, options, plan.width
+    and { "pooling", "last_stride", "ibn", "seed", "width" } or { "pooling", "last_stride", "ibn", "seed" })
   local pooling = poolings[options.pooling or "gem"]
   if not pooling then
     error(("pooling \"%s\" is not known; there are: gem, average"):format(tostring(options.pooling)), 3)

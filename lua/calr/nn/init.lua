@@ -3,6 +3,7 @@
 --- buffers (running statistics) and children, in the order in which they were added. Names join with dots and follow
 --- torchvision's, so that a state is a flat table of name -> tensor that other programs can read.
 
+local check_options = require "calr.options".check
 local module = require "calr.nn.module"
 local ops = require "calr.ops"
 local class, new = module.class, module.new
@@ -34,25 +35,13 @@ local function uniform_fan_in(inputs)
   return function(tensor, rng) rng:fill_uniform(tensor, -bound, bound) end
 end
 
-local function check_options(options, known)
-  for name in pairs(options or {}) do
-    if not known[name] then
-      local names = {}
-      for other in pairs(known) do names[#names + 1] = other end
-      table.sort(names)
-      error(("unknown option \"%s\"; there are: %s"):format(tostring(name), table.concat(names, ", ")), 3)
-    end
-  end
-  return options or {}
-end
-
 local Conv = class "Conv"
 
 --- calr.nn.conv(inputs, outputs, {kernel=3, stride=1, padding=(kernel-1)/2})
 --- Convolution without bias (a norm follows). weight is f32[outputs x inputs x kernel x kernel].
 --- @return layer  [n x h x w x inputs] -> [n x h' x w' x outputs]
 function nn.conv(inputs, outputs, options)
-  local o = check_options(options, { kernel = true, stride = true, padding = true })
+  local o = check_options("calr.nn.conv", options, { "kernel", "stride", "padding" })
   local self = new(Conv)
   local kernel = o.kernel or 3
   self.stride, self.padding = o.stride or 1, o.padding or (kernel - 1) // 2
@@ -71,7 +60,7 @@ local BatchNorm = class "BatchNorm"
 --- same pass; forward(x, residual) adds the residual before it. bias=false fixes the bias at 0 (a "neck").
 --- @return layer
 function nn.batch_norm(channels, options)
-  local o = check_options(options, { relu = true, bias = true, momentum = true, eps = true })
+  local o = check_options("calr.nn.batch_norm", options, { "relu", "bias", "momentum", "eps" })
   local self = new(BatchNorm)
   self.relu, self.momentum, self.eps = o.relu or false, o.momentum or 0.1, o.eps or 1e-5
   self:add_parameter("weight", { channels }, constant(1))
@@ -95,7 +84,7 @@ local IBN = class "IBN"
 --- tensors are called IN.* and BN.*, as in the authors' weights.
 --- @return layer
 function nn.ibn(channels, options)
-  local o = check_options(options, { relu = true })
+  local o = check_options("calr.nn.ibn", options, { "relu" })
   local self = new(IBN)
   self.half = channels // 2
   self.relu = o.relu ~= false
@@ -119,7 +108,7 @@ local InstanceNorm = class "InstanceNorm"
 --- Normalises every channel of every image by itself, with learned scale and shift.
 --- @return layer
 function nn.instance_norm(channels, options)
-  local o = check_options(options, { eps = true })
+  local o = check_options("calr.nn.instance_norm", options, { "eps" })
   local self = new(InstanceNorm)
   self.eps = o.eps or 1e-5
   self:add_parameter("weight", { channels }, constant(1))
@@ -136,7 +125,7 @@ local Linear = class "Linear"
 --- calr.nn.linear(inputs, outputs, {bias=true})
 --- @return layer  [n x inputs] -> [n x outputs]; weight is f32[outputs x inputs]
 function nn.linear(inputs, outputs, options)
-  local o = check_options(options, { bias = true })
+  local o = check_options("calr.nn.linear", options, { "bias" })
   local self = new(Linear)
   self:add_parameter("weight", { outputs, inputs }, uniform_fan_in(inputs))
   if o.bias ~= false then self:add_parameter("bias", { outputs }, uniform_fan_in(inputs)) end
@@ -152,7 +141,7 @@ local MaxPool = class "MaxPool"
 --- calr.nn.max_pool{kernel=3, stride=2, padding=1}
 --- @return layer
 function nn.max_pool(options)
-  local o = check_options(options, { kernel = true, stride = true, padding = true })
+  local o = check_options("calr.nn.max_pool", options, { "kernel", "stride", "padding" })
   local self = new(MaxPool)
   self.options = { kernel = o.kernel or 3, stride = o.stride or 2, padding = o.padding or 1 }
   return self
@@ -181,7 +170,7 @@ local GeM = class "GeM"
 --- Generalised mean pooling with a learned exponent (Radenovic et al., TPAMI 2018): (mean max(x, eps)^p)^(1/p).
 --- @return layer  [n x h x w x c] -> [n x c]
 function nn.gem(options)
-  local o = check_options(options, { p = true, eps = true })
+  local o = check_options("calr.nn.gem", options, { "p", "eps" })
   local self = new(GeM)
   self.eps = o.eps or 1e-6
   self:add_parameter("p", { 1 }, constant(o.p or 3))
@@ -217,7 +206,7 @@ local Dropout = class "Dropout"
 --- layers of one network two seeds.
 --- @return layer
 function nn.dropout(options)
-  local o = check_options(options, { p = true, seed = true })
+  local o = check_options("calr.nn.dropout", options, { "p", "seed" })
   local self = new(Dropout)
   self.p, self.seed = o.p or 0.5, o.seed or 0
   self:add_buffer("passes", { 1 }, 0)
@@ -252,7 +241,7 @@ end
 --- dropout after the first (Ganin and Lempitsky, ICML 2015).
 --- @return layer  [n x inputs] -> logits [n x cameras]
 function nn.domain_head(inputs, cameras, options)
-  local o = check_options(options, { hidden = true, dropout = true, seed = true })
+  local o = check_options("calr.nn.domain_head", options, { "hidden", "dropout", "seed" })
   local hidden = o.hidden or 100
   return nn.sequential(
     nn.linear(inputs, hidden), nn.batch_norm(hidden, { relu = true }), nn.dropout { p = o.dropout, seed = o.seed },
