@@ -313,6 +313,67 @@ static int labels_total(lua_State *L)
     return 1;
 }
 
+/// calr.labels.rows(mask)
+/// Where a mask is set.
+/// @return tensor  i64[m]: row numbers, ascending
+static int labels_rows(lua_State *L)
+{
+    calr_tensor *mask = check_mask(L, 1);
+    int64_t total = 0;
+    for (int64_t i = 0; i < mask->shape[0]; i++)
+        total += calr_tensor_u8(mask)[i] != 0;
+    calr_tensor *rows = new_vector(L, CALR_I64, total);
+    int64_t *next = calr_tensor_i64(rows);
+    for (int64_t i = 0; i < mask->shape[0]; i++)
+        if (calr_tensor_u8(mask)[i])
+            *next++ = i;
+    return 1;
+}
+
+/// calr.labels.put(labels, rows, values)
+/// labels[rows[i]] := values[i], in place: the labels of a part among those of all.
+/// @param labels  i32[n]
+/// @param rows    i64[m], 0-based
+/// @param values  i32[m]
+/// @return tensor  the labels
+static int labels_put(lua_State *L)
+{
+    calr_tensor *labels = check_labels(L, 1);
+    calr_tensor *rows = calr_lua_check_form(L, 2, CALR_I64, 1, "i64[m]");
+    calr_tensor *values = calr_lua_check_form(L, 3, CALR_I32, 1, "i32[m]");
+    check_length(L, 3, rows, values);
+    const int64_t *row = calr_tensor_i64(rows);
+    for (int64_t i = 0; i < rows->shape[0]; i++)
+        if (row[i] < 0 || row[i] >= labels->shape[0])
+            luaL_argerror(L, 2,
+                          lua_pushfstring(L, "row %I (item %I) is outside the %I labels",
+                                          (lua_Integer)row[i], (lua_Integer)(i + 1),
+                                          (lua_Integer)labels->shape[0]));
+    for (int64_t i = 0; i < rows->shape[0]; i++)
+        calr_tensor_i32(labels)[row[i]] = calr_tensor_i32(values)[i];
+    calr_tensor_touch(labels);
+    lua_settop(L, 1);
+    return 1;
+}
+
+/// calr.labels.shift(labels, by)
+/// Adds a number to all labels but those of outliers: numbers for clusters that stand beside others.
+/// @return tensor  i32[n]
+static int labels_shift(lua_State *L)
+{
+    calr_tensor *labels = check_labels(L, 1);
+    lua_Integer by = luaL_checkinteger(L, 2);
+    int64_t clusters = check_clusters(L, labels);
+    luaL_argcheck(L, by >= 0 && by < (1 << 30) && clusters + by < (1 << 30), 2,
+                  "0 to 2^30 clusters can be numbered");
+    calr_tensor *out = new_vector(L, CALR_I32, labels->shape[0]);
+    for (int64_t i = 0; i < labels->shape[0]; i++) {
+        int32_t label = calr_tensor_i32(labels)[i];
+        calr_tensor_i32(out)[i] = label < 0 ? label : label + (int32_t)by;
+    }
+    return 1;
+}
+
 /// calr.labels.where(mask, a, b)
 /// a where the mask is set, b elsewhere; each a vector of labels or a number.
 /// @return tensor  i32[n]
@@ -358,23 +419,16 @@ static int labels_chance(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"clusters", labels_clusters},
-    {"canonical", labels_canonical},
-    {"pair", labels_pair},
-    {"count", labels_count},
-    {"argmax", labels_argmax},
-    {"last_above", labels_last_above},
-    {"entropy", labels_entropy},
-    {"take", labels_take},
-    {"equal", labels_equal},
-    {"differ", labels_differ},
-    {"at_least", labels_at_least},
-    {"both", labels_both},
-    {"invert", labels_invert},
-    {"total", labels_total},
-    {"where", labels_where},
-    {"chance", labels_chance},
-    {NULL, NULL},
+    {"clusters", labels_clusters}, {"canonical", labels_canonical},
+    {"pair", labels_pair},         {"count", labels_count},
+    {"argmax", labels_argmax},     {"last_above", labels_last_above},
+    {"entropy", labels_entropy},   {"take", labels_take},
+    {"equal", labels_equal},       {"differ", labels_differ},
+    {"at_least", labels_at_least}, {"both", labels_both},
+    {"invert", labels_invert},     {"total", labels_total},
+    {"rows", labels_rows},         {"put", labels_put},
+    {"shift", labels_shift},       {"where", labels_where},
+    {"chance", labels_chance},     {NULL, NULL},
 };
 
 int luaopen_calr_labels(lua_State *L)

@@ -70,7 +70,7 @@ says "a refinement rule must return labels i32["
 printf 'return function(c)\n  return require("calr.labels").where(c.global, -2, c.global)\nend\n' >labels.lua
 train 1 "$calr_lua" labels refine=./labels.lua
 printf 'return function(c)\n  c.features:fill(0 / 0)\n  return c.global\nend\n' >nan.lua
-train 1 "$calr_lua" nan refine=./nan.lua
+train 1 "$calr_lua" nan refine=./nan.lua camera_weights_from=-1
 says "the loss became NaN in batch 1 of epoch 0 of training"
 
 # ---- options

@@ -45,83 +45,103 @@ local function unprefixed(prefix, map)
   return out
 end
 
--- Writes labels of some rows into labels of all images, -1 elsewhere.
-local function spread(labels, rows, n)
-  local all = T.full({ n }, -1, "i32")
-  for i, row in ipairs(rows:totable()) do all:set(row + 1, labels:get(i)) end
-  return all
+-- The stage under way: `locals` of the cameras that are finished, `used` numbers given to their clusters, and the
+-- camera being worked on (from 1) with its `epoch`, `best` labels and their `best_score`.
+local Stage = {}
+Stage.__index = Stage
+
+local function new_stage(net, data, cfg)
+  local split = data:train()
+  local self = setmetatable({
+    net = net, cfg = cfg, split = split, run = config.run_of(cfg, data), cameras = split:cameras(),
+    initial = copy_state(net:state()), locals = T.full({ split:count() }, -1, "i32"), used = 0, camera = 1,
+  }, Stage)
+  self.camera_rows = quality.camera_rows(self.cameras)
+  self:begin_camera()
+  return self
+end
+
+-- Every camera starts from the same weights.
+function Stage:begin_camera()
+  local cfg = self.cfg
+  self.net:load_state(self.initial)
+  self.best, self.best_score, self.epoch = nil, nil, 0
+  self.optimizer = config.optimizer(cfg, self.net:parameters(), cfg.intra.lr)
+  self.schedule = optim.step_schedule(self.optimizer, { every = cfg.lr_every, factor = cfg.lr_factor })
+end
+
+function Stage:checkpoint()
+  local map = prefixed("net.", self.net:state(), { locals = self.locals, best = self.best })
+  prefixed("optimizer.", self.optimizer:state(), map)
+  self.run:checkpoint("intra", { tensors = map,
+    state = { used = self.used, camera = self.camera, epoch = self.epoch, best_score = self.best_score } })
+end
+
+function Stage:restore()
+  local tensors, state = self.run:restore "intra"
+  if not tensors then return end
+  self.locals, self.used, self.camera = tensors.locals, state.used, state.camera
+  if state.epoch == 0 then return end
+  self.epoch, self.best, self.best_score = state.epoch, tensors.best, state.best_score
+  config.take_up(self.run, function()
+    self.net:load_state(unprefixed("net.", tensors))
+    self.optimizer:load_state(unprefixed("optimizer.", tensors))
+  end)
+end
+
+-- One epoch of the camera with these rows. Returns false when there is nothing to learn from: clusters of single
+-- images, which another epoch would find again.
+function Stage:train_epoch(rows)
+  local cfg, o = self.cfg, self.cfg.intra
+  local features = require("calr.pipeline").features(self.net, self.split, cfg, rows)
+  local labels, score = cluster_camera(features, cfg)
+  if not self.best or (score and score > (self.best_score or -math.huge)) then
+    self.best, self.best_score = labels, score
+  end
+  self.schedule:epoch(self.epoch)
+  local loss = train {
+    net = self.net, optimizer = self.optimizer, split = self.split, cameras = self.cameras, cfg = cfg,
+    seed = config.stage_seed(cfg, self.camera), epoch = self.epoch,
+    label = ("camera %d of %d"):format(self.camera, #self.camera_rows), group = "intra.",
+    labels = L.put(T.full({ self.cameras:numel() }, -1, "i32"), rows, labels),
+    memory = memory.cluster { features = features, labels = labels, momentum = o.momentum,
+      temperature = o.temperature, update = cfg.update },
+    clusters = o.clusters_per_batch, instances = o.instances, iterations = o.iterations,
+  }
+  self.run:metric { stage = "intra", camera = self.camera - 1, epoch = self.epoch, clusters = L.clusters(labels),
+    silhouette = score, loss = loss }
+  return loss ~= nil
+end
+
+-- Puts the camera's best labels behind those of the cameras before it.
+function Stage:keep_labels(rows)
+  local best = self.best or T.zeros({ rows:numel() }, "i32")
+  L.put(self.locals, rows, L.shift(best, self.used))
+  self.used = self.used + L.clusters(best)
+end
+
+function Stage:work()
+  while self.camera <= #self.camera_rows do
+    local rows = self.camera_rows[self.camera]
+    while self.epoch < self.cfg.intra.epochs and rows:numel() > 0 do
+      local learned = self:train_epoch(rows)
+      self.epoch = learned and self.epoch + 1 or self.cfg.intra.epochs
+      if self.epoch < self.cfg.intra.epochs then self:checkpoint() end
+    end
+    self:keep_labels(rows)
+    self.camera = self.camera + 1
+    self:begin_camera()
+    self:checkpoint()
+  end
 end
 
 return function(net, data, cfg)
-  local run, split, o = config.run_of(cfg, data), data:train(), cfg.intra
-  local n, cameras = split:count(), split:cameras()
-  local camera_rows = quality.camera_rows(cameras)
-  local initial = copy_state(net:state())
-
-  -- Where are we? `done` cameras are finished, the next one has trained `epoch` epochs.
-  local locals, used, camera, epoch = T.full({ n }, -1, "i32"), 0, 1, 0
-  local best, best_score, optimizer, schedule
-  local function begin_camera()
-    net:load_state(initial)
-    best, best_score, epoch = nil, nil, 0
-    optimizer = config.optimizer(cfg, net:parameters(), o.lr)
-    schedule = optim.step_schedule(optimizer, { every = cfg.lr_every, factor = cfg.lr_factor })
-  end
-  begin_camera()
-  local tensors, state = run:restore "intra"
-  if tensors then
-    locals, used, camera = tensors.locals, state.used, state.camera
-    if state.epoch > 0 then
-      epoch, best, best_score = state.epoch, tensors.best, state.best_score
-      config.take_up(run, function()
-        net:load_state(unprefixed("net.", tensors))
-        optimizer:load_state(unprefixed("optimizer.", tensors))
-      end)
-    end
-  end
-  local function checkpoint()
-    local map = prefixed("net.", net:state(), { locals = locals, best = best })
-    prefixed("optimizer.", optimizer:state(), map)
-    run:checkpoint("intra", { tensors = map,
-      state = { used = used, camera = camera, epoch = epoch, best_score = best_score } })
-  end
-
-  while camera <= #camera_rows do
-    local rows = camera_rows[camera]
-    while epoch < o.epochs and rows:numel() > 0 do
-      schedule:epoch(epoch)
-      local features = require("calr.pipeline").features(net, split, cfg, rows)
-      local labels, score = cluster_camera(features, cfg)
-      if not best or (score and score > (best_score or -math.huge)) then best, best_score = labels, score end
-      schedule:epoch(epoch)
-      local loss = train {
-        net = net, optimizer = optimizer, split = split, cameras = cameras, cfg = cfg,
-        seed = config.stage_seed(cfg, camera), epoch = epoch,
-        label = ("camera %d of %d"):format(camera, #camera_rows), group = "intra.",
-        labels = spread(labels, rows, n),
-        memory = memory.cluster { features = features, labels = labels, momentum = o.momentum,
-          temperature = o.temperature, update = cfg.update },
-        clusters = o.clusters_per_batch, instances = o.instances, iterations = o.iterations,
-      }
-      run:metric { stage = "intra", camera = camera - 1, epoch = epoch, clusters = L.clusters(labels),
-        silhouette = score, loss = loss }
-      epoch = epoch + 1
-      -- Nothing to learn from single images: the labels cannot change.
-      if not loss then epoch = o.epochs end
-      if epoch < o.epochs then checkpoint() end
-    end
-    if rows:numel() > 0 then
-      best = best or T.zeros({ rows:numel() }, "i32")
-      for i, row in ipairs(rows:totable()) do locals:set(row + 1, best:get(i) + used) end
-      used = used + L.clusters(best)
-    end
-    camera = camera + 1
-    begin_camera()
-    checkpoint()
-  end
-  net:load_state(initial)
-  local measured = quality.by_camera(split, locals)
-  run:log("stage 1: %d local clusters in %d cameras%s", used, #camera_rows, measured and
+  local stage = new_stage(net, data, cfg)
+  stage:restore()
+  stage:work()
+  net:load_state(stage.initial)
+  local measured = quality.by_camera(stage.split, stage.locals)
+  stage.run:log("stage 1: %d local clusters in %d cameras%s", stage.used, #stage.camera_rows, measured and
     (", precision %.3f, recall %.3f, F %.3f"):format(measured.precision, measured.recall, measured.f) or "")
-  return locals
+  return stage.locals
 end

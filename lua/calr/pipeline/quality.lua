@@ -3,7 +3,6 @@
 
 local L = require "calr.labels"
 local Q = require "calr.quality"
-local T = require "calr.tensor"
 
 local quality = {}
 
@@ -15,19 +14,10 @@ local function measure(truth, labels)
   }
 end
 
--- Those of some rows whose identity is known (all rows: nil). Own images may have no identities: all of them -1.
-local function known(identities, rows)
-  local values, list = identities:totable(), {}
-  for i, row in ipairs(rows and rows:totable() or values) do
-    if not rows then row = i - 1 end
-    if values[row + 1] >= 0 then list[#list + 1] = row end
-  end
-  return T(list, "i64")
-end
-
 function quality.overall(split, labels)
   local identities = split:identities()
-  local rows = known(identities)
+  -- own images may have no identities: all of them -1
+  local rows = L.rows(L.at_least(identities, 0))
   if rows:numel() == 0 then return nil end
   return measure(identities:rows(rows), labels:rows(rows))
 end
@@ -38,21 +28,17 @@ end
 --- @return table  list of i64[m], one for each camera from camera 0 on; empty ones for cameras without images
 function quality.camera_rows(cameras)
   local rows = {}
-  for i, camera in ipairs(cameras:totable()) do
-    rows[camera + 1] = rows[camera + 1] or {}
-    table.insert(rows[camera + 1], i - 1)
-  end
-  local last = L.clusters(cameras)
-  for camera = 1, last do rows[camera] = T(rows[camera] or {}, "i64") end
+  for camera = 1, L.clusters(cameras) do rows[camera] = L.rows(L.equal(cameras, camera - 1)) end
   return rows
 end
 
 function quality.by_camera(split, labels)
-  local identities, total = split:identities(), {}
-  local n = known(identities):numel()
+  local identities, cameras, total = split:identities(), split:cameras(), {}
+  local known = L.at_least(identities, 0)
+  local n = L.total(known)
   if n == 0 then return nil end
-  for _, camera in ipairs(quality.camera_rows(split:cameras())) do
-    local rows = known(identities, camera)
+  for camera = 0, L.clusters(cameras) - 1 do
+    local rows = L.rows(L.both(known, L.equal(cameras, camera)))
     if rows:numel() > 0 then
       for name, value in pairs(measure(identities:rows(rows), labels:rows(rows))) do
         total[name] = (total[name] or 0) + value * rows:numel() / n

@@ -91,6 +91,24 @@ function M.invert(mask) end
 ---@return integer # how many items are set
 function M.total(mask) end
 
+--- Where a mask is set.
+---@param mask any
+---@return tensor # i64[m]: row numbers, ascending
+function M.rows(mask) end
+
+--- labels[rows[i]] := values[i], in place: the labels of a part among those of all.
+---@param labels any i32[n]
+---@param rows any i64[m], 0-based
+---@param values any i32[m]
+---@return tensor # the labels
+function M.put(labels, rows, values) end
+
+--- Adds a number to all labels but those of outliers: numbers for clusters that stand beside others.
+---@param labels any
+---@param by any
+---@return tensor # i32[n]
+function M.shift(labels, by) end
+
 --- a where the mask is set, b elsewhere; each a vector of labels or a number.
 ---@param mask any
 ---@param a any
