@@ -84,10 +84,10 @@ end
 local function print_clusters(title, epochs, sets)
   local columns = { "epoch" }
   for _, set in ipairs(sets) do
-    for _, name in ipairs { "precision", "recall", "F", "expansion" } do
-      local head = name == "precision" and set .. ": precision" or name
-      columns[#columns + 1] = { head, format = name == "expansion" and "%.2f" or "%.3f", align = "right" }
-    end
+    columns[#columns + 1] = { set .. ": P", format = "%.3f", align = "right" }
+    columns[#columns + 1] = { "R", format = "%.3f", align = "right" }
+    columns[#columns + 1] = { "F", format = "%.3f", align = "right" }
+    columns[#columns + 1] = { "exp.", format = "%.2f", align = "right" }
   end
   local rows = {}
   for _, record in ipairs(epochs) do
@@ -114,10 +114,13 @@ local baseline_dir = experiment("baseline", store, {})
 local calr_dir = experiment("calr", store, stage_1)
 
 local baseline, refined = epochs_of(baseline_dir), epochs_of(calr_dir)
-print_clusters("Baseline: clusters against the true identities (B-cubed), by epoch", baseline, { "global" })
-print_clusters("CALR: clusters against the true identities (B-cubed), by epoch", refined,
+print_clusters("Baseline: its clusters by epoch", baseline, { "global" })
+print_clusters("CALR: its clusters by epoch", refined,
   { "global", "locals", "refined" })
+print("P, R, F: B-cubed precision, recall and F against the true identities.\n"
+  .. "exp. (expansion): the mean number of clusters over which an identity is spread.")
 print_scores(baseline, refined)
-print(("\nRandom weights, generated data, seed %d, %s. The runs, with all figures as JSON:"):format(cfg.seed,
-  text.duration(sys.clock() - started)))
+local seconds = sys.clock() - started
+print(("\nRandom weights, generated data, seed %d%s. The runs, with all figures as JSON:"):format(cfg.seed,
+  seconds > 1 and ", " .. text.duration(seconds) or ""))
 print("  " .. baseline_dir .. "\n  " .. calr_dir)
