@@ -65,11 +65,6 @@ uint64_t calr_rng_u64(calr_rng *rng)
     return low | (uint64_t)calr_rng_u32(rng) << 32;
 }
 
-float calr_rng_float(calr_rng *rng)
-{
-    return (float)(calr_rng_u32(rng) >> 8) * 0x1p-24f;
-}
-
 double calr_rng_double(calr_rng *rng)
 {
     return (double)(calr_rng_u64(rng) >> 11) * 0x1p-53;

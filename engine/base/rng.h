@@ -25,8 +25,7 @@ calr_rng calr_rng_make(uint64_t seed, uint32_t purpose, uint32_t epoch, uint64_t
 
 uint32_t calr_rng_u32(calr_rng *rng);
 uint64_t calr_rng_u64(calr_rng *rng);
-/* Uniform in [0, 1), a multiple of 2^-24 (float) or 2^-53 (double). */
-float calr_rng_float(calr_rng *rng);
+/* Uniform in [0, 1), a multiple of 2^-53. */
 double calr_rng_double(calr_rng *rng);
 /* Uniform in 0 .. bound-1 without bias; 0 when bound is 0 or 1. */
 uint64_t calr_rng_below(calr_rng *rng, uint64_t bound);

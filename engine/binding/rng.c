@@ -93,16 +93,23 @@ static int rng_shuffle(lua_State *L)
     return 1;
 }
 
+/* A tensor that is about to be filled. */
+static calr_tensor *check_fillable(lua_State *L, int arg)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, arg);
+    luaL_argcheck(L, t->dtype == CALR_F32 && calr_tensor_is_contiguous(t), arg,
+                  "a contiguous f32 tensor is needed");
+    calr_lua_call(L, calr_tape_check_write(t));
+    return t;
+}
+
 /// rng:fill_normal(tensor [, mean, deviation])
 /// Fills an f32 tensor in place with normal numbers.
 /// @return tensor  the same
 static int rng_fill_normal(lua_State *L)
 {
     calr_rng *rng = check_rng(L, 1);
-    calr_tensor *t = calr_lua_check_tensor(L, 2);
-    luaL_argcheck(L, t->dtype == CALR_F32 && calr_tensor_is_contiguous(t), 2,
-                  "a contiguous f32 tensor is needed");
-    calr_lua_call(L, calr_tape_check_write(t));
+    calr_tensor *t = check_fillable(L, 2);
     double mean = luaL_optnumber(L, 3, 0), deviation = luaL_optnumber(L, 4, 1);
     float *data = calr_tensor_f32(t);
     int64_t count = calr_tensor_numel(t);
@@ -119,10 +126,7 @@ static int rng_fill_normal(lua_State *L)
 static int rng_fill_uniform(lua_State *L)
 {
     calr_rng *rng = check_rng(L, 1);
-    calr_tensor *t = calr_lua_check_tensor(L, 2);
-    luaL_argcheck(L, t->dtype == CALR_F32 && calr_tensor_is_contiguous(t), 2,
-                  "a contiguous f32 tensor is needed");
-    calr_lua_call(L, calr_tape_check_write(t));
+    calr_tensor *t = check_fillable(L, 2);
     double low = luaL_optnumber(L, 3, 0), high = luaL_optnumber(L, 4, 1);
     float *data = calr_tensor_f32(t);
     int64_t count = calr_tensor_numel(t);

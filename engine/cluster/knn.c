@@ -339,10 +339,10 @@ static calr_status check_arguments(int64_t n, bool self, int64_t m, int64_t d, i
     if (k < 1)
         return calr_error(CALR_EINVAL, "k must be at least 1, not %" PRId64, k);
     if (k > most)
-        return calr_error(CALR_EINVAL,
-                          "k = %" PRId64 " neighbours, but there are only %" PRId64
-                          "%s: n is %" PRId64,
-                          k, most < 0 ? 0 : most, self && !include_self ? " besides the row itself" : "", rows);
+        return calr_error(
+            CALR_EINVAL,
+            "k = %" PRId64 " neighbours, but there are only %" PRId64 "%s: n is %" PRId64, k,
+            most < 0 ? 0 : most, self && !include_self ? " besides the row itself" : "", rows);
     return CALR_OK;
 }
 

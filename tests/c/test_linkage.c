@@ -98,7 +98,7 @@ static void test_against_plain(void)
                 *labels = malloc((size_t)n * sizeof *labels);
         for (int64_t i = 0; i < n; i++)
             for (int64_t j = i + 1; j < n; j++)
-                d[i * n + j] = d[j * n + i] = calr_rng_float(&rng);
+                d[i * n + j] = d[j * n + i] = (float)calr_rng_double(&rng);
         calr_distance distance = calr_distance_of_dense(d, n);
         for (int method = 0; method < 3; method++) {
             for (int64_t i = 0; i < n; i++)

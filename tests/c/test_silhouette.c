@@ -105,7 +105,7 @@ static void test_against_plain(void)
         for (int64_t i = 0; i < n; i++) {
             labels[i] = (int32_t)calr_rng_below(&rng, (uint64_t)clusters + 1) - 1;
             for (int64_t j = i + 1; j < n; j++)
-                d[i * n + j] = d[j * n + i] = fminf(1, 6 * calr_rng_float(&rng));
+                d[i * n + j] = d[j * n + i] = fminf(1, 6 * (float)calr_rng_double(&rng));
         }
         labels[0] = 0;
         labels[1] = 1;
