@@ -46,24 +46,25 @@ holds "$(ls runs | grep -c '^train-[0-9]*-[0-9]*-[0-9]*$')" -eq 2
 
 # ---- killed again and again, it ends with the same bits
 
-# strike SECONDS COMMAND...: runs it, and kills it so long after it has written another checkpoint into the folder
-# killed. A kill waits for progress, not for a time that a busy machine may need to start.
-newest() { find killed/checkpoints -name '*.safetensors' 2>/dev/null | sort | tail -1; }
+# strike FOLDER SECONDS COMMAND...: runs it, and kills it so long after it has written another checkpoint into the run
+# folder. A kill waits for progress, not for a time that a busy machine may need to start.
+newest() { find "$1/checkpoints" -name '*.safetensors' 2>/dev/null | sort | tail -1; }
 strike() {
-    local wait=$1 before tries=0
-    before=$(newest)
-    shift
+    local folder=$1 wait=$2 before tries=0
+    before=$(newest "$folder")
+    shift 2
     "$@" 2>/dev/null &
-    while [ "$(newest)" = "$before" ] && [ $((tries += 1)) -lt 500 ]; do sleep .02; done
+    while [ "$(newest "$folder")" = "$before" ] && [ $((tries += 1)) -lt 500 ]; do sleep .02; done
     sleep "$wait"
     kill -9 $! 2>/dev/null
     wait $! 2>/dev/null
+    holds $? -eq 137
 }
-strike .05 "$CALR" run train.lua --out killed infomap.k=20 pause=.2
+strike killed .05 "$CALR" run train.lua --out killed infomap.k=20 pause=.2
 contains killed/run.json '"status": "running"'
 expect 2 "$CALR" run train.lua --out killed infomap.k=20
 says "not finished (dead)" "calr run --resume killed"
-for wait in .02 .17 .11; do strike $wait "$CALR" run --resume killed; done
+for wait in .02 .17 .11; do strike killed $wait "$CALR" run --resume killed; done
 printf 'half a li' >>killed/metrics.jsonl
 : >killed/checkpoints/000009-inter.safetensors.tmp-1
 expect 0 "$CALR" run --resume killed
@@ -76,14 +77,14 @@ holds "$(find killed -name '*.tmp-*' | wc -l)" -eq 0
 contains killed/run.json '"sessions"' '"status": "finished"'
 
 # ---- from another folder: relative paths still start where the run began
-expect 137 bash -c "'$CALR' run train.lua --out far pause=.05 & sleep .2; kill -9 \$!; wait \$!"
+strike far 0 "$CALR" run train.lua --out far pause=.1
 mkdir -p away && (cd away && "$CALR" run --resume ../far >/dev/null 2>&1; exit $?)
 holds $? -eq 0
 contains far/run.json '"status": "finished"' "\"folder\": \"$PWD\""
 holds ! -e away/far
 
 # ---- what may not differ on resume
-expect 137 bash -c "'$CALR' run train.lua --out other pause=.05 & sleep .2; kill -9 \$!; wait \$!"
+strike other 0 "$CALR" run train.lua --out other pause=.1
 expect 2 "$CALR" run --resume other epochs=9
 says "epochs=9 contradicts the run that is resumed, which has epochs=6"
 expect 2 "$CALR" run --resume other --threads 3
@@ -97,7 +98,7 @@ expect 2 "$CALR" run --resume other
 says "is not the script as it was when the run began"
 mv kept.lua train.lua
 printf 'return 1\n' >rule.lua
-expect 137 bash -c "'$CALR' run train.lua --out ruled pause=.05 rule=rule.lua & sleep .2; kill -9 \$!; wait \$!"
+strike ruled 0 "$CALR" run train.lua --out ruled pause=.1 rule=rule.lua
 printf 'return 2\n' >rule.lua
 expect 2 "$CALR" run --resume ruled
 says "the file rule.lua has changed"
@@ -112,10 +113,9 @@ expect 1 "$CALR" run --resume other
 says "other/run.json, line"
 
 # ---- a broken newest checkpoint: the one before it
-expect 137 bash -c "'$CALR' run train.lua --out broken infomap.k=20 pause=.05 & sleep .3; kill -9 \$!; wait \$!"
-newest=$(ls broken/checkpoints | grep 'safetensors$' | tail -1)
-holds -n "$newest"
-printf 'x' >"broken/checkpoints/$newest"
+strike broken .15 "$CALR" run train.lua --out broken infomap.k=20 pause=.1
+holds -n "$(newest broken)"
+printf 'x' >"$(newest broken)"
 expect 0 "$CALR" run --resume broken
 says "cannot be read and is set aside"
 checks=$((checks + 1)) && cmp whole/metrics.jsonl broken/metrics.jsonl || fault "the metrics differ after a broken checkpoint"
