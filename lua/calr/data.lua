@@ -91,7 +91,7 @@ function Split:jpeg(i) return self.dataset.file:jpeg(position(self, i)) end
 --- @return loader  for the generic for, which also closes it when the loop is left early
 function Split:batches(options)
   local o = {}
-  for name, value in pairs(options) do o[name] = value end
+  for name, value in pairs(options or {}) do o[name] = value end
   o.records = self.rows
   if type(o.order) == "table" then
     o.order = tensor(o.order, "i64")
