@@ -224,7 +224,8 @@ local function close(self, status, message)
   local ok, problem = pcall(save_record, self)
   for _, file in ipairs { self.metrics, self.timing, self.log_file, } do file:close() end
   self.log_file = nil
-  pcall(sys.remove, self.path .. "/.lock")
+  -- Removing a lock lets two processes hold one each; nobody opens a finished run.
+  if status == "finished" then pcall(sys.remove, self.path .. "/.lock") end
   self.lock:release()
   if not ok then
     if status == "finished" then error(problem, 0) end
