@@ -34,7 +34,7 @@ pretend apt-get 'case $* in *-y*) exit 100;; esac'
 expect 1 run
 says "these packages are missing and could not be installed: liblmdb-dev libpng-dev"
 prints "refreshing the list of packages"
-holds "$(grep -c 'apt-get -q install -y --no-install-recommends liblmdb-dev libpng-dev' log)" -eq 2
+holds "$(grep -c '^apt-get -q install -y --no-install-recommends liblmdb-dev libpng-dev' log)" -eq 2
 
 # missing, and then installed
 pretend dpkg-query 'case $* in *liblmdb-dev*) [ -f "$LOG.installed" ] && printf installed;; *) printf installed;; esac'

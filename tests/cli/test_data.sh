@@ -170,7 +170,7 @@ says "image.lmdb is damaged"
 # ---- locks, read-only places, kills, full disks ----
 chmod 444 good.lmdb
 expect 0 flock -x good.lmdb "$CALR" data info good.lmdb
-seq 100 >"other.lmdb.tmp-x" && cp good.lmdb other.lmdb.tmp-99999
+seq 100 >"other.lmdb.tmp-x" && seq 100 >other.lmdb.tmp-99999
 expect 0 "$CALR" data import market1501 good -o other.lmdb
 holds ! -e other.lmdb.tmp-99999
 holds -e other.lmdb.tmp-x

@@ -47,7 +47,8 @@ train 1 none refine=./none.lua
 says "epoch 0: no cluster to learn from"
 
 # ---- divergence, at once and later: the checkpoint before it stays
-train 1 diverged lr=1e30 pooling=average
+# (Without the weights, by which batches of one-camera clusters have the loss 0, whatever the features are.)
+train 1 diverged lr=1e30 pooling=average camera_weights_from=-1
 says "the loss became NaN in batch 2 of epoch 0 of training: lower the learning rate (lr=1e+30)"
 contains diverged/run.json '"status": "failed"' "the loss became NaN in batch 2 of epoch 0"
 whole_files diverged
