@@ -107,7 +107,7 @@ local store = ("%s/street-%d.lmdb"):format(cfg.dir, cfg.seed)
 if not sys.exists(store) then
   -- Cameras that differ, but not so much that an untrained network sees nothing but the camera: from random weights
   -- something must be there to begin with. (gap=1 needs a network that has seen images before.)
-  calr_command { "data", "make", "street", "-o", store, "--seed", tostring(cfg.seed), "--gap", "0.3" }
+  calr_command { "data", "make", "street", "-o", store, "--seed", tostring(cfg.seed), "--gap", "0.25" }
 end
 calr_command { "data", "info", store }
 local baseline_dir = experiment("baseline", store, {})
