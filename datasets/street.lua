@@ -22,22 +22,26 @@ local chance, choose, pick, stream = tools.chance, tools.choose, tools.pick, too
 
 local street = { name = "street" }
 
-street.options = {
-  seed = 1,          -- another seed: other persons, other cameras
-  ids = 90,          -- identities of the training split
-  test_ids = 60,     -- other identities, of query and gallery
-  cameras = 6,
-  images = 5,        -- of one identity in one camera, in the mean (1 .. 2 times this less 1)
-  presence = 0.85,   -- share of the cameras that see an identity (two at least, where there are two)
-  gap = 1.0,         -- how much cameras differ: 0 not at all, 1 strongly, above 1 more still
-  similar = 0.3,     -- share of the identities that borrow clothes from another
-  occlusion = 0.12,  -- share of the images with something or somebody in front
-  distractors = 150, -- gallery boxes that show no person of the query (identity 0)
-  junk = 100,        -- gallery boxes too bad to count (identity -1)
-  height = 128,
-  width = 64,
-  quality = 92,      -- of the JPEGs of the best camera
+-- Name, default, meaning.
+local option_list = {
+  { "seed", 1, "another seed: other persons, other cameras" },
+  { "ids", 90, "identities of the training split" },
+  { "test_ids", 60, "other identities, of query and gallery" },
+  { "cameras", 6, "how many there are" },
+  { "images", 5, "of one identity in one camera, in the mean (1 .. 2 times this less 1)" },
+  { "presence", 0.85, "share of the cameras that see an identity (two at least, where there are two)" },
+  { "gap", 1.0, "how much cameras differ: 0 not at all, 1 strongly, above 1 more still" },
+  { "similar", 0.3, "share of the identities that borrow clothes from another" },
+  { "occlusion", 0.12, "share of the images with something or somebody in front" },
+  { "distractors", 150, "gallery boxes that show no person of the query (identity 0)" },
+  { "junk", 100, "gallery boxes too bad to count (identity -1)" },
+  { "height", 128, "of an image, in pixels" },
+  { "width", 64, "of an image, in pixels" },
+  { "quality", 92, "of the JPEGs of the best camera" },
 }
+
+street.options, street.meanings = {}, {}
+for _, o in ipairs(option_list) do street.options[o[1]], street.meanings[o[1]] = o[2], o[3] end
 
 -- ---- one image ----
 

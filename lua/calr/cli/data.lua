@@ -157,7 +157,11 @@ options and their defaults:]]
   local names = {}
   for name in pairs(generator.options) do names[#names + 1] = name end
   table.sort(names)
-  for _, name in ipairs(names) do print(("  --%-12s %s"):format(name:gsub("_", "-"), generator.options[name])) end
+  local meanings = generator.meanings or {}
+  for _, name in ipairs(names) do
+    local value = tostring(generator.options[name])
+    print((("  --%-12s %-5s %s"):format(name:gsub("_", "-"), value, meanings[name] or ""):gsub("%s+$", "")))
+  end
   return 0
 end
 

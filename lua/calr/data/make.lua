@@ -1,6 +1,6 @@
 --- @module calr.data.make
 --- Generated data sets: those files of datasets/ that return `generate`, a function that paints images instead of
---- reading them, and `options`, its options with their defaults.
+--- reading them, and `options`, its options with their defaults (and `meanings`, what --help says of each).
 
 local layout = require "calr.data.layout"
 local progress = require "calr.progress"

@@ -2,7 +2,7 @@
 -- Made by `calr docs`; do not edit.
 
 --- Generated data sets: those files of datasets/ that return `generate`, a function that paints images instead of
---- reading them, and `options`, its options with their defaults.
+--- reading them, and `options`, its options with their defaults (and `meanings`, what --help says of each).
 ---@class calr.data.make
 local M = {}
 
