@@ -53,6 +53,16 @@ expect 0 run
 prints "all system packages are installed"
 checks=$((checks + 1)) && ! grep -q apt-get log || fault "apt-get was called without need"
 
+# a tree that was moved with its build folder starts it anew; a link to the tree is no move
+echo "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD/tree" >tree/build/CMakeCache.txt
+ln -s tree link
+expect 0 env -i HOME="$PWD" PATH="$PWD/bin" LOG="$PWD/log" bash link/bootstrap
+holds -f tree/build/CMakeCache.txt
+echo "CMAKE_HOME_DIRECTORY:INTERNAL=/nonexistent/tree" >tree/build/CMakeCache.txt
+expect 0 run
+prints "build was configured in /nonexistent/tree and is built anew"
+holds ! -e tree/build/CMakeCache.txt
+
 # left alone: what is needed is named when the build cannot be configured
 pretend cmake 'exit 1'
 expect 1 run --no-install
