@@ -6,12 +6,17 @@ commands=$(dirname "$CALR")/compile_commands.json
 sed 's/__malloc__ (omp_free)/__malloc__/' "$(gcc -print-file-name=include)/omp.h" >omp.h || exit 77
 failed=0 count=0
 while read -r line; do
-    file=${line##* -c }
-    flags=$(printf '%s\n' "$line" | grep -oE ' (-D[^ ]+|-I[^ ]+|-isystem [^ ]+|-W[^ ]+|-std=[^ ]+)' |
-        grep -v -- '-Wno-maybe-uninitialized' | tr -d '\\' | tr '\n' ' ')
-    # shellcheck disable=SC2086  # flags are words
-    clang -fsyntax-only -fopenmp-simd $flags -idirafter . "$file" || failed=1
+    eval "words=($line)" # quoted as for a shell
+    flags=()
+    for i in "${!words[@]}"; do
+        case ${words[i]} in
+        -Wno-maybe-uninitialized) ;;
+        -D* | -I* | -W* | -std=*) flags+=("${words[i]}") ;;
+        -isystem) flags+=(-isystem "${words[i + 1]}") ;;
+        esac
+    done
+    clang -fsyntax-only -fopenmp-simd "${flags[@]}" -idirafter . "${words[-1]}" || failed=1
     count=$((count + 1))
-done < <(grep '"command"' "$commands" | sed 's/.*"command": "//; s/",$//' | grep '/engine/[^ ]*\.c$')
+done < <(sed -n '/"command"/ { s/.*"command": "//; s/",$//; s/\\\(.\)/\1/g; p }' "$commands" | grep '/engine/[^/]*/.*\.c"*$')
 echo "$count files"
 [ $failed -eq 0 ] && [ $count -gt 20 ]

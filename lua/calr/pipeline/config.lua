@@ -176,7 +176,7 @@ end
 function config.take_up(run, load)
   local ok, problem = pcall(load)
   if ok then return end
-  local text = tostring(problem):gsub("^%S+:%d+: ", "") -- the place in this library helps nobody
+  local text = tostring(problem):gsub("^.-%.lua:%d+: ", "") -- the place in this library helps nobody
   error(("a checkpoint in %s/checkpoints does not fit: %s"):format(run.path, text), 0)
 end
 
