@@ -28,9 +28,13 @@ local function calr_command(words)
   local line = table.concat(quoted, " ")
   print("\n$ calr " .. line)
   io.stdout:flush()
-  local ok, _, status = os.execute(quote(sys.paths.executable) .. " " .. line)
-  if sys.interrupted() or status == 130 then errors.exit(130) end
-  if not ok then errors.fail("the command above failed with exit status %s", tostring(status)) end
+  local ok, how, status = os.execute(quote(sys.paths.executable) .. " " .. line)
+  if ok then return end
+  if status == 130 or how == "signal" and status == 2 then -- Ctrl-C reaches the shell that waits for the command, too
+    io.stderr:write "calr: the demo goes on from here when it is started again\n"
+    errors.exit(130)
+  end
+  errors.fail("the command above failed with %s %s", how == "signal" and "signal" or "exit status", status)
 end
 
 -- Runs an experiment into its folder; one that is finished is kept, one that was interrupted goes on.
