@@ -301,15 +301,19 @@ static int labels_invert(lua_State *L)
     return 1;
 }
 
+static int64_t mask_total(const calr_tensor *mask)
+{
+    int64_t total = 0;
+    for (int64_t i = 0; i < mask->shape[0]; i++)
+        total += calr_tensor_u8(mask)[i] != 0;
+    return total;
+}
+
 /// calr.labels.total(mask)
 /// @return integer  how many items are set
 static int labels_total(lua_State *L)
 {
-    calr_tensor *mask = check_mask(L, 1);
-    int64_t total = 0;
-    for (int64_t i = 0; i < mask->shape[0]; i++)
-        total += calr_tensor_u8(mask)[i] != 0;
-    lua_pushinteger(L, total);
+    lua_pushinteger(L, mask_total(check_mask(L, 1)));
     return 1;
 }
 
@@ -319,10 +323,7 @@ static int labels_total(lua_State *L)
 static int labels_rows(lua_State *L)
 {
     calr_tensor *mask = check_mask(L, 1);
-    int64_t total = 0;
-    for (int64_t i = 0; i < mask->shape[0]; i++)
-        total += calr_tensor_u8(mask)[i] != 0;
-    calr_tensor *rows = new_vector(L, CALR_I64, total);
+    calr_tensor *rows = new_vector(L, CALR_I64, mask_total(mask));
     int64_t *next = calr_tensor_i64(rows);
     for (int64_t i = 0; i < mask->shape[0]; i++)
         if (calr_tensor_u8(mask)[i])

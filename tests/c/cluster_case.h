@@ -2,6 +2,7 @@
 #ifndef CALR_TESTS_CLUSTER_CASE_H
 #define CALR_TESTS_CLUSTER_CASE_H
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/rng.h"
@@ -84,6 +85,34 @@ static inline int same_labels(const golden_entry *golden, const int32_t *labels,
         if (golden->values[i] != labels[i])
             return 0;
     return 1;
+}
+
+/* Calls `check` for each golden distance, dense and, where that can be, sparse. The Jaccard one always can. */
+static inline void check_golden_distances(void (*check)(const golden_file *file, const char *name,
+                                                        const calr_distance *distance))
+{
+    golden_file file = golden_open(CLUSTER_GOLDEN);
+    const char *const names[] = {"noise", "blobs", "jaccard"};
+    for (int i = 0; i < 3; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "%s.pairs", names[i]);
+        const golden_entry *pairs = golden_find(&file, key);
+        if (!CHECK(pairs))
+            continue;
+        int64_t n;
+        float *d = golden_matrix(pairs, &n);
+        calr_distance distance = calr_distance_of_dense(d, n);
+        check(&file, names[i], &distance);
+        calr_csr *csr = sparse_of(d, n);
+        if (csr) {
+            distance = calr_distance_of_csr(csr);
+            check(&file, names[i], &distance);
+        }
+        CHECK(i < 2 || csr);
+        calr_csr_release(csr);
+        free(d);
+    }
+    golden_close(&file);
 }
 
 #endif

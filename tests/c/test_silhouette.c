@@ -46,27 +46,7 @@ static void check_golden_case(const golden_file *file, const char *name,
 
 static void test_golden(void)
 {
-    golden_file file = golden_open(CLUSTER_GOLDEN);
-    const char *const names[] = {"noise", "blobs", "jaccard"};
-    for (int i = 0; i < 3; i++) {
-        char key[64];
-        snprintf(key, sizeof key, "%s.pairs", names[i]);
-        const golden_entry *pairs = golden_find(&file, key);
-        if (!CHECK(pairs))
-            continue;
-        int64_t n;
-        float *d = golden_matrix(pairs, &n);
-        calr_distance distance = calr_distance_of_dense(d, n);
-        check_golden_case(&file, names[i], &distance);
-        calr_csr *csr = sparse_of(d, n);
-        if (csr) {
-            distance = calr_distance_of_csr(csr);
-            check_golden_case(&file, names[i], &distance);
-        }
-        calr_csr_release(csr);
-        free(d);
-    }
-    golden_close(&file);
+    check_golden_distances(check_golden_case);
 }
 
 static double plain_sample(const float *d, int64_t n, const int32_t *labels, int64_t i)
