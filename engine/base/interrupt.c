@@ -2,7 +2,7 @@
 
 #include <signal.h>
 
-static volatile sig_atomic_t requested;
+static volatile sig_atomic_t requested, warned;
 
 void calr_interrupt_request(int signal_number)
 {
@@ -22,4 +22,14 @@ void calr_interrupt_clear(void)
 calr_status calr_interrupt_check(void)
 {
     return requested ? calr_error(CALR_EINTERRUPTED, "interrupted") : CALR_OK;
+}
+
+void calr_interrupt_warn(void)
+{
+    warned = 1;
+}
+
+bool calr_interrupt_warned(void)
+{
+    return warned != 0;
 }

@@ -265,7 +265,7 @@ static int sys_clock(lua_State *L)
 }
 
 /// calr.sys.sleep(seconds)
-/// Waits; a request to stop ends it early.
+/// Waits; a request to stop ends it early, a warning does not.
 static int sys_sleep(lua_State *L)
 {
     double wait = luaL_checknumber(L, 1);
@@ -408,6 +408,17 @@ static int sys_check_interrupt(lua_State *L)
     return 0;
 }
 
+/// calr.sys.warned()
+/// Whether a warning (SIGUSR1) came since the program started: this process will be stopped soon, as
+/// when a cluster's scheduler wants the machine for somebody else. Nothing is stopped by it: what runs
+/// is to end, at a point where nothing is lost.
+/// @return boolean
+static int sys_warned(lua_State *L)
+{
+    lua_pushboolean(L, calr_interrupt_warned());
+    return 1;
+}
+
 /// calr.sys.nearest(word, names)
 /// The name most like a misspelt word.
 /// @param names  list of strings
@@ -457,6 +468,7 @@ static const luaL_Reg functions[] = {
     {"interrupted", sys_interrupted},
     {"is_interrupt", sys_is_interrupt},
     {"check_interrupt", sys_check_interrupt},
+    {"warned", sys_warned},
     {"nearest", sys_nearest},
     {NULL, NULL},
 };

@@ -10,8 +10,13 @@
  * the files are not there. */
 void calr_host_set_home(lua_State *L);
 
+/* First of all in main: a warning (SIGUSR1) that comes from now on waits for calr_host_catch_signals,
+ * also across exec, instead of ending the process. */
+void calr_host_hold_warnings(void);
+
 /* From now on SIGINT and SIGTERM stop the script at its next line by the error of
- * calr_lua_push_interrupt; a second one ends the process at once. */
+ * calr_lua_push_interrupt; a second one ends the process at once. SIGUSR1 leaves a warning
+ * (calr_interrupt_warned) and stops nothing. */
 void calr_host_catch_signals(lua_State *L);
 
 /* Lua module "calr.host", for the prompt: lines with editing and history, and interrupts that are

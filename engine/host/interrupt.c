@@ -34,6 +34,25 @@ static void on_signal(int number)
                 LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+static void on_warning(int number)
+{
+    (void)number;
+    calr_interrupt_warn();
+}
+
+static void change_warnings(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(how, &set, NULL);
+}
+
+void calr_host_hold_warnings(void)
+{
+    change_warnings(SIG_BLOCK);
+}
+
 void calr_host_catch_signals(lua_State *L)
 {
     main_state = L;
@@ -43,6 +62,11 @@ void calr_host_catch_signals(lua_State *L)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    /* SA_RESTART: a warning disturbs no file or terminal that is being read. */
+    struct sigaction warning = {.sa_handler = on_warning, .sa_flags = SA_RESTART};
+    sigemptyset(&warning.sa_mask);
+    sigaction(SIGUSR1, &warning, NULL);
+    change_warnings(SIG_UNBLOCK);
     signal(SIGPIPE, SIG_IGN); /* writing to a closed pipe is an error like any other */
     signal(SIGXFSZ, SIG_IGN); /* so is a file above the allowed size */
 }

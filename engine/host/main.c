@@ -57,6 +57,7 @@ static void shorten_spinning(char **argv)
 
 int main(int argc, char **argv)
 {
+    calr_host_hold_warnings();
     shorten_spinning(argv);
     lua_State *L = luaL_newstate();
     if (!L) {

@@ -98,6 +98,31 @@ check.test("time, threads, names", function()
   check.ok(#sys.info().blas_core > 0)
 end)
 
+check.test("a warning is remembered and disturbs nothing", function()
+  check.equal(sys.warned(), false)
+  local before = sys.clock()
+  os.execute(("(sleep .1; kill -USR1 %d; kill -USR1 %d) &"):format(sys.pid(), sys.pid()))
+  sys.sleep(0.3)
+  check.ok(sys.clock() - before >= 0.3)
+  check.equal(sys.warned(), true)
+  check.equal(sys.interrupted(), nil)
+  local pipe <close> = io.popen("kill -USR1 " .. sys.pid() .. "; sleep .1; echo read") -- not "Interrupted system call"
+  check.equal(pipe:read "a", "read\n")
+end)
+
+check.test("a warning at any moment of the program's start ends nothing", function()
+  local program = sys.paths.executable
+  for _ = 1, 8 do
+    -- Warned again and again from the first moment; a shell that ignores the signal hands that on.
+    local command = ([[trap '' USR1
+      '%s' -e 'while not calr.sys.warned() do calr.sys.sleep(.01) end print(true)' & pid=$!
+      (while kill -USR1 $pid 2>/dev/null; do sleep .002; done) & killer=$!
+      wait $pid; kill $killer]]):format(program)
+    local pipe <close> = io.popen(command)
+    check.equal(pipe:read "a", "true\n")
+  end
+end)
+
 check.test("the library is loaded by name", function()
   local calr = require "calr"
   check.equal(calr.sys, sys)

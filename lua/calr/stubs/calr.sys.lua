@@ -88,7 +88,7 @@ function M.time() end
 ---@return number # seconds of a clock that only runs forward; for differences
 function M.clock() end
 
---- Waits; a request to stop ends it early.
+--- Waits; a request to stop ends it early, a warning does not.
 ---@param seconds any
 function M.sleep(seconds) end
 
@@ -134,6 +134,12 @@ function M.is_interrupt(value) end
 
 --- Raises the request to stop again, when there was one: a pcall somewhere may have swallowed it.
 function M.check_interrupt() end
+
+--- Whether a warning (SIGUSR1) came since the program started: this process will be stopped soon, as
+--- when a cluster's scheduler wants the machine for somebody else. Nothing is stopped by it: what runs
+--- is to end, at a point where nothing is lost.
+---@return boolean
+function M.warned() end
 
 --- The name most like a misspelt word.
 ---@param word any
