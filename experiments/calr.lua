@@ -10,7 +10,7 @@ local rule = calr.refine.load(cfg.refine)
 local run  = calr.pipeline.run_of(cfg, data)
 
 local untrained = calr.pipeline.evaluate(net, data, cfg)
-local locals    = calr.pipeline.intra(net, data, cfg)
+local locals    = cfg.refine ~= "none" and calr.pipeline.intra(net, data, cfg) or nil
 local cameras   = data:train():cameras()
 
 for epoch, step in calr.pipeline.epochs(net, data, cfg) do

@@ -281,6 +281,37 @@ static int cluster_agglomerative(lua_State *L)
     return 2;
 }
 
+/* Pushes what a silhouette came to: its mean before the samples on the top of the stack, or nil and why not. */
+static int push_silhouette(lua_State *L, calr_status status, double mean)
+{
+    if (status == CALR_ENOTFOUND) {
+        lua_pushnil(L);
+        lua_pushstring(L, calr_status_message());
+        return 2;
+    }
+    calr_lua_call(L, status);
+    lua_pushnumber(L, mean);
+    lua_insert(L, -2);
+    return 2;
+}
+
+static calr_tensor *check_labels_of(lua_State *L, int arg, int64_t images)
+{
+    calr_tensor *labels = calr_lua_check_form(L, arg, CALR_I32, 1, "i32[n]");
+    if (labels->shape[0] != images)
+        luaL_argerror(L, arg,
+                      lua_pushfstring(L, "%I labels for %I images", (lua_Integer)labels->shape[0],
+                                      (lua_Integer)images));
+    return labels;
+}
+
+static calr_tensor *new_samples(lua_State *L, int64_t n)
+{
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_F32, 1, &n, slot));
+    return *slot;
+}
+
 /// calr.cluster.silhouette(distance, labels)
 /// How well each image fits its cluster: -1 (nearer to another) .. 1; 0 for the only member of a
 /// cluster. Outliers
@@ -295,25 +326,33 @@ static int cluster_agglomerative(lua_State *L)
 static int cluster_silhouette(lua_State *L)
 {
     calr_distance distance = check_distance(L, 1);
-    calr_tensor *labels = calr_lua_check_form(L, 2, CALR_I32, 1, "i32[n]");
-    if (labels->shape[0] != distance.n)
-        luaL_argerror(L, 2,
-                      lua_pushfstring(L, "%I labels for %I images", (lua_Integer)labels->shape[0],
-                                      (lua_Integer)distance.n));
-    calr_tensor **samples = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_new(CALR_F32, 1, &distance.n, samples));
-    double mean;
-    calr_status status =
-        calr_silhouette(&distance, calr_tensor_i32(labels), calr_tensor_f32(*samples), &mean);
-    if (status == CALR_ENOTFOUND) {
-        lua_pushnil(L);
-        lua_pushstring(L, calr_status_message());
-        return 2;
-    }
-    calr_lua_call(L, status);
-    lua_pushnumber(L, mean);
-    lua_insert(L, -2);
-    return 2;
+    calr_tensor *labels = check_labels_of(L, 2, distance.n), *samples = new_samples(L, distance.n);
+    double mean = 0;
+    return push_silhouette(
+        L, calr_silhouette(&distance, calr_tensor_i32(labels), calr_tensor_f32(samples), &mean),
+        mean);
+}
+
+/// calr.cluster.simplified_silhouette(x, labels)
+/// The silhouette against centroids (Hruschka et al., 2004): how much nearer, by the cosine distance, each image is to
+/// the mean direction of its own cluster than to the nearest other. -1 (nearer to another) .. 1; 0 for the only member
+/// of a cluster. Outliers (-1) take part nowhere. It needs no distances between images, one matrix product only, so
+/// it can be had in every epoch; and no identities, so it may choose one.
+/// @param x       f32[n x d] features; rows of any length
+/// @param labels  i32[n]
+/// @return number  the mean over all that are no outliers; nil when there are fewer than two clusters
+/// @return tensor  f32[n], one for each image, 0 for outliers; a message in place of it when the first is nil
+static int cluster_simplified_silhouette(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");
+    int64_t n = x->shape[0];
+    calr_tensor *labels = check_labels_of(L, 2, n), *samples = new_samples(L, n);
+    double mean = 0;
+    return push_silhouette(L,
+                           calr_silhouette_simplified(calr_tensor_f32(x), n, x->shape[1],
+                                                      calr_tensor_i32(labels),
+                                                      calr_tensor_f32(samples), &mean),
+                           mean);
 }
 
 /// calr.cluster.kmeans(x, {clusters=k, iterations=100, tolerance=1e-4, seed=0})
@@ -367,6 +406,7 @@ static const luaL_Reg functions[] = {
     {"kmeans", cluster_kmeans},
     {"knn", cluster_knn},
     {"silhouette", cluster_silhouette},
+    {"simplified_silhouette", cluster_simplified_silhouette},
     {NULL, NULL},
 };
 

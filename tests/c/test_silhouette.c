@@ -131,10 +131,94 @@ static void test_limits(void)
     CHECK_FAILS(calr_silhouette(&distance, two, samples, &mean), CALR_ENOTFOUND, "there is none");
 }
 
+static void check_simplified(const golden_file *file, const char *name)
+{
+    char key[64];
+    const golden_entry *part[4];
+    static const char *const parts[] = {"shape", "x", "labels", "samples"};
+    for (int p = 0; p < 4; p++) {
+        snprintf(key, sizeof key, "simplified.%s.%s", name, parts[p]);
+        part[p] = golden_find(file, key);
+        CHECK(part[p] != NULL);
+        if (!part[p])
+            return;
+    }
+    int64_t n = (int64_t)part[0]->values[0], d = (int64_t)part[0]->values[1], members = 0;
+    float *x = malloc((size_t)(n * d) * sizeof *x), *samples = malloc((size_t)n * sizeof *samples);
+    int32_t *labels = malloc((size_t)n * sizeof *labels);
+    double worst = 0, sum = 0, means[2];
+    for (int64_t i = 0; i < n * d; i++)
+        x[i] = (float)part[1]->values[i];
+    for (int64_t i = 0; i < n; i++) {
+        labels[i] = (int32_t)part[2]->values[i];
+        members += labels[i] >= 0;
+        sum += part[3]->values[i];
+    }
+    int before = calr_parallel_threads();
+    for (int t = 0; t < 2; t++) {
+        CHECK_OK(calr_parallel_set_threads(1 + 2 * t));
+        CHECK_OK(calr_silhouette_simplified(x, n, d, labels, samples, &means[t]));
+    }
+    CHECK_OK(calr_parallel_set_threads(before));
+    for (int64_t i = 0; i < n; i++)
+        worst = fmax(worst, fabs(samples[i] - part[3]->values[i]));
+    CHECK(worst < 1e-6);
+    CHECK(means[0] == means[1]);
+    CHECK_NEAR(means[0], sum / (double)members, 1e-7);
+    free(x);
+    free(samples);
+    free(labels);
+}
+
+static void test_simplified(void)
+{
+    golden_file file = golden_open(CLUSTER_GOLDEN);
+    CHECK(file.count > 0);
+    check_simplified(&file, "two");
+    check_simplified(&file, "some");
+    check_simplified(&file, "wide");
+    golden_close(&file);
+}
+
+static void test_simplified_limits(void)
+{
+    float x[8] = {1, 0, 2, 0, 0, 3, 0, 1}, samples[4], alike[8] = {1, 1, 2, 2, 1, 1, 3, 3};
+    float opposed[8] = {1, 0, -1, 0, 0, 1, 0, 1}, broken[8] = {1, 0, 2, 0, 0, NAN, 0, 1};
+    int32_t pairs[4] = {0, 0, 1, 1}, one[4] = {0, 0, -1, 0}, none[4] = {-1, -1, -1, -1},
+            bad[4] = {0, 1, -2, 0};
+    int32_t crossed[4] = {5, 9, 5, 9}, only[4] = {0, 1, 2, 3};
+    double mean = 7;
+    CHECK_FAILS(calr_silhouette_simplified(x, 4, 2, one, samples, &mean), CALR_ENOTFOUND,
+                "there is 1");
+    CHECK_FAILS(calr_silhouette_simplified(x, 4, 2, none, samples, &mean), CALR_ENOTFOUND,
+                "there is none");
+    CHECK_FAILS(calr_silhouette_simplified(x, 0, 2, none, samples, &mean), CALR_ENOTFOUND,
+                "there is none");
+    CHECK_FAILS(calr_silhouette_simplified(x, 4, 2, bad, samples, &mean), CALR_EINVAL, "");
+    CHECK_FAILS(calr_silhouette_simplified(x, 4, 0, pairs, samples, &mean), CALR_EINVAL,
+                "no direction");
+    CHECK_FAILS(calr_silhouette_simplified(broken, 4, 2, pairs, samples, &mean), CALR_ENUMERIC, "");
+    CHECK_NEAR(mean, 7, 0);
+    CHECK_OK(calr_silhouette_simplified(x, 4, 2, pairs, NULL, &mean));
+    CHECK_NEAR(mean, 1, 1e-7);
+    CHECK_OK(calr_silhouette_simplified(x, 4, 2, crossed, samples, &mean));
+    CHECK_NEAR(mean, 0, 1e-7); /* both centroids in one direction */
+    CHECK_OK(calr_silhouette_simplified(alike, 4, 2, pairs, samples, &mean));
+    CHECK(mean == mean && fabs(mean) <= 1);
+    CHECK_OK(calr_silhouette_simplified(x, 4, 2, only, samples, &mean));
+    CHECK_NEAR(mean, 0, 0);
+    CHECK_OK(calr_silhouette_simplified(opposed, 4, 2, pairs, samples,
+                                        &mean)); /* a centroid without a direction */
+    CHECK_NEAR(samples[0], 0, 1e-7);
+    CHECK_NEAR(samples[2], 1, 1e-7);
+}
+
 int main(void)
 {
     RUN(test_golden);
     RUN(test_against_plain);
     RUN(test_limits);
+    RUN(test_simplified);
+    RUN(test_simplified_limits);
     return check_finish();
 }

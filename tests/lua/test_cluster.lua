@@ -129,6 +129,33 @@ check.test("silhouette without two clusters says so and does not raise", functio
   check.fails("i32[n]", cluster.silhouette, d, T.full({ 10 }, 0, "f32"))
 end)
 
+check.test("simplified silhouette: one mean direction a cluster, cosine distances, no outliers", function()
+  local x = T { { 2, 0 }, { 4, 0 }, { 0, 1 }, { 0, 3 }, { 3, 3 }, { 9, -9 } }
+  local mean, samples = cluster.simplified_silhouette(x, T({ 0, 0, 1, 1, 1, -1 }, "i32"))
+  -- the second centroid is the mean of (0 1), (0 1) and (r r)
+  local r = math.sqrt(0.5)
+  local length = math.sqrt(r * r + (2 + r) ^ 2)
+  local to_first, to_second = { 0, 0, 1, 1, 1 - r }, {}
+  for i, row in ipairs { { 1, 0 }, { 1, 0 }, { 0, 1 }, { 0, 1 }, { r, r } } do
+    to_second[i] = 1 - (row[1] * r + row[2] * (2 + r)) / length
+  end
+  local want, sum = {}, 0
+  for i = 1, 5 do
+    local a, b = to_first[i], to_second[i]
+    if i > 2 then a, b = b, a end
+    want[i] = (b - a) / math.max(a, b)
+    sum = sum + want[i]
+  end
+  want[6] = 0
+  check.all_near(samples, want, 1e-6)
+  check.near(mean, sum / 5, 1e-6)
+  local none, message = cluster.simplified_silhouette(x, T.full({ 6 }, -1, "i32"))
+  check.equal(none, nil)
+  check.ok(message:find("there is none", 1, true))
+  check.fails("5 labels for 6 images", cluster.simplified_silhouette, x, T.zeros({ 5 }, "i32"))
+  check.fails("f32[n x d]", cluster.simplified_silhouette, T.zeros { 6 }, T.zeros({ 6 }, "i32"))
+end)
+
 check.test("clustering refuses what makes no sense", function()
   local d = cluster.jaccard(groups_of(2, 5, 4), { k1 = 4 })
   check.fails("11 clusters cannot be made of 10", cluster.agglomerative, d, { clusters = 11 })

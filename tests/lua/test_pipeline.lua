@@ -325,6 +325,46 @@ check.test("stage 2 writes a record an epoch, and evaluates at the end", functio
   check.equal(every[2].evaluation.mAP, plain_metrics[2].evaluation.mAP, "evaluating changes nothing")
 end)
 
+check.test("an epoch's silhouette is of the clusters it trained on, in the features they were found in", function()
+  local features, labels = {}, {}
+  local m = inter({ alignment = { weight = 0 } }, function(step, found)
+    features[step.epoch + 1], labels[step.epoch + 1] = step.seen:clone(), found
+  end)
+  for i, record in ipairs(m) do
+    check.near(record.silhouette, calr.cluster.simplified_silhouette(features[i], labels[i]), 1e-12)
+    check.near(record.silhouette, plain_metrics[i].silhouette, 0)
+  end
+end)
+
+check.test("a study is told of every epoch, before its checkpoint", function()
+  local told, runs_of = {}, {}
+  launch.trial = {
+    report = function(_, step, values)
+      told[#told + 1] = { step = step, values = values, checkpoints = #calr.sys.list(launch.out .. "/checkpoints") }
+    end,
+  }
+  local ok, m = pcall(inter, { epochs = 3, eval_every = 2 })
+  launch.trial = nil
+  check.ok(ok, m)
+  check.equal(#told, 3)
+  for i, t in ipairs(told) do
+    check.equal(t.step, i)
+    for _, name in ipairs { "loss", "alignment", "silhouette", "clusters", "outliers" } do
+      check.equal(t.values[name], m[i][name], name)
+    end
+    for _, name in ipairs { "precision", "recall", "f", "expansion" } do check.ok(t.values[name] > 0, name) end
+    check.equal(t.values.mAP ~= nil, i > 1)
+    if i > 1 then
+      for _, name in ipairs { "mAP", "rank1", "rank5", "rank10", "mINP" } do
+        check.equal(t.values[name], m[i].evaluation[name], name)
+      end
+    end
+    runs_of[i] = t.checkpoints
+  end
+  check.equal(runs_of[1], 0)
+  check.ok(runs_of[2] > 0)
+end)
+
 check.test("the learning rate follows the schedule", function()
   local m = inter { epochs = 3, lr_every = 2, lr_factor = 0.5, lr = 0.01 }
   check.near(m[1].lr, 0.01, 1e-12)

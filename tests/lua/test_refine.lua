@@ -1,6 +1,6 @@
 -- calr.refine: the rules that come with calr, a rule of one's own, its mistakes.
 local check = require "check"
-local T, R = require "calr.tensor", require "calr.refine"
+local T, R, sys = require "calr.tensor", require "calr.refine", require "calr.sys"
 
 local function i32(t) return T(t, "i32") end
 
@@ -52,6 +52,13 @@ check.test("paces", function()
   check.near(R.pace("cosine")(0, 10), 1, 1e-12)
   check.near(R.pace("cosine")(10, 10), 0.75, 1e-12)
   check.fails("there is no pace", R.pace, "slow")
+  check.fails("such as ./slow.lua", R.pace, "slow")
+  local path = os.getenv "CALR_TEST_TMP" .. "/pace.lua"
+  sys.write_file(path, "return function(epoch, epochs) return epoch / epochs end")
+  check.equal(R.pace(path)(5, 10), 0.5)
+  sys.write_file(path, "return 0.5")
+  check.fails("must return a function(epoch, epochs), and returns a number", R.pace, path)
+  check.fails("cannot load the pace", R.pace, "./absent.lua")
 end)
 
 check.test("a pace is a probability, drawn for each image and epoch", function()

@@ -1,8 +1,10 @@
 --- @module calr.pipeline.inter
 --- Stage 2, inter-camera: the frame around an epoch. The function behind calr.pipeline.epochs.
 
+local C = require "calr.cluster"
 local L = require "calr.labels"
 local config = require "calr.pipeline.config"
+local current = require "calr.study.current"
 local memory = require "calr.memory"
 local nn = require "calr.nn"
 local optim = require "calr.optim"
@@ -16,7 +18,8 @@ Step.__index = Step
 --- Unit features of all training images with the network as it is now.
 --- @return tensor  f32[n x dim]
 function Step:features()
-  return require("calr.pipeline").features(self.net, self.split, self.cfg)
+  self.seen = require("calr.pipeline").features(self.net, self.split, self.cfg)
+  return self.seen
 end
 
 --- step:cluster_weights(labels)
@@ -68,6 +71,10 @@ end
 --- step:train(memory)
 --- An epoch of contrastive training against a memory, with the camera alignment where it is on. Fewer than two clusters
 --- to learn from is an error: the epochs to come would find the same.
+---
+--- The record also gets `silhouette`, how well separated the clusters are that the epoch trains on, in the features
+--- that this epoch's step:features() found: see calr.cluster.simplified_silhouette. It knows no identities, so that an
+--- epoch may be chosen by it.
 --- @param memory  of calr.memory, or an object of your own with :loss(features, labels), :update(features, labels),
 ---                .labels (i32[n], of all training images) and .clusters (how many)
 function Step:train(bank)
@@ -75,6 +82,8 @@ function Step:train(bank)
   local clusters, outliers = bank.clusters, L.total(L.invert(L.at_least(bank.labels, 0)))
   self:report { clusters = clusters, outliers = outliers }
   if clusters < 2 then collapsed(self, clusters, outliers) end
+  self.trained = bank.labels
+  if self.seen then self:report { silhouette = (C.simplified_silhouette(self.seen, bank.labels)) } end
   local loss, aligned = train {
     net = self.net, optimizer = self.optimizer, split = self.split, cameras = self.cameras, cfg = cfg,
     seed = config.stage_seed(cfg, 0), epoch = self.epoch, label = "training", group = "",
@@ -86,6 +95,19 @@ function Step:train(bank)
       clusters, self.cfg.infomap.min_size), 0)
   end
   self:report { loss = loss, alignment = aligned }
+end
+
+-- The epoch as a study sees it: one number a name.
+local function report_to_study(step)
+  if not current.trial() then return end
+  local record, values = step.record, {}
+  local quality_of = step.trained and quality.overall(step.split, step.trained) or {}
+  for _, name in ipairs { "precision", "recall", "f", "expansion" } do values[name] = quality_of[name] end
+  for _, name in ipairs { "loss", "alignment", "silhouette", "clusters", "outliers" } do values[name] = record[name] end
+  for _, name in ipairs { "mAP", "rank1", "rank5", "rank10", "mINP" } do
+    values[name] = record.evaluation and record.evaluation[name]
+  end
+  current.report(step.epoch + 1, values)
 end
 
 local function checkpoint(step, run)
@@ -135,6 +157,7 @@ return function(net, data, cfg)
     end
     step.record.stage, step.record.epoch, step.record.lr = "inter", step.epoch, step.optimizer.lr
     run:metric(step.record)
+    report_to_study(step) -- before the checkpoint: what a kill takes away is computed, and reported, again
     checkpoint(step, run)
   end
 
@@ -142,7 +165,7 @@ return function(net, data, cfg)
     if step.epoch > started then finish_epoch() end
     step.epoch = step.epoch + 1
     if step.epoch >= cfg.epochs then return nil end
-    step.record = {}
+    step.record, step.seen, step.trained = {}, nil, nil
     schedule:epoch(step.epoch)
     return step.epoch, step
   end

@@ -19,6 +19,17 @@ local function is_path(name)
   return name:find("/", 1, true) or name:sub(-4) == ".lua"
 end
 
+-- The function that a file of one's own returns.
+local function load_function(path, what, arguments, level)
+  local chunk, message = loadfile(path, "t")
+  if not chunk then error(("cannot load the %s: %s"):format(what, message), level) end
+  local result = chunk()
+  if type(result) ~= "function" then
+    error(("%s must return a function(%s), and returns a %s"):format(path, arguments, type(result)), level)
+  end
+  return result
+end
+
 --- calr.refine.names()
 --- @return table  the rules that come with calr
 function refine.names()
@@ -39,13 +50,7 @@ function refine.load(name)
     error(("there is no refinement rule \"%s\"; there are: %s, or give the path of a file of your own, such as "
       .. "./%s.lua"):format(name, table.concat(bundled, ", "), name), 2)
   end
-  local chunk, message = loadfile(name, "t")
-  if not chunk then error("cannot load the refinement rule: " .. message, 2) end
-  local rule = chunk()
-  if type(rule) ~= "function" then
-    error(("%s must return a function(context), and returns a %s"):format(name, type(rule)), 2)
-  end
-  return rule
+  return load_function(name, "refinement rule", "context", 3)
 end
 
 --- calr.refine.apply(rule, context)
@@ -70,12 +75,15 @@ local paces = {
 
 --- calr.refine.pace(name)
 --- How likely a wrong member is discarded, by epoch: "always" (1; what the authors' code runs) or "cosine"
---- (0.5 (1 + cos(pi epoch / (3 epochs)))).
---- @param name  a name, or a function(epoch, epochs) -> probability of your own
+--- (0.5 (1 + cos(pi epoch / (3 epochs)))), or the path of a file of your own that returns a function(epoch, epochs) ->
+--- probability (anything with a slash, or that ends in .lua).
+--- @param name  a name, a path, or such a function
 --- @return function  (epoch from 0, epochs) -> probability
 function refine.pace(name)
   if type(name) == "function" then return name end
-  return paces[name] or error(("there is no pace \"%s\"; there are: always, cosine"):format(tostring(name)), 2)
+  if type(name) == "string" and is_path(name) then return load_function(name, "pace", "epoch, epochs", 3) end
+  return paces[name] or error(("there is no pace \"%s\"; there are: always, cosine, or give the path of a file of your "
+    .. "own, such as ./%s.lua"):format(tostring(name), tostring(name)), 2)
 end
 
 return refine

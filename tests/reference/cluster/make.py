@@ -163,4 +163,33 @@ for name, d in (("noise", points), ("blobs", blobs), ("jaccard", groups)):
     kept = np.flatnonzero(labels >= 0)
     if len(set(labels[kept])) > 1:
         write("%s.outliers.silhouette" % name, np.array([silhouette_score(d[np.ix_(kept, kept)], labels[kept], metric="precomputed")]))
+
+def simplified_silhouette(x, labels):
+    """Hruschka et al. 2004: cosine distance to the mean direction of the own and of the nearest other cluster."""
+    length = np.sqrt((x * x).sum(1, keepdims=True))
+    unit = np.divide(x, length, out=np.zeros_like(x), where=length > 0)
+    kinds = sorted(set(labels[labels >= 0]))
+    centres = np.array([unit[labels == k].mean(0) for k in kinds])
+    distance = 1 - unit @ (centres / np.sqrt((centres * centres).sum(1, keepdims=True))).T
+    result = np.zeros(len(x))
+    for i, label in enumerate(labels):
+        if label >= 0 and (labels == label).sum() > 1:
+            own = kinds.index(label)
+            a, b = distance[i, own], np.delete(distance[i], own).min()
+            result[i] = (b - a) / max(a, b)
+    return result
+
+
+simplified = np.random.RandomState(11)
+for name, n, d, groups in (("two", 12, 3, 2), ("some", 60, 20, 7), ("wide", 90, 130, 11)):
+    centres = simplified.randint(-9, 10, (groups, d))
+    x = (centres[simplified.randint(0, groups, n)] + simplified.randint(-9, 10, (n, d))).astype(float)
+    labels = simplified.randint(-1, groups, n)
+    labels[0], labels[1] = 0, 1
+    if name == "some":
+        labels[5], x[8] = groups, 0  # a single member, a row of zeros
+    write("simplified.%s.shape" % name, np.array(x.shape))
+    write("simplified.%s.x" % name, x.astype(int))
+    write("simplified.%s.labels" % name, labels)
+    write("simplified.%s.samples" % name, simplified_silhouette(x, labels))
 out.close()
