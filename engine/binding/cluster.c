@@ -328,9 +328,9 @@ static int cluster_silhouette(lua_State *L)
     calr_distance distance = check_distance(L, 1);
     calr_tensor *labels = check_labels_of(L, 2, distance.n), *samples = new_samples(L, distance.n);
     double mean = 0;
-    return push_silhouette(
-        L, calr_silhouette(&distance, calr_tensor_i32(labels), calr_tensor_f32(samples), &mean),
-        mean);
+    calr_status status =
+        calr_silhouette(&distance, calr_tensor_i32(labels), calr_tensor_f32(samples), &mean);
+    return push_silhouette(L, status, mean);
 }
 
 /// calr.cluster.simplified_silhouette(x, labels)
@@ -348,11 +348,10 @@ static int cluster_simplified_silhouette(lua_State *L)
     int64_t n = x->shape[0];
     calr_tensor *labels = check_labels_of(L, 2, n), *samples = new_samples(L, n);
     double mean = 0;
-    return push_silhouette(L,
-                           calr_silhouette_simplified(calr_tensor_f32(x), n, x->shape[1],
-                                                      calr_tensor_i32(labels),
-                                                      calr_tensor_f32(samples), &mean),
-                           mean);
+    calr_status status =
+        calr_silhouette_simplified(calr_tensor_f32(x), n, x->shape[1], calr_tensor_i32(labels),
+                                   calr_tensor_f32(samples), &mean);
+    return push_silhouette(L, status, mean);
 }
 
 /// calr.cluster.kmeans(x, {clusters=k, iterations=100, tolerance=1e-4, seed=0})

@@ -43,7 +43,7 @@ local function defaults()
     refine = option("pivot", "a refinement rule: pivot, none, or the path of a rule of your own"),
     pivot = choice({ "max", "last-above-mean", "camera-max" }, "which member speaks for a cluster"),
     camera_members = option(4, "camera-max: members that make a camera's share of a cluster large enough"),
-    pace = choice({ "always", "cosine", open = "the path of a pace of your own" }, 
+    pace = choice({ "always", "cosine", open = "the path of a pace of your own" },
       "how likely wrong members are discarded, by epoch"),
     alignment = {
       weight = option(1.0, "of the camera loss; 0: no alignment"),

@@ -105,8 +105,8 @@ end
 --- Stage 2, the frame: for epoch, step in calr.pipeline.epochs(net, data, cfg) do ... end, with epoch from 0. At the
 --- end of each epoch its record and a checkpoint are written; a resumed run goes on with the first epoch that is
 --- missing. Inside a study (calr.study) each epoch is reported, as step epoch + 1: mAP, rank1, rank5, rank10, mINP
---- (where it was evaluated, see eval_every), loss, alignment, silhouette, clusters, outliers, and the precision, recall,
---- f and expansion of the labels that were trained on.
+--- (where it was evaluated, see eval_every), loss, alignment, silhouette, clusters, outliers, and the precision,
+--- recall, f and expansion of the labels that were trained on.
 --- `step` has :features(), :train(memory), :cluster_weights(labels), :quality{...} and :report(table).
 --- @return function  an iterator
 function pipeline.epochs(net, data, cfg)

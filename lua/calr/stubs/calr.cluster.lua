@@ -92,6 +92,16 @@ function M.agglomerative(distance, options) end
 ---@return tensor # f32[n], one for each image, 0 for outliers; a message in place of it when the
 function M.silhouette(distance, labels) end
 
+--- The silhouette against centroids (Hruschka et al., 2004): how much nearer, by the cosine distance, each image is to
+--- the mean direction of its own cluster than to the nearest other. -1 (nearer to another) .. 1; 0 for the only member
+--- of a cluster. Outliers (-1) take part nowhere. It needs no distances between images, one matrix product only, so
+--- it can be had in every epoch; and no identities, so it may choose one.
+---@param x any f32[n x d] features; rows of any length
+---@param labels any i32[n]
+---@return number # the mean over all that are no outliers; nil when there are fewer than two clusters
+---@return tensor # f32[n], one for each image, 0 for outliers; a message in place of it when the first is nil
+function M.simplified_silhouette(x, labels) end
+
 --- k-means by euclidean distance, from k-means++ seeds.
 --- (scikit-learn's tol)
 --- rounds done

@@ -27,6 +27,10 @@ function step:report(table) end
 
 --- An epoch of contrastive training against a memory, with the camera alignment where it is on. Fewer than two clusters
 --- to learn from is an error: the epochs to come would find the same.
+---
+--- The record also gets `silhouette`, how well separated the clusters are that the epoch trains on, in the features
+--- that this epoch's step:features() found: see calr.cluster.simplified_silhouette. It knows no identities, so that an
+--- epoch may be chosen by it.
 ---@param memory any of calr.memory, or an object of your own with :loss(features, labels), :update(features, labels), .labels (i32[n], of all training images) and .clusters (how many)
 function step:train(memory) end
 

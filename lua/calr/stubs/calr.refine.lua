@@ -29,8 +29,9 @@ function M.load(name) end
 function M.apply(rule, context) end
 
 --- How likely a wrong member is discarded, by epoch: "always" (1; what the authors' code runs) or "cosine"
---- (0.5 (1 + cos(pi epoch / (3 epochs)))).
----@param name any a name, or a function(epoch, epochs) -> probability of your own
+--- (0.5 (1 + cos(pi epoch / (3 epochs)))), or the path of a file of your own that returns a function(epoch, epochs) ->
+--- probability (anything with a slash, or that ends in .lua).
+---@param name any a name, a path, or such a function
 ---@return function # (epoch from 0, epochs) -> probability
 function M.pace(name) end
 
