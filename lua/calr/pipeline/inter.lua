@@ -83,7 +83,9 @@ function Step:train(bank)
   self:report { clusters = clusters, outliers = outliers }
   if clusters < 2 then collapsed(self, clusters, outliers) end
   self.trained = bank.labels
-  if self.seen then self:report { silhouette = (C.simplified_silhouette(self.seen, bank.labels)) } end
+  if self.seen and self.seen:is_finite() then -- what a script made of them shows in the loss
+    self:report { silhouette = (C.simplified_silhouette(self.seen, bank.labels)) }
+  end
   local loss, aligned = train {
     net = self.net, optimizer = self.optimizer, split = self.split, cameras = self.cameras, cfg = cfg,
     seed = config.stage_seed(cfg, 0), epoch = self.epoch, label = "training", group = "",
