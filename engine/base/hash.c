@@ -1,6 +1,7 @@
 #include "base/hash.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <xxhash.h>
 
@@ -39,4 +40,28 @@ void calr_hash_text(const calr_hash *hash, char text[CALR_HASH_TEXT])
 void calr_hash_memory(const void *data, size_t size, char text[CALR_HASH_TEXT])
 {
     to_text(XXH3_128bits(data, size), text);
+}
+
+/* What a byte does to a remainder of zero. */
+static uint32_t crc_table[256];
+
+static void fill_crc_table(void)
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        uint32_t r = i;
+        for (int bit = 0; bit < 8; bit++)
+            r = (r >> 1) ^ (r & 1 ? UINT32_C(0x82f63b78) : 0);
+        crc_table[i] = r;
+    }
+}
+
+uint32_t calr_hash_crc32c(const void *data, size_t size)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, fill_crc_table);
+    const unsigned char *bytes = data;
+    uint32_t r = UINT32_MAX;
+    for (size_t i = 0; i < size; i++)
+        r = (r >> 8) ^ crc_table[(r ^ bytes[i]) & 255];
+    return ~r;
 }

@@ -1,9 +1,10 @@
 /* Fingerprints: XXH3, 128 bits. Not for secrets; for telling data, code and configurations apart.
- */
+ * And CRC32C, which file formats of others ask for. */
 #ifndef CALR_BASE_HASH_H
 #define CALR_BASE_HASH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -19,5 +20,9 @@ void calr_hash_text(const calr_hash *hash, char text[CALR_HASH_TEXT]);
 
 /* Of one piece of memory. */
 void calr_hash_memory(const void *data, size_t size, char text[CALR_HASH_TEXT]);
+
+/* CRC32C (Castagnoli: reflected polynomial 0x82f63b78, RFC 3720 section 12.1), as TFRecord files,
+ * iSCSI and ext4 compute it. From any thread. */
+uint32_t calr_hash_crc32c(const void *data, size_t size);
 
 #endif

@@ -239,6 +239,17 @@ static int sys_hash_file(lua_State *L)
     return 1;
 }
 
+/// calr.sys.crc32c(text)
+/// The checksum CRC32C of a string, which file formats such as TFRecord ask for.
+/// @return integer  0 to 2^32 - 1
+static int sys_crc32c(lua_State *L)
+{
+    size_t size;
+    const char *text = luaL_checklstring(L, 1, &size);
+    lua_pushinteger(L, calr_hash_crc32c(text, size));
+    return 1;
+}
+
 /* ---- time, terminal, machine ---- */
 
 static double seconds(clockid_t id)
@@ -455,6 +466,7 @@ static const luaL_Reg functions[] = {
     {"change_folder", sys_change_folder},
     {"hash", sys_hash},
     {"hash_file", sys_hash_file},
+    {"crc32c", sys_crc32c},
     {"time", sys_time},
     {"clock", sys_clock},
     {"sleep", sys_sleep},

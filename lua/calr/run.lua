@@ -5,6 +5,7 @@
 ---     metrics.jsonl  one JSON object a line, only added to; bit-identical whether or not the run was interrupted
 ---     timing.jsonl   when each of those lines was written
 ---     log.txt        what was said
+---     tensorboard/   the numbers of metrics.jsonl for TensorBoard (`tensorboard --logdir RUN`): see calr.run.board
 ---     checkpoints/   tensors (safetensors) and state, from which `calr run --resume DIR` goes on
 ---
 ---     local run <close> = calr.run.open { config = cfg, data = data }
@@ -18,6 +19,7 @@
 ---
 --- When the script ends, the run is finished; when it fails or is interrupted, its record says so.
 
+local board = require "calr.run.board"
 local check_options = require "calr.options".check
 local config = require "calr.config"
 local errors = require "calr.shell.errors"
@@ -160,8 +162,13 @@ function Run:metric(values)
     error(what and ("metric \"%s\" is %s"):format(where, what) or line, 2)
   end
   self.metrics:write(line .. "\n")
-  self.timing:write(json.encode { bytes = self.metrics:size(), time = sys.time(), elapsed = sys.clock() - self.start }
-    .. "\n")
+  local now = sys.time()
+  self.timing:write(json.encode { bytes = self.metrics:size(), time = now, elapsed = sys.clock() - self.start } .. "\n")
+  if self.board then
+    self.board:add(values, now)
+  else
+    self.board = board.open(self.path) -- with this line and those before it
+  end
 end
 
 local function write_log(self, line)
@@ -222,7 +229,7 @@ local function close(self, status, message)
   self.record.modules = identity.modules()
   if message then pcall(write_log, self, status .. ": " .. message) end -- the program prints it
   local ok, problem = pcall(save_record, self)
-  for _, file in ipairs { self.metrics, self.timing, self.log_file, } do file:close() end
+  for _, file in ipairs { self.metrics, self.timing, self.log_file, self.board } do file:close() end
   self.log_file = nil
   -- Removing a lock lets two processes hold one each; nobody opens a finished run.
   if status == "finished" then pcall(sys.remove, self.path .. "/.lock") end

@@ -75,6 +75,18 @@ check.test("hashes", function()
   check.ok(sys.hash "abc" ~= sys.hash "abd")
 end)
 
+check.test("CRC32C", function()
+  -- RFC 3720, appendix B.4, and the check value of the catalogues.
+  check.equal(sys.crc32c "", 0)
+  check.equal(sys.crc32c "123456789", 0xe3069283)
+  check.equal(sys.crc32c(("\0"):rep(32)), 0x8a9136aa)
+  check.equal(sys.crc32c(("\255"):rep(32)), 0x62a8ab43)
+  local up, down = {}, {}
+  for i = 0, 31 do up[i + 1], down[i + 1] = i, 31 - i end
+  check.equal(sys.crc32c(string.char(table.unpack(up))), 0x46dd794e)
+  check.equal(sys.crc32c(string.char(table.unpack(down))), 0x113fdb5c)
+end)
+
 check.test("time, threads, names", function()
   local before = sys.clock()
   sys.sleep(0.02)

@@ -7,6 +7,7 @@
 ---     metrics.jsonl  one JSON object a line, only added to; bit-identical whether or not the run was interrupted
 ---     timing.jsonl   when each of those lines was written
 ---     log.txt        what was said
+---     tensorboard/   the numbers of metrics.jsonl for TensorBoard (`tensorboard --logdir RUN`): see calr.run.board
 ---     checkpoints/   tensors (safetensors) and state, from which `calr run --resume DIR` goes on
 ---
 ---     local run <close> = calr.run.open { config = cfg, data = data }

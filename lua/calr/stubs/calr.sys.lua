@@ -82,6 +82,11 @@ function M.hash(text) end
 ---@return string
 function M.hash_file(path) end
 
+--- The checksum CRC32C of a string, which file formats such as TFRecord ask for.
+---@param text any
+---@return integer # 0 to 2^32 - 1
+function M.crc32c(text) end
+
 ---@return number # seconds since 1970, with fractions
 function M.time() end
 
