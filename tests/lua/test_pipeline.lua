@@ -282,6 +282,77 @@ check.test("stage 1 follows the schedule of the learning rate", function()
   run:finish()
 end)
 
+check.test("stage 1 kept for other runs: the same bits, and only where all it depends on is the same", function()
+  local function stage_1(changes)
+    local cfg = config(changes)
+    local net = small_network(cfg)
+    local run = open(cfg)
+    local before = net.conv1.weight:clone()
+    local locals = P.intra(net, street, cfg)
+    check.ok(net.conv1.weight:equal(before))
+    run:finish()
+    return locals, calr.sys.read_file(run.path .. "/metrics.jsonl"), calr.sys.read_file(run.path .. "/log.txt")
+  end
+  local cache = tmp .. "/stage-1"
+  local function files() return #calr.sys.list(cache) end
+  local function intra(changes)
+    changes.cache = cache
+    return changes
+  end
+  local plain, lines = stage_1 { lr = 0.5 }
+  local first, first_lines, first_log = stage_1 { lr = 0.5, intra = intra {} }
+  check.equal(files(), 1)
+  check.ok(not first_log:find("found in", 1, true))
+  -- what belongs to stage 2 does not matter
+  local second, second_lines, second_log = stage_1 { lr = 0.25, refine = "none", infomap = { k = 3 }, workers = 0,
+    intra = intra {} }
+  check.equal(files(), 1)
+  check.ok(second_log:find("stage 1: found in " .. cache, 1, true))
+  check.ok(plain:equal(first) and plain:equal(second))
+  check.equal(first_lines, lines)
+  check.equal(second_lines, lines)
+  -- everything else does
+  local function is_new(changes)
+    local count = files()
+    stage_1(changes)
+    check.equal(files(), count + 1)
+  end
+  is_new { seed = 2, intra = intra {} }
+  is_new { intra = intra { k1 = 7 } }
+  is_new { height = 24, intra = intra {} }
+  is_new { augment = { flip = 0.25 }, intra = intra {} }
+  is_new { weight_decay = 0.0, intra = intra {} }
+  local threads = calr.sys.threads()
+  calr.sys.threads(threads == 1 and 2 or 1)
+  is_new { intra = intra {} }
+  calr.sys.threads(threads)
+end)
+
+check.test("a run that took stage 1 from another goes on without it", function()
+  local cfg = config { intra = { cache = tmp .. "/stage-1" } }
+  local run = open(cfg)
+  P.intra(small_network(cfg), street, cfg)
+  run:finish()
+  local cfg2 = config { intra = { cache = tmp .. "/stage-1" } }
+  local stopped = open(cfg2)
+  local want = P.intra(small_network(cfg2), street, cfg2)
+  local lines = calr.sys.read_file(stopped.path .. "/metrics.jsonl")
+  pcall(function()
+    local _ <close> = stopped
+    error "killed"
+  end)
+  for _, name in ipairs(calr.sys.list(tmp .. "/stage-1")) do calr.sys.remove(tmp .. "/stage-1/" .. name) end
+  launch.resume = stopped.path
+  local cfg3 = config { intra = { cache = tmp .. "/stage-1" } }
+  local ok, again = pcall(P.run_of, cfg3, street)
+  launch.resume = nil
+  check.ok(ok, again)
+  local got = P.intra(small_network(cfg3), street, cfg3)
+  check.ok(got:equal(want))
+  check.equal(calr.sys.read_file(again.path .. "/metrics.jsonl"), lines)
+  again:finish()
+end)
+
 -- ---- stage 2 ----
 
 -- Runs stage 2; change(step, labels) may look at a step. Returns the metrics and the network.

@@ -65,6 +65,7 @@ local function defaults()
       lr = option(3.5e-4, "learning rate of stage 1"),
       momentum = option(0.2, "of the memory in stage 1"),
       temperature = option(0.05, "of the memory loss in stage 1"),
+      cache = option("", "a folder in which stage 1 is kept for runs that share all it depends on; empty: none"),
     },
     augment = {
       flip = option(0.5, "probability of a mirror image"),

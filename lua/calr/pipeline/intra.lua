@@ -8,6 +8,7 @@ local config = require "calr.pipeline.config"
 local memory = require "calr.memory"
 local optim = require "calr.optim"
 local quality = require "calr.pipeline.quality"
+local reuse = require "calr.pipeline.reuse"
 local train = require "calr.pipeline.train"
 
 -- How many local clusters a camera of `count` images gets.
@@ -77,16 +78,18 @@ function Stage:checkpoint()
     state = { used = self.used, camera = self.camera, epoch = self.epoch, best_score = self.best_score } })
 end
 
+-- Whether there was a checkpoint to go on from.
 function Stage:restore()
   local tensors, state = self.run:restore "intra"
-  if not tensors then return end
+  if not tensors then return false end
   self.locals, self.used, self.camera = tensors.locals, state.used, state.camera
-  if state.epoch == 0 then return end
+  if state.epoch == 0 then return true end
   self.epoch, self.best, self.best_score = state.epoch, tensors.best, state.best_score
   config.take_up(self.run, function()
     self.net:load_state(unprefixed("net.", tensors))
     self.optimizer:load_state(unprefixed("optimizer.", tensors))
   end)
+  return true
 end
 
 -- One epoch of the camera with these rows. Returns false when there is nothing to learn from: clusters of single
@@ -120,6 +123,22 @@ function Stage:keep_labels(rows)
   self.used = self.used + L.clusters(best)
 end
 
+-- Takes over what another run has found: its labels, and its metrics as if they were written here.
+function Stage:take(locals, used, metrics)
+  self.locals, self.used, self.camera = locals, used, #self.camera_rows + 1
+  for _, record in ipairs(metrics) do self.run:metric(record) end
+  self:checkpoint()
+  self.run:log("stage 1: found in %s", self.cfg.intra.cache)
+end
+
+function Stage:keep(file)
+  local metrics = {}
+  for _, record in ipairs(file and require("calr.run").metrics(self.run.path) or {}) do
+    if record.stage == "intra" then metrics[#metrics + 1] = record end
+  end
+  reuse.save(file, self.locals, self.used, metrics)
+end
+
 function Stage:work()
   while self.camera <= #self.camera_rows do
     local rows = self.camera_rows[self.camera]
@@ -137,8 +156,16 @@ end
 
 return function(net, data, cfg)
   local stage = new_stage(net, data, cfg)
-  stage:restore()
-  stage:work()
+  local file = reuse.file(cfg, data, stage.initial)
+  local restored = stage:restore()
+  local locals, used, metrics
+  if not restored then locals, used, metrics = reuse.load(file) end
+  if locals then
+    stage:take(locals, used, metrics)
+  else
+    stage:work()
+    stage:keep(file)
+  end
   net:load_state(stage.initial)
   local measured = quality.by_camera(stage.split, stage.locals)
   stage.run:log("stage 1: %d local clusters in %d cameras%s", stage.used, #stage.camera_rows, measured and
