@@ -9,12 +9,14 @@ local below = {
   backend = { "tensor", "base" },
   autograd = { "backend", "tensor", "base" },
   cluster = { "backend", "tensor", "base" },
+  search = { "base" }, -- the arithmetic of the samplers of studies
   bank = { "backend", "tensor", "base" },
   rank = { "cluster", "backend", "tensor", "base" }, -- re-ranking uses the k-reciprocal sets of clustering
   image = { "tensor", "base" },
   store = { "tensor", "base" },
   loader = { "store", "image", "tensor", "base" },
-  binding = { "loader", "store", "image", "rank", "bank", "cluster", "autograd", "backend", "tensor", "base" },
+  binding = { "loader", "store", "image", "rank", "bank", "search", "cluster", "autograd", "backend", "tensor",
+    "base" },
   host = { "binding", "base" },
 }
 

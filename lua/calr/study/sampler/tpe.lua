@@ -1,0 +1,221 @@
+--- @module calr.study.sampler.tpe
+--- Tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011; Watanabe, arXiv 2304.11127): the trials so far are
+--- split into the good ones and the rest; of candidates drawn where the good ones are dense, the one is taken at which
+--- the ratio of the two densities is largest.
+---
+--- Trials count as good by their losses; pruned ones come after all finished ones, ranked by how far they came and then
+--- by what they reported last. Failed trials count for nothing but their point; running ones belong to the rest, so
+--- that several workers do not try the same place. A parameter that exists only under a choice is modelled by the
+--- trials that have it. With two goals, trials are good by their rank of non-domination, and those of the first rank
+--- that does not fit are chosen for the area that they dominate (Ozaki et al., JAIR 73 (2022)).
+---
+--- Options, with their defaults: `startup` (10): trials drawn at random before; `candidates` (24); `gamma` (0.1) and
+--- `most` (25, with two goals no limit): min(ceil(gamma * n), most) trials are good; `prior` (1): weight of the prior
+--- kernel; `multivariate` (true with one goal, false with two): parameters are drawn together, those under one choice
+--- apart from the others, rather than each by itself; `bandwidth` ("neighbour" or "scott"): see calr.search.parzen;
+--- `magic_clip` (true), `endpoints` (false): the same; `liar` (true): whether running trials count.
+
+local history = require "calr.study.sampler.history"
+local pareto = require "calr.study.sampler.pareto"
+local search = require "calr.search"
+local Rng = require "calr.rng"
+
+local Tpe = {}
+Tpe.__index = Tpe
+
+-- ---- parameters as axes of estimators ----
+
+-- The axis of a parameter, and the functions from its values to numbers there and back.
+local function make_axis(space, p)
+  if p.kind == "choice" then
+    local index = {}
+    for i, choice in ipairs(p.choices) do index[choice] = i - 1 end
+    return {
+      single = #p.choices == 1, axis = { kind = "choice", choices = #p.choices },
+      to = function(value) return value ~= nil and index[value] or false end,
+      from = function(x) return p.choices[math.tointeger(x) + 1] end,
+    }
+  end
+  local low, high = p.low, space:clip(p, p.high)
+  local step = p.step or (p.kind == "int" and 1 or nil)
+  return {
+    single = low == high,
+    axis = { kind = step and "step" or "float", low = low, high = high, step = step, log = p.log },
+    to = function(value)
+      return type(value) == "number" and value == value and math.abs(value) < math.huge and value or false
+    end,
+    from = function(x) return space:clip(p, x) end,
+  }
+end
+
+-- Lists of parameters (their numbers) that are drawn together: all that hang on the same choice, or each alone.
+local function make_groups(space, together)
+  local groups, by_parent = {}, {}
+  for i, p in ipairs(space.parameters) do
+    local key = p.parent and p.parent.name .. "\0" .. type(p.parent.value) .. tostring(p.parent.value) or ""
+    local group = together and by_parent[key]
+    if not group then
+      group = { parameter = p, columns = {}, axes = {} }
+      groups[#groups + 1] = group
+      by_parent[key] = group
+    end
+    group[#group + 1] = i
+  end
+  return groups
+end
+
+-- ---- good trials and the rest ----
+
+local function by_loss(a, b)
+  if a.losses[1] ~= b.losses[1] then return a.losses[1] < b.losses[1] end
+  return a.number < b.number
+end
+
+-- Pruned trials: those that came further first, then by what they reported last.
+local function by_progress(a, b)
+  local a_step, b_step = a.losses and a.step or -math.huge, b.losses and b.step or -math.huge
+  if a_step ~= b_step then return a_step > b_step end
+  local a_loss, b_loss = a.losses and a.losses[1] or 0, b.losses and b.losses[1] or 0
+  if a_loss ~= b_loss then return a_loss < b_loss end
+  return a.number < b.number
+end
+
+-- The first `count` of a list in the order of `before`, as a set.
+local function best(list, count, before, chosen)
+  if count > 64 then
+    table.sort(list, before)
+    for i = 1, math.min(count, #list) do chosen[list[i]] = true end
+    return
+  end
+  local top = {}
+  for _, trial in ipairs(list) do
+    local n = #top
+    if n < count or before(trial, top[n]) then
+      local at = math.min(n + 1, count)
+      while at > 1 and before(trial, top[at - 1]) do
+        top[at] = top[at - 1]
+        at = at - 1
+      end
+      top[at] = trial
+    end
+  end
+  for _, trial in ipairs(top) do chosen[trial] = true end
+end
+
+-- Rows of the good trials and of the rest, by number. `number` is the trial that is asked for.
+function Tpe:split(number)
+  local h, finished, pruned = self.history, {}, {}
+  for _, trial in ipairs(h.list) do
+    if trial.number == number then goto continue end
+    if trial.state == "finished" then
+      finished[#finished + 1] = trial
+    elseif trial.state == "pruned" then
+      pruned[#pruned + 1] = trial
+    end
+    ::continue::
+  end
+  local wanted = math.ceil(self.gamma * (#finished + #pruned))
+  if self.most then wanted = math.min(wanted, self.most) end
+  local good = {}
+  if h.goals == 1 then
+    best(finished, math.min(wanted, #finished), by_loss, good)
+  else
+    pareto.select(finished, math.min(wanted, #finished), good)
+  end
+  if wanted > #finished then best(pruned, math.min(wanted - #finished, #pruned), by_progress, good) end
+  local below, above = {}, {}
+  for _, row in ipairs(h:order()) do
+    local trial = h.list[row]
+    if good[trial] then
+      below[#below + 1] = row
+    elseif trial.number ~= number and trial.state ~= "failed" and (self.liar or trial.state ~= "open") then
+      above[#above + 1] = row
+    end
+  end
+  return below, above
+end
+
+-- ---- candidates ----
+
+function Tpe:estimator(group, rows, recent)
+  return search.parzen { history = self.values, rows = rows, columns = group.columns, axes = group.axes,
+    prior = self.prior, bandwidth = self.bandwidth, magic_clip = self.magic_clip, endpoints = self.endpoints,
+    recent = recent }
+end
+
+-- Sets the parameters of a group at a point.
+function Tpe:draw_group(group, model, rng, point)
+  for _, i in ipairs(group) do
+    local p, axis = self.space.parameters[i], self.axes[i]
+    if axis.single then point[p.name] = p.kind == "choice" and p.choices[1] or p.low end
+  end
+  if #group.columns == 0 then return end
+  local own = model[group]
+  if not own then
+    own = { below = self:estimator(group, model.below, self.history.goals == 1),
+      above = self:estimator(group, model.above, true) }
+    model[group] = own
+  end
+  local candidates = own.below:sample(rng, self.candidates)
+  local good, rest = own.below:log_density(candidates), own.above:log_density(candidates)
+  local chosen = 1
+  for i = 2, #candidates do
+    if good[i] - rest[i] > good[chosen] - rest[chosen] then chosen = i end
+  end
+  for k, i in ipairs(group.columns) do
+    point[self.space.parameters[i].name] = self.axes[i].from(candidates[chosen][k])
+  end
+end
+
+function Tpe:propose(model, rng)
+  local point = {}
+  for _, group in ipairs(self.groups) do
+    if self.space:active(point, group.parameter) then self:draw_group(group, model, rng, point) end
+  end
+  return point
+end
+
+function Tpe:tell(trial)
+  local row, values = self.history:tell(trial), {}
+  for i, p in ipairs(self.space.parameters) do values[i] = self.axes[i].to(trial.point[p.name]) end
+  self.values:set(row, values)
+end
+
+function Tpe:ask(number)
+  local h = self.history
+  local rng = Rng.open { seed = self.seed, purpose = "study.tpe", index = number }
+  local function by_chance()
+    return history.unit(self.space, rng)
+  end
+  if h.finished + h.pruned < math.max(1, self.startup) then return h:draw(by_chance, rng) end
+  local model, tries = {}, 0
+  model.below, model.above = self:split(number)
+  return h:draw(function()
+    tries = tries + 1
+    if tries > 200 then return by_chance() end -- the constraint refuses what the model likes
+    return self:propose(model, rng)
+  end, rng, 10)
+end
+
+return function(space, options)
+  local o = history.options("tpe", options, { startup = { 10, 0, 1000000 }, candidates = { 24, 1, 100000 },
+    gamma = { 0.1, 1e-6, 1 }, most = { 25, 1, 1000000 }, prior = { 1.0, 1e-6, 1e6 }, multivariate = {},
+    bandwidth = { "neighbour", "scott" }, magic_clip = { true }, endpoints = { false }, liar = { true } })
+  if o.goals > 2 then error(("sampler \"tpe\" takes one goal or two, not %d"):format(o.goals), 2) end
+  if o.multivariate == nil then o.multivariate = o.goals == 1 end
+  if o.goals == 2 and (options.most == nil) then o.most = nil end
+  local self = setmetatable(o, Tpe)
+  self.space, self.history = space, history.new(space, o.goals)
+  self.values = search.history(#space.parameters)
+  self.axes, self.groups = {}, make_groups(space, o.multivariate)
+  for i, p in ipairs(space.parameters) do self.axes[i] = make_axis(space, p) end
+  for _, group in ipairs(self.groups) do
+    for _, i in ipairs(group) do
+      if not self.axes[i].single then
+        group.columns[#group.columns + 1] = i
+        group.axes[#group.axes + 1] = self.axes[i].axis
+      end
+    end
+  end
+  return self
+end
