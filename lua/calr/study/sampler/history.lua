@@ -16,8 +16,8 @@ local states = { waiting = "open", running = "open", interrupted = "open", dead 
 --- The options of a sampler, checked: its own names, and seed, goals and trials, which all take.
 --- @param name   the sampler's
 --- @param given  table of options, or nil
---- @param own    name -> {default, lowest, highest} of a number; {default} of a boolean, {} of one without a default; or
----               a list of strings, the default first
+--- @param own    name -> {default, lowest, highest} of a number; {default} of a boolean, {} of one without a default;
+---               or a list of strings, the default first
 --- @return table
 function history.options(name, given, own)
   local names = { "seed", "goals", "trials" }
