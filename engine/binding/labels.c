@@ -4,9 +4,10 @@
 
 #include "base/rng.h"
 #include "cluster/labels.h"
+#include "cluster/match.h"
 
 /// @module calr.labels
-/// The vocabulary of refinement rules: labels and masks of all images at once.
+///   The vocabulary of refinement rules: labels and masks of all images at once.
 ///
 /// Labels are i32[n], 0-based, -1 for an outlier; cameras and local clusters are labels too. Masks
 /// are u8[n] of 0 and 1. Row numbers are i64, 0-based, -1 for none.
@@ -77,6 +78,44 @@ static int labels_pair(lua_State *L)
     calr_lua_call(L, calr_labels_pair(calr_tensor_i32(a), calr_tensor_i32(b), a->shape[0],
                                       calr_tensor_i32(out), &pairs));
     lua_pushinteger(L, pairs);
+    return 2;
+}
+
+/// calr.labels.match(a, b)
+/// Matches the clusters of two labellings one to one so that as many images as possible lie in matched clusters
+/// (Hungarian method; exact). Images that are outliers in one of them do not count.
+/// @param a  i32[n]
+/// @param b  i32[n]
+/// @return tensor   i32[clusters of a]: the cluster of b that goes with each, -1 for none
+/// @return integer  images in matched clusters
+static int labels_match(lua_State *L)
+{
+    calr_tensor *a = check_labels(L, 1), *b = check_labels(L, 2);
+    check_length(L, 2, a, b);
+    int64_t agreed;
+    calr_tensor *partner = new_vector(L, CALR_I32, check_clusters(L, a));
+    calr_lua_call(L, calr_labels_match(calr_tensor_i32(a), calr_tensor_i32(b), a->shape[0],
+                                       calr_tensor_i32(partner), &agreed));
+    lua_pushinteger(L, agreed);
+    return 2;
+}
+
+/// calr.labels.align(before, after)
+/// `after` with the numbers of `before`: a cluster that is matched (calr.labels.match) gets the number it had, the
+/// others numbers past those of `before`. For pictures and tables in which a cluster keeps its name over epochs.
+/// @param before  i32[n]
+/// @param after   i32[n]
+/// @return tensor   i32[n]
+/// @return integer  the largest label + 1
+static int labels_align(lua_State *L)
+{
+    calr_tensor *before = check_labels(L, 1), *after = check_labels(L, 2);
+    check_length(L, 2, before, after);
+    int64_t clusters;
+    calr_tensor *out = new_vector(L, CALR_I32, after->shape[0]);
+    calr_lua_call(L, calr_labels_align(calr_tensor_i32(before), calr_tensor_i32(after),
+                                       after->shape[0], calr_tensor_i32(out), &clusters));
+    lua_pushinteger(L, clusters);
     return 2;
 }
 
@@ -429,7 +468,8 @@ static const luaL_Reg functions[] = {
     {"invert", labels_invert},     {"total", labels_total},
     {"rows", labels_rows},         {"put", labels_put},
     {"shift", labels_shift},       {"where", labels_where},
-    {"chance", labels_chance},     {NULL, NULL},
+    {"chance", labels_chance},     {"match", labels_match},
+    {"align", labels_align},       {NULL, NULL},
 };
 
 int luaopen_calr_labels(lua_State *L)

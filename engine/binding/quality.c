@@ -2,10 +2,12 @@
 #include "binding/bind.h"
 #include "binding/modules.h"
 
+#include "cluster/labels.h"
+#include "cluster/match.h"
 #include "cluster/quality.h"
 
 /// @module calr.quality
-/// How well clusters agree with true identities.
+///   How well clusters agree with true identities.
 ///
 /// Every function takes true_labels (i32 or i64 [n], any numbers) and labels (i32[n], clusters from 0 on, -1 for
 /// an outlier). The option `outliers` says what an outlier counts as: "singletons" (default), a cluster of its
@@ -95,6 +97,62 @@ static int quality_nmi(lua_State *L)
     return 1;
 }
 
+/// calr.quality.ami(true_labels, labels [, {outliers="singletons"}])
+/// Adjusted mutual information (Vinh, Epps, Bailey, JMLR 2010): NMI less what chance gives to clusters of these sizes.
+/// About 0 for random labels, where NMI grows with the number of clusters.
+/// @param true_labels  i32[n] or i64[n]
+/// @param labels       i32[n], -1 for an outlier
+/// @return number  1 at most; may be below 0
+static int quality_ami(lua_State *L)
+{
+    double ami;
+    calr_lua_call(L, calr_quality_ami(check_quality(L), &ami));
+    lua_pushnumber(L, ami);
+    return 1;
+}
+
+/// calr.quality.ari(true_labels, labels [, {outliers="singletons"}])
+/// Adjusted Rand index (Hubert and Arabie 1985): the pairs on which both agree, less what chance gives.
+/// @param true_labels  i32[n] or i64[n]
+/// @param labels       i32[n], -1 for an outlier
+/// @return number  -0.5 .. 1
+static int quality_ari(lua_State *L)
+{
+    lua_pushnumber(L, calr_quality_ari(check_quality(L)));
+    return 1;
+}
+
+/// calr.quality.v_measure(true_labels, labels [, {outliers="singletons"}])
+/// Homogeneity (every cluster of one identity), completeness (every identity in one cluster) and v, their harmonic
+/// mean (Rosenberg and Hirschberg 2007), which equals nmi.
+/// @param true_labels  i32[n] or i64[n]
+/// @param labels       i32[n], -1 for an outlier
+/// @return table  {homogeneity=, completeness=, v=}, each 0 .. 1
+static int quality_v_measure(lua_State *L)
+{
+    calr_quality_score score = calr_quality_v_measure(check_quality(L));
+    lua_createtable(L, 0, 3);
+    lua_pushnumber(L, score.precision);
+    lua_setfield(L, -2, "homogeneity");
+    lua_pushnumber(L, score.recall);
+    lua_setfield(L, -2, "completeness");
+    lua_pushnumber(L, score.f);
+    lua_setfield(L, -2, "v");
+    return 1;
+}
+
+/// calr.quality.purity(true_labels, labels [, {outliers="singletons"}])
+/// The share of items that are of the commonest identity of their cluster: 1 for clusters of one image, so look at
+/// their number too.
+/// @param true_labels  i32[n] or i64[n]
+/// @param labels       i32[n], -1 for an outlier
+/// @return number  0 .. 1
+static int quality_purity(lua_State *L)
+{
+    lua_pushnumber(L, calr_quality_purity(check_quality(L)));
+    return 1;
+}
+
 /// calr.quality.expansion(true_labels, labels [, {outliers="singletons"}])
 /// The mean number of clusters over which one identity is spread: 1 is ideal.
 /// @param true_labels  i32[n] or i64[n]
@@ -106,11 +164,217 @@ static int quality_expansion(lua_State *L)
     return 1;
 }
 
+/* The figures of a report that are single numbers. */
+typedef struct figures {
+    calr_quality_score pairwise, bcubed, v;
+    double nmi, ami, ari, purity, expansion;
+} figures;
+
+static figures measure(lua_State *L, const calr_quality *quality)
+{
+    figures f = {
+        .pairwise = calr_quality_pairwise(quality),
+        .bcubed = calr_quality_bcubed(quality),
+        .v = calr_quality_v_measure(quality),
+        .nmi = calr_quality_nmi(quality),
+        .ari = calr_quality_ari(quality),
+        .purity = calr_quality_purity(quality),
+        .expansion = calr_quality_expansion(quality),
+    };
+    calr_lua_call(L, calr_quality_ami(quality, &f.ami));
+    return f;
+}
+
+/* to += weight * from; both are made of doubles alone. */
+static void add_figures(figures *to, const figures *from, double weight)
+{
+    double *t = (double *)to;
+    const double *f = (const double *)from;
+    for (size_t i = 0; i < sizeof *to / sizeof *t; i++)
+        t[i] += weight * f[i];
+}
+
+static void push_figures(lua_State *L, const figures *f)
+{
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
+        {"homogeneity", f->v.precision},
+        {"completeness", f->v.recall},
+        {"nmi", f->nmi},
+        {"ami", f->ami},
+        {"ari", f->ari},
+        {"purity", f->purity},
+        {"expansion", f->expansion},
+    };
+    lua_createtable(L, 0, 12);
+    push_score(L, f->pairwise);
+    lua_setfield(L, -2, "pairwise");
+    push_score(L, f->bcubed);
+    lua_setfield(L, -2, "bcubed");
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        lua_pushnumber(L, numbers[i].value);
+        lua_setfield(L, -2, numbers[i].name);
+    }
+}
+
+static void set_integer(lua_State *L, const char *name, int64_t value)
+{
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, name);
+}
+
+static void push_report(lua_State *L, const calr_quality *quality, const figures *f)
+{
+    push_figures(L, f);
+    set_integer(L, "items", calr_quality_items(quality));
+    set_integer(L, "identities", calr_quality_identities(quality));
+    set_integer(L, "clusters", calr_quality_clusters(quality));
+}
+
+/// calr.quality.report(true_labels, labels [, {outliers="singletons"}])
+/// All figures at once, for little more than the price of one.
+/// @param true_labels  i32[n] or i64[n]
+/// @param labels       i32[n], -1 for an outlier
+/// @return table  {pairwise={precision=, recall=, f=}, bcubed={precision=, recall=, f=}, nmi=, ami=, ari=,
+///   homogeneity=, completeness=, purity=, expansion=, items=, identities=, clusters=}; the last three are what the
+///   figures speak of
+static int quality_report(lua_State *L)
+{
+    const calr_quality *quality = check_quality(L);
+    figures f = measure(L, quality);
+    push_report(L, quality, &f);
+    return 1;
+}
+
+/* The numbers 0 .. n-1 sorted by camera into rows[n], from start[c] on for camera c. */
+static void sort_by_camera(const int32_t *cameras, int64_t n, int64_t count, int64_t *start,
+                           int64_t *rows)
+{
+    for (int64_t c = 0; c <= count + 1; c++)
+        start[c] = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (cameras[i] >= 0)
+            start[cameras[i] + 2]++;
+    for (int64_t c = 0; c < count; c++)
+        start[c + 2] += start[c + 1];
+    for (int64_t i = 0; i < n; i++)
+        if (cameras[i] >= 0)
+            rows[start[cameras[i] + 1]++] = i;
+}
+
+static int64_t *new_integers(lua_State *L, int64_t count)
+{
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_I64, 1, &count, slot));
+    return calr_tensor_i64(*slot);
+}
+
+/// calr.quality.by_camera(true_labels, labels, cameras [, {outliers="singletons"}])
+/// The report of each camera on its own, for clusters that were made inside cameras or to find the camera that
+/// spoils the others: what happens between cameras does not count. The mean weighs every camera by its images.
+/// @param true_labels  i32[n] or i64[n]
+/// @param labels       i32[n], -1 for an outlier
+/// @param cameras      i32[n], from 0; images of camera -1 are left out
+/// @return table  a list of reports, each with camera=, in the order of the cameras; cameras without images are left
+///   out
+/// @return table  the same figures, averaged over the images (without items, identities and clusters); nil when there
+///   is no image
+static int quality_by_camera(lua_State *L)
+{
+    static const char *const names[] = {"outliers", NULL};
+    static const char *const choices[] = {"singletons", "ignore", NULL};
+    lua_settop(L, 4);
+    calr_tensor *labels = calr_lua_check_form(L, 2, CALR_I32, 1, "i32[n]");
+    calr_tensor *cameras = calr_lua_check_form(L, 3, CALR_I32, 1, "i32[n]");
+    calr_lua_check_options(L, 4, names);
+    int outliers = calr_lua_option_choice(L, 4, "outliers", CALR_OUTLIERS_SINGLETONS, choices);
+    int64_t n = labels->shape[0], given = calr_tensor_numel(calr_lua_check_tensor(L, 1)), count;
+    if (given != n || cameras->shape[0] != n)
+        luaL_error(L, "%I true labels, %I labels and %I cameras: they must be as many",
+                   (lua_Integer)given, (lua_Integer)n, (lua_Integer)cameras->shape[0]);
+    calr_lua_call(L, calr_labels_clusters(calr_tensor_i32(cameras), n, &count));
+    const int64_t *truth = check_truth(L, 1);
+    int64_t *start = new_integers(L, count + 2), *rows = new_integers(L, n);
+    int64_t *part_truth = new_integers(L, n);
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_I32, 1, &n, slot));
+    int32_t *part_labels = calr_tensor_i32(*slot);
+    sort_by_camera(calr_tensor_i32(cameras), n, count, start, rows);
+    for (int64_t i = 0; i < start[count]; i++) {
+        part_truth[i] = truth[rows[i]];
+        part_labels[i] = calr_tensor_i32(labels)[rows[i]];
+    }
+    figures mean = {.nmi = 0};
+    lua_newtable(L);
+    int list = lua_gettop(L);
+    for (int64_t c = 0; c < count; c++) {
+        int64_t first = start[c], size = start[c + 1] - first;
+        if (size == 0)
+            continue;
+        calr_quality **quality = calr_lua_scratch(L, release_quality);
+        calr_lua_call(L, calr_quality_new(size, part_truth + first, part_labels + first,
+                                          (calr_quality_outliers)outliers, quality));
+        figures f = measure(L, *quality);
+        add_figures(&mean, &f, (double)size / (double)start[count]);
+        push_report(L, *quality, &f);
+        set_integer(L, "camera", c);
+        lua_rawseti(L, list, (lua_Integer)lua_rawlen(L, list) + 1);
+        lua_settop(L, list); /* the scratch goes */
+    }
+    if (start[count] > 0)
+        push_figures(L, &mean);
+    else
+        lua_pushnil(L);
+    return 2;
+}
+
+/// calr.quality.stability(before, after)
+/// How much of a clustering stayed from one epoch to the next. Clusters of both are matched one to one so that as many
+/// images as possible are in matched clusters (calr.labels.match); their numbers play no part.
+/// @param before  i32[n], -1 for an outlier
+/// @param after   i32[n], of the same images
+/// @return table  stable = share of the images in a cluster both times whose clusters are matched; kept = the same
+///   among the images in a cluster at least once, so that images that come and go count as unstable (both 1 where there
+///   is none); agreed, both, either: the counts behind them; matched: pairs of clusters; vanished and appeared: clusters
+///   without a partner
+static int quality_stability(lua_State *L)
+{
+    calr_tensor *before = calr_lua_check_form(L, 1, CALR_I32, 1, "i32[n]");
+    calr_tensor *after = calr_lua_check_form(L, 2, CALR_I32, 1, "i32[n]");
+    if (before->shape[0] != after->shape[0])
+        luaL_error(L, "%I labels before, but %I after", (lua_Integer)before->shape[0],
+                   (lua_Integer)after->shape[0]);
+    calr_stability s;
+    calr_lua_call(L, calr_labels_stability(calr_tensor_i32(before), calr_tensor_i32(after),
+                                           before->shape[0], &s));
+    lua_createtable(L, 0, 8);
+    lua_pushnumber(L, s.both ? (double)s.agreed / (double)s.both : 1);
+    lua_setfield(L, -2, "stable");
+    lua_pushnumber(L, s.either ? (double)s.agreed / (double)s.either : 1);
+    lua_setfield(L, -2, "kept");
+    set_integer(L, "agreed", s.agreed);
+    set_integer(L, "both", s.both);
+    set_integer(L, "either", s.either);
+    set_integer(L, "matched", s.matched);
+    set_integer(L, "vanished", s.vanished);
+    set_integer(L, "appeared", s.appeared);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"pairwise", quality_pairwise},
+    {"ami", quality_ami},
+    {"ari", quality_ari},
     {"bcubed", quality_bcubed},
-    {"nmi", quality_nmi},
+    {"by_camera", quality_by_camera},
     {"expansion", quality_expansion},
+    {"nmi", quality_nmi},
+    {"pairwise", quality_pairwise},
+    {"purity", quality_purity},
+    {"report", quality_report},
+    {"stability", quality_stability},
+    {"v_measure", quality_v_measure},
     {NULL, NULL},
 };
 

@@ -1,8 +1,11 @@
 #include "cluster/quality.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/size.h"
 
@@ -160,20 +163,160 @@ calr_quality_score calr_quality_bcubed(const calr_quality *quality)
     return score(precision / n, recall / n);
 }
 
-double calr_quality_nmi(const calr_quality *quality)
+/* Nats. */
+static double mutual_information(const calr_quality *quality)
 {
-    if (quality->items == 0)
-        return 0;
-    if (quality->identities == 1 && quality->clusters == 1)
-        return 1;
     double n = (double)quality->items, mutual = 0;
     for (int64_t c = 0; c < quality->cells; c++) {
         const cell *at = &quality->cell[c];
         double joint = (double)at->count / n;
         mutual += joint * log(joint / ((double)at->of_identity / n * ((double)at->of_cluster / n)));
     }
+    return mutual;
+}
+
+/* Whether both sides are the same groups: as many cells as groups. */
+static bool same_groups(const calr_quality *quality)
+{
+    return quality->cells == quality->identities && quality->cells == quality->clusters;
+}
+
+double calr_quality_nmi(const calr_quality *quality)
+{
+    if (quality->items == 0)
+        return 0;
+    if (same_groups(quality))
+        return 1;
     double mean = (quality->entropy_identities + quality->entropy_clusters) / 2;
-    return fmin(1, fmax(0, mutual / mean));
+    return fmin(1, fmax(0, mutual_information(quality) / mean));
+}
+
+calr_quality_score calr_quality_v_measure(const calr_quality *quality)
+{
+    if (quality->items == 0)
+        return score(0, 0);
+    if (same_groups(quality))
+        return score(1, 1);
+    double mutual = mutual_information(quality);
+    double identities = quality->entropy_identities, clusters = quality->entropy_clusters;
+    return score(identities > 0 ? fmin(1, fmax(0, mutual / identities)) : 1,
+                 clusters > 0 ? fmin(1, fmax(0, mutual / clusters)) : 1);
+}
+
+double calr_quality_ari(const calr_quality *quality)
+{
+    if (quality->items == 0)
+        return 0;
+    if (same_groups(quality))
+        return 1;
+    double all = pairs_of(quality->items), both = 0;
+    for (int64_t c = 0; c < quality->cells; c++)
+        both += pairs_of(quality->cell[c].count);
+    double chance = quality->pairs_identities * (quality->pairs_clusters / all);
+    double most = (quality->pairs_identities + quality->pairs_clusters) / 2;
+    return (both - chance) / (most - chance);
+}
+
+double calr_quality_purity(const calr_quality *quality)
+{
+    int64_t pure = 0, most = 0;
+    for (int64_t c = 0; c < quality->cells; c++) {
+        const cell *at = &quality->cell[c];
+        if (c > 0 && at->cluster != at[-1].cluster) {
+            pure += most;
+            most = 0;
+        }
+        most = at->count > most ? at->count : most;
+    }
+    return quality->items ? (double)(pure + most) / (double)quality->items : 0;
+}
+
+/* ---- adjusted mutual information ---- */
+
+/* out[i] = log(i!) for i = 0 .. n, the sum with compensation: the rounding of a million terms would
+ * show otherwise. */
+static void fill_log_factorials(int64_t n, double *out)
+{
+    double sum = 0, lost = 0;
+    out[0] = 0;
+    for (int64_t i = 1; i <= n; i++) {
+        double term = log((double)i) - lost, next = sum + term;
+        lost = next - sum - term;
+        sum = next;
+        out[i] = sum;
+    }
+}
+
+/* Sizes that occur, ascending, and how many groups have each; returns how many sizes. */
+static int64_t sizes_of(const calr_quality *quality, bool identities, int64_t *tally, int64_t *size)
+{
+    memset(tally, 0, (size_t)(quality->items + 1) * sizeof *tally);
+    for (int64_t c = 0; c < quality->cells; c++) {
+        const cell *at = &quality->cell[c];
+        tally[identities ? at->of_identity : at->of_cluster] += at->count;
+    }
+    int64_t count = 0;
+    for (int64_t s = 1; s <= quality->items; s++)
+        if (tally[s] > 0)
+            size[count++] = s;
+    for (int64_t k = 0; k < count; k++)
+        tally[k] = tally[size[k]] / size[k]; /* k < size[k]: nothing unread is written over */
+    return count;
+}
+
+/* What groups of a and of b items out of n add to the mutual information by chance: the mean over the
+ * hypergeometric distribution of the items they share. */
+static double expected_of(int64_t n, int64_t a, int64_t b, const double *factorial)
+{
+    double fixed = factorial[a] + factorial[b] + factorial[n - a] + factorial[n - b] - factorial[n];
+    double total = 0;
+    for (int64_t both = a + b > n ? a + b - n : 1; both <= a && both <= b; both++) {
+        double share = (double)both / (double)n;
+        double chance = fixed - factorial[both] - factorial[a - both] - factorial[b - both] -
+                        factorial[n - a - b + both];
+        total +=
+            share * log(share / ((double)a / (double)n * ((double)b / (double)n))) * exp(chance);
+    }
+    return total;
+}
+
+calr_status calr_quality_ami(const calr_quality *quality, double *out)
+{
+    int64_t n = quality->items;
+    *out = n > 0;
+    if (n == 0 || same_groups(quality))
+        return CALR_OK;
+    /* At most sqrt(2n) different sizes on each side. */
+    int64_t most = 2 + (int64_t)sqrt(2 * (double)n);
+    double *factorial = calr_array_new(n + 1, sizeof *factorial);
+    int64_t *tally[2], *size[2], count[2];
+    for (int side = 0; side < 2; side++) {
+        tally[side] = calr_array_new(n + 1, sizeof *tally[side]);
+        size[side] = calr_array_new(most, sizeof *size[side]);
+    }
+    calr_status status = CALR_OK;
+    if (factorial && tally[0] && tally[1] && size[0] && size[1]) {
+        double expected = 0;
+        fill_log_factorials(n, factorial);
+        for (int side = 0; side < 2; side++)
+            count[side] = sizes_of(quality, side == 0, tally[side], size[side]);
+        for (int64_t i = 0; i < count[0]; i++)
+            for (int64_t c = 0; c < count[1]; c++)
+                expected += (double)tally[0][i] * (double)tally[1][c] *
+                            expected_of(n, size[0][i], size[1][c], factorial);
+        double room = (quality->entropy_identities + quality->entropy_clusters) / 2 - expected;
+        room = room < 0 ? fmin(room, -DBL_EPSILON) : fmax(room, DBL_EPSILON);
+        *out = (mutual_information(quality) - expected) / room;
+    } else {
+        status = calr_error(
+            CALR_ENOMEM, "no memory for the adjusted mutual information of %" PRId64 " items", n);
+    }
+    free(factorial);
+    for (int side = 0; side < 2; side++) {
+        free(tally[side]);
+        free(size[side]);
+    }
+    return status;
 }
 
 double calr_quality_expansion(const calr_quality *quality)

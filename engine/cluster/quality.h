@@ -47,6 +47,27 @@ calr_quality_score calr_quality_bcubed(const calr_quality *quality);
  * in scikit-learn. 1 when both sides are one group; 0 when no item is left. */
 double calr_quality_nmi(const calr_quality *quality);
 
+/* Adjusted mutual information (Vinh, Epps, Bailey, JMLR 11, 2010): (I - E) / ((H(T) + H(C)) / 2 - E),
+ * E the mutual information that clusters of these sizes have with identities of these sizes by chance.
+ * About 0 for random labels, 1 for the same groups on both sides (also when all are single); may be
+ * below 0. Arithmetic normalisation, as in scikit-learn. 0 when no item is left. CALR_ENOMEM: 24 bytes
+ * an item. Time: different sizes of identities times those of clusters times the smaller. */
+calr_status calr_quality_ami(const calr_quality *quality, double *out);
+
+/* Adjusted Rand index (Hubert and Arabie, "Comparing partitions", Journal of Classification 2, 1985):
+ * pairs on which both sides agree, less what chance gives. 1 for the same groups, about 0 for random
+ * labels, at least -0.5. 0 when no item is left. */
+double calr_quality_ari(const calr_quality *quality);
+
+/* Homogeneity 1 - H(T|C) / H(T) (1: every cluster is of one identity; also when there is one identity)
+ * as precision, completeness 1 - H(C|T) / H(C) as recall, and the V-measure, their harmonic mean, as f
+ * (Rosenberg and Hirschberg, EMNLP 2007). The last is calr_quality_nmi. */
+calr_quality_score calr_quality_v_measure(const calr_quality *quality);
+
+/* The share of items that are of the commonest identity of their cluster. 1 for singletons: say how
+ * many clusters there are beside it. */
+double calr_quality_purity(const calr_quality *quality);
+
 /* The mean over identities of the number of clusters that hold some of it: 1 is ideal, more is
  * splitting. 0 when no item is left. */
 double calr_quality_expansion(const calr_quality *quality);

@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "cluster/distance.h"
+#include "cluster/knn.h"
 
 /* For i, a its mean distance to the others of its cluster and b the least mean distance to another
  * cluster: s = (b - a) / max(a, b), -1 .. 1; 0 when i is alone in its cluster, or a = b = 0.
@@ -33,5 +34,26 @@ calr_status calr_silhouette(const calr_distance *distance, const int32_t *labels
  * names a row that is not finite; CALR_ENOMEM. */
 calr_status calr_silhouette_simplified(const float *x, int64_t n, int64_t d, const int32_t *labels,
                                        float *samples, double *mean);
+
+/* Scores only some: with a sample the time is in proportion to it. */
+typedef struct calr_silhouette_options {
+    int64_t
+        sample; /* things scored, drawn without replacement from those that are no outliers; 0, or
+                     * as many as there are or more: all of them */
+    uint64_t seed; /* of the stream "silhouette" */
+} calr_silhouette_options;
+
+/* The same for a sample: each of the things drawn is compared with all others, so that the mean is an
+ * unbiased estimate of that over all (scikit-learn's sample_size compares them among themselves, which
+ * is not). samples[n] is NaN for those not drawn. */
+calr_status calr_silhouette_sampled(const calr_distance *distance, const int32_t *labels,
+                                    const calr_silhouette_options *options, float *samples,
+                                    double *mean);
+
+/* The same for the distances between the rows of x[n x d] (pairwise.h), which are never held all at
+ * once. CALR_ENUMERIC names a row that is not finite. */
+calr_status calr_silhouette_features(const float *x, int64_t n, int64_t d, calr_metric metric,
+                                     const int32_t *labels, const calr_silhouette_options *options,
+                                     float *samples, double *mean);
 
 #endif

@@ -49,6 +49,38 @@ check.test("knn refuses what makes no sense", function()
   check.fails("f32[n x d]", cluster.knn, T.zeros({ 2, 2 }, "i32"), { k = 1 })
 end)
 
+check.test("distances, silhouettes and separation of features", function()
+  local x = T { { 1, 0 }, { 2, 0 }, { 0, 3 }, { 0, 0 } }
+  check.all_near(cluster.distances(x), { { 0, 0, 1, 1 }, { 0, 0, 1, 1 }, { 1, 1, 0, 1 }, { 1, 1, 1, 0 } }, 1e-6)
+  local d = cluster.distances(x, { metric = "euclidean" })
+  check.all_near(d, { { 0, 1, 10 ^ .5, 1 }, { 1, 0, 13 ^ .5, 2 }, { 10 ^ .5, 13 ^ .5, 0, 3 }, { 1, 2, 3, 0 } }, 1e-6)
+  local many, labels = groups_of(5, 40, 6), T(expected_labels(5, 40), "i32")
+  local mean, samples = cluster.silhouette(cluster.distances(many, { metric = "euclidean" }), labels)
+  local other, others = cluster.silhouette_features(many, labels, { metric = "euclidean" })
+  check.near(mean, other, 1e-6)
+  check.all_near(samples, others, 1e-5)
+  local part, some = cluster.silhouette_features(many, labels, { metric = "euclidean", sample = 50, seed = 3 })
+  check.near(part, mean, 0.05)
+  local drawn = 0
+  for i = 1, 200 do
+    local s = some:get(i)
+    if s == s then
+      drawn = drawn + 1
+      check.near(s, others:get(i), 1e-6)
+    end
+  end
+  check.equal(drawn, 50)
+  check.ok(cluster.silhouette(cluster.jaccard(many), labels, { sample = 20 }) > 0.5)
+  check.ok(cluster.davies_bouldin(many, labels) < 0.3)
+  local none, message = cluster.davies_bouldin(many, T.full({ 200 }, 0, "i32"))
+  check.equal(none, nil)
+  check.ok(message:find "two are needed")
+  check.equal((cluster.silhouette_features(many, T.full({ 200 }, -1, "i32"))), nil)
+  check.fails("3 labels for 200", cluster.davies_bouldin, many, T({ 1, 2, 3 }, "i32"))
+  check.fails("\"sample\"", cluster.silhouette_features, many, labels, { sample = 0 })
+  check.fails("did you mean \"metric\"", cluster.distances, many, { metrik = "cosine" })
+end)
+
 check.test("a distance as a value", function()
   local d = cluster.jaccard(groups_of(4, 10, 8), { k1 = 8, k2 = 3 })
   check.equal(d:size(), 40)

@@ -12,52 +12,14 @@ local M = {}
 --- The k nearest rows of every row of x, nearest first, ties by the lowest row number. With
 --- include_self every row heads its own list, and counts: k = 15 is the row and 14 others, as in
 --- this field's code.
---- similarity 0 to all
---- f32[n x k] (euclidean)
----@param x any f32[n x d]; for the cosine rows of any length, a row of zeros has
+---@param x any f32[n x d]; for the cosine rows of any length, a row of zeros has similarity 0 to all
 ---@param options any
 --- - `k`: neighbours of each row; an error when there are fewer rows
 --- - `metric`: "cosine" or "euclidean"
 --- - `include_self`: whether a row is its own first neighbour; ignored with a base
 --- - `base`: f32[m x d], the rows to look among; x itself where absent
----@return table # indices = i32[n x k] from 0; similarities = f32[n x k] (cosine) or distances =
+---@return table # indices = i32[n x k] from 0; similarities = f32[n x k] (cosine) or distances = f32[n x k] (euclidean)
 function M.knn(x, options) end
-
---- The Jaccard distance of k-reciprocal neighbours (Zhong et al., CVPR 2017): small for images that
---- have each other's neighbours in common, 1 for images that share none. Sparse: memory grows with
---- n * k1, not with n * n.
---- there are fewer
---- none
---- in the field's code
----@param x any f32[n x d] features; cosines are taken, so that rows may have any length
----@param options any
---- - `k1`: entries of a row's list of neighbours that count, itself included; all rows where
---- - `k2`: how many of the nearest rows a row's encoding is averaged over; at most k1, 1 for
---- - `exact_reciprocal`: true: k1 neighbours besides the row itself, as in the paper; false: as
----@return distance
-function M.jaccard(x, options) end
-
----@class distance
-local distance = {}
-
---- How many images it is between. #distance is the same.
----@return integer
-function distance:size() end
-
---- How many pairs are stored, in both directions and with the diagonal; all others are at
---- distance 1.
----@return integer
-function distance:nonzeros() end
-
---- The distance between two images, by their positions from 1.
----@param i any
----@param j any
----@return number
-function distance:get(i, j) end
-
---- All of it as one tensor. Takes 4 n^2 bytes; nothing in calr.cluster needs it.
----@return tensor # f32[n x n]
-function distance:dense() end
 
 --- Density clusters (DBSCAN), the memberships of scikit-learn.
 ---@param distance any a distance, or f32[n x n]
@@ -80,40 +42,35 @@ function M.dbscan(distance, options) end
 ---@return integer # the number of clusters
 function M.agglomerative(distance, options) end
 
---- How well each image fits its cluster: -1 (nearer to another) .. 1; 0 for the only member of a
---- cluster. Outliers
---- (-1) take part nowhere; to score them as a cluster, give them a label of their own. A sparse
---- distance stays sparse.
---- clusters
---- first is nil
----@param distance any a distance, or f32[n x n]
----@param labels any i32[n]
----@return number # the mean over all that are no outliers; nil when there are fewer than two
----@return tensor # f32[n], one for each image, 0 for outliers; a message in place of it when the
-function M.silhouette(distance, labels) end
-
---- The silhouette against centroids (Hruschka et al., 2004): how much nearer, by the cosine distance, each image is to
---- the mean direction of its own cluster than to the nearest other. -1 (nearer to another) .. 1; 0 for the only member
---- of a cluster. Outliers (-1) take part nowhere. It needs no distances between images, one matrix product only, so
---- it can be had in every epoch; and no identities, so it may choose one.
----@param x any f32[n x d] features; rows of any length
----@param labels any i32[n]
----@return number # the mean over all that are no outliers; nil when there are fewer than two clusters
----@return tensor # f32[n], one for each image, 0 for outliers; a message in place of it when the first is nil
-function M.simplified_silhouette(x, labels) end
-
 --- k-means by euclidean distance, from k-means++ seeds.
---- (scikit-learn's tol)
---- rounds done
 ---@param x any f32[n x d]
 ---@param options any
 --- - `clusters`: 1 .. n; none is ever empty
 --- - `iterations`: at most so many rounds
---- - `tolerance`: stop when the centroids move by no more than this part of the variance
+--- - `tolerance`: stop when the centroids move by no more than this part of the variance (scikit-learn's tol)
 --- - `seed`: names the random choice of seeds
 ---@return tensor # labels i32[n]
----@return table # centroids = f32[clusters x d], inertia = sum of squared distances, iterations =
+---@return table # centroids = f32[clusters x d], inertia = sum of squared distances, iterations = rounds done
 function M.kmeans(x, options) end
+
+--- The Jaccard distance of k-reciprocal neighbours (Zhong et al., CVPR 2017): small for images that
+--- have each other's neighbours in common, 1 for images that share none. Sparse: memory grows with
+--- n * k1, not with n * n.
+---@param x any f32[n x d] features; cosines are taken, so that rows may have any length
+---@param options any
+--- - `k1`: entries of a row's list of neighbours that count, itself included; all rows where there are fewer
+--- - `k2`: how many of the nearest rows a row's encoding is averaged over; at most k1, 1 for none
+--- - `exact_reciprocal`: true: k1 neighbours besides the row itself, as in the paper; false: as in the field's code
+---@return distance
+function M.jaccard(x, options) end
+
+--- The distances of all pairs of rows, for what takes any distance. 4 n^2 bytes: calr.cluster.jaccard stays sparse.
+--- Symmetric bit by bit; equal rows are at distance 0 (euclidean).
+---@param x any f32[n x d]
+---@param options any
+--- - `metric`: "cosine" (1 - cos, 0 .. 2; a row of zeros is at 1 from all) or "euclidean"
+---@return tensor # f32[n x n]
+function M.distances(x, options) end
 
 --- Clusters by Infomap (two-level map equation; Rosvall and Bergstrom 2008) on the graph of nearest neighbours: an edge
 --- i -> j of weight s for each neighbour j with cosine similarity s >= min_similarity. Images without an edge, and
@@ -139,5 +96,47 @@ function M.kmeans(x, options) end
 ---@return any # i32[n], from 0 in the order of first appearance, -1 for outliers
 ---@return table # {codelength=, one_level=, modules=, clusters=, edges=, scores=}
 function M.infomap(x, options) end
+
+--- How well each image fits its cluster: -1 (nearer to another) .. 1; 0 for the only member of a
+--- cluster. Outliers
+--- (-1) take part nowhere; to score them as a cluster, give them a label of their own. A sparse
+--- distance stays sparse.
+---@param distance any a distance, or f32[n x n]
+---@param labels any i32[n]
+---@param options any
+--- - `sample`: score so many images only, drawn at random, each against all others: an estimate of the mean without bias. All where absent, or where there are no more
+--- - `seed`: names the draw
+---@return number # the mean over all that are no outliers (and were drawn); nil when there are fewer than two clusters
+---@return tensor # f32[n], one for each image, 0 for outliers, NaN for those not drawn; a message in place of it when the first is nil
+function M.silhouette(distance, labels, options) end
+
+--- The same of the distances between features, which are never held all at once.
+---@param x any f32[n x d]
+---@param labels any i32[n]
+---@param options any
+--- - `metric`: "cosine" (1 - cos) or "euclidean"
+--- - `sample`: score so many images only, drawn at random, each against all others
+--- - `seed`: names the draw
+---@return number # the mean; nil when there are fewer than two clusters
+---@return tensor # f32[n], 0 for outliers, NaN for those not drawn; a message in place of it when the first is nil
+function M.silhouette_features(x, labels, options) end
+
+--- The silhouette against centroids (Hruschka et al., 2004): how much nearer, by the cosine distance, each image is to
+--- the mean direction of its own cluster than to the nearest other. -1 (nearer to another) .. 1; 0 for the only member
+--- of a cluster. Outliers (-1) take part nowhere. It needs no distances between images, one matrix product only, so
+--- it can be had in every epoch; and no identities, so it may choose one.
+---@param x any f32[n x d] features; rows of any length
+---@param labels any i32[n]
+---@return number # the mean over all that are no outliers; nil when there are fewer than two clusters
+---@return tensor # f32[n], one for each image, 0 for outliers; a message in place of it when the first is nil
+function M.simplified_silhouette(x, labels) end
+
+--- The Davies-Bouldin index (1979): how wide clusters are for the distance between their centroids, each against the
+--- worst of the others, by euclidean distance. 0 is best. Outliers (-1) take no part.
+---@param x any f32[n x d]
+---@param labels any i32[n]
+---@return number # nil when there are fewer than two clusters
+---@return string # a message when the first is nil
+function M.davies_bouldin(x, labels) end
 
 return M

@@ -26,6 +26,22 @@ function M.canonical(labels, options) end
 ---@return integer # the number of pairs
 function M.pair(a, b) end
 
+--- Matches the clusters of two labellings one to one so that as many images as possible lie in matched clusters
+--- (Hungarian method; exact). Images that are outliers in one of them do not count.
+---@param a any i32[n]
+---@param b any i32[n]
+---@return tensor # i32[clusters of a]: the cluster of b that goes with each, -1 for none
+---@return integer # images in matched clusters
+function M.match(a, b) end
+
+--- `after` with the numbers of `before`: a cluster that is matched (calr.labels.match) gets the number it had, the
+--- others numbers past those of `before`. For pictures and tables in which a cluster keeps its name over epochs.
+---@param before any i32[n]
+---@param after any i32[n]
+---@return tensor # i32[n]
+---@return integer # the largest label + 1
+function M.align(before, after) end
+
 --- The number of images of each cluster.
 ---@param labels any
 ---@return tensor # i64[clusters]

@@ -8,6 +8,28 @@
 ---@class calr
 local M = {}
 
+---@class distance
+local distance = {}
+
+--- How many images it is between. #distance is the same.
+---@return integer
+function distance:size() end
+
+--- How many pairs are stored, in both directions and with the diagonal; all others are at
+--- distance 1.
+---@return integer
+function distance:nonzeros() end
+
+--- The distance between two images, by their positions from 1.
+---@param i any
+---@param j any
+---@return number
+function distance:get(i, j) end
+
+--- All of it as one tensor. Takes 4 n^2 bytes; nothing in calr.cluster needs it.
+---@return tensor # f32[n x n]
+function distance:dense() end
+
 ---@class writer
 local writer = {}
 

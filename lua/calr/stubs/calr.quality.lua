@@ -33,11 +33,66 @@ function M.bcubed(true_labels, labels, options) end
 ---@return number # 0 .. 1
 function M.nmi(true_labels, labels, options) end
 
+--- Adjusted mutual information (Vinh, Epps, Bailey, JMLR 2010): NMI less what chance gives to clusters of these sizes.
+--- About 0 for random labels, where NMI grows with the number of clusters.
+---@param true_labels any i32[n] or i64[n]
+---@param labels any i32[n], -1 for an outlier
+---@param options any
+---@return number # 1 at most; may be below 0
+function M.ami(true_labels, labels, options) end
+
+--- Adjusted Rand index (Hubert and Arabie 1985): the pairs on which both agree, less what chance gives.
+---@param true_labels any i32[n] or i64[n]
+---@param labels any i32[n], -1 for an outlier
+---@param options any
+---@return number # -0.5 .. 1
+function M.ari(true_labels, labels, options) end
+
+--- Homogeneity (every cluster of one identity), completeness (every identity in one cluster) and v, their harmonic
+--- mean (Rosenberg and Hirschberg 2007), which equals nmi.
+---@param true_labels any i32[n] or i64[n]
+---@param labels any i32[n], -1 for an outlier
+---@param options any
+---@return table # {homogeneity=, completeness=, v=}, each 0 .. 1
+function M.v_measure(true_labels, labels, options) end
+
+--- The share of items that are of the commonest identity of their cluster: 1 for clusters of one image, so look at
+--- their number too.
+---@param true_labels any i32[n] or i64[n]
+---@param labels any i32[n], -1 for an outlier
+---@param options any
+---@return number # 0 .. 1
+function M.purity(true_labels, labels, options) end
+
 --- The mean number of clusters over which one identity is spread: 1 is ideal.
 ---@param true_labels any i32[n] or i64[n]
 ---@param labels any i32[n], -1 for an outlier
 ---@param options any
 ---@return number
 function M.expansion(true_labels, labels, options) end
+
+--- All figures at once, for little more than the price of one.
+---@param true_labels any i32[n] or i64[n]
+---@param labels any i32[n], -1 for an outlier
+---@param options any
+---@return table # {pairwise={precision=, recall=, f=}, bcubed={precision=, recall=, f=}, nmi=, ami=, ari=, homogeneity=, completeness=, purity=, expansion=, items=, identities=, clusters=}; the last three are what the figures speak of
+function M.report(true_labels, labels, options) end
+
+--- The report of each camera on its own, for clusters that were made inside cameras or to find the camera that
+--- spoils the others: what happens between cameras does not count. The mean weighs every camera by its images.
+---@param true_labels any i32[n] or i64[n]
+---@param labels any i32[n], -1 for an outlier
+---@param cameras any i32[n], from 0; images of camera -1 are left out
+---@param options any
+---@return table # a list of reports, each with camera=, in the order of the cameras; cameras without images are left out
+---@return table # the same figures, averaged over the images (without items, identities and clusters); nil when there is no image
+function M.by_camera(true_labels, labels, cameras, options) end
+
+--- How much of a clustering stayed from one epoch to the next. Clusters of both are matched one to one so that as many
+--- images as possible are in matched clusters (calr.labels.match); their numbers play no part.
+---@param before any i32[n], -1 for an outlier
+---@param after any i32[n], of the same images
+---@return table # stable = share of the images in a cluster both times whose clusters are matched; kept = the same among the images in a cluster at least once, so that images that come and go count as unstable (both 1 where there is none); agreed, both, either: the counts behind them; matched: pairs of clusters; vanished and appeared: clusters without a partner
+function M.stability(before, after) end
 
 return M

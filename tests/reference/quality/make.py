@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Writes golden.lua: cluster quality of random clusterings.
 
-Pairwise figures and NMI come from scikit-learn; B-cubed and expansion from their definitions, item by item.
+Pairwise figures, NMI, AMI, ARI, homogeneity and completeness come from scikit-learn; B-cubed, purity and expansion from their definitions, item by item.
 """
 import os
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, homogeneity_completeness_v_measure
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.cluster import pair_confusion_matrix
 
@@ -39,7 +41,19 @@ def figures(truth, labels):
         "bcubed": (bp, br, harmonic(bp, br)),
         "nmi": normalized_mutual_info_score(truth, labels),
         "expansion": expansion,
+        "ami": adjusted_mutual_info_score(truth, labels),
+        "ari": adjusted_rand_score(truth, labels),
+        "v_measure": homogeneity_completeness_v_measure(truth, labels),
+        "purity": sum(np.unique(truth[labels == c], return_counts=True)[1].max() for c in np.unique(labels)) / len(labels),
     }
+
+
+def agreed(a, b):
+    """Most images in matched clusters, over all one-to-one assignments."""
+    both = (a >= 0) & (b >= 0)
+    table = np.zeros((a.max() + 1, b.max() + 1), int)
+    np.add.at(table, (a[both], b[both]), 1)
+    return int(table[linear_sum_assignment(-table)].sum())
 
 
 def lua(value):
@@ -67,6 +81,15 @@ def main():
         for outliers in ("singletons", "ignore"):
             case[outliers] = figures(*treat(truth, labels, outliers))
         cases.append(case)
+    matches = []
+    for n, k, l, noise in [(12, 3, 4, 0.3), (60, 12, 9, 0.5), (120, 25, 25, 0.25), (80, 6, 40, 1.0), (150, 50, 30, 0.8)]:
+        a = rng.integers(0, k, n)
+        b = rng.permutation(max(k, l))[a] % l
+        moved = rng.random(n) < noise
+        b[moved] = rng.integers(0, l, moved.sum())
+        a[rng.random(n) < 0.1] = -1
+        b[rng.random(n) < 0.1] = -1
+        matches.append({"a": a, "b": b, "agreed": agreed(a, b)})
     here = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(here, "golden.lua"), "w") as out:
         out.write("-- Written by make.py.\nreturn {\n")
@@ -75,7 +98,10 @@ def main():
             for key, value in case.items():
                 out.write(f"    {key} = {lua(value)},\n")
             out.write("  },\n")
-        out.write("}\n")
+        out.write("  matches = {\n")
+        for match in matches:
+            out.write(f"    {lua(match)},\n")
+        out.write("  },\n}\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,212 @@
+/* Distances as Lua values: calr.cluster.jaccard, calr.cluster.distances and the methods of what they make. */
+#include "binding/distance.h"
+
+#include "binding/bind.h"
+#include "binding/modules.h"
+
+#include "cluster/jaccard.h"
+#include "cluster/pairwise.h"
+
+#define DISTANCE "calr.distance"
+
+const char *const calr_lua_metrics[] = {"cosine", "euclidean", NULL};
+
+calr_csr **calr_lua_new_distance(lua_State *L)
+{
+    calr_csr **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    luaL_setmetatable(L, DISTANCE);
+    return slot;
+}
+
+static const calr_csr *test_distance(lua_State *L, int arg)
+{
+    calr_csr **slot = luaL_testudata(L, arg, DISTANCE);
+    return slot ? *slot : NULL;
+}
+
+static const calr_csr *check_sparse(lua_State *L, int arg)
+{
+    calr_csr **slot = luaL_checkudata(L, arg, DISTANCE);
+    luaL_argcheck(L, *slot, arg, "this distance was closed");
+    return *slot;
+}
+
+calr_distance calr_lua_check_distance(lua_State *L, int arg)
+{
+    calr_tensor *dense = calr_lua_test_tensor(L, arg);
+    if (!dense) {
+        if (!luaL_testudata(L, arg, DISTANCE))
+            luaL_typeerror(L, arg, "a distance of calr.cluster.jaccard or a tensor f32[n x n]");
+        return calr_distance_of_csr(check_sparse(L, arg));
+    }
+    calr_lua_check_form(L, arg, CALR_F32, 2, "f32[n x n]");
+    if (dense->shape[0] != dense->shape[1]) {
+        char text[CALR_TENSOR_TEXT];
+        luaL_argerror(L, arg,
+                      lua_pushfstring(L, "a distance must be square, f32[n x n], not %s",
+                                      calr_tensor_describe(dense, text)));
+    }
+    calr_distance distance = calr_distance_of_dense(calr_tensor_f32(dense), dense->shape[0]);
+    if (calr_distance_check(&distance) != CALR_OK)
+        luaL_argerror(L, arg, calr_status_message());
+    return distance;
+}
+
+/// calr.cluster.jaccard(x, {k1=30, k2=6, exact_reciprocal=false})
+/// The Jaccard distance of k-reciprocal neighbours (Zhong et al., CVPR 2017): small for images that
+/// have each other's neighbours in common, 1 for images that share none. Sparse: memory grows with
+/// n * k1, not with n * n.
+/// @param x   f32[n x d] features; cosines are taken, so that rows may have any length
+/// @param k1  entries of a row's list of neighbours that count, itself included; all rows where
+///   there are fewer
+/// @param k2  how many of the nearest rows a row's encoding is averaged over; at most k1, 1 for
+///   none
+/// @param exact_reciprocal  true: k1 neighbours besides the row itself, as in the paper; false: as
+///   in the field's code
+/// @return distance
+static int cluster_jaccard(lua_State *L)
+{
+    static const char *const names[] = {"k1", "k2", "exact_reciprocal", NULL};
+    calr_tensor *x = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");
+    calr_lua_check_options(L, 2, names);
+    calr_jaccard_options options;
+    options.k1 = calr_lua_option_integer(L, 2, "k1", 30, 1, INT32_MAX);
+    options.k2 =
+        calr_lua_option_integer(L, 2, "k2", options.k1 < 6 ? options.k1 : 6, 1, options.k1);
+    options.exact_reciprocal = calr_lua_option_boolean(L, 2, "exact_reciprocal", 0);
+    calr_csr **slot = calr_lua_new_distance(L);
+    calr_lua_call(L, calr_jaccard(calr_tensor_f32(x), x->shape[0], x->shape[1], &options, slot));
+    calr_lua_account(L);
+    return 1;
+}
+
+/// distance:size()
+/// How many images it is between. #distance is the same.
+/// @return integer
+static int distance_size(lua_State *L)
+{
+    lua_pushinteger(L, check_sparse(L, 1)->rows);
+    return 1;
+}
+
+/// distance:nonzeros()
+/// How many pairs are stored, in both directions and with the diagonal; all others are at
+/// distance 1.
+/// @return integer
+static int distance_nonzeros(lua_State *L)
+{
+    lua_pushinteger(L, check_sparse(L, 1)->nonzeros);
+    return 1;
+}
+
+static int64_t check_position(lua_State *L, int arg, int64_t n)
+{
+    lua_Integer position = luaL_checkinteger(L, arg);
+    if (position < 1 || position > n)
+        luaL_argerror(
+            L, arg,
+            lua_pushfstring(L, "positions run from 1 to %I, not %I", (lua_Integer)n, position));
+    return position - 1;
+}
+
+/// distance:get(i, j)
+/// The distance between two images, by their positions from 1.
+/// @return number
+static int distance_get(lua_State *L)
+{
+    calr_distance distance = calr_distance_of_csr(check_sparse(L, 1));
+    int64_t i = check_position(L, 2, distance.n), j = check_position(L, 3, distance.n);
+    lua_pushnumber(L, calr_distance_get(&distance, i, j));
+    return 1;
+}
+
+/// distance:dense()
+/// All of it as one tensor. Takes 4 n^2 bytes; nothing in calr.cluster needs it.
+/// @return tensor  f32[n x n]
+static int distance_dense(lua_State *L)
+{
+    calr_distance distance = calr_distance_of_csr(check_sparse(L, 1));
+    int64_t shape[2] = {distance.n, distance.n};
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_F32, 2, shape, slot));
+    calr_distance_fill(&distance, calr_tensor_f32(*slot));
+    calr_lua_account(L);
+    return 1;
+}
+
+static int distance_tostring(lua_State *L)
+{
+    const calr_csr *csr = test_distance(L, 1);
+    if (csr)
+        lua_pushfstring(L, "distance[%I x %I, %I stored]", (lua_Integer)csr->rows,
+                        (lua_Integer)csr->columns, (lua_Integer)csr->nonzeros);
+    else
+        lua_pushliteral(L, "closed distance");
+    return 1;
+}
+
+/* __gc and __close: may run twice. */
+static int distance_release(lua_State *L)
+{
+    calr_csr **slot = luaL_checkudata(L, 1, DISTANCE);
+    calr_csr_release(*slot);
+    *slot = NULL;
+    return 0;
+}
+
+calr_tensor *calr_lua_new_labels(lua_State *L, int64_t n)
+{
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_I32, 1, &n, slot));
+    return *slot;
+}
+
+/// calr.cluster.distances(x, {metric="cosine"})
+/// The distances of all pairs of rows, for what takes any distance. 4 n^2 bytes: calr.cluster.jaccard stays sparse.
+/// Symmetric bit by bit; equal rows are at distance 0 (euclidean).
+/// @param x       f32[n x d]
+/// @param metric  "cosine" (1 - cos, 0 .. 2; a row of zeros is at 1 from all) or "euclidean"
+/// @return tensor  f32[n x n]
+static int cluster_distances(lua_State *L)
+{
+    static const char *const names[] = {"metric", NULL};
+    calr_tensor *x = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");
+    calr_lua_check_options(L, 2, names);
+    int metric = calr_lua_option_choice(L, 2, "metric", CALR_COSINE, calr_lua_metrics);
+    int64_t n = x->shape[0], shape[2] = {n, n};
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_F32, 2, shape, slot));
+    calr_lua_call(L, calr_pairwise_all(calr_tensor_f32(x), n, x->shape[1], (calr_metric)metric,
+                                       calr_tensor_f32(*slot)));
+    calr_lua_account(L);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"distances", cluster_distances},
+    {"jaccard", cluster_jaccard},
+    {NULL, NULL},
+};
+
+static const luaL_Reg distance_methods[] = {
+    {"size", distance_size},
+    {"nonzeros", distance_nonzeros},
+    {"get", distance_get},
+    {"dense", distance_dense},
+    {NULL, NULL},
+};
+
+static const luaL_Reg distance_metamethods[] = {
+    {"__len", distance_size},
+    {"__tostring", distance_tostring},
+    {"__gc", distance_release},
+    {"__close", distance_release},
+    {NULL, NULL},
+};
+
+void calr_lua_add_distance(lua_State *L)
+{
+    calr_lua_class(L, DISTANCE, distance_methods, distance_metamethods);
+    luaL_setfuncs(L, functions, 0);
+}
