@@ -9,6 +9,10 @@ void calr_lua_push_interrupt(lua_State *L);
 
 /* Adds append() and lock(), the handles of sys_handle.c, to the module on top of the stack. */
 void calr_sys_add_handles(lua_State *L);
+/* The descriptor of an open file that append() returned; an argument error otherwise. */
+int calr_sys_append_descriptor(lua_State *L, int arg);
+/* Adds what processes need to share a folder, of sys_shared.c. */
+void calr_sys_add_shared(lua_State *L);
 /* Adds info(), of sys_info.c. */
 void calr_sys_add_info(lua_State *L);
 

@@ -163,6 +163,13 @@ static int lock_release(lua_State *L)
     return handle_close(L);
 }
 
+int calr_sys_append_descriptor(lua_State *L, int arg)
+{
+    handle *h = luaL_checkudata(L, arg, APPEND);
+    luaL_argcheck(L, h->fd >= 0, arg, "it was closed");
+    return h->fd;
+}
+
 static const luaL_Reg append_methods[] = {
     {"write", append_write}, {"sync", append_sync}, {"size", append_size},
     {"close", append_close}, {NULL, NULL},

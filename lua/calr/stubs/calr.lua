@@ -90,4 +90,17 @@ local lock = {}
 --- Gives the lock back; a second time does nothing.
 function lock:release() end
 
+---@class heartbeat
+local heartbeat = {}
+
+---@return string|nil # why the last beat could not be written; the thread goes on trying
+function heartbeat:problem() end
+
+--- How often it has beaten: a clock that stands still while this process does.
+---@return integer
+function heartbeat:count() end
+
+--- Ends the thread and gives the lock back; a second time does nothing.
+function heartbeat:close() end
+
 return M

@@ -174,4 +174,35 @@ function M.lock(path) end
 ---@return table # conv ("onednn" or "portable"), cpu, cpu_features, blas_file, blas_config,
 function M.info() end
 
+--- Makes a file that must not exist yet. However many processes on however many machines try, one
+--- makes it, and under its name it is whole from the first moment. Not flushed to the disk: after
+--- a power cut it may be empty or absent.
+---@param path any
+---@param text any
+---@return boolean # true: this call made it; false: it exists
+function M.link_new(path, text) end
+
+--- What a file holds behind its first `offset` bytes: at most `limit` bytes of it (default 1 MiB).
+---@param path any
+---@param offset any
+---@param limit any
+---@return string|nil # empty at the end; nil when there is no such file
+function M.read_from(path, offset, limit) end
+
+--- A sign of life: from now on a thread rewrites a counter in the file every so many seconds, and a
+--- lock on the file tells other processes of this machine at once when this one has died. Signals
+--- never reach the thread. calr.sys.pulse reads the file.
+---@param path any
+---@param seconds any
+---@param file any what calr.sys.append opened: flushed to the disk each time
+---@return heartbeat # ends by `heartbeat:close()` or as a <close> variable
+function M.heartbeat(path, seconds, file) end
+
+--- What calr.sys.heartbeat writes. A count that stays the same for long means that the process has
+--- died or stands still.
+---@param path any
+---@return integer|nil # the count; nil when there is no such file or nothing in it
+---@return boolean|nil # whether the process lives; nil when it may be on another machine
+function M.pulse(path) end
+
 return M

@@ -1,0 +1,298 @@
+--- @module calr.study.view
+--- A study as plain tables: what is planned, what has been computed, by whom.
+---
+---     view.name, .folder, .format, .created, .script, .command, .goals, .seeds, .select, .base
+---     view.parts     kind ("ablate", "grid", "search", "confirm"), rows = { {label, config, changes} }, and of a
+---                    search sampler, trials, confirm, prune, parameters
+---     view.code      hash, parts (name -> hash);  view.data: a fingerprint
+---     view.trials    all planned ones in the order of the plan, then recorded ones that are not in it
+---     view.by_key    key -> trial
+---     view.workers   id, host, pid, threads, alive, left, started, last, and their attempts (key, attempt, start,
+---                    stop, state)
+---     view.counts    waiting, running, finished, failed, pruned, interrupted, dead, stale
+---     view.notes     sentences about lines of journals that could not be read
+---
+--- A trial has key, cell, number, part, row, label, config, changes, seed, in_plan, stale ("code", "data", "code and
+--- data"), stale_why, state, attempt, deaths, metrics, reports = { {step, t, values} }, started, ended, seconds, hours,
+--- worker, host, threads, error, notes, folder, command. `metrics` is what it ended with, and of what it did not end
+--- with the last report; `hours` is the sum over its attempts.
+
+local journal = require "calr.study.journal"
+local json = require "calr.json"
+local pulse = require "calr.study.pulse"
+local store = require "calr.study.store"
+local sys = require "calr.sys"
+
+local view = {}
+
+local views = setmetatable({}, { __mode = "k" }) -- trial -> its view
+local watches = {} -- folder -> watch: a count that stays the same is seen only by looking twice
+
+local function quote(word)
+  return word:match "^[%w_./:=,+%%@-]+$" and word or "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+local function command_of(header)
+  local script = header.script
+  local path = type(script) == "table" and script.path or type(script) == "string" and script or "SCRIPT.lua"
+  local words = { "calr study", quote(path) }
+  for _, word in ipairs(header.arguments or {}) do words[#words + 1] = quote(tostring(word)) end
+  return table.concat(words, " "), path
+end
+
+local function with(base, changes)
+  local result = {}
+  for name, value in pairs(base) do result[name] = value end
+  for name, value in pairs(changes) do result[name] = value end
+  return result
+end
+
+local function differences(config, base)
+  local changes = {}
+  for name, value in pairs(config) do
+    local old = base[name]
+    if old ~= value and not (type(old) == "table" and type(value) == "table"
+      and json.encode(old) == json.encode(value)) then
+      changes[name] = value
+    end
+  end
+  return changes
+end
+
+-- The trials that the plan names, in its order: seed by seed.
+local function add_planned(self, plan, book)
+  for index, part in ipairs(self.parts) do
+    for _, row in ipairs(part.rows) do
+      row.config = with(self.base, row.changes)
+      row.code, row.data = row.code or plan.code, row.data or plan.data
+    end
+    if part.kind ~= "search" then
+      for _, seed in ipairs(self.seeds) do
+        for number, row in ipairs(part.rows) do
+          local planned = require("calr.study.plan").trial(index, row, seed)
+          if not self.by_key[planned.key] then
+            local trial = book:trial(planned.key)
+            trial.cell, trial.seed, trial.label, trial.number = planned.cell, seed, row.label, row.number
+            trial.part, trial.row, trial.config, trial.changes = index, number, row.config, row.changes
+            trial.code, trial.data, trial.in_plan = planned.code, planned.data, true
+            self.by_key[planned.key] = trial
+            self.trials[#self.trials + 1] = trial
+          end
+        end
+      end
+    end
+  end
+end
+
+-- The suggestions of the searches are their rows.
+local function add_searched(self, plan, book)
+  local list = {}
+  for _, trial in pairs(book.trials) do
+    local part = self.parts[trial.part]
+    if trial.announced and trial.number and part and part.kind == "search" and not self.by_key[trial.key] then
+      local changes = differences(trial.config, self.base)
+      part.rows[trial.number] = part.rows[trial.number] or { label = trial.label or "#" .. trial.number,
+        config = trial.config, changes = changes }
+      trial.changes, trial.row = changes, trial.number
+      if (trial.code == plan.code or (plan.codes or {})[trial.code]) and trial.data == plan.data then
+        trial.in_plan = true
+        list[#list + 1] = trial
+      end
+    end
+  end
+  table.sort(list, function(a, b)
+    if a.part ~= b.part then return a.part < b.part end
+    if a.number ~= b.number then return a.number < b.number end
+    return a.key < b.key
+  end)
+  for _, trial in ipairs(list) do
+    self.by_key[trial.key] = trial
+    self.trials[#self.trials + 1] = trial
+  end
+  for index, part in ipairs(self.parts) do
+    if part.kind == "search" then
+      for number, ask in pairs(book:asks_of(index)) do
+        part.rows[number] = part.rows[number] or { label = "#" .. number, config = ask.config,
+          changes = differences(ask.config, self.base) }
+      end
+    end
+  end
+end
+
+local function code_parts(self, hash)
+  local path = ("%s/codes/%s.json"):format(self.folder, hash)
+  if not hash or not sys.exists(path) then return nil end
+  local ok, parts = pcall(json.decode, sys.read_file(path), path)
+  return ok and type(parts) == "table" and (parts.parts or parts) or nil
+end
+
+local function code_change(self, old, new)
+  local before, now = code_parts(self, old), code_parts(self, new)
+  if not (before and now) then return "the code changed" end
+  local names, seen = {}, {}
+  for _, parts in ipairs { before, now } do
+    for name in pairs(parts) do
+      if not seen[name] and before[name] ~= now[name] then names[#names + 1] = name end
+      seen[name] = true
+    end
+  end
+  table.sort(names)
+  return #names > 0 and table.concat(names, ", ") .. " changed" or "the code changed"
+end
+
+-- Recorded trials that are not in the plan: results of other code or data, or of rows that are gone.
+local function add_others(self, plan, book)
+  local list, cells, reasons = {}, {}, {}
+  for _, trial in ipairs(self.trials) do cells[trial.cell or ""] = trial end
+  for key, trial in pairs(book.trials) do
+    if not self.by_key[key] and trial.announced then list[#list + 1] = trial end
+  end
+  table.sort(list, function(a, b)
+    if (a.started or 0) ~= (b.started or 0) then return (a.started or 0) < (b.started or 0) end
+    return a.key < b.key
+  end)
+  for _, trial in ipairs(list) do
+    local same = cells[trial.cell or ""]
+    local code, data = plan.code, plan.data
+    if same then
+      code, data, trial.row, trial.part = same.code, same.data, trial.row or same.row, trial.part or same.part
+    end
+    local other_code, other_data = code ~= nil and trial.code ~= code, code ~= nil and trial.data ~= data
+    trial.in_plan, trial.changes = false, trial.changes or differences(trial.config, self.base)
+    if other_code or other_data then
+      trial.stale = other_code and other_data and "code and data" or other_code and "code" or "data"
+      local why = reasons[trial.code or ""] or code_change(self, trial.code, code)
+      reasons[trial.code or ""] = why
+      trial.stale_why = table.concat({ other_code and why or nil, other_data and "the data changed" or nil }, "; ")
+      if not other_code then trial.stale_why = "the data changed" end
+    end
+    self.by_key[trial.key] = trial
+    self.trials[#self.trials + 1] = trial
+  end
+end
+
+local function add_workers(self, book)
+  local watch = watches[self.folder] or pulse.watch(self.folder .. "/workers", 60)
+  watches[self.folder] = watch
+  for id, worker in pairs(book.workers) do
+    worker.alive = not worker.left and watch:alive(id)
+    self.workers[#self.workers + 1] = worker
+  end
+  table.sort(self.workers, function(a, b)
+    if (a.started or 0) ~= (b.started or 0) then return (a.started or 0) < (b.started or 0) end
+    return a.id < b.id
+  end)
+end
+
+local states = { "waiting", "running", "finished", "failed", "pruned", "interrupted", "dead" }
+
+local function complete_trials(self, book)
+  for _, name in ipairs(states) do self.counts[name] = 0 end
+  self.counts.stale = 0
+  local has_folder = {}
+  for _, key in ipairs(sys.is_folder(self.folder .. "/trials") and sys.list(self.folder .. "/trials") or {}) do
+    has_folder[key] = true
+  end
+  for _, trial in ipairs(self.trials) do
+    local worker = book.workers[trial.worker]
+    if trial.state == "running" and not (worker and worker.alive) then
+      trial.state, trial.deaths = "dead", trial.deaths + 1
+    end
+    if has_folder[trial.key] and trial.attempt > 0 then
+      trial.folder = ("trials/%s/%d"):format(trial.key, trial.attempt)
+    end
+    trial.command = ("%s --trial %s"):format(self.command, trial.key)
+    local count = trial.stale and "stale" or trial.state
+    self.counts[count] = (self.counts[count] or 0) + 1
+    views[trial] = self
+  end
+end
+
+-- What the timeline of a worker shows.
+local function complete_attempts(self, book)
+  for key, trial in pairs(book.trials) do
+    for number, attempt in pairs(trial.attempts) do
+      attempt.key, attempt.attempt, attempt.start = key, number, attempt.started
+      attempt.stop = attempt.ended or (number < trial.top or trial.state == "dead") and attempt.last or nil
+      attempt.state = attempt.state or attempt.fenced and "fenced"
+        or (number < trial.top or trial.state == "dead") and "dead" or "running"
+    end
+  end
+end
+
+--- calr.study.view.read(dir)
+--- Reads a study; nothing in its folder is written or locked. A folder that is no study, or of a newer version, is a
+--- usage error.
+--- @return view
+function view.read(dir)
+  local header = store.read_header(dir)
+  local plan = store.read_plan(dir) or {}
+  local self = {
+    name = header.name, folder = dir, format = header.format, created = header.created,
+    goals = plan.goals or header.goals or {}, seeds = plan.seeds or header.seeds or { 1 },
+    select = plan.select or header.select, base = plan.base or {}, parts = plan.parts or {},
+    code = plan.code and { hash = plan.code, parts = (plan.codes or {})[plan.code] or {} }, data = plan.data,
+    trials = {}, by_key = {}, workers = {}, counts = {},
+  }
+  self.command, self.script = command_of(header)
+  for _, part in ipairs(self.parts) do part.rows = part.rows or {} end
+  local book = store.read_ledger(dir)
+  local reader = journal.reader(dir .. "/journals")
+  reader:poll(function(record, worker) return book:apply(record, worker) end, true)
+  book:settle()
+  add_workers(self, book)
+  add_planned(self, plan, book)
+  add_searched(self, plan, book)
+  add_others(self, plan, book)
+  complete_trials(self, book)
+  complete_attempts(self, book)
+  self.notes = reader.notes
+  for worker, sentence in pairs(reader:unfinished()) do
+    if not (book.workers[worker] or {}).alive then self.notes[#self.notes + 1] = sentence end
+  end
+  return self
+end
+
+local function direction_of(self, metric)
+  for _, goal in ipairs(self and self.goals or {}) do
+    if goal.metric == metric then return goal.direction end
+  end
+  return "max"
+end
+
+-- The report with the best value of a metric; the earlier of two equal ones.
+local function best_report(trial, metric, direction)
+  local best, at
+  for _, report in ipairs(trial.reports) do
+    local value = report.values[metric]
+    if type(value) == "number" and value == value
+      and (best == nil or (direction == "min" and value < best) or (direction ~= "min" and value > best)) then
+      best, at = value, report
+    end
+  end
+  return at
+end
+
+--- calr.study.view.value(trial, column [, of])
+--- A figure of a trial of a view.
+--- @param column  "mAP": what it ended with; "mAP@select": at the report that the study's label-free criterion picks;
+---                "mAP@best": the best over its reports, which is chosen on the test set
+--- @param of      the view; default: the one that the trial was read in
+--- @return number|nil
+function view.value(trial, column, of)
+  local metric, variant = column:match "^(.+)@(%a+)$"
+  if not metric then return trial.metrics[column] end
+  of = of or views[trial]
+  local report
+  if variant == "select" then
+    local select = of and of.select
+    report = select and best_report(trial, select.metric, select.direction)
+  elseif variant == "best" then
+    report = best_report(trial, metric, direction_of(of, metric))
+  else
+    error(("\"%s\" is no figure of a trial: NAME, NAME@select or NAME@best"):format(column), 2)
+  end
+  return report and report.values[metric]
+end
+
+return view
