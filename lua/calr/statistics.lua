@@ -3,8 +3,8 @@ local Rng = require "calr.rng"
 local check_options = require "calr.options".check
 
 --- @module calr.statistics
---- Statistics of a handful of repetitions: means and quantiles, paired differences with their BCa bootstrap interval and
---- exact sign-flip p-value, corrections for several comparisons, Wilcoxon's signed-rank test.
+--- Statistics of a handful of repetitions: means and quantiles, paired differences with their BCa bootstrap interval
+--- and exact sign-flip p-value, corrections for several comparisons, Wilcoxon's signed-rank test.
 ---
 --- Values are plain lists of numbers. What cannot be said (a deviation of one value, an interval of two) is nil, never
 --- NaN; a NaN or an infinity among the values is an error. Whatever draws at random draws from a fixed stream, so that
@@ -14,17 +14,15 @@ local statistics = {}
 
 local huge, floor, sqrt, exp, log, abs = math.huge, math.floor, math.sqrt, math.exp, math.log, math.abs
 
-local function check_values(what, values, least)
+local function check_values(what, values)
   if type(values) ~= "table" then
     error(("%s wants a list of numbers, not a %s"):format(what, type(values)), 3)
   end
   for i, value in ipairs(values) do
     if type(value) ~= "number" or value ~= value or abs(value) == huge then
-      error(("%s wants numbers that are finite; number %d is %s"):format(what, i, tostring(value)), 3)
+      error(("%s wants numbers that are finite; number %d is %s"):format(what, i,
+        value ~= value and "NaN" or tostring(value)), 3)
     end
-  end
-  if #values < (least or 0) then
-    error(("%s wants at least %d numbers, not %d"):format(what, least, #values), 3)
   end
   return #values
 end
@@ -272,14 +270,14 @@ local function flatten_indices(indices, n)
   return positions
 end
 
--- Whether all distinct resamples, C(2n - 1, n), are no more than the allowed number.
-local function few_resamples(n, resamples)
+-- How many distinct resamples there are, C(2n - 1, n), if no more than `limit`.
+local function count_distinct(n, limit)
   local count = 1
   for k = 1, n - 1 do
     count = count * (n + k) // k
-    if count > resamples then return false end
+    if count > limit then return nil end
   end
-  return true
+  return count
 end
 
 local function check_level(level)
@@ -297,10 +295,10 @@ local function check_resamples(resamples)
 end
 
 --- calr.statistics.bootstrap(values, {level=.95, resamples=9999, statistic=mean, indices=})
---- The bias-corrected and accelerated (BCa) bootstrap interval of Efron (1987), in the form of Efron and Tibshirani, "An
---- Introduction to the Bootstrap", chapter 14, and of scipy.stats.bootstrap. Where all distinct resamples are no more than
---- `resamples` (for 9999: up to 8 values) the whole bootstrap distribution is enumerated with its weights, and
---- the interval has no random part; otherwise resamples come from a fixed stream.
+--- The bias-corrected and accelerated (BCa) bootstrap interval of Efron (1987), in the form of Efron and Tibshirani,
+--- "An Introduction to the Bootstrap", chapter 14, and of scipy.stats.bootstrap. Where all distinct resamples are no
+--- more than `resamples` (for 9999: up to 8 values) the whole bootstrap distribution is enumerated with its weights,
+--- and the interval has no random part; otherwise resamples come from a fixed stream.
 ---
 --- Fewer than three values have no interval (low and high are nil). Of equal values, low and high are that value. The
 --- interval of a few values is too narrow: of 5, one of level .95 holds the true mean in roughly 85 of 100 cases.
@@ -320,13 +318,14 @@ function statistics.bootstrap(values, options)
   if n == 0 then return { n = 0, level = level } end
   local result = { n = n, estimate = statistic(values, n), level = level }
   if n < 3 then return result end
-  result.exact = not positions and few_resamples(n, resamples)
+  local distinct = not positions and count_distinct(n, resamples)
+  result.exact = distinct and true or false
   local counts, total = bootstrap_distribution(values, n, statistic,
     { exact = result.exact, resamples = resamples, positions = positions })
   local figures = {}
   for figure in pairs(counts) do figures[#figures + 1] = figure end
   table.sort(figures)
-  result.resamples = result.exact and #figures or total
+  result.resamples = distinct or total
   if #figures == 1 then
     result.low, result.high, result.z0, result.acceleration = figures[1], figures[1], 0.0, 0.0
     return result
@@ -391,9 +390,9 @@ local function count_drawn(values, n, threshold, resamples)
 end
 
 --- calr.statistics.sign_flip(differences [, {resamples=9999}])
---- Paired permutation test of a mean difference of zero, two-sided: the share of all 2^n choices of signs whose sum lies
---- as far from 0 as the one seen. Up to 20 differences all are counted; for more, `resamples` are drawn from a fixed
---- stream and p is (b + 1) / (resamples + 1) (Phipson and Smyth 2010).
+--- Paired permutation test of a mean difference of zero, two-sided: the share of all 2^n choices of signs whose sum
+--- lies as far from 0 as the one seen. Up to 20 differences all are counted; for more, `resamples` are drawn from a
+--- fixed stream and p is (b + 1) / (resamples + 1) (Phipson and Smyth 2010).
 --- @return number   p; 1 for no differences or none but zeros
 --- @return boolean  whether it is exact
 function statistics.sign_flip(differences, options)
@@ -557,15 +556,15 @@ local function normal_tails(positive_rank_sum, n, ties)
 end
 
 --- calr.statistics.wilcoxon(differences [, {alternative="two-sided", zeros="wilcox"}])
---- Wilcoxon's signed-rank test of differences that lie symmetrically around 0. Differences of equal size share the mean of
---- their ranks. Up to 50 differences p is exact, with ties and zeros too: it counts all choices of signs (scipy does so
---- up to 13 where there are ties); beyond 50 it comes from the normal distribution with the variance corrected for
+--- Wilcoxon's signed-rank test of differences that lie symmetrically around 0. Differences of equal size share the mean
+--- of their ranks. Up to 50 differences p is exact, with ties and zeros too: it counts all choices of signs (scipy does
+--- so up to 13 where there are ties); beyond 50 it comes from the normal distribution with the variance corrected for
 --- ties, as in scipy.
 --- @param alternative  "two-sided"; "less": they lie below 0; "greater": above
 --- @param zeros        "wilcox": differences of 0 are dropped before ranking; "zsplit": they are ranked, and half
 ---                     their ranks count as positive
---- @return table  p, statistic (W+, the sum of the ranks of the positive ones), n (differences that count), exact; p is 1
----                when no difference counts
+--- @return table  p (1 when no difference counts), statistic (W+, the sum of the ranks of the positive ones), n
+---                (differences that count), exact
 function statistics.wilcoxon(differences, options)
   options = check_options("calr.statistics.wilcoxon", options, { "alternative", "zeros" })
   local alternative, zeros = options.alternative or "two-sided", options.zeros or "wilcox"
