@@ -489,6 +489,7 @@ int luaopen_calr_sys(lua_State *L)
 {
     luaL_newlib(L, functions);
     calr_sys_add_handles(L);
+    calr_sys_add_processes(L);
     calr_sys_add_shared(L);
     calr_sys_add_info(L);
     return 1;

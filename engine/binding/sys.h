@@ -11,6 +11,8 @@ void calr_lua_push_interrupt(lua_State *L);
 void calr_sys_add_handles(lua_State *L);
 /* The descriptor of an open file that append() returned; an argument error otherwise. */
 int calr_sys_append_descriptor(lua_State *L, int arg);
+/* Adds spawn(), of sys_process.c. */
+void calr_sys_add_processes(lua_State *L);
 /* Adds what processes need to share a folder, of sys_shared.c. */
 void calr_sys_add_shared(lua_State *L);
 /* Adds info(), of sys_info.c. */

@@ -90,6 +90,28 @@ local lock = {}
 --- Gives the lock back; a second time does nothing.
 function lock:release() end
 
+---@class process
+local process = {}
+
+--- Waits for the end of the process; without a time, as long as it takes. A request to stop ends
+--- the waiting.
+---@param seconds any
+---@return integer|nil # its exit status, 128 + signal when one killed it; nil: it still runs
+---@return integer|nil # the signal
+function process:wait(seconds) end
+
+--- Sends a signal: "TERM" (default), "INT", "KILL", "STOP", "CONT", "USR1", "USR2", "HUP" or
+--- "QUIT".
+---@param signal any
+---@return boolean # false: it has ended
+function process:kill(signal) end
+
+---@return integer # the number of the process
+function process:pid() end
+
+--- Forgets the process, which goes on when it has not ended; a second time does nothing.
+function process:close() end
+
 ---@class heartbeat
 local heartbeat = {}
 

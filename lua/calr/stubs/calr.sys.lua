@@ -174,6 +174,17 @@ function M.lock(path) end
 ---@return table # conv ("onednn" or "portable"), cpu, cpu_features, blas_file, blas_config,
 function M.info() end
 
+--- Starts a program and goes on. It has no input; the request to stop (Ctrl-C) in a terminal
+--- reaches it like this process. It goes on when this process ends or forgets it.
+--- removes one
+---@param options any
+--- - `command`: list: the program (looked for in PATH when it has no "/") and its arguments
+--- - `env`: table: variables of its environment that differ from this process's; false
+--- - `stdout`: file that what it prints is added to; default: where this process prints
+--- - `stderr`: the same for its messages; may be the same file
+---@return process
+function M.spawn(options) end
+
 --- Makes a file that must not exist yet. However many processes on however many machines try, one
 --- makes it, and under its name it is whole from the first moment. Not flushed to the disk: after
 --- a power cut it may be empty or absent.
