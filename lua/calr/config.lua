@@ -283,6 +283,65 @@ function config.resolve(defaults, overrides, recorded)
   return resolved
 end
 
+-- A Lua value for an option, where one is given instead of text: checked and converted to the option's kind.
+local function set_by_value(o, value)
+  if type(value) == "string" then return set_by_name(o, value) end
+  local converted
+  if o.kind == "integer" then
+    converted = type(value) == "number" and math.tointeger(value) or nil
+  elseif o.kind == "number" then
+    converted = type(value) == "number" and value + 0.0 or nil
+  elseif o.kind == "boolean" and type(value) == "boolean" then
+    converted = value
+  elseif o.kind == "list" and type(value) == "table" and is_list(value) then
+    converted = copy(value)
+  end
+  if converted == nil then
+    errors.usage("option \"%s\" must be %s; %s is not", o.name, wanted[o.kind],
+      type(value) == "table" and "a table" or tostring(value))
+  end
+  return converted
+end
+
+--- calr.config.apply(defaults, values)
+--- The options of a script with values by name instead of words from the command line: for scripts that run scripts.
+--- @param values  dotted name -> value (text is read as on the command line); an unknown name or a wrong type is the
+---                same error as there
+--- @return table  as calr.config returns it
+function config.apply(defaults, values)
+  local options = flatten(defaults, "", {})
+  table.sort(options, function(a, b) return a.name < b.name end)
+  local resolved_values, names = {}, {}
+  for _, o in ipairs(options) do resolved_values[o.name] = copy(o.default) end
+  for name in pairs(values) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local o = find(options, name) or unknown(options, name)
+    resolved_values[name] = set_by_value(o, values[name])
+  end
+  local resolved = build(defaults, "", resolved_values)
+  known[resolved] = { options = options, values = resolved_values }
+  return resolved
+end
+
+--- calr.config.names(defaults)
+--- @return table  sorted list of the dotted names of all options
+--- @return table  sorted list of the names of groups
+function config.names(defaults)
+  local names, groups, seen = {}, {}, {}
+  for _, o in ipairs(flatten(defaults, "", {})) do
+    names[#names + 1] = o.name
+    for stop in o.name:gmatch "()%." do
+      local group = o.name:sub(1, stop - 1)
+      if not seen[group] then groups[#groups + 1] = group end
+      seen[group] = true
+    end
+  end
+  table.sort(names)
+  table.sort(groups)
+  return names, groups
+end
+
 --- calr.config.difference(resolved)
 --- What differs from the script's defaults.
 --- @param resolved  a table that calr.config returned
@@ -308,6 +367,8 @@ setmetatable(config, {
   __call = function(_, defaults)
     if type(defaults) ~= "table" then error("calr.config wants a table of defaults: calr.config { epochs = 20 }", 2) end
     launch.config_called = true
+    if launch.capture then launch.capture(defaults) end
+    if launch.values then return config.apply(defaults, launch.values) end
     if launch.help then
       local options = flatten(defaults, "", {})
       table.sort(options, function(a, b) return a.name < b.name end)

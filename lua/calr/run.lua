@@ -198,6 +198,7 @@ function Run:checkpoint(name, content)
   folder.save(self.path, { sequence = self.sequence, name = name, metrics = self.metrics:size(),
     tensors = content.tensors or {}, state = content.state or {} })
   self.loaded = nil
+  if launch.trial then launch.trial:checkpointed() end
 end
 
 --- run:restore(name)
@@ -246,19 +247,22 @@ end
 function Run:finish(summary)
   check_open(self)
   if summary then self.record.summary = summary end
+  if summary and launch.trial then launch.trial:summary(summary) end
   close(self, "finished")
 end
 
 -- Ends a run by an error value: nil is none.
 local function close_by(self, problem)
   if self.closed then return end
+  local reason = errors.is_exit(problem) and problem.reason
+  if reason then return close(self, reason == "pruned" and "pruned" or "interrupted") end
   if problem == nil or (errors.is_exit(problem) and problem.status == 0) then return close(self, "finished") end
   if sys.is_interrupt(problem) then
     close(self, "interrupted")
   else
     close(self, "failed", tostring(problem))
   end
-  if sys.exists(self.path .. "/run.json") and (sys.is_interrupt(problem) or self:resumable()) then
+  if not launch.trial and sys.exists(self.path .. "/run.json") and (sys.is_interrupt(problem) or self:resumable()) then
     io.stderr:write("calr: to go on: calr run --resume ", self.path, "\n")
   end
 end

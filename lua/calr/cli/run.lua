@@ -76,18 +76,11 @@ local function set_arg(fields)
   arg = list -- luacheck: globals arg
 end
 
---- calr.cli.run.run(args)
+--- calr.cli.run.execute(fields)
+--- Runs a script with what a command line said about it; runs that it opened are ended.
+--- @param fields  see calr.shell.launch; threads: how many (text)
 --- @return integer  exit status
-function run.run(args)
-  local fields = parse(args)
-  if fields.resume then require("calr.run.resume").prepare(fields) end
-  if not fields.script and not fields.code then
-    if fields.help then
-      print("usage: " .. run.usage .. "\n\n" .. run.summary)
-      return 0
-    end
-    errors.usage("which script? usage: %s", run.usage)
-  end
+function run.execute(fields)
   if fields.threads then set_threads(fields.threads) end
   local chunk, message = load_script(fields)
   if not chunk then errors.fail("%s", message) end
@@ -112,6 +105,21 @@ function run.run(args)
     end
   end
   return 0
+end
+
+--- calr.cli.run.run(args)
+--- @return integer  exit status
+function run.run(args)
+  local fields = parse(args)
+  if fields.resume then require("calr.run.resume").prepare(fields) end
+  if not fields.script and not fields.code then
+    if fields.help then
+      print("usage: " .. run.usage .. "\n\n" .. run.summary)
+      return 0
+    end
+    errors.usage("which script? usage: %s", run.usage)
+  end
+  return run.execute(fields)
 end
 
 return run

@@ -28,6 +28,13 @@ function errors.exit(status)
   error(setmetatable({ status = status }, Exit), 0)
 end
 
+--- calr.shell.errors.leave(reason, status)
+--- Unwinds the script without its being at fault: `reason` is "pruned" (a study gave the trial up) or "warned" (the
+--- machine is about to be taken away). Runs that are open end with the status "pruned" or "interrupted".
+function errors.leave(reason, status)
+  error(setmetatable({ status = status, reason = reason }, Exit), 0)
+end
+
 --- calr.shell.errors.is_exit(value)
 --- @return boolean  whether an error value is one of those above
 function errors.is_exit(value)

@@ -1,0 +1,326 @@
+--- @module calr.study.execute
+--- What S:run does: the record, the workers, the dry run, a single trial. A function of the study and the function of
+--- its trials.
+
+local config = require "calr.config"
+local errors = require "calr.shell.errors"
+local launch = require "calr.shell.launch"
+local plan = require "calr.study.plan"
+local progress = require "calr.progress"
+local stores = require "calr.study.store"
+local sys = require "calr.sys"
+local text = require "calr.text"
+local view = require "calr.study.view"
+local worker = require "calr.study.worker"
+
+-- Makes the record, or checks that it is the one of this study, and writes the plan.
+local function open_record(study)
+  local header = { name = study.name, goals = study.goals, seeds = study.seeds, arguments = study.arguments,
+    script = { path = launch.script and sys.exists(launch.script) and sys.absolute(launch.script) or nil },
+    folder = sys.current_folder() }
+  stores.create(study.folder, header)
+  local before = stores.read_plan(study.folder)
+  local now = plan.record(study)
+  if before then
+    local conflict = plan.conflict(now, before)
+    if conflict then plan.refuse(study.folder, conflict) end
+    for hash, parts in pairs(before.codes or {}) do now.codes[hash] = now.codes[hash] or parts end
+  end
+  stores.save_plan(study.folder, now)
+end
+
+local function stale_note(study)
+  local v = view.read(study.folder)
+  local count, whys = 0, {}
+  for _, trial in ipairs(v.trials) do
+    if trial.stale then
+      count = count + 1
+      whys[trial.stale_why or trial.stale] = true
+    end
+  end
+  if count == 0 then return v end
+  local list = {}
+  for why in pairs(whys) do list[#list + 1] = why end
+  table.sort(list)
+  progress.print(("note: %d result%s stale and computed anew (the old ones stay in the record): %s"):format(count,
+    count == 1 and " is" or "s are", table.concat(list, "; ")))
+  return v
+end
+
+local function list_failures(v)
+  if v.counts.failed == 0 then return end
+  io.stderr:write(("calr: %d trial%s failed:\n"):format(v.counts.failed, v.counts.failed == 1 and "" or "s"))
+  local shown = 0
+  for _, trial in ipairs(v.trials) do
+    if trial.state == "failed" and not trial.stale then
+      shown = shown + 1
+      if shown <= 20 then
+        io.stderr:write(("  %s  %s, seed %d: %s\n"):format(trial.key, trial.label, trial.seed,
+          (trial.error or "?"):match "^[^\n]*"))
+      end
+    end
+  end
+  if shown > 20 then io.stderr:write(("  ... and %d more\n"):format(shown - 20)) end
+  io.stderr:write "calr: to try them again: the same command with --retry-failed\n"
+end
+
+-- What a worker's ending means for the program.
+local function conclude(study, how)
+  local v = view.read(study.folder)
+  list_failures(v)
+  study.mode.failed = v.counts.failed
+  if how == "warned" then errors.leave("warned", 75) end
+  if how == "stopped" then errors.fail "stopped at the first failure (--fail-fast)" end
+end
+
+local function work_here(study, fn)
+  local mode = study.mode
+  local how
+  do
+    local st <close> = stores.join(study.folder, { threads = sys.threads(), patience = mode.patience })
+    how = worker.new(study, st, fn, { retry = mode.retry_failed, fail_fast = mode.fail_fast }):run()
+  end
+  conclude(study, how)
+end
+
+-- ---- several workers ----
+
+local function spawn(study, threads, number)
+  local mode = study.mode
+  local command = { sys.paths.executable, "work", study.folder, "--threads", tostring(threads), "--quiet" }
+  if mode.retry_failed then command[#command + 1] = "--retry-failed" end
+  if mode.fail_fast then command[#command + 1] = "--fail-fast" end
+  if mode.patience then table.move({ "--patience", tostring(mode.patience) }, 1, 2, #command + 1, command) end
+  local log = ("%s/workers/local-%d.log"):format(study.folder, number)
+  return { process = sys.spawn { command = command, stdout = log, stderr = log }, log = log, number = number }
+end
+
+local function last_lines(path)
+  local ok, body = pcall(sys.read_file, path)
+  if not ok then return "" end
+  local lines = {}
+  for line in body:gmatch "[^\n]+" do lines[#lines + 1] = "  " .. line end
+  return table.concat(lines, "\n", math.max(1, #lines - 4))
+end
+
+local function show_progress(st, bar, planned)
+  st:refresh()
+  local done, running = 0, 0
+  for _, trial in pairs(st.trials) do
+    if planned[trial.key] == nil and not trial.number then goto continue end
+    if trial.state == "finished" or trial.state == "pruned" or trial.state == "failed" then
+      done = done + 1
+    elseif trial.state == "running" then
+      running = running + 1
+    end
+    ::continue::
+  end
+  bar:update(done, ("%d running"):format(running))
+end
+
+local function planned_trials(study)
+  local keys, total = {}, 0
+  for index, part in ipairs(study.parts) do
+    for _, trial in ipairs(part.rows and plan.trials(index, part, study.seeds) or {}) do
+      if not keys[trial.key] then total = total + 1 end
+      keys[trial.key] = true
+    end
+    total = total + (part.trials or 0) + (part.kind == "confirm" and part.confirm * (#study.seeds - 1) or 0)
+  end
+  return keys, total
+end
+
+local function stop_all(workers)
+  for _, w in ipairs(workers) do
+    if w.process then w.process:kill(15) end
+  end
+  for _, w in ipairs(workers) do
+    if w.process then w.process:wait() end
+  end
+end
+
+-- Looks after one worker: nil while it runs, then how it ended.
+local function look_after(w, study, threads, restarts)
+  local status, signal = w.process:wait(0)
+  if not status and not signal then return nil end
+  w.process = nil
+  if signal then
+    restarts.count = restarts.count + 1
+    progress.print(("worker %d was killed by signal %d%s"):format(w.number, signal,
+      signal == 9 and " (out of memory?)" or ""))
+    if restarts.count > restarts.limit then errors.fail("workers died %d times; see %s", restarts.count, w.log) end
+    w.process = spawn(study, threads, w.number).process
+    return nil
+  end
+  return status
+end
+
+local function work_in_processes(study, count)
+  local mode = study.mode
+  local threads = mode.threads or math.max(1, sys.processors() // count)
+  local planned, total = planned_trials(study)
+  local st <close> = stores.join(study.folder, { read_only = true })
+  local bar <close> = progress.new(study.name, total)
+  progress.print(("%d workers with %d thread%s each"):format(count, threads, threads == 1 and "" or "s"))
+  local workers, worst, restarts = {}, 0, { count = 0, limit = 5 + 2 * count }
+  for number = 1, count do workers[number] = spawn(study, threads, number) end
+  local ok, problem = pcall(function()
+    local left = count
+    while left > 0 do
+      sys.sleep(0.2)
+      sys.check_interrupt()
+      show_progress(st, bar, planned)
+      left = 0
+      for _, w in ipairs(workers) do
+        local status = w.process and look_after(w, study, threads, restarts)
+        if status and status ~= 0 and status ~= 1 then
+          errors.fail("worker %d ended with exit status %d:\n%s", w.number, status, last_lines(w.log))
+        end
+        worst = math.max(worst, status or 0)
+        if w.process then left = left + 1 end
+      end
+    end
+  end)
+  if not ok then
+    stop_all(workers)
+    error(problem, 0)
+  end
+  conclude(study, st:stopped() and "stopped" or "complete")
+end
+
+-- ---- --dry-run ----
+
+local function mean_seconds(v, part, row)
+  local sum, n = 0, 0
+  for _, trial in ipairs(v and v.trials or {}) do
+    if trial.state == "finished" and trial.seconds and (part == nil or trial.part == part and trial.label == row) then
+      sum, n = sum + trial.seconds, n + 1
+    end
+  end
+  return n > 0 and sum / n or nil
+end
+
+local function dry_run(study)
+  local exists = sys.exists(study.folder .. "/plan.json")
+  local v = exists and view.read(study.folder) or nil
+  local rows, left, unknown = {}, 0, false
+  local overall = mean_seconds(v)
+  local function add(part, label, count, done, kind)
+    local cost = mean_seconds(v, part, label) or overall
+    if cost then left = left + cost * (count - done) else unknown = unknown or count > done end
+    rows[#rows + 1] = { part, kind, label, count, done, cost and text.duration(cost) or "?" }
+  end
+  for index, part in ipairs(study.parts) do
+    for _, row in ipairs(part.rows or {}) do
+      local done = 0
+      for _, seed in ipairs(study.seeds) do
+        local trial = v and v.by_key[plan.trial(index, row, seed).key]
+        if trial and (trial.state == "finished" or trial.state == "pruned") then done = done + 1 end
+      end
+      add(index, row.label, #study.seeds, done, part.kind)
+    end
+    if part.kind == "search" then
+      local done = 0
+      for _, trial in ipairs(v and v.trials or {}) do
+        if trial.part == index and (trial.state == "finished" or trial.state == "pruned") then done = done + 1 end
+      end
+      add(index, ("%s over %d parameters%s"):format(part.sampler[1], #part.space.parameters,
+        part.prune and ", pruned by " .. part.prune[1] or ""), part.trials, done, "search")
+    elseif part.kind == "confirm" then
+      add(index, ("the best %d with all seeds"):format(part.confirm), part.confirm * (#study.seeds - 1), 0, "confirm")
+    end
+  end
+  print(text.table { title = ("%s: %s"):format(study.name, study.folder),
+    columns = { "part", "kind", "configuration", { "trials", align = "right" }, { "done", align = "right" },
+      { "each", align = "right" } }, rows = rows })
+  print(("Seeds: %s. Goal: %s %s."):format(config.format(study.seeds), study.goals[1].direction, study.goals[1].metric))
+  local n = #study.seeds
+  print(("A comparison of two rows over %d seed%s: the smallest p-value that the sign-flip test can give is %.3g%s."):format(
+    n, n == 1 and "" or "s", 2.0 ^ (1 - n), 2.0 ^ (1 - n) > 0.05 and ", so nothing can be significant at 0.05; "
+    .. "6 seeds allow 0.0312" or ""))
+  if overall then
+    print(("Left to do: about %s of one worker%s, by the trials that are finished."):format(text.duration(left),
+      unknown and " (or more)" or ""))
+  else
+    print "The cost is not known yet: no trial has finished."
+  end
+end
+
+-- ---- --trial KEY ----
+
+local function find_trial(study, key)
+  for index, part in ipairs(study.parts) do
+    for _, trial in ipairs(part.rows and plan.trials(index, part, study.seeds) or {}) do
+      if trial.key:sub(1, #key) == key then return trial end
+    end
+  end
+  if sys.exists(study.folder .. "/plan.json") then
+    for _, trial in ipairs(view.read(study.folder).trials) do
+      if trial.key:sub(1, #key) == key then
+        local row = { config = trial.config, label = trial.label, code = study.code_hash,
+          data = study:fingerprint(trial.config) }
+        return plan.trial(trial.part, row, trial.seed)
+      end
+    end
+  end
+  errors.usage("the study has no trial %s", key)
+end
+
+-- Runs one trial anew, beside the record, and compares what comes out.
+local function run_one(study, fn)
+  local record = find_trial(study, study.mode.trial)
+  local recorded = sys.exists(study.folder .. "/plan.json") and view.read(study.folder).by_key[record.key]
+  local aside = ("%s/again-%s-%d"):format(study.folder, record.key, sys.pid())
+  stores.create(aside, { name = study.name, goals = study.goals, seeds = study.seeds, arguments = study.arguments,
+    script = {}, folder = sys.current_folder() })
+  stores.save_plan(aside, plan.record(study))
+  local state, metrics, problem
+  do
+    local st <close> = stores.join(aside, { threads = sys.threads() })
+    local w = worker.new(study, st, fn, {})
+    st:trial(record)
+    state = w:run_trial(record, st:claim(record.key))
+    st:refresh()
+    metrics, problem = st.trials[record.key].metrics, st.trials[record.key].error
+  end
+  if state ~= "finished" then errors.fail("%s, seed %d: %s%s", record.label, record.seed, state,
+    problem and ": " .. problem or "") end
+  local rows, names = {}, {}
+  for name in pairs(metrics) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local before = recorded and recorded.metrics and recorded.metrics[name]
+    rows[#rows + 1] = { name, config.format(metrics[name]), before and config.format(before) or false,
+      before and (before == metrics[name] and "the same" or "differs") or false }
+  end
+  print(text.table { title = ("%s, seed %d"):format(record.label, record.seed),
+    columns = { "metric", { "now", align = "right" }, { "recorded", align = "right" }, "" }, rows = rows })
+  print("The run is in " .. aside)
+end
+
+-- ---- a worker that joined ----
+
+local function join_record(study, fn)
+  local recorded = stores.read_plan(study.folder)
+  if not recorded then errors.usage("%s has no plan yet; start it with calr study", study.folder) end
+  if recorded.code ~= study.code_hash then
+    errors.usage("the code of the trials is not what the plan in %s was made from; run calr study again, or bring the "
+      .. "script back", study.folder)
+  end
+  work_here(study, fn)
+  errors.exit(study.mode.failed > 0 and 1 or 0)
+end
+
+return function(study, fn)
+  local mode = study.mode
+  if mode.kind == "dry-run" then return dry_run(study) end
+  if mode.kind == "trial" then return run_one(study, fn) end
+  if mode.kind == "work" then return join_record(study, fn) end
+  open_record(study)
+  stale_note(study)
+  if (mode.workers or 1) > 1 then
+    work_in_processes(study, mode.workers)
+  else
+    work_here(study, fn)
+  end
+end
