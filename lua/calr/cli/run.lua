@@ -79,7 +79,7 @@ end
 --- calr.cli.run.execute(fields)
 --- Runs a script with what a command line said about it; runs that it opened are ended.
 --- @param fields  see calr.shell.launch; threads: how many (text)
---- @return integer  exit status
+--- @return integer  exit status; 1 when trials of a study failed
 function run.execute(fields)
   if fields.threads then set_threads(fields.threads) end
   local chunk, message = load_script(fields)
@@ -104,7 +104,7 @@ function run.execute(fields)
       errors.usage("the script has no options (no calr.config); %s had no effect", table.concat(fields.overrides, " "))
     end
   end
-  return 0
+  return (launch.failed or 0) > 0 and 1 or 0 -- trials of a study
 end
 
 --- calr.cli.run.run(args)

@@ -62,10 +62,9 @@ function study.run(args)
     threads = arguments.integer(fields, "threads", "--threads", 1, 1024),
     patience = arguments.integer(fields, "patience", "--patience", 1, 1000000),
     seeds = fields.seeds and seeds_of(fields.seeds), trial = fields.trial, retry_failed = fields.retry_failed,
-    fail_fast = fields.fail_fast, failed = 0 }
-  local status = require("calr.cli.run").execute { script = script, overrides = words, quiet = fields.quiet,
+    fail_fast = fields.fail_fast }
+  return require("calr.cli.run").execute { script = script, overrides = words, quiet = fields.quiet,
     help = fields.help, threads = (mode.workers or 1) == 1 and fields.threads or nil, study = mode }
-  return mode.failed > 0 and 1 or status
 end
 
 return study

@@ -29,7 +29,8 @@ function work.run(args)
   if header.folder and sys.is_folder(header.folder) then sys.change_folder(header.folder) end
   arguments.integer(fields, "threads", "--threads", 1, 1024)
   local mode = { kind = "work", out = folder, retry_failed = fields.retry_failed, fail_fast = fields.fail_fast,
-    patience = arguments.integer(fields, "patience", "--patience", 1, 1000000), seeds = header.seeds, failed = 0 }
+    patience = arguments.integer(fields, "patience", "--patience", 1, 1000000),
+    seeds = (stores.read_plan(folder) or header).seeds }
   return require("calr.cli.run").execute { script = script, overrides = header.arguments or {}, quiet = fields.quiet,
     threads = fields.threads, study = mode }
 end

@@ -3,6 +3,7 @@
 --- its trials.
 
 local config = require "calr.config"
+local identity = require "calr.run.identity"
 local errors = require "calr.shell.errors"
 local launch = require "calr.shell.launch"
 local plan = require "calr.study.plan"
@@ -26,7 +27,7 @@ local function open_record(study)
     if conflict then plan.refuse(study.folder, conflict) end
     for hash, parts in pairs(before.codes or {}) do now.codes[hash] = now.codes[hash] or parts end
   end
-  stores.save_plan(study.folder, now)
+  stores.write_plan(study.folder, now)
 end
 
 local function stale_note(study)
@@ -68,7 +69,7 @@ end
 local function conclude(study, how)
   local v = view.read(study.folder)
   list_failures(v)
-  study.mode.failed = v.counts.failed
+  launch.failed = v.counts.failed
   if how == "warned" then errors.leave("warned", 75) end
   if how == "stopped" then errors.fail "stopped at the first failure (--fail-fast)" end
 end
@@ -77,7 +78,9 @@ local function work_here(study, fn)
   local mode = study.mode
   local how
   do
-    local st <close> = stores.join(study.folder, { threads = sys.threads(), patience = mode.patience })
+    local code = identity.code()
+    local st <close> = stores.join(study.folder, { threads = sys.threads(), patience = mode.patience,
+      cpu = sys.info().cpu, library = code.library })
     how = worker.new(study, st, fn, { retry = mode.retry_failed, fail_fast = mode.fail_fast }):run()
   end
   conclude(study, how)
@@ -235,9 +238,10 @@ local function dry_run(study)
       { "each", align = "right" } }, rows = rows })
   print(("Seeds: %s. Goal: %s %s."):format(config.format(study.seeds), study.goals[1].direction, study.goals[1].metric))
   local n = #study.seeds
-  print(("A comparison of two rows over %d seed%s: the smallest p-value that the sign-flip test can give is %.3g%s."):format(
-    n, n == 1 and "" or "s", 2.0 ^ (1 - n), 2.0 ^ (1 - n) > 0.05 and ", so nothing can be significant at 0.05; "
-    .. "6 seeds allow 0.0312" or ""))
+  local smallest = 2.0 ^ (1 - n)
+  print(("Two rows compared over %d seed%s: the smallest p-value of the sign-flip test is %.3g%s."):format(n,
+    n == 1 and "" or "s", smallest, smallest > 0.05 and ", so nothing can be significant at 0.05; 6 seeds allow 0.0312"
+    or ""))
   if overall then
     print(("Left to do: about %s of one worker%s, by the trials that are finished."):format(text.duration(left),
       unknown and " (or more)" or ""))
@@ -273,7 +277,7 @@ local function run_one(study, fn)
   local aside = ("%s/again-%s-%d"):format(study.folder, record.key, sys.pid())
   stores.create(aside, { name = study.name, goals = study.goals, seeds = study.seeds, arguments = study.arguments,
     script = {}, folder = sys.current_folder() })
-  stores.save_plan(aside, plan.record(study))
+  stores.write_plan(aside, plan.record(study))
   local state, metrics, problem
   do
     local st <close> = stores.join(aside, { threads = sys.threads() })
@@ -308,7 +312,7 @@ local function join_record(study, fn)
       .. "script back", study.folder)
   end
   work_here(study, fn)
-  errors.exit(study.mode.failed > 0 and 1 or 0)
+  errors.exit(launch.failed > 0 and 1 or 0)
 end
 
 return function(study, fn)

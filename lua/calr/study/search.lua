@@ -49,12 +49,19 @@ function Search:losses(trial, values)
   return list
 end
 
-function Search:add(number, ask)
+-- What the search chose of a configuration.
+local function point_of(space, config)
+  local point = {}
+  for _, p in ipairs(space.parameters) do
+    if space:active(point, p) then point[p.name] = config[p.name] end
+  end
+  return point
+end
+
+function Search:add(number, config)
   if self.rows[number] then return end
-  local row = { label = ask.label or "#" .. number, number = number, code = ask.code or self.study.code_hash,
-    data = ask.data, changes = ask.changes, config = {} }
-  for name, value in pairs(self.study.base) do row.config[name] = value end
-  for name, value in pairs(ask.changes) do row.config[name] = value end
+  local row = plan.row(self.study, "#" .. number, point_of(self.part.space, config))
+  row.number = number
   local trial = plan.trial(self.index, row, self.study.seeds[1])
   self.rows[number], self.trials[number] = row, trial
   self.open[#self.open + 1] = number
@@ -69,7 +76,9 @@ function Search:read_asks()
   local numbers = {}
   for number in pairs(asks) do numbers[#numbers + 1] = number end
   table.sort(numbers)
-  for _, number in ipairs(numbers) do self:add(number, asks[number]) end
+  for _, number in ipairs(numbers) do
+    if not self.rows[number] then self:add(number, asks[number].config) end
+  end
 end
 
 -- Tells the sampler what is known of a number.
@@ -141,10 +150,9 @@ function Search:ask()
     self.exhausted = true
     return false
   end
-  local row = plan.row(self.study, "#" .. number, point)
-  local ask = { changes = point, code = row.code, data = row.data, label = row.label }
-  if self.store:ask(self.index, number, ask) then
-    self:add(number, ask)
+  local config = plan.row(self.study, "#" .. number, point).config
+  if self.store:ask(self.index, number, config) then
+    self:add(number, config)
   else
     self:read_asks()
   end
@@ -218,19 +226,25 @@ function Search:confirmation(index)
   if next(asks) == nil then
     for i, entry in ipairs(ranked(self)) do
       if i > self.part.confirm then break end
-      local row = entry.row
-      self.store:ask(index, i, { changes = row.changes, code = row.code, data = row.data, label = row.label })
+      self.store:ask(index, i, entry.row.config)
     end
     asks = self.store:asks(index)
   end
   local rows = {}
-  for number, ask in pairs(asks) do
-    local row = { label = ask.label, code = ask.code or self.study.code_hash, data = ask.data, config = {} }
-    for name, value in pairs(self.study.base) do row.config[name] = value end
-    for name, value in pairs(ask.changes) do row.config[name] = value end
-    rows[number] = row
+  for i, ask in ipairs(asks) do
+    local changes = point_of(self.part.space, ask.config)
+    rows[i] = plan.row(self.study, self:label_of(changes), changes)
   end
   return plan.trials(index, { rows = rows }, self.study.seeds)
+end
+
+-- The label under which the search found a configuration.
+function Search:label_of(changes)
+  local text = plan.label(changes)
+  for number, row in ipairs(self.rows) do
+    if plan.label(row.changes) == text then return "#" .. number end
+  end
+  return text
 end
 
 --- search:hopeless(trial, trials)
