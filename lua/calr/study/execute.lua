@@ -227,8 +227,8 @@ local function dry_run(study)
       for _, trial in ipairs(v and v.trials or {}) do
         if trial.part == index and (trial.state == "finished" or trial.state == "pruned") then done = done + 1 end
       end
-      add(index, ("%s over %d parameters%s"):format(part.sampler[1], #part.space.parameters,
-        part.prune and ", pruned by " .. part.prune[1] or ""), part.trials, done, "search")
+      add(index, ("%s over %d parameters%s"):format(part.sampler.name, #part.space.parameters,
+        part.prune and ", pruned by " .. part.prune.name or ""), part.trials, done, "search")
     elseif part.kind == "confirm" then
       add(index, ("the best %d with all seeds"):format(part.confirm), part.confirm * (#study.seeds - 1), 0, "confirm")
     end

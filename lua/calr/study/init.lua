@@ -30,7 +30,7 @@ local study = { float = space.float, int = space.int, choice = space.choice, zip
 for _, name in ipairs { "median", "asha", "hyperband", "wilcoxon" } do
   study[name] = function(options)
     if options ~= nil and type(options) ~= "table" then error(("S.%s wants a table of options"):format(name), 2) end
-    local described = { name }
+    local described = { name = name }
     for key, value in pairs(options or {}) do described[key] = value end
     return described
   end

@@ -311,6 +311,16 @@ local function count_option(value, name, low, default)
   return n
 end
 
+--- calr.study.plan.sampler(study, part)
+--- @return sampler  of a search, as its options describe it
+function plan.sampler(study, part)
+  local options = { seed = part.seed, goals = #study.goals, trials = part.trials }
+  for key, value in pairs(part.sampler) do
+    if key ~= "name" then options[key] = value end
+  end
+  return require("calr.study.sampler").make(part.sampler.name, part.space, options)
+end
+
 --- calr.study.plan.search(study, values)
 --- @return table  a part: kind "search" with its space, sampler, pruner and counts
 function plan.search(study, values)
@@ -340,13 +350,20 @@ function plan.search(study, values)
   if type(sampler) ~= "table" or type(sampler[1]) ~= "string" then
     error("S:search: sampler is a name or {name, option = value}", 0)
   end
+  local described = { name = sampler[1] }
+  for key, value in pairs(sampler) do
+    if key ~= 1 then described[key] = value end
+  end
   local prune = given.prune
-  if prune ~= nil and (type(prune) ~= "table" or type(prune[1]) ~= "string") then
+  if prune ~= nil and (type(prune) ~= "table" or type(prune.name) ~= "string") then
     error("S:search: prune is S.median{...}, S.asha{...}, S.hyperband{...} or S.wilcoxon{...}", 0)
   end
-  local part = { kind = "search", space = sp, sampler = sampler, prune = prune,
+  local part = { kind = "search", space = sp, sampler = described, prune = prune,
     seed = count_option(given.seed, "seed", 0, 1),
     trials = count_option(given.trials, "trials", 1, nil), confirm = count_option(given.confirm, "confirm", 0, 0) }
+  -- mistakes in their options are found before anything runs
+  if prune then require("calr.study.pruner").make(prune) end
+  plan.sampler(study, part)
   if not part.trials then
     if sp:count() == math.huge then error("S:search: how many trials? trials = 60", 0) end
     part.trials = math.tointeger(sp:count())
@@ -376,7 +393,8 @@ function plan.record(study)
       end
     end
     if part.kind == "search" then
-      record.sampler, record.prune, record.seed = part.sampler, part.prune, part.seed
+      record.sampler, record.sampler_options = part.sampler.name, part.sampler
+      record.prune, record.seed = part.prune, part.seed
       record.trials, record.confirm = part.trials, part.confirm
       record.parameters = json.array()
       for k, p in ipairs(part.space.parameters) do record.parameters[k] = describe(p) end

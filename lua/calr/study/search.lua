@@ -2,8 +2,8 @@
 --- A search as a worker drives it: numbers are asked of the sampler, results are told to it, hopeless trials are given
 --- up by the pruner, and the best configurations are confirmed with all seeds.
 
-local load_part = require "calr.study.load"
 local plan = require "calr.study.plan"
+local pruner = require "calr.study.pruner"
 
 local search = {}
 
@@ -16,22 +16,11 @@ local terminal = { finished = true, pruned = true, failed = true }
 --- @param index  position of the search among the study's parts
 function search.new(study, store, index)
   local part = study.parts[index]
-  local options = {}
-  for key, value in pairs(part.sampler) do
-    if key ~= 1 then options[key] = value end
-  end
-  options.seed, options.goals, options.trials = part.seed, #study.goals, part.trials
   local self = setmetatable({ study = study, store = store, index = index, part = part, rows = {}, trials = {},
     open = {}, by_key = {}, asked = 0, seen = {}, told = {} }, Search)
-  self.sampler = load_part.sampler(part.sampler[1])(part.space, options)
-  if part.prune then
-    local prune = {}
-    for key, value in pairs(part.prune) do
-      if key ~= 1 then prune[key] = value end
-    end
-    self.pruner = load_part.pruner(part.prune[1])(prune)
-    self.by_seed = part.prune[1] == "wilcoxon"
-  end
+  self.sampler = plan.sampler(study, part)
+  self.pruner = part.prune and pruner.make(part.prune)
+  self.by_seed = part.prune and part.prune.name == "wilcoxon"
   for key in pairs(store.trials) do self:observe(key) end
   self:read_asks()
   return self
