@@ -41,6 +41,17 @@ function M.format(value) end
 ---@return table
 function M.resolve(defaults, overrides, recorded) end
 
+--- The options of a script with values by name instead of words from the command line: for scripts that run scripts.
+---@param defaults any
+---@param values any dotted name -> value (text is read as on the command line); an unknown name or a wrong type is the same error as there
+---@return table # as calr.config returns it
+function M.apply(defaults, values) end
+
+---@param defaults any
+---@return table # sorted list of the dotted names of all options
+---@return table # sorted list of the names of groups
+function M.names(defaults) end
+
 --- What differs from the script's defaults.
 ---@param resolved any a table that calr.config returned
 ---@return table # dotted name -> value

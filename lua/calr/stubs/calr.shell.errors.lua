@@ -20,6 +20,12 @@ function M.fail(format, ...) end
 ---@param status any
 function M.exit(status) end
 
+--- Unwinds the script without its being at fault: `reason` is "pruned" (a study gave the trial up) or "warned" (the
+--- machine is about to be taken away). Runs that are open end with the status "pruned" or "interrupted".
+---@param reason any
+---@param status any
+function M.leave(reason, status) end
+
 ---@param value any
 ---@return boolean # whether an error value is one of those above
 function M.is_exit(value) end

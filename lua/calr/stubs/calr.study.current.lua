@@ -5,7 +5,7 @@
 ---@class calr.study.current
 local M = {}
 
----@return any|nil # see calr.study
+---@return trial|nil # see calr.study
 function M.trial() end
 
 --- Reports to the trial that runs; outside a study nothing happens. Values of nil, and metrics that are not finite, are

@@ -140,8 +140,9 @@ function store:stop() end
 function store:stopped() end
 
 --- Writes plan.json, and keeps the parts of its code, so that results of older code can say what has changed.
+---@param dir any
 ---@param plan any table; `format` is set
-function store:save_plan(plan) end
+function M.write_plan(dir, plan) end
 
 --- Leaves the study; a second time does nothing.
 function store:close() end

@@ -32,10 +32,11 @@ end
 
 local function stale_note(study)
   local v = view.read(study.folder)
-  local count, whys = 0, {}
+  local count, whys, labels = 0, {}, {}
   for _, trial in ipairs(v.trials) do
     if trial.stale then
       count = count + 1
+      labels[#labels + 1] = ("%s, seed %d"):format(trial.label, trial.seed)
       whys[trial.stale_why or trial.stale] = true
     end
   end
@@ -45,6 +46,8 @@ local function stale_note(study)
   table.sort(list)
   progress.print(("note: %d result%s stale and computed anew (the old ones stay in the record): %s"):format(count,
     count == 1 and " is" or "s are", table.concat(list, "; ")))
+  progress.print("  " .. table.concat(labels, "; ", 1, math.min(#labels, 12))
+    .. (#labels > 12 and ("; and %d more"):format(#labels - 12) or ""))
   return v
 end
 
@@ -203,6 +206,15 @@ local function mean_seconds(v, part, row)
   return n > 0 and sum / n or nil
 end
 
+-- Trials of a search or of its confirmation that have ended well; the first seed is that of the search.
+local function done_in(v, index)
+  local done = 0
+  for _, trial in ipairs(v and v.trials or {}) do
+    if trial.part == index and (trial.state == "finished" or trial.state == "pruned") then done = done + 1 end
+  end
+  return done
+end
+
 local function dry_run(study)
   local exists = sys.exists(study.folder .. "/plan.json")
   local v = exists and view.read(study.folder) or nil
@@ -223,14 +235,12 @@ local function dry_run(study)
       add(index, row.label, #study.seeds, done, part.kind)
     end
     if part.kind == "search" then
-      local done = 0
-      for _, trial in ipairs(v and v.trials or {}) do
-        if trial.part == index and (trial.state == "finished" or trial.state == "pruned") then done = done + 1 end
-      end
+      local done = done_in(v, index)
       add(index, ("%s over %d parameters%s"):format(part.sampler.name, #part.space.parameters,
         part.prune and ", pruned by " .. part.prune.name or ""), part.trials, done, "search")
     elseif part.kind == "confirm" then
-      add(index, ("the best %d with all seeds"):format(part.confirm), part.confirm * (#study.seeds - 1), 0, "confirm")
+      add(index, ("the best %d with all seeds"):format(part.confirm), part.confirm * (#study.seeds - 1), done_in(v, index),
+        "confirm")
     end
   end
   print(text.table { title = ("%s: %s"):format(study.name, study.folder),
@@ -293,9 +303,11 @@ local function run_one(study, fn)
   for name in pairs(metrics) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do
+    if name == "hours" then goto continue end
     local before = recorded and recorded.metrics and recorded.metrics[name]
     rows[#rows + 1] = { name, config.format(metrics[name]), before and config.format(before) or false,
       before and (before == metrics[name] and "the same" or "differs") or false }
+    ::continue::
   end
   print(text.table { title = ("%s, seed %d"):format(record.label, record.seed),
     columns = { "metric", { "now", align = "right" }, { "recorded", align = "right" }, "" }, rows = rows })

@@ -3,7 +3,6 @@
 --- up by the pruner, and the best configurations are confirmed with all seeds.
 
 local plan = require "calr.study.plan"
-local pruner = require "calr.study.pruner"
 
 local search = {}
 
@@ -19,7 +18,7 @@ function search.new(study, store, index)
   local self = setmetatable({ study = study, store = store, index = index, part = part, rows = {}, trials = {},
     open = {}, by_key = {}, asked = 0, seen = {}, told = {} }, Search)
   self.sampler = plan.sampler(study, part)
-  self.pruner = part.prune and pruner.make(part.prune)
+  self.pruner = part.prune and require("calr.study.pruner").make(part.prune)
   self.by_seed = part.prune and part.prune.name == "wilcoxon"
   for key in pairs(store.trials) do self:observe(key) end
   self:read_asks()

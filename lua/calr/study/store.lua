@@ -450,17 +450,17 @@ function Store:stopped()
   return self.ledger.stops > self.old_stops
 end
 
---- store:save_plan(plan)
+--- calr.study.store.write_plan(dir, plan)
 --- Writes plan.json, and keeps the parts of its code, so that results of older code can say what has changed.
 --- @param plan  table; `format` is set
-function Store:save_plan(plan)
+function store.write_plan(dir, plan)
   plan.format = format_version
-  in_folder(self.dir, function()
+  in_folder(dir, function()
     for hash, parts in pairs(plan.codes or {}) do
-      local path = ("%s/codes/%s.json"):format(self.dir, hash)
+      local path = ("%s/codes/%s.json"):format(dir, hash)
       if not sys.exists(path) then sys.link_new(path, json.encode(parts) .. "\n") end
     end
-    local text, path = json.encode(plan) .. "\n", self.dir .. "/plan.json"
+    local text, path = json.encode(plan) .. "\n", dir .. "/plan.json"
     if read_if_there(path) ~= text then sys.write_file(path, text) end
   end)
 end
