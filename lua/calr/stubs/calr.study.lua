@@ -20,6 +20,27 @@
 ---@class calr.study
 local M = {}
 
+--- For `prune`: gives up trials below the median of the others at the same step; see calr.study.pruner.median.
+---@param options any
+---@return table
+function M.median(options) end
+
+--- For `prune`: asynchronous successive halving, `S.asha { min = 5, eta = 4 }`; see calr.study.pruner.asha.
+---@param options any
+---@return table
+function M.asha(options) end
+
+--- For `prune`: several successive halvings of different patience; see calr.study.pruner.hyperband.
+---@param options any
+---@return table
+function M.hyperband(options) end
+
+--- For `prune`: the confirmation of a configuration ends when its seeds are significantly worse than those of the best
+--- one; see calr.study.pruner.wilcoxon.
+---@param options any
+---@return table
+function M.wilcoxon(options) end
+
 ---@class S
 local S = {}
 

@@ -239,8 +239,8 @@ local function dry_run(study)
       add(index, ("%s over %d parameters%s"):format(part.sampler.name, #part.space.parameters,
         part.prune and ", pruned by " .. part.prune.name or ""), part.trials, done, "search")
     elseif part.kind == "confirm" then
-      add(index, ("the best %d with all seeds"):format(part.confirm), part.confirm * (#study.seeds - 1), done_in(v, index),
-        "confirm")
+      add(index, ("the best %d with all seeds"):format(part.confirm), part.confirm * (#study.seeds - 1),
+        done_in(v, index), "confirm")
     end
   end
   print(text.table { title = ("%s: %s"):format(study.name, study.folder),

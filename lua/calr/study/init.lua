@@ -27,13 +27,41 @@ local sys = require "calr.sys"
 
 local study = { float = space.float, int = space.int, choice = space.choice, zip = space.zip }
 
-for _, name in ipairs { "median", "asha", "hyperband", "wilcoxon" } do
-  study[name] = function(options)
-    if options ~= nil and type(options) ~= "table" then error(("S.%s wants a table of options"):format(name), 2) end
-    local described = { name = name }
-    for key, value in pairs(options or {}) do described[key] = value end
-    return described
-  end
+-- What a plan holds of a pruner: its name and options, looked at when the search is declared.
+local function described(name, options)
+  if options ~= nil and type(options) ~= "table" then error(("S.%s wants a table of options"):format(name), 3) end
+  local result = { name = name }
+  for key, value in pairs(options or {}) do result[key] = value end
+  return result
+end
+
+--- calr.study.median(options)
+--- For `prune`: gives up trials below the median of the others at the same step; see calr.study.pruner.median.
+--- @return table
+function study.median(options)
+  return described("median", options)
+end
+
+--- calr.study.asha(options)
+--- For `prune`: asynchronous successive halving, `S.asha { min = 5, eta = 4 }`; see calr.study.pruner.asha.
+--- @return table
+function study.asha(options)
+  return described("asha", options)
+end
+
+--- calr.study.hyperband(options)
+--- For `prune`: several successive halvings of different patience; see calr.study.pruner.hyperband.
+--- @return table
+function study.hyperband(options)
+  return described("hyperband", options)
+end
+
+--- calr.study.wilcoxon(options)
+--- For `prune`: the confirmation of a configuration ends when its seeds are significantly worse than those of the best
+--- one; see calr.study.pruner.wilcoxon.
+--- @return table
+function study.wilcoxon(options)
+  return described("wilcoxon", options)
 end
 
 local Study = {}
