@@ -63,6 +63,66 @@ function text.bytes(n)
   return (unit == 1 and "%d %s" or "%.1f %s"):format(unit == 1 and math.floor(n) or n, units[unit])
 end
 
+--- calr.text.wrap(string, width [, hang])
+--- Breaks a text at its spaces into lines of at most so many columns; a longer word stays whole.
+--- @param hang  how far all lines but the first are indented; default 0
+--- @return string  lines with newlines between them
+function text.wrap(string, width, hang)
+  local lines, line, used = {}, nil, 0
+  local indent = (" "):rep(hang or 0)
+  local lead = string:match "^%s*"
+  for word in string:gmatch "%S+" do
+    local length = text.width(word)
+    if line and used + 1 + length > width then
+      lines[#lines + 1] = line
+      line, used = indent .. word, #indent + length
+    elseif line then
+      line, used = line .. " " .. word, used + 1 + length
+    else
+      line, used = lead .. word, #lead + length
+    end
+  end
+  lines[#lines + 1] = line or ""
+  return table.concat(lines, "\n")
+end
+
+--- calr.text.cut(string, width)
+--- The string, or its beginning and "\u{2026}" where it takes more columns. Without the codes of colours when it is cut.
+--- @return string
+function text.cut(string, width)
+  if text.width(string) <= width then return string end
+  if width < 1 then return "" end
+  local plain = string:gsub("\27%[[%d;]*m", "")
+  if not utf8.len(plain) then return plain:sub(1, width - 1) .. "\u{2026}" end
+  return plain:sub(1, utf8.offset(plain, width) - 1) .. "\u{2026}"
+end
+
+local blocks = { "\u{2581}", "\u{2582}", "\u{2583}", "\u{2584}", "\u{2585}", "\u{2586}", "\u{2587}", "\u{2588}" }
+
+--- calr.text.sparkline(values, width [, low, high])
+--- A curve in one line, of block characters. More values than columns: each column shows the last value of its share.
+--- @param values  list of numbers; NaN leaves a gap
+--- @param low     the value of the lowest block; default the smallest value
+--- @param high    the value of the highest block; default the largest value
+--- @return string  of at most `width` columns
+function text.sparkline(values, width, low, high)
+  local n = #values
+  if not low or not high then
+    local smallest, largest = math.huge, -math.huge
+    for _, value in ipairs(values) do
+      if value == value then smallest, largest = math.min(smallest, value), math.max(largest, value) end
+    end
+    low, high = low or smallest, high or largest
+  end
+  local count, parts = math.min(n, width), {}
+  for i = 1, count do
+    local value = values[n <= width and i or i * n // count]
+    local level = high > low and (value - low) / (high - low) or 0.5
+    parts[i] = value == value and blocks[1 + math.floor(7 * math.max(0, math.min(1, level)) + 0.5)] or " "
+  end
+  return table.concat(parts)
+end
+
 local function pad(cell, width, align)
   local space = (" "):rep(width - text.width(cell))
   return align == "right" and space .. cell or cell .. space
@@ -75,7 +135,8 @@ local function cell_text(value, column)
 end
 
 --- calr.text.table{columns=, rows=, title=, indent=0}
---- An aligned table: a line of heads, a rule, the rows. A column of numbers is set flush right.
+--- An aligned table: a line of heads, a rule, the rows. A column of numbers is set flush right. A newline in a head
+--- makes another line of heads.
 --- @param columns  list of heads, or of tables {head, format="%.1f", align="left"|"right", missing="-"}
 --- @param rows     list of lists of cells; the string "-" instead of a row draws a rule; nil cells: give row.n or use
 ---                 false
@@ -83,11 +144,17 @@ end
 --- @param indent   spaces before each line
 --- @return string  without a newline at its end
 function text.table(options)
-  local columns, lines, cells = {}, {}, {}
+  local columns, lines, cells, heads = {}, {}, {}, {}
   for c, column in ipairs(options.columns) do
     column = type(column) == "table" and column or { column }
-    columns[c] = { head = column[1], format = column.format, align = column.align, missing = column.missing,
-      width = text.width(column[1]) }
+    columns[c] = { format = column.format, align = column.align, missing = column.missing, width = 0 }
+    local h = 0
+    for line in (column[1] .. "\n"):gmatch "([^\n]*)\n" do
+      h = h + 1
+      heads[h] = heads[h] or {}
+      heads[h][c] = line
+      columns[c].width = math.max(columns[c].width, text.width(line))
+    end
   end
   for r, row in ipairs(options.rows) do
     cells[r] = row
@@ -105,16 +172,13 @@ function text.table(options)
   local margin = (" "):rep(options.indent or 0)
   local function line(values)
     local parts = {}
-    for c, column in ipairs(columns) do parts[c] = pad(values[c], column.width, column.align) end
+    for c, column in ipairs(columns) do parts[c] = pad(values[c] or "", column.width, column.align) end
     lines[#lines + 1] = (margin .. table.concat(parts, "  ")):gsub("%s+$", "")
   end
-  local rule, heads = {}, {}
-  for c, column in ipairs(columns) do
-    rule[c] = ("-"):rep(column.width)
-    heads[c] = column.head
-  end
+  local rule = {}
+  for c, column in ipairs(columns) do rule[c] = ("-"):rep(column.width) end
   if options.title then lines[1] = margin .. text.paint("bold", options.title) end
-  line(heads)
+  for _, head in ipairs(heads) do line(head) end
   line(rule)
   for _, row in ipairs(cells) do line(row == "-" and rule or row) end
   return table.concat(lines, "\n")

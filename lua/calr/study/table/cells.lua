@@ -1,0 +1,99 @@
+--- @module calr.study.table.cells
+--- The sheet that a study's table is before it becomes text, and its numbers as text.
+---
+--- A sheet is `{kind=, title=, columns=, rows=, notes=}`, the same for every format:
+---
+---     columns  list of {head=, kind=, id=, csv=, of=}; kind says what its cells are
+---              "text"        a string
+---              "count"       a whole number
+---              "value"       what a parameter was set to: number, string, boolean
+---              "figure"      {mean=, sd=, n=, best=, as_good=}; `of` is the column of calr.study.table.columns
+---              "difference"  {mean=, low=, high=, n=}, in the unit of `of`
+---              "p"           a probability
+---     rows     list of {cells = {...; nil where there is nothing}, n = number of columns,
+---              commands = {{seed=, command=}...}, note=}
+---     notes    list of strings
+---     marks    {best=, as_good=, undecided=}: what the marks mean; nil when there are none
+
+local cells = {}
+
+--- calr.study.table.cells.number(value, digits [, signed])
+--- @return string  with so many decimals; never "-0.0"; "inf" and "nan" as such
+function cells.number(value, digits, signed)
+  if value ~= value then return "nan" end
+  if value == math.huge or value == -math.huge then return value > 0 and "inf" or "-inf" end
+  if math.abs(value) >= 1e15 then return ("%.4g"):format(value) end
+  local text = (signed and "%+.*f" or "%.*f"):gsub("%*", tostring(digits)):format(value)
+  if not text:find "[1-9]" then text = text:gsub("^[-+]", "") end
+  return text
+end
+
+--- calr.study.table.cells.figure(column, value [, signed])
+--- A figure in the unit and with the digits of its column.
+--- @param column  one of calr.study.table.columns, after columns.scale
+--- @return string
+function cells.figure(column, value, signed)
+  return cells.number(column.percent and 100 * value or value, column.digits, signed)
+end
+
+--- calr.study.table.cells.probability(p)
+--- @return string  "0.031", "0.0004", "6.1e-05"
+function cells.probability(p)
+  if p ~= p then return "nan" end
+  if p >= 0.00095 or p == 0 then return ("%.3f"):format(p) end
+  return ("%.1e"):format(p)
+end
+
+--- calr.study.table.cells.value(value)
+--- What a parameter was set to, for people: numbers with four digits.
+--- @return string
+function cells.value(value)
+  if math.type(value) == "float" then
+    local text = ("%.4g"):format(value)
+    return text
+  end
+  if type(value) == "table" then
+    local parts = {}
+    for i, item in ipairs(value) do parts[i] = cells.value(item) end
+    return "{" .. table.concat(parts, ", ") .. "}"
+  end
+  return tostring(value)
+end
+
+--- calr.study.table.cells.exact(value)
+--- A number so that it reads back as the same bits; anything else as calr.study.table.cells.value.
+--- @return string
+function cells.exact(value)
+  if math.type(value) ~= "float" then return cells.value(value) end
+  for digits = 15, 17 do
+    local text = ("%." .. digits .. "g"):format(value)
+    if tonumber(text) == value then return text end
+  end
+  return tostring(value)
+end
+
+--- calr.study.table.cells.head(column [, percent])
+--- The head of a sheet's column: two lines where a figure's choice of the epoch is told.
+--- @param percent  the sign; default "%"
+--- @return string, string  the metric with its unit; the rest or ""
+function cells.head(column, percent)
+  if column.kind ~= "figure" or column.bare then return column.head, "" end
+  local metric, rest = column.head:match "^(.-) (%(.*%))$"
+  metric = metric or column.head
+  return column.of.percent and metric .. " " .. (percent or "%") or metric, rest or ""
+end
+
+--- calr.study.table.cells.notes(sheet, best, as_good)
+--- @param best     what the format's sign of the best figure is, before its meaning
+--- @param as_good  the same for figures statistically as good
+--- @return table   the notes of a sheet, the meaning of its marks first
+function cells.notes(sheet, best, as_good)
+  local notes, marks = {}, sheet.marks
+  if marks then
+    notes[1] = best .. marks.best .. (marks.as_good and ("; %s%s."):format(as_good, marks.as_good) or ".")
+    notes[2] = marks.undecided
+  end
+  return table.move(sheet.notes, 1, #sheet.notes, #notes + 1, notes)
+end
+
+return cells

@@ -1,0 +1,135 @@
+--- @module calr.study.table.figures
+--- The figures of a sheet: mean and deviation over seeds, differences from one row, which row is best and which are
+--- statistically as good.
+
+local columns = require "calr.study.table.columns"
+local statistics = require "calr.statistics"
+local sys = require "calr.sys"
+local text = require "calr.text"
+
+local figures = {}
+
+local level = 0.05
+
+-- The values of a table by seed, by ascending seed.
+local function listed(by_seed, seeds)
+  local list = {}
+  for _, seed in ipairs(seeds) do list[#list + 1] = by_seed[seed] end
+  return list
+end
+
+-- The position of the best mean among those with the most seeds, so that one lucky seed does not win; nil where nobody
+-- knows which side is better.
+local function best_of(cells, direction)
+  local best
+  for g, cell in pairs(cells) do
+    local other = cells[best]
+    if not other or cell.n > other.n then
+      best = g
+    elseif cell.n == other.n then
+      local sign = direction == "max" and 1 or -1
+      if sign * cell.mean > sign * other.mean or (cell.mean == other.mean and g < best) then best = g end
+    end
+  end
+  return direction and best
+end
+
+-- Marks the best cell, and those whose paired difference from it no test tells from chance.
+local function mark(cells, groups, column)
+  local best = best_of(cells, column.direction)
+  if not best or next(cells, next(cells)) == nil then return nil end
+  cells[best].best = true
+  local others, ps, info = {}, {}, { pairs = math.huge, comparisons = 0 }
+  for g, cell in pairs(cells) do
+    if g ~= best then
+      local a, b = groups[g].values[column.name], groups[best].values[column.name]
+      local result = statistics.paired { a = a, b = b, resamples = 1 }
+      others[#others + 1], ps[#ps + 1] = cell, result.p or 1
+      info.pairs = math.min(info.pairs, result.n)
+    end
+  end
+  info.comparisons = #others
+  info.decided = statistics.smallest_p(info.pairs) * #others <= level
+  if info.decided then
+    for i, p in ipairs(statistics.holm(ps)) do others[i].as_good = p > level end
+  end
+  return info
+end
+
+--- calr.study.table.figures.seeds_wanted(comparisons)
+--- @return integer  how many seeds allow a corrected p-value of 0.05 for so many comparisons
+function figures.seeds_wanted(comparisons)
+  local n = 1
+  while statistics.smallest_p(n) * comparisons > level do n = n + 1 end
+  return n
+end
+
+--- calr.study.table.figures.cells(groups, column, seeds)
+--- The cells of a column of figures; decides its unit and digits (columns.scale).
+--- @return table      position of the group -> cell; nil where a group has no figure
+--- @return table|nil  about the marks: pairs (the fewest of a comparison with the best), comparisons, decided (whether
+---                    so few pairs can tell any row from the best); nil when nothing is marked
+function figures.cells(groups, column, seeds)
+  local cells, means, deviations = {}, {}, {}
+  for g, group in ipairs(groups) do
+    local summary = statistics.summary(listed(group.values[column.name], seeds))
+    if summary.n > 0 then
+      cells[g] = { mean = summary.mean, sd = summary.sd, n = summary.n }
+      means[#means + 1] = summary.mean
+      deviations[#deviations + 1] = summary.sd
+    end
+  end
+  columns.scale(column, means, deviations)
+  return cells, mark(cells, groups, column)
+end
+
+--- calr.study.table.figures.find(groups, versus)
+--- The group that the others are compared with: by its label, or by the value where rows are values of a parameter.
+--- An unknown one is an error that says what there is.
+--- @return integer  its position
+function figures.find(groups, versus)
+  local labels = {}
+  for g, group in ipairs(groups) do
+    labels[g] = group.label
+    if group.label == versus or (#group.ids == 1 and tostring(group.ids[1]) == tostring(versus)) then return g end
+  end
+  local near = sys.nearest(tostring(versus), labels)
+  error(("there is no row \"%s\"%s; there are: %s"):format(versus,
+    near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(labels, ", ")), 0)
+end
+
+--- calr.study.table.figures.differences(groups, column, versus)
+--- Paired differences of all groups from one of them: mean, BCa interval, exact sign-flip p, and p corrected by Holm.
+--- @param versus  position of a group
+--- @return table  position -> {mean=, low=, high=, n=, p=, corrected=}; without an entry for versus
+--- @return table  comparisons (how many), least and most (pairs), smallest_p (what so many pairs allow)
+function figures.differences(groups, column, versus)
+  local cells, order, ps = {}, {}, {}
+  local info = { comparisons = 0, least = math.huge, most = 0 }
+  for g, group in ipairs(groups) do
+    local result = g ~= versus
+      and statistics.paired { a = group.values[column.name], b = groups[versus].values[column.name] }
+    if result and result.n > 0 then
+      cells[g] = { mean = result.mean, low = result.low, high = result.high, n = result.n, p = result.p }
+      order[#order + 1], ps[#ps + 1] = g, result.p
+      info.least, info.most = math.min(info.least, result.n), math.max(info.most, result.n)
+    end
+  end
+  for i, p in ipairs(statistics.holm(ps)) do cells[order[i]].corrected = p end
+  info.comparisons, info.smallest_p = #order, statistics.smallest_p(info.most)
+  return cells, info
+end
+
+--- calr.study.table.figures.seed_list(seeds)
+--- @return string  "seed 3", "seeds 1, 2, 5", "seeds 1-6"
+function figures.seed_list(seeds)
+  local sorted = table.move(seeds, 1, #seeds, 1, {})
+  table.sort(sorted)
+  if #sorted == 1 then return "seed " .. sorted[1] end
+  if #sorted > 2 and sorted[#sorted] - sorted[1] == #sorted - 1 then
+    return ("seeds %s-%s"):format(sorted[1], sorted[#sorted])
+  end
+  return #sorted > 12 and ("%s seeds"):format(text.count(#sorted)) or "seeds " .. table.concat(sorted, ", ")
+end
+
+return figures
