@@ -87,7 +87,7 @@ function text.wrap(string, width, hang)
 end
 
 --- calr.text.cut(string, width)
---- The string, or its beginning and "\u{2026}" where it takes more columns. Without the codes of colours when it is cut.
+--- The string, or its beginning and "\u{2026}" where it takes more columns; without colours when it is cut.
 --- @return string
 function text.cut(string, width)
   if text.width(string) <= width then return string end

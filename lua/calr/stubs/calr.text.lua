@@ -34,7 +34,29 @@ function M.count(n) end
 ---@return string # "312 B", "4.2 MiB"
 function M.bytes(n) end
 
---- An aligned table: a line of heads, a rule, the rows. A column of numbers is set flush right.
+--- Breaks a text at its spaces into lines of at most so many columns; a longer word stays whole.
+---@param string any
+---@param width any
+---@param hang any how far all lines but the first are indented; default 0
+---@return string # lines with newlines between them
+function M.wrap(string, width, hang) end
+
+--- The string, or its beginning and "\u{2026}" where it takes more columns; without colours when it is cut.
+---@param string any
+---@param width any
+---@return string
+function M.cut(string, width) end
+
+--- A curve in one line, of block characters. More values than columns: each column shows the last value of its share.
+---@param values any list of numbers; NaN leaves a gap
+---@param width any
+---@param low any the value of the lowest block; default the smallest value
+---@param high any the value of the highest block; default the largest value
+---@return string # of at most `width` columns
+function M.sparkline(values, width, low, high) end
+
+--- An aligned table: a line of heads, a rule, the rows. A column of numbers is set flush right. A newline in a head
+--- makes another line of heads.
 ---@param options any
 --- - `columns`: list of heads, or of tables {head, format="%.1f", align="left"|"right", missing="-"}
 --- - `rows`: list of lists of cells; the string "-" instead of a row draws a rule; nil cells: give row.n or use false

@@ -34,20 +34,27 @@ local function best_of(cells, direction)
   return direction and best
 end
 
--- Marks the best cell, and those whose paired difference from it no test tells from chance.
+-- Marks the best cell, and those whose paired difference from it no test tells from chance; the rule of
+-- calr.study.compare.best, without its intervals, which take a hundred times as long.
 local function mark(cells, groups, column)
   local best = best_of(cells, column.direction)
   if not best or next(cells, next(cells)) == nil then return nil end
   cells[best].best = true
-  local others, ps, info = {}, {}, { pairs = math.huge, comparisons = 0 }
+  local others, ps, info = {}, {}, { pairs = 0, comparisons = 0 }
   for g, cell in pairs(cells) do
     if g ~= best then
       local a, b = groups[g].values[column.name], groups[best].values[column.name]
-      local result = statistics.paired { a = a, b = b, resamples = 1 }
-      others[#others + 1], ps[#ps + 1] = cell, result.p or 1
-      info.pairs = math.min(info.pairs, result.n)
+      local differences = {}
+      for seed, value in pairs(a) do
+        if b[seed] then differences[#differences + 1] = value - b[seed] end
+      end
+      if #differences > 1 then
+        others[#others + 1], ps[#ps + 1] = cell, statistics.sign_flip(differences)
+      end
+      info.pairs = math.max(info.pairs, #differences)
     end
   end
+  if #others == 0 then return { pairs = info.pairs, comparisons = 1 } end
   info.comparisons = #others
   info.decided = statistics.smallest_p(info.pairs) * #others <= level
   if info.decided then
@@ -67,8 +74,8 @@ end
 --- calr.study.table.figures.cells(groups, column, seeds)
 --- The cells of a column of figures; decides its unit and digits (columns.scale).
 --- @return table      position of the group -> cell; nil where a group has no figure
---- @return table|nil  about the marks: pairs (the fewest of a comparison with the best), comparisons, decided (whether
----                    so few pairs can tell any row from the best); nil when nothing is marked
+--- @return table|nil  about the marks: pairs (the most of a comparison with the best), comparisons, decided (whether
+---                    so many pairs can tell any row from the best); nil when nothing is marked
 function figures.cells(groups, column, seeds)
   local cells, means, deviations = {}, {}, {}
   for g, group in ipairs(groups) do
