@@ -1,5 +1,5 @@
-/* calr.cluster: neighbours, distances and clustering. distance.c, infomap.c and separation.c add
- * to it. */
+/* calr.cluster: neighbours, distances and clustering. distance.c, graph.c, infomap.c, linkage.c
+ * and separation.c add to it. */
 #include "binding/bind.h"
 #include "binding/distance.h"
 #include "binding/modules.h"
@@ -9,7 +9,6 @@
 #include "cluster/dbscan.h"
 #include "cluster/kmeans.h"
 #include "cluster/knn.h"
-#include "cluster/linkage.h"
 
 /// @module calr.cluster
 ///   Neighbours, distances between images, and clustering.
@@ -89,37 +88,6 @@ static int cluster_dbscan(lua_State *L)
     return 2;
 }
 
-/// calr.cluster.agglomerative(distance, {clusters=n, linkage="average"})
-/// calr.cluster.agglomerative(distance, {distance=t, linkage="average"})
-/// Merges the two nearest clusters until as many as asked for are left, or until the nearest two
-/// are at `distance` or more. Average and complete linkage hold all pairs while they run: 4 n^2
-/// bytes; single linkage does not.
-/// @param distance  a distance, or f32[n x n]
-/// @param clusters  how many to leave, 1 .. n; either this or the option distance
-/// @param linkage   "average" (default), "complete" or "single": how far two clusters are apart
-/// @return tensor  labels i32[n]
-/// @return integer  the number of clusters
-static int cluster_agglomerative(lua_State *L)
-{
-    static const char *const names[] = {"clusters", "distance", "linkage", NULL};
-    static const char *const methods[] = {"average", "complete", "single", NULL};
-    calr_lua_check_options(L, 2, names);
-    int64_t clusters = calr_lua_option_integer(L, 2, "clusters", 0, 1, INT64_MAX);
-    double threshold = calr_lua_option_number(L, 2, "distance", -1, 0, HUGE_VAL);
-    int method = calr_lua_option_choice(L, 2, "linkage", CALR_LINKAGE_AVERAGE, methods);
-    if ((clusters == 0) == (threshold < 0))
-        luaL_error(L,
-                   "agglomerative clustering stops by one of the options \"clusters\" and "
-                   "\"distance\"; %s given",
-                   clusters ? "both are" : "none is");
-    calr_distance distance = calr_lua_check_distance(L, 1);
-    calr_tensor *labels = calr_lua_new_labels(L, distance.n);
-    calr_lua_call(L, calr_agglomerative(&distance, (calr_linkage_method)method, clusters, threshold,
-                                        calr_tensor_i32(labels), &clusters));
-    lua_pushinteger(L, clusters);
-    return 2;
-}
-
 /// calr.cluster.kmeans(x, {clusters=k, iterations=100, tolerance=1e-4, seed=0})
 /// k-means by euclidean distance, from k-means++ seeds.
 /// @param x           f32[n x d]
@@ -165,7 +133,6 @@ static int cluster_kmeans(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"agglomerative", cluster_agglomerative},
     {"dbscan", cluster_dbscan},
     {"kmeans", cluster_kmeans},
     {"knn", cluster_knn},
@@ -176,7 +143,9 @@ int luaopen_calr_cluster(lua_State *L)
 {
     luaL_newlib(L, functions);
     calr_lua_add_distance(L);
+    calr_lua_add_graph(L);
     calr_lua_add_infomap(L);
+    calr_lua_add_linkage(L);
     calr_lua_add_separation(L);
     return 1;
 }

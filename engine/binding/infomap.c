@@ -1,42 +1,16 @@
 /* calr.cluster.infomap. */
 #include "binding/bind.h"
+#include "binding/graph.h"
 #include "binding/modules.h"
 
 #include <float.h>
 
 #include "cluster/infomap.h"
-#include "cluster/knn.h"
 #include "cluster/labels.h"
 
 static void release_graph(void *graph)
 {
     calr_csr_release(graph);
-}
-
-/* Neighbours of features or from a table, as borrowed tensors that the stack keeps alive. */
-static void check_neighbours(lua_State *L, int arg, int64_t k, calr_tensor **indices,
-                             calr_tensor **similarities)
-{
-    if (lua_istable(L, arg)) {
-        *indices = calr_lua_option_form(L, arg, "indices", 1, CALR_I32, 2, "i32[n x k]");
-        *similarities = calr_lua_option_form(L, arg, "similarities", 1, CALR_F32, 2, "f32[n x k]");
-        if (!calr_tensor_same_shape(*indices, *similarities))
-            luaL_argerror(L, arg, "indices and similarities differ in shape");
-        return;
-    }
-    calr_tensor *x = calr_lua_check_form(L, arg, CALR_F32, 2,
-                                         "f32[n x d], or a table {indices=, similarities=}");
-    int64_t n = x->shape[0], shape[2] = {n, k < n ? k : n};
-    calr_tensor **index_slot = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_new(CALR_I32, 2, shape, index_slot));
-    calr_tensor **similarity_slot = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_new(CALR_F32, 2, shape, similarity_slot));
-    *indices = *index_slot;
-    *similarities = *similarity_slot;
-    if (n > 0)
-        calr_lua_call(L,
-                      calr_knn(calr_tensor_f32(x), n, NULL, n, x->shape[1], shape[1], CALR_COSINE,
-                               true, calr_tensor_i32(*indices), calr_tensor_f32(*similarities)));
 }
 
 static void set_number(lua_State *L, int table, const char *name, double value)
@@ -90,7 +64,7 @@ static int cluster_infomap(lua_State *L)
         .trials = calr_lua_option_integer(L, 2, "trials", 1, 1, CALR_INFOMAP_MAX_TRIALS),
     };
     calr_tensor *indices, *similarities;
-    check_neighbours(L, 1, k, &indices, &similarities);
+    calr_lua_check_neighbours(L, 1, k, &indices, &similarities);
     int64_t n = indices->shape[0], clusters;
 
     calr_tensor **labels = calr_lua_new_tensor(L);

@@ -8,16 +8,25 @@
 #include "base/parallel.h"
 #include "base/size.h"
 #include "cluster/labels.h"
+#include "cluster/pairwise.h"
 
 /* ---- the triangle ---- */
 
 /* Pairs i < j, row by row. */
 typedef struct triangle {
-    const calr_distance *distance;
     int64_t n;
     double *values;
-    float *rows; /* [threads x n] scratch for filling */
 } triangle;
+
+/* Where it is filled from. */
+typedef struct source {
+    const calr_distance *distance; /* or */
+    const calr_pairwise *pairwise;
+    triangle *to;
+    int64_t rows;   /* filled at a time */
+    float *row;     /* [threads x rows x n] */
+    float *scratch; /* [threads x calr_pairwise_scratch] */
+} source;
 
 /* Where row i would have its column 0: the pair (i, j), i < j, is at + j. */
 static inline int64_t row_start(int64_t n, int64_t i)
@@ -30,46 +39,74 @@ static inline double *pair(const triangle *t, int64_t i, int64_t j)
     return &t->values[i < j ? row_start(t->n, i) + j : row_start(t->n, j) + i];
 }
 
-static void fill_rows(void *context, int64_t begin, int64_t end, int worker)
+static void fill_row(triangle *t, int64_t i, const float *row)
 {
-    triangle *t = context;
-    float *row = t->rows + (int64_t)worker * t->n;
-    for (int64_t i = begin; i < end; i++) {
-        calr_distance_row(t->distance, i, row);
-        double *to = t->values + row_start(t->n, i);
-        for (int64_t j = i + 1; j < t->n; j++)
-            to[j] = row[j];
-    }
+    double *to = t->values + row_start(t->n, i);
+    for (int64_t j = i + 1; j < t->n; j++)
+        to[j] = row[j];
 }
 
-static calr_status triangle_new(const calr_distance *distance, triangle *out)
+static void fill_rows(void *context, int64_t begin, int64_t end, int worker)
 {
-    int64_t n = distance->n, pairs;
-    triangle t = {.distance = distance, .n = n};
+    source *s = context;
+    int64_t n = s->to->n;
+    float *row = s->row + worker * s->rows * n;
+    if (s->distance) {
+        for (int64_t i = begin; i < end; i++) {
+            calr_distance_row(s->distance, i, row);
+            fill_row(s->to, i, row);
+        }
+        return;
+    }
+    int64_t which[CALR_PAIRWISE_ROWS], count = (end < n ? end : n) - begin;
+    for (int64_t r = 0; r < count; r++)
+        which[r] = begin + r;
+    if (count > 0)
+        calr_pairwise_rows(s->pairwise, which, count,
+                           s->scratch + worker * calr_pairwise_scratch(s->pairwise), row);
+    for (int64_t r = 0; r < count; r++)
+        fill_row(s->to, begin + r, row + r * n);
+}
+
+static calr_status triangle_new(source *s, int64_t n, triangle *out)
+{
+    int64_t pairs, threads = calr_parallel_threads();
+    size_t numbers;
+    triangle t = {.n = n};
     if (__builtin_mul_overflow(n, n - 1, &pairs))
         return calr_error(CALR_ENOMEM,
                           "the pairs of %" PRId64 " things are more than can be addressed", n);
+    s->to = &t;
+    s->rows = s->pairwise ? CALR_PAIRWISE_ROWS : 1;
     t.values = calr_array_new(pairs / 2, sizeof(double));
-    t.rows = calr_array_new(calr_parallel_threads(), (size_t)n * sizeof(float));
-    if (!t.values || !t.rows) {
+    if (calr_size_mul((size_t)n, (size_t)s->rows * sizeof(float), &numbers))
+        s->row = calr_array_new(threads, numbers);
+    if (s->pairwise)
+        s->scratch =
+            calr_array_new(threads, (size_t)calr_pairwise_scratch(s->pairwise) * sizeof(float));
+    calr_status status = CALR_OK;
+    if (!t.values || !s->row || (s->pairwise && !s->scratch)) {
         free(t.values);
-        free(t.rows);
-        return calr_error(CALR_ENOMEM,
-                          "out of memory for linkage: the pairs of %" PRId64 " things take %.1f GB",
-                          n, 4e-9 * (double)n * (double)n);
+        status = calr_error(
+            CALR_ENOMEM, "out of memory for linkage: the pairs of %" PRId64 " things take %.1f GB",
+            n, 4e-9 * (double)n * (double)n);
+    } else if (s->pairwise) { /* one chunk more than there are: see pairwise.h */
+        calr_parallel_for(n + CALR_PAIRWISE_ROWS, CALR_PAIRWISE_ROWS, fill_rows, s);
+    } else {
+        calr_parallel_for(n, 64, fill_rows, s);
     }
-    calr_parallel_for(n, 64, fill_rows, &t);
-    free(t.rows);
-    t.rows = NULL;
-    *out = t;
-    return CALR_OK;
+    free(s->row);
+    free(s->scratch);
+    if (status == CALR_OK)
+        *out = t;
+    return status;
 }
 
 /* ---- chains of nearest neighbours ---- */
 
 typedef struct chains {
     triangle t;
-    bool complete;
+    calr_linkage_method method;
     int32_t *alive; /* [living] numbers of the clusters still there, ascending; a cluster is named
                        by one member */
     int64_t living;
@@ -119,8 +156,15 @@ static void forget(chains *c, int64_t x)
     c->living--;
 }
 
-/* x goes into y, y > x (Lance and Williams' update). */
-static void join(chains *c, int64_t x, int64_t y)
+/* Ward: from the distances of clusters of nx and ny things to one of n, and `apart` between them. */
+static double ward(double dx, double nx, double dy, double ny, double apart, double n)
+{
+    double square = ((n + nx) * dx * dx + (n + ny) * dy * dy - n * apart * apart) / (n + nx + ny);
+    return square > 0 ? sqrt(square) : 0; /* rounding, or distances that no space has */
+}
+
+/* x goes into y, y > x, which were `apart` (Lance and Williams' update). */
+static void join(chains *c, int64_t x, int64_t y, double apart)
 {
     double nx = c->size[x], ny = c->size[y];
     forget(c, x);
@@ -129,7 +173,12 @@ static void join(chains *c, int64_t x, int64_t y)
         if (i == y)
             continue;
         double dx = *pair(&c->t, i, x), *dy = pair(&c->t, i, y);
-        *dy = c->complete ? fmax(dx, *dy) : (nx * dx + ny * *dy) / (nx + ny);
+        if (c->method == CALR_LINKAGE_COMPLETE)
+            *dy = fmax(dx, *dy);
+        else if (c->method == CALR_LINKAGE_WARD)
+            *dy = ward(dx, nx, *dy, ny, apart, c->size[i]);
+        else
+            *dy = (nx * dx + ny * *dy) / (nx + ny);
     }
     c->size[y] += c->size[x];
 }
@@ -147,7 +196,7 @@ static void run_chains(chains *c, calr_merge *merges)
             if (y == previous) {
                 int64_t low = x < y ? x : y, high = x < y ? y : x;
                 merges[m] = (calr_merge){(int32_t)low, (int32_t)high, height};
-                join(c, low, high);
+                join(c, low, high, height);
                 c->length -= 2;
                 break;
             }
@@ -156,11 +205,10 @@ static void run_chains(chains *c, calr_merge *merges)
     }
 }
 
-static calr_status link_chains(const calr_distance *distance, bool complete, calr_merge *merges)
+static calr_status link_chains(const triangle *t, calr_linkage_method method, calr_merge *merges)
 {
-    int64_t n = distance->n;
-    chains c = {.complete = complete, .living = n};
-    CALR_TRY(triangle_new(distance, &c.t));
+    int64_t n = t->n;
+    chains c = {.t = *t, .method = method, .living = n};
     c.alive = calr_array_new(n, sizeof *c.alive);
     c.size = calr_array_new(n, sizeof *c.size);
     c.chain = calr_array_new(n, sizeof *c.chain);
@@ -177,16 +225,26 @@ static calr_status link_chains(const calr_distance *distance, bool complete, cal
     free(c.alive);
     free(c.size);
     free(c.chain);
-    free(c.t.values);
     return status;
 }
 
 /* ---- single linkage ---- */
 
-/* Prim: the thing nearest to the tree comes next; its edge is a merge. */
-static calr_status link_single(const calr_distance *distance, calr_merge *merges)
+/* Row x of the triangle, or of the distance where there is none. */
+static void single_row(const calr_distance *distance, const triangle *t, int64_t x, float *row)
 {
-    int64_t n = distance->n;
+    if (distance) {
+        calr_distance_row(distance, x, row);
+        return;
+    }
+    for (int64_t i = 0; i < t->n; i++)
+        row[i] = i == x ? 0 : (float)*pair(t, x, i);
+}
+
+/* Prim: the thing nearest to the tree comes next; its edge is a merge. */
+static calr_status link_single(const calr_distance *distance, const triangle *t, int64_t n,
+                               calr_merge *merges)
+{
     float *row = calr_array_new(n, sizeof *row), *least = calr_array_new(n, sizeof *least);
     int32_t *from = calr_array_zeros(n, sizeof *from);
     bool *inside = calr_array_zeros(n, sizeof *inside);
@@ -198,7 +256,7 @@ static calr_status link_single(const calr_distance *distance, calr_merge *merges
         for (int64_t m = 0; m + 1 < n; m++) {
             int64_t next = -1;
             inside[x] = true;
-            calr_distance_row(distance, x, row);
+            single_row(distance, t, x, row);
             for (int64_t i = 0; i < n; i++) {
                 if (inside[i])
                     continue;
@@ -247,16 +305,48 @@ static calr_status sort_merges(calr_merge *merges, int64_t count)
     return CALR_OK;
 }
 
+static calr_status check_size(int64_t n)
+{
+    if (n < 1 || n > INT32_MAX)
+        return calr_error(CALR_EINVAL, "linkage needs 1 to %d things, not %" PRId64, INT32_MAX, n);
+    return CALR_OK;
+}
+
 calr_status calr_linkage(const calr_distance *distance, calr_linkage_method method,
                          calr_merge *merges)
 {
-    if (distance->n < 1 || distance->n > INT32_MAX)
-        return calr_error(CALR_EINVAL, "linkage needs 1 to %d things, not %" PRId64, INT32_MAX,
-                          distance->n);
-    CALR_TRY(method == CALR_LINKAGE_SINGLE
-                 ? link_single(distance, merges)
-                 : link_chains(distance, method == CALR_LINKAGE_COMPLETE, merges));
+    CALR_TRY(check_size(distance->n));
+    if (method == CALR_LINKAGE_SINGLE) {
+        CALR_TRY(link_single(distance, NULL, distance->n, merges));
+    } else {
+        source s = {.distance = distance};
+        triangle t;
+        CALR_TRY(triangle_new(&s, distance->n, &t));
+        calr_status status = link_chains(&t, method, merges);
+        free(t.values);
+        CALR_TRY(status);
+    }
     return sort_merges(merges, distance->n - 1);
+}
+
+calr_status calr_linkage_features(const float *x, int64_t n, int64_t d, calr_metric metric,
+                                  calr_linkage_method method, calr_merge *merges)
+{
+    CALR_TRY(check_size(n));
+    calr_pairwise *pairwise;
+    CALR_TRY(calr_pairwise_new(x, n, d, metric, &pairwise));
+    source s = {.pairwise = pairwise};
+    triangle t = {.n = n};
+    calr_status status = triangle_new(&s, n, &t);
+    calr_pairwise_release(pairwise);
+    if (status == CALR_OK && method == CALR_LINKAGE_SINGLE)
+        status = link_single(NULL, &t, n, merges);
+    else if (status == CALR_OK)
+        status = link_chains(&t, method, merges);
+    if (status == CALR_OK)
+        status = sort_merges(merges, n - 1);
+    free(t.values);
+    return status;
 }
 
 static int32_t find_root(int32_t *parent, int32_t i)
@@ -285,10 +375,41 @@ calr_status calr_linkage_cut(const calr_merge *merges, int64_t n, int64_t count,
     return calr_labels_canonical(labels, n, 1, labels, &clusters);
 }
 
-calr_status calr_agglomerative(const calr_distance *distance, calr_linkage_method method,
-                               int64_t clusters, double threshold, int32_t *labels, int64_t *found)
+calr_status calr_linkage_tree(const calr_merge *merges, int64_t n, int32_t *left, int32_t *right,
+                              int32_t *sizes)
 {
-    int64_t n = distance->n;
+    CALR_TRY(check_size(n));
+    if (n > INT32_MAX / 2)
+        return calr_error(CALR_EINVAL, "the clusters of %" PRId64 " things are too many to number",
+                          n);
+    int32_t *parent = calr_array_new(n, sizeof *parent),
+            *number = calr_array_new(n, sizeof *number);
+    calr_status status = CALR_OK;
+    if (parent && number) {
+        for (int64_t i = 0; i < n; i++) {
+            parent[i] = (int32_t)i;
+            number[i] = (int32_t)i; /* of the cluster whose root i is */
+        }
+        for (int64_t m = 0; m + 1 < n; m++) {
+            int32_t a = find_root(parent, merges[m].a), b = find_root(parent, merges[m].b);
+            left[m] = number[a] < number[b] ? number[a] : number[b];
+            right[m] = number[a] < number[b] ? number[b] : number[a];
+            sizes[m] =
+                (left[m] < n ? 1 : sizes[left[m] - n]) + (right[m] < n ? 1 : sizes[right[m] - n]);
+            parent[b] = a;
+            number[a] = (int32_t)(n + m);
+        }
+    } else {
+        status = calr_error(CALR_ENOMEM, "out of memory for the tree of %" PRId64 " things", n);
+    }
+    free(parent);
+    free(number);
+    return status;
+}
+
+calr_status calr_linkage_count(const calr_merge *merges, int64_t n, int64_t clusters,
+                               double threshold, int64_t *count)
+{
     if (n < 1)
         return calr_error(CALR_EINVAL, "there is nothing to cluster");
     if (clusters < 0 || clusters > n)
@@ -296,14 +417,25 @@ calr_status calr_agglomerative(const calr_distance *distance, calr_linkage_metho
                           clusters, n);
     if (clusters == 0 && isnan(threshold))
         return calr_error(CALR_EINVAL, "the distance at which merging stops is not a number");
+    int64_t merged = n - clusters;
+    if (clusters == 0)
+        for (merged = 0; merged < n - 1 && merges && merges[merged].height < threshold;)
+            merged++;
+    *count = merged;
+    return CALR_OK;
+}
+
+calr_status calr_agglomerative(const calr_distance *distance, calr_linkage_method method,
+                               int64_t clusters, double threshold, int32_t *labels, int64_t *found)
+{
+    int64_t n = distance->n, count;
+    CALR_TRY(calr_linkage_count(NULL, n, clusters, threshold, &count)); /* only checks */
     calr_merge *merges = calr_array_new(n - 1, sizeof *merges);
     if (!merges)
         return calr_error(CALR_ENOMEM, "out of memory for linkage of %" PRId64 " things", n);
     calr_status status = calr_linkage(distance, method, merges);
-    int64_t count = n - clusters;
-    if (clusters == 0)
-        for (count = 0; status == CALR_OK && count < n - 1 && merges[count].height < threshold;)
-            count++;
+    if (status == CALR_OK)
+        status = calr_linkage_count(merges, n, clusters, threshold, &count);
     if (status == CALR_OK)
         status = calr_linkage_cut(merges, n, count, labels);
     if (status == CALR_OK && found)

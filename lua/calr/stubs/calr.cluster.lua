@@ -30,18 +30,6 @@ function M.knn(x, options) end
 ---@return integer # the number of clusters, 0 when all are outliers
 function M.dbscan(distance, options) end
 
---- calr.cluster.agglomerative(distance, {distance=t, linkage="average"})
---- Merges the two nearest clusters until as many as asked for are left, or until the nearest two
---- are at `distance` or more. Average and complete linkage hold all pairs while they run: 4 n^2
---- bytes; single linkage does not.
----@param distance any a distance, or f32[n x n]
----@param options any
---- - `clusters`: how many to leave, 1 .. n; either this or the option distance
---- - `linkage`: "average" (default), "complete" or "single": how far two clusters are apart
----@return tensor # labels i32[n]
----@return integer # the number of clusters
-function M.agglomerative(distance, options) end
-
 --- k-means by euclidean distance, from k-means++ seeds.
 ---@param x any f32[n x d]
 ---@param options any
@@ -72,6 +60,28 @@ function M.jaccard(x, options) end
 ---@return tensor # f32[n x n]
 function M.distances(x, options) end
 
+--- Connected components of the graph of nearest neighbours: images joined by any chain of similarities of at least
+--- min_similarity. The cheapest clustering, and the one that a single wrong link leads furthest astray; mutual links
+--- are the safer ones.
+---@param x any f32[n x d], one row an image; or a table of neighbours {indices=i32[n x k], similarities=f32[n x k]}
+---@param options any
+--- - `k`: neighbours of each row, the row itself counted; all rows where there are fewer
+--- - `min_similarity`: of a link; 0 or more, links of similarity 0 never count
+--- - `mutual`: true: only links between images that are each among the other's neighbours
+--- - `min_size`: smaller components become outliers
+---@return tensor # labels i32[n], -1 for outliers
+---@return integer # the number of clusters
+function M.components(x, options) end
+
+--- The same of distances: images joined by any chain of pairs that are at most t apart.
+---@param distance any a distance, or f32[n x n]
+---@param options any
+--- - `within`: how far joined images may be apart: 0 or more; required
+--- - `min_size`: smaller components become outliers
+---@return tensor # labels i32[n], -1 for outliers
+---@return integer # the number of clusters
+function M.components_of(distance, options) end
+
 --- Clusters by Infomap (two-level map equation; Rosvall and Bergstrom 2008) on the graph of nearest neighbours: an edge
 --- i -> j of weight s for each neighbour j with cosine similarity s >= min_similarity. Images without an edge, and
 --- clusters smaller than min_size, become outliers. When no edge is left, every label is -1 and info.edges is 0. The
@@ -96,6 +106,34 @@ function M.distances(x, options) end
 ---@return any # i32[n], from 0 in the order of first appearance, -1 for outliers
 ---@return table # {codelength=, one_level=, modules=, clusters=, edges=, scores=}
 function M.infomap(x, options) end
+
+--- calr.cluster.agglomerative(distance, {distance=t, linkage="average"})
+--- Merges the two nearest clusters until as many as asked for are left, or until the nearest two
+--- are at `distance` or more. All but single linkage hold all pairs while they run: 4 n^2
+--- bytes. For several cuts of one tree, and for the tree itself: calr.cluster.linkage.
+---@param distance any a distance, or f32[n x n]
+---@param options any
+--- - `clusters`: how many to leave, 1 .. n; either this or the option distance
+--- - `linkage`: "average" (default), "complete", "single" or "ward": how far two clusters are apart; Ward's is meant for euclidean distances
+---@return tensor # labels i32[n]
+---@return integer # the number of clusters
+function M.agglomerative(distance, options) end
+
+--- The whole tree of merges (dendrogram), to be cut where you like.
+---@param distance any a distance, or f32[n x n]
+---@param options any
+--- - `linkage`: "average", "complete", "single" or "ward"
+---@return dendrogram
+function M.linkage(distance, options) end
+
+--- The tree of features: as of their distances (calr.cluster.distances), which need no memory beside the pairs that
+--- merging holds (4 n^2 bytes).
+---@param x any f32[n x d]
+---@param options any
+--- - `metric`: "euclidean" or "cosine" (1 - cos)
+--- - `linkage`: "ward" (least growth of the squared distances to the centroids), "average", "complete" or "single"
+---@return dendrogram
+function M.linkage_features(x, options) end
 
 --- How well each image fits its cluster: -1 (nearer to another) .. 1; 0 for the only member of a
 --- cluster. Outliers

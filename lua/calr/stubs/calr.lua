@@ -30,6 +30,26 @@ function distance:get(i, j) end
 ---@return tensor # f32[n x n]
 function distance:dense() end
 
+---@class dendrogram
+local dendrogram = {}
+
+--- How many images it is of. #dendrogram is the same.
+---@return integer
+function dendrogram:size() end
+
+--- dendrogram:cut({distance=t})
+--- Labels at one height.
+---@param options any
+--- - `clusters`: how many to leave, 1 .. n
+--- - `distance`: or: undo the merges at this height and above
+---@return tensor # labels i32[n]
+---@return integer # the number of clusters
+function dendrogram:cut(options) end
+
+--- The tree in the numbering of SciPy: images are 0 .. n-1, and merge number m, counted from 0, makes cluster n + m.
+---@return table # left = i32[n-1] < right = i32[n-1]: what is merged; heights = f32[n-1], ascending; sizes = i32[n-1]: images of what comes out
+function dendrogram:merges() end
+
 ---@class writer
 local writer = {}
 

@@ -1,0 +1,117 @@
+/* Clustering of graphs, of calr.cluster. */
+#include "binding/graph.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "binding/bind.h"
+#include "binding/distance.h"
+#include "binding/modules.h"
+
+#include "cluster/components.h"
+#include "cluster/infomap.h"
+#include "cluster/knn.h"
+
+static void release_graph(void *graph)
+{
+    calr_csr_release(graph);
+}
+
+void calr_lua_check_neighbours(lua_State *L, int arg, int64_t k, calr_tensor **indices,
+                               calr_tensor **similarities)
+{
+    if (lua_istable(L, arg)) {
+        *indices = calr_lua_option_form(L, arg, "indices", 1, CALR_I32, 2, "i32[n x k]");
+        *similarities = calr_lua_option_form(L, arg, "similarities", 1, CALR_F32, 2, "f32[n x k]");
+        if (!calr_tensor_same_shape(*indices, *similarities))
+            luaL_argerror(L, arg, "indices and similarities differ in shape");
+        return;
+    }
+    calr_tensor *x = calr_lua_check_form(L, arg, CALR_F32, 2,
+                                         "f32[n x d], or a table {indices=, similarities=}");
+    int64_t n = x->shape[0], shape[2] = {n, k < n ? k : n};
+    calr_tensor **index_slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_I32, 2, shape, index_slot));
+    calr_tensor **similarity_slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_F32, 2, shape, similarity_slot));
+    *indices = *index_slot;
+    *similarities = *similarity_slot;
+    if (n > 0)
+        calr_lua_call(L,
+                      calr_knn(calr_tensor_f32(x), n, NULL, n, x->shape[1], shape[1], CALR_COSINE,
+                               true, calr_tensor_i32(*indices), calr_tensor_f32(*similarities)));
+}
+
+/* The graph of the neighbours at `arg`, which belongs to the stack. */
+static const calr_csr *check_graph(lua_State *L, int arg, int64_t k, double min_similarity)
+{
+    calr_tensor *indices, *similarities;
+    calr_lua_check_neighbours(L, arg, k, &indices, &similarities);
+    calr_csr **graph = calr_lua_scratch(L, release_graph);
+    calr_lua_call(L,
+                  calr_infomap_graph(indices->shape[0], indices->shape[1], calr_tensor_i32(indices),
+                                     calr_tensor_f32(similarities), min_similarity, graph, NULL));
+    return *graph;
+}
+
+/// calr.cluster.components(x, {k=15, min_similarity=0.5, mutual=false, min_size=1})
+/// Connected components of the graph of nearest neighbours: images joined by any chain of similarities of at least
+/// min_similarity. The cheapest clustering, and the one that a single wrong link leads furthest astray; mutual links
+/// are the safer ones.
+/// @param x               f32[n x d], one row an image; or a table of neighbours {indices=i32[n x k],
+///   similarities=f32[n x k]}
+/// @param k               neighbours of each row, the row itself counted; all rows where there are fewer
+/// @param min_similarity  of a link; 0 or more, links of similarity 0 never count
+/// @param mutual          true: only links between images that are each among the other's neighbours
+/// @param min_size        smaller components become outliers
+/// @return tensor   labels i32[n], -1 for outliers
+/// @return integer  the number of clusters
+static int cluster_components(lua_State *L)
+{
+    static const char *const names[] = {"k", "min_similarity", "mutual", "min_size", NULL};
+    lua_settop(L, 2);
+    calr_lua_check_options(L, 2, names);
+    int64_t k = calr_lua_option_integer(L, 2, "k", 15, 1, INT32_MAX), clusters;
+    double min_similarity = calr_lua_option_number(L, 2, "min_similarity", 0.5, 0, FLT_MAX);
+    int mutual = calr_lua_option_boolean(L, 2, "mutual", 0);
+    int64_t min_size = calr_lua_option_integer(L, 2, "min_size", 1, 1, INT64_MAX);
+    const calr_csr *graph = check_graph(L, 1, k, min_similarity);
+    calr_tensor *labels = calr_lua_new_labels(L, graph->rows);
+    calr_lua_call(L, calr_components(graph, mutual, min_size, calr_tensor_i32(labels), &clusters));
+    lua_pushinteger(L, clusters);
+    return 2;
+}
+
+/// calr.cluster.components_of(distance, {within=t, min_size=1})
+/// The same of distances: images joined by any chain of pairs that are at most t apart.
+/// @param distance  a distance, or f32[n x n]
+/// @param within    how far joined images may be apart: 0 or more; required
+/// @param min_size  smaller components become outliers
+/// @return tensor   labels i32[n], -1 for outliers
+/// @return integer  the number of clusters
+static int cluster_components_of(lua_State *L)
+{
+    static const char *const names[] = {"within", "min_size", NULL};
+    calr_lua_check_options(L, 2, names);
+    double most = calr_lua_option_number(L, 2, "within", -1, 0, HUGE_VAL);
+    int64_t min_size = calr_lua_option_integer(L, 2, "min_size", 1, 1, INT64_MAX), clusters;
+    if (most < 0)
+        luaL_error(L, "option \"within\" is missing (how far joined images may be apart)");
+    calr_distance distance = calr_lua_check_distance(L, 1);
+    calr_tensor *labels = calr_lua_new_labels(L, distance.n);
+    calr_lua_call(L, calr_components_of_distance(&distance, most, min_size, calr_tensor_i32(labels),
+                                                 &clusters));
+    lua_pushinteger(L, clusters);
+    return 2;
+}
+
+static const luaL_Reg functions[] = {
+    {"components", cluster_components},
+    {"components_of", cluster_components_of},
+    {NULL, NULL},
+};
+
+void calr_lua_add_graph(lua_State *L)
+{
+    luaL_setfuncs(L, functions, 0);
+}
