@@ -209,6 +209,14 @@ end
 
 local states = { "waiting", "running", "finished", "failed", "pruned", "interrupted", "dead" }
 
+-- The files of the attempt that counts, or of the newest before it that has any.
+local function newest_folder(self, trial)
+  for number = trial.attempt, 1, -1 do
+    local folder = ("trials/%s/%d"):format(trial.key, number)
+    if sys.is_folder(self.folder .. "/" .. folder) then return folder end
+  end
+end
+
 local function complete_trials(self, book)
   for _, name in ipairs(states) do self.counts[name] = 0 end
   self.counts.stale = 0
@@ -221,9 +229,7 @@ local function complete_trials(self, book)
     if trial.state == "running" and not (worker and worker.alive) then
       trial.state, trial.deaths = "dead", trial.deaths + 1
     end
-    if has_folder[trial.key] and trial.attempt > 0 then
-      trial.folder = ("trials/%s/%d"):format(trial.key, trial.attempt)
-    end
+    if has_folder[trial.key] then trial.folder = newest_folder(self, trial) end
     trial.command = ("%s --trial %s"):format(self.command, trial.key)
     local count = trial.stale and "stale" or trial.state
     self.counts[count] = (self.counts[count] or 0) + 1
