@@ -30,6 +30,13 @@ function text.width(string)
   return utf8.len(plain) or #plain
 end
 
+--- calr.text.quote(word)
+--- A word as a shell reads it back: in quotes where it needs them.
+--- @return string
+function text.quote(word)
+  return word:match "^[%w_./:=,+%%@-]+$" and word or "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
 --- calr.text.duration(seconds)
 --- @return string  "0.8 s", "42 s", "3 min 20 s", "2 h 05 min", "3 d 04 h"
 function text.duration(seconds)

@@ -22,6 +22,11 @@ function M.paint(name, string, fd) end
 ---@return integer # columns that a UTF-8 string takes, without the codes of colours; wide letters count as one
 function M.width(string) end
 
+--- A word as a shell reads it back: in quotes where it needs them.
+---@param word any
+---@return string
+function M.quote(word) end
+
 ---@param seconds any
 ---@return string # "0.8 s", "42 s", "3 min 20 s", "2 h 05 min", "3 d 04 h"
 function M.duration(seconds) end
