@@ -24,7 +24,8 @@ function M.nested(flat) end
 ---@param study any
 ---@param where any
 ---@param names any
----@param parameters any name -> parameter of a search: what depends on a choice is known by it
+---@param parameters any
+--- - `new`: whether names that resemble none of those known are fine in a study that declares no options: those of a grid or a search declare themselves
 function M.check_names(study, where, names, parameters) end
 
 --- What trial.config is: the declared options with these values, or the configuration itself as nested tables.

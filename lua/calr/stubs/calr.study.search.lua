@@ -18,7 +18,7 @@ local search = {}
 ---@param keys any of trials that changed
 function search:changed(keys) end
 
----@param trial any a trial of the search
+---@param trial any a trial of the search, or of its confirmation, which only the pruner by seeds looks at
 ---@return function|nil # function(step, values) -> true when the trial is to be given up, reason; nil without a pruner
 function search:judge(trial) end
 
@@ -33,11 +33,5 @@ function search:next(claim) end
 ---@param index any position of the confirmation among the study's parts
 ---@return table # list of trials
 function search:confirmation(index) end
-
---- Whether the pruner by seeds gives a configuration up before its next seed.
----@param trial any of a confirmation
----@param trials any all of the confirmation
----@return boolean # string  and the reason
-function search:hopeless(trial, trials) end
 
 return M

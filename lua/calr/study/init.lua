@@ -150,6 +150,8 @@ local function at_caller(fn, ...)
   local ok, result = pcall(fn, ...)
   if ok then return result end
   if type(result) ~= "string" then error(result, 0) end
+  local library = sys.paths.lua -- places in it help nobody
+  while result:sub(1, #library) == library do result = result:gsub("^[^\n]-%.lua:%d+: ", "", 1) end
   error(result, 3)
 end
 

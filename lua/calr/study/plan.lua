@@ -105,16 +105,17 @@ end
 
 --- calr.study.plan.check_names(study, where, names [, parameters])
 --- An error for a name that the study's configurations do not have, with the one that was meant.
---- @param parameters  name -> parameter of a search: what depends on a choice is known by it
-function plan.check_names(study, where, flat, parameters)
+--- @param new  whether names that resemble none of those known are fine in a study that declares no options: those of
+---             a grid or a search declare themselves
+function plan.check_names(study, where, flat, new)
   local set, names = dictionary(study)
   local sorted = {}
   for name in pairs(flat) do sorted[#sorted + 1] = name end
   table.sort(sorted)
   for _, name in ipairs(sorted) do
     if name == "seed" then error(where .. ": the seed is given by seeds = {...} of the study", 0) end
-    local child = not study.options and parameters and parameters[name] and parameters[name].parent
-    if not set[name] and not child then
+    local is_new = new and not study.options and (#name < 4 or space.suggest(name, names) == "")
+    if not set[name] and not is_new then
       local group = {}
       for _, known in ipairs(names) do
         if known:sub(1, #name + 1) == name .. "." then group[#group + 1] = known end
@@ -295,7 +296,7 @@ function plan.grid(study, values)
   end
   walk(1)
   if #part.entries == 0 then error("S:grid: a space with no points: `where` allows none", 0) end
-  plan.check_names(study, "S:grid", part.entries[#part.entries].changes)
+  plan.check_names(study, "S:grid", part.entries[#part.entries].changes, true)
   part.axes = lists
   return part
 end
@@ -344,7 +345,7 @@ function plan.search(study, values)
   local sp = space.make(distributions, where and function(point)
     return where(plan.nested(merged(study.base, point)))
   end)
-  plan.check_names(study, "S:search", sp.by_name, sp.by_name)
+  plan.check_names(study, "S:search", sp.by_name, true)
   local sampler = given.sampler or "tpe"
   if type(sampler) == "string" then sampler = { sampler } end
   if type(sampler) ~= "table" or type(sampler[1]) ~= "string" then

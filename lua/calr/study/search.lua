@@ -19,7 +19,7 @@ function search.new(study, store, index)
     open = {}, by_key = {}, asked = 0, seen = {}, told = {} }, Search)
   self.sampler = plan.sampler(study, part)
   self.pruner = part.prune and require("calr.study.pruner").make(part.prune)
-  self.by_seed = part.prune and part.prune.name == "wilcoxon"
+  self.by_seed = part.prune ~= nil and part.prune.name == "wilcoxon" and part.prune.by ~= "step"
   for key in pairs(store.trials) do self:observe(key) end
   self:read_asks()
   return self
@@ -91,7 +91,8 @@ end
 -- Shows the pruner what a trial has reported since it was last looked at.
 function Search:observe(key)
   local trial = self.store.trials[key]
-  if not self.pruner or self.by_seed or not trial or trial.part ~= self.index then return end
+  local confirms = trial and self.by_seed and trial.part == self.index + 1
+  if not self.pruner or not trial or not (trial.part == self.index or confirms) then return end
   local reports = trial.reports or {}
   for i = (self.seen[key] or 0) + 1, #reports do
     local losses = self:losses(trial, reports[i].values)
@@ -115,10 +116,10 @@ function Search:changed(keys)
 end
 
 --- search:judge(trial)
---- @param trial     a trial of the search
+--- @param trial          a trial of the search, or of its confirmation, which only the pruner by seeds looks at
 --- @return function|nil  function(step, values) -> true when the trial is to be given up, reason; nil without a pruner
 function Search:judge(trial)
-  if not self.pruner or self.by_seed then return nil end
+  if not self.pruner or self.by_seed ~= (trial.part ~= self.index) then return nil end
   return function(step, values)
     local losses = self:losses({ hours = 0 }, values)
     if not losses then return false end
@@ -233,27 +234,6 @@ function Search:label_of(changes)
     if plan.label(row.changes) == text then return "#" .. number end
   end
   return text
-end
-
---- search:hopeless(trial, trials)
---- Whether the pruner by seeds gives a configuration up before its next seed.
---- @param trial   of a confirmation
---- @param trials  all of the confirmation
---- @return boolean, string  and the reason
-function Search:hopeless(trial, trials)
-  if not self.by_seed then return false end
-  local last
-  for _, other in ipairs(trials) do
-    local known = self.store.trials[other.key]
-    local losses = known and known.state == "finished" and self:losses(known, known.metrics)
-    if losses and not self.seen[other.label .. other.key] then
-      self.seen[other.label .. other.key] = true
-      self.pruner:observe { key = other.key, row = other.label, seed = other.seed, step = other.seed, loss = losses[1] }
-    end
-    if losses and other.label == trial.label then last = { seed = other.seed, loss = losses[1] } end
-  end
-  if not last then return false end
-  return self.pruner:judge { key = trial.key, row = trial.label, seed = last.seed, step = last.seed, loss = last.loss }
 end
 
 return search

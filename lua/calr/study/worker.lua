@@ -86,14 +86,8 @@ function Worker:next_of_search(entry)
   if not entry.confirmation then
     entry.confirmation, entry.first = entry.search:confirmation(entry.index + 1), 1
   end
-  while true do
-    local trial, attempt, pending = self:next_fixed(entry.confirmation, entry)
-    if not trial then return nil, nil, pending end
-    local hopeless, reason = entry.search:hopeless(trial, entry.confirmation)
-    if not hopeless then return trial, attempt end
-    self.store:note(trial.key, attempt, reason or "its earlier seeds are worse")
-    self.store:finish(trial.key, attempt, "pruned", { values = {}, seconds = 0 })
-  end
+  local trial, attempt, pending = self:next_fixed(entry.confirmation, entry)
+  return trial, attempt, pending, trial and entry.search:judge(trial)
 end
 
 function Worker:next()
