@@ -15,7 +15,7 @@ function M.options(name, given, own) end
 --- An empty history.
 ---@param space any
 ---@param goals any
----@return table # with `list` (trials as told, in order of arrival: number, point, state, losses, step), `finished` and `pruned` (how many of them)
+---@return table # with `list` (trials as told, in order of arrival: number, point, state = "open", "finished", "pruned" or "failed", losses, step), `states` (theirs, in the same order), `finished` and `pruned` (how many)
 function M.new(space, goals) end
 
 ---@class history
@@ -26,8 +26,11 @@ local history = {}
 ---@return integer # its place in `list`
 function history:tell(trial) end
 
----@return table # places in `list`, by the trials' numbers
+---@return table # places in `list`, by the trials' numbers. The caller must not change it.
 function history:order() end
+
+---@return table # places in `list` of the finished trials, by their first loss, then the next, then their number. The caller must not change it.
+function history:ranked() end
 
 --- Whether a trial has this point already; never in spaces with a continuous parameter.
 ---@param point any

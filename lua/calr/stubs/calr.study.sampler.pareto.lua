@@ -18,9 +18,10 @@ function M.hypervolume(losses, reference) end
 
 --- Chooses trials: whole fronts, best first, and of the one that does not fit those that together dominate the largest
 --- area (greedily: at least 1 - 1/e of the largest possible).
----@param trials any list of tables with `losses` (a pair) and `number`
----@param count any how many, at most #trials
----@param chosen any table: gets chosen[trial] = true
-function M.select(trials, count, chosen) end
+---@param places any list of places in `trials`, sorted by the first loss, then the second
+---@param trials any list of tables with `losses` (a pair)
+---@param count any how many, at most #places
+---@param chosen any table: gets chosen[place] = true
+function M.select(places, trials, count, chosen) end
 
 return M

@@ -56,11 +56,11 @@ end
 
 --- calr.study.sampler.history.new(space, goals)
 --- An empty history.
---- @return table  with `list` (trials as told, in order of arrival: number, point, state, losses, step), `finished`
----                and `pruned` (how many of them)
+--- @return table  with `list` (trials as told, in order of arrival: number, point, state = "open", "finished", "pruned"
+---                or "failed", losses, step), `states` (theirs, in the same order), `finished` and `pruned` (how many)
 function history.new(space, goals)
-  return setmetatable({ space = space, goals = goals, list = {}, place = {}, finished = 0, pruned = 0,
-    listable = space:count(), seen = {} }, History)
+  return setmetatable({ space = space, goals = goals, list = {}, states = {}, place = {}, finished = 0, pruned = 0,
+    ordered = {}, sorted = {}, fresh = {}, listable = space:count(), seen = {} }, History)
 end
 
 -- A point as a string; two points are the same when these are.
@@ -88,6 +88,17 @@ local function check_losses(trial, goals)
   end
 end
 
+-- Puts an item into a sorted list.
+local function insert(list, item, before)
+  local low, high = 1, #list + 1
+  if high > 1 and not before(item, list[high - 1]) then low = high end
+  while low < high do
+    local middle = (low + high) // 2
+    if before(item, list[middle]) then high = middle else low = middle + 1 end
+  end
+  table.insert(list, low, item)
+end
+
 --- history:tell(trial)
 --- Keeps what a sampler was told; a mistake in it is an error.
 --- @param trial     number, point, state, losses, step
@@ -100,31 +111,56 @@ function History:tell(trial)
   local kind = states[trial.state]
   if not kind then error(("trial %d: there is no state \"%s\""):format(trial.number, tostring(trial.state)), 3) end
   if kind == "finished" or kind == "pruned" and trial.losses ~= nil then check_losses(trial, self.goals) end
-  local place = self.place[trial.number]
+  local place, list = self.place[trial.number], self.list
+  local before = place and list[place]
   if not place then
-    place = #self.list + 1
+    place = #list + 1
     self.place[trial.number] = place
-    if place > 1 and self.list[place - 1].number > trial.number then self.unordered = true end
-  else
-    local before = self.list[place].state
-    if self[before] then self[before] = self[before] - 1 end
+  elseif self[before.state] then
+    self[before.state] = self[before.state] - 1
   end
-  self.list[place] = { number = trial.number, point = trial.point, state = kind, losses = trial.losses,
-    step = trial.step }
+  list[place] = { number = trial.number, point = trial.point, state = kind, losses = trial.losses, step = trial.step }
+  self.states[place] = kind
+  if not before then insert(self.ordered, place, function(a, b) return list[a].number < list[b].number end) end
+  if before and before.state == "finished" then
+    self.sorted = nil
+  elseif kind == "finished" then
+    self.fresh[#self.fresh + 1] = place
+  end
   if self[kind] then self[kind] = self[kind] + 1 end
   if self.listable < math.huge then self.seen[key_of(self.space, trial.point)] = true end
   return place
 end
 
 --- history:order()
---- @return table  places in `list`, by the trials' numbers
+--- @return table  places in `list`, by the trials' numbers. The caller must not change it.
 function History:order()
-  local places = {}
-  for i = 1, #self.list do places[i] = i end
-  if self.unordered then
-    table.sort(places, function(a, b) return self.list[a].number < self.list[b].number end)
+  return self.ordered
+end
+
+--- history:ranked()
+--- @return table  places in `list` of the finished trials, by their first loss, then the next, then their number. The
+---                caller must not change it.
+function History:ranked()
+  local list, goals = self.list, self.goals
+  local function before(a, b)
+    local x, y = list[a].losses, list[b].losses
+    for i = 1, goals do
+      if x[i] ~= y[i] then return x[i] < y[i] end
+    end
+    return list[a].number < list[b].number
   end
-  return places
+  if not self.sorted or #self.fresh > 20 then
+    self.sorted = {}
+    for place, state in ipairs(self.states) do
+      if state == "finished" then self.sorted[#self.sorted + 1] = place end
+    end
+    table.sort(self.sorted, before)
+  else
+    for _, place in ipairs(self.fresh) do insert(self.sorted, place, before) end
+  end
+  self.fresh = {}
+  return self.sorted
 end
 
 --- history:known(point)

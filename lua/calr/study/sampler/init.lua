@@ -11,13 +11,13 @@
 --- changed. `sampler:ask(number)` returns the point of that trial, or nil when the space is exhausted. The same trials
 --- told give the same answer in any process: chance comes from the stream (seed, "study.NAME", 0, number) of calr.rng.
 ---
---- There are grid, random, sobol and tpe; calr.study.sampler.history holds what they share.
+--- There are grid, random, sobol, tpe and cmaes; calr.study.sampler.history holds what they share.
 
 local sys = require "calr.sys"
 
 local sampler = {}
 
-local names = { "grid", "random", "sobol", "tpe" }
+local names = { "grid", "random", "sobol", "tpe", "cmaes" }
 
 --- calr.study.sampler.names()
 --- @return table  list of the samplers that come with calr

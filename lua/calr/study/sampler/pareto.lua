@@ -3,12 +3,34 @@
 
 local pareto = {}
 
+-- Ranks of pairs that come sorted by the first loss, then the second; losses(i) gives both of number i. By the first
+-- loss, the last of each front has its smallest second one; a pair belongs to the first front whose last does not
+-- dominate it.
+local function sorted_ranks(count, losses)
+  local last_first, last_second, ranks = {}, {}, {}
+  for i = 1, count do
+    local x, y = losses(i)
+    local low, high = 1, #last_first + 1
+    while low < high do
+      local middle = (low + high) // 2
+      local second = last_second[middle]
+      if second < y or second == y and last_first[middle] < x then
+        low = middle + 1
+      else
+        high = middle
+      end
+    end
+    ranks[i], last_first[low], last_second[low] = low, x, y
+  end
+  return ranks
+end
+
 --- calr.study.sampler.pareto.ranks(losses)
 --- The rank of each pair: 1 for those that no other dominates, 2 for those that only rank 1 dominates, and so on.
 --- @param losses  list of pairs; smaller is better
 --- @return table  list of integers
 function pareto.ranks(losses)
-  local order = {}
+  local order, ranks = {}, {}
   for i = 1, #losses do order[i] = i end
   table.sort(order, function(a, b)
     local x, y = losses[a], losses[b]
@@ -16,22 +38,8 @@ function pareto.ranks(losses)
     if x[2] ~= y[2] then return x[2] < y[2] end
     return a < b
   end)
-  -- By the first loss, the last of each front has its smallest second loss; a pair belongs to the first front whose
-  -- last does not dominate it.
-  local lasts, ranks = {}, {}
-  for _, i in ipairs(order) do
-    local low, high = 1, #lasts + 1
-    while low < high do
-      local middle = (low + high) // 2
-      local last = losses[lasts[middle]]
-      if last[2] < losses[i][2] or last[2] == losses[i][2] and last[1] < losses[i][1] then
-        low = middle + 1
-      else
-        high = middle
-      end
-    end
-    ranks[i], lasts[low] = low, i
-  end
+  local sorted = sorted_ranks(#losses, function(i) return losses[order[i]][1], losses[order[i]][2] end)
+  for i, place in ipairs(order) do ranks[place] = sorted[i] end
   return ranks
 end
 
@@ -69,12 +77,6 @@ end
 -- Chooses `count` of a front's trials one after the other, each for the area that it adds. The front is sorted by the
 -- first loss, so that what one adds depends on its chosen neighbours alone; each gap between two knows its best.
 local function subset(front, count, chosen)
-  table.sort(front, function(a, b)
-    local x, y = a.losses, b.losses
-    if x[1] ~= y[1] then return x[1] < y[1] end
-    if x[2] ~= y[2] then return x[2] > y[2] end
-    return a.number < b.number
-  end)
   local reference = { beyond(front, 1), beyond(front, 2) }
   local function gap(first, last)
     local right = front[last + 1] and front[last + 1].losses[1] or reference[1]
@@ -95,7 +97,7 @@ local function subset(front, count, chosen)
       if gaps[i].area > gaps[widest].area then widest = i end
     end
     local g = gaps[widest]
-    chosen[front[g.at]] = true
+    chosen[front[g.at].place] = true
     gaps[widest] = gaps[#gaps]
     gaps[#gaps] = nil
     if g.first < g.at then gaps[#gaps + 1] = gap(g.first, g.at - 1) end
@@ -103,26 +105,34 @@ local function subset(front, count, chosen)
   end
 end
 
---- calr.study.sampler.pareto.select(trials, count, chosen)
+--- calr.study.sampler.pareto.select(places, trials, count, chosen)
 --- Chooses trials: whole fronts, best first, and of the one that does not fit those that together dominate the largest
 --- area (greedily: at least 1 - 1/e of the largest possible).
---- @param trials  list of tables with `losses` (a pair) and `number`
---- @param count   how many, at most #trials
---- @param chosen  table: gets chosen[trial] = true
-function pareto.select(trials, count, chosen)
-  local losses = {}
-  for i, trial in ipairs(trials) do losses[i] = trial.losses end
+--- @param places  list of places in `trials`, sorted by the first loss, then the second
+--- @param trials  list of tables with `losses` (a pair)
+--- @param count   how many, at most #places
+--- @param chosen  table: gets chosen[place] = true
+function pareto.select(places, trials, count, chosen)
   local fronts = {}
-  for i, rank in ipairs(pareto.ranks(losses)) do
-    fronts[rank] = fronts[rank] or {}
-    table.insert(fronts[rank], trials[i])
+  local ranks = sorted_ranks(#places, function(i)
+    local losses = trials[places[i]].losses
+    return losses[1], losses[2]
+  end)
+  for i, rank in ipairs(ranks) do
+    local front = fronts[rank]
+    if not front then
+      front = {}
+      fronts[rank] = front
+    end
+    front[#front + 1] = places[i]
   end
   local left = count
   for _, front in ipairs(fronts) do
     if left <= 0 then return end
     if #front <= left then
-      for _, trial in ipairs(front) do chosen[trial] = true end
+      for _, place in ipairs(front) do chosen[place] = true end
     else
+      for i, place in ipairs(front) do front[i] = { place = place, losses = trials[place].losses } end
       subset(front, left, chosen)
     end
     left = left - #front

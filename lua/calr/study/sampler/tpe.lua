@@ -66,11 +66,6 @@ end
 
 -- ---- good trials and the rest ----
 
-local function by_loss(a, b)
-  if a.losses[1] ~= b.losses[1] then return a.losses[1] < b.losses[1] end
-  return a.number < b.number
-end
-
 -- Pruned trials: those that came further first, then by what they reported last.
 local function by_progress(a, b)
   local a_step, b_step = a.losses and a.step or -math.huge, b.losses and b.step or -math.huge
@@ -80,55 +75,35 @@ local function by_progress(a, b)
   return a.number < b.number
 end
 
--- The first `count` of a list in the order of `before`, as a set.
-local function best(list, count, before, chosen)
-  if count > 64 then
-    table.sort(list, before)
-    for i = 1, math.min(count, #list) do chosen[list[i]] = true end
-    return
-  end
-  local top = {}
-  for _, trial in ipairs(list) do
-    local n = #top
-    if n < count or before(trial, top[n]) then
-      local at = math.min(n + 1, count)
-      while at > 1 and before(trial, top[at - 1]) do
-        top[at] = top[at - 1]
-        at = at - 1
-      end
-      top[at] = trial
-    end
-  end
-  for _, trial in ipairs(top) do chosen[trial] = true end
-end
-
 -- Rows of the good trials and of the rest, by number. `number` is the trial that is asked for.
 function Tpe:split(number)
-  local h, finished, pruned = self.history, {}, {}
-  for _, trial in ipairs(h.list) do
-    if trial.number == number then goto continue end
-    if trial.state == "finished" then
-      finished[#finished + 1] = trial
-    elseif trial.state == "pruned" then
-      pruned[#pruned + 1] = trial
+  local h, own, good = self.history, self.history.place[number], {}
+  local finished, pruned = {}, {}
+  for _, row in ipairs(h:ranked()) do
+    if row ~= own then finished[#finished + 1] = row end
+  end
+  if h.pruned > 0 then
+    for row, state in ipairs(h.states) do
+      if state == "pruned" and row ~= own then pruned[#pruned + 1] = row end
     end
-    ::continue::
   end
   local wanted = math.ceil(self.gamma * (#finished + #pruned))
   if self.most then wanted = math.min(wanted, self.most) end
-  local good = {}
   if h.goals == 1 then
-    best(finished, math.min(wanted, #finished), by_loss, good)
+    for i = 1, math.min(wanted, #finished) do good[finished[i]] = true end
   else
-    pareto.select(finished, math.min(wanted, #finished), good)
+    pareto.select(finished, h.list, math.min(wanted, #finished), good)
   end
-  if wanted > #finished then best(pruned, math.min(wanted - #finished, #pruned), by_progress, good) end
-  local below, above = {}, {}
+  if wanted > #finished then
+    table.sort(pruned, function(a, b) return by_progress(h.list[a], h.list[b]) end)
+    for i = 1, math.min(wanted - #finished, #pruned) do good[pruned[i]] = true end
+  end
+  local below, above, states, liar = {}, {}, h.states, self.liar
   for _, row in ipairs(h:order()) do
-    local trial = h.list[row]
-    if good[trial] then
+    local state = states[row]
+    if good[row] then
       below[#below + 1] = row
-    elseif trial.number ~= number and trial.state ~= "failed" and (self.liar or trial.state ~= "open") then
+    elseif row ~= own and state ~= "failed" and (liar or state ~= "open") then
       above[#above + 1] = row
     end
   end
