@@ -16,7 +16,8 @@ Runs the trials of a study that are not finished yet and prints its tables. Run 
 
   key=value        changes the base of the study (or an option of its script, where that calls calr.config)
   --out DIR        the folder of the record; default: studies/NAME
-  --workers N      so many processes, which share the processor cores
+  --workers N      so many processes, which share the processor cores; 0: make the record and run nothing, for workers
+                   that join it (calr work DIR, calr submit DIR)
   --threads N      threads of each worker; default: all cores, divided between the workers
   --seeds 1,2,3    other seeds than the script's
   --dry-run        list what would run, what it costs by the trials that are finished, and the smallest p-value that
@@ -58,7 +59,7 @@ function study.run(args)
     end
   end
   local mode = { kind = fields.dry_run and "dry-run" or fields.trial and "trial" or "run", out = fields.out,
-    workers = arguments.integer(fields, "workers", "--workers", 1, 1024),
+    workers = arguments.integer(fields, "workers", "--workers", 0, 1024),
     threads = arguments.integer(fields, "threads", "--threads", 1, 1024),
     patience = arguments.integer(fields, "patience", "--patience", 1, 1000000),
     seeds = fields.seeds and seeds_of(fields.seeds), trial = fields.trial, retry_failed = fields.retry_failed,

@@ -136,10 +136,14 @@ local function planned_trials(study)
   return keys, total
 end
 
-local function stop_all(workers)
+local function signal_all(workers, name)
   for _, w in ipairs(workers) do
-    if w.process then w.process:kill(15) end
+    if w.process then w.process:kill(name) end
   end
+end
+
+local function stop_all(workers)
+  signal_all(workers, "TERM")
   for _, w in ipairs(workers) do
     if w.process then w.process:wait() end
   end
@@ -168,7 +172,7 @@ local function work_in_processes(study, count)
   local st <close> = stores.join(study.folder, { read_only = true })
   local bar <close> = progress.new(study.name, total)
   progress.print(("%d workers with %d thread%s each"):format(count, threads, threads == 1 and "" or "s"))
-  local workers, worst, restarts = {}, 0, { count = 0, limit = 5 + 2 * count }
+  local workers, restarts, told, warned = {}, { count = 0, limit = 5 + 2 * count }, false, false
   for number = 1, count do workers[number] = spawn(study, threads, number) end
   local ok, problem = pcall(function()
     local left = count
@@ -176,13 +180,18 @@ local function work_in_processes(study, count)
       sys.sleep(0.2)
       sys.check_interrupt()
       show_progress(st, bar, planned)
+      if sys.warned() and not told then
+        told = true
+        signal_all(workers, "USR1") -- on to the next checkpoint
+      end
       left = 0
       for _, w in ipairs(workers) do
         local status = w.process and look_after(w, study, threads, restarts)
-        if status and status ~= 0 and status ~= 1 then
+        if status == 75 then
+          warned = true
+        elseif status and status ~= 0 and status ~= 1 then
           errors.fail("worker %d ended with exit status %d:\n%s", w.number, status, last_lines(w.log))
         end
-        worst = math.max(worst, status or 0)
         if w.process then left = left + 1 end
       end
     end
@@ -191,7 +200,7 @@ local function work_in_processes(study, count)
     stop_all(workers)
     error(problem, 0)
   end
-  conclude(study, st:stopped() and "stopped" or "complete")
+  conclude(study, warned and "warned" or st:stopped() and "stopped" or "complete")
 end
 
 -- ---- --dry-run ----
@@ -334,7 +343,10 @@ return function(study, fn)
   if mode.kind == "work" then return join_record(study, fn) end
   open_record(study)
   stale_note(study)
-  if (mode.workers or 1) > 1 then
+  if mode.workers == 0 then
+    print(("%s is ready for workers: calr work %s"):format(study.name, text.quote(study.folder)))
+    errors.exit(0)
+  elseif (mode.workers or 1) > 1 then
     work_in_processes(study, mode.workers)
   else
     work_here(study, fn)
