@@ -198,7 +198,7 @@ function Study:fingerprint(flat)
   if type(path) ~= "string" then return nil end
   if not self.fingerprints[path] then
     if not sys.exists(path) then
-      if not self.options then return nil end
+      if not self.options or self.mode.kind == "dry-run" then return nil end
       errors.usage("there is no data set %s; make or import it first (calr data --help)", path)
     end
     local ok, data = pcall(function() return require("calr.data").open(path) end)
@@ -207,19 +207,24 @@ function Study:fingerprint(flat)
   return self.fingerprints[path]
 end
 
+-- Runs the study's preparation, one process of this machine at a time.
+local function prepare(self)
+  local user = os.getenv "USER" or "user"
+  local name = sys.hash(user .. " " .. sys.current_folder() .. " " .. self.folder):sub(1, 16)
+  local path = ("%s/calr-prepare-%s.lock"):format(os.getenv "TMPDIR" or "/tmp", name)
+  local lock
+  repeat
+    lock = sys.lock(path)
+    if not lock then sys.sleep(0.3) end
+  until lock
+  local ok, problem = pcall(self.prepare, plan.resolve(self, self.base, self.seeds[1]))
+  lock:release() -- the file stays: with it gone, two processes could hold a lock each
+  if not ok then error(problem, 0) end
+end
+
 -- With the function known: data, code, rows, and a look at every configuration before anything runs.
 function Study:complete(fn)
-  if self.prepare and self.mode.kind ~= "dry-run" then
-    local lock
-    sys.make_folder(self.folder)
-    repeat
-      lock = sys.lock(self.folder .. "/.prepare.lock")
-      if not lock then sys.sleep(0.5) end
-    until lock
-    local ok, problem = pcall(self.prepare, plan.resolve(self, self.base, self.seeds[1]))
-    lock:release()
-    if not ok then error(problem, 0) end
-  end
+  if self.prepare and self.mode.kind ~= "dry-run" then prepare(self) end
   self.code = self.script and code.of_script(self.script) or code.of_function(fn)
   self.code_hash = code.hash(self.code)
   self.codes[self.code_hash] = self.code
@@ -228,13 +233,13 @@ function Study:complete(fn)
     if part.entries then
       part.rows = {}
       for i, entry in ipairs(part.entries) do
-        if self.options then plan.resolve(self, setmetatable(entry.changes, nil), self.seeds[1]) end
         part.rows[i] = plan.row(self, entry.label, entry.changes)
+        if self.options then plan.resolve(self, part.rows[i].config, self.seeds[1]) end
       end
     elseif part.space and self.options then
       local u = {}
       for i = 1, #part.space.parameters do u[i] = 0.5 end
-      plan.resolve(self, part.space:from_unit(u), self.seeds[1])
+      plan.resolve(self, plan.row(self, "", part.space:from_unit(u)).config, self.seeds[1])
     end
   end
 end

@@ -160,8 +160,9 @@ local function add_others(self, plan, book)
       trial.stale = other_code and other_data and "code and data" or other_code and "code" or "data"
       local why = reasons[trial.code or ""] or code_change(self, trial.code, code)
       reasons[trial.code or ""] = why
-      trial.stale_why = table.concat({ other_code and why or nil, other_data and "the data changed" or nil }, "; ")
-      if not other_code then trial.stale_why = "the data changed" end
+      local whys = { other_code and why or nil }
+      if other_data then whys[#whys + 1] = "the data changed" end
+      trial.stale_why = table.concat(whys, "; ")
     end
     self.by_key[trial.key] = trial
     self.trials[#self.trials + 1] = trial
