@@ -96,4 +96,382 @@ check.test("suggestions are made once", function()
   check.equal(a:asks(1)[2].worker, b.worker)
 end)
 
+-- As kill -9 does: no word, and the lock is free.
+local function kill(st)
+  st.journal.file:close()
+  st.heart:close()
+  st.journal, st.heart = nil, nil
+end
+
+-- Calls fn as if all workers were on other machines: locks say nothing.
+local function far_away(fn)
+  local real = sys.pulse
+  sys.pulse = function(path) return (real(path)) end -- luacheck: ignore
+  local ok, problem = xpcall(fn, debug.traceback)
+  sys.pulse = real -- luacheck: ignore
+  if not ok then error(problem, 0) end
+end
+
+-- Lets time pass for watches: their looks are 0.2 s apart.
+local function look_again(st, worker)
+  sys.sleep(0.25)
+  return st:alive(worker)
+end
+
+local function files(path)
+  local list = {}
+  for _, folder in ipairs(sys.list(path)) do
+    for _, name in ipairs(sys.list(path .. "/" .. folder)) do list[#list + 1] = name:match "%.(.*)$" end
+  end
+  table.sort(list)
+  return table.concat(list, " ")
+end
+
+check.test("a dead worker's attempt is taken over at once on the same machine", function()
+  local dir = new_study()
+  local a, b <close> = store.join(dir), store.join(dir)
+  local key = announce(a, 1)
+  check.equal(a:claim(key), 1)
+  a:report(key, 1, 1, { mAP = 0.1 })
+  a:report(key, 1, 2, { mAP = 0.2 })
+  a:report(key, 1, 3, { mAP = 0.3 })
+  check.equal(b:claim(key), nil)
+  sys.write_file(a:folder(key, 1) .. "/state", "x")
+  kill(a)
+  sys.sleep(0.25)
+  check.equal(view.read(dir).by_key[key].state, "dead")
+  check.equal(view.read(dir).by_key[key].deaths, 1)
+  check.equal(b:claim(key), 2)
+  check.equal(b:previous(key, 2), ("%s/trials/%s/1"):format(dir, key))
+  check.equal(b:previous(key, 1), nil)
+  b:report(key, 2, 3, { mAP = 0.35 })
+  b:report(key, 2, 4, { mAP = 0.4 })
+  check.equal(b:finish(key, 2, "finished", { values = { mAP = 0.4 }, seconds = 5 }), true)
+  local trial = view.read(dir).by_key[key]
+  check.equal(trial.state, "finished")
+  check.equal(trial.attempt, 2)
+  check.equal(trial.deaths, 1)
+  local seen = {}
+  for i, report in ipairs(trial.reports) do seen[i] = report.step .. ":" .. report.values.mAP end
+  check.equal(table.concat(seen, " "), "1:0.1 2:0.2 3:0.35 4:0.4")
+  check.equal(trial.folder, ("trials/%s/1"):format(key)) -- attempt 2 made none
+end)
+
+check.test("on another machine a count that stays the same means death, whatever the clocks say", function()
+  local real = sys.time
+  local jumps = { -1e9, 1e9, 0, -3600, 86400 }
+  local n = 0
+  sys.time = function() -- luacheck: ignore
+    n = n + 1
+    return real() + jumps[n % #jumps + 1]
+  end
+  local dir = new_study()
+  local a, b = store.join(dir, { patience = 0.6 }), store.join(dir, { patience = 0.6 })
+  local key = announce(a, 1)
+  a:claim(key)
+  far_away(function()
+    check.equal(b:claim(key), nil)
+    for _ = 1, 6 do check.equal(look_again(b, a.worker), true) end -- 1.5 s: it beats
+    kill(a)
+    check.equal(look_again(b, a.worker), true)
+    local looks = 0
+    while look_again(b, a.worker) and looks < 20 do looks = looks + 1 end
+    check.ok(looks >= 1 and looks <= 6, "dead after " .. looks)
+    local path = ("%s/workers/%s.beat"):format(dir, a.worker)
+    sys.write_file(path, (sys.read_file(path):gsub("%d+", "00000000000000999999", 1))) -- it stood still, and goes on
+    check.equal(look_again(b, a.worker), true)
+    check.equal(b:claim(key), nil)
+    for _ = 1, 5 do look_again(b, a.worker) end
+    check.equal(b:claim(key), 2)
+    check.ok(b:finish(key, 2, "finished", { values = { mAP = 1 }, seconds = 1 }))
+    b:close()
+  end)
+  sys.time = real -- luacheck: ignore
+  local trial = view.read(dir).by_key[key]
+  check.equal(trial.state, "finished")
+  check.ok(trial.hours >= 0)
+end)
+
+check.test("a revived worker cannot overwrite", function()
+  local dir = new_study()
+  local a, b, c = store.join(dir, { patience = 0.4 }), store.join(dir, { patience = 0.4 }), store.join(dir)
+  local function stand_still(st)
+    st.heart:close()
+    far_away(function()
+      while look_again(b, st.worker) do end
+    end)
+  end
+  local one, two, three = announce(a, 1), announce(a, 2), announce(c, 3)
+  a:claim(one)
+  a:claim(two)
+  c:claim(three)
+  stand_still(a)
+  stand_still(c)
+  -- revived while the next attempt runs
+  check.equal(b:claim(one), 2)
+  check.equal(a:fenced(one, 1), true)
+  check.equal(a:finish(one, 1, "finished", { values = { mAP = -1 }, seconds = 1 }), false)
+  check.equal(b:finish(one, 2, "finished", { values = { mAP = 1 }, seconds = 1 }), true)
+  -- revived after it has ended
+  check.equal(b:claim(two), 2)
+  check.equal(b:finish(two, 2, "finished", { values = { mAP = 2 }, seconds = 1 }), true)
+  check.equal(a:finish(two, 1, "finished", { values = { mAP = -2 }, seconds = 1 }), false)
+  check.equal(a:finish(two, 1, "failed", { error = "x", seconds = 1 }), false)
+  -- stopped between its look at the claims and its end: the end is in the journal, the next attempt runs
+  check.equal(b:claim(three), 2)
+  c.fenced = function() return false end
+  check.equal(c:finish(three, 1, "finished", { values = { mAP = 3 }, seconds = 1 }), true)
+  check.equal(b:finish(three, 2, "finished", { values = { mAP = -3 }, seconds = 1 }), false)
+  b:refresh(true)
+  for i, key in ipairs { one, two, three } do
+    local trial = view.read(dir).by_key[key]
+    check.equal(trial.state, "finished")
+    check.equal(trial.metrics.mAP, i)
+    check.equal(b.trials[key].metrics.mAP, i)
+    check.equal(b:claim(key), nil)
+  end
+  check.equal(view.read(dir).by_key[three].attempt, 1)
+  check.equal(files(dir .. "/claims"), "1 1 1 2 2 2 done done done")
+  b:close()
+end)
+
+check.test("both end at the same moment: one counts", function()
+  local dir = new_study()
+  local a, b <close> = store.join(dir), store.join(dir)
+  local key = announce(a, 1)
+  a:claim(key)
+  a.heart:close()
+  sys.sleep(0.25)
+  check.equal(b:claim(key), 2)
+  -- b has written its end, not yet the marker, when a writes both
+  b:write { kind = "end", key = key, attempt = 2, state = "finished", values = { mAP = 2 } }
+  a.fenced = function() return false end
+  check.equal(a:finish(key, 1, "finished", { values = { mAP = 1 }, seconds = 1 }), true)
+  b:refresh(true)
+  check.equal(b.trials[key].metrics.mAP, 1)
+  check.equal(view.read(dir).by_key[key].metrics.mAP, 1)
+  check.equal(b:claim(key), nil)
+end)
+
+check.test("an end without its marker is adopted", function()
+  local dir = new_study()
+  local a, b <close> = store.join(dir), store.join(dir)
+  local key = announce(a, 1)
+  a:claim(key)
+  a:write { kind = "end", key = key, attempt = 1, state = "finished", values = { mAP = 0.5 }, seconds = 1 }
+  kill(a)
+  check.equal(view.read(dir).by_key[key].state, "finished")
+  sys.sleep(0.25)
+  check.equal(b:claim(key), nil)
+  check.equal(b.trials[key].attempts[1].state, "finished")
+  check.equal(files(dir .. "/claims"), "1 done")
+end)
+
+check.test("a claim without a start, and one that a power cut has emptied", function()
+  local dir = new_study()
+  local a, b <close> = store.join(dir), store.join(dir, { patience = 0.3 })
+  local key, other = announce(b, 1), announce(b, 2)
+  local claims = dir .. "/claims/" .. key:sub(1, 2)
+  sys.make_folder(claims)
+  sys.write_file(("%s/%s.1"):format(claims, key), a.worker .. "\n")
+  check.equal(b:claim(key), nil)
+  kill(a)
+  sys.sleep(0.25)
+  check.equal(b:claim(key), 2)
+  sys.make_folder(dir .. "/claims/" .. other:sub(1, 2))
+  sys.write_file(("%s/claims/%s/%s.1"):format(dir, other:sub(1, 2), other), "")
+  check.equal(b:claim(other), nil)
+  while look_again(b, "unknown") do end
+  check.equal(b:claim(other), 2)
+end)
+
+check.test("a power cut has taken the end that a marker names", function()
+  local dir = new_study()
+  local a = store.join(dir)
+  local key, other = announce(a, 1), announce(a, 2)
+  local journal = ("%s/journals/%s.jsonl"):format(dir, a.worker)
+  a:claim(key)
+  a:claim(other)
+  local size = sys.stat(journal).size
+  a:finish(key, 1, "finished", { values = { mAP = 1 }, seconds = 1 })
+  a:finish(other, 1, "finished", { values = { mAP = 1 }, seconds = 1 })
+  kill(a)
+  sys.truncate(journal, size + 5)
+  sys.write_file(("%s/claims/%s/%s.done"):format(dir, other:sub(1, 2), other), "")
+  local v = view.read(dir)
+  check.equal(v.by_key[key].state, "dead")
+  check.ok(v.notes[1]:find("line 6: cut off", 1, true), v.notes[1])
+  for _, k in ipairs { key, other } do
+    local b <close> = store.join(dir)
+    local c <close> = store.join(dir)
+    check.equal(b:claim(k), 2)
+    check.equal(c:claim(k), nil)
+    check.equal(b:finish(k, 2, "finished", { values = { mAP = 2 }, seconds = 1 }), true)
+    check.equal(c:claim(k), nil)
+    check.equal(view.read(dir).by_key[k].metrics.mAP, 2)
+    check.equal(view.read(dir).by_key[k].attempt, 2)
+  end
+  check.equal(files(dir .. "/claims"), "1 1 2 2 done done done2")
+end)
+
+check.test("five deaths in a row without progress are a failure", function()
+  local dir = new_study()
+  local stuck, slow = nil, nil
+  for attempt = 1, 5 do
+    local a = store.join(dir)
+    stuck, slow = announce(a, 1), announce(a, 2)
+    check.equal(a:claim(stuck), attempt)
+    check.equal(a:claim(slow), attempt)
+    a:report(stuck, attempt, 1, { mAP = 0 }) -- always the same first step
+    if attempt == 3 then a:checkpoint(slow, attempt) end
+    kill(a)
+  end
+  local b <close> = store.join(dir)
+  check.equal(b:claim(slow), 6)
+  check.equal(b:claim(stuck), 6) -- the first of the five had a new step
+  kill(b)
+  local c <close> = store.join(dir)
+  check.equal(c:claim(stuck), nil)
+  c:refresh()
+  check.equal(c.trials[stuck].state, "failed")
+  check.ok(c.trials[stuck].error:find "its worker died 5 times")
+  check.equal(c:claim(stuck), nil)
+  check.equal(c:claim(stuck, true), 8)
+end)
+
+check.test("a worker that leaves gives up what it holds", function()
+  local dir = new_study()
+  local a, b <close> = store.join(dir), store.join(dir)
+  local key = announce(a, 1)
+  a:claim(key)
+  check.equal(b:alive(a.worker), true)
+  a:close()
+  a:close()
+  b:refresh(true)
+  check.equal(b:alive(a.worker), false)
+  check.equal(b:claim(key), 2)
+  check.fails("is closed", a.claim, a, key)
+  check.fails("is closed", a.report, a, key, 1, 1, {})
+end)
+
+check.test("lines that cannot be read are left out, and named", function()
+  local dir = new_study()
+  local a = store.join(dir)
+  local key = announce(a, 1)
+  a:claim(key)
+  local journal = ("%s/journals/%s.jsonl"):format(dir, a.worker)
+  a.journal.file:write "\0\0\0\0\n"
+  a.journal.file:write "\n"
+  a.journal.file:write '{"kind":"report","key":"x"}\n'
+  a.journal.file:write '[1,2]\n'
+  a.journal.file:write '{"kind":"report","key":"x","attempt":1,"step":"one","values":{}}\n'
+  a.journal.file:write '{"kind":"something new","key":"x"}\n'
+  a:report(key, 1, 1, { mAP = 0.5 })
+  a:finish(key, 1, "finished", { values = { mAP = 0.5 }, seconds = 1 })
+  a.journal.file:write '{"kind":"report","key":"'
+  kill(a)
+  sys.write_file(dir .. "/journals/empty-1-00000000.jsonl", "")
+  sys.write_file(dir .. "/journals/notes.txt", "not a journal")
+  local v = view.read(dir)
+  check.equal(v.by_key[key].state, "finished")
+  check.equal(v.by_key[key].metrics.mAP, 0.5)
+  check.equal(#v.notes, 5)
+  check.equal(v.notes[1], journal .. ", line 4: not JSON; the line is left out")
+  check.ok(v.notes[2]:find("line 6: a record without trial or attempt", 1, true))
+  check.ok(v.notes[3]:find("line 7: not a record", 1, true))
+  check.ok(v.notes[4]:find("line 8: a report without step", 1, true))
+  check.ok(v.notes[5]:find("line 12: cut off", 1, true))
+  local st <close> = store.join(dir)
+  check.equal(#st.notes, 4)
+  check.equal(st.trials[key].state, "finished")
+end)
+
+check.test("a line comes in pieces", function()
+  local dir = new_study()
+  local a, b <close> = store.join(dir), store.join(dir)
+  local key = announce(a, 1)
+  a:claim(key)
+  b:refresh(true)
+  a.journal.file:write '{"kind":"report","key":"'
+  check.equal(#b:refresh(), 0)
+  a.journal.file:write(key .. '","attempt":1,"step":7,"values":{"mAP":1}}')
+  check.equal(#b:refresh(), 0)
+  a.journal.file:write "\n"
+  check.equal(b:refresh()[1], key)
+  check.equal(b.trials[key].reports[1].step, 7)
+  check.equal(#b.notes, 0)
+  a:close()
+end)
+
+check.test("a request to stop reaches those who are there", function()
+  local dir = new_study()
+  local a <close> = store.join(dir)
+  local b <close> = store.join(dir)
+  check.equal(b:stopped(), false)
+  a:stop()
+  b:refresh(true)
+  check.equal(b:stopped(), true)
+  check.equal(a:stopped(), true)
+  local c <close> = store.join(dir)
+  c:refresh(true)
+  check.equal(c:stopped(), false)
+end)
+
+check.test("what cannot be written as JSON is refused, and nothing is lost", function()
+  local dir = new_study()
+  local a = store.join(dir)
+  local key = announce(a, 1)
+  a:claim(key)
+  check.fails("cannot write NaN as JSON (at values.mAP)", a.report, a, key, 1, 1, { mAP = 0 / 0 })
+  check.fails("cannot write infinity", a.finish, a, key, 1, "finished", { values = { mAP = 1 / 0 } })
+  check.ok(a:finish(key, 1, "failed", { error = "NaN", seconds = 1 }))
+  a:close()
+  check.equal(view.read(dir).by_key[key].state, "failed")
+end)
+
+check.test("folders that are no study, or another one", function()
+  local dir = new_study "this"
+  check.equal(store.is_study(dir), true)
+  check.equal(store.read_header(dir).name, "this")
+  check.fails("holds the study \"this\", not \"that\"", store.create, dir, { name = "that" })
+  check.equal(store.create(dir, { name = "this", seeds = { 1, 2 } }).seeds[2], 2)
+  check.equal(store.read_header(dir).seeds[2], 2)
+  check.equal(store.read_plan(dir), nil)
+  check.fails("there is no study folder absent", store.join, "absent")
+  sys.write_file("file", "")
+  check.fails("file is a file", store.join, "file")
+  check.fails("file is a file", store.create, "file", { name = "x" })
+  sys.make_folder "other/things"
+  check.fails("other is not the folder of a study: it has no study.json", view.read, "other")
+  check.fails("holds other things", store.create, "other", { name = "x" })
+  sys.make_folder "empty"
+  store.create("empty", { name = "x" })
+  check.ok(store.is_study "empty")
+  -- an earlier start was killed before it wrote study.json
+  sys.make_folder "begun/claims"
+  store.create("begun", { name = "x" })
+  check.ok(store.is_study "begun")
+end)
+
+check.test("newer and damaged files", function()
+  local dir = new_study()
+  local text = sys.read_file(dir .. "/study.json")
+  sys.write_file(dir .. "/study.json", (text:gsub('"format": 1', '"format": 2'):gsub('"version": "[^"]*"',
+    '"version": "9.0"')))
+  for _, fn in ipairs { store.join, view.read, store.read_header } do
+    check.fails("study.json is of format 2, written by calr 9.0; this program, calr " .. sys.version.calr
+      .. ", knows format 1: use a newer one", fn, dir)
+  end
+  check.fails("format 2", store.create, dir, { name = "s" })
+  sys.write_file(dir .. "/study.json", text:sub(1, 30))
+  check.fails("study.json is damaged", view.read, dir)
+  sys.write_file(dir .. "/study.json", "")
+  check.fails("study.json is damaged", view.read, dir)
+  sys.write_file(dir .. "/study.json", "[]")
+  check.fails("no format number", view.read, dir)
+  sys.write_file(dir .. "/study.json", text)
+  sys.write_file(dir .. "/plan.json", '{"format":3}')
+  check.fails("plan.json is of format 3", view.read, dir)
+end)
+
 check.finish()

@@ -3,6 +3,7 @@ local check_options = require "calr.options".check
 local json = require "calr.json"
 local statistics = require "calr.statistics"
 local sys = require "calr.sys"
+local value_of = require "calr.study.view".value
 
 --- @module calr.study.compare
 --- Comparisons between the configurations of a study, on a view (calr.study.view): figures by seed, differences paired
@@ -47,15 +48,8 @@ local function is_counted(trial)
 end
 
 -- A finite figure of a trial, or nil.
-local function figure_of(trial, metric)
-  local value
-  if metric:find("@", 1, true) then
-    value = require("calr.study.view").value(trial, metric)
-  elseif metric == "hours" then
-    value = trial.hours or trial.metrics.hours
-  else
-    value = trial.metrics[metric]
-  end
+local function figure_of(view, trial, metric)
+  local value = value_of(trial, metric, view)
   if type(value) == "number" and value == value and math.abs(value) < math.huge then return value end
 end
 
@@ -111,19 +105,28 @@ local function sorted_seeds(map)
   return seeds
 end
 
+-- The numbers of a part's rows, ascending; those of a search that is under way may have gaps.
+local function row_numbers(part)
+  local numbers = {}
+  for number in pairs(part.rows) do numbers[#numbers + 1] = number end
+  table.sort(numbers)
+  return numbers
+end
+
 -- Rows of a part with their figures.
 local function gather(view, part, metric)
   local index, rows = index_trials(view), {}
-  for r, row in ipairs(part.rows or {}) do
+  for r, number in ipairs(row_numbers(part)) do
+    local row = part.rows[number]
     local trials, values, list = index[config_key(row.config, view.base)] or {}, {}, {}
-    for seed, trial in pairs(trials) do values[seed] = figure_of(trial, metric) end
+    for seed, trial in pairs(trials) do values[seed] = figure_of(view, trial, metric) end
     local seeds = sorted_seeds(values)
     for i, seed in ipairs(seeds) do list[i] = values[seed] end
     local missing = {}
     for _, seed in ipairs(planned_seeds(view, part)) do
       if values[seed] == nil then missing[#missing + 1] = seed end
     end
-    rows[r] = { row = r, label = row.label, config = row.config, changes = row.changes, n = #seeds, seeds = seeds,
+    rows[r] = { row = number, label = row.label, config = row.config, changes = row.changes, n = #seeds, seeds = seeds,
       values = values, trials = trials, missing = missing, mean = statistics.mean(list), sd = statistics.sd(list) }
   end
   return rows
@@ -152,8 +155,11 @@ end
 local function version_of(worker)
   local calr = worker.calr
   if type(calr) ~= "table" then return nil end
-  return calr.library and ("%s, library %s"):format(calr.version or "?", tostring(calr.library):sub(1, 8))
-    or calr.version
+  local text = tostring(calr.version or "?")
+  for _, name in ipairs { "revision", "library" } do
+    if calr[name] then text = ("%s, %s %s"):format(text, name, tostring(calr[name]):sub(1, 12)) end
+  end
+  return text
 end
 
 local function count_up(counts, value)
@@ -243,10 +249,9 @@ local function add_differences(rows, reference, level)
 end
 
 local function find_row(rows, versus, what)
-  if math.type(versus) == "integer" and rows[versus] then return rows[versus] end
   local labels = {}
   for i, row in ipairs(rows) do
-    if row.label == versus then return row end
+    if row.label == versus or row.row == versus then return row end
     labels[i] = row.label
   end
   local near = type(versus) == "string" and sys.nearest(versus, labels)
@@ -395,8 +400,8 @@ function compare.pareto(view, options)
   for r, row in ipairs(first) do
     if row.mean and second[r].mean then
       local means = { row.mean, second[r].mean }
-      rows[#rows + 1] = { row = r, label = row.label, config = row.config, changes = row.changes, trials = row.trials,
-        n = math.min(row.n, second[r].n), means = means, on_front = false }
+      rows[#rows + 1] = { row = row.row, label = row.label, config = row.config, changes = row.changes,
+        trials = row.trials, n = math.min(row.n, second[r].n), means = means, on_front = false }
       points[#points + 1] = { signs[1] * means[1], signs[2] * means[2] }
     end
   end

@@ -30,17 +30,39 @@ local function open_record(study)
   stores.write_plan(study.folder, now)
 end
 
-local function stale_note(study)
-  local v = view.read(study.folder)
-  local count, whys, labels = 0, {}, {}
-  for _, trial in ipairs(v.trials) do
-    if trial.stale then
+-- Trials of the plan by key, and how many trials there will be.
+local function planned_trials(study)
+  local keys, total = {}, 0
+  for index, part in ipairs(study.parts) do
+    for _, trial in ipairs(part.rows and plan.trials(index, part, study.seeds) or {}) do
+      if not keys[trial.key] then total = total + 1 end
+      keys[trial.key] = trial
+    end
+    total = total + (part.trials or 0) + (part.kind == "confirm" and part.confirm * (#study.seeds - 1) or 0)
+  end
+  return keys, total
+end
+
+-- Says which results no longer count and have not been computed anew yet, if there are any.
+local function stale_note(study, st, planned)
+  local strange = false
+  for key, trial in pairs(st.trials) do
+    strange = strange or not planned[key] and (not trial.number or trial.code ~= study.code_hash)
+  end
+  if not strange then return end
+  local count, whys, labels, current = 0, {}, {}, {}
+  local all = view.read(study.folder).trials
+  for _, trial in ipairs(all) do
+    if not trial.stale and trial.state == "finished" then current[trial.cell] = true end
+  end
+  for _, trial in ipairs(all) do
+    if trial.stale and not current[trial.cell] then
       count = count + 1
       labels[#labels + 1] = ("%s, seed %d"):format(trial.label, trial.seed)
       whys[trial.stale_why or trial.stale] = true
     end
   end
-  if count == 0 then return v end
+  if count == 0 then return end
   local list = {}
   for why in pairs(whys) do list[#list + 1] = why end
   table.sort(list)
@@ -48,45 +70,54 @@ local function stale_note(study)
     count == 1 and " is" or "s are", table.concat(list, "; ")))
   progress.print("  " .. table.concat(labels, "; ", 1, math.min(#labels, 12))
     .. (#labels > 12 and ("; and %d more"):format(#labels - 12) or ""))
-  return v
 end
 
-local function list_failures(v)
-  if v.counts.failed == 0 then return end
-  io.stderr:write(("calr: %d trial%s failed:\n"):format(v.counts.failed, v.counts.failed == 1 and "" or "s"))
-  local shown = 0
-  for _, trial in ipairs(v.trials) do
-    if trial.state == "failed" and not trial.stale then
-      shown = shown + 1
-      if shown <= 20 then
-        io.stderr:write(("  %s  %s, seed %d: %s\n"):format(trial.key, trial.label, trial.seed,
-          (trial.error or "?"):match "^[^\n]*"))
-      end
+-- The failed trials of the plan, in the order in which they were begun.
+local function failures(study, st, planned)
+  local list = {}
+  for key, trial in pairs(st.trials) do
+    if trial.state == "failed" and (planned[key] or trial.number and trial.code == study.code_hash) then
+      list[#list + 1] = trial
     end
   end
-  if shown > 20 then io.stderr:write(("  ... and %d more\n"):format(shown - 20)) end
-  io.stderr:write "calr: to try them again: the same command with --retry-failed\n"
+  table.sort(list, function(x, y)
+    if x.started ~= y.started then return (x.started or 0) < (y.started or 0) end
+    return x.key < y.key
+  end)
+  return list
 end
 
 -- What a worker's ending means for the program.
-local function conclude(study, how)
-  local v = view.read(study.folder)
-  list_failures(v)
-  launch.failed = v.counts.failed
+local function conclude(how, failed)
+  launch.failed = #failed
+  if #failed > 0 then
+    io.stderr:write(("calr: %d trial%s failed:\n"):format(#failed, #failed == 1 and "" or "s"))
+    for i, trial in ipairs(failed) do
+      if i > 20 then
+        io.stderr:write(("  ... and %d more\n"):format(#failed - 20))
+        break
+      end
+      io.stderr:write(("  %s  %s, seed %d: %s\n"):format(trial.key, trial.label, trial.seed,
+        (trial.error or "?"):match "^[^\n]*"))
+    end
+    io.stderr:write "calr: to try them again: the same command with --retry-failed\n"
+  end
   if how == "warned" then errors.leave("warned", 75) end
   if how == "stopped" then errors.fail "stopped at the first failure (--fail-fast)" end
 end
 
 local function work_here(study, fn)
-  local mode = study.mode
-  local how
+  local mode, planned = study.mode, planned_trials(study)
+  local how, failed
   do
-    local code = identity.code()
     local st <close> = stores.join(study.folder, { threads = sys.threads(), patience = mode.patience,
-      cpu = sys.info().cpu, library = code.library })
+      cpu = sys.info().cpu, library = identity.code().library })
+    stale_note(study, st, planned)
     how = worker.new(study, st, fn, { retry = mode.retry_failed, fail_fast = mode.fail_fast }):run()
+    st:refresh()
+    failed = failures(study, st, planned)
   end
-  conclude(study, how)
+  conclude(how, failed)
 end
 
 -- ---- several workers ----
@@ -113,8 +144,9 @@ local function show_progress(st, bar, planned)
   st:refresh()
   local done, running = 0, 0
   for _, trial in pairs(st.trials) do
-    if planned[trial.key] == nil and not trial.number then goto continue end
-    if trial.state == "finished" or trial.state == "pruned" or trial.state == "failed" then
+    if not planned[trial.key] and not trial.number then
+      goto continue
+    elseif trial.state == "finished" or trial.state == "pruned" or trial.state == "failed" then
       done = done + 1
     elseif trial.state == "running" then
       running = running + 1
@@ -122,18 +154,6 @@ local function show_progress(st, bar, planned)
     ::continue::
   end
   bar:update(done, ("%d running"):format(running))
-end
-
-local function planned_trials(study)
-  local keys, total = {}, 0
-  for index, part in ipairs(study.parts) do
-    for _, trial in ipairs(part.rows and plan.trials(index, part, study.seeds) or {}) do
-      if not keys[trial.key] then total = total + 1 end
-      keys[trial.key] = true
-    end
-    total = total + (part.trials or 0) + (part.kind == "confirm" and part.confirm * (#study.seeds - 1) or 0)
-  end
-  return keys, total
 end
 
 local function signal_all(workers, name)
@@ -170,6 +190,7 @@ local function work_in_processes(study, count)
   local threads = mode.threads or math.max(1, sys.processors() // count)
   local planned, total = planned_trials(study)
   local st <close> = stores.join(study.folder, { read_only = true })
+  stale_note(study, st, planned)
   local bar <close> = progress.new(study.name, total)
   progress.print(("%d workers with %d thread%s each"):format(count, threads, threads == 1 and "" or "s"))
   local workers, restarts, told, warned = {}, { count = 0, limit = 5 + 2 * count }, false, false
@@ -200,7 +221,8 @@ local function work_in_processes(study, count)
     stop_all(workers)
     error(problem, 0)
   end
-  conclude(study, warned and "warned" or st:stopped() and "stopped" or "complete")
+  st:refresh()
+  conclude(warned and "warned" or st:stopped() and "stopped" or "complete", failures(study, st, planned))
 end
 
 -- ---- --dry-run ----
@@ -342,7 +364,6 @@ return function(study, fn)
   if mode.kind == "trial" then return run_one(study, fn) end
   if mode.kind == "work" then return join_record(study, fn) end
   open_record(study)
-  stale_note(study)
   if mode.workers == 0 then
     print(("%s is ready for workers: calr work %s"):format(study.name, text.quote(study.folder)))
     errors.exit(0)

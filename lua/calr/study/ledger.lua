@@ -230,7 +230,7 @@ function Ledger:resolve(key)
     local one = trial.attempts[n]
     if one then
       seconds = seconds + seconds_of(one)
-      if not one.state and n < trial.top then deaths = deaths + 1 end
+      if not (one.state or one.fenced) and n < trial.top then deaths = deaths + 1 end
       last = n <= number and n or last
     end
   end
@@ -268,8 +268,7 @@ function Ledger:deaths_in_row(trial)
   local count = 0
   for number = trial.top, 1, -1 do
     local attempt = trial.attempts[number]
-    if attempt and attempt.state then return count end
-    if attempt and attempt.checkpoint then return count end
+    if attempt and (attempt.state or attempt.fenced or attempt.checkpoint) then return count end
     local reached = attempt and attempt.reports[#attempt.reports]
     if reached then
       local before = -math.huge

@@ -56,14 +56,14 @@ local function differences(config, base)
   return changes
 end
 
--- The trials that the plan names, in its order: seed by seed.
-local function add_planned(self, plan, book)
+-- The trials that the rows of parts name, in the plan's order: seed by seed.
+local function add_planned(self, plan, book, kinds)
   for index, part in ipairs(self.parts) do
-    for _, row in ipairs(part.rows) do
-      row.config = with(self.base, row.changes)
-      row.code, row.data = row.code or plan.code, row.data or plan.data
-    end
-    if part.kind ~= "search" then
+    if kinds[part.kind] then
+      for _, row in ipairs(part.rows) do
+        row.config = row.config or with(self.base, row.changes)
+        row.code, row.data = row.code or plan.code, row.data or plan.data
+      end
       for _, seed in ipairs(self.seeds) do
         for number, row in ipairs(part.rows) do
           local planned = require("calr.study.plan").trial(index, row, seed)
@@ -114,6 +114,29 @@ local function add_searched(self, plan, book)
       end
     end
   end
+end
+
+-- The configurations that a search confirms are suggestions too; each is planned with every seed. The trial of the
+-- first seed is the search's own.
+local function add_confirmed(self, plan, book)
+  local searched = {}
+  for _, trial in ipairs(self.trials) do
+    if trial.in_plan and self.parts[trial.part].kind == "search" then searched[trial.cell] = trial end
+  end
+  for index, part in ipairs(self.parts) do
+    if part.kind == "confirm" then
+      local make = require("calr.study.plan").trial
+      for number, ask in ipairs(book:asks_of(index)) do
+        local row = { config = ask.config, code = plan.code, data = plan.data,
+          changes = differences(ask.config, self.base) }
+        local found = searched[make(index, row, self.seeds[1]).cell]
+        if found then row.label, row.code, row.data = found.label, found.code, found.data end
+        row.label = row.label or "#" .. number
+        part.rows[number] = row
+      end
+    end
+  end
+  add_planned(self, plan, book, { confirm = true })
 end
 
 local function code_parts(self, hash)
@@ -184,6 +207,14 @@ end
 
 local states = { "waiting", "running", "finished", "failed", "pruned", "interrupted", "dead" }
 
+-- The files of the attempt that counts, or of the newest before it that has any.
+local function newest_folder(self, trial)
+  for number = trial.attempt, 1, -1 do
+    local folder = ("trials/%s/%d"):format(trial.key, number)
+    if sys.is_folder(self.folder .. "/" .. folder) then return folder end
+  end
+end
+
 local function complete_trials(self, book)
   for _, name in ipairs(states) do self.counts[name] = 0 end
   self.counts.stale = 0
@@ -196,9 +227,7 @@ local function complete_trials(self, book)
     if trial.state == "running" and not (worker and worker.alive) then
       trial.state, trial.deaths = "dead", trial.deaths + 1
     end
-    if has_folder[trial.key] and trial.attempt > 0 then
-      trial.folder = ("trials/%s/%d"):format(trial.key, trial.attempt)
-    end
+    if has_folder[trial.key] then trial.folder = newest_folder(self, trial) end
     trial.command = ("%s --trial %s"):format(self.command, trial.key)
     local count = trial.stale and "stale" or trial.state
     self.counts[count] = (self.counts[count] or 0) + 1
@@ -239,8 +268,9 @@ function view.read(dir)
   reader:poll(function(record, worker) return book:apply(record, worker) end, true)
   book:settle()
   add_workers(self, book)
-  add_planned(self, plan, book)
+  add_planned(self, plan, book, { ablate = true, grid = true })
   add_searched(self, plan, book)
+  add_confirmed(self, plan, book)
   add_others(self, plan, book)
   complete_trials(self, book)
   complete_attempts(self, book)

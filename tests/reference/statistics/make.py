@@ -19,7 +19,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 def lua(value):
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{k} = {lua(v)}" for k, v in value.items()) + " }"
+        return "{ " + ", ".join(f'["{k}"] = {lua(v)}' if "." in k else f"{k} = {lua(v)}" for k, v in value.items()) + " }"
     if isinstance(value, (tuple, list, np.ndarray)):
         return "{ " + ", ".join(lua(v) for v in value) + " }"
     if isinstance(value, str):
@@ -90,7 +90,7 @@ def wilcoxons(rng):
     exact = ss.PermutationMethod(n_resamples=np.inf)
     for n, ties, method in [(2, False, "auto"), (4, False, "auto"), (7, False, "auto"), (13, False, "auto"),
                             (30, False, "auto"), (50, False, "auto"), (3, True, "auto"), (6, True, "auto"),
-                            (9, True, "auto"), (13, True, "auto"), (16, True, exact), (60, False, "asymptotic"),
+                            (9, True, "auto"), (13, True, "auto"), (14, True, exact), (60, False, "asymptotic"),
                             (80, True, "asymptotic"), (120, True, "asymptotic")]:
         d = eighths(rng, n, 5, 0.125) if ties else rng.normal(0.3, 1, n)
         for alternative in ("two-sided", "less", "greater"):
@@ -227,6 +227,95 @@ def pruners(rng):
     return cases
 
 
+# Importance ---------------------------------------------------------------------------------------------------------
+
+
+D = optuna.distributions
+SPACES = {
+    "numbers": {
+        "a": D.FloatDistribution(0, 1), "b": D.FloatDistribution(1e-5, 1e-1, log=True),
+        "c": D.FloatDistribution(0, 2, step=0.25), "d": D.IntDistribution(1, 9), "e": D.IntDistribution(1, 200, log=True),
+        "f": D.IntDistribution(10, 400, step=5),
+    },
+    "choices": {
+        "a": D.FloatDistribution(-1, 1), "b": D.CategoricalDistribution(["x", "y", "z"]),
+        "c": D.CategoricalDistribution([True, False]), "one": D.CategoricalDistribution(["only"]),
+    },
+    "conditional": {
+        "kind": D.CategoricalDistribution(["none", "knn", "pivot"]), "kind.alpha": D.FloatDistribution(0.1, 0.9),
+        "kind.k": D.IntDistribution(5, 30), "lr": D.FloatDistribution(1e-5, 1e-3, log=True),
+    },
+}
+PARENTS = {"kind.alpha": ("kind", "knn"), "kind.k": ("kind", "pivot")}
+
+
+def draw(rng, d):
+    if isinstance(d, D.CategoricalDistribution):
+        return d.choices[rng.integers(len(d.choices))]
+    if isinstance(d, D.IntDistribution):
+        if d.log:
+            return int(round(np.exp(rng.uniform(np.log(d.low), np.log(d.high)))))
+        return int(d.low + d.step * rng.integers((d.high - d.low) // d.step + 1))
+    if d.log:
+        return float(np.exp(rng.uniform(np.log(d.low), np.log(d.high))))
+    if d.step:
+        return float(d.low + d.step * rng.integers(round((d.high - d.low) / d.step) + 1))
+    return float(rng.uniform(d.low, d.high))
+
+
+def loss_of(name, p, rng):
+    noise = 0.05 * rng.normal()
+    if name == "numbers":
+        return (2 * (p["a"] - 0.7) ** 2 + 0.1 * (np.log10(p["b"]) + 3) ** 2 + 0.3 * (p["c"] - 1) ** 2
+                + 0.05 * abs(p["d"] - 3) + 0.1 * abs(np.log(p["e"]) - 3) + noise)
+    if name == "choices":
+        return p["a"] ** 2 + {"x": 0, "y": 0.6, "z": 0.7}[p["b"]] + 0.1 * p["c"] + noise
+    extra = {"none": 0.5, "knn": (p.get("kind.alpha", 0) - 0.3) ** 2 * 3, "pivot": 0.3 + 0.01 * p.get("kind.k", 0)}
+    return extra[p["kind"]] + 0.2 * (np.log10(p["lr"]) + 4) ** 2 + noise
+
+
+def describe(name, d):
+    p = {"name": name}
+    if isinstance(d, D.CategoricalDistribution):
+        p.update(kind="choice", choices=list(d.choices))
+    else:
+        p.update(kind="int" if isinstance(d, D.IntDistribution) else "float", low=d.low, high=d.high, log=d.log)
+        if d.step and not (d.step == 1 and p["kind"] == "int"):
+            p["step"] = d.step
+    if name in PARENTS:
+        p["parent"] = {"name": PARENTS[name][0], "value": PARENTS[name][1]}
+    return p
+
+
+def importances(rng):
+    cases = []
+    for space_name, target, region, trials in [
+        ("numbers", 0.1, 1.0, 200), ("numbers", 0.1, 0.5, 120), ("numbers", 0.3, 1.0, 12), ("choices", 0.1, 1.0, 100),
+        ("choices", 0.2, 1.0, 2), ("conditional", 0.1, 1.0, 150), ("conditional", 0.2, 0.7, 60),
+    ]:
+        space = SPACES[space_name]
+        study = optuna.create_study(direction="minimize")
+        observations = []
+        for _ in range(trials):
+            point = {}
+            for name, d in space.items():
+                parent = PARENTS.get(name)
+                if parent is None or point[parent[0]] == parent[1]:
+                    point[name] = draw(rng, d)
+                    if isinstance(point[name], float):
+                        point[name] = float(f"{point[name]:.6g}")
+            loss = round(float(loss_of(space_name, point, rng)), 4)
+            study.add_trial(optuna.trial.create_trial(
+                params=point, distributions={k: space[k] for k in point}, value=loss))
+            observations.append({"point": point, "loss": loss})
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=target, region_quantile=region)
+        values = evaluator.evaluate(study)
+        print(space_name, {k: round(v, 4) for k, v in values.items()})
+        cases.append({"parameters": [describe(k, d) for k, d in space.items()], "target": target, "region": region,
+                      "observations": observations, "importance": values})
+    return cases
+
+
 def write(name, tables):
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), "w") as out:
         out.write("-- Written by make.py.\nreturn {\n")
@@ -251,6 +340,7 @@ def main():
         "corrections": corrections(rng), "summaries": summaries(rng), "normal": normals(),
     })
     write("pruners.lua", {"cases": pruners(np.random.default_rng(11))})
+    write("importance.lua", {"cases": importances(np.random.default_rng(13))})
 
 
 if __name__ == "__main__":
