@@ -1,5 +1,5 @@
-/* calr.cluster: neighbours, distances and clustering. distance.c, graph.c, infomap.c, linkage.c
- * and separation.c add to it. */
+/* calr.cluster: neighbours, distances and clustering. distance.c, graph.c, hdbscan.c, infomap.c,
+ * linkage.c and separation.c add to it. */
 #include "binding/bind.h"
 #include "binding/distance.h"
 #include "binding/modules.h"
@@ -144,6 +144,7 @@ int luaopen_calr_cluster(lua_State *L)
     luaL_newlib(L, functions);
     calr_lua_add_distance(L);
     calr_lua_add_graph(L);
+    calr_lua_add_hdbscan(L);
     calr_lua_add_infomap(L);
     calr_lua_add_linkage(L);
     calr_lua_add_separation(L);

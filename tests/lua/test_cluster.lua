@@ -2,6 +2,7 @@
 local check = require "check"
 local T = require "calr.tensor"
 local cluster = require "calr.cluster"
+local quality = require "calr.quality"
 local rng = require "calr.rng"
 
 -- `groups` groups of `each` rows, group by group, far apart.
@@ -133,6 +134,26 @@ check.test("connected components", function()
   check.all_near(cluster.components_of(d:dense(), { within = 0.5 }), same, 0)
   check.equal(select(2, cluster.components_of(d, { within = 1 })), 1)
   check.fails("\"within\" is missing", cluster.components_of, d)
+end)
+
+check.test("hdbscan", function()
+  local x, labels = groups_of(5, 30, 8), T(expected_labels(5, 30), "i32")
+  local found, clusters, sure = cluster.hdbscan_features(x, { min_cluster_size = 8, min_samples = 3 })
+  check.equal(clusters, 5)
+  check.ok(quality.bcubed(labels, found).f > 0.9)
+  check.ok(sure:get(1) >= 0 and sure:get(1) <= 1)
+  local again, count, same = cluster.hdbscan(cluster.distances(x), { min_cluster_size = 8, min_samples = 3 })
+  check.all_near(again, found, 0)
+  check.all_near(same, sure, 0)
+  check.equal(count, 5)
+  local jaccard = cluster.jaccard(x, { k1 = 10, k2 = 3 })
+  check.equal(select(2, cluster.hdbscan(jaccard, { min_cluster_size = 15 })), 5)
+  check.all_near(cluster.hdbscan(jaccard:dense()), (cluster.hdbscan(jaccard)), 0)
+  check.ok(select(2, cluster.hdbscan(jaccard, { method = "leaves", min_cluster_size = 2 })) > 5)
+  check.equal(select(2, cluster.hdbscan_features(T.zeros { 3, 2 }, { min_cluster_size = 2, single = true })), 1)
+  check.equal(select(2, cluster.hdbscan_features(T.zeros { 0, 2 })), 0)
+  check.fails("\"min_cluster_size\"", cluster.hdbscan, jaccard, { min_cluster_size = 1 })
+  check.fails("there are: mass, leaves", cluster.hdbscan, jaccard, { method = "eom" })
 end)
 
 check.test("a distance as a value", function()

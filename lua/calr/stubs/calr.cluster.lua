@@ -82,6 +82,30 @@ function M.components(x, options) end
 ---@return integer # the number of clusters
 function M.components_of(distance, options) end
 
+--- Density clusters, each at the density that suits it (HDBSCAN; Campello et al. 2013): no eps to choose. Agrees with
+--- scikit-learn but where groups part at one and the same height: then all of them do, and what falls out is an
+--- outlier, while scikit-learn leaves it with one of them.
+---@param distance any a distance, or f32[n x n]
+---@param options any
+--- - `min_cluster_size`: images of the smallest group that is a cluster, 2 or more
+--- - `min_samples`: neighbours, the image itself counted, that must be near for it to be in a dense place: more for fewer and surer clusters; as min_cluster_size where absent (the hdbscan package does not count the image)
+--- - `epsilon`: clusters that part below this distance stay one; 0: none do
+--- - `method`: "mass": the clusters that last longest over all densities; "leaves": the smallest ones
+--- - `single`: true: all images may come out as one cluster; false: two at least, or none
+---@return tensor # labels i32[n], -1 = outlier
+---@return integer # the number of clusters
+---@return tensor # f32[n]: how deep in its cluster each image is, 0 .. 1; 0 for outliers
+function M.hdbscan(distance, options) end
+
+--- The same of the distances between features, which are held while it runs: 4 n^2 bytes.
+---@param x any f32[n x d]
+---@param options any
+--- - `metric`: "cosine" (1 - cos) or "euclidean"; the other options as for calr.cluster.hdbscan
+---@return tensor # labels i32[n], -1 = outlier
+---@return integer # the number of clusters
+---@return tensor # f32[n]: how deep in its cluster each image is, 0 .. 1; 0 for outliers
+function M.hdbscan_features(x, options) end
+
 --- Clusters by Infomap (two-level map equation; Rosvall and Bergstrom 2008) on the graph of nearest neighbours: an edge
 --- i -> j of weight s for each neighbour j with cosine similarity s >= min_similarity. Images without an edge, and
 --- clusters smaller than min_size, become outliers. When no edge is left, every label is -1 and info.edges is 0. The

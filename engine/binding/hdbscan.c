@@ -1,0 +1,104 @@
+/* calr.cluster.hdbscan. */
+#include "binding/bind.h"
+#include "binding/distance.h"
+#include "binding/modules.h"
+
+#include <math.h>
+
+#include "cluster/hdbscan.h"
+
+static calr_hdbscan_options check_options(lua_State *L, int arg)
+{
+    static const char *const methods[] = {"mass", "leaves", NULL};
+    calr_hdbscan_options options;
+    options.min_cluster_size = calr_lua_option_integer(L, arg, "min_cluster_size", 5, 2, INT64_MAX);
+    options.min_samples =
+        calr_lua_option_integer(L, arg, "min_samples", options.min_cluster_size, 1, INT64_MAX);
+    options.epsilon = calr_lua_option_number(L, arg, "epsilon", 0, 0, HUGE_VAL);
+    options.leaves = calr_lua_option_choice(L, arg, "method", 0, methods) == 1;
+    options.single = calr_lua_option_boolean(L, arg, "single", 0);
+    return options;
+}
+
+/* Pushes empty labels and probabilities. */
+static void push_results(lua_State *L, int64_t n, int32_t **labels, float **probabilities)
+{
+    *labels = calr_tensor_i32(calr_lua_new_labels(L, n));
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_F32, 1, &n, slot));
+    *probabilities = calr_tensor_f32(*slot);
+}
+
+/* Labels, the number of clusters, probabilities: the tensors are on top of the stack. */
+static int return_results(lua_State *L, int64_t clusters)
+{
+    lua_pushinteger(L, clusters);
+    lua_insert(L, -2);
+    return 3;
+}
+
+/// calr.cluster.hdbscan(distance, {min_cluster_size=5, min_samples=nil, epsilon=0, method="mass", single=false})
+/// Density clusters, each at the density that suits it (HDBSCAN; Campello et al. 2013): no eps to choose. Agrees with
+/// scikit-learn but where groups part at one and the same height: then all of them do, and what falls out is an
+/// outlier, while scikit-learn leaves it with one of them.
+/// @param distance          a distance, or f32[n x n]
+/// @param min_cluster_size  images of the smallest group that is a cluster, 2 or more
+/// @param min_samples       neighbours, the image itself counted, that must be near for it to be in a dense place: more
+///   for fewer and surer clusters; as min_cluster_size where absent (the hdbscan package does not count the image)
+/// @param epsilon           clusters that part below this distance stay one; 0: none do
+/// @param method            "mass": the clusters that last longest over all densities; "leaves": the smallest ones
+/// @param single            true: all images may come out as one cluster; false: two at least, or none
+/// @return tensor   labels i32[n], -1 = outlier
+/// @return integer  the number of clusters
+/// @return tensor   f32[n]: how deep in its cluster each image is, 0 .. 1; 0 for outliers
+static int cluster_hdbscan(lua_State *L)
+{
+    static const char *const names[] = {"min_cluster_size", "min_samples", "epsilon",
+                                        "method",           "single",      NULL};
+    calr_lua_check_options(L, 2, names);
+    calr_hdbscan_options options = check_options(L, 2);
+    calr_distance distance = calr_lua_check_distance(L, 1);
+    int32_t *labels;
+    float *probabilities;
+    int64_t clusters;
+    push_results(L, distance.n, &labels, &probabilities);
+    calr_lua_call(L, calr_hdbscan(&distance, &options, labels, probabilities, &clusters));
+    return return_results(L, clusters);
+}
+
+/// calr.cluster.hdbscan_features(x, {metric="cosine", min_cluster_size=5, min_samples=nil, epsilon=0, method="mass",
+///   single=false})
+/// The same of the distances between features, which are held while it runs: 4 n^2 bytes.
+/// @param x       f32[n x d]
+/// @param metric  "cosine" (1 - cos) or "euclidean"; the other options as for calr.cluster.hdbscan
+/// @return tensor   labels i32[n], -1 = outlier
+/// @return integer  the number of clusters
+/// @return tensor   f32[n]: how deep in its cluster each image is, 0 .. 1; 0 for outliers
+static int cluster_hdbscan_features(lua_State *L)
+{
+    static const char *const names[] = {"metric", "min_cluster_size", "min_samples", "epsilon",
+                                        "method", "single",           NULL};
+    calr_tensor *x = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");
+    calr_lua_check_options(L, 2, names);
+    calr_hdbscan_options options = check_options(L, 2);
+    calr_metric metric =
+        (calr_metric)calr_lua_option_choice(L, 2, "metric", CALR_COSINE, calr_lua_metrics);
+    int32_t *labels;
+    float *probabilities;
+    int64_t clusters;
+    push_results(L, x->shape[0], &labels, &probabilities);
+    calr_lua_call(L, calr_hdbscan_features(calr_tensor_f32(x), x->shape[0], x->shape[1], metric,
+                                           &options, labels, probabilities, &clusters));
+    return return_results(L, clusters);
+}
+
+static const luaL_Reg functions[] = {
+    {"hdbscan", cluster_hdbscan},
+    {"hdbscan_features", cluster_hdbscan_features},
+    {NULL, NULL},
+};
+
+void calr_lua_add_hdbscan(lua_State *L)
+{
+    luaL_setfuncs(L, functions, 0);
+}
