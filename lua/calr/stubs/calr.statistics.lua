@@ -33,23 +33,14 @@ function M.median(values) end
 ---@return table # n, mean, sd, min, q1, median, q3, max; what the values do not allow is nil
 function M.summary(values) end
 
---- P(Z <= x) of the standard normal distribution, to about 13 digits, in the tails too.
----@param x any
----@return number
-function M.normal_cdf(x) end
-
---- The x with normal_cdf(x) = p: a rational first guess (Abramowitz and Stegun 26.2.23), then Halley's method.
----@param p any
----@return number # -inf for 0, inf for 1
-function M.normal_quantile(p) end
-
 --- The bias-corrected and accelerated (BCa) bootstrap interval of Efron (1987), in the form of Efron and Tibshirani,
 --- "An Introduction to the Bootstrap", chapter 14, and of scipy.stats.bootstrap. Where all distinct resamples are no
 --- more than `resamples` (for 9999: up to 8 values) the whole bootstrap distribution is enumerated with its weights,
 --- and the interval has no random part; otherwise resamples come from a fixed stream.
 ---
 --- Fewer than three values have no interval (low and high are nil). Of equal values, low and high are that value. The
---- interval of a few values is too narrow: of 5, one of level .95 holds the true mean in roughly 85 of 100 cases.
+--- interval of a few values is too narrow: of normal ones, one of level .95 holds the true mean in 69 of 100 cases for
+--- 3 values, 84 for 5, 86 for 6, 88 for 10 (simulated).
 ---@param values any
 ---@param options any
 --- - `level`: share of cases in which the interval should hold the true figure

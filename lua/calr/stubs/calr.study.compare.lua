@@ -18,10 +18,11 @@ local M = {}
 ---@return string # "max" or "min"
 function M.direction(view, metric) end
 
---- Sentences about the trials behind rows: results left out because their code or data changed, and mixtures of calr
---- versions or numbers of threads among those that count. compare.rows and compare.best return them already.
+--- Sentences about the trials behind rows: results left out because their code or data changed, and mixtures of data,
+--- versions of calr, processors or numbers of threads among those that count. compare.rows, best and pareto return them
+--- already.
 ---@param view any
----@param rows any rows of compare.rows; default: all trials
+---@param rows any list of tables with `config` and `trials` (a table of trials), such as rows of compare.rows; default: all trials
 ---@return table # list of sentences
 function M.notes(view, rows) end
 

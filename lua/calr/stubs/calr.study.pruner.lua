@@ -24,7 +24,8 @@ function M.names() end
 ---@return function # options -> pruner
 function M.load(name) end
 
---- A pruner from what a plan holds: `{name = "asha", min = 5, eta = 4}`, or `{"asha", min = 5, eta = 4}`.
+--- A pruner from what a plan holds: `{name = "asha", min = 5, eta = 4}`, or `{"asha", min = 5, eta = 4}`. Errors are
+--- about the description and name no line.
 ---@param description any
 ---@return table # the pruner
 function M.make(description) end
@@ -32,7 +33,7 @@ function M.make(description) end
 --- The check of a pruner's options: names, kinds and borders.
 ---@param what any the pruner, for the message
 ---@param options any
----@param fields any name -> {default=, least=, below=, whole=}; the option must be a number of at least `least`, below `below`; whole: an integer. Without a default the option may be nil.
+---@param fields any name -> {default=, least=, below=, whole=, choices=}; the option must be a number of at least `least` and below `below`, an integer if `whole`, or one of `choices`. Without a default it may be nil.
 ---@return table # name -> value
 function M.check(what, options, fields) end
 

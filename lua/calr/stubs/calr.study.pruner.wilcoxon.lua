@@ -10,9 +10,9 @@
 --- places steps, for trials that report one measurement after the other, such as folds; a trial's score is the mean of
 --- its reports. `p` (0.1): the threshold; `startup` (2): pairs before anything ends, at least 2.
 ---
---- The best is the candidate with the smallest mean among those that have `startup` finished values (by "step": among
---- the finished trials). Seeds are few: with p = .1, nothing ends before 4 pairs, all of which are worse (1/16).
---- Testing again after each report finds by chance more often than p says.
+--- The best is the finished trial with the smallest mean; by seed, the configuration with the smallest mean among those
+--- with the most finished seeds, at least `startup`. Seeds are few: with p = .1, nothing ends before 4 pairs, all of
+--- which are worse (1/16). Testing again after each report finds by chance more often than p says.
 ---@class calr.study.pruner.wilcoxon
 local M = {}
 

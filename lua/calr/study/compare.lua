@@ -115,7 +115,7 @@ end
 
 -- Rows of a part with their figures.
 local function gather(view, part, metric)
-  local index, rows = index_trials(view), {}
+  local index, planned, rows = index_trials(view), planned_seeds(view, part), {}
   for r, number in ipairs(row_numbers(part)) do
     local row = part.rows[number]
     local trials, values, list = index[config_key(row.config, view.base)] or {}, {}, {}
@@ -123,7 +123,7 @@ local function gather(view, part, metric)
     local seeds = sorted_seeds(values)
     for i, seed in ipairs(seeds) do list[i] = values[seed] end
     local missing = {}
-    for _, seed in ipairs(planned_seeds(view, part)) do
+    for _, seed in ipairs(planned) do
       if values[seed] == nil then missing[#missing + 1] = seed end
     end
     rows[r] = { row = number, label = row.label, config = row.config, changes = row.changes, n = #seeds, seeds = seeds,
@@ -183,19 +183,24 @@ local function note_stale(notes, view, keys)
 end
 
 --- calr.study.compare.notes(view, rows)
---- Sentences about the trials behind rows: results left out because their code or data changed, and mixtures of calr
---- versions or numbers of threads among those that count. compare.rows and compare.best return them already.
---- @param rows  rows of compare.rows; default: all trials
+--- Sentences about the trials behind rows: results left out because their code or data changed, and mixtures of data,
+--- versions of calr, processors or numbers of threads among those that count. compare.rows, best and pareto return them
+--- already.
+--- @param rows  list of tables with `config` and `trials` (a table of trials), such as rows of compare.rows; default:
+---              all trials
 --- @return table  list of sentences
 function compare.notes(view, rows)
   local notes, keys, workers = {}, {}, {}
   for _, worker in ipairs(view.workers or {}) do workers[worker.id] = worker end
-  local versions, threads, seen = {}, {}, {}
+  local data, versions, processors, threads, seen = {}, {}, {}, {}, {}
   local function add(trial)
     if seen[trial] then return end
     seen[trial] = true
+    local worker = workers[trial.worker] or {}
+    count_up(data, trial.data)
+    count_up(versions, version_of(worker))
+    count_up(processors, worker.cpu)
     count_up(threads, trial.threads)
-    count_up(versions, workers[trial.worker] and version_of(workers[trial.worker]))
   end
   if rows then
     for _, row in ipairs(rows) do
@@ -209,9 +214,12 @@ function compare.notes(view, rows)
     end
   end
   note_stale(notes, view, keys)
+  note_mixture(notes, data, "Results on different data stand side by side, by fingerprint: %s.")
   note_mixture(notes, versions, "Results of different versions of calr stand side by side: %s.")
-  note_mixture(notes, threads, "Trials ran with different numbers of threads: %s; sums in another order can differ in "
-    .. "the last digits, and with them what follows.")
+  note_mixture(notes, processors, "Trials ran on different processors: %s; their last digits can differ, and with them "
+    .. "what follows.")
+  note_mixture(notes, threads, "Trials ran with different numbers of threads: %s; their last digits can differ, and "
+    .. "with them what follows.")
   return notes
 end
 

@@ -1,6 +1,7 @@
 -- Which parameters of a search or a grid matter, and how.
 local check_options = require "calr.options".check
 local compare = require "calr.study.compare"
+local normal = require "calr.statistics.normal"
 local statistics = require "calr.statistics"
 
 --- @module calr.study.importance
@@ -50,7 +51,7 @@ end
 -- P(a < Z < b), from the tail that keeps digits.
 local function mass(a, b)
   if a > 0 then a, b = -b, -a end
-  return statistics.normal_cdf(b) - statistics.normal_cdf(a)
+  return normal.cdf(b) - normal.cdf(a)
 end
 
 -- Adds a normal kernel, cut off at the ends of the grid and summed over each cell, to a density.

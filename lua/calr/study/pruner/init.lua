@@ -12,6 +12,8 @@
 --- in memory and needs no file. Each judgement takes O(log n) of the number of trials n, the Wilcoxon pruner's as long
 --- as its pairs of values take.
 
+local check_options = require "calr.options".check
+
 local pruner = {}
 
 local bundled = { "asha", "hyperband", "median", "wilcoxon" }
@@ -49,44 +51,58 @@ function pruner.load(name)
 end
 
 --- calr.study.pruner.make(description)
---- A pruner from what a plan holds: `{name = "asha", min = 5, eta = 4}`, or `{"asha", min = 5, eta = 4}`.
+--- A pruner from what a plan holds: `{name = "asha", min = 5, eta = 4}`, or `{"asha", min = 5, eta = 4}`. Errors are
+--- about the description and name no line.
 --- @return table  the pruner
 function pruner.make(description)
   local name, options = description.name or description[1], {}
   for key, value in pairs(description) do
     if key ~= "name" and key ~= 1 then options[key] = value end
   end
-  local made = pruner.load(name)(options)
+  local ok, made = pcall(pruner.load, name)
+  if ok then ok, made = pcall(made, options) end
+  if not ok then error(made, 0) end
   for _, method in ipairs { "observe", "ended", "judge" } do
     if type(made) ~= "table" or type(made[method]) ~= "function" then
-      error(("the pruner \"%s\" has no method \"%s\""):format(name, method), 2)
+      error(("the pruner \"%s\" has no method \"%s\""):format(name, method), 0)
     end
   end
   return made
 end
 
+local function check_choice(what, name, value, choices)
+  for _, choice in ipairs(choices) do
+    if value == choice then return value end
+  end
+  error(("the pruner %s: %s is one of %s, not %s"):format(what, name, table.concat(choices, ", "), tostring(value)), 5)
+end
+
+local function check_number(what, name, value, field)
+  local number = field.whole and math.tointeger(value) or not field.whole and type(value) == "number" and value
+  if number and number >= (field.least or -math.huge) and number < (field.below or math.huge) then return number end
+  error(("the pruner %s: %s is a %snumber%s%s, not %s"):format(what, name, field.whole and "whole " or "",
+    field.least and (" of at least %g"):format(field.least) or "",
+    field.below and (" below %g"):format(field.below) or "", tostring(value)), 5)
+end
+
 --- calr.study.pruner.check(what, options, fields)
 --- The check of a pruner's options: names, kinds and borders.
 --- @param what    the pruner, for the message
---- @param fields  name -> {default=, least=, below=, whole=}; the option must be a number of at least `least`, below
----                `below`; whole: an integer. Without a default the option may be nil.
+--- @param fields  name -> {default=, least=, below=, whole=, choices=}; the option must be a number of at least `least`
+---                and below `below`, an integer if `whole`, or one of `choices`. Without a default it may be nil.
 --- @return table  name -> value
 function pruner.check(what, options, fields)
   local names, result = {}, {}
   for name in pairs(fields) do names[#names + 1] = name end
   table.sort(names)
-  options = require("calr.options").check("the pruner " .. what, options, names, 3)
+  options = check_options("the pruner " .. what, options, names, 2)
   for _, name in ipairs(names) do
     local field, value = fields[name], options[name]
     if value == nil then value = field.default end
-    if value ~= nil then
-      local number = field.whole and math.tointeger(value) or not field.whole and type(value) == "number" and value
-      if not number or number < (field.least or -math.huge) or number >= (field.below or math.huge) then
-        error(("the pruner %s: %s is a %snumber%s%s, not %s"):format(what, name, field.whole and "whole " or "",
-          field.least and (" of at least %g"):format(field.least) or "",
-          field.below and (", below %g"):format(field.below) or "", tostring(value)), 4)
-      end
-      result[name] = number
+    if value ~= nil and field.choices then
+      result[name] = check_choice(what, name, value, field.choices)
+    elseif value ~= nil then
+      result[name] = check_number(what, name, value, field)
     end
   end
   return result

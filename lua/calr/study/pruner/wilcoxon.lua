@@ -8,9 +8,9 @@
 --- places steps, for trials that report one measurement after the other, such as folds; a trial's score is the mean of
 --- its reports. `p` (0.1): the threshold; `startup` (2): pairs before anything ends, at least 2.
 ---
---- The best is the candidate with the smallest mean among those that have `startup` finished values (by "step": among
---- the finished trials). Seeds are few: with p = .1, nothing ends before 4 pairs, all of which are worse (1/16).
---- Testing again after each report finds by chance more often than p says.
+--- The best is the finished trial with the smallest mean; by seed, the configuration with the smallest mean among those
+--- with the most finished seeds, at least `startup`. Seeds are few: with p = .1, nothing ends before 4 pairs, all of
+--- which are worse (1/16). Testing again after each report finds by chance more often than p says.
 
 local check = require "calr.study.pruner".check
 local wilcoxon = require "calr.statistics".wilcoxon
@@ -26,11 +26,12 @@ local function mean_of(values)
   return n > 0 and sum / n or math.huge, n
 end
 
--- A candidate has `values` (place -> final loss) and, by seed, `curves` (place -> step -> loss).
+-- A candidate has `values` (place -> final loss) and, by seed, `curves` (seed -> step -> loss) and `last` (seed -> the
+-- last step).
 function Wilcoxon:candidate(id)
   local candidate = self.candidates[id]
   if not candidate then
-    candidate = { id = id, values = {}, curves = {}, running = {} }
+    candidate = { id = id, values = {}, curves = {}, last = {} }
     self.candidates[id] = candidate
   end
   return candidate
@@ -40,18 +41,14 @@ function Wilcoxon:observe(report)
   local by_seed = self.by == "seed"
   local candidate = self:candidate(by_seed and report.row or report.key)
   self.owner[report.key] = { candidate = candidate, seed = report.seed }
-  if not report.loss or report.loss ~= report.loss or math.abs(report.loss) == math.huge then
+  if not report.loss then return candidate end
+  if report.loss ~= report.loss or math.abs(report.loss) == math.huge then
     candidate.unusable = true
-    return candidate
-  end
-  if by_seed then
-    local curve = candidate.curves[report.seed]
-    if not curve then
-      curve = {}
-      candidate.curves[report.seed] = curve
-    end
-    curve[report.step] = report.loss
-    candidate.running[report.seed] = report.loss
+  elseif by_seed then
+    local seed, step = report.seed, report.step
+    candidate.curves[seed] = candidate.curves[seed] or {}
+    candidate.curves[seed][step] = report.loss
+    candidate.last[seed] = math.max(candidate.last[seed] or step, step)
   else
     candidate.values[report.step] = report.loss
   end
@@ -63,40 +60,37 @@ function Wilcoxon:ended(trial)
   if not owner or trial.state ~= "finished" then return end
   local candidate = owner.candidate
   if self.by == "seed" then
-    candidate.values[owner.seed] = candidate.running[owner.seed]
+    local seed = owner.seed
+    candidate.values[seed] = candidate.curves[seed] and candidate.curves[seed][candidate.last[seed]]
   end
-  local mean, n = mean_of(candidate.values)
-  candidate.mean, candidate.finished = mean, n
-  if candidate.unusable or self.by == "seed" and n < self.startup then return end
-  if not self.best or mean < self.best.mean then
-    self.best = candidate
-  elseif candidate == self.best then -- its mean may have grown
-    for _, other in pairs(self.candidates) do
-      if other.mean and not other.unusable and (self.by == "step" or other.finished >= self.startup) and
-        (other.mean < self.best.mean or other.mean == self.best.mean and other.id < self.best.id) then
-        self.best = other
-      end
-    end
-  end
+  candidate.mean, candidate.finished = mean_of(candidate.values)
+  if candidate.unusable or self.by == "seed" and candidate.finished < self.startup then return end
+  if not self.best or self:is_better(candidate, self.best) then self.best = candidate end
 end
 
--- What candidate and best have, by place; a running seed at the step that it has reached.
+-- Means over different seeds do not compare: more seeds come first.
+function Wilcoxon:is_better(a, b)
+  if self.by == "seed" and a.finished ~= b.finished then return a.finished > b.finished end
+  return a.mean < b.mean
+end
+
+-- What candidate and best have, by place. By seed: what they both have, and the running seed at its present step.
 function Wilcoxon:places(candidate, report)
   local best = self.best
   if self.by == "step" then return candidate.values, best.values end
   local own, theirs = {}, {}
-  for seed, loss in pairs(candidate.values) do own[seed] = loss end
-  for seed, loss in pairs(best.values) do theirs[seed] = loss end
-  local there = best.curves[report.seed]
-  own[report.seed] = report.loss
-  theirs[report.seed] = there and there[report.step]
+  for seed, loss in pairs(candidate.values) do
+    if best.values[seed] then own[seed], theirs[seed] = loss, best.values[seed] end
+  end
+  local there = best.curves[report.seed] and best.curves[report.seed][report.step]
+  own[report.seed], theirs[report.seed] = there and report.loss, there
   return own, theirs
 end
 
 function Wilcoxon:judge(report)
   local candidate = self:observe(report)
   local best = self.best
-  if not best or best == candidate or candidate.unusable or best.unusable then return false end
+  if not best or best == candidate or not report.loss or candidate.unusable or best.unusable then return false end
   local own, theirs = self:places(candidate, report)
   local differences = {}
   for place, loss in pairs(own) do
@@ -109,16 +103,10 @@ function Wilcoxon:judge(report)
 end
 
 return function(options)
-  local by, rest = "seed", {}
-  for name, value in pairs(options or {}) do
-    if name == "by" then by = value else rest[name] = value end
-  end
-  if by ~= "seed" and by ~= "step" then
-    error(("the pruner wilcoxon: by is \"seed\" or \"step\", not \"%s\""):format(tostring(by)), 2)
-  end
-  local self = check("wilcoxon", rest, {
-    p = { default = 0.1, least = 0, below = 1 }, startup = { default = 2, least = 0, whole = true },
+  local self = check("wilcoxon", options, {
+    by = { default = "seed", choices = { "seed", "step" } }, p = { default = 0.1, least = 0, below = 1 },
+    startup = { default = 2, least = 0, whole = true },
   })
-  self.by, self.candidates, self.owner = by, {}, {}
+  self.candidates, self.owner = {}, {}
   return setmetatable(self, Wilcoxon)
 end
