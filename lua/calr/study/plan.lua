@@ -322,6 +322,16 @@ function plan.sampler(study, part)
   return require("calr.study.sampler").make(part.sampler.name, part.space, options)
 end
 
+-- {"name", option = value} as {name = "name", option = value}.
+local function named(description)
+  if type(description) ~= "table" or description.name or type(description[1]) ~= "string" then return description end
+  local result = { name = description[1] }
+  for key, value in pairs(description) do
+    if key ~= 1 then result[key] = value end
+  end
+  return result
+end
+
 --- calr.study.plan.search(study, values)
 --- @return table  a part: kind "search" with its space, sampler, pruner and counts
 function plan.search(study, values)
@@ -351,15 +361,12 @@ function plan.search(study, values)
   if type(sampler) ~= "table" or type(sampler[1]) ~= "string" then
     error("S:search: sampler is a name or {name, option = value}", 0)
   end
-  local described = { name = sampler[1] }
-  for key, value in pairs(sampler) do
-    if key ~= 1 then described[key] = value end
-  end
-  local prune = given.prune
+  local prune = named(given.prune)
   if prune ~= nil and (type(prune) ~= "table" or type(prune.name) ~= "string") then
-    error("S:search: prune is S.median{...}, S.asha{...}, S.hyperband{...} or S.wilcoxon{...}", 0)
+    error("S:search: prune is S.median{...}, S.asha{...}, S.hyperband{...}, S.wilcoxon{...} or "
+      .. "{\"./own.lua\", option = value}", 0)
   end
-  local part = { kind = "search", space = sp, sampler = described, prune = prune,
+  local part = { kind = "search", space = sp, sampler = named(sampler), prune = prune,
     seed = count_option(given.seed, "seed", 0, 1),
     trials = count_option(given.trials, "trials", 1, nil), confirm = count_option(given.confirm, "confirm", 0, 0) }
   -- mistakes in their options are found before anything runs

@@ -1,0 +1,12 @@
+-- A refinement rule without pivots: of each global cluster and camera only the largest local cluster stays.
+local calr = require "calr"
+local L = calr.labels
+
+return function(context)
+  local of_camera = L.pair(context.global, context.cameras)
+  local of_local  = L.pair(context.global, context.locals)
+  local size      = L.take(L.count(of_local), of_local) -- of an image's local cluster inside its global one
+  local speaker   = L.argmax(of_camera, size:to "f32")  -- an image of the largest, for each cluster and camera
+  local wrong     = L.differ(context.locals, L.take(context.locals, L.take(speaker, of_camera)))
+  return L.where(wrong, -1, context.global), { ["of a smaller local cluster"] = wrong }
+end
