@@ -14,4 +14,4 @@ S:grid {
   ["infomap.min_similarity"] = { 0.3, 0.4, 0.5, 0.6, 0.7 },
 }
 S:run()
-S:table { rows = "infomap.k", columns = { "mAP", "mAP@select", "clusters", "outliers" } }
+S:table { matrix = { "infomap.k", "infomap.min_similarity" }, columns = { "mAP" } }

@@ -14,4 +14,4 @@ S:grid {
   momentum = { 0.0, 0.1, 0.2, 0.5, 0.9 },
 }
 S:run()
-S:table { rows = "label", columns = { "mAP", "mAP@select", "rank1" } }
+S:table { matrix = { "temperature", "momentum" }, columns = { "mAP" } }

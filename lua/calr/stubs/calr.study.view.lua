@@ -29,7 +29,7 @@ function M.read(dir) end
 
 --- A figure of a trial of a view.
 ---@param trial any
----@param column any "mAP": what it ended with; "mAP@select": at the report that the study's label-free criterion picks; "mAP@best": the best over its reports, which is chosen on the test set
+---@param column any "mAP": what it ended with; "mAP@select": at the report that the study's label-free criterion picks, of those with this figure (epochs may be evaluated now and then); "mAP@best": the best over its reports, which is chosen on the test set
 ---@param of any the view; default: the one that the trial was read in
 ---@return number|nil
 function M.value(trial, column, of) end

@@ -288,12 +288,12 @@ local function direction_of(self, metric)
   return "max"
 end
 
--- The report with the best value of a metric; the earlier of two equal ones.
-local function best_report(trial, metric, direction)
+-- The report with the best value of a metric, of those that have the other metric too; the earlier of two equal ones.
+local function best_report(trial, metric, direction, other)
   local best, at
   for _, report in ipairs(trial.reports) do
     local value = report.values[metric]
-    if type(value) == "number" and value == value
+    if type(value) == "number" and value == value and type(report.values[other]) == "number"
       and (best == nil or (direction == "min" and value < best) or (direction ~= "min" and value > best)) then
       best, at = value, report
     end
@@ -303,8 +303,9 @@ end
 
 --- calr.study.view.value(trial, column [, of])
 --- A figure of a trial of a view.
---- @param column  "mAP": what it ended with; "mAP@select": at the report that the study's label-free criterion picks;
----                "mAP@best": the best over its reports, which is chosen on the test set
+--- @param column  "mAP": what it ended with; "mAP@select": at the report that the study's label-free criterion picks,
+---                of those with this figure (epochs may be evaluated now and then); "mAP@best": the best over its
+---                reports, which is chosen on the test set
 --- @param of      the view; default: the one that the trial was read in
 --- @return number|nil
 function view.value(trial, column, of)
@@ -314,9 +315,9 @@ function view.value(trial, column, of)
   local report
   if variant == "select" then
     local select = of and of.select
-    report = select and best_report(trial, select.metric, select.direction)
+    report = select and best_report(trial, select.metric, select.direction, metric)
   elseif variant == "best" then
-    report = best_report(trial, metric, direction_of(of, metric))
+    report = best_report(trial, metric, direction_of(of, metric), metric)
   else
     error(("\"%s\" is no figure of a trial: NAME, NAME@select or NAME@best"):format(column), 2)
   end
