@@ -1,4 +1,4 @@
--- The three figures of a trial: at the end, at the epoch of the label-free criterion, at the best epoch of the test set.
+-- Figures of a trial: at the end, at the epoch of the label-free criterion, at the best epoch on the test set.
 local check = require "check"
 local view = require "calr.study.view"
 
