@@ -17,8 +17,10 @@
 --- worker, host, threads, error, notes, folder, command. `metrics` is what it ended with, and of what it did not end
 --- with the last report; `hours` is the sum over its attempts.
 
+local code = require "calr.study.code"
 local journal = require "calr.study.journal"
 local json = require "calr.json"
+local planned = require "calr.study.planned"
 local pulse = require "calr.study.pulse"
 local store = require "calr.study.store"
 local quote = require("calr.text").quote
@@ -37,13 +39,6 @@ local function command_of(header)
   return table.concat(words, " "), path
 end
 
-local function with(base, changes)
-  local result = {}
-  for name, value in pairs(base) do result[name] = value end
-  for name, value in pairs(changes) do result[name] = value end
-  return result
-end
-
 local function differences(config, base)
   local changes = {}
   for name, value in pairs(config) do
@@ -56,89 +51,6 @@ local function differences(config, base)
   return changes
 end
 
--- The trials that the rows of parts name, in the plan's order: seed by seed.
-local function add_planned(self, plan, book, kinds)
-  for index, part in ipairs(self.parts) do
-    if kinds[part.kind] then
-      for _, row in ipairs(part.rows) do
-        row.config = row.config or with(self.base, row.changes)
-        row.code, row.data = row.code or plan.code, row.data or plan.data
-      end
-      for _, seed in ipairs(self.seeds) do
-        for number, row in ipairs(part.rows) do
-          local planned = require("calr.study.plan").trial(index, row, seed)
-          if not self.by_key[planned.key] then
-            local trial = book:trial(planned.key)
-            trial.cell, trial.seed, trial.label, trial.number = planned.cell, seed, row.label, row.number
-            trial.part, trial.row, trial.config, trial.changes = index, number, row.config, row.changes
-            trial.code, trial.data, trial.in_plan = planned.code, planned.data, true
-            self.by_key[planned.key] = trial
-            self.trials[#self.trials + 1] = trial
-          end
-        end
-      end
-    end
-  end
-end
-
--- The suggestions of the searches are their rows.
-local function add_searched(self, plan, book)
-  local list = {}
-  for _, trial in pairs(book.trials) do
-    local part = self.parts[trial.part]
-    if trial.announced and trial.number and part and part.kind == "search" and not self.by_key[trial.key] then
-      local changes = differences(trial.config, self.base)
-      part.rows[trial.number] = part.rows[trial.number] or { label = trial.label or "#" .. trial.number,
-        config = trial.config, changes = changes }
-      trial.changes, trial.row = changes, trial.number
-      if (trial.code == plan.code or (plan.codes or {})[trial.code]) and trial.data == plan.data then
-        trial.in_plan = true
-        list[#list + 1] = trial
-      end
-    end
-  end
-  table.sort(list, function(a, b)
-    if a.part ~= b.part then return a.part < b.part end
-    if a.number ~= b.number then return a.number < b.number end
-    return a.key < b.key
-  end)
-  for _, trial in ipairs(list) do
-    self.by_key[trial.key] = trial
-    self.trials[#self.trials + 1] = trial
-  end
-  for index, part in ipairs(self.parts) do
-    if part.kind == "search" then
-      for number, ask in pairs(book:asks_of(index)) do
-        part.rows[number] = part.rows[number] or { label = "#" .. number, config = ask.config,
-          changes = differences(ask.config, self.base) }
-      end
-    end
-  end
-end
-
--- The configurations that a search confirms are suggestions too; each is planned with every seed. The trial of the
--- first seed is the search's own.
-local function add_confirmed(self, plan, book)
-  local searched = {}
-  for _, trial in ipairs(self.trials) do
-    if trial.in_plan and self.parts[trial.part].kind == "search" then searched[trial.cell] = trial end
-  end
-  for index, part in ipairs(self.parts) do
-    if part.kind == "confirm" then
-      local make = require("calr.study.plan").trial
-      for number, ask in ipairs(book:asks_of(index)) do
-        local row = { config = ask.config, code = plan.code, data = plan.data,
-          changes = differences(ask.config, self.base) }
-        local found = searched[make(index, row, self.seeds[1]).cell]
-        if found then row.label, row.code, row.data = found.label, found.code, found.data end
-        row.label = row.label or "#" .. number
-        part.rows[number] = row
-      end
-    end
-  end
-  add_planned(self, plan, book, { confirm = true })
-end
-
 local function code_parts(self, hash)
   local path = ("%s/codes/%s.json"):format(self.folder, hash)
   if not hash or not sys.exists(path) then return nil end
@@ -148,16 +60,8 @@ end
 
 local function code_change(self, old, new)
   local before, now = code_parts(self, old), code_parts(self, new)
-  if not (before and now) then return "the code changed" end
-  local names, seen = {}, {}
-  for _, parts in ipairs { before, now } do
-    for name in pairs(parts) do
-      if not seen[name] and before[name] ~= now[name] then names[#names + 1] = name end
-      seen[name] = true
-    end
-  end
-  table.sort(names)
-  return #names > 0 and table.concat(names, ", ") .. " changed" or "the code changed"
+  local list = before and now and code.difference(now, before) or {}
+  return #list > 0 and table.concat(list, ", ") or "the code changed"
 end
 
 -- Recorded trials that are not in the plan: results of other code or data, or of rows that are gone.
@@ -173,15 +77,15 @@ local function add_others(self, plan, book)
   end)
   for _, trial in ipairs(list) do
     local same = cells[trial.cell or ""]
-    local code, data = plan.code, plan.data
+    local hash, data = plan.code, plan.data
     if same then
-      code, data, trial.row, trial.part = same.code, same.data, trial.row or same.row, trial.part or same.part
+      hash, data, trial.row, trial.part = same.code, same.data, trial.row or same.row, trial.part or same.part
     end
-    local other_code, other_data = code ~= nil and trial.code ~= code, code ~= nil and trial.data ~= data
+    local other_code, other_data = hash ~= nil and trial.code ~= hash, hash ~= nil and trial.data ~= data
     trial.in_plan, trial.changes = false, trial.changes or differences(trial.config, self.base)
     if other_code or other_data then
       trial.stale = other_code and other_data and "code and data" or other_code and "code" or "data"
-      local why = reasons[trial.code or ""] or code_change(self, trial.code, code)
+      local why = reasons[trial.code or ""] or code_change(self, trial.code, hash)
       reasons[trial.code or ""] = why
       local whys = { other_code and why or nil }
       if other_data then whys[#whys + 1] = "the data changed" end
@@ -247,11 +151,7 @@ local function complete_attempts(self, book)
   end
 end
 
---- calr.study.view.read(dir)
---- Reads a study; nothing in its folder is written or locked. A folder that is no study, or of a newer version, is a
---- usage error.
---- @return view
-function view.read(dir)
+local function read(dir)
   local header = store.read_header(dir)
   local plan = store.read_plan(dir) or {}
   local self = {
@@ -259,18 +159,19 @@ function view.read(dir)
     goals = plan.goals or header.goals or {}, seeds = plan.seeds or header.seeds or { 1 },
     select = plan.select or header.select, base = plan.base or {}, parts = plan.parts or {},
     code = plan.code and { hash = plan.code, parts = (plan.codes or {})[plan.code] or {} }, data = plan.data,
-    trials = {}, by_key = {}, workers = {}, counts = {},
+    trials = {}, by_key = {}, workers = {}, counts = {}, start = header.folder,
   }
   self.command, self.script = command_of(header)
-  for _, part in ipairs(self.parts) do part.rows = part.rows or {} end
+  for _, part in ipairs(self.parts) do
+    part.rows = part.rows or {}
+    if type(part.sampler) == "table" then part.sampler, part.sampler_options = part.sampler.name, part.sampler end
+  end
   local book = store.read_ledger(dir)
   local reader = journal.reader(dir .. "/journals")
   reader:poll(function(record, worker) return book:apply(record, worker) end, true)
   book:settle()
   add_workers(self, book)
-  add_planned(self, plan, book, { ablate = true, grid = true })
-  add_searched(self, plan, book)
-  add_confirmed(self, plan, book)
+  planned.add(self, plan, book)
   add_others(self, plan, book)
   complete_trials(self, book)
   complete_attempts(self, book)
@@ -279,6 +180,19 @@ function view.read(dir)
     if not (book.workers[worker] or {}).alive then self.notes[#self.notes + 1] = sentence end
   end
   return self
+end
+
+--- calr.study.view.read(dir)
+--- Reads a study; nothing in its folder is written or locked. A folder that is no study, or of a newer version, is a
+--- usage error.
+--- @return view
+function view.read(dir)
+  local collecting = collectgarbage "isrunning"
+  collectgarbage "stop" -- nearly all that is made here stays: to look through it again and again takes half the time
+  local ok, result = pcall(read, dir)
+  if collecting then collectgarbage "restart" end
+  if not ok then error(result, 0) end
+  return result
 end
 
 local function direction_of(self, metric)
