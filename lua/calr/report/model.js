@@ -1,0 +1,169 @@
+// A study as objects: trials, rows, metrics, and which trials are selected.
+
+const states = {
+  finished: { text: "finished", color: "var(--finished)", shape: "circle" },
+  running: { text: "running", color: "var(--running)", shape: "diamond" },
+  waiting: { text: "waiting", color: "var(--waiting)", shape: "circle", hollow: true },
+  pruned: { text: "pruned", color: "var(--pruned)", shape: "triangle" },
+  interrupted: { text: "interrupted", color: "var(--interrupted)", shape: "square" },
+  failed: { text: "failed", color: "var(--failed)", shape: "cross" },
+  dead: { text: "dead", color: "var(--dead)", shape: "square" },
+  stale: { text: "stale", color: "var(--stale)", shape: "diamond", hollow: true },
+};
+
+const unpack = column => column.numbers || column.index.map(i => i < 0 ? null : column.values[i]);
+
+function readTrials() {
+  const t = data.trials, columns = {};
+  for (const [name, column] of Object.entries(t)) {
+    if (column && column.index) columns[name] = unpack(column);
+    else if (Array.isArray(column) && name !== "notes") columns[name] = column;
+  }
+  const trials = range(t.count).map(i => {
+    const trial = { i };
+    for (const name in columns) trial[name] = columns[name][i];
+    if (trial.command) trial.command = trial.command.replace("\u0001", trial.key);
+    if (trial.folder) trial.folder = trial.folder.replace("\u0001", trial.key);
+    trial.shown = trial.stale ? "stale" : trial.state;
+    trial.notes = [];
+    return trial;
+  });
+  for (const [i, notes] of t.notes) trials[i].notes = notes;
+  return trials;
+}
+
+function readStudy() {
+  const study = { trials: readTrials(), values: {}, config: {}, parts: data.parts, goals: data.goals };
+  for (const [name, column] of Object.entries(data.values)) study.values[name] = unpack(column);
+  for (const [name, column] of Object.entries(data.config)) study.config[name] = unpack(column);
+  study.names = Object.keys(study.config).sort();
+  study.rows = new Map();
+  for (const trial of study.trials) {
+    const part = data.parts[trial.part - 1];
+    trial.label = part && known(trial.row) && part.labels[trial.row - 1] || trial.key;
+    const id = trial.part + "/" + trial.row;
+    if (!study.rows.has(id)) study.rows.set(id, { id, part: trial.part, row: trial.row, label: trial.label, trials: [] });
+    study.rows.get(id).trials.push(trial);
+  }
+  return study;
+}
+
+const study = data.kind === "run" ? null : readStudy();
+const goal = data.goals && data.goals[0];
+
+const directionOf = metric => {
+  const found = (data.goals || []).find(g => metric === g.metric || metric.startsWith(g.metric + "@"));
+  if (found) return found.direction;
+  return /loss|error|hours|seconds/i.test(metric) ? "min" : "max";
+};
+const better = metric => directionOf(metric) === "max" ? (a, b) => a > b : (a, b) => a < b;
+
+const headOf = metric => {
+  const variant = (data.variants || []).find(v => v.name === metric);
+  return variant ? variant.head : metric;
+};
+
+const valueOf = (trial, metric) => study.values[metric] ? study.values[metric][trial.i] : null;
+const configOf = (trial, name) => study.config[name] ? study.config[name][trial.i]
+  : name in data.common ? data.common[name] : null;
+const counts = trial => trial.state === "finished" && !trial.stale;
+
+// ---- how a metric is written ----
+
+const percentNames = /^(mAP|mINP|rank-?\d+)(@\w+)?$/;
+const formats = new Map();
+
+// {scale, unit, digits, text(x), difference(x)}
+function formatOf(metric, values) {
+  if (!values && formats.has(metric)) return formats.get(metric);
+  const list = values || (study && study.values[metric] || []), e = extent(list) || [0, 1];
+  const percent = percentNames.test(metric) && e[0] >= 0 && e[1] <= 1;
+  const scale = percent ? 100 : 1, spread = (e[1] - e[0]) * scale || Math.abs(e[1]) * scale || 1;
+  let digits = Math.max(0, Math.min(8, 2 - Math.floor(Math.log10(spread))));
+  if (percent) digits = Math.max(1, Math.min(2, digits));
+  if (!percent && list.every(x => !known(x) || Number.isInteger(x))) digits = 0;
+  const huge = Math.max(Math.abs(e[0]), Math.abs(e[1])) >= 1e7;
+  const write = (x, more) => !known(x) ? NONE : huge ? short(x) : fixed(x * scale, digits + more);
+  const format = {
+    scale, digits, unit: percent ? "%" : metric === "hours" ? "h" : "", percent,
+    text: (x, more = 0) => metric === "hours" && known(x) ? duration(x * 3600) : write(x, more),
+    signed: (x, more = 0) => metric === "hours" && known(x) ? (x < 0 ? MINUS : "+") + duration(Math.abs(x) * 3600)
+      : known(x) ? (x > 0 ? "+" : "") + write(x, more) : NONE,
+  };
+  if (!values) formats.set(metric, format);
+  return format;
+}
+
+const withUnit = metric => {
+  const unit = formatOf(metric).unit;
+  return headOf(metric) + (unit && metric !== "hours" ? `, ${unit}` : "");
+};
+
+const valueText = (metric, x) => {
+  const f = formatOf(metric);
+  return f.text(x) + (f.percent && known(x) ? "\u2009%" : "");
+};
+
+// ---- parameters ----
+
+const log10 = Math.log10;
+
+// Whether numbers spread over so many orders that a logarithmic axis shows them better.
+const wantsLog = values => {
+  const e = extent(values);
+  return !!e && e[0] > 0 && e[1] / e[0] >= 50;
+};
+
+// The axes of a study: parameters of its searches, or what differs between its rows.
+function readParameters() {
+  const declared = new Map();
+  for (const part of data.parts) {
+    for (const p of part.parameters || []) if (!declared.has(p.name)) declared.set(p.name, p);
+  }
+  const list = [];
+  const names = declared.size ? [...declared.keys()] : study.names;
+  for (const name of names) {
+    const p = declared.get(name) || {}, values = study.trials.map(t => configOf(t, name));
+    const present = values.filter(known);
+    if (new Set(present).size < 2) continue;
+    const numeric = present.every(v => typeof v === "number");
+    const categories = numeric && p.kind !== "choice" ? null
+      : p.choices ? p.choices.filter(c => present.includes(c))
+        : [...new Set(present)].sort(numeric ? (a, b) => a - b : undefined);
+    list.push({ name, kind: p.kind || (numeric ? "float" : "choice"), numeric, values, categories,
+      log: numeric && !categories && (p.log || !p.kind && wantsLog(present)),
+      low: known(p.low) ? p.low : extent(numeric ? present : [0])[0],
+      high: known(p.high) ? p.high : extent(numeric ? present : [0])[1],
+      conditional: values.some((v, i) => !known(v)), parent: p.parent });
+  }
+  return list;
+}
+
+const parameters = study ? readParameters() : [];
+
+// ---- the selection ----
+
+const selection = { filters: new Map(), mask: null, count: 0, listeners: [] };
+
+const selected = trial => !selection.mask || selection.mask[trial.i] === 1;
+
+// filters: axis name -> function(trial) -> boolean, with .text for people.
+function applyFilters() {
+  const filters = [...selection.filters.values()];
+  selection.mask = filters.length ? new Uint8Array(study.trials.length) : null;
+  selection.count = 0;
+  for (const trial of study.trials) {
+    const inside = filters.every(f => f.test(trial));
+    if (inside) selection.count += 1;
+    if (selection.mask) selection.mask[trial.i] = inside ? 1 : 0;
+  }
+  for (const listener of selection.listeners) listener();
+}
+
+const filterSoon = together(applyFilters);
+
+function setFilter(name, filter) {
+  if (filter) selection.filters.set(name, filter);
+  else selection.filters.delete(name);
+  filterSoon();
+}

@@ -1,0 +1,169 @@
+# calr report in a browser: no errors in the console, a brush that filters the table, phones, dark mode.
+. "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+
+# ---- the command
+expect 2 "$CALR" report
+says "which folder?"
+expect 2 "$CALR" report nowhere
+says "there is no folder nowhere"
+mkdir empty
+expect 2 "$CALR" report empty
+says "is neither a study (study.json) nor a run (run.json)"
+expect 2 "$CALR" report empty --no-image
+says "did you mean --no-images?"
+expect 0 "$CALR" report --help
+prints "--versus LABEL"
+cat >train.lua <<'LUA'
+local calr = require "calr"
+local cfg = calr.config { lr = 0.1, seed = 1 }
+local run <close> = calr.run.open { config = cfg }
+for epoch = 0, 5 do
+  run:metric { epoch = epoch, loss = 3 / (epoch + 1), lr = cfg.lr, global = { precision = .8, recall = .1 * epoch } }
+end
+run:log("<b>%s</b>", "</script>")
+LUA
+for seed in 1 2; do expect 0 "$CALR" run train.lua lr=0.2 seed=$seed --out runs/run-$seed; done
+expect 0 "$CALR" report runs/run-1 -o run.html
+prints "run.html ("
+expect 0 "$CALR" report runs
+holds -s runs/report.html
+mv runs/report.html runs.html
+mkdir locked && chmod 500 locked
+[ "$(id -u)" -eq 0 ] || { expect 1 "$CALR" report runs -o locked/x.html; holds ! -e locked/x.html; }
+
+# ---- pages of every kind
+cat >pages.lua <<'LUA'
+local fixture, report = require "study_fixture", require "calr.report"
+local function write(name, view)
+  require("calr.sys").write_file(name .. ".html", report.page(require("calr.report.study").collect(view)))
+end
+write("ablation", fixture.ablation {})
+write("grid", fixture.grid {})
+write("search", fixture.search {})
+write("confirm", fixture.search { confirm = 5 })
+write("goals", fixture.goals {})
+write("large", fixture.large {})
+write("empty", fixture.empty())
+local bad = "</script><script>document.title = 'broken'</script><b class=injected>"
+local view = fixture.search { trials = 20 }
+for _, trial in ipairs(view.trials) do
+  trial.label, trial.error, trial.notes, trial.config.refine = bad, bad, { bad }, bad
+end
+for _, row in ipairs(view.parts[1].rows) do row.label = bad end
+view.name = "bad <i>name</i>"
+write("bad", view)
+LUA
+expect 0 env LUA_PATH="$CALR_TEST_SOURCE/tests/lua/?.lua;;" "$CALR" pages.lua
+
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || {
+    echo "no chromium (package chromium)"
+    [ $failures -eq 0 ] && exit 77
+    exit 1
+}
+
+# Windows have a least width, frames have not: the page stands in one, and tells the page around it what it sees.
+# visit NAME WIDTH light|dark SCRIPT: runs the script in the page; what it returns stands in seen.txt.
+visit() {
+    local name=$1 width=$2 scheme=1 script=$4
+    [ "$3" = dark ] && scheme=0
+    {
+        sed 's#</body>##; s#</html>##' "$name.html"
+        cat <<HTML
+<script>
+const wait = async n => { while (n-- > 0) await new Promise(done => setTimeout(done, 100)); };
+const rows = id => [...document.querySelectorAll("#" + id + " tbody tr")];
+addEventListener("load", async () => {
+  let text;
+  try { await wait(2); text = await (async () => { $script })(); } catch (e) { text = "exception " + e + e.stack; }
+  parent.postMessage(String(text), "*");
+});
+</script></body></html>
+HTML
+    } >visited.html
+    cat >frame.html <<HTML
+<!DOCTYPE html><body style="margin:0"><iframe src="visited.html" style="border:0;width:${width}px;height:1400px"></iframe><pre id="seen"></pre>
+<script>addEventListener("message", e => { document.getElementById("seen").textContent += e.data; });</script></body>
+HTML
+    rm -rf profile
+    HOME=$PWD timeout 120 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$PWD/profile" --enable-logging=stderr \
+        --window-size=1280,1400 --blink-settings=preferredColorScheme=$scheme --virtual-time-budget=8000 --dump-dom \
+        "file://$PWD/frame.html" >dom.txt 2>console.txt
+    status=$?
+    sed -n '/<pre id="seen">/,/<\/pre>/p' dom.txt | sed 's/.*<pre id="seen">//; s/<\/pre>.*//' >seen.txt
+    checks=$((checks + 1))
+    if grep -q ':CONSOLE' console.txt; then
+        status=- && fault "$name: the console says $(grep ':CONSOLE' console.txt | head -3)"
+    fi
+}
+sees() {
+    cp seen.txt out.txt
+    contains seen.txt "$@"
+}
+
+look='const wide = [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1
+    && !e.closest(".scroll, .plot, details:not([open]), pre, .images")).map(e => e.tagName + "." + e.className);
+  return ["ready " + document.documentElement.dataset.ready, "figures " + document.querySelectorAll("figure").length,
+    "overflow " + (document.documentElement.scrollWidth - document.documentElement.clientWidth), "wide " + wide.length + wide.slice(0, 3),
+    "paper " + getComputedStyle(document.body).backgroundColor, "title " + document.title,
+    "unnamed " + [...document.querySelectorAll(".plot")].filter(p => !p.getAttribute("aria-label")).length,
+    "injected " + document.querySelectorAll(".injected").length].join("|") + "|";'
+for name in ablation grid search confirm goals large empty bad run runs; do
+    visit $name 375 dark "$look"
+    sees "ready yes|" "overflow 0|" "wide 0|" "paper rgb(20, 23, 27)|" "unnamed 0|" "injected 0|"
+done
+for name in search run runs; do
+    visit $name 1200 light "$look"
+    sees "ready yes|" "overflow 0|" "wide 0|" "paper rgb(255, 255, 255)|"
+done
+visit bad 1000 light "$look"
+sees "title bad &lt;i&gt;name&lt;/i&gt;|"
+
+# ---- a brush on an axis leaves the trials inside, in the table and wherever they are drawn
+pull='const axis = document.querySelector(".brush-area[data-axis=\"infomap.k\"]");
+  axis.scrollIntoView({ block: "center" });
+  await wait(2);
+  const box = axis.getBoundingClientRect(), vertical = box.height > box.width;
+  const at = (share, type) => axis.dispatchEvent(new PointerEvent(type, { bubbles: true, cancelable: true, pointerId: 1, button: 0,
+    clientX: vertical ? box.left + box.width / 2 : box.left + 6 + share * (box.width - 12),
+    clientY: vertical ? box.bottom - 6 - share * (box.height - 12) : box.top + box.height / 2 }));
+  const drag = async (from, to) => { at(from, "pointerdown"); for (const s of [.3, .7, 1]) at(from + s * (to - from), "pointermove");
+    at(to, "pointerup"); await wait(4); };
+  const counted = () => document.getElementById("trial-count").textContent;
+  const heads = [...document.querySelectorAll("#trial-table thead th")].map(t => t.textContent), column = heads.indexOf("infomap.k");
+  const values = () => [...new Set(rows("trial-table").map(r => r.children[column].textContent))].sort().join(",");
+  const before = counted();
+  await drag(.4, .05);
+  const during = counted() + " k " + values();
+  const brushed = document.querySelectorAll(".brush-range").length;
+  axis.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+  await wait(4);
+  const after = counted();
+  for (let i = 0; i < 12; i++) axis.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
+  await wait(4);
+  return [before, during, "brushes " + brushed, after, "keys " + values()].join("|") + "|";'
+for width in 1000 375; do
+    visit search $width light "$pull"
+    sees "61 of 61 trials|" "k 15,20|brushes 1|61 of 61 trials|keys 30,35,40|"
+done
+
+# ---- what else one does with a page
+visit search 1000 light 'document.querySelector("#trial-table tbody tr td").click(); await wait(2);
+  const open = document.querySelector("dialog").open, text = document.querySelector("dialog").textContent;
+  document.querySelector("dialog .close").click();
+  const head = [...document.querySelectorAll("#trial-table thead button")].find(b => b.textContent === "time");
+  head.click(); const down = head.closest("th").getAttribute("aria-sort");
+  head.click(); const up = head.closest("th").getAttribute("aria-sort");
+  const number = document.querySelector("#trial-table .number");
+  return ["dialog " + open, text.includes("--trial") && "has its command", down + " " + up, number.dataset.command].join("|") + "|";'
+sees "dialog true|has its command|descending ascending|calr study search.lua --trial "
+visit ablation 1000 light 'const choose = document.querySelector("#results select");
+  const before = document.querySelector("#table-1").textContent;
+  choose.value = "mAP@best"; choose.dispatchEvent(new Event("change")); await wait(1);
+  return [document.querySelector("#table-1").textContent !== before, document.querySelector("#results").textContent.includes("flatters"),
+    rows("table-1").length].join("|") + "|";'
+sees "true|true|4|"
+visit large 1000 light 'const start = performance.now(); dispatchEvent(new Event("resize")); document.querySelector("#trials input").value = "#999";
+  document.querySelector("#trials input").dispatchEvent(new Event("input")); await wait(2);
+  return document.getElementById("trial-count").textContent + "|" + rows("trial-table").length + "|";'
+sees "11 of 10" "|11|"
+finish
