@@ -93,4 +93,31 @@ holds "$(ended seeds finished)" -ge 14
 holds "$(($(ended seeds pruned) + $(ended seeds finished)))" -eq 30
 holds "$(ended seeds pruned)" -ge 1
 
+# ablation, grid and search in one study, with its tables
+cat >all.lua <<'LUA'
+local calr = require "calr"
+local S = calr.study "refinement" {
+  goal = "max mAP", seeds = {1, 2, 3},
+  base = { data = "street.lmdb", epochs = 8, refine = "none" },
+}
+S:ablate { {"Baseline"}, {"+ alignment", alignment = true}, {"+ refinement", alignment = true, refine = "pivot"} }
+S:grid   { ["infomap.k"] = {10, 15, 20}, S.zip { temperature = {.05, .07}, momentum = {.1, .2} } }
+S:search { sampler = "tpe", trials = 20, prune = S.asha { min = 2, eta = 4 }, confirm = 2,
+           ["infomap.min_similarity"] = S.float(.3, .7), lr = S.float(1e-5, 1e-3, "log"), ["infomap.k"] = S.int(10, 40, 5),
+           refine = S.choice { "none", { "knn", alpha = S.float(.1, .9) } } }
+S:run(function(trial)
+  local c, state = trial.config, trial:restore() or { epoch = 0 }
+  for epoch = state.epoch + 1, c.epochs do
+    local m = .3 + (c.alignment and .1 or 0) + (c.refine == "pivot" and .2 or 0) + (c["refine.alpha"] or 0) / 4
+    trial:report(epoch, { mAP = m * (1 - .5 / epoch) + trial.seed / 1000, rank1 = .8 * m })
+    trial:checkpoint { epoch = epoch }
+  end
+end)
+S:table { rows = "label", columns = { "mAP", "rank1" }, versus = "Baseline" }
+LUA
+expect 0 "$CALR" study all.lua
+prints "+ refinement" "infomap.k" "(2 fresh seeds)" "difference in mAP"
+expect 2 "$CALR" table studies/refinement --versus Basline
+says 'did you mean "Baseline"?'
+
 finish

@@ -43,10 +43,25 @@ local function names_of(value, what)
   return value
 end
 
+local function has_row(part, label)
+  for _, row in pairs(part.rows) do
+    if row.label == label then return true end
+  end
+  return false
+end
+
 -- Which row the others are compared with: the first of an ablation, unless told otherwise.
 local function choose_versus(view, part, options)
   if options.versus == false then return nil end
-  if options.versus ~= nil then return options.versus end
+  if options.versus ~= nil then
+    -- of several parts, only those with that row are compared with it
+    local by_label = options.rows == nil or options.rows == "label"
+    local elsewhere = by_label and not options.part and not has_row(view.parts[part], options.versus)
+    for _, other in ipairs(elsewhere and view.parts or {}) do
+      if has_row(other, options.versus) then return nil end
+    end
+    return options.versus
+  end
   local p = view.parts[part]
   return p.kind == "ablate" and not options.rows and #p.rows > 1 and p.rows[1].label or nil
 end
@@ -71,7 +86,8 @@ local function build_part(index, part, list, options)
   for _, column in ipairs(options.compare and columns.parse(view, options.compare) or { list[1] }) do
     compared[column.name] = true
   end
-  local parameters = options.rows and options.rows ~= "label" and names_of(options.rows, "rows") or nil
+  local by_label = options.rows == nil or options.rows == "label"
+  local parameters = not by_label and names_of(options.rows, "rows") or nil
   local settings = { stale = options.stale, compare = compared, parameters = parameters, top = options.top,
     versus = choose_versus(view, part, options) }
   if kind == "search" then
