@@ -4,6 +4,7 @@
 #include "binding/bind.h"
 #include "binding/modules.h"
 
+#include "cluster/camera_jaccard.h"
 #include "cluster/jaccard.h"
 #include "cluster/pairwise.h"
 
@@ -77,6 +78,42 @@ static int cluster_jaccard(lua_State *L)
     options.exact_reciprocal = calr_lua_option_boolean(L, 2, "exact_reciprocal", 0);
     calr_csr **slot = calr_lua_new_distance(L);
     calr_lua_call(L, calr_jaccard(calr_tensor_f32(x), x->shape[0], x->shape[1], &options, slot));
+    calr_lua_account(L);
+    return 1;
+}
+
+/// calr.cluster.camera_jaccard(x, cameras, {k1_intra=5, k1_inter=20, k2_intra=2, k2_inter=4})
+/// The camera-aware Jaccard distance (CA-Jaccard; Chen et al., CVPR 2024): neighbours are looked for in the image's own
+/// camera and, apart from them, in all others, so that images of its own camera, which look alike, cannot fill the
+/// list. Sparse as calr.cluster.jaccard, and takes its place in everything. The authors' code looks at one neighbour
+/// more of other cameras (k1_inter + 1), and fills up lists of cameras with too few images with others; here they end.
+/// @param x         f32[n x d] features; cosines are taken, so that rows may have any length
+/// @param cameras   i32[n], from 0
+/// @param k1_intra  neighbours of the own camera, besides the image itself
+/// @param k1_inter  neighbours of other cameras
+/// @param k2_intra  how many of the own camera an encoding is averaged over, itself the first; 1 .. k1_intra + 1
+/// @param k2_inter  and how many of the others; 0 .. k1_inter
+/// @return distance
+static int cluster_camera_jaccard(lua_State *L)
+{
+    static const char *const names[] = {"k1_intra", "k1_inter", "k2_intra", "k2_inter", NULL};
+    calr_tensor *x = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");
+    calr_tensor *cameras = calr_lua_check_form(L, 2, CALR_I32, 1, "i32[n]");
+    if (cameras->shape[0] != x->shape[0])
+        luaL_argerror(L, 2,
+                      lua_pushfstring(L, "%I cameras for %I images", (lua_Integer)cameras->shape[0],
+                                      (lua_Integer)x->shape[0]));
+    calr_lua_check_options(L, 3, names);
+    calr_camera_jaccard_options o;
+    o.k1_intra = calr_lua_option_integer(L, 3, "k1_intra", 5, 0, INT32_MAX - 1);
+    o.k1_inter = calr_lua_option_integer(L, 3, "k1_inter", 20, 0, INT32_MAX - 1);
+    o.k2_intra =
+        calr_lua_option_integer(L, 3, "k2_intra", o.k1_intra < 1 ? 1 : 2, 1, o.k1_intra + 1);
+    o.k2_inter =
+        calr_lua_option_integer(L, 3, "k2_inter", o.k1_inter < 4 ? o.k1_inter : 4, 0, o.k1_inter);
+    calr_csr **slot = calr_lua_new_distance(L);
+    calr_lua_call(L, calr_camera_jaccard(calr_tensor_f32(x), calr_tensor_i32(cameras), x->shape[0],
+                                         x->shape[1], &o, slot));
     calr_lua_account(L);
     return 1;
 }
@@ -184,6 +221,7 @@ static int cluster_distances(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
+    {"camera_jaccard", cluster_camera_jaccard},
     {"distances", cluster_distances},
     {"jaccard", cluster_jaccard},
     {NULL, NULL},

@@ -7,18 +7,10 @@
 
 #include "base/parallel.h"
 #include "base/size.h"
+#include "cluster/encode.h"
 #include "cluster/knn.h"
 
-enum { GRAIN = 64, WORD = 64 };
-
-/* A set of row numbers that is listed in ascending order, with a number for each: scratch of one
- * worker. */
-typedef struct bag {
-    uint64_t *bits; /* [words] */
-    float *sums;    /* [n], 0 outside the set */
-    int32_t *stamp; /* [n] marks of membership in a second set */
-    int32_t stamps;
-} bag;
+enum { GRAIN = CALR_ENCODE_GRAIN };
 
 typedef struct work {
     const float *x;
@@ -34,50 +26,10 @@ typedef struct work {
     int32_t *narrow;     /* [n x near] R(i, h) */
     int32_t *wide_count; /* [n] */
     int32_t *narrow_count;
-    bag *bags; /* [threads] */
+    calr_bag *bags; /* [threads] */
     int64_t threads;
-    const calr_csr *v, *columns;
     calr_csr_builder *builder;
 } work;
-
-/* ---- scratch ---- */
-
-static inline void bag_add(bag *b, int64_t j, float value)
-{
-    b->bits[j / WORD] |= (uint64_t)1 << (j % WORD);
-    b->sums[j] += value;
-}
-
-static int64_t bag_count(const bag *b, int64_t words)
-{
-    int64_t count = 0;
-    for (int64_t w = 0; w < words; w++)
-        count += __builtin_popcountll(b->bits[w]);
-    return count;
-}
-
-/* Lists the members in ascending order, with their numbers, and empties the bag. */
-static void bag_take(bag *b, int64_t words, int32_t *indices, float *values)
-{
-    for (int64_t w = 0; w < words; w++) {
-        for (uint64_t left = b->bits[w]; left; left &= left - 1) {
-            int32_t j = (int32_t)(w * WORD + __builtin_ctzll(left));
-            *indices++ = j;
-            *values++ = b->sums[j];
-            b->sums[j] = 0;
-        }
-        b->bits[w] = 0;
-    }
-}
-
-static void bag_clear(bag *b, int64_t words)
-{
-    for (int64_t w = 0; w < words; w++) {
-        for (uint64_t left = b->bits[w]; left; left &= left - 1)
-            b->sums[w * WORD + __builtin_ctzll(left)] = 0;
-        b->bits[w] = 0;
-    }
-}
 
 /* ---- reciprocal neighbours ---- */
 
@@ -136,13 +88,13 @@ static float cosine(const work *w, int64_t i, int64_t j)
 }
 
 /* Puts R*(i) into the bag, each member with number 0. */
-static void expand(const work *w, int64_t i, bag *b)
+static void expand(const work *w, int64_t i, calr_bag *b)
 {
     const int32_t *wide = w->wide + i * w->depth;
     int32_t mark = ++b->stamps;
     for (int32_t p = 0; p < w->wide_count[i]; p++) {
         b->stamp[wide[p]] = mark;
-        bag_add(b, wide[p], 0);
+        calr_bag_add(b, wide[p], 0);
     }
     for (int32_t p = 0; p < w->wide_count[i]; p++) {
         const int32_t *narrow = w->narrow + wide[p] * w->near;
@@ -152,12 +104,12 @@ static void expand(const work *w, int64_t i, bag *b)
         if (3 * (int64_t)common <= 2 * (int64_t)count)
             continue;
         for (int32_t q = 0; q < count; q++)
-            bag_add(b, narrow[q], 0);
+            calr_bag_add(b, narrow[q], 0);
     }
 }
 
 /* Writes the weights of the `count` members of R*(i). */
-static void to_weights(const work *w, int64_t i, bag *b, int64_t count, const int32_t *indices,
+static void to_weights(const work *w, int64_t i, calr_bag *b, int64_t count, const int32_t *indices,
                        float *values)
 {
     /* The search has measured the members of rank(i) already; their similarities wait in the
@@ -184,76 +136,19 @@ static void to_weights(const work *w, int64_t i, bag *b, int64_t count, const in
 static void weigh(void *context, int64_t begin, int64_t end, int worker)
 {
     work *w = context;
-    bag *b = &w->bags[worker];
+    calr_bag *b = &w->bags[worker];
     for (int64_t i = begin; i < end; i++) {
         int32_t *indices;
         float *values;
         expand(w, i, b);
-        int64_t count = bag_count(b, w->words);
+        int64_t count = calr_bag_count(b, w->words);
         calr_csr_builder_row(w->builder, i, count, &indices, &values);
         if (!indices) {
-            bag_clear(b, w->words);
+            calr_bag_clear(b, w->words);
             continue;
         }
-        bag_take(b, w->words, indices, values);
+        calr_bag_take(b, w->words, indices, values);
         to_weights(w, i, b, count, indices, values);
-    }
-}
-
-static void average(void *context, int64_t begin, int64_t end, int worker)
-{
-    work *w = context;
-    bag *b = &w->bags[worker];
-    for (int64_t i = begin; i < end; i++) {
-        for (int64_t p = 0; p < w->k2; p++) {
-            int32_t row = w->rank[i * w->depth + p];
-            for (int64_t q = w->v->offsets[row]; q < w->v->offsets[row + 1]; q++)
-                bag_add(b, w->v->indices[q], w->v->values[q]);
-        }
-        int32_t *indices;
-        float *values;
-        int64_t count = bag_count(b, w->words);
-        calr_csr_builder_row(w->builder, i, count, &indices, &values);
-        if (!indices) {
-            bag_clear(b, w->words);
-            continue;
-        }
-        bag_take(b, w->words, indices, values);
-        for (int64_t p = 0; p < count; p++)
-            values[p] /= (float)w->k2;
-    }
-}
-
-/* ---- the distance ---- */
-
-/* Row i of J. The common weight of i and j is summed over the columns in ascending order whichever
- * of them is the row, so the two halves of J agree bit by bit. */
-static void compare(void *context, int64_t begin, int64_t end, int worker)
-{
-    work *w = context;
-    bag *b = &w->bags[worker];
-    const calr_csr *v = w->v, *t = w->columns;
-    for (int64_t i = begin; i < end; i++) {
-        for (int64_t p = v->offsets[i]; p < v->offsets[i + 1]; p++) {
-            int32_t c = v->indices[p];
-            float mine = v->values[p];
-            for (int64_t q = t->offsets[c]; q < t->offsets[c + 1]; q++)
-                bag_add(b, t->indices[q], mine < t->values[q] ? mine : t->values[q]);
-        }
-        bag_add(b, i, 0);
-        int32_t *indices;
-        float *values;
-        int64_t count = bag_count(b, w->words);
-        calr_csr_builder_row(w->builder, i, count, &indices, &values);
-        if (!indices) {
-            bag_clear(b, w->words);
-            continue;
-        }
-        bag_take(b, w->words, indices, values);
-        for (int64_t p = 0; p < count; p++) {
-            float distance = 1 - values[p] / (2 - values[p]);
-            values[p] = distance < 0 || indices[p] == i ? 0 : distance;
-        }
     }
 }
 
@@ -261,12 +156,7 @@ static void compare(void *context, int64_t begin, int64_t end, int worker)
 
 static void work_clear(work *w)
 {
-    for (int64_t t = 0; w->bags && t < w->threads; t++) {
-        free(w->bags[t].bits);
-        free(w->bags[t].sums);
-        free(w->bags[t].stamp);
-    }
-    free(w->bags);
+    calr_bags_release(w->bags, w->threads);
     free(w->rank);
     free(w->similarity);
     free(w->inverse);
@@ -279,7 +169,7 @@ static void work_clear(work *w)
 static calr_status work_allocate(work *w)
 {
     w->threads = calr_parallel_threads();
-    w->bags = calr_array_zeros(w->threads, sizeof *w->bags);
+    w->bags = calr_bags_new(w->n, w->threads);
     w->rank = calr_array_new(w->n, (size_t)w->depth * sizeof *w->rank);
     w->similarity = calr_array_new(w->n, (size_t)w->depth * sizeof *w->similarity);
     w->inverse = calr_array_new(w->n, sizeof *w->inverse);
@@ -289,13 +179,6 @@ static calr_status work_allocate(work *w)
     w->narrow_count = calr_array_new(w->n, sizeof *w->narrow_count);
     bool whole = w->bags && w->rank && w->similarity && w->inverse && w->wide && w->narrow &&
                  w->wide_count && w->narrow_count;
-    for (int64_t t = 0; whole && t < w->threads; t++) {
-        bag *b = &w->bags[t];
-        b->bits = calr_array_zeros(w->words, sizeof *b->bits);
-        b->sums = calr_array_zeros(w->n, sizeof *b->sums);
-        b->stamp = calr_array_zeros(w->n, sizeof *b->stamp);
-        whole = b->bits && b->sums && b->stamp;
-    }
     if (!whole)
         return calr_error(CALR_ENOMEM,
                           "out of memory for the reciprocal neighbours of %" PRId64 " rows", w->n);
@@ -319,8 +202,7 @@ static calr_status make_weights(work *w, calr_csr **out)
         *out = v;
         return CALR_OK;
     }
-    w->v = v;
-    calr_status status = build(w, average, &mean);
+    calr_status status = calr_encode_average(v, w->rank, w->depth, w->k2, &mean);
     calr_csr_release(v);
     if (status == CALR_OK)
         *out = mean;
@@ -338,15 +220,9 @@ static calr_status run_weights(work *w, calr_csr **out)
 
 static calr_status run(work *w, calr_csr **out)
 {
-    calr_csr *v, *columns;
+    calr_csr *v;
     CALR_TRY(run_weights(w, &v));
-    calr_status status = calr_csr_transpose(v, &columns);
-    if (status == CALR_OK) {
-        w->v = v;
-        w->columns = columns;
-        status = build(w, compare, out);
-        calr_csr_release(columns);
-    }
+    calr_status status = calr_encode_distance(v, out);
     calr_csr_release(v);
     return status;
 }
@@ -366,7 +242,7 @@ static calr_status work_start(work *w, const float *x, int64_t n, int64_t d,
                           ", k2 = %" PRId64,
                           k1, k2);
     int64_t half = k1 / 2 + (k1 % 4 == 3); /* k1 / 2 rounded half to even */
-    *w = (work){.x = x, .n = n, .d = d, .words = (n + WORD - 1) / WORD};
+    *w = (work){.x = x, .n = n, .d = d, .words = calr_bag_words(n)};
     w->depth = k1 < n ? k1 + options->exact_reciprocal : n;
     w->near = half + 1 < w->depth ? half + 1 : w->depth;
     w->k2 = k2 < w->depth ? k2 : w->depth;

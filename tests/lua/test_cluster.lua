@@ -156,6 +156,29 @@ check.test("hdbscan", function()
   check.fails("there are: mass, leaves", cluster.hdbscan, jaccard, { method = "eom" })
 end)
 
+check.test("camera-aware Jaccard distance", function()
+  -- Two persons seen by two cameras whose images differ more than the persons do.
+  local x, cameras, truth = T.zeros { 48, 6 }, {}, {}
+  rng.open({ seed = 7 }):fill_normal(x, 0, 0.1)
+  for i = 1, 48 do
+    local person, camera = (i - 1) % 2, (i - 1) // 24
+    cameras[i], truth[i] = camera, person
+    x:set(i, 1 + camera, x:get(i, 1 + camera) + 2)
+    x:set(i, 3 + person, x:get(i, 3 + person) + 1)
+  end
+  cameras, truth = T(cameras, "i32"), T(truth, "i32")
+  local plain = cluster.agglomerative(cluster.jaccard(x, { k1 = 10, k2 = 3 }), { clusters = 2 })
+  local aware = cluster.camera_jaccard(x, cameras, { k1_intra = 6, k1_inter = 6, k2_inter = 2 })
+  local labels = cluster.agglomerative(aware, { clusters = 2 })
+  check.equal(quality.bcubed(truth, labels).f, 1.0)
+  check.ok(quality.bcubed(truth, plain).f < 0.8)
+  check.equal(aware:get(4, 9), aware:get(9, 4))
+  check.equal(aware:get(4, 4), 0.0)
+  check.fails("2 cameras for 48", cluster.camera_jaccard, x, T({ 0, 1 }, "i32"))
+  check.fails("camera -1", cluster.camera_jaccard, x, T.full({ 48 }, -1, "i32"))
+  check.fails("k2_inter", cluster.camera_jaccard, x, cameras, { k1_inter = 2, k2_inter = 3 })
+end)
+
 check.test("a distance as a value", function()
   local d = cluster.jaccard(groups_of(4, 10, 8), { k1 = 8, k2 = 3 })
   check.equal(d:size(), 40)

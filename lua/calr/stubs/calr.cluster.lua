@@ -52,6 +52,20 @@ function M.kmeans(x, options) end
 ---@return distance
 function M.jaccard(x, options) end
 
+--- The camera-aware Jaccard distance (CA-Jaccard; Chen et al., CVPR 2024): neighbours are looked for in the image's own
+--- camera and, apart from them, in all others, so that images of its own camera, which look alike, cannot fill the
+--- list. Sparse as calr.cluster.jaccard, and takes its place in everything. The authors' code looks at one neighbour
+--- more of other cameras (k1_inter + 1), and fills up lists of cameras with too few images with others; here they end.
+---@param x any f32[n x d] features; cosines are taken, so that rows may have any length
+---@param cameras any i32[n], from 0
+---@param options any
+--- - `k1_intra`: neighbours of the own camera, besides the image itself
+--- - `k1_inter`: neighbours of other cameras
+--- - `k2_intra`: how many of the own camera an encoding is averaged over, itself the first; 1 .. k1_intra + 1
+--- - `k2_inter`: and how many of the others; 0 .. k1_inter
+---@return distance
+function M.camera_jaccard(x, cameras, options) end
+
 --- The distances of all pairs of rows, for what takes any distance. 4 n^2 bytes: calr.cluster.jaccard stays sparse.
 --- Symmetric bit by bit; equal rows are at distance 0 (euclidean).
 ---@param x any f32[n x d]

@@ -1,0 +1,167 @@
+#include "cluster/encode.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/parallel.h"
+#include "base/size.h"
+
+enum { GRAIN = CALR_ENCODE_GRAIN, WORD = CALR_BAG_WORD };
+
+/* ---- bags ---- */
+
+calr_bag *calr_bags_new(int64_t n, int64_t threads)
+{
+    calr_bag *bags = calr_array_zeros(threads, sizeof *bags);
+    bool whole = bags;
+    for (int64_t t = 0; whole && t < threads; t++) {
+        calr_bag *b = &bags[t];
+        b->bits = calr_array_zeros(calr_bag_words(n), sizeof *b->bits);
+        b->sums = calr_array_zeros(n, sizeof *b->sums);
+        b->stamp = calr_array_zeros(n, sizeof *b->stamp);
+        whole = b->bits && b->sums && b->stamp;
+    }
+    if (whole)
+        return bags;
+    calr_bags_release(bags, threads);
+    return NULL;
+}
+
+void calr_bags_release(calr_bag *bags, int64_t threads)
+{
+    for (int64_t t = 0; bags && t < threads; t++) {
+        free(bags[t].bits);
+        free(bags[t].sums);
+        free(bags[t].stamp);
+    }
+    free(bags);
+}
+
+int64_t calr_bag_count(const calr_bag *b, int64_t words)
+{
+    int64_t count = 0;
+    for (int64_t w = 0; w < words; w++)
+        count += __builtin_popcountll(b->bits[w]);
+    return count;
+}
+
+void calr_bag_take(calr_bag *b, int64_t words, int32_t *indices, float *values)
+{
+    for (int64_t w = 0; w < words; w++) {
+        for (uint64_t left = b->bits[w]; left; left &= left - 1) {
+            int32_t j = (int32_t)(w * WORD + __builtin_ctzll(left));
+            *indices++ = j;
+            *values++ = b->sums[j];
+            b->sums[j] = 0;
+        }
+        b->bits[w] = 0;
+    }
+}
+
+void calr_bag_clear(calr_bag *b, int64_t words)
+{
+    for (int64_t w = 0; w < words; w++) {
+        for (uint64_t left = b->bits[w]; left; left &= left - 1)
+            b->sums[w * WORD + __builtin_ctzll(left)] = 0;
+        b->bits[w] = 0;
+    }
+}
+
+/* ---- rows by rows ---- */
+
+typedef struct work {
+    const calr_csr *v, *columns;
+    const int32_t *lists;
+    int64_t width, count, words;
+    calr_bag *bags; /* [threads] */
+    calr_csr_builder *builder;
+} work;
+
+/* Moves the bag to row i of the builder; NULL when there is no room, which the builder remembers. */
+static float *take_row(work *w, calr_bag *b, int64_t i, int32_t **indices, int64_t *count)
+{
+    float *values;
+    *count = calr_bag_count(b, w->words);
+    calr_csr_builder_row(w->builder, i, *count, indices, &values);
+    if (*indices)
+        calr_bag_take(b, w->words, *indices, values);
+    else
+        calr_bag_clear(b, w->words);
+    return values;
+}
+
+static void average(void *context, int64_t begin, int64_t end, int worker)
+{
+    work *w = context;
+    calr_bag *b = &w->bags[worker];
+    for (int64_t i = begin; i < end; i++) {
+        int64_t rows = 0, count;
+        const int32_t *list = w->lists + i * w->width;
+        for (; rows < w->count && list[rows] >= 0; rows++)
+            for (int64_t q = w->v->offsets[list[rows]]; q < w->v->offsets[list[rows] + 1]; q++)
+                calr_bag_add(b, w->v->indices[q], w->v->values[q]);
+        int32_t *indices;
+        float *values = take_row(w, b, i, &indices, &count);
+        for (int64_t p = 0; values && p < count; p++)
+            values[p] /= (float)rows;
+    }
+}
+
+/* Row i of J. The common weight of i and j is summed over the columns in ascending order whichever
+ * of them is the row, so the two halves of J agree bit by bit. */
+static void compare(void *context, int64_t begin, int64_t end, int worker)
+{
+    work *w = context;
+    calr_bag *b = &w->bags[worker];
+    const calr_csr *v = w->v, *t = w->columns;
+    for (int64_t i = begin; i < end; i++) {
+        for (int64_t p = v->offsets[i]; p < v->offsets[i + 1]; p++) {
+            int32_t c = v->indices[p];
+            float mine = v->values[p];
+            for (int64_t q = t->offsets[c]; q < t->offsets[c + 1]; q++)
+                calr_bag_add(b, t->indices[q], mine < t->values[q] ? mine : t->values[q]);
+        }
+        calr_bag_add(b, i, 0);
+        int32_t *indices;
+        int64_t count;
+        float *values = take_row(w, b, i, &indices, &count);
+        for (int64_t p = 0; values && p < count; p++) {
+            float distance = 1 - values[p] / (2 - values[p]);
+            values[p] = distance < 0 || indices[p] == i ? 0 : distance;
+        }
+    }
+}
+
+/* Has `body` fill the rows of a new matrix. */
+static calr_status build(work *w, calr_parallel_body body, calr_csr **out)
+{
+    int64_t n = w->v->rows, threads = calr_parallel_threads();
+    w->words = calr_bag_words(n);
+    w->bags = calr_bags_new(n, threads);
+    if (!w->bags)
+        return calr_error(CALR_ENOMEM, "out of memory for the encodings of %" PRId64 " rows", n);
+    calr_status status = calr_csr_builder_new(n, n, GRAIN, &w->builder);
+    if (status == CALR_OK) {
+        calr_parallel_for(n, GRAIN, body, w);
+        status = calr_csr_builder_finish(w->builder, out);
+    }
+    calr_bags_release(w->bags, threads);
+    return status;
+}
+
+calr_status calr_encode_average(const calr_csr *v, const int32_t *lists, int64_t width,
+                                int64_t count, calr_csr **out)
+{
+    work w = {.v = v, .lists = lists, .width = width, .count = count};
+    return build(&w, average, out);
+}
+
+calr_status calr_encode_distance(const calr_csr *v, calr_csr **out)
+{
+    calr_csr *columns;
+    CALR_TRY(calr_csr_transpose(v, &columns));
+    work w = {.v = v, .columns = columns};
+    calr_status status = build(&w, compare, out);
+    calr_csr_release(columns);
+    return status;
+}
