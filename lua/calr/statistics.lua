@@ -139,7 +139,10 @@ local function bootstrap_distribution(values, n, statistic, options)
   local counts, total = {}, 0
   local function each(sample, weight)
     local figure = statistic(sample, n)
-    if figure ~= figure then error("the statistic of a resample is NaN", 0) end
+    if type(figure) ~= "number" or figure ~= figure then
+      error(("the statistic of a resample is %s, not a number"):format(
+        figure ~= figure and "NaN" or tostring(figure)), 0)
+    end
     counts[figure] = (counts[figure] or 0) + weight
     total = total + weight
   end

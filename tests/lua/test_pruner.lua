@@ -1,6 +1,7 @@
 -- calr.study.pruner: the decisions of Optuna's pruners on the same reports; what differs; errors.
 local check = require "check"
 local pruner = require "calr.study.pruner"
+local ranked = require "calr.study.pruner.ranked"
 local Rng = require "calr.rng"
 
 local golden = dofile(os.getenv "CALR_TEST_REFERENCE" .. "/statistics/pruners.lua")
@@ -195,6 +196,24 @@ check.test("a pruner of one's own", function()
   check.equal(p:judge {}, false)
   check.fails("the pruner never has no option \"patient\" (did you mean \"patience\"?)", pruner.make,
     { name = path, patient = 3 })
+end)
+
+check.test("the k-th smallest of what has come so far", function()
+  local rng = Rng.open { seed = 2, purpose = "test", epoch = 0, index = 0 }
+  for _, rank in ipairs { function(n) return (n + 1) // 2 end, function(n) return math.max(1, n // 4) end,
+    function(n) return n end } do
+    local heap, all = ranked.new(rank), {}
+    check.equal(heap:cut(), nil)
+    for n = 1, 300 do
+      local value = rng:integer(1, 60) / 4
+      heap:add(value)
+      all[n] = value
+      table.sort(all)
+      local k = rank(n)
+      local below, above = heap:cut()
+      check.ok(below == all[k] and above == all[k + 1])
+    end
+  end
 end)
 
 check.test("10,000 trials", function()

@@ -81,6 +81,7 @@ check.test("other statistics", function()
   local least = statistics.bootstrap(values, { statistic = function(v) return math.min(table.unpack(v)) end })
   check.ok(least.low >= 1 and least.high <= 9 and least.low <= least.high, "the estimate at the border")
   check.fails("is NaN", statistics.bootstrap, values, { statistic = function() return 0 / 0 end })
+  check.fails("is nil, not a number", statistics.bootstrap, values, { statistic = function() end })
 end)
 
 check.test("intervals of few and of equal values", function()

@@ -314,15 +314,16 @@ end
 --- calr.study.compare.best(view [, {part=1, metric=, level=.95}])
 --- The best configuration of a part, and those that are statistically as good: the ones whose difference to the best,
 --- paired by seed, has a Holm-corrected p-value above 1 - level. The best is the one with the best mean among those
---- with the most seeds, so that one lucky seed does not win; where the seeds are too few for any difference to be
---- significant (`smallest_p` > 1 - level), nothing can be excluded, and `decided` is false.
+--- with the most seeds, so that one lucky seed does not win. What has so few seeds in common with it that no p-value
+--- could be that small (fewer than 6 at level .95) is undecided. `decided` is false where, with so many comparisons, no
+--- corrected p-value could be either: what is as good is then only what could not be told apart.
 ---
 --- The best is chosen by the figures that it is then compared with: its mean and its differences are somewhat too
 --- good.
 --- @param metric  default: the first goal's
 --- @return table|nil  nil without finished trials; otherwise metric, direction, level, best (a row as in compare.rows),
 ---   as_good (list of rows, best first, `difference` and `p_corrected` towards the best), worse (list of rows),
----   undecided (list of rows with fewer than two seeds in common with the best), decided, smallest_p, notes
+---   undecided (list of rows), decided, smallest_p (what the seeds of the best allow), notes
 function compare.best(view, options)
   options = check_options("calr.study.compare.best", options, { "part", "metric", "level" })
   local part, index = part_of(view, options.part, "calr.study.compare.best")
@@ -338,7 +339,7 @@ function compare.best(view, options)
   for _, row in ipairs(rows) do
     if row ~= best and row.n > 0 then
       local shared = (row.n + best.n - #unpaired_seeds(row.values, best.values)) // 2
-      local list = shared > 1 and comparable or result.undecided
+      local list = statistics.smallest_p(shared) <= 1 - level + 1e-12 and comparable or result.undecided
       list[#list + 1] = row
     end
   end

@@ -186,18 +186,25 @@ end
 local function parameters_of(part)
   if part.parameters then return part.parameters end
   local by_name, list = {}, {}
-  for _, row in ipairs(part.rows) do
-    for name, value in pairs(row.changes) do
-      local p = by_name[name]
-      if not p then
-        p = { name = name, kind = "choice", choices = {}, seen = {} }
-        by_name[name], list[#list + 1] = p, p
+  for _, row in pairs(part.rows) do
+    for name in pairs(row.changes) do
+      if not by_name[name] then
+        by_name[name] = { name = name, kind = "choice", choices = {} }
+        list[#list + 1] = by_name[name]
       end
-      if not p.seen[value] then p.choices[#p.choices + 1] = value end
-      p.seen[value] = true
     end
   end
-  table.sort(list, function(a, b) return a.name < b.name end)
+  for _, p in ipairs(list) do
+    local seen = {}
+    for _, row in pairs(part.rows) do
+      local value = row.config[p.name]
+      if value ~= nil and not seen[value] then
+        p.choices[#p.choices + 1] = value
+        seen[value] = true
+      end
+    end
+  end
+  table.sort(list, function(x, y) return x.name < y.name end)
   return list
 end
 
