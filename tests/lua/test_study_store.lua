@@ -366,6 +366,7 @@ check.test("lines that cannot be read are left out, and named", function()
   a.journal.file:write '[1,2]\n'
   a.journal.file:write '{"kind":"report","key":"x","attempt":1,"step":"one","values":{}}\n'
   a.journal.file:write '{"kind":"something new","key":"x"}\n'
+  a.journal.file:write(('{"kind":"end","key":"%s","attempt":1,"state":"exploded"}\n'):format(key))
   a:report(key, 1, 1, { mAP = 0.5 })
   a:finish(key, 1, "finished", { values = { mAP = 0.5 }, seconds = 1 })
   a.journal.file:write '{"kind":"report","key":"'
@@ -375,14 +376,15 @@ check.test("lines that cannot be read are left out, and named", function()
   local v = view.read(dir)
   check.equal(v.by_key[key].state, "finished")
   check.equal(v.by_key[key].metrics.mAP, 0.5)
-  check.equal(#v.notes, 5)
+  check.equal(#v.notes, 6)
   check.equal(v.notes[1], journal .. ", line 4: not JSON; the line is left out")
   check.ok(v.notes[2]:find("line 6: a record without trial or attempt", 1, true))
   check.ok(v.notes[3]:find("line 7: not a record", 1, true))
   check.ok(v.notes[4]:find("line 8: a report without step", 1, true))
-  check.ok(v.notes[5]:find("line 12: cut off", 1, true))
+  check.ok(v.notes[5]:find("line 10: an end of no known state", 1, true))
+  check.ok(v.notes[6]:find("line 13: cut off", 1, true))
   local st <close> = store.join(dir)
-  check.equal(#st.notes, 4)
+  check.equal(#st.notes, 5)
   check.equal(st.trials[key].state, "finished")
 end)
 

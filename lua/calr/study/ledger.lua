@@ -74,6 +74,8 @@ function Ledger:asks_of(part)
   return asks
 end
 
+local end_states = { finished = true, failed = true, pruned = true, interrupted = true }
+
 -- Records about an attempt.
 local attempt_kinds = {}
 
@@ -98,7 +100,7 @@ function attempt_kinds.checkpoint(attempt)
 end
 
 attempt_kinds["end"] = function(attempt, record)
-  if type(record.state) ~= "string" then return "an end without state" end
+  if not end_states[record.state] then return "an end of no known state" end
   attempt.state, attempt.values, attempt.error = record.state, record.values or {}, record.error
   attempt.seconds, attempt.ended = record.seconds, record.t
 end

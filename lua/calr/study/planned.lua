@@ -20,7 +20,10 @@ local function code_of(plan, config)
   local parts = (plan.codes or {})[plan.code]
   if not parts then return plan.code end
   local all = code.with_files(parts, config)
-  return all == parts and plan.code or code.hash(all)
+  if all == parts then return plan.code end
+  local hash = code.hash(all)
+  plan.codes[hash] = all
+  return hash
 end
 
 local function add(self, book, index, number, row, seed)

@@ -50,6 +50,7 @@ function Search:add(number, config)
   if self.rows[number] then return end
   local row = plan.row(self.study, "#" .. number, point_of(self.part.space, config))
   row.number = number
+  if row.code ~= self.study.code_hash then self.store:keep_code(row.code, self.study.codes[row.code]) end
   local trial = plan.trial(self.index, row, self.study.seeds[1])
   self.rows[number], self.trials[number] = row, trial
   self.open[#self.open + 1] = number

@@ -15,6 +15,7 @@
 --- the next attempt; should the worker only have stood still, then what it ends does not count: it is fenced. When a
 --- power cut has taken the end that a marker names, the marker is void, and KEY.done2 stands in its place (and so on).
 
+local claims = require "calr.study.claims"
 local errors = require "calr.shell.errors"
 local journal = require "calr.study.journal"
 local json = require "calr.json"
@@ -132,33 +133,11 @@ local function new_name()
   return ("%s-%d-%08x"):format(sys.hostname():gsub("[^%w.-]", "_"), sys.pid(), random)
 end
 
-local function claim_path(dir, key, name)
-  return ("%s/claims/%s/%s.%s"):format(dir, key:sub(1, 2), key, name)
-end
-
-local function marker_path(dir, key, generation)
-  return claim_path(dir, key, generation == 1 and "done" or "done" .. generation)
-end
-
-local function read_if_there(path)
-  return sys.exists(path) and sys.read_file(path) or nil
-end
-
--- The attempt that the newest marker of a trial names; nil when there is none, or a power cut has emptied it.
-local function read_marker(dir, key)
-  local number
-  for generation = 1, math.huge do
-    local text = read_if_there(marker_path(dir, key, generation))
-    if not text then return number end
-    number = math.tointeger(tonumber(text:match "^%d+"))
-  end
-end
-
 --- calr.study.store.read_ledger(dir)
 --- An empty ledger of a study, see calr.study.ledger; the caller feeds it.
 --- @return ledger
 function store.read_ledger(dir)
-  return ledger.new(function(key) return read_marker(dir, key) end)
+  return ledger.new(function(key) return claims.marked(dir, key) end)
 end
 
 local function register(self, options)
@@ -182,7 +161,7 @@ function store.join(dir, options)
   options = options or {}
   local header = store.read_header(dir)
   local self = setmetatable({ dir = dir, header = header, patience = options.patience or 60, made = {}, settled = {},
-    announced = {} }, Store)
+    announced = {}, codes = {} }, Store)
   self.ledger = store.read_ledger(dir)
   self.trials = self.ledger.trials
   self.watch = pulse.watch(dir .. "/workers", self.patience)
@@ -200,8 +179,10 @@ function Store:write(record)
   self.ledger:apply(self.journal:write(record), self.worker)
 end
 
--- Takes in what the journals have gained. `force`: journals of new workers are looked for at once.
-local function read(self, force)
+--- store:read([force])
+--- Takes in what the journals have gained; states are worked out by the next refresh.
+--- @param force   true: journals of new workers are looked for at once, not a few times a second
+function Store:read(force)
   self.reader:poll(function(record, worker) return self.ledger:apply(record, worker) end, force)
 end
 
@@ -210,7 +191,7 @@ end
 --- @param force   true: journals of new workers are looked for at once, not a few times a second
 --- @return table  list of the keys of trials that changed since the last call, by this worker or others
 function Store:refresh(force)
-  read(self, force)
+  self:read(force)
   return self.ledger:settle()
 end
 
@@ -230,75 +211,6 @@ end
 
 -- ---- claims
 
--- Makes a file in the folder of a trial's claims.
-local function make_claim_file(self, key, path, text)
-  local folder = key:sub(1, 2)
-  if not self.made[folder] then
-    sys.make_folder(self.dir .. "/claims/" .. folder)
-    self.made[folder] = true
-  end
-  return sys.link_new(path, text)
-end
-
--- Takes in what the file of a claim says.
-local function note_claim(self, key, number)
-  local text = read_if_there(claim_path(self.dir, key, number))
-  return self.ledger:attempt(key, number, text and text:match "^[^\n]+" or "unknown")
-end
-
--- Whether the end that a marker names is lost: no journal has it, and the worker that could still write it is dead.
-local function is_void(self, key, number)
-  local trial = self.ledger:trial(key)
-  local attempt = trial.attempts[number] or note_claim(self, key, number)
-  if self:alive(attempt.worker) then return false end
-  read(self, true)
-  return not (attempt.state == "finished" or attempt.state == "pruned")
-end
-
--- An emptied marker counts for the first attempt with an end for good.
-local function marked_attempt(self, key, text)
-  local number = math.tointeger(tonumber(text:match "^%d+"))
-  if number then return number end
-  read(self, true)
-  for n, attempt in pairs(self.ledger:trial(key).attempts) do
-    if (attempt.state == "finished" or attempt.state == "pruned") and n < (number or math.huge) then number = n end
-  end
-  return number
-end
-
--- Makes the marker of an attempt. True: its end counts; false: another's does.
-local function settle(self, key, number)
-  local text = ("%d %s\n"):format(number, self.ledger:attempt(key, number).worker)
-  for generation = 1, math.huge do
-    local path = marker_path(self.dir, key, generation)
-    if make_claim_file(self, key, path, text) then return true end
-    local marked = marked_attempt(self, key, sys.read_file(path))
-    if marked == number then return true end
-    if marked and not is_void(self, key, marked) then return false end
-  end
-end
-
--- Whether an attempt may follow the newest one: true, false, or nil: look again.
-local function may_follow(self, key, trial, retry)
-  local top = trial.top
-  if top == 0 then return true end
-  local attempt = trial.attempts[top] or note_claim(self, key, top)
-  if attempt.state == "failed" then return retry == true or retry == top end
-  if attempt.state == "interrupted" then return true end
-  if self:alive(attempt.worker) then return false end
-  read(self, true) -- what it wrote before it died
-  return attempt.state == nil and trial.top == top or nil
-end
-
-local function begin(self, key, trial, number)
-  local deaths = self.ledger:deaths_in_row(trial)
-  self.ledger:attempt(key, number, self.worker)
-  self:write { kind = "start", key = key, attempt = number, threads = sys.threads() }
-  if deaths < deaths_allowed then return number end
-  self:write { kind = "end", key = key, attempt = number, state = "failed", seconds = 0,
-    error = ("its worker died %d times: killed from outside, out of memory, or a crash"):format(deaths) }
-end
-
 --- store:claim(key [, retry])
 --- Makes the next attempt of a trial this worker's: of one that nobody has begun, that was interrupted, or whose worker
 --- has died. A trial whose worker died 5 times in a row, without anything new, fails instead.
@@ -306,24 +218,13 @@ end
 --- @return integer|nil  the number of the attempt; nil: it is done, failed, or runs elsewhere
 function Store:claim(key, retry)
   if not self.journal then error("the study was opened to be read, or is closed", 2) end
-  local trial = self.ledger:trial(key)
-  while true do
-    local final = self.ledger:final(trial)
-    if final then
-      if not self.settled[key] then settle(self, key, final) end
-      self.settled[key] = true
-      return nil
-    end
-    local may, number = may_follow(self, key, trial, retry), trial.top + 1
-    if may == false then return nil end
-    if may then
-      if make_claim_file(self, key, claim_path(self.dir, key, number), self.worker .. "\n") then
-        return begin(self, key, trial, number)
-      end
-      note_claim(self, key, number)
-      read(self, true)
-    end
-  end
+  local number = claims.take(self, key, retry)
+  if not number then return nil end
+  local deaths = self.ledger:deaths_in_row(self.ledger:trial(key))
+  self:write { kind = "start", key = key, attempt = number, threads = sys.threads() }
+  if deaths < deaths_allowed then return number end
+  self:write { kind = "end", key = key, attempt = number, state = "failed", seconds = 0,
+    error = ("its worker died %d times: killed from outside, out of memory, or a crash"):format(deaths) }
 end
 
 --- store:trial(record)
@@ -360,7 +261,7 @@ end
 --- @return boolean  whether a later attempt has begun: this one no longer counts
 function Store:fenced(key, attempt)
   local trial = self.trials[key]
-  return trial.top > attempt or sys.exists(claim_path(self.dir, key, attempt + 1))
+  return trial.top > attempt or sys.exists(claims.path(self.dir, key, attempt + 1))
 end
 
 --- store:finish(key, attempt, state, {values=, error=, seconds=})
@@ -376,7 +277,7 @@ function Store:finish(key, attempt, state, result)
   if self:fenced(key, attempt) then return fence() end
   self:write { kind = "end", key = key, attempt = attempt, state = state, values = result and result.values,
     error = result and result.error, seconds = result and result.seconds }
-  if (state == "finished" or state == "pruned") and not settle(self, key, attempt) then return fence() end
+  if (state == "finished" or state == "pruned") and not claims.settle(self, key, attempt) then return fence() end
   self.settled[key] = state == "finished" or state == "pruned"
   self.ledger:resolve(key)
   return true
@@ -408,7 +309,7 @@ function Store:asks(part)
   local number = 1
   while true do
     while asks[number] do number = number + 1 end
-    local text = read_if_there(ask_path(self, part, number))
+    local text = sys.read_from(ask_path(self, part, number), 0)
     if not text then return asks end
     local ok, record = pcall(json.decode, text)
     if not (ok and type(record) == "table" and type(record.config) == "table") then
@@ -450,18 +351,28 @@ function Store:stopped()
   return self.ledger.stops > self.old_stops
 end
 
+local function keep_code(dir, hash, parts)
+  local path = ("%s/codes/%s.json"):format(dir, hash)
+  if not sys.exists(path) then sys.link_new(path, json.encode(parts) .. "\n") end
+end
+
+--- store:keep_code(hash, parts)
+--- Keeps the parts of a code that is not the plan's, such as that of a suggestion which names a rule of one's own.
+function Store:keep_code(hash, parts)
+  if self.codes[hash] or not self.journal then return end
+  self.codes[hash] = true
+  keep_code(self.dir, hash, parts)
+end
+
 --- calr.study.store.write_plan(dir, plan)
 --- Writes plan.json, and keeps the parts of its code, so that results of older code can say what has changed.
 --- @param plan  table; `format` is set
 function store.write_plan(dir, plan)
   plan.format = format_version
   in_folder(dir, function()
-    for hash, parts in pairs(plan.codes or {}) do
-      local path = ("%s/codes/%s.json"):format(dir, hash)
-      if not sys.exists(path) then sys.link_new(path, json.encode(parts) .. "\n") end
-    end
+    for hash, parts in pairs(plan.codes or {}) do keep_code(dir, hash, parts) end
     local text, path = json.encode(plan) .. "\n", dir .. "/plan.json"
-    if read_if_there(path) ~= text then sys.write_file(path, text) end
+    if not sys.exists(path) or sys.read_file(path) ~= text then sys.write_file(path, text) end
   end)
 end
 

@@ -51,15 +51,16 @@ local function differences(config, base)
   return changes
 end
 
-local function code_parts(self, hash)
+local function code_parts(self, plan, hash)
+  if (plan.codes or {})[hash] then return plan.codes[hash] end
   local path = ("%s/codes/%s.json"):format(self.folder, hash)
   if not hash or not sys.exists(path) then return nil end
   local ok, parts = pcall(json.decode, sys.read_file(path), path)
-  return ok and type(parts) == "table" and (parts.parts or parts) or nil
+  return ok and type(parts) == "table" and parts or nil
 end
 
-local function code_change(self, old, new)
-  local before, now = code_parts(self, old), code_parts(self, new)
+local function code_change(self, plan, old, new)
+  local before, now = code_parts(self, plan, old), code_parts(self, plan, new)
   local list = before and now and code.difference(now, before) or {}
   return #list > 0 and table.concat(list, ", ") or "the code changed"
 end
@@ -85,7 +86,7 @@ local function add_others(self, plan, book)
     trial.in_plan, trial.changes = false, trial.changes or differences(trial.config, self.base)
     if other_code or other_data then
       trial.stale = other_code and other_data and "code and data" or other_code and "code" or "data"
-      local why = reasons[trial.code or ""] or code_change(self, trial.code, hash)
+      local why = reasons[trial.code or ""] or code_change(self, plan, trial.code, hash)
       reasons[trial.code or ""] = why
       local whys = { other_code and why or nil }
       if other_data then whys[#whys + 1] = "the data changed" end
