@@ -56,6 +56,10 @@ function M.join(dir, options) end
 ---@class store
 local store = {}
 
+--- Takes in what the journals have gained; states are worked out by the next refresh.
+---@param force any true: journals of new workers are looked for at once, not a few times a second
+function store:read(force) end
+
 --- Reads what the journals have gained, and works out the states of trials.
 ---@param force any true: journals of new workers are looked for at once, not a few times a second
 ---@return table # list of the keys of trials that changed since the last call, by this worker or others
@@ -138,6 +142,11 @@ function store:stop() end
 
 ---@return boolean # whether somebody has asked so since this worker joined, as of the last refresh
 function store:stopped() end
+
+--- Keeps the parts of a code that is not the plan's, such as that of a suggestion which names a rule of one's own.
+---@param hash any
+---@param parts any
+function store:keep_code(hash, parts) end
 
 --- Writes plan.json, and keeps the parts of its code, so that results of older code can say what has changed.
 ---@param dir any

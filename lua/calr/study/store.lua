@@ -34,9 +34,14 @@ local deaths_allowed = 5
 
 -- ---- the folder
 
+-- Without the line of ours that raised it.
+local function plain(problem)
+  return (tostring(problem):gsub("^[^\n]-%.lua:%d+: ", ""))
+end
+
 local function read_json(path)
   local ok, value = pcall(json.decode, sys.read_file(path), path)
-  if not ok then errors.fail("%s is damaged: %s", path, tostring(value)) end
+  if not ok then errors.fail("%s is damaged: %s", path, plain(value)) end
   if type(value) ~= "table" then errors.fail("%s is damaged: it holds no object", path) end
   return value
 end
@@ -83,7 +88,7 @@ local function in_folder(dir, fn, ...)
   local ok, result = pcall(fn, ...)
   if ok then return result end
   if sys.is_interrupt(result) or errors.is_exit(result) then error(result, 0) end
-  errors.usage("the study folder %s cannot be written: %s", dir, tostring(result))
+  errors.usage("the study folder %s cannot be written: %s", dir, plain(result))
 end
 
 local function same(a, b)
