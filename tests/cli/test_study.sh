@@ -58,7 +58,7 @@ expect 2 "$CALR" study toy.lua epochs=many
 says '"epochs" must be a whole number'
 expect 2 "$CALR" study toy.lua --worker 3
 says 'did you mean --workers?'
-expect 2 "$CALR" study toy.lua --workers 0
+expect 2 "$CALR" study toy.lua --workers some
 expect 2 "$CALR" study toy.lua --seeds 1,b
 expect 2 "$CALR" study
 expect 0 "$CALR" study --help
