@@ -22,6 +22,7 @@ static const luaL_Reg modules[] = {
     {"calr.store", luaopen_calr_store},             /* the data-set store */
     {"calr.sys", luaopen_calr_sys},                 /* files, time, terminal, signals */
     {"calr.tensor", luaopen_calr_tensor},           /* tensors */
+    {"calr.terminal", luaopen_calr_terminal},       /* drawing on the terminal */
     {NULL, NULL},
 };
 

@@ -23,6 +23,7 @@ int luaopen_calr_search(lua_State *L);
 int luaopen_calr_store(lua_State *L);
 int luaopen_calr_sys(lua_State *L);
 int luaopen_calr_tensor(lua_State *L);
+int luaopen_calr_terminal(lua_State *L);
 
 /* What adds to the table of calr.cluster on top of the stack. */
 void calr_lua_add_distance(lua_State *L);   /* distance.c */

@@ -94,14 +94,19 @@ function text.wrap(string, width, hang)
 end
 
 --- calr.text.cut(string, width)
---- The string, or its beginning and "\u{2026}" where it takes more columns; without colours when it is cut.
+--- The string, or its beginning and "\u{2026}" where it takes more columns. Colours stay.
 --- @return string
 function text.cut(string, width)
   if text.width(string) <= width then return string end
-  if width < 1 then return "" end
-  local plain = string:gsub("\27%[[%d;]*m", "")
-  if not utf8.len(plain) then return plain:sub(1, width - 1) .. "\u{2026}" end
-  return plain:sub(1, utf8.offset(plain, width) - 1) .. "\u{2026}"
+  local parts, room, position, coloured = {}, width - 1, 1, false
+  while room > 0 do
+    local code = string:match("^\27%[[%d;]*m", position)
+    local letter = code or string:match("^[%z\1-\127\194-\244][\128-\191]*", position) or string:sub(position, position)
+    parts[#parts + 1] = letter
+    position = position + #letter
+    if code then coloured = code ~= "\27[0m" else room = room - 1 end
+  end
+  return width < 1 and "" or table.concat(parts) .. (coloured and "\27[0m" or "") .. "\u{2026}"
 end
 
 local blocks = { "\u{2581}", "\u{2582}", "\u{2583}", "\u{2584}", "\u{2585}", "\u{2586}", "\u{2587}", "\u{2588}" }

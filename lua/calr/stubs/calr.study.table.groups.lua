@@ -10,6 +10,10 @@
 ---@class calr.study.table.groups
 local M = {}
 
+---@param config any
+---@return string # the same for equal configurations
+function M.identify(config) end
+
 --- The trials by part, row and seed, and stale results by cell; made once for all tables of a view.
 ---@param view any
 ---@return table

@@ -27,6 +27,19 @@ local M = {}
 ---@return any
 function M.read(dir) end
 
+--- Reads a study again and again, each time only what its journals have gained.
+---@param dir any
+---@return follower
+function M.follow(dir) end
+
+---@class follower
+local follower = {}
+
+--- The trials of the views that it returned before change too: a view is for the time until the next call.
+---@return any
+---@return boolean # whether anything has changed since the last call; if not, the view is the last one
+function follower:refresh() end
+
 --- A figure of a trial of a view.
 ---@param trial any
 ---@param column any "mAP": what it ended with; "mAP@select": at the report that the study's label-free criterion picks, of those with this figure (epochs may be evaluated now and then); "mAP@best": the best over its reports, which is chosen on the test set

@@ -46,7 +46,7 @@ function M.bytes(n) end
 ---@return string # lines with newlines between them
 function M.wrap(string, width, hang) end
 
---- The string, or its beginning and "\u{2026}" where it takes more columns; without colours when it is cut.
+--- The string, or its beginning and "\u{2026}" where it takes more columns. Colours stay.
 ---@param string any
 ---@param width any
 ---@return string

@@ -152,8 +152,8 @@ local function complete_attempts(self, book)
   end
 end
 
-local function read(dir)
-  local header = store.read_header(dir)
+-- The view of what a ledger holds by now.
+local function assemble(dir, header, book, reader)
   local plan = store.read_plan(dir) or {}
   local self = {
     name = header.name, folder = dir, format = header.format, created = header.created,
@@ -167,20 +167,39 @@ local function read(dir)
     part.rows = part.rows or {}
     if type(part.sampler) == "table" then part.sampler, part.sampler_options = part.sampler.name, part.sampler end
   end
-  local book = store.read_ledger(dir)
-  local reader = journal.reader(dir .. "/journals")
-  reader:poll(function(record, worker) return book:apply(record, worker) end, true)
   book:settle()
   add_workers(self, book)
   planned.add(self, plan, book)
   add_others(self, plan, book)
   complete_trials(self, book)
   complete_attempts(self, book)
-  self.notes = reader.notes
+  self.notes = table.move(reader.notes, 1, #reader.notes, 1, {})
   for worker, sentence in pairs(reader:unfinished()) do
     if not (book.workers[worker] or {}).alive then self.notes[#self.notes + 1] = sentence end
   end
   return self
+end
+
+-- Calls fn without the collector: nearly all that is made when a study is read stays, and to look through it again and
+-- again takes half the time.
+local function uncollected(fn, ...)
+  local collecting = collectgarbage "isrunning"
+  collectgarbage "stop"
+  local ok, result = pcall(fn, ...)
+  if collecting then collectgarbage "restart" end
+  if not ok then error(result, 0) end
+  return result
+end
+
+local function open_journals(dir)
+  return store.read_ledger(dir), journal.reader(dir .. "/journals")
+end
+
+local function read(dir)
+  local header = store.read_header(dir)
+  local book, reader = open_journals(dir)
+  reader:poll(function(record, worker) return book:apply(record, worker) end, true)
+  return assemble(dir, header, book, reader)
 end
 
 --- calr.study.view.read(dir)
@@ -188,12 +207,63 @@ end
 --- usage error.
 --- @return view
 function view.read(dir)
-  local collecting = collectgarbage "isrunning"
-  collectgarbage "stop" -- nearly all that is made here stays: to look through it again and again takes half the time
-  local ok, result = pcall(read, dir)
-  if collecting then collectgarbage "restart" end
-  if not ok then error(result, 0) end
-  return result
+  return uncollected(read, dir)
+end
+
+local Follower = {}
+Follower.__index = Follower
+
+--- calr.study.view.follow(dir)
+--- Reads a study again and again, each time only what its journals have gained.
+--- @return follower
+function view.follow(dir)
+  return setmetatable({ dir = dir, header = store.read_header(dir) }, Follower)
+end
+
+-- What tells one plan from the next.
+local function plan_mark(dir)
+  local info = sys.stat(dir .. "/plan.json")
+  return info and ("%s %s"):format(info.mtime, info.size) or "none"
+end
+
+-- What tells which workers live.
+local function life_mark(self)
+  local names, watch = {}, watches[self.dir]
+  for id, worker in pairs(self.book.workers) do
+    if not worker.left and watch and watch:alive(id) then names[#names + 1] = id end
+  end
+  table.sort(names)
+  return table.concat(names, " ")
+end
+
+-- Takes in what is new; whether there was anything.
+local function catch_up(self)
+  local mark = plan_mark(self.dir)
+  if mark ~= self.plan then -- what is planned, and what is stale, is worked out anew
+    self.plan, self.view = mark, nil
+    self.book, self.reader = open_journals(self.dir)
+  end
+  local gained = 0
+  self.reader:poll(function(record, worker)
+    gained = gained + 1
+    return self.book:apply(record, worker)
+  end, true)
+  if self.view and gained == 0 and life_mark(self) == self.life then return false end
+  for key, trial in pairs(self.book.trials) do
+    if trial.state == "dead" then self.book:touch(key) end -- its worker may live after all
+  end
+  self.view = assemble(self.dir, self.header, self.book, self.reader)
+  self.life = life_mark(self)
+  return true
+end
+
+--- follower:refresh()
+--- The trials of the views that it returned before change too: a view is for the time until the next call.
+--- @return view
+--- @return boolean  whether anything has changed since the last call; if not, the view is the last one
+function Follower:refresh()
+  local changed = uncollected(catch_up, self)
+  return self.view, changed
 end
 
 local function direction_of(self, metric)

@@ -11,16 +11,22 @@ local sys = require "calr.sys"
 
 local groups = {}
 
--- One text for equal configurations.
+local identities = setmetatable({}, { __mode = "k" })
+
+--- calr.study.table.groups.identify(config)
+--- @return string  the same for equal configurations
 local function identify(config)
+  if identities[config] then return identities[config] end
   local parts = {}
   for name, value in pairs(config) do
     if type(value) == "table" then value = table.concat(value, "\1") end
     parts[#parts + 1] = ("%s=%s"):format(name, value)
   end
   table.sort(parts)
-  return table.concat(parts, "\0")
+  identities[config] = table.concat(parts, "\0")
+  return identities[config]
 end
+groups.identify = identify
 
 --- calr.study.table.groups.index(view)
 --- The trials by part, row and seed, and stale results by cell; made once for all tables of a view.

@@ -231,12 +231,12 @@ function search.sheet(index, part, list, options)
     for _, column in ipairs(list) do
       local figure_cells, marks = figures.cells(chosen, column, fresh)
       sheets.mark_note(sheet, marks)
-      sheets.column(sheet, { head = ("%s (%d fresh seeds)"):format(column.head, #fresh), kind = "figure", of = column,
-        csv = column.name }, figure_cells)
+      local head = ("%s (%d fresh seed%s)"):format(column.head, #fresh, #fresh == 1 and "" or "s")
+      sheets.column(sheet, { head = head, kind = "figure", of = column, csv = column.name }, figure_cells)
     end
     sheets.column(sheet, { head = "seeds", kind = "count", csv = "seeds" }, counts)
-    sheet.notes[#sheet.notes + 1] = ("Seed %s chose the configurations, and the best of many promises too much: what "
-      .. "counts are the fresh seeds, %s."):format(seed, (figures.seed_list(fresh):gsub("^seeds? ", "")))
+    sheet.notes[#sheet.notes + 1] = ("Seed %s chose the configurations, and the best of many promises too much; %s had "
+      .. "no part in the choice."):format(seed, figures.seed_list(fresh))
   else
     for _, column in ipairs(list) do
       sheets.column(sheet, { head = column.head, kind = "figure", of = column, csv = column.name },
