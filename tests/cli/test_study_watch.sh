@@ -41,6 +41,7 @@ prints "q or Ctrl-C leaves"
 
 # ---- while it runs, until it ends
 "$CALR" study live.lua >/dev/null 2>&1 &
+pid=$!
 for _ in $(seq 100); do grep -qs '"report"' studies/live/journals/*.jsonl && break; sleep .05; done
 expect 0 "$CALR" watch live
 prints "live  max mAP" "of 6 trials" "running" "means so far" "Baseline" "workers"
@@ -53,7 +54,7 @@ contains screen.txt "status 0" "failures" "x is too large" "6 of 6 trials" "$esc
     "difference in mAP"
 holds "$(widest)" -le 80
 holds "$(grep -c 'Baseline' screen.txt)" -ge 2
-wait
+wait $pid
 expect 0 "$CALR" watch live
 prints "4 finished  2 failed" "done"
 

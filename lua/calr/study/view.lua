@@ -152,6 +152,18 @@ local function complete_attempts(self, book)
   end
 end
 
+local guesses = { running = true, dead = true, fenced = true }
+
+-- Takes back what a view said about attempts without an end: a worker that seemed dead may live after all.
+local function forget_guesses(book)
+  for key, trial in pairs(book.trials) do
+    for _, attempt in pairs(trial.attempts) do
+      if guesses[attempt.state] then attempt.state = nil end
+    end
+    if trial.state == "dead" then book:touch(key) end
+  end
+end
+
 -- The view of what a ledger holds by now.
 local function assemble(dir, header, book, reader)
   local plan = store.read_plan(dir) or {}
@@ -249,9 +261,7 @@ local function catch_up(self)
     return self.book:apply(record, worker)
   end, true)
   if self.view and gained == 0 and life_mark(self) == self.life then return false end
-  for key, trial in pairs(self.book.trials) do
-    if trial.state == "dead" then self.book:touch(key) end -- its worker may live after all
-  end
+  forget_guesses(self.book)
   self.view = assemble(self.dir, self.header, self.book, self.reader)
   self.life = life_mark(self)
   return true
