@@ -188,13 +188,13 @@ ends() { cat "$1"/journals/*.jsonl | grep '"kind":"end"' | grep -c "\"state\":\"
 
 # ---- a warning in the middle of a trial: checkpoint, back in the queue, and right results
 submit "st 1's" -n 3 --time 10 --signal 60
-comes 20 sh -c "cat st*/journals/*.jsonl | grep '\"kind\":\"checkpoint\"'"
+comes 60 sh -c "cat st*/journals/*.jsonl | grep '\"kind\":\"checkpoint\"'"
 scancel --signal=USR1 --batch "${job}_1"
-comes 20 said "st 1's" "queued again" 1
+comes 60 said "st 1's" "queued again" 1
 said "st 1's" "warned: the worker goes on to its next checkpoint" 1 || fault "no word of the warning"
 holds "$(ends "st 1's" interrupted)" -eq 1
 comes 60 hurry
-comes 5 said "st 1's" "start 2" 1
+comes 10 said "st 1's" "start 2" 1
 holds "$(grep -c "start 2" "st 1's/slurm/${job}_2.log")" -eq 0
 same_results "st 1's"
 holds "$(ends "st 1's" finished)" -eq 6
@@ -213,10 +213,10 @@ prints JobState=COMPLETED
 
 # ---- cancelled: the worker stops at once, and nothing comes back; another worker goes on
 submit st3 -n 1 --time 10
-comes 20 sh -c "cat st3/journals/*.jsonl | grep '\"kind\":\"checkpoint\"'"
+comes 60 sh -c "cat st3/journals/*.jsonl | grep '\"kind\":\"checkpoint\"'"
 scancel "$job"
-comes 20 gone
-comes 20 test "$(ends st3 interrupted)" -eq 1
+comes 60 gone
+holds "$(ends st3 interrupted)" -eq 1
 scontrol show job "$job" >out.txt
 prints JobState=CANCELLED "Restarts=0"
 PAUSE=0
@@ -230,7 +230,7 @@ says "sbatch refused" "invalid partition specified: nowhere"
 # ---- paths: a folder as its user called it
 mkdir 'a "b" $(c) # %j \d'
 submit 'a "b" $(c) # %j \d/st' -n 1 --time 10
-comes 20 gone
+comes 60 gone
 same_results 'a "b" $(c) # %j \d/st'
 holds -s "a \"b\" \$(c) # %j \\d/st/slurm/${job}_1.log"
 finish
