@@ -16,6 +16,23 @@ check.test("a new file is made once, whole", function()
   check.equal(sys.link_new("folder", "x"), false)
 end)
 
+check.test("a name is given to one file", function()
+  sys.write_file("mine", "me")
+  sys.write_file("theirs", "they")
+  check.equal(sys.link("mine", "name"), true)
+  check.equal(sys.link("mine", "name"), true) -- as when the answer to the call was lost
+  check.equal(sys.link("theirs", "name"), false)
+  check.equal(sys.read_file "name", "me")
+  check.fails("cannot write no/such: No such file", sys.link, "mine", "no/such")
+  check.fails("cannot write other: No such file", sys.link, "absent", "other")
+  if sys.is_folder "/dev/shm" then
+    local path = "/dev/shm/calr-test-" .. sys.pid()
+    local made = sys.link("mine", path)
+    if made then sys.remove(path) end
+    check.ok(made == nil or made == true) -- another file system, usually
+  end
+end)
+
 check.test("of many processes one makes a file", function()
   local code = [[local n = 0
     for i = 1, 200 do if calr.sys.link_new("race-" .. i, "") then n = n + 1 end end

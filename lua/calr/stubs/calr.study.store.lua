@@ -10,7 +10,7 @@
 ---     claims/KK/KEY.done     the attempt whose end counts; made once: the first one stands for ever
 ---     asks/PART-NNNNNN.json  suggestion N of a search; made once
 ---     journals/WORKER.jsonl  what a worker reports; only it adds to it
----     workers/WORKER.beat    its sign of life (see calr.sys.heartbeat)
+---     workers/WORKER.beat    its sign of life (see calr.sys.heartbeat); WORKER.claimN: what its claims are names of
 ---     trials/KEY/N/          files of an attempt
 ---
 --- Nothing is ever locked for others, and no time stamp decides anything. An attempt of a dead worker is followed by

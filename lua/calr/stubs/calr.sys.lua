@@ -193,6 +193,16 @@ function M.spawn(options) end
 ---@return boolean # true: this call made it; false: it exists
 function M.link_new(path, text) end
 
+--- Gives a file another name, which must not exist yet. However many processes on however many
+--- machines try, one gets the name. Cheaper than calr.sys.link_new where many names hold the same
+--- text.
+--- is another file's; nil: this file can have no name there (it has too many, or the folder is
+--- elsewhere)
+---@param source any
+---@param path any
+---@return boolean|nil # true: this call made the name, or an earlier one with this source; false: it
+function M.link(source, path) end
+
 --- What a file holds behind its first `offset` bytes: at most `limit` bytes of it (default 1 MiB).
 ---@param path any
 ---@param offset any

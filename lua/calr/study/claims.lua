@@ -34,6 +34,19 @@ function claims.marked(dir, key)
   end
 end
 
+-- A file with a text that many claims of this worker have in common: they are names of it, which takes one call of the
+-- system for each.
+local function source_of(self, text)
+  local source = self.sources[text]
+  if not source then
+    self.sources.count = (self.sources.count or 0) + 1
+    source = ("%s/workers/%s.claim%d"):format(self.dir, self.worker, self.sources.count)
+    sys.write_file(source, text)
+    self.sources[text] = source
+  end
+  return source
+end
+
 -- Makes a file in the folder of a trial's claims.
 local function make(self, key, path, text)
   local folder = key:sub(1, 2)
@@ -41,7 +54,13 @@ local function make(self, key, path, text)
     sys.make_folder(self.dir .. "/claims/" .. folder)
     self.made[folder] = true
   end
-  return sys.link_new(path, text)
+  local made = sys.link(source_of(self, text), path)
+  if made == nil then -- a file can have so many names only
+    self.sources[text] = nil
+    made = sys.link(source_of(self, text), path)
+  end
+  if made == nil then made = sys.link_new(path, text) end
+  return made
 end
 
 -- Takes in what the file of a claim says.
@@ -112,7 +131,11 @@ function claims.take(self, key, retry)
     local may, number = may_follow(self, key, trial, retry), trial.top + 1
     if may == false then return nil end
     if may then
-      if make(self, key, claims.path(self.dir, key, number), self.worker .. "\n") then return number end
+      local path = claims.path(self.dir, key, number)
+      if not self.own[path] and make(self, key, path, self.worker .. "\n") then
+        self.own[path] = true
+        return number
+      end
       note(self, key, number)
       self:read(true)
     end

@@ -8,7 +8,7 @@
 ---     claims/KK/KEY.done     the attempt whose end counts; made once: the first one stands for ever
 ---     asks/PART-NNNNNN.json  suggestion N of a search; made once
 ---     journals/WORKER.jsonl  what a worker reports; only it adds to it
----     workers/WORKER.beat    its sign of life (see calr.sys.heartbeat)
+---     workers/WORKER.beat    its sign of life (see calr.sys.heartbeat); WORKER.claimN: what its claims are names of
 ---     trials/KEY/N/          files of an attempt
 ---
 --- Nothing is ever locked for others, and no time stamp decides anything. An attempt of a dead worker is followed by
@@ -166,7 +166,7 @@ function store.join(dir, options)
   options = options or {}
   local header = store.read_header(dir)
   local self = setmetatable({ dir = dir, header = header, patience = options.patience or 60, made = {}, settled = {},
-    announced = {}, codes = {} }, Store)
+    announced = {}, codes = {}, sources = {}, own = {} }, Store)
   self.ledger = store.read_ledger(dir)
   self.trials = self.ledger.trials
   self.watch = pulse.watch(dir .. "/workers", self.patience)
