@@ -88,20 +88,24 @@ static int cluster_dbscan(lua_State *L)
     return 2;
 }
 
-/// calr.cluster.kmeans(x, {clusters=k, iterations=100, tolerance=1e-4, seed=0})
-/// k-means by euclidean distance, from k-means++ seeds.
+/// calr.cluster.kmeans(x, {clusters=k, iterations=100, tolerance=1e-4, seed=0, batch=nil})
+/// k-means by euclidean distance, from k-means++ seeds; with a batch, over mini-batches (Sculley 2010), for data of
+/// millions of rows.
 /// @param x           f32[n x d]
 /// @param clusters    1 .. n; none is ever empty
 /// @param iterations  at most so many rounds
 /// @param tolerance   stop when the centroids move by no more than this part of the variance
 ///   (scikit-learn's tol)
 /// @param seed        names the random choice of seeds
+/// @param batch       rows of a mini-batch (1024 is usual): `iterations` of them are drawn, and the tolerance plays no
+///   part; all rows every time where absent
 /// @return tensor  labels i32[n]
 /// @return table  centroids = f32[clusters x d], inertia = sum of squared distances, iterations =
 ///   rounds done
 static int cluster_kmeans(lua_State *L)
 {
-    static const char *const names[] = {"clusters", "iterations", "tolerance", "seed", NULL};
+    static const char *const names[] = {"clusters", "iterations", "tolerance",
+                                        "seed",     "batch",      NULL};
     calr_tensor *x = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");
     calr_lua_check_options(L, 2, names);
     calr_kmeans_options options;
@@ -109,6 +113,7 @@ static int cluster_kmeans(lua_State *L)
     options.iterations = calr_lua_option_integer(L, 2, "iterations", 100, 1, INT64_MAX);
     options.tolerance = calr_lua_option_number(L, 2, "tolerance", 1e-4, 0, HUGE_VAL);
     options.seed = (uint64_t)calr_lua_option_integer(L, 2, "seed", 0, INT64_MIN, INT64_MAX);
+    options.batch = calr_lua_option_integer(L, 2, "batch", 0, 1, INT64_MAX);
     if (options.clusters == 0)
         luaL_error(L, "option \"clusters\" is missing (how many to make)");
     if (options.clusters > x->shape[0])

@@ -11,6 +11,8 @@
 #include "cluster/components.h"
 #include "cluster/infomap.h"
 #include "cluster/knn.h"
+#include "cluster/labels.h"
+#include "cluster/leiden.h"
 
 static void release_graph(void *graph)
 {
@@ -105,7 +107,61 @@ static int cluster_components_of(lua_State *L)
     return 2;
 }
 
+/// calr.cluster.leiden(x, {k=15, min_similarity=0.5, min_size=5, quality="modularity", resolution=1, seed=1, trials=1})
+/// Communities of the graph of nearest neighbours by Leiden (Traag et al. 2019): an undirected link for each neighbour
+/// of similarity >= min_similarity, weights of both directions added. Cheaper than Infomap; the resolution decides how
+/// large clusters are. Images without a link, and clusters smaller than min_size, become outliers. The same seed gives
+/// the same labels.
+/// @param x               f32[n x d], one row an image; or a table of neighbours {indices=i32[n x k],
+///   similarities=f32[n x k]}
+/// @param k               neighbours of each row, the row itself counted; all rows where there are fewer
+/// @param min_similarity  of a link; 0 or more, links of similarity 0 never count
+/// @param min_size        images of the smallest cluster that is kept
+/// @param quality         "modularity", or "potts": the constant Potts model, which finds small clusters in large data
+///   as well as in small ones
+/// @param resolution      above 0; more for smaller clusters. Potts: the least mean weight between the images of a
+///   cluster (0.1 to 1 for cosines; links that count both ways weigh double)
+/// @param seed            names the random order of the search
+/// @param trials          searches, of which the best is taken
+/// @return tensor  labels i32[n], -1 for outliers
+/// @return table   {quality = what was reached, communities = how many were found, clusters = how many of them were
+///   kept, edges = links}
+static int cluster_leiden(lua_State *L)
+{
+    static const char *const names[] = {"k",          "min_similarity", "min_size", "quality",
+                                        "resolution", "seed",           "trials",   NULL};
+    static const char *const qualities[] = {"modularity", "potts", NULL};
+    lua_settop(L, 2);
+    calr_lua_check_options(L, 2, names);
+    int64_t k = calr_lua_option_integer(L, 2, "k", 15, 1, INT32_MAX), communities, clusters;
+    double min_similarity = calr_lua_option_number(L, 2, "min_similarity", 0.5, 0, FLT_MAX),
+           quality;
+    int64_t min_size = calr_lua_option_integer(L, 2, "min_size", 5, 1, INT64_MAX);
+    calr_leiden_options options = {
+        .potts = calr_lua_option_choice(L, 2, "quality", 0, qualities) == 1,
+        .resolution = calr_lua_option_number(L, 2, "resolution", 1, 1e-12, 1e12),
+        .seed = (uint64_t)calr_lua_option_integer(L, 2, "seed", 1, INT64_MIN, INT64_MAX),
+        .trials = calr_lua_option_integer(L, 2, "trials", 1, 1, 10000),
+    };
+    const calr_csr *graph = check_graph(L, 1, k, min_similarity);
+    calr_tensor *labels = calr_lua_new_labels(L, graph->rows);
+    int32_t *label = calr_tensor_i32(labels);
+    calr_lua_call(L, calr_leiden(graph, &options, label, &quality, &communities));
+    calr_lua_call(L, calr_labels_canonical(label, graph->rows, min_size, label, &clusters));
+    lua_createtable(L, 0, 4);
+    lua_pushnumber(L, quality);
+    lua_setfield(L, -2, "quality");
+    lua_pushinteger(L, communities);
+    lua_setfield(L, -2, "communities");
+    lua_pushinteger(L, clusters);
+    lua_setfield(L, -2, "clusters");
+    lua_pushinteger(L, graph->nonzeros);
+    lua_setfield(L, -2, "edges");
+    return 2;
+}
+
 static const luaL_Reg functions[] = {
+    {"leiden", cluster_leiden},
     {"components", cluster_components},
     {"components_of", cluster_components_of},
     {NULL, NULL},

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,6 +185,81 @@ static calr_status iterate(work *w, const calr_kmeans_options *options, int64_t 
     return CALR_OK;
 }
 
+/* ---- mini-batches ---- */
+
+/* Rows of the sample, copied; draws with replacement where `again`, otherwise without. */
+static void draw_rows(const work *w, calr_rng *rng, int64_t *order, int64_t count, bool again,
+                      float *to)
+{
+    for (int64_t i = 0; i < count; i++) {
+        int64_t at =
+            (again ? 0 : i) + (int64_t)calr_rng_below(rng, (uint64_t)(w->n - (again ? 0 : i)));
+        int64_t row = order[at];
+        if (!again) {
+            order[at] = order[i];
+            order[i] = row;
+        }
+        memcpy(to + i * w->d, w->x + row * w->d, (size_t)w->d * sizeof *to);
+    }
+}
+
+/* Every centroid is the running mean of the rows of all batches that were nearest to it. */
+static void move_towards(work *w, const float *batch, const int32_t *nearest, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        float *centroid = w->centroids + nearest[i] * w->d;
+        double rate = 1 / (double)++w->counts[nearest[i]];
+        for (int64_t c = 0; c < w->d; c++)
+            centroid[c] += (float)(rate * ((double)batch[i * w->d + c] - centroid[c]));
+    }
+}
+
+static calr_status run_batches(work *w, const calr_kmeans_options *options, int64_t *order,
+                               int64_t sample, float *rows, int32_t *nearest, float *lengths)
+{
+    calr_rng rng = calr_rng_make(options->seed, calr_rng_purpose("kmeans batch"), 0, 0);
+    int64_t batch = options->batch < w->n ? options->batch : w->n;
+    for (int64_t i = 0; i < w->n; i++)
+        order[i] = i;
+    draw_rows(w, &rng, order, sample, false, rows);
+    work part = *w; /* the sample, with this work's memory */
+    part.x = rows;
+    part.n = sample;
+    choose_seeds(&part, options->seed);
+    memset(w->counts, 0, (size_t)w->clusters * sizeof *w->counts);
+    for (int64_t round = 0; round < options->iterations; round++) {
+        draw_rows(w, &rng, order, batch, true, rows);
+        CALR_TRY(calr_knn(rows, batch, w->centroids, w->clusters, w->d, 1, CALR_EUCLIDEAN, false,
+                          nearest, lengths));
+        move_towards(w, rows, nearest, batch);
+    }
+    return assign(w);
+}
+
+static calr_status iterate_batches(work *w, const calr_kmeans_options *options, int64_t *done)
+{
+    int64_t batch = options->batch < w->n ? options->batch : w->n;
+    int64_t sample = 3 * (batch > w->clusters ? batch : w->clusters), count;
+    sample = sample < w->n ? sample : w->n;
+    int64_t most = sample > batch ? sample : batch;
+    float *rows =
+        __builtin_mul_overflow(most, w->d, &count) ? NULL : calr_array_new(count, sizeof *rows);
+    int64_t *order = calr_array_new(w->n, sizeof *order);
+    int32_t *nearest = calr_array_new(batch, sizeof *nearest);
+    float *lengths = calr_array_new(batch, sizeof *lengths);
+    calr_status status = CALR_OK;
+    if (rows && order && nearest && lengths)
+        status = run_batches(w, options, order, sample, rows, nearest, lengths);
+    else
+        status = calr_error(CALR_ENOMEM, "out of memory for batches of %" PRId64 " rows", batch);
+    free(rows);
+    free(order);
+    free(nearest);
+    free(lengths);
+    *done = options->iterations;
+    return status;
+}
+
 /* ---- results ---- */
 
 /* Numbers the clusters by first appearance and writes what was asked for. counts becomes old number
@@ -226,6 +302,8 @@ static calr_status check_arguments(const float *x, int64_t n, int64_t d,
             "k-means needs at least 1 iteration and a tolerance of at least 0, not %" PRId64
             " and %g",
             o->iterations, o->tolerance);
+    if (o->batch < 0)
+        return calr_error(CALR_EINVAL, "a batch cannot have %" PRId64 " rows", o->batch);
     for (int64_t i = 0; i < n; i++)
         for (int64_t c = 0; c < d; c++)
             if (!isfinite(x[i * d + c]))
@@ -254,7 +332,8 @@ calr_status calr_kmeans(const float *x, int64_t n, int64_t d, const calr_kmeans_
     w.nearest = calr_array_new(n, sizeof *w.nearest);
     calr_status status = CALR_OK;
     if (w.centroids && w.next && w.sums && w.counts && w.distances && w.nearest)
-        status = iterate(&w, options, &done);
+        status =
+            options->batch > 0 ? iterate_batches(&w, options, &done) : iterate(&w, options, &done);
     else
         status = calr_error(CALR_ENOMEM,
                             "out of memory for %" PRId64 " centroids of %" PRId64 " numbers",

@@ -52,7 +52,7 @@ static void test_groups_are_found(void)
     int32_t labels[N];
     double inertia;
     int64_t iterations;
-    calr_kmeans_options options = {K, 100, 0, 1};
+    calr_kmeans_options options = {K, 100, 0, 1, 0};
     CHECK_OK(calr_kmeans(x, N, D, &options, labels, centroids, &inertia, &iterations));
     int wrong = 0;
     for (int i = 0; i < N; i++)
@@ -72,7 +72,7 @@ static void test_promises(void)
               *centroids = malloc((size_t)(k * d) * sizeof *centroids);
         int32_t *labels = malloc((size_t)n * sizeof *labels);
         double inertia, before = INFINITY;
-        calr_kmeans_options options = {k, 300, 0, round};
+        calr_kmeans_options options = {k, 300, 0, round, 0};
         CHECK_OK(calr_kmeans(x, n, d, &options, labels, centroids, &inertia, &iterations));
         CHECK(iterations < 300);
         check_result(x, n, d, k, labels, centroids, inertia, 1e-6);
@@ -93,7 +93,7 @@ static void test_equal_rows(void)
     float x[12] = {1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2}, centroids[5];
     int32_t labels[12];
     double inertia;
-    calr_kmeans_options options = {5, 50, 0, 3};
+    calr_kmeans_options options = {5, 50, 0, 3, 0};
     CHECK_OK(calr_kmeans(x, 12, 1, &options, labels, centroids, &inertia, NULL));
     int seen[5] = {0};
     for (int i = 0; i < 12; i++)
@@ -117,7 +117,7 @@ static void test_threads_and_seeds(void)
     float *x = random_rows(4, N, D, 40, 1);
     int32_t labels[3][N];
     double inertia[3];
-    calr_kmeans_options options = {K, 20, 1e-4, 9};
+    calr_kmeans_options options = {K, 20, 1e-4, 9, 0};
     for (int t = 0; t < 3; t++) {
         CHECK_OK(calr_parallel_set_threads(t + 1));
         CHECK_OK(calr_kmeans(x, N, D, &options, labels[t], NULL, &inertia[t], NULL));
@@ -134,7 +134,7 @@ static void test_bad_input(void)
 {
     float x[4] = {1, 2, 3, 4};
     int32_t labels[4];
-    calr_kmeans_options options = {5, 10, 0, 0};
+    calr_kmeans_options options = {5, 10, 0, 0, 0};
     CHECK_FAILS(calr_kmeans(x, 4, 1, &options, labels, NULL, NULL, NULL), CALR_EINVAL,
                 "5 clusters cannot");
     options.clusters = 0;
@@ -154,6 +154,66 @@ static void test_bad_input(void)
                 "at least one number");
 }
 
+/* The seeding draws rows with a probability in proportion to their squared distances: frequencies over many
+ * seeds. One row far from three others, two of which are copies. */
+static void test_seeds_follow_distances(void)
+{
+    float x[] = {0, 0, 1, 3}, centroids[2];
+    int32_t labels[4];
+    int apart = 0, rounds = 4000;
+    for (int seed = 0; seed < rounds; seed++) {
+        calr_kmeans_options options = {2, 1, INFINITY, (uint64_t)seed, 0};
+        CHECK_OK(calr_kmeans(x, 4, 1, &options, labels, centroids, NULL, NULL));
+        apart += labels[2] != 0;
+    }
+    /* After one round of means row 2 (the 1) is as near to the zeros as to the mean of itself and the 3, and
+     * stays with the seed drawn first. It ends apart from the zeros when it was the first (1/4) and one of
+     * them the second: squared distances 1 + 1 of 1 + 1 + 4. */
+    CHECK_NEAR(apart / (double)rounds, 0.25 * 2 / 6, 0.015);
+}
+
+static void test_batches(void)
+{
+    enum { N = 3000, D = 6, K = 12 };
+    float *x = random_rows(7, N, D, K, 0.05), centroids[K * D], again[K * D];
+    int32_t *labels = malloc(sizeof *labels * N), *other = malloc(sizeof *other * N);
+    double inertia, full, small = INFINITY, best = INFINITY;
+    int64_t iterations;
+    for (uint64_t seed = 0; seed < 5; seed++) {
+        calr_kmeans_options options = {K, 60, 1e-4, seed, 256};
+        CHECK_OK(calr_kmeans(x, N, D, &options, labels, centroids, &inertia, &iterations));
+        CHECK_INT(iterations, 60);
+        check_result(x, N, D, K, labels, centroids, inertia, INFINITY);
+        small = fmin(small, inertia);
+        options.batch = 0;
+        CHECK_OK(calr_kmeans(x, N, D, &options, other, again, &full, NULL));
+        best = fmin(best, full);
+    }
+    CHECK(small < 1.1 * best);
+    int before = calr_parallel_threads();
+    calr_kmeans_options options = {K, 20, 0, 3, 100};
+    CHECK_OK(calr_parallel_set_threads(1));
+    CHECK_OK(calr_kmeans(x, N, D, &options, labels, centroids, &inertia, NULL));
+    CHECK_OK(calr_parallel_set_threads(3));
+    CHECK_OK(calr_kmeans(x, N, D, &options, other, again, &full, NULL));
+    CHECK_OK(calr_parallel_set_threads(before));
+    CHECK(inertia == full && memcmp(centroids, again, sizeof again) == 0);
+    CHECK(memcmp(labels, other, sizeof *labels * N) == 0);
+    /* Fewer different rows than clusters, batches larger than the data, one row. */
+    memset(x, 0, sizeof *x * 5 * D);
+    options = (calr_kmeans_options){4, 10, 0, 0, 1000};
+    CHECK_OK(calr_kmeans(x, 5, D, &options, labels, centroids, &inertia, NULL));
+    CHECK(inertia == 0 && labels[0] == 0);
+    options.clusters = 1;
+    CHECK_OK(calr_kmeans(x, 1, D, &options, labels, centroids, &inertia, NULL));
+    options.batch = -1;
+    CHECK_FAILS(calr_kmeans(x, 1, D, &options, labels, centroids, &inertia, NULL), CALR_EINVAL,
+                "-1 rows");
+    free(x);
+    free(labels);
+    free(other);
+}
+
 int main(void)
 {
     RUN(test_groups_are_found);
@@ -161,5 +221,7 @@ int main(void)
     RUN(test_equal_rows);
     RUN(test_threads_and_seeds);
     RUN(test_bad_input);
+    RUN(test_seeds_follow_distances);
+    RUN(test_batches);
     return check_finish();
 }

@@ -30,13 +30,15 @@ function M.knn(x, options) end
 ---@return integer # the number of clusters, 0 when all are outliers
 function M.dbscan(distance, options) end
 
---- k-means by euclidean distance, from k-means++ seeds.
+--- k-means by euclidean distance, from k-means++ seeds; with a batch, over mini-batches (Sculley 2010), for data of
+--- millions of rows.
 ---@param x any f32[n x d]
 ---@param options any
 --- - `clusters`: 1 .. n; none is ever empty
 --- - `iterations`: at most so many rounds
 --- - `tolerance`: stop when the centroids move by no more than this part of the variance (scikit-learn's tol)
 --- - `seed`: names the random choice of seeds
+--- - `batch`: rows of a mini-batch (1024 is usual): `iterations` of them are drawn, and the tolerance plays no part; all rows every time where absent
 ---@return tensor # labels i32[n]
 ---@return table # centroids = f32[clusters x d], inertia = sum of squared distances, iterations = rounds done
 function M.kmeans(x, options) end
@@ -95,6 +97,23 @@ function M.components(x, options) end
 ---@return tensor # labels i32[n], -1 for outliers
 ---@return integer # the number of clusters
 function M.components_of(distance, options) end
+
+--- Communities of the graph of nearest neighbours by Leiden (Traag et al. 2019): an undirected link for each neighbour
+--- of similarity >= min_similarity, weights of both directions added. Cheaper than Infomap; the resolution decides how
+--- large clusters are. Images without a link, and clusters smaller than min_size, become outliers. The same seed gives
+--- the same labels.
+---@param x any f32[n x d], one row an image; or a table of neighbours {indices=i32[n x k], similarities=f32[n x k]}
+---@param options any
+--- - `k`: neighbours of each row, the row itself counted; all rows where there are fewer
+--- - `min_similarity`: of a link; 0 or more, links of similarity 0 never count
+--- - `min_size`: images of the smallest cluster that is kept
+--- - `quality`: "modularity", or "potts": the constant Potts model, which finds small clusters in large data as well as in small ones
+--- - `resolution`: above 0; more for smaller clusters. Potts: the least mean weight between the images of a cluster (0.1 to 1 for cosines; links that count both ways weigh double)
+--- - `seed`: names the random order of the search
+--- - `trials`: searches, of which the best is taken
+---@return tensor # labels i32[n], -1 for outliers
+---@return table # {quality = what was reached, communities = how many were found, clusters = how many of them were kept, edges = links}
+function M.leiden(x, options) end
 
 --- Density clusters, each at the density that suits it (HDBSCAN; Campello et al. 2013): no eps to choose. Agrees with
 --- scikit-learn but where groups part at one and the same height: then all of them do, and what falls out is an

@@ -1,0 +1,578 @@
+#include "cluster/leiden.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "base/size.h"
+#include "cluster/labels.h"
+
+enum { MOST_TRIALS = 10000, MOST_ROUNDS = 100, PATIENCE = 3 };
+
+/* An undirected network: every link is there in both directions, none leads to its own node. */
+typedef struct net {
+    int64_t nodes;
+    int64_t *offsets;
+    int32_t *neighbour;
+    double *weight;
+    double *size; /* modularity: the weights of a node's links; Potts: how many things it holds */
+} net;
+
+typedef struct work {
+    const net *net;
+    double cost;               /* being together costs two nodes cost * size * size */
+    int32_t *community, *part; /* [nodes] */
+    double *total;             /* [nodes] sizes of communities, or of parts */
+    double *outside;           /* [nodes] links from a part to the rest of its community */
+    int64_t *count;            /* [nodes] members */
+    double *within;            /* [nodes] size of the community, for refinement */
+    double *to;    /* [nodes] weight from a node to each community near it; 0 between uses */
+    int32_t *near; /* [nodes] those communities */
+    int32_t *queue, *empty; /* [nodes] */
+    uint8_t *queued;        /* [nodes] */
+    int64_t *order;         /* [nodes] */
+} work;
+
+/* ---- networks ---- */
+
+static void net_release(net *g)
+{
+    if (!g)
+        return;
+    free(g->offsets);
+    free(g->neighbour);
+    free(g->weight);
+    free(g->size);
+    free(g);
+}
+
+static net *net_new(int64_t nodes, int64_t links)
+{
+    net *g = calr_array_zeros(1, sizeof *g);
+    if (!g)
+        return NULL;
+    g->nodes = nodes;
+    g->offsets = calr_array_zeros(nodes + 1, sizeof *g->offsets);
+    g->neighbour = calr_array_new(links, sizeof *g->neighbour);
+    g->weight = calr_array_new(links, sizeof *g->weight);
+    g->size = calr_array_zeros(nodes, sizeof *g->size);
+    if (g->offsets && g->neighbour && g->weight && g->size)
+        return g;
+    net_release(g);
+    return NULL;
+}
+
+static calr_status no_memory(int64_t nodes)
+{
+    return calr_error(CALR_ENOMEM, "out of memory for the communities of %" PRId64 " nodes", nodes);
+}
+
+/* Adds the two directions of every link up: a walk through a row and the same row of the transpose. */
+static calr_status net_of_graph(const calr_csr *graph, bool potts, net **out)
+{
+    calr_csr *t;
+    int64_t n = graph->rows, at = 0;
+    CALR_TRY(calr_csr_transpose(graph, &t));
+    net *g = net_new(n, 2 * graph->nonzeros);
+    if (!g) {
+        calr_csr_release(t);
+        return no_memory(n);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        int64_t p = graph->offsets[i], q = t->offsets[i], p_end = graph->offsets[i + 1],
+                q_end = t->offsets[i + 1];
+        while (p < p_end || q < q_end) {
+            int64_t a = p < p_end ? graph->indices[p] : INT64_MAX,
+                    b = q < q_end ? t->indices[q] : INT64_MAX;
+            int64_t j = a < b ? a : b;
+            double weight = 0;
+            if (a == j)
+                weight += graph->values[p++];
+            if (b == j)
+                weight += t->values[q++];
+            if (j == i)
+                continue;
+            g->neighbour[at] = (int32_t)j;
+            g->weight[at++] = weight;
+            g->size[i] += potts ? 0 : weight;
+        }
+        g->size[i] = potts ? 1 : g->size[i];
+        g->offsets[i + 1] = at;
+    }
+    calr_csr_release(t);
+    *out = g;
+    return CALR_OK;
+}
+
+/* Parts (numbered from 0) become nodes. */
+static calr_status net_of_parts(work *w, const int32_t *part, int64_t parts, net **out)
+{
+    const net *g = w->net;
+    net *a = net_new(parts, g->offsets[g->nodes]);
+    if (!a)
+        return no_memory(parts);
+    /* Members by part: a counting sort into `order`. */
+    int64_t *start = w->count;
+    memset(start, 0, (size_t)g->nodes * sizeof *start);
+    for (int64_t i = 0; i < g->nodes; i++) {
+        start[part[i]]++;
+        a->size[part[i]] += g->size[i];
+    }
+    for (int64_t p = 0, sum = 0; p < parts; p++) {
+        int64_t count = start[p];
+        start[p] = sum;
+        sum += count;
+    }
+    for (int64_t i = 0; i < g->nodes; i++)
+        w->order[start[part[i]]++] = i;
+    int64_t at = 0, next = 0;
+    for (int64_t p = 0; p < parts; p++) {
+        int64_t near = 0;
+        for (; next < start[p]; next++) {
+            int64_t i = w->order[next];
+            for (int64_t e = g->offsets[i]; e < g->offsets[i + 1]; e++) {
+                int32_t other = part[g->neighbour[e]];
+                if (other == p)
+                    continue;
+                if (w->to[other] == 0)
+                    w->near[near++] = other;
+                w->to[other] += g->weight[e];
+            }
+        }
+        for (int64_t c = 0; c < near; c++) {
+            a->neighbour[at] = w->near[c];
+            a->weight[at++] = w->to[w->near[c]];
+            w->to[w->near[c]] = 0;
+        }
+        a->offsets[p + 1] = at;
+    }
+    *out = a;
+    return CALR_OK;
+}
+
+/* ---- moving nodes ---- */
+
+/* The communities next to node i, and the weight to each, in w->near and w->to; returns how many. */
+static int64_t look_around(work *w, int64_t i, const int32_t *group)
+{
+    const net *g = w->net;
+    int64_t near = 0;
+    for (int64_t e = g->offsets[i]; e < g->offsets[i + 1]; e++) {
+        int32_t c = group[g->neighbour[e]];
+        if (w->to[c] == 0)
+            w->near[near++] = c;
+        w->to[c] += g->weight[e];
+    }
+    return near;
+}
+
+static void forget(work *w, int64_t near)
+{
+    for (int64_t c = 0; c < near; c++)
+        w->to[w->near[c]] = 0;
+}
+
+/* The community that node i, taken out of its own, gains most from; its own where none is better. */
+static int32_t best_community(work *w, int64_t i, int64_t near, int32_t none)
+{
+    int32_t own = w->community[i], best = own;
+    double size = w->net->size[i], most = w->to[own] - w->cost * size * w->total[own], strength = 0;
+    for (int64_t c = 0; c < near; c++)
+        strength += w->to[w->near[c]];
+    double margin =
+        1e-12 * (strength + w->cost * size * size); /* rounding must not send nodes in circles */
+    for (int64_t c = 0; c < near; c++) {
+        int32_t other = w->near[c];
+        double gain = w->to[other] - w->cost * size * w->total[other];
+        if (other != own && gain > most + margin) {
+            most = gain;
+            best = other;
+        }
+    }
+    return most < -margin && none >= 0 ? none : best;
+}
+
+static void count_communities(work *w, int64_t *empties)
+{
+    int64_t n = w->net->nodes;
+    for (int64_t c = 0; c < n; c++) {
+        w->total[c] = 0;
+        w->count[c] = 0;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        w->total[w->community[i]] += w->net->size[i];
+        w->count[w->community[i]]++;
+    }
+    *empties = 0;
+    for (int64_t c = n - 1; c >= 0; c--)
+        if (w->count[c] == 0)
+            w->empty[(*empties)++] = (int32_t)c;
+}
+
+static void move_nodes(work *w, calr_rng *rng)
+{
+    const net *g = w->net;
+    int64_t n = g->nodes, first = 0, waiting = n, empties;
+    count_communities(w, &empties);
+    for (int64_t i = 0; i < n; i++)
+        w->order[i] = i;
+    calr_rng_shuffle(rng, w->order, n);
+    for (int64_t i = 0; i < n; i++) {
+        w->queue[i] = (int32_t)w->order[i];
+        w->queued[i] = 1;
+    }
+    while (waiting > 0) {
+        int32_t i = w->queue[first], own = w->community[i];
+        first = first + 1 < n ? first + 1 : 0;
+        waiting--;
+        w->queued[i] = 0;
+        int64_t near = look_around(w, i, w->community);
+        w->total[own] -= g->size[i];
+        w->count[own]--;
+        int32_t best = best_community(
+            w, i, near, w->count[own] > 0 && empties > 0 ? w->empty[empties - 1] : -1);
+        forget(w, near);
+        if (w->count[best] == 0 && best != own)
+            empties--;
+        if (w->count[own] == 0 && best != own) {
+            w->empty[empties++] = own;
+            w->total[own] = 0; /* no crumbs of rounding */
+        }
+        w->total[best] += g->size[i];
+        w->count[best]++;
+        w->community[i] = best;
+        for (int64_t e = g->offsets[i]; best != own && e < g->offsets[i + 1]; e++) {
+            int32_t j = g->neighbour[e];
+            if (w->community[j] == best || w->queued[j])
+                continue;
+            w->queued[j] = 1;
+            w->queue[(first + waiting++) % n] = j;
+        }
+    }
+}
+
+/* ---- refining communities ---- */
+
+static void start_parts(work *w)
+{
+    const net *g = w->net;
+    for (int64_t i = 0; i < g->nodes; i++)
+        w->within[i] = 0;
+    for (int64_t i = 0; i < g->nodes; i++)
+        w->within[w->community[i]] += g->size[i];
+    for (int64_t i = 0; i < g->nodes; i++) {
+        w->part[i] = (int32_t)i;
+        w->total[i] = g->size[i];
+        w->count[i] = 1;
+        w->outside[i] = 0;
+        for (int64_t e = g->offsets[i]; e < g->offsets[i + 1]; e++)
+            if (w->community[g->neighbour[e]] == w->community[i])
+                w->outside[i] += g->weight[e];
+    }
+}
+
+/* Whether part p is well connected to the rest of community c. */
+static bool is_well_connected(const work *w, int64_t p, int32_t c)
+{
+    return w->outside[p] >= w->cost * w->total[p] * (w->within[c] - w->total[p]);
+}
+
+static void refine(work *w, calr_rng *rng)
+{
+    const net *g = w->net;
+    start_parts(w);
+    for (int64_t i = 0; i < g->nodes; i++)
+        w->order[i] = i;
+    calr_rng_shuffle(rng, w->order, g->nodes);
+    for (int64_t o = 0; o < g->nodes; o++) {
+        int64_t i = w->order[o];
+        int32_t own = w->community[i], best = -1;
+        if (w->count[i] != 1 || w->part[i] != i || !is_well_connected(w, i, own))
+            continue;
+        double most = 0, size = g->size[i];
+        int64_t near = look_around(w, i, w->part);
+        for (int64_t c = 0; c < near; c++) {
+            int32_t p = w->near[c];
+            double gain = w->to[p] - w->cost * size * w->total[p];
+            /* a part's number is that of its first node */
+            if (p != i && w->community[p] == own && gain > most && is_well_connected(w, p, own)) {
+                most = gain;
+                best = p;
+            }
+        }
+        if (best >= 0) {
+            w->outside[best] += w->outside[i] - 2 * w->to[best];
+            w->total[best] += size;
+            w->count[best]++;
+            w->count[i] = 0;
+            w->part[i] = best;
+        }
+        forget(w, near);
+    }
+}
+
+/* ---- the search ---- */
+
+static void work_clear(work *w)
+{
+    free(w->community);
+    free(w->part);
+    free(w->total);
+    free(w->outside);
+    free(w->count);
+    free(w->within);
+    free(w->to);
+    free(w->near);
+    free(w->queue);
+    free(w->empty);
+    free(w->queued);
+    free(w->order);
+}
+
+static calr_status work_new(work *w, int64_t n)
+{
+    w->community = calr_array_new(n, sizeof *w->community);
+    w->part = calr_array_new(n, sizeof *w->part);
+    w->total = calr_array_new(n, sizeof *w->total);
+    w->outside = calr_array_new(n, sizeof *w->outside);
+    w->count = calr_array_new(n, sizeof *w->count);
+    w->within = calr_array_new(n, sizeof *w->within);
+    w->to = calr_array_zeros(n, sizeof *w->to);
+    w->near = calr_array_new(n, sizeof *w->near);
+    w->queue = calr_array_new(n, sizeof *w->queue);
+    w->empty = calr_array_new(n, sizeof *w->empty);
+    w->queued = calr_array_zeros(n, sizeof *w->queued);
+    w->order = calr_array_new(n, sizeof *w->order);
+    if (!w->community || !w->part || !w->total || !w->outside || !w->count || !w->within ||
+        !w->to || !w->near || !w->queue || !w->empty || !w->queued || !w->order)
+        return no_memory(n);
+    return CALR_OK;
+}
+
+/* One step of the search on w->net: moves, and makes the network of the parts, whose communities are in
+ * w->community. home[n]: the node that each thing is in. *coarse is NULL when there is nothing to join. */
+static calr_status coarsen(work *w, calr_rng *rng, int32_t *home, int64_t n, net **coarse)
+{
+    int64_t nodes = w->net->nodes, communities, parts;
+    *coarse = NULL;
+    move_nodes(w, rng);
+    CALR_TRY(calr_labels_canonical(w->community, nodes, 1, w->community, &communities));
+    if (communities == nodes)
+        return CALR_OK;
+    refine(w, rng);
+    CALR_TRY(calr_labels_canonical(w->part, nodes, 1, w->part, &parts));
+    if (parts == nodes)
+        return CALR_OK;
+    CALR_TRY(net_of_parts(w, w->part, parts, coarse));
+    for (int64_t i = 0; i < nodes; i++)
+        w->near[w->part[i]] = w->community[i];
+    for (int64_t i = 0; i < n; i++)
+        home[i] = w->part[home[i]];
+    memcpy(w->community, w->near, (size_t)parts * sizeof *w->near);
+    return CALR_OK;
+}
+
+/* From the communities in labels[n] to better ones. */
+static calr_status improve(const net *base, double cost, calr_rng *rng, int32_t *labels)
+{
+    int64_t n = base->nodes;
+    work w = {.net = base, .cost = cost};
+    net *own = NULL;
+    int32_t *home = calr_array_new(n, sizeof *home);
+    calr_status status = home ? work_new(&w, n) : no_memory(n);
+    if (status == CALR_OK) {
+        for (int64_t i = 0; i < n; i++) {
+            home[i] = (int32_t)i;
+            w.community[i] = labels[i];
+        }
+        for (;;) {
+            net *coarse = NULL;
+            status = coarsen(&w, rng, home, n, &coarse);
+            if (status != CALR_OK || !coarse)
+                break;
+            net_release(own);
+            w.net = own = coarse;
+        }
+    }
+    for (int64_t i = 0; status == CALR_OK && i < n; i++)
+        labels[i] = w.community[home[i]];
+    net_release(own);
+    free(home);
+    work_clear(&w);
+    return status;
+}
+
+/* Parts of a community that no link joins become communities of their own: never for the worse. */
+static calr_status split_disconnected(const net *g, int32_t *labels)
+{
+    int64_t n = g->nodes, clusters;
+    int32_t *stack = calr_array_new(n, sizeof *stack), *found = calr_array_new(n, sizeof *found),
+            next = 0;
+    if (!stack || !found) {
+        free(stack);
+        free(found);
+        return no_memory(n);
+    }
+    for (int64_t i = 0; i < n; i++)
+        found[i] = -1;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t top = 0;
+        if (found[i] >= 0)
+            continue;
+        found[i] = next;
+        stack[top++] = (int32_t)i;
+        while (top > 0) {
+            int32_t at = stack[--top];
+            for (int64_t e = g->offsets[at]; e < g->offsets[at + 1]; e++) {
+                int32_t j = g->neighbour[e];
+                if (found[j] < 0 && labels[j] == labels[at]) {
+                    found[j] = next;
+                    stack[top++] = j;
+                }
+            }
+        }
+        next++;
+    }
+    calr_status status = calr_labels_canonical(found, n, 1, labels, &clusters);
+    free(stack);
+    free(found);
+    return status;
+}
+
+/* ---- quality ---- */
+
+static double total_size(const net *g)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < g->nodes; i++)
+        sum += g->size[i];
+    return sum;
+}
+
+/* Labels are 0 .. n-1. total[n] is scratch. */
+static double measure(const net *g, const calr_leiden_options *o, const int32_t *labels,
+                      double *total)
+{
+    double inside = 0, chance = 0, weight = total_size(g);
+    for (int64_t i = 0; i < g->nodes; i++)
+        total[i] = 0;
+    for (int64_t i = 0; i < g->nodes; i++) {
+        total[labels[i]] += g->size[i];
+        for (int64_t e = g->offsets[i]; e < g->offsets[i + 1]; e++)
+            inside += labels[g->neighbour[e]] == labels[i] ? g->weight[e] : 0;
+    }
+    for (int64_t c = 0; c < g->nodes; c++)
+        chance += o->potts ? total[c] * (total[c] - 1) : total[c] / weight * (total[c] / weight);
+    return o->potts ? (inside - o->resolution * chance) / 2
+                    : inside / weight - o->resolution * chance;
+}
+
+static calr_status check_arguments(const calr_csr *graph, const calr_leiden_options *o)
+{
+    if (graph->rows != graph->columns)
+        return calr_error(CALR_EINVAL, "a graph must be square, not %" PRId64 " x %" PRId64,
+                          graph->rows, graph->columns);
+    if (!(o->resolution > 0 && isfinite(o->resolution)))
+        return calr_error(CALR_EINVAL, "resolution must be a number above 0, not %g",
+                          o->resolution);
+    if (o->trials < 1 || o->trials > MOST_TRIALS)
+        return calr_error(CALR_EINVAL, "trials must be 1 to %d, not %" PRId64, MOST_TRIALS,
+                          o->trials);
+    CALR_TRY(calr_csr_validate(graph, "the graph"));
+    for (int64_t p = 0; p < graph->nonzeros; p++)
+        if (!(graph->values[p] > 0))
+            return calr_error(CALR_ENUMERIC, "link %" PRId64 " has weight %g: weights are above 0",
+                              p, (double)graph->values[p]);
+    return CALR_OK;
+}
+
+/* ---- the whole ---- */
+
+/* Rounds of the search from where the last one ended, until some in a row gain nothing. */
+static calr_status search(const net *g, const calr_leiden_options *o, int64_t trial,
+                          double *scratch, int32_t *labels, double *quality)
+{
+    calr_rng rng = calr_rng_make(o->seed, calr_rng_purpose("leiden"), 0, (uint64_t)trial);
+    double weight = total_size(g), cost = o->potts ? o->resolution : o->resolution / weight;
+    int idle = 0;
+    *quality = -INFINITY;
+    for (int64_t i = 0; i < g->nodes; i++)
+        labels[i] = (int32_t)i;
+    for (int round = 0; round < MOST_ROUNDS && idle < PATIENCE; round++) {
+        double before = *quality;
+        CALR_TRY(improve(g, cost, &rng, labels));
+        CALR_TRY(split_disconnected(g, labels));
+        *quality = measure(g, o, labels, scratch);
+        idle = *quality > before + 1e-12 * fabs(before) ? 0 : idle + 1;
+    }
+    return CALR_OK;
+}
+
+static calr_status search_all(const net *g, const calr_leiden_options *o, int32_t *labels,
+                              double *best)
+{
+    int64_t n = g->nodes;
+    double *scratch = calr_array_new(n, sizeof *scratch), quality;
+    int32_t *trial = calr_array_new(n, sizeof *trial);
+    calr_status status = scratch && trial ? CALR_OK : no_memory(n);
+    *best = -INFINITY;
+    for (int64_t t = 0; status == CALR_OK && t < o->trials; t++) {
+        status = search(g, o, t, scratch, trial, &quality);
+        if (status == CALR_OK && quality > *best) {
+            *best = quality;
+            memcpy(labels, trial, (size_t)n * sizeof *labels);
+        }
+    }
+    free(scratch);
+    free(trial);
+    return status;
+}
+
+calr_status calr_leiden(const calr_csr *graph, const calr_leiden_options *options, int32_t *labels,
+                        double *quality, int64_t *communities)
+{
+    net *g;
+    CALR_TRY(check_arguments(graph, options));
+    CALR_TRY(net_of_graph(graph, options->potts, &g));
+    double best = 0;
+    int64_t found;
+    calr_status status = CALR_OK;
+    if (g->offsets[g->nodes] > 0)
+        status = search_all(g, options, labels, &best);
+    for (int64_t i = 0; status == CALR_OK && i < g->nodes; i++)
+        if (g->offsets[i] == g->offsets[i + 1])
+            labels[i] = -1;
+    if (status == CALR_OK)
+        status =
+            calr_labels_canonical(labels, g->nodes, 1, labels, communities ? communities : &found);
+    if (status == CALR_OK && quality)
+        *quality = best;
+    net_release(g);
+    return status;
+}
+
+calr_status calr_leiden_quality(const calr_csr *graph, const calr_leiden_options *options,
+                                const int32_t *labels, double *quality)
+{
+    net *g;
+    int64_t n = graph->rows, found, next;
+    CALR_TRY(check_arguments(graph, options));
+    CALR_TRY(net_of_graph(graph, options->potts, &g));
+    double *scratch = calr_array_new(n, sizeof *scratch);
+    int32_t *own = calr_array_new(n, sizeof *own);
+    calr_status status =
+        scratch && own ? calr_labels_canonical(labels, n, 1, own, &found) : no_memory(n);
+    if (status == CALR_OK) {
+        next = found;
+        for (int64_t i = 0; i < n; i++)
+            if (own[i] < 0)
+                own[i] = (int32_t)next++;
+        *quality = g->offsets[n] > 0 ? measure(g, options, own, scratch) : 0;
+    }
+    free(scratch);
+    free(own);
+    net_release(g);
+    return status;
+}
