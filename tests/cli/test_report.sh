@@ -106,10 +106,11 @@ look='const wide = [...document.querySelectorAll("body *")].filter(e => e.getBou
     "overflow " + (document.documentElement.scrollWidth - document.documentElement.clientWidth), "wide " + wide.length + wide.slice(0, 3),
     "paper " + getComputedStyle(document.body).backgroundColor, "title " + document.title,
     "unnamed " + [...document.querySelectorAll(".plot")].filter(p => !p.getAttribute("aria-label")).length,
+    "broken " + (document.body.innerText.match(/nullnull|undefined|\[object|NaN(?! in epoch)/g) || []).length,
     "injected " + document.querySelectorAll(".injected").length].join("|") + "|";'
 for name in ablation grid search confirm goals large empty bad run runs; do
     visit $name 375 dark "$look"
-    sees "ready yes|" "overflow 0|" "wide 0|" "paper rgb(20, 23, 27)|" "unnamed 0|" "injected 0|"
+    sees "ready yes|" "overflow 0|" "wide 0|" "paper rgb(20, 23, 27)|" "unnamed 0|" "broken 0|" "injected 0|"
 done
 for name in search run runs; do
     visit $name 1200 light "$look"
@@ -154,7 +155,7 @@ visit search 1000 light 'document.querySelector("#trial-table tbody tr td").clic
   head.click(); const down = head.closest("th").getAttribute("aria-sort");
   head.click(); const up = head.closest("th").getAttribute("aria-sort");
   const number = document.querySelector("#trial-table .number");
-  return ["dialog " + open, text.includes("--trial") && "has its command", down + " " + up, number.dataset.command].join("|") + "|";'
+  return ["dialog " + open, text.includes("--trial") && !text.includes("null") && "has its command", down + " " + up, number.dataset.command].join("|") + "|";'
 sees "dialog true|has its command|descending ascending|calr study search.lua --trial "
 visit ablation 1000 light 'const choose = document.querySelector("#results select");
   const before = document.querySelector("#table-1").textContent;

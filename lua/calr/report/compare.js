@@ -24,9 +24,11 @@ function findTrial(text) {
 
 function comparison() {
   if (study.trials.length < 2) return;
-  const ranked = rankedRows(goal.metric), body = h("div");
+  const body = h("div"), ranked = rankedRows(goal.metric), is = better(goal.metric);
   const first = study.trials.find(t => counts(t)) || study.trials[0];
-  const best = ranked.length ? ranked[0].row.trials.find(counts) : study.trials[1];
+  const scored = study.trials.filter(t => counts(t) && known(valueOf(t, goal.metric)));
+  const best = ranked.length ? ranked[0].row.trials.find(counts)
+    : scored.length ? scored.reduce((a, b) => is(valueOf(b, goal.metric), valueOf(a, goal.metric)) ? b : a) : study.trials[1];
   compared[0] = first;
   compared[1] = best === first ? study.trials.find(t => t !== first && t.seed === first.seed) || study.trials[1] : best;
   const few = study.trials.length <= 500, inputs = [0, 1].map(side => h("input", { type: "text", list: few ? "trial-names" : null, "aria-label": `trial ${"AB"[side]}`,
@@ -46,7 +48,7 @@ function comparison() {
     const differing = study.names.filter(name => configOf(a, name) !== configOf(b, name));
     const same = study.names.length - differing.length + Object.keys(data.common).length;
     const metrics = [...data.metrics, ...(data.variants || []).map(v => v.name)].filter(m => known(valueOf(a, m)) || known(valueOf(b, m)));
-    const rest = [["seed", a.seed, b.seed], ["state", a.shown, b.shown], ["host", a.host, b.host], ["threads", a.threads, b.threads], ["stale", a.why || a.stale, b.why || b.stale]]
+    const rest = [["seed", a.seed, b.seed], ["state", a.shown, b.shown], ["data", a.data, b.data], ["code", a.code, b.code], ["host", a.host, b.host], ["threads", a.threads, b.threads], ["stale", a.why || a.stale, b.why || b.stale]]
       .filter(r => (r[1] ?? null) !== (r[2] ?? null));
     const line = (name, x, y, z) => ({ cells: [name, x, y, z || ""] });
     body.replaceChildren(simpleTable(["", h2(a), h2(b), { text: "B \u2212 A", class: "n" }], [
@@ -95,4 +97,9 @@ function staleResults() {
   section("stale", "Stale results", h("p", {}, "Computed with other code or data than the study has now; no mean, difference or best of this page contains them."),
     [...groups.entries()].map(([why, list]) => h("div", {}, h("h3", {}, why), simpleTable(["trial", { text: withUnit(goal.metric), class: "n" }, "key"],
       list.slice(0, 60).map(t => [trialName(t), reproducible(known(valueOf(t, goal.metric)) ? formatOf(goal.metric).text(valueOf(t, goal.metric)) : NONE, t.command), h("code", {}, t.key)]), { label: why }))));
+}
+
+// Sentences about the record itself, such as lines of journals that could not be read.
+function remarks() {
+  if (data.notes && data.notes.length) section("notes", "Notes", h("ul", {}, data.notes.slice(0, 100).map(note => h("li", {}, note))));
 }

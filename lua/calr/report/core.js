@@ -109,7 +109,8 @@ const tip = h("div", { class: "tip", role: "status", "aria-live": "polite", hidd
 document.body.append(tip);
 
 function showTip(content, x, y) {
-  tip.replaceChildren(...[content].flat());
+  tip.replaceChildren();
+  fill(tip, {}, [content]);
   tip.hidden = false;
   const box = tip.getBoundingClientRect(), width = document.documentElement.clientWidth, gap = 14;
   let left = x + gap, top = y + gap;

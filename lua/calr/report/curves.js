@@ -26,17 +26,25 @@ function bandOf(trials, metric, kind) {
   });
 }
 
-const curveRows = () => [...study.rows.values()].filter(row => data.parts[row.part - 1].kind !== "search"
-  && row.trials.some(t => !t.stale && curveOf(t, data.curves.metrics[0])));
+const curveRows = () => study.rows.filter(row => row.trials.some(t => !t.stale && curveOf(t, data.curves.metrics[0])));
 
 function curves() {
   if (!data.curves || !study.trials.some(t => data.curves.index[t.i] >= 0)) return;
   const rows = curveRows(), all = study.trials.filter(t => !t.stale && data.curves.index[t.i] >= 0);
-  const searchTrials = all.filter(t => data.parts[t.part - 1].kind === "search");
+  const searchTrials = all.filter(t => partOf(t).kind === "search");
   const node = section("curves", "Learning curves");
   if (rows.length > 0 && rows.length <= 40) rowCurves(node, rows);
   const many = rows.length > 40 ? all : searchTrials;
   if (many.length > 0) trialCurves(node, many);
+}
+
+// The goal, where it was measured more than once; otherwise a metric that was.
+function firstMetric(trials) {
+  const often = m => trials.some(t => {
+    const line = curveOf(t, m);
+    return line && line.y.filter(known).length > 1;
+  });
+  return [goal.metric, "mAP", "refined.f", "f", "loss", ...data.curves.metrics].find(m => data.curves.metrics.includes(m) && often(m)) || data.curves.metrics[0];
 }
 
 const metricControl = (metrics, metric, change) => metrics.length > 1
@@ -44,7 +52,7 @@ const metricControl = (metrics, metric, change) => metrics.length > 1
 
 function rowCurves(node, rows) {
   const metrics = data.curves.metrics;
-  let metric = metrics.includes(goal.metric) ? goal.metric : metrics[0], kind = "sd";
+  let metric = firstMetric(rows.flatMap(r => r.trials)), kind = "sd";
   const limit = 8;
   const ranked = [...rows].sort((a, b) => rows.length <= limit ? 0 : rankOf(a) - rankOf(b));
   const shownRows = new Set(ranked.slice(0, limit));
@@ -79,7 +87,7 @@ function rowCurves(node, rows) {
       const x = linear(extent(xs) || [0, 1], [f.left, f.right]), y = linear(padded(ys).map(v => v * format.scale), [f.bottom, f.top]);
       const at = v => y(v * format.scale);
       yAxis(f, y, withUnit(metric));
-      xAxis(f, x, "step");
+      xAxis(f, x, "step", { whole: true });
       const pen = f.pen();
       for (const b of list) {
         if (b.band.some(p => p.n > 1)) {
@@ -87,7 +95,10 @@ function rowCurves(node, rows) {
             { color: series(b.i), alpha: 0.16 });
         }
       }
-      for (const b of list) pen.line(b.band.map(p => [x(p.x), at(p.mean)]), { color: series(b.i), width: 2.1, dash: dashes[b.i % 8] });
+      for (const b of list) {
+        pen.line(b.band.map(p => [x(p.x), at(p.mean)]), { color: series(b.i), width: 2.1, dash: dashes[b.i % 8] });
+        if (b.band.length < 5) b.band.forEach(p => pen.mark(x(p.x), at(p.mean), { color: series(b.i), r: 3.2 }));
+      }
       if (f.w >= 560) endLabels(f, f.right + 8, list.map(b => ({ y: at(b.band[b.band.length - 1].mean), text: cut(b.row.label, 22), color: series(b.i) })));
       pointing(f, () => list.flatMap(b => b.band.map(p => [x(p.x), at(p.mean), { b, p }])), ({ b, p }) => [
         h("div", { class: "tip-title" }, b.row.label), h("table", {}, h("tr", {}, h("td", {}, "step"), h("td", {}, short(p.x))),
@@ -107,7 +118,7 @@ const cut = (text, n) => text.length > n ? text.slice(0, n - 1) + "\u2026" : tex
 // Every trial a thin line, the best ones in front.
 function trialCurves(node, trials) {
   const metrics = data.curves.metrics;
-  let metric = metrics.includes(goal.metric) ? goal.metric : metrics[0];
+  let metric = firstMetric(trials);
   const every = Math.max(1, Math.ceil(trials.length / 3000));
   const is = better(goal.metric);
   const best = trials.filter(t => counts(t) && known(valueOf(t, goal.metric)))
@@ -126,7 +137,7 @@ function trialCurves(node, trials) {
       const y = linear(robust(every2.flatMap(l => l.line.y)).map(v => v * format.scale), [f.bottom, f.top]);
       const points = l => l.line.x.map((v, i) => known(l.line.y[i]) ? [x(v), Math.max(f.top - 4, Math.min(f.bottom + 1, y(l.line.y[i] * format.scale)))] : null);
       yAxis(f, y, withUnit(metric));
-      xAxis(f, x, "step");
+      xAxis(f, x, "step", { whole: true });
       const pen = f.pen(lines.length > 150 ? markLimit + 1 : 0);
       const alpha = Math.max(0.06, Math.min(0.5, 12 / Math.sqrt(lines.length + 1) / 3));
       for (const l of lines) {
@@ -139,7 +150,7 @@ function trialCurves(node, trials) {
     },
     summary: () => `Learning curves of ${metric} for ${trials.length} trials; the best: ${best.map(t => `${t.label} ${valueText(goal.metric, valueOf(t, goal.metric))}`).join(", ")}`,
   });
-  selection.listeners.push(() => fig.draw());
+  selection.listeners.push(() => fig.refresh());
 }
 
 // The range of values without the one percent at either end that would squeeze the rest, when it is far away.

@@ -69,8 +69,15 @@ function canvasPen(context) {
       context.fillRect(x, y, Math.max(w, 0.7), height);
     },
     mark: (x, y, o) => {
-      const path = new Path2D(markPath(o.shape, x, y, o.r || 3));
       context.globalAlpha = known(o.alpha) ? o.alpha : 1;
+      if (!o.hollow && (!o.shape || o.shape === "circle")) {
+        context.fillStyle = resolve(o.color);
+        context.beginPath();
+        context.arc(x, y, o.r || 3, 0, 7);
+        context.fill();
+        return;
+      }
+      const path = new Path2D(markPath(o.shape, x, y, o.r || 3));
       context.setLineDash([]);
       if (o.hollow || o.shape === "cross") {
         context.strokeStyle = resolve(o.color);
@@ -110,6 +117,14 @@ function frameOf(box, w, height, margin) {
   return f;
 }
 
+const sight = "IntersectionObserver" in window ? new IntersectionObserver(entries => {
+  for (const entry of entries) {
+    const f = figures.find(item => item.box === entry.target);
+    f.seen = entry.isIntersecting;
+    if (f.seen && f.stale) f.refresh();
+  }
+}, { rootMargin: "400px" }) : null;
+
 // options: title, caption, controls, height (number or function of the width), margin, draw(frame), summary() -> text,
 // table() -> {heads, rows}, id.
 function figure(parent, options) {
@@ -123,7 +138,7 @@ function figure(parent, options) {
       return simpleTable(t.heads, t.rows, { label: "numbers of this figure", class: "numbers" });
     }));
   parent.append(node);
-  const self = { node, box, options, width: 0 };
+  const self = { node, box, options, width: 0, seen: true, stale: false };
   self.draw = () => {
     const w = Math.floor(box.clientWidth);
     if (w < 50) return;
@@ -140,13 +155,20 @@ function figure(parent, options) {
       open.open = false;
     }
   };
+  // After a selection: at once what is in sight, the rest when it comes there.
+  self.refresh = () => {
+    self.stale = !self.seen;
+    if (self.seen) self.draw();
+  };
   figures.push(self);
   self.draw();
+  if (sight) sight.observe(box);
   return self;
 }
 
 // Draws all figures again: another width, another colour scheme, paper.
 function drawAll(changedWidthOnly) {
+  if (!changedWidthOnly) cssValues.clear();
   for (const f of figures) {
     if (!changedWidthOnly || Math.floor(f.box.clientWidth) !== f.width) f.draw();
   }
@@ -170,13 +192,13 @@ function watchFigures() {
 const label = (x, y, text, attributes) => s("text", { x, y, ...attributes }, text);
 
 function xAxis(f, scale, title, options = {}) {
-  const y = f.bottom, ticks = scale.ticks(options.ticks || Math.max(2, Math.floor((f.right - f.left) / 85)));
+  const y = f.bottom, ticks = scale.ticks(options.ticks || Math.max(2, Math.floor((f.right - f.left) / 85)), options.whole);
   f.back.append(s("line", { class: "axis", x1: f.left, x2: f.right, y1: y + 0.5, y2: y + 0.5 }));
   let last = -Infinity;
   for (const t of ticks) {
     const x = scale(t.value), half = t.label.length * 3.3;
-    f.back.append(s("line", { class: "axis", x1: x, x2: x, y1: y, y2: y + 4 }));
-    if (x - half < last + 6) continue;
+    f.back.append(s("line", { class: "axis", x1: x, x2: x, y1: y, y2: y + (t.label ? 4 : 2.5) }));
+    if (!t.label || x - half < last + 6) continue;
     last = x + half;
     f.back.append(label(x, y + 17, t.label, { "text-anchor": "middle" }));
   }
@@ -189,6 +211,7 @@ function yAxis(f, scale, title, options = {}) {
   const ticks = scale.ticks(options.ticks || Math.max(2, Math.floor((f.bottom - f.top) / 48)));
   for (const t of ticks) {
     const y = scale(t.value);
+    if (!t.label) continue;
     if (options.grid !== false) f.back.append(s("line", { class: "grid", x1: f.left, x2: f.right, y1: y, y2: y }));
     f.back.append(label(f.left - 7, y + 4, options.format ? options.format(t.value) : t.label, { "text-anchor": "end" }));
   }

@@ -12,11 +12,9 @@ function stateBar(counts) {
 }
 
 // Rows of ablations, grids and confirmations whose trials have a value, best first.
-function rankedRows(metric, kinds) {
+function rankedRows(metric) {
   const is = better(metric), list = [];
-  for (const row of study.rows.values()) {
-    const part = data.parts[row.part - 1];
-    if (kinds && (!part || !kinds.includes(part.kind))) continue;
+  for (const row of study.rows) {
     const values = row.trials.filter(counts).map(t => valueOf(t, metric)).filter(known);
     if (values.length) list.push({ row, values, mean: mean(values), sd: deviation(values), n: values.length });
   }
@@ -47,7 +45,7 @@ function lede() {
   const finished = study.trials.filter(counts);
   if (!finished.length) return h("p", { class: "lede" }, "Nothing has finished yet.");
   const m = goal.metric;
-  const rows = rankedRows(m, ["ablate", "grid", "confirm"]);
+  const rows = rankedRows(m);
   const several = rows.filter(r => r.n > 1);
   if (several.length > 1 || rows.length > 1 && !data.parts.some(p => p.kind === "search")) {
     const top = (several.length > 1 ? several : rows)[0], d = differenceOf(top.row, m), f = formatOf(m);
@@ -55,14 +53,15 @@ function lede() {
     return h("p", { class: "lede" }, "Best: ", h("b", {}, top.row.label), " with ", h("b", {}, meanText(m, top)), ` ${m} `,
       top.n > 1 ? `(mean \u00b1 standard deviation over ${top.n} seeds)` : "(one seed)",
       d && known(d.mean) ? [", ", h("b", {}, f.signed(d.mean)), ` against ${reference}`,
-        known(d.low) ? ` [${f.text(d.low)}, ${f.text(d.high)}]` : "", known(d.p) ? `, ${pText(d.p)}` : ""] : "", ".");
+        known(d.low) ? ` [${f.text(d.low)}, ${f.text(d.high)}]` : "", known(d.p) ? [", ", h("span", { class: "whole" }, pText(d.p))] : ""] : "", ".");
   }
   const is = better(m), scored = finished.filter(t => known(valueOf(t, m)));
   if (!scored.length) return h("p", { class: "lede" }, `${plural(finished.length, "trial")} finished; none has ${m}.`);
   const best = scored.reduce((a, b) => is(valueOf(b, m), valueOf(a, m)) ? b : a);
   const changes = changesOf(best).filter(c => parameters.some(p => p.name === c[0])).slice(0, 6);
   return h("p", { class: "lede" }, `Best of ${plural(scored.length, "finished trial")}: `, h("b", {}, valueText(m, valueOf(best, m))),
-    ` ${m} at `, h("button", { type: "button", class: "link", onclick: () => openTrial(best) }, trialName(best)),
+    ` ${m}`, data.goals.slice(1).map(g => [" and ", h("b", {}, valueText(g.metric, valueOf(best, g.metric))), g.metric === "hours" ? "" : ` ${g.metric}`]),
+    " at ", h("button", { type: "button", class: "link", onclick: () => openTrial(best) }, trialName(best)),
     changes.length ? " with " + changes.map(c => `${c[0]} = ${short(c[1], 3)}`).join(", ") : "",
     scored.length > 1 && best.seed !== null && several.length === 0 ? "; one seed, not confirmed." : ".");
 }

@@ -22,6 +22,7 @@ if (data.kind === "run") {
   timeline();
   comparison();
   failures();
+  remarks();
   staleResults();
 }
 contents();

@@ -13,6 +13,9 @@ const states = {
 
 const unpack = column => column.numbers || column.index.map(i => i < 0 ? null : column.values[i]);
 
+// The part of the plan that a trial belongs to; results from before the plan changed may belong to none.
+const partOf = trial => data.parts[trial.part - 1] || { kind: "none", labels: [] };
+
 function readTrials() {
   const t = data.trials, columns = {};
   for (const [name, column] of Object.entries(t)) {
@@ -37,14 +40,12 @@ function readStudy() {
   for (const [name, column] of Object.entries(data.values)) study.values[name] = unpack(column);
   for (const [name, column] of Object.entries(data.config)) study.config[name] = unpack(column);
   study.names = Object.keys(study.config).sort();
-  study.rows = new Map();
   for (const trial of study.trials) {
-    const part = data.parts[trial.part - 1];
-    trial.label = part && known(trial.row) && part.labels[trial.row - 1] || trial.key;
-    const id = trial.part + "/" + trial.row;
-    if (!study.rows.has(id)) study.rows.set(id, { id, part: trial.part, row: trial.row, label: trial.label, trials: [] });
-    study.rows.get(id).trials.push(trial);
+    trial.label = trial.label || known(trial.row) && partOf(trial).labels[trial.row - 1] || trial.key;
   }
+  // rows of ablations, grids and confirmations; one trial may belong to several
+  study.rows = data.parts.flatMap((part, p) => data.members[p].map((members, r) => ({ part: p + 1, row: r + 1,
+    label: part.labels[r], trials: members.map(i => study.trials[i]) })));
   return study;
 }
 
@@ -70,7 +71,8 @@ const counts = trial => trial.state === "finished" && !trial.stale;
 
 // ---- how a metric is written ----
 
-const percentNames = /^(mAP|mINP|rank-?\d+)(@\w+)?$/;
+// The names that calr.study.table takes for ranking scores.
+const percentNames = /(^|\.)(mAP|mINP|rank[-_@]?\d+|cmc[-_@]?\d+|top[-_@]?\d+|accuracy|acc)(@(select|best))?$/i;
 const formats = new Map();
 
 // {scale, unit, digits, text(x), difference(x)}
@@ -127,13 +129,13 @@ function readParameters() {
     const present = values.filter(known);
     if (new Set(present).size < 2) continue;
     const numeric = present.every(v => typeof v === "number");
-    const categories = numeric && p.kind !== "choice" ? null
-      : p.choices ? p.choices.filter(c => present.includes(c))
-        : [...new Set(present)].sort(numeric ? (a, b) => a - b : undefined);
+    const few = !p.kind && new Set(present).size <= 6; // of a grid or an ablation
+    const categories = numeric && p.kind !== "choice" && !few ? null
+      : [...new Set([...(p.choices || []).filter(c => present.includes(c)), ...[...new Set(present)].sort(numeric ? (a, b) => a - b : undefined)])];
+    const e = numeric && !categories ? extent([...present, p.low, p.high]) : [0, 0]; // an ablation may leave a search's range
     list.push({ name, kind: p.kind || (numeric ? "float" : "choice"), numeric, values, categories,
       log: numeric && !categories && (p.log || !p.kind && wantsLog(present)),
-      low: known(p.low) ? p.low : extent(numeric ? present : [0])[0],
-      high: known(p.high) ? p.high : extent(numeric ? present : [0])[1],
+      low: e[0], high: e[1],
       conditional: values.some((v, i) => !known(v)), parent: p.parent });
   }
   return list;

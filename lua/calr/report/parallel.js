@@ -92,10 +92,13 @@ function parallel() {
     const share = (v - e[0]) / (e[1] - e[0]);
     return Math.max(0, Math.min(1, up ? share : 1 - share));
   };
-  const ordered = [...lines].sort((a, b) => quality(a) - quality(b));
+  const sorted = [...lines].sort((a, b) => quality(a) - quality(b)), most = 3000;
+  // of very many, the best and every so manieth of the others
+  const every = Math.ceil((sorted.length - most / 3) / (most * 2 / 3));
+  const ordered = sorted.length <= most ? sorted : sorted.filter((t, i) => i >= sorted.length - most / 3 || i % every === 0);
   const fig = figure(node, {
     id: "parallel",
-    caption: [`A line is a trial; the darker, the better its ${metric}. Draw along an axis to keep only the trials that pass there: every figure and the table follow. With the keyboard: Tab to an axis, arrow keys move its lower end, with Shift its upper end, Escape clears it.`],
+    caption: [`A line is a trial; the stronger its colour, the better its ${metric}; dashed ones were pruned.${ordered.length < sorted.length ? ` Of ${count(sorted.length)} trials ${count(ordered.length)} are drawn, the best among them.` : ""} Draw along an axis to keep only the trials that pass there: every figure and the table follow. With the keyboard: Tab to an axis, arrow keys move its lower end, with Shift its upper end, Escape clears it.`],
     height: w => w < 640 ? 70 + axes.length * 86 : 400, margin: w => w < 640 ? { left: 16, right: 16, top: 34, bottom: 30 } : { left: 44, right: 64, top: 52, bottom: 34 },
     draw: (f, self) => drawParallel(f, self, { axes, shares, ordered, quality }),
     summary: () => `Parallel coordinates of ${lines.length} trials over ${axes.map(a => a.name).join(", ")}. ${selection.mask ? `${selection.count} trials are selected.` : ""}`,
@@ -167,13 +170,13 @@ function drawAxis(f, self, axis, o) {
   for (const t of ticks) {
     const p = pos(t.share), text = cut(t.label, stacked ? Math.max(4, Math.floor((along[1] - along[0]) / ticks.length / 6.4)) : 9);
     if (stacked) {
-      g.append(s("line", { class: "axis", x1: p, x2: p, y1: at, y2: at + 4 }));
-      if (p - text.length * 3.4 > last) {
+      g.append(s("line", { class: "axis", x1: p, x2: p, y1: at, y2: at + (text ? 4 : 2.5) }));
+      if (text && p - text.length * 3.4 > last) {
         g.append(label(p, at + 16, text, { "text-anchor": p < f.left + 14 ? "start" : p > f.right - 14 ? "end" : "middle", class: "halo-text" }));
         last = p + text.length * 3.4 + 6;
       }
     } else {
-      g.append(s("line", { class: "axis", x1: at - 4, x2: at, y1: p, y2: p }), label(at - 7, p + 4, text, { "text-anchor": "end", class: "halo-text" }));
+      g.append(s("line", { class: "axis", x1: at - (text ? 4 : 2.5), x2: at, y1: p, y2: p }), label(at - 7, p + 4, text, { "text-anchor": "end", class: "halo-text" }));
     }
   }
   if (axis.conditional) g.append(stacked ? label(o.away, at + 16, NONE, { class: "halo-text" }) : label(at, o.away + 16, "not set", { "text-anchor": "middle", class: "halo-text muted" }));

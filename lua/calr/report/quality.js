@@ -8,19 +8,22 @@ function clusterQuality() {
   const measure = (name, title) => ({ title, lines: kinds.flatMap(([kind, text, i]) => main.filter(l => l.values[`${kind}.${name}`])
     .map(l => ({ name: text, color: series(i), dash: dashes[i], x: l.x, y: l.values[`${kind}.${name}`] }))) });
   const measures = [["precision", "precision"], ["recall", "recall"], ["f", "F"], ["expansion", "expansion"], ["nmi", "NMI"], ["pairwise_f", "pairwise F"]].filter(m => kinds.some(k => has(`${k[0]}.${m[0]}`)));
-  const single = name => ({ title: name, zero: true, lines: main.filter(l => l.values[name]).map(l => ({ name: "", color: series(0), dash: "", x: l.x, y: l.values[name] })) });
-  const counts2 = ["clusters", "outliers"].filter(has).map(single);
+  const single = (name, title, zero) => ({ title: title || name, zero, lines: main.filter(l => l.values[name]).map(l => ({ name: "", color: series(0), dash: "", x: l.x, y: l.values[name] })) });
   const reasons = [...new Set(main.flatMap(l => Object.keys(l.values)).filter(n => n.startsWith("discarded.")))].sort();
+  const counts2 = [...["clusters", "outliers"].filter(has).map(n => single(n, n, true)), ...reasons.length === 1 ? [single(reasons[0], "discarded labels", true)] : [],
+    ...["silhouette"].filter(has).map(n => single(n))];
   if (!measures.length && !counts2.length && !reasons.length) return;
   const node = section("clusters", "Clusters");
   if (measures.length) {
     panels(node, { caption: "B-cubed precision, recall and F of the labels against the true identities, which training does not see; expansion: over how many clusters an identity is spread, 1 is best.",
       list: measures.map(m => measure(...m)) });
   }
-  if (counts2.length) panels(node, { caption: "Clusters to learn from, and images that belong to none.", list: counts2, width: 380 });
-  if (reasons.length) {
+  if (counts2.length) {
+    panels(node, { caption: ["Clusters to learn from, and images that belong to none", reasons.length === 1 ? `; labels that the refinement discarded (${reasons[0].slice(10)})` : "",
+      has("silhouette") ? "; the silhouette of the clusters, which needs no labels" : "", "."], list: counts2 });
+  }
+  if (reasons.length > 1) {
     panels(node, { caption: "Labels that the refinement discarded, by reason.", list: [{ title: "images", zero: true, lines: reasons.map((r, i) => ({ name: r.slice(10), color: series(i), dash: dashes[i % 8], x: main[0].x,
       y: (main.find(l => l.values[r]) || { values: {} }).values[r] || [] })) }], width: 800 });
-    if (reasons.length === 1) node.lastElementChild.querySelector("figcaption").append(` Here: ${reasons[0].slice(10)}.`);
   }
 }

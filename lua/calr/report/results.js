@@ -16,6 +16,16 @@ function strip(stats, domain, metric, width) {
   return svg;
 }
 
+// The axis that the strips of a column share, in its head.
+function stripAxis(domain, metric, width, title) {
+  const f = formatOf(metric), svg = s("svg", { width, height: 30, class: "strip head", "aria-hidden": "true" });
+  const x = linear(domain.map(v => v * f.scale), [6, width - 6]);
+  svg.append(s("text", { x: 6, y: 10 }, title));
+  const ticks = x.ticks(3);
+  for (const t of ticks) svg.append(s("line", { class: "axis", x1: x(t.value), x2: x(t.value), y1: 27, y2: 30 }), s("text", { x: x(t.value), y: 24, "text-anchor": "middle" }, t.label));
+  return svg;
+}
+
 // A difference with its interval around zero.
 function interval(d, domain, metric, width) {
   const svg = s("svg", { width, height: 22, class: "strip", "aria-hidden": "true" }), x = linear(domain, [6, width - 6]);
@@ -98,7 +108,7 @@ function sortable(columns, items, options = {}) {
 
 function partRows(p, metric) {
   const list = [];
-  for (const row of study.rows.values()) {
+  for (const row of study.rows) {
     if (row.part !== p) continue;
     const values = row.trials.filter(counts).map(t => valueOf(t, metric)).filter(known);
     list.push({ row, label: row.label, values, n: values.length, mean: values.length ? mean(values) : null,
@@ -108,28 +118,32 @@ function partRows(p, metric) {
   return list;
 }
 
-const others = metric => data.metrics.filter(m => m !== metric && m !== "hours" && !/loss/i.test(m)).slice(0, 2);
+// What else a table shows: ranking scores first.
+const others = metric => [...data.metrics].filter(m => m !== metric && m !== "hours" && !/loss|alignment|clusters|outliers|^lr$/i.test(m))
+  .sort((a, b) => percentNames.test(b) - percentNames.test(a)).slice(0, 2);
 
 function resultColumns(p, metric, list) {
   const f = formatOf(metric), values = list.flatMap(r => r.values);
   const digits = list.some(r => known(r.sd) && r.sd * f.scale < 0.095) ? 1 : 0;
-  const domain = padded(values, 0.04), reference = referenceOf(p, metric);
+  const domain = padded(values, 0.04), reference = referenceOf(p, metric), found = standingOf(p, metric);
   const differences = list.map(r => r.difference).filter(d => d && known(d.mean));
   const around = padded(differences.flatMap(d => [known(d.low) ? d.low : d.mean, known(d.high) ? d.high : d.mean]), 0.06, 0);
+  const finest = Math.min(...differences.filter(d => known(d.low) && d.high > d.low).map(d => (d.high - d.low) * f.scale));
+  const fine = Math.max(digits, isFinite(finest) ? Math.min(3, Math.ceil(-Math.log10(finest / 2)) - f.digits) : 0); // digits that an interval needs
   const number = (r, text) => reproducible(text, rowCommand(r.row));
   const columns = [{ text: "", get: r => r.label, cell: r => r.label, class: "name" },
-    { text: "each seed", class: "figure wide", cell: r => r.n > 0 && strip(r, domain, metric, 150) },
+    { text: values.length ? stripAxis(domain, metric, 150, list.some(r => r.n > 1) ? "each seed" : "") : "", class: "figure wide", cell: r => r.n > 0 && strip(r, domain, metric, 150) },
     { text: withUnit(metric), get: r => r.mean, first: directionOf(metric) === "max" ? "down" : "up", class: "n",
-      title: "mean and standard deviation over seeds", cell: r => r.n > 0 ? number(r, [f.text(r.mean, digits),
-        known(r.sd) && h("span", { class: "sd" }, ` \u00b1 ${f.text(r.sd, digits)}`)]) : NONE },
+      title: "mean and standard deviation over seeds", cell: r => r.n > 0 ? number(r, [isBest(found, r) ? h("b", {}, f.text(r.mean, digits)) : f.text(r.mean, digits),
+        isAsGood(found, r) && h("span", { class: "as-good", title: "statistically as good as the best" }, "\u00a0\u2248"), known(r.sd) && h("span", { class: "sd" }, ` \u00b1 ${f.text(r.sd, digits)}`)]) : NONE },
     { text: "n", get: r => r.n, class: "n", title: "finished seeds", cell: r => r.n < r.planned ? `${r.n}/${r.planned}` : String(r.n) }];
   if (differences.length) {
     columns.push(
       { text: "difference", get: r => r.difference && r.difference.mean, first: "down", class: "n", title: `to ${reference}, with its 95 % interval`,
         cell: r => !r.difference || !known(r.difference.mean) ? h("span", { class: "muted" }, r.label === reference ? "reference" : NONE)
-          : [number(r, f.signed(r.difference.mean, digits)), known(r.difference.low) && h("span", { class: "sd" },
-            ` [${f.text(r.difference.low, digits)}, ${f.text(r.difference.high, digits)}]`)] },
-      { text: "", class: "figure wide", cell: r => r.difference && known(r.difference.mean) && interval(r.difference, around, metric, 120) },
+          : [number(r, f.signed(r.difference.mean, fine)), known(r.difference.low) && h("span", { class: "sd" },
+            ` [${f.text(r.difference.low, fine)}, ${f.text(r.difference.high, fine)}]`)] },
+      { text: stripAxis(around, metric, 120, ""), class: "figure wide", cell: r => r.difference && known(r.difference.mean) && interval(r.difference, around, metric, 120) },
       { text: "p", get: r => r.difference && r.difference.p, class: "n", title: "exact sign-flip test of paired seeds, corrected for several comparisons",
         cell: r => r.difference && known(r.difference.p) ? pCell(r.difference) : "" });
   }
@@ -143,6 +157,28 @@ function resultColumns(p, metric, list) {
       cell: r => known(value(r)) ? number(r, g.text(value(r))) : NONE });
   }
   return columns;
+}
+
+const standingOf = (p, metric) => (comparisonOf(p, metric) || {}).standing || null;
+const isBest = (found, r) => !!found && found.best === r.row.row;
+const isAsGood = (found, r) => !!found && found.decided && found.as_good.includes(r.row.row);
+
+// What the marks, intervals and probabilities of a table mean.
+function resultNotes(p, metric, list) {
+  const c = comparisonOf(p, metric), reference = referenceOf(p, metric), found = standingOf(p, metric), text = [];
+  if (list.some(r => r.n > 1)) text.push("Points are seeds, the line is their mean, the band one standard deviation.");
+  if (reference && c.comparisons > 0) {
+    text.push(`Differences are to ${reference}, seed by seed, with 95 % bootstrap intervals; p is exact (sign flips)${c.comparisons > 1 ? ` and corrected for ${plural(c.comparisons, "comparison")} (Holm)` : ""}.`);
+    if (known(c.smallest_p) && c.smallest_p * c.comparisons > 0.05) text.push(`So few seeds allow no corrected p below ${pCell({ p: Math.min(1, c.smallest_p * c.comparisons) })}.`);
+  }
+  if (found && list.length > 1) {
+    if (found.decided && found.as_good.length) text.push("Bold: the best mean; \u2248: statistically as good.");
+    else if (found.decided) text.push("Bold: the best mean, significantly better than all others.");
+    else text.push("Bold: the best mean; so few seeds exclude none of the others.");
+  }
+  if (metric.endsWith("@best")) text.push("This column chose its epoch on the test set: it flatters every row.");
+  if (metric.endsWith("@select")) text.push(`This column takes the epoch with the ${data.select.direction === "max" ? "highest" : "lowest"} ${data.select.metric}, which needs no labels.`);
+  return [...text, ...(c ? c.notes : [])].join(" ");
 }
 
 const pCell = d => d.p < 0.001 ? "< .001" : d.p.toFixed(3).replace(/^0/, "");
@@ -198,9 +234,7 @@ function results() {
         label: partTitle(part, p), id: `table-${p}`, class: "strips" });
       const reference = referenceOf(p, metric);
       return [shown.length > 1 && h("h3", {}, partTitle(part, p)), gridTable(p, metric), table.node,
-        h("p", { class: "caption" }, "Points are seeds, the line is their mean, the band one standard deviation.",
-          reference ? ` Differences are to ${reference}, seed by seed, with 95 % bootstrap intervals; p is exact and corrected for ${plural(list.length - 1, "comparison")}.` : "",
-          metric.endsWith("@best") ? " This column chose its epoch on the test set: it flatters every row." : "")].filter(Boolean);
+        h("p", { class: "caption" }, resultNotes(p, metric, list))].filter(Boolean);
     }));
   }
   show();

@@ -4,6 +4,7 @@
 local columns = require "calr.report.columns"
 local compare = require "calr.study.compare"
 local errors = require "calr.shell.errors"
+local importance = require "calr.study.importance"
 local json = require "calr.json"
 local sys = require "calr.sys"
 
@@ -35,7 +36,7 @@ end
 -- The row that others are compared with: the one asked for; of an ablation otherwise the first.
 local function reference(part, versus)
   if versus and has_label(part, versus) then return versus end
-  return part.kind == "ablate" and part.rows[1] and part.rows[1].label or nil
+  return (part.kind == "ablate" or part.kind == "runs") and part.rows[1] and part.rows[1].label or nil
 end
 
 local function difference(row)
@@ -77,6 +78,56 @@ function results.comparisons(view, metrics, versus)
           smallest_p = table_of.smallest_p and columns.short(table_of.smallest_p), rows = json.array {},
           notes = json.array(table_of.notes), standing = standing(view, index, metric) }
         for r, row in ipairs(table_of.rows) do item.rows[r] = difference(row) or json.null end
+        list[#list + 1] = item
+      end
+    end
+  end
+  return list
+end
+
+--- calr.report.results.members(view)
+--- The trials behind the rows of each part but searches: those that count for the row by their configuration, whatever
+--- part they were run for, and those that were planned for it.
+--- @return table  part -> row -> list of numbers of trials, from 0; an empty list for a search
+function results.members(view)
+  local list, index = json.array {}, {}
+  for i, trial in ipairs(view.trials) do index[trial] = i - 1 end
+  for p, part in ipairs(view.parts) do
+    local rows, seen = json.array {}, {}
+    list[p] = rows
+    if part.kind ~= "search" then
+      for r in ipairs(part.rows or {}) do rows[r], seen[r] = json.array {}, {} end
+      local function add(r, trial)
+        if rows[r] and not seen[r][trial] then
+          seen[r][trial] = true
+          rows[r][#rows[r] + 1] = index[trial]
+        end
+      end
+      for _, trial in ipairs(view.trials) do
+        if trial.part == p then add(trial.row, trial) end
+      end
+      for r, row in ipairs(compare.rows(view, { part = p }).rows) do
+        for _, seed in ipairs(row.seeds) do add(r, row.trials[seed]) end
+      end
+    end
+  end
+  return list
+end
+
+--- calr.report.results.importance(view)
+--- Which parameters matter, for every search and grid and every goal.
+--- @return table  list of {part=, metric=, trials=, best=, notes=, parameters = {{name=, value=}}}
+function results.importance(view)
+  local list = json.array {}
+  for p, part in ipairs(view.parts) do
+    for _, goal in ipairs((part.kind == "search" or part.kind == "grid") and view.goals or {}) do
+      local found = importance.rank(view, { part = p, metric = goal.metric })
+      if found and found.n >= 4 and #found.parameters > 1 then
+        local item = { part = p, metric = goal.metric, trials = found.n, best = found.best,
+          notes = json.array(found.notes), parameters = json.array {} }
+        for i, parameter in ipairs(found.parameters) do
+          item.parameters[i] = { name = parameter.name, value = columns.short(parameter.share, 4) }
+        end
         list[#list + 1] = item
       end
     end

@@ -75,7 +75,7 @@ function panels(parent, options) {
         const x = linear(xs || padded(panel.lines.flatMap(l => l.x), 0), [g.left, g.right]);
         f.back.append(label(left + 4, top + 14, panel.title, { class: "strong" }));
         yAxis(g, y, "", { ticks: 4 });
-        xAxis(g, x, options.xTitle === false ? "" : options.xTitle || "epoch", { ticks: Math.max(2, Math.floor(width / 80)) });
+        xAxis(g, x, options.xTitle === false ? "" : options.xTitle || "epoch", { ticks: Math.max(2, Math.floor(width / 80)), whole: true });
         const pen = f.pen(panel.lines.reduce((sum, l) => sum + l.y.length, 0) / 20);
         for (const l of panel.lines) {
           const points = l.x.map((v, i) => known(l.y[i]) ? [x(v), y(l.y[i])] : null);

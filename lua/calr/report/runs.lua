@@ -90,16 +90,27 @@ local function trial_of(path, name)
     state = states[record.status] or "dead", attempt = 1 + #(record.sessions or {}), deaths = 0, metrics = metrics,
     reports = reports, started = started, ended = seconds_of(record.ended), seconds = seconds,
     hours = metrics.hours, host = (record.machine or {}).host, threads = record.threads, error = record.error,
+    data = (record.data or {}).fingerprint, code = (record.code or {}).library,
     notes = {}, folder = name, command = command_of(record, path),
   }
 end
 
--- Text that tells a configuration from others: what varies between them.
-local function describe(cfg, varying)
+-- The name of a folder without the number at its end: "calr-1" -> "calr".
+local function stem_of(trial)
+  local stem = trial.key:gsub("[-_.]?%d+$", "")
+  return stem ~= "" and stem or trial.key
+end
+
+-- Text that tells a configuration from others. The data file is left out where runs of one name read another one for
+-- each seed.
+local function describe(trial, varying)
   local parts = {}
   for _, name in ipairs(varying) do
-    if cfg[name] ~= nil then parts[#parts + 1] = ("%s=%s"):format(name, config.format(cfg[name])) end
+    if trial.config[name] ~= nil and name ~= "data" then
+      parts[#parts + 1] = ("%s=%s"):format(name, config.format(trial.config[name]))
+    end
   end
+  parts[#parts + 1] = "in " .. stem_of(trial) -- runs of one configuration under two names stay apart
   return table.concat(parts, " ")
 end
 
@@ -118,35 +129,32 @@ local function varying_names(trials)
   return list
 end
 
--- Name of the folders of a row without what tells the seeds apart at its end: "calr-1", "calr-2" -> "calr".
-local function common_name(trials)
-  local stem = trials[1].label:gsub("[-_.]?%d+$", "")
-  for _, trial in ipairs(trials) do
-    if trial.label:gsub("[-_.]?%d+$", "") ~= stem then return trials[1].label end
-  end
-  return #trials > 1 and stem ~= "" and stem or trials[1].label
-end
-
--- Rows of runs whose configurations differ in nothing but the seed, and data files made for each seed.
+-- Runs of one name whose configurations differ in nothing but the seed, and the data made for it.
 local function rows_of(trials)
   local varying, rows, known = varying_names(trials), {}, {}
   for _, trial in ipairs(trials) do
-    local text = describe(trial.config, varying)
-    local row = known[text]
-    local taken = false
+    local text = describe(trial, varying)
+    local row, taken = known[text], false
     for _, other in ipairs(row and row.trials or {}) do taken = taken or other.seed == trial.seed end
     if not row or taken then
       row = { trials = {}, config = trial.config, changes = trial.changes }
       rows[#rows + 1] = row
-      if not taken then known[text] = row end
+      known[text] = known[text] or row
     end
     row.trials[#row.trials + 1] = trial
   end
   for number, row in ipairs(rows) do
-    row.label = common_name(row.trials)
+    row.label = #row.trials > 1 and stem_of(row.trials[1]) or row.trials[1].label
     for _, trial in ipairs(row.trials) do trial.part, trial.row, trial.label = 1, number, row.label end
   end
   return rows
+end
+
+-- The data file does not tell the runs of a row apart; that they read different data is said by calr.study.compare.
+local function unite_data(rows)
+  for _, row in ipairs(rows) do
+    for _, trial in ipairs(row.trials) do trial.config.data = row.trials[1].config.data end
+  end
 end
 
 local function goal_of(trials)
@@ -178,6 +186,7 @@ function runs.view(folder)
   local counts = {}
   for _, trial in ipairs(trials) do counts[trial.state] = (counts[trial.state] or 0) + 1 end
   local rows, by_key = rows_of(trials), {}
+  unite_data(rows)
   for _, trial in ipairs(trials) do by_key[trial.key] = trial end
   return {
     kind = "runs", name = folder:match "([^/]+)/*$" or folder, folder = folder, goals = { goal_of(trials) },

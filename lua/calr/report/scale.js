@@ -20,8 +20,9 @@ function linear(domain, pixels) {
   const scale = x => pixels[0] + (x - a) / (b - a) * (pixels[1] - pixels[0]);
   scale.invert = y => a + (y - pixels[0]) / (pixels[1] - pixels[0]) * (b - a);
   scale.domain = [a, b];
-  scale.ticks = n => {
-    const step = niceStep(a, b, n), list = [];
+  scale.ticks = (n, whole) => {
+    if (domain[0] === domain[1]) return [{ value: domain[0], label: short(domain[0], 3) }];
+    const step = whole ? Math.max(1, niceStep(a, b, n)) : niceStep(a, b, n), list = [];
     for (let i = Math.ceil(a / step - 1e-6); i * step <= b + step * 1e-6; i++) list.push(i * step);
     const labels = tickLabels(list.length ? list : [0], step);
     return list.map((value, i) => ({ value, label: labels[i] }));
@@ -40,18 +41,20 @@ function logarithmic(domain, pixels) {
   const scale = x => pixels[0] + (Math.log10(x) - a) / (b - a) * (pixels[1] - pixels[0]);
   scale.invert = y => Math.pow(10, a + (y - pixels[0]) / (pixels[1] - pixels[0]) * (b - a));
   scale.domain = [Math.pow(10, a), Math.pow(10, b)];
+  // Powers of ten have labels, what lies between them has marks; labels too, where there is less than two powers.
   scale.ticks = n => {
-    const list = [], decades = b - a, every = Math.max(1, Math.ceil(decades / n));
-    const inner = decades <= n / 3 ? [1, 2, 5] : decades <= n / 1.6 ? [1, 3] : [1];
+    const list = [], every = Math.max(1, Math.ceil((b - a) / n)), inside = v => v >= a - 1e-9 && v <= b + 1e-9;
+    const powers = range(Math.ceil(b) - Math.floor(a) + 1).map(i => Math.floor(a) + i).filter(e => inside(e));
     for (let e = Math.floor(a); e <= Math.ceil(b); e++) {
-      if (e % every !== 0) continue;
-      for (const m of inner) {
-        const value = m * Math.pow(10, e), at = Math.log10(value);
-        if (at < a - 1e-9 || at > b + 1e-9) continue;
-        list.push({ value, label: m === 1 ? power(value) : short(value, 2) });
+      for (const m of every > 1 ? [1] : [1, 2, 3, 4, 5, 6, 7, 8, 9]) {
+        const value = Number((m * Math.pow(10, e)).toPrecision(12));
+        if (!inside(Math.log10(value))) continue;
+        const written = m === 1 ? e % every === 0 : powers.length < 2 && (m === 2 || m === 5 || n > 4 && m === 3);
+        list.push({ value, label: written ? m === 1 ? power(value) : short(value, 2) : "" });
       }
     }
-    return list.length > 1 ? list : [scale.domain[0], scale.domain[1]].map(value => ({ value, label: short(value, 2) }));
+    if (list.filter(t => t.label).length > 1) return list;
+    return scale.domain.map(value => ({ value, label: short(value, 2) }));
   };
   return scale;
 }
@@ -76,8 +79,8 @@ function elapsed(domain, pixels) {
   scale.ticks = n => {
     const [a, b] = scale.domain, raw = (b - a) / Math.max(1, n);
     const step = timeSteps.find(t => t >= raw) || niceStep(a, b, n), list = [];
-    const [unit, name] = step < 1 ? [1, "s"] : step < 60 ? [1, "s"] : step < 3600 ? [60, "min"]
-      : step < 86400 ? [3600, "h"] : [86400, "d"];
+    const large = Math.max(step, Math.abs(b) / 10);
+    const [unit, name] = large < 30 ? [1, "s"] : large < 3600 ? [60, "min"] : large < 86400 ? [3600, "h"] : [86400, "d"];
     for (let i = Math.ceil(a / step - 1e-6); i * step <= b + step * 1e-6; i++) {
       list.push({ value: i * step, label: i === 0 ? "0" : short(i * step / unit, 4) + " " + name });
     }
@@ -96,15 +99,17 @@ function padded(list, air = 0.05, include) {
 
 // ---- colours ----
 
-const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const cssValues = new Map(); // emptied when the colour scheme changes
+
+function css(name) {
+  if (!cssValues.has(name)) cssValues.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return cssValues.get(name);
+}
 const series = i => `var(--s${i % 8})`;
 const dashes = ["", "7 3", "2 2.5", "9 3 2 3", "", "7 3", "2 2.5", "9 3 2 3"];
 
 // "var(--x)" as a canvas takes it.
-function resolve(color) {
-  const name = /^var\((--[\w-]+)\)$/.exec(color);
-  return name ? css(name[1]) : color;
-}
+const resolve = color => color.startsWith("var(") ? css(color.slice(4, -1)) : color;
 
 function ramp() {
   const stops = range(6).map(i => css("--r" + i).match(/[0-9a-f]{2}/gi).map(x => parseInt(x, 16)));

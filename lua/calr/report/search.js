@@ -1,6 +1,6 @@
 // What a search did: history, importance of parameters, trade-off of two goals.
 
-const searchTrials = () => study.trials.filter(t => data.parts[t.part - 1].kind === "search" && known(t.number) && !t.stale)
+const searchTrials = () => study.trials.filter(t => partOf(t).kind === "search" && known(t.number) && !t.stale)
   .sort((a, b) => a.number - b.number);
 
 // The best value so far, by number: [number, value, trial] at every improvement.
@@ -23,10 +23,10 @@ function history() {
   const metrics = data.goals.map(g => g.metric);
   let metric = metrics[0];
   const shownStates = ["finished", "pruned", "failed", "running", "interrupted", "dead"].filter(st => trials.some(t => t.state === st));
-  const part = data.parts[trials[0].part - 1];
+  const part = partOf(trials[0]);
   const fig = figure(node, {
     caption: [`Each point is a trial${part.sampler ? ` suggested by ${part.sampler}` : ""}, the line the best so far.`,
-      part.prune ? ` Pruned by ${part.prune.name}: shown at their last report.` : "", " Trials without a value stand below the axis."],
+      part.prune ? ` Pruned by ${part.prune.name}: shown at their last report.` : "", " Trials without a value stand at the foot."],
     controls: [metricControl(metrics, metric, m => { metric = m; fig.draw(); })],
     height: w => w < 560 ? 280 : 340, margin: w => ({ top: 26, bottom: 46, left: 52, right: w < 560 ? 14 : 80 }),
     draw: f => {
@@ -36,7 +36,7 @@ function history() {
       const y = linear(robust(valued.map(t => valueOf(t, metric))).map(v => v * format.scale), [f.bottom - 14, f.top]);
       const at = v => Math.max(f.top - 4, Math.min(f.bottom - 9, y(v * format.scale)));
       yAxis(f, y, withUnit(metric));
-      xAxis(f, x, "trial");
+      xAxis(f, x, "trial", { whole: true });
       const pen = f.pen(trials.length), r = trials.length > 2000 ? 1.6 : trials.length > 300 ? 2.4 : 3.4;
       for (const pass of [false, true]) {
         for (const t of valued) {
@@ -64,38 +64,43 @@ function history() {
   });
   fig.node.insertBefore(legend([...shownStates.map(st => legendItem(states[st].text, states[st].color, "", states[st].shape)),
     legendItem("best so far", "var(--ink)")]), fig.box);
-  selection.listeners.push(() => fig.draw());
+  selection.listeners.push(() => fig.refresh());
 }
 
 // ---- importance ----
 
 function importance() {
-  const all = (data.importance || []).filter(item => item.parameters.length > 0);
+  const all = data.importance || [];
   if (!all.length) return;
-  const node = section("importance", "Importance of parameters");
-  let metric = all[0].metric;
-  const current = () => all.find(item => item.metric === metric);
+  const name = item => headOf(item.metric) + (new Set(all.map(x => x.part)).size > 1 ? `, ${partTitle(data.parts[item.part - 1], item.part).toLowerCase()}` : "");
+  let chosen = 0;
+  const node = section("importance", "Importance of parameters"), most = Math.max(...all.map(item => item.parameters.length));
+  const about = h("span");
+  const describe = () => {
+    const item = all[chosen];
+    about.textContent = `How much each parameter decides whether a configuration is among the best ${count(item.best)} of ${count(item.trials)} (PED-ANOVA, shares of the sum). It says which parameters matter, not which values are good. ${item.notes.join(" ")}`;
+  };
   const fig = figure(node, {
-    caption: ["Share of each parameter in the variation of the metric among the better trials (PED-ANOVA), from ",
-      h("span", { class: "count" }, count(all[0].trials)), " trials. It says which parameters matter, not which values are good."],
-    controls: [all.length > 1 && select("Metric", all.map(item => [item.metric, headOf(item.metric)]), metric, m => {
-      metric = m;
-      fig.node.querySelector(".count").textContent = count(current().trials);
+    caption: about,
+    controls: all.length > 1 && [select("Metric", all.map((item, i) => [String(i), name(item)]), "0", i => {
+      chosen = Number(i);
+      describe();
       fig.draw();
     })],
-    height: () => 20 + 28 * Math.max(...all.map(item => item.parameters.length)), margin: w => ({ left: Math.min(200, w * 0.42), right: 48, top: 8, bottom: 8 }),
+    height: () => 20 + 28 * most, margin: w => ({ left: Math.min(200, w * 0.42), right: 48, top: 8, bottom: 8 }),
     draw: f => {
-      const list = current().parameters, x = linear([0, Math.max(1e-9, ...list.map(p => p.value))], [f.left, f.right]), pen = f.pen();
+      const list = all[chosen].parameters, x = linear([0, Math.max(1e-9, ...list.map(p => p.value))], [f.left, f.right]), pen = f.pen();
       list.forEach((p, i) => {
         const y = f.top + 28 * i;
         f.back.append(label(f.left - 8, y + 16, cut(p.name, Math.floor(f.left / 6.6)), { "text-anchor": "end", class: "strong" }));
-        pen.rect(f.left, y + 4, x(p.value) - f.left, 16, { color: "var(--accent)", round: 2, alpha: 0.85 });
+        pen.rect(f.left, y + 4, Math.max(1, x(p.value) - f.left), 16, { color: "var(--accent)", round: 2, alpha: 0.85 });
         f.front.append(label(x(p.value) + 6, y + 16, `${(100 * p.value).toFixed(p.value < 0.1 ? 1 : 0)}\u2009%`));
       });
     },
-    summary: () => `Importance for ${metric}: ` + current().parameters.map(p => `${p.name} ${(100 * p.value).toFixed(1)} %`).join(", "),
-    table: () => ({ heads: ["parameter", { text: "share", class: "n" }], rows: current().parameters.map(p => [p.name, `${(100 * p.value).toFixed(1)} %`]) }),
+    summary: () => `Importance for ${all[chosen].metric}: ` + all[chosen].parameters.map(p => `${p.name} ${(100 * p.value).toFixed(1)} %`).join(", "),
+    table: () => ({ heads: ["parameter", { text: "share", class: "n" }], rows: all[chosen].parameters.map(p => [p.name, `${(100 * p.value).toFixed(1)} %`]) }),
   });
+  describe();
 }
 
 // ---- two goals ----
@@ -114,7 +119,8 @@ function tradeoff() {
   const two = data.goals.length > 1, y0 = data.goals[0].metric, x0 = two ? data.goals[1].metric : "hours";
   if (x0 === y0) return;
   const trials = study.trials.filter(t => counts(t) && known(valueOf(t, y0)) && known(valueOf(t, x0)));
-  if (trials.length < 5 || !two && new Set(trials.map(t => t.label)).size < 8) return;
+  const e = extent(trials.map(t => valueOf(t, x0))) || [0, 0];
+  if (trials.length < 5 || !two && e[1] < 1.5 * e[0] || !two && new Set(trials.map(t => t.label)).size < 8) return;
   const node = section("tradeoff", two ? "Pareto front" : "Result against cost");
   const ends = front(trials, y0, x0), inFront = new Set(ends);
   const hours = x0 === "hours", fx = formatOf(x0), fy = formatOf(y0), unit = hours ? 3600 : fx.scale;
@@ -142,7 +148,7 @@ function tradeoff() {
     table: () => ({ heads: ["trial", { text: withUnit(y0), class: "n" }, { text: withUnit(x0), class: "n" }],
       rows: ends.map(t => [trialName(t), reproducible(fy.text(valueOf(t, y0), 1), t.command), reproducible(fx.text(valueOf(t, x0)), t.command)]) }),
   });
-  selection.listeners.push(() => fig.draw());
+  selection.listeners.push(() => fig.refresh());
 }
 
 // ---- slices ----
@@ -153,8 +159,11 @@ function slices(parent) {
   const list = parameters.slice(0, 12);
   if (!list.length || trials.length < 3) return;
   let metric = goal.metric;
-  const cell = 210;
-  const columns = w => Math.max(1, Math.min(list.length, Math.floor(w / (w < 560 ? 170 : cell))));
+  const cell = 195;
+  const columns = w => {
+    const most = Math.max(1, Math.floor(w / (w < 560 ? 170 : cell)));
+    return Math.ceil(list.length / Math.ceil(list.length / most));
+  };
   const fig = figure(parent, {
     id: "slices",
     caption: ["One parameter at a time against the metric; the marks are the trials that the brushes leave, others are faint. Triangles were pruned."],
@@ -171,7 +180,7 @@ function slices(parent) {
         const y = linear(domain, [g.bottom, g.top]);
         const x = p.categories ? ordinal(p.categories, [g.left, g.right]) : (p.log ? logarithmic : linear)(p.log ? [p.low, p.high] : [p.low, p.high], [g.left + 4, g.right - 4]);
         if (k % n === 0) yAxis(g, y, "", { ticks: 4 });
-        else for (const t of y.ticks(4)) g.back.append(s("line", { class: "grid", x1: g.left, x2: g.right, y1: y(t.value), y2: y(t.value) }));
+        else for (const t of y.ticks(4)) if (t.label) g.back.append(s("line", { class: "grid", x1: g.left, x2: g.right, y1: y(t.value), y2: y(t.value) }));
         xAxis(g, x, "", { ticks: 3 });
         f.back.append(label((g.left + g.right) / 2, g.bottom + 33, cut(p.name, Math.floor(width / 6.4)), { class: "strong", "text-anchor": "middle" }));
         for (const pass of [false, true]) {
@@ -181,7 +190,7 @@ function slices(parent) {
             const jitter = p.categories ? (((t.i * 7919) % 101) / 101 - 0.5) * Math.min(36, x.step * 0.55) : 0;
             const at = [x(v) + jitter, Math.max(g.top - 3, Math.min(g.bottom - 1, y(valueOf(t, metric) * format.scale)))];
             const pruned = t.state === "pruned";
-            pen.mark(at[0], at[1], { color: pruned ? "var(--pruned)" : "var(--finished)", shape: pruned ? "triangle" : "circle", r: pruned ? r * 0.9 : r, alpha: pass ? 0.65 : 0.07 });
+            pen.mark(at[0], at[1], { color: pruned ? "var(--pruned)" : "var(--finished)", shape: pruned ? "triangle" : "circle", r: pruned ? r * 0.9 : r, alpha: pass ? 0.65 : 0.1 });
             if (pass) dots.push([at[0], at[1], t]);
           }
         }
@@ -190,5 +199,5 @@ function slices(parent) {
     },
     summary: () => `Slices of ${metric} over ${list.map(p => p.name).join(", ")}.`,
   });
-  selection.listeners.push(() => fig.draw());
+  selection.listeners.push(() => fig.refresh());
 }

@@ -212,9 +212,16 @@ local function trials_of(view, origin)
     part = shared "part", row = number_column(trials, "row"), seed = shared "seed", state = shared "state",
     stale = shared "stale", why = shared "stale_why", error = shared "error", host = shared "host",
     worker = shared "worker", attempt = shared "attempt", deaths = shared "deaths", threads = shared "threads",
+    data = shared "data", code = shared "code",
     folder = columns.shared(#trials, function(i)
       local path = trials[i].folder
       return path and (path:gsub(trials[i].key, "\1", 1))
+    end),
+    label = columns.shared(#trials, function(i)
+      local trial = trials[i]
+      local part = view.parts[trial.part]
+      local row = part and part.rows and part.rows[trial.row]
+      return not (row and row.label == trial.label) and trial.label or nil
     end),
     planned = columns.shared(#trials, function(i) return trials[i].in_plan end),
     started = seconds("started", origin), seconds = seconds("seconds", 0),
@@ -312,7 +319,8 @@ function study.collect(view, options)
     counts = view.counts, metrics = names, variants = heads, values = values_of(view, names, heads),
     curves = curves_of(view, names), common = common, config = varying, parts = parts_of(view),
     trials = trials_of(view, origin), workers = workers, attempts = attempts,
-    comparisons = results.comparisons(view, compared, options and options.versus), notes = json.array(view.notes),
+    comparisons = results.comparisons(view, compared, options and options.versus),
+    members = results.members(view), importance = results.importance(view), notes = json.array(view.notes),
     plain = plain(view),
   }
 end

@@ -23,7 +23,7 @@ function timeline() {
       for (let i = 0; i < n; i++) {
         const t = study.trials[a.trial[i]], w = Math.max(0.8, x(a.stop[i]) - x(a.start[i]) - (n < 1500 ? 0.8 : 0));
         pen.rect(x(a.start[i]), top(a.worker[i]), w, height, { color: (states[state[i]] || states.dead).color, round: n < 1500 && w > 4 ? 2 : 0, alpha: !t || selected(t) ? 0.85 : 0.15 });
-        if (w > 30 && height > 14 && t && n < 1500) f.front.append(label(x(a.start[i]) + w / 2, top(a.worker[i]) + height / 2 + 4, cut(known(t.number) ? "#" + t.number : t.label, Math.floor(w / 6.8)), { class: "bar-text", "text-anchor": "middle" }));
+        if (w > (t ? Math.min(60, 9 + 6.8 * t.label.length) : 0) && height > 14 && t && n < 1500) f.front.append(label(x(a.start[i]) + w / 2, top(a.worker[i]) + height / 2 + 4, cut(t.label, Math.floor(w / 6.8)), { class: "bar-text", "text-anchor": "middle" }));
       }
       f.svg.addEventListener("pointermove", event => {
         const i = hit(event);
@@ -56,5 +56,5 @@ function timeline() {
         `${Math.round(100 * busyTimes.get(w) / total)} %`, data.workers[w].alive ? "working" : data.workers[w].left ? "left" : "gone"]) }),
   });
   if (present.length > 1) fig.node.insertBefore(legend(present.map(st => legendItem(states[st].text, states[st].color, "", "square"))), fig.box);
-  selection.listeners.push(() => fig.draw());
+  selection.listeners.push(() => fig.refresh());
 }

@@ -57,7 +57,8 @@ function openTrial(trial) {
     drawer.close();
     compare(side, trial);
   } }, name);
-  drawer.replaceChildren(
+  drawer.replaceChildren();
+  fill(drawer, {}, [
     h("form", { method: "dialog" }, h("button", { class: "close", "aria-label": "Close" }, "\u00d7")),
     h("h3", {}, trialName(trial)),
     h("p", { class: "meta" }, symbol(trial.shown), " ", stateText(trial),
@@ -72,6 +73,6 @@ function openTrial(trial) {
       fact("seed", trial.seed), fact("key", h("code", {}, trial.key)),
       fact("folder", trial.folder && h("code", {}, trial.folder)), fact("threads", trial.threads)),
     trial.command && commandLine(trial.command),
-    study.trials.length > 1 && h("p", { class: "buttons" }, choose(0, "Compare as A"), choose(1, "Compare as B")));
+    study.trials.length > 1 && h("p", { class: "buttons" }, choose(0, "Compare as A"), choose(1, "Compare as B"))]);
   drawer.showModal();
 }

@@ -3,16 +3,16 @@
 function trialTable() {
   if (!study.trials.length) return;
   const node = section("trials", "Trials");
-  const goals = data.goals.map(g => g.metric), rest = data.metrics.filter(m => !goals.includes(m) && m !== "hours").slice(0, 3);
+  const goals = data.goals.map(g => g.metric), rest = data.metrics.filter(m => !goals.includes(m) && m !== "hours").sort((a, b) => percentNames.test(b) - percentNames.test(a)).slice(0, 3);
   const value = m => ({ text: withUnit(m), get: t => valueOf(t, m), first: directionOf(m) === "max" ? "down" : "up", class: "n",
     cell: t => known(valueOf(t, m)) ? reproducible(formatOf(m).text(valueOf(t, m)), t.command) : NONE });
   const names = parameters.slice(0, 8), several = new Set(study.trials.map(t => t.seed)).size > 1;
   const columns = [
-    { text: "trial", get: t => known(t.number) ? t.number : t.i, cell: t => h("button", { type: "button", class: "link", onclick: () => openTrial(t) }, t.label), class: "name" },
+    { text: "trial", get: t => t.i, cell: t => h("button", { type: "button", class: "link", onclick: () => openTrial(t) }, t.label), class: "name" },
     several && { text: "seed", get: t => t.seed, class: "n" },
     { text: "state", get: t => t.shown, cell: t => [symbol(t.shown), " ", t.shown], class: "state" },
     ...goals.map(value), ...rest.map(value),
-    { text: "time", get: t => t.seconds, cell: t => duration(t.seconds), class: "n", first: "down" },
+    !goals.includes("hours") && { text: "time", get: t => t.seconds, cell: t => duration(t.seconds), class: "n", first: "down" },
     ...names.map(p => ({ text: p.name, get: t => configOf(t, p.name), class: p.numeric ? "n" : "", cell: t => short(configOf(t, p.name), 3) })),
   ].filter(Boolean);
   let words = "", state = "";
