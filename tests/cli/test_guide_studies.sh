@@ -64,6 +64,11 @@ command "table studies/idea --columns mAP,mAP@select,mAP@best"
 prints "every camera" "label-free" "best on test"
 command "table studies/idea --md"
 prints "| every camera |" "mAP"
+command "table studies/idea --commands"
+again=$(grep -o 'calr study .*--trial [0-9a-f]*' out.txt | head -1)
+holds -n "$again"
+read -ra words <<<"$again"
+expect 0 "$CALR" "${words[@]:1}" --threads 1
 command "report studies/idea -o idea.html"
 contains idea.html "<html" "every camera"
 
