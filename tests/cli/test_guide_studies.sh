@@ -75,7 +75,7 @@ contains idea.html "<html" "every camera"
 # A rule that changes makes its rows stale, and those only.
 sed -i 's/-1, context.global)/-1, context.global:clone())/' majority.lua
 command "study idea.lua --workers 2 --threads 1" "${small[@]}" "${stage_1[@]}"
-says "majority.lua changed"
+says "majority.lua has changed"
 holds "$(cat studies/idea/journals/*.jsonl | grep -c '"state":"finished"')" -eq 28
 
 # The search; a sampler and a pruner of one's own.
