@@ -5,7 +5,7 @@ local journal = require "calr.study.journal"
 local sys = require "calr.sys"
 local view = require "calr.study.view"
 
-local cfg = require "calr.config" { dir = "study", seconds = 10.0, trials = 80, seed = 1 }
+local cfg = require "calr.config" { dir = "study", kind = "grid", seconds = 10.0, trials = 80, seed = 1 }
 local dir, duration, trials, seed = cfg.dir, cfg.seconds, cfg.trials, cfg.seed
 local program, script = os.getenv "CALR", os.getenv "CALR_TEST_SOURCE" .. "/tests/kill/study.lua"
 local patience, count, steps = 1, 8, 6
@@ -17,7 +17,7 @@ local function spawn(number)
   counts.starts = counts.starts + 1
   -- The first makes the study; half of the others come by its script, half by its folder.
   local command = (number % 2 == 1 or not sys.exists(dir .. "/plan.json"))
-    and { program, "study", script, "trials=" .. trials, "--out", dir }
+    and { program, "study", script, "trials=" .. trials, "kind=" .. cfg.kind, "--out", dir }
     or { program, "work", dir }
   for _, word in ipairs { "--threads", "1", "--patience", tostring(patience), "--quiet" } do
     command[#command + 1] = word
@@ -174,9 +174,9 @@ for _, trial in ipairs(v.trials) do
   takeovers = takeovers + math.max(0, trial.top - 1)
 end
 if #v.trials ~= trials then problem("%d trials of %d", #v.trials, trials) end
-print(("%.0f s, seed %d: %d trials, %d attempts; %d workers started, %d killed, %d stopped for a while; "
-  .. "%d attempts taken over, %d of them went on from a checkpoint; %d ends fenced; %d lines left out"):format(killing,
-  seed, #v.trials, begun, counts.starts, counts.kills, counts.stops, takeovers, resumed, fenced, #v.notes))
+print(("%s, %.0f s, seed %d: %d trials, %d attempts; %d workers started, %d killed, %d stopped for a while; "
+  .. "%d attempts taken over, %d of them went on from a checkpoint; %d ends fenced; %d lines left out"):format(cfg.kind,
+  killing, seed, #v.trials, begun, counts.starts, counts.kills, counts.stops, takeovers, resumed, fenced, #v.notes))
 for i, text in ipairs(problems) do
   if i <= 20 then io.stderr:write(text, "\n") end
 end

@@ -8,8 +8,13 @@ local function turn(state, step)
   return state ~ (state >> 29)
 end
 
-local S = calr.study "kill" { goal = "max result", base = { trials = 100, steps = 6, x = 1, pause = 0.03 } }
-S:grid { x = S.int(1, S.base.trials) }
+local S = calr.study "kill" { goal = "max result", seeds = { 1, 2 },
+  base = { kind = "grid", trials = 100, steps = 6, x = 1, pause = 0.03 } }
+if S.base.kind == "grid" then
+  S:grid { x = S.int(1, S.base.trials // 2) }
+else
+  S:search { sampler = "random", trials = S.base.trials - 3, confirm = 3, x = S.int(1, 1 << 40) }
+end
 S:run(function(trial)
   local cfg = trial.config
   local state = trial:restore()
