@@ -26,6 +26,7 @@ end
 --- calr.text.width(string)
 --- @return integer  columns that a UTF-8 string takes, without the codes of colours; wide letters count as one
 function text.width(string)
+  if not string:find "[\27\128-\255]" then return #string end
   local plain = string:gsub("\27%[[%d;]*m", "")
   return utf8.len(plain) or #plain
 end

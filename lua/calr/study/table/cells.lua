@@ -17,13 +17,16 @@
 
 local cells = {}
 
+local formats = {} -- "%.1f", "%+.1f" by digits
+for digits = 0, 17 do formats[digits] = { ("%%.%df"):format(digits), ("%%+.%df"):format(digits) } end
+
 --- calr.study.table.cells.number(value, digits [, signed])
 --- @return string  with so many decimals; never "-0.0"; "inf" and "nan" as such
 function cells.number(value, digits, signed)
   if value ~= value then return "nan" end
   if value == math.huge or value == -math.huge then return value > 0 and "inf" or "-inf" end
   if math.abs(value) >= 1e15 then return ("%.4g"):format(value) end
-  local text = (signed and "%+.*f" or "%.*f"):gsub("%*", tostring(digits)):format(value)
+  local text = formats[digits][signed and 2 or 1]:format(value)
   if not text:find "[1-9]" then text = text:gsub("^[-+]", "") end
   return text
 end

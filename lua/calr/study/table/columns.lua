@@ -123,7 +123,7 @@ function columns.value(view, trial, column)
   else
     value = require("calr.study.view").value(trial, column.name, view)
   end
-  return value == value and value or nil
+  return value and value == value and math.abs(value) < math.huge and value or nil
 end
 
 local function median(list)

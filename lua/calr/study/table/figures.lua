@@ -34,34 +34,44 @@ local function best_of(cells, direction)
   return direction and best
 end
 
+-- How many resamples a bootstrap interval gets: fewer where many pairs and rows would take long.
+local function resamples_for(pairs_count, comparisons)
+  return math.max(999, math.min(9999, math.floor(3e6 / math.max(1, pairs_count * comparisons))))
+end
+
 -- The p of the sign-flip test. Many pairs make it costly, and where the difference is plain a bound will do: a sum of
 -- random signs times d is farther out than t with a chance of at most 2 exp(-t^2 / 2 sum d^2) (Hoeffding 1963).
-local function p_of(differences)
+local function p_of(differences, resamples)
   if #differences > 20 then
     local sum, squares = 0.0, 0.0
     for _, d in ipairs(differences) do sum, squares = sum + d, squares + d * d end
     local bound = squares > 0 and 2 * math.exp(-sum * sum / (2 * squares)) or 1
     if bound < 1e-4 then return bound end
   end
-  return (statistics.sign_flip(differences))
+  return (statistics.sign_flip(differences, { resamples = resamples }))
+end
+
+-- a - b of the seeds that both have, by ascending seed.
+local function paired(a, b, seeds)
+  local differences = {}
+  for _, seed in ipairs(seeds) do
+    if a[seed] and b[seed] then differences[#differences + 1] = a[seed] - b[seed] end
+  end
+  return differences
 end
 
 -- Marks the best cell, and those whose paired difference from it no test tells from chance; the rule of
 -- calr.study.compare.best, without its intervals, which take a hundred times as long.
-local function mark(cells, groups, column)
+local function mark(cells, groups, column, seeds)
   local best = best_of(cells, column.direction)
   if not best or next(cells, next(cells)) == nil then return nil end
   cells[best].best = true
   local others, ps, info = {}, {}, { pairs = 0, comparisons = 0 }
   for g, cell in pairs(cells) do
     if g ~= best then
-      local a, b = groups[g].values[column.name], groups[best].values[column.name]
-      local differences = {}
-      for seed, value in pairs(a) do
-        if b[seed] then differences[#differences + 1] = value - b[seed] end
-      end
+      local differences = paired(groups[g].values[column.name], groups[best].values[column.name], seeds)
       if #differences > 1 then
-        others[#others + 1], ps[#ps + 1] = cell, p_of(differences)
+        others[#others + 1], ps[#ps + 1] = cell, p_of(differences, resamples_for(#differences, #groups - 1))
       end
       info.pairs = math.max(info.pairs, #differences)
     end
@@ -99,7 +109,7 @@ function figures.cells(groups, column, seeds)
     end
   end
   columns.scale(column, means, deviations)
-  return cells, mark(cells, groups, column)
+  return cells, mark(cells, groups, column, seeds)
 end
 
 --- calr.study.table.figures.find(groups, versus)
@@ -117,21 +127,24 @@ function figures.find(groups, versus)
     near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(labels, ", ")), 0)
 end
 
---- calr.study.table.figures.differences(groups, column, versus)
+--- calr.study.table.figures.differences(groups, column, versus, seeds)
 --- Paired differences of all groups from one of them: mean, BCa interval, exact sign-flip p, and p corrected by Holm.
 --- @param versus  position of a group
 --- @return table  position -> {mean=, low=, high=, n=, p=, corrected=}; without an entry for versus
 --- @return table  comparisons (how many), least and most (pairs), smallest_p (what so many pairs allow)
-function figures.differences(groups, column, versus)
+function figures.differences(groups, column, versus, seeds)
   local cells, order, ps = {}, {}, {}
   local info = { comparisons = 0, least = math.huge, most = 0 }
   for g, group in ipairs(groups) do
-    local result = g ~= versus
-      and statistics.paired { a = group.values[column.name], b = groups[versus].values[column.name] }
-    if result and result.n > 0 then
-      cells[g] = { mean = result.mean, low = result.low, high = result.high, n = result.n, p = result.p }
-      order[#order + 1], ps[#ps + 1] = g, result.p
-      info.least, info.most = math.min(info.least, result.n), math.max(info.most, result.n)
+    local differences = g ~= versus and paired(group.values[column.name], groups[versus].values[column.name], seeds)
+    local n = differences and #differences or 0
+    if n > 0 then
+      local resamples = resamples_for(n, #groups - 1)
+      local interval = statistics.bootstrap(differences, { resamples = resamples })
+      cells[g] = { mean = interval.estimate, low = interval.low, high = interval.high, n = n,
+        p = p_of(differences, resamples) }
+      order[#order + 1], ps[#ps + 1] = g, cells[g].p
+      info.least, info.most = math.min(info.least, n), math.max(info.most, n)
     end
   end
   for i, p in ipairs(statistics.holm(ps)) do cells[order[i]].corrected = p end

@@ -143,16 +143,21 @@ function groups.by_label(index, part, list, options)
   return result
 end
 
+local function same(a, b)
+  return a == b or type(a) == "table" and type(b) == "table" and identify(a) == identify(b)
+end
+
 -- The names that differ between the rows of a part, sorted.
 local function varying(rows)
-  local first, names, seen = rows[1].config, {}, {}
+  local changed, names = {}, {} -- what no row changes is the base's everywhere
   for _, row in ipairs(rows) do
-    for _, config in ipairs { row.config, first } do
-      for name in pairs(config) do
-        if not seen[name] and identify { row.config[name] } ~= identify { first[name] } then
-          seen[name] = true
-          names[#names + 1] = name
-        end
+    for name in pairs(row.changes) do changed[name] = true end
+  end
+  for name in pairs(changed) do
+    for _, row in ipairs(rows) do
+      if not same(row.config[name], rows[1].config[name]) then
+        names[#names + 1] = name
+        break
       end
     end
   end

@@ -213,7 +213,7 @@ function search.sheet(index, part, list, options)
   local done, states, failed = gather(view, part, goal)
   table.sort(done, better(goal.direction))
   local chosen, fresh = best_groups(index, part, done, list, options)
-  local sheet = { kind = "search", columns = {}, rows = {}, notes = {}, part = part,
+  local sheet = { kind = "search", columns = {}, rows = {}, notes = {}, part = part, seeds = fresh,
     title = sheets.title(view, part, describe(view, part)) }
   local seed = view.seeds[1]
   local missing = { rows = sheet.rows, notes = {} }

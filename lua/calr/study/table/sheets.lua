@@ -102,7 +102,7 @@ end
 
 -- Differences from one row, for one column of figures.
 local function add_differences(sheet, list, column, versus)
-  local differences, info = figures.differences(list, column, versus)
+  local differences, info = figures.differences(list, column, versus, sheet.seeds)
   if info.comparisons == 0 then
     add_note(sheet, ("No seed has figures of \"%s\" and of another row: there is nothing to compare."):format(
       list[versus].label))
@@ -120,9 +120,10 @@ local function add_differences(sheet, list, column, versus)
   local pairs_text = info.least == info.most and tostring(info.most) or ("%d to %d"):format(info.least, info.most)
   local correction = info.comparisons > 1
     and ("; Holm's correction is for %d comparisons"):format(info.comparisons) or ""
+  local test = info.most > 20 and "sign-flip test"
+    or "exact sign-flip test, at best " .. cells.probability(info.smallest_p)
   add_note(sheet, ("Differences from \"%s\", paired by seed (%s %s), with their 95 %% BCa bootstrap interval; p of the "
-    .. "exact sign-flip test, at best %s%s."):format(of, pairs_text, info.most == 1 and "pair" or "pairs",
-    cells.probability(info.smallest_p), correction))
+    .. "%s%s."):format(of, pairs_text, info.most == 1 and "pair" or "pairs", test, correction))
   if info.least < info.most then
     local uneven = {}
     for g, cell in pairs(differences) do
@@ -236,7 +237,7 @@ function sheets.of_rows(index, part, list, options)
     rows = groups.by_label(index, part, list, options)
   end
   local kind = kind_names[view.parts[part].kind]
-  local sheet = { kind = "rows", columns = {}, rows = {}, notes = {}, part = part,
+  local sheet = { kind = "rows", columns = {}, rows = {}, notes = {}, part = part, seeds = view.seeds,
     title = sheets.title(view, part, ("%s%s, %s"):format(kind,
       options.parameters and " by " .. table.concat(options.parameters, ", ") or "", figures.seed_list(view.seeds))) }
   local missing = { columns = sheet.columns, rows = sheet.rows, notes = {} }
