@@ -57,7 +57,7 @@ prints "mAP" "recorded" "the same"
 # ---- changed code: results are stale, and said to be
 echo 'return 0.002' >bonus.lua
 echo '-- another version' >>parts.lua
-expect 1 "$CALR" study parts.lua --seeds 1,2
+expect 0 "$CALR" study parts.lua --seeds 1,2
 expect 0 "$CALR" table parts --part 1 --columns mAP
 prints "results of other code or data are left out"
 cp -r studies/parts studies/copy

@@ -54,7 +54,7 @@ check.test("planned trials stand in the order of the plan, seed by seed", functi
   check.equal(v.trials[2].row, 2)
   check.equal(v.trials[1].in_plan, true)
   check.equal(v.trials[1].state, "waiting")
-  check.equal(v.command, "calr study '/somewhere/my study.lua' epochs=3")
+  check.equal(v.command, "calr study '/somewhere/my study.lua' epochs=3 --out " .. sys.absolute "order")
   check.equal(v.trials[1].command, v.command .. " --trial " .. v.trials[1].key)
   check.equal(v.code.parts["function"], "f2")
   check.equal(v.parts[1].rows[2].config.refine, "pivot")

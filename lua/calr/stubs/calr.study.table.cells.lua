@@ -16,6 +16,7 @@
 ---              commands = {{seed=, command=}...}, note=}
 ---     notes    list of strings
 ---     marks    {best=, as_good=, undecided=}: what the marks mean; nil when there are none
+---     start    the folder in which the commands work, when it is not the current one
 ---@class calr.study.table.cells
 local M = {}
 
@@ -57,5 +58,9 @@ function M.head(column, percent) end
 ---@param as_good any the same for figures statistically as good
 ---@return table # the notes of a sheet, the meaning of its marks first
 function M.notes(sheet, best, as_good) end
+
+---@param sheet any
+---@return string # the line above the commands; it says where they work, unless it is here
+function M.commands_head(sheet) end
 
 return M

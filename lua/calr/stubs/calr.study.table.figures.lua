@@ -29,9 +29,10 @@ function M.find(groups, versus) end
 ---@param groups any
 ---@param column any
 ---@param versus any position of a group
+---@param seeds any
 ---@return table # position -> {mean=, low=, high=, n=, p=, corrected=}; without an entry for versus
 ---@return table # comparisons (how many), least and most (pairs), smallest_p (what so many pairs allow)
-function M.differences(groups, column, versus) end
+function M.differences(groups, column, versus, seeds) end
 
 ---@param seeds any
 ---@return string # "seed 3", "seeds 1, 2, 5", "seeds 1-6"

@@ -3,7 +3,8 @@
 
 --- A study as plain tables: what is planned, what has been computed, by whom.
 ---
----     view.name, .folder, .format, .created, .script, .command, .goals, .seeds, .select, .base
+---     view.name, .folder, .format, .created, .script, .command (typed in the folder .start), .goals, .seeds, .select,
+---                    .base
 ---     view.parts     kind ("ablate", "grid", "search", "confirm"), rows = { {label, config, changes} }, and of a
 ---                    search sampler, trials, confirm, prune, parameters
 ---     view.code      hash, parts (name -> hash);  view.data: a fingerprint

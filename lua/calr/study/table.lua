@@ -139,6 +139,7 @@ function study_table.build(view, options)
       for key, value in pairs(column) do own[c][key] = value end
     end
     result[i] = build_part(index, part, own, settings)
+    result[i].start = view.start ~= sys.current_folder() and view.start or nil
   end
   for _, note in ipairs(view.notes or {}) do table.insert(result[1].notes, note) end
   return result

@@ -1,7 +1,8 @@
 --- @module calr.study.view
 --- A study as plain tables: what is planned, what has been computed, by whom.
 ---
----     view.name, .folder, .format, .created, .script, .command, .goals, .seeds, .select, .base
+---     view.name, .folder, .format, .created, .script, .command (typed in the folder .start), .goals, .seeds, .select,
+---                    .base
 ---     view.parts     kind ("ablate", "grid", "search", "confirm"), rows = { {label, config, changes} }, and of a
 ---                    search sampler, trials, confirm, prune, parameters
 ---     view.code      hash, parts (name -> hash);  view.data: a fingerprint
@@ -32,11 +33,17 @@ local views = setmetatable({}, { __mode = "k" }) -- trial -> its view
 local kept = 0 -- KiB in use after the last full collection
 local watches = {} -- folder -> watch: a count that stays the same is seen only by looking twice
 
-local function command_of(header)
-  local script = header.script
+-- The command that was typed, in the folder where it was typed (header.folder).
+local function command_of(header, dir)
+  local script, start = header.script, header.folder
   local path = type(script) == "table" and script.path or type(script) == "string" and script or "SCRIPT.lua"
-  local words = { "calr study", quote(path) }
+  local shown = path
+  if start and path:sub(1, #start + 1) == start .. "/" then shown = path:sub(#start + 2) end
+  local words = { "calr study", quote(shown) }
   for _, word in ipairs(header.arguments or {}) do words[#words + 1] = quote(tostring(word)) end
+  if start and sys.absolute(dir) ~= ("%s/studies/%s"):format(start, header.name) then
+    words[#words + 1] = "--out " .. quote(sys.absolute(dir))
+  end
   return table.concat(words, " "), path
 end
 
@@ -175,7 +182,7 @@ local function assemble(dir, header, book, reader)
     code = plan.code and { hash = plan.code, parts = (plan.codes or {})[plan.code] or {} }, data = plan.data,
     trials = {}, by_key = {}, workers = {}, counts = {}, start = header.folder,
   }
-  self.command, self.script = command_of(header)
+  self.command, self.script = command_of(header, dir)
   for _, part in ipairs(self.parts) do
     part.rows = part.rows or {}
     if type(part.sampler) == "table" then part.sampler, part.sampler_options = part.sampler.name, part.sampler end

@@ -14,6 +14,7 @@
 ---              commands = {{seed=, command=}...}, note=}
 ---     notes    list of strings
 ---     marks    {best=, as_good=, undecided=}: what the marks mean; nil when there are none
+---     start    the folder in which the commands work, when it is not the current one
 
 local cells = {}
 
@@ -97,6 +98,12 @@ function cells.notes(sheet, best, as_good)
     notes[2] = marks.undecided
   end
   return table.move(sheet.notes, 1, #sheet.notes, #notes + 1, notes)
+end
+
+--- calr.study.table.cells.commands_head(sheet)
+--- @return string  the line above the commands; it says where they work, unless it is here
+function cells.commands_head(sheet)
+  return "Commands that reproduce the figures" .. (sheet.start and (", in %s:"):format(sheet.start) or ":")
 end
 
 return cells

@@ -91,7 +91,7 @@ function latex.render(sheet)
   lines[#lines + 1] = "\\bottomrule"
   lines[#lines + 1] = "\\end{tabular}"
   for _, note in ipairs(cells.notes(sheet, "bold: ", "\\approx: ")) do comment(lines, note) end
-  if #sheet.rows > 0 then comment(lines, "Commands that reproduce the figures:") end
+  if #sheet.rows > 0 then comment(lines, cells.commands_head(sheet)) end
   for r, row in ipairs(sheet.rows) do
     comment(lines, ("[%d] %s"):format(r, row.label))
     for _, item in ipairs(row.commands) do comment(lines, ("    seed %s: %s"):format(item.seed, item.command)) end

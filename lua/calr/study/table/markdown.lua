@@ -65,7 +65,7 @@ function markdown.render(sheet)
   for _, note in ipairs(notes) do lines[#lines + 1] = "- " .. escape(note) end
   if #sheet.rows > 0 then
     lines[#lines + 1] = ""
-    lines[#lines + 1] = "Commands that reproduce the figures:"
+    lines[#lines + 1] = escape(cells.commands_head(sheet))
     lines[#lines + 1] = ""
     for r, row in ipairs(sheet.rows) do
       lines[#lines + 1] = ("%d. %s"):format(r, escape(row.label))

@@ -142,7 +142,7 @@ end
 
 local function command_lines(sheet, lines, width)
   lines[#lines + 1] = ""
-  lines[#lines + 1] = "Commands that reproduce the figures:"
+  lines[#lines + 1] = cells.commands_head(sheet)
   for r, row in ipairs(sheet.rows) do
     lines[#lines + 1] = text.cut(("[%d] %s"):format(r, row.label), width)
     if #row.commands == 0 then lines[#lines + 1] = "    nothing finished" end
