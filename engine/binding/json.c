@@ -1,5 +1,6 @@
 /* calr.json: JSON text to Lua values and back. */
 #include "binding/bind.h"
+#include "binding/json_plain.h"
 #include "binding/modules.h"
 
 #include <jansson.h>
@@ -104,6 +105,8 @@ static int json_decode(lua_State *L)
     size_t size;
     const char *text = luaL_checklstring(L, 1, &size);
     const char *name = luaL_optstring(L, 2, "JSON");
+    if (calr_json_push_plain(L, text, size))
+        return 1;
     json_t **slot = calr_lua_scratch(L, release_document);
     json_error_t error;
     *slot =
@@ -267,6 +270,35 @@ static void put_array(writer *w, int index, lua_Integer count, int depth)
     put(w, "]", 1);
 }
 
+#define FEW 64
+
+/* Sorts the few strings of a list by their bytes; a table that holds them too keeps them alive. */
+static void sort_few(lua_State *L, int list, int count)
+{
+    struct {
+        const char *text;
+        size_t size;
+    } keys[FEW], key;
+    for (int i = 0; i < count; i++) {
+        lua_rawgeti(L, list, i + 1);
+        key.text = lua_tolstring(L, -1, &key.size);
+        lua_pop(L, 1);
+        int k = i;
+        for (; k > 0; k--) {
+            size_t common = keys[k - 1].size < key.size ? keys[k - 1].size : key.size;
+            int order = memcmp(keys[k - 1].text, key.text, common);
+            if (order < 0 || (order == 0 && keys[k - 1].size <= key.size))
+                break;
+            keys[k] = keys[k - 1];
+        }
+        keys[k] = key;
+    }
+    for (int i = 0; i < count; i++) {
+        lua_pushlstring(L, keys[i].text, keys[i].size);
+        lua_rawseti(L, list, i + 1);
+    }
+}
+
 /* Pushes the sorted list of the keys of a table that is to be an object. */
 static lua_Integer push_sorted_keys(writer *w, int index, int depth)
 {
@@ -281,6 +313,10 @@ static lua_Integer push_sorted_keys(writer *w, int index, int depth)
                 "a table with numbered holes, or with keys that are neither strings nor 1 .. n,");
         lua_pushvalue(L, -1);
         lua_seti(L, -3, ++count);
+    }
+    if (count <= FEW) {
+        sort_few(L, lua_gettop(L), (int)count);
+        return count;
     }
     lua_pushvalue(L, lua_upvalueindex(1)); /* table.sort */
     lua_pushvalue(L, -2);

@@ -49,4 +49,48 @@ check.test("what cannot be read is named by line and column", function()
   check.fails("line", json.decode, ("["):rep(5000))
 end)
 
+-- Plain text takes a shorter way than text with escapes; both have to read the same.
+check.test("plain text and other text are read alike", function()
+  local function show(value)
+    if math.type(value) == "float" then return ("%a"):format(value) end
+    if type(value) ~= "table" then return tostring(value) end
+    local parts = {}
+    for key, item in pairs(value) do parts[#parts + 1] = tostring(key) .. "=" .. show(item) end
+    table.sort(parts)
+    return "{" .. table.concat(parts, ",") .. "}"
+  end
+  local good = { "1", "-0", "-17", "0.5", "-0.0", "1e5", "1E-7", "2.5e+3", "999999999999999999", "9223372036854775807",
+    "1e-400", "4.9e-324", "1.7976931348623157e308", "0.1", "1795263707.009", "true", "false", "null", '"text"', '""',
+    "{}", "[]", "[1]", '[1, 2.0,"three" ,[4],{"five" :6}]', '{"a":{"b":{"c":[true,false]}},"d":""}',
+    '  {\t"a" :\n1 }\r\n', ("["):rep(40) .. "1" .. ("]"):rep(40), '"h\\u00e4"', '"h\xc3\xa4"', '"a\\"b"',
+    '{"long key of more than forty letters, which Lua does not intern":1}' }
+  for _, text in ipairs(good) do
+    local other = json.decode('["\\u0041",' .. text .. "]")[2]
+    check.equal(show(json.decode(text)), show(other), text)
+    check.equal(math.type(json.decode(text)), math.type(other), text)
+  end
+  local bad = { "", " ", "01", "-", "1.", ".5", "1e", "+1", "tru", "truex", "[1,]", "[1 2]", "[", '{"a":1,}', '{"a" 1}',
+    "{a:1}", '{"a":1,"a":2}', '"open', '"a\nb"', "1 2", "1e999", "92233720368547758080", "nul", '"\xff"', "]" }
+  for _, text in ipairs(bad) do
+    check.fails("JSON, line", json.decode, text)
+  end
+  local large = {}
+  for i = 1, 60000 do large[i] = i end
+  check.equal(#json.decode(json.encode(large)), 60000)
+  check.equal(json.encode(json.decode "[]"), "[]")
+end)
+
+check.test("keys are written in the order of their bytes", function()
+  local few, many = {}, {}
+  for i = 1, 64 do few[("%c%d"):format(33 + i * 37 % 90, i)] = i end
+  for i = 1, 200 do many[("key %d"):format(i * 7919 % 200)] = i end
+  for _, value in ipairs { few, many, { ab = 1, a = 2, b = 3, [""] = 4, abc = 5 } } do
+    local last
+    for key in json.encode(value):gmatch '"([^"]*)":' do
+      check.ok(last == nil or last < key, key)
+      last = key
+    end
+  end
+end)
+
 check.finish()
