@@ -96,6 +96,36 @@ calr_status calr_memory_update_mean(float *memory, int64_t clusters, int64_t dim
     return CALR_OK;
 }
 
+calr_status calr_memory_update_average(float *memory, int64_t clusters, int64_t dim,
+                                       const float *features, const int32_t *labels, int64_t batch,
+                                       double momentum)
+{
+    CALR_TRY(check_batch(labels, batch, clusters));
+    float *mean = calr_array_new(dim, sizeof *mean);
+    if (!mean)
+        return calr_error(CALR_ENOMEM, "no memory for a row of %" PRId64, dim);
+    for (int64_t i = 0; i < batch; i++) {
+        int64_t count = 0, first = 1;
+        for (int64_t j = 0; j < i && first; j++)
+            first = labels[j] != labels[i];
+        if (!first)
+            continue;
+        memset(mean, 0, (size_t)dim * sizeof *mean);
+        for (int64_t j = i; j < batch; j++) {
+            if (labels[j] != labels[i])
+                continue;
+            count++;
+            for (int64_t c = 0; c < dim; c++)
+                mean[c] += features[j * dim + c];
+        }
+        for (int64_t c = 0; c < dim; c++)
+            mean[c] /= (float)count;
+        move_row(memory + labels[i] * dim, mean, dim, (float)momentum);
+    }
+    free(mean);
+    return CALR_OK;
+}
+
 calr_status calr_memory_update_hard(float *memory, int64_t clusters, int64_t dim,
                                     const float *features, const int32_t *labels, int64_t batch,
                                     double momentum)

@@ -21,6 +21,11 @@ calr_status calr_memory_update_mean(float *memory, int64_t clusters, int64_t dim
                                     const float *features, const int32_t *labels, int64_t batch,
                                     double momentum);
 
+/* The same, once for each cluster in the batch, with the mean of its samples (added in their order). */
+calr_status calr_memory_update_average(float *memory, int64_t clusters, int64_t dim,
+                                       const float *features, const int32_t *labels, int64_t batch,
+                                       double momentum);
+
 /* The same, once for each cluster in the batch, with its sample least similar to the memory (the
  * first of equals). */
 calr_status calr_memory_update_hard(float *memory, int64_t clusters, int64_t dim,

@@ -3,12 +3,22 @@ local bank = require "calr.bank"
 local check_options = require "calr.options".check
 local labels = require "calr.labels"
 local ops = require "calr.ops"
+local state = require "calr.memory.state"
 local T = require "calr.tensor"
 
 --- @module calr.memory
---- Memory banks for contrastive training.
+--- Memory banks for contrastive training: calr.memory.cluster, and from the modules below it
+--- calr.memory.instance, calr.memory.hybrid, calr.memory.camera and calr.memory.queue. Each has a loss, an update for
+--- after the backward pass, and state() and load_state(map) for checkpoints.
 
-local memory = {}
+local instances = require "calr.memory.instances"
+
+local memory = {
+  camera = require("calr.memory.proxies").camera,
+  hybrid = instances.hybrid,
+  instance = instances.instance,
+  queue = require("calr.memory.queues").queue,
+}
 
 local Cluster = {}
 Cluster.__index = Cluster
@@ -20,23 +30,18 @@ Cluster.__index = Cluster
 --- @param labels       i32[n], 0-based and without gaps, -1 for outliers
 --- @param momentum     how much of the old vector stays, 0 .. 1
 --- @param temperature  divides the similarities
---- @param update       "mean" (each sample in order) or "hard" (the least similar sample of each cluster)
+--- @param update       "mean" (each sample in order), "hard" (the least similar sample of each cluster) or "average"
+---   (the mean of the samples of each cluster)
 --- @param weights      f32[clusters]: weight of each cluster in the loss, or nil for equal ones
 --- @return memory  with .labels, .clusters, .vectors (f32[clusters x d]), :loss(features, labels),
----                 :update(features, labels)
+---   :update(features, labels), :state(), :load_state(map)
 function memory.cluster(options)
   check_options("calr.memory.cluster", options,
     { "features", "labels", "momentum", "temperature", "update", "weights" })
-  local temperature = options.temperature or 0.05
-  if not (type(temperature) == "number" and temperature > 0) then
-    error("temperature must be a number above 0, not " .. tostring(temperature), 2)
-  end
-  local momentum, update = options.momentum or 0.1, options.update or "mean"
-  if not (type(momentum) == "number" and momentum >= 0 and momentum <= 1) then
-    error("momentum must be a number from 0 to 1, not " .. tostring(momentum), 2)
-  end
-  if update ~= "mean" and update ~= "hard" then
-    error(("there is no update \"%s\"; there are: mean, hard"):format(tostring(update)), 2)
+  local temperature = state.number("temperature", options.temperature or 0.05, 0)
+  local momentum, update = state.number("momentum", options.momentum or 0.1, 0, 1), options.update or "mean"
+  if update ~= "mean" and update ~= "hard" and update ~= "average" then
+    error(("there is no update \"%s\"; there are: mean, hard, average"):format(tostring(update)), 2)
   end
   local self = setmetatable({
     temperature = temperature,
@@ -67,6 +72,21 @@ end
 --- Moves the memory towards the features of a batch; call it after the backward pass.
 function Cluster:update(features, batch_labels)
   bank.update(self.vectors, features:detach(), batch_labels, self.options)
+end
+
+--- memory:state()
+--- What a checkpoint must keep; the memory's own tensors, not copies.
+--- @return table  name -> tensor
+function Cluster:state()
+  return state.save(self, { "vectors", "labels", "weights" })
+end
+
+--- memory:load_state(map)
+--- Takes back what state() gave. What does not fit is an error, and changes nothing.
+--- @param map  name -> tensor; copied
+function Cluster:load_state(map)
+  state.load(self, { "vectors", "labels", "weights" }, map)
+  self.clusters = labels.clusters(self.labels)
 end
 
 --- calr.memory.camera_weights(labels, cameras)

@@ -1,0 +1,154 @@
+--- @module calr.memory.instances
+--- Memories with a vector for each image.
+
+local bank = require "calr.bank"
+local check_options = require "calr.options".check
+local labels = require "calr.labels"
+local ops = require "calr.ops"
+local state = require "calr.memory.state"
+local T = require "calr.tensor"
+
+local instances = {}
+
+-- Row numbers as i32 labels of images.
+local function as_labels(rows)
+  return rows:dtype() == "i32" and rows or rows:to("i32")
+end
+
+local function as_rows(rows)
+  return rows:dtype() == "i64" and rows or rows:to("i64")
+end
+
+local Instance = {}
+Instance.__index = Instance
+
+--- calr.memory.instance{features=, momentum=.2, temperature=.05}
+--- The instance memory: one unit vector for each image, each contrasted with all others (non-parametric instance
+--- discrimination, Wu et al., CVPR 2018). For images without clusters, and the base of memories of your own.
+--- @param features     f32[n x d]; normalised
+--- @param momentum     how much of the old vector stays, 0 .. 1
+--- @param temperature  divides the similarities
+--- @return memory  with .vectors (f32[n x d]), instance:loss(features, rows), instance:update(features, rows),
+---   instance:state(), instance:load_state(map)
+function instances.instance(options)
+  check_options("calr.memory.instance", options, { "features", "momentum", "temperature" })
+  return setmetatable({
+    temperature = state.number("temperature", options.temperature or 0.05, 0),
+    momentum = state.number("momentum", options.momentum or 0.2, 0, 1),
+    vectors = ops.l2_normalize(options.features:detach()),
+  }, Instance)
+end
+
+--- instance:loss(features, rows)
+--- Cross-entropy of features . vectors^T / temperature with the images' own vectors.
+--- @param features  f32[b x d] with a gradient
+--- @param rows      i64[b] (or i32): which images they are, from 0
+--- @return tensor  a single number
+function Instance:loss(features, rows)
+  local logits = ops.matmul(features, self.vectors, { transpose_b = true }) * (1 / self.temperature)
+  return ops.cross_entropy(logits, as_labels(rows))
+end
+
+--- instance:update(features, rows)
+--- Moves the images' vectors towards their features; call it after the backward pass.
+--- @param features  f32[b x d]
+--- @param rows      i64[b] (or i32), from 0
+function Instance:update(features, rows)
+  bank.update(self.vectors, features:detach(), as_labels(rows), { momentum = self.momentum })
+end
+
+--- instance:state()
+--- What a checkpoint must keep; the memory's own tensors, not copies.
+--- @return table  name -> tensor
+function Instance:state()
+  return state.save(self, { "vectors" })
+end
+
+--- instance:load_state(map)
+--- Takes back what state() gave. What does not fit is an error, and changes nothing.
+--- @param map  name -> tensor; copied
+function Instance:load_state(map)
+  state.load(self, { "vectors" }, map)
+end
+
+local Hybrid = {}
+Hybrid.__index = Hybrid
+
+local hybrid_names = { "vectors", "labels", "classes", "means", "counts" }
+
+--- calr.memory.hybrid{features=, labels=, momentum=.2, temperature=.05}
+--- The hybrid memory of SpCL (Ge et al., NeurIPS 2020): a vector for each image. Images are contrasted with the means
+--- of the clusters and, one by one, with all outliers, so that outliers teach too. The means follow the vectors.
+--- @param features     f32[n x d]; normalised
+--- @param labels       i32[n], -1 for outliers
+--- @param momentum     how much of the old vector stays, 0 .. 1
+--- @param temperature  divides the similarities
+--- @return memory  with .vectors (f32[n x d]), .labels, .clusters, .classes (i32[n]: clusters, then outliers one by
+---   one), .means (f32[classes x d], not normalised), hybrid:loss(features, rows), hybrid:update(features, rows),
+---   hybrid:relabel(labels), hybrid:state(), hybrid:load_state(map)
+function instances.hybrid(options)
+  check_options("calr.memory.hybrid", options, { "features", "labels", "momentum", "temperature" })
+  local self = setmetatable({
+    temperature = state.number("temperature", options.temperature or 0.05, 0),
+    momentum = state.number("momentum", options.momentum or 0.2, 0, 1),
+    vectors = ops.l2_normalize(options.features:detach()),
+  }, Hybrid)
+  self:relabel(options.labels)
+  return self
+end
+
+--- hybrid:relabel(labels)
+--- New clusters for the same vectors, as at the start of an epoch.
+--- @param labels  i32[n], -1 for outliers
+function Hybrid:relabel(new_labels)
+  local n = self.vectors:size(1)
+  if new_labels:numel() ~= n then
+    error(("%d labels for %d vectors"):format(new_labels:numel(), n), 2)
+  end
+  local clusters = labels.clusters(new_labels)
+  local outliers = labels.invert(labels.at_least(new_labels, 0))
+  local alone = labels.rows(outliers)
+  local numbers = T.zeros({ alone:numel() }, "i32")
+  for i = 1, alone:numel() do numbers:set(i, clusters + i - 1) end
+  self.classes = labels.put(new_labels:clone(), alone, numbers)
+  self.labels, self.clusters = new_labels, clusters
+  self.means, self.counts = bank.means(self.vectors, self.classes)
+end
+
+--- hybrid:loss(features, rows)
+--- Cross-entropy of features . means^T / temperature with the classes of the images. No gradient flows into the
+--- memory.
+--- @param features  f32[b x d] with a gradient
+--- @param rows      i64[b] (or i32): which images they are, from 0
+--- @return tensor  a single number
+function Hybrid:loss(features, rows)
+  local logits = ops.matmul(features, self.means, { transpose_b = true }) * (1 / self.temperature)
+  return ops.cross_entropy(logits, labels.take(self.classes, rows))
+end
+
+--- hybrid:update(features, rows)
+--- Moves the images' vectors towards their features, and the means of their classes with them; call it after the
+--- backward pass.
+--- @param features  f32[b x d]
+--- @param rows      i64[b] (or i32), from 0
+function Hybrid:update(features, rows)
+  bank.update_instances(self.vectors, self.classes, self.means, self.counts, features:detach(), as_rows(rows),
+    { momentum = self.momentum })
+end
+
+--- hybrid:state()
+--- What a checkpoint must keep; the memory's own tensors, not copies.
+--- @return table  name -> tensor
+function Hybrid:state()
+  return state.save(self, hybrid_names)
+end
+
+--- hybrid:load_state(map)
+--- Takes back what state() gave. What does not fit is an error, and changes nothing.
+--- @param map  name -> tensor; copied
+function Hybrid:load_state(map)
+  state.load(self, hybrid_names, map)
+  self.clusters = labels.clusters(self.labels)
+end
+
+return instances

@@ -1,0 +1,144 @@
+--- @module calr.memory.proxies
+--- Camera proxies: a vector for each cluster and camera.
+
+local bank = require "calr.bank"
+local check_options = require "calr.options".check
+local labels = require "calr.labels"
+local ops = require "calr.ops"
+local state = require "calr.memory.state"
+local T = require "calr.tensor"
+
+local proxies = {}
+
+local Camera = {}
+Camera.__index = Camera
+
+local names = { "vectors", "cluster_of", "camera_of" }
+
+-- Which proxy a cluster has in a camera.
+local function index_proxies(self)
+  self.proxies = self.vectors:size(1)
+  self.of = {}
+  for p = 1, self.proxies do
+    local cluster, camera = self.cluster_of:get(p), self.camera_of:get(p)
+    self.of[cluster] = self.of[cluster] or {}
+    self.of[cluster][camera] = p - 1
+  end
+end
+
+--- calr.memory.camera{features=, labels=, cameras=, momentum=.2, temperature=.07, intra=1, offline=1, online=0,
+---   negatives=50, positives=3, balance=.15}
+--- Camera proxies (CAP, Wang et al., AAAI 2021; O2CAP, IEEE TIP 2022): one unit vector for each cluster and camera, the
+--- normalised mean of its features. The loss has three terms, each the sum over the cameras of a batch of the mean over
+--- their samples:
+--- intra - the own proxy against the others of its camera;
+--- offline - all proxies of the own cluster, whatever their camera, against the hardest others (CAP's inter-camera
+--- term, which it weighs 0.5);
+--- online - the proxies of other cameras that are nearest now, whatever their cluster, against the hardest others
+--- (O2CAP's third term, weight 1).
+--- @param features     f32[n x d], unit rows
+--- @param labels       i32[n], -1 for outliers
+--- @param cameras      i32[n], from 0
+--- @param momentum     how much of the old vector stays, 0 .. 1
+--- @param temperature  divides the similarities
+--- @param intra        weight of the intra-camera term
+--- @param offline      weight of the offline term
+--- @param online       weight of the online term
+--- @param negatives    proxies against which the offline and online terms contrast
+--- @param positives    proxies, of different cameras, that the online term takes for the same person
+--- @param balance      share of the sample in that choice; the rest is its proxy's
+--- @return memory  with .vectors (f32[p x d]), .proxies, .cluster_of and .camera_of (i32[p]),
+---   camera:loss(features, labels, cameras), camera:update(features, labels, cameras), camera:state(),
+---   camera:load_state(map)
+function proxies.camera(options)
+  check_options("calr.memory.camera", options, { "features", "labels", "cameras", "momentum", "temperature", "intra",
+    "offline", "online", "negatives", "positives", "balance" })
+  local self = setmetatable({
+    temperature = state.number("temperature", options.temperature or 0.07, 0),
+    momentum = state.number("momentum", options.momentum or 0.2, 0, 1),
+    weights = {
+      intra = state.number("intra", options.intra or 1, 0, math.huge),
+      offline = state.number("offline", options.offline or 1, 0, math.huge),
+      online = state.number("online", options.online or 0, 0, math.huge),
+    },
+    choice = { negatives = options.negatives or 50, positives = options.positives or 3, balance = options.balance or 0.15 },
+  }, Camera)
+  local pair, count = labels.pair(options.labels, options.cameras)
+  local first = labels.argmax(pair, T.zeros { pair:numel() })
+  self.vectors = bank.centroids(options.features, pair)
+  self.cluster_of, self.camera_of = labels.take(options.labels, first), labels.take(options.cameras, first)
+  assert(self.vectors:size(1) == count)
+  index_proxies(self)
+  return self
+end
+
+-- The proxies i32[b] of a batch.
+local function own_proxies(self, batch_labels, cameras)
+  local own = T.zeros({ batch_labels:numel() }, "i32")
+  if cameras:numel() ~= own:numel() then
+    error(("%d cameras for %d labels"):format(cameras:numel(), own:numel()), 3)
+  end
+  for i = 1, own:numel() do
+    local cluster, camera = batch_labels:get(i), cameras:get(i)
+    local proxy = self.of[cluster] and self.of[cluster][camera]
+    if not proxy then
+      error(("sample %d: the memory has no proxy of cluster %d in camera %d"):format(i, cluster, camera), 3)
+    end
+    own:set(i, proxy)
+  end
+  return own
+end
+
+--- camera:loss(features, labels, cameras)
+--- The weighted sum of the three terms. No gradient flows into the memory.
+--- @param features  f32[b x d] with a gradient
+--- @param labels    i32[b]
+--- @param cameras   i32[b]
+--- @return tensor  a single number
+--- @return table   the terms by name, each a tensor of a single number, not yet weighted; those of weight 0 are not
+---   computed
+function Camera:loss(features, batch_labels, cameras)
+  local own = own_proxies(self, batch_labels, cameras)
+  local scores = ops.matmul(features, self.vectors, { transpose_b = true })
+  local logits, total, terms = scores * (1 / self.temperature), nil, {}
+  local chosen = { scores = scores:detach(), positives = self.choice.positives, negatives = self.choice.negatives,
+    balance = self.choice.balance }
+  if self.weights.online > 0 then
+    chosen.affinity = ops.matmul(self.vectors:rows(own:to("i64")), self.vectors, { transpose_b = true })
+  end
+  for _, name in ipairs { "intra", "offline", "online" } do
+    if self.weights[name] > 0 then
+      local mask, target = bank.proxies(name, self.cluster_of, self.camera_of, own, chosen)
+      terms[name] = -ops.sum(ops.log_softmax(logits + mask) * target)
+      local weighted = terms[name] * self.weights[name]
+      total = total and total + weighted or weighted
+    end
+  end
+  return total or ops.sum(logits) * 0, terms
+end
+
+--- camera:update(features, labels, cameras)
+--- Moves every sample's own proxy towards it, in order; call it after the backward pass.
+--- @param features  f32[b x d]
+--- @param labels    i32[b]
+--- @param cameras   i32[b]
+function Camera:update(features, batch_labels, cameras)
+  bank.update(self.vectors, features:detach(), own_proxies(self, batch_labels, cameras), { momentum = self.momentum })
+end
+
+--- camera:state()
+--- What a checkpoint must keep; the memory's own tensors, not copies.
+--- @return table  name -> tensor
+function Camera:state()
+  return state.save(self, names)
+end
+
+--- camera:load_state(map)
+--- Takes back what state() gave. What does not fit is an error, and changes nothing.
+--- @param map  name -> tensor; copied
+function Camera:load_state(map)
+  state.load(self, names, map)
+  index_proxies(self)
+end
+
+return proxies

@@ -1,0 +1,97 @@
+--- @module calr.memory.queues
+--- A queue of keys.
+
+local check_options = require "calr.options".check
+local ops = require "calr.ops"
+local state = require "calr.memory.state"
+local T = require "calr.tensor"
+
+local queues = {}
+
+local Queue = {}
+Queue.__index = Queue
+
+local names = { "vectors", "cursor", "filled" }
+
+--- calr.memory.queue{size=, dim=, temperature=.07}
+--- The queue of MoCo (He et al., CVPR 2020): the keys of the last batches, from a slowly moving copy of the network, are
+--- the negatives. The oldest keys go first.
+--- @param size         keys it holds
+--- @param dim          numbers of a key
+--- @param temperature  divides the similarities
+--- @return memory  with .vectors (f32[size x dim]), queue:count(), queue:loss(features, keys), queue:push(keys),
+---   queue:state(), queue:load_state(map)
+function queues.queue(options)
+  check_options("calr.memory.queue", options, { "size", "dim", "temperature" })
+  for _, name in ipairs { "size", "dim" } do
+    local value = options[name]
+    if math.type(value) ~= "integer" or value < 1 then
+      error(("%s must be an integer of at least 1, not %s"):format(name, tostring(value)), 2)
+    end
+  end
+  return setmetatable({
+    temperature = state.number("temperature", options.temperature or 0.07, 0),
+    vectors = T.zeros { options.size, options.dim },
+    cursor = T.zeros({ 1 }, "i64"), -- rows before it are newer than those from it on
+    filled = T.zeros({ 1 }, "i64"),
+  }, Queue)
+end
+
+--- queue:count()
+--- @return integer  how many keys it holds
+function Queue:count()
+  return math.tointeger(self.filled:get(1))
+end
+
+--- queue:loss(features, keys)
+--- InfoNCE: cross-entropy of [feature . own key, feature . queue^T] / temperature with the own key. 0 while the queue is
+--- empty. No gradient flows into keys or queue.
+--- @param features  f32[b x dim], unit rows with a gradient
+--- @param keys      f32[b x dim], unit rows: other views of the same images
+--- @return tensor  a single number
+function Queue:loss(features, keys)
+  local batch = features:size(1)
+  local logits = ops.sum(features * keys:detach(), 2):reshape { batch, 1 }
+  if self:count() > 0 then
+    local negatives = ops.matmul(features, self.vectors:narrow(1, 1, self:count()), { transpose_b = true })
+    logits = ops.concat({ logits, negatives }, 2)
+  end
+  return ops.cross_entropy(logits * (1 / self.temperature), T.zeros({ batch }, "i32"))
+end
+
+--- queue:push(keys)
+--- Puts the keys of a batch in the place of the oldest; call it after the backward pass. Of a batch larger than the
+--- queue the last keys stay.
+--- @param keys  f32[b x dim]
+function Queue:push(keys)
+  local size, count = self.vectors:size(1), keys:size(1)
+  keys = keys:detach()
+  if count > size then
+    keys, count = keys:narrow(1, count - size + 1, size), size
+  end
+  local at = math.tointeger(self.cursor:get(1))
+  local first = math.min(count, size - at)
+  if first > 0 then self.vectors:narrow(1, at + 1, first):copy(keys:narrow(1, 1, first)) end
+  if count > first then self.vectors:narrow(1, 1, count - first):copy(keys:narrow(1, first + 1, count - first)) end
+  self.cursor:set(1, (at + count) % size)
+  self.filled:set(1, math.min(size, self:count() + count))
+end
+
+--- queue:state()
+--- What a checkpoint must keep; the memory's own tensors, not copies.
+--- @return table  name -> tensor
+function Queue:state()
+  return state.save(self, names)
+end
+
+--- queue:load_state(map)
+--- Takes back what state() gave, of a queue of the same size. What does not fit is an error, and changes nothing.
+--- @param map  name -> tensor; copied
+function Queue:load_state(map)
+  if T.is(map.vectors) and map.vectors:size(1) ~= self.vectors:size(1) then
+    error(("the state is of a queue of %d keys, this one holds %d"):format(map.vectors:size(1), self.vectors:size(1)), 2)
+  end
+  state.load(self, names, map)
+end
+
+return queues
