@@ -235,6 +235,10 @@ check.test("units and digits", function()
   contains(shown, "loss ", "count ", "test.mAP % ", "nmi ", "rank5 ", "rank10 %",
     "420 \u{b1} 20 *", "450 \u{b1} 20", "2.000 \u{b1} 0.000", "42.0 \u{b1} 2.0", "0.420 \u{b1} 0.020",
     "90.02 \u{b1} 0.01")
+  for _, trial in ipairs(view.trials) do trial.metrics.tiny = 1e-6 * trial.metrics.mAP end
+  contains(render(view, { columns = { "tiny" }, versus = false }), "4.2e-07 \u{b1} 2e-08")
+  contains(render(view, { columns = { "tiny" }, versus = false, format = "tex" }),
+    "$4.2 \\cdot 10^{-7} \\pm 2 \\cdot 10^{-8}$")
   check.equal(columns.direction(view, "train.loss"), "min")
   check.equal(columns.direction(view, "Rank-1"), "max")
   check.equal(columns.direction(view, "hours"), "min")
@@ -271,7 +275,7 @@ end)
 check.test("the best and what is as good", function()
   local view = fixture.ablation { seeds = 8 }
   local shown = render(view)
-  contains(shown, "* the best mean; \u{2248} statistically as good")
+  contains(shown, "* the best mean; no row is statistically as good (exact sign-flip test")
   local sheet = study_table.build(view, {})[1]
   local marks = {}
   for r, row in ipairs(sheet.rows) do
@@ -287,6 +291,7 @@ check.test("the best and what is as good", function()
   end
   sheet = study_table.build(view, {})[1]
   check.ok(sheet.rows[3].cells[3].as_good and sheet.rows[4].cells[3].best and not sheet.rows[1].cells[3].as_good)
+  contains(render(view), "* the best mean; \u{2248} statistically as good")
   contains(render(view, { format = "md" }), " \u{2248} |")
   contains(render(view, { format = "tex" }), "^{\\approx}$")
   contains(render(view, { format = "csv" }), ",as good,")
@@ -297,6 +302,7 @@ check.test("the best and what is as good", function()
   end
   sheet = study_table.build(view, {})[1]
   check.ok(not sheet.rows[1].cells[3].best and sheet.rows[4].cells[3].best)
+  contains(render(view), "Too few seeds in common with the best to be told from it: Baseline.")
   -- A goal to be small.
   view = fixture.ablation {}
   view.goals = { { metric = "mAP", direction = "min" } }
@@ -467,6 +473,8 @@ check.test("wrong options say what was meant", function()
     { columns = { "mAPP" } })
   check.fails("there is no row \"Baselin\" (did you mean \"Baseline\"?)", render, view, { versus = "Baselin" })
   check.fails("there is no format \"latx\" (did you mean \"latex\"?)", render, view, { format = "latx" })
+  view.parts = {}
+  check.fails("the study refinement has no plan yet", render, view)
   check.fails("top is a whole number of at least 1", render, fixture.search {}, { top = 0 })
 end)
 

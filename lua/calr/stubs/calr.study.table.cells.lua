@@ -15,7 +15,8 @@
 ---     rows     list of {cells = {...; nil where there is nothing}, n = number of columns,
 ---              commands = {{seed=, command=}...}, note=}
 ---     notes    list of strings
----     marks    {best=, as_good=, undecided=}: what the marks mean; nil when there are none
+---     marks    {best=, as_good=, undecided=, any=}: what the marks mean, and whether anything is as good; nil when
+---              there are none
 ---     start    the folder in which the commands work, when it is not the current one
 ---@class calr.study.table.cells
 local M = {}

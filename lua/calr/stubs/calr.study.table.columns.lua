@@ -13,7 +13,8 @@
 --- [0, 1]. Everything else is shown as it was reported. Files (CSV, JSON) hold the reported values always.
 ---
 --- **Digits.** One decimal of a percentage, two where the seeds differ by less than 0.1 points. Otherwise as many as
---- show two digits of the typical standard deviation, or four digits of the value where there is none.
+--- show two digits of the typical standard deviation, or four digits of the value where there is none. Very large and
+--- very small values have exponents.
 ---
 --- **Better.** A goal says its direction. Without one, ranking scores, silhouette, nmi, precision, recall and f are
 --- better when larger; loss, error, hours, seconds, expansion and codelength when smaller; of anything else nothing is
@@ -46,7 +47,8 @@ function M.parse(view, names) end
 ---@return number|nil # the figure of a finished trial
 function M.value(view, trial, column) end
 
---- Decides unit and digits of a column from what stands in it: sets column.percent (boolean) and column.digits.
+--- Decides unit and digits of a column from what stands in it: sets column.percent, column.scientific (booleans) and
+--- column.digits.
 ---@param column any
 ---@param means any list of the numbers shown
 ---@param deviations any list of standard deviations

@@ -15,7 +15,7 @@ function M.seeds_wanted(comparisons) end
 ---@param column any
 ---@param seeds any
 ---@return table # position of the group -> cell; nil where a group has no figure
----@return table|nil # about the marks: pairs (the most of a comparison with the best), comparisons, decided (whether so many pairs can tell any row from the best); nil when nothing is marked
+---@return table|nil # about the marks: pairs (the most of a comparison with the best), comparisons, decided (whether so many pairs can tell any row from the best), few (labels of rows that have too few seeds in common with the best for any p to be 0.05), any (whether one is as good); nil: no marks
 function M.cells(groups, column, seeds) end
 
 --- The group that the others are compared with: by its label, or by the value where rows are values of a parameter.

@@ -130,6 +130,9 @@ function study_table.build(view, options)
   local settings = { rows = options.rows, matrix = options.matrix, versus = options.versus, stale = options.stale,
     part = options.part, top = whole(options, "top", 1, 10),
     compare = options.compare and names_of(options.compare, "compare") }
+  if #view.parts == 0 or #view.goals == 0 then
+    error(("the study %s has no plan yet; run it first: %s"):format(view.name, view.command or "calr study"), 0)
+  end
   local list = columns.parse(view, options.columns and names_of(options.columns, "columns"))
   local index, result = groups.index(view), {}
   for i, part in ipairs(chosen_parts(view, settings)) do

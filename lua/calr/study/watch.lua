@@ -183,6 +183,7 @@ end
 --- What a view has to show, independent of the time and of the terminal.
 --- @return table
 function watch.summary(view)
+  if not view.goals[1] then view.goals = { { metric = "mAP", direction = "max" } } end -- not written yet
   local goal = columns.parse(view, { view.goals[1].metric })[1]
   local s = { view = view, goal = goal, counts = view.counts, total = 0, left = 0, work = 0, unknown = false }
   local means = mean_durations(view)
@@ -245,6 +246,7 @@ end
 
 local function time_left(s, now)
   if s.is_over then return "done" end
+  if s.total == 0 then return "there is no plan yet" end
   local hands = #s.workers
   if hands == 0 then return "no worker is at work" end
   if s.unknown or next(s.means) == nil then return "time left: not known before a trial has finished" end
@@ -287,7 +289,7 @@ local function header(s, now, width)
   end
   lines[3] = table.concat(words, "  ")
   lines[4] = time_left(s, now)
-  if #s.workers == 0 and not s.is_over then
+  if #s.workers == 0 and not s.is_over and s.total > 0 then
     lines[4] = ("%s; calr work %s starts one"):format(lines[4], text.quote(view.folder))
   end
   local best = s.best[1]

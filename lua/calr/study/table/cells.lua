@@ -13,7 +13,8 @@
 ---     rows     list of {cells = {...; nil where there is nothing}, n = number of columns,
 ---              commands = {{seed=, command=}...}, note=}
 ---     notes    list of strings
----     marks    {best=, as_good=, undecided=}: what the marks mean; nil when there are none
+---     marks    {best=, as_good=, undecided=, any=}: what the marks mean, and whether anything is as good; nil when
+---              there are none
 ---     start    the folder in which the commands work, when it is not the current one
 
 local cells = {}
@@ -37,6 +38,10 @@ end
 --- @param column  one of calr.study.table.columns, after columns.scale
 --- @return string
 function cells.figure(column, value, signed)
+  if column.scientific then
+    local text = (signed and "%+.3g" or "%.3g"):format(value)
+    return text
+  end
   return cells.number(column.percent and 100 * value or value, column.digits, signed)
 end
 
@@ -94,7 +99,8 @@ end
 function cells.notes(sheet, best, as_good)
   local notes, marks = {}, sheet.marks
   if marks then
-    notes[1] = best .. marks.best .. (marks.as_good and ("; %s%s."):format(as_good, marks.as_good) or ".")
+    local rest = marks.as_good and ("; %s%s."):format(marks.any and as_good or "no row is ", marks.as_good) or "."
+    notes[1] = best .. marks.best .. rest
     notes[2] = marks.undecided
   end
   return table.move(sheet.notes, 1, #sheet.notes, #notes + 1, notes)

@@ -11,7 +11,8 @@
 --- [0, 1]. Everything else is shown as it was reported. Files (CSV, JSON) hold the reported values always.
 ---
 --- **Digits.** One decimal of a percentage, two where the seeds differ by less than 0.1 points. Otherwise as many as
---- show two digits of the typical standard deviation, or four digits of the value where there is none.
+--- show two digits of the typical standard deviation, or four digits of the value where there is none. Very large and
+--- very small values have exponents.
 ---
 --- **Better.** A goal says its direction. Without one, ranking scores, silhouette, nmi, precision, recall and f are
 --- better when larger; loss, error, hours, seconds, expansion and codelength when smaller; of anything else nothing is
@@ -132,7 +133,8 @@ local function median(list)
 end
 
 --- calr.study.table.columns.scale(column, means, deviations)
---- Decides unit and digits of a column from what stands in it: sets column.percent (boolean) and column.digits.
+--- Decides unit and digits of a column from what stands in it: sets column.percent, column.scientific (booleans) and
+--- column.digits.
 --- @param means       list of the numbers shown
 --- @param deviations  list of standard deviations
 function columns.scale(column, means, deviations)
@@ -147,6 +149,7 @@ function columns.scale(column, means, deviations)
   end
   local typical = median(positive)
   column.percent = inside and #means > 0 and columns.is_score(column.metric)
+  column.scientific = not column.percent and (largest >= 1e7 or (largest > 0 and largest < 1e-4))
   if column.percent then
     column.digits = typical and typical < 0.001 and 2 or 1
   else

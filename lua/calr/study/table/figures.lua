@@ -66,21 +66,26 @@ local function mark(cells, groups, column, seeds)
   local best = best_of(cells, column.direction)
   if not best or next(cells, next(cells)) == nil then return nil end
   cells[best].best = true
-  local others, ps, info = {}, {}, { pairs = 0, comparisons = 0 }
-  for g, cell in pairs(cells) do
-    if g ~= best then
-      local differences = paired(groups[g].values[column.name], groups[best].values[column.name], seeds)
-      if #differences > 1 then
-        others[#others + 1], ps[#ps + 1] = cell, p_of(differences, resamples_for(#differences, #groups - 1))
+  local others, ps, info = {}, {}, { pairs = 0, few = {} }
+  for g, group in ipairs(groups) do
+    if cells[g] and g ~= best then
+      local differences = paired(group.values[column.name], groups[best].values[column.name], seeds)
+      if statistics.smallest_p(#differences) <= level then
+        others[#others + 1], ps[#ps + 1] = cells[g], p_of(differences, resamples_for(#differences, #groups - 1))
+      else
+        info.few[#info.few + 1] = group.label
       end
       info.pairs = math.max(info.pairs, #differences)
     end
   end
-  if #others == 0 then return { pairs = info.pairs, comparisons = 1 } end
-  info.comparisons = #others
+  info.comparisons = #others > 0 and #others or #info.few
+  if #others == 0 then return info end
   info.decided = statistics.smallest_p(info.pairs) * #others <= level
   if info.decided then
-    for i, p in ipairs(statistics.holm(ps)) do others[i].as_good = p > level end
+    for i, p in ipairs(statistics.holm(ps)) do
+      others[i].as_good = p > level
+      info.any = info.any or p > level
+    end
   end
   return info
 end
@@ -97,7 +102,8 @@ end
 --- The cells of a column of figures; decides its unit and digits (columns.scale).
 --- @return table      position of the group -> cell; nil where a group has no figure
 --- @return table|nil  about the marks: pairs (the most of a comparison with the best), comparisons, decided (whether
----                    so many pairs can tell any row from the best); nil when nothing is marked
+---                    so many pairs can tell any row from the best), few (labels of rows that have too few seeds in
+---                    common with the best for any p to be 0.05), any (whether one is as good); nil: no marks
 function figures.cells(groups, column, seeds)
   local cells, means, deviations = {}, {}, {}
   for g, group in ipairs(groups) do

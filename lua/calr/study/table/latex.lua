@@ -21,33 +21,37 @@ end
 
 local escape = latex.escape
 
--- A number in mathematics, where a hyphen is a minus.
+-- A number in mathematics, where a hyphen is a minus: 2e-05 -> 2 \cdot 10^{-5}.
+local function math_number(number)
+  return (number:gsub("e([-+]%d+)$", function(exponent)
+    return (" \\cdot 10^{%d}"):format(math.tointeger(tonumber(exponent)))
+  end))
+end
+
+local function tex_figure(column, value, signed)
+  return math_number(cells.figure(column.of, value, signed))
+end
+
 local function math_figure(column, cell)
-  local body = cells.figure(column.of, cell.mean)
-  local sd = cell.sd and " \\pm " .. cells.figure(column.of, cell.sd) or ""
+  local body = tex_figure(column, cell.mean)
+  local sd = cell.sd and " \\pm " .. tex_figure(column, cell.sd) or ""
   if cell.best then return ("$\\mathbf{%s}%s$"):format(body, sd) end
   return ("$%s%s%s$"):format(body, sd, cell.as_good and "^{\\approx}" or "")
 end
 
 local function math_difference(column, cell)
-  local body = cells.figure(column.of, cell.mean, true)
+  local body = tex_figure(column, cell.mean, true)
   if not cell.low then return ("$%s$"):format(body) end
-  return ("$%s\\;[%s, %s]$"):format(body, cells.figure(column.of, cell.low, true),
-    cells.figure(column.of, cell.high, true))
+  return ("$%s\\;[%s, %s]$"):format(body, tex_figure(column, cell.low, true), tex_figure(column, cell.high, true))
 end
 
 local function math_value(_, cell)
   if type(cell) ~= "number" then return escape(cells.value(cell)) end
-  local mantissa, exponent = cells.value(cell):match "^(.-)e([-+]%d+)$"
-  if mantissa then return ("$%s \\cdot 10^{%d}$"):format(mantissa, math.tointeger(tonumber(exponent))) end
-  return ("$%s$"):format(cells.value(cell))
+  return ("$%s$"):format(math_number(cells.value(cell)))
 end
 
 local function probability(_, cell)
-  local body = cells.probability(cell)
-  local mantissa, exponent = body:match "^(.-)e([-+]%d+)$"
-  if mantissa then return ("$%s \\cdot 10^{%d}$"):format(mantissa, math.tointeger(tonumber(exponent))) end
-  return ("$%s$"):format(body)
+  return ("$%s$"):format(math_number(cells.probability(cell)))
 end
 
 local makers = {

@@ -109,29 +109,34 @@ local function by_mean(list, direction, goal)
   return list
 end
 
--- The groups to show: confirmed ones by what the fresh seeds say, then others by the search's figure.
-local function best_groups(index, part, done, list, options)
-  local view, goal = index.view, list[1]
-  local by_number, confirmed, result = {}, {}, {}
-  for _, item in ipairs(done) do by_number["#" .. number_of(item.trial)] = item end
+-- The groups of the confirmed configurations: a list, the same by item of `done`, and the seeds that confirm (nil: none
+-- is confirmed).
+local function confirmed_groups(index, part, done, list, options)
+  local view, by_number, result, by_item = index.view, {}, {}, {}
   local confirm_part, fresh = confirmation(view, part), rest_of(view.seeds, 2)
-  if confirm_part and #fresh > 0 then
-    for row, r in ipairs(view.parts[confirm_part].rows) do
-      local item = by_number["#" .. number_of(r)]
-      if item then
-        local group = new_group(view, item, list)
-        confirm(group, index, confirm_part, row, fresh, list, options)
-        confirmed[item] = true
-        result[#result + 1] = group
-      end
+  if not confirm_part or #fresh == 0 then return result, by_item, nil end
+  for _, item in ipairs(done) do by_number["#" .. number_of(item.trial)] = item end
+  for row, r in ipairs(view.parts[confirm_part].rows) do
+    local item = by_number["#" .. number_of(r)]
+    if item then
+      local group = new_group(view, item, list)
+      confirm(group, index, confirm_part, row, fresh, list, options)
+      by_item[item] = group
+      result[#result + 1] = group
     end
   end
-  by_mean(result, goal.direction, goal.name)
+  return result, by_item, #result > 0 and fresh or nil
+end
+
+-- The groups to show: confirmed ones by what the fresh seeds say, then others by the search's figure.
+local function best_groups(index, part, done, list, options)
+  local result, by_item, fresh = confirmed_groups(index, part, done, list, options)
+  by_mean(result, list[1].direction, list[1].name)
   for _, item in ipairs(done) do
     if #result >= options.top then break end
-    if not confirmed[item] then result[#result + 1] = new_group(view, item, list) end
+    if not by_item[item] then result[#result + 1] = new_group(index.view, item, list) end
   end
-  return result, next(confirmed) ~= nil and fresh or nil
+  return result, fresh
 end
 
 local function add_parameters(sheet, part, list, view)
@@ -185,6 +190,24 @@ local function without_marks(list)
   return list
 end
 
+-- Columns of what the fresh seeds say, and how many they are.
+local function add_fresh(sheet, list, columns_shown, fresh, is_marked)
+  for _, column in ipairs(columns_shown) do
+    local figure_cells, marks = figures.cells(list, column, fresh)
+    if is_marked then sheets.mark_note(sheet, marks) else without_marks(figure_cells) end
+    local head = ("%s (%d fresh seed%s)"):format(column.head, #fresh, #fresh == 1 and "" or "s")
+    local csv = is_marked and column.name or column.name .. "_fresh"
+    sheets.column(sheet, { head = head, kind = "figure", of = column, csv = csv }, figure_cells)
+  end
+  local counts = {}
+  for g, group in ipairs(list) do
+    local n = 0
+    for _ in pairs(group.values[columns_shown[1].name]) do n = n + 1 end
+    counts[g] = group.is_confirmed and n or nil
+  end
+  sheets.column(sheet, { head = "seeds", kind = "count", csv = "seeds" }, counts)
+end
+
 local function say_stale(sheet, view, part)
   local count, why = 0, nil
   for _, trial in ipairs(view.trials) do
@@ -222,19 +245,7 @@ function search.sheet(index, part, list, options)
   if fresh then
     sheets.column(sheet, { head = ("%s (seed %s, chose)"):format(goal.head, seed), kind = "figure", of = goal,
       csv = goal.name .. "_chosen_by" }, without_marks(chosen_cells(chosen, goal, seed)))
-    local counts = {}
-    for g, group in ipairs(chosen) do
-      local n = 0
-      for _ in pairs(group.values[goal.name]) do n = n + 1 end
-      counts[g] = group.is_confirmed and n or nil
-    end
-    for _, column in ipairs(list) do
-      local figure_cells, marks = figures.cells(chosen, column, fresh)
-      sheets.mark_note(sheet, marks)
-      local head = ("%s (%d fresh seed%s)"):format(column.head, #fresh, #fresh == 1 and "" or "s")
-      sheets.column(sheet, { head = head, kind = "figure", of = column, csv = column.name }, figure_cells)
-    end
-    sheets.column(sheet, { head = "seeds", kind = "count", csv = "seeds" }, counts)
+    add_fresh(sheet, chosen, list, fresh, true)
     sheet.notes[#sheet.notes + 1] = ("Seed %s chose the configurations, and the best of many promises too much; %s had "
       .. "no part in the choice."):format(seed, figures.seed_list(fresh))
   else
@@ -273,8 +284,8 @@ function search.front(index, part, list, options)
       items[#items + 1] = item
     end
   end
-  local chosen = {}
-  for k, i in ipairs(compare.front(points)) do chosen[k] = new_group(view, items[i], list) end
+  local chosen, _, by_item, fresh = {}, confirmed_groups(index, part, done, list, options)
+  for k, i in ipairs(compare.front(points)) do chosen[k] = by_item[items[i]] or new_group(view, items[i], list) end
   local sheet = { kind = "front", columns = {}, rows = {}, notes = {}, part = part,
     title = sheets.title(view, part, ("%s, Pareto front of %s and %s"):format(describe(view, part), goals[1].head,
       goals[2].head)) }
@@ -284,12 +295,14 @@ function search.front(index, part, list, options)
     sheets.column(sheet, { head = column.head, kind = "figure", of = column, csv = column.name },
       without_marks(chosen_cells(chosen, column, view.seeds[1])))
   end
+  if fresh then add_fresh(sheet, chosen, list, fresh) end
   add_parameters(sheet, part, chosen, view)
   local rest = #items - #chosen
   sheet.notes[#sheet.notes + 1] = ("No other configuration is better in one of %s and %s without being worse in the "
     .. "other; %s more %s bettered in both or one."):format(goals[1].head, goals[2].head, text.count(rest),
     rest == 1 and "is" or "are")
-  sheet.notes[#sheet.notes + 1] = "One seed each (" .. view.seeds[1]
+  sheet.notes[#sheet.notes + 1] = fresh and ("The front is by seed %s; %s had no part in it."):format(view.seeds[1],
+    figures.seed_list(fresh)) or "One seed each (" .. view.seeds[1]
     .. "): neighbours on the front may change places with another one."
   sheet.notes[#sheet.notes + 1] = rest_note({}, 0, states, failed, goals[1])
   sheets.epoch_notes(sheet, view, list)

@@ -81,9 +81,13 @@ function sheets.mark_note(sheet, info)
   local marks = sheet.marks or { best = "the best mean" }
   sheet.marks = marks
   if info.decided then
-    marks.undecided = nil
+    marks.undecided, marks.any = nil, marks.any or info.any
     marks.as_good = "statistically as good (exact sign-flip test against the best, paired by seed: p > 0.05 after "
       .. "Holm's correction)"
+    if #info.few > 0 then
+      marks.undecided = ("Too few seeds in common with the best to be told from it: %s."):format(
+        table.concat(info.few, ", "))
+    end
   elseif not marks.as_good and not marks.undecided then
     local smallest = cells.probability(math.min(1, statistics.smallest_p(info.pairs) * info.comparisons))
     marks.undecided = ("No row can be told from the best: %d %s and %d %s allow no corrected p below %s; %d seeds "
