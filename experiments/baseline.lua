@@ -3,7 +3,8 @@
 local calr = require "calr"
 
 local cfg  = calr.config(calr.pipeline.defaults({}, {
-  "refine", "pivot", "camera_members", "pace", "alignment", "intra",
+  "refine", "pivot", "camera_members", "pace", "min_purity", "keep_first", "split_members", "merge_similarity",
+  "alignment", "intra",
 }))
 local data = calr.data.open(cfg.data, { ids = cfg.ids })
 local net  = calr.pipeline.network(cfg)
@@ -12,8 +13,10 @@ local run  = calr.pipeline.run_of(cfg, data)
 local untrained = calr.pipeline.evaluate(net, data, cfg)
 
 for epoch, step in calr.pipeline.epochs(net, data, cfg) do
-  local features = step:features()
-  local labels   = calr.cluster.infomap(features, cfg.infomap)
+  local features     = step:features()
+  local neighbours   = step:neighbours(features)
+  local labels, info = calr.cluster.infomap(neighbours, cfg.infomap)
+  step:snapshot { global = labels, scores = info.scores, features = features, neighbours = neighbours }
   step:quality { global = labels }
   step:report { untrained = epoch == 0 and untrained or nil }
   step:train(calr.memory.cluster {

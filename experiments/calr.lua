@@ -15,11 +15,15 @@ local cameras   = data:train():cameras()
 
 for epoch, step in calr.pipeline.epochs(net, data, cfg) do
   local features     = step:features()
-  local global, info = calr.cluster.infomap(features, cfg.infomap)
-  local labels, discarded = calr.refine.apply(rule, {
+  local neighbours   = step:neighbours(features)
+  local global, info = calr.cluster.infomap(neighbours, cfg.infomap)
+  local context = {
     global = global, locals = locals, cameras = cameras, scores = info.scores, features = features,
-    epoch = epoch, epochs = cfg.epochs, seed = cfg.seed, pace = calr.refine.pace(cfg.pace), options = cfg,
-  })
+    neighbours = neighbours, epoch = epoch, epochs = cfg.epochs, seed = cfg.seed,
+    pace = calr.refine.pace(cfg.pace), options = cfg,
+  }
+  local labels, discarded, reasons = calr.refine.apply(rule, context)
+  step:snapshot(context, { refined = labels, reasons = reasons })
   step:quality { global = global, locals = locals, refined = labels }
   step:report { discarded = discarded, untrained = epoch == 0 and untrained or nil }
   step:train(calr.memory.cluster {

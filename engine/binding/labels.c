@@ -2,6 +2,8 @@
 #include "binding/bind.h"
 #include "binding/modules.h"
 
+#include <math.h>
+
 #include "base/rng.h"
 #include "cluster/labels.h"
 #include "cluster/match.h"
@@ -178,6 +180,45 @@ static int labels_entropy(lua_State *L)
     return 1;
 }
 
+/// calr.labels.commonest(labels, groups)
+/// For each cluster the group that most of its members have: the local cluster, the camera or the identity that
+/// dominates it. Of equally common ones the one that comes first; members of group -1 do not count.
+/// @param groups  i32[n], such as the local clusters
+/// @return tensor  i32[clusters], -1 for a cluster without a group
+static int labels_commonest(lua_State *L)
+{
+    calr_tensor *labels = check_labels(L, 1), *groups = check_labels(L, 2);
+    check_length(L, 2, labels, groups);
+    int64_t clusters = check_clusters(L, labels);
+    calr_tensor *commonest = new_vector(L, CALR_I32, clusters);
+    calr_lua_call(L, calr_labels_commonest(calr_tensor_i32(labels), calr_tensor_i32(groups),
+                                           labels->shape[0], clusters, calr_tensor_i32(commonest)));
+    return 1;
+}
+
+/// calr.labels.neighbour_share(labels, indices [, {count=nil}])
+/// For each image the share of its nearest neighbours that are in its cluster, the image itself not counted. 0 for an
+/// outlier; an outlier among the neighbours is in no cluster.
+/// @param indices  i32[n x k], as calr.cluster.knn gives them; -1 for no neighbour
+/// @param count    only the first so many entries of each list, the image itself counted when it heads its list; all
+///   where absent
+/// @return tensor  f32[n], 0 .. 1
+static int labels_neighbour_share(lua_State *L)
+{
+    static const char *const names[] = {"count", NULL};
+    calr_tensor *labels = check_labels(L, 1);
+    calr_tensor *indices = calr_lua_check_form(L, 2, CALR_I32, 2, "i32[n x k]");
+    check_length(L, 2, labels, indices);
+    calr_lua_check_options(L, 3, names);
+    int64_t count = calr_lua_option_integer(L, 3, "count", INT64_MAX, 1, INT64_MAX);
+    check_clusters(L, labels);
+    calr_tensor *share = new_vector(L, CALR_F32, labels->shape[0]);
+    calr_lua_call(L, calr_labels_neighbour_share(calr_tensor_i32(labels), labels->shape[0],
+                                                 calr_tensor_i32(indices), indices->shape[1], count,
+                                                 calr_tensor_f32(share)));
+    return 1;
+}
+
 /* An integer vector of any type, read as 64 bits. */
 typedef struct integers {
     const calr_tensor *tensor;
@@ -329,6 +370,31 @@ static int labels_both(lua_State *L)
     return 1;
 }
 
+/// calr.labels.quantile(values, q [, mask])
+/// The value below which a share q of the values lies, interpolated between the two nearest as NumPy does: 0.5 is the
+/// median. A NaN is an error.
+/// @param values  f32[n]
+/// @param q       0 .. 1
+/// @param mask    u8[n]: only these values; all where absent
+/// @return number|nil  nil when there is no value
+static int labels_quantile(lua_State *L)
+{
+    calr_tensor *values = calr_lua_check_form(L, 1, CALR_F32, 1, "f32[n]");
+    double q = luaL_checknumber(L, 2), quantile;
+    luaL_argcheck(L, q >= 0 && q <= 1, 2, "a quantile is named by a share, 0 to 1");
+    calr_tensor *mask = lua_isnoneornil(L, 3) ? NULL : check_mask(L, 3);
+    if (mask)
+        check_length(L, 3, values, mask);
+    calr_lua_call(L,
+                  calr_labels_quantile(calr_tensor_f32(values), mask ? calr_tensor_u8(mask) : NULL,
+                                       values->shape[0], q, &quantile));
+    if (isnan(quantile))
+        lua_pushnil(L);
+    else
+        lua_pushnumber(L, quantile);
+    return 1;
+}
+
 /// calr.labels.invert(mask)
 /// @return tensor  u8[n]
 static int labels_invert(lua_State *L)
@@ -459,17 +525,31 @@ static int labels_chance(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"clusters", labels_clusters}, {"canonical", labels_canonical},
-    {"pair", labels_pair},         {"count", labels_count},
-    {"argmax", labels_argmax},     {"last_above", labels_last_above},
-    {"entropy", labels_entropy},   {"take", labels_take},
-    {"equal", labels_equal},       {"differ", labels_differ},
-    {"at_least", labels_at_least}, {"both", labels_both},
-    {"invert", labels_invert},     {"total", labels_total},
-    {"rows", labels_rows},         {"put", labels_put},
-    {"shift", labels_shift},       {"where", labels_where},
-    {"chance", labels_chance},     {"match", labels_match},
-    {"align", labels_align},       {NULL, NULL},
+    {"clusters", labels_clusters},
+    {"canonical", labels_canonical},
+    {"pair", labels_pair},
+    {"count", labels_count},
+    {"argmax", labels_argmax},
+    {"last_above", labels_last_above},
+    {"entropy", labels_entropy},
+    {"take", labels_take},
+    {"equal", labels_equal},
+    {"differ", labels_differ},
+    {"at_least", labels_at_least},
+    {"both", labels_both},
+    {"invert", labels_invert},
+    {"total", labels_total},
+    {"rows", labels_rows},
+    {"put", labels_put},
+    {"shift", labels_shift},
+    {"where", labels_where},
+    {"chance", labels_chance},
+    {"match", labels_match},
+    {"align", labels_align},
+    {"commonest", labels_commonest},
+    {"neighbour_share", labels_neighbour_share},
+    {"quantile", labels_quantile},
+    {NULL, NULL},
 };
 
 int luaopen_calr_labels(lua_State *L)

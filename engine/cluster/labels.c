@@ -164,3 +164,96 @@ calr_status calr_labels_entropy(const int32_t *labels, const int32_t *groups, in
     free(totals);
     return status;
 }
+
+calr_status calr_labels_commonest(const int32_t *labels, const int32_t *groups, int64_t n,
+                                  int64_t clusters, int32_t *commonest)
+{
+    int64_t pairs = 0;
+    int32_t *pair = calr_array_new(n, sizeof *pair);
+    int64_t *most = calr_array_zeros(clusters, sizeof *most), *counts = NULL;
+    calr_status status =
+        pair && most
+            ? calr_labels_pair(labels, groups, n, pair, &pairs)
+            : calr_error(CALR_ENOMEM, "no memory to count the groups of %" PRId64 " labels", n);
+    if (status == CALR_OK) {
+        counts = calr_array_zeros(pairs, sizeof *counts);
+        if (!counts)
+            status = calr_error(CALR_ENOMEM, "no memory to count %" PRId64 " groups", pairs);
+    }
+    if (status == CALR_OK) {
+        for (int64_t i = 0; i < n; i++)
+            if (pair[i] >= 0)
+                counts[pair[i]]++;
+        for (int64_t c = 0; c < clusters; c++)
+            commonest[c] = -1;
+        for (int64_t i = 0; i < n; i++) {
+            if (pair[i] >= 0 && counts[pair[i]] > most[labels[i]]) {
+                most[labels[i]] = counts[pair[i]];
+                commonest[labels[i]] = groups[i];
+            }
+        }
+    }
+    free(pair);
+    free(most);
+    free(counts);
+    return status;
+}
+
+calr_status calr_labels_neighbour_share(const int32_t *labels, int64_t n, const int32_t *indices,
+                                        int64_t k, int64_t count, float *share)
+{
+    for (int64_t i = 0; i < n * k; i++)
+        if (indices[i] < -1 || indices[i] >= n)
+            return calr_error(CALR_EINVAL,
+                              "neighbour %" PRId32 " of image %" PRId64 " is outside the %" PRId64
+                              " images",
+                              indices[i], i / k + 1, n);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t others = 0, same = 0;
+        for (int64_t j = 0; j < k && j < count; j++) {
+            int32_t other = indices[i * k + j];
+            if (other < 0 || other == i)
+                continue;
+            others++;
+            same += labels[other] == labels[i];
+        }
+        share[i] = labels[i] >= 0 && others > 0 ? (float)((double)same / (double)others) : 0;
+    }
+    return CALR_OK;
+}
+
+static int compare_floats(const void *x, const void *y)
+{
+    float a = *(const float *)x, b = *(const float *)y;
+    return (a > b) - (a < b);
+}
+
+calr_status calr_labels_quantile(const float *values, const uint8_t *mask, int64_t n, double q,
+                                 double *quantile)
+{
+    float *sorted = calr_array_new(n, sizeof *sorted);
+    if (!sorted)
+        return calr_error(CALR_ENOMEM, "no memory to sort %" PRId64 " values", n);
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (mask && !mask[i])
+            continue;
+        if (isnan(values[i])) {
+            free(sorted);
+            return calr_error(CALR_EINVAL, "value %" PRId64 " is NaN: it has no place in an order",
+                              i + 1);
+        }
+        sorted[count++] = values[i];
+    }
+    *quantile = NAN;
+    if (count > 0) {
+        qsort(sorted, (size_t)count, sizeof *sorted, compare_floats);
+        double place = q * (double)(count - 1);
+        int64_t low = (int64_t)place;
+        int64_t high = low + 1 < count ? low + 1 : low;
+        double part = place - (double)low, a = sorted[low], b = sorted[high];
+        *quantile = part > 0 && b > a ? a + part * (b - a) : a;
+    }
+    free(sorted);
+    return CALR_OK;
+}

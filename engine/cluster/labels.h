@@ -42,4 +42,23 @@ void calr_labels_last_above(const int32_t *labels, const float *scores, int64_t 
 calr_status calr_labels_entropy(const int32_t *labels, const int32_t *groups, int64_t n,
                                 int64_t clusters, float *entropy);
 
+/* For each cluster the group that most of its members have; of equally common ones the one that
+ * comes first in the order of the rows. Members of group -1 do not count; -1 for a cluster without
+ * others. */
+calr_status calr_labels_commonest(const int32_t *labels, const int32_t *groups, int64_t n,
+                                  int64_t clusters, int32_t *commonest);
+
+/* For each row the share of its neighbours that are in its cluster: of the first `count` of its k
+ * entries of indices[n * k], without the row itself and without -1 (no neighbour). 0 for an outlier
+ * and for a row without neighbours; outliers among the neighbours are of no cluster. CALR_EINVAL
+ * for an index outside -1 .. n - 1. */
+calr_status calr_labels_neighbour_share(const int32_t *labels, int64_t n, const int32_t *indices,
+                                        int64_t k, int64_t count, float *share);
+
+/* The q-quantile (0 .. 1) of the values whose mask is set (all where mask is NULL), by linear
+ * interpolation between the two nearest (definition 7 of Hyndman and Fan 1996, NumPy's default).
+ * NaN where none is set. CALR_EINVAL when one of them is NaN. */
+calr_status calr_labels_quantile(const float *values, const uint8_t *mask, int64_t n, double q,
+                                 double *quantile);
+
 #endif

@@ -31,6 +31,45 @@ check.test("entropy of the cameras of a cluster", function()
   check.all_near(e, { 0, math.log(2), 0 }, 1e-6)
 end)
 
+check.test("the commonest group of each cluster", function()
+  local labels = i32 { 0, 0, 0, 1, 1, -1, 2, 4 }
+  check.all_near(L.commonest(labels, i32 { 5, 7, 7, 9, 3, 3, -1, 2 }), { 7, 9, -1, -1, 2 }, 0) -- a tie: the first
+  check.equal(L.commonest(i32 {}, i32 {}):numel(), 0)
+  check.all_near(L.commonest(i32 { -1, -1 }, i32 { 1, 1 }), {}, 0)
+  check.fails("no cluster number", L.commonest, i32 { 0 }, i32 { -2 })
+  check.fails("2 items", L.commonest, i32 { 0 }, i32 { 1, 2 })
+end)
+
+check.test("the share of neighbours in the own cluster", function()
+  local labels = i32 { 0, 0, 1, -1, 1 }
+  local indices = i32 { { 0, 1, 2 }, { 1, 0, 0 }, { 2, 3, 4 }, { 3, 0, 1 }, { 4, -1, -1 } }
+  check.all_near(L.neighbour_share(labels, indices), { 0.5, 1, 0.5, 0, 0 }, 0)
+  check.all_near(L.neighbour_share(labels, indices, { count = 2 }), { 1, 1, 0, 0, 0 }, 0)
+  check.all_near(L.neighbour_share(labels, indices, { count = 1 }), { 0, 0, 0, 0, 0 }, 0)
+  check.equal(L.neighbour_share(i32 {}, T.zeros({ 0, 3 }, "i32")):numel(), 0)
+  check.fails("outside the 1 images", L.neighbour_share, i32 { 0 }, i32 { { 1 } })
+  check.fails("outside the 1 images", L.neighbour_share, i32 { 0 }, i32 { { -2 } })
+  check.fails("items", L.neighbour_share, i32 { 0, 0 }, i32 { { 0 } })
+  check.fails("did you mean", L.neighbour_share, i32 { 0 }, i32 { { 0 } }, { cout = 1 })
+end)
+
+check.test("quantiles, as numpy.quantile gives them", function()
+  local values = T { 3, 1, 4, 1, 5 }
+  check.equal(L.quantile(values, 0), 1)
+  check.equal(L.quantile(values, 1), 5)
+  check.equal(L.quantile(values, 0.5), 3)
+  check.near(L.quantile(values, 0.6), 3.4, 1e-12)
+  check.near(L.quantile(values, 0.95), 4.8, 1e-12)
+  check.equal(L.quantile(values, 0.5, T({ 0, 1, 0, 1, 0 }, "u8")), 1)
+  check.equal(L.quantile(values, 0.5, T({ 0, 0, 0, 0, 0 }, "u8")), nil)
+  check.equal(L.quantile(T {}, 0.5), nil)
+  check.equal(L.quantile(T { 1 / 0, 1 / 0 }, 0.5), 1 / 0)
+  check.fails("value 2 is NaN", L.quantile, T { 1, 0 / 0 }, 0.5)
+  check.equal(L.quantile(T { 1, 0 / 0 }, 0.5, T({ 1, 0 }, "u8")), 1)
+  check.fails("0 to 1", L.quantile, values, 1.5)
+  check.fails("0 to 1", L.quantile, values, 0 / 0)
+end)
+
 check.test("take, equal, differ: -1 is like nothing", function()
   check.all_near(L.take(i32 { 5, 6, 7 }, T({ 2, -1, 0 }, "i64")), { 7, -1, 5 }, 0)
   check.fails("outside the 3 values", L.take, i32 { 5, 6, 7 }, T({ 3 }, "i64"))

@@ -47,6 +47,136 @@ check.test("none, and clusters of one become outliers", function()
   check.all_near(out, { 0, 0, -1, -1, 1, 1, 1, 2, 2 }, 0)
 end)
 
+check.test("why each image was discarded", function()
+  local c = context {}
+  local function mask(t) return T(t, "u8") end
+  local rule = function(context_)
+    local out = i32 { -1, -1, 0, -1, 0, 1, -1, -1, -1 } -- image 6 is left alone in cluster 1
+    return out, { b = mask { 1, 1, 0, 0, 0, 0, 0, 0, 1 }, a = mask { 0, 1, 1, 0, 0, 0, 0, 1, 0 },
+      ["no use"] = mask { 0, 0, 0, 0, 0, 0, 0, 0, 0 } }, context_
+  end
+  local out, counts, why = R.apply(rule, c)
+  check.all_near(out, { -1, -1, 0, -1, 0, -1, -1, -1, -1 }, 0)
+  check.equal(counts.a, 2, "image 3 was not discarded")
+  check.equal(counts.b, 1, "image 2 counts for its first reason, image 9 was in no cluster")
+  check.equal(counts["no use"], 0)
+  check.equal(counts["alone in its cluster"], 1)
+  check.equal(counts["no reason given"], 2)
+  check.equal(table.concat(why.texts, "; "), "a; b; no use; alone in its cluster; no reason given")
+  check.all_near(why.of, { 1, 0, -1, 4, -1, 3, 4, 0, -1 }, 0)
+  -- a reason of a rule may have one of those texts itself
+  local _, own = R.apply(function()
+    return i32 { -1, -1, 0, 0, 0, -1, 1, 1, -1 }, { ["no reason given"] = mask { 1, 0, 0, 0, 0, 0, 0, 0, 0 } }
+  end, c)
+  check.equal(own["no reason given"], 3)
+  local _, none, nothing = R.apply(R.load "none", c)
+  check.equal(next(none), nil)
+  check.equal(#nothing.texts, 0)
+end)
+
+check.test("a rule that returns wrong things is told what is wanted", function()
+  local c = context {}
+  check.fails("must return labels i32[9], not nil", R.apply, function() end, c)
+  check.fails("must return labels i32[9], not a table", R.apply, function() return {} end, c)
+  check.fails("must return labels i32[9], not i32[1]", R.apply, function() return i32 { 0 } end, c)
+  check.fails("must return labels i32[9], not f32[9]", R.apply, function() return c.scores end, c)
+  check.fails("label -7 of image 1", R.apply, function() return i32 { -7, 0, 0, 0, 0, 0, 0, 0, 0 } end, c)
+  check.fails("must be a table of text -> mask u8[9], not a string", R.apply, function(x) return x.global, "x" end, c)
+  check.fails("reason \"x\" is i32[9]", R.apply, function(x) return x.global, { x = x.global } end, c)
+  check.fails("reason \"1\" is u8[9]", R.apply, function(x) return x.global, { T.zeros({ 9 }, "u8") } end, c)
+end)
+
+-- Two persons under two cameras in the plane, as directions in degrees; camera 1 turns everything by 40 degrees.
+local function plane(degrees, fields)
+  local rows = {}
+  for i, angle in ipairs(degrees) do rows[i] = { math.cos(math.rad(angle)), math.sin(math.rad(angle)) } end
+  local c = context {}
+  c.features = T(rows)
+  for name, value in pairs(fields) do c[name] = value end
+  return c
+end
+
+check.test("purity: enough neighbours of the own cluster", function()
+  local c = context {}
+  c.global = i32 { 0, 0, 0, 0, 0, 1, 1, 1, -1 }
+  c.neighbours = { indices = i32 { { 0, 1, 2 }, { 1, 0, 5 }, { 2, 5, 6 }, { 3, 8, 4 }, { 4, 8, 8 }, { 5, 6, 7 },
+    { 6, 0, 7 }, { 7, 0, 1 }, { 8, 0, 1 } } }
+  local out, counts = R.apply(R.load "purity", c)
+  check.all_near(out, { 0, 0, -1, 0, -1, 1, 1, -1, -1 }, 0)
+  check.equal(counts["too few neighbours of its cluster"], 3)
+  c.options = { min_purity = 0.6 }
+  local strict, why = R.apply(R.load "purity", c) -- images 1 and 6 would stay, alone
+  check.all_near(strict, { -1, -1, -1, -1, -1, -1, -1, -1, -1 }, 0)
+  check.equal(why["alone in its cluster"], 2)
+end)
+
+check.test("purity finds neighbours where the context has none", function()
+  local c = plane({ 0, 1, 2, 90, 91, 92, 93, 45, 180 }, { global = i32 { 0, 0, 0, 1, 1, 1, 1, 0, -1 } })
+  check.equal(R.apply(R.load "purity", c):numel(), 9)
+end)
+
+check.test("camera_proxy: the nearest proxy of the own camera is that of the own cluster", function()
+  -- image 3 (camera 0, 80 degrees) lies with cluster 1 (90) but is in cluster 0 (0, 2); camera 1 sees cluster 0 at 40
+  -- and cluster 1 at 130: image 6 (44, camera 1) is right although cluster 1 has an image of camera 0 at 44.1
+  local c = plane({ 0, 2, 80, 90, 91, 44, 41, 130, 44.1 }, {
+    global = i32 { 0, 0, 0, 1, 1, 0, 0, 1, -1 }, cameras = i32 { 0, 0, 0, 0, 0, 1, 1, 1, 0 } })
+  local out, counts = R.apply(R.load "camera_proxy", c)
+  check.all_near(out, { 0, 0, -1, 1, 1, 0, 0, 1, -1 }, 0)
+  check.equal(counts["nearer to another cluster under its camera"], 1)
+  c.global = i32 { -1, -1, -1, -1, -1, -1, -1, -1, -1 }
+  check.all_near(R.apply(R.load "camera_proxy", c), c.global, 0)
+end)
+
+check.test("self_paced: the weakest wait, fewer by the epoch", function()
+  local c = context { keep_first = 0.5 }
+  c.global = i32 { 0, 0, 0, 0, 1, 1, 1, 1, -1 }
+  c.scores = T { 1, 2, 3, 4, 5, 6, 7, 8, 0 }
+  c.epochs = 3
+  local out, counts = R.apply(R.load "self_paced", c)
+  check.all_near(out, { -1, -1, -1, -1, 0, 0, 0, 0, -1 }, 0)
+  check.equal(counts["its score is too low for this epoch"], 4)
+  c.epoch = 1 -- 3 of 4 stay
+  check.all_near(R.apply(R.load "self_paced", c), { -1, -1, 0, 0, 1, 1, 1, 1, -1 }, 0)
+  c.epoch = 2
+  check.all_near(R.apply(R.load "self_paced", c), { 0, 0, 0, 0, 1, 1, 1, 1, -1 }, 0)
+  c.global = i32 { -1, -1, -1, -1, -1, -1, -1, -1, -1 }
+  check.all_near(R.apply(R.load "self_paced", c), c.global, 0)
+end)
+
+check.test("local_split: minorities leave, and large ones become clusters", function()
+  local c = context { split_members = 2 }
+  -- cluster 0: camera 0 has local 0 (3 images), local 1 (2: splits off) and local 2 (1: out); camera 1 has local 5 only
+  c.global  = i32 { 0, 0, 0, 0, 0, 0, 0, 1, 1 }
+  c.cameras = i32 { 0, 0, 0, 0, 0, 0, 1, 0, 0 }
+  c.locals  = i32 { 0, 0, 0, 1, 1, 2, 5, 1, 1 }
+  local out, counts = R.apply(R.load "local_split", c)
+  check.all_near(out, { 0, 0, 0, 1, 1, -1, 0, 2, 2 }, 0)
+  check.equal(counts["of a local cluster in the minority, too small to split off"], 1)
+  c.options = {}
+  check.all_near(R.apply(R.load "local_split", c), { 0, 0, 0, -1, -1, -1, 0, 1, 1 }, 0)
+end)
+
+check.test("merge: clusters whose pivots are each other's nearest", function()
+  local c = plane({ 0, 50, 20, 60, 100, 110, 170, 181, 0 }, { global = i32 { 0, 0, 1, 1, 2, 2, 3, 3, -1 } })
+  c.scores = T { 2, 1, 2, 1, 2, 1, 2, 1, 9 } -- pivots at 0, 20, 100, 170 degrees
+  check.all_near(R.apply(R.load "merge", c), { 0, 0, 0, 0, 1, 1, 2, 2, -1 }, 0) -- 100 and 170: nearest, but far apart
+  c.options = { merge_similarity = 0.1 }
+  check.all_near(R.apply(R.load "merge", c), { 0, 0, 0, 0, 1, 1, 1, 1, -1 }, 0)
+  c.options = { merge_similarity = 0.99 }
+  check.all_near(R.apply(R.load "merge", c), { 0, 0, 1, 1, 2, 2, 3, 3, -1 }, 0)
+  c.global = i32 { 0, 0, 0, -1, -1, -1, -1, -1, -1 }
+  check.all_near(R.apply(R.load "merge", c), c.global, 0)
+end)
+
+check.test("all rules that come with calr are named and load", function()
+  local names, summaries = R.names()
+  for _, name in ipairs(names) do
+    check.equal(type(R.load(name)), "function")
+    check.ok(#summaries[name] > 5)
+  end
+  check.equal(#names, 7)
+end)
+
 check.test("paces", function()
   check.equal(R.pace("always")(7, 10), 1)
   check.near(R.pace("cosine")(0, 10), 1, 1e-12)

@@ -3,12 +3,14 @@
 
 local C = require "calr.cluster"
 local L = require "calr.labels"
+local check_options = require("calr.options").check
 local config = require "calr.pipeline.config"
 local current = require "calr.study.current"
 local memory = require "calr.memory"
 local nn = require "calr.nn"
 local optim = require "calr.optim"
 local quality = require "calr.pipeline.quality"
+local snapshot = require "calr.pipeline.snapshot"
 local train = require "calr.pipeline.train"
 
 local Step = {}
@@ -20,6 +22,14 @@ Step.__index = Step
 function Step:features()
   self.seen = require("calr.pipeline").features(self.net, self.split, self.cfg)
   return self.seen
+end
+
+--- step:neighbours(features)
+--- The nearest neighbours of all training images among each other by the cosine, as many as infomap.k says:
+--- calr.cluster.infomap takes them in place of features, and refinement rules see them.
+--- @return table  see calr.cluster.knn
+function Step:neighbours(features)
+  return C.knn(features, { k = math.min(self.cfg.infomap.k, features:size(1)) })
 end
 
 --- step:cluster_weights(labels)
@@ -44,6 +54,31 @@ end
 --- Puts fields into the epoch's record.
 function Step:report(fields)
   for name, value in pairs(fields) do self.record[name] = value end
+end
+
+--- step:snapshot(context [, {refined=, reasons=, always=false}])
+--- Saves the epoch for `calr refine`, when it is one that the option snapshot_every names: after so many epochs, and
+--- after the last. The file RUN/snapshots/epoch-NNN.safetensors is whole or absent; see calr.pipeline.snapshot for what
+--- it holds.
+--- @param context  what a refinement rule sees: global, features, and where there are any locals, scores, neighbours;
+---                 other fields are not saved
+--- @param refined  i32[n]: the labels that are trained on
+--- @param reasons  the third result of calr.refine.apply
+--- @param always   save this epoch, whatever the option says
+--- @return string|nil  the file; nil when there was nothing to do
+function Step:snapshot(context, more)
+  more = check_options("step:snapshot", more, { "refined", "reasons", "always" })
+  self.offered = true
+  local every, epoch = self.cfg.snapshot_every or 0, self.epoch
+  local due = every > 0 and ((epoch + 1) % every == 0 or epoch + 1 == self.cfg.epochs)
+  if not due and not more.always then return nil end
+  local file = snapshot.path(self.run.path, epoch)
+  snapshot.save(file, {
+    context = context, refined = more.refined, reasons = more.reasons, cameras = self.cameras,
+    identities = self.split:identities(), epoch = epoch, epochs = self.cfg.epochs, seed = self.cfg.seed,
+    data = self.data, options = self.cfg,
+  })
+  return file
 end
 
 local function alignment_of(self)
@@ -141,7 +176,8 @@ end
 return function(net, data, cfg)
   local run, split = config.run_of(cfg, data), data:train()
   local cameras = split:cameras()
-  local step = setmetatable({ net = net, split = split, cameras = cameras, cfg = cfg, record = {} }, Step)
+  local step = setmetatable({ net = net, split = split, cameras = cameras, cfg = cfg, record = {}, run = run,
+    data = data:name() }, Step)
   local parameters = net:parameters()
   if cfg.alignment and cfg.alignment.weight > 0 and L.clusters(cameras) > 1 then
     step.head = nn.domain_head(net.dim, L.clusters(cameras), { seed = cfg.seed }):init(cfg.seed)
@@ -156,6 +192,10 @@ return function(net, data, cfg)
     local due = cfg.eval_every > 0 and (step.epoch + 1) % cfg.eval_every == 0
     if due or step.epoch + 1 == cfg.epochs then
       step.record.evaluation = require("calr.pipeline").evaluate(net, data, cfg)
+    end
+    if (cfg.snapshot_every or 0) > 0 and not step.offered then
+      run:log "note: there are no snapshots: the script does not call step:snapshot"
+      step.offered = true -- said once
     end
     step.record.stage, step.record.epoch, step.record.lr = "inter", step.epoch, step.optimizer.lr
     run:metric(step.record)

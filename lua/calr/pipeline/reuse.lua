@@ -18,7 +18,8 @@ local reuse = {}
 -- Options that stage 1 never reads. One that is not listed counts, so that a new option makes results anew.
 local of_stage_2 = {
   "data", "epochs", "iterations", "clusters", "instances", "lr", "temperature", "momentum", "camera_weights_from",
-  "infomap", "refine", "pivot", "camera_members", "pace", "alignment", "eval_every", "ap", "workers",
+  "infomap", "refine", "pivot", "camera_members", "pace", "min_purity", "keep_first", "split_members",
+  "merge_similarity", "alignment", "eval_every", "snapshot_every", "ap", "workers",
 }
 
 local function stage_1_options(cfg)

@@ -66,6 +66,22 @@ function M.last_above(labels, scores, threshold) end
 ---@return tensor # f32[clusters]
 function M.entropy(labels, groups) end
 
+--- For each cluster the group that most of its members have: the local cluster, the camera or the identity that
+--- dominates it. Of equally common ones the one that comes first; members of group -1 do not count.
+---@param labels any
+---@param groups any i32[n], such as the local clusters
+---@return tensor # i32[clusters], -1 for a cluster without a group
+function M.commonest(labels, groups) end
+
+--- For each image the share of its nearest neighbours that are in its cluster, the image itself not counted. 0 for an
+--- outlier; an outlier among the neighbours is in no cluster.
+---@param labels any
+---@param indices any i32[n x k], as calr.cluster.knn gives them; -1 for no neighbour
+---@param options any
+--- - `count`: only the first so many entries of each list, the image itself counted when it heads its list; all where absent
+---@return tensor # f32[n], 0 .. 1
+function M.neighbour_share(labels, indices, options) end
+
 --- values[rows[i]] for every i, and -1 where rows[i] is -1: follows a pointer for all images at
 --- once.
 ---@param values any integers[m]
@@ -98,6 +114,14 @@ function M.at_least(values, number) end
 ---@param ... any
 ---@return tensor # u8[n]
 function M.both(mask, mask, ...) end
+
+--- The value below which a share q of the values lies, interpolated between the two nearest as NumPy does: 0.5 is the
+--- median. A NaN is an error.
+---@param values any f32[n]
+---@param q any 0 .. 1
+---@param mask any u8[n]: only these values; all where absent
+---@return number|nil # nil when there is no value
+function M.quantile(values, q, mask) end
 
 ---@param mask any
 ---@return tensor # u8[n]

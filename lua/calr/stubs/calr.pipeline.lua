@@ -66,7 +66,8 @@ function M.intra(net, data, cfg) end
 --- missing. Inside a study (calr.study) each epoch is reported, as step epoch + 1: mAP, rank1, rank5, rank10, mINP
 --- (where it was evaluated, see eval_every), loss, alignment, silhouette, clusters, outliers, and the precision,
 --- recall, f and expansion of the labels that were trained on.
---- `step` has :features(), :train(memory), :cluster_weights(labels), :quality{...} and :report(table).
+--- `step` has :features(), :neighbours(features), :train(memory), :cluster_weights(labels), :quality{...},
+--- :report(table) and :snapshot(context).
 ---@param net any
 ---@param data any
 ---@param cfg any

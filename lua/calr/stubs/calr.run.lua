@@ -9,6 +9,7 @@
 ---     log.txt        what was said
 ---     tensorboard/   the numbers of metrics.jsonl for TensorBoard (`tensorboard --logdir RUN`): see calr.run.board
 ---     checkpoints/   tensors (safetensors) and state, from which `calr run --resume DIR` goes on
+---     snapshots/     features and clusters of some epochs, for `calr refine`: see calr.pipeline.snapshot
 ---
 ---     local run <close> = calr.run.open { config = cfg, data = data }
 ---     local tensors, state = run:restore "train"
