@@ -2,6 +2,7 @@
 #include "binding/bind.h"
 #include "binding/modules.h"
 
+#include "rank/expand.h"
 #include "rank/rerank.h"
 
 /// @module calr.rank
@@ -9,8 +10,9 @@
 ///
 /// Euclidean distances between the features as they are; with unit features that is the order of the cosine too.
 /// Entries at the same distance keep the order of the gallery. Gallery entries of identity -1 (junk), and those of
-/// the query's own identity and camera, are ignored; distractors (identity 0) stay. Memory grows with the gallery,
-/// not with queries times gallery.
+/// the query's own identity and camera, are ignored; distractors (identity 0) stay. The option `ignore` has other rules:
+/// "own" (the usual one), "camera" (all entries of the query's camera, as in CUHK03's first protocol), "junk" (no more
+/// than junk). Memory grows with the gallery, not with queries times gallery.
 
 /* The numbers of option `name` as i64[count], kept on the stack; NULL when absent. */
 static const int64_t *option_numbers(lua_State *L, const char *name, int required, int64_t count)
@@ -50,6 +52,8 @@ static int64_t check_sides(lua_State *L, int ids_required, calr_rank_set *query,
     gallery->cameras = option_numbers(L, "gallery_cameras", 0, gallery->count);
     return q->shape[1];
 }
+
+static const char *const rules[] = {"own", "camera", "junk", NULL};
 
 static void release_rerank(void *rerank)
 {
@@ -96,6 +100,9 @@ static const calr_rerank *new_rerank(lua_State *L, const calr_rank_set *query,
 /// counts as its last. valid is the number of queries with a match. With per_query there are also
 /// average_precision=f32[q] and first_match=i32[q] (rank of the first match from 1 on), -1 for queries left out.
 ///
+/// Single-shot (shots="single") draws one entry of every identity for each query, `repeats` times, and gives means
+/// over the draws; distractors all stay, each a person of its own. There first_match is the rank in the first draw.
+///
 /// Re-ranking (Zhong et al., CVPR 2017) ranks by the k-reciprocal distance instead; it needs unit features, and takes
 /// the time of a neighbour search over queries and gallery together.
 /// @param query            f32[q x d], unit features
@@ -108,20 +115,31 @@ static const calr_rerank *new_rerank(lua_State *L, const calr_rank_set *query,
 /// @param max_rank         length of the cmc table (default 20)
 /// @param per_query        also give the figures of each query (default false)
 /// @param rerank           true, or {k1=20, k2=6, lambda=0.3} (default false)
+/// @param ignore           "own" (default), "camera" or "junk": see above
+/// @param shots            "multi" (default): the whole gallery; "single": one entry of every identity
+/// @param repeats          draws of single-shot (default 10)
+/// @param seed             names the draws (default 0)
 /// @return table  {mAP=, mINP=, cmc=, valid=, average_precision=, first_match=}
 static int rank_evaluate(lua_State *L)
 {
     static const char *const names[] = {
-        "query",    "gallery", "query_ids", "gallery_ids", "query_cameras", "gallery_cameras", "ap",
-        "max_rank", "rerank",  "per_query", NULL};
+        "query",           "gallery", "query_ids", "gallery_ids", "query_cameras",
+        "gallery_cameras", "ap",      "max_rank",  "rerank",      "per_query",
+        "ignore",          "shots",   "repeats",   "seed",        NULL};
     static const char *const choices[] = {"step", "trapezoid", NULL};
+    static const char *const shots[] = {"multi", "single", NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     calr_lua_check_options(L, 1, names);
     calr_rank_options options = {
         .ap = (calr_rank_ap)calr_lua_option_choice(L, 1, "ap", CALR_AP_STEP, choices),
         .max_rank = calr_lua_option_integer(L, 1, "max_rank", 20, 1, CALR_RANK_MAX_CMC),
+        .rule = (calr_rank_rule)calr_lua_option_choice(L, 1, "ignore", CALR_RULE_OWN, rules),
+        .repeats = calr_lua_option_integer(L, 1, "repeats", 10, 1, CALR_RANK_MAX_REPEATS),
+        .seed = (uint64_t)calr_lua_option_integer(L, 1, "seed", 0, INT64_MIN, INT64_MAX),
     };
+    if (calr_lua_option_choice(L, 1, "shots", 0, shots) == 0)
+        options.repeats = 0;
     int per_query = calr_lua_option_boolean(L, 1, "per_query", 0);
     calr_rerank_options rerank;
     bool reranked = check_rerank(L, &rerank);
@@ -174,16 +192,19 @@ static int rank_evaluate(lua_State *L)
 /// @param query_cameras    i32 or i64 [q]; optional, but then gallery_cameras too
 /// @param gallery_cameras  i32 or i64 [g]
 /// @param rerank           as in evaluate
+/// @param ignore           "own" (default), "camera" or "junk"
 /// @return table  {indices=i32[q x k], distances=f32[q x k]}
 static int rank_topk(lua_State *L)
 {
-    static const char *const names[] = {"query",           "gallery",     "k",
-                                        "query_ids",       "gallery_ids", "query_cameras",
-                                        "gallery_cameras", "rerank",      NULL};
+    static const char *const names[] = {
+        "query",         "gallery",         "k",      "query_ids", "gallery_ids",
+        "query_cameras", "gallery_cameras", "rerank", "ignore",    NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     calr_lua_check_options(L, 1, names);
     int64_t k = calr_lua_option_integer(L, 1, "k", 10, 1, INT32_MAX);
+    calr_rank_rule rule =
+        (calr_rank_rule)calr_lua_option_choice(L, 1, "ignore", CALR_RULE_OWN, rules);
     calr_rerank_options options;
     bool reranked = check_rerank(L, &options);
     calr_rank_set query, gallery;
@@ -200,16 +221,89 @@ static int rank_topk(lua_State *L)
     calr_tensor **distances = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_F32, 2, shape, distances));
     const calr_rerank *rerank = reranked ? new_rerank(L, &query, &gallery, dim, &options) : NULL;
-    calr_lua_call(L, calr_rank_topk(&query, &gallery, dim, k, rerank, calr_tensor_i32(*indices),
-                                    calr_tensor_f32(*distances)));
+    calr_lua_call(L, calr_rank_topk(&query, &gallery, dim, k, rule, rerank,
+                                    calr_tensor_i32(*indices), calr_tensor_f32(*distances)));
     lua_settop(L, table + 2);
     lua_setfield(L, table, "distances");
     lua_setfield(L, table, "indices");
     return 1;
 }
 
+/* A table of lists at `arg`, as topk gives it; both tensors belong to the table. */
+static void check_lists(lua_State *L, int arg, calr_tensor **indices, calr_tensor **distances)
+{
+    luaL_checktype(L, arg, LUA_TTABLE);
+    *indices = calr_lua_option_form(L, arg, "indices", 1, CALR_I32, 2, "i32[q x k]");
+    *distances = calr_lua_option_form(L, arg, "distances", 1, CALR_F32, 2, "f32[q x k]");
+    if (!calr_tensor_same_shape(*indices, *distances))
+        luaL_argerror(L, arg, "indices and distances differ in shape");
+}
+
+/// calr.rank.merge(lists, part, first)
+/// For galleries too large to hold: joins the lists of the parts seen so far with those of the next part, in place. With
+/// parts of tens of thousands of rows, galleries of millions stream by:
+///   lists = rank.topk{query=q, gallery=part, k=100}                    -- of the first part
+///   rank.merge(lists, rank.topk{query=q, gallery=part, k=100}, first)  -- of each other
+/// @param lists  {indices=, distances=} of calr.rank.topk (the same without re-ranking); changed
+/// @param part   the same of the next part; its lists may have another length
+/// @param first  the row of the whole gallery, from 0, that the part begins with
+/// @return table  the lists
+static int rank_merge(lua_State *L)
+{
+    calr_tensor *indices, *distances, *part_indices, *part_distances;
+    check_lists(L, 1, &indices, &distances);
+    check_lists(L, 2, &part_indices, &part_distances);
+    lua_Integer first = luaL_checkinteger(L, 3);
+    luaL_argcheck(L, part_indices->shape[0] == indices->shape[0], 2,
+                  "both must be of the same queries");
+    luaL_argcheck(L, first >= 0, 3, "rows are numbered from 0");
+    calr_tensor_touch(indices);
+    calr_tensor_touch(distances);
+    calr_lua_call(L, calr_rank_merge(indices->shape[0], indices->shape[1], calr_tensor_i32(indices),
+                                     calr_tensor_f32(distances), part_indices->shape[1],
+                                     calr_tensor_i32(part_indices), calr_tensor_f32(part_distances),
+                                     first));
+    lua_settop(L, 1);
+    return 1;
+}
+
+/// calr.rank.expand{query=, gallery=, k=10, alpha=3}
+/// Query expansion: each query becomes the normalised sum of itself and its k nearest gallery entries, weighted by their
+/// cosine to the power alpha (Radenovic et al., TPAMI 2019); alpha = 0 is the plain average (Chum et al., ICCV 2007).
+/// With the gallery as the query too, it is database-side augmentation, and no entry is its own neighbour. Rank with
+/// what comes out in place of the queries.
+/// @param query    f32[q x d], unit features
+/// @param gallery  f32[g x d], unit features
+/// @param k        entries taken; fewer where the gallery ends before
+/// @param alpha    0 or more
+/// @return tensor  f32[q x d], unit features
+static int rank_expand(lua_State *L)
+{
+    static const char *const names[] = {"query", "gallery", "k", "alpha", NULL};
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    calr_lua_check_options(L, 1, names);
+    int64_t k = calr_lua_option_integer(L, 1, "k", 10, 1, INT32_MAX - 1);
+    double alpha = calr_lua_option_number(L, 1, "alpha", 3, 0, 1e6);
+    calr_tensor *q = calr_lua_option_form(L, 1, "query", 1, CALR_F32, 2, "f32[queries x d]");
+    calr_tensor *g = calr_lua_option_form(L, 1, "gallery", 1, CALR_F32, 2, "f32[gallery x d]");
+    if (q->shape[1] != g->shape[1])
+        luaL_error(L, "query features have %I columns, gallery features %I",
+                   (lua_Integer)q->shape[1], (lua_Integer)g->shape[1]);
+    calr_rank_set query = {.count = q->shape[0], .features = calr_tensor_f32(q)};
+    calr_rank_set gallery = {.count = g->shape[0], .features = calr_tensor_f32(g)};
+    calr_tensor **out = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_F32, 2, q->shape, out));
+    calr_lua_call(L,
+                  calr_rank_expand(&query, &gallery, q->shape[1], k, alpha, calr_tensor_f32(*out)));
+    calr_lua_account(L);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"evaluate", rank_evaluate},
+    {"expand", rank_expand},
+    {"merge", rank_merge},
     {"topk", rank_topk},
     {NULL, NULL},
 };

@@ -83,12 +83,18 @@ int64_t calr_rank_index_find(const calr_rank_index *index, int64_t identity, int
 }
 
 void calr_rank_index_ignore(const calr_rank_index *index, const calr_rank_set *query,
-                            const calr_rank_set *gallery, int64_t i, float *score)
+                            const calr_rank_set *gallery, calr_rank_rule rule, int64_t i,
+                            float *score)
 {
     int64_t end, at = calr_rank_index_find(index, CALR_RANK_JUNK, &end);
     for (; at < end; at++)
         score[index->entries[at].row] = -INFINITY;
-    if (!query->cameras)
+    if (!query->cameras || rule == CALR_RULE_JUNK)
+        return;
+    for (int64_t j = 0; rule == CALR_RULE_CAMERA && j < gallery->count; j++)
+        if (gallery->cameras[j] == query->cameras[i])
+            score[j] = -INFINITY;
+    if (rule == CALR_RULE_CAMERA)
         return;
     at = calr_rank_index_find(index, query->identities[i], &end);
     for (; at < end; at++) {

@@ -9,6 +9,8 @@
 
 /* Identity of gallery entries that nobody is to find. */
 #define CALR_RANK_JUNK (-1)
+/* Identity of entries that are nobody's: each is a person of its own. */
+#define CALR_RANK_DISTRACTOR 0
 
 typedef struct calr_rank_entry {
     int64_t identity;
@@ -35,6 +37,7 @@ int64_t calr_rank_index_find(const calr_rank_index *index, int64_t identity, int
 
 /* Sets the score of what the i-th query must not find to minus infinity. */
 void calr_rank_index_ignore(const calr_rank_index *index, const calr_rank_set *query,
-                            const calr_rank_set *gallery, int64_t i, float *score);
+                            const calr_rank_set *gallery, calr_rank_rule rule, int64_t i,
+                            float *score);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/parallel.h"
+#include "base/rng.h"
 #include "base/size.h"
 #include "rank/index.h"
 #include "rank/rerank.h"
@@ -26,7 +27,8 @@ typedef struct evaluation {
     float *overlap; /* [threads x gallery], for re-ranking */
     /* Of every query: */
     double *average_precision, *inverse_penalty;
-    int64_t *first; /* rank of the first match, 0: none */
+    int64_t draws;  /* 1, or those of single-shot */
+    int64_t *first; /* [queries x draws] rank of the first match, 0: none */
 } evaluation;
 
 static int by_rank(const void *a, const void *b)
@@ -41,7 +43,7 @@ static int by_rank(const void *a, const void *b)
  * taken out of `score`. */
 static int64_t take_hits(const evaluation *work, int64_t i, float *score, hit *hits)
 {
-    calr_rank_index_ignore(&work->index, work->query, work->gallery, i, score);
+    calr_rank_index_ignore(&work->index, work->query, work->gallery, work->options->rule, i, score);
     int64_t count = 0, end,
             at = calr_rank_index_find(&work->index, work->query->identities[i], &end);
     for (; at < end; at++) {
@@ -76,12 +78,73 @@ static void count_before(const float *score, int64_t entries, hit *hits, int64_t
     }
 }
 
+/* One of the entries begin .. end-1 of the index that are left, drawn; its score, -INFINITY when none is. */
+static float draw_entry(const evaluation *work, const float *score, int64_t begin, int64_t end,
+                        calr_rng *rng, int32_t *row)
+{
+    uint64_t left = 0;
+    for (int64_t e = begin; e < end; e++)
+        left += score[work->index.entries[e].row] != -INFINITY;
+    *row = -1;
+    if (left == 0)
+        return -INFINITY;
+    uint64_t wanted = calr_rng_below(rng, left);
+    for (int64_t e = begin; e < end; e++) {
+        *row = work->index.entries[e].row;
+        if (score[*row] != -INFINITY && wanted-- == 0)
+            break;
+    }
+    return score[*row];
+}
+
+/* Single-shot: the rank of the match drawn, among one entry of every other identity. 0: no match. */
+static int64_t draw_rank(const evaluation *work, int64_t i, const float *score, calr_rng *rng)
+{
+    int64_t end, own = calr_rank_index_find(&work->index, work->query->identities[i], &end),
+                 rank = 1;
+    int32_t match, row;
+    float best = draw_entry(work, score, own, end, rng, &match);
+    if (match < 0)
+        return 0;
+    for (int64_t begin = 0, next; begin < work->index.count; begin = next) {
+        int64_t identity = work->index.entries[begin].identity;
+        for (next = begin + 1; next < work->index.count &&
+                               work->index.entries[next].identity == identity &&
+                               identity != CALR_RANK_DISTRACTOR;)
+            next++;
+        if (begin >= own && begin < end)
+            continue;
+        float other = draw_entry(work, score, begin, next, rng, &row);
+        rank += row >= 0 && (other > best || (other == best && row < match));
+    }
+    return rank;
+}
+
+static void evaluate_single(evaluation *work, int64_t i, float *score)
+{
+    calr_rank_index_ignore(&work->index, work->query, work->gallery, work->options->rule, i, score);
+    for (int64_t t = 0; t < work->draws; t++) {
+        calr_rng rng = calr_rng_make(work->options->seed, calr_rng_purpose("single shot"),
+                                     (uint32_t)t, (uint64_t)i);
+        int64_t rank = draw_rank(work, i, score, &rng);
+        if (rank == 0)
+            return;
+        work->first[i * work->draws + t] = rank;
+        work->average_precision[i] += 1 / (double)rank / (double)work->draws;
+        work->inverse_penalty[i] += 1 / (double)rank / (double)work->draws;
+    }
+}
+
 static void evaluate_query(void *context, int64_t i, float *score, int worker)
 {
     evaluation *work = context;
     if (work->overlap)
         calr_rerank_scores(work->options->rerank, i, score,
                            work->overlap + worker * work->gallery->count);
+    if (work->options->repeats > 0) {
+        evaluate_single(work, i, score);
+        return;
+    }
     hit *hits = work->hits + (int64_t)worker * work->index.longest;
     int64_t count = take_hits(work, i, score, hits), rank = 0;
     if (count == 0)
@@ -109,18 +172,20 @@ static calr_status summarise(const evaluation *work, calr_rank_result *result)
     for (int64_t r = 0; r < longest; r++)
         result->cmc[r] = 0;
     for (int64_t i = 0; i < work->query->count; i++) {
-        bool found = work->first[i] > 0;
+        const int64_t *first = work->first + i * work->draws;
+        bool found = *first > 0;
         if (result->average_precision)
             result->average_precision[i] = found ? (float)work->average_precision[i] : -1;
         if (result->first_match)
-            result->first_match[i] = found ? (int32_t)work->first[i] : -1;
+            result->first_match[i] = found ? (int32_t)*first : -1;
         if (!found)
             continue;
         result->valid++;
         result->map += work->average_precision[i];
         result->minp += work->inverse_penalty[i];
-        if (work->first[i] <= longest)
-            result->cmc[work->first[i] - 1]++;
+        for (int64_t t = 0; t < work->draws; t++)
+            if (first[t] <= longest)
+                result->cmc[first[t] - 1]++;
     }
     if (result->valid == 0)
         return calr_error(CALR_EINVAL,
@@ -132,7 +197,7 @@ static calr_status summarise(const evaluation *work, calr_rank_result *result)
     for (int64_t r = 1; r < longest; r++)
         result->cmc[r] += result->cmc[r - 1];
     for (int64_t r = 0; r < longest; r++)
-        result->cmc[r] /= (double)result->valid;
+        result->cmc[r] /= (double)result->valid * (double)work->draws;
     result->map /= (double)result->valid;
     result->minp /= (double)result->valid;
     return CALR_OK;
@@ -144,7 +209,7 @@ static calr_status allocate(evaluation *work)
     work->norms = calr_array_new(work->gallery->count, sizeof *work->norms);
     work->average_precision = calr_array_zeros(queries, sizeof *work->average_precision);
     work->inverse_penalty = calr_array_zeros(queries, sizeof *work->inverse_penalty);
-    work->first = calr_array_zeros(queries, sizeof *work->first);
+    work->first = calr_array_zeros(queries, (size_t)work->draws * sizeof *work->first);
     CALR_TRY(calr_rank_index_make(&work->index, work->gallery));
     work->hits = calr_array_new(work->index.longest * calr_parallel_threads(), sizeof *work->hits);
     if (work->options->rerank)
@@ -182,7 +247,11 @@ calr_status calr_rank_evaluate(const calr_rank_set *query, const calr_rank_set *
         return calr_error(CALR_EINVAL, "max_rank must be 1 .. %d, not %" PRId64, CALR_RANK_MAX_CMC,
                           options->max_rank);
     CALR_TRY(calr_rerank_check(options->rerank, query, gallery));
+    if (options->repeats < 0 || options->repeats > CALR_RANK_MAX_REPEATS)
+        return calr_error(CALR_EINVAL, "repeats must be 1 .. %d, not %" PRId64,
+                          CALR_RANK_MAX_REPEATS, options->repeats);
     evaluation work = {.query = query, .gallery = gallery, .options = options};
+    work.draws = options->repeats > 0 ? options->repeats : 1;
     calr_status status = run(&work, dim, result);
     calr_rank_index_release(&work.index);
     free(work.hits);

@@ -6,9 +6,10 @@
  * the whole table of distances; the tiles depend on the sizes alone, so that results are the same
  * for any number of threads.
  *
- * What a query may find: a gallery entry of identity -1 (junk), and one of the query's own identity
- * and camera, are ignored, as if they were not there. Where no cameras are given, only junk is.
- * Distractors (identity 0 in the layout of Market-1501) need no rule: they stay, and match nobody.
+ * What a query may find: a gallery entry of identity -1 (junk), and, by the usual rule, one of the
+ * query's own identity and camera, are ignored, as if they were not there. Where no cameras are given,
+ * only junk is. Distractors (identity 0 in the layout of Market-1501) need no rule: they stay, and match
+ * nobody.
  *
  * Everything here is borrowed for the call, row-major and contiguous. Thread-safe. */
 #ifndef CALR_RANK_RANK_H
@@ -33,7 +34,15 @@ typedef enum calr_rank_ap {
                          own script */
 } calr_rank_ap;
 
-#define CALR_RANK_MAX_CMC 1000000
+/* What is ignored besides junk, where cameras are given. */
+typedef enum calr_rank_rule {
+    CALR_RULE_OWN, /* entries of the query's identity and camera: Market-1501 and most others */
+    CALR_RULE_CAMERA, /* all entries of the query's camera: cross-camera search, as CUHK03's first protocol */
+    CALR_RULE_JUNK /* nothing */
+} calr_rank_rule;
+
+#define CALR_RANK_MAX_CMC     1000000
+#define CALR_RANK_MAX_REPEATS 10000
 
 /* k-reciprocal re-ranking (rerank.h). */
 typedef struct calr_rerank calr_rerank;
@@ -42,6 +51,12 @@ typedef struct calr_rank_options {
     calr_rank_ap ap;
     int64_t max_rank;          /* length of the CMC; 1 .. CALR_RANK_MAX_CMC */
     const calr_rerank *rerank; /* ranks by its distance; NULL: by the euclidean one */
+    calr_rank_rule rule;
+    /* 0: all entries of the gallery (multi-shot). Otherwise single-shot: so many times, one entry of every
+     * identity that is left is drawn for each query, and the figures are means over the draws (CUHK03's
+     * first protocol; 10 to 100 are usual). Distractors (identity 0) are persons of their own: all stay. */
+    int64_t repeats;
+    uint64_t seed; /* of the stream "single shot", one for each draw and query */
 } calr_rank_options;
 
 typedef struct calr_rank_result {
@@ -52,7 +67,8 @@ typedef struct calr_rank_result {
         *cmc; /* [max_rank], of the caller: cmc[r-1] is the share with a match among the first r */
     /* [queries] or NULL, of the caller; of the i-th query: */
     float *average_precision; /* -1 where it has no match */
-    int32_t *first_match;     /* rank of the first match from 1 on; -1 where it has none */
+    int32_t *first_match; /* rank of the first match from 1 on (single-shot: in the first draw); -1
+                                 where it has none */
 } calr_rank_result;
 
 /* Ranks the gallery for each query. Identities are needed in both sets; result->cmc and the two
@@ -68,9 +84,17 @@ calr_status calr_rank_evaluate(const calr_rank_set *query, const calr_rank_set *
 /* The first k entries for each query: indices[queries x k] (rows of the gallery, from 0; -1 where
  * the gallery, less what is ignored, ends before) and distances[queries x k] or NULL (euclidean, or
  * those of `rerank`; infinity there). Where `identities` of both sets are given, entries are
- * ignored as above; otherwise none is. k >= 1. */
+ * ignored as above, by `rule`; otherwise none is. k >= 1. */
 calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim,
-                           int64_t k, const calr_rerank *rerank, int32_t *indices,
-                           float *distances);
+                           int64_t k, calr_rank_rule rule, const calr_rerank *rerank,
+                           int32_t *indices, float *distances);
+
+/* Joins the lists of two parts of a gallery, for one too large to hold: indices and distances
+ * [queries x k] become the first k of themselves and of part_indices and part_distances
+ * [queries x part_k], whose rows are numbered from `offset` on. By distance, then row. CALR_EINVAL: a row
+ * that would pass INT32_MAX, k or part_k < 1; CALR_ENOMEM. */
+calr_status calr_rank_merge(int64_t queries, int64_t k, int32_t *indices, float *distances,
+                            int64_t part_k, const int32_t *part_indices,
+                            const float *part_distances, int64_t offset);
 
 #endif

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/parallel.h"
 #include "base/size.h"
@@ -19,6 +20,7 @@ typedef struct selection {
     int64_t k, dim;
     calr_rank_index index;
     const calr_rerank *rerank;
+    calr_rank_rule rule;
     float *norms;
     float *overlap; /* [threads x gallery], for re-ranking */
     found *heaps;   /* [threads x k] */
@@ -85,7 +87,7 @@ static void select_query(void *context, int64_t i, float *score, int worker)
     if (work->rerank)
         calr_rerank_scores(work->rerank, i, score, work->overlap + worker * work->gallery->count);
     if (work->query->identities)
-        calr_rank_index_ignore(&work->index, work->query, work->gallery, i, score);
+        calr_rank_index_ignore(&work->index, work->query, work->gallery, work->rule, i, score);
     found *heap = work->heaps + (int64_t)worker * work->k;
     int64_t count = 0;
     for (int64_t j = 0; j < work->gallery->count; j++) {
@@ -138,7 +140,8 @@ static calr_status run(selection *work)
 }
 
 calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim,
-                           int64_t k, const calr_rerank *rerank, int32_t *indices, float *distances)
+                           int64_t k, calr_rank_rule rule, const calr_rerank *rerank,
+                           int32_t *indices, float *distances)
 {
     CALR_TRY(calr_rank_check_sets(query, gallery, dim));
     if (k < 1)
@@ -149,6 +152,7 @@ calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gall
                       .k = k,
                       .dim = dim,
                       .rerank = rerank,
+                      .rule = rule,
                       .indices = indices,
                       .distances = distances};
     calr_status status = run(&work);
@@ -157,4 +161,53 @@ calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gall
     free(work.overlap);
     free(work.heaps);
     return status;
+}
+
+/* ---- parts of a gallery ---- */
+
+/* Whether entry (d, row) of the first list comes before (e, other): absent ones (-1) come last. */
+static bool ahead(float d, int64_t row, float e, int64_t other)
+{
+    if (row < 0 || other < 0)
+        return row >= 0;
+    return d < e || (d == e && row < other);
+}
+
+calr_status calr_rank_merge(int64_t queries, int64_t k, int32_t *indices, float *distances,
+                            int64_t part_k, const int32_t *part_indices,
+                            const float *part_distances, int64_t offset)
+{
+    if (k < 1 || part_k < 1 || offset < 0)
+        return calr_error(CALR_EINVAL,
+                          "lists of %" PRId64 " and %" PRId64 " entries from row %" PRId64
+                          " on cannot be joined",
+                          k, part_k, offset);
+    for (int64_t e = 0; e < queries * part_k; e++)
+        if (part_indices[e] > INT32_MAX - offset)
+            return calr_error(CALR_EINVAL, "row %" PRId64 " cannot be numbered: at most %d can",
+                              part_indices[e] + offset, INT32_MAX);
+    int32_t *rows = calr_array_new(k, sizeof *rows);
+    float *lengths = calr_array_new(k, sizeof *lengths);
+    if (!rows || !lengths) {
+        free(rows);
+        free(lengths);
+        return calr_error(CALR_ENOMEM, "no memory for a list of %" PRId64, k);
+    }
+    for (int64_t i = 0; i < queries; i++) {
+        int32_t *own = indices + i * k;
+        float *own_distance = distances + i * k;
+        const int32_t *part = part_indices + i * part_k;
+        const float *part_distance = part_distances + i * part_k;
+        for (int64_t to = 0, a = 0, b = 0; to < k; to++) {
+            int64_t other = b < part_k && part[b] >= 0 ? part[b] + offset : -1;
+            bool mine = other < 0 || ahead(own_distance[a], own[a], part_distance[b], other);
+            rows[to] = mine ? own[a] : (int32_t)other;
+            lengths[to] = mine ? own_distance[a++] : part_distance[b++];
+        }
+        memcpy(own, rows, (size_t)k * sizeof *rows);
+        memcpy(own_distance, lengths, (size_t)k * sizeof *lengths);
+    }
+    free(rows);
+    free(lengths);
+    return CALR_OK;
 }

@@ -80,7 +80,8 @@ static void equals_sorted_lists(void)
         calr_rank_result result = {.cmc = cmc, .average_precision = ap, .first_match = first};
         calr_rank_options options = {.ap = CALR_AP_STEP, .max_rank = RANKS};
         CHECK_OK(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &result));
-        CHECK_OK(calr_rank_topk(&d->queries, &d->entries, DIM, GALLERY, NULL, indices, distances));
+        CHECK_OK(calr_rank_topk(&d->queries, &d->entries, DIM, GALLERY, CALR_RULE_OWN, NULL,
+                                indices, distances));
         int64_t valid = 0, differ = 0;
         for (int i = 0; i < QUERIES; i++) {
             entry list[GALLERY];
@@ -152,8 +153,9 @@ static void bad_input(void)
     CHECK_FAILS(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &result), CALR_EINVAL,
                 "max_rank");
     options.max_rank = RANKS;
-    CHECK_FAILS(calr_rank_topk(&d->queries, &d->entries, DIM, 0, NULL, indices, NULL), CALR_EINVAL,
-                "k must be");
+    CHECK_FAILS(
+        calr_rank_topk(&d->queries, &d->entries, DIM, 0, CALR_RULE_OWN, NULL, indices, NULL),
+        CALR_EINVAL, "k must be");
     d->gallery[3 * DIM + 1] = NAN;
     d->gallery[5 * DIM] = INFINITY;
     CHECK_FAILS(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &result), CALR_ENUMERIC,

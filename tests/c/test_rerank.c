@@ -71,7 +71,8 @@ static void helps_and_with_lambda_1_changes_nothing(void)
     CHECK(evaluate(d, usual) > evaluate(d, NULL) + 0.01);
     int32_t indices[QUERIES * K];
     float distances[QUERIES * K];
-    CHECK_OK(calr_rank_topk(&d->queries, &d->entries, DIM, K, usual, indices, distances));
+    CHECK_OK(
+        calr_rank_topk(&d->queries, &d->entries, DIM, K, CALR_RULE_OWN, usual, indices, distances));
     int wrong = 0;
     for (int i = 0; i < QUERIES * K; i++)
         wrong += !(distances[i] >= 0 && distances[i] <= 1.0001f) ||

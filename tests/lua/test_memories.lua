@@ -94,7 +94,8 @@ check.test("hybrid memory (SpCL)", function()
   memory:relabel(T.full({ 30 }, -1, "i32")) -- all outliers: the instance memory
   check.equal(memory.clusters, 0)
   check.near(memory:loss(unit_rows(4, 3), T({ 1, 2, 3, 4 }, "i64")):get(),
-    M.instance({ features = memory.vectors, temperature = 0.1 }):loss(unit_rows(4, 3), T({ 1, 2, 3, 4 }, "i64")):get(), 1e-4)
+    M.instance({ features = memory.vectors, temperature = 0.1 })
+      :loss(unit_rows(4, 3), T({ 1, 2, 3, 4 }, "i64")):get(), 1e-4)
   memory:relabel(T.full({ 30 }, 0, "i32")) -- one cluster: nothing to tell apart
   check.near(memory:loss(unit_rows(4, 3), T({ 1, 2, 3, 4 }, "i64")):get(), 0, 1e-6)
   check.fails("2 labels for 30", memory.relabel, memory, T({ 0, 1 }, "i32"))
@@ -142,16 +143,19 @@ check.test("camera proxies: updates, state, mistakes", function()
   end
   memory:update(T(golden.features), own_labels, own_cameras)
   check.all_near(memory.vectors, want, 1e-5)
-  local other = M.camera { features = unit_rows(3, 1), labels = T({ 0, 1, 1 }, "i32"), cameras = T({ 0, 0, 1 }, "i32"),
-    online = 1 }
+  local other = M.camera { features = unit_rows(3, 1), labels = T({ 0, 1, 1 }, "i32"),
+    cameras = T({ 0, 0, 1 }, "i32"), online = 1 }
   check_state(memory, other, function(a, b)
     check.equal(a:loss(unit_rows(7, 5), own_labels, own_cameras):get(),
       b:loss(unit_rows(7, 5), own_labels, own_cameras):get())
   end)
-  check.fails("no proxy of cluster 9 in camera 0", memory.loss, memory, unit_rows(1, 1), T({ 9 }, "i32"), T({ 0 }, "i32"))
-  check.fails("no proxy of cluster -1", memory.update, memory, unit_rows(1, 1), T({ -1 }, "i32"), T({ 0 }, "i32"))
+  check.fails("no proxy of cluster 9 in camera 0", memory.loss, memory, unit_rows(1, 1), T({ 9 }, "i32"),
+    T({ 0 }, "i32"))
+  check.fails("no proxy of cluster -1", memory.update, memory, unit_rows(1, 1), T({ -1 }, "i32"),
+    T({ 0 }, "i32"))
   check.fails("1 cameras for 2", memory.loss, memory, unit_rows(2, 1), T({ 0, 1 }, "i32"), T({ 0 }, "i32"))
-  check.fails("no option \"proxies\"", M.camera, { features = vectors, labels = labels, cameras = cameras, proxies = 1 })
+  check.fails("no option \"proxies\"", M.camera,
+    { features = vectors, labels = labels, cameras = cameras, proxies = 1 })
   check.fails("invalid option 'outer'", bank.proxies, "outer", labels, cameras, own_labels)
   check.fails("\"scores\" is missing", bank.proxies, "offline", own_labels, own_cameras, T({ 0 }, "i32"))
   check.fails("proxy 9", bank.proxies, "intra", own_labels, own_cameras, T({ 9 }, "i32"))

@@ -191,4 +191,151 @@ check.test("errors", function()
   check.fails("did you mean \"gallery\"", rank.evaluate, with("galery", 1))
 end)
 
+check.test("rules of what is ignored", function()
+  local function first(ignore)
+    return rank.evaluate(line({ -1, 7, 3, 7, 7 }, { 2, 1, 1, 2, 2 }, { ignore = ignore, per_query = true }))
+      .first_match:get(1)
+  end
+  check.equal(first(nil), 2) -- junk and the match of the own camera are gone, the stranger is not
+  check.equal(first("own"), 2)
+  check.equal(first("camera"), 1)
+  check.equal(first("junk"), 1)
+  local function list(ignore)
+    return rank.topk(line({ -1, 7, 3, 7 }, { 2, 1, 1, 2 }, { ignore = ignore, k = 3 })).indices:totable()[1]
+  end
+  check.all_near(list "own", { 2, 3, -1 }, 0)
+  check.all_near(list "camera", { 3, -1, -1 }, 0)
+  check.all_near(list "junk", { 1, 2, 3 }, 0)
+  check.fails("there are: own, camera, junk", rank.topk, line({ 7 }, nil, { ignore = "all" }))
+end)
+
+-- Means over all ways to draw one entry of each identity, each as likely as the others.
+local function enumerate(gallery_ids)
+  local groups, order = {}, {}
+  for row, id in ipairs(gallery_ids) do
+    local key = id == 0 and "distractor " .. row or id
+    if id ~= -1 then
+      if not groups[key] then
+        groups[key] = {}
+        order[#order + 1] = key
+      end
+      table.insert(groups[key], row)
+    end
+  end
+  local total, ap, top1 = 0, 0, 0
+  local function draw(g, chosen)
+    if g > #order then
+      local position = 1
+      for key, row in pairs(chosen) do
+        if key ~= 7 and row < chosen[7] then position = position + 1 end
+      end
+      total, ap, top1 = total + 1, ap + 1 / position, top1 + (position == 1 and 1 or 0)
+      return
+    end
+    for _, row in ipairs(groups[order[g]]) do
+      chosen[order[g]] = row
+      draw(g + 1, chosen)
+    end
+    chosen[order[g]] = nil
+  end
+  draw(1, {})
+  return ap / total, top1 / total
+end
+
+check.test("single-shot: the mean over all draws", function()
+  for _, ids in ipairs { { 3, 7, 3, 7, 2, 2, 7, 3 }, { 0, 7, 2, 0, 7, 2, 2 }, { -1, 2, 7, 7, 2, -1, 5, 5, 5, 7 } } do
+    local ap, top1 = enumerate(ids)
+    local got = rank.evaluate(line(ids, nil, { shots = "single", repeats = 10000, seed = 3 }))
+    check.near(got.mAP, ap, 0.015)
+    check.near(got.mINP, got.mAP, 0)
+    check.near(got.cmc[1], top1, 0.02)
+    check.near(got.cmc[20], 1, 1e-9)
+    check.equal(got.valid, 1)
+  end
+  local ids = { 3, 7, 2, 4 } -- one entry of each: nothing to draw
+  local single, multi = rank.evaluate(line(ids, nil, { shots = "single" })), rank.evaluate(line(ids))
+  check.near(single.mAP, multi.mAP, 1e-12)
+  check.all_near(single.cmc, multi.cmc, 1e-12)
+  local r = rng.open { seed = 5 }
+  local options = { query = r:fill_normal(T.zeros { 40, 4 }), gallery = r:fill_normal(T.zeros { 300, 4 }),
+    shots = "single", per_query = true }
+  local q, g = {}, {}
+  for i = 1, 40 do q[i] = i % 11 + 1 end
+  for i = 1, 300 do g[i] = r:integer(-1, 11) end
+  options.query_ids, options.gallery_ids = T(q, "i32"), T(g, "i32")
+  local one, same = rank.evaluate(options), rank.evaluate(options)
+  check.ok(one.average_precision:equal(same.average_precision))
+  options.seed = 1
+  check.ok(not one.average_precision:equal(rank.evaluate(options).average_precision))
+  check.fails("\"repeats\"", rank.evaluate, line({ 7 }, nil, { repeats = 0 }))
+  check.fails("none of the 1 queries", rank.evaluate, line({ 2 }, nil, { shots = "single" }))
+end)
+
+check.test("lists of parts join to those of the whole", function()
+  local r = rng.open { seed = 8 }
+  local query, gallery = r:fill_normal(T.zeros { 20, 5 }), r:fill_normal(T.zeros { 230, 5 })
+  for c = 1, 5 do gallery:set(150, c, gallery:get(20, c)) end -- the same distance in two parts
+  local whole = rank.topk { query = query, gallery = gallery, k = 25 }
+  local lists
+  for first = 0, 229, 10 do
+    local part = gallery:narrow(1, first + 1, 10):contiguous()
+    local found = rank.topk { query = query, gallery = part, k = 25 }
+    lists = lists and rank.merge(lists, found, first) or found
+  end
+  check.ok(lists.indices:equal(whole.indices))
+  check.ok(lists.distances:equal(whole.distances))
+  local short = rank.topk { query = query, gallery = gallery:narrow(1, 1, 9):contiguous(), k = 12 }
+  rank.merge(short, rank.topk { query = query, gallery = gallery:narrow(1, 10, 1):contiguous(), k = 1 }, 9)
+  check.equal(short.indices:get(1, 10) >= 0, true)
+  check.equal(short.indices:get(1, 11), -1)
+  check.equal(short.distances:get(1, 11), math.huge)
+  check.fails("the same queries", rank.merge, short, rank.topk { query = T.zeros { 1, 5 }, gallery = gallery }, 0)
+  check.fails("cannot be numbered", rank.merge, short, whole, 2 ^ 31 - 5 | 0)
+  check.fails("\"distances\" is missing", rank.merge, short, { indices = short.indices }, 0)
+end)
+
+check.test("query expansion by its definition", function()
+  local ops = require "calr.ops"
+  local r = rng.open { seed = 9 }
+  local query = ops.l2_normalize(r:fill_normal(T.zeros { 30, 8 }))
+  local gallery = ops.l2_normalize(r:fill_normal(T.zeros { 90, 8 }))
+  local function plain(q, g, k, alpha, same)
+    local out = {}
+    for i, row in ipairs(q) do
+      local near = {}
+      for j, other in ipairs(g) do
+        local dot = 0
+        for c = 1, 8 do dot = dot + row[c] * other[c] end
+        if not (same and i == j) then near[#near + 1] = { dot = dot, row = other } end
+      end
+      table.sort(near, function(a, b) return a.dot > b.dot end)
+      local sum, length = { table.unpack(row) }, 0
+      for p = 1, math.min(k, #near) do
+        local weight = math.max(0, near[p].dot) ^ alpha
+        for c = 1, 8 do sum[c] = sum[c] + weight * near[p].row[c] end
+      end
+      for c = 1, 8 do length = length + sum[c] ^ 2 end
+      for c = 1, 8 do sum[c] = sum[c] / length ^ .5 end
+      out[i] = sum
+    end
+    return out
+  end
+  for _, setting in ipairs { { 10, 3 }, { 1, 0 }, { 5, 0 }, { 500, 2 } } do
+    local k, alpha = setting[1], setting[2]
+    check.all_near(rank.expand { query = query, gallery = gallery, k = k, alpha = alpha },
+      plain(query:totable(), gallery:totable(), k, alpha), 1e-5)
+    check.all_near(rank.expand { query = gallery, gallery = gallery, k = k, alpha = alpha },
+      plain(gallery:totable(), gallery:totable(), k, alpha, true), 1e-5)
+  end
+  check.all_near(rank.expand { query = query, gallery = T.zeros { 0, 8 } }, query, 1e-6)
+  local one = query:narrow(1, 1, 1):contiguous()
+  check.all_near(rank.expand { query = one, gallery = one }, one, 1e-6)
+  check.equal(rank.expand({ query = T.zeros { 0, 8 }, gallery = gallery }):size(1), 0)
+  check.fails("needs unit features", rank.expand, { query = query * 2, gallery = gallery })
+  check.fails("\"alpha\"", rank.expand, { query = query, gallery = gallery, alpha = -1 })
+  local broken = gallery:clone()
+  broken:set(3, 1, 0 / 0)
+  check.fails("row 2", rank.expand, { query = query, gallery = broken })
+end)
+
 check.finish()

@@ -61,7 +61,9 @@ function proxies.camera(options)
       offline = state.number("offline", options.offline or 1, 0, math.huge),
       online = state.number("online", options.online or 0, 0, math.huge),
     },
-    choice = { negatives = options.negatives or 50, positives = options.positives or 3, balance = options.balance or 0.15 },
+    choice = {
+      negatives = options.negatives or 50, positives = options.positives or 3, balance = options.balance or 0.15,
+    },
   }, Camera)
   local pair, count = labels.pair(options.labels, options.cameras)
   local first = labels.argmax(pair, T.zeros { pair:numel() })

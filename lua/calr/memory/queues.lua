@@ -14,8 +14,8 @@ Queue.__index = Queue
 local names = { "vectors", "cursor", "filled" }
 
 --- calr.memory.queue{size=, dim=, temperature=.07}
---- The queue of MoCo (He et al., CVPR 2020): the keys of the last batches, from a slowly moving copy of the network, are
---- the negatives. The oldest keys go first.
+--- The queue of MoCo (He et al., CVPR 2020): the keys of the last batches, from a slowly moving copy of the network,
+--- are the negatives. The oldest keys go first.
 --- @param size         keys it holds
 --- @param dim          numbers of a key
 --- @param temperature  divides the similarities
@@ -44,8 +44,8 @@ function Queue:count()
 end
 
 --- queue:loss(features, keys)
---- InfoNCE: cross-entropy of [feature . own key, feature . queue^T] / temperature with the own key. 0 while the queue is
---- empty. No gradient flows into keys or queue.
+--- InfoNCE: cross-entropy of [feature . own key, feature . queue^T] / temperature with the own key. 0 while the queue
+--- is empty. No gradient flows into keys or queue.
 --- @param features  f32[b x dim], unit rows with a gradient
 --- @param keys      f32[b x dim], unit rows: other views of the same images
 --- @return tensor  a single number
@@ -89,7 +89,8 @@ end
 --- @param map  name -> tensor; copied
 function Queue:load_state(map)
   if T.is(map.vectors) and map.vectors:size(1) ~= self.vectors:size(1) then
-    error(("the state is of a queue of %d keys, this one holds %d"):format(map.vectors:size(1), self.vectors:size(1)), 2)
+    error(("the state is of a queue of %d keys, this one holds %d"):format(map.vectors:size(1),
+      self.vectors:size(1)), 2)
   end
   state.load(self, names, map)
 end

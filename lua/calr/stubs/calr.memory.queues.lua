@@ -11,8 +11,8 @@ local queue = {}
 ---@return integer # how many keys it holds
 function queue:count() end
 
---- InfoNCE: cross-entropy of [feature . own key, feature . queue^T] / temperature with the own key. 0 while the queue is
---- empty. No gradient flows into keys or queue.
+--- InfoNCE: cross-entropy of [feature . own key, feature . queue^T] / temperature with the own key. 0 while the queue
+--- is empty. No gradient flows into keys or queue.
 ---@param features any f32[b x dim], unit rows with a gradient
 ---@param keys any f32[b x dim], unit rows: other views of the same images
 ---@return tensor # a single number
