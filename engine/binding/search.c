@@ -187,7 +187,7 @@ static int64_t gather(lua_State *L, int rows, int64_t row_count, const history *
     return kept;
 }
 
-/// calr.search.parzen{history=, rows=, columns=, axes=, prior=1, bandwidth="neighbour", magic_clip=true, endpoints=false, recent=true}
+/// calr.search.parzen{history=, rows=, columns=, axes=, prior=1, bandwidth="neighbour", clip=1, endpoints=false, recent=true}
 /// A Parzen estimator: a mixture of one kernel for each row and a prior kernel as wide as the
 /// range. A kernel is a product over the axes: a truncated normal distribution, its share of an
 /// interval, or a distribution over choices (Bergstra et al., NeurIPS 2011; Watanabe, arXiv
@@ -200,21 +200,21 @@ static int64_t gather(lua_State *L, int rows, int64_t row_count, const history *
 /// @param prior       weight of the prior kernel; that of the newest row is 1
 /// @param bandwidth   "neighbour": a kernel is as wide as the larger distance to its neighbours;
 /// "scott": all have range / 5 * n^(-1 / (axes + 4))
-/// @param magic_clip  no kernel is narrower than range / min(100, n + 2)
+/// @param clip        no kernel is narrower than range / min(100, (n + 2)^clip)
 /// @param endpoints   the range's borders count as neighbours of the outermost rows
 /// @param recent      rows before the last 25 weigh less, evenly down to 1/n; false: all weigh 1
 /// @return parzen
 static int search_parzen(lua_State *L)
 {
-    static const char *const names[] = {"history",   "rows",       "columns",   "axes",   "prior",
-                                        "bandwidth", "magic_clip", "endpoints", "recent", NULL};
+    static const char *const names[] = {"history",   "rows", "columns",   "axes",   "prior",
+                                        "bandwidth", "clip", "endpoints", "recent", NULL};
     static const char *const rules[] = {"neighbour", "scott", NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
     calr_lua_check_options(L, 1, names);
     calr_parzen_options options = {
         .prior = calr_lua_option_number(L, 1, "prior", 1, 1e-300, 1e300),
         .bandwidth = (calr_parzen_bandwidth)calr_lua_option_choice(L, 1, "bandwidth", 0, rules),
-        .magic_clip = calr_lua_option_boolean(L, 1, "magic_clip", 1),
+        .clip = calr_lua_option_number(L, 1, "clip", 1, 0, 100),
         .endpoints = calr_lua_option_boolean(L, 1, "endpoints", 0),
         .recent = calr_lua_option_boolean(L, 1, "recent", 1),
     };

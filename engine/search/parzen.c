@@ -34,7 +34,7 @@ calr_parzen_options calr_parzen_options_default(void)
 {
     return (calr_parzen_options){.prior = 1,
                                  .bandwidth = CALR_PARZEN_NEIGHBOUR,
-                                 .magic_clip = true,
+                                 .clip = 1,
                                  .endpoints = false,
                                  .recent = true};
 }
@@ -227,9 +227,8 @@ static void set_sigmas(calr_parzen *parzen, axis_kernels *k, const placed *sorte
                        const calr_parzen_options *options)
 {
     int64_t n = parzen->kernels - 1;
-    double range = k->high - k->low, floor_at = 1e-12 * range;
-    if (options->magic_clip)
-        floor_at = range / fmin(100, 2 + (double)n);
+    double range = k->high - k->low;
+    double floor_at = range / fmin(100, pow(2 + (double)n, options->clip));
     if (options->bandwidth == CALR_PARZEN_NEIGHBOUR) {
         neighbour_sigmas(k, sorted, n, options, floor_at);
     } else {
@@ -360,6 +359,8 @@ calr_status calr_parzen_new(const calr_parzen_axis *axes, int64_t axis_count, co
     if (axis_count < 1 || axis_count > 65536 || count < 0 || count >= INT32_MAX)
         return calr_error(CALR_EINVAL, "an estimator of %lld axes and %lld observations",
                           (long long)axis_count, (long long)count);
+    if (!(options->clip >= 0))
+        return calr_error(CALR_EINVAL, "clip is %g; it cannot be negative", options->clip);
     if (!(options->prior > 0 && isfinite(options->prior)))
         return calr_error(CALR_EINVAL, "the prior's weight is %g; it must be above 0",
                           options->prior);

@@ -37,13 +37,14 @@ typedef enum calr_parzen_bandwidth {
 typedef struct calr_parzen_options {
     double prior; /* weight of the prior kernel; an observation's is at most 1. Above 0 */
     calr_parzen_bandwidth bandwidth;
-    bool magic_clip; /* no bandwidth below range / min(100, kernels + 1), as in Hyperopt */
+    double clip; /* no bandwidth below range / min(100, (n + 2)^clip); 1 is Hyperopt's "magic clip";
+                        at least 0 */
     bool endpoints; /* the borders of the range count as neighbours of the outermost observations */
     bool recent;    /* weights: 1 for the last 25 observations, falling evenly to 1/n for the first;
                         otherwise 1 for all */
 } calr_parzen_options;
 
-/* prior 1, neighbour, magic_clip, no endpoints, recent. */
+/* prior 1, neighbour, clip 1, no endpoints, recent. */
 calr_parzen_options calr_parzen_options_default(void);
 
 typedef struct calr_parzen calr_parzen;

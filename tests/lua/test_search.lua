@@ -57,7 +57,7 @@ check.test("mistakes about Sobol's sequence", function()
   check.equal(#search.sobol((1 << 32) - 1, 256), 256)
 end)
 
-local names = { rule = "bandwidth", clip = "magic_clip" }
+local names = { rule = "bandwidth" }
 
 local function make(case)
   local n, axes, rows, columns = #case.x, #case.axes, {}, {}

@@ -227,10 +227,55 @@ check.test("the constraint is kept, and one that allows nothing is an error", fu
   end)
   check.fails("no points", sampler.make, "grid", none_small)
   -- of a finite space, what little is allowed is found
-  local one = space.make({ k = space.int(1, 300), l = space.int(1, 300) }, function(p) return p.k == 7 and p.l == 9 end)
+  local one = space.make({ k = space.int(1, 90), l = space.int(1, 90) }, function(p) return p.k == 7 and p.l == 9 end)
   each(function(name, options)
     local texts = run(name, one, options, 3)
     check.equal(texts[1] .. ";" .. texts[2], "k=7 l=9;nil", name)
+  end)
+end)
+
+check.test("borders of steps and of logarithmic ranges", function()
+  local sp = space.make { s = space.float(0.1, 1.05, 0.2), k = space.int(3, 20, 4), n = space.int(1, 3, "log"),
+    f = space.float(1e-8, 1e8, "log"), big = space.int(0, 1 << 40), tiny = space.float(1, 1 + 1e-12) }
+  for _, target in ipairs { "low", "high" } do
+    each(function(name, options)
+      local s, reached = sampler.make(name, sp, options), {}
+      for i = 1, 80 do
+        local p = s:ask(i)
+        check.near((p.s - 0.1) / 0.2 % 1 % 0.999999, 0, 1e-5, name)
+        check.ok(p.s >= 0.1 and p.s <= 0.9 + 1e-9 and (p.k - 3) % 4 == 0 and p.k >= 3 and p.k <= 19, name)
+        check.ok(math.type(p.n) == "integer" and p.n >= 1 and p.n <= 3 and p.f >= 1e-8 and p.f <= 1e8, name)
+        check.ok(math.type(p.big) == "integer" and p.big >= 0 and p.big <= 1 << 40, name)
+        check.ok(p.tiny >= 1 and p.tiny <= 1 + 1e-12, name)
+        reached["k" .. p.k], reached["n" .. p.n] = true, true
+        local sign = target == "low" and 1 or -1
+        s:tell { number = i, point = p, state = "finished", losses = { sign * (p.k + p.n + math.log(p.f) + p.s) } }
+      end
+      check.ok(target == "low" and reached.k3 and reached.n1 or target == "high" and reached.k19 and reached.n3, name)
+    end)
+  end
+end)
+
+check.test("eight workers at once, trials ending in any order, some failing", function()
+  local sp = space.make(plain)
+  each(function(name, options)
+    local s, again = sampler.make(name, sp, options), sampler.make(name, sp, options)
+    local running, state = {}, 12345
+    for i = 1, 120 do
+      local point = s:ask(i)
+      running[#running + 1] = { number = i, point = point, state = "running" }
+      s:tell(running[#running])
+      again:tell(running[#running])
+      if #running == 8 then
+        state = (state * 1103515245 + 12345) % 2147483648
+        local ended = table.remove(running, 1 + state // 65536 % 8)
+        local told = { number = ended.number, point = ended.point, losses = { loss_of(ended.point) }, step = 3,
+          state = state % 5 == 0 and "failed" or state % 5 == 1 and "pruned" or "finished" }
+        s:tell(told)
+        again:tell(told)
+      end
+    end
+    check.equal(show(again:ask(121)), show(s:ask(121)), name) -- the other was never asked
   end)
 end)
 

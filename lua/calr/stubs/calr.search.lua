@@ -47,7 +47,7 @@ function history:rows() end
 --- - `axes`: list of tables: kind = "float" (low, high, log), "step" (low, high, step, log)
 --- - `prior`: weight of the prior kernel; that of the newest row is 1
 --- - `bandwidth`: "neighbour": a kernel is as wide as the larger distance to its neighbours;
---- - `magic_clip`: no kernel is narrower than range / min(100, n + 2)
+--- - `clip`: no kernel is narrower than range / min(100, (n + 2)^clip)
 --- - `endpoints`: the range's borders count as neighbours of the outermost rows
 --- - `recent`: rows before the last 25 weigh less, evenly down to 1/n; false: all weigh 1
 ---@return parzen

@@ -15,7 +15,7 @@ function M.options(name, given, own) end
 --- An empty history.
 ---@param space any
 ---@param goals any
----@return table # with `list` (trials as told, in order of arrival: number, point, state = "open", "finished", "pruned" or "failed", losses, step), `states` (theirs, in the same order), `finished` and `pruned` (how many)
+---@return table # with `list` (trials as told, in order of arrival: number, point, state = "open", "finished", "pruned" or "failed", losses, step); `states` and `loss[goal]` (theirs, in the same order: flat lists, which are quick to walk); `finished` and `pruned` (how many)
 function M.new(space, goals) end
 
 ---@class history

@@ -18,10 +18,11 @@ function M.hypervolume(losses, reference) end
 
 --- Chooses trials: whole fronts, best first, and of the one that does not fit those that together dominate the largest
 --- area (greedily: at least 1 - 1/e of the largest possible).
----@param places any list of places in `trials`, sorted by the first loss, then the second
----@param trials any list of tables with `losses` (a pair)
+---@param places any list of places in `first` and `second`, sorted by the first loss, then the second
+---@param first any place -> first loss
+---@param second any place -> second loss
 ---@param count any how many, at most #places
 ---@param chosen any table: gets chosen[place] = true
-function M.select(places, trials, count, chosen) end
+function M.select(places, first, second, count, chosen) end
 
 return M

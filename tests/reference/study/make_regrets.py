@@ -1,6 +1,6 @@
 """Optuna's regrets on standard functions: best loss of a study minus the function's minimum, one number a seed.
 
-    python make_regrets.py [SEEDS] [OUT]    writes regrets.json (Optuna 5.0.0, cmaes 0.13.1)
+    python make_regrets.py [SEEDS] [OUT] [PROBLEM]    writes regrets.json (Optuna 5.0.0, cmaes 0.13.1)
 
 tests/bench/samplers.lua runs calr's samplers on the same functions, tests/lua/test_study_regret.lua compares."""
 
@@ -79,6 +79,8 @@ def main():
     out = {"optuna": optuna.__version__, "seeds": seeds, "trials": {p: n for p, (_, n) in PROBLEMS.items()},
            "regrets": {}}
     for problem, (function, trials) in PROBLEMS.items():
+        if len(sys.argv) > 3 and problem != sys.argv[3]:
+            continue
         out["regrets"][problem] = {}
         for name, make in SAMPLERS.items():
             if name == "tpe group" and problem != "conditional":

@@ -45,11 +45,11 @@ def widths(axis, mu, axes, rule, clip, endpoints):
             wide[0], wide[-1] = gaps[1], gaps[-2]
         sigma = np.empty(n)
         sigma[order] = wide
-    least = (high - low) / min(100, n + 2) if clip else 1e-12 * (high - low)
+    least = (high - low) / min(100, (n + 2) ** clip)
     return np.append(np.clip(sigma, least, high - low), high - low)
 
 
-def log_density(axes, x, points, prior=1.0, rule="neighbour", clip=True, endpoints=False, recent=True):
+def log_density(axes, x, points, prior=1.0, rule="neighbour", clip=1.0, endpoints=False, recent=True):
     n = len(x)
     weights = np.ones(n)
     if recent and n > 25:
@@ -103,7 +103,7 @@ def main():
     cases = [case(1, [0], 0, 4), case(2, [0], 1, 4), case(3, [0], 2, 4), case(4, [0], 30, 6), case(5, [1], 40, 6),
              case(6, [2], 35, 5), case(7, [3], 35, 6), case(8, [4], 20, 4), case(9, range(5), 0, 4),
              case(10, range(5), 60, 8), case(11, range(5), 40, 8, rule="scott"),
-             case(12, range(4), 40, 8, clip=False, endpoints=True), case(13, range(5), 40, 6, prior=0.5, recent=False)]
+             case(12, range(4), 40, 8, clip=1.5, endpoints=True), case(13, range(5), 40, 6, prior=0.5, recent=False)]
     with open(os.path.join(FOLDER, "search.json"), "w") as file:
         json.dump({"sobol": sobol(), "parzen": cases}, file, separators=(",", ":"))
         file.write("\n")

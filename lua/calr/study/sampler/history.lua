@@ -6,8 +6,9 @@ local history = {}
 local History = {}
 History.__index = History
 
-local TRIES = 10000  -- points drawn in a row before the constraint is said to allow nothing
-local LISTED = 100000 -- spaces of at most so many points are listed when chance finds nothing new
+local TRIES = 10000 -- points drawn in a row before the constraint is said to allow nothing
+local LISTED = 100000 -- spaces of at most so many points are listed instead,
+local TRIES_LISTED = 300 -- after so many
 
 local states = { waiting = "open", running = "open", interrupted = "open", dead = "open", finished = "finished",
   pruned = "pruned", failed = "failed" }
@@ -57,10 +58,13 @@ end
 --- calr.study.sampler.history.new(space, goals)
 --- An empty history.
 --- @return table  with `list` (trials as told, in order of arrival: number, point, state = "open", "finished", "pruned"
----                or "failed", losses, step), `states` (theirs, in the same order), `finished` and `pruned` (how many)
+---                or "failed", losses, step); `states` and `loss[goal]` (theirs, in the same order: flat lists, which
+---                are quick to walk); `finished` and `pruned` (how many)
 function history.new(space, goals)
-  return setmetatable({ space = space, goals = goals, list = {}, states = {}, place = {}, finished = 0, pruned = 0,
-    ordered = {}, sorted = {}, fresh = {}, listable = space:count(), seen = {} }, History)
+  local loss = {}
+  for goal = 1, goals do loss[goal] = {} end
+  return setmetatable({ space = space, goals = goals, list = {}, states = {}, loss = loss, place = {}, finished = 0,
+    pruned = 0, ordered = {}, sorted = {}, fresh = {}, listable = space:count(), seen = {} }, History)
 end
 
 -- A point as a string; two points are the same when these are.
@@ -121,6 +125,7 @@ function History:tell(trial)
   end
   list[place] = { number = trial.number, point = trial.point, state = kind, losses = trial.losses, step = trial.step }
   self.states[place] = kind
+  for goal, losses in ipairs(self.loss) do losses[place] = trial.losses and trial.losses[goal] or math.huge end
   if not before then insert(self.ordered, place, function(a, b) return list[a].number < list[b].number end) end
   if before and before.state == "finished" then
     self.sorted = nil
@@ -142,11 +147,10 @@ end
 --- @return table  places in `list` of the finished trials, by their first loss, then the next, then their number. The
 ---                caller must not change it.
 function History:ranked()
-  local list, goals = self.list, self.goals
+  local list, loss = self.list, self.loss
   local function before(a, b)
-    local x, y = list[a].losses, list[b].losses
-    for i = 1, goals do
-      if x[i] ~= y[i] then return x[i] < y[i] end
+    for _, losses in ipairs(loss) do
+      if losses[a] ~= losses[b] then return losses[a] < losses[b] end
     end
     return list[a].number < list[b].number
   end
@@ -194,7 +198,7 @@ end
 --- @return table    a point; nil when there is none left
 function History:draw(propose, rng, patience)
   local repeats, point = 0, nil
-  for _ = 1, TRIES do
+  for _ = 1, self.listable <= LISTED and TRIES_LISTED or TRIES do
     local proposed = propose()
     if self.space:allowed(proposed) then
       if not self:known(proposed) then return proposed end

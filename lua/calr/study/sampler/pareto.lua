@@ -3,24 +3,36 @@
 
 local pareto = {}
 
--- Ranks of pairs that come sorted by the first loss, then the second; losses(i) gives both of number i. By the first
--- loss, the last of each front has its smallest second one; a pair belongs to the first front whose last does not
--- dominate it.
-local function sorted_ranks(count, losses)
-  local last_first, last_second, ranks = {}, {}, {}
-  for i = 1, count do
-    local x, y = losses(i)
-    local low, high = 1, #last_first + 1
+-- Ranks of pairs that come sorted by the first loss, then the second. By the first loss, the last of each front has its
+-- smallest second one; a pair belongs to the first front whose last does not dominate it. Fronts are followed until
+-- they hold `wanted` pairs together; pairs beyond get no rank (false).
+local function sorted_ranks(places, first, second, wanted)
+  local last_first, last_second, sizes, ranks = {}, {}, {}, {}
+  local deepest, held = 0, 0 -- fronts followed, pairs in them
+  for i, place in ipairs(places) do
+    local x, y = first[place], second[place]
+    local low, high = 1, deepest + 1
+    if deepest > 0 and (last_second[deepest] < y or last_second[deepest] == y and last_first[deepest] < x) then
+      low = high
+    end
     while low < high do
       local middle = (low + high) // 2
-      local second = last_second[middle]
-      if second < y or second == y and last_first[middle] < x then
+      local other = last_second[middle]
+      if other < y or other == y and last_first[middle] < x then
         low = middle + 1
       else
         high = middle
       end
     end
-    ranks[i], last_first[low], last_second[low] = low, x, y
+    ranks[i] = false
+    if low <= deepest or held < wanted then
+      ranks[i], last_first[low], last_second[low] = low, x, y
+      sizes[low] = low <= deepest and sizes[low] + 1 or 1
+      deepest, held = math.max(deepest, low), held + 1
+      while held - sizes[deepest] >= wanted do
+        held, deepest = held - sizes[deepest], deepest - 1
+      end
+    end
   end
   return ranks
 end
@@ -30,7 +42,7 @@ end
 --- @param losses  list of pairs; smaller is better
 --- @return table  list of integers
 function pareto.ranks(losses)
-  local order, ranks = {}, {}
+  local order, ranks, first, second = {}, {}, {}, {}
   for i = 1, #losses do order[i] = i end
   table.sort(order, function(a, b)
     local x, y = losses[a], losses[b]
@@ -38,8 +50,8 @@ function pareto.ranks(losses)
     if x[2] ~= y[2] then return x[2] < y[2] end
     return a < b
   end)
-  local sorted = sorted_ranks(#losses, function(i) return losses[order[i]][1], losses[order[i]][2] end)
-  for i, place in ipairs(order) do ranks[place] = sorted[i] end
+  for i, pair in ipairs(losses) do first[i], second[i] = pair[1], pair[2] end
+  for i, rank in ipairs(sorted_ranks(order, first, second, math.huge)) do ranks[order[i]] = rank end
   return ranks
 end
 
@@ -65,26 +77,25 @@ function pareto.hypervolume(losses, reference)
 end
 
 -- A little beyond the worst finite value.
-local function beyond(front, goal)
+local function beyond(front, losses)
   local worst = -math.huge
-  for _, trial in ipairs(front) do
-    if trial.losses[goal] < math.huge then worst = math.max(worst, trial.losses[goal]) end
+  for _, place in ipairs(front) do
+    if losses[place] < math.huge then worst = math.max(worst, losses[place]) end
   end
   local reference = math.max(1.1 * worst, 0.9 * worst)
   return reference == 0 and 1e-12 or reference
 end
 
--- Chooses `count` of a front's trials one after the other, each for the area that it adds. The front is sorted by the
--- first loss, so that what one adds depends on its chosen neighbours alone; each gap between two knows its best.
-local function subset(front, count, chosen)
-  local reference = { beyond(front, 1), beyond(front, 2) }
-  local function gap(first, last)
-    local right = front[last + 1] and front[last + 1].losses[1] or reference[1]
-    local upper = front[first - 1] and front[first - 1].losses[2] or reference[2]
-    local g = { first = first, last = last, area = -1 }
-    for i = first, last do
-      local x = front[i].losses
-      local area = math.max(0, right - x[1]) * math.max(0, upper - x[2])
+-- Chooses `count` of a front one after the other, each for the area that it adds. The front is sorted by the first
+-- loss, so that what one adds depends on its chosen neighbours alone; each gap between two knows its best.
+local function subset(front, first, second, count, chosen)
+  local far_first, far_second = beyond(front, first), beyond(front, second)
+  local function gap(from, to)
+    local right = front[to + 1] and first[front[to + 1]] or far_first
+    local upper = front[from - 1] and second[front[from - 1]] or far_second
+    local g = { from = from, to = to, area = -1 }
+    for i = from, to do
+      local area = math.max(0, right - first[front[i]]) * math.max(0, upper - second[front[i]])
       if area ~= area or area == math.huge then area = 0 end
       if area > g.area then g.area, g.at = area, i end
     end
@@ -97,34 +108,31 @@ local function subset(front, count, chosen)
       if gaps[i].area > gaps[widest].area then widest = i end
     end
     local g = gaps[widest]
-    chosen[front[g.at].place] = true
+    chosen[front[g.at]] = true
     gaps[widest] = gaps[#gaps]
     gaps[#gaps] = nil
-    if g.first < g.at then gaps[#gaps + 1] = gap(g.first, g.at - 1) end
-    if g.at < g.last then gaps[#gaps + 1] = gap(g.at + 1, g.last) end
+    if g.from < g.at then gaps[#gaps + 1] = gap(g.from, g.at - 1) end
+    if g.at < g.to then gaps[#gaps + 1] = gap(g.at + 1, g.to) end
   end
 end
 
---- calr.study.sampler.pareto.select(places, trials, count, chosen)
+--- calr.study.sampler.pareto.select(places, first, second, count, chosen)
 --- Chooses trials: whole fronts, best first, and of the one that does not fit those that together dominate the largest
 --- area (greedily: at least 1 - 1/e of the largest possible).
---- @param places  list of places in `trials`, sorted by the first loss, then the second
---- @param trials  list of tables with `losses` (a pair)
+--- @param places  list of places in `first` and `second`, sorted by the first loss, then the second
+--- @param first   place -> first loss
+--- @param second  place -> second loss
 --- @param count   how many, at most #places
 --- @param chosen  table: gets chosen[place] = true
-function pareto.select(places, trials, count, chosen)
+function pareto.select(places, first, second, count, chosen)
   local fronts = {}
-  local ranks = sorted_ranks(#places, function(i)
-    local losses = trials[places[i]].losses
-    return losses[1], losses[2]
-  end)
-  for i, rank in ipairs(ranks) do
-    local front = fronts[rank]
-    if not front then
-      front = {}
-      fronts[rank] = front
+  for i, rank in ipairs(sorted_ranks(places, first, second, count)) do
+    local front = rank and fronts[rank]
+    if front then
+      front[#front + 1] = places[i]
+    elseif rank then
+      fronts[rank] = { places[i] }
     end
-    front[#front + 1] = places[i]
   end
   local left = count
   for _, front in ipairs(fronts) do
@@ -132,8 +140,7 @@ function pareto.select(places, trials, count, chosen)
     if #front <= left then
       for _, place in ipairs(front) do chosen[place] = true end
     else
-      for i, place in ipairs(front) do front[i] = { place = place, losses = trials[place].losses } end
-      subset(front, left, chosen)
+      subset(front, first, second, left, chosen)
     end
     left = left - #front
   end

@@ -1,0 +1,50 @@
+-- calr's samplers against Optuna's regrets (tests/reference/study/make_regrets.py) on standard functions, and the time
+-- that a suggestion takes. tests/bench/samplers.lua and tests/bench/suggestions.lua give the figures.
+local check = require "check"
+local problems = require "study_problems"
+local sampler = require "calr.study.sampler"
+local space = require "calr.study.space"
+local json = require "calr.json"
+
+local file = assert(io.open(os.getenv "CALR_TEST_REFERENCE" .. "/study/regrets.json"))
+local reference = json.decode(file:read "a").regrets
+file:close()
+
+local SEEDS = 20
+
+for _, case in ipairs { { "random", {}, "random" }, { "sobol", {}, "sobol" }, { "cmaes", {}, "cmaes" },
+  { "tpe", {}, "tpe" }, { "tpe", { multivariate = false }, "tpe univariate" } } do
+  local name, options, theirs = table.unpack(case)
+  check.test(theirs .. " is no worse than Optuna's", function()
+    for _, problem in ipairs(problems.names) do
+      local ours = problems.regrets(problem, name, options, SEEDS)
+      local p = problems.worse(ours, reference[problem][theirs])
+      check.ok(p > 0.005, ("%s: median %.4g, Optuna's %.4g, p %.4f"):format(problem, problems.median(ours),
+        problems.median(reference[problem][theirs]), p))
+      if name == "tpe" or name == "cmaes" then -- and much better than chance
+        check.ok(problems.worse(ours, reference[problem].random) > 0.95, problem)
+      end
+    end
+  end)
+end
+
+check.test("suggestions stay fast: 10,000 trials", function()
+  local sp = space.make { a = space.float(0, 1), b = space.float(1e-5, 1, "log"), c = space.int(1, 100),
+    d = space.choice { "a", "b", "c" }, e = space.float(0, 1) }
+  local chance = sampler.make("random", sp)
+  for _, options in ipairs { {}, { multivariate = false } } do
+    local s, points = sampler.make("tpe", sp, options), {}
+    for i = 1, 10000 do points[i] = chance:ask(i) end
+    local started = os.clock()
+    for i, p in ipairs(points) do
+      s:tell { number = i, point = p, state = "finished", losses = { (p.a - .3) ^ 2 + (p.c - 30) ^ 2 / 1e3 } }
+    end
+    check.ok(os.clock() - started < 2)
+    s:ask(10001)
+    started = os.clock()
+    for i = 1, 5 do s:ask(10001 + i) end
+    check.ok((os.clock() - started) / 5 < 0.2) -- some 6 ms on one idle core; far more only if something grew wrong
+  end
+end)
+
+check.finish()
