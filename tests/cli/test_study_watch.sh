@@ -39,6 +39,11 @@ says "unknown option --fast"
 expect 0 "$CALR" watch --help
 prints "q or Ctrl-C leaves"
 
+expect 1 "$CALR" -e 'require("calr.terminal").keys()'
+says "cannot read keys from the standard input"
+expect 0 env COLUMNS=33 LINES=7 "$CALR" -e 'print(require("calr.terminal").size())'
+prints "33	7"
+
 # ---- while it runs, until it ends
 "$CALR" study live.lua >/dev/null 2>&1 &
 pid=$!

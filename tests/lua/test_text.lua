@@ -29,6 +29,36 @@ check.test("tables", function()
   check.equal(text.table { columns = { "a", { "b", align = "right" } }, rows = {}, indent = 2 }, "  a  b\n  -  -")
 end)
 
+check.test("heads of several lines", function()
+  check.equal(text.table { columns = { "a", "mAP %\n(best on test)" }, rows = { { "x", 4.5 } } }, table.concat({
+    "a           mAP %",
+    "   (best on test)",
+    "-  --------------",
+    "x             4.5" }, "\n"))
+end)
+
+check.test("wrapping, cutting, curves", function()
+  check.equal(text.wrap("a bb ccc dddd eeeee", 8, 2), "a bb ccc\n  dddd\n  eeeee")
+  check.equal(text.wrap("  kept", 4), "  kept")
+  check.equal(text.wrap("", 4), "")
+  check.equal(text.wrap("unbreakable word", 5), "unbreakable\nword")
+  check.equal(text.cut("abc", 3), "abc")
+  check.equal(text.cut("abcd", 3), "ab\u{2026}")
+  check.equal(text.cut("\u{e9}\u{e9}\u{e9}\u{e9}", 3), "\u{e9}\u{e9}\u{2026}")
+  check.equal(text.cut("\27[31mabcd\27[0m", 3), "\27[31mab\27[0m\u{2026}")
+  check.equal(text.cut("\27[31ma\27[0mbcd", 3), "\27[31ma\27[0mb\u{2026}")
+  check.equal(text.cut("\27[31mabc\27[0m", 3), "\27[31mabc\27[0m")
+  check.equal(text.cut("\xff\xff\xff", 2), "\xff\u{2026}")
+  check.equal(text.cut("abc", 1), "\u{2026}")
+  check.equal(text.cut("abc", 0), "")
+  check.equal(text.sparkline({ 1, 2, 3, 4, 5, 6, 7, 8 }, 8),
+    "\u{2581}\u{2582}\u{2583}\u{2584}\u{2585}\u{2586}\u{2587}\u{2588}")
+  check.equal(text.sparkline({ 1, 0 / 0, 2 }, 8), "\u{2581} \u{2588}")
+  check.equal(text.sparkline({ 5, 5 }, 8), "\u{2585}\u{2585}")
+  check.equal(text.sparkline({ 0, 1, 2, 3 }, 2, 0, 6), "\u{2582}\u{2585}") -- the last of each share: 1 and 3
+  check.equal(text.sparkline({}, 8), "")
+end)
+
 check.test("no colour where there is no terminal", function()
   check.equal(text.paint("red", "x"), "x")
   check.fails("no colour", text.paint, "pink", "x")

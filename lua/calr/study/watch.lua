@@ -482,11 +482,11 @@ local function follow(follower)
   local screen <close> = open_screen()
   local summary, next_look = nil, 0
   while true do
-    local started = sys.clock()
-    if started >= next_look then
+    if sys.clock() >= next_look then
+      local before = os.clock() -- seconds of the processor: waiting for it costs nothing
       local view, changed = follower:refresh()
       if changed then summary = watch.summary(view) end
-      next_look = started + math.max(0.9, 10 * (sys.clock() - started))
+      next_look = sys.clock() + math.max(0.9, math.min(10, 10 * (os.clock() - before)))
     end
     local width, height = terminal.size(1)
     local lines = watch.frame(summary, sys.time(), width, height - 1)
