@@ -99,4 +99,20 @@ check.test("a run writes them, and only when it has metrics", function()
   check.equal(sys.read_file "some/metrics.jsonl", '{"epoch":1,"loss":1}\n{"epoch":2,"loss":0.5}\n')
 end)
 
+check.test("what cannot be written ends the run, as with its other files", function()
+  local bad = run.open { out = "bad", data = "d" }
+  sys.write_file("bad/tensorboard", "a file where the folder should be")
+  check.fails("bad/tensorboard", bad.metric, bad, { loss = 1 })
+  sys.remove "bad/tensorboard"
+  bad:metric { loss = 2 } -- a script that caught the error: all lines are there
+  bad:finish()
+  local name = sys.list "bad/tensorboard"[1]
+  local body = sys.read_file("bad/tensorboard/" .. name)
+  check.ok(body:find("\x15" .. string.pack("<f", 1), 1, true) and body:find("\x15" .. string.pack("<f", 2), 1, true))
+  local full = tensorboard.open "full"
+  full.file:close()
+  full.file = sys.append "/dev/full"
+  check.fails("No space left", full.scalar, full, "x", 1, 1)
+end)
+
 check.finish()
