@@ -1,5 +1,6 @@
 -- The folder of a study: claims, fencing, deaths, adoption, damaged files.
 local check = require "check"
+local journal = require "calr.study.journal"
 local store = require "calr.study.store"
 local sys = require "calr.sys"
 local view = require "calr.study.view"
@@ -289,14 +290,14 @@ check.test("a power cut has taken the end that a marker names", function()
   local dir = new_study()
   local a = store.join(dir)
   local key, other = announce(a, 1), announce(a, 2)
-  local journal = ("%s/journals/%s.jsonl"):format(dir, a.worker)
+  local path = ("%s/journals/%s.jsonl"):format(dir, a.worker)
   a:claim(key)
   a:claim(other)
-  local size = sys.stat(journal).size
+  local size = sys.stat(path).size
   a:finish(key, 1, "finished", { values = { mAP = 1 }, seconds = 1 })
   a:finish(other, 1, "finished", { values = { mAP = 1 }, seconds = 1 })
   kill(a)
-  sys.truncate(journal, size + 5)
+  sys.truncate(path, size + 5)
   sys.write_file(("%s/claims/%s/%s.done"):format(dir, other:sub(1, 2), other), "")
   local v = view.read(dir)
   check.equal(v.by_key[key].state, "dead")
@@ -359,7 +360,7 @@ check.test("lines that cannot be read are left out, and named", function()
   local a = store.join(dir)
   local key = announce(a, 1)
   a:claim(key)
-  local journal = ("%s/journals/%s.jsonl"):format(dir, a.worker)
+  local path = ("%s/journals/%s.jsonl"):format(dir, a.worker)
   a.journal.file:write "\0\0\0\0\n"
   a.journal.file:write "\n"
   a.journal.file:write '{"kind":"report","key":"x"}\n'
@@ -377,7 +378,7 @@ check.test("lines that cannot be read are left out, and named", function()
   check.equal(v.by_key[key].state, "finished")
   check.equal(v.by_key[key].metrics.mAP, 0.5)
   check.equal(#v.notes, 6)
-  check.equal(v.notes[1], journal .. ", line 4: not JSON; the line is left out")
+  check.equal(v.notes[1], path .. ", line 4: not JSON; the line is left out")
   check.ok(v.notes[2]:find("line 6: a record without trial or attempt", 1, true))
   check.ok(v.notes[3]:find("line 7: not a record", 1, true))
   check.ok(v.notes[4]:find("line 8: a report without step", 1, true))
@@ -395,14 +396,42 @@ check.test("a line comes in pieces", function()
   a:claim(key)
   b:refresh(true)
   a.journal.file:write '{"kind":"report","key":"'
-  check.equal(#b:refresh(), 0)
+  check.equal(#b:refresh(true), 0)
   a.journal.file:write(key .. '","attempt":1,"step":7,"values":{"mAP":1}}')
-  check.equal(#b:refresh(), 0)
+  check.equal(#b:refresh(true), 0)
   a.journal.file:write "\n"
-  check.equal(b:refresh()[1], key)
+  check.equal(b:refresh(true)[1], key)
   check.equal(b.trials[key].reports[1].step, 7)
   check.equal(#b.notes, 0)
   a:close()
+end)
+
+check.test("quiet journals are looked at now and then, complete ones not at all", function()
+  sys.make_folder "journals"
+  local one, two = sys.append "journals/h-1-00000001.jsonl", sys.append "journals/h-2-00000002.jsonl"
+  local reader = journal.reader "journals"
+  local function poll(force)
+    local kinds = {}
+    reader:poll(function(record) kinds[#kinds + 1] = record.kind end, force)
+    return table.concat(kinds, " ")
+  end
+  one:write '{"kind":"a"}\n'
+  two:write '{"kind":"b"}\n'
+  check.equal(poll(), "a b")
+  one:write '{"kind":"c"}\n'
+  check.equal(poll(), "c")
+  for _, file in ipairs(reader.order) do file.grown = file.grown - 60 end
+  check.equal(poll(), "")
+  one:write '{"kind":"d"}\n'
+  check.equal(poll(), "") -- for 3 seconds
+  two:write '{"kind":"leave"}\n'
+  check.equal(poll(true), "d leave")
+  two:write '{"kind":"e"}\n'
+  check.equal(poll(true), "")
+  one:write '{"kind":"f"}\n'
+  check.equal(poll(), "f")
+  one:close()
+  two:close()
 end)
 
 check.test("a request to stop reaches those who are there", function()

@@ -29,8 +29,8 @@ function errors.exit(status)
 end
 
 --- calr.shell.errors.leave(reason, status)
---- Unwinds the script without its being at fault: `reason` is "pruned" (a study gave the trial up) or "warned" (the
---- machine is about to be taken away). Runs that are open end with the status "pruned" or "interrupted".
+--- Unwinds the script without its being at fault: `reason` is "pruned" (a study gave the trial up), "fenced" (another
+--- worker has taken it over) or "warned" (the machine is about to be taken away). Runs that are open end with the status "pruned" or "interrupted".
 function errors.leave(reason, status)
   error(setmetatable({ status = status, reason = reason }, Exit), 0)
 end

@@ -35,9 +35,10 @@ function M.reader(folder, own) end
 local reader = {}
 
 --- Calls receive(record, worker) for what the journals have gained. What it returns, unless nil, is what is wrong
---- with the record.
+--- with the record. A journal that has been quiet for long is looked at now and then: after a twentieth of that time,
+--- 5 seconds at most; that of a worker which has left not at all.
 ---@param receive any
----@param force any true: new journals are looked for at once, not a few times a second
+---@param force any true: all journals are looked at, and new ones looked for, at once
 function reader:poll(receive, force) end
 
 --- Notes on last lines without an end; of a worker that has died they stay so.

@@ -46,7 +46,8 @@ function trial:folder() end
 ---@param state any a table of numbers, strings, booleans, tensors and tables of them
 function trial:checkpoint(state) end
 
---- Says that a checkpoint has been written by other means, as run:checkpoint does.
+--- Says that a checkpoint has been written by other means, as run:checkpoint does. When another worker has taken the
+--- trial over, because this one stood still for long, this does not return: whatever came out would not count.
 function trial:checkpointed() end
 
 --- The state of the newest checkpoint of an earlier, interrupted attempt.

@@ -59,15 +59,15 @@ end
 -- New journals are looked for a few times a second.
 local list_interval = 0.2
 
-local function list(self, force)
-  local now = sys.clock()
+local function list(self, now, force)
   if not force and now - self.listed < list_interval then return end
   self.listed = now
   if not sys.is_folder(self.folder) then return end
   for _, name in ipairs(sys.list(self.folder)) do
     local worker = name:match "^(.+)%.jsonl$"
     if worker and worker ~= self.own and not self.files[worker] then
-      local file = { worker = worker, path = self.folder .. "/" .. name, offset = 0, line = 0 }
+      local file = { worker = worker, path = self.folder .. "/" .. name, offset = 0, line = 0,
+        grown = now, due = now }
       self.files[worker] = file
       self.order[#self.order + 1] = file
     end
@@ -87,6 +87,7 @@ local function take(self, file, line, receive)
     return note(self, file, "not JSON")
   end
   if type(record) ~= "table" or type(record.kind) ~= "string" then return note(self, file, "not a record") end
+  file.complete = record.kind == "leave"
   local problem = receive(record, file.worker)
   if problem then note(self, file, problem) end
 end
@@ -114,11 +115,20 @@ end
 
 --- reader:poll(receive [, force])
 --- Calls receive(record, worker) for what the journals have gained. What it returns, unless nil, is what is wrong
---- with the record.
---- @param force  true: new journals are looked for at once, not a few times a second
+--- with the record. A journal that has been quiet for long is looked at now and then: after a twentieth of that time,
+--- 5 seconds at most; that of a worker which has left not at all.
+--- @param force  true: all journals are looked at, and new ones looked for, at once
 function Reader:poll(receive, force)
-  list(self, force)
-  for _, file in ipairs(self.order) do read(self, file, receive) end
+  local now = sys.clock()
+  list(self, now, force)
+  for _, file in ipairs(self.order) do
+    if not file.complete and (force or now >= file.due) then
+      local offset = file.offset
+      read(self, file, receive)
+      if file.offset > offset then file.grown = now end
+      file.due = now + math.min(5, (now - file.grown) / 20)
+    end
+  end
 end
 
 --- reader:unfinished()

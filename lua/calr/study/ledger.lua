@@ -37,7 +37,7 @@ function Ledger:attempt(key, number, worker)
   local trial = self:trial(key)
   local attempt = trial.attempts[number]
   if not attempt then
-    attempt = { number = number, worker = worker, reports = {} }
+    attempt = { number = number, worker = worker, reports = {}, latest = {} }
     trial.attempts[number] = attempt
     if number > trial.top then trial.top = number end
   end
@@ -88,6 +88,7 @@ function attempt_kinds.report(attempt, record)
   if math.type(record.step) ~= "integer" or type(record.values) ~= "table" then
     return "a report without step or values"
   end
+  for name, value in pairs(record.values) do attempt.latest[name] = value end
   attempt.reports[#attempt.reports + 1] = { step = record.step, t = record.t, values = record.values }
 end
 
@@ -209,13 +210,14 @@ local function merge_reports(trial, last)
   return merged
 end
 
-local function metrics_of(attempt, reports)
+-- What a trial ended with; of what it did not end with, what it reported last.
+local function metrics_of(trial, last)
   local metrics = {}
-  for i = #reports, 1, -1 do
-    for name, value in pairs(reports[i].values) do
-      if metrics[name] == nil then metrics[name] = value end
-    end
+  for number = 1, last do
+    local attempt = trial.attempts[number]
+    for name, value in pairs(attempt and attempt.latest or {}) do metrics[name] = value end
   end
+  local attempt = trial.attempts[last]
   for name, value in pairs(attempt and attempt.values or {}) do metrics[name] = value end
   return metrics
 end
@@ -238,7 +240,7 @@ function Ledger:resolve(key)
   end
   trial.attempt, trial.deaths, trial.seconds, trial.hours = number, deaths, seconds, seconds / 3600
   trial.reports = merge_reports(trial, last)
-  trial.metrics = metrics_of(attempt, trial.reports)
+  trial.metrics = metrics_of(trial, number)
   trial.metrics.hours = trial.hours
   if attempt then
     local worker = self.workers[attempt.worker] or {}

@@ -115,8 +115,10 @@ function Trial:checkpoint(state)
 end
 
 --- trial:checkpointed()
---- Says that a checkpoint has been written by other means, as run:checkpoint does.
+--- Says that a checkpoint has been written by other means, as run:checkpoint does. When another worker has taken the
+--- trial over, because this one stood still for long, this does not return: whatever came out would not count.
 function Trial:checkpointed()
+  if self.store:fenced(self.key, self.attempt) then errors.leave("fenced", 0) end
   self.store:checkpoint(self.key, self.attempt)
   if sys.warned() then errors.leave("warned", 75) end
 end

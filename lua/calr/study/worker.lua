@@ -155,6 +155,8 @@ function Worker:outcome(trial, ok, result)
     return "failed", { values = trial.last, error = tostring(values) }
   elseif errors.is_exit(result) and result.reason == "pruned" then
     return "pruned", { values = trial.last }
+  elseif errors.is_exit(result) and result.reason == "fenced" then
+    return "interrupted", { values = trial.last } -- the store knows that this end does not count
   elseif errors.is_exit(result) and result.reason == "warned" then
     self.warned = true
     return "interrupted", { values = trial.last }
