@@ -1,4 +1,4 @@
--- What each part of the method adds, alone and all together.
+-- What each part of the method adds on its own, and what the method loses without it.
 --
 --     calr study experiments/ablations/components.lua --workers 2 --threads 1
 local calr = require "calr"
@@ -16,5 +16,14 @@ S:ablate {
   { "+ refinement", refine = "pivot" },
   { "CALR", refine = "pivot", ["alignment.weight"] = 1, camera_weights_from = 0 },
 }
+S:ablate {
+  { "CALR", refine = "pivot", ["alignment.weight"] = 1, camera_weights_from = 0 },
+  { "without cluster weights", refine = "pivot", ["alignment.weight"] = 1 },
+  { "without camera alignment", refine = "pivot", camera_weights_from = 0 },
+  { "without refinement", ["alignment.weight"] = 1, camera_weights_from = 0 },
+}
 S:run()
-S:table { rows = "label", columns = { "mAP", "mAP@select", "mAP@best", "rank1" }, versus = "Baseline" }
+
+local columns = { "mAP", "mAP@select", "mAP@best", "rank1" }
+S:table { part = 1, rows = "label", columns = columns, versus = "Baseline" }
+S:table { part = 2, rows = "label", columns = columns, versus = "CALR" }

@@ -16,8 +16,7 @@ plan() {
         fault "$1 does not plan $2 trials"
     holds ! -d "dry/$name/journals"
 }
-plan ablations/components 30
-plan ablations/without 24
+plan ablations/components 54
 plan ablations/pivots 30
 plan ablations/paces 18
 plan ablations/clusterers 24
@@ -27,7 +26,7 @@ plan sweeps/temperature 60
 plan sweeps/alignment_weight 30
 plan sweeps/local_clusters 42
 plan sweeps/search 85
-holds "$(ls "$studies"/ablations/*.lua "$studies"/sweeps/*.lua | wc -l)" -eq 11
+holds "$(ls "$studies"/ablations/*.lua "$studies"/sweeps/*.lua | wc -l)" -eq 10
 
 # run_study STUDY ROWS [WORD...]: one seed of it; every row finishes, and the table has it.
 run_study() {
@@ -37,7 +36,7 @@ run_study() {
     [ "$(cat "studies/$name"/journals/*.jsonl | grep -c '"state":"finished"')" -eq "$rows" ] ||
         fault "$1 does not finish $rows trials"
 }
-run_study ablations/components 5
+run_study ablations/components 8 # one row is in both of its parts
 prints "Baseline" "CALR" "label-free" "best on test"
 run_study ablations/pivots 5
 run_study ablations/paces 3
