@@ -57,7 +57,10 @@ double calr_normal_log_mass(double a, double b)
         return -INFINITY;
     if (a < -8.5 && b > 8.5)
         return 0; /* what is outside is below 2^-53 */
-    if (a > 0) {  /* the left tail is the exact one */
+    double middle = 0.5 * (a + b);
+    if ((b - a) * fmax(1, fabs(middle)) < 1e-5) /* differences of tails would cancel */
+        return log(b - a) - 0.5 * middle * middle - HALF_LOG_2PI;
+    if (a > 0) { /* the left tail is the exact one */
         double c = -a;
         a = -b;
         b = c;
