@@ -61,11 +61,10 @@ browser=$(command -v chromium || command -v chromium-browser || command -v googl
     exit 1
 }
 
-# Windows have a least width, frames have not: the page stands in one, and tells the page around it what it sees.
-# visit NAME WIDTH light|dark SCRIPT: runs the script in the page; what it returns stands in seen.txt.
-visit() {
-    local name=$1 width=$2 scheme=1 script=$4
-    [ "$3" = dark ] && scheme=0
+# Windows have a least width, frames have not: each page stands in one, and tells the page around it what it sees.
+# show ID NAME WIDTH SCRIPT: puts a copy of NAME.html into the next window, with a script that runs in it.
+show() {
+    local id=$1 name=$2 width=$3 script=$4
     {
         sed 's#</body>##; s#</html>##' "$name.html"
         cat <<HTML
@@ -75,29 +74,43 @@ const rows = id => [...document.querySelectorAll("#" + id + " tbody tr")];
 addEventListener("load", async () => {
   let text;
   try { await wait(2); text = await (async () => { $script })(); } catch (e) { text = "exception " + e + e.stack; }
-  parent.postMessage(String(text), "*");
+  parent.postMessage("$id\t" + String(text).replace(/\s+/g, " "), "*");
 });
 </script></body></html>
 HTML
-    } >visited.html
-    cat >frame.html <<HTML
-<!DOCTYPE html><body style="margin:0"><iframe src="visited.html" style="border:0;width:${width}px;height:1400px"></iframe><pre id="seen"></pre>
-<script>addEventListener("message", e => { document.getElementById("seen").textContent += e.data; });</script></body>
-HTML
-    rm -rf profile
-    HOME=$PWD timeout 120 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$PWD/profile" --enable-logging=stderr \
-        --window-size=1280,1400 --blink-settings=preferredColorScheme=$scheme --virtual-time-budget=8000 --dump-dom \
-        "file://$PWD/frame.html" >dom.txt 2>console.txt
+    } >"shown-$id.html"
+    printf '<iframe src="shown-%s.html" style="border:0;width:%dpx;height:1400px"></iframe>\n' "$id" "$width" >>frames.txt
+}
+
+# browse light|dark: opens the window; what the pages saw stands in seen-ID.txt. The console must stay silent.
+browse() {
+    local scheme=1
+    [ "$1" = dark ] && scheme=0
+    {
+        printf '<!DOCTYPE html><meta charset="utf-8"><body><pre id="seen"></pre><script>addEventListener("message", e => {\n'
+        printf 'document.getElementById("seen").textContent += e.data + "\\n"; });</script>\n'
+        cat frames.txt
+    } >window.html
+    rm -rf profile frames.txt
+    HOME=$PWD timeout 200 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$PWD/profile" --enable-logging=stderr \
+        --window-size=1280,1400 --blink-settings=preferredColorScheme=$scheme --virtual-time-budget=20000 --dump-dom \
+        "file://$PWD/window.html" >dom.txt 2>console.txt
     status=$?
-    sed -n '/<pre id="seen">/,/<\/pre>/p' dom.txt | sed 's/.*<pre id="seen">//; s/<\/pre>.*//' >seen.txt
+    sed -n '/<pre id="seen">/,/<\/pre>/p' dom.txt | sed 's/.*<pre id="seen">//; s/<\/pre>.*//' |
+        while IFS=$'\t' read -r id text; do [ -z "$id" ] || printf '%s\n' "$text" >"seen-$id.txt"; done
     checks=$((checks + 1))
     if grep -q ':CONSOLE' console.txt; then
-        status=- && fault "$name: the console says $(grep ':CONSOLE' console.txt | head -3)"
+        status=- && fault "the console says $(grep ':CONSOLE' console.txt | head -3)"
     fi
 }
+
+# sees ID TEXT...
 sees() {
-    cp seen.txt out.txt
-    contains seen.txt "$@"
+    local id=$1
+    shift
+    [ -e "seen-$id.txt" ] || echo "nothing" >"seen-$id.txt"
+    cp "seen-$id.txt" out.txt
+    contains "seen-$id.txt" "$@"
 }
 
 look='const wide = [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1
@@ -108,16 +121,13 @@ look='const wide = [...document.querySelectorAll("body *")].filter(e => e.getBou
     "unnamed " + [...document.querySelectorAll(".plot")].filter(p => !p.getAttribute("aria-label")).length,
     "broken " + (document.body.innerText.match(/nullnull|undefined|\[object|NaN(?! in epoch)/g) || []).length,
     "injected " + document.querySelectorAll(".injected").length].join("|") + "|";'
-for name in ablation grid search confirm goals large empty bad run runs; do
-    visit $name 375 dark "$look"
-    sees "ready yes|" "overflow 0|" "wide 0|" "paper rgb(20, 23, 27)|" "unnamed 0|" "broken 0|" "injected 0|"
+kinds="ablation grid search confirm goals large empty bad run runs"
+for name in $kinds; do show "$name" "$name" 375 "$look"; done
+browse dark
+for name in $kinds; do
+    sees "$name" "ready yes|" "overflow 0|" "wide 0|" "paper rgb(20, 23, 27)|" "unnamed 0|" "broken 0|" "injected 0|"
 done
-for name in search run runs; do
-    visit $name 1200 light "$look"
-    sees "ready yes|" "overflow 0|" "wide 0|" "paper rgb(255, 255, 255)|"
-done
-visit bad 1000 light "$look"
-sees "title bad &lt;i&gt;name&lt;/i&gt;|"
+sees bad "title bad &lt;i&gt;name&lt;/i&gt;|"
 
 # ---- a brush on an axis leaves the trials inside, in the table and wherever they are drawn
 pull='const axis = document.querySelector(".brush-area[data-axis=\"infomap.k\"]");
@@ -142,29 +152,40 @@ pull='const axis = document.querySelector(".brush-area[data-axis=\"infomap.k\"]"
   for (let i = 0; i < 12; i++) axis.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
   await wait(4);
   return [before, during, "brushes " + brushed, after, "keys " + values()].join("|") + "|";'
-for width in 1000 375; do
-    visit search $width light "$pull"
-    sees "61 of 61 trials|" "k 15,20|brushes 1|61 of 61 trials|keys 30,35,40|"
-done
+for width in 1000 375; do show brush-$width search $width "$pull"; done
 
 # ---- what else one does with a page
-visit search 1000 light 'document.querySelector("#trial-table tbody tr td").click(); await wait(2);
+show trial search 1000 'document.querySelector("#trial-table tbody tr td").click(); await wait(2);
   const open = document.querySelector("dialog").open, text = document.querySelector("dialog").textContent;
   document.querySelector("dialog .close").click();
   const head = [...document.querySelectorAll("#trial-table thead button")].find(b => b.textContent === "time");
   head.click(); const down = head.closest("th").getAttribute("aria-sort");
   head.click(); const up = head.closest("th").getAttribute("aria-sort");
   const number = document.querySelector("#trial-table .number");
-  return ["dialog " + open, text.includes("--trial") && !text.includes("null") && "has its command", down + " " + up, number.dataset.command].join("|") + "|";'
-sees "dialog true|has its command|descending ascending|calr study search.lua --trial "
-visit ablation 1000 light 'const choose = document.querySelector("#results select");
+  return ["dialog " + open, text.includes("--trial") && !text.includes("null") && "has its command", down + " " + up,
+    number.dataset.command].join("|") + "|";'
+show metric ablation 1000 'const choose = document.querySelector("#results select");
   const before = document.querySelector("#table-1").textContent;
   choose.value = "mAP@best"; choose.dispatchEvent(new Event("change")); await wait(1);
   return [document.querySelector("#table-1").textContent !== before, document.querySelector("#results").textContent.includes("flatters"),
     rows("table-1").length].join("|") + "|";'
-sees "true|true|4|"
-visit large 1000 light 'const start = performance.now(); dispatchEvent(new Event("resize")); document.querySelector("#trials input").value = "#999";
+show find large 1000 'document.querySelector("#trials input").value = "#999";
   document.querySelector("#trials input").dispatchEvent(new Event("input")); await wait(2);
   return document.getElementById("trial-count").textContent + "|" + rows("trial-table").length + "|";'
-sees "11 of 10" "|11|"
+show print search 1000 'dispatchEvent(new Event("beforeprint"));
+  const paper = getComputedStyle(document.body).backgroundColor;
+  dispatchEvent(new Event("afterprint"));
+  return paper + "|" + document.querySelectorAll("figure svg .marks path").length;'
+for name in search run runs; do show "wide-$name" "$name" 1200 "$look"; done
+browse light
+for width in 1000 375; do
+    sees brush-$width "61 of 61 trials|" "k 15,20|brushes 1|61 of 61 trials|keys 30,35,40|"
+done
+sees trial "dialog true|has its command|descending ascending|calr study search.lua --trial "
+sees metric "true|true|4|"
+sees find "11 of 10" "|11|"
+sees print "rgb(255, 255, 255)|"
+for name in search run runs; do
+    sees "wide-$name" "ready yes|" "overflow 0|" "wide 0|" "paper rgb(255, 255, 255)|" "broken 0|"
+done
 finish

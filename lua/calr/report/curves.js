@@ -134,7 +134,7 @@ function trialCurves(node, trials) {
       const front = best.map(t => ({ t, line: curveOf(t, metric) })).filter(l => l.line);
       const format = formatOf(metric), every2 = [...lines, ...front];
       const x = linear(extent(every2.flatMap(l => [l.line.x[0], l.line.x[l.line.x.length - 1]])) || [0, 1], [f.left, f.right]);
-      const y = linear(robust(every2.flatMap(l => l.line.y)).map(v => v * format.scale), [f.bottom, f.top]);
+      const y = metricScale(metric, every2.flatMap(l => l.line.y), [f.bottom, f.top]);
       const points = l => l.line.x.map((v, i) => known(l.line.y[i]) ? [x(v), Math.max(f.top - 4, Math.min(f.bottom + 1, y(l.line.y[i] * format.scale)))] : null);
       yAxis(f, y, withUnit(metric));
       xAxis(f, x, "step", { whole: true });

@@ -8,6 +8,7 @@ const states = {
   interrupted: { text: "interrupted", color: "var(--interrupted)", shape: "square" },
   failed: { text: "failed", color: "var(--failed)", shape: "cross" },
   dead: { text: "dead", color: "var(--dead)", shape: "square" },
+  fenced: { text: "overtaken by a later attempt", color: "var(--stale)", shape: "square", hollow: true },
   stale: { text: "stale", color: "var(--stale)", shape: "diamond", hollow: true },
 };
 
@@ -75,17 +76,41 @@ const counts = trial => trial.state === "finished" && !trial.stale;
 const percentNames = /(^|\.)(mAP|mINP|rank[-_@]?\d+|cmc[-_@]?\d+|top[-_@]?\d+|accuracy|acc)(@(select|best))?$/i;
 const formats = new Map();
 
+// How far the better tenth of the values lies apart: what a reader wants to tell from another.
+function spreadOf(metric, list, e) {
+  const sorted = list.filter(known).sort((a, b) => a - b), n = sorted.length;
+  const at = Math.max(1, Math.ceil(n / 10)), up = directionOf(metric) === "max";
+  const part = n > 20 ? Math.abs(up ? sorted[n - 1] - sorted[n - 1 - at] : sorted[at] - sorted[0]) : 0;
+  return part || e[1] - e[0] || Math.abs(e[1]) || 1;
+}
+
+// Whether a metric's axis is logarithmic: positive values over two orders of magnitude and more.
+const logMetric = (metric, values) => {
+  const e = extent(values);
+  return !!e && !percentNames.test(metric) && metric !== "hours" && e[0] > 0 && e[1] / e[0] >= 100;
+};
+
+// A vertical axis for values of a metric.
+const metricScale = (metric, values, pixels) => {
+  const k = formatOf(metric).scale;
+  return logMetric(metric, values) ? logarithmic(extent(values).map(v => v * k), pixels) : linear(robust(values).map(v => v * k), pixels);
+};
+
 // {scale, unit, digits, text(x), difference(x)}
 function formatOf(metric, values) {
   if (!values && formats.has(metric)) return formats.get(metric);
   const list = values || (study && study.values[metric] || []), e = extent(list) || [0, 1];
   const percent = percentNames.test(metric) && e[0] >= 0 && e[1] <= 1;
-  const scale = percent ? 100 : 1, spread = (e[1] - e[0]) * scale || Math.abs(e[1]) * scale || 1;
+  const scale = percent ? 100 : 1, spread = spreadOf(metric, list, e) * scale;
   let digits = Math.max(0, Math.min(8, 2 - Math.floor(Math.log10(spread))));
   if (percent) digits = Math.max(1, Math.min(2, digits));
   if (!percent && list.every(x => !known(x) || Number.isInteger(x))) digits = 0;
   const huge = Math.max(Math.abs(e[0]), Math.abs(e[1])) >= 1e7;
-  const write = (x, more) => !known(x) ? NONE : huge ? short(x) : fixed(x * scale, digits + more);
+  const write = (x, more) => {
+    if (!known(x)) return NONE;
+    const before = Math.floor(Math.log10(Math.abs(x * scale) || 1)); // no more than seven digits in all
+    return huge ? short(x) : fixed(x * scale, Math.min(digits + more, 6 - Math.max(0, before)));
+  };
   const format = {
     scale, digits, unit: percent ? "%" : metric === "hours" ? "h" : "", percent,
     text: (x, more = 0) => metric === "hours" && known(x) ? duration(x * 3600) : write(x, more),

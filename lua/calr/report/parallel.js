@@ -8,7 +8,7 @@ function parallelAxes() {
     const values = study.trials.map(t => t.stale ? null : valueOf(t, g.metric)), present = values.filter(known);
     if (present.length > 1) {
       const e = extent(present);
-      axes.push({ name: g.metric, metric: true, numeric: true, values, low: e[0], high: e[1], categories: null, log: wantsLog(present) && e[1] / e[0] > 1e3 });
+      axes.push({ name: g.metric, metric: true, numeric: true, values, low: e[0], high: e[1], categories: null, log: logMetric(g.metric, present) });
     }
   }
   return axes;
@@ -147,7 +147,7 @@ function drawParallel(f, self, model) {
     while (group.childNodes.length > backCount) group.lastChild.remove();
     if (context) context.clearRect(0, 0, f.w, f.height);
     const pen = context ? canvasPen(context) : svgPen(group), shade = ramp(), chosen = model.ordered.filter(selected);
-    const alpha = Math.max(0.12, Math.min(0.85, 14 / Math.sqrt(chosen.length + 1)));
+    const alpha = Math.max(0.04, Math.min(0.85, 40 / Math.pow(chosen.length + 1, 0.75)));
     chosen.forEach((t, i) => {
       const pruned = t.state === "pruned";
       pen.line(route(t), { color: pruned ? "var(--pruned)" : shade(model.quality(t)), width: pruned ? 0.8 : 1.3,

@@ -33,7 +33,7 @@ function history() {
       const valued = trials.filter(t => known(valueOf(t, metric))), without = trials.filter(t => !known(valueOf(t, metric)) && t.state !== "waiting");
       const format = formatOf(metric), best = bestSoFar(trials, metric), last = trials[trials.length - 1].number;
       const x = linear([Math.min(1, trials[0].number), Math.max(2, last)], [f.left + 4, f.right - 2]);
-      const y = linear(robust(valued.map(t => valueOf(t, metric))).map(v => v * format.scale), [f.bottom - 14, f.top]);
+      const y = metricScale(metric, valued.map(t => valueOf(t, metric)), [f.bottom - 14, f.top]);
       const at = v => Math.max(f.top - 4, Math.min(f.bottom - 9, y(v * format.scale)));
       yAxis(f, y, withUnit(metric));
       xAxis(f, x, "trial", { whole: true });
@@ -131,7 +131,7 @@ function tradeoff() {
     draw: f => {
       const X = t => valueOf(t, x0) * unit, Y = t => valueOf(t, y0) * fy.scale;
       const x = (hours ? elapsed : log ? logarithmic : linear)(log ? extent(trials.map(X)) : padded(trials.map(X), 0.04), [f.left, f.right]);
-      const y = linear(padded(trials.map(Y)), [f.bottom, f.top]);
+      const y = logMetric(y0, trials.map(t => valueOf(t, y0))) ? logarithmic(extent(trials.map(Y)), [f.bottom, f.top]) : linear(padded(trials.map(Y)), [f.bottom, f.top]);
       yAxis(f, y, withUnit(y0));
       xAxis(f, x, hours ? "time of the trial" : withUnit(x0));
       const pen = f.pen(trials.length), r = trials.length > 2000 ? 1.8 : 3.4;
@@ -172,12 +172,11 @@ function slices(parent) {
     draw: f => {
       const n = columns(f.w), width = (f.right - f.left + 8) / n, format = formatOf(metric);
       const valued = trials.filter(t => known(valueOf(t, metric)));
-      const domain = robust(valued.map(t => valueOf(t, metric))).map(v => v * format.scale);
       const pen = f.pen(valued.length * list.length), dots = [], r = valued.length > 1500 ? 1.4 : valued.length > 200 ? 2 : 2.8;
       f.back.append(label(2, 12, withUnit(metric), { class: "title" }));
       list.forEach((p, k) => {
         const left = f.left + (k % n) * width, top = f.top + Math.floor(k / n) * 190, g = { ...f, left: left + 4, right: left + width - 14, top, bottom: top + 134 };
-        const y = linear(domain, [g.bottom, g.top]);
+        const y = metricScale(metric, valued.map(t => valueOf(t, metric)), [g.bottom, g.top]);
         const x = p.categories ? ordinal(p.categories, [g.left, g.right]) : (p.log ? logarithmic : linear)(p.log ? [p.low, p.high] : [p.low, p.high], [g.left + 4, g.right - 4]);
         if (k % n === 0) yAxis(g, y, "", { ticks: 4 });
         else for (const t of y.ticks(4)) if (t.label) g.back.append(s("line", { class: "grid", x1: g.left, x2: g.right, y1: y(t.value), y2: y(t.value) }));

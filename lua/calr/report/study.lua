@@ -28,7 +28,7 @@ local function metric_names(view)
     seen[goal.metric] = true
   end
   for _, trial in ipairs(view.trials) do
-    for name in pairs(trial.metrics) do rest[name] = true end
+    for name, value in pairs(trial.metrics) do rest[name] = rest[name] or type(value) == "number" or nil end
     local last = trial.reports[#trial.reports]
     for name in pairs(last and last.values or {}) do rest[name] = true end
   end
@@ -64,7 +64,7 @@ local function values_of(view, names, heads)
       local trial = trials[i]
       local value = trial.metrics[name]
       if value == nil and name == "hours" then value = trial.hours end
-      return value and columns.short(value)
+      return type(value) == "number" and columns.short(value) or nil
     end)
   end
   local value_of = require("calr.study.view").value
@@ -223,6 +223,10 @@ local function trials_of(view, origin)
       local row = part and part.rows and part.rows[trial.row]
       return not (row and row.label == trial.label) and trial.label or nil
     end),
+    run = columns.shared(#trials, function(i)
+      local path = trials[i].folder and ("%s/%s/run"):format(view.folder, trials[i].folder)
+      return path and sys.exists(path .. "/run.json") or nil
+    end),
     planned = columns.shared(#trials, function(i) return trials[i].in_plan end),
     started = seconds("started", origin), seconds = seconds("seconds", 0),
     command = columns.shared(#trials, function(i) return template(trials[i]) end), notes = notes,
@@ -298,6 +302,7 @@ end
 --- @param versus  label of the row that the others are compared with; default: the first
 --- @return table  what calr.report.page takes
 function study.collect(view, options)
+  if #view.goals == 0 then view.goals[1] = { metric = "mAP", direction = "max" } end -- a study that has no plan yet
   local names = metric_names(view)
   local heads = variants(view)
   local origin, last = period(view)

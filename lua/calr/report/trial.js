@@ -73,6 +73,7 @@ function openTrial(trial) {
       fact("seed", trial.seed), fact("key", h("code", {}, trial.key)),
       fact("folder", trial.folder && h("code", {}, trial.folder)), fact("threads", trial.threads)),
     trial.command && commandLine(trial.command),
+    trial.run && [h("p", { class: "meta" }, "It is a run with a report of its own:"), commandLine(`calr report ${data.folder}/${trial.folder}/run`)],
     study.trials.length > 1 && h("p", { class: "buttons" }, choose(0, "Compare as A"), choose(1, "Compare as B"))]);
   drawer.showModal();
 }
