@@ -157,13 +157,13 @@ check.test("commands are written once, and carry the key of their trial", functi
 end)
 
 check.test("long curves are thinned, their ends stay", function()
-  local view = fixture.large { trials = 3000, reports = 150 }
+  local view = fixture.large { trials = 1500, reports = 300 }
   local data = data_of(page_of(view))
   check.ok(data.curves.thinned)
   local steps = data.curves.steps[1]
   check.equal(steps[1], 1)
-  check.equal(steps[#steps], 150)
-  check.ok(#steps * 3000 <= 400000)
+  check.equal(steps[#steps], 300)
+  check.ok(#steps * 1500 <= 400000)
 end)
 
 check.test("ten thousand trials", function()

@@ -44,7 +44,8 @@ function firstMetric(trials) {
     const line = curveOf(t, m);
     return line && line.y.filter(known).length > 1;
   });
-  return [goal.metric, "mAP", "refined.f", "f", "loss", ...data.curves.metrics].find(m => data.curves.metrics.includes(m) && often(m)) || data.curves.metrics[0];
+  return [goal.metric, "mAP", "refined.f", "f", "loss", ...data.curves.metrics].find(m =>
+    data.curves.metrics.includes(m) && often(m)) || data.curves.metrics[0];
 }
 
 const metricControl = (metrics, metric, change) => metrics.length > 1
@@ -66,7 +67,8 @@ function rowCurves(node, rows) {
       if (!shownRows.delete(row)) shownRows.add(row);
       chip.setAttribute("aria-pressed", String(shownRows.has(row)));
       fig.draw();
-    } }, s("svg", { width: 22, height: 10, "aria-hidden": "true" }, s("line", { x1: 1, x2: 21, y1: 5, y2: 5, stroke: series(i),
+    } }, s("svg", { width: 22, height: 10, "aria-hidden": "true" },
+      s("line", { x1: 1, x2: 21, y1: 5, y2: 5, stroke: series(i),
       "stroke-width": 2.4, "stroke-dasharray": dashes[i % 8] || null })), row.label);
     return chip;
   }));
@@ -77,14 +79,16 @@ function rowCurves(node, rows) {
     controls: [metricControl(metrics, metric, m => { metric = m; fig.draw(); }),
       select("Band", [["sd", "standard deviation"], ["range", "min to max"]], kind, k => {
         kind = k;
-        fig.node.querySelector(".band-name").textContent = k === "sd" ? "one standard deviation" : "from the lowest to the highest seed";
+        fig.node.querySelector(".band-name").textContent = k === "sd" ? "one standard deviation"
+          : "from the lowest to the highest seed";
         fig.draw();
       })],
     height: w => w < 560 ? 280 : 380, margin: w => ({ top: 26, right: w < 560 ? 14 : 150, left: 48 }),
     draw: f => {
       const list = bands(), format = formatOf(metric);
       const xs = list.flatMap(b => b.band.map(p => p.x)), ys = list.flatMap(b => b.band.flatMap(p => [p.low, p.high]));
-      const x = linear(extent(xs) || [0, 1], [f.left, f.right]), y = linear(padded(ys).map(v => v * format.scale), [f.bottom, f.top]);
+      const x = linear(extent(xs) || [0, 1], [f.left, f.right]),
+        y = linear(padded(ys).map(v => v * format.scale), [f.bottom, f.top]);
       const at = v => y(v * format.scale);
       yAxis(f, y, withUnit(metric));
       xAxis(f, x, "step", { whole: true });
@@ -99,16 +103,20 @@ function rowCurves(node, rows) {
         pen.line(b.band.map(p => [x(p.x), at(p.mean)]), { color: series(b.i), width: 2.1, dash: dashes[b.i % 8] });
         if (b.band.length < 5) b.band.forEach(p => pen.mark(x(p.x), at(p.mean), { color: series(b.i), r: 3.2 }));
       }
-      if (f.w >= 560) endLabels(f, f.right + 8, list.map(b => ({ y: at(b.band[b.band.length - 1].mean), text: cut(b.row.label, 22), color: series(b.i) })));
+      if (f.w >= 560) endLabels(f, f.right + 8, list.map(b =>
+        ({ y: at(b.band[b.band.length - 1].mean), text: cut(b.row.label, 22), color: series(b.i) })));
       pointing(f, () => list.flatMap(b => b.band.map(p => [x(p.x), at(p.mean), { b, p }])), ({ b, p }) => [
-        h("div", { class: "tip-title" }, b.row.label), h("table", {}, h("tr", {}, h("td", {}, "step"), h("td", {}, short(p.x))),
+        h("div", { class: "tip-title" }, b.row.label), h("table", {},
+          h("tr", {}, h("td", {}, "step"), h("td", {}, short(p.x))),
           h("tr", { class: "strong" }, h("td", {}, headOf(metric)), h("td", {}, format.text(p.mean))),
           p.n > 1 && h("tr", {}, h("td", {}, "band"), h("td", {}, `${format.text(p.low)} to ${format.text(p.high)}`)),
           h("tr", {}, h("td", {}, "seeds"), h("td", {}, String(p.n))))]);
     },
-    summary: () => `Learning curves of ${metric}: ` + bands().map(b => `${b.row.label} ends at ${formatOf(metric).text(b.band[b.band.length - 1].mean)}`).join("; "),
+    summary: () => `Learning curves of ${metric}: ` + bands().map(b =>
+      `${b.row.label} ends at ${formatOf(metric).text(b.band[b.band.length - 1].mean)}`).join("; "),
     table: () => ({ heads: ["row", ...["step", "mean", "low", "high", "seeds"].map(text => ({ text, class: "n" }))],
-      rows: bands().flatMap(b => b.band.map(p => [b.row.label, short(p.x), formatOf(metric).text(p.mean, 1), formatOf(metric).text(p.low, 1), formatOf(metric).text(p.high, 1), String(p.n)])) }),
+      rows: bands().flatMap(b => b.band.map(p => [b.row.label, short(p.x), formatOf(metric).text(p.mean, 1),
+        formatOf(metric).text(p.low, 1), formatOf(metric).text(p.high, 1), String(p.n)])) }),
   });
   fig.node.insertBefore(chips, fig.box);
 }
@@ -130,23 +138,30 @@ function trialCurves(node, trials) {
     controls: [metricControl(metrics, metric, m => { metric = m; fig.draw(); })],
     height: w => w < 560 ? 280 : 340, margin: w => ({ top: 26, right: w < 560 ? 14 : 90, left: 48 }),
     draw: f => {
-      const lines = trials.filter((t, i) => i % every === 0 && !inFront.has(t)).map(t => ({ t, line: curveOf(t, metric) })).filter(l => l.line);
+      const lines = trials.filter((t, i) => i % every === 0 && !inFront.has(t)).map(t =>
+        ({ t, line: curveOf(t, metric) })).filter(l => l.line);
       const front = best.map(t => ({ t, line: curveOf(t, metric) })).filter(l => l.line);
       const format = formatOf(metric), every2 = [...lines, ...front];
-      const x = linear(extent(every2.flatMap(l => [l.line.x[0], l.line.x[l.line.x.length - 1]])) || [0, 1], [f.left, f.right]);
+      const x = linear(extent(every2.flatMap(l => [l.line.x[0], l.line.x[l.line.x.length - 1]])) || [0, 1],
+        [f.left, f.right]);
       const y = metricScale(metric, every2.flatMap(l => l.line.y), [f.bottom, f.top]);
-      const points = l => l.line.x.map((v, i) => known(l.line.y[i]) ? [x(v), Math.max(f.top - 4, Math.min(f.bottom + 1, y(l.line.y[i] * format.scale)))] : null);
+      const points = l => l.line.x.map((v, i) => known(l.line.y[i])
+        ? [x(v), Math.max(f.top - 4, Math.min(f.bottom + 1, y(l.line.y[i] * format.scale)))] : null);
       yAxis(f, y, withUnit(metric));
       xAxis(f, x, "step", { whole: true });
       const pen = f.pen(lines.length > 150 ? markLimit + 1 : 0);
       const alpha = Math.max(0.06, Math.min(0.5, 12 / Math.sqrt(lines.length + 1) / 3));
       for (const l of lines) {
-        pen.line(points(l), { color: selected(l.t) ? "var(--muted)" : "var(--rule)", width: 1, alpha: selection.mask && selected(l.t) ? Math.min(1, alpha * 2) : alpha });
+        pen.line(points(l), { color: selected(l.t) ? "var(--muted)" : "var(--rule)", width: 1,
+          alpha: selection.mask && selected(l.t) ? Math.min(1, alpha * 2) : alpha });
       }
       const over = f.pen();
-      front.forEach((l, i) => over.line(points(l), { color: series(i), width: 2, dash: dashes[i], alpha: selected(l.t) ? 1 : 0.15 }));
-      if (f.w >= 560) endLabels(f, f.right + 8, front.map((l, i) => ({ y: points(l).filter(Boolean).pop()[1], text: cut(l.t.label, 12), color: series(i) })));
-      pointing(f, () => every2.filter(l => selected(l.t)).slice(-400).flatMap(l => points(l).map(p => p && [p[0], p[1], l.t])).filter(Boolean), t => trialTip(t), openTrial);
+      front.forEach((l, i) => over.line(points(l), { color: series(i), width: 2, dash: dashes[i],
+        alpha: selected(l.t) ? 1 : 0.15 }));
+      if (f.w >= 560) endLabels(f, f.right + 8, front.map((l, i) =>
+        ({ y: points(l).filter(Boolean).pop()[1], text: cut(l.t.label, 12), color: series(i) })));
+      pointing(f, () => every2.filter(l => selected(l.t)).slice(-400).flatMap(l =>
+        points(l).map(p => p && [p[0], p[1], l.t])).filter(Boolean), t => trialTip(t), openTrial);
     },
     summary: () => `Learning curves of ${metric} for ${trials.length} trials; the best: ${best.map(t => `${t.label} ${valueText(goal.metric, valueOf(t, goal.metric))}`).join(", ")}`,
   });
@@ -157,6 +172,7 @@ function trialCurves(node, trials) {
 function robust(values) {
   const sorted = values.filter(known).sort((a, b) => a - b);
   if (sorted.length < 20) return padded(sorted);
-  const low = sorted[Math.floor(sorted.length * 0.01)], high = sorted[Math.ceil(sorted.length * 0.99) - 1], more = (high - low) * 0.5;
+  const low = sorted[Math.floor(sorted.length * 0.01)], high = sorted[Math.ceil(sorted.length * 0.99) - 1],
+    more = (high - low) * 0.5;
   return padded([Math.max(sorted[0], low - more), Math.min(sorted[sorted.length - 1], high + more)]);
 }

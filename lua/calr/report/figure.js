@@ -7,7 +7,8 @@ const markLimit = 1500; // up to so many marks are drawn as SVG, more on a canva
 
 // What draws marks, on SVG or on a canvas, in the same calls. Points are [x, y] in pixels; null breaks a line.
 function svgPen(group) {
-  const style = o => ({ fill: "none", stroke: o.color, "stroke-width": o.width || 1.5, "stroke-dasharray": o.dash || null,
+  const style = o => ({ fill: "none", stroke: o.color, "stroke-width": o.width || 1.5,
+    "stroke-dasharray": o.dash || null,
     "stroke-linejoin": "round", "stroke-linecap": "round", opacity: o.alpha });
   const d = points => {
     let text = "", open = false;
@@ -20,11 +21,13 @@ function svgPen(group) {
   return {
     line: (points, o) => group.append(s("path", { d: d(points), ...style(o) })),
     area: (points, o) => group.append(s("path", { d: d(points) + "Z", fill: o.color, opacity: o.alpha })),
-    rect: (x, y, w, height, o) => group.append(s("rect", { x: x.toFixed(2), y: y.toFixed(2), width: Math.max(0, w).toFixed(2),
+    rect: (x, y, w, height, o) => group.append(s("rect", { x: x.toFixed(2), y: y.toFixed(2),
+      width: Math.max(0, w).toFixed(2),
       height: Math.max(0, height).toFixed(2), rx: o.round || 0, fill: o.fill === false ? "none" : o.color,
       stroke: o.stroke, opacity: o.alpha })),
     mark: (x, y, o) => group.append(s("path", { d: markPath(o.shape, x, y, o.r || 3), opacity: o.alpha,
-      fill: o.hollow ? "var(--paper)" : o.shape === "cross" ? "none" : o.color, stroke: o.hollow || o.shape === "cross" ? o.color : o.edge || "none",
+      fill: o.hollow ? "var(--paper)" : o.shape === "cross" ? "none" : o.color,
+        stroke: o.hollow || o.shape === "cross" ? o.color : o.edge || "none",
       "stroke-width": o.hollow || o.shape === "cross" ? 1.4 : 0.8 })),
   };
 }
@@ -192,7 +195,8 @@ function watchFigures() {
 const label = (x, y, text, attributes) => s("text", { x, y, ...attributes }, text);
 
 function xAxis(f, scale, title, options = {}) {
-  const y = f.bottom, ticks = scale.ticks(options.ticks || Math.max(2, Math.floor((f.right - f.left) / 85)), options.whole);
+  const y = f.bottom, ticks = scale.ticks(options.ticks || Math.max(2, Math.floor((f.right - f.left) / 85)),
+    options.whole);
   f.back.append(s("line", { class: "axis", x1: f.left, x2: f.right, y1: y + 0.5, y2: y + 0.5 }));
   let last = -Infinity;
   for (const t of ticks) {
@@ -213,7 +217,8 @@ function yAxis(f, scale, title, options = {}) {
     const y = scale(t.value);
     if (!t.label) continue;
     if (options.grid !== false) f.back.append(s("line", { class: "grid", x1: f.left, x2: f.right, y1: y, y2: y }));
-    f.back.append(label(f.left - 7, y + 4, options.format ? options.format(t.value) : t.label, { "text-anchor": "end" }));
+    f.back.append(label(f.left - 7, y + 4, options.format ? options.format(t.value) : t.label,
+      { "text-anchor": "end" }));
   }
   if (title) f.back.append(label(2, f.top - 10, title, { class: "title" }));
 }
@@ -238,8 +243,10 @@ function endLabels(f, x, list, gap = 15) {
 
 const legendItem = (name, color, dash, shape) => h("span", { class: "key" },
   s("svg", { width: 26, height: 12, "aria-hidden": "true" }, shape
-    ? s("path", { d: markPath(shape, 13, 6, 4), fill: shape === "cross" ? "none" : color, stroke: color, "stroke-width": 1.4 })
-    : s("line", { x1: 1, x2: 25, y1: 6, y2: 6, stroke: color, "stroke-width": 2.2, "stroke-dasharray": dash || null })), name);
+    ? s("path", { d: markPath(shape, 13, 6, 4), fill: shape === "cross" ? "none" : color, stroke: color,
+      "stroke-width": 1.4 })
+    : s("line", { x1: 1, x2: 25, y1: 6, y2: 6, stroke: color, "stroke-width": 2.2,
+      "stroke-dasharray": dash || null })), name);
 
 const legend = items => h("div", { class: "legend" }, items);
 

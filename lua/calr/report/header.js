@@ -28,7 +28,8 @@ const meanText = (metric, r) => {
 
 const pText = p => p < 0.001 ? "p < .001" : `p = ${p.toFixed(3).replace(/^0/, "")}`;
 
-const comparisonOf = (part, metric) => (data.comparisons || []).find(c => c.part === part && c.metric === metric) || null;
+const comparisonOf = (part, metric) => (data.comparisons || []).find(c => c.part === part && c.metric === metric)
+  || null;
 
 // The difference of a row to the reference, where there is one.
 function differenceOf(row, metric) {
@@ -50,17 +51,21 @@ function lede() {
   if (several.length > 1 || rows.length > 1 && !data.parts.some(p => p.kind === "search")) {
     const top = (several.length > 1 ? several : rows)[0], d = differenceOf(top.row, m), f = formatOf(m);
     const reference = referenceOf(top.row.part, m);
-    return h("p", { class: "lede" }, "Best: ", h("b", {}, top.row.label), " with ", h("b", {}, meanText(m, top)), ` ${m} `,
+    return h("p", { class: "lede" }, "Best: ", h("b", {}, top.row.label), " with ", h("b", {}, meanText(m, top)),
+      ` ${m} `,
       top.n > 1 ? `(mean \u00b1 standard deviation over ${top.n} seeds)` : "(one seed)",
       d && known(d.mean) ? [", ", h("b", {}, f.signed(d.mean)), ` against ${reference}`,
-        known(d.low) ? ` [${f.text(d.low)}, ${f.text(d.high)}]` : "", known(d.p) ? [", ", h("span", { class: "whole" }, pText(d.p))] : ""] : "", ".");
+        known(d.low) ? ` [${f.text(d.low)}, ${f.text(d.high)}]` : "",
+          known(d.p) ? [", ", h("span", { class: "whole" }, pText(d.p))] : ""] : "", ".");
   }
   const is = better(m), scored = finished.filter(t => known(valueOf(t, m)));
   if (!scored.length) return h("p", { class: "lede" }, `${plural(finished.length, "trial")} finished; none has ${m}.`);
   const best = scored.reduce((a, b) => is(valueOf(b, m), valueOf(a, m)) ? b : a);
   const changes = changesOf(best).filter(c => parameters.some(p => p.name === c[0])).slice(0, 6);
-  return h("p", { class: "lede" }, `Best of ${plural(scored.length, "finished trial")}: `, h("b", {}, valueText(m, valueOf(best, m))),
-    ` ${m}`, data.goals.slice(1).map(g => [" and ", h("b", {}, valueText(g.metric, valueOf(best, g.metric))), g.metric === "hours" ? "" : ` ${g.metric}`]),
+  return h("p", { class: "lede" }, `Best of ${plural(scored.length, "finished trial")}: `,
+    h("b", {}, valueText(m, valueOf(best, m))),
+    ` ${m}`, data.goals.slice(1).map(g => [" and ", h("b", {}, valueText(g.metric, valueOf(best, g.metric))),
+      g.metric === "hours" ? "" : ` ${g.metric}`]),
     " at ", h("button", { type: "button", class: "link", onclick: () => openTrial(best) }, trialName(best)),
     changes.length ? " with " + changes.map(c => `${c[0]} = ${short(c[1], 3)}`).join(", ") : "",
     scored.length > 1 && best.seed !== null && several.length === 0 ? "; one seed, not confirmed." : ".");
@@ -75,12 +80,14 @@ function header() {
     h("p", { class: "kind" }, data.kind === "runs" ? "Runs" : "Study"),
     h("h1", {}, data.title), lede(), stateBar(data.counts),
     h("dl", { class: "about" },
-      fact("Goal", goals), data.select && fact("Epoch chosen by", `${data.select.direction === "max" ? "highest" : "lowest"} ${data.select.metric}`),
+      fact("Goal", goals), data.select && fact("Epoch chosen by",
+        `${data.select.direction === "max" ? "highest" : "lowest"} ${data.select.metric}`),
       fact("Seeds", data.seeds.join(", ")),
       fact("Period", `${date(data.origin)} to ${date(data.last)} (${duration(data.last - data.origin)})`),
       fact("Script", mono(data.script)), fact("Data", mono(data.data)),
       fact("Code", mono(data.code && data.code.hash), codeParts.length > 0 && details(plural(codeParts.length, "file"),
-        h("table", { class: "facts" }, codeParts.map(([name, hash]) => h("tr", {}, h("td", {}, name), h("td", {}, mono(hash))))))),
+        h("table", { class: "facts" }, codeParts.map(([name, hash]) =>
+          h("tr", {}, h("td", {}, name), h("td", {}, mono(hash))))))),
       fact("Program", `calr ${data.calr.version}${data.calr.revision ? ` (${data.calr.revision})` : ""}`)),
     data.command && commandLine(data.command),
     Object.keys(data.common).length > 0 && details("What all trials share", h("table", { class: "facts columns" },

@@ -93,7 +93,8 @@ const logMetric = (metric, values) => {
 // A vertical axis for values of a metric.
 const metricScale = (metric, values, pixels) => {
   const k = formatOf(metric).scale;
-  return logMetric(metric, values) ? logarithmic(extent(values).map(v => v * k), pixels) : linear(robust(values).map(v => v * k), pixels);
+  return logMetric(metric, values) ? logarithmic(extent(values).map(v => v * k), pixels)
+    : linear(robust(values).map(v => v * k), pixels);
 };
 
 // {scale, unit, digits, text(x), difference(x)}
@@ -156,8 +157,10 @@ function readParameters() {
     const numeric = present.every(v => typeof v === "number");
     const few = !p.kind && new Set(present).size <= 6; // of a grid or an ablation
     const categories = numeric && p.kind !== "choice" && !few ? null
-      : [...new Set([...(p.choices || []).filter(c => present.includes(c)), ...[...new Set(present)].sort(numeric ? (a, b) => a - b : undefined)])];
-    const e = numeric && !categories ? extent([...present, p.low, p.high]) : [0, 0]; // an ablation may leave a search's range
+      : [...new Set([...(p.choices || []).filter(c => present.includes(c)),
+        ...[...new Set(present)].sort(numeric ? (a, b) => a - b : undefined)])];
+    const e = numeric && !categories ? extent([...present, p.low, p.high])
+      : [0, 0]; // an ablation may leave a search's range
     list.push({ name, kind: p.kind || (numeric ? "float" : "choice"), numeric, values, categories,
       log: numeric && !categories && (p.log || !p.kind && wantsLog(present)),
       low: e[0], high: e[1],

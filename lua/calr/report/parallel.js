@@ -8,7 +8,8 @@ function parallelAxes() {
     const values = study.trials.map(t => t.stale ? null : valueOf(t, g.metric)), present = values.filter(known);
     if (present.length > 1) {
       const e = extent(present);
-      axes.push({ name: g.metric, metric: true, numeric: true, values, low: e[0], high: e[1], categories: null, log: logMetric(g.metric, present) });
+      axes.push({ name: g.metric, metric: true, numeric: true, values, low: e[0], high: e[1], categories: null,
+        log: logMetric(g.metric, present) });
     }
   }
   return axes;
@@ -29,16 +30,20 @@ function axisShare(axis) {
 }
 
 const axisTicks = (axis, n) => axis.categories
-  ? axis.categories.map((v, i) => ({ share: (i + 0.5) / axis.categories.length, label: typeof v === "number" ? short(v, 3) : String(v) }))
+  ? axis.categories.map((v, i) => ({ share: (i + 0.5) / axis.categories.length,
+    label: typeof v === "number" ? short(v, 3) : String(v) }))
   : (() => {
-    const format = axis.metric ? formatOf(axis.name) : { scale: 1 }, k = axis.name === "hours" ? 3600 : format.scale || 1;
-    const scale = (axis.name === "hours" && axis.metric ? elapsed : axis.log ? logarithmic : linear)([axis.low * k, axis.high * k], [0, 1]);
+    const format = axis.metric ? formatOf(axis.name) : { scale: 1 },
+      k = axis.name === "hours" ? 3600 : format.scale || 1;
+    const scale = (axis.name === "hours" && axis.metric ? elapsed : axis.log ? logarithmic
+      : linear)([axis.low * k, axis.high * k], [0, 1]);
     return scale.ticks(n).map(t => ({ share: scale(t.value), label: t.label }));
   })();
 
 // What a brushed range says, in the axis' own values.
 function brushText(axis, b) {
-  if (axis.categories) return axis.categories.filter((v, i) => inBrush(b, (i + 0.5) / axis.categories.length)).join(", ") || "nothing";
+  if (axis.categories) return axis.categories.filter((v, i) =>
+    inBrush(b, (i + 0.5) / axis.categories.length)).join(", ") || "nothing";
   const scale = (axis.log ? logarithmic : linear)([axis.low, axis.high], [0, 1]);
   const text = v => axis.metric ? valueText(axis.name, v) : short(v, 3);
   return `${text(scale.invert(b[0]))} to ${text(scale.invert(b[1]))}`;
@@ -80,12 +85,14 @@ function nameLines(name, width) {
 }
 
 function parallel() {
-  const axes = parallelAxes(), lines = study.trials.filter(t => !t.stale && (counts(t) || t.state === "pruned" || t.state === "running"));
+  const axes = parallelAxes(), lines = study.trials.filter(t =>
+    !t.stale && (counts(t) || t.state === "pruned" || t.state === "running"));
   if (axes.filter(a => !a.metric).length < 1 || axes.length < 2 || lines.length < 2) return;
   const node = section("parameters", "Parameters");
   const bar = h("div", { class: "filter-bar", role: "status", "aria-live": "polite" });
   const shares = axes.map(axisShare);
-  const metric = goal.metric, e = extent(lines.filter(counts).map(t => valueOf(t, metric))) || [0, 1], up = directionOf(metric) === "max";
+  const metric = goal.metric, e = extent(lines.filter(counts).map(t => valueOf(t, metric))) || [0, 1],
+    up = directionOf(metric) === "max";
   const quality = t => {
     const v = valueOf(t, metric);
     if (!known(v) || e[0] === e[1]) return 0.5;
@@ -95,23 +102,28 @@ function parallel() {
   const sorted = [...lines].sort((a, b) => quality(a) - quality(b)), most = 3000;
   // of very many, the best and every so manieth of the others
   const every = Math.ceil((sorted.length - most / 3) / (most * 2 / 3));
-  const ordered = sorted.length <= most ? sorted : sorted.filter((t, i) => i >= sorted.length - most / 3 || i % every === 0);
+  const ordered = sorted.length <= most ? sorted : sorted.filter((t, i) =>
+    i >= sorted.length - most / 3 || i % every === 0);
   const fig = figure(node, {
     id: "parallel",
     caption: [`A line is a trial; the stronger its colour, the better its ${metric}; dashed ones were pruned.${ordered.length < sorted.length ? ` Of ${count(sorted.length)} trials ${count(ordered.length)} are drawn, the best among them.` : ""} Draw along an axis to keep only the trials that pass there: every figure and the table follow. With the keyboard: Tab to an axis, arrow keys move its lower end, with Shift its upper end, Escape clears it.`],
-    height: w => w < 640 ? 70 + axes.length * 86 : 400, margin: w => w < 640 ? { left: 16, right: 16, top: 34, bottom: 30 } : { left: 44, right: 64, top: 52, bottom: 34 },
+    height: w => w < 640 ? 70 + axes.length * 86 : 400, margin: w =>
+      w < 640 ? { left: 16, right: 16, top: 34, bottom: 30 } : { left: 44, right: 64, top: 52, bottom: 34 },
     draw: (f, self) => drawParallel(f, self, { axes, shares, ordered, quality }),
     summary: () => `Parallel coordinates of ${lines.length} trials over ${axes.map(a => a.name).join(", ")}. ${selection.mask ? `${selection.count} trials are selected.` : ""}`,
   });
   fig.node.insertBefore(bar, fig.box);
   const show = () => {
     const filters = [...selection.filters.entries()];
-    bar.replaceChildren(...(filters.length ? [h("b", { id: "selected-count" }, `${count(selection.count)} of ${count(study.trials.length)} trials`),
-      ...filters.map(([name, filter]) => h("button", { type: "button", class: "filter", title: "remove", onclick: () => {
+    bar.replaceChildren(...(filters.length ? [h("b", { id: "selected-count" },
+      `${count(selection.count)} of ${count(study.trials.length)} trials`),
+      ...filters.map(([name, filter]) => h("button", { type: "button", class: "filter", title: "remove",
+        onclick: () => {
         brushes.delete(name);
         setFilter(name, null);
       } }, filter.text, h("span", { "aria-label": "remove" }, " \u00d7"))),
-      filters.length > 1 && h("button", { type: "button", class: "link", onclick: clearBrushes }, "clear all")].filter(Boolean)
+      filters.length > 1 && h("button", { type: "button", class: "link", onclick: clearBrushes },
+        "clear all")].filter(Boolean)
       : [h("span", { class: "muted" }, "All trials; draw along an axis to select.")]));
     fig.paintLines();
     for (const showBrush of fig.showBrushes) showBrush();
@@ -139,7 +151,8 @@ function drawParallel(f, self, model) {
   const route = t => axes.map((a, k) => point(pos[k](shares[k](t.i)), k));
   const many = model.ordered.length > 250;
   const back = f.pen(many ? markLimit + 1 : 0), group = f.svg.querySelector(".marks");
-  for (const t of model.ordered) back.line(route(t), { color: "var(--rule)", width: 1, alpha: Math.max(0.05, Math.min(0.7, 60 / model.ordered.length)) });
+  for (const t of model.ordered) back.line(route(t), { color: "var(--rule)", width: 1,
+    alpha: Math.max(0.05, Math.min(0.7, 60 / model.ordered.length)) });
   const backCount = group.childNodes.length;
   const context = many ? makeCanvas(f.box, f.w, f.height) : null;
   if (context) f.box.insertBefore(context.canvas, f.svg);
@@ -157,34 +170,42 @@ function drawParallel(f, self, model) {
   self.paintLines = paint;
   self.showBrushes = [];
   paint();
-  axes.forEach((axis, k) => drawAxis(f, self, axis, { k, stacked, at: at(k), pos: pos[k], inverse: inverse[k], along, away, point, n, step: n > 1 ? (across[1] - across[0]) / (n - 1) : 100 }));
-  pointing(f, () => model.ordered.filter(selected).slice(-600).flatMap(t => route(t).map(p => [p[0], p[1], t])), t => trialTip(t), openTrial);
+  axes.forEach((axis, k) => drawAxis(f, self, axis, { k, stacked, at: at(k), pos: pos[k], inverse: inverse[k], along,
+    away, point, n, step: n > 1 ? (across[1] - across[0]) / (n - 1) : 100 }));
+  pointing(f, () => model.ordered.filter(selected).slice(-600).flatMap(t => route(t).map(p => [p[0], p[1], t])),
+    t => trialTip(t), openTrial);
 }
 
 function drawAxis(f, self, axis, o) {
   const { stacked, at, pos, along } = o, g = s("g", { class: "parallel-axis" });
-  const ends = [pos(0), pos(1)], line = (p, q, cls) => stacked ? s("line", { class: cls, x1: p, x2: q, y1: at, y2: at }) : s("line", { class: cls, x1: at, x2: at, y1: p, y2: q });
+  const ends = [pos(0), pos(1)], line = (p, q, cls) => stacked
+    ? s("line", { class: cls, x1: p, x2: q, y1: at, y2: at }) : s("line", { class: cls, x1: at, x2: at, y1: p, y2: q });
   g.append(line(ends[0], ends[1], "axis strong"));
   const ticks = axisTicks(axis, stacked ? Math.max(2, Math.floor((along[1] - along[0]) / 70)) : 6);
   let last = -Infinity;
   for (const t of ticks) {
-    const p = pos(t.share), text = cut(t.label, stacked ? Math.max(4, Math.floor((along[1] - along[0]) / ticks.length / 6.4)) : 9);
+    const p = pos(t.share), text = cut(t.label, stacked ? Math.max(4,
+      Math.floor((along[1] - along[0]) / ticks.length / 6.4)) : 9);
     if (stacked) {
       g.append(s("line", { class: "axis", x1: p, x2: p, y1: at, y2: at + (text ? 4 : 2.5) }));
       if (text && p - text.length * 3.4 > last) {
-        g.append(label(p, at + 16, text, { "text-anchor": p < f.left + 14 ? "start" : p > f.right - 14 ? "end" : "middle", class: "halo-text" }));
+        g.append(label(p, at + 16, text, { "text-anchor": p < f.left + 14 ? "start" : p > f.right - 14 ? "end"
+          : "middle", class: "halo-text" }));
         last = p + text.length * 3.4 + 6;
       }
     } else {
-      g.append(s("line", { class: "axis", x1: at - (text ? 4 : 2.5), x2: at, y1: p, y2: p }), label(at - 7, p + 4, text, { "text-anchor": "end", class: "halo-text" }));
+      g.append(s("line", { class: "axis", x1: at - (text ? 4 : 2.5), x2: at, y1: p, y2: p }),
+        label(at - 7, p + 4, text, { "text-anchor": "end", class: "halo-text" }));
     }
   }
-  if (axis.conditional) g.append(stacked ? label(o.away, at + 16, NONE, { class: "halo-text" }) : label(at, o.away + 16, "not set", { "text-anchor": "middle", class: "halo-text muted" }));
+  if (axis.conditional) g.append(stacked ? label(o.away, at + 16, NONE, { class: "halo-text" })
+    : label(at, o.away + 16, "not set", { "text-anchor": "middle", class: "halo-text muted" }));
   const title = axis.metric ? withUnit(axis.name) : axis.name;
   if (stacked) g.append(label(f.left, at - 9, title, { class: "strong halo-text" }));
   else {
     const lines = nameLines(title, o.step - 6);
-    lines.forEach((text, i) => g.append(label(at, f.top - 14 - (lines.length - 1 - i) * 14, text, { "text-anchor": o.k === 0 ? "start" : o.k === o.n - 1 ? "end" : "middle",
+    lines.forEach((text, i) => g.append(label(at, f.top - 14 - (lines.length - 1 - i) * 14, text,
+      { "text-anchor": o.k === 0 ? "start" : o.k === o.n - 1 ? "end" : "middle",
       class: "strong", dx: o.k === 0 ? -o.at + 4 : o.k === o.n - 1 ? f.w - at - 4 : 0 })));
   }
   f.front.append(g);
@@ -195,10 +216,12 @@ function drawAxis(f, self, axis, o) {
 function addBrush(g, axis, o) {
   const { stacked, at, pos, inverse } = o, half = stacked ? 16 : Math.min(22, o.step / 2.2);
   const low = Math.min(pos(0), pos(1)), size = Math.abs(pos(1) - pos(0));
-  const box = (from, length, attributes) => stacked ? s("rect", { x: from, y: at - attributes.half, width: length, height: 2 * attributes.half, ...attributes })
+  const box = (from, length, attributes) => stacked ? s("rect",
+    { x: from, y: at - attributes.half, width: length, height: 2 * attributes.half, ...attributes })
     : s("rect", { x: at - attributes.half, y: from, width: 2 * attributes.half, height: length, ...attributes });
   const range2 = s("g", { class: "brush", "pointer-events": "none" });
-  const area = box(low - 6, size + 12, { half, class: "brush-area", tabindex: "0", role: "slider", "data-axis": axis.name,
+  const area = box(low - 6, size + 12, { half, class: "brush-area", tabindex: "0", role: "slider",
+    "data-axis": axis.name,
     style: `touch-action:${stacked ? "pan-y" : "pan-x"};cursor:${stacked ? "ew-resize" : "ns-resize"}` });
   const show = () => {
     const b = brushes.get(axis.name);
@@ -255,10 +278,12 @@ function addBrush(g, axis, o) {
   area.addEventListener("keydown", event => {
     const b = brushes.get(axis.name) || [0, 1];
     const by = axis.categories ? 1 / axis.categories.length : 0.05;
-    const move = ["ArrowUp", "ArrowRight"].includes(event.key) ? by : ["ArrowDown", "ArrowLeft"].includes(event.key) ? -by : 0;
+    const move = ["ArrowUp", "ArrowRight"].includes(event.key) ? by : ["ArrowDown", "ArrowLeft"].includes(event.key)
+      ? -by : 0;
     if (event.key === "Escape" || event.key === "Delete") setBrush(axis, null);
     else if (move) {
-      const next = event.shiftKey ? [b[0], Math.max(b[0] + by, Math.min(1, b[1] + move))] : [Math.max(0, Math.min(b[1] - by, b[0] + move)), b[1]];
+      const next = event.shiftKey ? [b[0], Math.max(b[0] + by, Math.min(1, b[1] + move))]
+        : [Math.max(0, Math.min(b[1] - by, b[0] + move)), b[1]];
       setBrush(axis, next[0] <= 1e-9 && next[1] >= 1 - 1e-9 ? null : next);
     } else return;
     event.preventDefault();

@@ -80,7 +80,8 @@ function elapsed(domain, pixels) {
     const [a, b] = scale.domain, raw = (b - a) / Math.max(1, n);
     const step = timeSteps.find(t => t >= raw) || niceStep(a, b, n), list = [];
     const large = Math.max(step, Math.abs(b) / 10);
-    const [unit, name] = large < 30 ? [1, "s"] : large < 3600 ? [60, "min"] : large < 86400 ? [3600, "h"] : [86400, "d"];
+    const [unit, name] = large < 30 ? [1, "s"] : large < 3600 ? [60, "min"] : large < 86400 ? [3600, "h"]
+      : [86400, "d"];
     for (let i = Math.ceil(a / step - 1e-6); i * step <= b + step * 1e-6; i++) {
       list.push({ value: i * step, label: i === 0 ? "0" : short(i * step / unit, 4) + " " + name });
     }
@@ -102,7 +103,8 @@ function padded(list, air = 0.05, include) {
 const cssValues = new Map(); // emptied when the colour scheme changes
 
 function css(name) {
-  if (!cssValues.has(name)) cssValues.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  if (!cssValues.has(name)) cssValues.set(name,
+    getComputedStyle(document.documentElement).getPropertyValue(name).trim());
   return cssValues.get(name);
 }
 const series = i => `var(--s${i % 8})`;

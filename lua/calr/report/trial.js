@@ -52,7 +52,8 @@ function trialMetrics(trial) {
 
 function openTrial(trial) {
   hideTip();
-  const fact = (name, value) => known(value) && value !== "" && h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value));
+  const fact = (name, value) => known(value) && value !== ""
+    && h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value));
   const choose = (side, name) => h("button", { type: "button", onclick: () => {
     drawer.close();
     compare(side, trial);
@@ -63,7 +64,8 @@ function openTrial(trial) {
     h("h3", {}, trialName(trial)),
     h("p", { class: "meta" }, symbol(trial.shown), " ", stateText(trial),
       known(trial.seconds) && ` \u00b7 ${duration(trial.seconds)}`, trial.worker && ` \u00b7 ${trial.worker}`,
-      trial.attempt > 1 && ` \u00b7 attempt ${trial.attempt}`, trial.deaths > 0 && ` \u00b7 ${plural(trial.deaths, "death")}`),
+      trial.attempt > 1 && ` \u00b7 attempt ${trial.attempt}`,
+        trial.deaths > 0 && ` \u00b7 ${plural(trial.deaths, "death")}`),
     trial.why && h("p", { class: "note" }, trial.why),
     trial.error && h("pre", { class: "error" }, trial.error),
     trial.notes.map(note => h("p", { class: "note" }, note)),
@@ -73,7 +75,8 @@ function openTrial(trial) {
       fact("seed", trial.seed), fact("key", h("code", {}, trial.key)),
       fact("folder", trial.folder && h("code", {}, trial.folder)), fact("threads", trial.threads)),
     trial.command && commandLine(trial.command),
-    trial.run && [h("p", { class: "meta" }, "It is a run with a report of its own:"), commandLine(`calr report ${data.folder}/${trial.folder}/run`)],
+    trial.run && [h("p", { class: "meta" }, "It is a run with a report of its own:"),
+      commandLine(`calr report ${data.folder}/${trial.folder}/run`)],
     study.trials.length > 1 && h("p", { class: "buttons" }, choose(0, "Compare as A"), choose(1, "Compare as B"))]);
   drawer.showModal();
 }
