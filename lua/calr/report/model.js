@@ -153,7 +153,7 @@ function readParameters() {
   for (const name of names) {
     const p = declared.get(name) || {}, values = study.trials.map(t => configOf(t, name));
     const present = values.filter(known);
-    if (new Set(present).size < 2) continue;
+    if (!present.length || new Set(values.map(v => known(v) ? v : null)).size < 2) continue;
     const numeric = present.every(v => typeof v === "number");
     const few = !p.kind && new Set(present).size <= 6; // of a grid or an ablation
     const categories = numeric && p.kind !== "choice" && !few ? null
