@@ -42,7 +42,7 @@ write("grid", fixture.grid {})
 write("search", fixture.search {})
 write("confirm", fixture.search { confirm = 5 })
 write("goals", fixture.goals {})
-write("large", fixture.large {})
+write("large", fixture.large { trials = 3000 })
 write("empty", fixture.empty())
 local bad = "</script><script>document.title = 'broken'</script><b class=injected>"
 local view = fixture.search { trials = 20 }
@@ -169,7 +169,7 @@ show metric ablation 1000 'const choose = document.querySelector("#results selec
   choose.value = "mAP@best"; choose.dispatchEvent(new Event("change")); await wait(1);
   return [document.querySelector("#table-1").textContent !== before, document.querySelector("#results").textContent.includes("flatters"),
     rows("table-1").length].join("|") + "|";'
-show find large 1000 'document.querySelector("#trials input").value = "#999";
+show find large 1000 'document.querySelector("#trials input").value = "#299";
   document.querySelector("#trials input").dispatchEvent(new Event("input")); await wait(2);
   return document.getElementById("trial-count").textContent + "|" + rows("trial-table").length + "|";'
 show print search 1000 'dispatchEvent(new Event("beforeprint"));
@@ -183,7 +183,7 @@ for width in 1000 375; do
 done
 sees trial "dialog true|has its command|descending ascending|calr study search.lua --trial "
 sees metric "true|true|4|"
-sees find "11 of 10" "|11|"
+sees find "11 of 3" "|11|"
 sees print "rgb(255, 255, 255)|"
 for name in search run runs; do
     sees "wide-$name" "ready yes|" "overflow 0|" "wide 0|" "paper rgb(255, 255, 255)|" "broken 0|"
