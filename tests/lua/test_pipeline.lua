@@ -413,6 +413,7 @@ check.test("a study is told of every epoch, before its checkpoint", function()
     report = function(_, step, values)
       told[#told + 1] = { step = step, values = values, checkpoints = #calr.sys.list(launch.out .. "/checkpoints") }
     end,
+    checkpointed = function() end,
   }
   local ok, m = pcall(inter, { epochs = 3, eval_every = 2 })
   launch.trial = nil
