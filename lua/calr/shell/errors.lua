@@ -30,8 +30,8 @@ end
 
 --- calr.shell.errors.leave(reason, status)
 --- Unwinds the script without its being at fault: `reason` is "pruned" (a study gave the trial up), "fenced" (another
---- worker has taken it over) or "warned" (the machine is about to be taken away). Runs that are open end with the status
---- "pruned" or "interrupted".
+--- worker has taken it over) or "warned" (the machine is about to be taken away). Runs that are open end with the
+--- status "pruned" or "interrupted".
 function errors.leave(reason, status)
   error(setmetatable({ status = status, reason = reason }, Exit), 0)
 end

@@ -21,8 +21,8 @@ function M.fail(format, ...) end
 function M.exit(status) end
 
 --- Unwinds the script without its being at fault: `reason` is "pruned" (a study gave the trial up), "fenced" (another
---- worker has taken it over) or "warned" (the machine is about to be taken away). Runs that are open end with the status
---- "pruned" or "interrupted".
+--- worker has taken it over) or "warned" (the machine is about to be taken away). Runs that are open end with the
+--- status "pruned" or "interrupted".
 ---@param reason any
 ---@param status any
 function M.leave(reason, status) end
