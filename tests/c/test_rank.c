@@ -6,6 +6,7 @@
 
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "rank/expand.h"
 #include "rank/rank.h"
 
 enum { QUERIES = 150, GALLERY = 900, DIM = 7, RANKS = 50 };
@@ -170,10 +171,52 @@ static void bad_input(void)
     free(d);
 }
 
+/* Single-shot figures and expanded queries: the same bits for any number of threads. */
+static void draws_and_expansion_for_any_threads(void)
+{
+    data *d = make_data(5);
+    double cmc[2][RANKS];
+    float *expanded[2];
+    calr_rank_result result[2];
+    int before = calr_parallel_threads();
+    for (int i = 0; i < QUERIES + GALLERY; i++) { /* unit rows */
+        float *row = i < QUERIES ? d->query + i * DIM : d->gallery + (i - QUERIES) * DIM;
+        double sum = 0;
+        row[0] += 10;
+        for (int c = 0; c < DIM; c++)
+            sum += row[c] * row[c];
+        for (int c = 0; c < DIM; c++)
+            row[c] = (float)(row[c] / sqrt(sum));
+    }
+    for (int t = 0; t < 2; t++) {
+        CHECK_OK(calr_parallel_set_threads(1 + 2 * t));
+        result[t] = (calr_rank_result){.cmc = cmc[t]};
+        calr_rank_options options = {
+            .max_rank = RANKS, .repeats = 7, .seed = 2, .rule = CALR_RULE_CAMERA};
+        CHECK_OK(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &result[t]));
+        expanded[t] = malloc(sizeof(float) * QUERIES * DIM);
+        CHECK_OK(calr_rank_expand(&d->queries, &d->entries, DIM, 6, 2, expanded[t]));
+    }
+    CHECK_OK(calr_parallel_set_threads(before));
+    CHECK(result[0].map == result[1].map && memcmp(cmc[0], cmc[1], sizeof cmc[0]) == 0);
+    CHECK(memcmp(expanded[0], expanded[1], sizeof(float) * QUERIES * DIM) == 0);
+    for (int t = 0; t < 2; t++)
+        free(expanded[t]);
+    calr_rank_options options = {.max_rank = RANKS, .repeats = -1};
+    CHECK_FAILS(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &result[0]),
+                CALR_EINVAL, "repeats");
+    CHECK_FAILS(calr_rank_expand(&d->queries, &d->entries, DIM, 0, 2, d->query), CALR_EINVAL,
+                "k >= 1");
+    CHECK_FAILS(calr_rank_expand(&d->queries, &d->entries, DIM, 3, NAN, d->query), CALR_EINVAL,
+                "alpha");
+    free(d);
+}
+
 int main(void)
 {
     RUN(equals_sorted_lists);
     RUN(threads_do_not_matter);
+    RUN(draws_and_expansion_for_any_threads);
     RUN(bad_input);
     return check_finish();
 }
