@@ -55,7 +55,7 @@ check.test("in the terminal", function()
   golden(small(), { columns = { "mAP" } }, {
     "refinement: ablation, seeds 1-3",
     "",
-    "configuration       seeds         mAP %  difference in mAP      p",
+    "configuration       seeds       mAP %    difference in mAP      p",
     "------------------  -----  ------------  -----------------  -----",
     "Baseline                3  42.0 \u{b1} 2.0                    -      -",
     "+ 100 % & more_#|*      3  45.0 \u{b1} 2.0 *  +3.0 [+3.0, +3.0]  0.250",
@@ -70,7 +70,7 @@ check.test("in the terminal", function()
   golden(small(), { columns = { "mAP" }, versus = false, commands = true, width = 140 }, {
     "refinement: ablation, seeds 1-3",
     "",
-    "     configuration       seeds         mAP %",
+    "     configuration       seeds       mAP %",
     "---  ------------------  -----  ------------",
     "[1]  Baseline                3  42.0 \u{b1} 2.0",
     "[2]  + 100 % & more_#|*      3  45.0 \u{b1} 2.0 *",
@@ -239,6 +239,8 @@ check.test("units and digits", function()
   contains(render(view, { columns = { "tiny" }, versus = false }), "4.2e-07 \u{b1} 2e-08")
   contains(render(view, { columns = { "tiny" }, versus = false, format = "tex" }),
     "$4.2 \\cdot 10^{-7} \\pm 2 \\cdot 10^{-8}$")
+  contains(render(fixture.ablation { seeds = 1 }), "Differences from \"Baseline\" at one seed: nothing tells them")
+  contains(render(fixture.ablation { seeds = 2 }), "(2 pairs), too few for an interval; p of the exact sign-flip test")
   check.equal(columns.direction(view, "train.loss"), "min")
   check.equal(columns.direction(view, "Rank-1"), "max")
   check.equal(columns.direction(view, "hours"), "min")

@@ -244,7 +244,7 @@ function search.sheet(index, part, list, options)
   add_names(sheet, chosen)
   if fresh then
     sheets.column(sheet, { head = ("%s (seed %s, chose)"):format(goal.head, seed), kind = "figure", of = goal,
-      csv = goal.name .. "_chosen_by" }, without_marks(chosen_cells(chosen, goal, seed)))
+      csv = goal.name .. "_search" }, without_marks(chosen_cells(chosen, goal, seed)))
     add_fresh(sheet, chosen, list, fresh, true)
     sheet.notes[#sheet.notes + 1] = ("Seed %s chose the configurations, and the best of many promises too much; %s had "
       .. "no part in the choice."):format(seed, figures.seed_list(fresh))

@@ -117,6 +117,10 @@ local function add_differences(sheet, list, column, versus)
   local of, group = list[versus].label, column.name
   sheets.column(sheet, { head = ("difference in %s"):format(column.head), kind = "difference", of = column,
     csv = column.name .. "_difference", group = group }, differences)
+  if info.most == 1 then -- p is 1, whatever it shows
+    add_note(sheet, ("Differences from \"%s\" at one seed: nothing tells them from chance."):format(of))
+    return
+  end
   sheets.column(sheet, { head = "p", kind = "p", csv = column.name .. "_p", group = group }, ps)
   if info.comparisons > 1 then
     sheets.column(sheet, { head = "p (Holm)", kind = "p", csv = column.name .. "_p_holm", group = group }, corrected)
@@ -124,10 +128,11 @@ local function add_differences(sheet, list, column, versus)
   local pairs_text = info.least == info.most and tostring(info.most) or ("%d to %d"):format(info.least, info.most)
   local correction = info.comparisons > 1
     and ("; Holm's correction is for %d comparisons"):format(info.comparisons) or ""
+  local interval = info.most > 2 and "with their 95 % BCa bootstrap interval" or "too few for an interval"
   local test = info.most > 20 and "sign-flip test"
     or "exact sign-flip test, at best " .. cells.probability(info.smallest_p)
-  add_note(sheet, ("Differences from \"%s\", paired by seed (%s %s), with their 95 %% BCa bootstrap interval; p of the "
-    .. "%s%s."):format(of, pairs_text, info.most == 1 and "pair" or "pairs", test, correction))
+  add_note(sheet, ("Differences from \"%s\", paired by seed (%s pairs), %s; p of the %s%s."):format(of, pairs_text,
+    interval, test, correction))
   if info.least < info.most then
     local uneven = {}
     for g, cell in pairs(differences) do

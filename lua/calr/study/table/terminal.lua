@@ -22,7 +22,7 @@ local function right_pad(item, width)
   return item .. (" "):rep(width - text.width(item))
 end
 
--- The texts of a column of figures: mean and deviation each aligned, marks behind.
+-- The texts of a column of figures: mean and deviation each aligned, marks behind; and whether there are marks.
 local function figure_texts(column, rows, c)
   local means, deviations, marked = {}, {}, false
   for _, row in ipairs(rows) do
@@ -46,7 +46,7 @@ local function figure_texts(column, rows, c)
       texts[r] = "-" .. (" "):rep(sd_width + (marked and 2 or 0))
     end
   end
-  return texts
+  return texts, marked
 end
 
 local function difference_texts(column, rows, c)
@@ -131,9 +131,12 @@ local function lay_out(sheet)
   local laid = {}
   for c, column in ipairs(sheet.columns) do
     local first, second = cells.head(column)
-    local texts = column_texts(column, sheet.rows, c)
-    local width = math.max(text.width(first), text.width(second))
+    local texts, marked = column_texts(column, sheet.rows, c)
+    local width = 1
     for r = 1, #sheet.rows do width = math.max(width, texts[r] and text.width(texts[r]) or 1) end
+    local head_width = math.max(text.width(first), text.width(second))
+    if marked and head_width + 2 <= width then first = first .. "  " end -- above the numbers, not the marks
+    width = math.max(width, head_width)
     laid[c] = { head = second ~= "" and first .. "\n" .. second or first, texts = texts, width = width, id = column.id,
       group = column.group, align = is_right(column, sheet.rows, c) and "right" or "left" }
   end
