@@ -162,10 +162,12 @@ local function signal_all(workers, name)
   end
 end
 
+-- Stops them and sees them off, so that their last lines are in the record. After Ctrl-C process:wait waits no more.
 local function stop_all(workers)
   signal_all(workers, "TERM")
+  local patience = sys.clock() + 30
   for _, w in ipairs(workers) do
-    if w.process then w.process:wait() end
+    while w.process and not w.process:wait(0) and sys.clock() < patience do sys.sleep(0.02) end
   end
 end
 
