@@ -13,7 +13,7 @@ file:close()
 
 local pairs_of = { -- ours, with options; Optuna's
   { "random", {}, "random" }, { "sobol", {}, "sobol" }, { "cmaes", {}, "cmaes" },
-  { "tpe", {}, "tpe" }, { "tpe", {}, "tpe group" }, { "tpe", { bandwidth = "scott" }, "tpe" },
+  { "tpe", {}, "tpe" }, { "tpe", { multivariate = true }, "tpe group" }, { "tpe", { bandwidth = "scott" }, "tpe" },
   { "tpe", { multivariate = false }, "tpe univariate" },
 }
 

@@ -46,6 +46,7 @@ local function each(fn)
     if name ~= "grid" then fn(name, {}) end
   end
   fn("tpe", { multivariate = false })
+  fn("tpe", { multivariate = true, clip = 1 })
   fn("tpe", { bandwidth = "scott" })
 end
 

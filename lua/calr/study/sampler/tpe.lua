@@ -11,12 +11,14 @@
 ---
 --- Options, with their defaults: `startup` (10): trials drawn at random before; `candidates` (24); `gamma` (0.1) and
 --- `most` (25, with two goals no limit): min(ceil(gamma * n), most) trials are good; `prior` (1): weight of the prior
---- kernel; `multivariate` (true with one goal, false with two): parameters are drawn together, those under one choice
---- apart from the others, rather than each by itself; `bandwidth` ("neighbour" or "scott") and `endpoints` (false): see
---- calr.search.parzen; `clip` (1.5; 1 in spaces with conditional parameters): no kernel is narrower than range /
---- min(100, (n + 2)^clip); `liar` (true): whether running trials count. Optuna's and Hyperopt's clip is 1; 1.5 finds
---- optima of numbers closer within a hundred trials, but lets a search settle on one alternative before it knows the
---- others.
+--- kernel; `multivariate` (true; false with two goals and in spaces with conditional parameters): parameters are drawn
+--- together, those under one choice apart from the others, rather than each by itself; `bandwidth` ("neighbour" or
+--- "scott") and `endpoints` (false): see calr.search.parzen; `clip` (1.5; 1 in spaces with conditional parameters): no
+--- kernel is narrower than range / min(100, (n + 2)^clip); `liar` (true): whether running trials count.
+---
+--- Optuna's and Hyperopt's clip is 1. 1.5 finds optima of numbers closer within a hundred trials
+--- (tests/bench/samplers.lua compares), but lets a search settle on one alternative before it knows the others; so does
+--- drawing together.
 
 local history = require "calr.study.sampler.history"
 local pareto = require "calr.study.sampler.pareto"
@@ -188,7 +190,7 @@ return function(space, options)
     bandwidth = { "neighbour", "scott" }, clip = { conditional(space) and 1.0 or 1.5, 0, 100 }, endpoints = { false },
     liar = { true } })
   if o.goals > 2 then error(("sampler \"tpe\" takes one goal or two, not %d"):format(o.goals), 2) end
-  if o.multivariate == nil then o.multivariate = o.goals == 1 end
+  if o.multivariate == nil then o.multivariate = o.goals == 1 and not conditional(space) end
   if o.goals == 2 and options.most == nil then o.most = nil end
   local self = setmetatable(o, Tpe)
   self.space, self.history = space, history.new(space, o.goals)
