@@ -29,6 +29,15 @@ expect 0 "$CALR" report runs
 holds -s runs/report.html
 mv runs/report.html runs.html
 mkdir locked && chmod 500 locked
+expect 1 "$CALR" report runs -o nowhere/x.html
+says "calr: cannot write nowhere/x.html"
+expect 2 "$CALR" report train.lua
+says "train.lua is a file"
+cp -r runs torn && echo '{' >torn/run-2/run.json
+expect 0 "$CALR" report torn -o torn.html
+contains torn.html "run-2 is left out: torn/run-2/run.json, line"
+expect 1 "$CALR" report torn/run-2
+says "calr: torn/run-2/run.json, line"
 [ "$(id -u)" -eq 0 ] || { expect 1 "$CALR" report runs -o locked/x.html; holds ! -e locked/x.html; }
 
 # ---- pages of every kind

@@ -55,6 +55,13 @@ local function parse(args)
   return fields
 end
 
+-- A message without the place in this library that it came from, which means nothing to the user.
+local function plain(problem)
+  local home = sys.paths.lua .. "/"
+  if problem:sub(1, #home) == home or problem:sub(1, 3) == "..." then return (problem:gsub("^.-%.lua:%d+: ", "")) end
+  return problem
+end
+
 --- calr.cli.report.run(args)
 --- @return integer  exit status
 function command.run(args)
@@ -64,8 +71,12 @@ function command.run(args)
     return 0
   end
   if not fields.folder then errors.usage("which folder? usage: %s", command.usage) end
-  local path, size = require("calr.report").write(fields.folder,
+  local ok, path, size = pcall(require("calr.report").write, fields.folder,
     { to = fields.to, images = fields.images, versus = fields.versus })
+  if not ok then
+    if type(path) ~= "string" then error(path, 0) end
+    errors.fail("%s", plain(path))
+  end
   print(("%s (%s)"):format(path, text.bytes(size)))
   return 0
 end

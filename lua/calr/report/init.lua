@@ -66,7 +66,9 @@ end
 function report.collect(folder, options)
   options = check_options("calr.report.collect", options, { "images", "versus" })
   folder = #folder > 1 and folder:gsub("/+$", "") or folder
-  if not sys.is_folder(folder) then errors.usage("there is no folder %s", folder) end
+  if not sys.is_folder(folder) then
+    errors.usage(sys.exists(folder) and "%s is a file; a report is of a folder" or "there is no folder %s", folder)
+  end
   if sys.exists(folder .. "/study.json") then
     local view = require("calr.study.view").read(folder)
     return require("calr.report.study").collect(view, options)

@@ -171,14 +171,20 @@ end
 --- calr.report.runs.view(folder)
 --- @return table|nil  nil when there are no runs in the folder
 function runs.view(folder)
-  local trials, seeds, seen = {}, {}, {}
+  local trials, seeds, seen, notes = {}, {}, {}, {}
   for _, name in ipairs(sys.list(folder)) do
     local path = folder .. "/" .. name
     if sys.exists(path .. "/run.json") then
-      local trial = trial_of(path, name)
-      trials[#trials + 1] = trial
-      if not seen[trial.seed] then seeds[#seeds + 1] = trial.seed end
-      seen[trial.seed] = true
+      local ok, trial = pcall(trial_of, path, name)
+      if ok then
+        trials[#trials + 1] = trial
+        if not seen[trial.seed] then seeds[#seeds + 1] = trial.seed end
+        seen[trial.seed] = true
+      elseif sys.is_interrupt(trial) then
+        error(trial, 0)
+      else
+        notes[#notes + 1] = ("%s is left out: %s"):format(name, (tostring(trial):gsub("^%S-%.lua:%d+: ", "")))
+      end
     end
   end
   if #trials == 0 then return nil end
@@ -191,7 +197,7 @@ function runs.view(folder)
   return {
     kind = "runs", name = folder:match "([^/]+)/*$" or folder, folder = folder, goals = { goal_of(trials) },
     seeds = seeds, base = {}, parts = { { kind = "runs", rows = rows } }, trials = trials, by_key = by_key,
-    workers = {}, counts = counts, notes = {}, command = "calr report " .. quote(folder),
+    workers = {}, counts = counts, notes = notes, command = "calr report " .. quote(folder),
   }
 end
 
