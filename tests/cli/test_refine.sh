@@ -56,6 +56,8 @@ expect 1 "$CALR" refine own local_split purity
 says "rule local_split: the snapshot has no local clusters (context.locals): its run had no stage 1"
 prints "purity"
 expect 0 "$CALR" run "$CALR_TEST_SOURCE/experiments/baseline.lua" "${tiny[@]}" snapshot_every=3 --out base
+expect 1 "$CALR" refine base recorded
+says "rule recorded: the snapshot has no labels that a rule of the run has refined"
 expect 0 "$CALR" refine base self_paced merge
 prints "no refinement" "self_paced" "merge"
 
@@ -65,7 +67,7 @@ prints "run/snapshots/epoch-002.safetensors: epoch 2 of 3 on street, 67 images u
     "pivot" "purity" "camera_proxy" "self_paced" "local_split" "merge" "why images were discarded" "misplaced"
 expect 0 "$CALR" refine run pivot=camera-max pivot pivot camera_members=2 pivot pace=cosine epoch=1 --by-camera
 prints "pivot camera_members=2" "pivot epoch=1 pace=cosine" "camera 2, "
-expect 0 "$CALR" refine run purity min_purity=0 --csv
+expect 0 "$CALR" refine run purity min_purity=0.0 --csv
 holds "$(awk -F, 'NR == 3 { print $NF + 0 }' out.txt)" -eq 0
 holds "$(head -1 out.txt | cut -d, -f1-4)" = "rule,camera,images,precision"
 expect 0 "$CALR" refine run pivot -o table.md
@@ -147,6 +149,11 @@ expect 0 "$CALR" -e 'local s, L = require "calr.pipeline.snapshot".load "dropped
 prints "by chance" "all	true"
 count=$(awk '/by chance/ { print $NF }' out.txt)
 contains dropped/metrics.jsonl "\"by chance\":$count"
+expect 0 "$CALR" refine dropped recorded ./drop.lua
+prints "recorded" "by chance"
+holds "$(grep 'by chance' out.txt | awk '{ print $4 }' | sort -u | wc -l)" -eq 1
+expect 0 "$CALR" refine dropped
+prints "recorded"
 
 # ---- --watch: measures again when the rule or its module changes, and survives mistakes
 "$CALR" refine run ./weak.lua --csv --watch >watched.txt 2>watch.err &

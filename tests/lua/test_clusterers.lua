@@ -2,6 +2,7 @@
 local check = require "check"
 local K, T, L, C = require "calr.clusterers", require "calr.tensor", require "calr.labels", require "calr.cluster"
 local input, summary = require "calr.clusterers.input", require "calr.clusterers.summary"
+local sys = require "calr.sys"
 local npy, Q, rng = require "calr.npy", require "calr.quality", require "calr.rng"
 
 local tmp = os.getenv "CALR_TEST_TMP"
@@ -79,6 +80,14 @@ check.test("what does not fit together", function()
   check.equal(options.cut, nil)
   check.equal(options.k2, 4)
   check.equal(options.k1_intra, nil)
+end)
+
+check.test("distances of all pairs that the memory does not hold", function()
+  if not sys.exists "/proc/meminfo" then return end
+  local many = T.zeros { 4000000, 1 }:fill(1)
+  check.fails("holds the distances of all pairs of 4,000,000 images, 58.2 TiB", K.run, "dbscan", many,
+    { distance = "cosine" })
+  check.fails("take infomap, or dbscan", K.run, "agglomerative", many, { clusters = 3 })
 end)
 
 check.test("features in files", function()

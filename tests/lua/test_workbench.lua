@@ -132,6 +132,18 @@ check.test("quality before and after, against calr.quality", function()
   check.fails("did you mean \"outliers\"", W.open, save "quality", { outlier = "ignore" })
 end)
 
+check.test("what the run's own rule did", function()
+  local bench = W.open(save "recorded")
+  local result = bench:recorded()
+  check.ok(result.labels:equal(bench.snapshot.refined))
+  check.equal(result.discarded, 1)
+  check.equal(result.reasons[1].reason, "why")
+  check.equal(result.reasons[1].images, 1)
+  check.equal(result.reasons[1].misplaced, 1)
+  check.equal(result.quality.precision, bench:try("pivot").quality.precision)
+  check.equal(W.open(save("unrefined", { refined = "nothing", reasons = "nothing" })):recorded(), nil)
+end)
+
 check.test("no identities: no quality", function()
   local bench = W.open(save("unknown", { identities = "nothing" }))
   local result = bench:try "pivot"

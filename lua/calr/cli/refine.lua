@@ -36,6 +36,7 @@ identities, in about a second.
                leave outliers out; otherwise each is a cluster of its own
   --watch      go on, and measure again whenever a rule or a module that it requires
                changes; a mistake in one is shown, and waited for. Ctrl-C ends it
+  --threads N  as many threads
   --md --csv --json
                Markdown, CSV (RFC 4180, all digits), JSON
   -o FILE      write to a file; its ending chooses the format where none is given
@@ -43,6 +44,7 @@ identities, in about a second.
 rules:]]
   local names, summaries = refine.names()
   for _, name in ipairs(names) do print(("  %-12s %s"):format(name, summaries[name])) end
+  print(("  %-12s %s"):format("recorded", "what the run's own rule did, as the snapshot has it"))
   return 0
 end
 
@@ -63,6 +65,7 @@ end
 local function check_rule(name)
   if name:find("/", 1, true) or name:match "%.lua$" then return end
   local names = refine.names()
+  names[#names + 1] = "recorded"
   for _, known in ipairs(names) do
     if known == name then return end
   end
@@ -88,7 +91,7 @@ local function read_rules(words)
   end
   if #rules == 0 then
     for i, name in ipairs((refine.names())) do rules[i] = { name = name, own = {} } end
-    table.remove(rules, 1) -- none: it is the first row anyway
+    rules[1].name, rules[1].optional = "recorded", true -- in place of none, which is the first row anyway
   end
   return rules, common
 end
@@ -106,11 +109,17 @@ local function said_by(message, rule)
   return ("rule %s: %s"):format(rule.name, message)
 end
 
+local function try(bench, rule, common)
+  if rule.name ~= "recorded" then return bench:try(rule.name, given_of(rule, common)) end
+  return bench:recorded() or error("the snapshot has no labels that a rule of the run has refined", 0)
+end
+
 -- Runs all rules. Returns results, and messages of those that failed.
 local function try_all(bench, rules, common)
   local results, messages, looked = {}, {}, {}
   for _, rule in ipairs(rules) do
-    local ok, result = xpcall(bench.try, errors.describe, bench, rule.name, given_of(rule, common))
+    if rule.optional and not bench.snapshot.refined then goto next end
+    local ok, result = xpcall(try, errors.describe, bench, rule, common)
     if ok then
       result.changed = rule.own
       results[#results + 1] = result
@@ -124,8 +133,9 @@ local function try_all(bench, rules, common)
     else
       error(result, 0)
     end
+    ::next::
   end
-  if #results == #rules then
+  if #messages == 0 then
     for name in pairs(common) do
       if not looked[name] then messages[#messages + 1] = { unused = name, looked = looked } end
     end

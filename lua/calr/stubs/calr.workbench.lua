@@ -37,4 +37,8 @@ function bench:measure(labels) end
 ---@return table # what bench:measure gives, with rule, labels, seconds, reasons (a list of {reason=, images=, misplaced=}), changed (the options that were given) and used (the names of all options that the rule looked at, sorted)
 function bench:try(rule, options) end
 
+--- What the run's own rule did in that epoch, as the snapshot has it.
+---@return table|nil # what bench:try gives, of the rule "recorded"; nil when the snapshot has no refined labels
+function bench:recorded() end
+
 return M

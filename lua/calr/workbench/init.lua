@@ -132,11 +132,11 @@ local function context_of(bench, values)
 end
 
 -- Why images went, most frequent first.
-local function reason_list(bench, counts, why)
+local function reason_list(bench, why)
   local list = {}
   for place, text in ipairs(why.texts) do
     local mask = L.equal(why.of, place - 1)
-    list[place] = { reason = text, images = counts[text],
+    list[place] = { reason = text, images = L.total(mask),
       misplaced = bench.misplaced and L.total(L.both(mask, bench.misplaced)) or nil }
   end
   table.sort(list, function(a, b)
@@ -157,12 +157,24 @@ end
 function Bench:try(rule, given)
   local started = sys.clock()
   local merged = options.merge(self.snapshot.options, given or {})
-  local labels, counts, why = refine.apply(refine.load(rule), context_of(self, merged))
+  local labels, _, why = refine.apply(refine.load(rule), context_of(self, merged))
   local result = self:measure(labels)
   result.rule, result.labels, result.changed = rule, labels, given or {}
-  result.reasons = reason_list(self, counts, why)
+  result.reasons = reason_list(self, why)
   result.used = merged.used()
   result.seconds = sys.clock() - started
+  return result
+end
+
+--- bench:recorded()
+--- What the run's own rule did in that epoch, as the snapshot has it.
+--- @return table|nil  what bench:try gives, of the rule "recorded"; nil when the snapshot has no refined labels
+function Bench:recorded()
+  local s = self.snapshot
+  if not s.refined then return nil end
+  local result = self:measure(s.refined)
+  result.rule, result.labels, result.changed, result.used, result.seconds = "recorded", s.refined, {}, {}, 0
+  result.reasons = s.reason and reason_list(self, { texts = s.reasons, of = s.reason }) or {}
   return result
 end
 
