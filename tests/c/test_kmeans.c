@@ -160,7 +160,7 @@ static void test_seeds_follow_distances(void)
 {
     float x[] = {0, 0, 1, 3}, centroids[2];
     int32_t labels[4];
-    int apart = 0, rounds = 4000;
+    int apart = 0, rounds = 600;
     for (int seed = 0; seed < rounds; seed++) {
         calr_kmeans_options options = {2, 1, INFINITY, (uint64_t)seed, 0};
         CHECK_OK(calr_kmeans(x, 4, 1, &options, labels, centroids, NULL, NULL));
@@ -169,7 +169,7 @@ static void test_seeds_follow_distances(void)
     /* After one round of means row 2 (the 1) is as near to the zeros as to the mean of itself and the 3, and
      * stays with the seed drawn first. It ends apart from the zeros when it was the first (1/4) and one of
      * them the second: squared distances 1 + 1 of 1 + 1 + 4. */
-    CHECK_NEAR(apart / (double)rounds, 0.25 * 2 / 6, 0.015);
+    CHECK_NEAR(apart / (double)rounds, 0.25 * 2 / 6, 0.035);
 }
 
 static void test_batches(void)
