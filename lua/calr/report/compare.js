@@ -92,14 +92,20 @@ function failures() {
     if (!groups.has(text)) groups.set(text, []);
     groups.get(text).push(t);
   }
-  section("failures", "Failures", [...groups.entries()].sort((a, b) => b[1].length - a[1].length).slice(0,
-    50).map(([text, list]) =>
-    h("div", { class: "failure" }, h("pre", { class: "error" }, text),
+  const sorted = [...groups.entries()].sort((a, b) => b[1].length - a[1].length).slice(0, 50);
+  const others = list => list.length > 40 && ` and ${list.length - 40} more`;
+  const link = (t, i) => [
+    i ? ", " : "",
+    h("button", { type: "button", class: "link", onclick: () => openTrial(t) }, trialName(t)),
+  ];
+  // a failed trial is tried again by itself, an interrupted one goes on with the study
+  const command = t => t.state === "failed" ? t.command : data.command;
+  section("failures", failed.some(t => t.state !== "interrupted") ? "Failures" : "Interrupted trials",
+    sorted.map(([text, list]) => h("div", { class: "failure" },
+      h("pre", { class: "error" }, text),
       h("p", { class: "meta" }, symbol(list[0].shown), ` ${plural(list.length, "trial")}: `,
-      list.slice(0, 40).map((t, i) => [i ? ", " : "", h("button",
-        { type: "button", class: "link", onclick: () => openTrial(t) }, trialName(t))]),
-        list.length > 40 && ` and ${list.length - 40} more`),
-    commandLine(list[0].command || ""))));
+        list.slice(0, 40).map(link), others(list)),
+      command(list[0]) && commandLine(command(list[0])))));
 }
 
 // ---- results that do not count ----

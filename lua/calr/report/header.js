@@ -88,7 +88,7 @@ function header() {
       fact("Code", mono(data.code && data.code.hash), codeParts.length > 0 && details(plural(codeParts.length, "file"),
         h("table", { class: "facts" }, codeParts.map(([name, hash]) =>
           h("tr", {}, h("td", {}, name), h("td", {}, mono(hash))))))),
-      fact("Program", `calr ${data.calr.version}${data.calr.revision ? ` (${data.calr.revision})` : ""}`)),
+      fact("Report by", `calr ${data.calr.version}${data.calr.revision ? ` (${data.calr.revision})` : ""}`)),
     data.command && commandLine(data.command),
     Object.keys(data.common).length > 0 && details("What all trials share", h("table", { class: "facts columns" },
       Object.entries(data.common).sort().map(([name, value]) =>

@@ -1,11 +1,9 @@
 // Scales from values to pixels, their ticks, and colours.
 
-const steps = [1, 2, 5, 10];
-
-// About n round numbers that cover [low, high].
+// The round step with which [low, high] gets the number of ticks nearest to n: 1, 2 or 5 times a power of ten.
 function niceStep(low, high, n) {
-  const raw = (high - low) / Math.max(1, n), power = Math.pow(10, Math.floor(Math.log10(raw)));
-  return steps.find(step => step * power >= raw * 0.999) * power;
+  const raw = (high - low) / Math.max(1, n), power = Math.pow(10, Math.floor(Math.log10(raw))), rest = raw / power;
+  return (rest >= Math.sqrt(50) ? 10 : rest >= Math.sqrt(10) ? 5 : rest >= Math.sqrt(2) ? 2 : 1) * power;
 }
 
 function tickLabels(values, step) {
