@@ -18,6 +18,7 @@ plan() {
 }
 plan ablations/components 54
 plan ablations/pivots 30
+plan ablations/rules 42
 plan ablations/paces 18
 plan ablations/clusterers 24
 plan ablations/alignment 30
@@ -26,7 +27,7 @@ plan sweeps/temperature 60
 plan sweeps/alignment_weight 30
 plan sweeps/local_clusters 42
 plan sweeps/search 85
-holds "$(ls "$studies"/ablations/*.lua "$studies"/sweeps/*.lua | wc -l)" -eq 10
+holds "$(ls "$studies"/ablations/*.lua "$studies"/sweeps/*.lua | wc -l)" -eq 11
 
 # run_study STUDY ROWS [WORD...]: one seed of it; every row finishes, and the table has it.
 run_study() {
@@ -39,6 +40,7 @@ run_study() {
 run_study ablations/components 8 # one row is in both of its parts
 prints "Baseline" "CALR" "label-free" "best on test"
 run_study ablations/pivots 5
+run_study ablations/rules 7
 run_study ablations/paces 3
 run_study ablations/clusterers 4 global_clusters=10 jaccard.k1=8 jaccard.k2=2 dbscan.eps=0.7 dbscan.min_samples=2
 # Rules and paces that are files did something.
