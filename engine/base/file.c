@@ -73,6 +73,11 @@ static void writer_free(calr_file_writer *writer)
 
 calr_status calr_file_writer_new(const char *path, calr_file_writer **out)
 {
+    struct stat there;
+    if (stat(path, &there) == 0 &&
+        !S_ISREG(there.st_mode)) /* a rename would put a file in its place */
+        return calr_error(CALR_EINVAL, "cannot write %s: it is %s; give the name of a file", path,
+                          S_ISDIR(there.st_mode) ? "a folder" : "a device or a pipe");
     calr_file_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         return calr_error(CALR_ENOMEM, "no memory to write %s", path);

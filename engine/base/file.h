@@ -19,7 +19,7 @@ calr_status calr_file_read(const char *path, void **data, size_t *size);
 /* A file being written aside. */
 typedef struct calr_file_writer calr_file_writer;
 
-/* Opens NAME.tmp-PID beside `path`. */
+/* Opens NAME.tmp-PID beside `path`. CALR_EINVAL when `path` is there and no ordinary file. */
 calr_status calr_file_writer_new(const char *path, calr_file_writer **out);
 /* After a failed write, later calls return the same failure. */
 calr_status calr_file_writer_write(calr_file_writer *writer, const void *data, size_t size);

@@ -151,4 +151,9 @@ check.test("a folder that was listed is closed at once, not by the collector", f
   collectgarbage "restart"
 end)
 
+check.test("a device, a pipe or a folder is not written over", function()
+  check.fails("a device or a pipe", sys.write_file, "/dev/null", "x")
+  check.fails("a folder", sys.write_file, "/tmp", "x")
+end)
+
 check.finish()
