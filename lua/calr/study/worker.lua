@@ -56,7 +56,7 @@ function Worker:claim(trial)
   if terminal[state] then return nil end
   if state == "running" and known.worker and self.store:alive(known.worker) then return nil end
   self.store:trial(trial)
-  return self.store:claim(trial.key, self.retry[trial.key] ~= nil)
+  return self.store:claim(trial.key, self.retry[trial.key])
 end
 
 -- The next trial of the ablations and grids.
