@@ -70,8 +70,9 @@ int calr_lua_push_nearest(lua_State *L, const char *word, const char *const *nam
 /* ---- values of other kinds ---- */
 
 /* Pushes a slot, NULL at first, for what the engine makes for the running C function: `release` gets
- * it when the function returns or raises, or when the value is popped by lua_pop or lua_settop. Other
- * ways of moving it on the stack are not allowed (lua_toclose). */
+ * it when the function returns or raises. The value stays on the stack until then: it must not be moved
+ * (lua_toclose), nor popped by lua_pop or lua_settop, which in Lua 5.4.4 keep a pointer into the stack
+ * while they close a value, and the closing may move the stack. */
 void *calr_lua_scratch(lua_State *L, void (*release)(void *owned));
 
 /* Makes the metatable `name`, unless there is one, from two lists that end with {NULL, NULL}. */

@@ -87,7 +87,7 @@ static int cluster_infomap(lua_State *L)
     set_integer(L, info, "modules", result.modules);
     set_integer(L, info, "clusters", clusters);
     set_integer(L, info, "edges", (*graph)->nonzeros);
-    lua_pop(L, 1); /* the graph */
+    lua_pushvalue(L, info + 1);
     lua_setfield(L, info, "scores");
     calr_lua_account(L);
     lua_pushvalue(L, labels_at);

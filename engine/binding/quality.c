@@ -309,11 +309,11 @@ static int quality_by_camera(lua_State *L)
     figures mean = {.nmi = 0};
     lua_newtable(L);
     int list = lua_gettop(L);
+    calr_quality **quality = calr_lua_scratch(L, release_quality);
     for (int64_t c = 0; c < count; c++) {
         int64_t first = start[c], size = start[c + 1] - first;
         if (size == 0)
             continue;
-        calr_quality **quality = calr_lua_scratch(L, release_quality);
         calr_lua_call(L, calr_quality_new(size, part_truth + first, part_labels + first,
                                           (calr_quality_outliers)outliers, quality));
         figures f = measure(L, *quality);
@@ -321,8 +321,10 @@ static int quality_by_camera(lua_State *L)
         push_report(L, *quality, &f);
         set_integer(L, "camera", c);
         lua_rawseti(L, list, (lua_Integer)lua_rawlen(L, list) + 1);
-        lua_settop(L, list); /* the scratch goes */
+        calr_quality_release(*quality);
+        *quality = NULL;
     }
+    lua_pushvalue(L, list);
     if (start[count] > 0)
         push_figures(L, &mean);
     else

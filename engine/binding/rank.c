@@ -175,7 +175,7 @@ static int rank_evaluate(lua_State *L)
         lua_seti(L, -2, r + 1);
     }
     lua_setfield(L, table, "cmc");
-    lua_settop(L, table);
+    lua_pushvalue(L, table);
     return 1;
 }
 
@@ -223,9 +223,11 @@ static int rank_topk(lua_State *L)
     const calr_rerank *rerank = reranked ? new_rerank(L, &query, &gallery, dim, &options) : NULL;
     calr_lua_call(L, calr_rank_topk(&query, &gallery, dim, k, rule, rerank,
                                     calr_tensor_i32(*indices), calr_tensor_f32(*distances)));
-    lua_settop(L, table + 2);
+    lua_pushvalue(L, table + 2);
     lua_setfield(L, table, "distances");
+    lua_pushvalue(L, table + 1);
     lua_setfield(L, table, "indices");
+    lua_pushvalue(L, table);
     return 1;
 }
 
