@@ -1,7 +1,8 @@
 /* calr.cluster: neighbours, distances and clustering. distance.c, graph.c, hdbscan.c, infomap.c,
- * linkage.c and separation.c add to it. */
+ * ivf.c, linkage.c and separation.c add to it. */
 #include "binding/bind.h"
 #include "binding/distance.h"
+#include "binding/ivf.h"
 #include "binding/modules.h"
 
 #include <math.h>
@@ -24,7 +25,7 @@ static void set_tensor(lua_State *L, int table, const char *name)
     lua_setfield(L, table, name);
 }
 
-/// calr.cluster.knn(x, {k=15, metric="cosine", include_self=true, base=nil})
+/// calr.cluster.knn(x, {k=15, metric="cosine", include_self=true, base=nil, approximate=false})
 /// The k nearest rows of every row of x, nearest first, ties by the lowest row number. With
 /// include_self every row heads its own list, and counts: k = 15 is the row and 14 others, as in
 /// this field's code.
@@ -33,12 +34,16 @@ static void set_tensor(lua_State *L, int table, const char *name)
 /// @param k             neighbours of each row; an error when there are fewer rows
 /// @param metric        "cosine" or "euclidean"
 /// @param include_self  whether a row is its own first neighbour; ignored with a base
-/// @param base          f32[m x d], the rows to look among; x itself where absent
+/// @param base          f32[m x d], the rows to look among, with x as the queries; x itself where absent
+/// @param approximate   true, for some hundred thousand rows and more: by an index that is made for this call
+///   (calr.cluster.ivf), with as many probes as give a recall of 0.95. Or a table of its options: lists, sample, seed,
+///   copy, and probes or recall, and measure (see index:search)
 /// @return table  indices = i32[n x k] from 0; similarities = f32[n x k] (cosine) or distances =
-///   f32[n x k] (euclidean)
+///   f32[n x k] (euclidean); approximate: recall = the measured one, probes and lists too
 static int cluster_knn(lua_State *L)
 {
-    static const char *const names[] = {"k", "metric", "include_self", "base", NULL};
+    static const char *const names[] = {"k", "metric", "include_self", "base", "approximate", NULL};
+    lua_settop(L, 2);
     calr_tensor *x = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");
     calr_lua_check_options(L, 2, names);
     int64_t k = calr_lua_option_integer(L, 2, "k", 15, 1, INT64_MAX);
@@ -53,6 +58,8 @@ static int cluster_knn(lua_State *L)
     if (k > rows)
         luaL_error(L, "k = %I neighbours, but there are only %I rows", (lua_Integer)k,
                    (lua_Integer)rows);
+    if (calr_lua_wants_approximate(L, 2))
+        return calr_lua_knn_approximate(L, x, base, k, metric, include_self);
     int64_t shape[2] = {x->shape[0], k};
     lua_createtable(L, 0, 2);
     int table = lua_gettop(L);
@@ -151,6 +158,7 @@ int luaopen_calr_cluster(lua_State *L)
     calr_lua_add_graph(L);
     calr_lua_add_hdbscan(L);
     calr_lua_add_infomap(L);
+    calr_lua_add_ivf(L);
     calr_lua_add_linkage(L);
     calr_lua_add_separation(L);
     return 1;

@@ -29,6 +29,7 @@ int luaopen_calr_terminal(lua_State *L);
 void calr_lua_add_distance(lua_State *L);   /* distance.c */
 void calr_lua_add_graph(lua_State *L);      /* graph.c */
 void calr_lua_add_hdbscan(lua_State *L);    /* hdbscan.c */
+void calr_lua_add_ivf(lua_State *L);        /* ivf.c */
 void calr_lua_add_infomap(lua_State *L);    /* infomap.c */
 void calr_lua_add_linkage(lua_State *L);    /* linkage.c */
 void calr_lua_add_separation(lua_State *L); /* separation.c */

@@ -9,10 +9,10 @@
 #include "backend/backend.h"
 #include "base/parallel.h"
 #include "base/size.h"
+#include "cluster/nearest.h"
 
 enum {
     TILE = 256, /* rows and columns of a product: 256 KiB of results stay in a core's cache */
-    SPARE = 16, /* euclidean candidates beyond k, against the rounding of their first measure */
     ROW_GRAIN = 64
 };
 
@@ -47,50 +47,16 @@ typedef struct search {
 typedef struct prepare {
     const search *search;
     const side *side;
-    int64_t *bad; /* [chunks] first row of each chunk that is not finite, or -1 */
 } prepare;
-
-static void check_rows(void *context, int64_t begin, int64_t end, int worker)
-{
-    (void)worker;
-    prepare *p = context;
-    int64_t d = p->search->d, bad = -1;
-    const double *centre = p->search->centre;
-    for (int64_t i = begin; i < end && bad < 0; i++) {
-        const float *row = p->side->rows + i * d;
-        double sum = 0;
-        for (int64_t c = 0; c < d; c++) {
-            double v = centre ? row[c] - centre[c] : row[c];
-            sum += v * v;
-        }
-        p->side->length[i] = sqrt(sum);
-        if (!isfinite(sum))
-            bad = i;
-    }
-    p->bad[begin / ROW_GRAIN] = bad;
-}
 
 /* Lengths of the rows of one side; names the first row that is not finite. */
 static calr_status measure(const search *s, side *from, const char *what)
 {
     from->length = calr_array_new(from->n, sizeof *from->length);
-    int64_t chunks = (from->n + ROW_GRAIN - 1) / ROW_GRAIN;
-    int64_t *bad = calr_array_new(chunks, sizeof *bad);
-    if (!bad || !from->length) {
-        free(bad);
+    if (!from->length)
         return calr_error(CALR_ENOMEM, "out of memory for the neighbours of %" PRId64 " rows",
                           from->n);
-    }
-    prepare p = {s, from, bad};
-    calr_parallel_for(from->n, ROW_GRAIN, check_rows, &p);
-    int64_t first = -1;
-    for (int64_t c = 0; c < chunks && first < 0; c++)
-        first = bad[c];
-    free(bad);
-    if (first >= 0)
-        return calr_error(CALR_ENUMERIC,
-                          "row %" PRId64 " (from 0) of %s holds a NaN or an infinity", first, what);
-    return CALR_OK;
+    return calr_rows_measure(from->rows, from->n, s->d, s->centre, what, from->length);
 }
 
 static void copy_rows(void *context, int64_t begin, int64_t end, int worker)
@@ -103,14 +69,11 @@ static void copy_rows(void *context, int64_t begin, int64_t end, int worker)
         const float *row = p->side->rows + i * d;
         float *to = p->side->unit + i * d;
         if (s->metric == CALR_COSINE) {
-            double inverse = p->side->length[i] > 0 ? 1 / p->side->length[i] : 0;
-            for (int64_t c = 0; c < d; c++)
-                to[c] = (float)(row[c] * inverse);
+            calr_row_unit(row, d, p->side->length[i], to);
             p->side->half[i] = 0;
         } else {
             double length = p->side->length[i] * s->scale;
-            for (int64_t c = 0; c < d; c++)
-                to[c] = (float)((row[c] - s->centre[c]) * s->scale);
+            calr_row_centred(row, d, s->centre, s->scale, to);
             p->side->half[i] = (float)(length * length / 2);
         }
     }
@@ -131,7 +94,7 @@ static calr_status copy_side(const search *s, side *to)
                           "out of memory for a copy of %" PRId64 " x %" PRId64 " features", rows,
                           s->d);
     memset(to->unit + to->n * s->d, 0, (size_t)((rows - to->n) * s->d) * sizeof(float));
-    prepare p = {s, to, NULL};
+    prepare p = {s, to};
     calr_parallel_for(to->n, ROW_GRAIN, copy_rows, &p);
     return CALR_OK;
 }
@@ -141,23 +104,10 @@ static calr_status copy_side(const search *s, side *to)
 /* Offers row `candidate` to the list of row i, which it enters when it comes before the last. */
 static void offer(search *s, int64_t i, float score, int32_t candidate)
 {
-    float *scores = s->scores + i * s->keep;
-    int32_t *rows = s->rows + i * s->keep;
-    int64_t at = s->keep - 1;
-    if (s->metric ==
-        CALR_COSINE) /* rounding must not separate what is equal, nor leave the range */
-        score = score > 1 ? 1 : score < -1 ? -1 : score;
-    if (score < scores[at] || (score == scores[at] && candidate > rows[at]))
-        return;
-    for (; at > 0 &&
-           (scores[at - 1] < score || (scores[at - 1] == score && rows[at - 1] > candidate));
-         at--) {
-        scores[at] = scores[at - 1];
-        rows[at] = rows[at - 1];
-    }
-    scores[at] = score;
-    rows[at] = candidate;
-    s->worst[i] = scores[s->keep - 1];
+    if (s->metric == CALR_COSINE)
+        score = calr_cosine_clip(score);
+    calr_nearest_offer(s->scores + i * s->keep, s->rows + i * s->keep, s->keep, score, candidate);
+    s->worst[i] = s->scores[(i + 1) * s->keep - 1];
 }
 
 static bool any_reaches(const float *scores, const float *worst, int count)
@@ -272,37 +222,6 @@ typedef struct output {
     double *exact; /* [n x keep], for euclidean */
 } output;
 
-static double distance(const float *a, const float *b, int64_t d)
-{
-    double sum = 0;
-    for (int64_t c = 0; c < d; c++) {
-        double v = (double)a[c] - b[c];
-        sum += v * v;
-    }
-    return sqrt(sum);
-}
-
-/* Measures the candidates of a row exactly and sorts them by it. */
-static void measure_again(const output *o, int64_t i)
-{
-    const search *s = o->search;
-    int32_t *rows = s->rows + i * s->keep;
-    double *exact = o->exact + i * s->keep;
-    for (int64_t p = 0; p < s->keep; p++) {
-        int32_t row = rows[p];
-        double length = distance(s->query.rows + i * s->d, s->base.rows + row * s->d, s->d);
-        int64_t at = p;
-        for (;
-             at > 0 && (exact[at - 1] > length || (exact[at - 1] == length && rows[at - 1] > row));
-             at--) {
-            exact[at] = exact[at - 1];
-            rows[at] = rows[at - 1];
-        }
-        exact[at] = length;
-        rows[at] = row;
-    }
-}
-
 static void write_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
@@ -317,7 +236,8 @@ static void write_rows(void *context, int64_t begin, int64_t end, int worker)
             *values++ = s->metric == CALR_COSINE && s->query.length[i] > 0 ? 1.0f : 0.0f;
         }
         if (s->metric == CALR_EUCLIDEAN && others > 0)
-            measure_again(o, i);
+            calr_nearest_measure(s->query.rows + i * s->d, s->base.rows, s->d, s->keep,
+                                 s->rows + i * s->keep, o->exact + i * s->keep);
         for (int64_t p = 0; p < others; p++) {
             indices[p] = s->rows[i * s->keep + p];
             values[p] = s->metric == CALR_EUCLIDEAN ? (float)o->exact[i * s->keep + p]
@@ -346,24 +266,6 @@ static calr_status check_arguments(int64_t n, bool self, int64_t m, int64_t d, i
     return CALR_OK;
 }
 
-/* The mean of the rows that neighbours are looked for in. */
-static calr_status find_centre(const side *from, int64_t d, double **out)
-{
-    double *centre = calr_array_zeros(d, sizeof *centre);
-    if (!centre)
-        return calr_error(CALR_ENOMEM, "out of memory for the mean of %" PRId64 " columns", d);
-    for (int64_t i = 0; i < from->n; i++)
-        for (int64_t c = 0; c < d; c++)
-            centre[c] += from->rows[i * d + c];
-    for (int64_t c = 0; c < d; c++) {
-        centre[c] /= (double)from->n;
-        if (!isfinite(centre[c])) /* the check of the rows will say which */
-            centre[c] = 0;
-    }
-    *out = centre;
-    return CALR_OK;
-}
-
 /* Scaling the longest centred row to 1 keeps huge and tiny inputs within f32. */
 static double find_scale(const search *s)
 {
@@ -378,7 +280,8 @@ static double find_scale(const search *s)
 static calr_status prepare_sides(search *s, double **centre)
 {
     if (s->metric == CALR_EUCLIDEAN) {
-        CALR_TRY(find_centre(s->self ? &s->query : &s->base, s->d, centre));
+        const side *from = s->self ? &s->query : &s->base;
+        CALR_TRY(calr_rows_mean(from->rows, from->n, s->d, centre));
         s->centre = *centre;
     }
     CALR_TRY(measure(s, &s->query, s->self ? "the rows" : "the queries"));
@@ -452,7 +355,7 @@ calr_status calr_knn(const float *x, int64_t n, const float *base, int64_t m, in
     CALR_TRY(check_arguments(n, self, m, d, k, include_self));
     int64_t rows = self ? n : m, available = self ? n - 1 : m, keep = k - include_self;
     if (metric == CALR_EUCLIDEAN && keep > 0)
-        keep = keep + SPARE < available ? keep + SPARE : available;
+        keep = keep + CALR_NEAREST_SPARE < available ? keep + CALR_NEAREST_SPARE : available;
     search s = {.d = d, .metric = metric, .self = self, .keep = keep, .scale = 1};
     s.query = (side){.rows = x, .n = n, .tiles = (n + TILE - 1) / TILE};
     s.base = (side){.rows = base, .n = rows, .tiles = (rows + TILE - 1) / TILE};

@@ -17,8 +17,9 @@ local M = {}
 --- - `k`: neighbours of each row; an error when there are fewer rows
 --- - `metric`: "cosine" or "euclidean"
 --- - `include_self`: whether a row is its own first neighbour; ignored with a base
---- - `base`: f32[m x d], the rows to look among; x itself where absent
----@return table # indices = i32[n x k] from 0; similarities = f32[n x k] (cosine) or distances = f32[n x k] (euclidean)
+--- - `base`: f32[m x d], the rows to look among, with x as the queries; x itself where absent
+--- - `approximate`: true, for some hundred thousand rows and more: by an index that is made for this call (calr.cluster.ivf), with as many probes as give a recall of 0.95. Or a table of its options: lists, sample, seed, copy, and probes or recall, and measure (see index:search)
+---@return table # indices = i32[n x k] from 0; similarities = f32[n x k] (cosine) or distances = f32[n x k] (euclidean); approximate: recall = the measured one, probes and lists too
 function M.knn(x, options) end
 
 --- Density clusters (DBSCAN), the memberships of scikit-learn.
@@ -163,6 +164,25 @@ function M.hdbscan_features(x, options) end
 ---@return any # i32[n], from 0 in the order of first appearance, -1 for outliers
 ---@return table # {codelength=, one_level=, modules=, clusters=, edges=, scores=}
 function M.infomap(x, options) end
+
+--- An index for approximate neighbours among many rows: an inverted file with flat lists (IVF-flat; Jégou et al. 2011).
+--- k-means cuts the space into cells, one a list, and a query looks into the few lists nearest to it: into `probes` of
+--- them. What is found is scored exactly; what lies in other lists is missed. How much that is can be measured
+--- (index:recall), and a search takes as many probes as the recall wanted needs. From about a hundred thousand rows on
+--- it is worth its making.
+---
+---     local index = calr.cluster.ivf(features)
+---     local near = index:search(nil, { k = 30, recall = .98 })
+---     print(near.indices, near.similarities, near.recall, near.probes)
+---@param x any f32[n x d]; the index holds on to it, and it must not be changed
+---@param options any
+--- - `metric`: "cosine" or "euclidean"
+--- - `lists`: how many, n at most; 4 sqrt(n) where absent
+--- - `sample`: rows that k-means sees, at least one a list; 32 a list where absent
+--- - `seed`: of the sample and of k-means
+--- - `copy`: keep a copy of the rows in the order of the lists, as large as x. Without it a search is slower: a little with many queries, several times with few
+---@return index
+function M.ivf(x, options) end
 
 --- calr.cluster.agglomerative(distance, {distance=t, linkage="average"})
 --- Merges the two nearest clusters until as many as asked for are left, or until the nearest two

@@ -30,6 +30,42 @@ function distance:get(i, j) end
 ---@return tensor # f32[n x n]
 function distance:dense() end
 
+---@class index
+local index = {}
+
+--- The k nearest rows of every query, nearest first, ties by the lowest row number, as calr.cluster.knn gives them. A
+--- query whose lists hold fewer than k rows looks into further lists until there are k.
+---@param queries any f32[m x d]; nil for the rows of the index themselves
+---@param options any
+--- - `k`: neighbours of each; an error when there are fewer rows
+--- - `probes`: lists that a query looks into; more than there are means all, which is exact
+--- - `recall`: where no probes are given: the part of the true neighbours to find, above 0; the probes for it are chosen by measurement
+--- - `include_self`: whether a row is its own first neighbour; ignored with queries
+--- - `measure`: how many of the queries that measurement takes, at random: they look into all lists
+--- - `seed`: names the draw
+---@return table # indices = i32[m x k] from 0; similarities or distances = f32[m x k]; probes; lists; recall = what was measured, nil where the probes were given
+function index:search(queries, options) end
+
+--- Measures which part of the k nearest a search with p probes finds: the mean over queries drawn at random, each
+--- compared with its exact neighbours. A row itself, at the head of its own list, does not count.
+---@param options any
+--- - `probes`: lists that a query looks into; required
+--- - `queries`: f32[m x d]; the rows of the index where absent
+--- - `k`: neighbours of each
+--- - `include_self`: whether a row is its own first neighbour
+--- - `measure`: how many queries are drawn; all where there are no more
+--- - `seed`: names the draw
+---@return number # 0 .. 1
+function index:recall(options) end
+
+--- How many rows it is of. #index is the same.
+---@return integer
+function index:size() end
+
+--- How many rows each of its lists holds; 0 is possible.
+---@return tensor # i32[lists]
+function index:lists() end
+
 ---@class dendrogram
 local dendrogram = {}
 

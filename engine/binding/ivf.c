@@ -1,0 +1,325 @@
+/* The approximate index of calr.cluster. */
+#include "binding/ivf.h"
+
+#include "binding/bind.h"
+#include "binding/distance.h"
+#include "binding/modules.h"
+
+#include "cluster/ivf.h"
+
+#define INDEX "calr.cluster.index"
+
+typedef struct index {
+    calr_ivf *ivf;
+    calr_tensor *x; /* retained: the engine's index borrows its numbers */
+    calr_metric metric;
+} index;
+
+/* What a search asks for beside the query. */
+typedef struct effort {
+    int64_t probes; /* 0: as many as `recall` takes */
+    double recall;
+    int measure; /* whether to measure it where the probes are given */
+    calr_ivf_sample sample;
+} effort;
+
+static index *check_index(lua_State *L, int arg)
+{
+    index *value = luaL_checkudata(L, arg, INDEX);
+    if (!value->ivf)
+        luaL_argerror(L, arg, "the index is closed");
+    return value;
+}
+
+/* ---- making ---- */
+
+static calr_ivf_options check_build(lua_State *L, int arg, calr_metric metric, int copy)
+{
+    calr_ivf_options o = {.metric = metric};
+    o.lists = calr_lua_option_integer(L, arg, "lists", 0, 1, INT32_MAX);
+    o.sample = calr_lua_option_integer(L, arg, "sample", 0, 1, INT64_MAX);
+    o.seed = (uint64_t)calr_lua_option_integer(L, arg, "seed", 0, INT64_MIN, INT64_MAX);
+    o.copy = calr_lua_option_boolean(L, arg, "copy", copy);
+    return o;
+}
+
+static index *new_index(lua_State *L, calr_tensor *x, const calr_ivf_options *options)
+{
+    index *value = lua_newuserdatauv(L, sizeof *value, 0);
+    *value = (index){.metric = options->metric};
+    luaL_setmetatable(L, INDEX);
+    value->x = calr_tensor_retain(x);
+    calr_lua_call(L,
+                  calr_ivf_new(calr_tensor_f32(x), x->shape[0], x->shape[1], options, &value->ivf));
+    return value;
+}
+
+/// calr.cluster.ivf(x, {metric="cosine", lists=nil, sample=nil, seed=0, copy=true})
+/// An index for approximate neighbours among many rows: an inverted file with flat lists (IVF-flat; Jégou et al. 2011).
+/// k-means cuts the space into cells, one a list, and a query looks into the few lists nearest to it: into `probes` of
+/// them. What is found is scored exactly; what lies in other lists is missed. How much that is can be measured
+/// (index:recall), and a search takes as many probes as the recall wanted needs. From about a hundred thousand rows on
+/// it is worth its making.
+///
+///     local index = calr.cluster.ivf(features)
+///     local near = index:search(nil, { k = 30, recall = .98 })
+///     print(near.indices, near.similarities, near.recall, near.probes)
+/// @param x       f32[n x d]; the index holds on to it, and it must not be changed
+/// @param metric  "cosine" or "euclidean"
+/// @param lists   how many, n at most; 4 sqrt(n) where absent
+/// @param sample  rows that k-means sees, at least one a list; 32 a list where absent
+/// @param seed    of the sample and of k-means
+/// @param copy    keep a copy of the rows in the order of the lists, as large as x. Without it a search is slower: a
+///   little with many queries, several times with few
+/// @return index
+static int cluster_ivf(lua_State *L)
+{
+    static const char *const names[] = {"metric", "lists", "sample", "seed", "copy", NULL};
+    lua_settop(L, 2);
+    calr_tensor *x = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");
+    calr_lua_check_options(L, 2, names);
+    calr_metric metric =
+        (calr_metric)calr_lua_option_choice(L, 2, "metric", CALR_COSINE, calr_lua_metrics);
+    calr_ivf_options options = check_build(L, 2, metric, 1);
+    new_index(L, x, &options);
+    return 1;
+}
+
+/* ---- searching ---- */
+
+static effort check_effort(lua_State *L, int arg)
+{
+    effort e = {.probes = calr_lua_option_integer(L, arg, "probes", 0, 1, INT64_MAX)};
+    e.recall = calr_lua_option_number(L, arg, "recall", 0.95, 0, 1);
+    e.sample.count = calr_lua_option_integer(L, arg, "measure", 256, 1, INT64_MAX);
+    e.sample.seed = (uint64_t)calr_lua_option_integer(L, arg, "seed", 0, INT64_MIN, INT64_MAX);
+    return e;
+}
+
+/* The query of a search: rows that are given, or NULL for the index's own. */
+static calr_ivf_query make_query(lua_State *L, const index *on, const calr_tensor *rows, int64_t k,
+                                 int include_self)
+{
+    int64_t n = calr_ivf_size(on->ivf);
+    if (rows && rows->shape[1] != on->x->shape[1])
+        luaL_error(L, "the queries have rows of %I numbers, the index of %I",
+                   (lua_Integer)rows->shape[1], (lua_Integer)on->x->shape[1]);
+    if (k > n)
+        luaL_error(L, "k = %I neighbours, but there are only %I rows", (lua_Integer)k,
+                   (lua_Integer)n);
+    return (calr_ivf_query){
+        .rows = rows ? calr_tensor_f32((calr_tensor *)rows) : NULL,
+        .n = rows ? rows->shape[0] : n,
+        .k = k,
+        .include_self = include_self,
+    };
+}
+
+/* Sets a field of the table at `table` to a new matrix of the query's neighbours, and returns it. */
+static calr_tensor *new_field(lua_State *L, int table, const char *name, calr_dtype type,
+                              const calr_ivf_query *query)
+{
+    int64_t shape[2] = {query->n, query->k};
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(type, 2, shape, slot));
+    calr_tensor *tensor = *slot;
+    calr_lua_account(L);
+    lua_setfield(L, table, name);
+    return tensor;
+}
+
+static int push_neighbours(lua_State *L, const index *on, const calr_ivf_query *query, effort e)
+{
+    int measured = e.probes == 0 || e.measure;
+    double recall = 1;
+    lua_createtable(L, 0, 5);
+    int table = lua_gettop(L);
+    if (e.probes == 0)
+        calr_lua_call(
+            L, calr_ivf_choose_probes(on->ivf, query, e.recall, &e.sample, &e.probes, &recall));
+    else if (measured)
+        calr_lua_call(L, calr_ivf_recall(on->ivf, query, e.probes, &e.sample, &recall));
+    const char *name = on->metric == CALR_COSINE ? "similarities" : "distances";
+    calr_tensor *indices = new_field(L, table, "indices", CALR_I32, query);
+    calr_tensor *values = new_field(L, table, name, CALR_F32, query);
+    calr_lua_call(L, calr_ivf_search(on->ivf, query, e.probes, calr_tensor_i32(indices),
+                                     calr_tensor_f32(values)));
+    int64_t lists = calr_ivf_lists(on->ivf);
+    lua_pushinteger(L, e.probes < lists ? e.probes : lists);
+    lua_setfield(L, table, "probes");
+    lua_pushinteger(L, lists);
+    lua_setfield(L, table, "lists");
+    if (measured) {
+        lua_pushnumber(L, recall);
+        lua_setfield(L, table, "recall");
+    }
+    return 1;
+}
+
+/// index:search([queries,] {k=15, probes=nil, recall=0.95, include_self=true, measure=256, seed=0})
+/// The k nearest rows of every query, nearest first, ties by the lowest row number, as calr.cluster.knn gives them. A
+/// query whose lists hold fewer than k rows looks into further lists until there are k.
+/// @param queries       f32[m x d]; nil for the rows of the index themselves
+/// @param k             neighbours of each; an error when there are fewer rows
+/// @param probes        lists that a query looks into; more than there are means all, which is exact
+/// @param recall        where no probes are given: the part of the true neighbours to find, above 0; the probes for it
+///   are chosen by measurement
+/// @param include_self  whether a row is its own first neighbour; ignored with queries
+/// @param measure       how many of the queries that measurement takes, at random: they look into all lists
+/// @param seed          names the draw
+/// @return table  indices = i32[m x k] from 0; similarities or distances = f32[m x k]; probes; lists; recall = what was
+///   measured, nil where the probes were given
+static int index_search(lua_State *L)
+{
+    static const char *const names[] = {"k",       "probes", "recall", "include_self",
+                                        "measure", "seed",   NULL};
+    const index *on = check_index(L, 1);
+    if (lua_istable(L, 2) && lua_isnone(L, 3)) {
+        lua_pushnil(L);
+        lua_insert(L, 2);
+    }
+    lua_settop(L, 3);
+    calr_tensor *rows =
+        lua_isnil(L, 2) ? NULL : calr_lua_check_form(L, 2, CALR_F32, 2, "f32[m x d]");
+    calr_lua_check_options(L, 3, names);
+    int64_t k = calr_lua_option_integer(L, 3, "k", 15, 1, INT64_MAX);
+    effort e = check_effort(L, 3);
+    calr_ivf_query query =
+        make_query(L, on, rows, k, calr_lua_option_boolean(L, 3, "include_self", 1));
+    return push_neighbours(L, on, &query, e);
+}
+
+/// index:recall{probes=p, queries=nil, k=15, include_self=true, measure=256, seed=0}
+/// Measures which part of the k nearest a search with p probes finds: the mean over queries drawn at random, each
+/// compared with its exact neighbours. A row itself, at the head of its own list, does not count.
+/// @param probes        lists that a query looks into; required
+/// @param queries       f32[m x d]; the rows of the index where absent
+/// @param k             neighbours of each
+/// @param include_self  whether a row is its own first neighbour
+/// @param measure       how many queries are drawn; all where there are no more
+/// @param seed          names the draw
+/// @return number  0 .. 1
+static int index_recall(lua_State *L)
+{
+    static const char *const names[] = {"probes",  "queries", "k", "include_self",
+                                        "measure", "seed",    NULL};
+    const index *on = check_index(L, 1);
+    lua_settop(L, 2);
+    calr_lua_check_options(L, 2, names);
+    calr_tensor *rows = calr_lua_option_form(L, 2, "queries", 0, CALR_F32, 2, "f32[m x d]");
+    int64_t k = calr_lua_option_integer(L, 2, "k", 15, 1, INT64_MAX);
+    int include_self = calr_lua_option_boolean(L, 2, "include_self", 1);
+    effort e = check_effort(L, 2);
+    if (e.probes == 0)
+        luaL_error(L, "option \"probes\" is missing (how many lists a query looks into)");
+    calr_ivf_query query = make_query(L, on, rows, k, include_self);
+    double recall;
+    calr_lua_call(L, calr_ivf_recall(on->ivf, &query, e.probes, &e.sample, &recall));
+    lua_pushnumber(L, recall);
+    return 1;
+}
+
+/// index:size()
+/// How many rows it is of. #index is the same.
+/// @return integer
+static int index_size(lua_State *L)
+{
+    lua_pushinteger(L, calr_ivf_size(check_index(L, 1)->ivf));
+    return 1;
+}
+
+/// index:lists()
+/// How many rows each of its lists holds; 0 is possible.
+/// @return tensor  i32[lists]
+static int index_lists(lua_State *L)
+{
+    const index *on = check_index(L, 1);
+    calr_tensor *sizes = calr_lua_new_labels(L, calr_ivf_lists(on->ivf));
+    for (int64_t l = 0; l < calr_ivf_lists(on->ivf); l++)
+        calr_tensor_i32(sizes)[l] = (int32_t)calr_ivf_list_size(on->ivf, l);
+    return 1;
+}
+
+static int index_tostring(lua_State *L)
+{
+    const index *on = luaL_checkudata(L, 1, INDEX);
+    if (on->ivf)
+        lua_pushfstring(L, "index[%I rows, %I lists, %s]", (lua_Integer)calr_ivf_size(on->ivf),
+                        (lua_Integer)calr_ivf_lists(on->ivf), calr_lua_metrics[on->metric]);
+    else
+        lua_pushliteral(L, "closed index");
+    return 1;
+}
+
+/* __gc and __close: may run twice. */
+static int index_release(lua_State *L)
+{
+    index *on = luaL_checkudata(L, 1, INDEX);
+    calr_ivf_free(on->ivf);
+    calr_tensor_release(on->x);
+    *on = (index){.metric = on->metric};
+    return 0;
+}
+
+/* ---- for calr.cluster.knn ---- */
+
+int calr_lua_wants_approximate(lua_State *L, int arg)
+{
+    if (!lua_istable(L, arg))
+        return 0;
+    lua_getfield(L, arg, "approximate");
+    if (lua_istable(L, -1) || (lua_isboolean(L, -1) && lua_toboolean(L, -1)))
+        return 1;
+    if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+        luaL_error(L, "option \"approximate\" must be true, false or a table of options, not a %s",
+                   luaL_typename(L, -1));
+    lua_pop(L, 1);
+    return 0;
+}
+
+int calr_lua_knn_approximate(lua_State *L, calr_tensor *x, calr_tensor *base, int64_t k,
+                             calr_metric metric, int include_self)
+{
+    static const char *const names[] = {"lists",  "sample", "seed",    "copy",
+                                        "probes", "recall", "measure", NULL};
+    if (!lua_istable(L, -1))
+        lua_newtable(L);
+    int arg = lua_gettop(L);
+    calr_lua_check_options(L, arg, names);
+    calr_ivf_options options = check_build(L, arg, metric, 0);
+    effort e = check_effort(L, arg);
+    e.measure = 1;
+    index *on = new_index(L, base ? base : x, &options);
+    calr_ivf_query query = make_query(L, on, base ? x : NULL, k, include_self);
+    push_neighbours(L, on, &query, e);
+    calr_ivf_free(on->ivf); /* now, not when the collector comes by */
+    on->ivf = NULL;
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"ivf", cluster_ivf},
+    {NULL, NULL},
+};
+
+static const luaL_Reg index_methods[] = {
+    {"lists", index_lists},
+    {"recall", index_recall},
+    {"search", index_search},
+    {"size", index_size},
+    {NULL, NULL},
+};
+
+static const luaL_Reg index_metamethods[] = {
+    {"__len", index_size},
+    {"__tostring", index_tostring},
+    {"__gc", index_release},
+    {"__close", index_release},
+    {NULL, NULL},
+};
+
+void calr_lua_add_ivf(lua_State *L)
+{
+    calr_lua_class(L, INDEX, index_methods, index_metamethods);
+    luaL_setfuncs(L, functions, 0);
+}
