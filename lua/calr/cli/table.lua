@@ -129,6 +129,7 @@ function command.run(args)
     matrix = fields.matrix, stale = fields.stale, commands = fields.commands,
     format = fields.format or endings[ending] or "terminal", width = fields.file and 120 or nil,
   }
+  collectgarbage("incremental", 400) -- nearly all that is made here is needed to the end
   local study = require("calr.study.view").read(folder)
   local ok, text = pcall(require("calr.study.table").render, study, options)
   if not ok then
