@@ -29,9 +29,10 @@ static calr_status flow_alloc(int64_t nodes, int64_t links, calr_flow **out)
         flow->visits = calr_array_zeros(nodes, sizeof *flow->visits);
         flow->enter = calr_array_zeros(nodes, sizeof *flow->enter);
         flow->leave = calr_array_zeros(nodes, sizeof *flow->leave);
+        flow->size = calr_array_zeros(nodes, sizeof *flow->size);
     }
     if (!flow || !flow->offsets || !flow->neighbour || !flow->weight || !flow->visits ||
-        !flow->enter || !flow->leave) {
+        !flow->enter || !flow->leave || !flow->size) {
         calr_flow_release(flow);
         return calr_error(CALR_ENOMEM,
                           "no memory for a network of %" PRId64 " nodes and %" PRId64 " links",
@@ -51,6 +52,7 @@ void calr_flow_release(calr_flow *flow)
     free(flow->visits);
     free(flow->enter);
     free(flow->leave);
+    free(flow->size);
     free(flow);
 }
 
@@ -203,6 +205,8 @@ static calr_status fill(const calr_csr *graph, bool directed, double teleportati
 {
     CALR_TRY(calr_csr_transpose(graph, reverse));
     CALR_TRY(flow_alloc(graph->rows, 2 * graph->nonzeros, flow));
+    for (int64_t i = 0; i < graph->rows; i++)
+        (*flow)->size[i] = 1;
     *rate = calr_array_new(graph->rows, sizeof **rate);
     if (!*rate)
         return calr_error(CALR_ENOMEM, "no memory for the flow of %" PRId64 " nodes", graph->rows);
@@ -309,6 +313,8 @@ calr_status calr_flow_aggregate(const calr_flow *flow, const int32_t *module, in
         sort_by_module(module, flow->nodes, modules, first, order);
         merge_modules(flow, module, first, order, slot, merged);
         calr_flow_of_modules(flow, module, modules, merged->visits, merged->enter, merged->leave);
+        for (int64_t i = 0; i < flow->nodes; i++)
+            merged->size[module[i]] += flow->size[i];
         *out = merged;
     }
     free(first);
@@ -317,10 +323,42 @@ calr_status calr_flow_aggregate(const calr_flow *flow, const int32_t *module, in
     return status;
 }
 
-double calr_flow_codelength(int64_t modules, const double *visits, const double *enter,
-                            const double *leave, double nodes_plogp)
+calr_status calr_flow_part(const calr_flow *flow, const int32_t *nodes, int64_t count,
+                           int32_t *place, calr_flow **out)
 {
-    double entering = 0, sum = -nodes_plogp;
+    int64_t links = 0;
+    for (int64_t c = 0; c < count; c++) {
+        place[nodes[c]] = (int32_t)c;
+        links += flow->offsets[nodes[c] + 1] - flow->offsets[nodes[c]];
+    }
+    calr_flow *part = NULL;
+    calr_status status = flow_alloc(count, links, &part);
+    int64_t used = 0;
+    for (int64_t c = 0; status == CALR_OK && c < count; c++) {
+        int32_t i = nodes[c];
+        for (int64_t p = flow->offsets[i]; p < flow->offsets[i + 1]; p++) {
+            if (place[flow->neighbour[p]] < 0)
+                continue;
+            part->neighbour[used] = place[flow->neighbour[p]];
+            part->weight[used++] = flow->weight[p];
+        }
+        part->offsets[c + 1] = used;
+        part->visits[c] = flow->visits[i];
+        part->enter[c] = flow->enter[i];
+        part->leave[c] = flow->leave[i];
+        part->size[c] = flow->size[i];
+    }
+    for (int64_t c = 0; c < count; c++)
+        place[nodes[c]] = -1;
+    if (status == CALR_OK)
+        *out = part;
+    return status;
+}
+
+double calr_flow_codelength(int64_t modules, const double *visits, const double *enter,
+                            const double *leave, double nodes_plogp, double outside)
+{
+    double entering = outside, sum = -nodes_plogp - calr_flow_plogp(outside);
     for (int64_t m = 0; m < modules; m++) {
         entering += enter[m];
         sum += calr_flow_plogp(leave[m] + visits[m]) - calr_flow_plogp(enter[m]) -

@@ -29,6 +29,7 @@ typedef struct calr_flow {
     double *visits; /* [nodes] share of time spent; sums to 1 */
     double *enter;  /* [nodes] flow from other nodes, */
     double *leave;  /* and to them */
+    int32_t *size;  /* [nodes] how many nodes of the first network each is: 1 there */
 } calr_flow;
 
 /* x log2 x, 0 at 0; rounding below 0 counts as 0. */
@@ -49,9 +50,14 @@ void calr_flow_of_modules(const calr_flow *flow, const int32_t *module, int64_t 
 calr_status calr_flow_aggregate(const calr_flow *flow, const int32_t *module, int64_t modules,
                                 calr_flow **out);
 
+/* The network of some nodes, each named once: with what enters and leaves each of them, and of its
+ * links those to others of them. place[flow->nodes]: scratch, -1 throughout before and after. */
+calr_status calr_flow_part(const calr_flow *flow, const int32_t *nodes, int64_t count,
+                           int32_t *place, calr_flow **out);
+
 /* Bits a step for modules with these sums, in a network whose nodes have sum of plogp(visits)
- * `nodes_plogp`. */
+ * `nodes_plogp` and which a flow of `outside` leaves. */
 double calr_flow_codelength(int64_t modules, const double *visits, const double *enter,
-                            const double *leave, double nodes_plogp);
+                            const double *leave, double nodes_plogp, double outside);
 
 #endif

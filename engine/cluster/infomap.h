@@ -7,7 +7,7 @@
  * (flow.h). The search: nodes move greedily to the neighbouring module that shortens the code most,
  * modules become nodes and move in turn; then single nodes are moved again (fine tuning), and parts
  * of modules (coarse tuning), until neither helps. A heuristic: another seed may find another
- * partition of nearly the same length.
+ * partition of nearly the same length. Modules within modules: infomap_tree.h.
  *
  * Deterministic: the same graph, options and seed give the same modules for any number of threads.
  * Thread-safe. */

@@ -118,6 +118,79 @@ check.test("all rows the same", function()
   for _, score in ipairs(info.scores:totable()) do check.ok(score > 0 and score < math.huge) end
 end)
 
+-- Rings of `each` triangles, `rings` of them in a ring: weights 0.9, 0.3 and 0.02.
+local function nested(rings, each)
+  local indices, similarities, count = {}, {}, rings * each
+  for t = 0, count - 1 do
+    local ring = t // each
+    local beside = ring * each + (t + 1) % each
+    local other = (ring + 1) % rings * each
+    for c = 0, 2 do
+      local i = 3 * t + c
+      indices[i + 1] = { i, 3 * t + (c + 1) % 3, -1 }
+      similarities[i + 1] = { 1, 0.9, 0 }
+    end
+    indices[3 * t + 1][3], similarities[3 * t + 1][3] = 3 * beside + 1, 0.3
+    if t % each == 0 then indices[3 * t + 3][3], similarities[3 * t + 3][3] = 3 * other + 2, 0.02 end
+  end
+  return { indices = T(indices, "i32"), similarities = T(similarities) }
+end
+
+check.test("modules in modules", function()
+  local graph = nested(5, 6)
+  local options = { min_similarity = 0, min_size = 1, directed = false, trials = 4 }
+  local _, two = cluster.infomap(graph, options)
+  check.equal(two.levels, nil)
+  check.equal(two.tree, nil)
+  options.levels = "two"
+  check.equal(select(2, cluster.infomap(graph, options)).codelength, two.codelength)
+  options.levels = "many"
+  local finest, info = cluster.infomap(graph, options)
+  check.ok(info.codelength < two.codelength)
+  check.near(info.one_level, two.one_level, 1e-12)
+  check.ok(#info.levels >= 2)
+  check.all_near(info.levels[#info.levels], finest, 0)
+  check.equal(info.modules, 30)
+  check.equal(info.clusters, 30)
+  for i = 1, 90 do check.equal(finest:get(i), (i - 1) // 3) end
+  -- The tree says of each finest module where it lies at every level.
+  check.equal(tostring(info.tree), ("i32[30 x %d]"):format(#info.levels))
+  for l, labels in ipairs(info.levels) do
+    for i = 1, 90 do check.equal(info.tree:get(finest:get(i) + 1, l), labels:get(i)) end
+  end
+  -- Any level may be taken; deeper than the finest is the finest.
+  for l = 1, #info.levels + 2 do
+    options.level = l
+    local labels, at = cluster.infomap(graph, options)
+    local want = info.levels[math.min(l, #info.levels)]
+    check.all_near(labels, want, 0)
+    check.equal(at.codelength, info.codelength)
+    check.equal(at.modules, want:max() + 1)
+  end
+  options.level, options.min_size = nil, 4 -- triangles are too small now
+  local none, small = cluster.infomap(graph, options)
+  check.equal(none:max(), -1)
+  check.equal(small.clusters, 0)
+  check.equal(small.modules, 30)
+  check.all_near(small.levels[#small.levels], finest, 0)
+end)
+
+check.test("many levels: no edge, one row, no row, features", function()
+  local apart = T { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } }
+  local labels, info = cluster.infomap(apart, { k = 3, min_size = 1, levels = "many" })
+  check.all_near(labels, { -1, -1, -1 }, 0)
+  check.equal(#info.levels, 1)
+  check.all_near(info.levels[1], { -1, -1, -1 }, 0)
+  check.equal(tostring(info.tree), "i32[0 x 1]")
+  check.equal(info.modules, 0)
+  check.all_near(cluster.infomap(T { { 1, 0 } }, { levels = "many" }), { -1 }, 0)
+  check.equal(tostring(cluster.infomap(T.zeros { 0, 4 }, { levels = "many", level = 1 })), "i32[0]")
+  local x, truth = blobs(20, 12, 32, 0.25)
+  local found, deep = cluster.infomap(x, { k = 8, levels = "many", level = 1 })
+  check.equal(quality.pairwise(truth, found).f, 1.0)
+  check.ok(deep.codelength <= select(2, cluster.infomap(x, { k = 8 })).codelength + 1e-8)
+end)
+
 check.test("errors", function()
   local x = T { { 1, 0 }, { 0, 1 } }
   check.fails("did you mean \"min_size\"", cluster.infomap, x, { min_sise = 3 })
@@ -131,6 +204,9 @@ check.test("errors", function()
   check.fails("NaN", cluster.infomap, T { { 0 / 0, 1 }, { 1, 0 } })
   check.fails("teleportation", cluster.infomap, x, { teleportation = 1 })
   check.fails("trials", cluster.infomap, x, { trials = 0 })
+  check.fails("levels", cluster.infomap, x, { levels = "three" })
+  check.fails("needs levels=\"many\"", cluster.infomap, x, { level = 1 })
+  check.fails("level", cluster.infomap, x, { levels = "many", level = 0 })
   check.fails("min_similarity", cluster.infomap, x, { min_similarity = -1 })
 end)
 

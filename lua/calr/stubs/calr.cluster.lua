@@ -140,18 +140,26 @@ function M.hdbscan(distance, options) end
 ---@return tensor # f32[n]: how deep in its cluster each image is, 0 .. 1; 0 for outliers
 function M.hdbscan_features(x, options) end
 
---- Clusters by Infomap (two-level map equation; Rosvall and Bergstrom 2008) on the graph of nearest neighbours: an edge
+--- Clusters by Infomap (map equation; Rosvall and Bergstrom 2008) on the graph of nearest neighbours: an edge
 --- i -> j of weight s for each neighbour j with cosine similarity s >= min_similarity. Images without an edge, and
 --- clusters smaller than min_size, become outliers. When no edge is left, every label is -1 and info.edges is 0. The
 --- same seed gives the same labels, for any number of threads.
+---
+--- With levels="many", modules may hold modules, in as many levels as make the code shorter (hierarchical map equation;
+--- Rosvall and Bergstrom 2011). The labels are those of the finest level, or of the one that `level` names.
 ---
 --- x may be features, whose neighbours are found first, or the result of calr.cluster.knn: {indices=i32[n x k],
 --- similarities=f32[n x k]}, where an index of -1 is no neighbour and the option k is not looked at.
 ---
 --- The second result holds: codelength, bits a step of the random walker; one_level, the same were everything one
---- module; modules, how many were found, and clusters, how many of them were kept; edges; and scores=f32[n], how
---- central an image is: the sum over its edges of 1/(d + mean d), d = 1 - similarity, the mean over all neighbours
---- found, its own place included; 0 without an edge.
+--- module; modules, how many were found (at the level taken), and clusters, how many of them were kept; edges; and
+--- scores=f32[n], how central an image is: the sum over its edges of 1/(d + mean d), d = 1 - similarity, the mean over
+--- all neighbours found, its own place included; 0 without an edge.
+---
+--- For levels="many" it holds two more, whatever min_size says: levels, a list of i32[n], the modules of each level, the
+--- coarsest first, -1 for an image without an edge; and tree=i32[modules x levels], for each module of the finest level
+--- the one it lies in at each level, itself last. A module that is not divided at a level is there again at the next,
+--- if under another number.
 ---@param x any f32[n x d], one row an image; or a table of neighbours
 ---@param options any
 --- - `k`: neighbours of each row, the row itself counted; all rows where there are fewer
@@ -161,8 +169,10 @@ function M.hdbscan_features(x, options) end
 --- - `seed`: names the random order of the search
 --- - `trials`: searches, of which the shortest code is taken
 --- - `teleportation`: share of steps at which the random walker jumps; directed only
+--- - `levels`: "two": modules and their images; "many": modules in modules too
+--- - `level`: only with levels="many": 1, the coarsest, or more; the finest where there are fewer
 ---@return any # i32[n], from 0 in the order of first appearance, -1 for outliers
----@return table # {codelength=, one_level=, modules=, clusters=, edges=, scores=}
+---@return table # {codelength=, one_level=, modules=, clusters=, edges=, scores=, levels=, tree=}
 function M.infomap(x, options) end
 
 --- An index for approximate neighbours among many rows: an inverted file with flat lists (IVF-flat; Jégou et al. 2011).
