@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "base/clones.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "cluster/ivf_internal.h"
@@ -205,8 +206,8 @@ static float copy_query(const search *s, int64_t row, float *to)
 }
 
 /* The scores of a tile's rows for one query; returns whether any is as good as `worst`. */
-static bool score_tile(const float *products, const float *half, float shorter, bool cosine,
-                       float worst, float *scores)
+CALR_CLONES static bool score_tile(const float *products, const float *half, float shorter,
+                                   bool cosine, float worst, float *scores)
 {
     int hits = 0;
 #pragma omp simd reduction(+ : hits)

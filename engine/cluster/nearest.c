@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/clones.h"
 #include "base/parallel.h"
 #include "base/size.h"
 
@@ -72,32 +73,18 @@ calr_status calr_rows_measure(const float *x, int64_t n, int64_t d, const double
     return CALR_OK;
 }
 
-void calr_row_unit(const float *row, int64_t d, double length, float *to)
+CALR_CLONES void calr_row_unit(const float *row, int64_t d, double length, float *to)
 {
     double inverse = length > 0 ? 1 / length : 0;
     for (int64_t c = 0; c < d; c++)
         to[c] = (float)(row[c] * inverse);
 }
 
-void calr_row_centred(const float *row, int64_t d, const double *centre, double scale, float *to)
+CALR_CLONES void calr_row_centred(const float *row, int64_t d, const double *centre, double scale,
+                                  float *to)
 {
     for (int64_t c = 0; c < d; c++)
         to[c] = (float)((row[c] - centre[c]) * scale);
-}
-
-void calr_nearest_offer(float *scores, int32_t *rows, int64_t keep, float score, int32_t candidate)
-{
-    int64_t at = keep - 1;
-    if (score < scores[at] || (score == scores[at] && candidate > rows[at]))
-        return;
-    for (; at > 0 &&
-           (scores[at - 1] < score || (scores[at - 1] == score && rows[at - 1] > candidate));
-         at--) {
-        scores[at] = scores[at - 1];
-        rows[at] = rows[at - 1];
-    }
-    scores[at] = score;
-    rows[at] = candidate;
 }
 
 static double distance(const float *a, const float *b, int64_t d)

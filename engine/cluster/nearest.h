@@ -28,7 +28,21 @@ void calr_row_centred(const float *row, int64_t d, const double *centre, double 
 
 /* Offers a row to a list of `keep` >= 1, best score first and equal ones by lowest row, empty places -INFINITY and
  * INT32_MAX. What a list holds in the end does not depend on the order of the offers. */
-void calr_nearest_offer(float *scores, int32_t *rows, int64_t keep, float score, int32_t candidate);
+static inline void calr_nearest_offer(float *scores, int32_t *rows, int64_t keep, float score,
+                                      int32_t candidate)
+{
+    int64_t at = keep - 1;
+    if (score < scores[at] || (score == scores[at] && candidate > rows[at]))
+        return;
+    for (; at > 0 &&
+           (scores[at - 1] < score || (scores[at - 1] == score && rows[at - 1] > candidate));
+         at--) {
+        scores[at] = scores[at - 1];
+        rows[at] = rows[at - 1];
+    }
+    scores[at] = score;
+    rows[at] = candidate;
+}
 
 /* Sorts `count` rows of base[m x d] by their exact distance from x[d], written to exact[count]. */
 void calr_nearest_measure(const float *x, const float *base, int64_t d, int64_t count,
