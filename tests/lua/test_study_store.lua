@@ -236,6 +236,38 @@ check.test("a revived worker cannot overwrite", function()
   b:close()
 end)
 
+check.test("reports of a trial: of what the last attempt did not do anew, the newest there are", function()
+  local book = require("calr.study.ledger").new(function() return nil end)
+  local function attempt(number, steps, state)
+    book:apply({ kind = "start", key = "k", attempt = number, t = number }, "w-1-0000000" .. number)
+    for _, step in ipairs(steps) do
+      book:apply({ kind = "report", key = "k", attempt = number, step = step, values = { from = number }, t = number },
+        "w-1-0000000" .. number)
+    end
+    if state then
+      book:apply({ kind = "end", key = "k", attempt = number, state = state, values = {}, t = number },
+        "w-1-0000000" .. number)
+    end
+  end
+  local function curve()
+    book:settle()
+    local text = {}
+    for i, report in ipairs(book.trials.k.reports) do text[i] = report.step .. "by" .. report.values.from end
+    return table.concat(text, " ")
+  end
+  -- 2 was thought dead and was not: it wrote the checkpoint of step 2 that 4 goes on from; 3 began anew and died
+  attempt(1, { 1 })
+  attempt(2, { 1, 2 })
+  attempt(3, { 1 })
+  check.equal(curve(), "1by3", "what is ahead of the attempt that runs is not shown")
+  attempt(4, { 3, 4 }, "interrupted")
+  check.equal(curve(), "1by3 2by2 3by4 4by4")
+  attempt(5, {})
+  check.equal(curve(), "1by3 2by2 3by4 4by4", "an attempt that has said nothing yet")
+  attempt(6, { 4, 5, 6 }, "finished")
+  check.equal(curve(), "1by3 2by2 3by4 4by6 5by6 6by6")
+end)
+
 check.test("both end at the same moment: one counts", function()
   local dir = new_study()
   local a, b <close> = store.join(dir), store.join(dir)

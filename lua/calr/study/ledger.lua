@@ -195,22 +195,29 @@ local function seconds_of(attempt)
   return attempt.started and attempt.last and math.max(0, attempt.last - attempt.started) or 0
 end
 
--- Reports of attempts 1 .. last: where one goes on from a checkpoint, its reports replace those from its first step on.
+-- Reports of attempts 1 .. last, by step: those of the newest attempt that has any, and of what it did not do anew the
+-- newest there are. (A worker thought dead may have written the checkpoint that a later attempt went on from.)
 local function merge_reports(trial, last)
   if last <= 1 then return trial.attempts[1] and trial.attempts[1].reports or {} end
-  local merged = {}
-  for number = 1, last do
+  local merged, seen, limit = {}, {}, math.huge
+  for number = last, 1, -1 do
     local attempt = trial.attempts[number]
     local reports = attempt and attempt.reports or {}
-    if #reports > 0 then
-      while #merged > 0 and merged[#merged].step >= reports[1].step do merged[#merged] = nil end
-      table.move(reports, 1, #reports, #merged + 1, merged)
+    for i = #reports, 1, -1 do
+      local report = reports[i]
+      if report.step < limit and not seen[report.step] then
+        seen[report.step] = true
+        merged[#merged + 1] = report
+      end
+    end
+    if limit == math.huge and #reports > 0 then
+      for _, report in ipairs(reports) do limit = math.min(limit, report.step) end
     end
   end
+  table.sort(merged, function(x, y) return x.step < y.step end)
   return merged
 end
 
--- What a trial ended with; of what it did not end with, what it reported last.
 local function metrics_of(trial, last)
   local metrics = {}
   for number = 1, last do
