@@ -1,6 +1,7 @@
 --- @module calr.cli.report
 --- calr report DIR: a study or a run as one HTML file.
 
+local arguments = require "calr.shell.arguments"
 local errors = require "calr.shell.errors"
 local sys = require "calr.sys"
 local text = require "calr.text"
@@ -23,35 +24,11 @@ command that computes it again. It appears under its name when it is complete.
   --no-images     leave out the images of a run]]
 end
 
-local valued = { ["-o"] = "to", ["--out"] = "to", ["--versus"] = "versus" }
-
 local function parse(args)
-  local fields, i = { images = true }, 1
-  while args[i] do
-    local word = args[i]
-    local name, value = word:match "^(%-%-[%w-]+)=(.*)$"
-    if word == "--help" or word == "-h" then
-      fields.help = true
-    elseif word == "--no-images" then
-      fields.images = false
-    elseif valued[name or word] then
-      if not name then
-        i = i + 1
-        value = args[i]
-      end
-      if not value or value == "" then errors.usage("%s wants a value; usage: %s", name or word, command.usage) end
-      fields[valued[name or word]] = value
-    elseif word:sub(1, 1) == "-" then
-      local near = sys.nearest(word, { "-o", "--versus", "--no-images", "--help" })
-      errors.usage("unknown option %s%s; usage: %s", word, near and (" (did you mean %s?)"):format(near) or "",
-        command.usage)
-    elseif fields.folder then
-      errors.usage("\"%s\" is one word too many; usage: %s", word, command.usage)
-    else
-      fields.folder = word
-    end
-    i = i + 1
-  end
+  local fields, words = arguments.parse(args, { usage = command.usage, at_most = 1,
+    flags = { ["--no-images"] = "no_images", ["--help"] = "help", ["-h"] = "help" },
+    values = { ["-o"] = "to", ["--out"] = "to", ["--versus"] = "versus" } })
+  fields.folder, fields.images = words[1], not fields.no_images
   return fields
 end
 
