@@ -71,9 +71,9 @@ calr_status calr_op_linear(calr_tensor *x, calr_tensor *w, calr_tensor *bias, ca
 
 /* ---- networks: convolution.c, norm.c, pool.c ---- x: [n x h x w x c] */
 
-/* w: [c_out x c_in x kh x kw], bias: [c_out] or NULL. */
+/* w: [c_out x c_in / groups x kh x kw], bias: [c_out] or NULL. groups >= 1 divides c_in and c_out. */
 calr_status calr_op_conv2d(calr_tensor *x, calr_tensor *w, calr_tensor *bias, int64_t stride,
-                           int64_t padding, calr_tensor **y);
+                           int64_t padding, int64_t groups, calr_tensor **y);
 
 typedef struct calr_batch_norm_options {
     bool training;   /* statistics of the batch, and update the running ones; otherwise use the

@@ -5,8 +5,8 @@
  *   - Arguments go sizes and settings first, inputs next, outputs last. Arrays are contiguous f32
  * unless said otherwise; shapes stand in the comment. Gradients are named d + the name of what they
  * belong to.
- *   - Feature maps are N x H x W x C; weights of convolutions are c_out x c_in x kh x kw, as in
- * torchvision's files.
+ *   - Feature maps are N x H x W x C; weights of convolutions are c_out x (c_in / groups) x kh x
+ * kw, as in torchvision's files.
  *   - Outputs are overwritten, never added to (exceptions say so) and need no initial value. An
  * output may not overlap an input unless the comment says "in place allowed" (then: the same
  * pointer, not a shifted one).
@@ -30,10 +30,12 @@
 /* Geometry of a 2-D convolution. calr_conv2d_resolve fills out_h and out_w. */
 typedef struct calr_conv2d {
     int64_t n, h, w, c_in;   /* input  x: n x h x w x c_in */
-    int64_t c_out, kh, kw;   /* weight w: c_out x c_in x kh x kw */
+    int64_t c_out, kh, kw;   /* weight w: c_out x (c_in / groups) x kh x kw */
     int64_t stride, padding; /* the same in both directions; padding with zeros */
     int64_t out_h, out_w; /* output y: n x out_h x out_w x c_out; (h + 2 padding - kh) / stride + 1,
                              rounded down */
+    int64_t groups; /* group i of the inputs makes group i of the outputs; 0 counts as 1. c_in =
+                       c_out = groups: depthwise */
 } calr_conv2d;
 
 /* Geometry of max pooling, square windows. calr_pool2d_resolve fills out_h and out_w. */
@@ -43,7 +45,8 @@ typedef struct calr_pool2d {
     int64_t out_h, out_w;            /* rounded down, like convolution */
 } calr_pool2d;
 
-/* Fill out_h and out_w. CALR_EINVAL: a size out of range (n may be 0, everything else but padding
+/* Fill out_h and out_w, and groups where it is 0. CALR_EINVAL: channels that groups does not divide,
+ * a size out of range (n may be 0, everything else but padding
  * is >= 1), a kernel larger than the padded input; pooling: padding above kernel / 2, kernel
  * above 16. CALR_ENOMEM: the number of elements of input, weight or output overflows. */
 calr_status calr_conv2d_resolve(calr_conv2d *conv);

@@ -276,21 +276,24 @@ static int ops_linear(lua_State *L)
 
 /* ---- networks ---- */
 
-/// calr.ops.conv2d(x, w [, {stride=1, padding=0, bias=}])
-/// Convolution of feature maps.
+/// calr.ops.conv2d(x, w [, {stride=1, padding=0, groups=1, bias=}])
+/// Convolution of feature maps. With groups the channels of the input and of the output are cut into so many
+/// parts, and part i of the output sees part i of the input only; groups = in = out is a depthwise convolution.
 /// @param x  f32[n x h x w x in]
-/// @param w  f32[out x in x kh x kw], the order of torchvision's files
+/// @param w  f32[out x in/groups x kh x kw], the order of torchvision's files
+/// @param groups  divides in and out
 /// @param bias  f32[out]
 /// @return tensor  [n x h' x w' x out], h' = (h + 2 padding - kh) / stride + 1, rounded down
 static int ops_conv2d(lua_State *L)
 {
-    static const char *const names[] = {"stride", "padding", "bias", NULL};
+    static const char *const names[] = {"stride", "padding", "groups", "bias", NULL};
     calr_tensor *x = calr_lua_check_tensor(L, 1), *w = calr_lua_check_tensor(L, 2);
     calr_lua_check_options(L, 3, names);
     int64_t stride = calr_lua_option_integer(L, 3, "stride", 1, 1, 1 << 20);
     int64_t padding = calr_lua_option_integer(L, 3, "padding", 0, 0, 1 << 20);
+    int64_t groups = calr_lua_option_integer(L, 3, "groups", 1, 1, 1 << 20);
     calr_tensor *bias = calr_lua_option_tensor(L, 3, "bias", 0);
-    PUSH(L, calr_op_conv2d(x, w, bias, stride, padding, slot));
+    PUSH(L, calr_op_conv2d(x, w, bias, stride, padding, groups, slot));
     return 1;
 }
 

@@ -15,9 +15,12 @@ static void reference_forward(const calr_conv2d *g, const float *x, const float 
                                     j = c * g->stride - g->padding + v;
                             if (i < 0 || i >= g->h || j < 0 || j >= g->w)
                                 continue;
-                            for (int64_t k = 0; k < g->c_in; k++)
-                                sum += (double)x[((n * g->h + i) * g->w + j) * g->c_in + k] *
-                                       (double)w[((o * g->c_in + k) * g->kh + u) * g->kw + v];
+                            int64_t inputs = g->c_in / g->groups,
+                                    first = o / (g->c_out / g->groups) * inputs;
+                            for (int64_t k = 0; k < inputs; k++)
+                                sum +=
+                                    (double)x[((n * g->h + i) * g->w + j) * g->c_in + first + k] *
+                                    (double)w[((o * inputs + k) * g->kh + u) * g->kw + v];
                         }
                     y[((n * g->out_h + r) * g->out_w + c) * g->c_out + o] = sum;
                 }
@@ -38,9 +41,11 @@ static void reference_backward(const calr_conv2d *g, const float *x, const float
                                     j = c * g->stride - g->padding + v;
                             if (i < 0 || i >= g->h || j < 0 || j >= g->w)
                                 continue;
-                            for (int64_t k = 0; k < g->c_in; k++) {
-                                int64_t at = ((n * g->h + i) * g->w + j) * g->c_in + k;
-                                int64_t of = ((o * g->c_in + k) * g->kh + u) * g->kw + v;
+                            int64_t inputs = g->c_in / g->groups,
+                                    first = o / (g->c_out / g->groups) * inputs;
+                            for (int64_t k = 0; k < inputs; k++) {
+                                int64_t at = ((n * g->h + i) * g->w + j) * g->c_in + first + k;
+                                int64_t of = ((o * inputs + k) * g->kh + u) * g->kw + v;
                                 dx[at] += d * (double)w[of];
                                 dw[of] += d * (double)x[at];
                             }
@@ -55,7 +60,7 @@ static int64_t size_x(const calr_conv2d *g)
 
 static int64_t size_w(const calr_conv2d *g)
 {
-    return g->c_out * g->c_in * g->kh * g->kw;
+    return g->c_out * (g->c_in / g->groups) * g->kh * g->kw;
 }
 
 static int64_t size_y(const calr_conv2d *g)
@@ -117,6 +122,77 @@ static const calr_conv2d fixed[] = {
     {.n = 1, .h = 7, .w = 9, .c_in = 5, .c_out = 11, .kh = 3, .kw = 3, .stride = 3},
     {.n = 2, .h = 5, .w = 6, .c_in = 3, .c_out = 4, .kh = 3, .kw = 5, .stride = 1, .padding = 2},
     {.n = 2, .h = 2, .w = 2, .c_in = 2, .c_out = 3, .kh = 5, .kw = 5, .stride = 2, .padding = 4},
+    {.n = 2,
+     .h = 9,
+     .w = 7,
+     .c_in = 6,
+     .c_out = 4,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .padding = 1,
+     .groups = 2},
+    {.n = 2,
+     .h = 9,
+     .w = 7,
+     .c_in = 32,
+     .c_out = 32,
+     .kh = 3,
+     .kw = 3,
+     .stride = 2,
+     .padding = 1,
+     .groups = 4},
+    {.n = 2, .h = 6, .w = 5, .c_in = 8, .c_out = 12, .kh = 1, .kw = 1, .stride = 1, .groups = 4},
+    {.n = 3,
+     .h = 16,
+     .w = 8,
+     .c_in = 48,
+     .c_out = 48,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .padding = 1,
+     .groups = 48},
+    {.n = 3,
+     .h = 15,
+     .w = 8,
+     .c_in = 24,
+     .c_out = 24,
+     .kh = 3,
+     .kw = 3,
+     .stride = 2,
+     .padding = 1,
+     .groups = 24},
+    {.n = 2,
+     .h = 7,
+     .w = 6,
+     .c_in = 5,
+     .c_out = 5,
+     .kh = 5,
+     .kw = 3,
+     .stride = 1,
+     .padding = 3,
+     .groups = 5},
+    {.n = 2,
+     .h = 7,
+     .w = 9,
+     .c_in = 11,
+     .c_out = 11,
+     .kh = 2,
+     .kw = 3,
+     .stride = 3,
+     .padding = 1,
+     .groups = 11},
+    {.n = 2,
+     .h = 6,
+     .w = 6,
+     .c_in = 7,
+     .c_out = 14,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .padding = 1,
+     .groups = 7},
     {.n = 5,
      .h = 33,
      .w = 31,
@@ -148,6 +224,11 @@ static void check_all(void)
             .stride = random_between(&rng, 1, 2),
             .padding = random_between(&rng, 0, 2),
         };
+        int64_t groups = random_between(&rng, 1, 4);
+        if (i % 4 == 2) /* groups */
+            g.groups = groups, g.c_in *= groups, g.c_out *= groups;
+        if (i % 4 == 3) /* depthwise */
+            g.groups = g.c_out = g.c_in;
         check_geometry(g);
     }
 }
@@ -250,10 +331,15 @@ static void test_bad_geometry(void)
     CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "padding");
     g = good, g.h = INT64_MAX;
     CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "height");
+    g = good, g.groups = -1;
+    CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "groups");
+    g = good, g.c_in = 6, g.c_out = 4, g.groups = 3;
+    CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "3 groups must divide");
     g = good, g.n = g.h = g.w = (int64_t)1 << 30;
     CHECK_FAILS(calr_conv2d_resolve(&g), CALR_ENOMEM, "too many");
     g = good, g.h = 6, g.stride = 2;
     CHECK_OK(calr_conv2d_resolve(&g));
+    CHECK_INT(g.groups, 1);
     CHECK_INT(g.out_h, 2);
     CHECK_INT(g.out_w, 1);
 }
@@ -335,6 +421,16 @@ static const calr_conv2d representative[] = {
      .kw = 3,
      .stride = 1,
      .padding = 1},
+    {.n = 64,
+     .h = 64,
+     .w = 32,
+     .c_in = 16,
+     .c_out = 16,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .padding = 1,
+     .groups = 16},
     {.n = 37,
      .h = 32,
      .w = 16,
@@ -361,7 +457,7 @@ static void test_names(void)
             if (g.c_in == 3 && pass == CALR_CONV2D_BACKWARD_DATA)
                 continue; /* nobody asks for the gradient of an image */
             CHECK(strncmp(name, "ref", 3) != 0);
-            if (!CHECK(strncmp(name, "portable", 8) != 0))
+            if (!CHECK(strncmp(name, "portable: im2col", 16) != 0))
                 fprintf(stderr, "    geometry %zu, %s: %s\n", i, pass_name[pass], name);
         }
 }

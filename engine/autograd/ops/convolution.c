@@ -6,7 +6,7 @@
 #include "backend/backend.h"
 
 typedef struct geometry {
-    int64_t stride, padding;
+    int64_t stride, padding, groups;
 } geometry;
 
 /* Input, weight and output sizes. Cheap enough to be found anew in each step. */
@@ -22,7 +22,8 @@ static calr_status resolve(const calr_op_call *call, calr_conv2d *conv)
                           .kh = w[2],
                           .kw = w[3],
                           .stride = g->stride,
-                          .padding = g->padding};
+                          .padding = g->padding,
+                          .groups = g->groups};
     return calr_conv2d_resolve(conv);
 }
 
@@ -32,9 +33,13 @@ static calr_status check(calr_op_call *call)
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
     CALR_TRY(calr_op_expect(call, 0, "x", 4, "f32[n x h x w x c]"));
     CALR_TRY(calr_op_expect(call, 1, "w", 4, "f32[out x in x kh x kw]"));
-    if (x->shape[3] != w->shape[1])
-        return calr_error(CALR_EINVAL, "x, %s, has %" PRId64 " channels but w, %s, takes %" PRId64,
-                          calr_op_describe(x, a), x->shape[3], calr_op_describe(w, b), w->shape[1]);
+    int64_t groups = ((const geometry *)call->attributes)->groups;
+    if (w->shape[1] > x->shape[3] || x->shape[3] != w->shape[1] * groups)
+        return calr_error(CALR_EINVAL,
+                          "x, %s, has %" PRId64 " channels but w, %s, takes %" PRId64
+                          " in each of %" PRId64 " groups",
+                          calr_op_describe(x, a), x->shape[3], calr_op_describe(w, b), w->shape[1],
+                          groups);
     if (call->in[2]) {
         CALR_TRY(calr_op_expect(call, 2, "bias", 1, "f32[out]"));
         if (call->shape[2].shape[0] != w->shape[0])
@@ -89,9 +94,9 @@ static const calr_op op_conv2d = {.name = "conv2d",
                                   .backward = backward};
 
 calr_status calr_op_conv2d(calr_tensor *x, calr_tensor *w, calr_tensor *bias, int64_t stride,
-                           int64_t padding, calr_tensor **y)
+                           int64_t padding, int64_t groups, calr_tensor **y)
 {
     calr_tensor *in[] = {x, w, bias};
-    geometry g = {stride, padding};
+    geometry g = {stride, padding, groups};
     return calr_op_apply(&op_conv2d, in, 3, &g, y);
 }

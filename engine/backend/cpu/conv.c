@@ -4,7 +4,8 @@
  * Weights are put into c_out x (kh kw c_in) first, so that a row of the column matrix is made of
  * runs of c_in channels that lie together in the NHWC image. The column matrix exists in tiles of
  * output positions only. A 1x1 convolution of stride 1 without padding needs none: the image is its
- * own column matrix. */
+ * own column matrix. With groups each has a column matrix and products of its own. Depthwise
+ * convolutions are left to depthwise.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,13 +24,30 @@ typedef struct convolving {
     const calr_conv2d *g;
     const float *x, *dy, *packed, *bias;
     float *y, *dx, *columns;
-    int64_t depth, tile;  /* kh kw c_in; positions in a tile */
+    int64_t depth, tile;  /* kh kw c_in / groups; positions in a tile */
+    int64_t outputs;      /* c_out / groups */
     int64_t first, chunk; /* position at columns[0]; positions with a dw of their own */
 } convolving;
 
 static bool is_pointwise(const calr_conv2d *g)
 {
-    return g->kh == 1 && g->kw == 1 && g->stride == 1 && g->padding == 0;
+    return g->kh == 1 && g->kw == 1 && g->stride == 1 && g->padding == 0 && g->groups == 1;
+}
+
+static bool is_depthwise(const calr_conv2d *g)
+{
+    return g->groups > 1 && g->groups == g->c_in && g->groups == g->c_out;
+}
+
+const char *calr_cpu_conv2d_name(const calr_conv2d *conv)
+{
+    return is_depthwise(conv) ? "portable: depthwise" : CALR_PORTABLE_NAME;
+}
+
+static convolving describe(const calr_conv2d *g)
+{
+    return (convolving){
+        .g = g, .depth = g->kh * g->kw * (g->c_in / g->groups), .outputs = g->c_out / g->groups};
 }
 
 static int64_t tile_positions(int64_t depth, int64_t elements)
@@ -37,14 +55,14 @@ static int64_t tile_positions(int64_t depth, int64_t elements)
     return calr_max64(16, elements / calr_max64(1, depth));
 }
 
-/* c_out x c_in x kh x kw -> c_out x kh x kw x c_in, or back. */
+/* c_out x c_in / groups x kh x kw -> c_out x kh x kw x c_in / groups, or back. */
 static void pack_weights(const calr_conv2d *g, const float *from, float *to, bool back)
 {
-    int64_t area = g->kh * g->kw;
+    int64_t area = g->kh * g->kw, c = g->c_in / g->groups;
     for (int64_t o = 0; o < g->c_out; o++)
         for (int64_t a = 0; a < area; a++)
-            for (int64_t i = 0; i < g->c_in; i++) {
-                int64_t plain = (o * g->c_in + i) * area + a, packed = (o * area + a) * g->c_in + i;
+            for (int64_t i = 0; i < c; i++) {
+                int64_t plain = (o * c + i) * area + a, packed = (o * area + a) * c + i;
                 to[back ? plain : packed] = from[back ? packed : plain];
             }
 }
@@ -56,10 +74,34 @@ static void kernel_span(int64_t side, int64_t kernel, int64_t first, int64_t *v0
     *v1 = calr_max64(*v0, calr_min64(kernel, side - first));
 }
 
+/* The same for the channels of one group, which stand at x: pixels are copied one by one. */
+static void im2col_group(const calr_conv2d *g, const float *x, int64_t begin, int64_t end,
+                         float *columns)
+{
+    int64_t c = g->c_in / g->groups;
+    for (int64_t at = begin; at < end; at++) {
+        int64_t col = at % g->out_w * g->stride - g->padding,
+                row = at / g->out_w % g->out_h * g->stride - g->padding,
+                image = at / (g->out_w * g->out_h);
+        for (int64_t u = row; u < row + g->kh; u++)
+            for (int64_t v = col; v < col + g->kw; v++, columns += c) {
+                if (u < 0 || u >= g->h || v < 0 || v >= g->w)
+                    memset(columns, 0, (size_t)c * sizeof *columns);
+                else
+                    memcpy(columns, x + ((image * g->h + u) * g->w + v) * g->c_in,
+                           (size_t)c * sizeof *columns);
+            }
+    }
+}
+
 /* Rows of the column matrix for output positions begin .. end-1 (counted over all images). The
  * pixels under one row of the kernel lie together. */
 static void im2col(const calr_conv2d *g, const float *x, int64_t begin, int64_t end, float *columns)
 {
+    if (g->groups > 1) {
+        im2col_group(g, x, begin, end, columns);
+        return;
+    }
     int64_t c = g->c_in, width = g->kw * c;
     for (int64_t at = begin; at < end; at++) {
         int64_t col = at % g->out_w * g->stride - g->padding, v0, v1;
@@ -86,11 +128,29 @@ CALR_CLONES static void add_run(int64_t c, const float *from, float *to)
         to[j] += from[j];
 }
 
+static void col2im_group(const calr_conv2d *g, const float *columns, int64_t begin, int64_t end,
+                         float *image)
+{
+    int64_t c = g->c_in / g->groups;
+    for (int64_t at = begin; at < end; at++) {
+        int64_t col = at % g->out_w * g->stride - g->padding,
+                row = at / g->out_w * g->stride - g->padding;
+        for (int64_t u = row; u < row + g->kh; u++)
+            for (int64_t v = col; v < col + g->kw; v++, columns += c)
+                if (u >= 0 && u < g->h && v >= 0 && v < g->w)
+                    add_run(c, columns, image + (u * g->w + v) * g->c_in);
+    }
+}
+
 /* Adds the column matrix of positions begin .. end-1 of one image back into the image. */
 static void col2im(const calr_conv2d *g, const float *columns, int64_t begin, int64_t end,
                    float *image)
 {
     int64_t c = g->c_in, width = g->kw * c;
+    if (g->groups > 1) {
+        col2im_group(g, columns, begin, end, image);
+        return;
+    }
     for (int64_t at = begin; at < end; at++) {
         int64_t col = at % g->out_w * g->stride - g->padding,
                 row = at / g->out_w * g->stride - g->padding, v0, v1;
@@ -106,36 +166,42 @@ static calr_status no_memory(void)
     return calr_error(CALR_ENOMEM, "no memory for the working space of a convolution");
 }
 
-/* y (+)= columns x packed^T for some positions; the bias is there first. */
-static void product(const convolving *k, const float *columns, int64_t positions, float *y)
+/* y (+)= columns x packed^T for some positions of one group; the bias is there first. */
+static void product(const convolving *k, int64_t group, const float *columns, int64_t positions,
+                    float *y)
 {
-    const calr_conv2d *g = k->g;
+    int64_t first = group * k->outputs, c_out = k->g->c_out;
+    y += first;
     if (k->bias)
         for (int64_t i = 0; i < positions; i++)
-            memcpy(y + i * g->c_out, k->bias, (size_t)g->c_out * sizeof *y);
-    calr_blas_gemm(false, true, positions, g->c_out, k->depth, 1, columns, k->depth, k->packed,
-                   k->depth, k->bias ? 1.0f : 0.0f, y, g->c_out);
+            memcpy(y + i * c_out, k->bias + first, (size_t)k->outputs * sizeof *y);
+    calr_blas_gemm(false, true, positions, k->outputs, k->depth, 1, columns, k->depth,
+                   k->packed + first * k->depth, k->depth, k->bias ? 1.0f : 0.0f, y, c_out);
 }
 
 static void forward_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const convolving *k = context;
     float *columns = k->columns + worker * k->tile * k->depth;
-    im2col(k->g, k->x, begin, end, columns);
-    product(k, columns, end - begin, k->y + begin * k->g->c_out);
+    for (int64_t i = 0; i < k->g->groups; i++) {
+        im2col(k->g, k->x + i * (k->g->c_in / k->g->groups), begin, end, columns);
+        product(k, i, columns, end - begin, k->y + begin * k->g->c_out);
+    }
 }
 
 calr_status calr_cpu_conv2d_forward(const calr_conv2d *conv, const float *x, const float *w,
                                     const float *bias, float *y)
 {
     int64_t positions = conv->n * conv->out_h * conv->out_w;
-    convolving k = {
-        .g = conv, .x = x, .bias = bias, .y = y, .depth = conv->kh * conv->kw * conv->c_in};
+    convolving k = describe(conv);
+    k.x = x, k.bias = bias, k.y = y;
     if (positions == 0)
         return CALR_OK;
+    if (is_depthwise(conv))
+        return calr_cpu_depthwise_forward(conv, x, w, bias, y);
     if (is_pointwise(conv)) {
         k.packed = w;
-        product(&k, x, positions, y);
+        product(&k, 0, x, positions, y);
         return CALR_OK;
     }
     k.tile = tile_positions(k.depth, TILE_ELEMENTS);
@@ -162,13 +228,14 @@ static void backward_data_body(void *context, int64_t begin, int64_t end, int wo
     for (int64_t i = begin; i < end; i++) {
         float *dx = k->dx + i * size;
         memset(dx, 0, (size_t)size * sizeof *dx);
-        for (int64_t at = 0; at < positions; at += k->tile) {
-            int64_t stop = calr_min64(positions, at + k->tile);
-            calr_blas_gemm(false, false, stop - at, k->depth, g->c_out, 1,
-                           k->dy + (i * positions + at) * g->c_out, g->c_out, k->packed, k->depth,
-                           0, columns, k->depth);
-            col2im(g, columns, at, stop, dx);
-        }
+        for (int64_t at = 0; at < positions; at += k->tile)
+            for (int64_t group = 0; group < g->groups; group++) {
+                int64_t stop = calr_min64(positions, at + k->tile), first = group * k->outputs;
+                calr_blas_gemm(false, false, stop - at, k->depth, k->outputs, 1,
+                               k->dy + (i * positions + at) * g->c_out + first, g->c_out,
+                               k->packed + first * k->depth, k->depth, 0, columns, k->depth);
+                col2im(g, columns, at, stop, dx + group * (g->c_in / g->groups));
+            }
     }
 }
 
@@ -176,9 +243,12 @@ calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *
                                           float *dx)
 {
     int64_t positions = conv->out_h * conv->out_w;
-    convolving k = {.g = conv, .dy = dy, .dx = dx, .depth = conv->kh * conv->kw * conv->c_in};
+    convolving k = describe(conv);
+    k.dy = dy, k.dx = dx;
     if (conv->n == 0)
         return CALR_OK;
+    if (is_depthwise(conv))
+        return calr_cpu_depthwise_backward_data(conv, w, dy, dx);
     if (is_pointwise(conv)) {
         calr_blas_gemm(false, false, conv->n * positions, conv->c_in, conv->c_out, 1, dy,
                        conv->c_out, w, conv->c_in, 0, dx, conv->c_in);
@@ -203,10 +273,14 @@ calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *
 static void weights_tile(const convolving *k, int64_t begin, int64_t end, bool first,
                          float *columns, float *packed)
 {
-    int64_t c_out = k->g->c_out;
-    im2col(k->g, k->x, begin, end, columns);
-    calr_blas_gemm(true, false, c_out, k->depth, end - begin, 1, k->dy + begin * c_out, c_out,
-                   columns, k->depth, first ? 0.0f : 1.0f, packed, k->depth);
+    const calr_conv2d *g = k->g;
+    for (int64_t i = 0; i < g->groups; i++) {
+        int64_t from = i * k->outputs;
+        im2col(g, k->x + i * (g->c_in / g->groups), begin, end, columns);
+        calr_blas_gemm(true, false, k->outputs, k->depth, end - begin, 1,
+                       k->dy + begin * g->c_out + from, g->c_out, columns, k->depth,
+                       first ? 0.0f : 1.0f, packed + from * k->depth, k->depth);
+    }
 }
 
 /* One chunk of positions has a dw of its own. */
@@ -251,7 +325,8 @@ calr_status calr_cpu_conv2d_backward_weights(const calr_conv2d *conv, const floa
                                              const float *dy, float *dw, float *dbias)
 {
     int64_t positions = conv->n * conv->out_h * conv->out_w, c_out = conv->c_out;
-    convolving k = {.g = conv, .x = x, .dy = dy, .depth = conv->kh * conv->kw * conv->c_in};
+    convolving k = describe(conv);
+    k.x = x, k.dy = dy;
     if (dbias)
         CALR_TRY(calr_cpu_sum_rows(positions, c_out, dy, dbias));
     if (is_pointwise(conv) || positions == 0) {
@@ -259,7 +334,9 @@ calr_status calr_cpu_conv2d_backward_weights(const calr_conv2d *conv, const floa
                        k.depth);
         return CALR_OK;
     }
-    bool small = c_out * k.depth <= SMALL_WEIGHTS;
+    if (is_depthwise(conv))
+        return calr_cpu_depthwise_backward_weights(conv, x, dy, dw);
+    bool small = conv->groups > 1 || c_out * k.depth <= SMALL_WEIGHTS;
     k.chunk = calr_max64(1024, (positions + MOST_PARTS - 1) / MOST_PARTS);
     k.tile =
         calr_min64(positions, tile_positions(k.depth, small ? TILE_ELEMENTS : SHARED_ELEMENTS));

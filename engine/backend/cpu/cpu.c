@@ -142,7 +142,7 @@ calr_status calr_backend_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass p
     if (atomic_load(&selected) == &onednn)
         return calr_onednn_conv2d_name(conv, pass, text, size);
 #endif
-    (void)conv, (void)pass;
-    snprintf(text, size, CALR_PORTABLE_NAME);
+    (void)pass;
+    snprintf(text, size, "%s", calr_cpu_conv2d_name(conv));
     return CALR_OK;
 }

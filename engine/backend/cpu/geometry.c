@@ -48,10 +48,19 @@ calr_status calr_conv2d_resolve(calr_conv2d *conv)
     CALR_TRY(check_side(what, "the kernel width", conv->kw, 1));
     CALR_TRY(check_side(what, "the stride", conv->stride, 1));
     CALR_TRY(check_side(what, "the padding", conv->padding, 0));
+    if (conv->groups == 0)
+        conv->groups = 1;
+    CALR_TRY(check_side(what, "the number of groups", conv->groups, 1));
+    if (conv->c_in % conv->groups || conv->c_out % conv->groups)
+        return calr_error(CALR_EINVAL,
+                          "%s: %lld groups must divide both the %lld input and the %lld output "
+                          "channels",
+                          what, (long long)conv->groups, (long long)conv->c_in,
+                          (long long)conv->c_out);
     CALR_TRY(output_side(what, conv->h, conv->kh, conv->stride, conv->padding, &conv->out_h));
     CALR_TRY(output_side(what, conv->w, conv->kw, conv->stride, conv->padding, &conv->out_w));
     CALR_TRY(check_volume(what, conv->n, conv->h, conv->w, conv->c_in));
-    CALR_TRY(check_volume(what, conv->c_out, conv->c_in, conv->kh, conv->kw));
+    CALR_TRY(check_volume(what, conv->c_out, conv->c_in / conv->groups, conv->kh, conv->kw));
     return check_volume(what, conv->n, conv->out_h, conv->out_w, conv->c_out);
 }
 

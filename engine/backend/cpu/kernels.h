@@ -36,14 +36,24 @@ bool calr_cpu_own_team(void);
 /* Fills the cpu fields. */
 void calr_cpu_describe(calr_backend_info *out);
 
-/* conv.c: im2col and gemm. */
+/* conv.c: im2col and gemm, or depthwise.c. */
 #define CALR_PORTABLE_NAME "portable: im2col"
+/* What computes a (resolved) convolution here. */
+const char *calr_cpu_conv2d_name(const calr_conv2d *conv);
 calr_status calr_cpu_conv2d_forward(const calr_conv2d *conv, const float *x, const float *w,
                                     const float *bias, float *y);
 calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
                                           float *dx);
 calr_status calr_cpu_conv2d_backward_weights(const calr_conv2d *conv, const float *x,
                                              const float *dy, float *dw, float *dbias);
+
+/* depthwise.c: for groups = c_in = c_out. */
+calr_status calr_cpu_depthwise_forward(const calr_conv2d *conv, const float *x, const float *w,
+                                       const float *bias, float *y);
+calr_status calr_cpu_depthwise_backward_data(const calr_conv2d *conv, const float *w,
+                                             const float *dy, float *dx);
+calr_status calr_cpu_depthwise_backward_weights(const calr_conv2d *conv, const float *x,
+                                                const float *dy, float *dw);
 
 /* norm.c */
 calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, const float *x,

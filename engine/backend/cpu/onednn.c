@@ -12,8 +12,8 @@
 #define PLANS 512
 
 typedef struct plan_key {
-    calr_conv2d conv;
-    int64_t pass, bias, threads; /* 64 bits each: no padding, so keys compare as bytes */
+    calr_onednn_spec spec;
+    int64_t threads; /* 64 bits, like all in spec: no padding, so keys compare as bytes */
 } plan_key;
 
 typedef struct plan_slot {
@@ -46,19 +46,18 @@ static plan_slot *find_slot(const plan_key *key)
 
 /* Takes a slot into use; *out is NULL when the portable path is to be taken. Give it back with
  * drop_plan. */
-static calr_status take_plan(const calr_conv2d *conv, calr_conv2d_pass pass, bool bias,
-                             plan_slot **out)
+static calr_status take_plan(const calr_onednn_spec *spec, plan_slot **out)
 {
     plan_key key;
     calr_status status = CALR_OK;
     memset(&key, 0, sizeof key);
-    key = (plan_key){.conv = *conv, .pass = pass, .bias = bias, .threads = calr_parallel_threads()};
+    key = (plan_key){.spec = *spec, .threads = calr_parallel_threads()};
     *out = NULL;
     pthread_mutex_lock(&cache.lock);
     plan_slot *slot = find_slot(&key);
     if (slot && !(slot->last_use && memcmp(&slot->key, &key, sizeof key) == 0)) {
         calr_onednn_plan *plan = NULL;
-        status = calr_onednn_plan_new(conv, pass, bias, &plan);
+        status = calr_onednn_plan_new(spec, &plan);
         if (status == CALR_OK) {
             calr_onednn_plan_release(slot->plan);
             *slot = (plan_slot){.key = key, .plan = plan};
@@ -87,11 +86,12 @@ static void drop_plan(plan_slot *slot)
 static calr_status run_plan(const calr_conv2d *conv, calr_conv2d_pass pass, const float *in,
                             float *weights, const float *bias, float *out, bool *done)
 {
+    calr_onednn_spec spec = {.conv = *conv, .pass = pass, .bias = bias != NULL};
     plan_slot *slot;
     *done = false;
     if (conv->n == 0 || !calr_cpu_own_team())
         return CALR_OK;
-    CALR_TRY(take_plan(conv, pass, bias != NULL, &slot));
+    CALR_TRY(take_plan(&spec, &slot));
     if (!slot)
         return CALR_OK;
     calr_status status = calr_onednn_plan_run(slot->plan, in, weights, bias, out);
@@ -130,9 +130,11 @@ calr_status calr_onednn_conv2d_backward_weights(const calr_conv2d *conv, const f
 calr_status calr_onednn_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass, char *text,
                                     size_t size)
 {
+    calr_onednn_spec spec = {.conv = *conv, .pass = pass};
     plan_slot *slot;
-    CALR_TRY(take_plan(conv, pass, false, &slot));
-    snprintf(text, size, "%s", slot ? calr_onednn_plan_name(slot->plan) : CALR_PORTABLE_NAME);
+    CALR_TRY(take_plan(&spec, &slot));
+    snprintf(text, size, "%s",
+             slot ? calr_onednn_plan_name(slot->plan) : calr_cpu_conv2d_name(conv));
     if (slot)
         drop_plan(slot);
     return CALR_OK;

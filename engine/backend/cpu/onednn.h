@@ -23,9 +23,16 @@ calr_status calr_onednn_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pa
 /* ---- onednn2.c: one convolution of one geometry, ready to run ---- */
 typedef struct calr_onednn_plan calr_onednn_plan;
 
+/* What a plan computes; two plans of the same specification are the same. Specifications are
+ * compared as bytes: fields of 64 bits only, so that there is no padding. */
+typedef struct calr_onednn_spec {
+    calr_conv2d conv;
+    int64_t pass; /* calr_conv2d_pass */
+    int64_t bias; /* forward: a bias is added */
+} calr_onednn_spec;
+
 /* *out is NULL (and the status CALR_OK) where oneDNN has only its slow reference code, or none. */
-calr_status calr_onednn_plan_new(const calr_conv2d *conv, calr_conv2d_pass pass, bool bias,
-                                 calr_onednn_plan **out);
+calr_status calr_onednn_plan_new(const calr_onednn_spec *spec, calr_onednn_plan **out);
 void calr_onednn_plan_release(calr_onednn_plan *plan); /* NULL is allowed */
 /* in: x, or dy for backward data; weights: w, written by backward weights; bias: forward only, may
  * be NULL; out: y or dx, or for backward weights the second input dy. Several threads may run one

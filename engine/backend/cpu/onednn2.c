@@ -15,13 +15,12 @@
 #endif
 
 struct calr_onednn_plan {
-    calr_conv2d_pass pass;
+    calr_onednn_spec spec;
     dnnl_engine_t engine;
     dnnl_primitive_t conv,
         reorder; /* reorder: plain weights to oneDNN's, or back; NULL when they are the same */
     dnnl_memory_desc_t x, y, bias, plain, weights, scratch;
     size_t weights_bytes, scratch_bytes;
-    bool has_bias;
     char name[64];
 };
 
@@ -39,20 +38,24 @@ static calr_status failed(dnnl_status_t status, const char *what)
             return failed(dnnl_status_, what);                                                     \
     } while (0)
 
-static calr_status describe_memory(const calr_conv2d *g, bool bias, calr_onednn_plan *plan,
-                                   dnnl_memory_desc_t *any)
+static calr_status describe_memory(calr_onednn_plan *plan, dnnl_memory_desc_t *any)
 {
+    const calr_conv2d *g = &plan->spec.conv;
     dnnl_dims_t x = {g->n, g->c_in, g->h, g->w}, y = {g->n, g->c_out, g->out_h, g->out_w};
-    dnnl_dims_t w = {g->c_out, g->c_in, g->kh, g->kw}, b = {g->c_out};
+    dnnl_dims_t b = {g->c_out}, w = {g->c_out, g->c_in, g->kh, g->kw};
+    dnnl_dims_t grouped = {g->groups, g->c_out / g->groups, g->c_in / g->groups, g->kh, g->kw};
+    const int dimensions = g->groups > 1 ? 5 : 4;
+    const dnnl_dim_t *shape = g->groups > 1 ? grouped : w;
     TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->x, 4, x, dnnl_f32, dnnl_nhwc),
              "description of the input");
     TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->y, 4, y, dnnl_f32, dnnl_nhwc),
              "description of the output");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->plain, 4, w, dnnl_f32, dnnl_oihw),
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->plain, dimensions, shape, dnnl_f32,
+                                          g->groups > 1 ? dnnl_goihw : dnnl_oihw),
              "description of the weights");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(any, 4, w, dnnl_f32, dnnl_format_tag_any),
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(any, dimensions, shape, dnnl_f32, dnnl_format_tag_any),
              "description of the weights");
-    if (bias)
+    if (plan->spec.bias)
         TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->bias, 1, b, dnnl_f32, dnnl_a),
                  "description of the bias");
     return CALR_OK;
@@ -60,10 +63,10 @@ static calr_status describe_memory(const calr_conv2d *g, bool bias, calr_onednn_
 
 /* The descriptor of the pass itself, hinted at by the forward one. *out is NULL when oneDNN has no
  * code for it. */
-static calr_status describe_pass(const calr_conv2d *g, const calr_onednn_plan *plan,
-                                 const dnnl_memory_desc_t *any, dnnl_primitive_attr_t attr,
-                                 dnnl_primitive_desc_t *out)
+static calr_status describe_pass(const calr_onednn_plan *plan, const dnnl_memory_desc_t *any,
+                                 dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out)
 {
+    const calr_conv2d *g = &plan->spec.conv;
     dnnl_dims_t stride = {g->stride, g->stride}, padding = {g->padding, g->padding};
     dnnl_convolution_desc_t forward, backward;
     dnnl_primitive_desc_t hint;
@@ -71,17 +74,17 @@ static calr_status describe_pass(const calr_conv2d *g, const calr_onednn_plan *p
     *out = NULL;
     TRY_DNNL(dnnl_convolution_forward_desc_init(
                  &forward, dnnl_forward_training, dnnl_convolution_direct, &plan->x, any,
-                 plan->has_bias ? &plan->bias : NULL, &plan->y, stride, padding, padding),
+                 plan->spec.bias ? &plan->bias : NULL, &plan->y, stride, padding, padding),
              "description of a convolution");
     status = dnnl_primitive_desc_create(&hint, &forward, attr, plan->engine, NULL);
     if (status == dnnl_unimplemented)
         return CALR_OK;
     TRY_DNNL(status, "choice of a convolution");
-    if (plan->pass == CALR_CONV2D_FORWARD) {
+    if (plan->spec.pass == CALR_CONV2D_FORWARD) {
         *out = hint;
         return CALR_OK;
     }
-    if (plan->pass == CALR_CONV2D_BACKWARD_DATA)
+    if (plan->spec.pass == CALR_CONV2D_BACKWARD_DATA)
         status = dnnl_convolution_backward_data_desc_init(
             &backward, dnnl_convolution_direct, &plan->x, any, &plan->y, stride, padding, padding);
     else
@@ -103,7 +106,7 @@ static calr_status make_reorder(calr_onednn_plan *plan)
     dnnl_primitive_desc_t description;
     if (dnnl_memory_desc_equal(from, to))
         return CALR_OK;
-    if (plan->pass == CALR_CONV2D_BACKWARD_WEIGHTS) {
+    if (plan->spec.pass == CALR_CONV2D_BACKWARD_WEIGHTS) {
         from = &plan->weights;
         to = &plan->plain;
     }
@@ -119,7 +122,7 @@ static calr_status make_reorder(calr_onednn_plan *plan)
 /* Takes what the plan needs to know from the descriptor, and makes the primitives. */
 static calr_status make_primitives(calr_onednn_plan *plan, dnnl_primitive_desc_t description)
 {
-    bool gradient = plan->pass == CALR_CONV2D_BACKWARD_WEIGHTS;
+    bool gradient = plan->spec.pass == CALR_CONV2D_BACKWARD_WEIGHTS;
     const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(
         description, gradient ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
     const dnnl_memory_desc_t *scratch =
@@ -135,18 +138,18 @@ static calr_status make_primitives(calr_onednn_plan *plan, dnnl_primitive_desc_t
     return make_reorder(plan);
 }
 
-static calr_status fill_plan(const calr_conv2d *conv, calr_onednn_plan *plan, bool *usable)
+static calr_status fill_plan(calr_onednn_plan *plan, bool *usable)
 {
     dnnl_memory_desc_t any;
     dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t description;
     const char *name = "";
     *usable = false;
-    CALR_TRY(describe_memory(conv, plan->has_bias, plan, &any));
+    CALR_TRY(describe_memory(plan, &any));
     TRY_DNNL(dnnl_engine_create(&plan->engine, dnnl_cpu, 0), "start of the engine");
     TRY_DNNL(dnnl_primitive_attr_create(&attr), "creation of attributes");
     dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
-    calr_status status = describe_pass(conv, plan, &any, attr, &description);
+    calr_status status = describe_pass(plan, &any, attr, &description);
     dnnl_primitive_attr_destroy(attr);
     if (status != CALR_OK || !description)
         return status;
@@ -159,16 +162,14 @@ static calr_status fill_plan(const calr_conv2d *conv, calr_onednn_plan *plan, bo
     return status;
 }
 
-calr_status calr_onednn_plan_new(const calr_conv2d *conv, calr_conv2d_pass pass, bool bias,
-                                 calr_onednn_plan **out)
+calr_status calr_onednn_plan_new(const calr_onednn_spec *spec, calr_onednn_plan **out)
 {
     calr_onednn_plan *plan = calloc(1, sizeof *plan);
     bool usable;
     if (!plan)
         return calr_error(CALR_ENOMEM, "no memory for the plan of a convolution");
-    plan->pass = pass;
-    plan->has_bias = bias;
-    calr_status status = fill_plan(conv, plan, &usable);
+    plan->spec = *spec;
+    calr_status status = fill_plan(plan, &usable);
     if (status != CALR_OK || !usable) {
         calr_onednn_plan_release(plan);
         plan = NULL;
@@ -212,7 +213,7 @@ static calr_status open_run(const calr_onednn_plan *plan, float *x, float *plain
     TRY_DNNL(dnnl_memory_create(&r->plain, &plan->plain, plan->engine, plain), "memory");
     TRY_DNNL(dnnl_memory_create(&r->weights, &plan->weights, plan->engine, weights), "memory");
     TRY_DNNL(dnnl_memory_create(&r->scratch, &plan->scratch, plan->engine, scratch), "memory");
-    if (plan->has_bias)
+    if (plan->spec.bias)
         TRY_DNNL(dnnl_memory_create(&r->bias, &plan->bias, plan->engine, bias), "memory");
     return CALR_OK;
 }
@@ -252,15 +253,15 @@ static calr_status execute(const calr_onednn_plan *plan, const run *r)
                                  {DNNL_ARG_DIFF_DST, r->y},
                                  {DNNL_ARG_SCRATCHPAD, r->scratch}};
     const dnnl_exec_arg_t *args = forward;
-    int count = plan->has_bias ? 5 : 4;
-    if (plan->pass != CALR_CONV2D_FORWARD) {
-        args = plan->pass == CALR_CONV2D_BACKWARD_DATA ? data : weights;
+    int count = plan->spec.bias ? 5 : 4;
+    if (plan->spec.pass != CALR_CONV2D_FORWARD) {
+        args = plan->spec.pass == CALR_CONV2D_BACKWARD_DATA ? data : weights;
         count = 4;
     }
-    if (plan->pass != CALR_CONV2D_BACKWARD_WEIGHTS)
+    if (plan->spec.pass != CALR_CONV2D_BACKWARD_WEIGHTS)
         CALR_TRY(reorder(plan, r, r->plain, r->weights));
     TRY_DNNL(dnnl_primitive_execute(plan->conv, r->stream, count, args), "a convolution");
-    if (plan->pass == CALR_CONV2D_BACKWARD_WEIGHTS)
+    if (plan->spec.pass == CALR_CONV2D_BACKWARD_WEIGHTS)
         CALR_TRY(reorder(plan, r, r->weights, r->plain));
     TRY_DNNL(dnnl_stream_wait(r->stream), "a convolution");
     return CALR_OK;
@@ -269,7 +270,7 @@ static calr_status execute(const calr_onednn_plan *plan, const run *r)
 calr_status calr_onednn_plan_run(const calr_onednn_plan *plan, const float *in, float *weights,
                                  const float *bias, float *out)
 {
-    bool data = plan->pass == CALR_CONV2D_BACKWARD_DATA;
+    bool data = plan->spec.pass == CALR_CONV2D_BACKWARD_DATA;
     size_t own = plan->reorder ? (plan->weights_bytes + 63) / 64 * 64 : 0,
            size = own + plan->scratch_bytes;
     void *block;

@@ -20,7 +20,8 @@ nn.class = class
 --- @return layer
 nn.new = new
 
--- He et al., "Delving deep into rectifiers" (ICCV 2015), fan-out, as torchvision's residual networks start.
+-- He et al., "Delving deep into rectifiers" (ICCV 2015), fan-out, as torchvision's residual networks start. Like
+-- torchvision's, it does not look at the groups.
 local function kaiming_fan_out(tensor, rng)
   rng:fill_normal(tensor, 0, math.sqrt(2 / (tensor:size(1) * tensor:size(3) * tensor:size(4))))
 end
@@ -37,20 +38,27 @@ end
 
 local Conv = class "Conv"
 
---- calr.nn.conv(inputs, outputs, {kernel=3, stride=1, padding=(kernel-1)/2})
---- Convolution without bias (a norm follows). weight is f32[outputs x inputs x kernel x kernel].
+--- calr.nn.conv(inputs, outputs, {kernel=3, stride=1, padding=(kernel-1)/2, groups=1})
+--- Convolution without bias (a norm follows). weight is f32[outputs x inputs/groups x kernel x kernel]. groups must
+--- divide inputs and outputs; groups = inputs = outputs is a depthwise convolution.
 --- @return layer  [n x h x w x inputs] -> [n x h' x w' x outputs]
 function nn.conv(inputs, outputs, options)
-  local o = check_options("calr.nn.conv", options, { "kernel", "stride", "padding" })
+  local o = check_options("calr.nn.conv", options, { "kernel", "stride", "padding", "groups" })
   local self = new(Conv)
   local kernel = o.kernel or 3
   self.stride, self.padding = o.stride or 1, o.padding or (kernel - 1) // 2
-  self:add_parameter("weight", { outputs, inputs, kernel, kernel }, kaiming_fan_out)
+  self.groups = o.groups or 1
+  if math.type(self.groups) ~= "integer" or self.groups < 1 or inputs % self.groups ~= 0
+    or outputs % self.groups ~= 0 then
+    error(("calr.nn.conv: groups must be a whole number that divides inputs (%s) and outputs (%s), not %s")
+      :format(inputs, outputs, self.groups), 2)
+  end
+  self:add_parameter("weight", { outputs, inputs // self.groups, kernel, kernel }, kaiming_fan_out)
   return self
 end
 
 function Conv:forward(x)
-  return ops.conv2d(x, self.weight, { stride = self.stride, padding = self.padding })
+  return ops.conv2d(x, self.weight, { stride = self.stride, padding = self.padding, groups = self.groups })
 end
 
 local BatchNorm = class "BatchNorm"

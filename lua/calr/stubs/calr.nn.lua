@@ -17,7 +17,8 @@ function M.class(name) end
 ---@return layer
 function M.new(class) end
 
---- Convolution without bias (a norm follows). weight is f32[outputs x inputs x kernel x kernel].
+--- Convolution without bias (a norm follows). weight is f32[outputs x inputs/groups x kernel x kernel]. groups must
+--- divide inputs and outputs; groups = inputs = outputs is a depthwise convolution.
 ---@param inputs any
 ---@param outputs any
 ---@param options any

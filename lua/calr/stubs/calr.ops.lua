@@ -104,10 +104,12 @@ function M.matmul(a, b, options) end
 ---@return tensor # [n x out]
 function M.linear(x, w, bias) end
 
---- Convolution of feature maps.
+--- Convolution of feature maps. With groups the channels of the input and of the output are cut into so many
+--- parts, and part i of the output sees part i of the input only; groups = in = out is a depthwise convolution.
 ---@param x any f32[n x h x w x in]
----@param w any f32[out x in x kh x kw], the order of torchvision's files
+---@param w any f32[out x in/groups x kh x kw], the order of torchvision's files
 ---@param options any
+--- - `groups`: divides in and out
 --- - `bias`: f32[out]
 ---@return tensor # [n x h' x w' x out], h' = (h + 2 padding - kh) / stride + 1, rounded down
 function M.conv2d(x, w, options) end

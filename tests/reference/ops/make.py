@@ -40,9 +40,9 @@ def case(name, expression, function, inputs, constants=None, after=None):
                       grads=dict(zip(leaves, grads)), after={k: fixed[k] for k in after or []}))
 
 
-def conv(stride, padding):
+def conv(stride, padding, groups=1):
     def f(x, w, b=None):
-        return nhwc(F.conv2d(nchw(x), w, b, stride=stride, padding=padding))
+        return nhwc(F.conv2d(nchw(x), w, b, stride=stride, padding=padding, groups=groups))
     return f
 
 
@@ -204,6 +204,15 @@ def optimiser(name, make, steps=5):
         after.append(lua(parameter))
     rows = "".join("      { grad = %s,\n        w = %s },\n" % pair for pair in zip(grads, after))
     return '    ["%s"] = {\n      w = %s,\n%s    },\n' % (name, lua(w), rows)
+
+
+# Later cases stand at the end: the random numbers of those above stay.
+case("conv2d 3x3, 2 groups, bias", "ops.conv2d(x, w, {padding = 1, groups = 2, bias = b})", conv(1, 1, 2),
+     dict(x=rand(2, 4, 3, 4), w=rand(6, 2, 3, 3), b=rand(6)))
+case("conv2d 3x3, depthwise", "ops.conv2d(x, w, {padding = 1, groups = 8})", conv(1, 1, 8),
+     dict(x=rand(2, 5, 4, 8), w=rand(8, 1, 3, 3)))
+case("conv2d 3x3, depthwise, stride 2, bias", "ops.conv2d(x, w, {stride = 2, padding = 1, groups = 5, bias = b})",
+     conv(2, 1, 5), dict(x=rand(2, 5, 6, 5), w=rand(5, 1, 3, 3), b=rand(5)))
 
 
 print("-- Made by make.py with PyTorch %s.\nreturn {\n  cases = {" % torch.__version__.split("+")[0])
