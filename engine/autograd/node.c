@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/meter.h"
+
 static uint64_t last_sequence; /* atomic */
 
 calr_status calr_node_new(int count, calr_node **out)
@@ -21,6 +23,7 @@ calr_status calr_node_new(int count, calr_node **out)
     }
     node->refs = 1;
     node->count = count;
+    node->label = calr_meter_label();
     node->sequence = __atomic_add_fetch(&last_sequence, 1, __ATOMIC_RELAXED);
     *out = node;
     return CALR_OK;

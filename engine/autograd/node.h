@@ -7,12 +7,13 @@
 typedef struct calr_node calr_node;
 
 struct calr_node {
-    int64_t refs;          /* atomic, since tensors may be released by any thread */
-    const calr_op *op;     /* NULL: a declared tensor, which only collects its gradient */
-    uint64_t sequence;     /* order of creation: a node's inputs have smaller numbers */
-    uint64_t visit;        /* the backward pass that last reached it */
-    bool used;             /* its backward ran, or was given up */
-    calr_op_shape out;     /* of the tensor it made */
+    int64_t refs;      /* atomic, since tensors may be released by any thread */
+    const calr_op *op; /* NULL: a declared tensor, which only collects its gradient */
+    uint64_t sequence; /* order of creation: a node's inputs have smaller numbers */
+    uint64_t visit;    /* the backward pass that last reached it */
+    int label;         /* calr_meter_label() when it was made, for measurements of its backward */
+    bool used;         /* its backward ran, or was given up */
+    calr_op_shape out; /* of the tensor it made */
     calr_tensor *gradient; /* added up so far; owned */
     calr_node *next;       /* list of nodes being freed */
     void *attributes;

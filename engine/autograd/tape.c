@@ -5,6 +5,7 @@
 
 #include "autograd/node.h"
 #include "backend/backend.h"
+#include "base/meter.h"
 
 /* ---- recording ---- */
 
@@ -307,9 +308,11 @@ static calr_status walk(node_list *list, calr_tensor *one)
     qsort(list->nodes, list->count, sizeof list->nodes[0], later_first);
     list->nodes[0]->gradient = one; /* the root was made last */
     calr_status status = CALR_OK;
+    int label = calr_meter_label();
     for (size_t i = 0; i < list->count; i++) {
         calr_node *node = list->nodes[i];
         if (status == CALR_OK) {
+            calr_meter_set_label(node->label);
             status = step(node);
         } else {
             node->used = true;
@@ -318,6 +321,7 @@ static calr_status walk(node_list *list, calr_tensor *one)
         }
         calr_node_clear(node);
     }
+    calr_meter_set_label(label);
     return status;
 }
 

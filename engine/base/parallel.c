@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "base/meter.h"
+
 #define MAX_THREADS 1024
 
 static int threads; /* 0: not yet decided */
@@ -42,10 +44,8 @@ calr_status calr_parallel_set_threads(int n)
     return CALR_OK;
 }
 
-void calr_parallel_for(int64_t count, int64_t grain, calr_parallel_body body, void *context)
+static void run(int64_t count, int64_t grain, calr_parallel_body body, void *context)
 {
-    if (count <= 0)
-        return;
     int team = calr_parallel_threads();
     if (grain < 1)
         grain = (count + team - 1) / team;
@@ -63,5 +63,18 @@ void calr_parallel_for(int64_t count, int64_t grain, calr_parallel_body body, vo
     for (int64_t c = 0; c < chunks; c++) {
         int64_t end = (c + 1) * grain;
         body(context, c * grain, end < count ? end : count, omp_get_thread_num());
+    }
+}
+
+void calr_parallel_for(int64_t count, int64_t grain, calr_parallel_body body, void *context)
+{
+    if (count <= 0)
+        return;
+    if (calr_meter_on) {
+        double began = calr_meter_begin();
+        run(count, grain, body, context);
+        calr_meter_end(began, "parallel");
+    } else {
+        run(count, grain, body, context);
     }
 }

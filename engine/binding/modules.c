@@ -11,6 +11,7 @@ static const luaL_Reg modules[] = {
     {"calr.json", luaopen_calr_json},               /* JSON */
     {"calr.labels", luaopen_calr_labels},           /* arithmetic on labels */
     {"calr.loader", luaopen_calr_loader},           /* batches from a store */
+    {"calr.meter", luaopen_calr_meter},             /* measuring the engine itself */
     {"calr.npy", luaopen_calr_npy},                 /* NumPy files */
     {"calr.ops", luaopen_calr_ops},                 /* operations with gradients */
     {"calr.optimizer", luaopen_calr_optimizer},     /* steps of optimisers */

@@ -12,6 +12,7 @@ int luaopen_calr_image(lua_State *L);
 int luaopen_calr_json(lua_State *L);
 int luaopen_calr_labels(lua_State *L);
 int luaopen_calr_loader(lua_State *L);
+int luaopen_calr_meter(lua_State *L);
 int luaopen_calr_npy(lua_State *L);
 int luaopen_calr_ops(lua_State *L);
 int luaopen_calr_optimizer(lua_State *L);

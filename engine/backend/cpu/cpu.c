@@ -8,9 +8,11 @@
 #include "backend/backend.h"
 #include "backend/cpu/blas.h"
 #include "backend/cpu/kernels.h"
+#include "backend/metered.h"
 #ifdef CALR_WITH_ONEDNN
 #include "backend/cpu/onednn.h"
 #endif
+#include "base/meter.h"
 
 #define SHARED_KERNELS                                                                             \
     .name = "cpu", .gemm = calr_blas_gemm, .batch_norm_train = calr_cpu_batch_norm_train,          \
@@ -107,6 +109,8 @@ calr_status calr_backend_get(const calr_backend **out)
 {
     CALR_TRY(ensure_loaded());
     *out = atomic_load(&selected);
+    if (calr_meter_on)
+        *out = calr_backend_metered(*out);
     return CALR_OK;
 }
 

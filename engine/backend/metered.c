@@ -1,0 +1,260 @@
+/* Every kernel of the table, wrapped. A kernel that is not here is used as it is: tests/c/test_meter.c tells which
+ * one was forgotten.
+ *
+ * Bytes are those of inputs and outputs, each once: what must pass through memory when nothing stays in a cache and
+ * nothing is read twice. A kernel that is faster than its bytes allow had its input in the cache. */
+#include "backend/metered.h"
+
+#include <stdio.h>
+
+#include "base/meter.h"
+
+static _Thread_local const calr_backend *original;
+
+typedef struct work {
+    double flops;
+    double floats; /* numbers read and written */
+} work;
+
+static void finish(double began, const char *kernel, work done)
+{
+    calr_meter_event *event = calr_meter_end(began, kernel);
+    if (!event)
+        return;
+    event->flops = done.flops;
+    event->bytes = 4 * done.floats;
+}
+
+/* Wraps a kernel that returns a status, or nothing. */
+#define STATUS(name, parameters, arguments, ...)                                                   \
+    static calr_status name parameters                                                             \
+    {                                                                                              \
+        double began = calr_meter_begin();                                                         \
+        calr_status status = original->name arguments;                                             \
+        finish(began, #name, (work){__VA_ARGS__});                                                 \
+        return status;                                                                             \
+    }
+#define VOID(name, parameters, arguments, ...)                                                     \
+    static void name parameters                                                                    \
+    {                                                                                              \
+        double began = calr_meter_begin();                                                         \
+        original->name arguments;                                                                  \
+        finish(began, #name, (work){__VA_ARGS__});                                                 \
+    }
+
+/* ---- products ---- */
+
+static void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
+                 const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
+                 int64_t ldc)
+{
+    double began = calr_meter_begin();
+    original->gemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    calr_meter_event *event = calr_meter_end(began, "gemm");
+    if (!event)
+        return;
+    double rows = (double)m, columns = (double)n, inner = (double)k;
+    event->flops = 2 * rows * columns * inner;
+    event->bytes = 4 * (rows * inner + inner * columns + (beta != 0 ? 2 : 1) * rows * columns);
+    snprintf(event->detail, sizeof event->detail, "%lldx%lldx%lld", (long long)m, (long long)n,
+             (long long)k);
+}
+
+static void finish_conv(double began, const char *kernel, const calr_conv2d *conv)
+{
+    calr_meter_event *event = calr_meter_end(began, kernel);
+    if (!event)
+        return;
+    double x = (double)conv->n * (double)conv->h * (double)conv->w * (double)conv->c_in;
+    double y = (double)conv->n * (double)conv->out_h * (double)conv->out_w * (double)conv->c_out;
+    double filter = (double)conv->c_in * (double)conv->kh * (double)conv->kw;
+    event->flops = 2 * y * filter;
+    event->bytes = 4 * (x + y + filter * (double)conv->c_out);
+    snprintf(event->detail, sizeof event->detail, "%lldx%lldx%lldx%lld>%lld %lldx%lld/%lld",
+             (long long)conv->n, (long long)conv->h, (long long)conv->w, (long long)conv->c_in,
+             (long long)conv->c_out, (long long)conv->kh, (long long)conv->kw,
+             (long long)conv->stride);
+}
+
+static calr_status conv2d_forward(const calr_conv2d *conv, const float *x, const float *w,
+                                  const float *bias, float *y)
+{
+    double began = calr_meter_begin();
+    calr_status status = original->conv2d_forward(conv, x, w, bias, y);
+    finish_conv(began, "conv2d_forward", conv);
+    return status;
+}
+
+static calr_status conv2d_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
+                                        float *dx)
+{
+    double began = calr_meter_begin();
+    calr_status status = original->conv2d_backward_data(conv, w, dy, dx);
+    finish_conv(began, "conv2d_backward_data", conv);
+    return status;
+}
+
+static calr_status conv2d_backward_weights(const calr_conv2d *conv, const float *x, const float *dy,
+                                           float *dw, float *dbias)
+{
+    double began = calr_meter_begin();
+    calr_status status = original->conv2d_backward_weights(conv, x, dy, dw, dbias);
+    finish_conv(began, "conv2d_backward_weights", conv);
+    return status;
+}
+
+/* ---- norms ---- */
+
+#define MAP(norm) ((double)(norm)->rows * (double)(norm)->c)
+
+STATUS(batch_norm_train,
+       (const calr_norm *norm, double momentum, const float *x, const float *gamma,
+        const float *beta, const float *residual, float *running_mean, float *running_var,
+        float *mean, float *inv_std, float *y),
+       (norm, momentum, x, gamma, beta, residual, running_mean, running_var, mean, inv_std, y),
+       .floats = (residual ? 3 : 2) * MAP(norm))
+STATUS(batch_norm_infer,
+       (const calr_norm *norm, const float *x, const float *gamma, const float *beta,
+        const float *mean, const float *var, const float *residual, float *y),
+       (norm, x, gamma, beta, mean, var, residual, y), .floats = (residual ? 3 : 2) * MAP(norm))
+STATUS(batch_norm_backward,
+       (const calr_norm *norm, bool fixed, const float *x, const float *y, const float *gamma,
+        const float *mean, const float *inv_std, const float *dy, float *dx, float *dgamma,
+        float *dbeta, float *dresidual),
+       (norm, fixed, x, y, gamma, mean, inv_std, dy, dx, dgamma, dbeta, dresidual),
+       .floats = (2 + (norm->relu ? 1 : 0) + (dx ? 1 : 0) + (dresidual ? 1 : 0)) * MAP(norm))
+STATUS(instance_norm_forward,
+       (const calr_norm *norm, int64_t n, const float *x, const float *gamma, const float *beta,
+        float *mean, float *inv_std, float *y),
+       (norm, n, x, gamma, beta, mean, inv_std, y), .floats = 2 * (double)n * MAP(norm))
+STATUS(instance_norm_backward,
+       (const calr_norm *norm, int64_t n, const float *x, const float *y, const float *gamma,
+        const float *mean, const float *inv_std, const float *dy, float *dx, float *dgamma,
+        float *dbeta),
+       (norm, n, x, y, gamma, mean, inv_std, dy, dx, dgamma, dbeta),
+       .floats = (2 + (norm->relu ? 1 : 0) + (dx ? 1 : 0)) * (double)n * MAP(norm))
+
+/* ---- pooling ---- */
+
+#define POOLED(pool)                                                                               \
+    ((double)(pool)->n * (double)(pool)->out_h * (double)(pool)->out_w * (double)(pool)->c)
+#define UNPOOLED(pool)                                                                             \
+    ((double)(pool)->n * (double)(pool)->h * (double)(pool)->w * (double)(pool)->c)
+#define GLOBAL(n, area, c) ((double)(n) * (double)(area) * (double)(c))
+
+STATUS(max_pool_forward, (const calr_pool2d *pool, const float *x, float *y, uint8_t *argmax),
+       (pool, x, y, argmax), .floats = UNPOOLED(pool) + (argmax ? 1.25 : 1) * POOLED(pool))
+STATUS(max_pool_backward,
+       (const calr_pool2d *pool, const uint8_t *argmax, const float *dy, float *dx),
+       (pool, argmax, dy, dx), .floats = UNPOOLED(pool) + 1.25 * POOLED(pool))
+STATUS(avg_pool_forward, (int64_t n, int64_t area, int64_t c, const float *x, float *y),
+       (n, area, c, x, y), .floats = GLOBAL(n, area, c))
+STATUS(avg_pool_backward, (int64_t n, int64_t area, int64_t c, const float *dy, float *dx),
+       (n, area, c, dy, dx), .floats = GLOBAL(n, area, c))
+STATUS(gem_forward,
+       (int64_t n, int64_t area, int64_t c, float p, float eps, const float *x, float *y),
+       (n, area, c, p, eps, x, y), .floats = GLOBAL(n, area, c))
+STATUS(gem_backward,
+       (int64_t n, int64_t area, int64_t c, float p, float eps, const float *x, const float *y,
+        const float *dy, float *dx, float *dp),
+       (n, area, c, p, eps, x, y, dy, dx, dp), .floats = (dx ? 2 : 1) * GLOBAL(n, area, c))
+
+/* ---- rows ---- */
+
+#define GRID(rows, c) ((double)(rows) * (double)(c))
+
+STATUS(softmax, (int64_t rows, int64_t c, const float *x, float *y), (rows, c, x, y),
+       .floats = 2 * GRID(rows, c))
+STATUS(log_softmax, (int64_t rows, int64_t c, const float *x, float *y), (rows, c, x, y),
+       .floats = 2 * GRID(rows, c))
+STATUS(softmax_backward, (int64_t rows, int64_t c, const float *y, const float *dy, float *dx),
+       (rows, c, y, dy, dx), .floats = 3 * GRID(rows, c))
+STATUS(log_softmax_backward, (int64_t rows, int64_t c, const float *y, const float *dy, float *dx),
+       (rows, c, y, dy, dx), .floats = 3 * GRID(rows, c))
+STATUS(cross_entropy_forward,
+       (int64_t rows, int64_t c, const float *x, const int32_t *labels, const float *weights,
+        float *log_sum, float *total, float *loss),
+       (rows, c, x, labels, weights, log_sum, total, loss), .floats = GRID(rows, c))
+STATUS(cross_entropy_backward,
+       (int64_t rows, int64_t c, const float *x, const int32_t *labels, const float *weights,
+        const float *log_sum, float total, float dloss, float *dx),
+       (rows, c, x, labels, weights, log_sum, total, dloss, dx), .floats = 2 * GRID(rows, c))
+STATUS(l2_normalize_forward,
+       (int64_t rows, int64_t c, float eps, const float *x, float *norm, float *y),
+       (rows, c, eps, x, norm, y), .floats = 2 * GRID(rows, c))
+STATUS(l2_normalize_backward,
+       (int64_t rows, int64_t c, float eps, const float *y, const float *norm, const float *dy,
+        float *dx),
+       (rows, c, eps, y, norm, dy, dx), .floats = 3 * GRID(rows, c))
+STATUS(sum_rows, (int64_t rows, int64_t c, const float *x, float *y), (rows, c, x, y),
+       .floats = GRID(rows, c))
+STATUS(sum_columns, (int64_t rows, int64_t c, const float *x, float *y), (rows, c, x, y),
+       .floats = GRID(rows, c))
+STATUS(add_row, (int64_t rows, int64_t c, const float *x, const float *row, float *y),
+       (rows, c, x, row, y), .floats = (x ? 2 : 1) * GRID(rows, c))
+
+/* ---- elements ---- */
+
+VOID(relu, (int64_t n, const float *x, float *y), (n, x, y), .floats = 2 * (double)n)
+VOID(relu_backward, (int64_t n, const float *y, const float *dy, float *dx), (n, y, dy, dx),
+     .floats = 3 * (double)n)
+VOID(add, (int64_t n, const float *a, const float *b, float *y), (n, a, b, y),
+     .floats = 3 * (double)n)
+VOID(sub, (int64_t n, const float *a, const float *b, float *y), (n, a, b, y),
+     .floats = 3 * (double)n)
+VOID(mul, (int64_t n, const float *a, const float *b, float *y), (n, a, b, y),
+     .floats = 3 * (double)n)
+VOID(div, (int64_t n, const float *a, const float *b, float *y), (n, a, b, y),
+     .floats = 3 * (double)n)
+VOID(scale, (int64_t n, float alpha, const float *x, float *y), (n, alpha, x, y),
+     .floats = 2 * (double)n)
+VOID(axpy, (int64_t n, float alpha, const float *x, float *y), (n, alpha, x, y),
+     .floats = 3 * (double)n)
+VOID(affine, (int64_t n, float alpha, float beta, const float *x, float *y), (n, alpha, beta, x, y),
+     .floats = 2 * (double)n)
+VOID(dropout, (int64_t n, const calr_dropout *dropout_, const float *x, float *y),
+     (n, dropout_, x, y), .floats = 2 * (double)n)
+VOID(adam_step, (int64_t n, const calr_adam *adam, const float *dw, float *m, float *v, float *w),
+     (n, adam, dw, m, v, w), .floats = 7 * (double)n)
+VOID(sgd_step, (int64_t n, const calr_sgd *sgd, const float *dw, float *velocity, float *w),
+     (n, sgd, dw, velocity, w), .floats = (velocity ? 5 : 3) * (double)n)
+
+static double sum(int64_t n, const float *x)
+{
+    double began = calr_meter_begin();
+    double result = original->sum(n, x);
+    finish(began, "sum", (work){.floats = (double)n});
+    return result;
+}
+
+static double dot(int64_t n, const float *a, const float *b)
+{
+    double began = calr_meter_begin();
+    double result = original->dot(n, a, b);
+    finish(began, "dot", (work){.floats = 2 * (double)n});
+    return result;
+}
+
+#define PUT(name) table.name = name
+
+const calr_backend *calr_backend_metered(const calr_backend *under)
+{
+    static _Thread_local calr_backend table;
+    if (original == under)
+        return &table;
+    original = under;
+    table = *under;
+    PUT(gemm), PUT(conv2d_forward), PUT(conv2d_backward_data), PUT(conv2d_backward_weights);
+    PUT(batch_norm_train), PUT(batch_norm_infer), PUT(batch_norm_backward);
+    PUT(instance_norm_forward), PUT(instance_norm_backward);
+    PUT(max_pool_forward), PUT(max_pool_backward), PUT(avg_pool_forward), PUT(avg_pool_backward);
+    PUT(gem_forward), PUT(gem_backward);
+    PUT(softmax), PUT(log_softmax), PUT(softmax_backward), PUT(log_softmax_backward);
+    PUT(cross_entropy_forward), PUT(cross_entropy_backward), PUT(l2_normalize_forward),
+        PUT(l2_normalize_backward);
+    PUT(sum_rows), PUT(sum_columns), PUT(add_row);
+    PUT(relu), PUT(relu_backward), PUT(add), PUT(sub), PUT(mul), PUT(div), PUT(scale), PUT(axpy),
+        PUT(affine);
+    PUT(sum), PUT(dot), PUT(dropout), PUT(adam_step), PUT(sgd_step);
+    return &table;
+}

@@ -1,0 +1,11 @@
+/* A backend whose kernels report to the meter (base/meter.h) what they did. */
+#ifndef CALR_BACKEND_METERED_H
+#define CALR_BACKEND_METERED_H
+
+#include "backend/backend.h"
+
+/* The table whose kernels call those of `under` and count their time, operations and bytes. One for each
+ * thread, valid until the thread's next call with another `under`. */
+const calr_backend *calr_backend_metered(const calr_backend *under);
+
+#endif

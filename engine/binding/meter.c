@@ -1,0 +1,142 @@
+/* calr.meter: what the machine can do at most, and where the time goes. */
+#include "binding/bind.h"
+#include "binding/modules.h"
+
+#include <limits.h>
+#include <malloc.h>
+#include <time.h>
+
+#include "backend/limits.h"
+#include "base/meter.h"
+#include "tensor/pool.h"
+
+/// @module calr.meter
+/// Measuring the engine itself: the limits of the machine that `calr bench` holds times against, and
+/// the kernels that run during a call.
+
+/// calr.meter.gemm(size [, repeats])
+/// Multiplies two f32 matrices of size x size with the backend that networks use, on all threads.
+/// @param repeats  how many times, after one that does not count (default 3)
+/// @return number  the shortest time in seconds; 2 size^3 floating-point operations
+static int meter_gemm(lua_State *L)
+{
+    double seconds = 0;
+    lua_Integer size = luaL_checkinteger(L, 1), repeat = luaL_optinteger(L, 2, 3);
+    luaL_argcheck(L, size >= 1 && size <= 32768, 1, "a size of 1 to 32768");
+    luaL_argcheck(L, repeat >= 1 && repeat <= 1000, 2, "1 to 1000 times");
+    calr_lua_call(L, calr_limits_gemm(size, (int)repeat, &seconds));
+    lua_pushnumber(L, seconds);
+    return 1;
+}
+
+/// calr.meter.stream(kind, bytes [, repeats])
+/// Passes over memory on all threads. For the rate of the memory, and not of a cache, take several
+/// times the size of the last cache.
+/// @param kind     "read", "write" or "copy"; a copy reads half of the bytes and writes the other half
+/// @param repeats  how many times, after one that does not count (default 3)
+/// @return number  the shortest time in seconds
+static int meter_stream(lua_State *L)
+{
+    static const char *const kinds[] = {"read", "write", "copy", NULL};
+    double seconds = 0;
+    int kind = luaL_checkoption(L, 1, NULL, kinds);
+    lua_Integer bytes = luaL_checkinteger(L, 2), repeat = luaL_optinteger(L, 3, 3);
+    luaL_argcheck(L, bytes >= 64, 2, "at least 64 bytes");
+    luaL_argcheck(L, repeat >= 1 && repeat <= 1000, 3, "1 to 1000 times");
+    calr_lua_call(L, calr_limits_stream((calr_stream)kind, (size_t)bytes, (int)repeat, &seconds));
+    lua_pushnumber(L, seconds);
+    return 1;
+}
+
+static void push_event(lua_State *L, const calr_meter_event *event)
+{
+    lua_createtable(L, 0, 6);
+    lua_pushstring(L, event->kernel);
+    lua_setfield(L, -2, "kernel");
+    lua_pushinteger(L, event->label);
+    lua_setfield(L, -2, "label");
+    lua_pushnumber(L, event->seconds);
+    lua_setfield(L, -2, "seconds");
+    lua_pushnumber(L, event->flops);
+    lua_setfield(L, -2, "flops");
+    lua_pushnumber(L, event->bytes);
+    lua_setfield(L, -2, "bytes");
+    lua_pushstring(L, event->detail);
+    lua_setfield(L, -2, "detail");
+}
+
+/// calr.meter.count(fn, ...)
+/// Calls a function and notes every kernel that runs meanwhile for this thread: the entries of the
+/// backend's table (convolutions, products, norms, ...), and under the name "parallel" whatever else
+/// runs on all threads. Of kernels within kernels the outermost counts: their seconds add up to the
+/// time spent in kernels, and the rest of the call's time is overhead.
+/// @return table  in order, {kernel=, label=, seconds=, flops=, bytes=, detail=}: the operations and
+///   bytes (inputs and outputs, each once) of the kernel's definition, and its shapes as text
+/// @return number  the seconds that the whole call took
+static int meter_count(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    if (calr_meter_on)
+        return luaL_error(L, "kernels are being counted already");
+    struct timespec began, ended;
+    int arguments = lua_gettop(L) - 1;
+    calr_meter_start();
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    int status = lua_pcall(L, arguments, 0, 0);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    calr_meter_stop();
+    if (status != LUA_OK)
+        return lua_error(L);
+    const calr_meter_event *events;
+    size_t lost, count = calr_meter_events(&events, &lost);
+    if (lost > 0)
+        return luaL_error(L, "no memory for %d of the kernels", (int)lost);
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 0; i < count; i++) {
+        push_event(L, &events[i]);
+        lua_seti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_pushnumber(L, (double)(ended.tv_sec - began.tv_sec) +
+                          1e-9 * (double)(ended.tv_nsec - began.tv_nsec));
+    return 2;
+}
+
+/// calr.meter.label([number])
+/// With a number, sets the label that kernels are noted under from now on (0 at first). The kernels of
+/// a backward pass carry the label that was set when the operation ran forward.
+/// @return integer  the label that was set before
+static int meter_label(lua_State *L)
+{
+    int before = calr_meter_label();
+    if (!lua_isnoneornil(L, 1)) {
+        lua_Integer label = luaL_checkinteger(L, 1);
+        luaL_argcheck(L, label >= 0 && label <= INT_MAX, 1, "a label is a whole number from 0");
+        calr_meter_set_label((int)label);
+    }
+    lua_pushinteger(L, before);
+    return 1;
+}
+
+/// calr.meter.trim()
+/// Returns the memory that freed tensors have left for later ones to the system, so that the peak of
+/// what follows can be measured.
+static int meter_trim(lua_State *L)
+{
+    (void)L;
+    calr_pool_trim();
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+    return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"count", meter_count},   {"gemm", meter_gemm}, {"label", meter_label},
+    {"stream", meter_stream}, {"trim", meter_trim}, {NULL, NULL},
+};
+
+int luaopen_calr_meter(lua_State *L)
+{
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,86 @@
+--- @module calr.bench.frame.step
+--- A training step on made-up images, as the benchmarks measure it: forward, the loss of a cluster memory, backward,
+--- Adam, the memory's update.
+
+local T = require "calr.tensor"
+local autograd = require "calr.autograd"
+local config = require "calr.config"
+local memory = require "calr.memory"
+local models = require "calr.models"
+local ops = require "calr.ops"
+local optim = require "calr.optim"
+local rng = require "calr.rng"
+
+local step = {}
+
+--- calr.bench.frame.step.options([more])
+--- The options that choose the work: network, batch, height, width.
+--- @param more  further options, or other defaults
+--- @return table  for a benchmark's `options`
+function step.options(more)
+  local names = { "resnet50" }
+  for _, name in ipairs(models.names()) do
+    if name ~= "resnet50" then names[#names + 1] = name end
+  end
+  local options = {
+    network = config.choice(names, "the network"),
+    batch = config.option(32, "images of a batch"),
+    height = config.option(256, "of the images"),
+    width = config.option(128, "of the images"),
+  }
+  for name, value in pairs(more or {}) do options[name] = value end
+  return options
+end
+
+--- calr.bench.frame.step.images(options)
+--- @return tensor  f32[batch x height x width x 3], normal numbers
+function step.images(options)
+  return rng.open { seed = 1, purpose = "images" }:fill_normal(T.zeros { options.batch, options.height, options.width,
+    3 })
+end
+
+--- calr.bench.frame.step.make(options)
+--- A network and all that trains it.
+--- @param options  network, batch, height, width, clusters (of the memory; default 1000)
+--- @return function  does one step
+--- @return layer     the network
+function step.make(options)
+  local network = models.make(options.network, { seed = 1 })
+  local clusters = options.clusters or 1000
+  local random, images = rng.open { seed = 1, purpose = "bench" }, step.images(options)
+  local features = ops.l2_normalize(random:fill_normal(T.zeros { clusters, network.dim }))
+  local batch_labels = {}
+  for i = 1, options.batch do batch_labels[i] = random:integer(0, clusters - 1) end
+  local bank = memory.cluster { features = features, labels = T.range(clusters, "i32") }
+  local labels, optimizer = T(batch_labels, "i32"), optim.adam(network:parameters(), { lr = 3.5e-4,
+    weight_decay = 5e-4 })
+  network:train(true)
+  return function()
+    local output = network(images)
+    local loss = bank:loss(output, labels)
+    optimizer:zero_grad()
+    autograd.backward(loss)
+    optimizer:step()
+    bank:update(output, labels)
+    return loss
+  end, network
+end
+
+--- calr.bench.frame.step.text(options)
+--- @return string  "resnet50 256x128, batch 32"
+function step.text(options)
+  return ("%s %dx%d, batch %d"):format(options.network, options.height, options.width, options.batch)
+end
+
+--- calr.bench.frame.step.total(events, field [, pattern])
+--- @param pattern  only events whose kernel matches
+--- @return number  the sum of a field of what calr.meter.count noted
+function step.total(events, field, pattern)
+  local sum = 0
+  for _, event in ipairs(events) do
+    if not pattern or event.kernel:match(pattern) then sum = sum + event[field] end
+  end
+  return sum
+end
+
+return step

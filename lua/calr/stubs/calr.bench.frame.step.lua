@@ -1,0 +1,34 @@
+---@meta calr.bench.frame.step
+-- Made by `calr docs`; do not edit.
+
+--- A training step on made-up images, as the benchmarks measure it: forward, the loss of a cluster memory, backward,
+--- Adam, the memory's update.
+---@class calr.bench.frame.step
+local M = {}
+
+--- The options that choose the work: network, batch, height, width.
+---@param more any further options, or other defaults
+---@return table # for a benchmark's `options`
+function M.options(more) end
+
+---@param options any
+---@return tensor # f32[batch x height x width x 3], normal numbers
+function M.images(options) end
+
+--- A network and all that trains it.
+---@param options any network, batch, height, width, clusters (of the memory; default 1000)
+---@return function # does one step
+---@return layer # the network
+function M.make(options) end
+
+---@param options any
+---@return string # "resnet50 256x128, batch 32"
+function M.text(options) end
+
+---@param events any
+---@param field any
+---@param pattern any only events whose kernel matches
+---@return number # the sum of a field of what calr.meter.count noted
+function M.total(events, field, pattern) end
+
+return M

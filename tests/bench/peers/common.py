@@ -1,0 +1,58 @@
+"""What the peers of `calr bench` share: measuring in alternation with calr.
+
+calr starts PYTHON SCRIPT.py '{"batch": 32, "threads": 2, ...}'. The script calls serve(name, prepare): prepare(options)
+makes everything that is not timed, warms up and returns the function that does the work once. Each line "run" on the
+standard input does the work once; the answer is one line of JSON, {"name":, "seconds": [all times so far], "peak_mb":
+the largest resident size since before prepare, less the size then}. A script that answers no lines but prints one such
+line and ends is fine, too; it is then not measured in alternation.
+"""
+import json
+import os
+import sys
+import time
+
+
+def status(field):
+    """A line of /proc/self/status in MB."""
+    with open("/proc/self/status") as lines:
+        for line in lines:
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def forget_peak():
+    """Lets VmHWM start anew from the size of now."""
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+    except OSError:
+        pass
+
+
+def options():
+    given = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+    os.environ.setdefault("OMP_NUM_THREADS", str(given.get("threads", 1)))
+    return given
+
+
+def answer(name, seconds, base):
+    print(json.dumps({"name": name, "seconds": seconds, "peak_mb": max(0.0, status("VmHWM") - base)}), flush=True)
+
+
+def serve(name, prepare):
+    """name: text, or a function that is called after prepare."""
+    given = options()
+    forget_peak()
+    base = status("VmRSS")
+    work = prepare(given)
+    title = name() if callable(name) else name
+    seconds = []
+    answer(title, seconds, base)
+    for line in sys.stdin:
+        if line.strip() == "run":
+            began = time.perf_counter()
+            took = work()
+            # work may time itself, when part of what it does is not to count
+            seconds.append(took if isinstance(took, float) else time.perf_counter() - began)
+            answer(title, seconds, base)

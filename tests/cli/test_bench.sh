@@ -1,0 +1,97 @@
+# calr bench: the table, JSON, peers, and what it refuses. No time is asserted.
+. "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+
+# A peer without Python: answers as tests/bench/peers/common.py does.
+cat >peer.sh <<'SH'
+#!/bin/sh
+echo "$2" >options.json
+echo "a warning that is no answer"
+echo '{"name": "other 1.0", "seconds": [], "peak_mb": 7}'
+seconds=
+while read -r line; do
+    seconds="$seconds${seconds:+, }2.0"
+    echo "{\"name\": \"other 1.0\", \"seconds\": [$seconds], \"peak_mb\": 9}"
+done
+SH
+cat >alone.sh <<'SH'
+#!/bin/sh
+echo '{"name": "alone 2.0", "seconds": [3, 1, 2], "peak_mb": 5}'
+SH
+cat >broken.sh <<'SH'
+#!/bin/sh
+echo "no module named torch" >&2
+exit 1
+SH
+cat >dies.sh <<'SH'
+#!/bin/sh
+echo '{"name": "mortal", "seconds": []}'
+read -r line
+echo "out of memory" >&2
+exit 3
+SH
+chmod +x *.sh
+tiny="--network small --height 16 --width 8 --batch 4 --clusters 5 --repeat 2 --limits 100,10"
+
+# ---- the list and help
+expect 0 "$CALR" bench
+prints "usage: calr bench NAME" "  start " "  train " "--peer PYTHON"
+expect 0 "$CALR" bench train --help
+prints "usage: calr bench train" "--batch" "--network" "resnet50" "--compile"
+
+# ---- a table
+expect 0 "$CALR" bench train $tiny
+prints "calr bench train  batch=4" "network=small" "of limit" "small 16x8, batch 4" "images/s" \
+    "limits as given: products of matrices 100 GFLOP/s, memory 10.0 GB/s"
+checks=$((checks + 1)) && ! grep -q "its time" out.txt || fault "columns of peers without peers"
+checks=$((checks + 1)) && ! grep -q "$(printf '\033')" out.txt || fault "colours in a file"
+
+# ---- peers: in alternation, all by themselves, and those that fail
+expect 0 "$CALR" bench train $tiny --threads 2 --peer ./peer.sh --peer=./alone.sh
+prints "other 1.0" "alone 2.0" "2.00 s" "9 MB" "ratio"
+holds "$(grep -c '"threads":2' options.json)$(grep -c '"height":16' options.json)" = 11
+expect 1 "$CALR" bench train $tiny --peer ./broken.sh --peer ./peer.sh
+prints "other 1.0"
+says "calr: peer ./broken.sh train.py failed: no module named torch"
+expect 1 "$CALR" bench train $tiny --peer ./dies.sh
+says "calr: peer ./dies.sh failed: out of memory"
+expect 1 "$CALR" bench train $tiny --peer no-such-program
+says "calr: peer no-such-program train.py failed: "
+
+# ---- JSON
+expect 0 "$CALR" bench train $tiny --json --peer ./peer.sh
+cp out.txt bench.json
+expect 0 "$CALR" -e 'local b = calr.json.decode(calr.sys.read_file "bench.json")
+    local row = b.rows[1]
+    print(b.benchmark, #b.rows, row.work, #row.samples, row.peers[1].name, row.peers[1].seconds, row.peers[1].memory)
+    assert(math.abs(row.share - math.max(row.flops / 100e9, (row.bytes or 0) / 10e9) / row.seconds) < 1e-9)
+    assert(row.flops > 1e6 and row.seconds > 0 and b.options.batch == 4 and b.limits.gemm == 100e9)'
+prints "train	1	small 16x8, batch 4	2	other 1.0	2.0	9437184.0"
+
+# ---- the others
+expect 0 "$CALR" bench start --repeat 2
+prints "calr -e 'return'" "the shell alone"
+
+# ---- what it refuses
+expect 2 "$CALR" bench trian
+says 'there is no benchmark "trian" (did you mean "train"?)'
+expect 2 "$CALR" bench train --bach 3
+says "unknown option --bach (did you mean --batch?)"
+expect 2 "$CALR" bench train --batch many
+says 'option "batch" must be a whole number'
+expect 2 "$CALR" bench train --network resnet5
+says 'has no choice "resnet5" (did you mean "resnet50"?)'
+expect 2 "$CALR" bench train extra words
+says "one word too many"
+expect 2 "$CALR" bench --json
+says "the benchmark's name comes first"
+expect 2 "$CALR" bench train --repeat 0
+says "--repeat must be a whole number from 1"
+expect 2 "$CALR" bench train --limits 100
+says "--limits wants two numbers"
+expect 2 "$CALR" bench train --peer
+says "--peer wants a Python"
+expect 2 "$CALR" bench train $tiny --peer ./absent.sh
+says "there is no program ./absent.sh"
+expect 2 "$CALR" bench train $tiny --peer ./peer.sh --peers nowhere
+says "the peers' scripts are not in nowhere" "--peers"
+finish
