@@ -67,13 +67,14 @@ static void finish_conv(double began, const char *kernel, const calr_conv2d *con
         return;
     double x = (double)conv->n * (double)conv->h * (double)conv->w * (double)conv->c_in;
     double y = (double)conv->n * (double)conv->out_h * (double)conv->out_w * (double)conv->c_out;
-    double filter = (double)conv->c_in * (double)conv->kh * (double)conv->kw;
+    double filter = (double)(conv->c_in / (conv->groups ? conv->groups : 1)) * (double)conv->kh *
+                    (double)conv->kw;
     event->flops = 2 * y * filter;
     event->bytes = 4 * (x + y + filter * (double)conv->c_out);
-    snprintf(event->detail, sizeof event->detail, "%lldx%lldx%lldx%lld>%lld %lldx%lld/%lld",
+    snprintf(event->detail, sizeof event->detail, "%lldx%lldx%lldx%lld>%lld %lldx%lld/%lld%s",
              (long long)conv->n, (long long)conv->h, (long long)conv->w, (long long)conv->c_in,
              (long long)conv->c_out, (long long)conv->kh, (long long)conv->kw,
-             (long long)conv->stride);
+             (long long)conv->stride, conv->groups > 1 ? " grouped" : "");
 }
 
 static calr_status conv2d_forward(const calr_conv2d *conv, const float *x, const float *w,
