@@ -37,7 +37,7 @@ void calr_op_out(calr_op_call *call, int ndim, const int64_t *shape)
 
 void calr_op_out_like(calr_op_call *call, int i)
 {
-    calr_op_out(call, call->shape[i].ndim, call->shape[i].shape);
+    call->out = call->shape[i];
 }
 
 calr_status calr_op_expect(const calr_op_call *call, int i, const char *name, int ndim,
@@ -51,6 +51,15 @@ calr_status calr_op_expect(const calr_op_call *call, int i, const char *name, in
         return calr_error(CALR_EINVAL, "%s must be %s, not %s", name, form,
                           calr_op_describe(shape, text));
     return CALR_OK;
+}
+
+calr_status calr_op_expect_real(const calr_op_call *call, int i, const char *name, int ndim,
+                                const char *form)
+{
+    if (call->in[i] && call->shape[i].dtype == CALR_BF16 &&
+        (ndim < 0 || call->shape[i].ndim == ndim))
+        return CALR_OK;
+    return calr_op_expect(call, i, name, ndim, form);
 }
 
 calr_status calr_op_save(calr_op_call *call, const char *name, calr_tensor *tensor)
@@ -81,7 +90,7 @@ calr_status calr_op_gradient(const calr_op_call *call, int i, calr_tensor **dx)
 {
     if (!call->needs[i])
         return CALR_OK;
-    return calr_tensor_new(CALR_F32, call->shape[i].ndim, call->shape[i].shape, &dx[i]);
+    return calr_tensor_new(call->shape[i].dtype, call->shape[i].ndim, call->shape[i].shape, &dx[i]);
 }
 
 static void release_saved(calr_op_call *call)

@@ -78,14 +78,17 @@ calr_status calr_op_save(calr_op_call *call, const char *name, calr_tensor *tens
 /* For backward: the i-th saved tensor, borrowed. */
 calr_tensor *calr_op_saved(const calr_op_call *call, int i);
 
-/* For backward: allocates dx[i] in the shape of input i when that wants a gradient; otherwise
+/* For backward: allocates dx[i] in the type and shape of input i when that wants a gradient; otherwise
  * leaves it NULL. */
 calr_status calr_op_gradient(const calr_op_call *call, int i, calr_tensor **dx);
 
 /* For check: input i must be present and f32 with `ndim` dimensions (-1: any number). */
 calr_status calr_op_expect(const calr_op_call *call, int i, const char *name, int ndim,
                            const char *form);
-/* For check: the output has the shape of input i, f32. */
+/* The same, but bf16 will do too. `form` still says f32. */
+calr_status calr_op_expect_real(const calr_op_call *call, int i, const char *name, int ndim,
+                                const char *form);
+/* For check: the output has the type and the shape of input i. */
 void calr_op_out_like(calr_op_call *call, int i);
 /* For check: the output is f32 of this shape. */
 void calr_op_out(calr_op_call *call, int ndim, const int64_t *shape);

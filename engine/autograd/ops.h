@@ -3,7 +3,11 @@
  *
  * Inputs are f32 of any strides unless said otherwise, borrowed; *y is a new reference. CALR_EINVAL
  * says which argument does not fit; CALR_ENOMEM. Dimensions are counted from 0 here. Gradients
- * reach every f32 input that is not called a constant. */
+ * reach every f32 input that is not called a constant.
+ *
+ * Where a comment says "f32 or bf16", the output has the type of x (or what the comment says), and a
+ * gradient always has the type of what it belongs to; parameters (weights, gamma, beta, p) and
+ * statistics are f32 either way, and all sums are accumulated in f32 or double. */
 #ifndef CALR_AUTOGRAD_OPS_H
 #define CALR_AUTOGRAD_OPS_H
 
@@ -15,14 +19,14 @@
 
 /* ---- elements: arithmetic.c, unary.c ---- */
 
-/* Shapes are aligned at their last dimensions; a missing dimension, or one of length 1, is
- * repeated. */
+/* f32 or bf16; of one each, f32 comes out. Shapes are aligned at their last dimensions; a missing
+ * dimension, or one of length 1, is repeated. */
 calr_status calr_op_add(calr_tensor *a, calr_tensor *b, calr_tensor **y);
 calr_status calr_op_sub(calr_tensor *a, calr_tensor *b, calr_tensor **y);
 calr_status calr_op_mul(calr_tensor *a, calr_tensor *b, calr_tensor **y);
 calr_status calr_op_div(calr_tensor *a, calr_tensor *b, calr_tensor **y);
 
-/* y = alpha x + beta */
+/* y = alpha x + beta; f32 or bf16, as is x of relu and reverse_gradient. */
 calr_status calr_op_affine(calr_tensor *x, double alpha, double beta, calr_tensor **y);
 calr_status calr_op_relu(calr_tensor *x, calr_tensor **y);
 calr_status calr_op_exp(calr_tensor *x, calr_tensor **y);
@@ -50,6 +54,8 @@ calr_status calr_op_select(calr_tensor *x, int dim, int64_t index, calr_tensor *
 calr_status calr_op_transpose(calr_tensor *x, int dim_a, int dim_b, calr_tensor **y);
 /* A copy with memory of its own, contiguous. */
 calr_status calr_op_clone(calr_tensor *x, calr_tensor **y);
+/* A copy in another type, or a clone in the same. With a gradient between f32 and bf16. */
+calr_status calr_op_cast(calr_tensor *x, calr_dtype dtype, calr_tensor **y);
 /* x itself (retained) when contiguous, a clone otherwise. */
 calr_status calr_op_contiguous(calr_tensor *x, calr_tensor **y);
 
@@ -69,7 +75,7 @@ calr_status calr_op_matmul(calr_tensor *a, calr_tensor *b, bool transpose_a, boo
 /* y[n x out] = x[n x in] w[out x in]^T + bias[out]; bias may be NULL. */
 calr_status calr_op_linear(calr_tensor *x, calr_tensor *w, calr_tensor *bias, calr_tensor **y);
 
-/* ---- networks: convolution.c, norm.c, pool.c ---- x: [n x h x w x c] */
+/* ---- networks: convolution.c, norm.c, pool.c ---- x: [n x h x w x c], f32 or bf16 */
 
 /* w: [c_out x c_in / groups x kh x kw], bias: [c_out] or NULL. groups >= 1 divides c_in and c_out. */
 calr_status calr_op_conv2d(calr_tensor *x, calr_tensor *w, calr_tensor *bias, int64_t stride,
@@ -83,9 +89,9 @@ typedef struct calr_batch_norm_options {
     bool relu; /* y = max(0, norm(x) + residual) */
 } calr_batch_norm_options;
 
-/* x: [... x c], statistics over all but the last dimension. gamma, beta: [c] or NULL (1, 0).
+/* x: [... x c], f32 or bf16, statistics over all but the last dimension. gamma, beta: [c] or NULL (1, 0).
  * running_mean, running_var: f32[c], constants, contiguous, written in place when training (then
- * both may be NULL). residual: the shape of x, or NULL. */
+ * both may be NULL). residual: the type and shape of x, or NULL. */
 calr_status calr_op_batch_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta,
                                calr_tensor *running_mean, calr_tensor *running_var,
                                calr_tensor *residual, const calr_batch_norm_options *options,
@@ -97,9 +103,9 @@ calr_status calr_op_instance_norm(calr_tensor *x, calr_tensor *gamma, calr_tenso
 /* Square windows; padding never wins. */
 calr_status calr_op_max_pool(calr_tensor *x, int64_t kernel, int64_t stride, int64_t padding,
                              calr_tensor **y);
-/* Mean over h and w: [n x c]. */
+/* Mean over h and w: f32[n x c]. */
 calr_status calr_op_avg_pool(calr_tensor *x, calr_tensor **y);
-/* Generalised mean over h and w, (mean max(x, eps)^p)^(1/p): [n x c]; p: f32[1] or a single number,
+/* Generalised mean over h and w, (mean max(x, eps)^p)^(1/p): f32[n x c]; p: f32[1] or a single number,
  * > 0, a parameter. Radenovic, Tolias, Chum, arXiv 1711.02512, eq. 3. */
 calr_status calr_op_gem(calr_tensor *x, calr_tensor *p, double eps, calr_tensor **y);
 

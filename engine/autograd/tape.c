@@ -46,8 +46,8 @@ bool calr_tape_is_computed(const calr_tensor *tensor)
 calr_status calr_tape_require(calr_tensor *tensor, bool wanted)
 {
     char text[CALR_TENSOR_TEXT];
-    if (wanted && tensor->dtype != CALR_F32)
-        return calr_error(CALR_EINVAL, "only f32 tensors have gradients; this one is %s",
+    if (wanted && !calr_dtype_is_real(tensor->dtype))
+        return calr_error(CALR_EINVAL, "only f32 and bf16 tensors have gradients; this one is %s",
                           calr_tensor_describe(tensor, text));
     if (!wanted && calr_tape_is_computed(tensor))
         return calr_error(
@@ -63,7 +63,7 @@ calr_status calr_tape_require(calr_tensor *tensor, bool wanted)
     }
     calr_node *node;
     CALR_TRY(calr_node_new(0, &node));
-    node->out = (calr_op_shape){.dtype = CALR_F32, .ndim = tensor->ndim};
+    node->out = (calr_op_shape){.dtype = tensor->dtype, .ndim = tensor->ndim};
     memcpy(node->out.shape, tensor->shape, sizeof tensor->shape);
     calr_node_attach(node, tensor);
     return CALR_OK;
@@ -85,7 +85,7 @@ calr_status calr_tape_set_gradient(calr_tensor *tensor, const calr_tensor *gradi
     }
     calr_tensor *copy = NULL;
     if (gradient) {
-        if (gradient->dtype != CALR_F32 || !calr_tensor_same_shape(tensor, gradient))
+        if (gradient->dtype != tensor->dtype || !calr_tensor_same_shape(tensor, gradient))
             return calr_error(CALR_EINVAL, "the gradient of %s cannot be %s",
                               calr_tensor_describe(tensor, a), calr_tensor_describe(gradient, b));
         CALR_TRY(calr_tensor_clone(gradient, &copy));
@@ -131,7 +131,8 @@ static calr_status add_to(calr_tensor **sum, calr_tensor *x, bool in_place)
     else
         status = calr_tensor_like(a, &to);
     if (status == CALR_OK) {
-        k->add(calr_tensor_numel(a), calr_tensor_f32(a), calr_tensor_f32(b), calr_tensor_f32(to));
+        k->add(a->dtype, calr_tensor_numel(a), calr_tensor_data(a), calr_tensor_data(b),
+               calr_tensor_data(to));
         calr_tensor_touch(to);
         calr_tensor_release(a);
         *sum = to;
@@ -236,7 +237,7 @@ static calr_status check_gradient(const calr_node *node, int i, const calr_tenso
 {
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
     const calr_op_shape *x = &node->shape[i];
-    if (dx->dtype == CALR_F32 && dx->ndim == x->ndim &&
+    if (dx->dtype == x->dtype && dx->ndim == x->ndim &&
         memcmp(dx->shape, x->shape, (size_t)x->ndim * sizeof x->shape[0]) == 0)
         return CALR_OK;
     return calr_error(CALR_EINVAL, "backward returned %s as the gradient of tensor %d, which is %s",
@@ -340,13 +341,17 @@ calr_status calr_tape_backward(calr_tensor *loss)
             "computed inside no_grad",
             calr_tensor_describe(loss, text));
     calr_tensor *one;
-    CALR_TRY(calr_tensor_new(CALR_F32, loss->ndim, loss->shape, &one));
-    calr_tensor_f32(one)[0] = 1;
+    CALR_TRY(calr_tensor_new(loss->dtype, loss->ndim, loss->shape, &one));
+    calr_status status = calr_tensor_fill(one, 1);
+    if (status != CALR_OK) {
+        calr_tensor_release(one);
+        return status;
+    }
     calr_node *root = loss->tape;
     if (!root->op)
         return receive(root, one);
     node_list list = {0};
-    calr_status status = collect(root, &list);
+    status = collect(root, &list);
     if (status == CALR_OK)
         status = walk(&list, one);
     else

@@ -5,6 +5,10 @@
  *   - Arguments go sizes and settings first, inputs next, outputs last. Arrays are contiguous f32
  * unless said otherwise; shapes stand in the comment. Gradients are named d + the name of what they
  * belong to.
+ *   - An array that is `void *` holds f32 or bf16, as the argument or member `dtype` says (0 is f32;
+ * there are no other values). bf16 is how numbers are kept, not how they are computed: each is
+ * widened when it is read, all sums are accumulated in f32 or double, and a result is rounded once.
+ * Parameters, statistics and gradients of parameters are f32.
  *   - Feature maps are N x H x W x C; weights of convolutions are c_out x (c_in / groups) x kh x
  * kw, as in torchvision's files.
  *   - Outputs are overwritten, never added to (exceptions say so) and need no initial value. An
@@ -26,6 +30,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "tensor/tensor.h"
 
 /* Geometry of a 2-D convolution. calr_conv2d_resolve fills out_h and out_w. */
 typedef struct calr_conv2d {
@@ -43,6 +48,7 @@ typedef struct calr_pool2d {
     int64_t n, h, w, c;
     int64_t kernel, stride, padding; /* padding never wins: it counts as minus infinity */
     int64_t out_h, out_w;            /* rounded down, like convolution */
+    calr_dtype dtype;                /* of x, y and their gradients */
 } calr_pool2d;
 
 /* Fill out_h and out_w, and groups where it is 0. CALR_EINVAL: channels that groups does not divide,
@@ -140,21 +146,22 @@ typedef struct calr_backend {
     /* ---- Pooling ----
      * argmax (shape of y) is the winner's place in its window, row * kernel + column; the first of
      * equals; a NaN wins. NULL when no backward pass will come. */
-    calr_status (*max_pool_forward)(const calr_pool2d *pool, const float *x, float *y,
+    calr_status (*max_pool_forward)(const calr_pool2d *pool, const void *x, void *y,
                                     uint8_t *argmax);
-    calr_status (*max_pool_backward)(const calr_pool2d *pool, const uint8_t *argmax,
-                                     const float *dy, float *dx);
+    calr_status (*max_pool_backward)(const calr_pool2d *pool, const uint8_t *argmax, const void *dy,
+                                     void *dx);
     /* Global average: x is n x area x c, y is n x c. */
-    calr_status (*avg_pool_forward)(int64_t n, int64_t area, int64_t c, const float *x, float *y);
-    calr_status (*avg_pool_backward)(int64_t n, int64_t area, int64_t c, const float *dy,
-                                     float *dx);
+    calr_status (*avg_pool_forward)(calr_dtype dtype, int64_t n, int64_t area, int64_t c,
+                                    const void *x, float *y);
+    calr_status (*avg_pool_backward)(calr_dtype dtype, int64_t n, int64_t area, int64_t c,
+                                     const float *dy, void *dx);
     /* Generalised mean (Radenovic, Tolias, Chum, arXiv 1711.02512, eq. 3): y = (mean max(x,
      * eps)^p)^(1/p), p > 0, eps > 0; x: n x area x c, y: n x c. dx or dp (one number) may be NULL.
      */
-    calr_status (*gem_forward)(int64_t n, int64_t area, int64_t c, float p, float eps,
-                               const float *x, float *y);
-    calr_status (*gem_backward)(int64_t n, int64_t area, int64_t c, float p, float eps,
-                                const float *x, const float *y, const float *dy, float *dx,
+    calr_status (*gem_forward)(calr_dtype dtype, int64_t n, int64_t area, int64_t c, float p,
+                               float eps, const void *x, float *y);
+    calr_status (*gem_backward)(calr_dtype dtype, int64_t n, int64_t area, int64_t c, float p,
+                                float eps, const void *x, const float *y, const float *dy, void *dx,
                                 float *dp);
 
     /* ---- Rows ---- x, y: rows x c */
@@ -193,17 +200,19 @@ typedef struct calr_backend {
     calr_status (*add_row)(int64_t rows, int64_t c, const float *x, const float *row, float *y);
 
     /* ---- Elements ---- arrays of n; in place allowed; cannot fail */
-    void (*relu)(int64_t n, const float *x, float *y);
-    void (*relu_backward)(int64_t n, const float *y, const float *dy,
-                          float *dx); /* y > 0 ? dy : 0 */
-    void (*add)(int64_t n, const float *a, const float *b, float *y);
-    void (*sub)(int64_t n, const float *a, const float *b, float *y);
-    void (*mul)(int64_t n, const float *a, const float *b, float *y);
-    void (*div)(int64_t n, const float *a, const float *b, float *y);
-    void (*scale)(int64_t n, float alpha, const float *x, float *y); /* y = alpha x */
-    void (*axpy)(int64_t n, float alpha, const float *x, float *y);  /* y += alpha x */
-    void (*affine)(int64_t n, float alpha, float beta, const float *x,
-                   float *y);                                 /* y = alpha x + beta */
+    void (*relu)(calr_dtype dtype, int64_t n, const void *x, void *y);
+    void (*relu_backward)(calr_dtype dtype, int64_t n, const void *y, const void *dy,
+                          void *dx); /* y > 0 ? dy : 0 */
+    void (*add)(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
+    void (*sub)(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
+    void (*mul)(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
+    void (*div)(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
+    void (*scale)(calr_dtype dtype, int64_t n, float alpha, const void *x,
+                  void *y); /* y = alpha x */
+    void (*axpy)(calr_dtype dtype, int64_t n, float alpha, const void *x,
+                 void *y); /* y += alpha x */
+    void (*affine)(calr_dtype dtype, int64_t n, float alpha, float beta, const void *x,
+                   void *y);                                  /* y = alpha x + beta */
     double (*sum)(int64_t n, const float *x);                 /* accumulates in double */
     double (*dot)(int64_t n, const float *a, const float *b); /* accumulates in double */
     /* y = kept ? x / (1 - p) : 0. The backward pass is the same call on the gradient. */

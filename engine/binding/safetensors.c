@@ -16,7 +16,7 @@ static void release_set(void *set)
 }
 
 /// calr.safetensors.load(path)
-/// Reads all tensors of a file. F16, BF16 and F64 become f32, I8, I16 and U16 i32, BOOL u8.
+/// Reads all tensors of a file. F16 and F64 become f32, I8, I16 and U16 i32, BOOL u8.
 /// @return table  name -> tensor
 /// @return table  metadata: string -> string
 static int safetensors_load(lua_State *L)

@@ -11,7 +11,7 @@
 #include "tensor/scan.h"
 
 /// @module calr.tensor
-/// Tensors: numbers in memory with a type (f32, i32, i64, u8) and a shape.
+/// Tensors: numbers in memory with a type (f32, bf16, i32, i64, u8) and a shape.
 ///
 /// Positions that are passed as Lua numbers count from 1, as everywhere in Lua. Numbers inside a
 /// tensor that name a row (labels, indices of neighbours) count from 0, as in every file format of
@@ -59,7 +59,7 @@ static calr_dtype opt_dtype(lua_State *L, int arg, calr_dtype fallback)
 /// calr.tensor.zeros(shape [, type])
 /// A tensor of zeros.
 /// @param shape  table of whole numbers, such as {128, 2048}; {} for a single number
-/// @param type   "f32" (default), "i32", "i64" or "u8"
+/// @param type   "f32" (default), "bf16", "i32", "i64" or "u8"
 /// @return tensor
 static int tensor_zeros(lua_State *L)
 {
@@ -256,7 +256,7 @@ static int tensor_numel(lua_State *L)
 }
 
 /// tensor:dtype()
-/// @return string  "f32", "i32", "i64" or "u8"
+/// @return string  "f32", "bf16", "i32", "i64" or "u8"
 static int tensor_dtype(lua_State *L)
 {
     lua_pushstring(L, calr_dtype_name(calr_lua_check_tensor(L, 1)->dtype));
@@ -267,7 +267,7 @@ static void push_element(lua_State *L, const calr_tensor *t, const int64_t *inde
 {
     double value;
     calr_lua_call(L, calr_tensor_get(t, index, &value));
-    if (t->dtype == CALR_F32) {
+    if (calr_dtype_is_real(t->dtype)) {
         lua_pushnumber(L, value);
     } else if (t->dtype == CALR_I64) {
         lua_pushinteger(L, calr_tensor_i64(t)[element_at(t, index)]);
@@ -396,8 +396,9 @@ static int tensor_clone(lua_State *L)
 }
 
 /// tensor:to(type)
-/// A copy converted to another type; to integers by truncation, out-of-range values clamped.
-/// Integers have no gradient; f32 to f32 keeps it.
+/// A copy converted to another type; to integers by truncation, out-of-range values clamped; to
+/// bf16 (8 significant bits, the range of f32) by rounding to the nearest, to even between two.
+/// Between f32 and bf16 it is an operation with a gradient; integers have none.
 /// @return tensor
 static int tensor_to(lua_State *L)
 {
@@ -405,7 +406,7 @@ static int tensor_to(lua_State *L)
     luaL_checkstring(L, 2);
     calr_dtype dtype = opt_dtype(L, 2, CALR_F32);
     calr_tensor **slot = calr_lua_new_tensor(L);
-    calr_lua_call(L, t->dtype == dtype ? calr_op_clone(t, slot) : calr_tensor_cast(t, dtype, slot));
+    calr_lua_call(L, calr_op_cast(t, dtype, slot));
     calr_lua_account(L);
     return 1;
 }
@@ -486,7 +487,7 @@ static int push_extreme(lua_State *L, int highest)
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     double extreme[2];
     calr_lua_call(L, calr_tensor_range(t, &extreme[0], &extreme[1]));
-    if (t->dtype == CALR_F32)
+    if (calr_dtype_is_real(t->dtype))
         lua_pushnumber(L, extreme[highest]);
     else
         lua_pushinteger(L, (lua_Integer)extreme[highest]);

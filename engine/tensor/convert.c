@@ -9,7 +9,7 @@ bool calr_foreign_dtype(foreign_type type, calr_dtype *out)
         *out = CALR_F32;
         return type.size == 2 || type.size == 4 || type.size == 8;
     case FOREIGN_BFLOAT:
-        *out = CALR_F32;
+        *out = CALR_BF16;
         return type.size == 2;
     case FOREIGN_SIGNED:
         *out = type.size == 8 ? CALR_I64 : CALR_I32;
@@ -53,9 +53,7 @@ static float to_float(foreign_type type, uint64_t bits)
     float value;
     double wide;
     uint32_t low = (uint32_t)bits;
-    if (type.kind == FOREIGN_BFLOAT)
-        low <<= 16;
-    else if (type.size == 2)
+    if (type.size == 2)
         return from_half(low);
     if (type.size == 8) {
         memcpy(&wide, &bits, sizeof wide);
@@ -81,8 +79,7 @@ void calr_foreign_convert(foreign_type type, const void *from, int64_t count, vo
         return;
     int host = 1;
     bool host_big = *(const char *)&host == 0;
-    if ((size_t)type.size == calr_dtype_size(dtype) && type.kind != FOREIGN_BFLOAT &&
-        (type.size == 1 || type.big == host_big)) {
+    if ((size_t)type.size == calr_dtype_size(dtype) && (type.size == 1 || type.big == host_big)) {
         memcpy(to, from, (size_t)count * (size_t)type.size);
         return;
     }
@@ -94,6 +91,8 @@ void calr_foreign_convert(foreign_type type, const void *from, int64_t count, vo
             ((int32_t *)to)[i] = (int32_t)to_integer(type, bits);
         else if (dtype == CALR_I64)
             ((int64_t *)to)[i] = to_integer(type, bits);
+        else if (dtype == CALR_BF16)
+            ((calr_bf16 *)to)[i] = (calr_bf16)bits;
         else
             ((uint8_t *)to)[i] = (uint8_t)bits;
     }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "base/parallel.h"
 #include "tensor/tensor.h"
 
@@ -15,9 +16,27 @@ static double load(const void *data, calr_dtype dtype, int64_t i)
         return ((const int32_t *)data)[i];
     case CALR_I64:
         return (double)((const int64_t *)data)[i];
+    case CALR_BF16:
+        return calr_bf16_to_f32(((const calr_bf16 *)data)[i]);
     default:
         return ((const uint8_t *)data)[i];
     }
+}
+
+/* By way of f32, a double would be rounded twice. Rounded to odd on the way (the last bit is set
+ * when bits were cut off), it comes out as if rounded once. */
+static calr_bf16 narrow(double value)
+{
+    float f = (float)value;
+    uint32_t bits;
+    if ((double)f != value && isfinite(f)) {
+        if (fabs((double)f) > fabs(value))
+            f = nextafterf(f, 0);
+        memcpy(&bits, &f, sizeof bits);
+        bits |= 1;
+        memcpy(&f, &bits, sizeof f);
+    }
+    return calr_bf16_from_f32(f);
 }
 
 /* Out of range is clamped, NaN becomes 0: a conversion in C would be undefined there. */
@@ -37,7 +56,24 @@ static void store(void *data, calr_dtype dtype, int64_t i, double value)
     case CALR_U8:
         ((uint8_t *)data)[i] = (uint8_t)fmax(0, fmin(255, whole));
         break;
+    case CALR_BF16:
+        ((calr_bf16 *)data)[i] = narrow(value);
+        break;
     }
+}
+
+CALR_CLONES static void round_row(int64_t count, const float *from, calr_bf16 *to)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        to[i] = calr_bf16_from_f32(from[i]);
+}
+
+CALR_CLONES static void widen_row(int64_t count, const calr_bf16 *from, float *to)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        to[i] = calr_bf16_to_f32(from[i]);
 }
 
 /* Converts one row of `count` elements with any strides. 64-bit integers never pass through a
@@ -52,6 +88,12 @@ static void copy_row(void *to, calr_dtype to_type, int64_t to_stride, const void
         for (int64_t i = 0; i < count; i++)
             memcpy((char *)to + (size_t)(i * to_stride) * size,
                    (const char *)from + (size_t)(i * from_stride) * size, size);
+    } else if (to_type == CALR_BF16 && from_type == CALR_F32 && to_stride == 1 &&
+               from_stride == 1) {
+        round_row(count, from, to);
+    } else if (to_type == CALR_F32 && from_type == CALR_BF16 && to_stride == 1 &&
+               from_stride == 1) {
+        widen_row(count, from, to);
     } else if (to_type == CALR_I64 && from_type == CALR_I32) {
         for (int64_t i = 0; i < count; i++)
             ((int64_t *)to)[i * to_stride] = ((const int32_t *)from)[i * from_stride];

@@ -267,7 +267,7 @@ calr_status calr_npy_load(const char *path, calr_tensor **out)
 /* Writes the header into text[256]; returns its length, a multiple of 64 as NumPy's. */
 static size_t format_header(const calr_tensor *tensor, char text[256])
 {
-    static const char *const descr[CALR_DTYPES] = {"<f4", "<i4", "<i8", "|u1"};
+    static const char *const descr[CALR_DTYPES] = {"<f4", "<i4", "<i8", "|u1", NULL};
     memcpy(text, "\x93NUMPY\x01\x00", 8);
     int used = 10 + snprintf(text + 10, 246, "{'descr': '%s', 'fortran_order': False, 'shape': (",
                              descr[tensor->dtype]);
@@ -286,7 +286,10 @@ static size_t format_header(const calr_tensor *tensor, char text[256])
 calr_status calr_npy_save(const char *path, const calr_tensor *tensor)
 {
     calr_tensor *whole;
-    CALR_TRY(calr_tensor_contiguous(tensor, &whole));
+    if (tensor->dtype == CALR_BF16)
+        CALR_TRY(calr_tensor_cast(tensor, CALR_F32, &whole));
+    else
+        CALR_TRY(calr_tensor_contiguous(tensor, &whole));
     char header[256];
     size_t length = format_header(whole, header), bytes = calr_tensor_bytes(whole);
     calr_file_writer *writer;

@@ -4,7 +4,8 @@
  * order); types f4 f8 f2, i1 i2 i4 i8, u1 u2, b1. What is no type of ours is widened or narrowed:
  * f2 and f8 become f32 (f8 rounds), i1 i2 u2 become i32, b1 becomes u8. Others (complex, strings,
  * objects, u4, u8) are refused by name. Written: format 1, little-endian, C order, f4 i4 i8 u1:
- * what numpy.load reads as it is. */
+ * what numpy.load reads as it is. The format has no bf16: it is written as f4, which holds the same
+ * numbers. */
 #ifndef CALR_TENSOR_NPY_H
 #define CALR_TENSOR_NPY_H
 

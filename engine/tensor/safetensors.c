@@ -368,9 +368,9 @@ calr_status calr_safetensors_load(const char *path, calr_safetensors **out)
 
 /* ---- writing ---- */
 
-static const char *const type_names[CALR_DTYPES] = {"F32", "I32", "I64", "U8"};
-/* Types in the reference implementation's order: I64, F32, I32, U8. */
-static const int type_ranks[CALR_DTYPES] = {1, 2, 0, 3};
+static const char *const type_names[CALR_DTYPES] = {"F32", "I32", "I64", "U8", "BF16"};
+/* Types in the reference implementation's order: I64, F32, I32, BF16, U8. */
+static const int type_ranks[CALR_DTYPES] = {1, 2, 0, 4, 3};
 
 static int compare_tensors(const void *a, const void *b)
 {

@@ -29,7 +29,7 @@ int64_t calr_safetensors_notes(const calr_safetensors *file);
 const char *calr_safetensors_key(const calr_safetensors *file, int64_t i);
 const char *calr_safetensors_value(const calr_safetensors *file, int64_t i);
 
-/* Reads F32 I32 I64 U8 as they are, F16 BF16 F64 as f32, I8 I16 U16 as i32, BOOL as u8.
+/* Reads F32 BF16 I32 I64 U8 as they are, F16 F64 as f32, I8 I16 U16 as i32, BOOL as u8.
  * CALR_EFORMAT: anything that the format does not allow (no JSON, a name twice, offsets outside the
  * file, that overlap, leave holes or do not fit type and shape), other types, more than
  * CALR_MAX_DIMS dimensions; CALR_ENOTFOUND, CALR_EIO, CALR_ENOMEM. Messages name the file and the

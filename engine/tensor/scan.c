@@ -7,9 +7,10 @@
 
 enum { CHUNK = 65536 };
 
-/* One pass over f32 elements: a slot a chunk, put together in order. */
+/* One pass over real elements: a slot a chunk, put together in order. */
 typedef struct pass {
-    const float *x;
+    bool half;
+    const void *x;
     int64_t count;
     struct slot {
         float low, high;
@@ -18,28 +19,37 @@ typedef struct pass {
     } * slots;
 } pass;
 
-static void look(void *context, int64_t begin, int64_t end, int worker)
+CALR_INLINE void look_at(bool half, const pass *p, int64_t begin, int64_t end)
 {
-    (void)worker;
-    const pass *p = context;
     for (int64_t c = begin; c < end; c++) {
-        const float *x = p->x + c * CHUNK;
+        const void *x = calr_real_at(half, p->x, c * CHUNK);
         int64_t n = p->count - c * CHUNK < CHUNK ? p->count - c * CHUNK : CHUNK;
         float low = INFINITY, high = -INFINITY, zero = 0;
         double squares = 0;
         /* x * 0 is 0 for every number and NaN otherwise. */
 #pragma omp simd reduction(min : low) reduction(max : high) reduction(+ : zero, squares)
         for (int64_t i = 0; i < n; i++) {
-            low = x[i] < low ? x[i] : low;
-            high = x[i] > high ? x[i] : high;
-            zero += x[i] * 0;
-            squares += (double)x[i] * x[i];
+            float value = calr_real_load(half, x, i);
+            low = value < low ? value : low;
+            high = value > high ? value : high;
+            zero += value * 0;
+            squares += (double)value * value;
         }
         p->slots[c] = (struct slot){low, high, squares, zero == 0};
     }
 }
 
-/* low, high (of what is not NaN), squares and finite of a whole f32 tensor. */
+static void look(void *context, int64_t begin, int64_t end, int worker)
+{
+    const pass *p = context;
+    (void)worker;
+    if (p->half)
+        look_at(true, p, begin, end);
+    else
+        look_at(false, p, begin, end);
+}
+
+/* low, high (of what is not NaN), squares and finite of a whole real tensor. */
 static calr_status scan(const calr_tensor *tensor, struct slot *out)
 {
     calr_tensor *straight;
@@ -50,7 +60,7 @@ static calr_status scan(const calr_tensor *tensor, struct slot *out)
         calr_tensor_release(straight);
         return calr_error(CALR_ENOMEM, "no memory to look through a tensor");
     }
-    pass p = {calr_tensor_f32(straight), count, slots};
+    pass p = {tensor->dtype == CALR_BF16, calr_tensor_data(straight), count, slots};
     calr_parallel_for(chunks, 1, look, &p);
     *out = (struct slot){INFINITY, -INFINITY, 0, true};
     for (int64_t c = 0; c < chunks; c++) {
@@ -68,7 +78,7 @@ static calr_status scan(const calr_tensor *tensor, struct slot *out)
 calr_status calr_tensor_is_finite(const calr_tensor *tensor, bool *out)
 {
     struct slot s = {.finite = true};
-    if (tensor->dtype == CALR_F32)
+    if (calr_dtype_is_real(tensor->dtype))
         CALR_TRY(scan(tensor, &s));
     *out = s.finite;
     return CALR_OK;
@@ -99,7 +109,7 @@ calr_status calr_tensor_range(const calr_tensor *tensor, double *low, double *hi
     char text[CALR_TENSOR_TEXT];
     if (calr_tensor_numel(tensor) == 0)
         return calr_error(CALR_EINVAL, "%s has no elements", calr_tensor_describe(tensor, text));
-    if (tensor->dtype == CALR_F32) {
+    if (calr_dtype_is_real(tensor->dtype)) {
         struct slot s;
         CALR_TRY(scan(tensor, &s));
         /* squares is NaN exactly when an element is (infinities only make it infinite). */
@@ -122,7 +132,8 @@ calr_status calr_tensor_range(const calr_tensor *tensor, double *low, double *hi
 calr_status calr_tensor_norm(const calr_tensor *tensor, double *out)
 {
     struct slot s;
-    CALR_TRY(expect_f32(tensor));
+    if (!calr_dtype_is_real(tensor->dtype))
+        return expect_f32(tensor);
     CALR_TRY(scan(tensor, &s));
     *out = sqrt(s.squares);
     return CALR_OK;

@@ -9,7 +9,7 @@ calr_status calr_tensor_is_finite(const calr_tensor *tensor, bool *out);
 /* The smallest and the largest element; NaN when there is one among them. CALR_EINVAL when there
  * are no elements. */
 calr_status calr_tensor_range(const calr_tensor *tensor, double *low, double *high);
-/* The euclidean norm of all elements (f32), accumulated in double. */
+/* The euclidean norm of all elements (f32 or bf16), accumulated in double. */
 calr_status calr_tensor_norm(const calr_tensor *tensor, double *out);
 /* Where the largest element along a dimension stands, from 0: i64, without that dimension. The
  * first of equals; NaN counts as the largest. f32 only; CALR_EINVAL when the dimension is empty. */

@@ -13,10 +13,8 @@ static const struct {
     const char *name;
     size_t size;
 } dtypes[CALR_DTYPES] = {
-    [CALR_F32] = {"f32", 4},
-    [CALR_I32] = {"i32", 4},
-    [CALR_I64] = {"i64", 8},
-    [CALR_U8] = {"u8", 1},
+    [CALR_F32] = {"f32", 4}, [CALR_I32] = {"i32", 4},   [CALR_I64] = {"i64", 8},
+    [CALR_U8] = {"u8", 1},   [CALR_BF16] = {"bf16", 2},
 };
 
 size_t calr_dtype_size(calr_dtype dtype)
@@ -37,8 +35,13 @@ calr_status calr_dtype_parse(const char *name, calr_dtype *out)
             return CALR_OK;
         }
     }
-    return calr_error(CALR_EINVAL, "\"%s\" is no element type; there are f32, i32, i64 and u8",
-                      name);
+    return calr_error(CALR_EINVAL,
+                      "\"%s\" is no element type; there are f32, bf16, i32, i64 and u8", name);
+}
+
+bool calr_dtype_is_real(calr_dtype dtype)
+{
+    return dtype == CALR_F32 || dtype == CALR_BF16;
 }
 
 const char *calr_shape_describe(calr_dtype dtype, int ndim, const int64_t *shape,
@@ -227,6 +230,12 @@ int64_t *calr_tensor_i64(const calr_tensor *tensor)
 uint8_t *calr_tensor_u8(const calr_tensor *tensor)
 {
     assert(tensor->dtype == CALR_U8);
+    return calr_tensor_data(tensor);
+}
+
+calr_bf16 *calr_tensor_bf16(const calr_tensor *tensor)
+{
+    assert(tensor->dtype == CALR_BF16);
     return calr_tensor_data(tensor);
 }
 

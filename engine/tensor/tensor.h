@@ -16,20 +16,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bf16.h"
 #include "base/status.h"
 
 #define CALR_MAX_DIMS    6
 #define CALR_TENSOR_TEXT 160 /* room for calr_tensor_describe */
 
-typedef enum calr_dtype { CALR_F32, CALR_I32, CALR_I64, CALR_U8 } calr_dtype;
+typedef enum calr_dtype { CALR_F32, CALR_I32, CALR_I64, CALR_U8, CALR_BF16 } calr_dtype;
 
-#define CALR_DTYPES 4
+#define CALR_DTYPES 5
 
 size_t calr_dtype_size(calr_dtype dtype);
-/* "f32", "i32", "i64", "u8". */
+/* "f32", "i32", "i64", "u8", "bf16". */
 const char *calr_dtype_name(calr_dtype dtype);
-/* Finds a type by that name; CALR_EINVAL names the four. */
+/* Finds a type by that name; CALR_EINVAL names the five. */
 calr_status calr_dtype_parse(const char *name, calr_dtype *out);
+/* f32 and bf16: what is computed with, and has gradients. */
+bool calr_dtype_is_real(calr_dtype dtype);
 
 typedef struct calr_storage calr_storage;
 
@@ -75,6 +78,7 @@ calr_tensor_f32(const calr_tensor *tensor); /* calr_tensor_data with the type ch
 int32_t *calr_tensor_i32(const calr_tensor *tensor);
 int64_t *calr_tensor_i64(const calr_tensor *tensor);
 uint8_t *calr_tensor_u8(const calr_tensor *tensor);
+calr_bf16 *calr_tensor_bf16(const calr_tensor *tensor);
 
 /* Every write in place must say so: the version tells the backward pass of autograd/ that what it
  * saved is no longer what it was. All views of one storage share the version. */
@@ -108,7 +112,7 @@ calr_status calr_tensor_clone(const calr_tensor *tensor, calr_tensor **out);
 /* The tensor itself (retained) when contiguous, a clone otherwise. */
 calr_status calr_tensor_contiguous(const calr_tensor *tensor, calr_tensor **out);
 /* Element by element, same shape; converts between types (to integers by truncation, to u8
- * clamped). */
+ * clamped, to bf16 by rounding to the nearest, to even between two). */
 calr_status calr_tensor_copy(calr_tensor *to, const calr_tensor *from);
 calr_status calr_tensor_cast(const calr_tensor *tensor, calr_dtype dtype, calr_tensor **out);
 /* Rows `index[i]` of the first dimension, in that order: [count x ...]. CALR_EINVAL names the first

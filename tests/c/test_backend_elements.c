@@ -15,15 +15,15 @@ static void check_elements(int64_t n)
         call;                                                                                      \
         CHECK_ARRAY(y, e, n, 1e-6);                                                                \
     } while (0)
-    EXPECT(backend->relu(n, a, y), fmax((double)a[i], 0));
-    EXPECT(backend->relu_backward(n, a, b, y), a[i] > 0 ? (double)b[i] : 0);
-    EXPECT(backend->add(n, a, b, y), (double)a[i] + (double)b[i]);
-    EXPECT(backend->sub(n, a, b, y), (double)a[i] - (double)b[i]);
-    EXPECT(backend->mul(n, a, b, y), (double)a[i] * (double)b[i]);
-    EXPECT(backend->div(n, a, b, y), (double)a[i] / (double)b[i]);
-    EXPECT(backend->scale(n, -2.5f, a, y), -2.5 * (double)a[i]);
-    EXPECT(backend->axpy(n, 0.5f, a, y), -2.5 * (double)a[i] + 0.5 * (double)a[i]);
-    EXPECT(backend->affine(n, 3, -1, a, y), 3 * (double)a[i] - 1);
+    EXPECT(backend->relu(CALR_F32, n, a, y), fmax((double)a[i], 0));
+    EXPECT(backend->relu_backward(CALR_F32, n, a, b, y), a[i] > 0 ? (double)b[i] : 0);
+    EXPECT(backend->add(CALR_F32, n, a, b, y), (double)a[i] + (double)b[i]);
+    EXPECT(backend->sub(CALR_F32, n, a, b, y), (double)a[i] - (double)b[i]);
+    EXPECT(backend->mul(CALR_F32, n, a, b, y), (double)a[i] * (double)b[i]);
+    EXPECT(backend->div(CALR_F32, n, a, b, y), (double)a[i] / (double)b[i]);
+    EXPECT(backend->scale(CALR_F32, n, -2.5f, a, y), -2.5 * (double)a[i]);
+    EXPECT(backend->axpy(CALR_F32, n, 0.5f, a, y), -2.5 * (double)a[i] + 0.5 * (double)a[i]);
+    EXPECT(backend->affine(CALR_F32, n, 3, -1, a, y), 3 * (double)a[i] - 1);
 #undef EXPECT
     for (int64_t i = 0; i < n; i++) {
         sum += (double)a[i];
@@ -48,7 +48,7 @@ static void test_elements(void)
 static void test_relu_nan(void)
 {
     float x[3] = {NAN, -0.0f, -INFINITY}, y[3];
-    backend->relu(3, x, y);
+    backend->relu(CALR_F32, 3, x, y);
     CHECK(y[0] != y[0] && y[1] == 0 && y[2] == 0); /* a NaN must not vanish */
 }
 

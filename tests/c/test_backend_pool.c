@@ -99,9 +99,9 @@ static void check_avg_pool(int64_t n, int64_t area, int64_t c)
         ey[to] += (double)x[i] / (double)area;
         edx[i] = (double)dy[to] / (double)area;
     }
-    CHECK_OK(backend->avg_pool_forward(n, area, c, x, y));
+    CHECK_OK(backend->avg_pool_forward(CALR_F32, n, area, c, x, y));
     CHECK_ARRAY(y, ey, n * c, 1e-6);
-    CHECK_OK(backend->avg_pool_backward(n, area, c, dy, dx));
+    CHECK_OK(backend->avg_pool_backward(CALR_F32, n, area, c, dy, dx));
     CHECK_ARRAY(dx, edx, n * area * c, 1e-6);
     free(x), free(dy), free(y), free(dx), free(ey), free(edx);
 }
@@ -150,18 +150,18 @@ static void check_gem(int64_t n, int64_t area, int64_t c, float p)
     for (int64_t a = 0; a < area && c > 1 && n > 0; a++)
         x[a * c + 1] = -1; /* a channel without a positive number */
     reference_gem(n, area, c, (double)p, (double)eps, x, dy, ey, edx, &edp);
-    CHECK_OK(backend->gem_forward(n, area, c, p, eps, x, y));
+    CHECK_OK(backend->gem_forward(CALR_F32, n, area, c, p, eps, x, y));
     CHECK_ARRAY(y, ey, ny, 2e-6);
-    CHECK_OK(backend->gem_backward(n, area, c, p, eps, x, y, dy, dx, &dp));
+    CHECK_OK(backend->gem_backward(CALR_F32, n, area, c, p, eps, x, y, dy, dx, &dp));
     CHECK_ARRAY(dx, edx, nx, 5e-6);
     CHECK_NEAR(dp, edp, 1e-5 * (1 + fabs(edp) + (double)ny));
     int threads = calr_parallel_threads();
     CHECK_OK(calr_parallel_set_threads(1));
-    CHECK_OK(backend->gem_backward(n, area, c, p, eps, x, y, dy, again, &dp_again));
+    CHECK_OK(backend->gem_backward(CALR_F32, n, area, c, p, eps, x, y, dy, again, &dp_again));
     CHECK(same_bits(again, dx, nx) && same_bits(&dp_again, &dp, 1));
     CHECK_OK(calr_parallel_set_threads(threads));
-    CHECK_OK(backend->gem_backward(n, area, c, p, eps, x, y, dy, NULL, &dp_again));
-    CHECK_OK(backend->gem_backward(n, area, c, p, eps, x, y, dy, again, NULL));
+    CHECK_OK(backend->gem_backward(CALR_F32, n, area, c, p, eps, x, y, dy, NULL, &dp_again));
+    CHECK_OK(backend->gem_backward(CALR_F32, n, area, c, p, eps, x, y, dy, again, NULL));
     CHECK(same_bits(again, dx, nx) && same_bits(&dp_again, &dp, 1));
     free(x), free(dy), free(y), free(dx), free(again), free(ey), free(edx);
 }
@@ -184,18 +184,18 @@ static void test_gem_extreme(void)
     float x[area], y, dx[area], dp, dy = 1;
     for (int i = 0; i < area; i++)
         x[i] = 1e-3f * (float)(i + 1);
-    CHECK_OK(backend->gem_forward(1, area, 1, 80, 1e-6f, x, &y));
+    CHECK_OK(backend->gem_forward(CALR_F32, 1, area, 1, 80, 1e-6f, x, &y));
     CHECK_NEAR(y, 0.016 * pow(1.0 / area, 1.0 / 80), 0.016 * 1e-3);
-    CHECK_OK(backend->gem_backward(1, area, 1, 80, 1e-6f, x, &y, &dy, dx, &dp));
+    CHECK_OK(backend->gem_backward(CALR_F32, 1, area, 1, 80, 1e-6f, x, &y, &dy, dx, &dp));
     CHECK(isfinite(dp) && isfinite(dx[0]) && dx[area - 1] > 0.9f);
     for (int i = 0; i < area; i++)
         x[i] = 1e30f;
-    CHECK_OK(backend->gem_forward(1, area, 1, 3, 1e-6f, x, &y));
+    CHECK_OK(backend->gem_forward(CALR_F32, 1, area, 1, 3, 1e-6f, x, &y));
     CHECK_NEAR((double)y / 1e30, 1, 1e-6);
     x[3] = NAN;
-    CHECK_OK(backend->gem_forward(1, area, 1, 3, 1e-6f, x, &y));
+    CHECK_OK(backend->gem_forward(CALR_F32, 1, area, 1, 3, 1e-6f, x, &y));
     CHECK(y != y);
-    CHECK_OK(backend->gem_backward(1, area, 1, 3, 1e-6f, x, &y, &dy, dx, &dp));
+    CHECK_OK(backend->gem_backward(CALR_F32, 1, area, 1, 3, 1e-6f, x, &y, &dy, dx, &dp));
     CHECK(dp != dp && dx[0] != dx[0]);
 }
 

@@ -59,7 +59,7 @@ static void types(void)
     calr_safetensors_release(file);
     CHECK_OK(calr_safetensors_load(REFERENCE "bf16.safetensors", &file));
     for (int i = 0; i < 4; i++)
-        CHECK(calr_tensor_f32(find(file, "x"))[i] == (float)i - 1.5f);
+        CHECK(calr_bf16_to_f32(calr_tensor_bf16(find(file, "x"))[i]) == (float)i - 1.5f);
     calr_safetensors_release(file);
 }
 

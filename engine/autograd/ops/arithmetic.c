@@ -6,13 +6,13 @@
 
 static calr_status check(calr_op_call *call)
 {
-    CALR_TRY(calr_op_expect(call, 0, "the first operand", -1, "f32"));
-    CALR_TRY(calr_op_expect(call, 1, "the second operand", -1, "f32"));
-    call->out.dtype = CALR_F32;
+    CALR_TRY(calr_op_expect_real(call, 0, "the first operand", -1, "f32"));
+    CALR_TRY(calr_op_expect_real(call, 1, "the second operand", -1, "f32"));
+    call->out.dtype = call->shape[0].dtype;
     return calr_broadcast_shape(&call->shape[0], &call->shape[1], &call->out);
 }
 
-typedef void (*vector_kernel)(int64_t n, const float *a, const float *b, float *y);
+typedef void (*vector_kernel)(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
 
 /* Where the inputs have one shape, the kernel takes them whole; otherwise the repeated one is
  * written out. */
@@ -22,7 +22,8 @@ static calr_status forward(calr_op_call *call, vector_kernel kernel, calr_tensor
     CALR_TRY(calr_broadcast_expand(call->in[0], &call->out, &a));
     calr_status status = calr_broadcast_expand(call->in[1], &call->out, &b);
     if (status == CALR_OK) {
-        kernel(calr_tensor_numel(y), calr_tensor_f32(a), calr_tensor_f32(b), calr_tensor_f32(y));
+        kernel(y->dtype, calr_tensor_numel(y), calr_tensor_data(a), calr_tensor_data(b),
+               calr_tensor_data(y));
         calr_tensor_release(b);
     }
     calr_tensor_release(a);
@@ -45,8 +46,8 @@ static calr_status times(const calr_op_call *call, int i, vector_kernel kernel, 
     CALR_TRY(calr_broadcast_expand(factor, &call->out, &expanded));
     calr_status status = calr_tensor_like(dy, &full);
     if (status == CALR_OK) {
-        kernel(calr_tensor_numel(dy), calr_tensor_f32(dy), calr_tensor_f32(expanded),
-               calr_tensor_f32(full));
+        kernel(dy->dtype, calr_tensor_numel(dy), calr_tensor_data(dy), calr_tensor_data(expanded),
+               calr_tensor_data(full));
         status = reduce(call, i, full, dx);
     }
     calr_tensor_release(expanded);
@@ -87,7 +88,8 @@ static calr_status sub_backward(calr_op_call *call, calr_tensor *dy, calr_tensor
     CALR_TRY(calr_broadcast_reduce(dy, &call->shape[1], &sum));
     calr_status status = calr_op_gradient(call, 1, dx);
     if (status == CALR_OK)
-        k->scale(calr_tensor_numel(sum), -1, calr_tensor_f32(sum), calr_tensor_f32(dx[1]));
+        k->scale(sum->dtype, calr_tensor_numel(sum), -1, calr_tensor_data(sum),
+                 calr_tensor_data(dx[1]));
     calr_tensor_release(sum);
     return status;
 }
@@ -130,16 +132,16 @@ static calr_status div_backward(calr_op_call *call, calr_tensor *dy, calr_tensor
     CALR_TRY(calr_broadcast_expand(calr_op_saved(call, 0), &call->out, &b));
     calr_status status = calr_tensor_like(dy, &part);
     if (status == CALR_OK) {
-        k->div(n, calr_tensor_f32(dy), calr_tensor_f32(b), calr_tensor_f32(part));
+        k->div(dy->dtype, n, calr_tensor_data(dy), calr_tensor_data(b), calr_tensor_data(part));
         if (call->needs[0])
             status = calr_broadcast_reduce(part, &call->shape[0], &dx[0]);
         calr_tensor *full = NULL;
         if (status == CALR_OK && call->needs[1])
             status = calr_tensor_like(dy, &full);
         if (full) {
-            k->mul(n, calr_tensor_f32(part), calr_tensor_f32(calr_op_saved(call, 1)),
-                   calr_tensor_f32(full));
-            k->scale(n, -1, calr_tensor_f32(full), calr_tensor_f32(full));
+            k->mul(dy->dtype, n, calr_tensor_data(part), calr_tensor_data(calr_op_saved(call, 1)),
+                   calr_tensor_data(full));
+            k->scale(dy->dtype, n, -1, calr_tensor_data(full), calr_tensor_data(full));
             status = reduce(call, 1, full, dx);
         }
         calr_tensor_release(part);
@@ -157,10 +159,19 @@ static const calr_op op_mul = {
 static const calr_op op_div = {
     .name = "div", .check = check, .forward = div_forward, .backward = div_backward};
 
+/* Of a bf16 and an f32 operand the first is widened, on the tape. */
 static calr_status binary(const calr_op *op, calr_tensor *a, calr_tensor *b, calr_tensor **y)
 {
-    calr_tensor *in[] = {a, b};
-    return calr_op_apply(op, in, 2, NULL, y);
+    calr_tensor *in[] = {a, b}, *wide = NULL;
+    for (int i = 0; i < 2; i++) {
+        if (in[i]->dtype == CALR_BF16 && in[1 - i]->dtype == CALR_F32) {
+            CALR_TRY(calr_op_cast(in[i], CALR_F32, &wide));
+            in[i] = wide;
+        }
+    }
+    calr_status status = calr_op_apply(op, in, 2, NULL, y);
+    calr_tensor_release(wide);
+    return status;
 }
 
 calr_status calr_op_add(calr_tensor *a, calr_tensor *b, calr_tensor **y)

@@ -43,7 +43,7 @@ calr_status calr_broadcast_expand(const calr_tensor *x, const calr_op_shape *to,
         view->stride[d] = repeated ? 0 : x->stride[own];
     }
     view->ndim = to->ndim;
-    calr_status status = calr_tensor_new(CALR_F32, to->ndim, to->shape, &full);
+    calr_status status = calr_tensor_new(x->dtype, to->ndim, to->shape, &full);
     if (status == CALR_OK) {
         status = calr_tensor_copy(full, view);
         if (status == CALR_OK)
@@ -107,8 +107,22 @@ static calr_status sum_dims(const calr_tensor *x, int first, int last, calr_tens
     return CALR_OK;
 }
 
+static calr_status reduce_half(calr_tensor *x, const calr_op_shape *to, calr_tensor **out)
+{
+    calr_tensor *wide, *sum;
+    CALR_TRY(calr_tensor_cast(x, CALR_F32, &wide));
+    calr_status status = calr_broadcast_reduce(wide, to, &sum);
+    calr_tensor_release(wide);
+    CALR_TRY(status);
+    status = calr_tensor_cast(sum, CALR_BF16, out);
+    calr_tensor_release(sum);
+    return status;
+}
+
 calr_status calr_broadcast_reduce(calr_tensor *x, const calr_op_shape *to, calr_tensor **out)
 {
+    if (x->dtype == CALR_BF16 && !has_shape(x, to))
+        return reduce_half(x, to, out);
     calr_tensor *sum = calr_tensor_retain(x);
     if (!has_shape(x, to)) {
         /* Neighbouring repeated dimensions are summed in one go. */

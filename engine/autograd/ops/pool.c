@@ -19,16 +19,18 @@ static calr_status resolve(const calr_op_call *call, calr_pool2d *pool)
                           .c = x[3],
                           .kernel = o->kernel,
                           .stride = o->stride,
-                          .padding = o->padding};
+                          .padding = o->padding,
+                          .dtype = call->shape[0].dtype};
     return calr_pool2d_resolve(pool);
 }
 
 static calr_status max_check(calr_op_call *call)
 {
     calr_pool2d pool;
-    CALR_TRY(calr_op_expect(call, 0, "x", 4, "f32[n x h x w x c]"));
+    CALR_TRY(calr_op_expect_real(call, 0, "x", 4, "f32[n x h x w x c]"));
     CALR_TRY(resolve(call, &pool));
     calr_op_out(call, 4, (int64_t[]){pool.n, pool.out_h, pool.out_w, pool.c});
+    call->out.dtype = call->shape[0].dtype;
     return CALR_OK;
 }
 
@@ -42,7 +44,7 @@ static calr_status max_forward(calr_op_call *call, calr_tensor **y)
     if (call->recording)
         CALR_TRY(calr_tensor_new(CALR_U8, call->out.ndim, call->out.shape, &winners));
     calr_status status =
-        k->max_pool_forward(&pool, calr_tensor_f32(call->in[0]), calr_tensor_f32(*y),
+        k->max_pool_forward(&pool, calr_tensor_data(call->in[0]), calr_tensor_data(*y),
                             winners ? calr_tensor_u8(winners) : NULL);
     if (status == CALR_OK)
         status = calr_op_save(call, "winners", winners);
@@ -57,8 +59,8 @@ static calr_status max_backward(calr_op_call *call, calr_tensor *dy, calr_tensor
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(resolve(call, &pool));
     CALR_TRY(calr_op_gradient(call, 0, dx));
-    return k->max_pool_backward(&pool, calr_tensor_u8(calr_op_saved(call, 0)), calr_tensor_f32(dy),
-                                calr_tensor_f32(dx[0]));
+    return k->max_pool_backward(&pool, calr_tensor_u8(calr_op_saved(call, 0)), calr_tensor_data(dy),
+                                calr_tensor_data(dx[0]));
 }
 
 static const calr_op op_max_pool = {.name = "max_pool",
@@ -80,7 +82,7 @@ static calr_status global_check(calr_op_call *call)
 {
     char text[CALR_TENSOR_TEXT];
     const calr_op_shape *x = &call->shape[0];
-    CALR_TRY(calr_op_expect(call, 0, "x", 4, "f32[n x h x w x c]"));
+    CALR_TRY(calr_op_expect_real(call, 0, "x", 4, "f32[n x h x w x c]"));
     if (x->shape[1] == 0 || x->shape[2] == 0)
         return calr_error(CALR_EINVAL, "x, %s, has no pixels to pool", calr_op_describe(x, text));
     calr_op_out(call, 2, (int64_t[]){x->shape[0], x->shape[3]});
@@ -96,8 +98,9 @@ static calr_status avg_forward(calr_op_call *call, calr_tensor **y)
 {
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
-    return k->avg_pool_forward(call->out.shape[0], area(call), call->out.shape[1],
-                               calr_tensor_f32(call->in[0]), calr_tensor_f32(*y));
+    return k->avg_pool_forward(call->shape[0].dtype, call->out.shape[0], area(call),
+                               call->out.shape[1], calr_tensor_data(call->in[0]),
+                               calr_tensor_f32(*y));
 }
 
 static calr_status avg_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
@@ -105,8 +108,8 @@ static calr_status avg_backward(calr_op_call *call, calr_tensor *dy, calr_tensor
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_op_gradient(call, 0, dx));
-    return k->avg_pool_backward(call->out.shape[0], area(call), call->out.shape[1],
-                                calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
+    return k->avg_pool_backward(call->shape[0].dtype, call->out.shape[0], area(call),
+                                call->out.shape[1], calr_tensor_f32(dy), calr_tensor_data(dx[0]));
 }
 
 static const calr_op op_avg_pool = {
@@ -138,9 +141,9 @@ static calr_status gem_forward(calr_op_call *call, calr_tensor **y)
 {
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
-    CALR_TRY(k->gem_forward(call->out.shape[0], area(call), call->out.shape[1],
-                            calr_tensor_f32(call->in[1])[0],
-                            (float)*(const double *)call->attributes, calr_tensor_f32(call->in[0]),
+    CALR_TRY(k->gem_forward(call->shape[0].dtype, call->out.shape[0], area(call),
+                            call->out.shape[1], calr_tensor_f32(call->in[1])[0],
+                            (float)*(const double *)call->attributes, calr_tensor_data(call->in[0]),
                             calr_tensor_f32(*y)));
     CALR_TRY(calr_op_save(call, "x", call->in[0]));
     CALR_TRY(calr_op_save(call, "p", call->in[1]));
@@ -154,10 +157,10 @@ static calr_status gem_backward(calr_op_call *call, calr_tensor *dy, calr_tensor
     CALR_TRY(calr_op_gradient(call, 0, dx));
     CALR_TRY(calr_op_gradient(call, 1, dx));
     return k->gem_backward(
-        call->out.shape[0], area(call), call->out.shape[1],
+        call->shape[0].dtype, call->out.shape[0], area(call), call->out.shape[1],
         calr_tensor_f32(calr_op_saved(call, 1))[0], (float)*(const double *)call->attributes,
-        calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_f32(calr_op_saved(call, 2)),
-        calr_tensor_f32(dy), dx[0] ? calr_tensor_f32(dx[0]) : NULL,
+        calr_tensor_data(calr_op_saved(call, 0)), calr_tensor_f32(calr_op_saved(call, 2)),
+        calr_tensor_f32(dy), dx[0] ? calr_tensor_data(dx[0]) : NULL,
         dx[1] ? calr_tensor_f32(dx[1]) : NULL);
 }
 

@@ -60,7 +60,7 @@ static calr_status forward(calr_op_call *call, calr_tensor **y)
     else
         calr_sum_middle(outer, n, inner, x, sums);
     if (r->mean)
-        k->scale(outer * inner, 1 / (float)n, sums, sums);
+        k->scale(CALR_F32, outer * inner, 1 / (float)n, sums, sums);
     return CALR_OK;
 }
 
@@ -81,7 +81,7 @@ static calr_status backward(calr_op_call *call, calr_tensor *dy, calr_tensor **d
     if (status != CALR_OK || !r->mean || n == 1)
         return status;
     /* With n > 1 the expansion is a copy, so it may be scaled where it is. */
-    k->scale(calr_tensor_numel(dx[0]), 1 / (float)n, calr_tensor_f32(dx[0]),
+    k->scale(CALR_F32, calr_tensor_numel(dx[0]), 1 / (float)n, calr_tensor_f32(dx[0]),
              calr_tensor_f32(dx[0]));
     return CALR_OK;
 }

@@ -15,6 +15,13 @@ static calr_status check(calr_op_call *call)
     return CALR_OK;
 }
 
+static calr_status check_real(calr_op_call *call)
+{
+    CALR_TRY(calr_op_expect_real(call, 0, "x", -1, "f32"));
+    calr_op_out_like(call, 0);
+    return CALR_OK;
+}
+
 static calr_status apply(const calr_op *op, calr_tensor *x, const void *attributes, calr_tensor **y)
 {
     return calr_op_apply(op, &x, 1, attributes, y);
@@ -31,8 +38,8 @@ static calr_status affine_forward(calr_op_call *call, calr_tensor **y)
     const affine *a = call->attributes;
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
-    k->affine(calr_tensor_numel(*y), (float)a->alpha, (float)a->beta, calr_tensor_f32(call->in[0]),
-              calr_tensor_f32(*y));
+    k->affine((*y)->dtype, calr_tensor_numel(*y), (float)a->alpha, (float)a->beta,
+              calr_tensor_data(call->in[0]), calr_tensor_data(*y));
     return CALR_OK;
 }
 
@@ -46,7 +53,8 @@ static calr_status scale_gradient(const calr_op_call *call, double alpha, calr_t
     }
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_op_gradient(call, 0, dx));
-    k->scale(calr_tensor_numel(dy), (float)alpha, calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
+    k->scale(dy->dtype, calr_tensor_numel(dy), (float)alpha, calr_tensor_data(dy),
+             calr_tensor_data(dx[0]));
     return CALR_OK;
 }
 
@@ -57,7 +65,7 @@ static calr_status affine_backward(calr_op_call *call, calr_tensor *dy, calr_ten
 
 static const calr_op op_affine = {.name = "arithmetic with a number",
                                   .attribute_bytes = sizeof(affine),
-                                  .check = check,
+                                  .check = check_real,
                                   .forward = affine_forward,
                                   .backward = affine_backward};
 
@@ -80,7 +88,7 @@ static calr_status reverse_backward(calr_op_call *call, calr_tensor *dy, calr_te
 static const calr_op op_reverse = {.name = "reverse_gradient",
                                    .attribute_bytes = sizeof(double),
                                    .makes_output = true,
-                                   .check = check,
+                                   .check = check_real,
                                    .forward = same_forward,
                                    .backward = reverse_backward};
 
@@ -95,7 +103,8 @@ static calr_status relu_forward(calr_op_call *call, calr_tensor **y)
 {
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
-    k->relu(calr_tensor_numel(*y), calr_tensor_f32(call->in[0]), calr_tensor_f32(*y));
+    k->relu((*y)->dtype, calr_tensor_numel(*y), calr_tensor_data(call->in[0]),
+            calr_tensor_data(*y));
     return calr_op_save(call, "its output", *y);
 }
 
@@ -104,13 +113,13 @@ static calr_status relu_backward(calr_op_call *call, calr_tensor *dy, calr_tenso
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_op_gradient(call, 0, dx));
-    k->relu_backward(calr_tensor_numel(dy), calr_tensor_f32(calr_op_saved(call, 0)),
-                     calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
+    k->relu_backward(dy->dtype, calr_tensor_numel(dy), calr_tensor_data(calr_op_saved(call, 0)),
+                     calr_tensor_data(dy), calr_tensor_data(dx[0]));
     return CALR_OK;
 }
 
 static const calr_op op_relu = {
-    .name = "relu", .check = check, .forward = relu_forward, .backward = relu_backward};
+    .name = "relu", .check = check_real, .forward = relu_forward, .backward = relu_backward};
 
 calr_status calr_op_relu(calr_tensor *x, calr_tensor **y)
 {

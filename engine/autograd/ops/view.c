@@ -73,7 +73,8 @@ static calr_status part_backward(calr_op_call *call, calr_tensor *dy, calr_tenso
 {
     const part *p = call->attributes;
     calr_tensor *place;
-    CALR_TRY(calr_tensor_zeros(CALR_F32, call->shape[0].ndim, call->shape[0].shape, &dx[0]));
+    const calr_op_shape *x = &call->shape[0];
+    CALR_TRY(calr_tensor_zeros(x->dtype, x->ndim, x->shape, &dx[0]));
     if (p->drop)
         CALR_TRY(calr_tensor_select(dx[0], p->dim, p->start, &place));
     else
@@ -166,6 +167,35 @@ static const calr_op op_clone = {.name = "clone",
 calr_status calr_op_clone(calr_tensor *x, calr_tensor **y)
 {
     return calr_op_apply(&op_clone, &x, 1, NULL, y);
+}
+
+/* ---- cast ---- */
+
+static calr_status cast_forward(calr_op_call *call, calr_tensor **y)
+{
+    return calr_tensor_cast(call->in[0], *(const calr_dtype *)call->attributes, y);
+}
+
+static calr_status cast_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
+{
+    return calr_tensor_cast(dy, call->shape[0].dtype, &dx[0]);
+}
+
+static const calr_op op_cast = {.name = "to",
+                                .attribute_bytes = sizeof(calr_dtype),
+                                .strided = true,
+                                .makes_output = true,
+                                .check = nothing_to_check,
+                                .forward = cast_forward,
+                                .backward = cast_backward};
+
+calr_status calr_op_cast(calr_tensor *x, calr_dtype dtype, calr_tensor **y)
+{
+    if (x->dtype == dtype)
+        return calr_op_clone(x, y);
+    if (!calr_dtype_is_real(x->dtype) || !calr_dtype_is_real(dtype))
+        return calr_tensor_cast(x, dtype, y);
+    return calr_op_apply(&op_cast, &x, 1, &dtype, y);
 }
 
 calr_status calr_op_contiguous(calr_tensor *x, calr_tensor **y)

@@ -6,82 +6,99 @@
 #include "base/rng.h"
 
 typedef struct elements {
-    const float *a, *b;
-    float *y;
+    bool half;
+    const void *x1, *x2;
+    void *out;
     float alpha, beta;
 } elements;
 
-/* FUNCTION(name, expression of a[i], b[i], y[i], alpha, beta) defines the body name. */
+/* FUNCTION(name, expression of a, b, y, alpha, beta) defines the body name; y is the old value of
+ * what is written. */
 #define FUNCTION(name, expression)                                                                 \
+    CALR_INLINE void name##_of(bool half, const elements *e, int64_t begin, int64_t end)           \
+    {                                                                                              \
+        const float alpha = e->alpha, beta = e->beta;                                              \
+        const void *x1 = e->x1, *x2 = e->x2;                                                       \
+        void *out = e->out;                                                                        \
+        (void)alpha, (void)beta;                                                                   \
+        _Pragma("omp simd") for (int64_t i = begin; i < end; i++)                                  \
+        {                                                                                          \
+            float a = calr_real_load(half, x1, i), b = calr_real_load(half, x2, i),                \
+                  y = calr_real_load(half, out, i);                                                \
+            (void)b, (void)y;                                                                      \
+            calr_real_store(half, out, i, (expression));                                           \
+        }                                                                                          \
+    }                                                                                              \
     CALR_CLONES static void name(void *context, int64_t begin, int64_t end, int worker)            \
     {                                                                                              \
         const elements *e = context;                                                               \
-        const float *a = e->a, *b = e->b;                                                          \
-        const float alpha = e->alpha, beta = e->beta;                                              \
-        float *y = e->y;                                                                           \
-        (void)worker, (void)a, (void)b, (void)alpha, (void)beta;                                   \
-        _Pragma("omp simd") for (int64_t i = begin; i < end; i++) y[i] = (expression);             \
+        (void)worker;                                                                              \
+        if (e->half)                                                                               \
+            name##_of(true, e, begin, end);                                                        \
+        else                                                                                       \
+            name##_of(false, e, begin, end);                                                       \
     }
 
-FUNCTION(relu_body, a[i] > 0 || a[i] != a[i] ? a[i] : 0.0f)
-FUNCTION(relu_backward_body, a[i] > 0 ? b[i] : 0.0f)
-FUNCTION(add_body, a[i] + b[i])
-FUNCTION(sub_body, a[i] - b[i])
-FUNCTION(mul_body, a[i] * b[i])
-FUNCTION(div_body, a[i] / b[i])
-FUNCTION(axpy_body, y[i] + alpha * a[i])
-FUNCTION(affine_body, alpha *a[i] + beta)
+FUNCTION(relu_body, a > 0 || a != a ? a : 0.0f)
+FUNCTION(relu_backward_body, a > 0 ? b : 0.0f)
+FUNCTION(add_body, a + b)
+FUNCTION(sub_body, a - b)
+FUNCTION(mul_body, a *b)
+FUNCTION(div_body, a / b)
+FUNCTION(axpy_body, y + alpha * a)
+FUNCTION(affine_body, alpha *a + beta)
 
-static void run(calr_parallel_body body, int64_t n, float alpha, float beta, const float *a,
-                const float *b, float *y)
+static void run(calr_parallel_body body, calr_dtype dtype, int64_t n, float alpha, float beta,
+                const void *a, const void *b, void *y)
 {
-    elements e = {.a = a, .b = b, .y = y, .alpha = alpha, .beta = beta};
+    elements e = {
+        .half = dtype == CALR_BF16, .x1 = a, .x2 = b, .out = y, .alpha = alpha, .beta = beta};
     calr_parallel_for(n, CALR_GRAIN, body, &e);
 }
 
-void calr_cpu_relu(int64_t n, const float *x, float *y)
+void calr_cpu_relu(calr_dtype dtype, int64_t n, const void *x, void *y)
 {
-    run(relu_body, n, 0, 0, x, x, y);
+    run(relu_body, dtype, n, 0, 0, x, x, y);
 }
 
-void calr_cpu_relu_backward(int64_t n, const float *y, const float *dy, float *dx)
+void calr_cpu_relu_backward(calr_dtype dtype, int64_t n, const void *y, const void *dy, void *dx)
 {
-    run(relu_backward_body, n, 0, 0, y, dy, dx);
+    run(relu_backward_body, dtype, n, 0, 0, y, dy, dx);
 }
 
-void calr_cpu_add(int64_t n, const float *a, const float *b, float *y)
+void calr_cpu_add(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y)
 {
-    run(add_body, n, 0, 0, a, b, y);
+    run(add_body, dtype, n, 0, 0, a, b, y);
 }
 
-void calr_cpu_sub(int64_t n, const float *a, const float *b, float *y)
+void calr_cpu_sub(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y)
 {
-    run(sub_body, n, 0, 0, a, b, y);
+    run(sub_body, dtype, n, 0, 0, a, b, y);
 }
 
-void calr_cpu_mul(int64_t n, const float *a, const float *b, float *y)
+void calr_cpu_mul(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y)
 {
-    run(mul_body, n, 0, 0, a, b, y);
+    run(mul_body, dtype, n, 0, 0, a, b, y);
 }
 
-void calr_cpu_div(int64_t n, const float *a, const float *b, float *y)
+void calr_cpu_div(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y)
 {
-    run(div_body, n, 0, 0, a, b, y);
+    run(div_body, dtype, n, 0, 0, a, b, y);
 }
 
-void calr_cpu_scale(int64_t n, float alpha, const float *x, float *y)
+void calr_cpu_scale(calr_dtype dtype, int64_t n, float alpha, const void *x, void *y)
 {
-    run(affine_body, n, alpha, 0, x, x, y);
+    run(affine_body, dtype, n, alpha, 0, x, x, y);
 }
 
-void calr_cpu_axpy(int64_t n, float alpha, const float *x, float *y)
+void calr_cpu_axpy(calr_dtype dtype, int64_t n, float alpha, const void *x, void *y)
 {
-    run(axpy_body, n, alpha, 0, x, x, y);
+    run(axpy_body, dtype, n, alpha, 0, x, x, y);
 }
 
-void calr_cpu_affine(int64_t n, float alpha, float beta, const float *x, float *y)
+void calr_cpu_affine(calr_dtype dtype, int64_t n, float alpha, float beta, const void *x, void *y)
 {
-    run(affine_body, n, alpha, beta, x, x, y);
+    run(affine_body, dtype, n, alpha, beta, x, x, y);
 }
 
 /* Sums: chunk by chunk into slots, the slots added up in order. SLOTS bounds the memory; the chunks

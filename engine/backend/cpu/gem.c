@@ -13,10 +13,12 @@
 #define BLOCK 32
 
 typedef struct gem {
+    bool half; /* x and dx are bf16 */
     int64_t area, c;
     float p, eps;
-    const float *x, *y, *dy;
-    float *out;  /* y, or dx (may be NULL then) */
+    const void *x;
+    const float *y, *dy;
+    void *out;   /* y (f32), or dx (may be NULL then) */
     double *dps; /* one slot an image; NULL: not wanted */
 } gem;
 
@@ -56,27 +58,40 @@ static inline float exp_fast(float x)
     return x < -87.0f ? 0.0f : y * power;
 }
 
-CALR_CLONES static void largest(const gem *k, const float *x, int64_t width, float *most)
+/* In what follows x and dx are the first `width` channels of a block, at element `at`. */
+CALR_INLINE void largest_of(bool half, const gem *k, int64_t at, int64_t width, float *most)
 {
     for (int64_t j = 0; j < width; j++)
         most[j] = k->eps;
-    for (int64_t a = 0; a < k->area; a++, x += k->c) {
+    for (int64_t a = 0; a < k->area; a++) {
+        const void *row = calr_real_at(half, k->x, at + a * k->c);
 #pragma omp simd
-        for (int64_t j = 0; j < width; j++)
-            most[j] = x[j] > most[j] || x[j] != x[j] ? x[j] : most[j];
+        for (int64_t j = 0; j < width; j++) {
+            float x = calr_real_load(half, row, j);
+            most[j] = x > most[j] || x != x ? x : most[j];
+        }
     }
 }
 
+CALR_CLONES static void largest(const gem *k, int64_t at, int64_t width, float *most)
+{
+    if (k->half)
+        largest_of(true, k, at, width, most);
+    else
+        largest_of(false, k, at, width, most);
+}
+
 /* mean[j] of (u/M)^p, and with logs of (u/M)^p ln(u/M). */
-CALR_CLONES static void power_means(const gem *k, const float *x, int64_t width, const float *most,
-                                    double *mean, double *logs)
+CALR_INLINE void power_means_of(bool half, const gem *k, int64_t at, int64_t width,
+                                const float *most, double *mean, double *logs)
 {
     float p = k->p, eps = k->eps;
     double m[BLOCK] = {0}, l[BLOCK] = {0};
-    for (int64_t a = 0; a < k->area; a++, x += k->c) {
+    for (int64_t a = 0; a < k->area; a++) {
+        const void *row = calr_real_at(half, k->x, at + a * k->c);
 #pragma omp simd
         for (int64_t j = 0; j < width; j++) {
-            float u = x[j] < eps ? eps : x[j];
+            float x = calr_real_load(half, row, j), u = x < eps ? eps : x;
             float ln = log_fast(u / most[j]);
             float power = exp_fast(p * ln);
             m[j] += (double)power;
@@ -89,18 +104,38 @@ CALR_CLONES static void power_means(const gem *k, const float *x, int64_t width,
     }
 }
 
-CALR_CLONES static void gradient(const gem *k, const float *x, int64_t width, const float *most,
-                                 const float *factor, float *dx)
+CALR_CLONES static void power_means(const gem *k, int64_t at, int64_t width, const float *most,
+                                    double *mean, double *logs)
+{
+    if (k->half)
+        power_means_of(true, k, at, width, most, mean, logs);
+    else
+        power_means_of(false, k, at, width, most, mean, logs);
+}
+
+CALR_INLINE void gradient_of(bool half, const gem *k, int64_t at, int64_t width, const float *most,
+                             const float *factor)
 {
     float p1 = k->p - 1, eps = k->eps;
-    for (int64_t a = 0; a < k->area; a++, x += k->c, dx += k->c) {
+    for (int64_t a = 0; a < k->area; a++) {
+        const void *row = calr_real_at(half, k->x, at + a * k->c);
+        void *dx = calr_real_at(half, k->out, at + a * k->c);
 #pragma omp simd
         for (int64_t j = 0; j < width; j++) {
-            float u = x[j] < eps ? eps : x[j];
+            float x = calr_real_load(half, row, j), u = x < eps ? eps : x;
             float power = exp_fast(p1 * log_fast(u / most[j]));
-            dx[j] = x[j] < eps ? 0.0f : power * factor[j];
+            calr_real_store(half, dx, j, x < eps ? 0.0f : power * factor[j]);
         }
     }
+}
+
+CALR_CLONES static void gradient(const gem *k, int64_t at, int64_t width, const float *most,
+                                 const float *factor)
+{
+    if (k->half)
+        gradient_of(true, k, at, width, most, factor);
+    else
+        gradient_of(false, k, at, width, most, factor);
 }
 
 static void forward_body(void *context, int64_t begin, int64_t end, int worker)
@@ -110,14 +145,13 @@ static void forward_body(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; i++)
         for (int64_t j0 = 0; j0 < k->c; j0 += BLOCK) {
             int64_t width = calr_min64(BLOCK, k->c - j0);
-            const float *x = k->x + i * k->area * k->c + j0;
-            float most[BLOCK];
+            int64_t x = i * k->area * k->c + j0;
+            float most[BLOCK], *y = (float *)k->out + i * k->c + j0;
             double mean[BLOCK], logs[BLOCK];
             largest(k, x, width, most);
             power_means(k, x, width, most, mean, logs);
             for (int64_t j = 0; j < width; j++)
-                k->out[i * k->c + j0 + j] =
-                    (float)((double)most[j] * pow(mean[j], 1 / (double)k->p));
+                y[j] = (float)((double)most[j] * pow(mean[j], 1 / (double)k->p));
         }
 }
 
@@ -130,7 +164,7 @@ static void backward_body(void *context, int64_t begin, int64_t end, int worker)
         double dp = 0;
         for (int64_t j0 = 0; j0 < k->c; j0 += BLOCK) {
             int64_t width = calr_min64(BLOCK, k->c - j0), at = i * k->c + j0;
-            const float *x = k->x + i * k->area * k->c + j0;
+            int64_t x = i * k->area * k->c + j0;
             float most[BLOCK], factor[BLOCK];
             double mean[BLOCK], logs[BLOCK];
             largest(k, x, width, most);
@@ -144,26 +178,35 @@ static void backward_body(void *context, int64_t begin, int64_t end, int worker)
                     factor[j] = NAN;
             }
             if (k->out)
-                gradient(k, x, width, most, factor, k->out + i * k->area * k->c + j0);
+                gradient(k, x, width, most, factor);
         }
         if (k->dps)
             k->dps[i] = dp;
     }
 }
 
-calr_status calr_cpu_gem_forward(int64_t n, int64_t area, int64_t c, float p, float eps,
-                                 const float *x, float *y)
+calr_status calr_cpu_gem_forward(calr_dtype dtype, int64_t n, int64_t area, int64_t c, float p,
+                                 float eps, const void *x, float *y)
 {
-    gem k = {.area = area, .c = c, .p = p, .eps = eps, .x = x, .out = y};
+    gem k = {
+        .half = dtype == CALR_BF16, .area = area, .c = c, .p = p, .eps = eps, .x = x, .out = y};
     calr_parallel_for(n, calr_row_grain(4 * area * c), forward_body, &k);
     return CALR_OK;
 }
 
-calr_status calr_cpu_gem_backward(int64_t n, int64_t area, int64_t c, float p, float eps,
-                                  const float *x, const float *y, const float *dy, float *dx,
-                                  float *dp)
+calr_status calr_cpu_gem_backward(calr_dtype dtype, int64_t n, int64_t area, int64_t c, float p,
+                                  float eps, const void *x, const float *y, const float *dy,
+                                  void *dx, float *dp)
 {
-    gem k = {.area = area, .c = c, .p = p, .eps = eps, .x = x, .y = y, .dy = dy, .out = dx};
+    gem k = {.half = dtype == CALR_BF16,
+             .area = area,
+             .c = c,
+             .p = p,
+             .eps = eps,
+             .x = x,
+             .y = y,
+             .dy = dy,
+             .out = dx};
     if (dp && !(k.dps = calr_array_new(n, sizeof(double))))
         return calr_error(CALR_ENOMEM, "no memory for the working space of pooling");
     calr_parallel_for(n, calr_row_grain(4 * area * c), backward_body, &k);

@@ -76,20 +76,21 @@ calr_status calr_cpu_instance_norm_backward(const calr_norm *norm, int64_t n, co
                                             float *dgamma, float *dbeta);
 
 /* pool.c */
-calr_status calr_cpu_max_pool_forward(const calr_pool2d *pool, const float *x, float *y,
+calr_status calr_cpu_max_pool_forward(const calr_pool2d *pool, const void *x, void *y,
                                       uint8_t *argmax);
 calr_status calr_cpu_max_pool_backward(const calr_pool2d *pool, const uint8_t *argmax,
-                                       const float *dy, float *dx);
-calr_status calr_cpu_avg_pool_forward(int64_t n, int64_t area, int64_t c, const float *x, float *y);
-calr_status calr_cpu_avg_pool_backward(int64_t n, int64_t area, int64_t c, const float *dy,
-                                       float *dx);
+                                       const void *dy, void *dx);
+calr_status calr_cpu_avg_pool_forward(calr_dtype dtype, int64_t n, int64_t area, int64_t c,
+                                      const void *x, float *y);
+calr_status calr_cpu_avg_pool_backward(calr_dtype dtype, int64_t n, int64_t area, int64_t c,
+                                       const float *dy, void *dx);
 
 /* gem.c */
-calr_status calr_cpu_gem_forward(int64_t n, int64_t area, int64_t c, float p, float eps,
-                                 const float *x, float *y);
-calr_status calr_cpu_gem_backward(int64_t n, int64_t area, int64_t c, float p, float eps,
-                                  const float *x, const float *y, const float *dy, float *dx,
-                                  float *dp);
+calr_status calr_cpu_gem_forward(calr_dtype dtype, int64_t n, int64_t area, int64_t c, float p,
+                                 float eps, const void *x, float *y);
+calr_status calr_cpu_gem_backward(calr_dtype dtype, int64_t n, int64_t area, int64_t c, float p,
+                                  float eps, const void *x, const float *y, const float *dy,
+                                  void *dx, float *dp);
 
 /* rows.c */
 calr_status calr_cpu_softmax(int64_t rows, int64_t c, const float *x, float *y);
@@ -114,15 +115,15 @@ calr_status calr_cpu_sum_columns(int64_t rows, int64_t c, const float *x, float 
 calr_status calr_cpu_add_row(int64_t rows, int64_t c, const float *x, const float *row, float *y);
 
 /* elements.c */
-void calr_cpu_relu(int64_t n, const float *x, float *y);
-void calr_cpu_relu_backward(int64_t n, const float *y, const float *dy, float *dx);
-void calr_cpu_add(int64_t n, const float *a, const float *b, float *y);
-void calr_cpu_sub(int64_t n, const float *a, const float *b, float *y);
-void calr_cpu_mul(int64_t n, const float *a, const float *b, float *y);
-void calr_cpu_div(int64_t n, const float *a, const float *b, float *y);
-void calr_cpu_scale(int64_t n, float alpha, const float *x, float *y);
-void calr_cpu_axpy(int64_t n, float alpha, const float *x, float *y);
-void calr_cpu_affine(int64_t n, float alpha, float beta, const float *x, float *y);
+void calr_cpu_relu(calr_dtype dtype, int64_t n, const void *x, void *y);
+void calr_cpu_relu_backward(calr_dtype dtype, int64_t n, const void *y, const void *dy, void *dx);
+void calr_cpu_add(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
+void calr_cpu_sub(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
+void calr_cpu_mul(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
+void calr_cpu_div(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
+void calr_cpu_scale(calr_dtype dtype, int64_t n, float alpha, const void *x, void *y);
+void calr_cpu_axpy(calr_dtype dtype, int64_t n, float alpha, const void *x, void *y);
+void calr_cpu_affine(calr_dtype dtype, int64_t n, float alpha, float beta, const void *x, void *y);
 double calr_cpu_sum(int64_t n, const float *x);
 double calr_cpu_dot(int64_t n, const float *a, const float *b);
 void calr_cpu_dropout(int64_t n, const calr_dropout *dropout, const float *x, float *y);

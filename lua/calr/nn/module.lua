@@ -102,7 +102,7 @@ end
 
 --- layer:load_state(state)
 --- Copies a state into the layer. Every name must be there with its shape, and no other: a state of another network is
---- refused as a whole, before anything is changed.
+--- refused as a whole, before anything is changed. bf16 is converted.
 --- @param state  name -> tensor
 --- @return layer  itself
 function Module:load_state(state)
@@ -113,7 +113,7 @@ function Module:load_state(state)
     local given, tensor = state[name], own[name]
     if not given then
       missing[#missing + 1] = name
-    elseif tostring(given) ~= tostring(tensor) then
+    elseif tostring(given):gsub("^bf16", "f32") ~= tostring(tensor) then
       error(("this is the state of another network: %s is %s there and %s here"):format(name, tostring(given),
         tostring(tensor)), 2)
     end

@@ -1,0 +1,205 @@
+/* bf16: the conversions, and every kernel against itself in f32 on the same (rounded) numbers. */
+#include "test_backend.h"
+
+#include "tensor/tensor.h"
+
+static float of_bits(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Every bf16, and the f32 around and halfway between it and the next. */
+static void test_rounding(void)
+{
+    int wrong = 0;
+    for (uint32_t i = 0; i < 0x10000; i++) {
+        float value = calr_bf16_to_f32((calr_bf16)i);
+        if (value != value) {
+            calr_bf16 back = calr_bf16_from_f32(value);
+            float low = calr_bf16_to_f32(calr_bf16_from_f32(of_bits(i << 16 | 1)));
+            wrong += back != (i | 0x40) || low == low;
+            continue;
+        }
+        wrong += calr_bf16_from_f32(value) != i;
+        if ((i & 0x7FFF) == 0x7F80)
+            continue; /* nothing beyond infinity */
+        uint32_t even = i & 1 ? i + 1 : i;
+        wrong += calr_bf16_from_f32(of_bits(i << 16 | 0x7FFF)) != i;
+        wrong += calr_bf16_from_f32(of_bits(i << 16 | 0x8000)) != even;
+        wrong += calr_bf16_from_f32(of_bits(i << 16 | 0x8001)) != i + 1;
+    }
+    CHECK_INT(wrong, 0);
+    CHECK_INT(calr_bf16_from_f32(of_bits(0x7F800001)), 0x7FC0); /* NaN with a low payload only */
+    CHECK_INT(calr_bf16_from_f32(3.4e38f), 0x7F80);             /* rounds to infinity */
+}
+
+/* A double is rounded once, not by way of f32; rows and single numbers agree. */
+static void test_tensors(void)
+{
+    calr_tensor *x, *y, *back;
+    char text[CALR_TENSOR_TEXT];
+    int64_t n = 70001;
+    CHECK_OK(calr_tensor_new(CALR_BF16, 1, &n, &x));
+    CHECK_STRING(calr_tensor_describe(x, text), "bf16[70001]");
+    CHECK_INT(calr_tensor_bytes(x), 140002);
+    CHECK_OK(calr_tensor_set(x, (int64_t[]){0}, 1 + 0x1p-8 + 0x1p-40));
+    CHECK_INT(calr_tensor_bf16(x)[0], 0x3F81);
+    CHECK_OK(calr_tensor_set(x, (int64_t[]){0}, 1 + 0x1p-8 - 0x1p-40));
+    CHECK_INT(calr_tensor_bf16(x)[0], 0x3F80);
+    CHECK_OK(calr_tensor_set(x, (int64_t[]){0}, -1e300));
+    CHECK_INT(calr_tensor_bf16(x)[0], 0xFF80);
+    calr_tensor_release(x);
+    float *numbers = random_array(n, 1);
+    CHECK_OK(calr_tensor_wrap(CALR_F32, 1, &n, numbers, NULL, NULL, &x));
+    CHECK_OK(calr_tensor_cast(x, CALR_BF16, &y));
+    CHECK_OK(calr_tensor_cast(y, CALR_F32, &back));
+    int wrong = 0;
+    for (int64_t i = 0; i < n; i++)
+        wrong += calr_tensor_bf16(y)[i] != calr_bf16_from_f32(numbers[i]) ||
+                 calr_tensor_f32(back)[i] != calr_bf16_to_f32(calr_tensor_bf16(y)[i]);
+    CHECK_INT(wrong, 0);
+    calr_tensor_release(x), calr_tensor_release(y), calr_tensor_release(back);
+    free(numbers);
+}
+
+/* ---- kernels ---- */
+
+/* An array in both types, with the same numbers in it; a canary after the last. */
+typedef struct pair {
+    int64_t n;
+    float *f;
+    calr_bf16 *h;
+} pair;
+
+static pair pair_of(int64_t n, uint64_t index)
+{
+    pair p = {n, random_array(n, index), malloc(((size_t)n + 1) * sizeof(calr_bf16))};
+    for (int64_t i = 0; i <= n; i++) {
+        p.h[i] = calr_bf16_from_f32(p.f[i]);
+        p.f[i] = calr_bf16_to_f32(p.h[i]);
+    }
+    return p;
+}
+
+static pair pair_output(int64_t n)
+{
+    pair p = pair_of(n, 99);
+    for (int64_t i = 0; i < n; i++)
+        p.f[i] = NAN, p.h[i] = 0x7FC0;
+    return p;
+}
+
+static void pair_free(pair p)
+{
+    free(p.f);
+    free(p.h);
+}
+
+/* One rounding apart: every bf16 is the f32 result, rounded. */
+static bool rounded(pair p)
+{
+    for (int64_t i = 0; i < p.n; i++)
+        if (calr_bf16_from_f32(p.f[i]) != p.h[i])
+            return false;
+    return p.h[p.n] == calr_bf16_from_f32(CANARY);
+}
+
+static void check_elements(int64_t n)
+{
+    pair a = pair_of(n, 1), b = pair_of(n, 2), y = pair_output(n);
+#define BOTH(call_f, call_h)                                                                       \
+    do {                                                                                           \
+        call_f;                                                                                    \
+        call_h;                                                                                    \
+        CHECK(rounded(y));                                                                         \
+    } while (0)
+#define BINARY(name)                                                                               \
+    BOTH(backend->name(CALR_F32, n, a.f, b.f, y.f), backend->name(CALR_BF16, n, a.h, b.h, y.h))
+    BINARY(relu_backward);
+    BINARY(add);
+    BINARY(sub);
+    BINARY(mul);
+    BINARY(div);
+    BOTH(backend->relu(CALR_F32, n, a.f, y.f), backend->relu(CALR_BF16, n, a.h, y.h));
+    BOTH(backend->axpy(CALR_F32, n, 0.7f, b.f, y.f), backend->axpy(CALR_BF16, n, 0.7f, b.h, y.h));
+    BOTH(backend->scale(CALR_F32, n, 0.3f, a.f, y.f), backend->scale(CALR_BF16, n, 0.3f, a.h, y.h));
+    BOTH(backend->affine(CALR_F32, n, 3, -1, a.f, y.f),
+         backend->affine(CALR_BF16, n, 3, -1, a.h, y.h));
+    memcpy(y.f, a.f, (size_t)n * sizeof *y.f), memcpy(y.h, a.h, (size_t)n * sizeof *y.h);
+    BOTH(backend->add(CALR_F32, n, y.f, b.f, y.f), backend->add(CALR_BF16, n, y.h, b.h, y.h));
+    pair_free(a), pair_free(b), pair_free(y);
+}
+
+static void test_elements(void)
+{
+    static const int64_t sizes[] = {0, 1, 7, 33, 32768, 100003};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        check_elements(sizes[i]);
+}
+
+static void check_max_pool(calr_pool2d pool)
+{
+    CHECK_OK(calr_pool2d_resolve(&pool));
+    int64_t in = pool.n * pool.h * pool.w * pool.c, out = pool.n * pool.out_h * pool.out_w * pool.c;
+    pair x = pair_of(in, 1), dy = pair_of(out, 2), y = pair_output(out), dx = pair_output(in);
+    uint8_t *f = malloc((size_t)out + 1), *h = malloc((size_t)out + 1);
+    calr_pool2d half = pool;
+    half.dtype = CALR_BF16;
+    CHECK_OK(backend->max_pool_forward(&pool, x.f, y.f, f));
+    CHECK_OK(backend->max_pool_forward(&half, x.h, y.h, h));
+    CHECK(rounded(y) && memcmp(f, h, (size_t)out) == 0);
+    CHECK_OK(backend->max_pool_forward(&half, x.h, y.h, NULL));
+    CHECK(rounded(y));
+    CHECK_OK(backend->max_pool_backward(&pool, f, dy.f, dx.f));
+    CHECK_OK(backend->max_pool_backward(&half, h, dy.h, dx.h));
+    CHECK(rounded(dx));
+    pair_free(x), pair_free(dy), pair_free(y), pair_free(dx);
+    free(f), free(h);
+}
+
+static void check_global(int64_t n, int64_t area, int64_t c)
+{
+    pair x = pair_of(n * area * c, 1), dx = pair_output(n * area * c);
+    float *dy = random_array(n * c, 2), *y = output_array(n * c), *z = output_array(n * c);
+    float dp, dp_half;
+    CHECK_OK(backend->avg_pool_forward(CALR_F32, n, area, c, x.f, y));
+    CHECK_OK(backend->avg_pool_forward(CALR_BF16, n, area, c, x.h, z));
+    CHECK(same_bits(y, z, n * c));
+    CHECK_OK(backend->avg_pool_backward(CALR_F32, n, area, c, dy, dx.f));
+    CHECK_OK(backend->avg_pool_backward(CALR_BF16, n, area, c, dy, dx.h));
+    CHECK(rounded(dx));
+    CHECK_OK(backend->gem_forward(CALR_F32, n, area, c, 3, 1e-6f, x.f, y));
+    CHECK_OK(backend->gem_forward(CALR_BF16, n, area, c, 3, 1e-6f, x.h, z));
+    CHECK(same_bits(y, z, n * c));
+    CHECK_OK(backend->gem_backward(CALR_F32, n, area, c, 3, 1e-6f, x.f, y, dy, dx.f, &dp));
+    CHECK_OK(backend->gem_backward(CALR_BF16, n, area, c, 3, 1e-6f, x.h, y, dy, dx.h, &dp_half));
+    CHECK(rounded(dx) && dp == dp_half);
+    pair_free(x), pair_free(dx);
+    free(dy), free(y), free(z);
+}
+
+static void test_pools(void)
+{
+    check_max_pool(
+        (calr_pool2d){.n = 2, .h = 9, .w = 6, .c = 5, .kernel = 3, .stride = 2, .padding = 1});
+    check_max_pool(
+        (calr_pool2d){.n = 3, .h = 16, .w = 8, .c = 300, .kernel = 3, .stride = 2, .padding = 1});
+    check_max_pool((calr_pool2d){.n = 1, .h = 4, .w = 4, .c = 1, .kernel = 2, .stride = 1});
+    check_max_pool((calr_pool2d){.n = 0, .h = 4, .w = 4, .c = 3, .kernel = 2, .stride = 2});
+    check_global(1, 1, 1);
+    check_global(3, 7, 65);
+    check_global(9, 128, 200);
+    check_global(0, 8, 3);
+}
+
+int main(void)
+{
+    RUN(test_rounding);
+    RUN(test_tensors);
+    CHECK(use_backend("portable"));
+    RUN(test_elements);
+    RUN(test_pools);
+    return check_finish();
+}
