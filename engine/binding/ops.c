@@ -12,7 +12,9 @@
 /// Operations with gradients. Each runs at once; when an input needs a gradient
 /// (tensor:requires_grad), it is recorded, and calr.autograd.backward follows the record back.
 ///
-/// All take and return f32 tensors. Those whose first argument is a tensor are methods of tensors
+/// All take and return f32 tensors. Arithmetic, relu, reverse_gradient and max_pool also work on
+/// bf16, and give it (of a bf16 and an f32 tensor comes f32); avg_pool and gem make f32 of it. A
+/// gradient has the type of its tensor. Those whose first argument is a tensor are methods of tensors
 /// too: x:relu(). The operators + - * / ^ and unary minus work on tensors and numbers.
 
 /* Runs an operation into a new tensor value. */

@@ -43,7 +43,7 @@ function layer:freeze(name) end
 function layer:state() end
 
 --- Copies a state into the layer. Every name must be there with its shape, and no other: a state of another network is
---- refused as a whole, before anything is changed.
+--- refused as a whole, before anything is changed. bf16 is converted.
 ---@param state any name -> tensor
 ---@return layer # itself
 function layer:load_state(state) end

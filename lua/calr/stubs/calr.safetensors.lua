@@ -6,7 +6,7 @@
 ---@class calr.safetensors
 local M = {}
 
---- Reads all tensors of a file. F16, BF16 and F64 become f32, I8, I16 and U16 i32, BOOL u8.
+--- Reads all tensors of a file. F16 and F64 become f32, I8, I16 and U16 i32, BOOL u8.
 ---@param path any
 ---@return table # name -> tensor
 ---@return table # metadata: string -> string

@@ -1,7 +1,7 @@
 ---@meta calr.tensor
 -- Made by `calr docs`; do not edit.
 
---- Tensors: numbers in memory with a type (f32, i32, i64, u8) and a shape.
+--- Tensors: numbers in memory with a type (f32, bf16, i32, i64, u8) and a shape.
 ---
 --- Positions that are passed as Lua numbers count from 1, as everywhere in Lua. Numbers inside a
 --- tensor that name a row (labels, indices of neighbours) count from 0, as in every file format of
@@ -11,7 +11,7 @@ local M = {}
 
 --- A tensor of zeros.
 ---@param shape any table of whole numbers, such as {128, 2048}; {} for a single number
----@param type any "f32" (default), "i32", "i64" or "u8"
+---@param type any "f32" (default), "bf16", "i32", "i64" or "u8"
 ---@return tensor
 function M.zeros(shape, type) end
 
@@ -52,7 +52,7 @@ function tensor:dim() end
 ---@return integer # the number of elements
 function tensor:numel() end
 
----@return string # "f32", "i32", "i64" or "u8"
+---@return string # "f32", "bf16", "i32", "i64" or "u8"
 function tensor:dtype() end
 
 --- One element; positions count from 1. Without positions: the only element of a tensor that has
@@ -106,8 +106,9 @@ function tensor:contiguous() end
 ---@return tensor
 function tensor:clone() end
 
---- A copy converted to another type; to integers by truncation, out-of-range values clamped.
---- Integers have no gradient; f32 to f32 keeps it.
+--- A copy converted to another type; to integers by truncation, out-of-range values clamped; to
+--- bf16 (8 significant bits, the range of f32) by rounding to the nearest, to even between two.
+--- Between f32 and bf16 it is an operation with a gradient; integers have none.
 ---@param type any
 ---@return tensor
 function tensor:to(type) end
