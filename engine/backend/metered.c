@@ -13,7 +13,7 @@ static _Thread_local const calr_backend *original;
 
 typedef struct work {
     double flops;
-    double floats; /* numbers read and written */
+    double floats; /* numbers read and written, those in bf16 counted as halves */
 } work;
 
 static void finish(double began, const char *kernel, work done)
@@ -106,6 +106,9 @@ static calr_status conv2d_backward_weights(const calr_conv2d *conv, const float 
 
 /* ---- norms ---- */
 
+/* What a number of this type counts. */
+#define REAL(dtype) ((dtype) == CALR_BF16 ? 0.5 : 1.0)
+
 #define MAP(norm) ((double)(norm)->rows * (double)(norm)->c)
 
 STATUS(batch_norm_train,
@@ -141,24 +144,30 @@ STATUS(instance_norm_backward,
     ((double)(pool)->n * (double)(pool)->out_h * (double)(pool)->out_w * (double)(pool)->c)
 #define UNPOOLED(pool)                                                                             \
     ((double)(pool)->n * (double)(pool)->h * (double)(pool)->w * (double)(pool)->c)
-#define GLOBAL(n, area, c) ((double)(n) * (double)(area) * (double)(c))
+#define GLOBAL(n, area, c) (REAL(dtype) * (double)(n) * (double)(area) * (double)(c))
 
-STATUS(max_pool_forward, (const calr_pool2d *pool, const float *x, float *y, uint8_t *argmax),
-       (pool, x, y, argmax), .floats = UNPOOLED(pool) + (argmax ? 1.25 : 1) * POOLED(pool))
+STATUS(max_pool_forward, (const calr_pool2d *pool, const void *x, void *y, uint8_t *argmax),
+       (pool, x, y, argmax),
+       .floats = REAL(pool->dtype) * (UNPOOLED(pool) + POOLED(pool)) +
+                 (argmax ? 0.25 * POOLED(pool) : 0))
 STATUS(max_pool_backward,
-       (const calr_pool2d *pool, const uint8_t *argmax, const float *dy, float *dx),
-       (pool, argmax, dy, dx), .floats = UNPOOLED(pool) + 1.25 * POOLED(pool))
-STATUS(avg_pool_forward, (int64_t n, int64_t area, int64_t c, const float *x, float *y),
-       (n, area, c, x, y), .floats = GLOBAL(n, area, c))
-STATUS(avg_pool_backward, (int64_t n, int64_t area, int64_t c, const float *dy, float *dx),
-       (n, area, c, dy, dx), .floats = GLOBAL(n, area, c))
+       (const calr_pool2d *pool, const uint8_t *argmax, const void *dy, void *dx),
+       (pool, argmax, dy, dx),
+       .floats = REAL(pool->dtype) * (UNPOOLED(pool) + POOLED(pool)) + 0.25 * POOLED(pool))
+STATUS(avg_pool_forward,
+       (calr_dtype dtype, int64_t n, int64_t area, int64_t c, const void *x, float *y),
+       (dtype, n, area, c, x, y), .floats = GLOBAL(n, area, c))
+STATUS(avg_pool_backward,
+       (calr_dtype dtype, int64_t n, int64_t area, int64_t c, const float *dy, void *dx),
+       (dtype, n, area, c, dy, dx), .floats = GLOBAL(n, area, c))
 STATUS(gem_forward,
-       (int64_t n, int64_t area, int64_t c, float p, float eps, const float *x, float *y),
-       (n, area, c, p, eps, x, y), .floats = GLOBAL(n, area, c))
+       (calr_dtype dtype, int64_t n, int64_t area, int64_t c, float p, float eps, const void *x,
+        float *y),
+       (dtype, n, area, c, p, eps, x, y), .floats = GLOBAL(n, area, c))
 STATUS(gem_backward,
-       (int64_t n, int64_t area, int64_t c, float p, float eps, const float *x, const float *y,
-        const float *dy, float *dx, float *dp),
-       (n, area, c, p, eps, x, y, dy, dx, dp), .floats = (dx ? 2 : 1) * GLOBAL(n, area, c))
+       (calr_dtype dtype, int64_t n, int64_t area, int64_t c, float p, float eps, const void *x,
+        const float *y, const float *dy, void *dx, float *dp),
+       (dtype, n, area, c, p, eps, x, y, dy, dx, dp), .floats = (dx ? 2 : 1) * GLOBAL(n, area, c))
 
 /* ---- rows ---- */
 
@@ -196,23 +205,26 @@ STATUS(add_row, (int64_t rows, int64_t c, const float *x, const float *row, floa
 
 /* ---- elements ---- */
 
-VOID(relu, (int64_t n, const float *x, float *y), (n, x, y), .floats = 2 * (double)n)
-VOID(relu_backward, (int64_t n, const float *y, const float *dy, float *dx), (n, y, dy, dx),
-     .floats = 3 * (double)n)
-VOID(add, (int64_t n, const float *a, const float *b, float *y), (n, a, b, y),
-     .floats = 3 * (double)n)
-VOID(sub, (int64_t n, const float *a, const float *b, float *y), (n, a, b, y),
-     .floats = 3 * (double)n)
-VOID(mul, (int64_t n, const float *a, const float *b, float *y), (n, a, b, y),
-     .floats = 3 * (double)n)
-VOID(div, (int64_t n, const float *a, const float *b, float *y), (n, a, b, y),
-     .floats = 3 * (double)n)
-VOID(scale, (int64_t n, float alpha, const float *x, float *y), (n, alpha, x, y),
-     .floats = 2 * (double)n)
-VOID(axpy, (int64_t n, float alpha, const float *x, float *y), (n, alpha, x, y),
-     .floats = 3 * (double)n)
-VOID(affine, (int64_t n, float alpha, float beta, const float *x, float *y), (n, alpha, beta, x, y),
-     .floats = 2 * (double)n)
+#define EACH(k) (k * REAL(dtype) * (double)n)
+
+VOID(relu, (calr_dtype dtype, int64_t n, const void *x, void *y), (dtype, n, x, y),
+     .floats = EACH(2))
+VOID(relu_backward, (calr_dtype dtype, int64_t n, const void *y, const void *dy, void *dx),
+     (dtype, n, y, dy, dx), .floats = EACH(3))
+VOID(add, (calr_dtype dtype, int64_t n, const void *a, const void *b, void *y), (dtype, n, a, b, y),
+     .floats = EACH(3))
+VOID(sub, (calr_dtype dtype, int64_t n, const void *a, const void *b, void *y), (dtype, n, a, b, y),
+     .floats = EACH(3))
+VOID(mul, (calr_dtype dtype, int64_t n, const void *a, const void *b, void *y), (dtype, n, a, b, y),
+     .floats = EACH(3))
+VOID(div, (calr_dtype dtype, int64_t n, const void *a, const void *b, void *y), (dtype, n, a, b, y),
+     .floats = EACH(3))
+VOID(scale, (calr_dtype dtype, int64_t n, float alpha, const void *x, void *y),
+     (dtype, n, alpha, x, y), .floats = EACH(2))
+VOID(axpy, (calr_dtype dtype, int64_t n, float alpha, const void *x, void *y),
+     (dtype, n, alpha, x, y), .floats = EACH(3))
+VOID(affine, (calr_dtype dtype, int64_t n, float alpha, float beta, const void *x, void *y),
+     (dtype, n, alpha, beta, x, y), .floats = EACH(2))
 VOID(dropout, (int64_t n, const calr_dropout *dropout_, const float *x, float *y),
      (n, dropout_, x, y), .floats = 2 * (double)n)
 VOID(adam_step, (int64_t n, const calr_adam *adam, const float *dw, float *m, float *v, float *w),
