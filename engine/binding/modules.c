@@ -7,6 +7,7 @@ static const luaL_Reg modules[] = {
     {"calr.bank", luaopen_calr_bank},               /* memory banks */
     {"calr.cluster", luaopen_calr_cluster},         /* neighbours and clustering */
     {"calr.draw", luaopen_calr_draw},               /* painting generated images */
+    {"calr.frozen", luaopen_calr_frozen},           /* convolutions for inference */
     {"calr.image", luaopen_calr_image},             /* JPEG, PNG, resizing */
     {"calr.json", luaopen_calr_json},               /* JSON */
     {"calr.labels", luaopen_calr_labels},           /* arithmetic on labels */

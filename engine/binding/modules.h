@@ -8,6 +8,7 @@ int luaopen_calr_autograd(lua_State *L);
 int luaopen_calr_bank(lua_State *L);
 int luaopen_calr_cluster(lua_State *L);
 int luaopen_calr_draw(lua_State *L);
+int luaopen_calr_frozen(lua_State *L);
 int luaopen_calr_image(lua_State *L);
 int luaopen_calr_json(lua_State *L);
 int luaopen_calr_labels(lua_State *L);

@@ -14,6 +14,7 @@ local models = {}
 
 -- He et al., "Deep residual learning" (CVPR 2016), figure 5 left: two 3x3 convolutions.
 local BasicBlock = nn.class "BasicBlock"
+BasicBlock.pairs = { { "conv1", "bn1" }, { "conv2", "bn2", true } }
 local function basic_block(inputs, width, stride, norm)
   local self = nn.new(BasicBlock)
   self:add("conv1", nn.conv(inputs, width, { stride = stride }))
@@ -33,6 +34,7 @@ end
 
 -- Figure 5 right, with the stride at the 3x3 convolution as torchvision has it.
 local Bottleneck = nn.class "Bottleneck"
+Bottleneck.pairs = { { "conv1", "bn1" }, { "conv2", "bn2" }, { "conv3", "bn3", true } }
 local function bottleneck(inputs, width, stride, norm)
   local outputs = 4 * width
   local self = nn.new(Bottleneck)
@@ -55,6 +57,7 @@ function Bottleneck:forward(x)
 end
 
 local Network = nn.class "Network"
+Network.pairs = { { "conv1", "bn1" } }
 
 function Network:forward(x)
   return ops.l2_normalize(self.neck(self.pool(self:maps(x))))

@@ -37,6 +37,7 @@ local function uniform_fan_in(inputs)
 end
 
 local Conv = class "Conv"
+Conv.folds = "convolution" -- see calr.nn.folded
 
 --- calr.nn.conv(inputs, outputs, {kernel=3, stride=1, padding=(kernel-1)/2, groups=1})
 --- Convolution without bias (a norm follows). weight is f32[outputs x inputs/groups x kernel x kernel]. groups must
@@ -62,6 +63,7 @@ function Conv:forward(x)
 end
 
 local BatchNorm = class "BatchNorm"
+BatchNorm.folds = "normalisation" -- see calr.nn.folded
 
 --- calr.nn.batch_norm(channels, {relu=false, bias=true, momentum=.1, eps=1e-5})
 --- Batch normalisation of the last dimension, for feature maps and for matrices. With relu=true a ReLU follows in the
@@ -229,6 +231,7 @@ function Dropout:forward(x)
 end
 
 local Sequential = class "Sequential"
+Sequential.folds = "sequence" -- see calr.nn.folded
 
 --- calr.nn.sequential(layer, layer, ...)
 --- Layers one after the other; their names are 0, 1, 2, ... as in PyTorch.

@@ -150,6 +150,20 @@ function Module:train(on)
   return self
 end
 
+--- layer:folded()
+--- The inference form of a layer or network as it is now, in evaluation mode: batch normalisations are multiplied into
+--- the convolutions before them, whose weights are kept in the order that the kernels want; bias, residual and ReLU cost
+--- nothing. It gives what the layer gives, to rounding, has no gradients and does not follow later changes of the
+--- weights: make a new one after training. calr.pipeline.features does so. Which layers are folded in networks of your
+--- own: see calr.nn.folded.
+---
+---     local fast = net:folded()
+---     calr.no_grad(function() features = fast(images) end)
+--- @return layer
+function Module:folded()
+  return require("calr.nn.folded").make(self)
+end
+
 --- layer:size()
 --- @return integer  the number of learned numbers
 function Module:size()

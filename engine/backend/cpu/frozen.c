@@ -1,0 +1,289 @@
+/* Frozen convolutions: one plan for each size of images, made when it comes; where oneDNN has none, the portable
+ * convolution and one pass over its result. */
+#include "backend/frozen.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/cpu/kernels.h"
+#include "tensor/pool.h"
+#ifdef CALR_WITH_ONEDNN
+#include "backend/cpu/onednn_fused.h"
+#else
+typedef struct calr_onednn_fused calr_onednn_fused;
+#endif
+
+/* A network sees a batch, the last batch of a set, now and then another size. */
+#define PLANS 16
+
+typedef struct frozen_plan {
+    int64_t n, h, w;
+    int threads;
+    bool sum;
+    calr_onednn_fused *code; /* NULL: the portable path */
+    uint64_t last_use;       /* 0: the place is empty */
+    int users;
+} frozen_plan;
+
+struct calr_frozen_conv {
+    calr_conv2d geometry;
+    bool relu, onednn;
+    float *w, *bias; /* bias NULL: none */
+    pthread_mutex_t lock;
+    uint64_t clock;
+    frozen_plan plan[PLANS];
+};
+
+static calr_status copy_weights(calr_frozen_conv *f, const float *w, const float *bias)
+{
+    const calr_conv2d *g = &f->geometry;
+    int64_t weights = g->c_out * (g->c_in / g->groups) * g->kh * g->kw;
+    f->w = calr_array_new(weights, sizeof *f->w);
+    if (bias)
+        f->bias = calr_array_new(g->c_out, sizeof *f->bias);
+    if (!f->w || (bias && !f->bias))
+        return calr_error(CALR_ENOMEM, "no memory for the weights of a convolution");
+    memcpy(f->w, w, (size_t)weights * sizeof *w);
+    if (bias)
+        memcpy(f->bias, bias, (size_t)g->c_out * sizeof *bias);
+    return CALR_OK;
+}
+
+calr_status calr_frozen_conv_new(const calr_conv2d *conv, const float *w, const float *bias,
+                                 bool relu, calr_frozen_conv **out)
+{
+    const calr_backend *backend;
+    calr_conv2d smallest = *conv;
+    CALR_TRY(calr_backend_get(&backend));
+    smallest.n = 0;
+    smallest.h = conv->kh;
+    smallest.w = conv->kw;
+    CALR_TRY(calr_conv2d_resolve(&smallest));
+    calr_frozen_conv *f = calloc(1, sizeof *f);
+    if (!f)
+        return calr_error(CALR_ENOMEM, "no memory for a frozen convolution");
+    pthread_mutex_init(&f->lock, NULL);
+    f->geometry = smallest;
+    f->relu = relu;
+    f->onednn = strcmp(backend->conv, "onednn") == 0;
+    calr_status status = copy_weights(f, w, bias);
+    if (status != CALR_OK) {
+        calr_frozen_conv_release(f);
+        return status;
+    }
+    *out = f;
+    return CALR_OK;
+}
+
+void calr_frozen_conv_release(calr_frozen_conv *f)
+{
+    if (!f)
+        return;
+#ifdef CALR_WITH_ONEDNN
+    for (int i = 0; i < PLANS; i++)
+        calr_onednn_fused_release(f->plan[i].code);
+#endif
+    pthread_mutex_destroy(&f->lock);
+    free(f->w);
+    free(f->bias);
+    free(f);
+}
+
+calr_status calr_frozen_conv_geometry(const calr_frozen_conv *f, int64_t n, int64_t h, int64_t w,
+                                      calr_conv2d *out)
+{
+    calr_conv2d conv = f->geometry;
+    conv.n = n;
+    conv.h = h;
+    conv.w = w;
+    CALR_TRY(calr_conv2d_resolve(&conv));
+    *out = conv;
+    return CALR_OK;
+}
+
+/* ---- plans ---- */
+
+static bool fits(const frozen_plan *p, const calr_conv2d *conv, bool sum, int threads)
+{
+    return p->last_use && p->n == conv->n && p->h == conv->h && p->w == conv->w && p->sum == sum &&
+           p->threads == threads;
+}
+
+/* The place of this geometry, or the one to replace; NULL when all are running. */
+static frozen_plan *find_place(calr_frozen_conv *f, const calr_conv2d *conv, bool sum, int threads)
+{
+    frozen_plan *oldest = NULL;
+    for (int i = 0; i < PLANS; i++) {
+        frozen_plan *p = &f->plan[i];
+        if (fits(p, conv, sum, threads))
+            return p;
+        if (p->users == 0 && (!oldest || p->last_use < oldest->last_use))
+            oldest = p;
+    }
+    return oldest;
+}
+
+static calr_status make_code(const calr_frozen_conv *f, const calr_conv2d *conv, bool sum,
+                             calr_onednn_fused **out)
+{
+    *out = NULL;
+#ifdef CALR_WITH_ONEDNN
+    const calr_onednn_fused *sibling = NULL;
+    for (int i = 0; i < PLANS && !sibling; i++)
+        sibling = f->plan[i].code;
+    if (f->onednn)
+        return calr_onednn_fused_new(conv, f->w, f->bias, f->relu, sum, sibling, out);
+#endif
+    (void)f, (void)conv, (void)sum;
+    return CALR_OK;
+}
+
+/* Takes a plan into use; *out is NULL when there is no place for one. Give it back with drop_plan. */
+static calr_status take_plan(calr_frozen_conv *f, const calr_conv2d *conv, bool sum,
+                             frozen_plan **out)
+{
+    int threads = calr_parallel_threads();
+    calr_status status = CALR_OK;
+    pthread_mutex_lock(&f->lock);
+    frozen_plan *p = find_place(f, conv, sum, threads);
+    if (p && !fits(p, conv, sum, threads)) {
+        calr_onednn_fused *code, *old = p->code;
+        status = make_code(f, conv, sum, &code);
+        if (status == CALR_OK) {
+            *p = (frozen_plan){conv->n, conv->h, conv->w, threads, sum, code, 0, 0};
+#ifdef CALR_WITH_ONEDNN
+            calr_onednn_fused_release(old);
+#endif
+            (void)old;
+        }
+    }
+    if (p && status == CALR_OK) {
+        p->last_use = ++f->clock;
+        p->users++;
+        *out = p;
+    } else {
+        *out = NULL;
+    }
+    pthread_mutex_unlock(&f->lock);
+    return status;
+}
+
+static void drop_plan(calr_frozen_conv *f, frozen_plan *p)
+{
+    pthread_mutex_lock(&f->lock);
+    p->users--;
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* ---- the portable path ---- */
+
+typedef struct finishing {
+    const float *x, *residual;
+    float *y;
+    bool relu;
+} finishing;
+
+CALR_CLONES static void finish_run(int64_t n, const float *x, const float *residual, bool relu,
+                                   float *y)
+{
+    if (!residual) {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[i] < 0 ? 0 : x[i]; /* keeps a NaN */
+    } else if (!relu) {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[i] + residual[i];
+    } else {
+#pragma omp simd
+        for (int64_t i = 0; i < n; i++) {
+            float sum = x[i] + residual[i];
+            y[i] = sum < 0 ? 0 : sum;
+        }
+    }
+}
+
+static void finish_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const finishing *k = context;
+    (void)worker;
+    finish_run(end - begin, k->x + begin, k->residual ? k->residual + begin : NULL, k->relu,
+               k->y + begin);
+}
+
+/* A residual that is y itself waits until the convolution is there. */
+static calr_status run_portable(const calr_frozen_conv *f, const calr_conv2d *conv, const float *x,
+                                const float *residual, float *y)
+{
+    int64_t count = conv->n * conv->out_h * conv->out_w * conv->c_out;
+    size_t bytes = (size_t)count * sizeof(float);
+    void *own = NULL;
+    if (residual == y)
+        CALR_TRY(calr_pool_alloc(bytes, &own));
+    float *result = own ? own : y;
+    calr_status status = calr_cpu_conv2d_forward(conv, x, f->w, f->bias, result);
+    finishing k = {.x = result, .residual = residual, .y = y, .relu = f->relu};
+    if (status == CALR_OK && (residual || f->relu))
+        calr_parallel_for(count, CALR_GRAIN, finish_body, &k);
+    calr_pool_free(own, bytes);
+    return status;
+}
+
+/* ---- a run ---- */
+
+#ifdef CALR_WITH_ONEDNN
+static void copy_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const finishing *k = context;
+    (void)worker;
+    memcpy(k->y + begin, k->x + begin, (size_t)(end - begin) * sizeof(float));
+}
+
+static calr_status run_code(const calr_onednn_fused *code, const calr_conv2d *conv, const float *x,
+                            const float *residual, float *y)
+{
+    finishing k = {.x = residual, .y = y};
+    if (residual && residual != y)
+        calr_parallel_for(conv->n * conv->out_h * conv->out_w * conv->c_out, CALR_GRAIN, copy_body,
+                          &k);
+    return calr_onednn_fused_run(code, x, y);
+}
+#endif
+
+calr_status calr_frozen_conv_run(calr_frozen_conv *f, const calr_conv2d *conv, const float *x,
+                                 const float *residual, float *y)
+{
+    if (conv->n == 0)
+        return CALR_OK;
+#ifdef CALR_WITH_ONEDNN
+    if (f->onednn && calr_cpu_own_team()) {
+        frozen_plan *plan;
+        CALR_TRY(take_plan(f, conv, residual != NULL, &plan));
+        if (plan) {
+            bool usable = plan->code != NULL;
+            calr_status status = usable ? run_code(plan->code, conv, x, residual, y) : CALR_OK;
+            drop_plan(f, plan);
+            if (usable)
+                return status;
+        }
+    }
+#endif
+    return run_portable(f, conv, x, residual, y);
+}
+
+calr_status calr_frozen_conv_name(calr_frozen_conv *f, const calr_conv2d *conv, bool residual,
+                                  char *text, size_t size)
+{
+    frozen_plan *plan;
+    CALR_TRY(take_plan(f, conv, residual, &plan));
+    snprintf(text, size, "%s", calr_cpu_conv2d_name(conv));
+#ifdef CALR_WITH_ONEDNN
+    if (plan && plan->code)
+        snprintf(text, size, "%s", calr_onednn_fused_name(plan->code));
+#endif
+    if (plan)
+        drop_plan(f, plan);
+    return CALR_OK;
+}

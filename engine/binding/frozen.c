@@ -1,0 +1,178 @@
+/* calr.frozen: convolutions with weights that do not change. */
+#include "binding/bind.h"
+#include "binding/modules.h"
+
+#include "autograd/tape.h"
+#include "backend/frozen.h"
+
+/// @module calr.frozen
+/// Convolutions for inference. The weights are copied once, in the order that the kernels want;
+/// bias, residual and ReLU are added while a result is still in registers. There are no gradients.
+/// layer:folded() builds an inference form of a whole network on it.
+
+#define FROZEN "calr.frozen.conv"
+
+static calr_frozen_conv **check_slot(lua_State *L, int arg)
+{
+    return luaL_checkudata(L, arg, FROZEN);
+}
+
+/// frozen:close()
+/// Frees the weights now rather than at a collection. Twice is fine.
+static int frozen_close(lua_State *L)
+{
+    calr_frozen_conv **slot = check_slot(L, 1);
+    calr_frozen_conv_release(*slot);
+    *slot = NULL;
+    return 0;
+}
+
+/// calr.frozen.conv(w [, {bias=, stride=1, padding=0, groups=1, relu=false}])
+/// A convolution with weights that stay as they are now. The result is called as
+/// conv(x [, residual [, overwrite]]): y = max(0, conv(x, w) + bias + residual), without the
+/// maximum when relu is false. With overwrite=true y takes the memory of the residual, whose
+/// numbers are gone then: less memory is read and written.
+/// @param w     f32[out x in/groups x kh x kw]
+/// @param bias  f32[out]
+/// @return frozen  x: f32[n x h x w x in] -> f32[n x h' x w' x out]
+static int frozen_conv(lua_State *L)
+{
+    static const char *const names[] = {"bias", "stride", "padding", "groups", "relu", NULL};
+    calr_tensor *w = calr_lua_check_form(L, 1, CALR_F32, 4, "f32[out x in x kh x kw]");
+    calr_lua_check_options(L, 2, names);
+    calr_tensor *bias = calr_lua_option_form(L, 2, "bias", 0, CALR_F32, 1, "f32[out]");
+    if (bias && bias->shape[0] != w->shape[0])
+        luaL_error(L, "option \"bias\" must have one number for each of the %I outputs, not %I",
+                   (lua_Integer)w->shape[0], (lua_Integer)bias->shape[0]);
+    int64_t groups = calr_lua_option_integer(L, 2, "groups", 1, 1, 1 << 20);
+    calr_conv2d conv = {
+        .c_out = w->shape[0],
+        .c_in = w->shape[1] * groups,
+        .groups = groups,
+        .kh = w->shape[2],
+        .kw = w->shape[3],
+        .stride = calr_lua_option_integer(L, 2, "stride", 1, 1, 1 << 20),
+        .padding = calr_lua_option_integer(L, 2, "padding", 0, 0, 1 << 20),
+    };
+    int relu = calr_lua_option_boolean(L, 2, "relu", 0);
+    calr_frozen_conv **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    luaL_setmetatable(L, FROZEN);
+    calr_lua_call(L, calr_frozen_conv_new(&conv, calr_tensor_f32(w),
+                                          bias ? calr_tensor_f32(bias) : NULL, relu, slot));
+    return 1;
+}
+
+/* The tensor at `arg` made contiguous; it belongs to the stack. Gradients cannot be followed through. */
+static calr_tensor *check_input(lua_State *L, int arg, const char *form)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, arg);
+    if (t->dtype != CALR_F32 || t->ndim != 4) {
+        char text[CALR_TENSOR_TEXT];
+        luaL_argerror(
+            L, arg,
+            lua_pushfstring(L, "%s is needed, not %s", form, calr_tensor_describe(t, text)));
+    }
+    luaL_argcheck(L, !calr_tape_is_recording() || !calr_tape_requires(t), arg,
+                  "a frozen convolution has no gradient: run it inside calr.no_grad");
+    if (calr_tensor_is_contiguous(t))
+        return t;
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_contiguous(t, slot));
+    calr_lua_account(L);
+    return *slot;
+}
+
+static void check_residual(lua_State *L, const calr_tensor *residual, const calr_conv2d *conv)
+{
+    const int64_t *s = residual->shape;
+    char text[CALR_TENSOR_TEXT];
+    if (s[0] != conv->n || s[1] != conv->out_h || s[2] != conv->out_w || s[3] != conv->c_out)
+        luaL_argerror(L, 3,
+                      lua_pushfstring(L, "the residual must be f32[%I x %I x %I x %I], not %s",
+                                      (lua_Integer)conv->n, (lua_Integer)conv->out_h,
+                                      (lua_Integer)conv->out_w, (lua_Integer)conv->c_out,
+                                      calr_tensor_describe(residual, text)));
+}
+
+/* frozen(x, residual, overwrite) */
+static int frozen_call(lua_State *L)
+{
+    calr_frozen_conv *frozen = *check_slot(L, 1);
+    luaL_argcheck(L, frozen, 1, "this convolution was closed");
+    lua_settop(L, 4);
+    calr_conv2d conv;
+    calr_tensor *x = check_input(L, 2, "f32[n x h x w x in]"), *residual = NULL;
+    calr_lua_call(L,
+                  calr_frozen_conv_geometry(frozen, x->shape[0], x->shape[1], x->shape[2], &conv));
+    luaL_argcheck(L, x->shape[3] == conv.c_in, 2,
+                  lua_pushfstring(L, "the convolution takes %I channels, not %I",
+                                  (lua_Integer)conv.c_in, (lua_Integer)x->shape[3]));
+    if (!lua_isnil(L, 3)) {
+        residual = check_input(L, 3, "f32[n x h' x w' x out]");
+        check_residual(L, residual, &conv);
+    }
+    calr_tensor **y = calr_lua_new_tensor(L);
+    if (residual && lua_toboolean(L, 4)) {
+        luaL_argcheck(L, residual->storage != x->storage, 3,
+                      "a residual that shares its memory with x cannot be overwritten");
+        calr_lua_call(L, calr_tensor_alias(residual, y));
+        calr_tensor_touch(*y);
+    } else {
+        int64_t shape[4] = {conv.n, conv.out_h, conv.out_w, conv.c_out};
+        calr_lua_call(L, calr_tensor_new(CALR_F32, 4, shape, y));
+    }
+    calr_lua_call(L, calr_frozen_conv_run(frozen, &conv, calr_tensor_f32(x),
+                                          residual ? calr_tensor_f32(residual) : NULL,
+                                          calr_tensor_f32(*y)));
+    calr_lua_account(L);
+    return 1;
+}
+
+/// frozen:name(n, h, w [, residual])
+/// What computes the convolution for images of this size: the name of oneDNN's implementation, or
+/// "portable: im2col".
+/// @param residual  whether one is added
+/// @return string
+static int frozen_name(lua_State *L)
+{
+    char text[96];
+    calr_conv2d conv;
+    calr_frozen_conv *frozen = *check_slot(L, 1);
+    luaL_argcheck(L, frozen, 1, "this convolution was closed");
+    calr_lua_call(L, calr_frozen_conv_geometry(frozen, luaL_checkinteger(L, 2),
+                                               luaL_checkinteger(L, 3), luaL_checkinteger(L, 4),
+                                               &conv));
+    calr_lua_call(L, calr_frozen_conv_name(frozen, &conv, lua_toboolean(L, 5), text, sizeof text));
+    lua_pushstring(L, text);
+    return 1;
+}
+
+static int frozen_tostring(lua_State *L)
+{
+    lua_pushstring(L, *check_slot(L, 1) ? "frozen convolution" : "closed frozen convolution");
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"conv", frozen_conv},
+    {NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+    {"name", frozen_name},
+    {"close", frozen_close},
+    {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__call", frozen_call},         {"__gc", frozen_close}, {"__close", frozen_close},
+    {"__tostring", frozen_tostring}, {NULL, NULL},
+};
+
+int luaopen_calr_frozen(lua_State *L)
+{
+    calr_lua_class(L, FROZEN, methods, metamethods);
+    luaL_newlib(L, functions);
+    return 1;
+}

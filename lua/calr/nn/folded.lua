@@ -1,0 +1,170 @@
+--- @module calr.nn.folded
+--- The inference form of a network: batch normalisation multiplied into the weights of the convolution before it, with
+--- bias, residual and ReLU computed where the convolution's result still is. `layer:folded()` makes one.
+---
+--- Which convolution belongs to which normalisation is said by the class, in a list of names: a class whose forward
+--- computes self.bn1(self.conv1(x)) declares
+---
+---     Mine.pairs = { { "conv1", "bn1" } }
+---
+--- which promises that what conv1 gives goes to bn1 and nowhere else. A third item, { "conv2", "bn2", true }, promises
+--- that the residual bn2 is given is not looked at afterwards, so that the result may take its memory. Neighbours in a
+--- calr.nn.sequential are found without being declared. What is not declared stays as it is: right, and slower.
+
+local T = require "calr.tensor"
+local autograd = require "calr.autograd"
+local frozen = require "calr.frozen"
+local ops = require "calr.ops"
+
+local folded = {}
+
+-- w' = w gamma / sqrt(var + eps), b' = beta - mean gamma / sqrt(var + eps): with fixed statistics the normalisation of
+-- what a convolution gives is the convolution with these.
+local function fold_weights(conv, norm)
+  local scale = norm.weight / ops.sqrt(norm.running_var + norm.eps)
+  local weight = conv.weight * scale:reshape { -1, 1, 1, 1 }
+  local bias = norm.bias - norm.running_mean * scale
+  if conv.bias then bias = bias + conv.bias * scale end
+  return weight, bias
+end
+
+local function freeze(conv, weight, bias, relu)
+  return frozen.conv(weight:contiguous(),
+    { bias = bias, stride = conv.stride, padding = conv.padding, groups = conv.groups, relu = relu })
+end
+
+-- What a convolution of a pair gives: itself and its input, for the normalisation that follows to compute.
+local Pending = {}
+Pending.__index = function(_, name)
+  error(("the result of a folded convolution was used (\"%s\") before its normalisation: the class declares them as a "
+    .. "pair, but does something else with it in between"):format(tostring(name)), 2)
+end
+
+local function pending_forward(_, x)
+  return setmetatable({ input = x }, Pending)
+end
+
+local function pair_forward(self, pending, residual)
+  local x = getmetatable(pending) == Pending and rawget(pending, "input")
+  if not x then error("this folded normalisation needs what its convolution gives: the two are declared a pair", 2) end
+  if not residual then return self.frozen(x) end
+  -- A residual that the block made itself is its own to overwrite; its input only when nobody else holds that.
+  local owner = self.owner
+  local free = owner and (residual ~= owner.input or owner.input_is_free)
+  return self.frozen(x, residual, free)
+end
+
+local function frozen_forward(self, x)
+  return self.frozen(x)
+end
+
+-- Children of a sequence own what goes from one to the next.
+local function sequence_forward(self, x)
+  local given = x
+  for _, child in ipairs(self.children) do
+    local layer = child.layer
+    layer.input_is_free = x ~= given
+    x = layer:forward(x)
+  end
+  return x
+end
+
+-- A block remembers its input while it runs, for pair_forward.
+local function block_forward(class_forward)
+  return function(self, x, ...)
+    self.input = x
+    local y = class_forward(self, x, ...)
+    self.input = nil
+    return y
+  end
+end
+
+local function refuse_training(self, on)
+  if on ~= false then
+    error(("the folded form of %s is for inference: train the layer that it was made from"):format(tostring(self)), 2)
+  end
+  return self
+end
+
+-- A copy of a layer and its children: fields as they are, tensors of its own.
+local function copy_tree(layer)
+  local copy = {}
+  for name, value in pairs(layer) do copy[name] = value end
+  copy.own_parameters, copy.own_buffers, copy.children = {}, {}, {}
+  for _, list in ipairs { layer.own_parameters, layer.own_buffers } do
+    for _, entry in ipairs(list) do copy[entry.name] = entry.tensor:detach() end
+  end
+  for i, child in ipairs(layer.children) do
+    local inner = copy_tree(child.layer)
+    copy.children[i] = { name = child.name, layer = inner }
+    copy[child.name] = inner
+  end
+  copy.training = false
+  copy.train = refuse_training
+  copy.folded = function(self) return self end
+  return setmetatable(copy, getmetatable(layer))
+end
+
+-- What the forward pass of a frozen layer does not need goes.
+local function drop_tensors(layer)
+  for name, value in pairs(layer) do
+    if T.is(value) then layer[name] = nil end
+  end
+end
+
+local function is_conv(layer) return layer and layer.folds == "convolution" and not layer.frozen end
+local function is_norm(layer) return layer and layer.folds == "normalisation" and not layer.frozen end
+
+local function fold_pair(owner, conv, norm, consumes)
+  local weight, bias = fold_weights(conv, norm)
+  norm.frozen = freeze(conv, weight, bias, norm.relu)
+  norm.owner = consumes and owner or nil
+  conv.frozen = norm.frozen
+  drop_tensors(conv)
+  drop_tensors(norm)
+  conv.forward, norm.forward = pending_forward, pair_forward
+end
+
+local function fold_tree(layer)
+  for _, pair in ipairs(layer.pairs or {}) do
+    local conv, norm = layer[pair[1]], layer[pair[2]]
+    if is_conv(conv) and is_norm(norm) then fold_pair(layer, conv, norm, pair[3]) end
+  end
+  local before
+  for _, child in ipairs(layer.folds == "sequence" and layer.children or {}) do
+    if is_conv(before) and is_norm(child.layer) then fold_pair(layer, before, child.layer) end
+    before = child.layer
+  end
+  if layer.folds == "sequence" then
+    layer.forward = sequence_forward
+  elseif layer.pairs then
+    layer.forward = block_forward(layer.forward)
+  elseif is_conv(layer) then
+    layer.frozen = freeze(layer, layer.weight, layer.bias, false)
+    layer.forward = frozen_forward
+    drop_tensors(layer)
+  end
+  for _, child in ipairs(layer.children) do fold_tree(child.layer) end
+end
+
+-- Tensors that are still there are the copy's own.
+local function own_tensors(layer)
+  for name, value in pairs(layer) do
+    if T.is(value) then layer[name] = value:clone() end
+  end
+  for _, child in ipairs(layer.children) do own_tensors(child.layer) end
+end
+
+--- calr.nn.folded.make(layer)
+--- What layer:folded() does.
+--- @return layer
+function folded.make(layer)
+  return autograd.no_grad(function()
+    local copy = copy_tree(layer)
+    fold_tree(copy)
+    own_tensors(copy)
+    return copy
+  end)
+end
+
+return folded
