@@ -30,7 +30,7 @@ static int frozen_close(lua_State *L)
 /// calr.frozen.conv(w [, {bias=, stride=1, padding=0, groups=1, relu=false}])
 /// A convolution with weights that stay as they are now. The result is called as
 /// conv(x [, residual [, overwrite]]): y = max(0, conv(x, w) + bias + residual), without the
-/// maximum when relu is false. With overwrite=true y takes the memory of the residual, whose
+/// maximum when relu is false. With overwrite=true y may take the memory of the residual, whose
 /// numbers are gone then: less memory is read and written.
 /// @param w     f32[out x in/groups x kh x kw]
 /// @param bias  f32[out]
@@ -113,9 +113,7 @@ static int frozen_call(lua_State *L)
         check_residual(L, residual, &conv);
     }
     calr_tensor **y = calr_lua_new_tensor(L);
-    if (residual && lua_toboolean(L, 4)) {
-        luaL_argcheck(L, residual->storage != x->storage, 3,
-                      "a residual that shares its memory with x cannot be overwritten");
+    if (residual && lua_toboolean(L, 4) && residual->storage != x->storage) {
         calr_lua_call(L, calr_tensor_alias(residual, y));
         calr_tensor_touch(*y);
     } else {

@@ -65,6 +65,7 @@ local function sequence_forward(self, x)
     local layer = child.layer
     layer.input_is_free = x ~= given
     x = layer:forward(x)
+    layer.input_is_free = nil
   end
   return x
 end

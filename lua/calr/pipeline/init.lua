@@ -30,30 +30,34 @@ pipeline.network = config.network
 --- @return run
 pipeline.run_of = config.run_of
 
+local function diverged()
+  error("the network's features are not finite: its training has diverged, lower the learning rate", 0)
+end
+
 --- calr.pipeline.features(net, split, cfg [, rows])
---- Unit features of the images of a split, in evaluation mode and without gradients; the network has its mode again
---- afterwards. Features that are not finite are an error.
+--- Unit features of the images of a split, in evaluation mode and without gradients, by the inference form of the
+--- network (layer:folded). Features that are not finite are an error.
 --- @param split  of a data set: data:train(), data:query(), data:gallery()
 --- @param rows   i64[m]: only these images, in this order
 --- @return tensor  f32[m x dim]
 function pipeline.features(net, split, cfg, rows)
   local count = rows and rows:numel() or split:count()
   local features = T.zeros { count, net.dim }
-  local training = net.training
-  net:train(false)
+  -- A ReLU inside a kernel may make 0 of a NaN: weights are looked at, not only what comes out.
+  for _, tensor in pairs(net:state()) do
+    if not tensor:is_finite() then diverged() end
+  end
+  local fast = net:folded()
   autograd.no_grad(function()
     local first = 1
     for images in split:batches { order = rows, batch = cfg.eval_batch, height = cfg.height, width = cfg.width,
                                   workers = cfg.workers } do
-      local f = net(images)
+      local f = fast(images)
       features:narrow(1, first, f:size(1)):copy(f)
       first = first + f:size(1)
     end
   end)
-  net:train(training)
-  if not features:is_finite() then
-    error("the network's features are not finite: its training has diverged, lower the learning rate", 0)
-  end
+  if not features:is_finite() then diverged() end
   return features
 end
 

@@ -59,6 +59,17 @@ function layer:init(seed) end
 ---@return layer # itself
 function layer:train(on) end
 
+--- The inference form of a layer or network as it is now, in evaluation mode: batch normalisations are multiplied into
+--- the convolutions before them, whose weights are kept in the order that the kernels want; bias, residual and ReLU are
+--- added while a result is at hand. It gives what the layer gives, to rounding (a NaN may become 0 in a ReLU), has no
+--- gradients and does not follow later changes of the weights: make a new one after training. calr.pipeline.features
+--- does so. Which layers are folded in networks of your own: see calr.nn.folded.
+---
+---     local fast = net:folded()
+---     calr.no_grad(function() features = fast(images) end)
+---@return layer
+function layer:folded() end
+
 ---@return integer # the number of learned numbers
 function layer:size() end
 

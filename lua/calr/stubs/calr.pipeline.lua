@@ -23,8 +23,8 @@ function M.network(cfg) end
 ---@return run
 function M.run_of(cfg, data) end
 
---- Unit features of the images of a split, in evaluation mode and without gradients; the network has its mode again
---- afterwards. Features that are not finite are an error.
+--- Unit features of the images of a split, in evaluation mode and without gradients, by the inference form of the
+--- network (layer:folded). Features that are not finite are an error.
 ---@param net any
 ---@param split any of a data set: data:train(), data:query(), data:gallery()
 ---@param cfg any

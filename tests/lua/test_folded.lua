@@ -1,0 +1,144 @@
+-- layer:folded(): the inference form gives what the layer gives, and is a copy.
+local check = require "check"
+local calr = require "calr"
+local T, nn, ops = calr.tensor, calr.nn, calr.ops
+
+local function stream(purpose) return calr.rng.open { seed = 5, purpose = purpose } end
+
+-- A network that has seen something: statistics that are not 0 and 1.
+local function lived(net)
+  local rng, names, state = stream "statistics", {}, net:state()
+  for name in pairs(state) do names[#names + 1] = name end
+  table.sort(names)
+  calr.no_grad(function()
+    for _, name in ipairs(names) do
+      local t = state[name]
+      if name:find "running_mean$" then rng:fill_normal(t, 0, 0.3)
+      elseif name:find "running_var$" then rng:fill_uniform(t, 0.3, 3)
+      elseif t:dim() == 1 and name ~= "pool.p" then rng:fill_uniform(t, 0.5, 1.5) end
+    end
+  end)
+  return net
+end
+
+local function images(n, h, w)
+  local x = T.zeros { n, h, w, 3 }
+  stream("images"):fill_normal(x, 0, 1)
+  return x
+end
+
+local function difference(a, b) return (a - b):norm() / b:norm() end
+
+local function same(net, x, message)
+  net:train(false)
+  local fast = net:folded()
+  calr.no_grad(function()
+    local before = x:clone()
+    check.ok(difference(fast(x), net(x)) < 1e-5, message)
+    if net.maps then check.ok(difference(fast:maps(x), net:maps(x)) < 1e-5, message .. ": maps") end
+    check.ok(x:equal(before), message .. ": the input is left alone")
+  end)
+end
+
+for _, name in ipairs { "resnet18", "resnet50", "small" } do
+  for _, ibn in ipairs { false, true } do
+    check.test(("%s, ibn=%s"):format(name, ibn), function()
+      local net = lived(calr.models[name] { ibn = ibn, last_stride = 1 })
+      for n = 1, 3 do same(net, images(n, 64, 32), name) end
+    end)
+  end
+end
+
+check.test("the folded form is a copy: it does not follow the weights, and can be made anew", function()
+  local net = lived(calr.models.small { width = 8 }):train(false)
+  local x, fast = images(2, 32, 16), net:folded()
+  calr.no_grad(function()
+    local before = fast(x)
+    for _, t in pairs(net:state()) do t:copy(t * 1.5) end
+    check.ok(fast(x):equal(before), "unchanged")
+    check.ok(difference(net(x), before) > 1e-3, "the network did change")
+    check.ok(difference(net:folded()(x), net(x)) < 1e-5, "made anew")
+  end)
+  check.equal(next(fast:state()), nil, "it has no state")
+  check.equal(fast.dim, net.dim)
+  check.equal(fast:folded(), fast)
+  check.fails("for inference", fast.train, fast)
+  fast:train(false)
+  check.equal(net.training, false, "the network keeps its mode")
+  check.equal(net:train().training and fast.training, false)
+end)
+
+check.test("layers alone, in a sequence, and with a residual that is used again", function()
+  local conv = nn.conv(3, 5, { kernel = 3, stride = 2 }):init(1)
+  same(conv, images(2, 9, 7), "a convolution")
+  local chain = lived(nn.sequential(nn.conv(3, 8), nn.batch_norm(8, { relu = true }), nn.dropout(),
+    nn.conv(8, 8, { kernel = 1 }), nn.batch_norm(8), nn.relu(), nn.max_pool(), nn.avg_pool(), nn.linear(8, 4),
+    nn.batch_norm(4)):init(2))
+  same(chain, images(3, 17, 5), "a sequence")
+  same(lived(nn.sequential(nn.conv(3, 6, { groups = 3 }), nn.batch_norm(6), nn.conv(6, 6, { groups = 6 }),
+    nn.batch_norm(6, { relu = true })):init(3)), images(2, 8, 8), "groups")
+
+  local Block = nn.class "Block"
+  Block.pairs = { { "conv", "bn", true } }
+  function Block:forward(x) return self.bn(self.conv(x), x) end
+  local function block()
+    local b = nn.new(Block)
+    b:add("conv", nn.conv(3, 3))
+    b:add("bn", nn.batch_norm(3, { relu = true }))
+    return b
+  end
+  same(lived(block():init(4)), images(2, 6, 6), "a block: its input is the caller's")
+  same(lived(nn.sequential(block(), nn.dropout(), block(), block()):init(5)), images(2, 6, 6), "blocks in a row")
+  local Twice = nn.class "Twice"
+  function Twice:forward(x)
+    local y = self.first(x)
+    return self.second(y) + y
+  end
+  local twice = nn.new(Twice)
+  twice:add("first", block())
+  twice:add("second", block())
+  same(lived(twice:init(6)), images(2, 6, 6), "a residual that others use")
+end)
+
+check.test("classes of one's own stay as they are unless they declare pairs", function()
+  local Mine = nn.class "Mine"
+  function Mine:forward(x) return self.bn(self.conv(x):relu()) end
+  local mine = nn.new(Mine)
+  mine:add("conv", nn.conv(3, 4))
+  mine:add("bn", nn.batch_norm(4))
+  same(lived(mine:init(7)), images(2, 5, 5), "not declared")
+  Mine.pairs = { { "conv", "bn" } }
+  check.fails("before its normalisation", function() calr.no_grad(function() mine:folded()(images(1, 5, 5)) end) end)
+end)
+
+check.test("frozen convolutions: arguments, overwriting, batches of any size", function()
+  local frozen = require "calr.frozen"
+  local w, b, rng = T.zeros { 4, 3, 3, 3 }, T.zeros { 4 }, stream "frozen"
+  rng:fill_normal(w, 0, 1)
+  rng:fill_normal(b, 0, 1)
+  local conv = frozen.conv(w, { bias = b, padding = 1, relu = true })
+  for n = 0, 20 do
+    local x, r = images(n, 6, 5), T.zeros { n, 6, 5, 4 }
+    rng:fill_normal(r, 0, 1)
+    local want = ops.relu(ops.conv2d(x, w, { bias = b, padding = 1 }) + r)
+    check.all_near(conv(x, r), want, 1e-5)
+    check.all_near(conv(x), ops.relu(ops.conv2d(x, w, { bias = b, padding = 1 })), 1e-5)
+    local y = conv(x, r, true)
+    check.all_near(y, want, 1e-5)
+    check.ok(r:equal(y), "overwritten")
+  end
+  local wide = T.zeros { 1, 6, 10, 3 }
+  check.equal(#conv(wide:narrow(3, 2, 5)):shape(), 4, "strided input")
+  check.ok(type(conv:name(2, 6, 5)) == "string")
+  check.fails("takes 3 channels", conv, T.zeros { 1, 6, 5, 4 })
+  check.fails("f32[n x h x w x in]", conv, T.zeros { 6, 5, 3 })
+  check.fails("residual must be f32[1 x 6 x 5 x 4]", conv, T.zeros { 1, 6, 5, 3 }, T.zeros { 1, 6, 4, 4 })
+  check.fails("does not fit", frozen.conv(w, {}), T.zeros { 1, 2, 2, 3 })
+  check.fails("one number for each", frozen.conv, w, { bias = T.zeros { 3 } })
+  check.fails("no gradient", conv, T.zeros { 1, 6, 5, 3 }:requires_grad(true))
+  conv:close()
+  conv:close()
+  check.fails("closed", conv, T.zeros { 1, 6, 5, 3 })
+end)
+
+check.finish()
