@@ -68,6 +68,13 @@ expect 0 "$CALR" -e 'local b = calr.json.decode(calr.sys.read_file "bench.json")
 prints "train	1	small 16x8, batch 4	2	other 1.0	2.0	9437184.0"
 
 # ---- the others
+expect 0 "$CALR" bench step $tiny
+prints "kernels of a step" "conv2d_backward_weights" "batch_norm_train" "outside of kernels" "<= 3 %, is"
+expect 0 "$CALR" bench layers $tiny
+prints "by layer" "layer1.0.conv2 " "layer3.0.downsample.0 " "4x8x4x32>32 3x3/1" "(loss, update)" "sum " "norms, backward" \
+    "all kernels"
+expect 0 "$CALR" bench layers $tiny --sort gap --top 3 --json
+prints '"name": "layer1.0.bn1"' '"detail": "4x8x4x32>32 3x3/1"' '"norm backward"'
 expect 0 "$CALR" bench start --repeat 2
 prints "calr -e 'return'" "the shell alone"
 

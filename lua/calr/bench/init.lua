@@ -219,8 +219,8 @@ local function time(session, fn, options)
     samples = samples, spread = spread_of(samples), peers = peer_results(options.peers, ratios) }
 end
 
-local row_names = { "work", "time", "seconds", "flops", "bytes", "gemm", "count", "unit", "memory", "peer", "aim",
-  "detail" }
+local row_names = { "work", "time", "seconds", "flops", "bytes", "count", "unit", "memory", "peer", "aim",
+  "detail", "limit" }
 
 local function add_row(session, given)
   require("calr.options").check("bench.row", given, row_names, 2)
@@ -235,9 +235,9 @@ local function add_row(session, given)
     row.peers[i] = { name = peer.name, python = peer.python, seconds = peer.seconds, memory = peer.memory,
       samples = peer.samples, ratio = peer.ratios and median(peer.ratios) or peer.seconds / row.seconds }
   end
-  if row.flops or row.bytes then
+  if given.limit or row.flops or row.bytes then
     local limits = get_limits(session)
-    row.limit = math.max((row.flops or 0) / limits.gemm, (row.bytes or 0) / limits.bandwidth)
+    row.limit = given.limit or math.max((row.flops or 0) / limits.gemm, (row.bytes or 0) / limits.bandwidth)
     row.share = row.limit / row.seconds
   end
   row.met = format.met(row)

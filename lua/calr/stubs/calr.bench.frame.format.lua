@@ -23,7 +23,7 @@ function M.amount(value, unit) end
 ---@return string # "512 MB"
 function M.memory(bytes) end
 
----@param aim any {ratio=, share=, seconds=, memory=, memory_ratio=}, or a text
+---@param aim any {ratio=, share=, seconds=, memory=, memory_ratio=, rate=, fraction= and of= (a value that is at most that fraction of something)}, or a text
 ---@return string # ">= 2.2x"
 function M.aim(aim) end
 

@@ -19,7 +19,13 @@ function M.images(options) end
 ---@param options any network, batch, height, width, clusters (of the memory; default 1000)
 ---@return function # does one step
 ---@return layer # the network
+---@return table # the parts of a step in order: {{name=, run=function}}
 function M.make(options) end
+
+--- From now on calr.meter notes the kernels of every layer under a number of its own.
+---@param network any
+---@return table # number -> {name=, layer=}, in the order of the network; 0 is all that belongs to no layer
+function M.label(network) end
 
 ---@param options any
 ---@return string # "resnet50 256x128, batch 32"

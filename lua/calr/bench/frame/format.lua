@@ -51,7 +51,8 @@ function format.memory(bytes)
 end
 
 --- calr.bench.frame.format.aim(aim)
---- @param aim  {ratio=, share=, seconds=, memory=, memory_ratio=}, or a text
+--- @param aim  {ratio=, share=, seconds=, memory=, memory_ratio=, rate=, fraction= and of= (a value that is at most
+---             that fraction of something)}, or a text
 --- @return string  ">= 2.2x"
 function format.aim(aim)
   if type(aim) == "string" then return aim end
@@ -62,6 +63,7 @@ function format.aim(aim)
   if aim.memory then parts[#parts + 1] = "<= " .. format.memory(aim.memory) end
   if aim.memory_ratio then parts[#parts + 1] = ("<= %gx memory"):format(aim.memory_ratio) end
   if aim.rate then parts[#parts + 1] = (">= %s/s"):format(text.count(aim.rate)) end
+  if aim.fraction then parts[#parts + 1] = ("<= %g %%, is %.1f %%"):format(100 * aim.fraction, 100 * aim.of) end
   return table.concat(parts, ", ")
 end
 
@@ -82,6 +84,7 @@ function format.met(row)
   judge(aim.memory_ratio and row.memory and peer and peer.memory, function()
     return row.memory <= aim.memory_ratio * peer.memory
   end)
+  judge(aim.fraction, function() return aim.of <= aim.fraction end)
   judge(aim.rate and row.count, function() return row.count / row.seconds >= aim.rate end)
   return met
 end

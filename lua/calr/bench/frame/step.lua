@@ -6,6 +6,7 @@ local T = require "calr.tensor"
 local autograd = require "calr.autograd"
 local config = require "calr.config"
 local memory = require "calr.memory"
+local meter = require "calr.meter"
 local models = require "calr.models"
 local ops = require "calr.ops"
 local optim = require "calr.optim"
@@ -44,6 +45,7 @@ end
 --- @param options  network, batch, height, width, clusters (of the memory; default 1000)
 --- @return function  does one step
 --- @return layer     the network
+--- @return table     the parts of a step in order: {{name=, run=function}}
 function step.make(options)
   local network = models.make(options.network, { seed = 1 })
   local clusters = options.clusters or 1000
@@ -55,15 +57,48 @@ function step.make(options)
   local labels, optimizer = T(batch_labels, "i32"), optim.adam(network:parameters(), { lr = 3.5e-4,
     weight_decay = 5e-4 })
   network:train(true)
+  local output, loss
+  local parts = {
+    { name = "forward", run = function()
+      output = network(images)
+      loss = bank:loss(output, labels)
+    end },
+    { name = "backward", run = function()
+      optimizer:zero_grad()
+      autograd.backward(loss)
+    end },
+    { name = "update", run = function()
+      optimizer:step()
+      bank:update(output, labels)
+      output, loss = nil, nil
+    end },
+  }
   return function()
-    local output = network(images)
-    local loss = bank:loss(output, labels)
-    optimizer:zero_grad()
-    autograd.backward(loss)
-    optimizer:step()
-    bank:update(output, labels)
-    return loss
-  end, network
+    for _, part in ipairs(parts) do part.run() end
+  end, network, parts
+end
+
+--- calr.bench.frame.step.label(network)
+--- From now on calr.meter notes the kernels of every layer under a number of its own.
+--- @return table  number -> {name=, layer=}, in the order of the network; 0 is all that belongs to no layer
+function step.label(network)
+  local labels = { [0] = { name = "(loss, update)" } }
+  local function visit(layer, name)
+    local number = #labels + 1
+    labels[number] = { name = name, layer = layer, leaf = #layer.children == 0 }
+    local forward = layer.forward
+    local function done(before, ...)
+      meter.label(before)
+      return ...
+    end
+    function layer.forward(...)
+      return done(meter.label(number), forward(...))
+    end
+    for _, child in ipairs(layer.children) do visit(child.layer, name == "" and child.name or name .. "." .. child.name) end
+  end
+  visit(network, "")
+  labels[1].name = "(network)"
+  return labels
 end
 
 --- calr.bench.frame.step.text(options)
