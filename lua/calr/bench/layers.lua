@@ -56,7 +56,8 @@ end
 local function merge(bench, samples, labels)
   local records = {}
   for number = 0, #labels do
-    local record, some = { name = labels[number].name, seconds = 0, limit = 0, flops = 0, bytes = 0, passes = {} }, false
+    local record = { name = labels[number].name, seconds = 0, limit = 0, flops = 0, bytes = 0, passes = {} }
+    local some = false
     for _, pass in ipairs(passes) do
       local times, cell = {}, nil
       for i, sample in ipairs(samples) do
@@ -67,7 +68,7 @@ local function merge(bench, samples, labels)
         some = true
         cell = { seconds = bench.median(times), limit = cell.limit, flops = cell.flops, bytes = cell.bytes }
         record.passes[pass] = cell
-        for _, field in ipairs { "seconds", "limit", "flops", "bytes" } do record[field] = record[field] + cell[field] end
+        for field, value in pairs(cell) do record[field] = record[field] + value end
       end
     end
     if some then records[#records + 1] = record end

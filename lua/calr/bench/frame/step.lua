@@ -94,7 +94,8 @@ function step.label(network)
     function layer.forward(...)
       return done(meter.label(number), forward(...))
     end
-    for _, child in ipairs(layer.children) do visit(child.layer, name == "" and child.name or name .. "." .. child.name) end
+    local prefix = name == "" and "" or name .. "."
+    for _, child in ipairs(layer.children) do visit(child.layer, prefix .. child.name) end
   end
   visit(network, "")
   labels[1].name = "(network)"
