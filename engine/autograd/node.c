@@ -39,11 +39,25 @@ static bool last_reference(calr_node *node)
     return node && __atomic_sub_fetch(&node->refs, 1, __ATOMIC_ACQ_REL) == 0;
 }
 
-/* Saved tensors are aliases without a tape, so releasing them never comes back here. */
-static void clear_own(calr_node *node)
+/* Drops a reference to a node; if it was the last, the node joins the list. */
+static calr_node *drop(calr_node *node, calr_node *list)
 {
-    for (int i = 0; i < node->saved_count; i++)
+    if (!last_reference(node))
+        return list;
+    node->next = list;
+    return node;
+}
+
+/* Saved tensors are aliases without a tape, so releasing them never comes back here; recipes may be
+ * the last reference to a node. */
+static calr_node *clear_own(calr_node *node, calr_node *list)
+{
+    for (int i = 0; i < node->saved_count; i++) {
         calr_tensor_release(node->saved[i].tensor);
+        list = drop(node->saved[i].recipe, list);
+    }
+    calr_tensor_release(node->output);
+    node->output = NULL;
     free(node->saved);
     node->saved = NULL;
     node->saved_count = 0;
@@ -51,18 +65,15 @@ static void clear_own(calr_node *node)
         node->op->release(node->attributes);
     free(node->attributes);
     node->attributes = NULL;
+    return list;
 }
 
 /* Drops the edges; nodes that nobody else holds join the list. */
 static calr_node *unlink_inputs(calr_node *node, calr_node *list)
 {
     for (int i = 0; i < node->count; i++) {
-        calr_node *from = node->from[i];
+        list = drop(node->from[i], list);
         node->from[i] = NULL;
-        if (last_reference(from)) {
-            from->next = list;
-            list = from;
-        }
     }
     return list;
 }
@@ -72,8 +83,9 @@ static void free_list(calr_node *list)
     while (list) {
         calr_node *node = list;
         list = unlink_inputs(node, node->next);
-        clear_own(node);
+        list = clear_own(node, list);
         calr_tensor_release(node->gradient);
+        calr_tensor_release(node->part);
         free(node->from);
         free(node->shape);
         free(node);
@@ -91,8 +103,62 @@ void calr_node_release(void *pointer)
 
 void calr_node_clear(calr_node *node)
 {
-    clear_own(node);
-    free_list(unlink_inputs(node, NULL));
+    free_list(clear_own(node, unlink_inputs(node, NULL)));
+}
+
+calr_op_call calr_node_call(calr_node *node, bool *needs)
+{
+    for (int i = 0; i < node->count; i++)
+        needs[i] = node->from[i] != NULL;
+    return (calr_op_call){.attributes = node->attributes,
+                          .count = node->count,
+                          .shape = node->shape,
+                          .needs = needs,
+                          .out = node->out,
+                          .saved = node->saved,
+                          .saved_count = node->saved_count,
+                          .dy2 = node->part,
+                          .node = node};
+}
+
+/* Recipes of recipes are as deep as calr_op_call.recipe_depth allows: a few. */
+calr_status calr_node_restore(calr_node *node)
+{
+    for (int i = 0; i < node->saved_count; i++) {
+        calr_op_saved_tensor *saved = &node->saved[i];
+        calr_tensor *made;
+        if (saved->tensor || !saved->recipe)
+            continue;
+        CALR_TRY(calr_node_output(saved->recipe, &made));
+        saved->tensor = calr_tensor_retain(made);
+        saved->version = calr_tensor_version(made);
+    }
+    return CALR_OK;
+}
+
+calr_status calr_node_output(calr_node *node, calr_tensor **out)
+{
+    if (!node->output) {
+        calr_tensor *y;
+        bool *needs = calloc((size_t)node->count, sizeof *needs);
+        if (!needs)
+            return calr_error(CALR_ENOMEM, "no memory for the tape");
+        calr_status status = calr_node_restore(node);
+        if (status == CALR_OK)
+            status = calr_tensor_new(node->out.dtype, node->out.ndim, node->out.shape, &y);
+        if (status == CALR_OK) {
+            calr_op_call call = calr_node_call(node, needs);
+            status = node->op->recompute(&call, y);
+            if (status == CALR_OK)
+                node->output = y;
+            else
+                calr_tensor_release(y);
+        }
+        free(needs);
+        CALR_TRY(status);
+    }
+    *out = node->output;
+    return CALR_OK;
 }
 
 void calr_node_attach(calr_node *node, calr_tensor *tensor)

@@ -4,8 +4,6 @@
 
 #include "autograd/op.h"
 
-typedef struct calr_node calr_node;
-
 struct calr_node {
     int64_t refs;      /* atomic, since tensors may be released by any thread */
     const calr_op *op; /* NULL: a declared tensor, which only collects its gradient */
@@ -14,7 +12,11 @@ struct calr_node {
     int label;         /* calr_meter_label() when it was made, for measurements of its backward */
     bool used;         /* its backward ran, or was given up */
     calr_op_shape out; /* of the tensor it made */
+    uint64_t out_version;  /* that it had when it was made */
+    int recipe_depth;      /* as in calr_op_call */
+    calr_tensor *output;   /* made again for the backward pass; owned, or NULL */
     calr_tensor *gradient; /* added up so far; owned */
+    calr_tensor *part;     /* what is still to be added, where op->takes_parts; owned, or NULL */
     calr_node *next;       /* list of nodes being freed */
     void *attributes;
     calr_op_saved_tensor *saved;
@@ -31,6 +33,12 @@ void calr_node_retain(calr_node *node);
 void calr_node_release(void *node);
 /* Gives back what was saved, the attributes and the edges. */
 void calr_node_clear(calr_node *node);
+/* What the node's operation sees of it in a backward pass. `needs` has node->count entries. */
+calr_op_call calr_node_call(calr_node *node, bool *needs);
+/* The tensor of a recipe, borrowed: made again on first use, kept until calr_node_clear. */
+calr_status calr_node_output(calr_node *node, calr_tensor **out);
+/* Makes the saved tensors that are recipes. */
+calr_status calr_node_restore(calr_node *node);
 void calr_node_attach(calr_node *node, calr_tensor *tensor);
 const char *calr_node_title(const calr_node *node);
 

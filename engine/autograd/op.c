@@ -62,6 +62,23 @@ calr_status calr_op_expect_real(const calr_op_call *call, int i, const char *nam
     return calr_op_expect(call, i, name, ndim, form);
 }
 
+int calr_op_recipe_depth(const calr_tensor *tensor)
+{
+    const calr_node *node = tensor->tape;
+    return node && node->out_version == calr_tensor_version(tensor) ? node->recipe_depth : 0;
+}
+
+/* Only an input's node is sure to come later in the backward pass. */
+static bool is_recipe(const calr_op_call *call, const calr_tensor *tensor)
+{
+    if (!tensor || calr_op_recipe_depth(tensor) == 0)
+        return false;
+    for (int i = 0; i < call->count; i++)
+        if (call->in[i] == tensor)
+            return true;
+    return false;
+}
+
 calr_status calr_op_save(calr_op_call *call, const char *name, calr_tensor *tensor)
 {
     if (!call->recording)
@@ -73,7 +90,10 @@ calr_status calr_op_save(calr_op_call *call, const char *name, calr_tensor *tens
     call->saved = grown;
     calr_op_saved_tensor *entry = &grown[call->saved_count];
     *entry = (calr_op_saved_tensor){.name = name};
-    if (tensor) {
+    if (is_recipe(call, tensor)) {
+        entry->recipe = calr_node_of(tensor);
+        calr_node_retain(entry->recipe);
+    } else if (tensor) {
         CALR_TRY(calr_tensor_alias(tensor, &entry->tensor));
         entry->version = calr_tensor_version(tensor);
     }
@@ -86,6 +106,20 @@ calr_tensor *calr_op_saved(const calr_op_call *call, int i)
     return i < call->saved_count ? call->saved[i].tensor : NULL;
 }
 
+calr_tensor *calr_op_take(calr_op_call *call, int i)
+{
+    calr_tensor *tensor = calr_op_saved(call, i);
+    if (!tensor || !calr_tensor_is_unshared(tensor) || !calr_tensor_is_contiguous(tensor))
+        return NULL;
+    call->saved[i].tensor = NULL;
+    return tensor;
+}
+
+calr_status calr_op_output(const calr_op_call *call, calr_tensor **y)
+{
+    return calr_node_output(call->node, y);
+}
+
 calr_status calr_op_gradient(const calr_op_call *call, int i, calr_tensor **dx)
 {
     if (!call->needs[i])
@@ -95,8 +129,10 @@ calr_status calr_op_gradient(const calr_op_call *call, int i, calr_tensor **dx)
 
 static void release_saved(calr_op_call *call)
 {
-    for (int i = 0; i < call->saved_count; i++)
+    for (int i = 0; i < call->saved_count; i++) {
         calr_tensor_release(call->saved[i].tensor);
+        calr_node_release(call->saved[i].recipe);
+    }
     free(call->saved);
 }
 
@@ -185,6 +221,8 @@ static calr_status record(const calr_op *op, calr_op_call *call, calr_tensor *co
     call->saved_count = 0;
     node->out = (calr_op_shape){.dtype = y->dtype, .ndim = y->ndim};
     memcpy(node->out.shape, y->shape, sizeof y->shape);
+    node->out_version = calr_tensor_version(y);
+    node->recipe_depth = call->recipe_depth;
     for (int i = 0; i < call->count; i++) {
         node->shape[i] = call->shape[i];
         if (!call->needs[i])

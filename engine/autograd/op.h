@@ -28,11 +28,15 @@ typedef struct calr_op_shape {
     int64_t shape[CALR_MAX_DIMS];
 } calr_op_shape;
 
-/* A tensor kept for the backward pass, with the version it had. */
+typedef struct calr_node calr_node;
+
+/* A tensor kept for the backward pass, with the version it had; or a recipe, the node that can make
+ * it again. */
 typedef struct calr_op_saved_tensor {
     const char *name;    /* the argument's, for messages; NULL: numbered */
     calr_tensor *tensor; /* an alias without a tape, or NULL */
     uint64_t version;
+    calr_node *recipe; /* owned; its output becomes `tensor` just before the backward pass */
 } calr_op_saved_tensor;
 
 typedef struct calr_op_call {
@@ -45,6 +49,12 @@ typedef struct calr_op_call {
     calr_op_shape out;           /* check fills it in: f32 unless it says otherwise */
     calr_op_saved_tensor *saved; /* through the functions below */
     int saved_count;
+    /* Forward may set it, from 1 on, where op->recompute is there: the output can be made again from
+     * what is saved, and what others save of it is no more than a recipe. The number is how many
+     * such outputs in a row that takes at most, this one included. */
+    int recipe_depth;
+    calr_tensor *dy2; /* backward of an operation that takes parts: dy is dy + dy2; or NULL */
+    calr_node *node;  /* backward only */
 } calr_op_call;
 
 typedef struct calr_op {
@@ -53,6 +63,7 @@ typedef struct calr_op {
     bool strided;           /* takes inputs and dy with any strides */
     bool makes_output; /* forward returns a new tensor in *y; otherwise *y is allocated as `out`
                           says */
+    bool takes_parts;  /* backward adds dy and call->dy2 up for itself */
     /* Validates shapes and attributes, fills in call->out. Nothing is allocated yet. */
     calr_status (*check)(calr_op_call *call);
     calr_status (*forward)(calr_op_call *call, calr_tensor **y);
@@ -60,6 +71,8 @@ typedef struct calr_op {
      * References stored there go over to the tape, on failure too. They may be dy itself (retained)
      * or a view of it. */
     calr_status (*backward)(calr_op_call *call, calr_tensor *dy, calr_tensor **dx);
+    /* Optional: the output once more, the same bits, from what was saved. y is allocated. */
+    calr_status (*recompute)(calr_op_call *call, calr_tensor *y);
     /* Optional: a name for messages that depends on the attributes. */
     const char *(*title)(const void *attributes);
     /* Optional: gives back what the attributes own. Called once for every apply, also for a failed
@@ -73,10 +86,18 @@ calr_status calr_op_apply(const calr_op *op, calr_tensor *const *inputs, int cou
                           const void *attributes, calr_tensor **out);
 
 /* For forward: keeps a tensor for the backward pass; nothing happens unless call->recording. `name`
- * is that of the argument (static text). A NULL tensor keeps the numbering. */
+ * is that of the argument (static text). A NULL tensor keeps the numbering. Of an input that can be
+ * made again only the recipe is kept, not the memory. */
 calr_status calr_op_save(calr_op_call *call, const char *name, calr_tensor *tensor);
+/* For forward: how many outputs in a row must be made again for this tensor; 0: it is kept. */
+int calr_op_recipe_depth(const calr_tensor *tensor);
 /* For backward: the i-th saved tensor, borrowed. */
 calr_tensor *calr_op_saved(const calr_op_call *call, int i);
+/* For backward: the i-th saved tensor as a new reference to write into, if nobody else sees its
+ * memory; otherwise NULL. It then is no longer saved. */
+calr_tensor *calr_op_take(calr_op_call *call, int i);
+/* For backward: the output, borrowed, made again where it is not there (op->recompute). */
+calr_status calr_op_output(const calr_op_call *call, calr_tensor **y);
 
 /* For backward: allocates dx[i] in the type and shape of input i when that wants a gradient; otherwise
  * leaves it NULL. */

@@ -146,6 +146,13 @@ static calr_status add_to(calr_tensor **sum, calr_tensor *x, bool in_place)
 static calr_status receive(calr_node *node, calr_tensor *dx)
 {
     calr_status status = CALR_OK;
+    if (node->gradient && node->op && node->op->takes_parts) {
+        if (node->part)
+            status = add_to(&node->gradient, node->part, false);
+        calr_tensor_release(node->part);
+        node->part = dx;
+        return status;
+    }
     if (node->gradient) {
         status = add_to(&node->gradient, dx, node->op == NULL);
     } else if (node->op || (calr_tensor_is_unshared(dx) && calr_tensor_is_contiguous(dx))) {
@@ -246,15 +253,8 @@ static calr_status check_gradient(const calr_node *node, int i, const calr_tenso
 
 static calr_status run_backward(calr_node *node, calr_tensor *dy, bool *needs, calr_tensor **dx)
 {
-    calr_op_call call = {.attributes = node->attributes,
-                         .count = node->count,
-                         .shape = node->shape,
-                         .needs = needs,
-                         .out = node->out,
-                         .saved = node->saved,
-                         .saved_count = node->saved_count};
-    for (int i = 0; i < node->count; i++)
-        needs[i] = node->from[i] != NULL;
+    CALR_TRY(calr_node_restore(node));
+    calr_op_call call = calr_node_call(node, needs);
     calr_status status = node->op->backward(&call, dy, dx);
     for (int i = 0; i < node->count && status == CALR_OK; i++) {
         if (!dx[i] || !needs[i])
@@ -269,6 +269,16 @@ static calr_status run_backward(calr_node *node, calr_tensor *dy, bool *needs, c
     return status;
 }
 
+/* Puts a contiguous tensor in the place of a strided one. */
+static calr_status straighten(calr_tensor **tensor)
+{
+    calr_tensor *straight;
+    CALR_TRY(calr_tensor_contiguous(*tensor, &straight));
+    calr_tensor_release(*tensor);
+    *tensor = straight;
+    return CALR_OK;
+}
+
 /* One operation: its dy is complete, since everything computed from its output came before. */
 static calr_status step(calr_node *node)
 {
@@ -280,12 +290,9 @@ static calr_status step(calr_node *node)
         return CALR_OK;
     calr_status status = CALR_OK;
     if (!node->op->strided) {
-        calr_tensor *straight;
-        status = calr_tensor_contiguous(dy, &straight);
-        if (status == CALR_OK) {
-            calr_tensor_release(dy);
-            dy = straight;
-        }
+        status = straighten(&dy);
+        if (status == CALR_OK && node->part)
+            status = straighten(&node->part);
     }
     bool *needs = calloc((size_t)node->count, sizeof *needs);
     calr_tensor **dx = calloc((size_t)node->count, sizeof(calr_tensor *));
@@ -298,6 +305,8 @@ static calr_status step(calr_node *node)
     free(dx);
     free(needs);
     calr_tensor_release(dy);
+    calr_tensor_release(node->part);
+    node->part = NULL;
     if (status != CALR_OK)
         return calr_error(status, "backward of %s: %s", calr_node_title(node),
                           calr_status_message());
@@ -318,7 +327,8 @@ static calr_status walk(node_list *list, calr_tensor *one)
         } else {
             node->used = true;
             calr_tensor_release(node->gradient);
-            node->gradient = NULL;
+            calr_tensor_release(node->part);
+            node->gradient = node->part = NULL;
         }
         calr_node_clear(node);
     }

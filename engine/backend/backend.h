@@ -111,26 +111,38 @@ typedef struct calr_backend {
 
     /* ---- Batch normalisation ----
      * y = gamma (x - mean) inv_std + beta (+ residual, then max(0, .) when norm->relu), x, y,
-     * residual: rows x c. gamma, beta, residual may be NULL: 1, 0, none. Training: mean and the
-     * biased variance of the batch; running_* (both or neither may be NULL) become (1 - momentum)
-     * running + momentum batch, with the unbiased variance, as PyTorch does (one row: the biased
-     * one). mean[c] and inv_std[c] = 1 / sqrt(var + eps) are outputs, saved for the backward pass.
-     * In place allowed: y may be x or residual (then x is gone for the backward pass). */
+     * residual: rows x c. gamma, beta, residual may be NULL: 1, 0, none. What of the forward pass
+     * the others need is the table, 4 x c: mean, inv_std = 1 / sqrt(var + eps), scale = gamma
+     * inv_std, and shift, with which y = (x - mean) scale + shift (beta and what was lost when the
+     * mean became a float).
+     * Training: mean and the biased variance of the batch; running_* (both or neither may be NULL)
+     * become (1 - momentum) running + momentum batch, with the unbiased variance, as PyTorch does
+     * (one row: the biased one). The table is an output. In place allowed: y may be x or residual
+     * (then x is gone for the backward pass). */
     calr_status (*batch_norm_train)(const calr_norm *norm, double momentum, const float *x,
                                     const float *gamma, const float *beta, const float *residual,
-                                    float *running_mean, float *running_var, float *mean,
-                                    float *inv_std, float *y);
+                                    float *running_mean, float *running_var, float *table,
+                                    float *y);
     /* With given statistics (evaluation). In place allowed. */
     calr_status (*batch_norm_infer)(const calr_norm *norm, const float *x, const float *gamma,
                                     const float *beta, const float *mean, const float *var,
                                     const float *residual, float *y);
-    /* y is read only when norm->relu (dy counts where y > 0) and may otherwise be NULL. fixed: mean
-     * and inv_std were constants (evaluation). dx, dgamma, dbeta, dresidual may each be NULL. In
-     * place allowed: dresidual may be dy. dresidual is dy itself, masked by the ReLU. */
+    /* The table of given statistics, where a backward pass follows. Cannot fail. */
+    void (*batch_norm_table)(const calr_norm *norm, const float *gamma, const float *beta,
+                             const float *mean, const float *var, float *table);
+    /* y from x and a table: the very bits of the forward pass, for memory that was given up. In
+     * place allowed. Cannot fail. */
+    void (*batch_norm_apply)(const calr_norm *norm, const float *x, const float *table,
+                             const float *residual, float *y);
+    /* dy is the sum of dy and dy2 (NULL: of dy alone). With norm->relu it counts where y > 0; y
+     * NULL: where what the table makes of x is > 0, which is the same where there was no residual.
+     * fixed: mean and inv_std were constants (evaluation). dx, dgamma, dbeta, dresidual may each be
+     * NULL. dresidual is dy + dy2, masked by the ReLU. In place allowed: dresidual may be dy or
+     * dy2; dx may be x, dy or dy2, but not dresidual. */
     calr_status (*batch_norm_backward)(const calr_norm *norm, bool fixed, const float *x,
-                                       const float *y, const float *gamma, const float *mean,
-                                       const float *inv_std, const float *dy, float *dx,
-                                       float *dgamma, float *dbeta, float *dresidual);
+                                       const float *y, const float *table, const float *dy,
+                                       const float *dy2, float *dx, float *dgamma, float *dbeta,
+                                       float *dresidual);
 
     /* ---- Instance normalisation ---- n images of rows x c each; mean, inv_std: n x c. gamma, beta
      * may be NULL. No running statistics (training and evaluation alike). norm->relu is honoured as

@@ -114,19 +114,28 @@ static calr_status conv2d_backward_weights(const calr_conv2d *conv, const float 
 STATUS(batch_norm_train,
        (const calr_norm *norm, double momentum, const float *x, const float *gamma,
         const float *beta, const float *residual, float *running_mean, float *running_var,
-        float *mean, float *inv_std, float *y),
-       (norm, momentum, x, gamma, beta, residual, running_mean, running_var, mean, inv_std, y),
+        float *table, float *y),
+       (norm, momentum, x, gamma, beta, residual, running_mean, running_var, table, y),
        .floats = (residual ? 3 : 2) * MAP(norm))
+VOID(batch_norm_table,
+     (const calr_norm *norm, const float *gamma, const float *beta, const float *mean,
+      const float *var, float *table),
+     (norm, gamma, beta, mean, var, table), .floats = 8 * (double)norm->c)
+VOID(batch_norm_apply,
+     (const calr_norm *norm, const float *x, const float *table, const float *residual, float *y),
+     (norm, x, table, residual, y), .floats = (residual ? 3 : 2) * MAP(norm))
 STATUS(batch_norm_infer,
        (const calr_norm *norm, const float *x, const float *gamma, const float *beta,
         const float *mean, const float *var, const float *residual, float *y),
        (norm, x, gamma, beta, mean, var, residual, y), .floats = (residual ? 3 : 2) * MAP(norm))
 STATUS(batch_norm_backward,
-       (const calr_norm *norm, bool fixed, const float *x, const float *y, const float *gamma,
-        const float *mean, const float *inv_std, const float *dy, float *dx, float *dgamma,
-        float *dbeta, float *dresidual),
-       (norm, fixed, x, y, gamma, mean, inv_std, dy, dx, dgamma, dbeta, dresidual),
-       .floats = (2 + (norm->relu ? 1 : 0) + (dx ? 1 : 0) + (dresidual ? 1 : 0)) * MAP(norm))
+       (const calr_norm *norm, bool fixed, const float *x, const float *y, const float *table,
+        const float *dy, const float *dy2, float *dx, float *dgamma, float *dbeta,
+        float *dresidual),
+       (norm, fixed, x, y, table, dy, dy2, dx, dgamma, dbeta, dresidual),
+       .floats = (2 + (norm->relu && y ? 1 : 0) + (dy2 ? 1 : 0) + (dx ? 1 : 0) +
+                  (dresidual ? 1 : 0)) *
+                 MAP(norm))
 STATUS(instance_norm_forward,
        (const calr_norm *norm, int64_t n, const float *x, const float *gamma, const float *beta,
         float *mean, float *inv_std, float *y),
@@ -259,6 +268,7 @@ const calr_backend *calr_backend_metered(const calr_backend *under)
     table = *under;
     PUT(gemm), PUT(conv2d_forward), PUT(conv2d_backward_data), PUT(conv2d_backward_weights);
     PUT(batch_norm_train), PUT(batch_norm_infer), PUT(batch_norm_backward);
+    PUT(batch_norm_table), PUT(batch_norm_apply);
     PUT(instance_norm_forward), PUT(instance_norm_backward);
     PUT(max_pool_forward), PUT(max_pool_backward), PUT(avg_pool_forward), PUT(avg_pool_backward);
     PUT(gem_forward), PUT(gem_backward);

@@ -99,6 +99,36 @@ static void check_running(const norm_case *t, const reference *r, const float *m
     CHECK(true);
 }
 
+static float *copy_of(const float *x, int64_t n)
+{
+    float *copy = output_array(n);
+    memcpy(copy, x, (size_t)n * sizeof *x);
+    return copy;
+}
+
+/* dy in two parts that add up to it exactly; outputs over every input that they may lie over. */
+static void check_in_place(const calr_norm *norm, const float *x, const float *y,
+                           const float *table, const float *dy, const float *dx,
+                           const float *dresidual)
+{
+    int64_t n = norm->rows * norm->c;
+    for (int place = 0; place < 5; place++) {
+        float *first = copy_of(dy, n), *second = copy_of(dy, n), *input = copy_of(x, n),
+              *free_dx = output_array(n), *free_residual = output_array(n);
+        for (int64_t i = 0; i < n; i++) { /* halves of a number are exact */
+            first[i] *= 0.5f;
+            second[i] = first[i];
+        }
+        float *residual_to[] = {first, second, free_residual, first, NULL};
+        float *dx_to[] = {input, first, second, free_dx, first};
+        CHECK_OK(backend->batch_norm_backward(norm, false, input, y, table, first, second,
+                                              dx_to[place], NULL, NULL, residual_to[place]));
+        CHECK(same_bits(dx_to[place], dx, n));
+        CHECK(!residual_to[place] || same_bits(residual_to[place], dresidual, n));
+        free(first), free(second), free(input), free(free_dx), free(free_residual);
+    }
+}
+
 static void check_batch_norm(const norm_case *t)
 {
     int64_t rows = t->rows, c = t->c, n = rows * c;
@@ -107,8 +137,7 @@ static void check_batch_norm(const norm_case *t)
           *residual = t->residual ? random_array(n, 13) : NULL;
     float *gamma = t->affine ? random_array(c, 14) : NULL,
           *beta = t->affine ? random_array(c, 15) : NULL;
-    float *mean = output_array(c), *inv_std = output_array(c), *y = output_array(n),
-          *dx = output_array(n);
+    float *table = output_array(4 * c), *y = output_array(n), *dx = output_array(n);
     float *dgamma = output_array(c), *dbeta = output_array(c), *dresidual = output_array(n),
           *again = output_array(n);
     float *running_mean = random_array(c, 16), *running_var = random_array(c, 17);
@@ -116,14 +145,17 @@ static void check_batch_norm(const norm_case *t)
     for (int64_t j = 0; j < c; j++)
         running_mean[j] = 2, running_var[j] = 4;
     CHECK_OK(backend->batch_norm_train(&norm, 0.3, x, gamma, beta, residual, running_mean,
-                                       running_var, mean, inv_std, y));
+                                       running_var, table, y));
     reference_norm(t, false, x, gamma, beta, residual, y, dy, &r);
     CHECK_ARRAY(y, r.y, n, 2e-5);
+    float *mean = copy_of(table, c), *inv_std = copy_of(table + c, c);
     CHECK_ARRAY(mean, r.mean, c, 1e-6);
     CHECK_ARRAY(inv_std, r.inv_std, c, 1e-6);
     check_running(t, &r, running_mean, running_var);
-    CHECK_OK(backend->batch_norm_backward(&norm, false, x, y, gamma, mean, inv_std, dy, dx, dgamma,
-                                          dbeta, dresidual));
+    backend->batch_norm_apply(&norm, x, table, residual, again);
+    CHECK(same_bits(again, y, n));
+    CHECK_OK(backend->batch_norm_backward(&norm, false, x, y, table, dy, NULL, dx, dgamma, dbeta,
+                                          dresidual));
     CHECK_ARRAY(dx, r.dx, n, 3e-5);
     CHECK_ARRAY(dgamma, r.dgamma, c, 1e-5);
     CHECK_ARRAY(dbeta, r.dbeta, c, 1e-5);
@@ -131,25 +163,27 @@ static void check_batch_norm(const norm_case *t)
     /* One thread gives the same bits as several. */
     int threads = calr_parallel_threads();
     CHECK_OK(calr_parallel_set_threads(1));
-    CHECK_OK(backend->batch_norm_train(&norm, 0.3, x, gamma, beta, residual, NULL, NULL, mean,
-                                       inv_std, again));
+    CHECK_OK(
+        backend->batch_norm_train(&norm, 0.3, x, gamma, beta, residual, NULL, NULL, table, again));
     CHECK(same_bits(again, y, n));
-    CHECK_OK(backend->batch_norm_backward(&norm, false, x, y, gamma, mean, inv_std, dy, again, NULL,
-                                          NULL, NULL));
+    CHECK_OK(
+        backend->batch_norm_backward(&norm, false, x, y, table, dy, NULL, again, NULL, NULL, NULL));
     CHECK(same_bits(again, dx, n));
     CHECK_OK(calr_parallel_set_threads(threads));
-    /* In place: y over the residual, dresidual over dy. */
-    if (residual) {
-        CHECK_OK(backend->batch_norm_train(&norm, 0.3, x, gamma, beta, residual, NULL, NULL, mean,
-                                           inv_std, residual));
-        CHECK(same_bits(residual, y, n));
-        CHECK_OK(backend->batch_norm_backward(&norm, false, x, y, gamma, mean, inv_std, dy, again,
-                                              dgamma, NULL, dy));
-        CHECK(same_bits(dy, dresidual, n) && same_bits(again, dx, n));
+    if (!residual) { /* the mask found from the input */
+        CHECK_OK(backend->batch_norm_backward(&norm, false, x, NULL, table, dy, NULL, again, NULL,
+                                              NULL, NULL));
+        CHECK(same_bits(again, dx, n));
     }
-    free(x), free(dy), free(residual), free(gamma), free(beta), free(mean), free(inv_std), free(y),
-        free(dx);
-    free(dgamma), free(dbeta), free(dresidual), free(again), free(running_mean), free(running_var);
+    check_in_place(&norm, x, y, table, dy, dx, dresidual);
+    if (residual) { /* y over the residual */
+        CHECK_OK(backend->batch_norm_train(&norm, 0.3, x, gamma, beta, residual, NULL, NULL, table,
+                                           residual));
+        CHECK(same_bits(residual, y, n));
+    }
+    free(x), free(dy), free(residual), free(gamma), free(beta), free(table), free(y), free(dx);
+    free(mean), free(inv_std), free(dgamma), free(dbeta), free(dresidual), free(again),
+        free(running_mean), free(running_var);
     reference_free(&r);
 }
 
@@ -161,8 +195,8 @@ static void check_fixed(const norm_case *t)
           *residual = t->residual ? random_array(n, 13) : NULL;
     float *gamma = t->affine ? random_array(c, 14) : NULL,
           *beta = t->affine ? random_array(c, 15) : NULL;
-    float *mean = random_array(c, 16), *var = random_array(c, 17), *inv_std = output_array(c),
-          *y = output_array(n);
+    float *mean = random_array(c, 16), *var = random_array(c, 17), *table = output_array(4 * c),
+          *y = output_array(n), *again = output_array(n);
     float *dx = output_array(n), *dgamma = output_array(c), *dbeta = output_array(c),
           *dresidual = output_array(n);
     reference r = reference_new(rows, c);
@@ -170,13 +204,15 @@ static void check_fixed(const norm_case *t)
         var[j] = var[j] * var[j];
         r.mean[j] = (double)mean[j];
         r.inv_std[j] = 1 / sqrt((double)var[j] + EPS);
-        inv_std[j] = (float)r.inv_std[j];
     }
     CHECK_OK(backend->batch_norm_infer(&norm, x, gamma, beta, mean, var, residual, y));
     reference_norm(t, true, x, gamma, beta, residual, y, dy, &r);
     CHECK_ARRAY(y, r.y, n, 2e-5);
-    CHECK_OK(backend->batch_norm_backward(&norm, true, x, y, gamma, mean, inv_std, dy, dx, dgamma,
-                                          dbeta, dresidual));
+    backend->batch_norm_table(&norm, gamma, beta, mean, var, table);
+    backend->batch_norm_apply(&norm, x, table, residual, again);
+    CHECK(same_bits(again, y, n));
+    CHECK_OK(backend->batch_norm_backward(&norm, true, x, y, table, dy, NULL, dx, dgamma, dbeta,
+                                          dresidual));
     CHECK_ARRAY(dx, r.dx, n, 3e-5);
     CHECK_ARRAY(dgamma, r.dgamma, c, 3e-5);
     CHECK_ARRAY(dbeta, r.dbeta, c, 1e-5);
@@ -184,8 +220,8 @@ static void check_fixed(const norm_case *t)
     CHECK_OK(
         backend->batch_norm_infer(&norm, x, gamma, beta, mean, var, residual, x)); /* in place */
     CHECK(same_bits(x, y, n));
-    free(x), free(dy), free(residual), free(gamma), free(beta), free(mean), free(var),
-        free(inv_std), free(y);
+    free(x), free(dy), free(residual), free(gamma), free(beta), free(mean), free(var), free(table);
+    free(y), free(again);
     free(dx), free(dgamma), free(dbeta), free(dresidual);
     reference_free(&r);
 }
@@ -251,14 +287,14 @@ static void test_large_mean(void)
 {
     enum { rows = 4096 };
     calr_norm norm = {.rows = rows, .c = 2, .eps = 0};
-    float *x = random_array(rows * 2, 1), *y = output_array(rows * 2), mean[2], inv_std[2];
+    float *x = random_array(rows * 2, 1), *y = output_array(rows * 2), table[8], *mean = table,
+          *inv_std = table + 2;
     for (int i = 0; i < rows; i++) {
         x[2 * i] = 4096 + (i % 2 ? 0.25f : -0.25f);
         x[2 * i + 1] = 5; /* constant: variance 0 */
     }
     norm.eps = (float)EPS;
-    CHECK_OK(
-        backend->batch_norm_train(&norm, 0.1, x, NULL, NULL, NULL, NULL, NULL, mean, inv_std, y));
+    CHECK_OK(backend->batch_norm_train(&norm, 0.1, x, NULL, NULL, NULL, NULL, NULL, table, y));
     CHECK_NEAR(mean[0], 4096, 1e-3);
     CHECK_NEAR(inv_std[0], 1 / sqrt(0.0625 + EPS), 1e-3);
     CHECK_NEAR(mean[1], 5, 0);
@@ -269,15 +305,15 @@ static void test_large_mean(void)
 static void test_no_rows(void)
 {
     calr_norm norm = {.rows = 0, .c = 3, .eps = (float)EPS};
-    float mean[3] = {1, 1, 1}, inv_std[3] = {1, 1, 1}, gamma[3] = {1, 1, 1}, dgamma[3], dbeta[3],
-          running[3] = {7, 7, 7};
+    float mean[3] = {1, 1, 1}, var[3] = {1, 1, 1}, gamma[3] = {1, 1, 1}, dgamma[3], dbeta[3],
+          running[3] = {7, 7, 7}, table[12];
     float none[1] = {CANARY};
-    CHECK_OK(backend->batch_norm_train(&norm, 0.1, none, gamma, NULL, NULL, running, running, mean,
-                                       inv_std, none));
+    CHECK_OK(backend->batch_norm_train(&norm, 0.1, none, gamma, NULL, NULL, running, running, table,
+                                       none));
     CHECK(running[0] == 7 && none[0] == CANARY);
-    CHECK_OK(backend->batch_norm_infer(&norm, none, gamma, NULL, mean, inv_std, NULL, none));
-    CHECK_OK(backend->batch_norm_backward(&norm, false, none, none, gamma, mean, inv_std, none,
-                                          none, dgamma, dbeta, NULL));
+    CHECK_OK(backend->batch_norm_infer(&norm, none, gamma, NULL, mean, var, NULL, none));
+    CHECK_OK(backend->batch_norm_backward(&norm, false, none, none, table, none, NULL, none, dgamma,
+                                          dbeta, NULL));
     CHECK(dgamma[2] == 0 && dbeta[2] == 0 && none[0] == CANARY);
     norm.rows = 4;
     CHECK_OK(backend->instance_norm_forward(&norm, 0, none, gamma, NULL, none, none, none));

@@ -1,6 +1,5 @@
 /* Batch and instance normalisation. */
 #include <inttypes.h>
-#include <math.h>
 
 #include "autograd/op.h"
 #include "autograd/ops.h"
@@ -69,52 +68,60 @@ static calr_status batch_norm_check(calr_op_call *call)
     return CALR_OK;
 }
 
-static calr_status new_vector(int64_t count, calr_tensor **out)
-{
-    return calr_tensor_new(CALR_F32, 1, &count, out);
-}
+/* Places of what a batch norm saves. y is kept for its ReLU where neither the input alone tells where
+ * it let through, nor the output can be made again. */
+enum { SAVED_X, SAVED_Y, SAVED_TABLE, SAVED_RESIDUAL };
 
-/* Saved: x, y (only for its ReLU), gamma, mean, inv_std. */
-static calr_status save_norm(calr_op_call *call, bool relu, calr_tensor *y, calr_tensor *mean,
-                             calr_tensor *inv_std)
+/* The output is made again, at the price of one pass, from the input, which is kept anyway. In a row
+ * of residual blocks that takes the output before, and so on: in backward order they are needed one
+ * after the other and each is made once, so a long row costs no more passes, only that its outputs
+ * are there together. */
+#define MOST_RECIPES 16
+
+static calr_status save_batch_norm(calr_op_call *call, bool relu, calr_tensor *table,
+                                   calr_tensor *y)
 {
+    calr_tensor *residual = call->in[RESIDUAL];
+    int depth = 1 + (residual ? calr_op_recipe_depth(residual) : 0);
+    bool keep = depth > MOST_RECIPES;
+    call->recipe_depth = keep ? 0 : depth;
     CALR_TRY(calr_op_save(call, "x", call->in[X]));
-    CALR_TRY(calr_op_save(call, "its output", relu ? y : NULL));
-    CALR_TRY(calr_op_save(call, "gamma", call->in[GAMMA]));
-    CALR_TRY(calr_op_save(call, "mean", mean));
-    return calr_op_save(call, "inv_std", inv_std);
+    CALR_TRY(calr_op_save(call, "its output", keep && relu ? y : NULL));
+    CALR_TRY(calr_op_save(call, "statistics", table));
+    return calr_op_save(call, "residual", keep ? NULL : residual);
 }
 
 static calr_status train_forward(calr_op_call *call, const calr_backend *k, const calr_norm *norm,
-                                 calr_tensor *mean, calr_tensor *inv_std, calr_tensor *y)
+                                 calr_tensor *table, calr_tensor *y)
 {
     const calr_batch_norm_options *o = call->attributes;
     CALR_TRY(k->batch_norm_train(norm, o->momentum, calr_tensor_f32(call->in[X]),
                                  data_or_null(call->in[GAMMA]), data_or_null(call->in[BETA]),
                                  data_or_null(call->in[RESIDUAL]), data_or_null(call->in[MEAN]),
-                                 data_or_null(call->in[VAR]), calr_tensor_f32(mean),
-                                 calr_tensor_f32(inv_std), calr_tensor_f32(y)));
+                                 data_or_null(call->in[VAR]), calr_tensor_f32(table),
+                                 calr_tensor_f32(y)));
     if (call->in[MEAN]) {
         calr_tensor_touch(call->in[MEAN]);
         calr_tensor_touch(call->in[VAR]);
     }
-    return save_norm(call, norm->relu, y, mean, inv_std);
+    return save_batch_norm(call, norm->relu, table, y);
 }
 
-/* The running statistics may move on before the backward pass: what was used is copied. */
+/* The running statistics may move on before the backward pass: the table keeps what was used. */
 static calr_status infer_forward(calr_op_call *call, const calr_backend *k, const calr_norm *norm,
-                                 calr_tensor *mean, calr_tensor *inv_std, calr_tensor *y)
+                                 calr_tensor *table, calr_tensor *y)
 {
-    CALR_TRY(k->batch_norm_infer(norm, calr_tensor_f32(call->in[X]), data_or_null(call->in[GAMMA]),
-                                 data_or_null(call->in[BETA]), calr_tensor_f32(call->in[MEAN]),
-                                 calr_tensor_f32(call->in[VAR]), data_or_null(call->in[RESIDUAL]),
-                                 calr_tensor_f32(y)));
     if (!call->recording)
-        return CALR_OK;
-    CALR_TRY(calr_tensor_copy(mean, call->in[MEAN]));
-    for (int64_t i = 0; i < norm->c; i++)
-        calr_tensor_f32(inv_std)[i] = 1 / sqrtf(calr_tensor_f32(call->in[VAR])[i] + norm->eps);
-    return save_norm(call, norm->relu, y, mean, inv_std);
+        return k->batch_norm_infer(norm, calr_tensor_f32(call->in[X]),
+                                   data_or_null(call->in[GAMMA]), data_or_null(call->in[BETA]),
+                                   calr_tensor_f32(call->in[MEAN]), calr_tensor_f32(call->in[VAR]),
+                                   data_or_null(call->in[RESIDUAL]), calr_tensor_f32(y));
+    k->batch_norm_table(norm, data_or_null(call->in[GAMMA]), data_or_null(call->in[BETA]),
+                        calr_tensor_f32(call->in[MEAN]), calr_tensor_f32(call->in[VAR]),
+                        calr_tensor_f32(table));
+    k->batch_norm_apply(norm, calr_tensor_f32(call->in[X]), calr_tensor_f32(table),
+                        data_or_null(call->in[RESIDUAL]), calr_tensor_f32(y));
+    return save_batch_norm(call, norm->relu, table, y);
 }
 
 static calr_status batch_norm_forward(calr_op_call *call, calr_tensor **y)
@@ -123,15 +130,56 @@ static calr_status batch_norm_forward(calr_op_call *call, calr_tensor **y)
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
     calr_norm norm = batch_norm_size(call);
-    calr_tensor *mean, *inv_std;
-    CALR_TRY(new_vector(norm.c, &mean));
-    calr_status status = new_vector(norm.c, &inv_std);
-    if (status == CALR_OK) {
-        status = (o->training ? train_forward : infer_forward)(call, k, &norm, mean, inv_std, *y);
-        calr_tensor_release(inv_std);
-    }
-    calr_tensor_release(mean);
+    calr_tensor *table;
+    CALR_TRY(calr_tensor_new(CALR_F32, 2, (int64_t[]){4, norm.c}, &table));
+    calr_status status = (o->training ? train_forward : infer_forward)(call, k, &norm, table, *y);
+    calr_tensor_release(table);
     return status;
+}
+
+static calr_status batch_norm_recompute(calr_op_call *call, calr_tensor *y)
+{
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    calr_norm norm = batch_norm_size(call);
+    k->batch_norm_apply(&norm, calr_tensor_f32(calr_op_saved(call, SAVED_X)),
+                        calr_tensor_f32(calr_op_saved(call, SAVED_TABLE)),
+                        data_or_null(calr_op_saved(call, SAVED_RESIDUAL)), calr_tensor_f32(y));
+    return CALR_OK;
+}
+
+/* The one of the two parts of dy that may be written into, as a new reference; NULL: neither. */
+static calr_tensor *own_part(const calr_op_call *call, calr_tensor *dy, const calr_tensor *taken)
+{
+    if (dy != taken && calr_tensor_is_unshared(dy))
+        return calr_tensor_retain(dy);
+    if (call->dy2 && call->dy2 != taken && calr_tensor_is_unshared(call->dy2))
+        return calr_tensor_retain(call->dy2);
+    return NULL;
+}
+
+/* Where dx and the residual's gradient go: over dy and x when nobody else sees them, which saves
+ * memory and the time to fetch it. *written is dx[RESIDUAL] if that is to be computed. */
+static calr_status place_gradients(calr_op_call *call, bool relu, calr_tensor *dy, calr_tensor **dx,
+                                   calr_tensor **written)
+{
+    const calr_tensor *taken = NULL;
+    *written = NULL;
+    if (call->needs[RESIDUAL] && !relu && !call->dy2) {
+        dx[RESIDUAL] = calr_tensor_retain(dy); /* dy as it is */
+        taken = dy;
+    } else if (call->needs[RESIDUAL]) {
+        dx[RESIDUAL] = own_part(call, dy, NULL);
+        if (!dx[RESIDUAL])
+            CALR_TRY(calr_op_gradient(call, RESIDUAL, dx));
+        taken = *written = dx[RESIDUAL];
+    }
+    if (!call->needs[X])
+        return CALR_OK;
+    dx[X] = own_part(call, dy, taken);
+    if (!dx[X])
+        dx[X] = calr_op_take(call, SAVED_X);
+    return dx[X] ? CALR_OK : calr_op_gradient(call, X, dx);
 }
 
 static calr_status batch_norm_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
@@ -140,25 +188,25 @@ static calr_status batch_norm_backward(calr_op_call *call, calr_tensor *dy, calr
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
     calr_norm norm = batch_norm_size(call);
-    for (int i = X; i <= BETA; i++)
-        CALR_TRY(calr_op_gradient(call, i, dx));
-    /* Without a ReLU the residual's gradient is dy as it is. */
-    if (call->needs[RESIDUAL] && norm.relu)
-        CALR_TRY(calr_op_gradient(call, RESIDUAL, dx));
-    else if (call->needs[RESIDUAL])
-        dx[RESIDUAL] = calr_tensor_retain(dy);
-    return k->batch_norm_backward(
-        &norm, !o->training, calr_tensor_f32(calr_op_saved(call, 0)),
-        data_or_null(calr_op_saved(call, 1)), data_or_null(calr_op_saved(call, 2)),
-        calr_tensor_f32(calr_op_saved(call, 3)), calr_tensor_f32(calr_op_saved(call, 4)),
-        calr_tensor_f32(dy), data_or_null(dx[X]), data_or_null(dx[GAMMA]), data_or_null(dx[BETA]),
-        norm.relu ? data_or_null(dx[RESIDUAL]) : NULL);
+    calr_tensor *written, *x = calr_op_saved(call, SAVED_X), *y = calr_op_saved(call, SAVED_Y);
+    if (norm.relu && !y && calr_op_saved(call, SAVED_RESIDUAL))
+        CALR_TRY(calr_op_output(call, &y));
+    CALR_TRY(calr_op_gradient(call, GAMMA, dx));
+    CALR_TRY(calr_op_gradient(call, BETA, dx));
+    CALR_TRY(place_gradients(call, norm.relu, dy, dx, &written));
+    return k->batch_norm_backward(&norm, !o->training, calr_tensor_f32(x), data_or_null(y),
+                                  calr_tensor_f32(calr_op_saved(call, SAVED_TABLE)),
+                                  calr_tensor_f32(dy), data_or_null(call->dy2), data_or_null(dx[X]),
+                                  data_or_null(dx[GAMMA]), data_or_null(dx[BETA]),
+                                  data_or_null(written));
 }
 
 static const calr_op op_batch_norm = {.name = "batch_norm",
                                       .attribute_bytes = sizeof(calr_batch_norm_options),
+                                      .takes_parts = true,
                                       .check = batch_norm_check,
                                       .forward = batch_norm_forward,
+                                      .recompute = batch_norm_recompute,
                                       .backward = batch_norm_backward};
 
 /* They are written where they are, so a view that would be copied first will not do. */
@@ -184,6 +232,22 @@ calr_status calr_op_batch_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *
 }
 
 /* ---- instance norm ---- */
+
+static calr_status new_vector(int64_t count, calr_tensor **out)
+{
+    return calr_tensor_new(CALR_F32, 1, &count, out);
+}
+
+/* Saved: x, y (only for its ReLU), gamma, mean, inv_std. */
+static calr_status save_norm(calr_op_call *call, bool relu, calr_tensor *y, calr_tensor *mean,
+                             calr_tensor *inv_std)
+{
+    CALR_TRY(calr_op_save(call, "x", call->in[X]));
+    CALR_TRY(calr_op_save(call, "its output", relu ? y : NULL));
+    CALR_TRY(calr_op_save(call, "gamma", call->in[GAMMA]));
+    CALR_TRY(calr_op_save(call, "mean", mean));
+    return calr_op_save(call, "inv_std", inv_std);
+}
 
 typedef struct instance_norm {
     double eps;

@@ -58,15 +58,21 @@ calr_status calr_cpu_depthwise_backward_weights(const calr_conv2d *conv, const f
 /* norm.c */
 calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, const float *x,
                                       const float *gamma, const float *beta, const float *residual,
-                                      float *running_mean, float *running_var, float *mean,
-                                      float *inv_std, float *y);
+                                      float *running_mean, float *running_var, float *table,
+                                      float *y);
 calr_status calr_cpu_batch_norm_infer(const calr_norm *norm, const float *x, const float *gamma,
                                       const float *beta, const float *mean, const float *var,
                                       const float *residual, float *y);
+void calr_cpu_batch_norm_table(const calr_norm *norm, const float *gamma, const float *beta,
+                               const float *mean, const float *var, float *table);
+void calr_cpu_batch_norm_apply(const calr_norm *norm, const float *x, const float *table,
+                               const float *residual, float *y);
 calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, const float *x,
-                                         const float *y, const float *gamma, const float *mean,
-                                         const float *inv_std, const float *dy, float *dx,
-                                         float *dgamma, float *dbeta, float *dresidual);
+                                         const float *y, const float *table, const float *dy,
+                                         const float *dy2, float *dx, float *dgamma, float *dbeta,
+                                         float *dresidual);
+
+/* instance_norm.c */
 calr_status calr_cpu_instance_norm_forward(const calr_norm *norm, int64_t n, const float *x,
                                            const float *gamma, const float *beta, float *mean,
                                            float *inv_std, float *y);
