@@ -60,7 +60,7 @@ static void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64
              (long long)k);
 }
 
-static void finish_conv(double began, const char *kernel, const calr_conv2d *conv)
+void calr_metered_conv(double began, const char *kernel, const calr_conv2d *conv)
 {
     calr_meter_event *event = calr_meter_end(began, kernel);
     if (!event)
@@ -82,7 +82,7 @@ static calr_status conv2d_forward(const calr_conv2d *conv, const float *x, const
 {
     double began = calr_meter_begin();
     calr_status status = original->conv2d_forward(conv, x, w, bias, y);
-    finish_conv(began, "conv2d_forward", conv);
+    calr_metered_conv(began, "conv2d_forward", conv);
     return status;
 }
 
@@ -91,7 +91,7 @@ static calr_status conv2d_backward_data(const calr_conv2d *conv, const float *w,
 {
     double began = calr_meter_begin();
     calr_status status = original->conv2d_backward_data(conv, w, dy, dx);
-    finish_conv(began, "conv2d_backward_data", conv);
+    calr_metered_conv(began, "conv2d_backward_data", conv);
     return status;
 }
 
@@ -100,7 +100,7 @@ static calr_status conv2d_backward_weights(const calr_conv2d *conv, const float 
 {
     double began = calr_meter_begin();
     calr_status status = original->conv2d_backward_weights(conv, x, dy, dw, dbias);
-    finish_conv(began, "conv2d_backward_weights", conv);
+    calr_metered_conv(began, "conv2d_backward_weights", conv);
     return status;
 }
 

@@ -8,4 +8,7 @@
  * thread, valid until the thread's next call with another `under`. */
 const calr_backend *calr_backend_metered(const calr_backend *under);
 
+/* calr_meter_end for a convolution outside the table: counts its operations, its bytes and its shapes. */
+void calr_metered_conv(double began, const char *kernel, const calr_conv2d *conv);
+
 #endif

@@ -78,6 +78,14 @@ prints '"name": "layer1.0.bn1"' '"detail": "4x8x4x32>32 3x3/1"' '"norm backward"
 expect 0 "$CALR" bench start --repeat 2
 prints "calr -e 'return'" "the shell alone"
 
+small="--network small --height 16 --width 8 --batch 4 --repeat 2 --limits 100,10"
+expect 0 "$CALR" bench infer $small --unfolded --forms eager --peer ./peer.sh
+prints "small 16x8, batch 4 " "small 16x8, batch 4, not folded" "other 1.0"
+holds "$(grep -c '"form":"eager"' options.json)" = 1
+expect 0 "$CALR" bench data --images 12 --height 32 --width 16 --batch 5 --repeat 2 --threads 2 --peer ./peer.sh
+prints "12 images" "decoding alone, one core" "training batches, 2 workers" "images/s"
+holds "$(grep -c '"workers":2' options.json)" = 1
+
 # ---- what it refuses
 expect 2 "$CALR" bench trian
 says 'there is no benchmark "trian" (did you mean "train"?)'

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "backend/cpu/kernels.h"
+#include "backend/metered.h"
+#include "base/meter.h"
 #include "tensor/pool.h"
 #ifdef CALR_WITH_ONEDNN
 #include "backend/cpu/onednn_fused.h"
@@ -252,11 +254,9 @@ static calr_status run_code(const calr_onednn_fused *code, const calr_conv2d *co
 }
 #endif
 
-calr_status calr_frozen_conv_run(calr_frozen_conv *f, const calr_conv2d *conv, const float *x,
-                                 const float *residual, float *y)
+static calr_status run(calr_frozen_conv *f, const calr_conv2d *conv, const float *x,
+                       const float *residual, float *y)
 {
-    if (conv->n == 0)
-        return CALR_OK;
 #ifdef CALR_WITH_ONEDNN
     if (f->onednn && calr_cpu_own_team()) {
         frozen_plan *plan;
@@ -271,6 +271,19 @@ calr_status calr_frozen_conv_run(calr_frozen_conv *f, const calr_conv2d *conv, c
     }
 #endif
     return run_portable(f, conv, x, residual, y);
+}
+
+calr_status calr_frozen_conv_run(calr_frozen_conv *f, const calr_conv2d *conv, const float *x,
+                                 const float *residual, float *y)
+{
+    if (conv->n == 0)
+        return CALR_OK;
+    if (!calr_meter_on)
+        return run(f, conv, x, residual, y);
+    double began = calr_meter_begin();
+    calr_status status = run(f, conv, x, residual, y);
+    calr_metered_conv(began, "conv2d_frozen", conv);
+    return status;
 }
 
 calr_status calr_frozen_conv_name(calr_frozen_conv *f, const calr_conv2d *conv, bool residual,

@@ -97,7 +97,7 @@ local columns = {
   { "rate", 15, function(row) return format.rate(row) end },
   { "of limit", 8, function(row) return row.share and ("%.0f %%"):format(100 * row.share) end },
   { "memory", 8, function(row) return row.memory and format.memory(row.memory) end },
-  { "peer", 22, left = true, peer = true, function(_, peer) return peer.name end },
+  { "peer", 28, left = true, peer = true, function(_, peer) return peer.name end },
   { "its time", 8, peer = true, function(_, peer) return format.time(peer.seconds) end },
   { "memory", 8, peer = true, function(_, peer) return peer.memory and format.memory(peer.memory) end },
   { "ratio", 7, peer = true, function(_, peer) return ("%.2fx"):format(peer.ratio) end },
