@@ -28,7 +28,7 @@ local libraries = {
   { "^png%.h$", "image" },
   { "dnnl", "backend/cpu" }, { "^f?cblas", "backend/cpu" },
   { "^omp%.h$", "base", "backend/cpu" }, { "^xxhash%.h$", "base" },
-  { "^jansson%.h$", "binding", "tensor" }, { "^editline", "host" },
+  { "^jansson%.h$", "binding", "tensor" }, { "^zip%.h$", "tensor" }, { "^editline", "host" },
 }
 
 -- Calls (Lua pattern on code without comments and strings) -> where they are allowed.

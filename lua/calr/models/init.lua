@@ -80,7 +80,8 @@ local poolings = { gem = function() return nn.gem() end, average = function() re
 -- plan: block, depths, widths, strides, stem {channels, kernel, stride, pool}.
 local function build(name, plan, options)
   options = check_options("calr.models." .. name, options, plan.width
-    and { "pooling", "last_stride", "ibn", "seed", "width" } or { "pooling", "last_stride", "ibn", "seed" })
+    and { "pooling", "last_stride", "ibn", "seed", "init", "width" }
+    or { "pooling", "last_stride", "ibn", "seed", "init" })
   local pooling = poolings[options.pooling or "gem"]
   if not pooling then
     error(("pooling \"%s\" is not known; there are: gem, average"):format(tostring(options.pooling)), 3)
@@ -104,7 +105,7 @@ local function build(name, plan, options)
   self:add("pool", pooling())
   self:add("neck", nn.batch_norm(channels, { bias = false }))
   self.dim, self.name = channels, name
-  return self:init(options.seed)
+  return options.init == false and self or self:init(options.seed)
 end
 
 local imagenet_stem = { channels = 64, kernel = 7, stride = 2, pool = true }
@@ -120,11 +121,12 @@ local function resnet(name, block, depths)
   end
 end
 
---- calr.models.resnet18{pooling="gem", last_stride=1, ibn=false, seed=0}
+--- calr.models.resnet18{pooling="gem", last_stride=1, ibn=false, seed=0, init=true}
 --- @param pooling      "gem" or "average"
 --- @param last_stride  1 (re-identification) or 2 (as trained on ImageNet)
 --- @param ibn          instance norm on half of the channels (IBN-a) in stages 1-3
 --- @param seed         of the random weights
+--- @param init         false: the weights stay zero, for who loads others
 --- @return layer  with .dim = 512
 models.resnet18 = resnet("resnet18", basic_block, { 2, 2, 2, 2 })
 
@@ -148,7 +150,7 @@ models.resnet101 = resnet("resnet101", bottleneck, { 3, 4, 23, 3 })
 --- @return layer  with .dim = 2048
 models.resnet152 = resnet("resnet152", bottleneck, { 3, 8, 36, 3 })
 
---- calr.models.small{pooling="gem", width=32, last_stride=2, ibn=false, seed=0}
+--- calr.models.small{pooling="gem", width=32, last_stride=2, ibn=false, seed=0, init=true}
 --- A residual network for experiments on a CPU and images of about 64x32: a 3x3 stem of stride 2 and three stages of
 --- one basic block with width, 2 width and 4 width channels.
 --- @return layer  with .dim = 4 width

@@ -17,6 +17,7 @@ local function defaults()
     network = option("small", "see calr.models"),
     pooling = choice({ "gem", "average" }, "how feature maps become a vector"),
     ibn = option(false, "instance norm on half of the channels (IBN-a)"),
+    weights = option("", "a file of weights to start from (.safetensors, or PyTorch's .pth); empty: random ones"),
     height = option(64, "of the images, in pixels"),
     width = option(32, "of the images, in pixels"),
     epochs = option(20, "of stage 2"),
@@ -111,7 +112,9 @@ function config.defaults(changes, without)
 end
 
 function config.network(cfg)
-  return require("calr.models").make(cfg.network, { pooling = cfg.pooling, ibn = cfg.ibn, seed = cfg.seed })
+  local net = require("calr.models").make(cfg.network, { pooling = cfg.pooling, ibn = cfg.ibn, seed = cfg.seed })
+  if (cfg.weights or "") ~= "" then require("calr.weights").load(net, cfg.weights) end
+  return net
 end
 
 -- The smallest and the largest value of numbers; what lies outside would be found only hours later, or never.

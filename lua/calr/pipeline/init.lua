@@ -21,7 +21,7 @@ local pipeline = {}
 pipeline.defaults = config.defaults
 
 --- calr.pipeline.network(cfg)
---- The network that a configuration names, with random weights of its seed.
+--- The network that a configuration names, with random weights of its seed or those of the file cfg.weights.
 --- @return layer
 pipeline.network = config.network
 

@@ -7,14 +7,20 @@ local sys = require "calr.sys"
 local main = {}
 
 --- calr.shell.main.commands()
---- The subcommands: the files of lua/calr/cli.
+--- The subcommands: the files of lua/calr/cli, with - where the file has _.
 --- @return table  sorted names
 function main.commands()
   local names = {}
   for _, file in ipairs(sys.list(sys.paths.lua .. "/calr/cli")) do
-    names[#names + 1] = file:match "^([%w_-]+)%.lua$"
+    local name = file:match "^([%w_]+)%.lua$"
+    names[#names + 1] = name and name:gsub("_", "-")
   end
   return names
+end
+
+-- A command import-weights is the module calr.cli.import_weights.
+local function module_of(name)
+  return "calr.cli." .. name:gsub("-", "_")
 end
 
 local function print_help()
@@ -31,7 +37,7 @@ usage:
 
 commands:]]
   for _, name in ipairs(main.commands()) do
-    print(("  %-16s %s"):format(name, require("calr.cli." .. name).summary or ""))
+    print(("  %-16s %s"):format(name, require(module_of(name)).summary or ""))
   end
 end
 
@@ -58,9 +64,9 @@ local function unknown(word)
     near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(names, ", "))
 end
 
--- Runs `require "calr.cli.NAME"` with the arguments from position `first` on.
+-- Runs the command with the arguments from position `first` on.
 local function run_command(name, args, first)
-  local command = require("calr.cli." .. name)
+  local command = require(module_of(name))
   local rest = table.move(args, first, #args, 1, {})
   if rest[1] == "--help" and not command.own_help then
     print(("usage: %s\n\n%s"):format(command.usage, command.summary))
@@ -85,7 +91,7 @@ local function dispatch(args)
   elseif word == "-e" then
     if not args[2] then errors.usage "-e wants a line of Lua: calr -e 'print(1)'" end
     return require("calr.cli.run").run(table.move(args, 3, #args, 3, { "-e", args[2] }))
-  elseif word:match "^[%w_-]+$" and word:sub(1, 1) ~= "-" and package.searchpath("calr.cli." .. word, package.path) then
+  elseif word:match "^[%w-]+$" and word:sub(1, 1) ~= "-" and package.searchpath(module_of(word), package.path) then
     return run_command(word, args, 2)
   elseif word == "-" or (sys.exists(word) and not sys.is_folder(word)) or word == "--resume" then
     return run_command("run", args, 1)

@@ -22,6 +22,7 @@ function network:maps(images) end
 --- - `last_stride`: 1 (re-identification) or 2 (as trained on ImageNet)
 --- - `ibn`: instance norm on half of the channels (IBN-a) in stages 1-3
 --- - `seed`: of the random weights
+--- - `init`: false: the weights stay zero, for who loads others
 ---@return layer # with .dim = 512
 function M.resnet18(options) end
 

@@ -12,7 +12,7 @@ local M = {}
 ---@return table
 function M.defaults(changes, without) end
 
---- The network that a configuration names, with random weights of its seed.
+--- The network that a configuration names, with random weights of its seed or those of the file cfg.weights.
 ---@param cfg any
 ---@return layer
 function M.network(cfg) end

@@ -5,7 +5,7 @@
 ---@class calr.shell.main
 local M = {}
 
---- The subcommands: the files of lua/calr/cli.
+--- The subcommands: the files of lua/calr/cli, with - where the file has _.
 ---@return table # sorted names
 function M.commands() end
 

@@ -1,0 +1,133 @@
+/* calr.pth: what torch.save wrote. */
+#include "tensor/pth.h"
+
+#include "binding/bind.h"
+#include "binding/modules.h"
+
+/// @module calr.pth
+/// Files that PyTorch's torch.save wrote (.pth, .pt), in both of its forms. Nothing of a file is
+/// executed: classes that are not known stay out.
+
+/* Lists and dictionaries deeper than this are no weights. */
+#define DEEPEST 100
+
+static void release_file(void *file)
+{
+    calr_pth_release(file);
+}
+
+static void push_value(lua_State *L, calr_pth *file, const calr_pickle_value *value, int seen,
+                       int depth);
+
+/* Text, whole numbers and booleans can be keys; entries with others are left out. */
+static bool push_key(lua_State *L, const calr_pickle_value *key)
+{
+    if (key->kind == CALR_PICKLE_TEXT)
+        lua_pushlstring(L, key->text, key->length);
+    else if (key->kind == CALR_PICKLE_INT)
+        lua_pushinteger(L, key->integer);
+    else if (key->kind == CALR_PICKLE_BOOL)
+        lua_pushboolean(L, key->integer != 0);
+    else
+        return false;
+    return true;
+}
+
+static void fill_table(lua_State *L, calr_pth *file, const calr_pickle_value *value, int seen,
+                       int depth)
+{
+    bool dict = value->kind == CALR_PICKLE_DICT;
+    for (int64_t i = 0; i < value->count; i += dict ? 2 : 1) {
+        if (!dict)
+            lua_pushinteger(L, i + 1);
+        else if (!push_key(L, value->items[i]))
+            continue;
+        push_value(L, file, value->items[dict ? i + 1 : i], seen, depth);
+        lua_settable(L, -3);
+    }
+}
+
+/* Values may be shared, and contain themselves: each becomes one Lua value, kept in the table
+ * `seen` by its id. */
+static void push_container(lua_State *L, calr_pth *file, const calr_pickle_value *value, int seen,
+                           int depth)
+{
+    if (lua_rawgeti(L, seen, value->id) != LUA_TNIL)
+        return;
+    lua_pop(L, 1);
+    if (depth > DEEPEST)
+        luaL_error(L, "a file of PyTorch with values more than %d deep is not read", DEEPEST);
+    luaL_checkstack(L, 8, "values too deep");
+    if (calr_pth_is_tensor(value)) {
+        calr_tensor **tensor = calr_lua_new_tensor(L);
+        calr_lua_call(L, calr_pth_tensor(file, value, tensor));
+        calr_lua_account(L);
+    } else {
+        lua_newtable(L);
+    }
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, seen, value->id);
+    if (!calr_pth_is_tensor(value))
+        fill_table(L, file, value, seen, depth + 1);
+}
+
+static void push_value(lua_State *L, calr_pth *file, const calr_pickle_value *value, int seen,
+                       int depth)
+{
+    switch (value->kind) {
+    case CALR_PICKLE_BOOL:
+        lua_pushboolean(L, value->integer != 0);
+        break;
+    case CALR_PICKLE_INT:
+        lua_pushinteger(L, value->integer);
+        break;
+    case CALR_PICKLE_FLOAT:
+        lua_pushnumber(L, value->number);
+        break;
+    case CALR_PICKLE_TEXT:
+    case CALR_PICKLE_BYTES:
+        lua_pushlstring(L, value->text, value->length);
+        break;
+    case CALR_PICKLE_TUPLE:
+    case CALR_PICKLE_LIST:
+    case CALR_PICKLE_DICT:
+        push_container(L, file, value, seen, depth);
+        break;
+    case CALR_PICKLE_CALL:
+        if (calr_pth_is_tensor(value))
+            push_container(L, file, value, seen, depth);
+        else
+            lua_pushboolean(L, false);
+        break;
+    default:
+        lua_pushboolean(L, false);
+    }
+}
+
+/// calr.pth.load(path)
+/// Reads what was saved. Dictionaries and lists become tables, tensors and parameters tensors (half
+/// and double as f32, 8 and 16 bits with a sign as i32, bool as u8), text, numbers and booleans what
+/// they are; None and objects of other classes become false.
+/// @return table  most often name -> tensor, or a table with such a one in it
+static int pth_load(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    calr_pth **slot = calr_lua_scratch(L, release_file);
+    lua_newtable(L);
+    int seen = lua_gettop(L);
+    calr_lua_call(L, calr_pth_load(path, slot));
+    push_value(L, *slot, calr_pth_root(*slot), seen, 0);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"load", pth_load},
+    {NULL, NULL},
+};
+
+int luaopen_calr_pth(lua_State *L)
+{
+    luaL_newlib(L, functions);
+    return 1;
+}

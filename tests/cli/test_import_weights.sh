@@ -1,0 +1,71 @@
+# calr import-weights: weights of PyTorch, and what it refuses.
+. "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+files=$CALR_TEST_SOURCE/tests/reference/pth
+
+expect 0 "$CALR" import-weights "$files/checkpoint.pth" -o two.safetensors
+prints "table state_dict: 6 tensors, 28 numbers" "names       without module." "left out    1 counters of batch norms" \
+    "none of calr's networks" "wrote       two.safetensors"
+expect 0 "$CALR" -e 'local t, about = calr.safetensors.load "two.safetensors"
+    print(t["0.weight"], t["0.weight"]:sum():get(), t["1.running_var"]:get(2), t["1.num_batches_tracked"], about.source)'
+prints "f32[2 x 1 x 3 x 3]	153.0	6.0	nil	checkpoint.pth"
+expect 0 "$CALR" import-weights "$files/older.pth" --out=older.safetensors
+prints "15 tensors"
+expect 0 "$CALR" import-weights "$files/checkpoint.pth" -o state.safetensors --key optimizer/state/1
+prints "table optimizer/state/1: 1 tensors"
+expect 0 "$CALR" import-weights --help
+prints "without executing anything in it"
+
+# ---- refused, and nothing is written
+expect 2 "$CALR" import-weights
+says "which file?"
+expect 2 "$CALR" import-weights "$files/archive.pth"
+says "-o FILE.safetensors"
+expect 2 "$CALR" import-weights "$files/archive.pth" -o out.pth
+says "must end in .safetensors"
+expect 1 "$CALR" import-weights "$files/archive.pth" -o out.safetensors --strip module.
+says 'not all names begin with "module."'
+expect 1 "$CALR" import-weights "$files/checkpoint.pth" -o out.safetensors --key models
+says 'there is no table "models"; there are: arch, best, done, epoch, history, nothing, optimizer, state_dict'
+expect 1 "$CALR" import-weights "$files/empty.pth" -o out.safetensors
+says "no weights were found; it holds: epoch"
+expect 1 "$CALR" import-weights "$files/network.pth" -o out.safetensors
+says "no weights" "a boolean"
+expect 1 "$CALR" import-weights "$files/complex.pth" -o out.safetensors
+says "ComplexFloatStorage"
+expect 1 "$CALR" import-weights missing.pth -o out.safetensors
+says "missing.pth"
+head -c 3000 "$files/archive.pth" >cut.pth
+expect 1 "$CALR" import-weights cut.pth -o out.safetensors
+says "cut.pth" "truncated or damaged"
+holds ! -e out.safetensors
+
+# ---- a training starts from them
+cat >net.lua <<'LUA'
+local calr = require "calr"
+local net = calr.models.small { width = 4, seed = 9 }
+local state = {}
+for name, tensor in pairs(net:state()) do
+  if not name:match "^neck" and not name:match "^pool" then state[name] = tensor end
+end
+state["fc.weight"] = calr.tensor.zeros { 3, 16 }
+calr.safetensors.save("start.safetensors", state)
+local other = calr.models.small { width = 4, seed = 10 }
+local matched = calr.weights.load(other, "start.safetensors")
+print(#matched.loaded, table.concat(matched.missing, " "), table.concat(matched.unused, " "))
+print(other:state()["layer3.0.conv2.weight"]:equal(state["layer3.0.conv2.weight"]))
+local function try(...) print(select(2, pcall(calr.weights.load, ...))) end
+try(calr.models.small { width = 5 }, "start.safetensors")
+state["layer2.0.conv1.weight"] = nil
+calr.safetensors.save("less.safetensors", state)
+try(other, "less.safetensors")
+calr.safetensors.save("strange.safetensors", { ["a.b"] = calr.tensor.zeros { 1 } })
+try(other, "strange.safetensors")
+LUA
+expect 0 "$CALR" net.lua
+prints "neck.bias neck.running_mean neck.running_var neck.weight pool.p	fc.weight" "true" \
+    "bn1.bias is f32[4] in the file and f32[5] in the network" \
+    "the file lacks layer2.0.conv1.weight, though it has other tensors of that part" "no name of the file is one of the network's"
+expect 0 "$CALR" data make street -o street.lmdb --ids 4 --cameras 2 --images 2
+expect 1 "$CALR" run "$CALR_TEST_SOURCE/experiments/baseline.lua" data=street.lmdb epochs=1 weights=start.safetensors
+says "start.safetensors does not fit the network small"
+finish
