@@ -41,6 +41,7 @@ typedef struct calr_conv2d {
                              rounded down */
     int64_t groups; /* group i of the inputs makes group i of the outputs; 0 counts as 1. c_in =
                        c_out = groups: depthwise */
+    int64_t dtype;  /* calr_dtype of x, y and their gradients; weights and bias are f32 */
 } calr_conv2d;
 
 /* Geometry of max pooling, square windows. calr_pool2d_resolve fills out_h and out_w. */
@@ -100,13 +101,14 @@ typedef struct calr_backend {
                  const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
                  int64_t ldc);
 
-    /* ---- Convolution ---- bias[c_out] may be NULL. */
-    calr_status (*conv2d_forward)(const calr_conv2d *conv, const float *x, const float *w,
-                                  const float *bias, float *y);
-    calr_status (*conv2d_backward_data)(const calr_conv2d *conv, const float *w, const float *dy,
-                                        float *dx);
+    /* ---- Convolution ---- bias[c_out] may be NULL. Where the processor multiplies bf16, the
+     * weights are rounded to it for a convolution in bf16; elsewhere they are taken as they are. */
+    calr_status (*conv2d_forward)(const calr_conv2d *conv, const void *x, const float *w,
+                                  const float *bias, void *y);
+    calr_status (*conv2d_backward_data)(const calr_conv2d *conv, const float *w, const void *dy,
+                                        void *dx);
     /* dbias may be NULL. With n = 0 both are zeroed. */
-    calr_status (*conv2d_backward_weights)(const calr_conv2d *conv, const float *x, const float *dy,
+    calr_status (*conv2d_backward_weights)(const calr_conv2d *conv, const void *x, const void *dy,
                                            float *dw, float *dbias);
 
     /* ---- Batch normalisation ----
@@ -205,7 +207,7 @@ typedef struct calr_backend {
                                          const float *norm, const float *dy, float *dx);
     /* sum over rows: y[c] = sum_i x[i][c] (the gradient of a broadcast row, of a bias). Accumulates
      * in double. */
-    calr_status (*sum_rows)(int64_t rows, int64_t c, const float *x, float *y);
+    calr_status (*sum_rows)(calr_dtype dtype, int64_t rows, int64_t c, const void *x, float *y);
     /* sum of each row: y[rows]. Accumulates in double. */
     calr_status (*sum_columns)(int64_t rows, int64_t c, const float *x, float *y);
     /* y = x + row[c] in every row; x NULL: y = row in every row. In place allowed. */
@@ -250,9 +252,17 @@ calr_status calr_backend_get(const calr_backend **out);
  * CALR_ENOTFOUND: not built in. Tables handed out earlier stay valid. */
 calr_status calr_backend_select(const char *name);
 
+/* Selects what computes convolutions in bf16 under the backend onednn: "onednn" itself (which
+ * emulates bf16, slowly, on processors without it), "f32" (pieces of the maps are widened, computed
+ * in f32, and rounded), or "auto", the default: onednn where the processor has bf16. The environment
+ * variable CALR_BF16 does the same. The portable backend always takes f32. CALR_EINVAL: no such
+ * name. */
+calr_status calr_backend_select_bf16(const char *name);
+
 /* What is in use, for `calr info`. All text; empty where it does not apply. */
 typedef struct calr_backend_info {
     char conv[16];          /* "onednn" or "portable" */
+    char conv_bf16[16];     /* "onednn", or "f32": converted, and computed as f32 */
     char cpu[64];           /* the processor's name */
     char cpu_features[128]; /* "sse4.2 avx2 fma avx512f ..." */
     char blas_file[256];    /* where the library was loaded from */

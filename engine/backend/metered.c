@@ -16,6 +16,9 @@ typedef struct work {
     double floats; /* numbers read and written, those in bf16 counted as halves */
 } work;
 
+/* What a number of this type counts. */
+#define REAL(dtype) ((dtype) == CALR_BF16 ? 0.5 : 1.0)
+
 static void finish(double began, const char *kernel, work done)
 {
     calr_meter_event *event = calr_meter_end(began, kernel);
@@ -70,15 +73,15 @@ void calr_metered_conv(double began, const char *kernel, const calr_conv2d *conv
     double filter = (double)(conv->c_in / (conv->groups ? conv->groups : 1)) * (double)conv->kh *
                     (double)conv->kw;
     event->flops = 2 * y * filter;
-    event->bytes = 4 * (x + y + filter * (double)conv->c_out);
+    event->bytes = 4 * (REAL(conv->dtype) * (x + y) + filter * (double)conv->c_out);
     snprintf(event->detail, sizeof event->detail, "%lldx%lldx%lldx%lld>%lld %lldx%lld/%lld%s",
              (long long)conv->n, (long long)conv->h, (long long)conv->w, (long long)conv->c_in,
              (long long)conv->c_out, (long long)conv->kh, (long long)conv->kw,
              (long long)conv->stride, conv->groups > 1 ? " grouped" : "");
 }
 
-static calr_status conv2d_forward(const calr_conv2d *conv, const float *x, const float *w,
-                                  const float *bias, float *y)
+static calr_status conv2d_forward(const calr_conv2d *conv, const void *x, const float *w,
+                                  const float *bias, void *y)
 {
     double began = calr_meter_begin();
     calr_status status = original->conv2d_forward(conv, x, w, bias, y);
@@ -86,8 +89,8 @@ static calr_status conv2d_forward(const calr_conv2d *conv, const float *x, const
     return status;
 }
 
-static calr_status conv2d_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
-                                        float *dx)
+static calr_status conv2d_backward_data(const calr_conv2d *conv, const float *w, const void *dy,
+                                        void *dx)
 {
     double began = calr_meter_begin();
     calr_status status = original->conv2d_backward_data(conv, w, dy, dx);
@@ -95,7 +98,7 @@ static calr_status conv2d_backward_data(const calr_conv2d *conv, const float *w,
     return status;
 }
 
-static calr_status conv2d_backward_weights(const calr_conv2d *conv, const float *x, const float *dy,
+static calr_status conv2d_backward_weights(const calr_conv2d *conv, const void *x, const void *dy,
                                            float *dw, float *dbias)
 {
     double began = calr_meter_begin();
@@ -105,9 +108,6 @@ static calr_status conv2d_backward_weights(const calr_conv2d *conv, const float 
 }
 
 /* ---- norms ---- */
-
-/* What a number of this type counts. */
-#define REAL(dtype) ((dtype) == CALR_BF16 ? 0.5 : 1.0)
 
 #define MAP(norm) ((double)(norm)->rows * (double)(norm)->c)
 
@@ -205,8 +205,8 @@ STATUS(l2_normalize_backward,
        (int64_t rows, int64_t c, float eps, const float *y, const float *norm, const float *dy,
         float *dx),
        (rows, c, eps, y, norm, dy, dx), .floats = 3 * GRID(rows, c))
-STATUS(sum_rows, (int64_t rows, int64_t c, const float *x, float *y), (rows, c, x, y),
-       .floats = GRID(rows, c))
+STATUS(sum_rows, (calr_dtype dtype, int64_t rows, int64_t c, const void *x, float *y),
+       (dtype, rows, c, x, y), .floats = REAL(dtype) * GRID(rows, c))
 STATUS(sum_columns, (int64_t rows, int64_t c, const float *x, float *y), (rows, c, x, y),
        .floats = GRID(rows, c))
 STATUS(add_row, (int64_t rows, int64_t c, const float *x, const float *row, float *y),

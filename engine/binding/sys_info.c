@@ -14,7 +14,7 @@ static void set(lua_State *L, const char *key, const char *value)
 
 /// calr.sys.info()
 /// What the engine runs on; loads the numerical libraries.
-/// @return table  conv ("onednn" or "portable"), cpu, cpu_features, blas_file, blas_config,
+/// @return table  conv ("onednn" or "portable"), conv_bf16 ("onednn" or "f32"), cpu, cpu_features, blas_file, blas_config,
 /// blas_core (the kernels that
 ///                OpenBLAS runs), blas_choice (who chose them), onednn_version, onednn_isa,
 ///                threads, and the versions that were built with: lmdb, libjpeg_turbo, libpng,
@@ -25,6 +25,7 @@ static int sys_info(lua_State *L)
     calr_lua_call(L, calr_backend_describe(&info));
     lua_createtable(L, 0, 16);
     set(L, "conv", info.conv);
+    set(L, "conv_bf16", info.conv_bf16);
     set(L, "cpu", info.cpu);
     set(L, "cpu_features", info.cpu_features);
     set(L, "blas_file", info.blas_file);

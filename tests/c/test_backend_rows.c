@@ -175,7 +175,7 @@ static void check_sums(int64_t rows, int64_t c)
         ea[i / c] += (double)x[i];
         ey[i] = (double)x[i] + (double)row[i % c];
     }
-    CHECK_OK(backend->sum_rows(rows, c, x, down));
+    CHECK_OK(backend->sum_rows(CALR_F32, rows, c, x, down));
     CHECK_ARRAY(down, ed, c, 1e-6);
     CHECK_OK(backend->sum_columns(rows, c, x, across));
     CHECK_ARRAY(across, ea, rows, 1e-6);
@@ -183,7 +183,7 @@ static void check_sums(int64_t rows, int64_t c)
     CHECK_ARRAY(y, ey, n, 1e-6);
     int threads = calr_parallel_threads();
     CHECK_OK(calr_parallel_set_threads(1));
-    CHECK_OK(backend->sum_rows(rows, c, x, again));
+    CHECK_OK(backend->sum_rows(CALR_F32, rows, c, x, again));
     CHECK(same_bits(again, down, c));
     CHECK_OK(calr_parallel_set_threads(threads));
     CHECK_OK(backend->add_row(rows, c, NULL, row, y));

@@ -194,6 +194,129 @@ static void test_pools(void)
     check_global(0, 8, 3);
 }
 
+/* ---- convolution ---- */
+
+/* Largest |a - e| / largest |e|. */
+static double relative(int64_t n, const float *a, const float *e)
+{
+    double worst = 0, scale = 1e-30;
+    for (int64_t i = 0; i < n; i++) {
+        double d = fabs((double)a[i] - (double)e[i]);
+        worst = d <= worst ? worst : d == d ? d : INFINITY;
+        scale = fmax(scale, fabs((double)e[i]));
+    }
+    return worst / scale;
+}
+
+/* The bf16 half against the f32 one: half a unit in the last place, and what the sums differ by. */
+static double distance(pair p)
+{
+    float *a = malloc(((size_t)p.n + 1) * sizeof *a);
+    for (int64_t i = 0; i < p.n; i++)
+        a[i] = calr_bf16_to_f32(p.h[i]);
+    double d = relative(p.n, a, p.f);
+    free(a);
+    return p.h[p.n] == calr_bf16_from_f32(CANARY) ? d : INFINITY;
+}
+
+static void check_conv(calr_conv2d g)
+{
+    CHECK_OK(calr_conv2d_resolve(&g));
+    int64_t in = g.n * g.h * g.w * g.c_in, out = g.n * g.out_h * g.out_w * g.c_out,
+            weights = g.c_out * (g.c_in / g.groups) * g.kh * g.kw;
+    pair x = pair_of(in, 1), w = pair_of(weights, 2), dy = pair_of(out, 3), y = pair_output(out),
+         dx = pair_output(in);
+    float *bias = random_array(g.c_out, 4), *dw = output_array(weights),
+          *db = output_array(g.c_out), *dw_half = output_array(weights),
+          *db_half = output_array(g.c_out);
+    calr_conv2d h = g;
+    h.dtype = CALR_BF16;
+    const double ulp = 0x1p-8;
+    CHECK_OK(backend->conv2d_forward(&g, x.f, w.f, bias, y.f));
+    CHECK_OK(backend->conv2d_forward(&h, x.h, w.f, bias, y.h));
+    CHECK_NEAR(distance(y), 0, ulp);
+    CHECK_OK(backend->conv2d_forward(&g, x.f, w.f, NULL, y.f));
+    CHECK_OK(backend->conv2d_forward(&h, x.h, w.f, NULL, y.h));
+    CHECK_NEAR(distance(y), 0, ulp);
+    CHECK_OK(backend->conv2d_backward_data(&g, w.f, dy.f, dx.f));
+    CHECK_OK(backend->conv2d_backward_data(&h, w.f, dy.h, dx.h));
+    CHECK_NEAR(distance(dx), 0, ulp);
+    CHECK_OK(backend->conv2d_backward_weights(&g, x.f, dy.f, dw, db));
+    CHECK_OK(backend->conv2d_backward_weights(&h, x.h, dy.h, dw_half, db_half));
+    CHECK_NEAR(relative(weights, dw_half, dw), 0, 1e-5);
+    CHECK_NEAR(relative(g.c_out, db_half, db), 0, 1e-6);
+    CHECK(dw_half[weights] == CANARY && db_half[g.c_out] == CANARY);
+    CHECK_OK(backend->conv2d_backward_weights(&h, x.h, dy.h, dw_half, NULL));
+    CHECK_NEAR(relative(weights, dw_half, dw), 0, 1e-5);
+    pair_free(x), pair_free(w), pair_free(dy), pair_free(y), pair_free(dx);
+    free(bias), free(dw), free(db), free(dw_half), free(db_half);
+}
+
+/* The last has several pieces, the first of them larger. */
+static void test_convolution(void)
+{
+    check_conv((calr_conv2d){.n = 2,
+                             .h = 9,
+                             .w = 5,
+                             .c_in = 3,
+                             .c_out = 16,
+                             .kh = 3,
+                             .kw = 3,
+                             .stride = 2,
+                             .padding = 1});
+    check_conv((calr_conv2d){.n = 3,
+                             .h = 8,
+                             .w = 4,
+                             .c_in = 32,
+                             .c_out = 64,
+                             .kh = 3,
+                             .kw = 3,
+                             .stride = 1,
+                             .padding = 1});
+    check_conv((calr_conv2d){
+        .n = 1, .h = 8, .w = 4, .c_in = 64, .c_out = 32, .kh = 1, .kw = 1, .stride = 1});
+    check_conv((calr_conv2d){.n = 2,
+                             .h = 8,
+                             .w = 8,
+                             .c_in = 32,
+                             .c_out = 32,
+                             .kh = 3,
+                             .kw = 3,
+                             .stride = 1,
+                             .padding = 1,
+                             .groups = 32});
+    check_conv((calr_conv2d){
+        .n = 13, .h = 64, .w = 64, .c_in = 64, .c_out = 64, .kh = 1, .kw = 1, .stride = 1});
+    calr_conv2d none = {.h = 4, .w = 4, .c_in = 3, .c_out = 2, .kh = 3, .kw = 3, .stride = 1};
+    none.dtype = CALR_BF16;
+    CHECK_OK(calr_conv2d_resolve(&none));
+    float dw[54] = {1}, db[2] = {1};
+    CHECK_OK(backend->conv2d_backward_weights(&none, NULL, NULL, dw, db));
+    CHECK(dw[0] == 0 && db[0] == 0);
+}
+
+static void convolve_with(const char *name)
+{
+    char text[64];
+    calr_conv2d g = {.n = 2,
+                     .h = 8,
+                     .w = 4,
+                     .c_in = 64,
+                     .c_out = 64,
+                     .kh = 3,
+                     .kw = 3,
+                     .stride = 1,
+                     .padding = 1,
+                     .dtype = CALR_BF16};
+    CHECK_OK(calr_backend_select_bf16(name));
+    CHECK_OK(calr_conv2d_resolve(&g));
+    for (int pass = CALR_CONV2D_FORWARD; pass <= CALR_CONV2D_BACKWARD_WEIGHTS; pass++) {
+        CHECK_OK(calr_backend_conv2d_name(&g, (calr_conv2d_pass)pass, text, sizeof text));
+        printf("    %s: %s\n", name, text);
+    }
+    RUN(test_convolution);
+}
+
 int main(void)
 {
     RUN(test_rounding);
@@ -201,5 +324,11 @@ int main(void)
     CHECK(use_backend("portable"));
     RUN(test_elements);
     RUN(test_pools);
+    RUN(test_convolution);
+    CHECK_FAILS(calr_backend_select_bf16("f16"), CALR_EINVAL, "auto, onednn and f32");
+    if (use_backend("onednn")) {
+        convolve_with("f32");
+        convolve_with("onednn"); /* emulated where the processor has no bf16 */
+    }
     return check_finish();
 }

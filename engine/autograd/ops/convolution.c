@@ -23,7 +23,8 @@ static calr_status resolve(const calr_op_call *call, calr_conv2d *conv)
                           .kw = w[3],
                           .stride = g->stride,
                           .padding = g->padding,
-                          .groups = g->groups};
+                          .groups = g->groups,
+                          .dtype = call->shape[0].dtype};
     return calr_conv2d_resolve(conv);
 }
 
@@ -31,7 +32,7 @@ static calr_status check(calr_op_call *call)
 {
     const calr_op_shape *x = &call->shape[0], *w = &call->shape[1];
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
-    CALR_TRY(calr_op_expect(call, 0, "x", 4, "f32[n x h x w x c]"));
+    CALR_TRY(calr_op_expect_real(call, 0, "x", 4, "f32[n x h x w x c]"));
     CALR_TRY(calr_op_expect(call, 1, "w", 4, "f32[out x in x kh x kw]"));
     int64_t groups = ((const geometry *)call->attributes)->groups;
     if (w->shape[1] > x->shape[3] || x->shape[3] != w->shape[1] * groups)
@@ -49,6 +50,7 @@ static calr_status check(calr_op_call *call)
     calr_conv2d conv;
     CALR_TRY(resolve(call, &conv));
     calr_op_out(call, 4, (int64_t[]){conv.n, conv.out_h, conv.out_w, conv.c_out});
+    call->out.dtype = x->dtype;
     return CALR_OK;
 }
 
@@ -58,9 +60,9 @@ static calr_status forward(calr_op_call *call, calr_tensor **y)
     calr_conv2d conv;
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(resolve(call, &conv));
-    CALR_TRY(k->conv2d_forward(&conv, calr_tensor_f32(call->in[0]), calr_tensor_f32(call->in[1]),
+    CALR_TRY(k->conv2d_forward(&conv, calr_tensor_data(call->in[0]), calr_tensor_f32(call->in[1]),
                                call->in[2] ? calr_tensor_f32(call->in[2]) : NULL,
-                               calr_tensor_f32(*y)));
+                               calr_tensor_data(*y)));
     CALR_TRY(calr_op_save(call, "x", call->needs[1] ? call->in[0] : NULL));
     return calr_op_save(call, "w", call->needs[0] ? call->in[1] : NULL);
 }
@@ -76,14 +78,14 @@ static calr_status backward(calr_op_call *call, calr_tensor *dy, calr_tensor **d
         CALR_TRY(calr_op_gradient(call, i, dx));
     if (call->needs[0])
         CALR_TRY(k->conv2d_backward_data(&conv, calr_tensor_f32(calr_op_saved(call, 1)),
-                                         calr_tensor_f32(dy), calr_tensor_f32(dx[0])));
+                                         calr_tensor_data(dy), calr_tensor_data(dx[0])));
     if (call->needs[1])
-        return k->conv2d_backward_weights(&conv, calr_tensor_f32(calr_op_saved(call, 0)),
-                                          calr_tensor_f32(dy), calr_tensor_f32(dx[1]),
+        return k->conv2d_backward_weights(&conv, calr_tensor_data(calr_op_saved(call, 0)),
+                                          calr_tensor_data(dy), calr_tensor_f32(dx[1]),
                                           dx[2] ? calr_tensor_f32(dx[2]) : NULL);
     if (call->needs[2])
-        CALR_TRY(k->sum_rows(conv.n * conv.out_h * conv.out_w, conv.c_out, calr_tensor_f32(dy),
-                             calr_tensor_f32(dx[2])));
+        CALR_TRY(k->sum_rows(dy->dtype, conv.n * conv.out_h * conv.out_w, conv.c_out,
+                             calr_tensor_data(dy), calr_tensor_f32(dx[2])));
     return CALR_OK;
 }
 

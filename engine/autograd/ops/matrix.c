@@ -144,7 +144,7 @@ static calr_status linear_backward(calr_op_call *call, calr_tensor *dy, calr_ten
         backend->gemm(true, false, out, in, n, 1, g, out, calr_tensor_f32(calr_op_saved(call, 0)),
                       in, 0, calr_tensor_f32(dx[1]), in);
     if (call->needs[2])
-        CALR_TRY(backend->sum_rows(n, out, g, calr_tensor_f32(dx[2])));
+        CALR_TRY(backend->sum_rows(CALR_F32, n, out, g, calr_tensor_f32(dx[2])));
     return CALR_OK;
 }
 

@@ -328,7 +328,7 @@ calr_status calr_cpu_conv2d_backward_weights(const calr_conv2d *conv, const floa
     convolving k = describe(conv);
     k.x = x, k.dy = dy;
     if (dbias)
-        CALR_TRY(calr_cpu_sum_rows(positions, c_out, dy, dbias));
+        CALR_TRY(calr_cpu_sum_rows(CALR_F32, positions, c_out, dy, dbias));
     if (is_pointwise(conv) || positions == 0) {
         calr_blas_gemm(true, false, c_out, k.depth, positions, 1, dy, c_out, x, k.depth, 0, dw,
                        k.depth);

@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/blas.h"
+#include "backend/cpu/conv_bf16.h"
 #include "backend/cpu/kernels.h"
 #include "backend/metered.h"
 #ifdef CALR_WITH_ONEDNN
@@ -41,9 +42,9 @@
 static const calr_backend portable = {
     SHARED_KERNELS,
     .conv = "portable",
-    .conv2d_forward = calr_cpu_conv2d_forward,
-    .conv2d_backward_data = calr_cpu_conv2d_backward_data,
-    .conv2d_backward_weights = calr_cpu_conv2d_backward_weights,
+    .conv2d_forward = calr_portable_conv2d_forward,
+    .conv2d_backward_data = calr_portable_conv2d_backward_data,
+    .conv2d_backward_weights = calr_portable_conv2d_backward_weights,
 };
 
 #ifdef CALR_WITH_ONEDNN
@@ -80,6 +81,21 @@ static calr_status find(const char *name, const calr_backend **out)
     return CALR_OK;
 }
 
+static calr_status choose_bf16(const char *name)
+{
+    static const char *const names[] = {"auto", "onednn", "f32"}; /* as calr_onednn_bf16 */
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(name, names[i]) != 0)
+            continue;
+#ifdef CALR_WITH_ONEDNN
+        calr_onednn_choose_bf16((calr_onednn_bf16)i);
+#endif
+        return CALR_OK;
+    }
+    return calr_error(CALR_EINVAL,
+                      "bf16 cannot be computed by '%s'; there are auto, onednn and f32", name);
+}
+
 static calr_status load_once(void)
 {
     const calr_backend *backend = FIRST_CHOICE;
@@ -88,6 +104,10 @@ static calr_status load_once(void)
     calr_status status = wish && *wish ? find(wish, &backend) : CALR_OK;
     if (status != CALR_OK)
         return calr_error(status, "environment variable CALR_BACKEND: %s", calr_status_message());
+    wish = getenv("CALR_BF16");
+    status = wish && *wish ? choose_bf16(wish) : CALR_OK;
+    if (status != CALR_OK)
+        return calr_error(status, "environment variable CALR_BF16: %s", calr_status_message());
     atomic_store(&selected, backend);
     return CALR_OK;
 }
@@ -124,16 +144,25 @@ calr_status calr_backend_select(const char *name)
     return CALR_OK;
 }
 
+calr_status calr_backend_select_bf16(const char *name)
+{
+    CALR_TRY(ensure_loaded());
+    return choose_bf16(name);
+}
+
 calr_status calr_backend_describe(calr_backend_info *out)
 {
     memset(out, 0, sizeof *out);
     CALR_TRY(ensure_loaded());
     snprintf(out->conv, sizeof out->conv, "%s", atomic_load(&selected)->conv);
+    snprintf(out->conv_bf16, sizeof out->conv_bf16, "f32");
     calr_cpu_describe(out);
     calr_blas_describe(out);
 #ifdef CALR_WITH_ONEDNN
     calr_onednn_describe(out->onednn_version, sizeof out->onednn_version, out->onednn_isa,
                          sizeof out->onednn_isa);
+    if (atomic_load(&selected) == &onednn && calr_onednn_takes_bf16())
+        snprintf(out->conv_bf16, sizeof out->conv_bf16, "onednn");
 #endif
     out->threads = calr_parallel_threads();
     return CALR_OK;

@@ -36,7 +36,7 @@ bool calr_cpu_own_team(void);
 /* Fills the cpu fields. */
 void calr_cpu_describe(calr_backend_info *out);
 
-/* conv.c: im2col and gemm, or depthwise.c. */
+/* conv.c: im2col and gemm, or depthwise.c. f32 only: conv_bf16.h makes the table's entries of them. */
 #define CALR_PORTABLE_NAME "portable: im2col"
 /* What computes a (resolved) convolution here. */
 const char *calr_cpu_conv2d_name(const calr_conv2d *conv);
@@ -116,7 +116,7 @@ calr_status calr_cpu_l2_normalize_forward(int64_t rows, int64_t c, float eps, co
                                           float *norm, float *y);
 calr_status calr_cpu_l2_normalize_backward(int64_t rows, int64_t c, float eps, const float *y,
                                            const float *norm, const float *dy, float *dx);
-calr_status calr_cpu_sum_rows(int64_t rows, int64_t c, const float *x, float *y);
+calr_status calr_cpu_sum_rows(calr_dtype dtype, int64_t rows, int64_t c, const void *x, float *y);
 calr_status calr_cpu_sum_columns(int64_t rows, int64_t c, const float *x, float *y);
 calr_status calr_cpu_add_row(int64_t rows, int64_t c, const float *x, const float *row, float *y);
 

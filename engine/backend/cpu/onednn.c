@@ -1,9 +1,11 @@
 #include "backend/cpu/onednn.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/cpu/conv_bf16.h"
 #include "backend/cpu/kernels.h"
 
 /* Making a plan takes milliseconds (code is generated), running a small one microseconds: plans are
@@ -81,15 +83,30 @@ static void drop_plan(plan_slot *slot)
     pthread_mutex_unlock(&cache.lock);
 }
 
+static _Atomic(calr_onednn_bf16) bf16_choice;
+
+void calr_onednn_choose_bf16(calr_onednn_bf16 choice)
+{
+    atomic_store(&bf16_choice, choice);
+}
+
+bool calr_onednn_takes_bf16(void)
+{
+    calr_onednn_bf16 choice = atomic_load(&bf16_choice);
+    return choice == CALR_ONEDNN_BF16_OWN ||
+           (choice == CALR_ONEDNN_BF16_AUTO && calr_onednn_has_bf16());
+}
+
 /* Runs the pass if oneDNN can; *done tells. Inside a calr_parallel_for body it is left alone: its
  * code is made for a team of a certain size. */
-static calr_status run_plan(const calr_conv2d *conv, calr_conv2d_pass pass, const float *in,
-                            float *weights, const float *bias, float *out, bool *done)
+static calr_status run_plan(const calr_conv2d *conv, calr_conv2d_pass pass, const void *in,
+                            float *weights, const float *bias, void *out, bool *done)
 {
     calr_onednn_spec spec = {.conv = *conv, .pass = pass, .bias = bias != NULL};
     plan_slot *slot;
     *done = false;
-    if (conv->n == 0 || !calr_cpu_own_team())
+    if (conv->n == 0 || !calr_cpu_own_team() ||
+        (conv->dtype == CALR_BF16 && !calr_onednn_takes_bf16()))
         return CALR_OK;
     CALR_TRY(take_plan(&spec, &slot));
     if (!slot)
@@ -100,30 +117,45 @@ static calr_status run_plan(const calr_conv2d *conv, calr_conv2d_pass pass, cons
     return status;
 }
 
-calr_status calr_onednn_conv2d_forward(const calr_conv2d *conv, const float *x, const float *w,
-                                       const float *bias, float *y)
+static const calr_conv_kernels kernels = {calr_onednn_conv2d_forward,
+                                          calr_onednn_conv2d_backward_data,
+                                          calr_onednn_conv2d_backward_weights};
+
+calr_status calr_onednn_conv2d_forward(const calr_conv2d *conv, const void *x, const float *w,
+                                       const float *bias, void *y)
 {
     bool done;
     CALR_TRY(run_plan(conv, CALR_CONV2D_FORWARD, x, (float *)w, bias, y, &done));
-    return done ? CALR_OK : calr_cpu_conv2d_forward(conv, x, w, bias, y);
+    if (done)
+        return CALR_OK;
+    if (conv->dtype == CALR_BF16)
+        return calr_cpu_conv2d_bf16_forward(&kernels, conv, x, w, bias, y);
+    return calr_cpu_conv2d_forward(conv, x, w, bias, y);
 }
 
 calr_status calr_onednn_conv2d_backward_data(const calr_conv2d *conv, const float *w,
-                                             const float *dy, float *dx)
+                                             const void *dy, void *dx)
 {
     bool done;
     CALR_TRY(run_plan(conv, CALR_CONV2D_BACKWARD_DATA, dy, (float *)w, NULL, dx, &done));
-    return done ? CALR_OK : calr_cpu_conv2d_backward_data(conv, w, dy, dx);
+    if (done)
+        return CALR_OK;
+    if (conv->dtype == CALR_BF16)
+        return calr_cpu_conv2d_bf16_backward_data(&kernels, conv, w, dy, dx);
+    return calr_cpu_conv2d_backward_data(conv, w, dy, dx);
 }
 
-calr_status calr_onednn_conv2d_backward_weights(const calr_conv2d *conv, const float *x,
-                                                const float *dy, float *dw, float *dbias)
+calr_status calr_onednn_conv2d_backward_weights(const calr_conv2d *conv, const void *x,
+                                                const void *dy, float *dw, float *dbias)
 {
     bool done;
-    CALR_TRY(run_plan(conv, CALR_CONV2D_BACKWARD_WEIGHTS, x, dw, NULL, (float *)dy, &done));
+    CALR_TRY(run_plan(conv, CALR_CONV2D_BACKWARD_WEIGHTS, x, dw, NULL, (void *)dy, &done));
+    if (!done && conv->dtype == CALR_BF16)
+        return calr_cpu_conv2d_bf16_backward_weights(&kernels, conv, x, dy, dw, dbias);
     if (!done)
         return calr_cpu_conv2d_backward_weights(conv, x, dy, dw, dbias);
-    return dbias ? calr_cpu_sum_rows(conv->n * conv->out_h * conv->out_w, conv->c_out, dy, dbias)
+    return dbias ? calr_cpu_sum_rows((calr_dtype)conv->dtype, conv->n * conv->out_h * conv->out_w,
+                                     conv->c_out, dy, dbias)
                  : CALR_OK;
 }
 
@@ -132,8 +164,11 @@ calr_status calr_onednn_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pa
 {
     calr_onednn_spec spec = {.conv = *conv, .pass = pass};
     plan_slot *slot;
+    bool widened = conv->dtype == CALR_BF16 && !calr_onednn_takes_bf16();
+    if (widened)
+        spec.conv.dtype = CALR_F32;
     CALR_TRY(take_plan(&spec, &slot));
-    snprintf(text, size, "%s",
+    snprintf(text, size, "%s%s", widened ? "widened, " : "",
              slot ? calr_onednn_plan_name(slot->plan) : calr_cpu_conv2d_name(conv));
     if (slot)
         drop_plan(slot);

@@ -11,12 +11,20 @@
 
 /* ---- onednn.c: the kernels of the table; geometries that oneDNN has no fast code for go to the
  * portable ones. ---- */
-calr_status calr_onednn_conv2d_forward(const calr_conv2d *conv, const float *x, const float *w,
-                                       const float *bias, float *y);
+calr_status calr_onednn_conv2d_forward(const calr_conv2d *conv, const void *x, const float *w,
+                                       const float *bias, void *y);
 calr_status calr_onednn_conv2d_backward_data(const calr_conv2d *conv, const float *w,
-                                             const float *dy, float *dx);
-calr_status calr_onednn_conv2d_backward_weights(const calr_conv2d *conv, const float *x,
-                                                const float *dy, float *dw, float *dbias);
+                                             const void *dy, void *dx);
+calr_status calr_onednn_conv2d_backward_weights(const calr_conv2d *conv, const void *x,
+                                                const void *dy, float *dw, float *dbias);
+/* Convolutions in bf16: by oneDNN's own code in bf16, or (CALR_ONEDNN_BF16_F32) by f32 code. */
+typedef enum calr_onednn_bf16 {
+    CALR_ONEDNN_BF16_AUTO, /* oneDNN where calr_onednn_has_bf16 */
+    CALR_ONEDNN_BF16_OWN,
+    CALR_ONEDNN_BF16_F32
+} calr_onednn_bf16;
+void calr_onednn_choose_bf16(calr_onednn_bf16 choice);
+bool calr_onednn_takes_bf16(void); /* what the choice comes to */
 calr_status calr_onednn_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass, char *text,
                                     size_t size);
 
@@ -37,9 +45,12 @@ void calr_onednn_plan_release(calr_onednn_plan *plan); /* NULL is allowed */
 /* in: x, or dy for backward data; weights: w, written by backward weights; bias: forward only, may
  * be NULL; out: y or dx, or for backward weights the second input dy. Several threads may run one
  * plan. */
-calr_status calr_onednn_plan_run(const calr_onednn_plan *plan, const float *in, float *weights,
-                                 const float *bias, float *out);
+calr_status calr_onednn_plan_run(const calr_onednn_plan *plan, const void *in, float *weights,
+                                 const float *bias, void *out);
 const char *calr_onednn_plan_name(const calr_onednn_plan *plan);
+
+/* Whether the processor multiplies bf16 (and ONEDNN_MAX_CPU_ISA lets oneDNN use it). */
+bool calr_onednn_has_bf16(void);
 
 /* "2.6.3" and "avx512_core_amx". */
 void calr_onednn_describe(char *version, size_t version_size, char *isa, size_t isa_size);

@@ -46,14 +46,15 @@ static calr_status describe_memory(calr_onednn_plan *plan, dnnl_memory_desc_t *a
     dnnl_dims_t grouped = {g->groups, g->c_out / g->groups, g->c_in / g->groups, g->kh, g->kw};
     const int dimensions = g->groups > 1 ? 5 : 4;
     const dnnl_dim_t *shape = g->groups > 1 ? grouped : w;
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->x, 4, x, dnnl_f32, dnnl_nhwc),
+    const dnnl_data_type_t type = g->dtype == CALR_BF16 ? dnnl_bf16 : dnnl_f32;
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->x, 4, x, type, dnnl_nhwc),
              "description of the input");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->y, 4, y, dnnl_f32, dnnl_nhwc),
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->y, 4, y, type, dnnl_nhwc),
              "description of the output");
     TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->plain, dimensions, shape, dnnl_f32,
                                           g->groups > 1 ? dnnl_goihw : dnnl_oihw),
              "description of the weights");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(any, dimensions, shape, dnnl_f32, dnnl_format_tag_any),
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(any, dimensions, shape, type, dnnl_format_tag_any),
              "description of the weights");
     if (plan->spec.bias)
         TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->bias, 1, b, dnnl_f32, dnnl_a),
@@ -69,9 +70,11 @@ static calr_status describe_pass(const calr_onednn_plan *plan, const dnnl_memory
     const calr_conv2d *g = &plan->spec.conv;
     dnnl_dims_t stride = {g->stride, g->stride}, padding = {g->padding, g->padding};
     dnnl_convolution_desc_t forward, backward;
+    dnnl_memory_desc_t gradient = *any; /* of the weights: f32 in any case */
     dnnl_primitive_desc_t hint;
     dnnl_status_t status;
     *out = NULL;
+    gradient.data_type = dnnl_f32;
     TRY_DNNL(dnnl_convolution_forward_desc_init(
                  &forward, dnnl_forward_training, dnnl_convolution_direct, &plan->x, any,
                  plan->spec.bias ? &plan->bias : NULL, &plan->y, stride, padding, padding),
@@ -89,8 +92,8 @@ static calr_status describe_pass(const calr_onednn_plan *plan, const dnnl_memory
             &backward, dnnl_convolution_direct, &plan->x, any, &plan->y, stride, padding, padding);
     else
         status = dnnl_convolution_backward_weights_desc_init(&backward, dnnl_convolution_direct,
-                                                             &plan->x, any, NULL, &plan->y, stride,
-                                                             padding, padding);
+                                                             &plan->x, &gradient, NULL, &plan->y,
+                                                             stride, padding, padding);
     if (status == dnnl_success)
         status = dnnl_primitive_desc_create(out, &backward, attr, plan->engine, hint);
     dnnl_primitive_desc_destroy(hint);
@@ -203,8 +206,8 @@ typedef struct run {
     dnnl_memory_t x, y, bias, plain, weights, scratch;
 } run;
 
-static calr_status open_run(const calr_onednn_plan *plan, float *x, float *plain, float *bias,
-                            float *y, void *weights, void *scratch, run *r)
+static calr_status open_run(const calr_onednn_plan *plan, void *x, float *plain, float *bias,
+                            void *y, void *weights, void *scratch, run *r)
 {
     TRY_DNNL(dnnl_stream_create(&r->stream, plan->engine, dnnl_stream_default_flags),
              "start of a stream");
@@ -267,8 +270,8 @@ static calr_status execute(const calr_onednn_plan *plan, const run *r)
     return CALR_OK;
 }
 
-calr_status calr_onednn_plan_run(const calr_onednn_plan *plan, const float *in, float *weights,
-                                 const float *bias, float *out)
+calr_status calr_onednn_plan_run(const calr_onednn_plan *plan, const void *in, float *weights,
+                                 const float *bias, void *out)
 {
     bool data = plan->spec.pass == CALR_CONV2D_BACKWARD_DATA;
     size_t own = plan->reorder ? (plan->weights_bytes + 63) / 64 * 64 : 0,
@@ -277,14 +280,20 @@ calr_status calr_onednn_plan_run(const calr_onednn_plan *plan, const float *in, 
     run r = {0};
     CALR_TRY(calr_pool_alloc(size, &block));
     /* oneDNN's handles do not know const; it writes to outputs and scratch only. */
-    calr_status status = open_run(plan, data ? out : (float *)in, weights, (float *)bias,
-                                  data ? (float *)in : out, plan->reorder ? block : (void *)weights,
+    calr_status status = open_run(plan, data ? out : (void *)in, weights, (float *)bias,
+                                  data ? (void *)in : out, plan->reorder ? block : (void *)weights,
                                   plan->scratch_bytes ? (char *)block + own : NULL, &r);
     if (status == CALR_OK)
         status = execute(plan, &r);
     close_run(&r);
     calr_pool_free(block, size);
     return status;
+}
+
+bool calr_onednn_has_bf16(void)
+{
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) ==
+           dnnl_cpu_isa_avx512_core_bf16;
 }
 
 void calr_onednn_describe(char *version, size_t version_size, char *isa, size_t isa_size)

@@ -8,6 +8,8 @@
 
 typedef struct rowing {
     int64_t c;
+    bool half;       /* sum_rows: the type of map */
+    const void *map; /* sum_rows: its x */
     const float *x, *y, *dy, *weights, *row;
     const int32_t *labels;
     float *out, *saved; /* saved: one a row */
@@ -254,23 +256,35 @@ calr_status calr_cpu_l2_normalize_backward(int64_t rows, int64_t c, float eps, c
 }
 
 /* Column sums: slots of chunks of rows, added in order. */
+CALR_INLINE void sum_rows_of(bool half, int64_t rows, int64_t c, const void *map, double *slot)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        const void *x = calr_real_at(half, map, i * c);
+#pragma omp simd
+        for (int64_t j = 0; j < c; j++)
+            slot[j] += (double)calr_real_load(half, x, j);
+    }
+}
+
 CALR_CLONES static void sum_rows_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const rowing *k = context;
     double *slot = k->slots + begin / k->grain * k->c;
     (void)worker;
     memset(slot, 0, (size_t)k->c * sizeof *slot);
-    for (int64_t i = begin; i < end; i++) {
-        const float *x = k->x + i * k->c;
-#pragma omp simd
-        for (int64_t j = 0; j < k->c; j++)
-            slot[j] += (double)x[j];
-    }
+    const void *map = calr_real_at(k->half, k->map, begin * k->c);
+    if (k->half)
+        sum_rows_of(true, end - begin, k->c, map, slot);
+    else
+        sum_rows_of(false, end - begin, k->c, map, slot);
 }
 
-calr_status calr_cpu_sum_rows(int64_t rows, int64_t c, const float *x, float *y)
+calr_status calr_cpu_sum_rows(calr_dtype dtype, int64_t rows, int64_t c, const void *x, float *y)
 {
-    rowing k = {.c = c, .x = x, .grain = calr_max64(calr_row_grain(c), (rows + 127) / 128)};
+    rowing k = {.half = dtype == CALR_BF16,
+                .c = c,
+                .map = x,
+                .grain = calr_max64(calr_row_grain(c), (rows + 127) / 128)};
     int64_t chunks = (rows + k.grain - 1) / k.grain;
     k.slots = calr_array_new(chunks * c, sizeof(double));
     if (!k.slots)

@@ -171,7 +171,7 @@ function M.lock(path) end
 ---                OpenBLAS runs), blas_choice (who chose them), onednn_version, onednn_isa,
 ---                threads, and the versions that were built with: lmdb, libjpeg_turbo, libpng,
 ---                jansson
----@return table # conv ("onednn" or "portable"), cpu, cpu_features, blas_file, blas_config,
+---@return table # conv ("onednn" or "portable"), conv_bf16 ("onednn" or "f32"), cpu, cpu_features, blas_file, blas_config,
 function M.info() end
 
 --- Starts a program and goes on. It has no input; the request to stop (Ctrl-C) in a terminal
