@@ -79,6 +79,12 @@ expect 0 "$CALR" bench start --repeat 2
 prints "calr -e 'return'" "the shell alone"
 
 small="--network small --height 16 --width 8 --batch 4 --repeat 2 --limits 100,10"
+expect 0 "$CALR" bench layers $tiny --pass infer
+prints "inference, by layer" "layer3.0.downsample.1" "the whole, kernels being counted"
+expect 0 "$CALR" bench train $tiny --scaling --threads 2
+prints "small, 2 threads" "one thread" ">= 1.85x"
+expect 0 "$CALR" bench infer $small --features 9
+prints "features of 8 images, with decoding" "the bare network" ">= 0.95x"
 expect 0 "$CALR" bench infer $small --unfolded --forms eager --peer ./peer.sh
 prints "small 16x8, batch 4 " "small 16x8, batch 4, not folded" "other 1.0"
 holds "$(grep -c '"form":"eager"' options.json)" = 1

@@ -2,9 +2,8 @@
 --- calr bench data: images of a store, decoded, resized, augmented and normalised into batches.
 
 local config = require "calr.config"
-local data = require "calr.data"
 local image = require "calr.image"
-local make = require "calr.data.make"
+local pictures = require "calr.bench.frame.images"
 local sys = require "calr.sys"
 local T = require "calr.tensor"
 
@@ -18,33 +17,6 @@ local benchmark = {
     batch = config.option(64, "images of a batch"),
   },
 }
-
--- Removes a folder of files that we made.
-local function remove_folder(folder)
-  for _, name in ipairs(sys.list(folder)) do sys.remove(folder .. "/" .. name) end
-  sys.remove(folder)
-end
-
-local function new_folder()
-  local folder = os.tmpname()
-  os.remove(folder)
-  sys.make_folder(folder)
-  return setmetatable({ path = folder }, { __close = function() remove_folder(folder) end })
-end
-
-local function open(options, folder, bench)
-  local path = options.data
-  if path == "" then
-    local generator, settings = make.generator "street", {}
-    for name, value in pairs(generator.options) do settings[name] = value end
-    settings.ids, settings.test_ids, settings.distractors, settings.junk = options.images // 20 + 5, 2, 0, 0
-    path = folder.path .. "/street.lmdb"
-    bench.progress "making images"
-    make.run { generator = generator, options = settings, to = path }
-    bench.progress ""
-  end
-  return data.open(path):train()
-end
 
 -- The files of the images in a folder, for the peer, and their bytes.
 local function write_files(split, count, folder)
@@ -61,9 +33,9 @@ end
 --- Rows: decoding alone and whole batches, by one thread; whole batches by as many workers as there are threads. The
 --- peer reads the same files; its worker processes are those of a DataLoader.
 function benchmark.rows(bench, options)
-  local folder <close> = new_folder()
-  local files <close> = new_folder()
-  local split = open(options, folder, bench)
+  local folder <close> = pictures.folder()
+  local files <close> = pictures.folder()
+  local split = pictures.open(options.data, options.images, folder, bench)
   local count, order = math.min(options.images, split:count()), {}
   for i = 1, count do order[i] = i - 1 end
   order = T(order, "i64")

@@ -13,6 +13,17 @@
 ---       end,
 ---     }
 ---
+--- The functions of `bench`:
+--- - limits() -> {gemm=, bandwidth=, ...}; memory() -> a function that gives the bytes by which this process has grown
+---   at most since.
+--- - time(fn, {repeat=5, warmup=1, single=false, peers=}) -> {median=, min=, max=, samples=, spread=, peers=}; single: a
+---   sample is one call, however short.
+--- - row{work=, time= or seconds=, flops=, bytes=, limit=, count=, unit=, memory=, peer=, aim=}: a line of the table.
+--- - peer(script, options) -> list of peers, a value for <close>; compare(), before the first row: rows have peers even
+---   when --peer is not given.
+--- - table{columns=, rows=, title=, records=} (records: for --json); note(text); progress(text), for a terminal.
+--- - repeats (of --repeat, or nil); median(list).
+---
 --- All rows are measured with the clock that only runs forward; a row's time is the median of --repeat samples. Peers
 --- are measured in alternation with us (ours, theirs, ours, theirs), and the ratio is the median of the ratios pair by
 --- pair: a machine whose speed drifts slows both halves of a pair.
@@ -187,10 +198,8 @@ end
 
 local function time(session, fn, options)
   local wanted = session.settings["repeat"] or options["repeat"] or 5
-  local started = sys.clock()
-  fn()
-  local first = sys.clock() - started
-  for _ = 2, options.warmup or 1 do first = math.min(first, sample(fn, 1)) end
+  local first = options.single and 1 or math.huge
+  for _ = 1, math.max(options.warmup or 1, options.single and 0 or 1) do first = math.min(first, sample(fn, 1)) end
   local calls = options.single and 1 or calls_for(first)
   if calls > 1 then calls = calls_for(sample(fn, calls)) end
   local samples, ratios = {}, {}
@@ -242,7 +251,7 @@ local function add_row(session, given)
   end
   row.met = format.met(row)
   session.rows[#session.rows + 1] = row
-  local with_peers = #(session.settings.peers or {}) > 0
+  local with_peers = session.compares or #(session.settings.peers or {}) > 0
   if not session.head_printed then
     say(session, "\n" .. format.head(with_peers))
     session.head_printed = true
@@ -281,6 +290,7 @@ local function api(session)
     row = function(row) return add_row(session, row) end,
     peer = function(script, options) return start_peers(session, script, options) end,
     memory = memory,
+    compare = function() session.compares = true end,
     table = function(given) add_table(session, given) end,
     note = function(message) note(session, message) end,
     progress = function(line) progress(session, line) end,

@@ -5,13 +5,16 @@
 local config = require "calr.config"
 local format = require "calr.bench.frame.format"
 local meter = require "calr.meter"
+local models = require "calr.models"
+local no_grad = require("calr.autograd").no_grad
 local step = require "calr.bench.frame.step"
 
 local benchmark = {
-  summary = "every layer of a training step: operations, bytes, limit, time of each pass",
+  summary = "every layer of a step: operations, bytes, limit, time of each pass",
   options = step.options {
     clusters = config.option(1000, "clusters of the memory"),
     sort = config.choice({ "network", "gap", "time" }, "order of the layers"),
+    pass = config.choice({ "train", "infer" }, "a training step, or inference by the folded network"),
     top = config.option(0, "so many layers only; 0: all"),
   },
 }
@@ -120,13 +123,23 @@ local function columns()
   return list
 end
 
+local function training(options)
+  local run, network, parts = step.make(options)
+  return run, step.label(network), parts
+end
+
+local function inference(options)
+  local network, images = models.make(options.network, { seed = 1 }):train(false):folded(), step.images(options)
+  local function run() no_grad(network, images) end
+  return run, step.label(network), { { name = "forward", run = run } }
+end
+
 --- calr.bench.layers.rows(bench, options)
 --- A table of layers and its sum, then a row for each kind of pass. "%" is the share of the limit, max(operations /
 --- rate of products, bytes / rate of the memory), in the measured time.
 function benchmark.rows(bench, options)
   local limits = bench.limits()
-  local run, network, parts = step.make(options)
-  local labels = step.label(network)
+  local run, labels, parts = (options.pass == "train" and training or inference)(options)
   run()
   run()
   local samples, details, kernels, totals = {}, {}, {}, {}
@@ -149,7 +162,8 @@ function benchmark.rows(bench, options)
   end
   rows[#rows + 1] = "-"
   rows[#rows + 1] = cells_of(total)
-  bench.table { title = step.text(options) .. ": training, by layer", records = records, rows = rows,
+  bench.table { title = ("%s: %s, by layer"):format(step.text(options), options.pass == "train" and "training"
+    or "inference"), records = records, rows = rows,
     columns = columns() }
   for _, pass in ipairs(passes) do
     local cell = total.passes[pass]
@@ -161,7 +175,7 @@ function benchmark.rows(bench, options)
     end
   end
   bench.row { work = "all kernels", seconds = bench.median(kernels), flops = total.flops, limit = total.limit }
-  bench.row { work = "the step, kernels being counted", seconds = bench.median(totals), flops = total.flops,
+  bench.row { work = "the whole, kernels being counted", seconds = bench.median(totals), flops = total.flops,
     count = options.batch, unit = "images", limit = total.limit }
   bench.note(("Sum of the limits of all kernels: %s. Norms, activations and sums that were fused into the passes over "
     .. "memory before or after them would lower it."):format(format.time(total.limit)))

@@ -5,7 +5,7 @@
 ---@class calr.bench.infer
 local M = {}
 
---- A row for the folded network, and with --unfolded one for the other.
+--- A row for the folded network, with --unfolded one for the other, with --features N one for a data set's features.
 ---@param bench any
 ---@param options any
 function M.rows(bench, options) end

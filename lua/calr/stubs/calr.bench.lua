@@ -15,6 +15,17 @@
 ---       end,
 ---     }
 ---
+--- The functions of `bench`:
+--- - limits() -> {gemm=, bandwidth=, ...}; memory() -> a function that gives the bytes by which this process has grown
+---   at most since.
+--- - time(fn, {repeat=5, warmup=1, single=false, peers=}) -> {median=, min=, max=, samples=, spread=, peers=}; single: a
+---   sample is one call, however short.
+--- - row{work=, time= or seconds=, flops=, bytes=, limit=, count=, unit=, memory=, peer=, aim=}: a line of the table.
+--- - peer(script, options) -> list of peers, a value for <close>; compare(), before the first row: rows have peers even
+---   when --peer is not given.
+--- - table{columns=, rows=, title=, records=} (records: for --json); note(text); progress(text), for a terminal.
+--- - repeats (of --repeat, or nil); median(list).
+---
 --- All rows are measured with the clock that only runs forward; a row's time is the median of --repeat samples. Peers
 --- are measured in alternation with us (ours, theirs, ours, theirs), and the ratio is the median of the ratios pair by
 --- pair: a machine whose speed drifts slows both halves of a pair.
