@@ -188,8 +188,8 @@ static calr_status resolve(const calr_tensor *order, const calr_tensor *records,
 /// @param epoch        0
 /// @param first_slot   the place of the order's first item, 0: for going on in the middle of an
 ///                     epoch
-/// @param workers      threads that work ahead; 0: none. The default is 2, or 1 where one thread is
-///                     in use
+/// @param workers      threads that work ahead; 0: none, all threads make a batch when it is asked
+///                     for. The default is 2, or 1 where one thread is in use
 /// @param ahead        batches in the making or waiting, 3
 /// @param pixel_limit  larger JPEG images (width x height) are refused; 67108864
 /// @param cache        what calr.loader.cache returned: decode each image once

@@ -43,7 +43,8 @@ struct calr_loader {
     calr_loader_options options;
     int64_t *order;
     int64_t count, batches;
-    worker own; /* of the user's thread */
+    worker *team; /* of the threads that help the user's thread while it waits, and of itself */
+    int team_size;
     pthread_t *threads;
     int started;
     pthread_mutex_t lock;
@@ -74,7 +75,7 @@ int calr_loader_default_workers(void)
 
 /* ---- one image ---- */
 
-/* In the thread that will use it: readers belong to their thread. */
+/* Once, before its first image. */
 static calr_status worker_prepare(calr_loader *loader, worker *w)
 {
     if (w->ready)
@@ -267,16 +268,35 @@ static calr_status open_batches(calr_loader *loader)
     return loader->opened > loader->head ? CALR_OK : status;
 }
 
-/* Waits for a batch, helping; then its images, or its failure. */
+/* What a team of threads does together while the user's thread waits. */
+typedef struct helping {
+    calr_loader *loader;
+    int64_t end;
+} helping;
+
+static void help(void *context, int64_t begin, int64_t end, int thread)
+{
+    const helping *h = context;
+    calr_loader *loader = h->loader;
+    (void)begin, (void)end;
+    pthread_mutex_lock(&loader->lock);
+    while (loader->issued < h->end)
+        work_on(loader, &loader->team[thread], loader->issued++);
+    pthread_mutex_unlock(&loader->lock);
+}
+
+/* Waits for a batch, with all threads helping (nothing else is for them to do); then its images, or its failure. */
 static calr_status finish_batch(calr_loader *loader, batch *b, int64_t end)
 {
+    helping h = {loader, end};
     pthread_mutex_lock(&loader->lock);
-    while (b->done < b->size) {
-        if (loader->issued < end)
-            work_on(loader, &loader->own, loader->issued++);
-        else
-            pthread_cond_wait(&loader->finished, &loader->lock);
-    }
+    bool missing = loader->issued < end;
+    pthread_mutex_unlock(&loader->lock);
+    if (missing)
+        calr_parallel_for(loader->team_size, 1, help, &h);
+    pthread_mutex_lock(&loader->lock);
+    while (b->done < b->size)
+        pthread_cond_wait(&loader->finished, &loader->lock);
     bool failed = b->failed >= 0;
     if (failed)
         loader->stop = true;
@@ -362,9 +382,12 @@ static calr_status loader_alloc(const int64_t *order, int64_t count,
     calr_loader *loader = calloc(1, sizeof *loader + (size_t)ahead * sizeof loader->ring[0]);
     int64_t *copy = calr_array_new(count, sizeof *copy);
     pthread_t *threads = calr_array_new(workers, sizeof *threads);
-    if (!loader || !copy || !threads) {
+    int team_size = calr_parallel_threads();
+    worker *team = calr_array_zeros(team_size, sizeof *team);
+    if (!loader || !copy || !threads || !team) {
         free(loader);
         free(copy);
+        free(team);
         free(threads);
         return calr_error(CALR_ENOMEM, "no memory for a loader of %lld images", (long long)count);
     }
@@ -372,6 +395,8 @@ static calr_status loader_alloc(const int64_t *order, int64_t count,
         memcpy(copy, order, (size_t)count * sizeof *copy);
     loader->order = copy;
     loader->threads = threads;
+    loader->team = team;
+    loader->team_size = team_size;
     loader->count = count;
     loader->options = *options;
     loader->options.ahead = ahead;
@@ -416,7 +441,8 @@ void calr_loader_release(calr_loader *loader)
     if (!loader)
         return;
     stop_workers(loader);
-    worker_clear(loader, &loader->own);
+    for (int i = 0; i < loader->team_size; i++)
+        worker_clear(loader, &loader->team[i]);
     for (int i = 0; i < loader->options.ahead; i++)
         calr_tensor_release(loader->ring[i].images);
     if (loader->source.release)
@@ -426,6 +452,7 @@ void calr_loader_release(calr_loader *loader)
     pthread_cond_destroy(&loader->work);
     pthread_cond_destroy(&loader->finished);
     free(loader->order);
+    free(loader->team);
     free(loader->threads);
     free(loader);
 }

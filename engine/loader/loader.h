@@ -3,8 +3,8 @@
  * A loader goes once through an order: a list of record numbers of a source of JPEG bytes. It
  * decodes, resizes and augments each record straight into its place of a batch, f32[b x height x
  * width x 3], and hands the batches out in order. The pixels of a place depend on (record, seed,
- * epoch, slot) alone, never on the number of workers or on timing. The thread that waits for a
- * batch helps to make it; without workers it makes all of it.
+ * epoch, slot) alone, never on the number of workers or on timing. While the user's thread waits for a
+ * batch, all threads of calr_parallel_for help to make it; without workers they make all of it.
  *
  * One thread uses a loader. Closing it at any moment is sound: workers finish the image in hand and
  * end. */
@@ -20,16 +20,15 @@
 #include "tensor/tensor.h"
 
 /* Where the bytes come from. All functions but release may be called from several threads at once;
- * the calls for one reader come from one thread, one after the other. Failures leave their message
+ * the calls for one reader come one after the other, but not all from the same thread. Failures leave their message
  * with calr_error in the calling thread, as everywhere. */
 typedef struct calr_loader_source {
     void *context;
     int64_t count; /* records are numbered 0 .. count-1 */
 
-    /* A reader for one thread, opened in that thread: for LMDB a read transaction. NULL: no readers
-     * are needed, and fetch gets a NULL reader. */
+    /* A reader: for LMDB a read transaction. NULL: no readers are needed, and fetch gets a NULL reader. */
     calr_status (*open)(void *context, void **reader);
-    /* Called in the thread of open; NULL: nothing to close. */
+    /* NULL: nothing to close. */
     void (*close)(void *context, void *reader);
 
     /* The JPEG bytes of a record, borrowed: valid until the next fetch of this reader or its close.

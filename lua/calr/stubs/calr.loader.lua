@@ -29,7 +29,7 @@ local M = {}
 --- - `seed`: names the random numbers, with epoch and the place in the order; 0
 --- - `epoch`: 0
 --- - `first_slot`: the place of the order's first item, 0: for going on in the middle of an epoch
---- - `workers`: threads that work ahead; 0: none. The default is 2, or 1 where one thread is in use
+--- - `workers`: threads that work ahead; 0: none, all threads make a batch when it is asked for. The default is 2, or 1 where one thread is in use
 --- - `ahead`: batches in the making or waiting, 3
 --- - `pixel_limit`: larger JPEG images (width x height) are refused; 67108864
 --- - `cache`: what calr.loader.cache returned: decode each image once
