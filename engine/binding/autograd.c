@@ -1,5 +1,6 @@
 /* calr.autograd: gradients, and operations written in Lua. */
 #include "binding/bind.h"
+#include "binding/collect.h"
 #include "binding/methods.h"
 #include "binding/modules.h"
 
@@ -61,6 +62,7 @@ static int autograd_backward(lua_State *L)
     calr_tensor *loss = calr_lua_check_tensor(L, 1);
     lua_State *outer = running;
     lua_settop(L, 1); /* keeps the loss alive */
+    calr_collect_before_backward(L);
     running = L;
     calr_status status = calr_tape_backward(loss);
     running = outer;

@@ -44,7 +44,7 @@ calr_tensor *calr_lua_test_tensor(lua_State *L, int arg)
 calr_tensor *calr_lua_check_tensor(lua_State *L, int arg)
 {
     calr_tensor **slot = luaL_checkudata(L, arg, TENSOR);
-    luaL_argcheck(L, *slot, arg, "this tensor was closed");
+    luaL_argcheck(L, *slot, arg, "this tensor was closed (between layers: calr.nn.release)");
     return *slot;
 }
 

@@ -10,4 +10,10 @@
  * were measured and fail: docs/decisions). */
 void calr_collect_when_full(lua_State *L);
 
+/* Before a backward pass: what the script let go of meanwhile keeps the memory of the forward pass
+ * from being used again on the way back, while the graph gives it up piece by piece. A full
+ * collection, unless little was allocated since the last one (half of what is live, or all of it is
+ * below the first limit). */
+void calr_collect_before_backward(lua_State *L);
+
 #endif

@@ -567,8 +567,12 @@ static int tensor_tostring(lua_State *L)
     return 1;
 }
 
-/* __gc and __close: may run twice. */
-static int tensor_release(lua_State *L)
+/// tensor:close()
+/// Gives the memory back now, without waiting for the collector: what the tensor is to be asked
+/// afterwards is an error. Other tensors of the same memory, and what a gradient needs of it, are
+/// not concerned. Closing twice does nothing; local x <close> = ... does it at the end of a block.
+/* Also __gc and __close. */
+static int tensor_close(lua_State *L)
 {
     calr_tensor **slot = luaL_checkudata(L, 1, TENSOR);
     calr_tensor_release(*slot);
@@ -601,6 +605,7 @@ static const luaL_Reg methods[] = {
     {"transpose", tensor_transpose},
     {"contiguous", tensor_contiguous},
     {"clone", tensor_clone},
+    {"close", tensor_close},
     {"to", tensor_to},
     {"copy", tensor_copy},
     {"fill", tensor_fill},
@@ -616,8 +621,8 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg metamethods[] = {
     {"__tostring", tensor_tostring},
-    {"__gc", tensor_release},
-    {"__close", tensor_release},
+    {"__gc", tensor_close},
+    {"__close", tensor_close},
     {NULL, NULL},
 };
 

@@ -56,6 +56,7 @@ calr_status calr_pool_alloc(size_t size, void **out)
         return calr_error(CALR_ENOMEM, "%zu bytes are more than can be addressed", size);
     pthread_mutex_lock(&lock);
     stats.requests++;
+    stats.requested_bytes += rounded;
     void *block = cached[index];
     if (block) {
         cached[index] = cached[index]->next;

@@ -16,6 +16,7 @@ typedef struct calr_pool_stats {
     size_t cached_bytes; /* kept for later */
     size_t peak_bytes;   /* highest live + cached since the start */
     size_t requests, hits;
+    size_t requested_bytes; /* of all requests */
 } calr_pool_stats;
 
 /* A block of at least `size` bytes, contents undefined. size 0 gives a block too. CALR_ENOMEM after

@@ -273,4 +273,73 @@ check.test("the same bits every time", function()
   check.ok(gradient():equal(gradient()))
 end)
 
+-- `depth` residual blocks of linear maps and batch norms; after(tensor) is called with every output once it was used.
+local function blocks(depth, x, weights, after)
+  local rng = require("calr.rng").open { seed = 8 }
+  local gamma = rng:fill_uniform(T.zeros { 6 }, 0.5, 1.5)
+  local norm = { training = true, relu = true }
+  local y = x
+  for _ = 1, depth do
+    local a = ops.linear(y, weights[1])
+    local b = ops.batch_norm(a, gamma, nil, nil, nil, norm)
+    local c = ops.linear(b, weights[2])
+    local z = ops.batch_norm(c, gamma, nil, nil, nil, { training = true, relu = true, residual = y })
+    for _, done in ipairs { a, b, c, y ~= x and y or nil } do after(done) end
+    y = z
+  end
+  return y
+end
+
+local function block_gradients(depth, after)
+  local rng = require("calr.rng").open { seed = 7 }
+  local x = rng:fill_normal(T.zeros { 40, 6 }):requires_grad(true)
+  local weights = {}
+  for i = 1, 2 do weights[i] = rng:fill_normal(T.zeros { 6, 6 }):requires_grad(true) end
+  local y = blocks(depth, x, weights, after)
+  autograd.backward((y * y):mean())
+  return { x:grad(), weights[1]:grad(), weights[2]:grad() }
+end
+
+check.test("outputs that are made again give the same bits", function()
+  for _, depth in ipairs { 1, 2, 3, 20, 40 } do -- 40 is more than are made in a row
+    local kept = {}
+    local want = block_gradients(depth, function(t) kept[#kept + 1] = t end)
+    local got = block_gradients(depth, function(t) t:close() end)
+    for i = 1, 3 do
+      check.ok(want[i]:is_finite() and want[i]:norm() > 0)
+      check.ok(want[i]:equal(got[i]), ("gradient %d of %d blocks"):format(i, depth))
+    end
+  end
+end)
+
+check.test("of an output that can be made again no memory is kept", function()
+  local norm = { training = true, relu = true }
+  local w = T.full({ 64, 64 }, 0.1):requires_grad(true)
+  local x = require("calr.rng").open {}:fill_normal(T.zeros { 4096, 64 })
+  local bytes = 4096 * 64 * 4
+  local a = ops.linear(x, w)
+  local before = live()
+  local b = ops.batch_norm(a, nil, nil, nil, nil, norm)
+  local c = ops.linear(b, w)
+  check.ok(live() - before >= 2 * bytes)
+  b:close()
+  check.ok(live() - before < 1.5 * bytes)
+  autograd.backward(c:sum())
+  check.ok(w:grad():is_finite())
+end)
+
+check.test("an output that was written into is kept as it was written", function()
+  local function gradient(write)
+    local x = T({ { 1, 2 }, { 3, 5 }, { -1, 4 } })
+    local w = T({ { 1, -1 } }):requires_grad(true)
+    local v = T({ { 1, 1 }, { 2, 3 } }):requires_grad(true)
+    local y = ops.batch_norm(ops.linear(x, v), nil, nil, nil, nil, { training = true })
+    autograd.no_grad(write, y)
+    ops.linear(y, w):sum():backward()
+    return w:grad()
+  end
+  check.all_near(gradient(function(y) y:fill(2) end), { { 6, 6 } }, 0)
+  check.all_near(gradient(function() end), { { 0, 0 } }, 1e-5)
+end)
+
 check.finish()

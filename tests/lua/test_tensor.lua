@@ -76,6 +76,11 @@ check.test("closing releases, and says so", function()
   end
   check.fails("was closed", t.numel, t)
   check.equal(tostring(t), "closed tensor")
+  local other = T.zeros { 10 }
+  local view = other:detach()
+  other:close()
+  other:close()
+  check.equal(view:numel(), 10)
 end)
 
 check.finish()

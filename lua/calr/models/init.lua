@@ -14,6 +14,7 @@ local models = {}
 
 -- He et al., "Deep residual learning" (CVPR 2016), figure 5 left: two 3x3 convolutions.
 local BasicBlock = nn.class "BasicBlock"
+BasicBlock.lets_go = true
 BasicBlock.pairs = { { "conv1", "bn1" }, { "conv2", "bn2", true } }
 local function basic_block(inputs, width, stride, norm)
   local self = nn.new(BasicBlock)
@@ -27,13 +28,27 @@ local function basic_block(inputs, width, stride, norm)
   return self, width
 end
 
+-- norm(y, residual) for a y that `from` gave, and which nobody needs afterwards.
+local function join(self, x, y, from, norm)
+  if not self.downsample then
+    local z = norm(y, x)
+    nn.release(y, z, from, norm)
+    return z
+  end
+  local residual = self.downsample(x)
+  local z = norm(y, residual)
+  nn.release(y, z, from, norm)
+  nn.release(residual, z, self.downsample, norm)
+  return z
+end
+
 function BasicBlock:forward(x)
-  local y = self.conv2(self.bn1(self.conv1(x)))
-  return self.bn2(y, self.downsample and self.downsample(x) or x)
+  return join(self, x, nn.chain(x, self.conv1, self.bn1, self.conv2), self.conv2, self.bn2)
 end
 
 -- Figure 5 right, with the stride at the 3x3 convolution as torchvision has it.
 local Bottleneck = nn.class "Bottleneck"
+Bottleneck.lets_go = true
 Bottleneck.pairs = { { "conv1", "bn1" }, { "conv2", "bn2" }, { "conv3", "bn3", true } }
 local function bottleneck(inputs, width, stride, norm)
   local outputs = 4 * width
@@ -52,25 +67,23 @@ local function bottleneck(inputs, width, stride, norm)
 end
 
 function Bottleneck:forward(x)
-  local y = self.bn2(self.conv2(self.bn1(self.conv1(x))))
-  return self.bn3(self.conv3(y), self.downsample and self.downsample(x) or x)
+  return join(self, x, nn.chain(x, self.conv1, self.bn1, self.conv2, self.bn2, self.conv3), self.conv3, self.bn3)
 end
 
 local Network = nn.class "Network"
 Network.pairs = { { "conv1", "bn1" } }
 
 function Network:forward(x)
-  return ops.l2_normalize(self.neck(self.pool(self:maps(x))))
+  return ops.l2_normalize(nn.chain(self:maps(x), self.pool, self.neck))
 end
 
 --- network:maps(images)
 --- The feature maps before pooling.
 --- @return tensor  f32[n x h' x w' x channels]
 function Network:maps(x)
-  x = self.bn1(self.conv1(x))
-  if self.maxpool then x = self.maxpool(x) end
-  for i = 1, self.stages do x = self["layer" .. i](x) end
-  return x
+  local list = { self.conv1, self.bn1, self.maxpool } -- there may be no maxpool: then this is two
+  for i = 1, self.stages do list[#list + 1] = self["layer" .. i] end
+  return nn.chain(x, table.unpack(list))
 end
 
 local function plain_norm(width) return nn.batch_norm(width, { relu = true }) end

@@ -6,6 +6,7 @@
 local check_options = require "calr.options".check
 local module = require "calr.nn.module"
 local ops = require "calr.ops"
+local Tensor = require "calr.tensor"
 local class, new = module.class, module.new
 
 local nn = { Module = module.Module }
@@ -19,6 +20,35 @@ nn.class = class
 --- An object of a class of layers, without parameters yet.
 --- @return layer
 nn.new = new
+
+-- Whether a layer promises, by its class, that it keeps neither what it is given nor what it gives.
+local function lets_go(layer)
+  return layer.lets_go and rawget(layer, "forward") == nil
+end
+
+--- calr.nn.release(x, result, from, to)
+--- Closes a tensor that lies between two layers as soon as the second has used it, so that its memory serves again;
+--- what a gradient needs of it is kept. Only when both classes promise, by the field lets_go = true, that they keep
+--- neither what they are given nor what they give; layers of calr.nn do.
+--- @param x       what `from` gave and `to` was given
+--- @param result  what `to` made of it; when that is x itself, it stays
+function nn.release(x, result, from, to)
+  if not rawequal(x, result) and lets_go(from) and lets_go(to) and Tensor.is(x) then x:close() end
+end
+
+--- calr.nn.chain(x, layer, layer, ...)
+--- One layer after the other; what lies between them is let go of as calr.nn.release says.
+--- @return tensor
+function nn.chain(x, ...)
+  local before
+  for i = 1, select("#", ...) do
+    local layer = select(i, ...)
+    local y = layer(x)
+    if before then nn.release(x, y, before, layer) end
+    x, before = y, layer
+  end
+  return x
+end
 
 -- He et al., "Delving deep into rectifiers" (ICCV 2015), fan-out, as torchvision's residual networks start. Like
 -- torchvision's, it does not look at the groups.
@@ -37,6 +67,7 @@ local function uniform_fan_in(inputs)
 end
 
 local Conv = class "Conv"
+Conv.lets_go = true
 Conv.folds = "convolution" -- see calr.nn.folded
 
 --- calr.nn.conv(inputs, outputs, {kernel=3, stride=1, padding=(kernel-1)/2, groups=1})
@@ -63,6 +94,7 @@ function Conv:forward(x)
 end
 
 local BatchNorm = class "BatchNorm"
+BatchNorm.lets_go = true
 BatchNorm.folds = "normalisation" -- see calr.nn.folded
 
 --- calr.nn.batch_norm(channels, {relu=false, bias=true, momentum=.1, eps=1e-5})
@@ -88,6 +120,7 @@ function BatchNorm:forward(x, residual)
 end
 
 local IBN = class "IBN"
+IBN.lets_go = true
 
 --- calr.nn.ibn(channels, {relu=true})
 --- IBN-a (Pan et al., ECCV 2018): instance norm on the first half of the channels, batch norm on the rest. Its
@@ -113,6 +146,7 @@ function IBN:forward(x)
 end
 
 local InstanceNorm = class "InstanceNorm"
+InstanceNorm.lets_go = true
 
 --- calr.nn.instance_norm(channels, {eps=1e-5})
 --- Normalises every channel of every image by itself, with learned scale and shift.
@@ -131,6 +165,7 @@ function InstanceNorm:forward(x)
 end
 
 local Linear = class "Linear"
+Linear.lets_go = true
 
 --- calr.nn.linear(inputs, outputs, {bias=true})
 --- @return layer  [n x inputs] -> [n x outputs]; weight is f32[outputs x inputs]
@@ -147,6 +182,7 @@ function Linear:forward(x)
 end
 
 local MaxPool = class "MaxPool"
+MaxPool.lets_go = true
 
 --- calr.nn.max_pool{kernel=3, stride=2, padding=1}
 --- @return layer
@@ -162,6 +198,7 @@ function MaxPool:forward(x)
 end
 
 local AvgPool = class "AvgPool"
+AvgPool.lets_go = true
 
 --- calr.nn.avg_pool()
 --- Global average pooling.
@@ -175,6 +212,7 @@ function AvgPool:forward(x)
 end
 
 local GeM = class "GeM"
+GeM.lets_go = true
 
 --- calr.nn.gem{p=3, eps=1e-6}
 --- Generalised mean pooling with a learned exponent (Radenovic et al., TPAMI 2018): (mean max(x, eps)^p)^(1/p).
@@ -197,6 +235,7 @@ function GeM:forward(x)
 end
 
 local Relu = class "Relu"
+Relu.lets_go = true
 
 --- calr.nn.relu()
 --- @return layer
@@ -209,6 +248,7 @@ function Relu:forward(x)
 end
 
 local Dropout = class "Dropout"
+Dropout.lets_go = true
 
 --- calr.nn.dropout{p=.5, seed=0}
 --- In training mode sets each number to 0 with probability p and scales the rest by 1/(1-p). What is dropped is a
@@ -231,6 +271,7 @@ function Dropout:forward(x)
 end
 
 local Sequential = class "Sequential"
+Sequential.lets_go = true
 Sequential.folds = "sequence" -- see calr.nn.folded
 
 --- calr.nn.sequential(layer, layer, ...)
@@ -243,7 +284,12 @@ function nn.sequential(...)
 end
 
 function Sequential:forward(x)
-  for _, child in ipairs(self.children) do x = child.layer(x) end
+  local before
+  for _, child in ipairs(self.children) do
+    local y = child.layer(x)
+    if before then nn.release(x, y, before, child.layer) end
+    x, before = y, child.layer
+  end
   return x
 end
 

@@ -17,6 +17,23 @@ function M.class(name) end
 ---@return layer
 function M.new(class) end
 
+--- Closes a tensor that lies between two layers as soon as the second has used it, so that its memory serves again;
+--- what a gradient needs of it is kept. Only when both classes promise, by the field lets_go = true, that they keep
+--- neither what they are given nor what they give; layers of calr.nn do.
+---@param x any what `from` gave and `to` was given
+---@param result any what `to` made of it; when that is x itself, it stays
+---@param from any
+---@param to any
+function M.release(x, result, from, to) end
+
+--- One layer after the other; what lies between them is let go of as calr.nn.release says.
+---@param x any
+---@param layer any
+---@param layer any
+---@param ... any
+---@return tensor
+function M.chain(x, layer, layer, ...) end
+
 --- Convolution without bias (a norm follows). weight is f32[outputs x inputs/groups x kernel x kernel]. groups must
 --- divide inputs and outputs; groups = inputs = outputs is a depthwise convolution.
 ---@param inputs any

@@ -164,4 +164,9 @@ function M.memory() end
 ---@return boolean
 function M.is(value) end
 
+--- Gives the memory back now, without waiting for the collector: what the tensor is to be asked
+--- afterwards is an error. Other tensors of the same memory, and what a gradient needs of it, are
+--- not concerned. Closing twice does nothing; local x <close> = ... does it at the end of a block.
+function tensor:close() end
+
 return M
