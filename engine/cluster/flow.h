@@ -35,6 +35,12 @@ typedef struct calr_flow {
 /* x log2 x, 0 at 0; rounding below 0 counts as 0. */
 double calr_flow_plogp(double x);
 
+/* The same of many at once, in their places, within 1e-15 of the largest |x log2 x|; several times
+ * faster. No NaN, no infinity. Whole vectors of CALR_FLOW_LANES are worked on: x has room for them,
+ * with numbers in it. */
+enum { CALR_FLOW_LANES = 8 };
+void calr_flow_plogps(double *x, int64_t count);
+
 /* The flow of a graph whose weights are above 0 (the caller's duty). A node without a link is
  * visited never. CALR_ENOMEM; CALR_ENUMERIC when the weights sum to nothing or to infinity. Release
  * with calr_flow_release. */

@@ -20,6 +20,22 @@ static int by_target(const void *a, const void *b)
     return (p->to > q->to) - (p->to < q->to);
 }
 
+/* Rows are short, most of them. */
+static void sort_row(edge *row, int64_t count)
+{
+    if (count > 64) {
+        qsort(row, (size_t)count, sizeof *row, by_target);
+        return;
+    }
+    for (int64_t e = 1; e < count; e++) {
+        edge now = row[e];
+        int64_t at = e;
+        for (; at > 0 && row[at - 1].to > now.to; at--)
+            row[at] = row[at - 1];
+        row[at] = now;
+    }
+}
+
 static calr_status check_entries(int64_t n, int64_t k, const int32_t *indices,
                                  const float *similarities, double *mean)
 {
@@ -56,7 +72,7 @@ static int64_t take_row(int64_t i, int64_t k, const int32_t *indices, const floa
             similarities[e] > 0)
             row[count++] = (edge){indices[e], similarities[e]};
     }
-    qsort(row, (size_t)count, sizeof *row, by_target);
+    sort_row(row, count);
     for (int64_t e = 0; e < count; e++) {
         if (merged > 0 && row[merged - 1].to == row[e].to)
             row[merged - 1].weight += row[e].weight;
