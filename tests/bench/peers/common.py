@@ -36,23 +36,28 @@ def options():
     return given
 
 
-def answer(name, seconds, base):
-    print(json.dumps({"name": name, "seconds": seconds, "peak_mb": max(0.0, status("VmHWM") - base)}), flush=True)
+clock = time.perf_counter
 
 
-def serve(name, prepare):
-    """name: text, or a function that is called after prepare."""
+def answer(name, seconds, base, found):
+    print(json.dumps({"name": name, "seconds": seconds, "peak_mb": max(0.0, status("VmHWM") - base), **found}),
+          flush=True)
+
+
+def serve(name, prepare, found=dict):
+    """name: text, or a function that is called after prepare. found: a function that returns what else to tell, by
+    name: what came out, to be compared."""
     given = options()
     forget_peak()
     base = status("VmRSS")
     work = prepare(given)
     title = name() if callable(name) else name
     seconds = []
-    answer(title, seconds, base)
+    answer(title, seconds, base, found())
     for line in sys.stdin:
         if line.strip() == "run":
-            began = time.perf_counter()
+            began = clock()
             took = work()
             # work may time itself, when part of what it does is not to count
-            seconds.append(took if isinstance(took, float) else time.perf_counter() - began)
-            answer(title, seconds, base)
+            seconds.append(took if isinstance(took, float) else clock() - began)
+            answer(title, seconds, base, found())

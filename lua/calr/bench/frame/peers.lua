@@ -46,7 +46,7 @@ local function wait(self, wanted)
     local answers, last = look(self)
     if last then
       self.name, self.memory = last.name, last.peak_mb and last.peak_mb * 2 ^ 20
-      self.seconds = last.seconds
+      self.seconds, self.answer = last.seconds, last
     end
     if answers >= wanted then return true end
     if self.ended then return false end
