@@ -100,6 +100,12 @@ typedef struct calr_backend {
     void (*gemm)(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
                  const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
                  int64_t ldc);
+    /* c[m x n], rows ldc apart, = a[m x k] times the transpose of b[n x k], exact: every number -127 .. 127, k at
+     * most 65,536. false, with nothing or rubbish in c, where the processor has no fast and exact
+     * instructions for it (ask with m = 0) or there was no memory; NULL where the backend has none.
+     * Threads as above. */
+    bool (*gemm_bytes)(int64_t m, int64_t n, int64_t k, const int8_t *a, const int8_t *b,
+                       int32_t *c, int64_t ldc);
 
     /* ---- Convolution ---- bias[c_out] may be NULL. Where the processor multiplies bf16, the
      * weights are rounded to it for a convolution in bf16; elsewhere they are taken as they are. */

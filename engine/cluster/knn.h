@@ -1,11 +1,18 @@
 /* Exact nearest neighbours of the rows of a matrix.
  *
- * Similarities are computed in tiles by the backend's matrix product and go straight into a list of
- * the best k of each row: the full matrix never exists. Memory: a copy of the input and the lists.
+ * Products of all pairs are computed in tiles and go straight into a list of the best of each row: the full matrix
+ * never exists. Against itself each pair is computed once, for both of its rows.
  *
- * The order is total: nearest first, equal ones by lowest row number. Tiles have one fixed shape,
- * each computed by one thread, so the result is the same for any number of threads, and equal rows
- * give equal numbers. */
+ * Two ways. Where the processor multiplies bytes without loss (AVX-512 VNNI, AMX) and the matrix is large, the rows
+ * are rounded to bytes; a bound of what that lost (knn_bytes.h) leaves a few candidates, and those are measured in
+ * double precision on the rows as given: no neighbour is lost, the numbers are those of double precision. Memory:
+ * a quarter of the input and the lists of candidates, about 1.7 kB a row for k = 30. Otherwise, and where a sample of the
+ * rows has many candidates (all rows nearly alike), the products are in f32. Memory: a copy of the input and the
+ * lists. Which way is taken depends on the input and the processor alone.
+ *
+ * The order is total: nearest first, equal ones by lowest row number. The result is the same for any number of
+ * threads, and equal rows give equal numbers: whole numbers add up in any order, and products in f32 are of tiles of
+ * one fixed shape, each computed by one thread. */
 #ifndef CALR_CLUSTER_KNN_H
 #define CALR_CLUSTER_KNN_H
 
@@ -15,13 +22,13 @@
 #include "base/status.h"
 
 typedef enum calr_metric {
-    /* The cosine of the angle, -1 .. 1, in f32; rows of any length: the product is of unit copies.
+    /* The cosine of the angle, -1 .. 1, in f32; rows of any length.
      * A row of zeros has similarity 0 to every row, itself included. */
     CALR_COSINE,
-    /* The length of the difference. k candidates and 16 more are found with f32 products of the
-     * centred rows, then measured exactly (double) on the rows as given, and the k nearest of them
-     * are returned. Only where more than 16 rows compete for the last places with distances that
-     * differ by less than the rounding of those products may one stand for another. */
+    /* The length of the difference, measured in double precision on the rows as given; the order is
+     * that of those lengths. Only when the products are in f32, and more than 16 rows compete for the
+     * last places with distances that differ by less than the rounding of such a product (then k and 16
+     * more are measured), may one stand for another. */
     CALR_EUCLIDEAN
 } calr_metric;
 

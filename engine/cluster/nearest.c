@@ -27,6 +27,34 @@ calr_status calr_rows_mean(const float *x, int64_t n, int64_t d, double **out)
     return CALR_OK;
 }
 
+/* Partial sums, which the compiler keeps in vectors, fix the order of the additions. */
+enum { LANES = 32 };
+
+static inline double add_lanes(const double *sums)
+{
+    double eight[8];
+    for (int l = 0; l < 8; l++)
+        eight[l] = (sums[l] + sums[l + 16]) + (sums[l + 8] + sums[l + 24]);
+    return ((eight[0] + eight[4]) + (eight[2] + eight[6])) +
+           ((eight[1] + eight[5]) + (eight[3] + eight[7]));
+}
+
+static CALR_CLONES double square_length(const float *row, const double *centre, int64_t d)
+{
+    double sums[LANES] = {0};
+    int64_t c = 0;
+    for (; c + LANES <= d; c += LANES)
+        for (int l = 0; l < LANES; l++) {
+            double v = centre ? row[c + l] - centre[c + l] : row[c + l];
+            sums[l] += v * v;
+        }
+    for (int l = 0; c < d; c++, l++) {
+        double v = centre ? row[c] - centre[c] : row[c];
+        sums[l] += v * v;
+    }
+    return add_lanes(sums);
+}
+
 typedef struct check {
     const float *x;
     int64_t d;
@@ -41,12 +69,7 @@ static void check_rows(void *context, int64_t begin, int64_t end, int worker)
     check *p = context;
     int64_t d = p->d, bad = -1;
     for (int64_t i = begin; i < end && bad < 0; i++) {
-        const float *row = p->x + i * d;
-        double sum = 0;
-        for (int64_t c = 0; c < d; c++) {
-            double v = p->centre ? row[c] - p->centre[c] : row[c];
-            sum += v * v;
-        }
+        double sum = square_length(p->x + i * d, p->centre, d);
         p->length[i] = sqrt(sum);
         if (!isfinite(sum))
             bad = i;
@@ -87,14 +110,41 @@ CALR_CLONES void calr_row_centred(const float *row, int64_t d, const double *cen
         to[c] = (float)((row[c] - centre[c]) * scale);
 }
 
-static double distance(const float *a, const float *b, int64_t d)
+CALR_CLONES double calr_rows_dot(const float *a, const float *b, const float *next, int64_t d)
 {
-    double sum = 0;
-    for (int64_t c = 0; c < d; c++) {
-        double v = (double)a[c] - b[c];
-        sum += v * v;
+    double sums[LANES] = {0};
+    int64_t c = 0;
+    next = next ? next : b;
+    for (; c + LANES <= d; c += LANES) {
+        __builtin_prefetch(next + c);
+        __builtin_prefetch(next + c + LANES / 2);
+        for (int l = 0; l < LANES; l++)
+            sums[l] += (double)a[c + l] * b[c + l];
     }
-    return sqrt(sum);
+    for (int l = 0; c < d; c++, l++)
+        sums[l] += (double)a[c] * b[c];
+    return add_lanes(sums);
+}
+
+static CALR_CLONES double square_distance(const float *a, const float *b, int64_t d)
+{
+    double sums[LANES] = {0};
+    int64_t c = 0;
+    for (; c + LANES <= d; c += LANES)
+        for (int l = 0; l < LANES; l++) {
+            double v = (double)a[c + l] - b[c + l];
+            sums[l] += v * v;
+        }
+    for (int l = 0; c < d; c++, l++) {
+        double v = (double)a[c] - b[c];
+        sums[l] += v * v;
+    }
+    return add_lanes(sums);
+}
+
+double calr_rows_distance(const float *a, const float *b, int64_t d)
+{
+    return sqrt(square_distance(a, b, d));
 }
 
 void calr_nearest_measure(const float *x, const float *base, int64_t d, int64_t count,
@@ -102,7 +152,7 @@ void calr_nearest_measure(const float *x, const float *base, int64_t d, int64_t 
 {
     for (int64_t p = 0; p < count; p++) {
         int32_t row = rows[p];
-        double length = distance(x, base + row * d, d);
+        double length = calr_rows_distance(x, base + row * d, d);
         int64_t at = p;
         for (;
              at > 0 && (exact[at - 1] > length || (exact[at - 1] == length && rows[at - 1] > row));

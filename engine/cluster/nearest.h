@@ -26,6 +26,11 @@ calr_status calr_rows_measure(const float *x, int64_t n, int64_t d, const double
 void calr_row_unit(const float *row, int64_t d, double length, float *to);
 void calr_row_centred(const float *row, int64_t d, const double *centre, double scale, float *to);
 
+/* The product and the distance of two rows, in double precision, the same whichever comes first.
+ * `next` (NULL: none) is fetched from memory meanwhile: the row that comes after b. */
+double calr_rows_dot(const float *a, const float *b, const float *next, int64_t d);
+double calr_rows_distance(const float *a, const float *b, int64_t d);
+
 /* Offers a row to a list of `keep` >= 1, best score first and equal ones by lowest row, empty places -INFINITY and
  * INT32_MAX. What a list holds in the end does not depend on the order of the offers. */
 static inline void calr_nearest_offer(float *scores, int32_t *rows, int64_t keep, float score,

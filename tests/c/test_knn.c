@@ -1,8 +1,17 @@
-/* Nearest neighbours: against scikit-learn, against sorting all pairs, ties, threads, bad input;
- * sparse matrices. */
+/* Nearest neighbours, each way to find them: against scikit-learn, against sorting all pairs, ties,
+ * threads, bad input; sparse matrices. */
 #include "base/parallel.h"
-#include "cluster/knn.h"
+#include "cluster/knn_internal.h"
 #include "cluster_case.h"
+
+static calr_knn_way way;
+
+static calr_status neighbours(const float *x, int64_t n, const float *base, int64_t m, int64_t d,
+                              int64_t k, calr_metric metric, bool include_self, int32_t *indices,
+                              float *values)
+{
+    return calr_knn_by(way, x, n, base, m, d, k, metric, include_self, indices, values);
+}
 
 typedef struct near {
     double score; /* smaller is nearer */
@@ -39,7 +48,7 @@ static void compare(const float *x, int64_t n, const float *base, int64_t m, int
     int32_t *indices = malloc((size_t)(n * k) * sizeof *indices);
     float *values = malloc((size_t)(n * k) * sizeof *values);
     near *all = malloc((size_t)(base ? m : n) * sizeof *all);
-    CHECK_OK(calr_knn(x, n, base, m, d, k, metric, include_self, indices, values));
+    CHECK_OK(neighbours(x, n, base, m, d, k, metric, include_self, indices, values));
     int wrong_rows = 0, wrong_values = 0;
     for (int64_t i = 0; i < n; i++) {
         int64_t count = 0, first = 0;
@@ -104,13 +113,13 @@ static void test_ties(void)
     int32_t indices[1200];
     float values[1200];
     for (int round = 0; round < 2; round++) {
-        CHECK_OK(calr_knn(same, 300, NULL, 0, 1, 4, CALR_COSINE, true, indices, values));
+        CHECK_OK(neighbours(same, 300, NULL, 0, 1, 4, CALR_COSINE, true, indices, values));
         CHECK(indices[0] == 0 && indices[1] == 1 && indices[2] == 2 && indices[3] == 3);
         CHECK(indices[1196] == 299 && indices[1197] == 0 && indices[1198] == 1 &&
               indices[1199] == 2);
         CHECK_NEAR(values[1196], round, 0);
         CHECK_NEAR(values[1199], round, 0);
-        CHECK_OK(calr_knn(same, 300, NULL, 0, 1, 4, CALR_EUCLIDEAN, true, indices, values));
+        CHECK_OK(neighbours(same, 300, NULL, 0, 1, 4, CALR_EUCLIDEAN, true, indices, values));
         CHECK(indices[1196] == 299 && indices[1197] == 0 && indices[1198] == 1 &&
               indices[1199] == 2);
         CHECK_NEAR(values[1199], 0, 0);
@@ -129,7 +138,7 @@ static void test_equal_rows_are_equal(void)
         memcpy(x + i * D, x, D * sizeof *x);
     int32_t *indices = malloc(sizeof(int32_t) * N * K);
     float *values = malloc(sizeof(float) * N * K);
-    CHECK_OK(calr_knn(x, N, NULL, 0, D, K, CALR_COSINE, true, indices, values));
+    CHECK_OK(neighbours(x, N, NULL, 0, D, K, CALR_COSINE, true, indices, values));
     int wrong = 0;
     for (int i = 1; i < N; i += 3) {
         float seen = NAN;
@@ -156,7 +165,7 @@ static void test_golden(void)
         int32_t indices[630];
         for (int i = 0; i < 420; i++)
             x[i] = (float)points->values[i];
-        CHECK_OK(calr_knn(x, 70, NULL, 0, 6, 9, CALR_EUCLIDEAN, true, indices, values));
+        CHECK_OK(neighbours(x, 70, NULL, 0, 6, 9, CALR_EUCLIDEAN, true, indices, values));
         int wrong = 0;
         for (int i = 0; i < 630; i++)
             wrong += !(fabs(values[i] - want->values[i]) < 2e-6);
@@ -178,7 +187,7 @@ static void test_threads(void)
             values[t] = malloc(sizeof(float) * N * K);
             CHECK_OK(calr_parallel_set_threads(t + 1));
             CHECK_OK(
-                calr_knn(x, N, NULL, 0, D, K, (calr_metric)metric, true, indices[t], values[t]));
+                neighbours(x, N, NULL, 0, D, K, (calr_metric)metric, true, indices[t], values[t]));
             CHECK(memcmp(indices[0], indices[t], sizeof(int32_t) * N * K) == 0);
             CHECK(memcmp(values[0], values[t], sizeof(float) * N * K) == 0);
         }
@@ -192,7 +201,7 @@ static void test_threads(void)
     int32_t rows[200 * 5];
     for (int t = 0; t < 2; t++) {
         CHECK_OK(calr_parallel_set_threads(t + 1));
-        CHECK_OK(calr_knn(x, 200, NULL, 0, D, 5, CALR_COSINE, true, rows, one[t]));
+        CHECK_OK(neighbours(x, 200, NULL, 0, D, 5, CALR_COSINE, true, rows, one[t]));
     }
     CHECK(memcmp(one[0], one[1], sizeof one[0]) == 0);
     CHECK_OK(calr_parallel_set_threads(before));
@@ -203,56 +212,138 @@ static void test_extremes(void)
 {
     float x[8] = {1, 0, 0, 0, 3, 4, -2, 0}, values[16];
     int32_t indices[16];
-    CHECK_OK(calr_knn(x, 4, NULL, 0, 2, 4, CALR_COSINE, true, indices, values));
+    CHECK_OK(neighbours(x, 4, NULL, 0, 2, 4, CALR_COSINE, true, indices, values));
     CHECK(indices[0] == 0 && indices[1] == 2 && indices[2] == 1 && indices[3] == 3);
     CHECK_NEAR(values[1], 0.6, 1e-7);
     CHECK_NEAR(values[3], -1, 0);
     CHECK_NEAR(values[4], 0, 0); /* a row of zeros, even to itself */
-    CHECK_OK(calr_knn(x, 1, NULL, 0, 2, 1, CALR_COSINE, true, indices, values));
+    CHECK_OK(neighbours(x, 1, NULL, 0, 2, 1, CALR_COSINE, true, indices, values));
     CHECK(indices[0] == 0 && values[0] == 1);
     /* Numbers whose squares leave single precision. */
     float huge[6] = {1e30f, 1.1e30f, -1e30f, 1e-30f, 2e-30f, 0};
-    CHECK_OK(calr_knn(huge, 3, NULL, 0, 1, 3, CALR_EUCLIDEAN, true, indices, values));
+    CHECK_OK(neighbours(huge, 3, NULL, 0, 1, 3, CALR_EUCLIDEAN, true, indices, values));
     CHECK(indices[0] == 0 && indices[1] == 1 && indices[2] == 2);
     CHECK_NEAR(values[2] / 2e30, 1, 1e-6);
-    CHECK_OK(calr_knn(huge + 3, 3, NULL, 0, 1, 2, CALR_EUCLIDEAN, true, indices, values));
+    CHECK_OK(neighbours(huge + 3, 3, NULL, 0, 1, 2, CALR_EUCLIDEAN, true, indices, values));
     CHECK(indices[1] == 1 && indices[5] == 0);
     CHECK_NEAR(values[1] / 1e-30, 1, 1e-6);
-    CHECK_OK(calr_knn(huge, 6, NULL, 0, 1, 2, CALR_COSINE, true, indices, values));
+    CHECK_OK(neighbours(huge, 6, NULL, 0, 1, 2, CALR_COSINE, true, indices, values));
     CHECK(indices[1] == 1 && values[1] == 1);
     /* Far from the origin: the difference is what counts. */
     float far[4] = {1e6f, 1e6f + 1, 1e6f + 3, 1e6f + 3};
-    CHECK_OK(calr_knn(far, 4, NULL, 0, 1, 3, CALR_EUCLIDEAN, true, indices, values));
+    CHECK_OK(neighbours(far, 4, NULL, 0, 1, 3, CALR_EUCLIDEAN, true, indices, values));
     CHECK(indices[1] == 1 && indices[10] == 2 && values[2] == 3 && values[10] == 0);
-    CHECK_OK(calr_knn(x, 0, x, 4, 2, 1, CALR_COSINE, false, indices, values));
+    CHECK_OK(neighbours(x, 0, x, 4, 2, 1, CALR_COSINE, false, indices, values));
 }
 
 static void test_bad_input(void)
 {
     float x[6] = {1, 2, 3, 4, 5, 6}, values[6];
     int32_t indices[6];
-    CHECK_FAILS(calr_knn(x, 3, NULL, 0, 2, 4, CALR_COSINE, true, indices, values), CALR_EINVAL,
+    CHECK_FAILS(neighbours(x, 3, NULL, 0, 2, 4, CALR_COSINE, true, indices, values), CALR_EINVAL,
                 "only 3: n is 3");
-    CHECK_FAILS(calr_knn(x, 3, NULL, 0, 2, 3, CALR_COSINE, false, indices, values), CALR_EINVAL,
+    CHECK_FAILS(neighbours(x, 3, NULL, 0, 2, 3, CALR_COSINE, false, indices, values), CALR_EINVAL,
                 "only 2 besides");
-    CHECK_FAILS(calr_knn(x, 2, x, 1, 2, 2, CALR_COSINE, false, indices, values), CALR_EINVAL,
+    CHECK_FAILS(neighbours(x, 2, x, 1, 2, 2, CALR_COSINE, false, indices, values), CALR_EINVAL,
                 "only 1: n is 1");
-    CHECK_FAILS(calr_knn(x, 3, NULL, 0, 2, 0, CALR_COSINE, true, indices, values), CALR_EINVAL,
+    CHECK_FAILS(neighbours(x, 3, NULL, 0, 2, 0, CALR_COSINE, true, indices, values), CALR_EINVAL,
                 "at least 1");
-    CHECK_FAILS(calr_knn(x, 0, NULL, 0, 2, 1, CALR_COSINE, true, indices, values), CALR_EINVAL,
+    CHECK_FAILS(neighbours(x, 0, NULL, 0, 2, 1, CALR_COSINE, true, indices, values), CALR_EINVAL,
                 "only 0");
-    CHECK_FAILS(calr_knn(x, 3, NULL, 0, 0, 1, CALR_COSINE, true, indices, values), CALR_EINVAL,
+    CHECK_FAILS(neighbours(x, 3, NULL, 0, 0, 1, CALR_COSINE, true, indices, values), CALR_EINVAL,
                 "at least one number");
     x[3] = NAN;
-    CHECK_FAILS(calr_knn(x, 3, NULL, 0, 2, 2, CALR_COSINE, true, indices, values), CALR_ENUMERIC,
+    CHECK_FAILS(neighbours(x, 3, NULL, 0, 2, 2, CALR_COSINE, true, indices, values), CALR_ENUMERIC,
                 "row 1 ");
-    CHECK_FAILS(calr_knn(x, 3, NULL, 0, 2, 2, CALR_EUCLIDEAN, true, indices, values), CALR_ENUMERIC,
-                "row 1 ");
+    CHECK_FAILS(neighbours(x, 3, NULL, 0, 2, 2, CALR_EUCLIDEAN, true, indices, values),
+                CALR_ENUMERIC, "row 1 ");
     x[3] = INFINITY;
-    CHECK_FAILS(calr_knn(x, 3, NULL, 0, 2, 2, CALR_EUCLIDEAN, true, indices, values), CALR_ENUMERIC,
-                "row 1 ");
-    CHECK_FAILS(calr_knn(x, 1, x, 3, 2, 2, CALR_COSINE, true, indices, values), CALR_ENUMERIC,
+    CHECK_FAILS(neighbours(x, 3, NULL, 0, 2, 2, CALR_EUCLIDEAN, true, indices, values),
+                CALR_ENUMERIC, "row 1 ");
+    CHECK_FAILS(neighbours(x, 1, x, 3, 2, 2, CALR_COSINE, true, indices, values), CALR_ENUMERIC,
                 "of the base");
+}
+
+/* Two rows are as near to each other whichever of them asks. */
+static void test_symmetry(void)
+{
+    enum { N = 1100, D = 130, K = 40 };
+    float *x = random_rows(12, N, D, 40, 1);
+    int32_t *indices = malloc(sizeof(int32_t) * N * K);
+    float *values = malloc(sizeof(float) * N * K);
+    for (int metric = CALR_COSINE; metric <= CALR_EUCLIDEAN; metric++) {
+        CHECK_OK(neighbours(x, N, NULL, 0, D, K, (calr_metric)metric, true, indices, values));
+        int wrong = 0, seen = 0;
+        for (int e = 0; e < N * K; e++)
+            for (int p = 0; p < K; p++)
+                if (indices[indices[e] * K + p] == e / K) {
+                    wrong += values[indices[e] * K + p] != values[e];
+                    seen++;
+                }
+        CHECK_INT(wrong, 0);
+        CHECK(seen > N * K / 2);
+    }
+    free(x);
+    free(indices);
+    free(values);
+}
+
+/* Cosines that single precision holds exactly, all of them equal to many others, so that the ways must agree bit by
+ * bit; with d = 4 the candidates of a row are more than its list takes. */
+static void check_ways_agree(int64_t d)
+{
+    enum { N = 6000, M = 300, K = 12 };
+    float *x = sign_rows(31, N, d);
+    int32_t *indices[2];
+    float *values[2];
+    for (int round = 0; round < 2; round++) {
+        int64_t n = round ? M : N;
+        for (int w = 0; w < 2; w++) {
+            indices[w] = malloc(sizeof(int32_t) * (size_t)n * K);
+            values[w] = malloc(sizeof(float) * (size_t)n * K);
+            way = w ? CALR_KNN_BYTES : CALR_KNN_FLOAT;
+            if (round)
+                CHECK_OK(neighbours(x, M, x + M * d, N - M, d, K, CALR_COSINE, false, indices[w],
+                                    values[w]));
+            else
+                CHECK_OK(neighbours(x, N, NULL, 0, d, K, CALR_COSINE, true, indices[w], values[w]));
+        }
+        CHECK(memcmp(indices[0], indices[1], sizeof(int32_t) * (size_t)n * K) == 0);
+        CHECK(memcmp(values[0], values[1], sizeof(float) * (size_t)n * K) == 0);
+        for (int w = 0; w < 2; w++) {
+            free(indices[w]);
+            free(values[w]);
+        }
+    }
+    free(x);
+}
+
+static void test_ways_agree(void)
+{
+    check_ways_agree(16);
+    check_ways_agree(4);
+}
+
+/* Sizes at which the bytes are taken by themselves, if a sample of the rows suits them. */
+static void test_choice(void)
+{
+    enum { N = 4200, D = 1000, K = 6 };
+    float *x = random_rows(77, N, D, 600, 0.6);
+    int32_t *indices[2];
+    float *values[2];
+    for (int w = 0; w < 2; w++) {
+        indices[w] = malloc(sizeof(int32_t) * N * K);
+        values[w] = malloc(sizeof(float) * N * K);
+        way = w ? CALR_KNN_AUTO : CALR_KNN_BYTES;
+        CHECK_OK(neighbours(x, N, NULL, 0, D, K, CALR_COSINE, true, indices[w], values[w]));
+    }
+    CHECK(memcmp(indices[0], indices[1], sizeof(int32_t) * N * K) == 0);
+    CHECK(memcmp(values[0], values[1], sizeof(float) * N * K) == 0);
+    for (int w = 0; w < 2; w++) {
+        free(indices[w]);
+        free(values[w]);
+    }
+    free(x);
 }
 
 static void test_csr(void)
@@ -310,15 +401,47 @@ static void test_csr(void)
     calr_csr_builder_release(NULL);
 }
 
+static void test_all(void)
+{
+    test_against_sorting();
+    test_ties();
+    test_equal_rows_are_equal();
+    test_golden();
+    test_threads();
+    test_symmetry();
+    test_extremes();
+    test_bad_input();
+}
+
+static void test_auto(void)
+{
+    way = CALR_KNN_AUTO;
+    test_all();
+}
+
+static void test_float(void)
+{
+    way = CALR_KNN_FLOAT;
+    test_all();
+}
+
+static void test_bytes(void)
+{
+    float x[4] = {1, 2, 3, 4}, values[2];
+    int32_t indices[2];
+    way = CALR_KNN_BYTES;
+    if (neighbours(x, 2, NULL, 0, 2, 1, CALR_COSINE, false, indices, values) == CALR_ENOTFOUND)
+        return; /* a processor without such products */
+    test_all();
+    test_ways_agree();
+    test_choice();
+}
+
 int main(void)
 {
-    RUN(test_against_sorting);
-    RUN(test_ties);
-    RUN(test_equal_rows_are_equal);
-    RUN(test_golden);
-    RUN(test_threads);
-    RUN(test_extremes);
-    RUN(test_bad_input);
+    RUN(test_auto);
+    RUN(test_float);
+    RUN(test_bytes);
     RUN(test_csr);
     return check_finish();
 }

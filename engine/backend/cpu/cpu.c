@@ -54,6 +54,7 @@ static const calr_backend onednn = {
     .conv2d_forward = calr_onednn_conv2d_forward,
     .conv2d_backward_data = calr_onednn_conv2d_backward_data,
     .conv2d_backward_weights = calr_onednn_conv2d_backward_weights,
+    .gemm_bytes = calr_onednn_gemm_bytes,
 };
 #define FIRST_CHOICE &onednn
 #else

@@ -52,6 +52,10 @@ const char *calr_onednn_plan_name(const calr_onednn_plan *plan);
 /* Whether the processor multiplies bf16 (and ONEDNN_MAX_CPU_ISA lets oneDNN use it). */
 bool calr_onednn_has_bf16(void);
 
+/* ---- onednn_bytes.c: the table's gemm_bytes ---- */
+bool calr_onednn_gemm_bytes(int64_t m, int64_t n, int64_t k, const int8_t *a, const int8_t *b,
+                            int32_t *c, int64_t ldc);
+
 /* "2.6.3" and "avx512_core_amx". */
 void calr_onednn_describe(char *version, size_t version_size, char *isa, size_t isa_size);
 
