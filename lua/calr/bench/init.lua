@@ -16,8 +16,10 @@
 --- The functions of `bench`:
 --- - limits() -> {gemm=, bandwidth=, ...}; memory() -> a function that gives the bytes by which this process has grown
 ---   at most since.
---- - time(fn, {repeat=5, warmup=1, single=false, peers=}) -> {median=, min=, max=, samples=, spread=, peers=}; single: a
----   sample is one call, however short.
+--- - time(fn, {repeat=5, warmup=1, single=false, probe=false, peers=}) -> {median=, min=, max=, samples=, spread=,
+---   gemm=, peers=}; single: a sample is one call, however short; probe: a product of matrices is timed after each
+---   sample, and the row's limit is the median of these rates instead of the best at the beginning: on a machine whose
+---   speed drifts both then drift together.
 --- - row{work=, time= or seconds=, flops=, bytes=, limit=, count=, unit=, memory=, peer=, aim=}: a line of the table.
 --- - peer(script, options) -> list of peers, a value for <close>; compare(), before the first row: rows have peers even
 ---   when --peer is not given.
@@ -196,17 +198,23 @@ local function spread_of(samples)
   return (high - low) / 2 / median(samples)
 end
 
+-- FLOP/s of a product of matrices now.
+local function product_rate(size)
+  return 2 * size ^ 3 / meter.gemm(size, 3)
+end
+
 local function time(session, fn, options)
   local wanted = session.settings["repeat"] or options["repeat"] or 5
   local first = options.single and 1 or math.huge
   for _ = 1, math.max(options.warmup or 1, options.single and 0 or 1) do first = math.min(first, sample(fn, 1)) end
   local calls = options.single and 1 or calls_for(first)
   if calls > 1 then calls = calls_for(sample(fn, calls)) end
-  local samples, ratios = {}, {}
+  local samples, ratios, probes = {}, {}, {}
   for i = 1, wanted do
     progress(session, ("%d/%d"):format(i, wanted))
     collectgarbage()
     samples[i] = sample(fn, calls)
+    if options.probe and not session.settings.limits then probes[i] = product_rate(2048) end
     for _, peer in ipairs(options.peers or {}) do
       if not peer.gone then
         local seconds, why = peer:run()
@@ -225,7 +233,8 @@ local function time(session, fn, options)
   end
   progress(session, "")
   return { median = median(samples), min = math.min(table.unpack(samples)), max = math.max(table.unpack(samples)),
-    samples = samples, spread = spread_of(samples), peers = peer_results(options.peers, ratios) }
+    samples = samples, spread = spread_of(samples), gemm = probes[1] and median(probes),
+    peers = peer_results(options.peers, ratios) }
 end
 
 local row_names = { "work", "time", "seconds", "flops", "bytes", "count", "unit", "memory", "peer", "aim",
@@ -246,7 +255,8 @@ local function add_row(session, given)
   end
   if given.limit or row.flops or row.bytes then
     local limits = get_limits(session)
-    row.limit = given.limit or math.max((row.flops or 0) / limits.gemm, (row.bytes or 0) / limits.bandwidth)
+    row.gemm = measured and measured.gemm or limits.gemm
+    row.limit = given.limit or math.max((row.flops or 0) / row.gemm, (row.bytes or 0) / limits.bandwidth)
     row.share = row.limit / row.seconds
   end
   row.met = format.met(row)

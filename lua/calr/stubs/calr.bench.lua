@@ -18,8 +18,10 @@
 --- The functions of `bench`:
 --- - limits() -> {gemm=, bandwidth=, ...}; memory() -> a function that gives the bytes by which this process has grown
 ---   at most since.
---- - time(fn, {repeat=5, warmup=1, single=false, peers=}) -> {median=, min=, max=, samples=, spread=, peers=}; single: a
----   sample is one call, however short.
+--- - time(fn, {repeat=5, warmup=1, single=false, probe=false, peers=}) -> {median=, min=, max=, samples=, spread=,
+---   gemm=, peers=}; single: a sample is one call, however short; probe: a product of matrices is timed after each
+---   sample, and the row's limit is the median of these rates instead of the best at the beginning: on a machine whose
+---   speed drifts both then drift together.
 --- - row{work=, time= or seconds=, flops=, bytes=, limit=, count=, unit=, memory=, peer=, aim=}: a line of the table.
 --- - peer(script, options) -> list of peers, a value for <close>; compare(), before the first row: rows have peers even
 ---   when --peer is not given.
