@@ -2,7 +2,9 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/clones.h"
 #include "base/parallel.h"
 #include "base/size.h"
 
@@ -37,7 +39,7 @@ void calr_bags_release(calr_bag *bags, int64_t threads)
     free(bags);
 }
 
-int64_t calr_bag_count(const calr_bag *b, int64_t words)
+CALR_CLONES int64_t calr_bag_count(const calr_bag *b, int64_t words)
 {
     int64_t count = 0;
     for (int64_t w = 0; w < words; w++)
@@ -75,6 +77,7 @@ typedef struct work {
     int64_t width, count, words;
     calr_bag *bags; /* [threads] */
     calr_csr_builder *builder;
+    calr_csr *out;
 } work;
 
 /* Moves the bag to row i of the builder; NULL when there is no room, which the builder remembers. */
@@ -107,31 +110,6 @@ static void average(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-/* Row i of J. The common weight of i and j is summed over the columns in ascending order whichever
- * of them is the row, so the two halves of J agree bit by bit. */
-static void compare(void *context, int64_t begin, int64_t end, int worker)
-{
-    work *w = context;
-    calr_bag *b = &w->bags[worker];
-    const calr_csr *v = w->v, *t = w->columns;
-    for (int64_t i = begin; i < end; i++) {
-        for (int64_t p = v->offsets[i]; p < v->offsets[i + 1]; p++) {
-            int32_t c = v->indices[p];
-            float mine = v->values[p];
-            for (int64_t q = t->offsets[c]; q < t->offsets[c + 1]; q++)
-                calr_bag_add(b, t->indices[q], mine < t->values[q] ? mine : t->values[q]);
-        }
-        calr_bag_add(b, i, 0);
-        int32_t *indices;
-        int64_t count;
-        float *values = take_row(w, b, i, &indices, &count);
-        for (int64_t p = 0; values && p < count; p++) {
-            float distance = 1 - values[p] / (2 - values[p]);
-            values[p] = distance < 0 || indices[p] == i ? 0 : distance;
-        }
-    }
-}
-
 /* Has `body` fill the rows of a new matrix. */
 static calr_status build(work *w, calr_parallel_body body, calr_csr **out)
 {
@@ -156,12 +134,85 @@ calr_status calr_encode_average(const calr_csr *v, const int32_t *lists, int64_t
     return build(&w, average, out);
 }
 
+/* ---- distances ---- */
+
+/* How many pairs row i of J will have, to offsets[i + 1]. A matrix of this size is not built in pieces and then copied:
+ * counting takes less time than the second half of that memory. */
+static void count_pairs(void *context, int64_t begin, int64_t end, int worker)
+{
+    work *w = context;
+    uint64_t *bits = w->bags[worker].bits;
+    const calr_csr *v = w->v, *t = w->columns;
+    for (int64_t i = begin; i < end; i++) {
+        bits[i / WORD] |= (uint64_t)1 << (i % WORD);
+        for (int64_t p = v->offsets[i]; p < v->offsets[i + 1]; p++) {
+            int32_t c = v->indices[p];
+            for (int64_t q = t->offsets[c]; q < t->offsets[c + 1]; q++)
+                bits[t->indices[q] / WORD] |= (uint64_t)1 << (t->indices[q] % WORD);
+        }
+        w->out->offsets[i + 1] = calr_bag_count(&w->bags[worker], w->words);
+        memset(bits, 0, (size_t)w->words * sizeof *bits);
+    }
+}
+
+/* Row i of J. The common weight of i and j is summed over the columns in ascending order whichever
+ * of them is the row, so the two halves of J agree bit by bit. */
+static void compare(void *context, int64_t begin, int64_t end, int worker)
+{
+    work *w = context;
+    calr_bag *b = &w->bags[worker];
+    const calr_csr *v = w->v, *t = w->columns;
+    for (int64_t i = begin; i < end; i++) {
+        for (int64_t p = v->offsets[i]; p < v->offsets[i + 1]; p++) {
+            int32_t c = v->indices[p];
+            float mine = v->values[p];
+            for (int64_t q = t->offsets[c]; q < t->offsets[c + 1]; q++)
+                calr_bag_add(b, t->indices[q], mine < t->values[q] ? mine : t->values[q]);
+        }
+        calr_bag_add(b, i, 0);
+        int32_t *indices = w->out->indices + w->out->offsets[i];
+        float *values = w->out->values + w->out->offsets[i];
+        int64_t count = w->out->offsets[i + 1] - w->out->offsets[i];
+        calr_bag_take(b, w->words, indices, values);
+        for (int64_t p = 0; p < count; p++) {
+            float distance = 1 - values[p] / (2 - values[p]);
+            values[p] = distance < 0 || indices[p] == i ? 0 : distance;
+        }
+    }
+}
+
+static calr_status fill_distance(work *w, calr_csr **out)
+{
+    calr_csr *counts;
+    int64_t n = w->v->rows;
+    CALR_TRY(calr_csr_new(n, n, 0, &counts));
+    w->out = counts;
+    calr_parallel_for(n, GRAIN, count_pairs, w);
+    int64_t nonzeros = 0;
+    for (int64_t i = 0; i < n; i++)
+        nonzeros += counts->offsets[i + 1];
+    calr_status status = calr_csr_new(n, n, nonzeros, &w->out);
+    if (status == CALR_OK) {
+        for (int64_t i = 0; i < n; i++)
+            w->out->offsets[i + 1] = w->out->offsets[i] + counts->offsets[i + 1];
+        calr_parallel_for(n, GRAIN, compare, w);
+        *out = w->out;
+    }
+    calr_csr_release(counts);
+    return status;
+}
+
 calr_status calr_encode_distance(const calr_csr *v, calr_csr **out)
 {
     calr_csr *columns;
+    int64_t n = v->rows, threads = calr_parallel_threads();
     CALR_TRY(calr_csr_transpose(v, &columns));
-    work w = {.v = v, .columns = columns};
-    calr_status status = build(&w, compare, out);
+    work w = {
+        .v = v, .columns = columns, .words = calr_bag_words(n), .bags = calr_bags_new(n, threads)};
+    calr_status status =
+        w.bags ? fill_distance(&w, out)
+               : calr_error(CALR_ENOMEM, "out of memory for the distances of %" PRId64 " rows", n);
+    calr_bags_release(w.bags, threads);
     calr_csr_release(columns);
     return status;
 }

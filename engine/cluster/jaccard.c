@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "cluster/encode.h"
 #include "cluster/knn.h"
+#include "cluster/nearest.h"
 
 enum { GRAIN = CALR_ENCODE_GRAIN };
 
@@ -59,32 +60,19 @@ static void find_reciprocal(void *context, int64_t begin, int64_t end, int worke
     for (int64_t i = begin; i < end; i++) {
         w->wide_count[i] = reciprocal(w, i, w->depth, w->wide + i * w->depth);
         w->narrow_count[i] = reciprocal(w, i, w->near, w->narrow + i * w->near);
-        double sum = 0;
-        for (int64_t c = 0; c < w->d; c++)
-            sum += (double)w->x[i * w->d + c] * w->x[i * w->d + c];
+        const float *row = w->x + i * w->d;
+        double sum = calr_rows_dot(row, row, NULL, w->d);
         w->inverse[i] = sum > 0 ? 1 / sqrt(sum) : 0;
     }
 }
 
 /* ---- weights ---- */
 
-/* The cosine of two rows that the neighbour search did not report. Eight partial sums, which the
- * compiler keeps in vectors, fix the order of the additions. */
+/* The cosine of two rows that the neighbour search did not report. */
 static float cosine(const work *w, int64_t i, int64_t j)
 {
-    enum { LANES = 8 };
-    const float *a = w->x + i * w->d, *b = w->x + j * w->d;
-    double sums[LANES] = {0}, sum = 0;
-    int64_t c = 0;
-    for (; c + LANES <= w->d; c += LANES)
-        for (int l = 0; l < LANES; l++)
-            sums[l] += (double)a[c + l] * b[c + l];
-    for (; c < w->d; c++)
-        sum += (double)a[c] * b[c];
-    for (int l = 0; l < LANES; l++)
-        sum += sums[l];
-    sum *= w->inverse[i] * w->inverse[j];
-    return (float)(sum > 1 ? 1 : sum < -1 ? -1 : sum);
+    double dot = calr_rows_dot(w->x + i * w->d, w->x + j * w->d, NULL, w->d);
+    return calr_cosine_clip((float)(dot * (w->inverse[i] * w->inverse[j])));
 }
 
 /* Puts R*(i) into the bag, each member with number 0. */
