@@ -3,11 +3,23 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+
+#include "tensor/arena.h"
 
 #define ALIGNMENT 64
-#define HUGE      ((size_t)2 << 20)
-#define CLASSES   256
+#define CLASSES   48
+/* The address sanitizer sees a block of the arena as one of its own. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#define GUARD(block, size)   __asan_poison_memory_region(block, size)
+#define UNGUARD(block, size) __asan_unpoison_memory_region(block, size)
+#else
+#define GUARD(block, size)
+#define UNGUARD(block, size)
+#endif
+
+/* Blocks from here on come from the arena. */
+#define LARGE ((size_t)64 << 10)
 
 /* A free block holds the link to the next one of its class. */
 typedef struct free_block {
@@ -16,16 +28,14 @@ typedef struct free_block {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static free_block *cached[CLASSES];
+static size_t small_cached;
 static calr_pool_stats stats;
 
 /* Four classes to each power of two: at most 25 % of a block is waste. Sizes below 256 bytes share
- * one class. Returns the class, and its block size in *rounded; -1 when the size is beyond reason.
- */
+ * one class. For sizes below LARGE; returns the class, and its block size in *rounded. */
 static int size_class(size_t size, size_t *rounded)
 {
     *rounded = 256;
-    if (size > SIZE_MAX / 4)
-        return -1;
     if (size <= 256)
         return 0;
     int exponent =
@@ -33,53 +43,71 @@ static int size_class(size_t size, size_t *rounded)
     size_t quarter = (size_t)1 << (exponent - 2);
     size_t steps = (size - ((size_t)1 << exponent) + quarter - 1) / quarter; /* 1 .. 4 */
     *rounded = ((size_t)1 << exponent) + steps * quarter;
-    int index = 4 * (exponent - 8) + (int)steps;
-    return index < CLASSES ? index : -1;
+    return 4 * (exponent - 8) + (int)steps;
 }
 
-static void *system_alloc(size_t rounded)
+/* Under the lock. NULL when there is no memory. */
+static void *take_block(size_t size, size_t *rounded)
 {
-    void *block;
-    if (posix_memalign(&block, rounded >= HUGE ? HUGE : ALIGNMENT, rounded) != 0)
-        return NULL;
-    if (rounded >= HUGE)
-        madvise(block, rounded & ~(HUGE - 1),
-                MADV_HUGEPAGE); /* a wish; refusal changes speed only */
-    return block;
+    void *block = NULL;
+    if (size >= LARGE) {
+        size_t cached_before = calr_arena_cached();
+        *rounded = calr_arena_size(size);
+        block = calr_arena_alloc(size);
+        stats.hits += calr_arena_cached() < cached_before;
+        if (block) {
+            GUARD(block, *rounded);
+            UNGUARD(block, size);
+        }
+        return block;
+    }
+    int index = size_class(size, rounded);
+    if (cached[index]) {
+        block = cached[index];
+        cached[index] = cached[index]->next;
+        stats.hits++;
+        small_cached -= *rounded;
+        return block;
+    }
+    return posix_memalign(&block, ALIGNMENT, *rounded) == 0 ? block : NULL;
+}
+
+static void trim(void)
+{
+    for (int i = 0; i < CLASSES; i++) {
+        while (cached[i]) {
+            free_block *next = cached[i]->next;
+            free(cached[i]);
+            cached[i] = next;
+        }
+    }
+    small_cached = 0;
+    calr_arena_trim();
 }
 
 calr_status calr_pool_alloc(size_t size, void **out)
 {
     size_t rounded;
-    int index = size_class(size, &rounded);
-    if (index < 0)
+    if (size > SIZE_MAX / 4)
         return calr_error(CALR_ENOMEM, "%zu bytes are more than can be addressed", size);
     pthread_mutex_lock(&lock);
-    stats.requests++;
-    stats.requested_bytes += rounded;
-    void *block = cached[index];
-    if (block) {
-        cached[index] = cached[index]->next;
-        stats.hits++;
-        stats.cached_bytes -= rounded;
-        stats.live_bytes += rounded;
-    }
-    pthread_mutex_unlock(&lock);
+    void *block = take_block(size, &rounded);
     if (!block) {
-        block = system_alloc(rounded);
-        if (!block) {
-            calr_pool_trim();
-            block = system_alloc(rounded);
-        }
-        if (!block)
-            return calr_error(CALR_ENOMEM, "no memory for %zu bytes (%zu MiB in use by tensors)",
-                              size, calr_pool_get_stats().live_bytes >> 20);
-        pthread_mutex_lock(&lock);
+        trim();
+        block = take_block(size, &rounded);
+    }
+    if (block) {
+        stats.requests++;
+        stats.requested_bytes += rounded;
         stats.live_bytes += rounded;
+        stats.cached_bytes = small_cached + calr_arena_cached();
         if (stats.live_bytes + stats.cached_bytes > stats.peak_bytes)
             stats.peak_bytes = stats.live_bytes + stats.cached_bytes;
-        pthread_mutex_unlock(&lock);
     }
+    pthread_mutex_unlock(&lock);
+    if (!block)
+        return calr_error(CALR_ENOMEM, "no memory for %zu bytes (%zu MiB in use by tensors)", size,
+                          calr_pool_get_stats().live_bytes >> 20);
     *out = block;
     return CALR_OK;
 }
@@ -88,28 +116,29 @@ void calr_pool_free(void *block, size_t size)
 {
     if (!block)
         return;
-    size_t rounded;
-    int index = size_class(size, &rounded);
-    free_block *freed = block;
     pthread_mutex_lock(&lock);
-    freed->next = cached[index];
-    cached[index] = freed;
-    stats.live_bytes -= rounded;
-    stats.cached_bytes += rounded;
+    if (size >= LARGE) {
+        size_t rounded = calr_arena_free(block);
+        GUARD(block, rounded);
+        stats.live_bytes -= rounded;
+    } else {
+        size_t rounded;
+        int index = size_class(size, &rounded);
+        free_block *freed = block;
+        freed->next = cached[index];
+        cached[index] = freed;
+        stats.live_bytes -= rounded;
+        small_cached += rounded;
+    }
+    stats.cached_bytes = small_cached + calr_arena_cached();
     pthread_mutex_unlock(&lock);
 }
 
 void calr_pool_trim(void)
 {
     pthread_mutex_lock(&lock);
-    for (int i = 0; i < CLASSES; i++) {
-        while (cached[i]) {
-            free_block *next = cached[i]->next;
-            free(cached[i]);
-            cached[i] = next;
-        }
-    }
-    stats.cached_bytes = 0;
+    trim();
+    stats.cached_bytes = small_cached + calr_arena_cached();
     pthread_mutex_unlock(&lock);
 }
 

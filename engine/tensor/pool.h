@@ -1,9 +1,10 @@
 /* The caching allocator under every tensor.
  *
  * Training asks for the same sizes again and again; the system would hand the pages back and fault
- * them in anew each time. Freed blocks are kept by size class and given out again. Blocks are
- * aligned to 64 bytes (a cache line, an AVX-512 register); large ones to 2 MiB, with huge pages
- * asked for. Thread-safe. */
+ * them in anew each time. Freed blocks are kept and given out again: small ones by size class, those
+ * from 64 KiB on from an arena (tensor/arena.h) whose free pieces are cut and joined, in huge pages
+ * where the system has them. Blocks are aligned to 64 bytes: a cache line, an AVX-512 register.
+ * Thread-safe. */
 #ifndef CALR_TENSOR_POOL_H
 #define CALR_TENSOR_POOL_H
 
