@@ -65,7 +65,8 @@ typedef struct calr_norm {
                      of each image */
     int64_t c;
     float eps;
-    bool relu; /* y = max(0, norm(x) + residual) */
+    bool relu;        /* y = max(0, norm(x) + residual) */
+    calr_dtype dtype; /* of x, y, residual and their gradients */
 } calr_norm;
 
 typedef struct calr_adam {
@@ -127,40 +128,39 @@ typedef struct calr_backend {
      * become (1 - momentum) running + momentum batch, with the unbiased variance, as PyTorch does
      * (one row: the biased one). The table is an output. In place allowed: y may be x or residual
      * (then x is gone for the backward pass). */
-    calr_status (*batch_norm_train)(const calr_norm *norm, double momentum, const float *x,
-                                    const float *gamma, const float *beta, const float *residual,
-                                    float *running_mean, float *running_var, float *table,
-                                    float *y);
+    calr_status (*batch_norm_train)(const calr_norm *norm, double momentum, const void *x,
+                                    const float *gamma, const float *beta, const void *residual,
+                                    float *running_mean, float *running_var, float *table, void *y);
     /* With given statistics (evaluation). In place allowed. */
-    calr_status (*batch_norm_infer)(const calr_norm *norm, const float *x, const float *gamma,
+    calr_status (*batch_norm_infer)(const calr_norm *norm, const void *x, const float *gamma,
                                     const float *beta, const float *mean, const float *var,
-                                    const float *residual, float *y);
+                                    const void *residual, void *y);
     /* The table of given statistics, where a backward pass follows. Cannot fail. */
     void (*batch_norm_table)(const calr_norm *norm, const float *gamma, const float *beta,
                              const float *mean, const float *var, float *table);
     /* y from x and a table: the very bits of the forward pass, for memory that was given up. In
      * place allowed. Cannot fail. */
-    void (*batch_norm_apply)(const calr_norm *norm, const float *x, const float *table,
-                             const float *residual, float *y);
+    void (*batch_norm_apply)(const calr_norm *norm, const void *x, const float *table,
+                             const void *residual, void *y);
     /* dy is the sum of dy and dy2 (NULL: of dy alone). With norm->relu it counts where y > 0; y
      * NULL: where what the table makes of x is > 0, which is the same where there was no residual.
      * fixed: mean and inv_std were constants (evaluation). dx, dgamma, dbeta, dresidual may each be
      * NULL. dresidual is dy + dy2, masked by the ReLU. In place allowed: dresidual may be dy or
      * dy2; dx may be x, dy or dy2, but not dresidual. */
-    calr_status (*batch_norm_backward)(const calr_norm *norm, bool fixed, const float *x,
-                                       const float *y, const float *table, const float *dy,
-                                       const float *dy2, float *dx, float *dgamma, float *dbeta,
-                                       float *dresidual);
+    calr_status (*batch_norm_backward)(const calr_norm *norm, bool fixed, const void *x,
+                                       const void *y, const float *table, const void *dy,
+                                       const void *dy2, void *dx, float *dgamma, float *dbeta,
+                                       void *dresidual);
 
     /* ---- Instance normalisation ---- n images of rows x c each; mean, inv_std: n x c. gamma, beta
      * may be NULL. No running statistics (training and evaluation alike). norm->relu is honoured as
      * above. */
-    calr_status (*instance_norm_forward)(const calr_norm *norm, int64_t n, const float *x,
+    calr_status (*instance_norm_forward)(const calr_norm *norm, int64_t n, const void *x,
                                          const float *gamma, const float *beta, float *mean,
-                                         float *inv_std, float *y);
-    calr_status (*instance_norm_backward)(const calr_norm *norm, int64_t n, const float *x,
-                                          const float *y, const float *gamma, const float *mean,
-                                          const float *inv_std, const float *dy, float *dx,
+                                         float *inv_std, void *y);
+    calr_status (*instance_norm_backward)(const calr_norm *norm, int64_t n, const void *x,
+                                          const void *y, const float *gamma, const float *mean,
+                                          const float *inv_std, const void *dy, void *dx,
                                           float *dgamma, float *dbeta);
 
     /* ---- Pooling ----

@@ -109,12 +109,12 @@ static calr_status conv2d_backward_weights(const calr_conv2d *conv, const void *
 
 /* ---- norms ---- */
 
-#define MAP(norm) ((double)(norm)->rows * (double)(norm)->c)
+#define MAP(norm) (REAL((norm)->dtype) * (double)(norm)->rows * (double)(norm)->c)
 
 STATUS(batch_norm_train,
-       (const calr_norm *norm, double momentum, const float *x, const float *gamma,
-        const float *beta, const float *residual, float *running_mean, float *running_var,
-        float *table, float *y),
+       (const calr_norm *norm, double momentum, const void *x, const float *gamma,
+        const float *beta, const void *residual, float *running_mean, float *running_var,
+        float *table, void *y),
        (norm, momentum, x, gamma, beta, residual, running_mean, running_var, table, y),
        .floats = (residual ? 3 : 2) * MAP(norm))
 VOID(batch_norm_table,
@@ -122,27 +122,26 @@ VOID(batch_norm_table,
       const float *var, float *table),
      (norm, gamma, beta, mean, var, table), .floats = 8 * (double)norm->c)
 VOID(batch_norm_apply,
-     (const calr_norm *norm, const float *x, const float *table, const float *residual, float *y),
+     (const calr_norm *norm, const void *x, const float *table, const void *residual, void *y),
      (norm, x, table, residual, y), .floats = (residual ? 3 : 2) * MAP(norm))
 STATUS(batch_norm_infer,
-       (const calr_norm *norm, const float *x, const float *gamma, const float *beta,
-        const float *mean, const float *var, const float *residual, float *y),
+       (const calr_norm *norm, const void *x, const float *gamma, const float *beta,
+        const float *mean, const float *var, const void *residual, void *y),
        (norm, x, gamma, beta, mean, var, residual, y), .floats = (residual ? 3 : 2) * MAP(norm))
 STATUS(batch_norm_backward,
-       (const calr_norm *norm, bool fixed, const float *x, const float *y, const float *table,
-        const float *dy, const float *dy2, float *dx, float *dgamma, float *dbeta,
-        float *dresidual),
+       (const calr_norm *norm, bool fixed, const void *x, const void *y, const float *table,
+        const void *dy, const void *dy2, void *dx, float *dgamma, float *dbeta, void *dresidual),
        (norm, fixed, x, y, table, dy, dy2, dx, dgamma, dbeta, dresidual),
        .floats = (2 + (norm->relu && y ? 1 : 0) + (dy2 ? 1 : 0) + (dx ? 1 : 0) +
                   (dresidual ? 1 : 0)) *
                  MAP(norm))
 STATUS(instance_norm_forward,
-       (const calr_norm *norm, int64_t n, const float *x, const float *gamma, const float *beta,
-        float *mean, float *inv_std, float *y),
+       (const calr_norm *norm, int64_t n, const void *x, const float *gamma, const float *beta,
+        float *mean, float *inv_std, void *y),
        (norm, n, x, gamma, beta, mean, inv_std, y), .floats = 2 * (double)n * MAP(norm))
 STATUS(instance_norm_backward,
-       (const calr_norm *norm, int64_t n, const float *x, const float *y, const float *gamma,
-        const float *mean, const float *inv_std, const float *dy, float *dx, float *dgamma,
+       (const calr_norm *norm, int64_t n, const void *x, const void *y, const float *gamma,
+        const float *mean, const float *inv_std, const void *dy, void *dx, float *dgamma,
         float *dbeta),
        (norm, n, x, y, gamma, mean, inv_std, dy, dx, dgamma, dbeta),
        .floats = (2 + (norm->relu ? 1 : 0) + (dx ? 1 : 0)) * (double)n * MAP(norm))

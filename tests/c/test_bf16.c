@@ -295,6 +295,85 @@ static void test_convolution(void)
     CHECK(dw[0] == 0 && db[0] == 0);
 }
 
+/* ---- normalisation ---- */
+
+static void check_batch_norm(int64_t rows, int64_t c, bool relu, bool with_residual, bool parts)
+{
+    const int64_t n = rows * c;
+    calr_norm f = {.rows = rows, .c = c, .eps = 1e-5f, .relu = relu}, h = f;
+    h.dtype = CALR_BF16;
+    pair x = pair_of(n, 1), residual = pair_of(n, 2), dy = pair_of(n, 3), dy2 = pair_of(n, 4),
+         y = pair_output(n), dx = pair_output(n), dr = pair_output(n);
+    float *gamma = random_array(c, 5), *beta = random_array(c, 6), *mean = random_array(c, 7),
+          *var = random_array(c, 8), *mean_half = random_array(c, 7),
+          *var_half = random_array(c, 8), *table = output_array(4 * c),
+          *table_half = output_array(4 * c), *sums = output_array(4 * c);
+    void *res_f = with_residual ? residual.f : NULL, *res_h = with_residual ? residual.h : NULL;
+    CHECK_OK(backend->batch_norm_train(&f, 0.1, x.f, gamma, beta, res_f, mean, var, table, y.f));
+    CHECK_OK(backend->batch_norm_train(&h, 0.1, x.h, gamma, beta, res_h, mean_half, var_half,
+                                       table_half, y.h));
+    CHECK(same_bits(table, table_half, 4 * c) && same_bits(mean, mean_half, c) &&
+          same_bits(var, var_half, c) && rounded(y));
+    backend->batch_norm_apply(&h, x.h, table, res_h, y.h);
+    CHECK(rounded(y));
+    void *part_f = parts ? dy2.f : NULL, *part_h = parts ? dy2.h : NULL;
+    void *out_f = with_residual ? y.f : NULL, *out_h = with_residual ? y.h : NULL;
+    for (int store = 0; store < 2; store++) {
+        float *dg = sums, *db = sums + c, *dg_half = db + c, *db_half = dg_half + c;
+        CHECK_OK(backend->batch_norm_backward(&f, false, x.f, out_f, table, dy.f, part_f, dx.f, dg,
+                                              db, store ? dr.f : NULL));
+        CHECK_OK(backend->batch_norm_backward(&h, false, x.h, out_h, table, dy.h, part_h, dx.h,
+                                              dg_half, db_half, store ? dr.h : NULL));
+        CHECK(same_bits(dg, dg_half, 2 * c));
+        if (store)
+            CHECK(rounded(dr));
+        if (store) /* dx was made of the rounded dr */
+            CHECK_NEAR(distance(dx), 0, 0x1p-7);
+        else
+            CHECK(rounded(dx));
+    }
+    for (int64_t j = 0; j < c; j++)
+        var[j] = fabsf(var[j]);
+    CHECK_OK(backend->batch_norm_infer(&f, x.f, gamma, beta, mean, var, res_f, y.f));
+    CHECK_OK(backend->batch_norm_infer(&h, x.h, gamma, beta, mean, var, res_h, y.h));
+    CHECK(rounded(y));
+    pair_free(x), pair_free(residual), pair_free(dy), pair_free(dy2), pair_free(y), pair_free(dx),
+        pair_free(dr);
+    free(gamma), free(beta), free(mean), free(var), free(mean_half), free(var_half), free(table),
+        free(table_half), free(sums);
+}
+
+static void check_instance_norm(int64_t n, int64_t rows, int64_t c, bool relu)
+{
+    calr_norm f = {.rows = rows, .c = c, .eps = 1e-5f, .relu = relu}, h = f;
+    h.dtype = CALR_BF16;
+    pair x = pair_of(n * rows * c, 1), dy = pair_of(n * rows * c, 2), y = pair_output(n * rows * c),
+         dx = pair_output(n * rows * c);
+    float *gamma = random_array(c, 5), *beta = random_array(c, 6), *mean = output_array(n * c),
+          *inv = output_array(n * c), *dg = output_array(2 * c), *dg_half = output_array(2 * c);
+    CHECK_OK(backend->instance_norm_forward(&f, n, x.f, gamma, beta, mean, inv, y.f));
+    CHECK_OK(backend->instance_norm_forward(&h, n, x.h, gamma, beta, mean, inv, y.h));
+    CHECK(rounded(y));
+    CHECK_OK(
+        backend->instance_norm_backward(&f, n, x.f, y.f, gamma, mean, inv, dy.f, dx.f, dg, dg + c));
+    CHECK_OK(backend->instance_norm_backward(&h, n, x.h, y.h, gamma, mean, inv, dy.h, dx.h, dg_half,
+                                             dg_half + c));
+    CHECK(rounded(dx) && same_bits(dg, dg_half, 2 * c));
+    pair_free(x), pair_free(dy), pair_free(y), pair_free(dx);
+    free(gamma), free(beta), free(mean), free(inv), free(dg), free(dg_half);
+}
+
+static void test_norms(void)
+{
+    for (int kind = 0; kind < 8; kind++) {
+        check_batch_norm(77, 19, kind & 1, kind & 2, kind & 4);
+        check_batch_norm(2050, 64, kind & 1, kind & 2, kind & 4);
+    }
+    check_batch_norm(1, 3, true, false, false);
+    check_instance_norm(3, 35, 19, false);
+    check_instance_norm(2, 128, 64, true);
+}
+
 static void convolve_with(const char *name)
 {
     char text[64];
@@ -324,6 +403,7 @@ int main(void)
     CHECK(use_backend("portable"));
     RUN(test_elements);
     RUN(test_pools);
+    RUN(test_norms);
     RUN(test_convolution);
     CHECK_FAILS(calr_backend_select_bf16("f16"), CALR_EINVAL, "auto, onednn and f32");
     if (use_backend("onednn")) {

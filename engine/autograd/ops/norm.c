@@ -10,6 +10,12 @@ static float *data_or_null(const calr_tensor *tensor)
     return tensor ? calr_tensor_f32(tensor) : NULL;
 }
 
+/* A map, f32 or bf16. */
+static void *map_or_null(const calr_tensor *tensor)
+{
+    return tensor ? calr_tensor_data(tensor) : NULL;
+}
+
 /* Input i is absent, or f32[c]. */
 static calr_status check_channels(const calr_op_call *call, int i, const char *name, int64_t c)
 {
@@ -34,14 +40,15 @@ static calr_norm batch_norm_size(const calr_op_call *call)
     int64_t c = x->shape[x->ndim - 1], rows = 1;
     for (int d = 0; d < x->ndim - 1; d++)
         rows *= x->shape[d];
-    return (calr_norm){.rows = rows, .c = c, .eps = (float)o->eps, .relu = o->relu};
+    return (calr_norm){
+        .rows = rows, .c = c, .eps = (float)o->eps, .relu = o->relu, .dtype = x->dtype};
 }
 
 static calr_status batch_norm_check(calr_op_call *call)
 {
     const calr_batch_norm_options *o = call->attributes;
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
-    CALR_TRY(calr_op_expect(call, X, "x", -1, "f32[... x c]"));
+    CALR_TRY(calr_op_expect_real(call, X, "x", -1, "f32[... x c]"));
     if (call->shape[X].ndim < 2)
         return calr_error(CALR_EINVAL, "x must be f32[... x c], not %s",
                           calr_op_describe(&call->shape[X], a));
@@ -55,9 +62,10 @@ static calr_status batch_norm_check(calr_op_call *call)
         CALR_TRY(check_channels(call, VAR, "running_var", norm.c));
     }
     if (call->in[RESIDUAL]) {
-        CALR_TRY(calr_op_expect(call, RESIDUAL, "residual", -1, "f32 of the shape of x"));
-        if (!calr_op_same_shape(&call->shape[X], &call->shape[RESIDUAL]))
-            return calr_error(CALR_EINVAL, "residual, %s, must have the shape of x, %s",
+        CALR_TRY(calr_op_expect_real(call, RESIDUAL, "residual", -1, "f32 of the shape of x"));
+        if (call->shape[X].dtype != call->shape[RESIDUAL].dtype ||
+            !calr_op_same_shape(&call->shape[X], &call->shape[RESIDUAL]))
+            return calr_error(CALR_EINVAL, "residual, %s, must have the type and shape of x, %s",
                               calr_op_describe(&call->shape[RESIDUAL], a),
                               calr_op_describe(&call->shape[X], b));
     }
@@ -95,11 +103,10 @@ static calr_status train_forward(calr_op_call *call, const calr_backend *k, cons
                                  calr_tensor *table, calr_tensor *y)
 {
     const calr_batch_norm_options *o = call->attributes;
-    CALR_TRY(k->batch_norm_train(norm, o->momentum, calr_tensor_f32(call->in[X]),
-                                 data_or_null(call->in[GAMMA]), data_or_null(call->in[BETA]),
-                                 data_or_null(call->in[RESIDUAL]), data_or_null(call->in[MEAN]),
-                                 data_or_null(call->in[VAR]), calr_tensor_f32(table),
-                                 calr_tensor_f32(y)));
+    CALR_TRY(k->batch_norm_train(
+        norm, o->momentum, calr_tensor_data(call->in[X]), data_or_null(call->in[GAMMA]),
+        data_or_null(call->in[BETA]), map_or_null(call->in[RESIDUAL]), data_or_null(call->in[MEAN]),
+        data_or_null(call->in[VAR]), calr_tensor_f32(table), calr_tensor_data(y)));
     if (call->in[MEAN]) {
         calr_tensor_touch(call->in[MEAN]);
         calr_tensor_touch(call->in[VAR]);
@@ -112,15 +119,15 @@ static calr_status infer_forward(calr_op_call *call, const calr_backend *k, cons
                                  calr_tensor *table, calr_tensor *y)
 {
     if (!call->recording)
-        return k->batch_norm_infer(norm, calr_tensor_f32(call->in[X]),
+        return k->batch_norm_infer(norm, calr_tensor_data(call->in[X]),
                                    data_or_null(call->in[GAMMA]), data_or_null(call->in[BETA]),
                                    calr_tensor_f32(call->in[MEAN]), calr_tensor_f32(call->in[VAR]),
-                                   data_or_null(call->in[RESIDUAL]), calr_tensor_f32(y));
+                                   map_or_null(call->in[RESIDUAL]), calr_tensor_data(y));
     k->batch_norm_table(norm, data_or_null(call->in[GAMMA]), data_or_null(call->in[BETA]),
                         calr_tensor_f32(call->in[MEAN]), calr_tensor_f32(call->in[VAR]),
                         calr_tensor_f32(table));
-    k->batch_norm_apply(norm, calr_tensor_f32(call->in[X]), calr_tensor_f32(table),
-                        data_or_null(call->in[RESIDUAL]), calr_tensor_f32(y));
+    k->batch_norm_apply(norm, calr_tensor_data(call->in[X]), calr_tensor_f32(table),
+                        map_or_null(call->in[RESIDUAL]), calr_tensor_data(y));
     return save_batch_norm(call, norm->relu, table, y);
 }
 
@@ -142,9 +149,9 @@ static calr_status batch_norm_recompute(calr_op_call *call, calr_tensor *y)
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
     calr_norm norm = batch_norm_size(call);
-    k->batch_norm_apply(&norm, calr_tensor_f32(calr_op_saved(call, SAVED_X)),
+    k->batch_norm_apply(&norm, calr_tensor_data(calr_op_saved(call, SAVED_X)),
                         calr_tensor_f32(calr_op_saved(call, SAVED_TABLE)),
-                        data_or_null(calr_op_saved(call, SAVED_RESIDUAL)), calr_tensor_f32(y));
+                        map_or_null(calr_op_saved(call, SAVED_RESIDUAL)), calr_tensor_data(y));
     return CALR_OK;
 }
 
@@ -194,11 +201,11 @@ static calr_status batch_norm_backward(calr_op_call *call, calr_tensor *dy, calr
     CALR_TRY(calr_op_gradient(call, GAMMA, dx));
     CALR_TRY(calr_op_gradient(call, BETA, dx));
     CALR_TRY(place_gradients(call, norm.relu, dy, dx, &written));
-    return k->batch_norm_backward(&norm, !o->training, calr_tensor_f32(x), data_or_null(y),
+    return k->batch_norm_backward(&norm, !o->training, calr_tensor_data(x), map_or_null(y),
                                   calr_tensor_f32(calr_op_saved(call, SAVED_TABLE)),
-                                  calr_tensor_f32(dy), data_or_null(call->dy2), data_or_null(dx[X]),
+                                  calr_tensor_data(dy), map_or_null(call->dy2), map_or_null(dx[X]),
                                   data_or_null(dx[GAMMA]), data_or_null(dx[BETA]),
-                                  data_or_null(written));
+                                  map_or_null(written));
 }
 
 static const calr_op op_batch_norm = {.name = "batch_norm",
@@ -258,13 +265,17 @@ static calr_norm instance_norm_size(const calr_op_call *call)
 {
     const instance_norm *o = call->attributes;
     const int64_t *x = call->shape[X].shape;
-    return (calr_norm){.rows = x[1] * x[2], .c = x[3], .eps = (float)o->eps, .relu = o->relu};
+    return (calr_norm){.rows = x[1] * x[2],
+                       .c = x[3],
+                       .eps = (float)o->eps,
+                       .relu = o->relu,
+                       .dtype = call->shape[X].dtype};
 }
 
 static calr_status instance_norm_check(calr_op_call *call)
 {
     const instance_norm *o = call->attributes;
-    CALR_TRY(calr_op_expect(call, X, "x", 4, "f32[n x h x w x c]"));
+    CALR_TRY(calr_op_expect_real(call, X, "x", 4, "f32[n x h x w x c]"));
     CALR_TRY(check_channels(call, GAMMA, "gamma", call->shape[X].shape[3]));
     CALR_TRY(check_channels(call, BETA, "beta", call->shape[X].shape[3]));
     if (!(o->eps > 0))
@@ -283,10 +294,10 @@ static calr_status instance_norm_forward(calr_op_call *call, calr_tensor **y)
     CALR_TRY(new_vector(n * norm.c, &mean));
     calr_status status = new_vector(n * norm.c, &inv_std);
     if (status == CALR_OK) {
-        status = k->instance_norm_forward(&norm, n, calr_tensor_f32(call->in[X]),
+        status = k->instance_norm_forward(&norm, n, calr_tensor_data(call->in[X]),
                                           data_or_null(call->in[GAMMA]),
                                           data_or_null(call->in[BETA]), calr_tensor_f32(mean),
-                                          calr_tensor_f32(inv_std), calr_tensor_f32(*y));
+                                          calr_tensor_f32(inv_std), calr_tensor_data(*y));
         if (status == CALR_OK)
             status = save_norm(call, norm.relu, *y, mean, inv_std);
         calr_tensor_release(inv_std);
@@ -303,10 +314,10 @@ static calr_status instance_norm_backward(calr_op_call *call, calr_tensor *dy, c
     for (int i = X; i <= BETA; i++)
         CALR_TRY(calr_op_gradient(call, i, dx));
     return k->instance_norm_backward(
-        &norm, call->shape[X].shape[0], calr_tensor_f32(calr_op_saved(call, 0)),
-        data_or_null(calr_op_saved(call, 1)), data_or_null(calr_op_saved(call, 2)),
+        &norm, call->shape[X].shape[0], calr_tensor_data(calr_op_saved(call, 0)),
+        map_or_null(calr_op_saved(call, 1)), data_or_null(calr_op_saved(call, 2)),
         calr_tensor_f32(calr_op_saved(call, 3)), calr_tensor_f32(calr_op_saved(call, 4)),
-        calr_tensor_f32(dy), data_or_null(dx[X]), data_or_null(dx[GAMMA]), data_or_null(dx[BETA]));
+        calr_tensor_data(dy), map_or_null(dx[X]), data_or_null(dx[GAMMA]), data_or_null(dx[BETA]));
 }
 
 static const calr_op op_instance_norm = {.name = "instance_norm",

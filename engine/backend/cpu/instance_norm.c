@@ -8,9 +8,12 @@
 
 /* One image is one item. */
 typedef struct imaging {
+    bool half; /* x, y, dy and out */
     int64_t rows, c;
-    const float *x, *y, *dy, *gamma, *beta;
-    float *mean, *inv_std, *out;
+    const void *x, *y, *dy;
+    const float *gamma, *beta;
+    float *mean, *inv_std;
+    void *out;
     double *sums;  /* n x 2 x c */
     float *tables; /* n x 4 x c */
     float eps;
@@ -23,17 +26,18 @@ static void instance_forward_body(void *context, int64_t begin, int64_t end, int
     int64_t c = k->c;
     (void)worker;
     for (int64_t i = begin; i < end; i++) {
-        const float *x = k->x + i * k->rows * c;
+        const void *x = calr_real_at(k->half, k->x, i * k->rows * c);
         double *sums = k->sums + i * 2 * c;
         float *table = k->tables + i * 4 * c, *mean = k->mean + i * c,
               *inv_std = k->inv_std + i * c;
-        calr_cpu_moments(k->rows, c, x, x, sums);
+        calr_cpu_moments(k->half, k->rows, c, x, x, sums);
         for (int64_t j = 0; j < c; j++)
-            calr_norm_finish(sums[j], sums[c + j], (double)k->rows, (double)x[j], k->eps, mean + j,
-                             inv_std + j, table + c + j);
+            calr_norm_finish(sums[j], sums[c + j], (double)k->rows,
+                             (double)calr_real_load(k->half, x, j), k->eps, mean + j, inv_std + j,
+                             table + c + j);
         calr_norm_forward_table(c, k->gamma, k->beta, table + c, inv_std, table, table + c);
-        calr_cpu_normalize(k->rows, c, k->relu, x, mean, table, table + c, NULL,
-                           k->out + i * k->rows * c);
+        calr_cpu_normalize(k->half, k->rows, c, k->relu, x, mean, table, table + c, NULL,
+                           calr_real_at(k->half, k->out, i * k->rows * c));
     }
 }
 
@@ -47,11 +51,12 @@ static void instance_backward_body(void *context, int64_t begin, int64_t end, in
         double *sums = k->sums + i * 2 * c;
         float *table = k->tables + i * 4 * c, *scale = table + 3 * c;
         const float *inv_std = k->inv_std + i * c;
-        calr_norm_gradient in = {.c = c,
+        calr_norm_gradient in = {.half = k->half,
+                                 .c = c,
                                  .mask = k->relu ? CALR_MASK_OUTPUT : CALR_MASK_NONE,
-                                 .x = k->x + at,
-                                 .y = k->relu ? k->y + at : NULL,
-                                 .dy = k->dy + at,
+                                 .x = calr_real_at(k->half, k->x, at),
+                                 .y = k->relu ? calr_real_at(k->half, k->y, at) : NULL,
+                                 .dy = calr_real_at(k->half, k->dy, at),
                                  .mean = k->mean + i * c};
         calr_cpu_gradient_sums(&in, 0, k->rows, NULL, sums);
         if (!k->out)
@@ -60,7 +65,8 @@ static void instance_backward_body(void *context, int64_t begin, int64_t end, in
             scale[j] = (k->gamma ? k->gamma[j] : 1.0f) * inv_std[j];
         calr_norm_backward_table(c, (double)k->rows, false, inv_std, scale, sums, table, table + c,
                                  table + 2 * c);
-        calr_cpu_gradient_apply(&in, 0, k->rows, table, table + c, table + 2 * c, k->out + at);
+        calr_cpu_gradient_apply(&in, 0, k->rows, table, table + c, table + 2 * c,
+                                calr_real_at(k->half, k->out, at));
     }
 }
 
@@ -75,11 +81,12 @@ static calr_status instance_scratch(imaging *k, int64_t n)
     return calr_error(CALR_ENOMEM, "no memory for the working space of instance normalisation");
 }
 
-calr_status calr_cpu_instance_norm_forward(const calr_norm *norm, int64_t n, const float *x,
+calr_status calr_cpu_instance_norm_forward(const calr_norm *norm, int64_t n, const void *x,
                                            const float *gamma, const float *beta, float *mean,
-                                           float *inv_std, float *y)
+                                           float *inv_std, void *y)
 {
-    imaging k = {.rows = norm->rows,
+    imaging k = {.half = norm->dtype == CALR_BF16,
+                 .rows = norm->rows,
                  .c = norm->c,
                  .x = x,
                  .gamma = gamma,
@@ -98,13 +105,14 @@ calr_status calr_cpu_instance_norm_forward(const calr_norm *norm, int64_t n, con
     return CALR_OK;
 }
 
-calr_status calr_cpu_instance_norm_backward(const calr_norm *norm, int64_t n, const float *x,
-                                            const float *y, const float *gamma, const float *mean,
-                                            const float *inv_std, const float *dy, float *dx,
+calr_status calr_cpu_instance_norm_backward(const calr_norm *norm, int64_t n, const void *x,
+                                            const void *y, const float *gamma, const float *mean,
+                                            const float *inv_std, const void *dy, void *dx,
                                             float *dgamma, float *dbeta)
 {
     int64_t c = norm->c;
-    imaging k = {.rows = norm->rows,
+    imaging k = {.half = norm->dtype == CALR_BF16,
+                 .rows = norm->rows,
                  .c = c,
                  .x = x,
                  .y = y,

@@ -56,29 +56,29 @@ calr_status calr_cpu_depthwise_backward_weights(const calr_conv2d *conv, const f
                                                 const float *dy, float *dw);
 
 /* norm.c */
-calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, const float *x,
-                                      const float *gamma, const float *beta, const float *residual,
+calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, const void *x,
+                                      const float *gamma, const float *beta, const void *residual,
                                       float *running_mean, float *running_var, float *table,
-                                      float *y);
-calr_status calr_cpu_batch_norm_infer(const calr_norm *norm, const float *x, const float *gamma,
+                                      void *y);
+calr_status calr_cpu_batch_norm_infer(const calr_norm *norm, const void *x, const float *gamma,
                                       const float *beta, const float *mean, const float *var,
-                                      const float *residual, float *y);
+                                      const void *residual, void *y);
 void calr_cpu_batch_norm_table(const calr_norm *norm, const float *gamma, const float *beta,
                                const float *mean, const float *var, float *table);
-void calr_cpu_batch_norm_apply(const calr_norm *norm, const float *x, const float *table,
-                               const float *residual, float *y);
-calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, const float *x,
-                                         const float *y, const float *table, const float *dy,
-                                         const float *dy2, float *dx, float *dgamma, float *dbeta,
-                                         float *dresidual);
+void calr_cpu_batch_norm_apply(const calr_norm *norm, const void *x, const float *table,
+                               const void *residual, void *y);
+calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, const void *x,
+                                         const void *y, const float *table, const void *dy,
+                                         const void *dy2, void *dx, float *dgamma, float *dbeta,
+                                         void *dresidual);
 
 /* instance_norm.c */
-calr_status calr_cpu_instance_norm_forward(const calr_norm *norm, int64_t n, const float *x,
+calr_status calr_cpu_instance_norm_forward(const calr_norm *norm, int64_t n, const void *x,
                                            const float *gamma, const float *beta, float *mean,
-                                           float *inv_std, float *y);
-calr_status calr_cpu_instance_norm_backward(const calr_norm *norm, int64_t n, const float *x,
-                                            const float *y, const float *gamma, const float *mean,
-                                            const float *inv_std, const float *dy, float *dx,
+                                           float *inv_std, void *y);
+calr_status calr_cpu_instance_norm_backward(const calr_norm *norm, int64_t n, const void *x,
+                                            const void *y, const float *gamma, const float *mean,
+                                            const float *inv_std, const void *dy, void *dx,
                                             float *dgamma, float *dbeta);
 
 /* pool.c */

@@ -15,10 +15,11 @@
 #define MOST_CHUNKS 64
 
 typedef struct norming {
+    bool half; /* x, residual and out */
     int64_t c, grain;
-    const float *x, *residual;
+    const void *x, *residual;
     const float *mean, *scale, *shift; /* one each column */
-    float *out;
+    void *out;
     bool relu;
     double *slots; /* chunks x 2 x c */
 } norming;
@@ -26,10 +27,10 @@ typedef struct norming {
 typedef struct differentiating {
     calr_norm_gradient in;
     int64_t grain;
-    float *keep;
+    void *keep;
     double *slots;
     const float *a, *b, *d; /* dx = a g + (b (x - mean) + d) */
-    float *dx;
+    void *dx;
 } differentiating;
 
 /* Working space of one call: slots and a table of `vectors` columns. */
@@ -72,7 +73,7 @@ static void moments_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const norming *k = context;
     (void)worker;
-    calr_cpu_moments(end - begin, k->c, k->x + begin * k->c, k->x,
+    calr_cpu_moments(k->half, end - begin, k->c, calr_real_at(k->half, k->x, begin * k->c), k->x,
                      k->slots + begin / k->grain * 2 * k->c);
 }
 
@@ -81,15 +82,23 @@ static void normalize_body(void *context, int64_t begin, int64_t end, int worker
     const norming *k = context;
     int64_t at = begin * k->c;
     (void)worker;
-    calr_cpu_normalize(end - begin, k->c, k->relu, k->x + at, k->mean, k->scale, k->shift,
-                       k->residual ? k->residual + at : NULL, k->out + at);
+    calr_cpu_normalize(k->half, end - begin, k->c, k->relu, calr_real_at(k->half, k->x, at),
+                       k->mean, k->scale, k->shift,
+                       k->residual ? calr_real_at(k->half, k->residual, at) : NULL,
+                       calr_real_at(k->half, k->out, at));
 }
 
-void calr_cpu_batch_norm_apply(const calr_norm *norm, const float *x, const float *table,
-                               const float *residual, float *y)
+static bool is_half(const calr_norm *norm)
+{
+    return norm->dtype == CALR_BF16;
+}
+
+void calr_cpu_batch_norm_apply(const calr_norm *norm, const void *x, const float *table,
+                               const void *residual, void *y)
 {
     int64_t c = norm->c;
-    norming k = {.c = c,
+    norming k = {.half = is_half(norm),
+                 .c = c,
                  .x = x,
                  .mean = table,
                  .scale = table + 2 * c,
@@ -109,10 +118,10 @@ static void update_running(double momentum, int64_t rows, double mean, double va
     *running_var = (float)((1 - momentum) * (double)*running_var + momentum * unbiased);
 }
 
-calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, const float *x,
-                                      const float *gamma, const float *beta, const float *residual,
+calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, const void *x,
+                                      const float *gamma, const float *beta, const void *residual,
                                       float *running_mean, float *running_var, float *table,
-                                      float *y)
+                                      void *y)
 {
     int64_t rows = norm->rows, c = norm->c;
     float *mean = table, *inv_std = table + c, *scale = table + 2 * c, *shift = table + 3 * c;
@@ -120,7 +129,7 @@ calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, co
         memset(table, 0, (size_t)(4 * c) * sizeof *table);
         return CALR_OK;
     }
-    norming k = {.c = c, .grain = reduction_grain(rows, c), .x = x};
+    norming k = {.half = is_half(norm), .c = c, .grain = reduction_grain(rows, c), .x = x};
     int64_t chunks = (rows + k.grain - 1) / k.grain;
     scratch s;
     CALR_TRY(open_scratch(chunks, c, 0, &s));
@@ -129,8 +138,9 @@ calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, co
     add_slots(k.slots, chunks, 2 * c);
     for (int64_t j = 0; j < c; j++) {
         /* what the mean loses as a float waits in shift */
-        double var = calr_norm_finish(k.slots[j], k.slots[c + j], (double)rows, (double)x[j],
-                                      norm->eps, mean + j, inv_std + j, shift + j);
+        double var = calr_norm_finish(k.slots[j], k.slots[c + j], (double)rows,
+                                      (double)calr_real_load(k.half, x, j), norm->eps, mean + j,
+                                      inv_std + j, shift + j);
         if (running_mean)
             update_running(momentum, rows, (double)mean[j], var, running_mean + j, running_var + j);
     }
@@ -151,9 +161,9 @@ void calr_cpu_batch_norm_table(const calr_norm *norm, const float *gamma, const 
     calr_norm_forward_table(c, gamma, beta, NULL, table + c, table + 2 * c, table + 3 * c);
 }
 
-calr_status calr_cpu_batch_norm_infer(const calr_norm *norm, const float *x, const float *gamma,
+calr_status calr_cpu_batch_norm_infer(const calr_norm *norm, const void *x, const float *gamma,
                                       const float *beta, const float *mean, const float *var,
-                                      const float *residual, float *y)
+                                      const void *residual, void *y)
 {
     scratch s;
     if (norm->rows == 0 || norm->c == 0)
@@ -180,7 +190,7 @@ static void gradient_apply_body(void *context, int64_t begin, int64_t end, int w
     calr_cpu_gradient_apply(&k->in, begin, end - begin, k->a, k->b, k->d, k->dx);
 }
 
-static calr_norm_mask mask_of(const calr_norm *norm, const float *y)
+static calr_norm_mask mask_of(const calr_norm *norm, const void *y)
 {
     if (!norm->relu)
         return CALR_MASK_NONE;
@@ -188,13 +198,14 @@ static calr_norm_mask mask_of(const calr_norm *norm, const float *y)
 }
 
 /* Two passes: the sums (and g, where it is wanted for itself), then dx from them. */
-calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, const float *x,
-                                         const float *y, const float *table, const float *dy,
-                                         const float *dy2, float *dx, float *dgamma, float *dbeta,
-                                         float *dresidual)
+calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, const void *x,
+                                         const void *y, const float *table, const void *dy,
+                                         const void *dy2, void *dx, float *dgamma, float *dbeta,
+                                         void *dresidual)
 {
     int64_t rows = norm->rows, c = norm->c;
-    differentiating k = {.in = {.c = c,
+    differentiating k = {.in = {.half = is_half(norm),
+                                .c = c,
                                 .mask = mask_of(norm, y),
                                 .x = x,
                                 .y = y,
@@ -225,7 +236,8 @@ calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, cons
     }
     if (dx) {
         if (dresidual) /* which now holds g; y, dy and dy2 are not read again */
-            k.in = (calr_norm_gradient){.c = c, .x = x, .dy = dresidual, .mean = table};
+            k.in = (calr_norm_gradient){
+                .half = is_half(norm), .c = c, .x = x, .dy = dresidual, .mean = table};
         calr_norm_backward_table(c, (double)rows, fixed, table + c, table + 2 * c, k.slots, a, b,
                                  d);
         k.a = a;

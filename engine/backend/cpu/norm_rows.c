@@ -7,95 +7,133 @@
 
 #include "base/clones.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* Four rows are added up in float, which costs no accuracy that the input has, before they go to
  * double. */
-CALR_CLONES void calr_cpu_moments(int64_t rows, int64_t c, const float *x, const float *center,
-                                  double *sums)
+CALR_INLINE void moments_of(bool half, int64_t rows, int64_t c, const void *x, const void *center,
+                            double *restrict s, double *restrict q)
 {
-    double *restrict s = sums, *restrict q = sums + c;
     int64_t i = 0;
-    memset(sums, 0, (size_t)(2 * c) * sizeof *sums);
     for (; i + 4 <= rows; i += 4) {
-        const float *x0 = x + i * c, *x1 = x0 + c, *x2 = x1 + c, *x3 = x2 + c;
+        const int64_t r0 = i * c, r1 = r0 + c, r2 = r1 + c, r3 = r2 + c;
 #pragma omp simd
         for (int64_t j = 0; j < c; j++) {
-            float d0 = x0[j] - center[j], d1 = x1[j] - center[j], d2 = x2[j] - center[j],
-                  d3 = x3[j] - center[j];
+            float middle = calr_real_load(half, center, j);
+            float d0 = calr_real_load(half, x, r0 + j) - middle,
+                  d1 = calr_real_load(half, x, r1 + j) - middle,
+                  d2 = calr_real_load(half, x, r2 + j) - middle,
+                  d3 = calr_real_load(half, x, r3 + j) - middle;
             s[j] += (double)((d0 + d1) + (d2 + d3));
             q[j] += (double)((d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3));
         }
     }
     for (; i < rows; i++) {
-        const float *row = x + i * c;
+        const int64_t row = i * c;
 #pragma omp simd
         for (int64_t j = 0; j < c; j++) {
-            float d = row[j] - center[j];
+            float d = calr_real_load(half, x, row + j) - calr_real_load(half, center, j);
             s[j] += (double)d;
             q[j] += (double)(d * d);
         }
     }
 }
 
-INLINE float normal(float x, float mean, float scale, float shift)
+CALR_CLONES void calr_cpu_moments(bool half, int64_t rows, int64_t c, const void *x,
+                                  const void *center, double *sums)
+{
+    memset(sums, 0, (size_t)(2 * c) * sizeof *sums);
+    if (half)
+        moments_of(true, rows, c, x, center, sums, sums + c);
+    else
+        moments_of(false, rows, c, x, center, sums, sums + c);
+}
+
+CALR_INLINE float normal(float x, float mean, float scale, float shift)
 {
     return (x - mean) * scale + shift;
 }
 
-CALR_CLONES void calr_cpu_normalize(int64_t rows, int64_t c, bool relu, const float *x,
-                                    const float *mean, const float *scale, const float *shift,
-                                    const float *residual, float *out)
+CALR_INLINE void normalize_of(bool half, int64_t rows, int64_t c, bool relu, const void *x,
+                              const float *mean, const float *scale, const float *shift,
+                              const void *residual, void *out)
 {
     const float floor = relu ? 0.0f : -INFINITY;
     for (int64_t i = 0; i < rows; i++) {
-        const float *row = x + i * c, *extra = residual ? residual + i * c : NULL;
-        float *to = out + i * c;
-        if (extra) {
+        const int64_t row = i * c;
+        if (residual) {
 #pragma omp simd
             for (int64_t j = 0; j < c; j++) {
-                float v = normal(row[j], mean[j], scale[j], shift[j]) + extra[j];
-                to[j] = v < floor ? floor : v;
+                float v = normal(calr_real_load(half, x, row + j), mean[j], scale[j], shift[j]) +
+                          calr_real_load(half, residual, row + j);
+                calr_real_store(half, out, row + j, v < floor ? floor : v);
             }
         } else {
 #pragma omp simd
             for (int64_t j = 0; j < c; j++) {
-                float v = normal(row[j], mean[j], scale[j], shift[j]);
-                to[j] = v < floor ? floor : v;
+                float v = normal(calr_real_load(half, x, row + j), mean[j], scale[j], shift[j]);
+                calr_real_store(half, out, row + j, v < floor ? floor : v);
             }
         }
     }
 }
 
-/* g at one place. `mask` and `two` are constants wherever this is inlined. */
-INLINE float flow(const calr_norm_gradient *in, calr_norm_mask mask, bool two, int64_t at,
-                  int64_t j)
+CALR_CLONES void calr_cpu_normalize(bool half, int64_t rows, int64_t c, bool relu, const void *x,
+                                    const float *mean, const float *scale, const float *shift,
+                                    const void *residual, void *out)
 {
-    float g = two ? in->dy[at] + in->dy2[at] : in->dy[at];
+    if (half)
+        normalize_of(true, rows, c, relu, x, mean, scale, shift, residual, out);
+    else
+        normalize_of(false, rows, c, relu, x, mean, scale, shift, residual, out);
+}
+
+CALR_INLINE float from_mean(bool half, const void *x, int64_t at, float mean)
+{
+    return calr_real_load(half, x, at) - mean;
+}
+
+/* g at one place. `half`, `mask` and `two` are constants wherever this is inlined. */
+CALR_INLINE float flow(const calr_norm_gradient *in, bool half, calr_norm_mask mask, bool two,
+                       int64_t at, int64_t j)
+{
+    float g = calr_real_load(half, in->dy, at);
+    if (two)
+        g += calr_real_load(half, in->dy2, at);
     if (mask == CALR_MASK_OUTPUT)
-        return in->y[at] > 0 ? g : 0.0f;
+        return calr_real_load(half, in->y, at) > 0 ? g : 0.0f;
     if (mask == CALR_MASK_INPUT)
-        return normal(in->x[at], in->mean[j], in->scale[j], in->shift[j]) > 0 ? g : 0.0f;
+        return normal(calr_real_load(half, in->x, at), in->mean[j], in->scale[j], in->shift[j]) > 0
+                   ? g
+                   : 0.0f;
     return g;
 }
 
-INLINE void sums_of(const calr_norm_gradient *given, calr_norm_mask mask, bool two, bool store,
-                    int64_t at, int64_t rows, float *keep, double *restrict s, double *restrict q)
+CALR_INLINE void sums_of(const calr_norm_gradient *given, bool half, calr_norm_mask mask, bool two,
+                         bool store, int64_t at, int64_t rows, void *keep, double *restrict s,
+                         double *restrict q)
 {
     const calr_norm_gradient local = *given, *in = &local;
     const int64_t c = in->c;
-    const float *x = in->x, *mean = in->mean;
+    const void *x = in->x;
+    const float *mean = in->mean;
     int64_t i = at, end = at + rows;
     for (; i + 4 <= end; i += 4) {
         const int64_t r0 = i * c, r1 = r0 + c, r2 = r1 + c, r3 = r2 + c;
 #pragma omp simd
         for (int64_t j = 0; j < c; j++) {
-            float g0 = flow(in, mask, two, r0 + j, j), g1 = flow(in, mask, two, r1 + j, j);
-            float g2 = flow(in, mask, two, r2 + j, j), g3 = flow(in, mask, two, r3 + j, j);
-            float d0 = g0 * (x[r0 + j] - mean[j]), d1 = g1 * (x[r1 + j] - mean[j]);
-            float d2 = g2 * (x[r2 + j] - mean[j]), d3 = g3 * (x[r3 + j] - mean[j]);
-            if (store)
-                keep[r0 + j] = g0, keep[r1 + j] = g1, keep[r2 + j] = g2, keep[r3 + j] = g3;
+            float g0 = flow(in, half, mask, two, r0 + j, j),
+                  g1 = flow(in, half, mask, two, r1 + j, j);
+            float g2 = flow(in, half, mask, two, r2 + j, j),
+                  g3 = flow(in, half, mask, two, r3 + j, j);
+            float d0 = g0 * from_mean(half, x, r0 + j, mean[j]),
+                  d1 = g1 * from_mean(half, x, r1 + j, mean[j]);
+            float d2 = g2 * from_mean(half, x, r2 + j, mean[j]),
+                  d3 = g3 * from_mean(half, x, r3 + j, mean[j]);
+            if (store) {
+                calr_real_store(half, keep, r0 + j, g0);
+                calr_real_store(half, keep, r1 + j, g1);
+                calr_real_store(half, keep, r2 + j, g2);
+                calr_real_store(half, keep, r3 + j, g3);
+            }
             s[j] += (double)((g0 + g1) + (g2 + g3));
             q[j] += (double)((d0 + d1) + (d2 + d3));
         }
@@ -104,53 +142,64 @@ INLINE void sums_of(const calr_norm_gradient *given, calr_norm_mask mask, bool t
         const int64_t row = i * c;
 #pragma omp simd
         for (int64_t j = 0; j < c; j++) {
-            float g = flow(in, mask, two, row + j, j);
+            float g = flow(in, half, mask, two, row + j, j);
             if (store)
-                keep[row + j] = g;
+                calr_real_store(half, keep, row + j, g);
             s[j] += (double)g;
-            q[j] += (double)(g * (x[row + j] - mean[j]));
+            q[j] += (double)(g * from_mean(half, x, row + j, mean[j]));
         }
     }
 }
 
-INLINE void apply_to(const calr_norm_gradient *given, calr_norm_mask mask, bool two, int64_t at,
-                     int64_t rows, const float *a, const float *b, const float *d, float *dx)
+CALR_INLINE void apply_to(const calr_norm_gradient *given, bool half, calr_norm_mask mask, bool two,
+                          int64_t at, int64_t rows, const float *a, const float *b, const float *d,
+                          void *dx)
 {
     const calr_norm_gradient local = *given, *in = &local;
     const int64_t c = in->c;
-    const float *x = in->x, *mean = in->mean;
+    const void *x = in->x;
+    const float *mean = in->mean;
     for (int64_t i = at; i < at + rows; i++) {
         const int64_t row = i * c;
 #pragma omp simd
         for (int64_t j = 0; j < c; j++)
-            dx[row + j] =
-                a[j] * flow(in, mask, two, row + j, j) + (b[j] * (x[row + j] - mean[j]) + d[j]);
+            calr_real_store(half, dx, row + j,
+                            a[j] * flow(in, half, mask, two, row + j, j) +
+                                (b[j] * from_mean(half, x, row + j, mean[j]) + d[j]));
     }
 }
 
-/* CALL(mask, two) with constants in the place of what `in` holds. */
-#define BY_MASK(in, two, CALL)                                                                     \
+/* CALL(half, mask, two) with constants in the place of what `in` holds. */
+#define BY_MASK(in, half, two, CALL)                                                               \
     do {                                                                                           \
         if ((in)->mask == CALR_MASK_NONE)                                                          \
-            CALL(CALR_MASK_NONE, two);                                                             \
+            CALL(half, CALR_MASK_NONE, two);                                                       \
         else if ((in)->mask == CALR_MASK_OUTPUT)                                                   \
-            CALL(CALR_MASK_OUTPUT, two);                                                           \
+            CALL(half, CALR_MASK_OUTPUT, two);                                                     \
         else                                                                                       \
-            CALL(CALR_MASK_INPUT, two);                                                            \
+            CALL(half, CALR_MASK_INPUT, two);                                                      \
+    } while (0)
+
+#define BY_PARTS(in, half, CALL)                                                                   \
+    do {                                                                                           \
+        if ((in)->dy2)                                                                             \
+            BY_MASK(in, half, true, CALL);                                                         \
+        else                                                                                       \
+            BY_MASK(in, half, false, CALL);                                                        \
     } while (0)
 
 #define BY_KIND(in, CALL)                                                                          \
     do {                                                                                           \
-        if ((in)->dy2)                                                                             \
-            BY_MASK(in, true, CALL);                                                               \
+        if ((in)->half)                                                                            \
+            BY_PARTS(in, true, CALL);                                                              \
         else                                                                                       \
-            BY_MASK(in, false, CALL);                                                              \
+            BY_PARTS(in, false, CALL);                                                             \
     } while (0)
 
 CALR_CLONES static void sums_and_keep(const calr_norm_gradient *in, int64_t at, int64_t rows,
-                                      float *keep, double *sums)
+                                      void *keep, double *sums)
 {
-#define CALL(mask, two) sums_of(in, mask, two, true, at, rows, keep, sums, sums + in->c)
+#define CALL(half, mask, two) sums_of(in, half, mask, two, true, at, rows, keep, sums, sums + in->c)
     BY_KIND(in, CALL);
 #undef CALL
 }
@@ -158,12 +207,13 @@ CALR_CLONES static void sums_and_keep(const calr_norm_gradient *in, int64_t at, 
 CALR_CLONES static void sums_only(const calr_norm_gradient *in, int64_t at, int64_t rows,
                                   double *sums)
 {
-#define CALL(mask, two) sums_of(in, mask, two, false, at, rows, NULL, sums, sums + in->c)
+#define CALL(half, mask, two)                                                                      \
+    sums_of(in, half, mask, two, false, at, rows, NULL, sums, sums + in->c)
     BY_KIND(in, CALL);
 #undef CALL
 }
 
-void calr_cpu_gradient_sums(const calr_norm_gradient *in, int64_t at, int64_t rows, float *keep,
+void calr_cpu_gradient_sums(const calr_norm_gradient *in, int64_t at, int64_t rows, void *keep,
                             double *sums)
 {
     memset(sums, 0, (size_t)(2 * in->c) * sizeof *sums);
@@ -174,9 +224,9 @@ void calr_cpu_gradient_sums(const calr_norm_gradient *in, int64_t at, int64_t ro
 }
 
 CALR_CLONES void calr_cpu_gradient_apply(const calr_norm_gradient *in, int64_t at, int64_t rows,
-                                         const float *a, const float *b, const float *d, float *dx)
+                                         const float *a, const float *b, const float *d, void *dx)
 {
-#define CALL(mask, two) apply_to(in, mask, two, at, rows, a, b, d, dx)
+#define CALL(half, mask, two) apply_to(in, half, mask, two, at, rows, a, b, d, dx)
     BY_KIND(in, CALL);
 #undef CALL
 }

@@ -1,22 +1,23 @@
 /* Loops of the normalisations over rows of c columns. Internal to cpu/.
  *
  * Each is one pass over its arrays, on the calling thread; the arrays of one call may be the same
- * (in place), never shifted. */
+ * (in place), never shifted. Arrays that are void * are bf16 if `half`, otherwise f32. */
 #ifndef CALR_BACKEND_CPU_NORM_ROWS_H
 #define CALR_BACKEND_CPU_NORM_ROWS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "base/bf16.h"
 
 /* sums[0..c-1] and sums[c..2c-1]: sum and sum of squares of x - center over rows. center is any
  * value near the mean (the first row): without it the variance of columns with a large mean would
  * cancel. */
-void calr_cpu_moments(int64_t rows, int64_t c, const float *x, const float *center, double *sums);
+void calr_cpu_moments(bool half, int64_t rows, int64_t c, const void *x, const void *center,
+                      double *sums);
 
 /* out = scale (x - mean) + shift (+ residual) (relu). Taking the mean off first keeps the digits of
  * columns whose mean is large against their deviation. */
-void calr_cpu_normalize(int64_t rows, int64_t c, bool relu, const float *x, const float *mean,
-                        const float *scale, const float *shift, const float *residual, float *out);
+void calr_cpu_normalize(bool half, int64_t rows, int64_t c, bool relu, const void *x,
+                        const float *mean, const float *scale, const float *shift,
+                        const void *residual, void *out);
 
 /* The gradient g that reaches the normalisation: dy + dy2 (dy2 may be NULL) where the ReLU let
  * through. */
@@ -27,19 +28,20 @@ typedef enum calr_norm_mask {
 } calr_norm_mask;
 
 typedef struct calr_norm_gradient {
+    bool half; /* x, y, dy, dy2 and what is written */
     int64_t c;
     calr_norm_mask mask;
-    const float *x, *y, *dy, *dy2;
+    const void *x, *y, *dy, *dy2;
     const float *mean, *scale, *shift; /* of the forward pass, c each */
 } calr_norm_gradient;
 
 /* sums[0..c-1] = sum of g, sums[c..2c-1] = sum of g (x - mean) over rows at .. at+rows-1. g is
  * stored in `keep` (rows x c from row `at` on) unless that is NULL. */
-void calr_cpu_gradient_sums(const calr_norm_gradient *in, int64_t at, int64_t rows, float *keep,
+void calr_cpu_gradient_sums(const calr_norm_gradient *in, int64_t at, int64_t rows, void *keep,
                             double *sums);
 
 /* dx = a g + (b (x - mean) + d) for rows at .. at+rows-1; a, b, d: c each. */
 void calr_cpu_gradient_apply(const calr_norm_gradient *in, int64_t at, int64_t rows, const float *a,
-                             const float *b, const float *d, float *dx);
+                             const float *b, const float *d, void *dx);
 
 #endif

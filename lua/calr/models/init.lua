@@ -79,8 +79,9 @@ end
 
 --- network:maps(images)
 --- The feature maps before pooling.
---- @return tensor  f32[n x h' x w' x channels]
+--- @return tensor  [n x h' x w' x channels], f32 or bf16 as the network's .precision says
 function Network:maps(x)
+  if self.precision == "bf16" then x = x:to "bf16" end
   local list = { self.conv1, self.bn1, self.maxpool } -- there may be no maxpool: then this is two
   for i = 1, self.stages do list[#list + 1] = self["layer" .. i] end
   return nn.chain(x, table.unpack(list))
@@ -93,13 +94,17 @@ local poolings = { gem = function() return nn.gem() end, average = function() re
 -- plan: block, depths, widths, strides, stem {channels, kernel, stride, pool}.
 local function build(name, plan, options)
   options = check_options("calr.models." .. name, options, plan.width
-    and { "pooling", "last_stride", "ibn", "seed", "init", "width" }
-    or { "pooling", "last_stride", "ibn", "seed", "init" })
+    and { "pooling", "last_stride", "ibn", "seed", "init", "precision", "width" }
+    or { "pooling", "last_stride", "ibn", "seed", "init", "precision" })
   local pooling = poolings[options.pooling or "gem"]
   if not pooling then
     error(("pooling \"%s\" is not known; there are: gem, average"):format(tostring(options.pooling)), 3)
   end
+  if options.precision and options.precision ~= "f32" and options.precision ~= "bf16" then
+    error(("precision \"%s\" is not known; there are: f32, bf16"):format(tostring(options.precision)), 3)
+  end
   local self = nn.new(Network)
+  self.precision = options.precision or "f32"
   self.stages = #plan.depths
   self:add("conv1", nn.conv(3, plan.stem.channels,
     { kernel = plan.stem.kernel, stride = plan.stem.stride, padding = plan.stem.kernel // 2 }))
@@ -134,12 +139,14 @@ local function resnet(name, block, depths)
   end
 end
 
---- calr.models.resnet18{pooling="gem", last_stride=1, ibn=false, seed=0, init=true}
+--- calr.models.resnet18{pooling="gem", last_stride=1, ibn=false, seed=0, init=true, precision="f32"}
 --- @param pooling      "gem" or "average"
 --- @param last_stride  1 (re-identification) or 2 (as trained on ImageNet)
 --- @param ibn          instance norm on half of the channels (IBN-a) in stages 1-3
 --- @param seed         of the random weights
 --- @param init         false: the weights stay zero, for who loads others
+--- @param precision    "f32", or "bf16": feature maps and their gradients are kept in bf16, half the memory; weights,
+---                     statistics, sums, and all from the pooling on stay f32
 --- @return layer  with .dim = 512
 models.resnet18 = resnet("resnet18", basic_block, { 2, 2, 2, 2 })
 
@@ -163,7 +170,8 @@ models.resnet101 = resnet("resnet101", bottleneck, { 3, 4, 23, 3 })
 --- @return layer  with .dim = 2048
 models.resnet152 = resnet("resnet152", bottleneck, { 3, 8, 36, 3 })
 
---- calr.models.small{pooling="gem", width=32, last_stride=2, ibn=false, seed=0, init=true}
+--- calr.models.small{pooling="gem", width=32, last_stride=2, ibn=false, seed=0, init=true,
+---   precision="f32"}
 --- A residual network for experiments on a CPU and images of about 64x32: a 3x3 stem of stride 2 and three stages of
 --- one basic block with width, 2 width and 4 width channels.
 --- @return layer  with .dim = 4 width

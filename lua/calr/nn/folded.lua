@@ -101,6 +101,7 @@ local function copy_tree(layer)
     copy[child.name] = inner
   end
   copy.training = false
+  if copy.precision then copy.precision = "f32" end -- frozen convolutions take no other
   copy.train = refuse_training
   copy.folded = function(self) return self end
   return setmetatable(copy, getmetatable(layer))

@@ -16,6 +16,7 @@ local function defaults()
     seed = option(1, "of the weights, the batches, the augmentation and the refinement"),
     network = option("small", "see calr.models"),
     pooling = choice({ "gem", "average" }, "how feature maps become a vector"),
+    precision = choice({ "f32", "bf16" }, "of feature maps and their gradients; weights and sums are f32"),
     ibn = option(false, "instance norm on half of the channels (IBN-a)"),
     weights = option("", "a file of weights to start from (.safetensors, or PyTorch's .pth); empty: random ones"),
     height = option(64, "of the images, in pixels"),
@@ -112,7 +113,8 @@ function config.defaults(changes, without)
 end
 
 function config.network(cfg)
-  local net = require("calr.models").make(cfg.network, { pooling = cfg.pooling, ibn = cfg.ibn, seed = cfg.seed })
+  local net = require("calr.models").make(cfg.network, { pooling = cfg.pooling, ibn = cfg.ibn, seed = cfg.seed,
+    precision = cfg.precision })
   if (cfg.weights or "") ~= "" then require("calr.weights").load(net, cfg.weights) end
   return net
 end

@@ -15,7 +15,7 @@ local rng = require "calr.rng"
 local step = {}
 
 --- calr.bench.frame.step.options([more])
---- The options that choose the work: network, batch, height, width.
+--- The options that choose the work: network, batch, height, width, precision.
 --- @param more  further options, or other defaults
 --- @return table  for a benchmark's `options`
 function step.options(more)
@@ -28,6 +28,7 @@ function step.options(more)
     batch = config.option(32, "images of a batch"),
     height = config.option(256, "of the images"),
     width = config.option(128, "of the images"),
+    precision = config.choice({ "f32", "bf16" }, "of feature maps and their gradients"),
   }
   for name, value in pairs(more or {}) do options[name] = value end
   return options
@@ -42,12 +43,12 @@ end
 
 --- calr.bench.frame.step.make(options)
 --- A network and all that trains it.
---- @param options  network, batch, height, width, clusters (of the memory; default 1000)
+--- @param options  network, batch, height, width, precision, clusters (of the memory; default 1000)
 --- @return function  does one step
 --- @return layer     the network
 --- @return table     the parts of a step in order: {{name=, run=function}}
 function step.make(options)
-  local network = models.make(options.network, { seed = 1 })
+  local network = models.make(options.network, { seed = 1, precision = options.precision })
   local clusters = options.clusters or 1000
   local random, images = rng.open { seed = 1, purpose = "bench" }, step.images(options)
   local features = ops.l2_normalize(random:fill_normal(T.zeros { clusters, network.dim }))
@@ -105,7 +106,8 @@ end
 --- calr.bench.frame.step.text(options)
 --- @return string  "resnet50 256x128, batch 32"
 function step.text(options)
-  return ("%s %dx%d, batch %d"):format(options.network, options.height, options.width, options.batch)
+  return ("%s %dx%d, batch %d%s"):format(options.network, options.height, options.width, options.batch,
+    options.precision == "bf16" and ", bf16" or "")
 end
 
 --- calr.bench.frame.step.total(events, field [, pattern])
