@@ -88,20 +88,20 @@ local function compare(name, f, inputs, tolerance)
   end)
 end
 
-local a, b, row = random({ 6, 5 }, 1), random({ 6, 5 }, 2), random({ 5 }, 3)
-compare("add", ops.add, { a, b })
-compare("sub", ops.sub, { a, b })
-compare("mul", ops.mul, { a, b })
-compare("div", ops.div, { a, (b * b + 1) })
-compare("add a row", ops.add, { a, row })
-compare("mul by a row", ops.mul, { a, row })
-compare("relu", ops.relu, { a })
-compare("arithmetic with numbers", function(x) return 1 - x * 3 end, { a }, 2 ^ -7)
-compare("reverse_gradient", function(x) return ops.reverse_gradient(x, .5) end, { a })
-compare("used twice", function(x) return x + ops.relu(x) end, { a }, 2 ^ -7)
+local left, right, row = random({ 6, 5 }, 1), random({ 6, 5 }, 2), random({ 5 }, 3)
+compare("add", ops.add, { left, right })
+compare("sub", ops.sub, { left, right })
+compare("mul", ops.mul, { left, right })
+compare("div", ops.div, { left, (right * right + 1) })
+compare("add a row", ops.add, { left, row })
+compare("mul by a row", ops.mul, { left, row })
+compare("relu", ops.relu, { left })
+compare("arithmetic with numbers", function(x) return 1 - x * 3 end, { left }, 2 ^ -7)
+compare("reverse_gradient", function(x) return ops.reverse_gradient(x, .5) end, { left })
+compare("used twice", function(x) return x + ops.relu(x) end, { left }, 2 ^ -7)
 compare("views", function(x)
   return ops.concat({ x:narrow(2, 1, 2):contiguous(), x:transpose(1, 2):contiguous():reshape { 6, 5 } }, 2)
-end, { a }, 2 ^ -7)
+end, { left }, 2 ^ -7)
 
 local map = random({ 2, 7, 5, 6 }, 4)
 compare("max_pool", function(x) return ops.max_pool(x, { kernel = 3, stride = 2, padding = 1 }) end, { map })
@@ -117,7 +117,7 @@ check.test("global pooling gives f32", function()
 end)
 
 check.test("of bf16 and f32 comes f32", function()
-  local x, y = a:to "bf16":requires_grad(true), row:requires_grad(true)
+  local x, y = left:to "bf16":requires_grad(true), row:requires_grad(true)
   local z = x * y
   check.equal(z:dtype(), "f32")
   autograd.backward(z:sum())
@@ -126,3 +126,134 @@ check.test("of bf16 and f32 comes f32", function()
   row:requires_grad(false)
   check.fails("must be f32", ops.softmax, x)
 end)
+
+local x4, w4 = random({ 2, 9, 6, 8 }, 5), random({ 12, 8, 3, 3 }, 6):to "bf16":to "f32"
+compare("conv2d", function(x) return ops.conv2d(x, w4, { stride = 2, padding = 1 }) end, { x4 })
+compare("batch_norm with residual and relu", function(x, residual)
+  return ops.batch_norm(x, nil, nil, nil, nil, { training = true, relu = true, residual = residual })
+end, { x4, random({ 2, 9, 6, 8 }, 7) }, 2 ^ -7)
+compare("instance_norm", function(x) return ops.instance_norm(x) end, { x4 }, 2 ^ -7)
+
+check.test("parameters and their gradients stay f32", function()
+  local calr = require "calr"
+  local x = x4:to "bf16"
+  local conv, norm = calr.nn.conv(8, 12), calr.nn.batch_norm(12, { relu = true })
+  conv:init(1)
+  norm:init(1)
+  local y = norm(conv(x))
+  check.equal(y:dtype(), "bf16")
+  autograd.backward(ops.avg_pool(y):sum())
+  for _, layer in ipairs { conv, norm } do
+    for _, parameter in ipairs(layer:parameters()) do check.equal(parameter.tensor:grad():dtype(), "f32") end
+  end
+  check.equal(norm.running_mean:dtype(), "f32")
+  check.fails("residual", ops.batch_norm, x, nil, nil, nil, nil, { training = true, residual = x4 })
+  check.fails("w must be f32", ops.conv2d, x, w4:to "bf16")
+end)
+
+-- ---- PyTorch's values (tests/reference/bf16) ----
+
+local golden = safetensors.load(os.getenv "CALR_TEST_REFERENCE" .. "/bf16/golden.safetensors")
+
+-- One unit in the last place of bf16 at most, relative to the largest: both round once, from sums in another order.
+local function near(name, actual, tolerance)
+  local wanted = golden[name]
+  check.equal(tostring(actual), tostring(wanted))
+  local a, e = actual:to "f32", wanted:to "f32"
+  local apart = a - e
+  check.ok(math.max(apart:max(), -apart:min()) <= (tolerance or 2 ^ -8) * math.max(e:max(), -e:min()))
+end
+
+local function backward(y, dy)
+  autograd.backward((y * dy):to "f32":sum())
+end
+
+for name, options in pairs { conv3 = { padding = 1 }, conv3s2 = { stride = 2, padding = 1 }, conv1 = {},
+                             depthwise = { padding = 1, groups = 16 } } do
+  check.test("PyTorch: " .. name, function()
+    local x, w = golden[name .. ".x"]:requires_grad(true), golden[name .. ".w"]:to "f32":requires_grad(true)
+    local y = ops.conv2d(x, w, options)
+    near(name .. ".y", y:detach())
+    backward(y, golden[name .. ".dy"])
+    near(name .. ".dx", x:grad())
+    near(name .. ".dw", w:grad():to "bf16") -- PyTorch's weights are bf16 here, ours only their values
+  end)
+end
+
+for name, relu in pairs { norm = false, norm_relu = true, norm_residual = true } do
+  check.test("PyTorch: " .. name, function()
+    local function get(key) return golden[name .. "." .. key] end
+    local x, gamma, beta = get "x":requires_grad(true), get "gamma":requires_grad(true), get "beta":requires_grad(true)
+    local residual = get "residual" and get "residual":requires_grad(true)
+    local mean, var = get "mean":clone(), get "var":clone()
+    local y = ops.batch_norm(x, gamma, beta, mean, var, { training = true, relu = relu, residual = residual })
+    -- PyTorch rounds before it adds the residual, and once more after it.
+    near(name .. ".y", y:detach(), residual and 2 ^ -7)
+    backward(y, get "dy")
+    near(name .. ".dx", x:grad(), 2 ^ -7)
+    near(name .. ".dgamma", gamma:grad(), 1e-2)
+    near(name .. ".dbeta", beta:grad(), 1e-2)
+    near(name .. ".new_mean", mean, 1e-5)
+    near(name .. ".new_var", var, 1e-5)
+    if residual then near(name .. ".dresidual", residual:grad()) end
+  end)
+end
+
+check.test("PyTorch: max_pool", function()
+  local x = golden["max_pool.x"]:requires_grad(true)
+  local y = ops.max_pool(x, { kernel = 3, stride = 2, padding = 1 })
+  check.ok(y:detach():equal(golden["max_pool.y"]))
+  backward(y, golden["max_pool.dy"])
+  near("max_pool.dx", x:grad())
+end)
+
+-- ---- networks ----
+
+local function cosine(a, b)
+  return (a:to "f32" * b:to "f32"):sum():get() / (a:norm() * b:norm())
+end
+
+-- Images of 8x8 patches and some noise, not all alike.
+local function patches()
+  local coarse = random({ 8, 8, 1, 4, 1, 3 }, 3) + T.zeros { 8, 8, 8, 4, 8, 3 }
+  return coarse:reshape { 8, 64, 32, 3 } + random({ 8, 64, 32, 3 }, 4) * .3
+end
+
+-- What a network makes of images, and the gradients of all its parameters, end to end.
+local function step(name, options, images)
+  local net = require "calr.models".make(name, options):train(true)
+  local pooled = net.pool(net:maps(images))
+  local features = ops.l2_normalize(net.neck(pooled))
+  check.equal(features:dtype(), "f32")
+  autograd.backward((features * random(features:shape(), 9)):sum())
+  local gradients = {}
+  for _, parameter in ipairs(net:parameters()) do
+    local gradient = parameter.tensor:grad()
+    if gradient then gradients[#gradients + 1] = gradient:reshape { -1 } end
+  end
+  return { net = net, pooled = pooled:detach(), features = features:detach(), gradient = ops.concat(gradients, 1) }
+end
+
+-- PyTorch's autocast reaches .99988 (pooled), .9988 (features behind the neck) and .951 (gradient) with a ResNet-18 of
+-- random weights and such images.
+for _, case in ipairs { { "resnet18", {} }, { "resnet18", { ibn = true } }, { "small", { pooling = "average" } } } do
+  check.test(("a step of %s%s"):format(case[1], case[2].ibn and " with IBN" or ""), function()
+    local name, options, images = case[1], case[2], patches()
+    options.precision = "f32"
+    local wide = step(name, options, images)
+    options.precision = "bf16"
+    local half = step(name, options, images)
+    check.ok(cosine(wide.pooled, half.pooled) > .9998)
+    check.ok(cosine(wide.features, half.features) > .998)
+    check.ok(cosine(wide.gradient, half.gradient) > .94)
+    check.ok(cosine(wide.net.bn1.running_mean, half.net.bn1.running_mean) > .9999)
+    half.net:train(false)
+    check.ok(cosine(half.net:folded():forward(images), half.net:forward(images)) > .998)
+  end)
+end
+
+check.test("a network of an unknown precision", function()
+  check.fails("precision \"f16\" is not known", require "calr.models".small, { precision = "f16" })
+end)
+
+check.finish()

@@ -17,8 +17,8 @@
 
 #define SHARED_KERNELS                                                                             \
     .name = "cpu", .gemm = calr_blas_gemm, .batch_norm_train = calr_cpu_batch_norm_train,          \
-    .batch_norm_infer = calr_cpu_batch_norm_infer,                                                 \
-    .batch_norm_table = calr_cpu_batch_norm_table, .batch_norm_apply = calr_cpu_batch_norm_apply,  \
+    .batch_norm_infer = calr_cpu_batch_norm_infer, .batch_norm_table = calr_cpu_batch_norm_table,  \
+    .batch_norm_apply = calr_cpu_batch_norm_apply,                                                 \
     .batch_norm_backward = calr_cpu_batch_norm_backward,                                           \
     .instance_norm_forward = calr_cpu_instance_norm_forward,                                       \
     .instance_norm_backward = calr_cpu_instance_norm_backward,                                     \

@@ -6,7 +6,7 @@
 ---@class calr.bench.frame.step
 local M = {}
 
---- The options that choose the work: network, batch, height, width.
+--- The options that choose the work: network, batch, height, width, precision.
 ---@param more any further options, or other defaults
 ---@return table # for a benchmark's `options`
 function M.options(more) end
@@ -16,7 +16,7 @@ function M.options(more) end
 function M.images(options) end
 
 --- A network and all that trains it.
----@param options any network, batch, height, width, clusters (of the memory; default 1000)
+---@param options any network, batch, height, width, precision, clusters (of the memory; default 1000)
 ---@return function # does one step
 ---@return layer # the network
 ---@return table # the parts of a step in order: {{name=, run=function}}

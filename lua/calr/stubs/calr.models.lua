@@ -14,7 +14,7 @@ local network = {}
 
 --- The feature maps before pooling.
 ---@param images any
----@return tensor # f32[n x h' x w' x channels]
+---@return tensor # [n x h' x w' x channels], f32 or bf16 as the network's .precision says
 function network:maps(images) end
 
 ---@param options any
@@ -23,6 +23,7 @@ function network:maps(images) end
 --- - `ibn`: instance norm on half of the channels (IBN-a) in stages 1-3
 --- - `seed`: of the random weights
 --- - `init`: false: the weights stay zero, for who loads others
+--- - `precision`: "f32", or "bf16": feature maps and their gradients are kept in bf16, half the memory; weights, statistics, sums, and all from the pooling on stay f32
 ---@return layer # with .dim = 512
 function M.resnet18(options) end
 
