@@ -27,9 +27,9 @@ function M.memory(bytes) end
 ---@return string # ">= 2.2x"
 function M.aim(aim) end
 
---- Whether a row's aim is met, as far as its figures can tell.
+--- Whether a row's aim is met.
 ---@param row any
----@return boolean|nil # nil: nothing to tell by
+---@return boolean|nil # nil: a part of it cannot be told, as a ratio without a peer, and no other part is missed
 function M.met(row) end
 
 ---@param with_peers any

@@ -5,8 +5,8 @@
 ---@class calr.bench.train
 local M = {}
 
---- One row, and with --scaling one more for one thread against all. The limit counts the operations of convolutions and
---- products as they are defined.
+--- One row, and with --scaling three more for one thread against all. The limit counts the operations of convolutions
+--- and products as they are defined.
 ---@param bench any
 ---@param options any
 function M.rows(bench, options) end

@@ -68,25 +68,25 @@ function format.aim(aim)
 end
 
 --- calr.bench.frame.format.met(row)
---- Whether a row's aim is met, as far as its figures can tell.
---- @return boolean|nil  nil: nothing to tell by
+--- Whether a row's aim is met.
+--- @return boolean|nil  nil: a part of it cannot be told, as a ratio without a peer, and no other part is missed
 function format.met(row)
-  local aim, met = row.aim, nil
+  local aim, peer, missed, unknown = row.aim, row.peers and row.peers[1], false, false
   if type(aim) ~= "table" then return nil end
-  local peer = row.peers and row.peers[1]
-  local function judge(known, holds)
-    if known then met = met ~= false and holds() end
+  -- value >= wanted; where less is better, both come with their signs changed
+  local function judge(wanted, value, sign)
+    if wanted and not value then unknown = true end
+    if wanted and value and sign * value < sign * wanted then missed = true end
   end
-  judge(aim.ratio and peer, function() return peer.ratio >= aim.ratio end)
-  judge(aim.share and row.share, function() return row.share >= aim.share end)
-  judge(aim.seconds, function() return row.seconds <= aim.seconds end)
-  judge(aim.memory and row.memory, function() return row.memory <= aim.memory end)
-  judge(aim.memory_ratio and row.memory and peer and peer.memory, function()
-    return row.memory <= aim.memory_ratio * peer.memory
-  end)
-  judge(aim.fraction, function() return aim.of <= aim.fraction end)
-  judge(aim.rate and row.count, function() return row.count / row.seconds >= aim.rate end)
-  return met
+  judge(aim.ratio, peer and peer.ratio, 1)
+  judge(aim.share, row.share, 1)
+  judge(aim.seconds, row.seconds, -1)
+  judge(aim.memory, row.memory, -1)
+  judge(aim.memory_ratio, row.memory and peer and peer.memory and row.memory / peer.memory, -1)
+  judge(aim.fraction, aim.of, -1)
+  judge(aim.rate, row.count and row.count / row.seconds, 1)
+  if missed then return false end
+  return not unknown or nil
 end
 
 -- The columns: head, width, what stands there for a row and its n-th peer (a row has a line for each peer).
