@@ -202,6 +202,28 @@ static const calr_conv2d fixed[] = {
      .kw = 3,
      .stride = 1,
      .padding = 1},
+    /* Winograd's, with weights small and large, whole and cut tiles, more tiles than are taken at a
+       time. */
+    {.n = 6, .h = 8, .w = 12, .c_in = 64, .c_out = 96, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+    {.n = 7, .h = 11, .w = 7, .c_in = 96, .c_out = 32, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+    {.n = 20,
+     .h = 16,
+     .w = 8,
+     .c_in = 32,
+     .c_out = 64,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .padding = 1},
+    {.n = 5,
+     .h = 15,
+     .w = 8,
+     .c_in = 160,
+     .c_out = 192,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .padding = 1},
 };
 
 #define FIXED (sizeof fixed / sizeof *fixed)

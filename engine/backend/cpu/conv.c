@@ -11,6 +11,7 @@
 
 #include "backend/cpu/blas.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/winograd/winograd.h"
 
 /* Elements of a tile of one thread: 1 MB, within its second-level cache. */
 #define TILE_ELEMENTS 262144
@@ -41,6 +42,8 @@ static bool is_depthwise(const calr_conv2d *g)
 
 const char *calr_cpu_conv2d_name(const calr_conv2d *conv)
 {
+    if (calr_winograd_wanted(conv))
+        return calr_winograd_name();
     return is_depthwise(conv) ? "portable: depthwise" : CALR_PORTABLE_NAME;
 }
 
@@ -197,6 +200,8 @@ calr_status calr_cpu_conv2d_forward(const calr_conv2d *conv, const float *x, con
     k.x = x, k.bias = bias, k.y = y;
     if (positions == 0)
         return CALR_OK;
+    if (calr_winograd_wanted(conv))
+        return calr_winograd_forward(conv, x, w, bias, y);
     if (is_depthwise(conv))
         return calr_cpu_depthwise_forward(conv, x, w, bias, y);
     if (is_pointwise(conv)) {
@@ -247,6 +252,8 @@ calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *
     k.dy = dy, k.dx = dx;
     if (conv->n == 0)
         return CALR_OK;
+    if (calr_winograd_wanted(conv))
+        return calr_winograd_backward_data(conv, w, dy, dx);
     if (is_depthwise(conv))
         return calr_cpu_depthwise_backward_data(conv, w, dy, dx);
     if (is_pointwise(conv)) {
@@ -334,6 +341,8 @@ calr_status calr_cpu_conv2d_backward_weights(const calr_conv2d *conv, const floa
                        k.depth);
         return CALR_OK;
     }
+    if (calr_winograd_wanted(conv))
+        return calr_winograd_backward_weights(conv, x, dy, dw);
     if (is_depthwise(conv))
         return calr_cpu_depthwise_backward_weights(conv, x, dy, dw);
     bool small = conv->groups > 1 || c_out * k.depth <= SMALL_WEIGHTS;

@@ -36,7 +36,7 @@ bool calr_cpu_own_team(void);
 /* Fills the cpu fields. */
 void calr_cpu_describe(calr_backend_info *out);
 
-/* conv.c: im2col and gemm, or depthwise.c. f32 only: conv_bf16.h makes the table's entries of them. */
+/* conv.c: winograd/, im2col and gemm, or depthwise.c. f32 only: conv_bf16.h makes the table's entries of them. */
 #define CALR_PORTABLE_NAME "portable: im2col"
 /* What computes a (resolved) convolution here. */
 const char *calr_cpu_conv2d_name(const calr_conv2d *conv);

@@ -7,6 +7,7 @@
 
 #include "backend/cpu/conv_bf16.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/winograd/winograd.h"
 
 /* Making a plan takes milliseconds (code is generated), running a small one microseconds: plans are
  * kept. A network has some dozens of geometries, times three passes, times a few sizes of the last
@@ -97,7 +98,7 @@ bool calr_onednn_takes_bf16(void)
            (choice == CALR_ONEDNN_BF16_AUTO && calr_onednn_has_bf16());
 }
 
-/* Runs the pass if oneDNN can; *done tells. Inside a calr_parallel_for body it is left alone: its
+/* Runs the pass if oneDNN can and is to; *done tells. Inside a calr_parallel_for body it is left alone: its
  * code is made for a team of a certain size. */
 static calr_status run_plan(const calr_conv2d *conv, calr_conv2d_pass pass, const void *in,
                             float *weights, const float *bias, void *out, bool *done)
@@ -105,7 +106,7 @@ static calr_status run_plan(const calr_conv2d *conv, calr_conv2d_pass pass, cons
     calr_onednn_spec spec = {.conv = *conv, .pass = pass, .bias = bias != NULL};
     plan_slot *slot;
     *done = false;
-    if (conv->n == 0 || !calr_cpu_own_team() ||
+    if (conv->n == 0 || calr_winograd_wanted(conv) || !calr_cpu_own_team() ||
         (conv->dtype == CALR_BF16 && !calr_onednn_takes_bf16()))
         return CALR_OK;
     CALR_TRY(take_plan(&spec, &slot));
@@ -163,13 +164,14 @@ calr_status calr_onednn_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pa
                                     size_t size)
 {
     calr_onednn_spec spec = {.conv = *conv, .pass = pass};
-    plan_slot *slot;
+    plan_slot *slot = NULL;
     bool widened = conv->dtype == CALR_BF16 && !calr_onednn_takes_bf16();
     if (widened)
         spec.conv.dtype = CALR_F32;
-    CALR_TRY(take_plan(&spec, &slot));
+    if (!calr_winograd_wanted(&spec.conv))
+        CALR_TRY(take_plan(&spec, &slot));
     snprintf(text, size, "%s%s", widened ? "widened, " : "",
-             slot ? calr_onednn_plan_name(slot->plan) : calr_cpu_conv2d_name(conv));
+             slot ? calr_onednn_plan_name(slot->plan) : calr_cpu_conv2d_name(&spec.conv));
     if (slot)
         drop_plan(slot);
     return CALR_OK;

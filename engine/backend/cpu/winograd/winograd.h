@@ -1,0 +1,30 @@
+/* Winograd's convolution for 3x3 kernels of stride 1 and padding 1: a quarter of the
+ * multiplications, in all three passes. Internal to cpu/.
+ *
+ * A tile of 4 x 4 outputs needs 6 x 6 inputs. Both are transformed (a few additions a number), at
+ * each of the 36 points a matrix product over the channels is left, and its result is transformed
+ * back. Products make up most of the work where there are many channels. Results differ from the
+ * direct sum's by about 3e-6 of the largest (measured, docs/performance.md). Only for processors
+ * with AVX2 and FMA, or AVX-512F. */
+#ifndef CALR_BACKEND_CPU_WINOGRAD_H
+#define CALR_BACKEND_CPU_WINOGRAD_H
+
+#include "backend/backend.h"
+
+/* Whether a (resolved) convolution is to be computed this way: a rule of geometry and processor
+ * only. Always false where the environment variable CALR_CONV is "direct". */
+bool calr_winograd_wanted(const calr_conv2d *conv);
+
+/* "winograd: avx512" */
+const char *calr_winograd_name(void);
+
+/* As in backend.h. For geometries that are wanted, with n >= 1. */
+calr_status calr_winograd_forward(const calr_conv2d *conv, const float *x, const float *w,
+                                  const float *bias, float *y);
+calr_status calr_winograd_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
+                                        float *dx);
+/* Without the bias. */
+calr_status calr_winograd_backward_weights(const calr_conv2d *conv, const float *x, const float *dy,
+                                           float *dw);
+
+#endif
