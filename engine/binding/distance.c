@@ -54,7 +54,7 @@ calr_distance calr_lua_check_distance(lua_State *L, int arg)
     return distance;
 }
 
-/// calr.cluster.jaccard(x, {k1=30, k2=6, exact_reciprocal=false})
+/// calr.cluster.jaccard(x, {k1=30, k2=6, exact_reciprocal=false, within=1})
 /// The Jaccard distance of k-reciprocal neighbours (Zhong et al., CVPR 2017): small for images that
 /// have each other's neighbours in common, 1 for images that share none. Sparse: memory grows with
 /// n * k1, not with n * n.
@@ -68,7 +68,7 @@ calr_distance calr_lua_check_distance(lua_State *L, int arg)
 /// @return distance
 static int cluster_jaccard(lua_State *L)
 {
-    static const char *const names[] = {"k1", "k2", "exact_reciprocal", NULL};
+    static const char *const names[] = {"k1", "k2", "exact_reciprocal", "within", NULL};
     calr_tensor *x = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");
     calr_lua_check_options(L, 2, names);
     calr_jaccard_options options;
@@ -76,6 +76,7 @@ static int cluster_jaccard(lua_State *L)
     options.k2 =
         calr_lua_option_integer(L, 2, "k2", options.k1 < 6 ? options.k1 : 6, 1, options.k1);
     options.exact_reciprocal = calr_lua_option_boolean(L, 2, "exact_reciprocal", 0);
+    options.within = (float)calr_lua_option_number(L, 2, "within", 1, 1e-30, 1);
     calr_csr **slot = calr_lua_new_distance(L);
     calr_lua_call(L, calr_jaccard(calr_tensor_f32(x), x->shape[0], x->shape[1], &options, slot));
     calr_lua_account(L);

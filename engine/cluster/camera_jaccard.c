@@ -218,7 +218,7 @@ static calr_status encode(work *w, const calr_camera_jaccard_options *o, calr_cs
         CALR_TRY(status);
         v = mean;
     }
-    calr_status status = calr_encode_distance(v, out);
+    calr_status status = calr_encode_distance(v, 0, out);
     calr_csr_release(v);
     return status;
 }

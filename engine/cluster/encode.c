@@ -78,6 +78,9 @@ typedef struct work {
     calr_bag *bags; /* [threads] */
     calr_csr_builder *builder;
     calr_csr *out;
+    float within;
+    int32_t *row_indices; /* [threads x n] */
+    float *row_values;
 } work;
 
 /* Moves the bag to row i of the builder; NULL when there is no room, which the builder remembers. */
@@ -155,30 +158,81 @@ static void count_pairs(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-/* Row i of J. The common weight of i and j is summed over the columns in ascending order whichever
- * of them is the row, so the two halves of J agree bit by bit. */
+/* The members of row i of J into the bag, with the common weights. Those of i and j are summed over the columns in
+ * ascending order whichever of them is the row, so that the two halves of J agree bit by bit. */
+static void add_common(const work *w, calr_bag *b, int64_t i)
+{
+    const calr_csr *v = w->v, *t = w->columns;
+    for (int64_t p = v->offsets[i]; p < v->offsets[i + 1]; p++) {
+        int32_t c = v->indices[p];
+        float mine = v->values[p];
+        for (int64_t q = t->offsets[c]; q < t->offsets[c + 1]; q++)
+            calr_bag_add(b, t->indices[q], mine < t->values[q] ? mine : t->values[q]);
+    }
+    calr_bag_add(b, i, 0);
+}
+
+static float distance_of(float weight, bool self)
+{
+    float distance = 1 - weight / (2 - weight);
+    return distance < 0 || self ? 0 : distance;
+}
+
 static void compare(void *context, int64_t begin, int64_t end, int worker)
 {
     work *w = context;
     calr_bag *b = &w->bags[worker];
-    const calr_csr *v = w->v, *t = w->columns;
     for (int64_t i = begin; i < end; i++) {
-        for (int64_t p = v->offsets[i]; p < v->offsets[i + 1]; p++) {
-            int32_t c = v->indices[p];
-            float mine = v->values[p];
-            for (int64_t q = t->offsets[c]; q < t->offsets[c + 1]; q++)
-                calr_bag_add(b, t->indices[q], mine < t->values[q] ? mine : t->values[q]);
-        }
-        calr_bag_add(b, i, 0);
         int32_t *indices = w->out->indices + w->out->offsets[i];
         float *values = w->out->values + w->out->offsets[i];
         int64_t count = w->out->offsets[i + 1] - w->out->offsets[i];
+        add_common(w, b, i);
+        calr_bag_take(b, w->words, indices, values);
+        for (int64_t p = 0; p < count; p++)
+            values[p] = distance_of(values[p], indices[p] == i);
+    }
+}
+
+/* The same, keeping what is near. */
+static void compare_within(void *context, int64_t begin, int64_t end, int worker)
+{
+    work *w = context;
+    calr_bag *b = &w->bags[worker];
+    for (int64_t i = begin; i < end; i++) {
+        int32_t *indices = w->row_indices + worker * w->v->rows, *to;
+        float *values = w->row_values + worker * w->v->rows, *to_values;
+        add_common(w, b, i);
+        int64_t count = calr_bag_count(b, w->words), kept = 0;
         calr_bag_take(b, w->words, indices, values);
         for (int64_t p = 0; p < count; p++) {
-            float distance = 1 - values[p] / (2 - values[p]);
-            values[p] = distance < 0 || indices[p] == i ? 0 : distance;
+            indices[kept] = indices[p];
+            values[kept] = distance_of(values[p], indices[p] == i);
+            kept += values[kept] <= w->within;
+        }
+        calr_csr_builder_row(w->builder, i, kept, &to, &to_values);
+        if (to) {
+            memcpy(to, indices, (size_t)kept * sizeof *to);
+            memcpy(to_values, values, (size_t)kept * sizeof *to_values);
         }
     }
+}
+
+static calr_status fill_within(work *w, calr_csr **out)
+{
+    int64_t n = w->v->rows, threads = calr_parallel_threads();
+    w->row_indices = calr_array_new(n, (size_t)threads * sizeof *w->row_indices);
+    w->row_values = calr_array_new(n, (size_t)threads * sizeof *w->row_values);
+    calr_status status =
+        w->row_indices && w->row_values
+            ? calr_csr_builder_new(n, n, GRAIN, &w->builder)
+            : calr_error(CALR_ENOMEM, "out of memory for the distances of %" PRId64 " rows", n);
+    if (status == CALR_OK) {
+        calr_parallel_for(n, GRAIN, compare_within, w);
+        status = calr_csr_builder_finish(w->builder, out);
+    }
+    free(w->row_indices);
+    free(w->row_values);
+    return status;
 }
 
 static calr_status fill_distance(work *w, calr_csr **out)
@@ -202,16 +256,21 @@ static calr_status fill_distance(work *w, calr_csr **out)
     return status;
 }
 
-calr_status calr_encode_distance(const calr_csr *v, calr_csr **out)
+calr_status calr_encode_distance(const calr_csr *v, float within, calr_csr **out)
 {
     calr_csr *columns;
     int64_t n = v->rows, threads = calr_parallel_threads();
     CALR_TRY(calr_csr_transpose(v, &columns));
-    work w = {
-        .v = v, .columns = columns, .words = calr_bag_words(n), .bags = calr_bags_new(n, threads)};
-    calr_status status =
-        w.bags ? fill_distance(&w, out)
-               : calr_error(CALR_ENOMEM, "out of memory for the distances of %" PRId64 " rows", n);
+    work w = {.v = v,
+              .columns = columns,
+              .words = calr_bag_words(n),
+              .bags = calr_bags_new(n, threads),
+              .within = within};
+    calr_status status = CALR_OK;
+    if (!w.bags)
+        status = calr_error(CALR_ENOMEM, "out of memory for the distances of %" PRId64 " rows", n);
+    else
+        status = within > 0 && within < 1 ? fill_within(&w, out) : fill_distance(&w, out);
     calr_bags_release(w.bags, threads);
     calr_csr_release(columns);
     return status;

@@ -206,11 +206,11 @@ static calr_status run_weights(work *w, calr_csr **out)
     return make_weights(w, out);
 }
 
-static calr_status run(work *w, calr_csr **out)
+static calr_status run(work *w, float within, calr_csr **out)
 {
     calr_csr *v;
     CALR_TRY(run_weights(w, &v));
-    calr_status status = calr_encode_distance(v, out);
+    calr_status status = calr_encode_distance(v, within, out);
     calr_csr_release(v);
     return status;
 }
@@ -229,6 +229,9 @@ static calr_status work_start(work *w, const float *x, int64_t n, int64_t d,
                           "k1 must be at least 1 and k2 from 1 to k1, not k1 = %" PRId64
                           ", k2 = %" PRId64,
                           k1, k2);
+    if (!(options->within >= 0 && options->within <= 1))
+        return calr_error(CALR_EINVAL, "within must be a distance from 0 (all pairs) to 1, not %g",
+                          options->within);
     int64_t half = k1 / 2 + (k1 % 4 == 3); /* k1 / 2 rounded half to even */
     *w = (work){.x = x, .n = n, .d = d, .words = calr_bag_words(n)};
     w->depth = k1 < n ? k1 + options->exact_reciprocal : n;
@@ -242,7 +245,7 @@ calr_status calr_jaccard(const float *x, int64_t n, int64_t d, const calr_jaccar
 {
     work w;
     CALR_TRY(work_start(&w, x, n, d, options));
-    calr_status status = run(&w, out);
+    calr_status status = run(&w, options->within, out);
     work_clear(&w);
     return status;
 }

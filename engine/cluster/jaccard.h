@@ -27,12 +27,16 @@ typedef struct calr_jaccard_options {
     /* The field's code looks at k1 entries for R(i, k1) (false). The paper's definition looks at k1
      * + 1: i and k1 others (true). R(j, h) looks at h + 1 entries in both. */
     bool exact_reciprocal;
+    /* Pairs farther apart are left out, as if at 1: what DBSCAN with this eps never looks at, and most of the matrix.
+     * 0: all pairs below 1 are there. calr_jaccard only. */
+    float within;
 } calr_jaccard_options;
 
 /* J of the rows of x[n x d] as an n x n CSR of the pairs that share support (J < 1), symmetric bit
- * by bit, with the diagonal (0). The rows need not be of length 1; a row of zeros has cosine 0 to
+ * by bit, with the diagonal (0). 8 bytes a pair, little more while it is made. The rows need not be of length 1; a row of zeros has cosine 0 to
  * all. rank(i) has n entries at most: where k1, h + 1 or k2 ask for more, all rows count. The same
- * bits for any number of threads. CALR_EINVAL: no rows, k1 or k2 out of range; CALR_ENUMERIC names
+ * bits for any number of threads. CALR_EINVAL: no rows, k1, k2 or
+ * `within` out of range; CALR_ENUMERIC names
  * a row with a NaN or an infinity; CALR_ENOMEM. Release with calr_csr_release. */
 calr_status calr_jaccard(const float *x, int64_t n, int64_t d, const calr_jaccard_options *options,
                          calr_csr **out);

@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "cluster/csr.h"
 #include "cluster/jaccard.h"
+#include "cluster/knn.h"
 #include "rank/index.h"
 #include "rank/tiles.h"
 
@@ -24,6 +25,9 @@ struct calr_rerank {
 /* Of images that are all the same one. */
 static const float LEAST_FARTHEST = 1e-6f;
 static const double UNIT = 1e-3;
+
+/* Rows whose lengths differ by less from 1 are farthest from the one with the least cosine. */
+static const double SAME_LENGTH = 1e-6;
 
 typedef struct reach {
     const float *norms;
@@ -57,15 +61,54 @@ static calr_status check_unit(const calr_rerank *rerank)
     return CALR_OK;
 }
 
+/* The row farthest from each is the nearest neighbour of its opposite, and the search for neighbours is faster than
+ * products of all pairs. `opposite` and `rows` are scratch for one number of each row, `mirror` for the rows. */
+static calr_status mirror_farthest(calr_rerank *rerank, const float *both, int64_t dim,
+                                   float *mirror, int32_t *rows, float *opposite)
+{
+    int64_t count = rerank->queries + rerank->gallery;
+    const float *norms = rerank->norms;
+    for (int64_t e = 0; e < count * dim; e++)
+        mirror[e] = -both[e];
+    CALR_TRY(calr_knn(mirror, count, both, count, dim, 1, CALR_COSINE, false, rows, opposite));
+    for (int64_t i = 0; i < count; i++) {
+        double product = -opposite[i] * 2 * sqrt((double)norms[i] * norms[rows[i]]);
+        rerank->farthest[i] =
+            fmaxf(LEAST_FARTHEST, (float)(2 * ((double)norms[i] + norms[rows[i]] - product)));
+    }
+    return CALR_OK;
+}
+
+static calr_status measure_farthest(calr_rerank *rerank, const float *both, int64_t dim)
+{
+    calr_rank_set set = {.count = rerank->queries + rerank->gallery, .features = both};
+    double spread = 0;
+    for (int64_t i = 0; i < set.count; i++)
+        spread = fmax(spread, fabs(2 * (double)rerank->norms[i] - 1));
+    if (spread > SAME_LENGTH) {
+        reach work = {.norms = rerank->norms, .farthest = rerank->farthest, .count = set.count};
+        return calr_rank_tiles(&set, &set, dim, rerank->norms, find_farthest, &work);
+    }
+    float *mirror = calr_array_new(set.count * dim, sizeof *mirror);
+    int32_t *rows = calr_array_new(set.count, sizeof *rows);
+    float *opposite = calr_array_new(set.count, sizeof *opposite);
+    calr_status status =
+        mirror && rows && opposite
+            ? mirror_farthest(rerank, both, dim, mirror, rows, opposite)
+            : calr_error(CALR_ENOMEM, "no memory to re-rank %" PRId64 " rows", set.count);
+    free(mirror);
+    free(rows);
+    free(opposite);
+    return status;
+}
+
 static calr_status encode(calr_rerank *rerank, const float *both, int64_t dim,
                           const calr_rerank_options *options)
 {
-    calr_rank_set set = {.count = rerank->queries + rerank->gallery, .features = both};
-    reach work = {.norms = rerank->norms, .farthest = rerank->farthest, .count = set.count};
-    CALR_TRY(calr_rank_tiles(&set, &set, dim, rerank->norms, find_farthest, &work));
+    CALR_TRY(measure_farthest(rerank, both, dim));
     calr_jaccard_options jaccard = {.k1 = options->k1, .k2 = options->k2, .exact_reciprocal = true};
-    CALR_TRY(
-        calr_jaccard_weights(both, set.count, dim, &jaccard, rerank->farthest, &rerank->weights));
+    CALR_TRY(calr_jaccard_weights(both, rerank->queries + rerank->gallery, dim, &jaccard,
+                                  rerank->farthest, &rerank->weights));
     return calr_csr_transpose(rerank->weights, &rerank->holders);
 }
 

@@ -10,9 +10,9 @@
 #include "base/size.h"
 
 /* A tile has at most this many rows and about this many scores: large enough for the matrix product
- * to run at full speed, small enough for every thread to have its own. A function of the sizes
- * alone, never of the threads. */
-enum { TILE_ROWS = 64, TILE_SCORES = 1 << 21 };
+ * to run at full speed (it rearranges the whole gallery for every tile), small enough for every thread
+ * to have its own. A function of the sizes alone, never of the threads. */
+enum { TILE_ROWS = 192, TILE_SCORES = 1 << 22 };
 
 /* Squares beyond this are refused, so that no dot product of two rows can overflow. */
 static const double LARGEST = 1e37;

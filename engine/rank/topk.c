@@ -5,10 +5,14 @@
 
 #include "base/parallel.h"
 #include "base/size.h"
+#include "cluster/knn.h"
 #include "rank/index.h"
 #include "rank/rank.h"
 #include "rank/rerank.h"
 #include "rank/tiles.h"
+
+/* Longer lists are heaps here: the search for neighbours keeps its lists sorted. */
+enum { MOST_NEIGHBOURS = 256 };
 
 typedef struct found {
     float score;
@@ -109,6 +113,30 @@ static void select_query(void *context, int64_t i, float *score, int worker)
     }
 }
 
+/* Where nothing is ignored the lists are those of the search for neighbours, which is the faster one. */
+static calr_status run_plain(selection *work)
+{
+    const calr_rank_set *query = work->query, *gallery = work->gallery;
+    int64_t k = work->k < gallery->count ? work->k : gallery->count;
+    int32_t *rows = calr_array_new(query->count, (size_t)k * sizeof *rows);
+    float *lengths = calr_array_new(query->count, (size_t)k * sizeof *lengths);
+    calr_status status =
+        rows && lengths ? calr_knn(query->features, query->count, gallery->features, gallery->count,
+                                   work->dim, k, CALR_EUCLIDEAN, false, rows, lengths)
+                        : calr_error(CALR_ENOMEM,
+                                     "no memory for the first %" PRId64 " of a gallery of %" PRId64,
+                                     work->k, gallery->count);
+    for (int64_t i = 0; status == CALR_OK && i < query->count; i++)
+        for (int64_t r = 0; r < work->k; r++) {
+            work->indices[i * work->k + r] = r < k ? rows[i * k + r] : -1;
+            if (work->distances)
+                work->distances[i * work->k + r] = r < k ? lengths[i * k + r] : INFINITY;
+        }
+    free(rows);
+    free(lengths);
+    return status;
+}
+
 static calr_status run(selection *work)
 {
     const calr_rank_set *query = work->query, *gallery = work->gallery;
@@ -136,6 +164,9 @@ static calr_status run(selection *work)
         if (work->distances)
             work->distances[i] = INFINITY;
     }
+    if (!work->rerank && !query->identities && query->count > 0 && gallery->count > 0 &&
+        work->k <= MOST_NEIGHBOURS)
+        return run_plain(work);
     return calr_rank_tiles(query, gallery, work->dim, work->norms, select_query, work);
 }
 

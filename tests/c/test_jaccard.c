@@ -31,7 +31,7 @@ static void check_golden_case(const golden_file *file, const char *name)
         return;
     int64_t n = (int64_t)shape->values[0], d = (int64_t)shape->values[1];
     calr_jaccard_options options = {(int64_t)shape->values[2], (int64_t)shape->values[3],
-                                    shape->values[4] != 0};
+                                    shape->values[4] != 0, 0};
     float *x = malloc((size_t)(n * d) * sizeof *x);
     for (int64_t i = 0; i < n * d; i++)
         x[i] = (float)rows->values[i];
@@ -163,7 +163,7 @@ static void test_against_plain(void)
     const int64_t sizes[] = {3, 9, 20, 33, 64, 65};
     for (uint64_t round = 0; round < 36; round++) {
         int64_t n = sizes[round % 6], d = round % 2 ? 16 : 64;
-        calr_jaccard_options options = {1 + (int64_t)(round * 5 % 13), 1, round % 3 == 0};
+        calr_jaccard_options options = {1 + (int64_t)(round * 5 % 13), 1, round % 3 == 0, 0};
         options.k2 = 1 + (int64_t)round % options.k1;
         float *x = sign_rows(round, n, d);
         for (int64_t i = 2; i < n; i += 5) /* equal rows, and rows that are close */
@@ -190,7 +190,7 @@ static void test_threads(void)
 {
     int before = calr_parallel_threads();
     float *x = random_rows(1, 700, 40, 60, 0.6);
-    calr_jaccard_options options = {20, 6, false};
+    calr_jaccard_options options = {20, 6, false, 0};
     calr_csr *j[3];
     for (int t = 0; t < 3; t++) {
         CHECK_OK(calr_parallel_set_threads(t + 1));
@@ -210,7 +210,7 @@ static void test_threads(void)
 static void test_lengths(void)
 {
     float *x = random_rows(2, 90, 12, 9, 0.5);
-    calr_jaccard_options options = {10, 3, false};
+    calr_jaccard_options options = {10, 3, false, 0};
     calr_csr *a, *b;
     CHECK_OK(calr_jaccard(x, 90, 12, &options, &a));
     for (int i = 0; i < 90; i++)
@@ -224,19 +224,47 @@ static void test_lengths(void)
     free(x);
 }
 
+/* What is kept of the near pairs is what all pairs have of them. */
+static void test_within(void)
+{
+    enum { N = 400, D = 12 };
+    float *x = random_rows(6, N, D, 20, 0.6);
+    calr_jaccard_options options = {20, 5, false, 0};
+    calr_csr *all, *near;
+    CHECK_OK(calr_jaccard(x, N, D, &options, &all));
+    options.within = 0.6f;
+    CHECK_OK(calr_jaccard(x, N, D, &options, &near));
+    CHECK_OK(calr_csr_validate(near, "it"));
+    int64_t wrong = 0, expected = 0;
+    for (int64_t i = 0; i < N; i++)
+        for (int64_t j = 0; j < N; j++) {
+            float want = calr_csr_get(all, i, j, 1), got = calr_csr_get(near, i, j, 1);
+            wrong += want <= options.within ? got != want : got != 1;
+            expected += want <= options.within;
+        }
+    CHECK_INT(wrong, 0);
+    CHECK_INT(near->nonzeros, expected);
+    CHECK(near->nonzeros < all->nonzeros);
+    calr_csr_release(all);
+    calr_csr_release(near);
+    options.within = 1.5f;
+    CHECK_FAILS(calr_jaccard(x, N, D, &options, &near), CALR_EINVAL, "within");
+    free(x);
+}
+
 static void test_bad_input(void)
 {
     float x[4] = {1, 2, 3, NAN};
     calr_csr *j;
-    calr_jaccard_options options = {4, 2, false};
+    calr_jaccard_options options = {4, 2, false, 0};
     CHECK_FAILS(calr_jaccard(x, 2, 2, &options, &j), CALR_ENUMERIC, "row 1 ");
     CHECK_FAILS(calr_jaccard(x, 0, 2, &options, &j), CALR_EINVAL, "at least one row");
     CHECK_FAILS(calr_jaccard(x, 1, 0, &options, &j), CALR_EINVAL, "one column");
     options.k2 = 5;
     CHECK_FAILS(calr_jaccard(x, 1, 2, &options, &j), CALR_EINVAL, "k2 from 1 to k1");
-    options = (calr_jaccard_options){0, 0, false};
+    options = (calr_jaccard_options){0, 0, false, 0};
     CHECK_FAILS(calr_jaccard(x, 1, 2, &options, &j), CALR_EINVAL, "at least 1");
-    options = (calr_jaccard_options){INT64_MAX, INT64_MAX, true};
+    options = (calr_jaccard_options){INT64_MAX, INT64_MAX, true, 0};
     CHECK_OK(calr_jaccard(x, 1, 2, &options, &j));
     CHECK(j->nonzeros == 1 && j->values[0] == 0);
     calr_csr_release(j);
@@ -248,6 +276,7 @@ int main(void)
     RUN(test_against_plain);
     RUN(test_threads);
     RUN(test_lengths);
+    RUN(test_within);
     RUN(test_bad_input);
     return check_finish();
 }

@@ -1,13 +1,16 @@
 --- @module calr.bench.cluster
 --- calr bench cluster: clustering, memories and ranking, beside the programs that this field uses for them. `--only`
---- names the parts wanted: infomap, agglomerative, hdbscan, kmeans, leiden, silhouette, ranking, memories.
+--- names the parts wanted: neighbours, lists, jaccard, rerank, infomap, agglomerative, hdbscan, kmeans, leiden,
+--- silhouette, ranking, memories; and curve, Jaccard distances over the number of images, which runs only when named.
 
 local config = require "calr.config"
 local errors = require "calr.shell.errors"
 local sys = require "calr.sys"
 
--- In the order of the table: which module has the part.
+-- In the order of the table: which module has the part; asked: only when it is named.
 local parts = {
+  { "neighbours", "neighbours" }, { "lists", "neighbours" }, { "jaccard", "neighbours" }, { "rerank", "neighbours" },
+  { "curve", "neighbours", asked = true },
   { "infomap", "graphs" }, { "leiden", "graphs" }, { "agglomerative", "partitions" }, { "hdbscan", "partitions" },
   { "kmeans", "partitions" }, { "silhouette", "partitions" }, { "ranking", "ranking" }, { "memories", "memories" },
 }
@@ -16,9 +19,9 @@ local names = {}
 for i, part in ipairs(parts) do names[i] = part[1] end
 
 local benchmark = {
-  summary = "clustering, memories, ranking; peers Infomap, scikit-learn, hdbscan, PyTorch, NumPy",
+  summary = "clustering, memories, ranking; peers faiss, Infomap, scikit-learn, hdbscan, PyTorch, NumPy",
   options = {
-    only = config.option("", "the parts wanted, with commas between: " .. table.concat(names, ", ") .. "; all"),
+    only = config.option("", "the parts wanted, commas between: " .. table.concat(names, ", ") .. "; all but curve"),
     seeds = config.option(5, "infomap: searches from different orders, whose code lengths are compared"),
     images = config.option(12936, "images that are clustered"),
     dim = config.option(2048, "numbers of a feature"),
@@ -38,7 +41,7 @@ local function wanted_parts(only)
     end
     wanted[name], any = true, true
   end
-  return function(name) return wanted[name] or not any end
+  return function(part) return wanted[part[1]] or not any and not part.asked end
 end
 
 --- calr.bench.cluster.rows(bench, options)
@@ -46,7 +49,7 @@ end
 function benchmark.rows(bench, options)
   local wanted = wanted_parts(options.only)
   for _, part in ipairs(parts) do
-    if wanted(part[1]) then require("calr.bench.clustering." .. part[2])[part[1]](bench, options) end
+    if wanted(part) then require("calr.bench.clustering." .. part[2])[part[1]](bench, options) end
   end
 end
 

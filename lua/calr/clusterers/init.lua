@@ -32,7 +32,10 @@ local of_distance = { k1 = "jaccard", k2 = "jaccard", k1_intra = "camera-jaccard
   k2_intra = "camera-jaccard", k2_inter = "camera-jaccard" }
 
 local function distance_of(x, o)
-  if o.distance == "jaccard" then return C.jaccard(x, { k1 = o.k1, k2 = o.k2 }) end
+  if o.distance == "jaccard" then
+    local near = o.eps and o.eps > 0 and o.eps < 1 and o.eps or 1 -- of the others DBSCAN never asks
+    return C.jaccard(x, { k1 = o.k1, k2 = o.k2, within = near })
+  end
   if o.distance == "camera-jaccard" then
     return C.camera_jaccard(x, o.cameras, { k1_intra = o.k1_intra, k1_inter = o.k1_inter, k2_intra = o.k2_intra,
       k2_inter = o.k2_inter })

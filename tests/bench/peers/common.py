@@ -36,6 +36,17 @@ def options():
     return given
 
 
+def best_blas():
+    """OpenBLAS takes processors newer than itself for old ones. Call it before NumPy and faiss are loaded: peers are
+    to run at their best."""
+    with open("/proc/cpuinfo") as lines:
+        features = next((line.split() for line in lines if line.startswith("flags")), [])
+    if "avx512vl" in features and "avx512bw" in features:
+        os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
+    elif "avx2" in features:
+        os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
+
+
 clock = time.perf_counter
 
 
