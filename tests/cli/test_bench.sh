@@ -83,6 +83,13 @@ expect 0 "$CALR" bench layers $tiny --pass infer
 prints "inference, by layer" "layer3.0.downsample.1" "the whole, kernels being counted"
 expect 0 "$CALR" bench train $tiny --scaling --threads 2
 prints "small, 2 threads" "products of matrices, 2 threads" "reading memory, 2 threads" "one thread" ">= 1.85x"
+expect 0 "$CALR" bench infer $small --precision bf16 --forms eager --peer ./peer.sh
+prints "small 16x8, batch 4, bf16"
+holds "$(grep -c '"precision":"bf16"' options.json)" = 1
+expect 0 "$CALR" bench layers $tiny --pass infer --precision bf16
+prints "inference, by layer" "layer3.0.downsample.1"
+expect 0 "$CALR" bench step $tiny --precision bf16
+prints "small 16x8, batch 4, bf16"
 expect 0 "$CALR" bench infer $small --features 9
 prints "features of 8 images, with decoding" "the bare network" ">= 0.95x"
 expect 0 "$CALR" bench infer $small --unfolded --forms eager --peer ./peer.sh

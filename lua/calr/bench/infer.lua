@@ -56,20 +56,23 @@ local function feature_row(bench, options, network, images)
 end
 
 --- calr.bench.infer.rows(bench, options)
---- A row for the folded network, with --unfolded one for the other, with --features N one for a data set's features.
+--- A row for the folded network (in bf16: for the network in evaluation mode), with --unfolded one for the other,
+--- with --features N one for a data set's features.
 function benchmark.rows(bench, options)
   bench.limits()
-  local network = models.make(options.network, { seed = 1 })
+  local network = models.make(options.network, { seed = 1, precision = options.precision }):train(false)
   local images, list = step.images(options), {}
-  network:train(false)
   for _, form in ipairs(options.forms) do
     local given = { form = form }
-    for _, name in ipairs { "network", "batch", "height", "width" } do given[name] = options[name] end
+    for _, name in ipairs { "network", "batch", "height", "width", "precision" } do
+      given[name] = options[name]
+    end
     for _, peer in ipairs(bench.peer("infer", given)) do list[#list + 1] = peer end
   end
   if options.features > 0 then bench.compare() end
-  measure(bench, options, step.text(options), network:folded(), images, list)
-  if options.unfolded then measure(bench, options, step.text(options) .. ", not folded", network, images, {}) end
+  local folds = options.precision == "f32" -- the folded form computes in f32
+  measure(bench, options, step.text(options), folds and network:folded() or network, images, list)
+  if options.unfolded and folds then measure(bench, options, step.text(options) .. ", not folded", network, images, {}) end
   for _, peer in ipairs(list) do peer:close() end
   if options.features > 0 then feature_row(bench, options, network, images) end
 end

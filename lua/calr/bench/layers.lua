@@ -129,7 +129,9 @@ local function training(options)
 end
 
 local function inference(options)
-  local network, images = models.make(options.network, { seed = 1 }):train(false):folded(), step.images(options)
+  local network = models.make(options.network, { seed = 1, precision = options.precision }):train(false)
+  local images = step.images(options)
+  if options.precision == "f32" then network = network:folded() end
   local function run() no_grad(network, images) end
   return run, step.label(network), { { name = "forward", run = run } }
 end
