@@ -69,9 +69,9 @@ calr_status calr_op_concat(calr_tensor *const *x, int count, int dim, calr_tenso
 
 /* ---- products: matrix.c ---- */
 
-/* y = op(a) op(b), op: itself or the transpose; a and b have two dimensions. */
+/* y = scale op(a) op(b), op: itself or the transpose; a and b have two dimensions. */
 calr_status calr_op_matmul(calr_tensor *a, calr_tensor *b, bool transpose_a, bool transpose_b,
-                           calr_tensor **y);
+                           double scale, calr_tensor **y);
 /* y[n x out] = x[n x in] w[out x in]^T + bias[out]; bias may be NULL. */
 calr_status calr_op_linear(calr_tensor *x, calr_tensor *w, calr_tensor *bias, calr_tensor **y);
 

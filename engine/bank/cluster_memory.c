@@ -5,17 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "base/parallel.h"
 #include "base/size.h"
 
-static void normalise(float *row, int64_t dim)
+CALR_CLONES static void normalise(float *row, int64_t dim)
 {
     double sum = 0;
+#pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < dim; j++)
         sum += (double)row[j] * row[j];
     float scale = sum > 0 ? (float)(1 / sqrt(sum)) : 0;
     for (int64_t j = 0; j < dim; j++)
         row[j] *= scale;
+}
+
+CALR_CLONES static double dot(const float *a, const float *b, int64_t dim)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = 0; j < dim; j++)
+        sum += (double)a[j] * b[j];
+    return sum;
 }
 
 typedef struct centroid_job {
@@ -79,11 +90,17 @@ static calr_status check_batch(const int32_t *labels, int64_t batch, int64_t clu
     return CALR_OK;
 }
 
-static void move_row(float *row, const float *feature, int64_t dim, float momentum)
+CALR_CLONES static void move_row(float *row, const float *feature, int64_t dim, float momentum)
 {
-    for (int64_t j = 0; j < dim; j++)
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = 0; j < dim; j++) {
         row[j] = momentum * row[j] + (1 - momentum) * feature[j];
-    normalise(row, dim);
+        sum += (double)row[j] * row[j];
+    }
+    float scale = sum > 0 ? (float)(1 / sqrt(sum)) : 0;
+    for (int64_t j = 0; j < dim; j++)
+        row[j] *= scale;
 }
 
 calr_status calr_memory_update_mean(float *memory, int64_t clusters, int64_t dim,
@@ -135,10 +152,7 @@ calr_status calr_memory_update_hard(float *memory, int64_t clusters, int64_t dim
     if (!similarity)
         return calr_error(CALR_ENOMEM, "no memory for a batch of %" PRId64, batch);
     for (int64_t i = 0; i < batch; i++) {
-        const float *row = memory + labels[i] * dim, *feature = features + i * dim;
-        similarity[i] = 0;
-        for (int64_t j = 0; j < dim; j++)
-            similarity[i] += (double)row[j] * feature[j];
+        similarity[i] = dot(memory + labels[i] * dim, features + i * dim, dim);
     }
     /* Similarities are to the memory before the batch, so the order of the clusters does not
      * matter. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "base/parallel.h"
 #include "base/size.h"
 
@@ -48,10 +49,11 @@ calr_status calr_memory_means(const float *vectors, const int32_t *class_of, int
 }
 
 /* Moves one vector and the mean of its class. The old vector is needed whole before its length is known. */
-static void move_instance(float *vector, float *mean, float share, const float *feature,
-                          int64_t dim, float momentum, float *moved)
+CALR_CLONES static void move_instance(float *vector, float *mean, float share, const float *feature,
+                                      int64_t dim, float momentum, float *moved)
 {
     double sum = 0;
+#pragma omp simd reduction(+ : sum)
     for (int64_t c = 0; c < dim; c++) {
         moved[c] = momentum * vector[c] + (1 - momentum) * feature[c];
         sum += (double)moved[c] * moved[c];

@@ -242,17 +242,18 @@ static int ops_concat(lua_State *L)
 
 /* ---- products ---- */
 
-/// calr.ops.matmul(a, b [, {transpose_a=false, transpose_b=false}])
-/// The matrix product of f32[m x k] and f32[k x n], either transposed on the way if so told.
+/// calr.ops.matmul(a, b [, {transpose_a=false, transpose_b=false, scale=1}])
+/// The matrix product of f32[m x k] and f32[k x n], either transposed on the way if so told, times `scale`.
 /// @return tensor  [m x n]
 static int ops_matmul(lua_State *L)
 {
-    static const char *const names[] = {"transpose_a", "transpose_b", NULL};
+    static const char *const names[] = {"transpose_a", "transpose_b", "scale", NULL};
     calr_tensor *a = calr_lua_check_tensor(L, 1), *b = calr_lua_check_tensor(L, 2);
     calr_lua_check_options(L, 3, names);
     bool ta = calr_lua_option_boolean(L, 3, "transpose_a", 0),
          tb = calr_lua_option_boolean(L, 3, "transpose_b", 0);
-    PUSH(L, calr_op_matmul(a, b, ta, tb, slot));
+    double scale = calr_lua_option_number(L, 3, "scale", 1, -HUGE_VAL, HUGE_VAL);
+    PUSH(L, calr_op_matmul(a, b, ta, tb, scale, slot));
     return 1;
 }
 

@@ -64,7 +64,8 @@ end
 --- @param labels    i32[b]
 --- @return tensor  f32[], a single number
 function Cluster:loss(features, batch_labels)
-  local logits = ops.matmul(features, self.vectors, { transpose_b = true }) * (1 / self.temperature)
+  local logits = ops.matmul(features, self.vectors, { transpose_b = true,
+    scale = 1 / self.temperature })
   return ops.cross_entropy(logits, batch_labels, { weights = self.weights })
 end
 

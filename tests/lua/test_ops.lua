@@ -69,6 +69,23 @@ check.test("batch_norm: statistics may stay away in training, and are not touche
   check.fails("strided view", ops.batch_norm, x, nil, nil, T.zeros({ 2, 2 }):select(2, 1), var)
 end)
 
+check.test("matmul: the scale is that of the product, and of its gradients", function()
+  local function run(scaled, options)
+    local a = T { { 1, 2, -1 }, { 0, 3, 2 }, { 1, 1, 4 } }:requires_grad(true)
+    local b = T { { 2, -1, 0 }, { 1, 5, 1 }, { 3, 0, -2 } }:requires_grad(true)
+    options.scale = scaled and -2.5 or nil
+    local y = ops.matmul(a, b, options)
+    if not scaled then y = y * -2.5 end
+    require("calr.autograd").backward(ops.sum(y * y))
+    return { y, a:grad(), b:grad() }
+  end
+  for _, options in ipairs { {}, { transpose_a = true }, { transpose_b = true }, { transpose_a = true,
+    transpose_b = true } } do
+    local one, other = run(true, options), run(false, options)
+    for i = 1, 3 do check.all_near(one[i], other[i], 1e-3) end
+  end
+end)
+
 check.test("dropout: its mask has a name", function()
   local x = T.full({ 1000 }, 1):requires_grad(true)
   local a = ops.dropout(x, { p = .25, seed = 1, epoch = 2, index = 3 })

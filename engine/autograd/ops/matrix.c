@@ -7,14 +7,15 @@
 
 /* ---- matmul ---- */
 
-typedef struct transposes {
-    bool a, b;
-} transposes;
+typedef struct product {
+    bool a, b; /* whether it is transposed */
+    float scale;
+} product;
 
 /* op(a): m x k, op(b): k x n. */
 static void sizes(const calr_op_call *call, int64_t *m, int64_t *n, int64_t *k)
 {
-    const transposes *t = call->attributes;
+    const product *t = call->attributes;
     *m = call->shape[0].shape[t->a];
     *k = call->shape[0].shape[!t->a];
     *n = call->shape[1].shape[!t->b];
@@ -22,7 +23,7 @@ static void sizes(const calr_op_call *call, int64_t *m, int64_t *n, int64_t *k)
 
 static calr_status matmul_check(calr_op_call *call)
 {
-    const transposes *t = call->attributes;
+    const product *t = call->attributes;
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
     CALR_TRY(calr_op_expect(call, 0, "a", 2, "f32[m x k]"));
     CALR_TRY(calr_op_expect(call, 1, "b", 2, "f32[k x n]"));
@@ -38,12 +39,12 @@ static calr_status matmul_check(calr_op_call *call)
 
 static calr_status matmul_forward(calr_op_call *call, calr_tensor **y)
 {
-    const transposes *t = call->attributes;
+    const product *t = call->attributes;
     const calr_backend *backend;
     CALR_TRY(calr_backend_get(&backend));
     int64_t m, n, k;
     sizes(call, &m, &n, &k);
-    backend->gemm(t->a, t->b, m, n, k, 1, calr_tensor_f32(call->in[0]), t->a ? m : k,
+    backend->gemm(t->a, t->b, m, n, k, t->scale, calr_tensor_f32(call->in[0]), t->a ? m : k,
                   calr_tensor_f32(call->in[1]), t->b ? k : n, 0, calr_tensor_f32(*y), n);
     CALR_TRY(calr_op_save(call, "a", call->needs[1] ? call->in[0] : NULL));
     return calr_op_save(call, "b", call->needs[0] ? call->in[1] : NULL);
@@ -52,7 +53,7 @@ static calr_status matmul_forward(calr_op_call *call, calr_tensor **y)
 /* d op(a) = dy op(b)^T, d op(b) = op(a)^T dy; where an input was transposed, so is its gradient. */
 static calr_status matmul_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
-    const transposes *t = call->attributes;
+    const product *t = call->attributes;
     const calr_backend *backend;
     CALR_TRY(calr_backend_get(&backend));
     int64_t m, n, k;
@@ -64,32 +65,36 @@ static calr_status matmul_backward(calr_op_call *call, calr_tensor *dy, calr_ten
         const float *b = calr_tensor_f32(calr_op_saved(call, 1));
         int64_t ldb = t->b ? k : n;
         if (t->a)
-            backend->gemm(t->b, true, k, m, n, 1, b, ldb, g, n, 0, calr_tensor_f32(dx[0]), m);
+            backend->gemm(t->b, true, k, m, n, t->scale, b, ldb, g, n, 0, calr_tensor_f32(dx[0]),
+                          m);
         else
-            backend->gemm(false, !t->b, m, k, n, 1, g, n, b, ldb, 0, calr_tensor_f32(dx[0]), k);
+            backend->gemm(false, !t->b, m, k, n, t->scale, g, n, b, ldb, 0, calr_tensor_f32(dx[0]),
+                          k);
     }
     if (call->needs[1]) {
         const float *a = calr_tensor_f32(calr_op_saved(call, 0));
         int64_t lda = t->a ? m : k;
         if (t->b)
-            backend->gemm(true, t->a, n, k, m, 1, g, n, a, lda, 0, calr_tensor_f32(dx[1]), k);
+            backend->gemm(true, t->a, n, k, m, t->scale, g, n, a, lda, 0, calr_tensor_f32(dx[1]),
+                          k);
         else
-            backend->gemm(!t->a, false, k, n, m, 1, a, lda, g, n, 0, calr_tensor_f32(dx[1]), n);
+            backend->gemm(!t->a, false, k, n, m, t->scale, a, lda, g, n, 0, calr_tensor_f32(dx[1]),
+                          n);
     }
     return CALR_OK;
 }
 
 static const calr_op op_matmul = {.name = "matmul",
-                                  .attribute_bytes = sizeof(transposes),
+                                  .attribute_bytes = sizeof(product),
                                   .check = matmul_check,
                                   .forward = matmul_forward,
                                   .backward = matmul_backward};
 
 calr_status calr_op_matmul(calr_tensor *a, calr_tensor *b, bool transpose_a, bool transpose_b,
-                           calr_tensor **y)
+                           double scale, calr_tensor **y)
 {
     calr_tensor *in[] = {a, b};
-    transposes t = {transpose_a, transpose_b};
+    product t = {transpose_a, transpose_b, (float)scale};
     return calr_op_apply(&op_matmul, in, 2, &t, y);
 }
 

@@ -45,7 +45,8 @@ end
 --- @param rows      i64[b] (or i32): which images they are, from 0
 --- @return tensor  a single number
 function Instance:loss(features, rows)
-  local logits = ops.matmul(features, self.vectors, { transpose_b = true }) * (1 / self.temperature)
+  local logits = ops.matmul(features, self.vectors, { transpose_b = true,
+    scale = 1 / self.temperature })
   return ops.cross_entropy(logits, as_labels(rows))
 end
 
@@ -122,7 +123,8 @@ end
 --- @param rows      i64[b] (or i32): which images they are, from 0
 --- @return tensor  a single number
 function Hybrid:loss(features, rows)
-  local logits = ops.matmul(features, self.means, { transpose_b = true }) * (1 / self.temperature)
+  local logits = ops.matmul(features, self.means, { transpose_b = true,
+    scale = 1 / self.temperature })
   return ops.cross_entropy(logits, labels.take(self.classes, rows))
 end
 
