@@ -8,41 +8,25 @@
 #include "base/parallel.h"
 #include "base/size.h"
 #include "cluster/labels.h"
+#include "cluster/linkage_chains.h"
 #include "cluster/pairwise.h"
 
-/* ---- the triangle ---- */
-
-/* Pairs i < j, row by row. */
-typedef struct triangle {
-    int64_t n;
-    double *values;
-} triangle;
+/* ---- filling ---- */
 
 /* Where it is filled from. */
 typedef struct source {
     const calr_distance *distance; /* or */
     const calr_pairwise *pairwise;
-    triangle *to;
+    calr_pairs *to;
     int64_t rows;   /* filled at a time */
     float *row;     /* [threads x rows x n] */
     float *scratch; /* [threads x calr_pairwise_scratch] */
 } source;
 
-/* Where row i would have its column 0: the pair (i, j), i < j, is at + j. */
-static inline int64_t row_start(int64_t n, int64_t i)
+static void fill_row(calr_pairs *t, int64_t i, const float *row)
 {
-    return i * (2 * n - i - 1) / 2 - i - 1;
-}
-
-static inline double *pair(const triangle *t, int64_t i, int64_t j)
-{
-    return &t->values[i < j ? row_start(t->n, i) + j : row_start(t->n, j) + i];
-}
-
-static void fill_row(triangle *t, int64_t i, const float *row)
-{
-    double *to = t->values + row_start(t->n, i);
-    for (int64_t j = i + 1; j < t->n; j++)
+    double *to = calr_pairs_row(t, i);
+    for (int64_t j = t->square ? 0 : i + 1; j < t->n; j++)
         to[j] = row[j];
 }
 
@@ -68,28 +52,22 @@ static void fill_rows(void *context, int64_t begin, int64_t end, int worker)
         fill_row(s->to, begin + r, row + r * n);
 }
 
-static calr_status triangle_new(source *s, int64_t n, triangle *out)
+static calr_status fill_pairs(source *s, int64_t n, calr_pairs *out)
 {
-    int64_t pairs, threads = calr_parallel_threads();
+    int64_t threads = calr_parallel_threads();
     size_t numbers;
-    triangle t = {.n = n};
-    if (__builtin_mul_overflow(n, n - 1, &pairs))
-        return calr_error(CALR_ENOMEM,
-                          "the pairs of %" PRId64 " things are more than can be addressed", n);
-    s->to = &t;
+    CALR_TRY(calr_pairs_new(n, out));
+    s->to = out;
     s->rows = s->pairwise ? CALR_PAIRWISE_ROWS : 1;
-    t.values = calr_array_new(pairs / 2, sizeof(double));
     if (calr_size_mul((size_t)n, (size_t)s->rows * sizeof(float), &numbers))
         s->row = calr_array_new(threads, numbers);
     if (s->pairwise)
         s->scratch =
             calr_array_new(threads, (size_t)calr_pairwise_scratch(s->pairwise) * sizeof(float));
     calr_status status = CALR_OK;
-    if (!t.values || !s->row || (s->pairwise && !s->scratch)) {
-        free(t.values);
-        status = calr_error(
-            CALR_ENOMEM, "out of memory for linkage: the pairs of %" PRId64 " things take %.1f GB",
-            n, 4e-9 * (double)n * (double)n);
+    if (!s->row || (s->pairwise && !s->scratch)) {
+        calr_pairs_free(out);
+        status = calr_error(CALR_ENOMEM, "out of memory for linkage of %" PRId64 " things", n);
     } else if (s->pairwise) { /* one chunk more than there are: see pairwise.h */
         calr_parallel_for(n + CALR_PAIRWISE_ROWS, CALR_PAIRWISE_ROWS, fill_rows, s);
     } else {
@@ -97,152 +75,24 @@ static calr_status triangle_new(source *s, int64_t n, triangle *out)
     }
     free(s->row);
     free(s->scratch);
-    if (status == CALR_OK)
-        *out = t;
-    return status;
-}
-
-/* ---- chains of nearest neighbours ---- */
-
-typedef struct chains {
-    triangle t;
-    calr_linkage_method method;
-    int32_t *alive; /* [living] numbers of the clusters still there, ascending; a cluster is named
-                       by one member */
-    int64_t living;
-    int32_t *size;  /* [n] */
-    int32_t *chain; /* [n] */
-    int64_t length;
-} chains;
-
-/* The cluster nearest to x; the one before x in the chain wins a tie, so that chains end, then the
- * lowest. */
-static int64_t nearest(const chains *c, int64_t x, int64_t previous, double *height)
-{
-    int64_t n = c->t.n, best = previous;
-    double least = previous >= 0 ? *pair(&c->t, x, previous) : INFINITY;
-    const double *values = c->t.values, *row = values + row_start(n, x);
-    int64_t p = 0;
-    for (; c->alive[p] < x; p++) {
-        double d = values[row_start(n, c->alive[p]) + x];
-        if (d < least) {
-            least = d;
-            best = c->alive[p];
-        }
-    }
-    for (p++; p < c->living; p++) {
-        double d = row[c->alive[p]];
-        if (d < least) {
-            least = d;
-            best = c->alive[p];
-        }
-    }
-    *height = least;
-    return best;
-}
-
-static void forget(chains *c, int64_t x)
-{
-    int64_t low = 0, high = c->living - 1;
-    while (low < high) {
-        int64_t middle = (low + high) / 2;
-        if (c->alive[middle] < x)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (int64_t p = low; p + 1 < c->living; p++)
-        c->alive[p] = c->alive[p + 1];
-    c->living--;
-}
-
-/* Ward: from the distances of clusters of nx and ny things to one of n, and `apart` between them. */
-static double ward(double dx, double nx, double dy, double ny, double apart, double n)
-{
-    double square = ((n + nx) * dx * dx + (n + ny) * dy * dy - n * apart * apart) / (n + nx + ny);
-    return square > 0 ? sqrt(square) : 0; /* rounding, or distances that no space has */
-}
-
-/* x goes into y, y > x, which were `apart` (Lance and Williams' update). */
-static void join(chains *c, int64_t x, int64_t y, double apart)
-{
-    double nx = c->size[x], ny = c->size[y];
-    forget(c, x);
-    for (int64_t p = 0; p < c->living; p++) {
-        int64_t i = c->alive[p];
-        if (i == y)
-            continue;
-        double dx = *pair(&c->t, i, x), *dy = pair(&c->t, i, y);
-        if (c->method == CALR_LINKAGE_COMPLETE)
-            *dy = fmax(dx, *dy);
-        else if (c->method == CALR_LINKAGE_WARD)
-            *dy = ward(dx, nx, *dy, ny, apart, c->size[i]);
-        else
-            *dy = (nx * dx + ny * *dy) / (nx + ny);
-    }
-    c->size[y] += c->size[x];
-}
-
-static void run_chains(chains *c, calr_merge *merges)
-{
-    for (int64_t m = 0; m + 1 < c->t.n; m++) {
-        if (c->length == 0)
-            c->chain[c->length++] = c->alive[0];
-        for (;;) {
-            int64_t x = c->chain[c->length - 1],
-                    previous = c->length > 1 ? c->chain[c->length - 2] : -1;
-            double height;
-            int64_t y = nearest(c, x, previous, &height);
-            if (y == previous) {
-                int64_t low = x < y ? x : y, high = x < y ? y : x;
-                merges[m] = (calr_merge){(int32_t)low, (int32_t)high, height};
-                join(c, low, high, height);
-                c->length -= 2;
-                break;
-            }
-            c->chain[c->length++] = (int32_t)y;
-        }
-    }
-}
-
-static calr_status link_chains(const triangle *t, calr_linkage_method method, calr_merge *merges)
-{
-    int64_t n = t->n;
-    chains c = {.t = *t, .method = method, .living = n};
-    c.alive = calr_array_new(n, sizeof *c.alive);
-    c.size = calr_array_new(n, sizeof *c.size);
-    c.chain = calr_array_new(n, sizeof *c.chain);
-    calr_status status = CALR_OK;
-    if (c.alive && c.size && c.chain) {
-        for (int64_t i = 0; i < n; i++) {
-            c.alive[i] = (int32_t)i;
-            c.size[i] = 1;
-        }
-        run_chains(&c, merges);
-    } else {
-        status = calr_error(CALR_ENOMEM, "out of memory for linkage of %" PRId64 " things", n);
-    }
-    free(c.alive);
-    free(c.size);
-    free(c.chain);
     return status;
 }
 
 /* ---- single linkage ---- */
 
-/* Row x of the triangle, or of the distance where there is none. */
-static void single_row(const calr_distance *distance, const triangle *t, int64_t x, float *row)
+/* Row x of the calr_pairs, or of the distance where there is none. */
+static void single_row(const calr_distance *distance, const calr_pairs *t, int64_t x, float *row)
 {
     if (distance) {
         calr_distance_row(distance, x, row);
         return;
     }
     for (int64_t i = 0; i < t->n; i++)
-        row[i] = i == x ? 0 : (float)*pair(t, x, i);
+        row[i] = i == x ? 0 : (float)*calr_pair(t, x, i);
 }
 
 /* Prim: the thing nearest to the tree comes next; its edge is a merge. */
-static calr_status link_single(const calr_distance *distance, const triangle *t, int64_t n,
+static calr_status link_single(const calr_distance *distance, const calr_pairs *t, int64_t n,
                                calr_merge *merges)
 {
     float *row = calr_array_new(n, sizeof *row), *least = calr_array_new(n, sizeof *least);
@@ -320,10 +170,10 @@ calr_status calr_linkage(const calr_distance *distance, calr_linkage_method meth
         CALR_TRY(link_single(distance, NULL, distance->n, merges));
     } else {
         source s = {.distance = distance};
-        triangle t;
-        CALR_TRY(triangle_new(&s, distance->n, &t));
-        calr_status status = link_chains(&t, method, merges);
-        free(t.values);
+        calr_pairs t;
+        CALR_TRY(fill_pairs(&s, distance->n, &t));
+        calr_status status = calr_linkage_chains(&t, method, merges);
+        calr_pairs_free(&t);
         CALR_TRY(status);
     }
     return sort_merges(merges, distance->n - 1);
@@ -336,16 +186,16 @@ calr_status calr_linkage_features(const float *x, int64_t n, int64_t d, calr_met
     calr_pairwise *pairwise;
     CALR_TRY(calr_pairwise_new(x, n, d, metric, &pairwise));
     source s = {.pairwise = pairwise};
-    triangle t = {.n = n};
-    calr_status status = triangle_new(&s, n, &t);
+    calr_pairs t = {0};
+    calr_status status = fill_pairs(&s, n, &t);
     calr_pairwise_release(pairwise);
     if (status == CALR_OK && method == CALR_LINKAGE_SINGLE)
         status = link_single(NULL, &t, n, merges);
     else if (status == CALR_OK)
-        status = link_chains(&t, method, merges);
+        status = calr_linkage_chains(&t, method, merges);
     if (status == CALR_OK)
         status = sort_merges(merges, n - 1);
-    free(t.values);
+    calr_pairs_free(&t);
     return status;
 }
 
