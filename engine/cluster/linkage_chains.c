@@ -55,22 +55,26 @@ typedef struct chains {
     int64_t length;
 } chains;
 
-/* The lowest number of the least of row + gone, x left out; infinity and -1 where there is none. */
-CALR_CLONES static int64_t least_of(const double *row, const double *gone, int64_t n, int64_t x,
-                                    double *least)
+/* The lowest number of the least of row + gone; infinity and -1 where there is none. */
+CALR_CLONES static int64_t least_of(const double *row, const double *gone, int64_t n, double *least)
 {
-    double low = INFINITY;
+    enum { BLOCK = 256 };
+    int64_t best = -1;
+    *least = INFINITY;
+    for (int64_t begin = 0; begin < n; begin += BLOCK) {
+        int64_t end = begin + BLOCK < n ? begin + BLOCK : n;
+        double low = INFINITY;
 #pragma omp simd reduction(min : low)
-    for (int64_t i = 0; i < x; i++)
-        low = row[i] + gone[i] < low ? row[i] + gone[i] : low;
-#pragma omp simd reduction(min : low)
-    for (int64_t i = x + 1; i < n; i++)
-        low = row[i] + gone[i] < low ? row[i] + gone[i] : low;
-    *least = low;
-    for (int64_t i = 0; low < INFINITY && i < n; i++)
-        if (row[i] + gone[i] == low && i != x)
-            return i;
-    return -1;
+        for (int64_t i = begin; i < end; i++)
+            low = row[i] + gone[i] < low ? row[i] + gone[i] : low;
+        if (low < *least) {
+            *least = low;
+            best = begin;
+        }
+    }
+    while (best >= 0 && row[best] + gone[best] != *least)
+        best++;
+    return best;
 }
 
 /* The cluster nearest to x; the one before x in the chain wins a tie, so that chains end, then the
@@ -81,7 +85,9 @@ static int64_t nearest(const chains *c, int64_t x, int64_t previous, double *hei
     double least = previous >= 0 ? *calr_pair(&c->t, x, previous) : INFINITY;
     const double *row = calr_pairs_row(&c->t, x);
     if (c->t.square) {
-        int64_t first = least_of(row, c->gone, n, x, height);
+        c->gone[x] = INFINITY;
+        int64_t first = least_of(row, c->gone, n, height);
+        c->gone[x] = 0;
         if (first >= 0 && (*height < least || previous < 0))
             return first;
         *height = least;
@@ -123,21 +129,45 @@ static void forget(chains *c, int64_t x)
 }
 
 /* Ward: from the distances of clusters of nx and ny things to one of n, and `apart` between them. */
-static double ward(double dx, double nx, double dy, double ny, double apart, double n)
+static inline double ward(double dx, double nx, double dy, double ny, double apart, double n)
 {
     double square = ((n + nx) * dx * dx + (n + ny) * dy * dy - n * apart * apart) / (n + nx + ny);
     return square > 0 ? sqrt(square) : 0; /* rounding, or distances that no space has */
 }
 
-/* How far a cluster is from what x and y make, which are dx and dy away (Lance and Williams' update). */
-static inline double joined(const chains *c, double dx, double nx, double dy, double ny,
-                            double apart, int64_t i)
+/* The row of what x and y make, from theirs (Lance and Williams' update); those of clusters that are
+ * gone come along. */
+CALR_CLONES static void join_rows(const chains *c, const double *dx, double nx, double *dy,
+                                  double ny, double apart)
 {
+    int64_t n = c->t.n;
+    double sum = nx + ny;
     if (c->method == CALR_LINKAGE_COMPLETE)
-        return dx > dy ? dx : dy;
-    if (c->method == CALR_LINKAGE_WARD)
-        return ward(dx, nx, dy, ny, apart, c->size[i]);
-    return (nx * dx + ny * dy) / (nx + ny);
+        for (int64_t i = 0; i < n; i++)
+            dy[i] = dx[i] > dy[i] ? dx[i] : dy[i];
+    else if (c->method == CALR_LINKAGE_WARD)
+        for (int64_t i = 0; i < n; i++)
+            dy[i] = ward(dx[i], nx, dy[i], ny, apart, c->size[i]);
+    else
+        for (int64_t i = 0; i < n; i++)
+            dy[i] = (nx * dx[i] + ny * dy[i]) / sum;
+}
+
+/* The same in a triangle, pair by pair. */
+static void join_pairs(const chains *c, int64_t x, double nx, int64_t y, double ny, double apart)
+{
+    for (int64_t p = 0; p < c->living; p++) {
+        int64_t i = c->alive[p];
+        if (i == y)
+            continue;
+        double dx = *calr_pair(&c->t, i, x), *dy = calr_pair(&c->t, i, y);
+        if (c->method == CALR_LINKAGE_COMPLETE)
+            *dy = fmax(dx, *dy);
+        else if (c->method == CALR_LINKAGE_WARD)
+            *dy = ward(dx, nx, *dy, ny, apart, c->size[i]);
+        else
+            *dy = (nx * dx + ny * *dy) / (nx + ny);
+    }
 }
 
 /* x goes into y, y > x, which were `apart`. */
@@ -145,19 +175,13 @@ static void join(chains *c, int64_t x, int64_t y, double apart)
 {
     double nx = c->size[x], ny = c->size[y];
     forget(c, x);
-    const double *row_x = calr_pairs_row(&c->t, x);
-    double *row_y = calr_pairs_row(&c->t, y);
-    for (int64_t p = 0; p < c->living; p++) {
-        int64_t i = c->alive[p];
-        if (i == y)
-            continue;
-        if (c->t.square) {
-            row_y[i] = joined(c, row_x[i], nx, row_y[i], ny, apart, i);
-            calr_pairs_row(&c->t, i)[y] = row_y[i];
-        } else {
-            double *dy = calr_pair(&c->t, i, y);
-            *dy = joined(c, *calr_pair(&c->t, i, x), nx, *dy, ny, apart, i);
-        }
+    if (c->t.square) {
+        double *row = calr_pairs_row(&c->t, y), *column = c->t.values + y;
+        join_rows(c, calr_pairs_row(&c->t, x), nx, row, ny, apart);
+        for (int64_t p = 0; p < c->living; p++)
+            column[c->alive[p] * c->t.n] = row[c->alive[p]];
+    } else {
+        join_pairs(c, x, nx, y, ny, apart);
     }
     c->size[y] += c->size[x];
 }

@@ -15,7 +15,7 @@ end
 --- calr.bench.clustering.partitions.agglomerative(bench, options)
 --- Average linkage of given distances: those of one camera, as stage 1 has them, and those of a whole data set.
 function partitions.agglomerative(bench, options)
-  for _, images in ipairs { SMALL, options.images } do
+  for _, images in ipairs(options.images > SMALL and { SMALL, options.images } or { options.images }) do
     local distances = cluster.distances((people(options, images)))
     local files <close> = data.files { distances = distances }
     local clusters = images // EACH
