@@ -20,21 +20,34 @@ static calr_hdbscan_options check_options(lua_State *L, int arg)
     return options;
 }
 
-/* Pushes empty labels and probabilities. */
-static void push_results(lua_State *L, int64_t n, int32_t **labels, float **probabilities)
+typedef struct results {
+    int32_t *labels;
+    float *probabilities, *outliers;
+} results;
+
+static float *push_numbers(lua_State *L, int64_t n)
 {
-    *labels = calr_tensor_i32(calr_lua_new_labels(L, n));
     calr_tensor **slot = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_F32, 1, &n, slot));
-    *probabilities = calr_tensor_f32(*slot);
+    return calr_tensor_f32(*slot);
 }
 
-/* Labels, the number of clusters, probabilities: the tensors are on top of the stack. */
+/* Pushes empty labels, probabilities and outlier scores. */
+static results push_results(lua_State *L, int64_t n)
+{
+    results r;
+    r.labels = calr_tensor_i32(calr_lua_new_labels(L, n));
+    r.probabilities = push_numbers(L, n);
+    r.outliers = push_numbers(L, n);
+    return r;
+}
+
+/* Labels, the number of clusters, probabilities, scores: the tensors are on top of the stack. */
 static int return_results(lua_State *L, int64_t clusters)
 {
     lua_pushinteger(L, clusters);
-    lua_insert(L, -2);
-    return 3;
+    lua_insert(L, -3);
+    return 4;
 }
 
 /// calr.cluster.hdbscan(distance, {min_cluster_size=5, min_samples=nil, epsilon=0, method="mass", single=false})
@@ -51,6 +64,8 @@ static int return_results(lua_State *L, int64_t clusters)
 /// @return tensor   labels i32[n], -1 = outlier
 /// @return integer  the number of clusters
 /// @return tensor   f32[n]: how deep in its cluster each image is, 0 .. 1; 0 for outliers
+/// @return tensor   f32[n]: outlier scores (GLOSH; Campello et al. 2015), 0 .. 1, of all images: how much less dense the
+///   place of an image is than the densest of the cluster it falls out of; about 0 deep inside, near 1 far from all
 static int cluster_hdbscan(lua_State *L)
 {
     static const char *const names[] = {"min_cluster_size", "min_samples", "epsilon",
@@ -58,11 +73,10 @@ static int cluster_hdbscan(lua_State *L)
     calr_lua_check_options(L, 2, names);
     calr_hdbscan_options options = check_options(L, 2);
     calr_distance distance = calr_lua_check_distance(L, 1);
-    int32_t *labels;
-    float *probabilities;
     int64_t clusters;
-    push_results(L, distance.n, &labels, &probabilities);
-    calr_lua_call(L, calr_hdbscan(&distance, &options, labels, probabilities, &clusters));
+    results r = push_results(L, distance.n);
+    calr_lua_call(
+        L, calr_hdbscan(&distance, &options, r.labels, r.probabilities, r.outliers, &clusters));
     return return_results(L, clusters);
 }
 
@@ -74,6 +88,8 @@ static int cluster_hdbscan(lua_State *L)
 /// @return tensor   labels i32[n], -1 = outlier
 /// @return integer  the number of clusters
 /// @return tensor   f32[n]: how deep in its cluster each image is, 0 .. 1; 0 for outliers
+/// @return tensor   f32[n]: outlier scores (GLOSH; Campello et al. 2015), 0 .. 1, of all images: how much less dense the
+///   place of an image is than the densest of the cluster it falls out of; about 0 deep inside, near 1 far from all
 static int cluster_hdbscan_features(lua_State *L)
 {
     static const char *const names[] = {"metric", "min_cluster_size", "min_samples", "epsilon",
@@ -83,12 +99,11 @@ static int cluster_hdbscan_features(lua_State *L)
     calr_hdbscan_options options = check_options(L, 2);
     calr_metric metric =
         (calr_metric)calr_lua_option_choice(L, 2, "metric", CALR_COSINE, calr_lua_metrics);
-    int32_t *labels;
-    float *probabilities;
     int64_t clusters;
-    push_results(L, x->shape[0], &labels, &probabilities);
+    results r = push_results(L, x->shape[0]);
     calr_lua_call(L, calr_hdbscan_features(calr_tensor_f32(x), x->shape[0], x->shape[1], metric,
-                                           &options, labels, probabilities, &clusters));
+                                           &options, r.labels, r.probabilities, r.outliers,
+                                           &clusters));
     return return_results(L, clusters);
 }
 

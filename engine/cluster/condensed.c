@@ -298,3 +298,22 @@ calr_status calr_condensed_label(const calr_condensed *tree, const calr_hdbscan_
     free(home);
     return status;
 }
+
+calr_status calr_condensed_outliers(const calr_condensed *tree, float *outliers)
+{
+    double *last = calr_array_new(tree->clusters, sizeof *last);
+    if (!last)
+        return calr_error(CALR_ENOMEM, "out of memory for %" PRId64 " clusters", tree->clusters);
+    for (int64_t k = 0; k < tree->clusters; k++)
+        last[k] = tree->death[k];
+    for (int64_t k = tree->clusters - 1; k > 0; k--)
+        last[tree->parent[k]] = fmax(last[tree->parent[k]], last[k]);
+    for (int64_t i = 0; i < tree->n; i++) {
+        double death = last[tree->last[i]], lambda = tree->lambda[i];
+        outliers[i] = isinf(lambda) || death == 0 ? 0
+                      : isinf(death)              ? 1
+                                                  : (float)((death - lambda) / death);
+    }
+    free(last);
+    return CALR_OK;
+}

@@ -31,4 +31,8 @@ void calr_condensed_release(calr_condensed *tree); /* NULL is allowed */
 calr_status calr_condensed_label(const calr_condensed *tree, const calr_hdbscan_options *options,
                                  int32_t *labels, float *probabilities, int64_t *clusters);
 
+/* outliers[n]: how much sooner each thing falls out than the last of the cluster it falls out of, what
+ * is below that counted (GLOSH): (death - lambda) / death. 0 where neither ends. */
+calr_status calr_condensed_outliers(const calr_condensed *tree, float *outliers);
+
 #endif

@@ -243,7 +243,7 @@ static calr_status build_tree(const calr_distance *distance, const calr_hdbscan_
 }
 
 calr_status calr_hdbscan(const calr_distance *distance, const calr_hdbscan_options *options,
-                         int32_t *labels, float *probabilities, int64_t *clusters)
+                         int32_t *labels, float *probabilities, float *outliers, int64_t *clusters)
 {
     int64_t found = 0;
     CALR_TRY(check_options(distance->n, options));
@@ -251,6 +251,8 @@ calr_status calr_hdbscan(const calr_distance *distance, const calr_hdbscan_optio
         calr_condensed *tree;
         CALR_TRY(build_tree(distance, options, &tree));
         calr_status status = calr_condensed_label(tree, options, labels, probabilities, &found);
+        if (status == CALR_OK && outliers)
+            status = calr_condensed_outliers(tree, outliers);
         calr_condensed_release(tree);
         CALR_TRY(status);
     }
@@ -261,7 +263,7 @@ calr_status calr_hdbscan(const calr_distance *distance, const calr_hdbscan_optio
 
 calr_status calr_hdbscan_features(const float *x, int64_t n, int64_t d, calr_metric metric,
                                   const calr_hdbscan_options *options, int32_t *labels,
-                                  float *probabilities, int64_t *clusters)
+                                  float *probabilities, float *outliers, int64_t *clusters)
 {
     int64_t pairs;
     CALR_TRY(check_options(n, options));
@@ -274,7 +276,7 @@ calr_status calr_hdbscan_features(const float *x, int64_t n, int64_t d, calr_met
     calr_status status = calr_pairwise_all(x, n, d, metric, distances);
     if (status == CALR_OK) {
         calr_distance distance = calr_distance_of_dense(distances, n);
-        status = calr_hdbscan(&distance, options, labels, probabilities, clusters);
+        status = calr_hdbscan(&distance, options, labels, probabilities, outliers, clusters);
     }
     free(distances);
     return status;

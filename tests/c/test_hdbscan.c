@@ -26,7 +26,7 @@ static void check_case(const golden_file *file, const char *name, int number, co
 {
     char key[64];
     int32_t labels[MOST];
-    float probabilities[MOST];
+    float probabilities[MOST], outliers[MOST];
     int64_t clusters, largest = -1;
     snprintf(key, sizeof key, "%s.%d.options", name, number);
     const golden_entry *o = golden_find(file, key);
@@ -34,17 +34,20 @@ static void check_case(const golden_file *file, const char *name, int number, co
     const golden_entry *want = golden_find(file, key);
     snprintf(key, sizeof key, "%s.%d.probabilities", name, number);
     const golden_entry *sure = golden_find(file, key);
-    if (!CHECK(o && want && sure))
+    snprintf(key, sizeof key, "%s.%d.outliers", name, number);
+    const golden_entry *strange = golden_find(file, key);
+    if (!CHECK(o && want && sure && strange))
         return;
     calr_hdbscan_options options = {(int64_t)o->values[0], (int64_t)o->values[1], o->values[2],
                                     o->values[3] != 0, o->values[4] != 0};
     calr_distance distance = calr_distance_of_dense(d, n);
-    CHECK_OK(calr_hdbscan(&distance, &options, labels, probabilities, &clusters));
+    CHECK_OK(calr_hdbscan(&distance, &options, labels, probabilities, outliers, &clusters));
     if (!CHECK(same_labels(want, labels, n)))
         fprintf(stderr, "    %s, case %d\n", name, number);
     double worst = 0;
     for (int64_t i = 0; i < n; i++) {
         worst = fmax(worst, fabs(probabilities[i] - sure->values[i]));
+        worst = fmax(worst, fabs(outliers[i] - strange->values[i]));
         largest = labels[i] > largest ? labels[i] : largest;
     }
     CHECK(worst < 1e-5);
@@ -79,7 +82,7 @@ static void test_views_and_orders(void)
         int64_t n = 1 + (int64_t)calr_rng_below(&rng, MOST - 1), order[MOST], found[3];
         float *d = calloc((size_t)(n * n), sizeof *d), *moved = malloc((size_t)(n * n) * sizeof *d);
         int32_t labels[3][MOST], back[MOST];
-        float sure[3][MOST];
+        float sure[3][MOST], outliers[3][MOST];
         uint64_t steps = round % 3 == 0 ? 8 : 1u << 20;
         for (int64_t i = 0; i < n; i++) {
             order[i] = i;
@@ -101,11 +104,12 @@ static void test_views_and_orders(void)
                                         round % 4 == 1 ? 0.3 : 0, round % 2 == 0, round % 5 == 0};
         for (int v = 0; v < 3; v++) {
             CHECK_OK(calr_parallel_set_threads(1 + v));
-            CHECK_OK(calr_hdbscan(&views[v], &options, labels[v], sure[v], &found[v]));
+            CHECK_OK(calr_hdbscan(&views[v], &options, labels[v], sure[v], outliers[v], &found[v]));
         }
         CHECK(found[0] == found[1] && found[0] == found[2]);
         CHECK(memcmp(labels[0], labels[1], (size_t)n * sizeof(int32_t)) == 0);
         CHECK(memcmp(sure[0], sure[1], (size_t)n * sizeof(float)) == 0);
+        CHECK(memcmp(outliers[0], outliers[1], (size_t)n * sizeof(float)) == 0);
         int same = 1;
         for (int64_t i = 0; i < n; i++) {
             back[order[i]] = labels[2][i];
@@ -129,8 +133,8 @@ static void test_features(void)
     int64_t clusters;
     calr_hdbscan_options options = {.min_cluster_size = 10, .min_samples = 5};
     for (int metric = 0; metric < 2; metric++) {
-        CHECK_OK(
-            calr_hdbscan_features(x, N, D, (calr_metric)metric, &options, labels, sure, &clusters));
+        CHECK_OK(calr_hdbscan_features(x, N, D, (calr_metric)metric, &options, labels, sure, NULL,
+                                       &clusters));
         CHECK_INT(clusters, 6);
         int right = 0;
         for (int i = 0; i < N; i++)
@@ -138,8 +142,9 @@ static void test_features(void)
         CHECK(right > N * 9 / 10);
     }
     x[5 * D] = NAN;
-    CHECK_FAILS(calr_hdbscan_features(x, N, D, CALR_COSINE, &options, labels, sure, &clusters),
-                CALR_ENUMERIC, "row 5");
+    CHECK_FAILS(
+        calr_hdbscan_features(x, N, D, CALR_COSINE, &options, labels, sure, NULL, &clusters),
+        CALR_ENUMERIC, "row 5");
     free(x);
 }
 
@@ -150,27 +155,29 @@ static void test_limits(void)
     int64_t clusters = 7;
     calr_hdbscan_options options = {.min_cluster_size = 2, .min_samples = 2};
     calr_distance distance = calr_distance_of_dense(d, 0);
-    CHECK_OK(calr_hdbscan(&distance, &options, labels, sure, &clusters));
+    CHECK_OK(calr_hdbscan(&distance, &options, labels, sure, NULL, &clusters));
     CHECK_INT(clusters, 0);
     for (int64_t n = 1; n <= 4; n++) { /* copies of one thing */
         distance = calr_distance_of_dense(d, n);
         options.single = false;
-        CHECK_OK(calr_hdbscan(&distance, &options, labels, sure, &clusters));
+        CHECK_OK(calr_hdbscan(&distance, &options, labels, sure, NULL, &clusters));
         CHECK(clusters == 0 && labels[0] == -1 && sure[0] == 0);
         options.single = true;
-        CHECK_OK(calr_hdbscan(&distance, &options, labels, sure, &clusters));
+        CHECK_OK(calr_hdbscan(&distance, &options, labels, sure, NULL, &clusters));
         CHECK_INT(clusters, 1);
         CHECK(labels[n - 1] == 0 && sure[n - 1] == 1);
     }
     options.min_samples = 100; /* more than there are: all of them */
-    CHECK_OK(calr_hdbscan(&distance, &options, labels, NULL, NULL));
+    CHECK_OK(calr_hdbscan(&distance, &options, labels, NULL, NULL, NULL));
     options.min_samples = 0;
-    CHECK_FAILS(calr_hdbscan(&distance, &options, labels, NULL, NULL), CALR_EINVAL, "min_samples");
+    CHECK_FAILS(calr_hdbscan(&distance, &options, labels, NULL, NULL, NULL), CALR_EINVAL,
+                "min_samples");
     options = (calr_hdbscan_options){.min_cluster_size = 1, .min_samples = 1};
-    CHECK_FAILS(calr_hdbscan(&distance, &options, labels, NULL, NULL), CALR_EINVAL,
+    CHECK_FAILS(calr_hdbscan(&distance, &options, labels, NULL, NULL, NULL), CALR_EINVAL,
                 "at least 2, not 1");
     options = (calr_hdbscan_options){.min_cluster_size = 2, .min_samples = 1, .epsilon = NAN};
-    CHECK_FAILS(calr_hdbscan(&distance, &options, labels, NULL, NULL), CALR_EINVAL, "epsilon");
+    CHECK_FAILS(calr_hdbscan(&distance, &options, labels, NULL, NULL, NULL), CALR_EINVAL,
+                "epsilon");
 }
 
 int main(void)

@@ -112,7 +112,19 @@ def definition(d, least, min_samples, epsilon, leaves, single):
             continue
         labels[i] = taken.index(own)
         probabilities[i] = 1 if np.isinf(when[i]) or own.death == 0 else min(when[i], own.death) / own.death
-    return canonical(labels), probabilities
+    ends = {}
+
+    def end(cluster):
+        if cluster not in ends:
+            ends[cluster] = max([cluster.death] + [end(child) for child in cluster.children])
+        return ends[cluster]
+
+    outliers = np.zeros(len(d))
+    for i, cluster in enumerate(last):
+        death = end(cluster)
+        if death > 0 and not np.isinf(when[i]):
+            outliers[i] = 1 if np.isinf(death) else (death - when[i]) / death
+    return canonical(labels), probabilities, outliers
 
 
 def blobs(n, spread):
@@ -126,7 +138,7 @@ inputs = {"clear": blobs(70, 0.4), "vague": blobs(80, 1.1), "uniform": rng.rand(
 twice = np.repeat(rng.randint(0, 9, (14, 2)), 4, 0).astype(float)
 inputs["copies"] = twice
 inputs["grid"] = np.stack(np.meshgrid(np.arange(6), np.arange(7)), -1).reshape(-1, 2).astype(float)
-differing = total = 0
+differing = total = scored = apart = 0
 for name, x in inputs.items():
     x = np.round(x, 4)
     d = np.sqrt(((x[:, None] - x[None]) ** 2).sum(2)).astype(np.float32)
@@ -137,11 +149,12 @@ for name, x in inputs.items():
         (3, 2, 0.8, True, False), (3, 2, 0.5, False, False), (60, 2, 0, False, True), (2, 9, 0, True, False),
         (90, 3, 0, False, False), (4, 2, 0.7, False, True),
     ]):
-        labels, probabilities = definition(d, least, samples, epsilon, leaves, single)
+        labels, probabilities, outliers = definition(d, least, samples, epsilon, leaves, single)
         key = "%s.%d" % (name, number)
         write(key + ".options", [least, samples, epsilon, leaves, single])
         write(key + ".labels", labels)
         write(key + ".probabilities", np.round(probabilities, 6))
+        write(key + ".outliers", np.round(outliers, 6))
         if name in ("copies", "grid") or least > len(d) or samples == 1 and name == "grid":
             continue  # ties without end: the packages' order decides more than single things
         method = "leaf" if leaves else "eom"
@@ -153,6 +166,12 @@ for name, x in inputs.items():
             others["hdbscan"] = hdbscan.HDBSCAN(min_cluster_size=least, min_samples=samples - 1,
                                                 cluster_selection_epsilon=float(epsilon), cluster_selection_method=method,
                                                 allow_single_cluster=single, metric="precomputed").fit(d.copy())
+        if "hdbscan" in others:  # scores do not depend on which clusters are taken; they part two by two there
+            gap = np.abs(outliers - others["hdbscan"].outlier_scores_)
+            if (gap > 1e-6).mean() > 0.1:
+                print(key, "outlier scores differ for", (gap > 1e-6).sum())
+            scored += len(d)
+            apart += (gap > 1e-6).sum()
         for who, other in others.items():
             same = labels >= 0
             wrong = labels != canonical(np.where(same, other.labels_, -1)) if same.any() else np.zeros(len(d), bool)
@@ -165,5 +184,6 @@ for name, x in inputs.items():
                 print(key, who, "wrong", wrong.sum(), "extra", extra.sum(), "gap", gap)
         if samples == 1:
             assert (labels == canonical(others["scikit-learn"].labels_)).all()
+print("%d of %d outlier scores differ from hdbscan's" % (apart, scored))
 print("%d of %d things are outliers here and in a cluster there" % (differing, total))
 out.close()
