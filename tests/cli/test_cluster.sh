@@ -31,6 +31,16 @@ expect 0 "$CALR" -e 'local a, b = calr.npy.load "labels.npy", calr.npy.load "wid
     print(a, b, a:to "i64":equal(b), calr.quality.bcubed(calr.npy.load "ids.npy", a).f)'
 prints "i32[120]	i64[120]	true	1.0"
 
+# ---- neighbours by an index, levels
+expect 0 "$CALR" cluster x.npy --approximate
+prints "approximate=true" "recall      " "probes      " "clusters    10"
+expect 0 "$CALR" cluster x.npy --levels many --level 1
+prints "levels=many" "level=1" "levels      "
+expect 2 "$CALR" cluster x.npy --level 1
+says "level is an option of levels=many"
+expect 2 "$CALR" cluster x.npy --method dbscan --approximate
+says "--approximate is an option of "
+
 # ---- the same for any number of threads
 expect 0 "$CALR" cluster x.npy --threads 1 -o one-thread.npy
 expect 0 "$CALR" cluster x.npy --threads 3 -o three.npy
@@ -63,7 +73,7 @@ says "there is no file of features absent.npy"
 expect 2 "$CALR" cluster x.npy --method infomat
 says 'there is no method "infomat" (did you mean "infomap"?)'
 expect 2 "$CALR" cluster x.npy --eps 0.5
-says "--eps is an option of dbscan; infomap has --directed, --k,"
+says "--eps is an option of dbscan; infomap has --approximate, --directed, --k,"
 expect 2 "$CALR" cluster x.npy --min-similarty 0.5
 says "did you mean --min-similarity?"
 expect 2 "$CALR" cluster x.npy --k many

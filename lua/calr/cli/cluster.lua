@@ -23,7 +23,7 @@ local function option_word(name)
 end
 
 local function default_of(option)
-  return tostring(option.default)
+  return option.default == false and "" or tostring(option.default)
 end
 
 local function print_method(method)
@@ -117,13 +117,20 @@ local function advise(method, result)
     or "there is one cluster only", advice))
 end
 
+-- Options that are false unless named take no value.
+local function is_flag(name)
+  for _, method in ipairs(clusterers.methods()) do
+    if method.options[name] then return method.options[name].default == false end
+  end
+end
+
 local function parse(args)
   local words = all_options()
   local values = { ["--method"] = "=method", ["-o"] = "=output", ["--truth"] = "=truth", ["--cameras"] = "=cameras",
     ["--threads"] = "=threads" }
-  for word, name in pairs(words) do values[word] = name end
-  local fields, rest = arguments.parse(args, { usage = command.usage, at_most = 1, values = values,
-    flags = { ["--json"] = "=json", ["--int64"] = "=int64", ["--help"] = "=help", ["-h"] = "=help" } })
+  local flags = { ["--json"] = "=json", ["--int64"] = "=int64", ["--help"] = "=help", ["-h"] = "=help" }
+  for word, name in pairs(words) do (is_flag(name) and flags or values)[word] = name end
+  local fields, rest = arguments.parse(args, { usage = command.usage, at_most = 1, values = values, flags = flags })
   return fields, rest[1], words
 end
 

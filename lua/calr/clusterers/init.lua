@@ -60,14 +60,37 @@ end
 local graph = {
   k = option(15, "neighbours of each image, the image itself counted"),
   min_similarity = option(0.5, "least cosine similarity of neighbours that are joined"),
+  approximate = option(false, "neighbours by an index, for some hundred thousand images and more; says its recall"),
+  recall = option(0.95, "approximate: part of the true neighbours to find"),
 }
+
+-- What graphs are made of: the features, or their neighbours when an index is to find them; and the measured recall.
+local function neighbours_of(x, o)
+  if not o.approximate then return x, {} end
+  local near = C.knn(x, { k = math.min(o.k, x:size(1)), approximate = { recall = o.recall } })
+  return near, { recall = near.recall, lists = near.lists, probes = near.probes }
+end
+
+local function joined(found, more)
+  for name, value in pairs(more) do found[name] = value end
+  return found
+end
+
+-- "12 / 80 / 761": modules of each level, the coarsest first.
+local function level_sizes(levels)
+  local sizes = {}
+  for l, labels in ipairs(levels) do sizes[l] = tostring(L.clusters(labels)) end
+  return table.concat(sizes, " / ")
+end
 
 local methods = {
   {
     name = "infomap", summary = "modules of the graph of nearest neighbours (map equation)",
     options = {
-      k = graph.k, min_similarity = graph.min_similarity,
+      k = graph.k, min_similarity = graph.min_similarity, approximate = graph.approximate, recall = graph.recall,
       min_size = option(5, "smaller clusters become outliers"),
+      levels = choice({ "two", "many" }, "many: modules in modules, in as many levels as shorten the code"),
+      level = option(0, "many: the level whose modules are the clusters; 1: the coarsest, 0: the finest"),
       directed = option(true, "edges go from an image to its neighbours"),
       seed = option(1, "of the order in which images are looked at"),
       trials = option(1, "the best of so many searches"),
@@ -75,15 +98,18 @@ local methods = {
     },
     none = too_few.graph, one = "raise min_similarity, or lower k",
     run = function(x, o)
-      local labels, info = C.infomap(x, { k = o.k, min_similarity = o.min_similarity, min_size = o.min_size,
-        directed = o.directed, seed = o.seed, trials = o.trials, teleportation = o.teleportation })
-      return labels, { codelength = info.codelength, modules = info.modules, edges = info.edges }
+      local near, index = neighbours_of(x, o)
+      local labels, info = C.infomap(near, { k = o.k, min_similarity = o.min_similarity, min_size = o.min_size,
+        directed = o.directed, seed = o.seed, trials = o.trials, teleportation = o.teleportation, levels = o.levels,
+        level = o.level and o.level > 0 and o.level or nil })
+      return labels, joined({ codelength = info.codelength, modules = info.modules, edges = info.edges,
+        levels = info.levels and level_sizes(info.levels) }, index)
     end,
   },
   {
     name = "leiden", summary = "communities of the same graph; cheaper, and of a size you choose",
     options = {
-      k = graph.k, min_similarity = graph.min_similarity,
+      k = graph.k, min_similarity = graph.min_similarity, approximate = graph.approximate, recall = graph.recall,
       min_size = option(5, "smaller clusters become outliers"),
       quality = choice({ "modularity", "potts" }, "what a good community is; potts does not depend on the data's size"),
       resolution = option(1.0, "more for smaller clusters; potts: their least mean similarity, 0.1 to 1"),
@@ -92,9 +118,10 @@ local methods = {
     },
     none = too_few.graph, one = "raise resolution or min_similarity",
     run = function(x, o)
-      local labels, info = C.leiden(x, { k = o.k, min_similarity = o.min_similarity, min_size = o.min_size,
+      local near, index = neighbours_of(x, o)
+      local labels, info = C.leiden(near, { k = o.k, min_similarity = o.min_similarity, min_size = o.min_size,
         quality = o.quality, resolution = o.resolution, seed = o.seed, trials = o.trials })
-      return labels, { [o.quality] = info.quality, communities = info.communities, edges = info.edges }
+      return labels, joined({ [o.quality] = info.quality, communities = info.communities, edges = info.edges }, index)
     end,
   },
   {
@@ -158,14 +185,17 @@ local methods = {
   {
     name = "components", summary = "all images that any chain of near neighbours joins",
     options = {
-      k = graph.k, min_similarity = option(0.7, "least cosine similarity of neighbours that are joined"),
+      k = graph.k, approximate = graph.approximate, recall = graph.recall,
+      min_similarity = option(0.7, "least cosine similarity of neighbours that are joined"),
       mutual = option(true, "only neighbours that are each among the other's"),
       min_size = option(2, "smaller clusters become outliers"),
     },
     none = too_few.graph, one = "raise min_similarity, or lower k",
     run = function(x, o)
-      return (C.components(x, { k = o.k, min_similarity = o.min_similarity, mutual = o.mutual,
-        min_size = o.min_size }))
+      local near, index = neighbours_of(x, o)
+      local labels = C.components(near, { k = o.k, min_similarity = o.min_similarity, mutual = o.mutual,
+        min_size = o.min_size })
+      return labels, index
     end,
   },
 }
@@ -216,6 +246,18 @@ local function check_together(o, given)
       end
       o[name] = nil
     end
+  end
+  if o.approximate == false then
+    if given.recall ~= nil then error("recall is an option of approximate neighbours (approximate)", 0) end
+    o.approximate, o.recall = nil, nil
+  elseif o.recall and not (o.recall > 0 and o.recall <= 1) then
+    error(("recall is a part, above 0 and at most 1; %s is not"):format(o.recall), 0)
+  end
+  if o.levels == "two" then
+    if given.level ~= nil then error("level is an option of levels=many", 0) end
+    o.level = nil
+  elseif o.level and o.level < 0 then
+    error(("level counts from 1, the coarsest; 0 is the finest; %d is neither"):format(o.level), 0)
   end
   if o.cut and o.clusters > 0 then
     if given.cut ~= nil then error("cut and clusters exclude each other", 0) end

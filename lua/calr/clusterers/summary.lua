@@ -144,7 +144,8 @@ function summary.text(result)
   table.sort(names)
   for _, name in ipairs(names) do
     local value = result.info[name]
-    add(name, "%s", math.type(value) == "integer" and text.count(value) or ("%.6g"):format(value))
+    add(name, "%s", type(value) == "string" and value or math.type(value) == "integer" and text.count(value)
+      or ("%.6g"):format(value))
   end
   add("time", "%s", text.duration(result.seconds))
   if result.output then add("labels", "%s, %s", result.output, result.type) end
