@@ -129,6 +129,7 @@ function M.leiden(x, options) end
 ---@return tensor # labels i32[n], -1 = outlier
 ---@return integer # the number of clusters
 ---@return tensor # f32[n]: how deep in its cluster each image is, 0 .. 1; 0 for outliers
+---@return tensor # f32[n]: outlier scores (GLOSH; Campello et al. 2015), 0 .. 1, of all images: how much less dense the place of an image is than the densest of the cluster it falls out of; about 0 deep inside, near 1 far from all
 function M.hdbscan(distance, options) end
 
 --- The same of the distances between features, which are held while it runs: 4 n^2 bytes.
@@ -138,6 +139,7 @@ function M.hdbscan(distance, options) end
 ---@return tensor # labels i32[n], -1 = outlier
 ---@return integer # the number of clusters
 ---@return tensor # f32[n]: how deep in its cluster each image is, 0 .. 1; 0 for outliers
+---@return tensor # f32[n]: outlier scores (GLOSH; Campello et al. 2015), 0 .. 1, of all images: how much less dense the place of an image is than the densest of the cluster it falls out of; about 0 deep inside, near 1 far from all
 function M.hdbscan_features(x, options) end
 
 --- Clusters by Infomap (map equation; Rosvall and Bergstrom 2008) on the graph of nearest neighbours: an edge

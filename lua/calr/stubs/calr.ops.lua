@@ -92,7 +92,7 @@ function M.gather(x, index) end
 ---@return tensor
 function M.concat(tensors, dim) end
 
---- The matrix product of f32[m x k] and f32[k x n], either transposed on the way if so told.
+--- The matrix product of f32[m x k] and f32[k x n], either transposed on the way if so told, times `scale`.
 ---@param a any
 ---@param b any
 ---@param options any
