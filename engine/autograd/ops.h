@@ -37,6 +37,8 @@ calr_status calr_op_pow(calr_tensor *x, double exponent, calr_tensor **y);
 /* y = x; dx = -alpha dy (Ganin and Lempitsky, "Unsupervised domain adaptation by backpropagation",
  * ICML 2015). */
 calr_status calr_op_reverse_gradient(calr_tensor *x, double alpha, calr_tensor **y);
+/* y = 1 / (1 + e^-x); gate.c */
+calr_status calr_op_sigmoid(calr_tensor *x, calr_tensor **y);
 /* y = kept ? x / (1 - p) : 0; element i of the call is kept or not by (seed, epoch, index, i)
  * alone. 0 <= p < 1. */
 calr_status calr_op_dropout(calr_tensor *x, double p, uint64_t seed, uint32_t epoch, uint64_t index,
@@ -99,6 +101,11 @@ calr_status calr_op_batch_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *
 /* Statistics of every image and channel. gamma, beta: [c] or NULL. */
 calr_status calr_op_instance_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta, double eps,
                                   bool relu, calr_tensor **y);
+
+/* y = sum over i of gates_i x_i, gate i being one number for each image and channel: x_i [n x h x w x
+ * c], gates_i [n x c], count of them, 1 .. 16; gate.c */
+calr_status calr_op_gated_sum(calr_tensor *const *x, calr_tensor *const *gates, int count,
+                              calr_tensor **y);
 
 /* Square windows; padding never wins. */
 calr_status calr_op_max_pool(calr_tensor *x, int64_t kernel, int64_t stride, int64_t padding,

@@ -128,6 +128,16 @@ static int ops_exp(lua_State *L)
     return 1;
 }
 
+/// calr.ops.sigmoid(x)
+/// 1 / (1 + e^-x)
+/// @return tensor
+static int ops_sigmoid(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    PUSH(L, calr_op_sigmoid(x, slot));
+    return 1;
+}
+
 /// calr.ops.log(x)
 /// The natural logarithm.
 /// @return tensor
@@ -214,6 +224,41 @@ static int ops_gather(lua_State *L)
     return 1;
 }
 
+/* The tensors of the list at `arg`, one at least; they live as long as the list holds them, the array on the stack. */
+static calr_tensor **check_list(lua_State *L, int arg, lua_Integer *count)
+{
+    luaL_checktype(L, arg, LUA_TTABLE);
+    *count = luaL_len(L, arg);
+    luaL_argcheck(L, *count >= 1 && *count <= INT32_MAX, arg, "at least one tensor is needed");
+    calr_tensor **list = lua_newuserdatauv(L, (size_t)*count * sizeof(calr_tensor *), 0);
+    for (lua_Integer i = 0; i < *count; i++) {
+        lua_geti(L, arg, i + 1);
+        list[i] = calr_lua_test_tensor(L, -1);
+        if (!list[i])
+            luaL_argerror(
+                L, arg,
+                lua_pushfstring(L, "item %I is a %s, not a tensor", i + 1, luaL_typename(L, -1)));
+        lua_pop(L, 1);
+    }
+    return list;
+}
+
+/// calr.ops.gated_sum(maps, gates)
+/// Feature maps weighted by channel and added: y = sum over i of gates[i] maps[i], one number of a gate for each
+/// image and channel (the aggregation of OSNet's streams: Zhou et al., ICCV 2019, eq. 4).
+/// @param maps   a list of 1 to 16 f32[n x h x w x c]
+/// @param gates  as many f32[n x c]
+/// @return tensor  f32[n x h x w x c]
+static int ops_gated_sum(lua_State *L)
+{
+    lua_Integer count, gates_count;
+    lua_settop(L, 2);
+    calr_tensor **maps = check_list(L, 1, &count), **gates = check_list(L, 2, &gates_count);
+    luaL_argcheck(L, count == gates_count, 2, "as many gates as maps are needed");
+    PUSH(L, calr_op_gated_sum(maps, gates, (int)count, slot));
+    return 1;
+}
+
 /// calr.ops.concat(tensors [, dim])
 /// One after the other along a dimension; the others must agree.
 /// @param tensors  a list
@@ -221,20 +266,9 @@ static int ops_gather(lua_State *L)
 /// @return tensor
 static int ops_concat(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 2);
-    lua_Integer count = luaL_len(L, 1);
-    luaL_argcheck(L, count >= 1 && count <= INT32_MAX, 1, "at least one tensor is needed");
-    calr_tensor **list = lua_newuserdatauv(L, (size_t)count * sizeof(calr_tensor *), 0);
-    for (lua_Integer i = 0; i < count; i++) {
-        lua_geti(L, 1, i + 1);
-        list[i] = calr_lua_test_tensor(L, -1);
-        if (!list[i])
-            luaL_argerror(
-                L, 1,
-                lua_pushfstring(L, "item %I is a %s, not a tensor", i + 1, luaL_typename(L, -1)));
-        lua_pop(L, 1);
-    }
+    lua_Integer count;
+    calr_tensor **list = check_list(L, 1, &count);
     int dim = lua_isnil(L, 2) ? 0 : calr_lua_check_dim(L, 2, list[0]);
     PUSH(L, calr_op_concat(list, (int)count, dim, slot));
     return 1;
@@ -500,12 +534,13 @@ static int ops_reverse_gradient(lua_State *L)
         {"dropout", ops_dropout}, {"reverse_gradient", ops_reverse_gradient},                      \
         {"max_pool", ops_max_pool}, {"avg_pool", ops_avg_pool}, {"gem", ops_gem},                  \
         {"instance_norm", ops_instance_norm}, {"batch_norm", ops_batch_norm},                      \
-        {"conv2d", ops_conv2d},                                                                    \
+        {"conv2d", ops_conv2d}, {"sigmoid", ops_sigmoid},                                          \
     {                                                                                              \
         "cross_entropy", ops_cross_entropy                                                         \
     }
 
-static const luaL_Reg functions[] = {OPERATIONS, {"concat", ops_concat}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    OPERATIONS, {"concat", ops_concat}, {"gated_sum", ops_gated_sum}, {NULL, NULL}};
 
 const luaL_Reg calr_lua_operation_methods[] = {OPERATIONS, {NULL, NULL}};
 

@@ -49,6 +49,12 @@ for _, name in ipairs { "resnet18", "resnet50", "small" } do
   end
 end
 
+for _, options in ipairs { { width = 0.25 }, { width = 0.5, ibn = true, features = false, pooling = "average" } } do
+  check.test(("osnet, width %g"):format(options.width), function()
+    same(lived(calr.models.osnet(options)), images(3, 64, 32), "osnet")
+  end)
+end
+
 check.test("the folded form is a copy: it does not follow the weights, and can be made anew", function()
   local net = lived(calr.models.small { width = 8 }):train(false)
   local x, fast = images(2, 32, 16), net:folded()

@@ -30,6 +30,8 @@ local function fill_weights(net)
       local t = state[name]
       if t:dim() == 4 then
         fill(t, i - 1, math.sqrt(4 / (t:size(1) * t:size(3) * t:size(4))), 0)
+      elseif t:dim() == 2 then
+        fill(t, i - 1, math.sqrt(1 / t:size(2)), 0)
       elseif name == "neck.bias" then
         t:fill(0)
       elseif name ~= "pool.p" then
@@ -47,7 +49,7 @@ for _, want in ipairs(golden) do
   check.test(want.name .. " computes what torchvision's does", function()
     -- Which activations near 0 a ReLU lets through hangs on the last bits. resnet50 on so small images makes much of
     -- it: PyTorch's own gradient in f32 is 0.4 % of its norm away from that in f64, ours 1.4 %. The others agree.
-    local loose = want.name == "resnet50" and 5 or 1
+    local loose = want.loose or want.name == "resnet50" and 5 or 1
     local net = calr.models[want.name](want.options)
     fill_weights(net)
     local images = fill(T.zeros { 4, 64, 32, 3 }, 1000, 1, 0)
@@ -62,11 +64,11 @@ for _, want in ipairs(golden) do
       check.ok(parameters[name], "no parameter " .. name)
       local gradient = parameters[name]:grad():reshape { -1 }
       parameters[name] = nil
-      check.near(gradient:norm(), norm, loose * 2e-3 * norm + 1e-6, name .. " norm")
+      check.near(gradient:norm(), norm, loose * (2e-3 * norm + 1e-6), name .. " norm")
       -- single elements of a small gradient in a large tensor: compare at the scale of the mean
-      local scale = loose * norm / math.sqrt(gradient:numel())
-      check.near(gradient:get(1), first, 0.03 * scale + 2e-3 * math.abs(first), name .. " first")
-      check.near(gradient:get(gradient:numel()), last, 0.03 * scale + 2e-3 * math.abs(last), name .. " last")
+      local scale = loose * (0.03 * norm / math.sqrt(gradient:numel()) + 1e-6)
+      check.near(gradient:get(1), first, scale + 2e-3 * math.abs(first), name .. " first")
+      check.near(gradient:get(gradient:numel()), last, scale + 2e-3 * math.abs(last), name .. " last")
     end
     check.equal(next(parameters), nil, "parameters that torchvision does not have")
     net:train(false)

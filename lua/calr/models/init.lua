@@ -184,10 +184,72 @@ function models.small(options)
     strides = { 1, 2, 2 }, stem = { channels = width, kernel = 3, stride = 2 }, width = width }, options)
 end
 
+-- Channels of the stem and the stages by width (table 1 of the paper, and its authors' code).
+local osnet_channels = {
+  { width = 1, 64, 256, 384, 512 }, { width = 0.75, 48, 192, 288, 384 }, { width = 0.5, 32, 128, 192, 256 },
+  { width = 0.25, 16, 64, 96, 128 },
+}
+
+local function osnet(name, width, options)
+  local o = check_options("calr.models." .. name, options, { "pooling", "width", "features", "ibn", "seed", "init" })
+  local pooling, channels = poolings[o.pooling or "gem"], nil
+  if not pooling then
+    error(("pooling \"%s\" is not known; there are: gem, average"):format(tostring(o.pooling)), 3)
+  end
+  for _, known in ipairs(osnet_channels) do
+    if known.width == (width or o.width or 1) then channels = known end
+  end
+  if not channels then
+    error(("calr.models.osnet: width must be 1, 0.75, 0.5 or 0.25, not %s"):format(tostring(o.width)), 3)
+  end
+  local dim = o.features
+  if dim == nil then dim = 512 end
+  if dim ~= false and (math.type(dim) ~= "integer" or dim < 1) then
+    error(("calr.models.osnet: features must be a whole number of at least 1, or false, not %s"):format(
+      tostring(dim)), 3)
+  end
+  local self = require "calr.models.osnet"(channels, { pooling = pooling(), dim = dim or nil, ibn = o.ibn })
+  self.name = name
+  return o.init == false and self or self:init(o.seed)
+end
+
+--- calr.models.osnet{width=1, features=512, pooling="gem", ibn=false, seed=0, init=true}
+--- OSNet (Zhou et al., ICCV 2019), a small network made for re-identification; tensors are named as in torchreid. For
+--- the network= of configurations its widths have names, too: osnet_x1_0, osnet_x0_75, osnet_x0_5, osnet_x0_25.
+--- @param width     1, 0.75, 0.5 or 0.25: of all layers
+--- @param features  what the fully connected layer after the pooling gives; false: no such layer
+--- @param pooling   "gem" or "average" (the authors')
+--- @param ibn       the authors' variant with instance norm in the stem and the first stage
+--- @param seed      of the random weights
+--- @param init      false: the weights stay zero, for who loads others
+--- @return layer  with .dim = features, or the channels of the last stage (512 width)
+function models.osnet(options) return osnet("osnet", nil, options) end
+
+--- calr.models.osnet_x1_0{...}
+--- calr.models.osnet{width=1}, with its other options.
+--- @return layer
+function models.osnet_x1_0(options) return osnet("osnet_x1_0", 1, options) end
+
+--- calr.models.osnet_x0_75{...}
+--- calr.models.osnet{width=0.75}, with its other options.
+--- @return layer
+function models.osnet_x0_75(options) return osnet("osnet_x0_75", 0.75, options) end
+
+--- calr.models.osnet_x0_5{...}
+--- calr.models.osnet{width=0.5}, with its other options.
+--- @return layer
+function models.osnet_x0_5(options) return osnet("osnet_x0_5", 0.5, options) end
+
+--- calr.models.osnet_x0_25{...}
+--- calr.models.osnet{width=0.25}, with its other options.
+--- @return layer
+function models.osnet_x0_25(options) return osnet("osnet_x0_25", 0.25, options) end
+
 --- calr.models.names()
 --- @return table  the names that calr.models.make knows, sorted
 function models.names()
-  return { "resnet101", "resnet152", "resnet18", "resnet34", "resnet50", "small" }
+  return { "osnet_x0_25", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0", "resnet101", "resnet152", "resnet18", "resnet34",
+    "resnet50", "small" }
 end
 
 --- calr.models.make(name, options)

@@ -8,8 +8,9 @@
 ---     Mine.pairs = { { "conv1", "bn1" } }
 ---
 --- which promises that what conv1 gives goes to bn1 and nowhere else. A third item, { "conv2", "bn2", true }, promises
---- that the residual bn2 is given is not looked at afterwards, so that the result may take its memory. Neighbours in a
---- calr.nn.sequential are found without being declared. What is not declared stays as it is: right, and slower.
+--- that the residual bn2 is given is not looked at afterwards, so that the result may take its memory. Names may lead
+--- to children of children ("conv3.bn"). Neighbours in a calr.nn.sequential are found without being declared. What is
+--- not declared stays as it is: right, and slower.
 
 local T = require "calr.tensor"
 local autograd = require "calr.autograd"
@@ -127,9 +128,14 @@ local function fold_pair(owner, conv, norm, consumes)
   conv.forward, norm.forward = pending_forward, pair_forward
 end
 
+local function descendant(layer, path)
+  for name in path:gmatch "[^.]+" do layer = layer and layer[name] end
+  return layer
+end
+
 local function fold_tree(layer)
   for _, pair in ipairs(layer.pairs or {}) do
-    local conv, norm = layer[pair[1]], layer[pair[2]]
+    local conv, norm = descendant(layer, pair[1]), descendant(layer, pair[2])
     if is_conv(conv) and is_norm(norm) then fold_pair(layer, conv, norm, pair[3]) end
   end
   local before

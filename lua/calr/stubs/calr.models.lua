@@ -53,6 +53,38 @@ function M.resnet152(options) end
 ---@return layer # with .dim = 4 width
 function M.small(options) end
 
+--- OSNet (Zhou et al., ICCV 2019), a small network made for re-identification; tensors are named as in torchreid. For
+--- the network= of configurations its widths have names, too: osnet_x1_0, osnet_x0_75, osnet_x0_5, osnet_x0_25.
+---@param options any
+--- - `width`: 1, 0.75, 0.5 or 0.25: of all layers
+--- - `features`: what the fully connected layer after the pooling gives; false: no such layer
+--- - `pooling`: "gem" or "average" (the authors')
+--- - `ibn`: the authors' variant with instance norm in the stem and the first stage
+--- - `seed`: of the random weights
+--- - `init`: false: the weights stay zero, for who loads others
+---@return layer # with .dim = features, or the channels of the last stage (512 width)
+function M.osnet(options) end
+
+--- calr.models.osnet{width=1}, with its other options.
+---@param options any
+---@return layer
+function M.osnet_x1_0(options) end
+
+--- calr.models.osnet{width=0.75}, with its other options.
+---@param options any
+---@return layer
+function M.osnet_x0_75(options) end
+
+--- calr.models.osnet{width=0.5}, with its other options.
+---@param options any
+---@return layer
+function M.osnet_x0_5(options) end
+
+--- calr.models.osnet{width=0.25}, with its other options.
+---@param options any
+---@return layer
+function M.osnet_x0_25(options) end
+
 ---@return table # the names that calr.models.make knows, sorted
 function M.names() end
 

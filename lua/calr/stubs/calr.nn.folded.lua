@@ -10,8 +10,9 @@
 ---     Mine.pairs = { { "conv1", "bn1" } }
 ---
 --- which promises that what conv1 gives goes to bn1 and nowhere else. A third item, { "conv2", "bn2", true }, promises
---- that the residual bn2 is given is not looked at afterwards, so that the result may take its memory. Neighbours in a
---- calr.nn.sequential are found without being declared. What is not declared stays as it is: right, and slower.
+--- that the residual bn2 is given is not looked at afterwards, so that the result may take its memory. Names may lead
+--- to children of children ("conv3.bn"). Neighbours in a calr.nn.sequential are found without being declared. What is
+--- not declared stays as it is: right, and slower.
 ---@class calr.nn.folded
 local M = {}
 

@@ -51,6 +51,11 @@ function M.relu(x) end
 ---@return tensor
 function M.exp(x) end
 
+--- 1 / (1 + e^-x)
+---@param x any
+---@return tensor
+function M.sigmoid(x) end
+
 --- The natural logarithm.
 ---@param x any
 ---@return tensor
@@ -85,6 +90,13 @@ function M.mean(x, dim) end
 ---@param index any i64[m], or i32[m], of row numbers from 0
 ---@return tensor # [m x ...]
 function M.gather(x, index) end
+
+--- Feature maps weighted by channel and added: y = sum over i of gates[i] maps[i], one number of a gate for each
+--- image and channel (the aggregation of OSNet's streams: Zhou et al., ICCV 2019, eq. 4).
+---@param maps any a list of 1 to 16 f32[n x h x w x c]
+---@param gates any as many f32[n x c]
+---@return tensor # f32[n x h x w x c]
+function M.gated_sum(maps, gates) end
 
 --- One after the other along a dimension; the others must agree.
 ---@param tensors any a list

@@ -175,6 +175,12 @@ case("contiguous, clone, to", "x:transpose(1, 2):contiguous():reshape{6}:clone()
 case("a transposed view through a kernel", "ops.linear(x:transpose(1, 2), w)", lambda x, w: F.linear(x.t(), w),
      dict(x=rand(4, 3), w=rand(2, 4)))
 case("one tensor many times", "x * x + x - x:exp() * x", lambda x: x * x + x - x.exp() * x, dict(x=rand(4)))
+case("sigmoid", "ops.sigmoid(x)", lambda x: torch.sigmoid(x), dict(x=4 * rand(6)))
+case("gated_sum of one", "ops.gated_sum({a}, {g})", lambda a, g: a * g[:, None, None, :],
+     dict(a=rand(2, 2, 2, 3), g=rand(2, 3)))
+case("gated_sum of five", "ops.gated_sum({a, b, a, b, b}, {g, h, h, g, g})",
+     lambda a, b, g, h: a * (g + h)[:, None, None, :] + b * (h + 2 * g)[:, None, None, :],
+     dict(a=rand(2, 2, 1, 3), b=rand(2, 2, 1, 3), g=rand(2, 3), h=rand(2, 3)))
 
 
 def lua(value):
