@@ -89,3 +89,52 @@ calr_status calr_knn(const float *x, int64_t n, const float *base, int64_t m, in
 {
     return calr_knn_by(CALR_KNN_AUTO, x, n, base, m, d, k, metric, include_self, indices, values);
 }
+
+/* ---- the farthest ---- */
+
+/* In f32 the opposite rows are written down. */
+static calr_status search_mirror(calr_knn_task t, const float *x)
+{
+    int64_t count;
+    float *mirror =
+        __builtin_mul_overflow(t.n, t.d, &count) ? NULL : calr_array_new(count, sizeof *mirror);
+    if (!mirror)
+        return calr_error(CALR_ENOMEM,
+                          "out of memory for a copy of %" PRId64 " x %" PRId64 " features", t.n,
+                          t.d);
+    for (int64_t e = 0; e < count; e++)
+        mirror[e] = -x[e];
+    t.x = mirror;
+    t.self = t.opposite = false;
+    calr_status status = calr_knn_float(&t);
+    free(mirror);
+    return status;
+}
+
+calr_status calr_knn_farthest(const float *x, int64_t n, int64_t d, int32_t *indices, float *values)
+{
+    bool done = false;
+    double *length = NULL;
+    calr_knn_task t = {.x = x,
+                       .base = x,
+                       .n = n,
+                       .m = n,
+                       .d = d,
+                       .k = 1,
+                       .metric = CALR_COSINE,
+                       .self = true,
+                       .opposite = true,
+                       .indices = indices,
+                       .values = values};
+    CALR_TRY(check_arguments(n, true, n, d, 1, true));
+    calr_status status = measure(x, n, d, NULL, "the rows", &length, &t.longest);
+    t.length = t.base_length = length;
+    if (status == CALR_OK && n > 1)
+        status = calr_knn_bytes(&t, false, &done);
+    if (status == CALR_OK && !done)
+        status = search_mirror(t, x);
+    for (int64_t i = 0; status == CALR_OK && i < n; i++)
+        values[i] = -values[i];
+    free(length);
+    return status;
+}

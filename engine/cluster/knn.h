@@ -43,4 +43,9 @@ typedef enum calr_metric {
 calr_status calr_knn(const float *x, int64_t n, const float *base, int64_t m, int64_t d, int64_t k,
                      calr_metric metric, bool include_self, int32_t *indices, float *values);
 
+/* The row with the least cosine to each of the n >= 1 rows of x[n x d], the lowest of equal ones: indices[n] and the
+ * cosines, values[n]; the row itself only where there is no other. Errors as above. */
+calr_status calr_knn_farthest(const float *x, int64_t n, int64_t d, int32_t *indices,
+                              float *values);
+
 #endif

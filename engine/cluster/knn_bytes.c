@@ -40,6 +40,7 @@ typedef struct search {
     const calr_knn_task *task;
     const calr_backend *backend;
     calr_bytes query, base; /* the same when the task is `self` */
+    float *own;             /* [n] scale of the queries, negative for their opposites */
     int64_t keep, tiles, base_tiles, pairs;
     list *lists;            /* [n] */
     float *least;           /* [tiles * TILE] what score + radius must reach to enter a list */
@@ -138,7 +139,7 @@ typedef struct edge {
  * all enter. */
 static void begin_list(search *s, const tile *t, const edge *e, int64_t i, const int32_t *row)
 {
-    float lower[TILE], own = s->query.scale[i];
+    float lower[TILE], own = s->own[i];
     int64_t count = 0;
     for (int64_t c = 0; c < t->columns; c++) {
         lower[count] = (float)row[c] * (own * e->scale[c]) +
@@ -161,7 +162,7 @@ static void offer_columns(search *s, const tile *t, edge *e)
     for (int64_t r = 0; r < t->rows; r++) {
         int64_t i = t->first_row + r;
         const int32_t *row = t->products + r * TILE;
-        float own = s->query.scale[i];
+        float own = s->own[i];
         if (s->lists[i].count == 0 && s->least[i] == -INFINITY)
             begin_list(s, t, e, i, row);
         mark_columns(row, e->scale, e->gain, own, s->least[i], hit);
@@ -187,7 +188,7 @@ static void offer_rows(search *s, const tile *t, edge *e)
     for (int64_t r = 0; r < t->rows; r++) {
         int64_t i = t->first_row + r;
         const int32_t *row = t->products + r * TILE;
-        float own = s->query.scale[i], gain = s->query.radius[i] - s->query.half[i];
+        float own = s->own[i], gain = s->query.radius[i] - s->query.half[i];
         mark_rows(row, e->scale, e->least, own, gain, hit);
         for (int from = 0; from < TILE; from += 8)
             for (uint64_t marks = eight_marks(hit, from); marks; marks &= marks - 1) {
@@ -281,8 +282,8 @@ static void choose_alone(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t r = begin; r < end && r < a->count; r++) {
         int64_t i = a->rows[r], count = 0;
         for (int64_t j = 0; j < m; j++) {
-            float score = (float)a->products[r * m + j] * (s->query.scale[i] * s->base.scale[j]) -
-                          s->base.half[j];
+            float score =
+                (float)a->products[r * m + j] * (s->own[i] * s->base.scale[j]) - s->base.half[j];
             if (!s->task->self || j != i)
                 items[count++] = (calr_candidate){score, (int32_t)j};
         }
@@ -425,6 +426,7 @@ static void clear(search *s)
         pthread_mutex_destroy(&s->locks[t]);
     free(s->locks);
     free(s->lists);
+    free(s->own);
     free(s->least);
     free(s->slab);
     free(s->products);
@@ -440,6 +442,11 @@ static calr_status run(search *s, bool force, bool *done)
     s->base = s->query;
     if (!t->self)
         CALR_TRY(calr_bytes_new(t, t->base, t->m, t->base_length, &s->base));
+    s->own = calr_array_new(t->n, sizeof *s->own);
+    if (!s->own)
+        return calr_error(CALR_ENOMEM, "out of memory for %" PRId64 " rows as bytes", t->n);
+    for (int64_t i = 0; i < t->n; i++)
+        s->own[i] = t->opposite ? -s->query.scale[i] : s->query.scale[i];
     bool suits = true;
     if (!force)
         CALR_TRY(try_sample(s, &suits));

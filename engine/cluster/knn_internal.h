@@ -17,6 +17,8 @@ typedef struct calr_knn_task {
     int64_t n, m, d, k;
     calr_metric metric;
     bool self, include_self;
+    bool
+        opposite; /* the neighbours of -x: those with the least cosines. With self and cosines only, and not in f32 */
     const double *length, *base_length; /* of the rows; less `centre` for euclidean distances */
     const double *centre;               /* [d] or NULL */
     double longest;                     /* the largest of the lengths */

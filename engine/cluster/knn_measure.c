@@ -192,10 +192,12 @@ static double measure(const calr_knn_task *t, int64_t i, int64_t j, int64_t next
     const float *a = t->x + i * t->d, *b = t->base + j * t->d;
     if (t->metric == CALR_EUCLIDEAN)
         return -calr_rows_distance(a, b, t->d);
-    double lengths = t->length[i] * t->base_length[j];
-    return lengths > 0 ? calr_cosine_clip(
-                             (float)(calr_rows_dot(a, b, t->base + next * t->d, t->d) / lengths))
-                       : 0;
+    double lengths = t->length[i] * t->base_length[j],
+           dot = calr_rows_dot(a, b, t->base + next * t->d, t->d);
+    if (!(lengths > 0))
+        return 0;
+    float cosine = calr_cosine_clip((float)(dot / lengths));
+    return t->opposite ? -cosine : cosine;
 }
 
 /* What the bytes estimate, of an exact key. */

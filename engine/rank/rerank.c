@@ -61,20 +61,16 @@ static calr_status check_unit(const calr_rerank *rerank)
     return CALR_OK;
 }
 
-/* The row farthest from each is the nearest neighbour of its opposite, and the search for neighbours is faster than
- * products of all pairs. `opposite` and `rows` are scratch for one number of each row, `mirror` for the rows. */
-static calr_status mirror_farthest(calr_rerank *rerank, const float *both, int64_t dim,
-                                   float *mirror, int32_t *rows, float *opposite)
+/* Of rows of length 1 the farthest has the least cosine, which is found faster than products of all pairs are made. */
+static calr_status search_farthest(calr_rerank *rerank, const float *both, int64_t dim,
+                                   int32_t *rows, float *cosines)
 {
     int64_t count = rerank->queries + rerank->gallery;
-    const float *norms = rerank->norms;
-    for (int64_t e = 0; e < count * dim; e++)
-        mirror[e] = -both[e];
-    CALR_TRY(calr_knn(mirror, count, both, count, dim, 1, CALR_COSINE, false, rows, opposite));
+    CALR_TRY(calr_knn_farthest(both, count, dim, rows, cosines));
     for (int64_t i = 0; i < count; i++) {
-        double product = -opposite[i] * 2 * sqrt((double)norms[i] * norms[rows[i]]);
-        rerank->farthest[i] =
-            fmaxf(LEAST_FARTHEST, (float)(2 * ((double)norms[i] + norms[rows[i]] - product)));
+        double own = rerank->norms[i], other = rerank->norms[rows[i]];
+        double product = cosines[i] * 2 * sqrt(own * other);
+        rerank->farthest[i] = fmaxf(LEAST_FARTHEST, (float)(2 * (own + other - product)));
     }
     return CALR_OK;
 }
@@ -89,16 +85,14 @@ static calr_status measure_farthest(calr_rerank *rerank, const float *both, int6
         reach work = {.norms = rerank->norms, .farthest = rerank->farthest, .count = set.count};
         return calr_rank_tiles(&set, &set, dim, rerank->norms, find_farthest, &work);
     }
-    float *mirror = calr_array_new(set.count * dim, sizeof *mirror);
     int32_t *rows = calr_array_new(set.count, sizeof *rows);
-    float *opposite = calr_array_new(set.count, sizeof *opposite);
+    float *cosines = calr_array_new(set.count, sizeof *cosines);
     calr_status status =
-        mirror && rows && opposite
-            ? mirror_farthest(rerank, both, dim, mirror, rows, opposite)
+        rows && cosines
+            ? search_farthest(rerank, both, dim, rows, cosines)
             : calr_error(CALR_ENOMEM, "no memory to re-rank %" PRId64 " rows", set.count);
-    free(mirror);
     free(rows);
-    free(opposite);
+    free(cosines);
     return status;
 }
 

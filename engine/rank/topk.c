@@ -6,6 +6,7 @@
 #include "base/parallel.h"
 #include "base/size.h"
 #include "cluster/knn.h"
+#include "cluster/nearest.h"
 #include "rank/index.h"
 #include "rank/rank.h"
 #include "rank/rerank.h"
@@ -75,14 +76,8 @@ static void push(found *heap, int64_t count, found item)
 /* Measured on the rows: the score has lost the digits of small distances. */
 static float distance(const selection *work, int64_t i, int32_t row)
 {
-    const float *q = work->query->features + i * work->dim,
-                *g = work->gallery->features + row * work->dim;
-    double sum = 0;
-    for (int64_t d = 0; d < work->dim; d++) {
-        double difference = (double)q[d] - (double)g[d];
-        sum += difference * difference;
-    }
-    return (float)sqrt(sum);
+    return (float)calr_rows_distance(work->query->features + i * work->dim,
+                                     work->gallery->features + row * work->dim, work->dim);
 }
 
 static void select_query(void *context, int64_t i, float *score, int worker)

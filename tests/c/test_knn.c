@@ -346,6 +346,36 @@ static void test_choice(void)
     free(x);
 }
 
+/* In f32 and, at the second size, by bytes. */
+static void test_farthest(void)
+{
+    const int64_t sizes[][2] = {{1, 3}, {2, 3}, {300, 40}, {2100, 2048}};
+    for (int s = 0; s < 4; s++) {
+        int64_t n = sizes[s][0], d = sizes[s][1];
+        float *x = random_rows(21, n, d, 40, 0.5), *values = malloc((size_t)n * sizeof *values);
+        int32_t *indices = malloc((size_t)n * sizeof *indices);
+        memset(x, 0, (size_t)d * sizeof *x); /* cosine 0 to all */
+        CHECK_OK(calr_knn_farthest(x, n, d, indices, values));
+        int wrong = 0;
+        for (int64_t i = 0; i<n; i += n> 1000 ? 41 : 1) {
+            double least = n == 1 ? 0 : 2;
+            for (int64_t j = 0; j < n; j++)
+                if (j != i)
+                    least = fmin(least, -score_of(x + i * d, x + j * d, d, CALR_COSINE));
+            double own = -score_of(x + i * d, x + indices[i] * d, d, CALR_COSINE);
+            wrong += !(fabs(values[i] - least) < 1e-6) || !(fabs(own - least) < 1e-6);
+        }
+        CHECK_INT(wrong, 0);
+        free(x);
+        free(values);
+        free(indices);
+    }
+    float bad[2] = {1, NAN}, value[2];
+    int32_t row[2];
+    CHECK_FAILS(calr_knn_farthest(bad, 2, 1, row, value), CALR_ENUMERIC, "row 1 ");
+    CHECK_FAILS(calr_knn_farthest(bad, 0, 1, row, value), CALR_EINVAL, "");
+}
+
 static void test_csr(void)
 {
     float d[9] = {0, .5f, 1, .25f, 0, 1, .75f, 1, 0};
@@ -442,6 +472,7 @@ int main(void)
     RUN(test_auto);
     RUN(test_float);
     RUN(test_bytes);
+    RUN(test_farthest);
     RUN(test_csr);
     return check_finish();
 }
