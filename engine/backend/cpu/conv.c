@@ -44,6 +44,8 @@ const char *calr_cpu_conv2d_name(const calr_conv2d *conv)
 {
     if (calr_winograd_wanted(conv))
         return calr_winograd_name();
+    if (is_pointwise(conv))
+        return "gemm";
     return is_depthwise(conv) ? "portable: depthwise" : CALR_PORTABLE_NAME;
 }
 

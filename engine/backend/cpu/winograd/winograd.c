@@ -33,11 +33,14 @@
 static const calr_winograd_kernels *kernels; /* NULL: none for this processor, or not wanted */
 
 #if defined(__x86_64__)
-/* oneDNN's variable for a lower instruction set holds for these kernels too. */
+/* oneDNN's variable for a lower instruction set (by its new or old name) holds for these kernels
+ * too. */
 static bool is_capped_below(const char *set)
 {
     static const char *const order[] = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE"};
-    const char *cap = getenv("DNNL_MAX_CPU_ISA");
+    const char *cap = getenv("ONEDNN_MAX_CPU_ISA");
+    if (!cap)
+        cap = getenv("DNNL_MAX_CPU_ISA");
     for (size_t i = 0; cap && i < sizeof order / sizeof *order; i++) {
         if (strcmp(order[i], set) == 0)
             return false;
