@@ -24,13 +24,14 @@ calr_status calr_frozen_conv_new(const calr_conv2d *conv, const float *w, const 
                                  bool relu, calr_frozen_conv **out);
 void calr_frozen_conv_release(calr_frozen_conv *frozen); /* NULL is allowed */
 
-/* The geometry for images of this size, resolved. CALR_EINVAL when the kernel does not fit. */
+/* The geometry for images of this size, resolved, in f32: set its dtype to CALR_BF16 for maps (x,
+ * residual and y) in bf16. CALR_EINVAL when the kernel does not fit. */
 calr_status calr_frozen_conv_geometry(const calr_frozen_conv *frozen, int64_t n, int64_t h,
                                       int64_t w, calr_conv2d *out);
 /* x: n x h x w x c_in, residual (may be NULL) and y: n x out_h x out_w x c_out. y may be the residual itself, which
  * saves reading memory; it may not overlap x. conv is what calr_frozen_conv_geometry gave. */
-calr_status calr_frozen_conv_run(calr_frozen_conv *frozen, const calr_conv2d *conv, const float *x,
-                                 const float *residual, float *y);
+calr_status calr_frozen_conv_run(calr_frozen_conv *frozen, const calr_conv2d *conv, const void *x,
+                                 const void *residual, void *y);
 /* What computes it ("brgconv_1x1:avx512_core", "portable: im2col"), for tests and reports. */
 calr_status calr_frozen_conv_name(calr_frozen_conv *frozen, const calr_conv2d *conv, bool residual,
                                   char *text, size_t size);

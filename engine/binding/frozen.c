@@ -34,7 +34,8 @@ static int frozen_close(lua_State *L)
 /// numbers are gone then: less memory is read and written.
 /// @param w     f32[out x in/groups x kh x kw]
 /// @param bias  f32[out]
-/// @return frozen  x: f32[n x h x w x in] -> f32[n x h' x w' x out]
+/// @return frozen  x: [n x h x w x in], f32 or bf16 -> [n x h' x w' x out] of the same type, as the
+///                 residual must be
 static int frozen_conv(lua_State *L)
 {
     static const char *const names[] = {"bias", "stride", "padding", "groups", "relu", NULL};
@@ -67,7 +68,7 @@ static int frozen_conv(lua_State *L)
 static calr_tensor *check_input(lua_State *L, int arg, const char *form)
 {
     calr_tensor *t = calr_lua_check_tensor(L, arg);
-    if (t->dtype != CALR_F32 || t->ndim != 4) {
+    if (!calr_dtype_is_real(t->dtype) || t->ndim != 4) {
         char text[CALR_TENSOR_TEXT];
         luaL_argerror(
             L, arg,
@@ -87,9 +88,11 @@ static void check_residual(lua_State *L, const calr_tensor *residual, const calr
 {
     const int64_t *s = residual->shape;
     char text[CALR_TENSOR_TEXT];
-    if (s[0] != conv->n || s[1] != conv->out_h || s[2] != conv->out_w || s[3] != conv->c_out)
+    if (s[0] != conv->n || s[1] != conv->out_h || s[2] != conv->out_w || s[3] != conv->c_out ||
+        (int64_t)residual->dtype != conv->dtype)
         luaL_argerror(L, 3,
-                      lua_pushfstring(L, "the residual must be f32[%I x %I x %I x %I], not %s",
+                      lua_pushfstring(L, "the residual must be %s[%I x %I x %I x %I], not %s",
+                                      calr_dtype_name((calr_dtype)conv->dtype),
                                       (lua_Integer)conv->n, (lua_Integer)conv->out_h,
                                       (lua_Integer)conv->out_w, (lua_Integer)conv->c_out,
                                       calr_tensor_describe(residual, text)));
@@ -105,6 +108,7 @@ static int frozen_call(lua_State *L)
     calr_tensor *x = check_input(L, 2, "f32[n x h x w x in]"), *residual = NULL;
     calr_lua_call(L,
                   calr_frozen_conv_geometry(frozen, x->shape[0], x->shape[1], x->shape[2], &conv));
+    conv.dtype = x->dtype;
     luaL_argcheck(L, x->shape[3] == conv.c_in, 2,
                   lua_pushfstring(L, "the convolution takes %I channels, not %I",
                                   (lua_Integer)conv.c_in, (lua_Integer)x->shape[3]));
@@ -118,11 +122,11 @@ static int frozen_call(lua_State *L)
         calr_tensor_touch(*y);
     } else {
         int64_t shape[4] = {conv.n, conv.out_h, conv.out_w, conv.c_out};
-        calr_lua_call(L, calr_tensor_new(CALR_F32, 4, shape, y));
+        calr_lua_call(L, calr_tensor_new(x->dtype, 4, shape, y));
     }
-    calr_lua_call(L, calr_frozen_conv_run(frozen, &conv, calr_tensor_f32(x),
-                                          residual ? calr_tensor_f32(residual) : NULL,
-                                          calr_tensor_f32(*y)));
+    calr_lua_call(L, calr_frozen_conv_run(frozen, &conv, calr_tensor_data(x),
+                                          residual ? calr_tensor_data(residual) : NULL,
+                                          calr_tensor_data(*y)));
     calr_lua_account(L);
     return 1;
 }

@@ -1,6 +1,7 @@
 /* bf16: the conversions, and every kernel against itself in f32 on the same (rounded) numbers. */
 #include "test_backend.h"
 
+#include "backend/frozen.h"
 #include "tensor/tensor.h"
 
 static float of_bits(uint32_t bits)
@@ -295,6 +296,51 @@ static void test_convolution(void)
     CHECK(dw[0] == 0 && db[0] == 0);
 }
 
+/* With bias, with and without residual and ReLU, out of place and in place. */
+static void check_frozen(bool relu, int64_t groups)
+{
+    calr_conv2d g = {.n = 3,
+                     .h = 10,
+                     .w = 6,
+                     .c_in = 32,
+                     .c_out = 32,
+                     .kh = 3,
+                     .kw = 3,
+                     .stride = 1,
+                     .padding = 1,
+                     .groups = groups};
+    CHECK_OK(calr_conv2d_resolve(&g));
+    int64_t in = g.n * g.h * g.w * g.c_in, out = g.n * g.out_h * g.out_w * g.c_out;
+    pair x = pair_of(in, 1), w = pair_of(32 * 32 / groups * 9, 2), residual = pair_of(out, 3),
+         y = pair_output(out);
+    float *bias = random_array(g.c_out, 4);
+    calr_frozen_conv *frozen;
+    CHECK_OK(calr_frozen_conv_new(&g, w.f, bias, relu, &frozen));
+    calr_conv2d f, h;
+    CHECK_OK(calr_frozen_conv_geometry(frozen, g.n, g.h, g.w, &f));
+    h = f;
+    h.dtype = CALR_BF16;
+    CHECK_OK(calr_frozen_conv_run(frozen, &f, x.f, NULL, y.f));
+    CHECK_OK(calr_frozen_conv_run(frozen, &h, x.h, NULL, y.h));
+    CHECK_NEAR(distance(y), 0, 0x1p-8);
+    CHECK_OK(calr_frozen_conv_run(frozen, &f, x.f, residual.f, y.f));
+    CHECK_OK(calr_frozen_conv_run(frozen, &h, x.h, residual.h, y.h));
+    CHECK_NEAR(distance(y), 0, 0x1p-7); /* where a residual is added later: two roundings */
+    CHECK_OK(calr_frozen_conv_run(frozen, &h, x.h, residual.h, residual.h));
+    CHECK(memcmp(residual.h, y.h, (size_t)out * sizeof *y.h) == 0);
+    calr_frozen_conv_release(frozen);
+    pair_free(x), pair_free(w), pair_free(residual), pair_free(y);
+    free(bias);
+}
+
+static void test_frozen(void)
+{
+    for (int relu = 0; relu < 2; relu++) {
+        check_frozen(relu, 1);
+        check_frozen(relu, 32);
+    }
+}
+
 /* ---- normalisation ---- */
 
 static void check_batch_norm(int64_t rows, int64_t c, bool relu, bool with_residual, bool parts)
@@ -394,6 +440,7 @@ static void convolve_with(const char *name)
         printf("    %s: %s\n", name, text);
     }
     RUN(test_convolution);
+    RUN(test_frozen);
 }
 
 int main(void)
@@ -405,6 +452,7 @@ int main(void)
     RUN(test_pools);
     RUN(test_norms);
     RUN(test_convolution);
+    RUN(test_frozen);
     CHECK_FAILS(calr_backend_select_bf16("f16"), CALR_EINVAL, "auto, onednn and f32");
     if (use_backend("onednn")) {
         convolve_with("f32");

@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cpu/conv_bf16.h"
 #include "backend/cpu/kernels.h"
 #include "backend/metered.h"
 #include "base/meter.h"
 #include "tensor/pool.h"
 #ifdef CALR_WITH_ONEDNN
+#include "backend/cpu/onednn.h"
 #include "backend/cpu/onednn_fused.h"
 #else
 typedef struct calr_onednn_fused calr_onednn_fused;
@@ -21,7 +23,7 @@ typedef struct calr_onednn_fused calr_onednn_fused;
 #define PLANS 16
 
 typedef struct frozen_plan {
-    int64_t n, h, w;
+    int64_t n, h, w, dtype;
     int threads;
     bool sum;
     calr_onednn_fused *code; /* NULL: the portable path */
@@ -109,8 +111,8 @@ calr_status calr_frozen_conv_geometry(const calr_frozen_conv *f, int64_t n, int6
 
 static bool fits(const frozen_plan *p, const calr_conv2d *conv, bool sum, int threads)
 {
-    return p->last_use && p->n == conv->n && p->h == conv->h && p->w == conv->w && p->sum == sum &&
-           p->threads == threads;
+    return p->last_use && p->n == conv->n && p->h == conv->h && p->w == conv->w &&
+           p->dtype == conv->dtype && p->sum == sum && p->threads == threads;
 }
 
 /* The place of this geometry, or the one to replace; NULL when all are running. */
@@ -135,7 +137,7 @@ static calr_status make_code(const calr_frozen_conv *f, const calr_conv2d *conv,
     const calr_onednn_fused *sibling = NULL;
     for (int i = 0; i < PLANS && !sibling; i++)
         sibling = f->plan[i].code;
-    if (f->onednn)
+    if (f->onednn && (conv->dtype != CALR_BF16 || calr_onednn_takes_bf16()))
         return calr_onednn_fused_new(conv, f->w, f->bias, f->relu, sum, sibling, out);
 #endif
     (void)f, (void)conv, (void)sum;
@@ -154,7 +156,7 @@ static calr_status take_plan(calr_frozen_conv *f, const calr_conv2d *conv, bool 
         calr_onednn_fused *code, *old = p->code;
         status = make_code(f, conv, sum, &code);
         if (status == CALR_OK) {
-            *p = (frozen_plan){conv->n, conv->h, conv->w, threads, sum, code, 0, 0};
+            *p = (frozen_plan){conv->n, conv->h, conv->w, conv->dtype, threads, sum, code, 0, 0};
 #ifdef CALR_WITH_ONEDNN
             calr_onednn_fused_release(old);
 #endif
@@ -182,53 +184,67 @@ static void drop_plan(calr_frozen_conv *f, frozen_plan *p)
 /* ---- the portable path ---- */
 
 typedef struct finishing {
-    const float *x, *residual;
-    float *y;
+    bool half; /* x, residual and y */
+    const void *x, *residual;
+    void *y;
     bool relu;
 } finishing;
 
-CALR_CLONES static void finish_run(int64_t n, const float *x, const float *residual, bool relu,
-                                   float *y)
+CALR_INLINE void finish_run(bool half, int64_t begin, int64_t end, const void *x,
+                            const void *residual, bool relu, void *y)
 {
     if (!residual) {
 #pragma omp simd
-        for (int64_t i = 0; i < n; i++)
-            y[i] = x[i] < 0 ? 0 : x[i]; /* keeps a NaN */
+        for (int64_t i = begin; i < end; i++) {
+            float v = calr_real_load(half, x, i);
+            calr_real_store(half, y, i, v < 0 ? 0 : v); /* keeps a NaN */
+        }
     } else if (!relu) {
 #pragma omp simd
-        for (int64_t i = 0; i < n; i++)
-            y[i] = x[i] + residual[i];
+        for (int64_t i = begin; i < end; i++)
+            calr_real_store(half, y, i,
+                            calr_real_load(half, x, i) + calr_real_load(half, residual, i));
     } else {
 #pragma omp simd
-        for (int64_t i = 0; i < n; i++) {
-            float sum = x[i] + residual[i];
-            y[i] = sum < 0 ? 0 : sum;
+        for (int64_t i = begin; i < end; i++) {
+            float sum = calr_real_load(half, x, i) + calr_real_load(half, residual, i);
+            calr_real_store(half, y, i, sum < 0 ? 0 : sum);
         }
     }
 }
 
-static void finish_body(void *context, int64_t begin, int64_t end, int worker)
+CALR_CLONES static void finish_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const finishing *k = context;
     (void)worker;
-    finish_run(end - begin, k->x + begin, k->residual ? k->residual + begin : NULL, k->relu,
-               k->y + begin);
+    if (k->half)
+        finish_run(true, begin, end, k->x, k->residual, k->relu, k->y);
+    else
+        finish_run(false, begin, end, k->x, k->residual, k->relu, k->y);
+}
+
+static int64_t results(const calr_conv2d *conv)
+{
+    return conv->n * conv->out_h * conv->out_w * conv->c_out;
 }
 
 /* A residual that is y itself waits until the convolution is there. */
-static calr_status run_portable(const calr_frozen_conv *f, const calr_conv2d *conv, const float *x,
-                                const float *residual, float *y)
+static calr_status run_portable(const calr_frozen_conv *f, const calr_conv2d *conv, const void *x,
+                                const void *residual, void *y)
 {
-    int64_t count = conv->n * conv->out_h * conv->out_w * conv->c_out;
-    size_t bytes = (size_t)count * sizeof(float);
+    size_t bytes = (size_t)results(conv) * calr_dtype_size((calr_dtype)conv->dtype);
     void *own = NULL;
     if (residual == y)
         CALR_TRY(calr_pool_alloc(bytes, &own));
-    float *result = own ? own : y;
-    calr_status status = calr_cpu_conv2d_forward(conv, x, f->w, f->bias, result);
-    finishing k = {.x = result, .residual = residual, .y = y, .relu = f->relu};
+    void *result = own ? own : y;
+    calr_status status = calr_portable_conv2d_forward(conv, x, f->w, f->bias, result);
+    finishing k = {.half = conv->dtype == CALR_BF16,
+                   .x = result,
+                   .residual = residual,
+                   .y = y,
+                   .relu = f->relu};
     if (status == CALR_OK && (residual || f->relu))
-        calr_parallel_for(count, CALR_GRAIN, finish_body, &k);
+        calr_parallel_for(results(conv), CALR_GRAIN, finish_body, &k);
     calr_pool_free(own, bytes);
     return status;
 }
@@ -239,23 +255,24 @@ static calr_status run_portable(const calr_frozen_conv *f, const calr_conv2d *co
 static void copy_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const finishing *k = context;
+    size_t size = k->half ? sizeof(calr_bf16) : sizeof(float);
     (void)worker;
-    memcpy(k->y + begin, k->x + begin, (size_t)(end - begin) * sizeof(float));
+    memcpy(calr_real_at(k->half, k->y, begin), calr_real_at(k->half, k->x, begin),
+           (size_t)(end - begin) * size);
 }
 
-static calr_status run_code(const calr_onednn_fused *code, const calr_conv2d *conv, const float *x,
-                            const float *residual, float *y)
+static calr_status run_code(const calr_onednn_fused *code, const calr_conv2d *conv, const void *x,
+                            const void *residual, void *y)
 {
-    finishing k = {.x = residual, .y = y};
+    finishing k = {.half = conv->dtype == CALR_BF16, .x = residual, .y = y};
     if (residual && residual != y)
-        calr_parallel_for(conv->n * conv->out_h * conv->out_w * conv->c_out, CALR_GRAIN, copy_body,
-                          &k);
+        calr_parallel_for(results(conv), CALR_GRAIN, copy_body, &k);
     return calr_onednn_fused_run(code, x, y);
 }
 #endif
 
-static calr_status run(calr_frozen_conv *f, const calr_conv2d *conv, const float *x,
-                       const float *residual, float *y)
+static calr_status run(calr_frozen_conv *f, const calr_conv2d *conv, const void *x,
+                       const void *residual, void *y)
 {
 #ifdef CALR_WITH_ONEDNN
     if (f->onednn && calr_cpu_own_team()) {
@@ -273,8 +290,8 @@ static calr_status run(calr_frozen_conv *f, const calr_conv2d *conv, const float
     return run_portable(f, conv, x, residual, y);
 }
 
-calr_status calr_frozen_conv_run(calr_frozen_conv *f, const calr_conv2d *conv, const float *x,
-                                 const float *residual, float *y)
+calr_status calr_frozen_conv_run(calr_frozen_conv *f, const calr_conv2d *conv, const void *x,
+                                 const void *residual, void *y)
 {
     if (conv->n == 0)
         return CALR_OK;

@@ -48,16 +48,21 @@ static void packed_release(packed *p)
     free(p);
 }
 
-/* In the order that oneDNN likes (any), or the plain one. */
+static dnnl_data_type_t type_of(const calr_conv2d *g)
+{
+    return g->dtype == CALR_BF16 ? dnnl_bf16 : dnnl_f32;
+}
+
+/* In the order and type that oneDNN likes (any), or plain f32. */
 static dnnl_status_t describe_weights(const calr_conv2d *g, bool any, dnnl_memory_desc_t *out)
 {
     dnnl_dims_t one = {g->c_out, g->c_in, g->kh, g->kw};
     dnnl_dims_t many = {g->groups, g->c_out / g->groups, g->c_in / g->groups, g->kh, g->kw};
+    dnnl_data_type_t type = any ? type_of(g) : dnnl_f32;
     if (g->groups == 1)
-        return dnnl_memory_desc_init_by_tag(out, 4, one, dnnl_f32,
+        return dnnl_memory_desc_init_by_tag(out, 4, one, type,
                                             any ? dnnl_format_tag_any : dnnl_oihw);
-    return dnnl_memory_desc_init_by_tag(out, 5, many, dnnl_f32,
-                                        any ? dnnl_format_tag_any : dnnl_goihw);
+    return dnnl_memory_desc_init_by_tag(out, 5, many, type, any ? dnnl_format_tag_any : dnnl_goihw);
 }
 
 static calr_status post_operations(bool relu, bool sum, dnnl_primitive_attr_t attr)
@@ -88,8 +93,8 @@ static calr_status choose(const calr_conv2d *g, calr_onednn_fused *plan, bool re
     dnnl_primitive_attr_t attr;
     *out = NULL;
     TRY_DNNL(dnnl_engine_create(&plan->engine, dnnl_cpu, 0), "start of the engine");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->x, 4, x, dnnl_f32, dnnl_nhwc), "input");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->y, 4, y, dnnl_f32, dnnl_nhwc), "output");
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->x, 4, x, type_of(g), dnnl_nhwc), "input");
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->y, 4, y, type_of(g), dnnl_nhwc), "output");
     TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->bias, 1, b, dnnl_f32, dnnl_a), "bias");
     TRY_DNNL(describe_weights(g, true, &any), "weights");
     TRY_DNNL(dnnl_convolution_forward_desc_init(
@@ -245,7 +250,7 @@ const char *calr_onednn_fused_name(const calr_onednn_fused *plan)
 enum { X, W, Y, SCRATCH, BIAS, ARGUMENTS };
 
 static calr_status run_with(const calr_onednn_fused *plan, dnnl_stream_t stream, dnnl_memory_t *m,
-                            float *x, float *y, void *scratch)
+                            void *x, void *y, void *scratch)
 {
     TRY_DNNL(dnnl_memory_create(&m[X], &plan->x, plan->engine, x), "memory");
     TRY_DNNL(dnnl_memory_create(&m[W], &plan->weights->form, plan->engine, plan->weights->data),
@@ -266,7 +271,7 @@ static calr_status run_with(const calr_onednn_fused *plan, dnnl_stream_t stream,
     return CALR_OK;
 }
 
-calr_status calr_onednn_fused_run(const calr_onednn_fused *plan, const float *x, float *y)
+calr_status calr_onednn_fused_run(const calr_onednn_fused *plan, const void *x, void *y)
 {
     dnnl_memory_t m[ARGUMENTS] = {NULL};
     dnnl_stream_t stream;
@@ -274,9 +279,9 @@ calr_status calr_onednn_fused_run(const calr_onednn_fused *plan, const float *x,
     if (plan->scratch_bytes)
         CALR_TRY(calr_pool_alloc(plan->scratch_bytes, &scratch));
     dnnl_status_t opened = dnnl_stream_create(&stream, plan->engine, dnnl_stream_default_flags);
-    calr_status status = opened == dnnl_success ? run_with(plan, stream, m, (float *)x, y,
-                                                           scratch) /* x is only read */
-                                                : failed(opened, "start of a stream");
+    calr_status status = opened == dnnl_success
+                             ? run_with(plan, stream, m, (void *)x, y, scratch) /* x is only read */
+                             : failed(opened, "start of a stream");
     for (int i = 0; i < ARGUMENTS; i++)
         if (m[i])
             dnnl_memory_destroy(m[i]);

@@ -56,8 +56,8 @@ local function feature_row(bench, options, network, images)
 end
 
 --- calr.bench.infer.rows(bench, options)
---- A row for the folded network (in bf16: for the network in evaluation mode), with --unfolded one for the other,
---- with --features N one for a data set's features.
+--- A row for the folded network (in bf16 it computes in f32 where the processor has no bf16), with --unfolded one for
+--- the other, with --features N one for a data set's features.
 function benchmark.rows(bench, options)
   bench.limits()
   local network = models.make(options.network, { seed = 1, precision = options.precision }):train(false)
@@ -70,9 +70,8 @@ function benchmark.rows(bench, options)
     for _, peer in ipairs(bench.peer("infer", given)) do list[#list + 1] = peer end
   end
   if options.features > 0 then bench.compare() end
-  local folds = options.precision == "f32" -- the folded form computes in f32
-  measure(bench, options, step.text(options), folds and network:folded() or network, images, list)
-  if options.unfolded and folds then measure(bench, options, step.text(options) .. ", not folded", network, images, {}) end
+  measure(bench, options, step.text(options), network:folded(), images, list)
+  if options.unfolded then measure(bench, options, step.text(options) .. ", not folded", network, images, {}) end
   for _, peer in ipairs(list) do peer:close() end
   if options.features > 0 then feature_row(bench, options, network, images) end
 end

@@ -131,7 +131,7 @@ end
 local function inference(options)
   local network = models.make(options.network, { seed = 1, precision = options.precision }):train(false)
   local images = step.images(options)
-  if options.precision == "f32" then network = network:folded() end
+  network = network:folded()
   local function run() no_grad(network, images) end
   return run, step.label(network), { { name = "forward", run = run } }
 end

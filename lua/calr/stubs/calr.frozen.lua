@@ -20,7 +20,7 @@ function frozen:close() end
 ---@param w any f32[out x in/groups x kh x kw]
 ---@param options any
 --- - `bias`: f32[out]
----@return frozen # x: f32[n x h x w x in] -> f32[n x h' x w' x out]
+---@return frozen # x: [n x h x w x in], f32 or bf16 -> [n x h' x w' x out] of the same type, as the residual must be
 function M.conv(w, options) end
 
 --- What computes the convolution for images of this size: the name of oneDNN's implementation, or

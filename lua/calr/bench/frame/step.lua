@@ -28,7 +28,7 @@ function step.options(more)
     batch = config.option(32, "images of a batch"),
     height = config.option(256, "of the images"),
     width = config.option(128, "of the images"),
-    precision = config.choice({ "f32", "bf16" }, "of feature maps and their gradients"),
+    precision = config.choice({ "f32", "bf16" }, "of feature maps; the folded form takes bf16 where the processor has it"),
   }
   for name, value in pairs(more or {}) do options[name] = value end
   return options
