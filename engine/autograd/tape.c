@@ -31,6 +31,18 @@ void calr_tape_restore(int depth)
     paused = depth;
 }
 
+static _Thread_local int replays;
+
+int calr_tape_replays(void)
+{
+    return replays;
+}
+
+void calr_tape_set_replays(int depth)
+{
+    replays = depth;
+}
+
 /* ---- declared tensors ---- */
 
 bool calr_tape_requires(const calr_tensor *tensor)
@@ -336,6 +348,37 @@ static calr_status walk(node_list *list, calr_tensor *one)
     return status;
 }
 
+static calr_status follow(calr_tensor *tensor, calr_tensor *gradient)
+{
+    char text[CALR_TENSOR_TEXT];
+    if (!tensor->tape)
+        return calr_error(
+            CALR_EINVAL,
+            "backward(): no tensor with requires_grad(true) lies behind this %s, or it was "
+            "computed inside no_grad",
+            calr_tensor_describe(tensor, text));
+    calr_node *root = tensor->tape;
+    if (!root->op)
+        return receive(root, calr_tensor_retain(gradient));
+    node_list list = {0};
+    calr_status status = collect(root, &list);
+    if (status == CALR_OK)
+        status = walk(&list, calr_tensor_retain(gradient));
+    for (size_t i = 0; i < list.count; i++)
+        calr_node_release(list.nodes[i]);
+    free(list.nodes);
+    return status;
+}
+
+calr_status calr_tape_backward_from(calr_tensor *tensor, calr_tensor *gradient)
+{
+    char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
+    if (gradient->dtype != tensor->dtype || !calr_tensor_same_shape(gradient, tensor))
+        return calr_error(CALR_EINVAL, "backward(): the gradient of %s cannot be %s",
+                          calr_tensor_describe(tensor, a), calr_tensor_describe(gradient, b));
+    return follow(tensor, gradient);
+}
+
 calr_status calr_tape_backward(calr_tensor *loss)
 {
     char text[CALR_TENSOR_TEXT];
@@ -344,30 +387,11 @@ calr_status calr_tape_backward(calr_tensor *loss)
             CALR_EINVAL,
             "backward() starts from a single number, not from %s; take its mean or sum first",
             calr_tensor_describe(loss, text));
-    if (!loss->tape)
-        return calr_error(
-            CALR_EINVAL,
-            "backward(): no tensor with requires_grad(true) lies behind this %s, or it was "
-            "computed inside no_grad",
-            calr_tensor_describe(loss, text));
     calr_tensor *one;
     CALR_TRY(calr_tensor_new(loss->dtype, loss->ndim, loss->shape, &one));
     calr_status status = calr_tensor_fill(one, 1);
-    if (status != CALR_OK) {
-        calr_tensor_release(one);
-        return status;
-    }
-    calr_node *root = loss->tape;
-    if (!root->op)
-        return receive(root, one);
-    node_list list = {0};
-    status = collect(root, &list);
     if (status == CALR_OK)
-        status = walk(&list, one);
-    else
-        calr_tensor_release(one);
-    for (size_t i = 0; i < list.count; i++)
-        calr_node_release(list.nodes[i]);
-    free(list.nodes);
+        status = follow(loss, one);
+    calr_tensor_release(one);
     return status;
 }

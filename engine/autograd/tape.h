@@ -38,6 +38,10 @@ calr_status calr_tape_set_gradient(calr_tensor *tensor, const calr_tensor *gradi
  * touched; when an operation fails later on, the graph counts as used and some gradients may have
  * been added. */
 calr_status calr_tape_backward(calr_tensor *loss);
+/* The same from a tensor of any shape whose gradient is known: f32 of its shape, borrowed. CALR_EINVAL
+ * also when it is of another. May be called from inside the backward pass of an operation, on a graph
+ * made there. */
+calr_status calr_tape_backward_from(calr_tensor *tensor, calr_tensor *gradient);
 
 /* While off (per thread) operations leave no node. Pauses nest: calr_tape_paused is the depth, which
  * the caller keeps before it pauses, and to which it restores afterwards, after an error too. */
@@ -45,6 +49,11 @@ int calr_tape_paused(void);
 void calr_tape_pause(void);
 void calr_tape_restore(int depth);
 bool calr_tape_is_recording(void);
+
+/* Whether work is done for the second time, to record it (per thread; nests, as pauses do):
+ * operations with effects other than their output, such as running statistics, leave these out. */
+int calr_tape_replays(void);
+void calr_tape_set_replays(int depth);
 
 /* CALR_EINVAL when writing in place would make gradients wrong without anyone noticing: the tensor
  * is the output of a recorded operation, and recording is on. */

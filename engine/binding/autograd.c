@@ -51,31 +51,57 @@ static calr_status take_error(lua_State *L)
     return status;
 }
 
-/// calr.autograd.backward(loss)
+/// calr.autograd.backward(loss [, gradient])
 /// Follows a single number back to every tensor with requires_grad(true) it was computed from, and
 /// adds the gradients there (tensor:grad()). The record is freed on the way, so it can be followed
 /// once. A tensor that was changed in place since an operation saved it is an error that names
 /// both. Also loss:backward().
-/// @param loss  a tensor of one element
+/// @param loss      a tensor of one element; with a gradient, of any shape
+/// @param gradient  of its shape: what is known of the gradient at this place
 static int autograd_backward(lua_State *L)
 {
     calr_tensor *loss = calr_lua_check_tensor(L, 1);
+    calr_tensor *gradient = lua_isnoneornil(L, 2) ? NULL : calr_lua_check_tensor(L, 2);
     lua_State *outer = running;
-    lua_settop(L, 1); /* keeps the loss alive */
+    lua_settop(L, 2); /* keeps them alive */
     calr_collect_before_backward(L);
     running = L;
-    calr_status status = calr_tape_backward(loss);
+    calr_status status =
+        gradient ? calr_tape_backward_from(loss, gradient) : calr_tape_backward(loss);
     running = outer;
     call_engine(L, status);
     return 0;
 }
 
-/* ---- no_grad ---- */
+/* ---- no_grad, replay, checkpoint ---- */
 
 static int restore_recording(lua_State *L)
 {
     calr_tape_restore((int)lua_tointeger(L, lua_upvalueindex(1)));
+    calr_tape_set_replays((int)lua_tointeger(L, lua_upvalueindex(2)));
     return 0;
+}
+
+/* Calls the function at 1 with what follows, after `enter`, and restores recording. A value to be
+ * closed: it comes back on an error too, whose traceback stays whole. */
+static int call_within(lua_State *L, void (*enter)(void))
+{
+    luaL_checkany(L, 1);
+    int arguments = lua_gettop(L) - 1;
+    lua_createtable(L, 0, 0);
+    lua_createtable(L, 0, 1);
+    lua_pushinteger(L, calr_tape_paused());
+    lua_pushinteger(L, calr_tape_replays());
+    lua_pushcclosure(L, restore_recording, 2);
+    lua_setfield(L, -2, "__close");
+    lua_setmetatable(L, -2);
+    lua_insert(L, 1);
+    lua_toclose(L, 1);
+    enter();
+    lua_call(L, arguments, LUA_MULTRET);
+    int results = lua_gettop(L) - 1;
+    lua_closeslot(L, 1);
+    return results;
 }
 
 /// calr.autograd.no_grad(fn, ...)
@@ -84,22 +110,63 @@ static int restore_recording(lua_State *L)
 /// @return what fn returns
 static int autograd_no_grad(lua_State *L)
 {
-    luaL_checkany(L, 1);
-    int arguments = lua_gettop(L) - 1;
-    /* A value to be closed: recording comes back on an error too, whose traceback stays whole. */
-    lua_createtable(L, 0, 0);
-    lua_createtable(L, 0, 1);
-    lua_pushinteger(L, calr_tape_paused());
-    lua_pushcclosure(L, restore_recording, 1);
-    lua_setfield(L, -2, "__close");
-    lua_setmetatable(L, -2);
+    return call_within(L, calr_tape_pause);
+}
+
+static void enter_replay(void)
+{
+    calr_tape_restore(0);
+    calr_tape_set_replays(calr_tape_replays() + 1);
+}
+
+/// calr.autograd.replay(fn, ...)
+/// Calls fn(...) with recording, wherever it is called from, and as the second run of work that was
+/// done before: batch norms in training leave their running statistics as they are. What
+/// calr.autograd.checkpoint does on the way back.
+/// @return what fn returns
+static int autograd_replay(lua_State *L)
+{
+    return call_within(L, enter_replay);
+}
+
+/* The function `name` of the Lua half of this module, called with all arguments. */
+static int call_lua_half(lua_State *L, const char *name)
+{
+    luaL_checkstack(L, 2, NULL);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "calr.autograd.checkpoint");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, name);
+    lua_remove(L, -2);
     lua_insert(L, 1);
-    lua_toclose(L, 1);
-    calr_tape_pause();
-    lua_call(L, arguments, LUA_MULTRET);
-    int results = lua_gettop(L) - 1;
-    lua_closeslot(L, 1);
-    return results;
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+/// calr.autograd.checkpoint(fn, ...)
+/// fn(...), a function of tensors (and other values) that gives one tensor, without keeping what its
+/// gradient needs: only its arguments are kept, and the backward pass runs it once more (Chen et
+/// al., "Training deep nets with sublinear memory cost", arXiv 1604.06174). Gradients are the same
+/// bits, of parameters that fn uses too, where its arguments are used nowhere else; otherwise their
+/// gradients are added up in another order. The second run must do what the first did: batch norms
+/// and dropout layers take care of it, other effects belong into calr.autograd.once. Without
+/// recording it is fn(...).
+/// @param fn   function(...) -> tensor
+/// @param ...  its arguments; a tensor is given a gradient only as an argument, or as a parameter
+/// @return tensor
+static int autograd_checkpoint(lua_State *L)
+{
+    return call_lua_half(L, "run");
+}
+
+/// calr.autograd.once(fn)
+/// Inside a function that calr.autograd.checkpoint runs twice: calls fn() in the first run only, and
+/// returns the same value in the second. For random numbers and counters. Elsewhere it is fn().
+/// @param fn  function() -> value, not a tensor
+/// @return value
+static int autograd_once(lua_State *L)
+{
+    return call_lua_half(L, "once");
 }
 
 /// calr.autograd.recording()
@@ -246,6 +313,11 @@ static int protected_backward(lua_State *L)
     lua_call(L, 2, LUA_MULTRET);
     luaL_checkstack(L, 4, NULL);
     take_gradients(L, job, 2);
+    lua_getfield(L, 1, "gives");
+    bool gives = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    for (int i = 2; gives && i <= lua_gettop(L); i++)
+        calr_lua_close_tensor(L, i);
     lua_pushnil(L);
     lua_rawsetp(L, 1, &saved_key);
     return 0;
@@ -338,7 +410,9 @@ static void check_function(lua_State *L, const char *name)
 /// be; kept as fields of ctx, they may keep a graph alive for good. Other values may be fields of
 /// ctx. backward returns one gradient for each argument of forward, of the argument's shape; nil
 /// for an argument that is no tensor, and for a gradient of zeros. dy and what ctx:saved() gives
-/// must not be changed in place. Both run without recording.
+/// must not be changed in place; they may be closed. Both run without recording. With ctx.gives =
+/// true backward says that nobody else holds the gradients it returns: the tape takes them over, and
+/// they are closed.
 /// @param name      for messages; "op" by default
 /// @param forward   function(ctx, ...) -> tensor
 /// @param backward  function(ctx, dy) -> dx1, dx2, ...
@@ -462,6 +536,9 @@ static int gradient_detach(lua_State *L)
 static const luaL_Reg functions[] = {
     {"backward", autograd_backward},
     {"no_grad", autograd_no_grad},
+    {"replay", autograd_replay},
+    {"checkpoint", autograd_checkpoint},
+    {"once", autograd_once},
     {"recording", autograd_recording},
     {"op", autograd_op},
     {NULL, NULL},

@@ -41,6 +41,15 @@ calr_tensor *calr_lua_test_tensor(lua_State *L, int arg)
     return slot ? *slot : NULL;
 }
 
+void calr_lua_close_tensor(lua_State *L, int arg)
+{
+    calr_tensor **slot = luaL_testudata(L, arg, TENSOR);
+    if (!slot)
+        return;
+    calr_tensor_release(*slot);
+    *slot = NULL;
+}
+
 calr_tensor *calr_lua_check_tensor(lua_State *L, int arg)
 {
     calr_tensor **slot = luaL_checkudata(L, arg, TENSOR);

@@ -34,6 +34,8 @@ void calr_lua_account(lua_State *L);
 calr_tensor *calr_lua_check_tensor(lua_State *L, int arg);
 /* NULL when the value is not a tensor. */
 calr_tensor *calr_lua_test_tensor(lua_State *L, int arg);
+/* Closes a tensor, as tensor:close() does; nothing happens for other values. */
+void calr_lua_close_tensor(lua_State *L, int arg);
 /* The tensor with its type and number of dimensions checked, and contiguous. `form` goes into the
  * message: "f32[n x d]". */
 calr_tensor *calr_lua_check_form(lua_State *L, int arg, calr_dtype dtype, int ndim,

@@ -3,6 +3,7 @@
 
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "autograd/tape.h"
 #include "backend/backend.h"
 
 static float *data_or_null(const calr_tensor *tensor)
@@ -103,11 +104,14 @@ static calr_status train_forward(calr_op_call *call, const calr_backend *k, cons
                                  calr_tensor *table, calr_tensor *y)
 {
     const calr_batch_norm_options *o = call->attributes;
+    bool running = call->in[MEAN] && calr_tape_replays() == 0;
     CALR_TRY(k->batch_norm_train(
         norm, o->momentum, calr_tensor_data(call->in[X]), data_or_null(call->in[GAMMA]),
-        data_or_null(call->in[BETA]), map_or_null(call->in[RESIDUAL]), data_or_null(call->in[MEAN]),
-        data_or_null(call->in[VAR]), calr_tensor_f32(table), calr_tensor_data(y)));
-    if (call->in[MEAN]) {
+        data_or_null(call->in[BETA]), map_or_null(call->in[RESIDUAL]),
+        running ? calr_tensor_f32(call->in[MEAN]) : NULL,
+        running ? calr_tensor_f32(call->in[VAR]) : NULL, calr_tensor_f32(table),
+        calr_tensor_data(y)));
+    if (running) {
         calr_tensor_touch(call->in[MEAN]);
         calr_tensor_touch(call->in[VAR]);
     }

@@ -3,6 +3,7 @@
 --- buffers (running statistics) and children, in the order in which they were added. Names join with dots and follow
 --- torchvision's, so that a state is a flat table of name -> tensor that other programs can read.
 
+local autograd = require "calr.autograd"
 local check_options = require "calr.options".check
 local module = require "calr.nn.module"
 local ops = require "calr.ops"
@@ -48,6 +49,22 @@ function nn.chain(x, ...)
     x, before = y, layer
   end
   return x
+end
+
+local Checkpointed = class "Checkpointed"
+
+--- calr.nn.checkpointed(layer)
+--- The same layer, whose intermediate results are computed twice instead of kept (calr.autograd.checkpoint). It has no
+--- parameters or state of its own: for use inside a forward function.
+--- @return layer
+function nn.checkpointed(layer)
+  local self = new(Checkpointed)
+  self.layer, self.lets_go = layer, lets_go(layer)
+  return self
+end
+
+function Checkpointed:forward(x)
+  return autograd.checkpoint(self.layer, x)
 end
 
 -- He et al., "Delving deep into rectifiers" (ICCV 2015), fan-out, as torchvision's residual networks start. Like
@@ -265,8 +282,11 @@ end
 
 function Dropout:forward(x)
   if not self.training then return x end
-  local pass = self.passes:get(1)
-  self.passes:fill(pass + 1)
+  local pass = autograd.once(function()
+    local count = self.passes:get(1)
+    self.passes:fill(count + 1)
+    return count
+  end)
   return ops.dropout(x, { p = self.p, seed = self.seed, epoch = pass // 1 | 0, training = true })
 end
 

@@ -18,6 +18,7 @@ local function defaults()
     pooling = choice({ "gem", "average" }, "how feature maps become a vector"),
     precision = choice({ "f32", "bf16" }, "of feature maps and their gradients; weights and sums are f32"),
     ibn = option(false, "instance norm on half of the channels (IBN-a)"),
+    checkpoint = option(false, "less memory for more time: each residual block is computed again on the way back"),
     weights = option("", "a file of weights to start from (.safetensors, or PyTorch's .pth); empty: random ones"),
     height = option(64, "of the images, in pixels"),
     width = option(32, "of the images, in pixels"),
@@ -115,7 +116,7 @@ end
 
 function config.network(cfg)
   local net = require("calr.models").make(cfg.network, { pooling = cfg.pooling, ibn = cfg.ibn, seed = cfg.seed,
-    precision = cfg.precision })
+    checkpoint = cfg.checkpoint, precision = cfg.precision })
   if (cfg.weights or "") ~= "" then require("calr.weights").load(net, cfg.weights) end
   return net
 end

@@ -11,8 +11,9 @@ local M = {}
 --- adds the gradients there (tensor:grad()). The record is freed on the way, so it can be followed
 --- once. A tensor that was changed in place since an operation saved it is an error that names
 --- both. Also loss:backward().
----@param loss any a tensor of one element
-function M.backward(loss) end
+---@param loss any a tensor of one element; with a gradient, of any shape
+---@param gradient any of its shape: what is known of the gradient at this place
+function M.backward(loss, gradient) end
 
 --- Calls fn(...) without recording: nothing computed inside needs a gradient, or keeps memory for
 --- one. fn may not yield out of it. Also calr.no_grad.
@@ -20,6 +21,32 @@ function M.backward(loss) end
 ---@param ... any
 ---@return any # fn returns
 function M.no_grad(fn, ...) end
+
+--- Calls fn(...) with recording, wherever it is called from, and as the second run of work that was
+--- done before: batch norms in training leave their running statistics as they are. What
+--- calr.autograd.checkpoint does on the way back.
+---@param fn any
+---@param ... any
+---@return any # fn returns
+function M.replay(fn, ...) end
+
+--- fn(...), a function of tensors (and other values) that gives one tensor, without keeping what its
+--- gradient needs: only its arguments are kept, and the backward pass runs it once more (Chen et
+--- al., "Training deep nets with sublinear memory cost", arXiv 1604.06174). Gradients are the same
+--- bits, of parameters that fn uses too, where its arguments are used nowhere else; otherwise their
+--- gradients are added up in another order. The second run must do what the first did: batch norms
+--- and dropout layers take care of it, other effects belong into calr.autograd.once. Without
+--- recording it is fn(...).
+---@param fn any function(...) -> tensor
+---@param ... any its arguments; a tensor is given a gradient only as an argument, or as a parameter
+---@return tensor
+function M.checkpoint(fn, ...) end
+
+--- Inside a function that calr.autograd.checkpoint runs twice: calls fn() in the first run only, and
+--- returns the same value in the second. For random numbers and counters. Elsewhere it is fn().
+---@param fn any function() -> value, not a tensor
+---@return any
+function M.once(fn) end
 
 --- Whether operations are recorded now (not inside no_grad).
 ---@return boolean
@@ -34,7 +61,9 @@ function M.recording() end
 --- be; kept as fields of ctx, they may keep a graph alive for good. Other values may be fields of
 --- ctx. backward returns one gradient for each argument of forward, of the argument's shape; nil
 --- for an argument that is no tensor, and for a gradient of zeros. dy and what ctx:saved() gives
---- must not be changed in place. Both run without recording.
+--- must not be changed in place; they may be closed. Both run without recording. With ctx.gives =
+--- true backward says that nobody else holds the gradients it returns: the tape takes them over, and
+--- they are closed.
 ---@param options any
 --- - `name`: for messages; "op" by default
 --- - `forward`: function(ctx, ...) -> tensor

@@ -34,6 +34,12 @@ function M.release(x, result, from, to) end
 ---@return tensor
 function M.chain(x, layer, layer, ...) end
 
+--- The same layer, whose intermediate results are computed twice instead of kept (calr.autograd.checkpoint). It has no
+--- parameters or state of its own: for use inside a forward function.
+---@param layer any
+---@return layer
+function M.checkpointed(layer) end
+
 --- Convolution without bias (a norm follows). weight is f32[outputs x inputs/groups x kernel x kernel]. groups must
 --- divide inputs and outputs; groups = inputs = outputs is a depthwise convolution.
 ---@param inputs any
