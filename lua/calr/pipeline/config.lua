@@ -116,7 +116,7 @@ end
 
 function config.network(cfg)
   local net = require("calr.models").make(cfg.network, { pooling = cfg.pooling, ibn = cfg.ibn, seed = cfg.seed,
-    checkpoint = cfg.checkpoint, precision = cfg.precision })
+    checkpoint = cfg.checkpoint or nil, precision = cfg.precision ~= "f32" and cfg.precision or nil })
   if (cfg.weights or "") ~= "" then require("calr.weights").load(net, cfg.weights) end
   return net
 end
