@@ -9,6 +9,7 @@
 
 #include "backend/cpu/conv_bf16.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/winograd/winograd.h"
 #include "backend/metered.h"
 #include "base/meter.h"
 #include "tensor/pool.h"
@@ -35,6 +36,7 @@ struct calr_frozen_conv {
     calr_conv2d geometry;
     bool relu, onednn;
     float *w, *bias; /* bias NULL: none */
+    float *winograd; /* transformed weights, made when first wanted; NULL until then */
     pthread_mutex_t lock;
     uint64_t clock;
     frozen_plan plan[PLANS];
@@ -92,6 +94,7 @@ void calr_frozen_conv_release(calr_frozen_conv *f)
     pthread_mutex_destroy(&f->lock);
     free(f->w);
     free(f->bias);
+    free(f->winograd);
     free(f);
 }
 
@@ -179,6 +182,23 @@ static void drop_plan(calr_frozen_conv *f, frozen_plan *p)
     pthread_mutex_lock(&f->lock);
     p->users--;
     pthread_mutex_unlock(&f->lock);
+}
+
+/* ---- Winograd's way ---- */
+
+static calr_status run_winograd(calr_frozen_conv *f, const calr_conv2d *conv, const float *x,
+                                const float *residual, float *y)
+{
+    pthread_mutex_lock(&f->lock);
+    if (!f->winograd) {
+        f->winograd = calr_array_new(calr_winograd_packed_size(conv), sizeof *f->winograd);
+        if (f->winograd)
+            calr_winograd_pack(conv, f->w, f->winograd);
+    }
+    pthread_mutex_unlock(&f->lock);
+    if (!f->winograd)
+        return calr_error(CALR_ENOMEM, "no memory for the weights of a convolution");
+    return calr_winograd_packed_forward(conv, x, f->winograd, f->bias, residual, f->relu, y);
 }
 
 /* ---- the portable path ---- */
@@ -274,6 +294,8 @@ static calr_status run_code(const calr_onednn_fused *code, const calr_conv2d *co
 static calr_status run(calr_frozen_conv *f, const calr_conv2d *conv, const void *x,
                        const void *residual, void *y)
 {
+    if (calr_winograd_wanted(conv))
+        return run_winograd(f, conv, x, residual, y);
 #ifdef CALR_WITH_ONEDNN
     if (f->onednn && calr_cpu_own_team()) {
         frozen_plan *plan;
@@ -307,6 +329,10 @@ calr_status calr_frozen_conv_name(calr_frozen_conv *f, const calr_conv2d *conv, 
                                   char *text, size_t size)
 {
     frozen_plan *plan;
+    if (calr_winograd_wanted(conv)) {
+        snprintf(text, size, "%s", calr_winograd_name());
+        return CALR_OK;
+    }
     CALR_TRY(take_plan(f, conv, residual, &plan));
     snprintf(text, size, "%s", calr_cpu_conv2d_name(conv));
 #ifdef CALR_WITH_ONEDNN

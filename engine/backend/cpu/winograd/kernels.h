@@ -25,6 +25,12 @@ typedef struct calr_winograd_layout {
     int64_t point, panel;
 } calr_winograd_layout;
 
+/* What becomes of a sum: max(0, sum + bias[c] + residual), each as asked for. */
+typedef struct calr_winograd_end {
+    const float *bias, *residual; /* may be NULL */
+    bool relu;
+} calr_winograd_end;
+
 typedef struct calr_winograd_kernels {
     const char *name;
     /* 6 x 6 pixels, zeros outside the map: out = B^T in B. `out` is the tile's row at the first
@@ -34,10 +40,10 @@ typedef struct calr_winograd_kernels {
     /* 4 x 4 pixels of a gradient, zeros outside: out = A in A^T. */
     void (*gradient)(const calr_winograd_tile *tile, const float *map, calr_winograd_layout layout,
                      float *out);
-    /* 4 x 4 pixels are written: A^T in A (+ bias[c], which may be NULL). Those outside are left
-     * out. */
+    /* 4 x 4 pixels are written: A^T in A, and what `end` adds. Those outside are left out. residual
+     * (of `end`) and map are where the image starts; they may be the same. */
     void (*output)(const calr_winograd_tile *tile, const float *in, calr_winograd_layout layout,
-                   const float *bias, float *map);
+                   calr_winograd_end end, float *map);
     /* 3 x 3 weights of 16 rows of one panel: G w G^T. Weight (made channel o, summed channel i, tap
      * t) is at w[o made + i summed + (flip ? 8 - t : t)]. */
     void (*weights)(const float *w, int64_t made, int64_t summed, bool flip, int64_t point,

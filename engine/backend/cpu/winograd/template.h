@@ -19,6 +19,8 @@
 
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
+typedef int32_t bits __attribute__((vector_size(4 * LANES)));
+
 static const float A1 = 0.70710678118654752f, A3 = 0.35355339059327376f; /* a, a^3 */
 static const float B1 = 1.41421356237309505f,
                    B3 = 2.82842712474619010f; /* b, b^3; a^2 = .5, b^2 = 2 */
@@ -162,16 +164,22 @@ static void gradient(const calr_winograd_tile *t, const float *map, calr_winogra
     }
 }
 
+/* max(0, v); a NaN becomes 0. */
+INLINE vector positive(vector v)
+{
+    const vector zero = {0};
+    return (vector)((bits)v & (v > zero));
+}
+
 static void output(const calr_winograd_tile *t, const float *in, calr_winograd_layout layout,
-                   const float *bias, float *map)
+                   calr_winograd_end end, float *map)
 {
     int64_t first = (t->row * t->w + t->col) * t->c;
     for (int64_t c = 0; c < t->c; c += LANES) {
         vector m[36], r[24], y[4], start = {0};
         const float *from = in + place(c, layout);
-        float *to = map + first + c;
-        if (bias)
-            start = load(bias + c);
+        if (end.bias)
+            start = load(end.bias + c);
         for (int i = 0; i < 36; i++)
             m[i] = load(from + i * layout.point);
         for (int j = 0; j < 6; j++)
@@ -179,8 +187,15 @@ static void output(const calr_winograd_tile *t, const float *in, calr_winograd_l
         for (int i = 0; i < 4; i++) {
             transform_output(r + i, y, 4);
             for (int j = 0; j < 4; j++)
-                if (t->row + i < t->h && t->col + j < t->w)
-                    store(to + (i * t->w + j) * t->c, y[j] + start);
+                if (t->row + i < t->h && t->col + j < t->w) {
+                    int64_t at = first + c + (i * t->w + j) * t->c;
+                    vector v = y[j] + start;
+                    if (end.residual)
+                        v += load(end.residual + at);
+                    if (end.relu)
+                        v = positive(v);
+                    store(map + at, v);
+                }
         }
     }
 }

@@ -115,7 +115,8 @@ typedef struct work {
     transformed weights;             /* c: out.c, rows: in.c */
     int64_t first, count;            /* the tiles at hand */
     int64_t room;                    /* tiles that in and out have room for */
-    const float *x, *dy, *w_plain, *bias;
+    const float *x, *dy, *w_plain;
+    calr_winograd_end end;
     float *y, *dw;
     int64_t made, summed; /* distances between w's channels that are made, that are summed over */
     bool flip, add;
@@ -176,8 +177,10 @@ static void output_body(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; i++) {
         int64_t image;
         calr_winograd_tile tile = find_tile(k, i, k->out.c, 0, &image);
-        k->kernels->output(&tile, k->out.at + i * PANEL, layout_of(k, &k->out), k->bias,
-                           k->y + image);
+        calr_winograd_end last = k->end;
+        if (last.residual)
+            last.residual += image;
+        k->kernels->output(&tile, k->out.at + i * PANEL, layout_of(k, &k->out), last, k->y + image);
     }
 }
 
@@ -322,17 +325,22 @@ static void few_outputs_body(void *context, int64_t begin, int64_t end, int work
     make_outputs(&k);
 }
 
-/* What is made does not depend on how the tiles are divided. */
-static calr_status run_outputs(work *k)
+/* What is made does not depend on how the tiles are divided. packed: the transformed weights, or NULL for those of
+ * w_plain. */
+static calr_status run_outputs(work *k, float *packed)
 {
     bool few = has_small_weights(k);
     int threads = calr_parallel_threads();
     void *block;
     size_t size;
+    k->parts = packed ? 0 : 1;
     k->room = few ? calr_min64(FEW_TILES, (k->tiles + threads - 1) / threads)
                   : calr_min64(k->tiles, ALL_TILES / POINTS / (k->in.c + k->out.c));
     CALR_TRY(reserve(k, few ? threads : 1, &block, &size));
-    calr_parallel_for(weight_items(k), 1, weights_body, k);
+    if (packed)
+        k->weights.at = packed;
+    else
+        calr_parallel_for(weight_items(k), 1, weights_body, k);
     if (few)
         calr_parallel_for(k->tiles, k->room, few_outputs_body, k);
     else
@@ -348,9 +356,32 @@ calr_status calr_winograd_forward(const calr_conv2d *conv, const float *x, const
                                   const float *bias, float *y)
 {
     work k = describe(conv, conv->c_in, conv->c_out);
-    k.x = x, k.bias = bias, k.y = y;
+    k.x = x, k.end.bias = bias, k.y = y;
     k.w_plain = w, k.made = conv->c_in * 9, k.summed = 9;
-    return run_outputs(&k);
+    return run_outputs(&k, NULL);
+}
+
+int64_t calr_winograd_packed_size(const calr_conv2d *conv)
+{
+    return POINTS * point_size(conv->c_out, conv->c_in);
+}
+
+void calr_winograd_pack(const calr_conv2d *conv, const float *w, float *packed)
+{
+    work k = describe(conv, conv->c_in, conv->c_out);
+    k.w_plain = w, k.made = conv->c_in * 9, k.summed = 9;
+    k.weights.at = packed;
+    calr_parallel_for(weight_items(&k), 1, weights_body, &k);
+}
+
+calr_status calr_winograd_packed_forward(const calr_conv2d *conv, const float *x,
+                                         const float *packed, const float *bias,
+                                         const float *residual, bool relu, float *y)
+{
+    work k = describe(conv, conv->c_in, conv->c_out);
+    k.x = x, k.y = y;
+    k.end = (calr_winograd_end){bias, residual, relu};
+    return run_outputs(&k, (float *)packed); /* only read */
 }
 
 /* The convolution of dy with the kernel turned round and its channels exchanged. */
@@ -360,7 +391,7 @@ calr_status calr_winograd_backward_data(const calr_conv2d *conv, const float *w,
     work k = describe(conv, conv->c_out, conv->c_in);
     k.x = dy, k.y = dx;
     k.w_plain = w, k.made = 9, k.summed = conv->c_in * 9, k.flip = true;
-    return run_outputs(&k);
+    return run_outputs(&k, NULL);
 }
 
 static void few_gradients_body(void *context, int64_t begin, int64_t end, int worker)
