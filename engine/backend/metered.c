@@ -47,20 +47,36 @@ static void finish(double began, const char *kernel, work done)
 
 /* ---- products ---- */
 
+/* Elements of a and b have `size` bytes; c is passed over once, or twice when it is added to. */
+static void count_product(double began, const char *kernel, int64_t m, int64_t n, int64_t k,
+                          double size, int passes)
+{
+    calr_meter_event *event = calr_meter_end(began, kernel);
+    if (!event)
+        return;
+    double rows = (double)m, columns = (double)n, inner = (double)k;
+    event->flops = 2 * rows * columns * inner;
+    event->bytes = size * (rows * inner + inner * columns) + 4 * passes * rows * columns;
+    snprintf(event->detail, sizeof event->detail, "%lldx%lldx%lld", (long long)m, (long long)n,
+             (long long)k);
+}
+
 static void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
                  const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
                  int64_t ldc)
 {
     double began = calr_meter_begin();
     original->gemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    calr_meter_event *event = calr_meter_end(began, "gemm");
-    if (!event)
-        return;
-    double rows = (double)m, columns = (double)n, inner = (double)k;
-    event->flops = 2 * rows * columns * inner;
-    event->bytes = 4 * (rows * inner + inner * columns + (beta != 0 ? 2 : 1) * rows * columns);
-    snprintf(event->detail, sizeof event->detail, "%lldx%lldx%lld", (long long)m, (long long)n,
-             (long long)k);
+    count_product(began, "gemm", m, n, k, 4, beta != 0 ? 2 : 1);
+}
+
+static bool gemm_bytes(int64_t m, int64_t n, int64_t k, const int8_t *a, const int8_t *b,
+                       int32_t *c, int64_t ldc)
+{
+    double began = calr_meter_begin();
+    bool done = original->gemm_bytes(m, n, k, a, b, c, ldc);
+    count_product(began, "gemm_bytes", m, n, k, 1, 1);
+    return done;
 }
 
 void calr_metered_conv(double began, const char *kernel, const calr_conv2d *conv)
@@ -265,6 +281,8 @@ const calr_backend *calr_backend_metered(const calr_backend *under)
         return &table;
     original = under;
     table = *under;
+    if (under->gemm_bytes)
+        PUT(gemm_bytes);
     PUT(gemm), PUT(conv2d_forward), PUT(conv2d_backward_data), PUT(conv2d_backward_weights);
     PUT(batch_norm_train), PUT(batch_norm_infer), PUT(batch_norm_backward);
     PUT(batch_norm_table), PUT(batch_norm_apply);
