@@ -228,9 +228,9 @@ static calr_status encode(work *w, const calr_camera_jaccard_options *o, calr_cs
 static calr_status check_arguments(const int32_t *cameras, int64_t n, int64_t d,
                                    const calr_camera_jaccard_options *o)
 {
-    if (n < 1 || d < 1 || n > INT32_MAX)
+    if (n < 0 || d < 1 || n > INT32_MAX)
         return calr_error(CALR_EINVAL,
-                          "a Jaccard distance needs at least one row and one column, not %" PRId64
+                          "a Jaccard distance needs rows of at least one number, not %" PRId64
                           " x %" PRId64,
                           n, d);
     if (o->k1_intra < 0 || o->k1_inter < 0 || o->k1_intra > INT32_MAX - 1 ||
@@ -259,6 +259,8 @@ calr_status calr_camera_jaccard(const float *x, const int32_t *cameras, int64_t 
                                 const calr_camera_jaccard_options *options, calr_csr **out)
 {
     CALR_TRY(check_arguments(cameras, n, d, options));
+    if (n == 0)
+        return calr_csr_new(0, 0, 0, out);
     work w = {.x = x, .n = n, .d = d};
     w.intra.width = options->k1_intra < n ? options->k1_intra + 1 : n;
     w.inter.width = options->k1_inter < n ? options->k1_inter : n;

@@ -219,9 +219,9 @@ static calr_status work_start(work *w, const float *x, int64_t n, int64_t d,
                               const calr_jaccard_options *options)
 {
     int64_t k1 = options->k1, k2 = options->k2;
-    if (n < 1 || d < 1)
+    if (n < 0 || d < 1)
         return calr_error(CALR_EINVAL,
-                          "a Jaccard distance needs at least one row and one column, not %" PRId64
+                          "a Jaccard distance needs rows of at least one number, not %" PRId64
                           " x %" PRId64,
                           n, d);
     if (k1 < 1 || k2 < 1 || k2 > k1)
@@ -245,6 +245,8 @@ calr_status calr_jaccard(const float *x, int64_t n, int64_t d, const calr_jaccar
 {
     work w;
     CALR_TRY(work_start(&w, x, n, d, options));
+    if (n == 0)
+        return calr_csr_new(0, 0, 0, out);
     calr_status status = run(&w, options->within, out);
     work_clear(&w);
     return status;
@@ -256,6 +258,8 @@ calr_status calr_jaccard_weights(const float *x, int64_t n, int64_t d,
 {
     work w;
     CALR_TRY(work_start(&w, x, n, d, options));
+    if (n == 0)
+        return calr_csr_new(0, 0, 0, out);
     w.scale = scale;
     calr_status status = run_weights(&w, out);
     work_clear(&w);

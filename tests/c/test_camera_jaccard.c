@@ -185,7 +185,10 @@ static void test_bad_input(void)
     calr_camera_jaccard_options o = {5, 20, 2, 4};
     CHECK_FAILS(calr_camera_jaccard(x, bad, 3, 2, &o, &j), CALR_EINVAL,
                 "row 2 (from 0) has camera -1");
-    CHECK_FAILS(calr_camera_jaccard(x, camera, 0, 2, &o, &j), CALR_EINVAL, "not 0 x 2");
+    CHECK_FAILS(calr_camera_jaccard(x, camera, 2, 0, &o, &j), CALR_EINVAL, "not 2 x 0");
+    CHECK_OK(calr_camera_jaccard(x, camera, 0, 2, &o, &j));
+    CHECK_INT(j->rows, 0);
+    calr_csr_release(j);
     o.k2_intra = 7;
     CHECK_FAILS(calr_camera_jaccard(x, camera, 3, 2, &o, &j), CALR_EINVAL, "not 7 and 4");
     o.k2_intra = 0;

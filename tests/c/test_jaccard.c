@@ -258,7 +258,10 @@ static void test_bad_input(void)
     calr_csr *j;
     calr_jaccard_options options = {4, 2, false, 0};
     CHECK_FAILS(calr_jaccard(x, 2, 2, &options, &j), CALR_ENUMERIC, "row 1 ");
-    CHECK_FAILS(calr_jaccard(x, 0, 2, &options, &j), CALR_EINVAL, "at least one row");
+    CHECK_FAILS(calr_jaccard(x, 2, 0, &options, &j), CALR_EINVAL, "at least one number");
+    CHECK_OK(calr_jaccard(x, 0, 2, &options, &j));
+    CHECK_INT(j->rows, 0);
+    calr_csr_release(j);
     CHECK_FAILS(calr_jaccard(x, 1, 0, &options, &j), CALR_EINVAL, "one column");
     options.k2 = 5;
     CHECK_FAILS(calr_jaccard(x, 1, 2, &options, &j), CALR_EINVAL, "k2 from 1 to k1");
