@@ -189,6 +189,7 @@ static void test_bad_input(void)
     CHECK_OK(calr_camera_jaccard(x, camera, 0, 2, &o, &j));
     CHECK_INT(j->rows, 0);
     calr_csr_release(j);
+    j = NULL;
     o.k2_intra = 7;
     CHECK_FAILS(calr_camera_jaccard(x, camera, 3, 2, &o, &j), CALR_EINVAL, "not 7 and 4");
     o.k2_intra = 0;
