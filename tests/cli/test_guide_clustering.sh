@@ -41,11 +41,13 @@ while IFS= read -r line; do
     printf '%s\n' "$line" >>ran.txt
     cp out.txt "out-$commands.txt"
 done < <(grep '^build/calr cluster' "$guide")
-holds $commands -eq 8
+holds $commands -eq 10
 contains out-1.txt "features    features.npy, 1,200 x 128" "method      infomap" "silhouette" "labels      labels.npy, int32"
 contains out-2.txt "against the identities" "inside camera 3, 300 images" "clusters by how many see them"
 contains out-4.txt "clusters    100"
 contains out-5.txt "clusters    100"
+contains out-9.txt "levels=many" "levels      "
+contains out-10.txt "approximate=true" "recall      " "probes      "
 
 # The camera-aware distance finds more of each person, as the page says it does.
 recall() { awk '/1,200 images/ { print $6 * 1000 }' "$1" | cut -d. -f1; }
@@ -56,7 +58,10 @@ if [ -n "$numpy" ]; then
     expect 0 "$numpy" read.py
     prints "1200 images in"
 fi
-piece lua 1 >sweep.lua
+piece lua 1 >stream.lua
+expect 0 "$CALR" stream.lua
+prints "3600	i32[1200 x 10]	f32[1200 x 10]"
+piece lua 2 >sweep.lua
 expect 0 "$CALR" sweep.lua
 holds "$(wc -l <out.txt)" -eq 3
 finish
