@@ -54,8 +54,7 @@ function benchmark.rows(bench, options)
   if options.scaling then bench.compare() end
   local memory = bench.memory()
   local run = step.make(options)
-  run()
-  local events = meter.count(run)
+  local events = meter.count(run) -- the first step, which warms up, too
   do
     local peers <close> = bench.peer("train", options)
     local time = bench.time(run, { peers = peers, single = true, probe = true, warmup = 0 })
