@@ -3,7 +3,6 @@
 
 local config = require "calr.config"
 local meter = require "calr.meter"
-local models = require "calr.models"
 local no_grad = require("calr.autograd").no_grad
 local pictures = require "calr.bench.frame.images"
 local pipeline = require "calr.pipeline"
@@ -60,7 +59,7 @@ end
 --- the other, with --features N one for a data set's features.
 function benchmark.rows(bench, options)
   bench.limits()
-  local network = models.make(options.network, { seed = 1, precision = options.precision }):train(false)
+  local network = step.network(options):train(false)
   local images, list = step.images(options), {}
   for _, form in ipairs(options.forms) do
     local given = { form = form }

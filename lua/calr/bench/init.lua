@@ -326,6 +326,30 @@ local function title(session, options)
     session.machine.blas_core or "?"))
 end
 
+-- Ticks of all processors so far, and those of them that the host of a virtual machine gave to others.
+local function processor_ticks()
+  local ok, stat = pcall(sys.read_file, "/proc/stat")
+  local total, stolen, i = 0, 0, 0
+  for ticks in (ok and stat:match "^cpu +([%d ]+)" or ""):gmatch "%d+" do
+    i = i + 1
+    if i <= 8 then total = total + tonumber(ticks) end
+    if i == 8 then stolen = tonumber(ticks) end
+  end
+  return total, stolen
+end
+
+-- Says so when others had the processors meanwhile.
+local function check_stolen(session, total, stolen)
+  local total_after, stolen_after = processor_ticks()
+  local share = (stolen_after - stolen) / math.max(1, total_after - total)
+  session.machine.stolen = share
+  if share > 0.05 then
+    note(session, ("\nThe host of this virtual machine gave %.0f %% of the processors' time to others meanwhile: times "
+      .. "are that much too long, and rows are hardly comparable; ratios are still the best there is."):format(
+      100 * share))
+  end
+end
+
 -- Says so when the machine was another one at the end.
 local function check_drift(session)
   if not session.limits or session.settings.limits then return end
@@ -347,8 +371,10 @@ end
 function bench.run(name, options, settings)
   local session = new_session(name, settings or {})
   title(session, options)
+  local total, stolen = processor_ticks()
   bench.load(name).rows(api(session), options)
   check_drift(session)
+  check_stolen(session, total, stolen)
   if session.settings.json then
     print(json.encode({ benchmark = name, version = sys.version, machine = session.machine, options = options,
       limits = session.limits, rows = json.array(session.rows), tables = json.array(session.tables),

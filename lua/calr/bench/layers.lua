@@ -5,7 +5,6 @@
 local config = require "calr.config"
 local format = require "calr.bench.frame.format"
 local meter = require "calr.meter"
-local models = require "calr.models"
 local no_grad = require("calr.autograd").no_grad
 local step = require "calr.bench.frame.step"
 
@@ -129,7 +128,7 @@ local function training(options)
 end
 
 local function inference(options)
-  local network = models.make(options.network, { seed = 1, precision = options.precision }):train(false)
+  local network = step.network(options):train(false)
   local images = step.images(options)
   network = network:folded()
   local function run() no_grad(network, images) end

@@ -15,6 +15,10 @@ function M.options(more) end
 ---@return tensor # f32[batch x height x width x 3], normal numbers
 function M.images(options) end
 
+---@param options any network, precision
+---@return layer
+function M.network(options) end
+
 --- A network and all that trains it.
 ---@param options any network, batch, height, width, precision, clusters (of the memory; default 1000)
 ---@return function # does one step

@@ -13,6 +13,8 @@ def prepare(given):
     net.eval()
     if given["form"] == "frozen":
         with torch.no_grad():  # the trunk only: the powers of the pooling break the tool
+            if net.trunk is None:
+                raise SystemExit("this network has no frozen form here: --forms eager")
             net.trunk = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(net.trunk, images)))
     elif given["form"] == "compiled":
         net = torch.compile(net)

@@ -1,8 +1,16 @@
 """The networks of calr.models in PyTorch: torchvision's residual networks with GeM pooling, a BatchNorm neck and unit
 features."""
+import os
+import sys
+
 import torch
 from torch import nn
 import torch.nn.functional as F
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "reference", "models"))
+
+OSNETS = {"osnet_x1_0": (64, 256, 384, 512), "osnet_x0_75": (48, 192, 288, 384), "osnet_x0_5": (32, 128, 192, 256),
+          "osnet_x0_25": (16, 64, 96, 128)}
 
 
 class GeM(nn.Module):
@@ -79,7 +87,15 @@ class Network(nn.Module):
 def make(options):
     torch.manual_seed(1)
     torch.set_num_threads(options["threads"])
-    net = Network(options["network"]).to(memory_format=torch.channels_last)
+    if options["network"] in OSNETS:
+        import osnet  # of tests/reference/models
+
+        net = osnet.OSNet(OSNETS[options["network"]])
+        net.dim, net.trunk = 512, None
+        net.neck.bias.requires_grad_(False)
+    else:
+        net = Network(options["network"])
+    net = net.to(memory_format=torch.channels_last)
     images = torch.randn(options["batch"], 3, options["height"], options["width"])
     return net, images.to(memory_format=torch.channels_last)
 

@@ -28,7 +28,8 @@ function step.options(more)
     batch = config.option(32, "images of a batch"),
     height = config.option(256, "of the images"),
     width = config.option(128, "of the images"),
-    precision = config.choice({ "f32", "bf16" }, "of feature maps; the folded form takes bf16 where the processor has it"),
+    precision = config.choice({ "f32", "bf16" },
+      "of feature maps; the folded form takes bf16 where the processor has it"),
   }
   for name, value in pairs(more or {}) do options[name] = value end
   return options
@@ -41,6 +42,14 @@ function step.images(options)
     3 })
 end
 
+--- calr.bench.frame.step.network(options)
+--- @param options  network, precision
+--- @return layer
+function step.network(options)
+  -- not every network knows other precisions than f32
+  return models.make(options.network, { seed = 1, precision = options.precision == "bf16" and "bf16" or nil })
+end
+
 --- calr.bench.frame.step.make(options)
 --- A network and all that trains it.
 --- @param options  network, batch, height, width, precision, clusters (of the memory; default 1000)
@@ -48,7 +57,7 @@ end
 --- @return layer     the network
 --- @return table     the parts of a step in order: {{name=, run=function}}
 function step.make(options)
-  local network = models.make(options.network, { seed = 1, precision = options.precision })
+  local network = step.network(options)
   local clusters = options.clusters or 1000
   local random, images = rng.open { seed = 1, purpose = "bench" }, step.images(options)
   local features = ops.l2_normalize(random:fill_normal(T.zeros { clusters, network.dim }))
