@@ -62,6 +62,18 @@ calr_status calr_op_expect_real(const calr_op_call *call, int i, const char *nam
     return calr_op_expect(call, i, name, ndim, form);
 }
 
+static size_t keep_below = (size_t)8 << 20;
+
+size_t calr_op_keep_below(void)
+{
+    return keep_below;
+}
+
+void calr_op_set_keep_below(size_t bytes)
+{
+    keep_below = bytes;
+}
+
 int calr_op_recipe_depth(const calr_tensor *tensor)
 {
     const calr_node *node = tensor->tape;

@@ -91,6 +91,10 @@ calr_status calr_op_apply(const calr_op *op, calr_tensor *const *inputs, int cou
 calr_status calr_op_save(calr_op_call *call, const char *name, calr_tensor *tensor);
 /* For forward: how many outputs in a row must be made again for this tensor; 0: it is kept. */
 int calr_op_recipe_depth(const calr_tensor *tensor);
+/* Outputs of fewer bytes are kept although they could be made again: they cost little memory, and the
+ * pass over them costs time. 8 MiB at first. */
+size_t calr_op_keep_below(void);
+void calr_op_set_keep_below(size_t bytes);
 /* For backward: the i-th saved tensor, borrowed. */
 calr_tensor *calr_op_saved(const calr_op_call *call, int i);
 /* For backward: the i-th saved tensor as a new reference to write into, if nobody else sees its

@@ -169,6 +169,25 @@ static int autograd_once(lua_State *L)
     return call_lua_half(L, "once");
 }
 
+/// calr.autograd.keep_below([bytes])
+/// Outputs of batch norms are not kept for the backward pass but computed again there, at the price
+/// of one pass, unless they are smaller than this: 8 MiB at first, since small ones cost little
+/// memory. 0: all are computed again (least memory); math.maxinteger: all are kept (least work).
+/// Gradients are the same bits.
+/// @param bytes  the new bound, for graphs recorded from now on
+/// @return integer  the bound before
+static int autograd_keep_below(lua_State *L)
+{
+    size_t before = calr_op_keep_below();
+    if (!lua_isnoneornil(L, 1)) {
+        lua_Integer bytes = luaL_checkinteger(L, 1);
+        luaL_argcheck(L, bytes >= 0, 1, "0 or more bytes");
+        calr_op_set_keep_below((size_t)bytes);
+    }
+    lua_pushinteger(L, (lua_Integer)before);
+    return 1;
+}
+
 /// calr.autograd.recording()
 /// Whether operations are recorded now (not inside no_grad).
 /// @return boolean
@@ -537,6 +556,7 @@ static const luaL_Reg functions[] = {
     {"backward", autograd_backward},
     {"no_grad", autograd_no_grad},
     {"replay", autograd_replay},
+    {"keep_below", autograd_keep_below},
     {"checkpoint", autograd_checkpoint},
     {"once", autograd_once},
     {"recording", autograd_recording},

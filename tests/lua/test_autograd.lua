@@ -301,9 +301,14 @@ local function block_gradients(depth, after)
 end
 
 check.test("outputs that are made again give the same bits", function()
+  local before <close> = setmetatable({ autograd.keep_below(0) }, { -- luacheck: ignore
+    __close = function(self) autograd.keep_below(self[1]) end })
+  check.equal(autograd.keep_below(), 0)
   for _, depth in ipairs { 1, 2, 3, 20, 40 } do -- 40 is more than are made in a row
     local kept = {}
+    autograd.keep_below(math.maxinteger)
     local want = block_gradients(depth, function(t) kept[#kept + 1] = t end)
+    autograd.keep_below(0)
     local got = block_gradients(depth, function(t) t:close() end)
     for i = 1, 3 do
       check.ok(want[i]:is_finite() and want[i]:norm() > 0)
@@ -315,8 +320,8 @@ end)
 check.test("of an output that can be made again no memory is kept", function()
   local norm = { training = true, relu = true }
   local w = T.full({ 64, 64 }, 0.1):requires_grad(true)
-  local x = require("calr.rng").open {}:fill_normal(T.zeros { 4096, 64 })
-  local bytes = 4096 * 64 * 4
+  local x = require("calr.rng").open {}:fill_normal(T.zeros { 32768, 64 })
+  local bytes = 32768 * 64 * 4
   local a = ops.linear(x, w)
   local before = live()
   local b = ops.batch_norm(a, nil, nil, nil, nil, norm)
@@ -326,6 +331,7 @@ check.test("of an output that can be made again no memory is kept", function()
   check.ok(live() - before < 1.5 * bytes)
   autograd.backward(c:sum())
   check.ok(w:grad():is_finite())
+  check.fails("0 or more bytes", autograd.keep_below, -1)
 end)
 
 check.test("an output that was written into is kept as it was written", function()
@@ -338,8 +344,10 @@ check.test("an output that was written into is kept as it was written", function
     ops.linear(y, w):sum():backward()
     return w:grad()
   end
+  local bound = autograd.keep_below(0)
   check.all_near(gradient(function(y) y:fill(2) end), { { 6, 6 } }, 0)
   check.all_near(gradient(function() end), { { 0, 0 } }, 1e-5)
+  autograd.keep_below(bound)
 end)
 
 check.finish()

@@ -92,7 +92,7 @@ static calr_status save_batch_norm(calr_op_call *call, bool relu, calr_tensor *t
 {
     calr_tensor *residual = call->in[RESIDUAL];
     int depth = 1 + (residual ? calr_op_recipe_depth(residual) : 0);
-    bool keep = depth > MOST_RECIPES;
+    bool keep = depth > MOST_RECIPES || calr_tensor_bytes(y) < calr_op_keep_below();
     call->recipe_depth = keep ? 0 : depth;
     CALR_TRY(calr_op_save(call, "x", call->in[X]));
     CALR_TRY(calr_op_save(call, "its output", keep && relu ? y : NULL));
@@ -105,12 +105,12 @@ static calr_status train_forward(calr_op_call *call, const calr_backend *k, cons
 {
     const calr_batch_norm_options *o = call->attributes;
     bool running = call->in[MEAN] && calr_tape_replays() == 0;
-    CALR_TRY(k->batch_norm_train(
-        norm, o->momentum, calr_tensor_data(call->in[X]), data_or_null(call->in[GAMMA]),
-        data_or_null(call->in[BETA]), map_or_null(call->in[RESIDUAL]),
-        running ? calr_tensor_f32(call->in[MEAN]) : NULL,
-        running ? calr_tensor_f32(call->in[VAR]) : NULL, calr_tensor_f32(table),
-        calr_tensor_data(y)));
+    CALR_TRY(k->batch_norm_train(norm, o->momentum, calr_tensor_data(call->in[X]),
+                                 data_or_null(call->in[GAMMA]), data_or_null(call->in[BETA]),
+                                 map_or_null(call->in[RESIDUAL]),
+                                 running ? calr_tensor_f32(call->in[MEAN]) : NULL,
+                                 running ? calr_tensor_f32(call->in[VAR]) : NULL,
+                                 calr_tensor_f32(table), calr_tensor_data(y)));
     if (running) {
         calr_tensor_touch(call->in[MEAN]);
         calr_tensor_touch(call->in[VAR]);

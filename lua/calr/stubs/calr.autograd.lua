@@ -48,6 +48,14 @@ function M.checkpoint(fn, ...) end
 ---@return any
 function M.once(fn) end
 
+--- Outputs of batch norms are not kept for the backward pass but computed again there, at the price
+--- of one pass, unless they are smaller than this: 8 MiB at first, since small ones cost little
+--- memory. 0: all are computed again (least memory); math.maxinteger: all are kept (least work).
+--- Gradients are the same bits.
+---@param bytes any the new bound, for graphs recorded from now on
+---@return integer # the bound before
+function M.keep_below(bytes) end
+
 --- Whether operations are recorded now (not inside no_grad).
 ---@return boolean
 function M.recording() end
