@@ -91,8 +91,8 @@ calr_status calr_op_apply(const calr_op *op, calr_tensor *const *inputs, int cou
 calr_status calr_op_save(calr_op_call *call, const char *name, calr_tensor *tensor);
 /* For forward: how many outputs in a row must be made again for this tensor; 0: it is kept. */
 int calr_op_recipe_depth(const calr_tensor *tensor);
-/* Outputs of fewer bytes are kept although they could be made again: they cost little memory, and the
- * pass over them costs time. 8 MiB at first. */
+/* Outputs of fewer bytes are kept although they could be made again. 0 at first: making them again
+ * costs a pass, but what is not kept leaves the caches to others. */
 size_t calr_op_keep_below(void);
 void calr_op_set_keep_below(size_t bytes);
 /* For backward: the i-th saved tensor, borrowed. */
