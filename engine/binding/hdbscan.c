@@ -82,7 +82,8 @@ static int cluster_hdbscan(lua_State *L)
 
 /// calr.cluster.hdbscan_features(x, {metric="cosine", min_cluster_size=5, min_samples=nil, epsilon=0, method="mass",
 ///   single=false})
-/// The same of the distances between features, which are held while it runs: 4 n^2 bytes.
+/// The same of the distances between features. They are held while it runs, 4 n^2 bytes, up to 2 GiB; above that they
+/// are computed again in each of some ten rounds, and memory grows with n only.
 /// @param x       f32[n x d]
 /// @param metric  "cosine" (1 - cos) or "euclidean"; the other options as for calr.cluster.hdbscan
 /// @return tensor   labels i32[n], -1 = outlier

@@ -8,6 +8,10 @@
 #include "base/size.h"
 #include "cluster/condensed.h"
 #include "cluster/pairwise.h"
+#include "cluster/reach.h"
+
+/* Distances between features are kept up to this size (23,170 rows), and computed again and again above it. */
+static const double MATRIX_BYTES = 2147483648.0;
 
 /* ---- core distances ---- */
 
@@ -242,6 +246,18 @@ static calr_status build_tree(const calr_distance *distance, const calr_hdbscan_
     return status;
 }
 
+/* Releases the tree. */
+static calr_status label_tree(calr_condensed *tree, const calr_hdbscan_options *options,
+                              int32_t *labels, float *probabilities, float *outliers,
+                              int64_t *clusters)
+{
+    calr_status status = calr_condensed_label(tree, options, labels, probabilities, clusters);
+    if (status == CALR_OK && outliers)
+        status = calr_condensed_outliers(tree, outliers);
+    calr_condensed_release(tree);
+    return status;
+}
+
 calr_status calr_hdbscan(const calr_distance *distance, const calr_hdbscan_options *options,
                          int32_t *labels, float *probabilities, float *outliers, int64_t *clusters)
 {
@@ -250,29 +266,46 @@ calr_status calr_hdbscan(const calr_distance *distance, const calr_hdbscan_optio
     if (distance->n > 0) {
         calr_condensed *tree;
         CALR_TRY(build_tree(distance, options, &tree));
-        calr_status status = calr_condensed_label(tree, options, labels, probabilities, &found);
-        if (status == CALR_OK && outliers)
-            status = calr_condensed_outliers(tree, outliers);
-        calr_condensed_release(tree);
-        CALR_TRY(status);
+        CALR_TRY(label_tree(tree, options, labels, probabilities, outliers, &found));
     }
     if (clusters)
         *clusters = found;
     return CALR_OK;
 }
 
-calr_status calr_hdbscan_features(const float *x, int64_t n, int64_t d, calr_metric metric,
-                                  const calr_hdbscan_options *options, int32_t *labels,
-                                  float *probabilities, float *outliers, int64_t *clusters)
+/* Of distances that are computed as often as they are looked at. */
+static calr_status stream_features(const float *x, int64_t n, int64_t d, calr_metric metric,
+                                   const calr_hdbscan_options *options, int32_t *labels,
+                                   float *probabilities, float *outliers, int64_t *clusters)
 {
-    int64_t pairs;
+    calr_condensed *tree;
+    int64_t found;
+    calr_merge *merges = calr_array_new(n - 1, sizeof *merges);
+    if (!merges)
+        return calr_error(CALR_ENOMEM, "out of memory for HDBSCAN of %" PRId64 " things", n);
+    calr_status status = calr_reach_span(x, n, d, metric, options->min_samples - 1, merges);
+    if (status == CALR_OK) {
+        qsort(merges, (size_t)(n - 1), sizeof *merges, by_height);
+        status = calr_condensed_new(merges, n, options->min_cluster_size, &tree);
+    }
+    free(merges);
+    CALR_TRY(status);
+    return label_tree(tree, options, labels, probabilities, outliers, clusters ? clusters : &found);
+}
+
+calr_status calr_hdbscan_features_by(double most_bytes, const float *x, int64_t n, int64_t d,
+                                     calr_metric metric, const calr_hdbscan_options *options,
+                                     int32_t *labels, float *probabilities, float *outliers,
+                                     int64_t *clusters)
+{
     CALR_TRY(check_options(n, options));
+    if (n > 1 && 4.0 * (double)n * (double)n > most_bytes)
+        return stream_features(x, n, d, metric, options, labels, probabilities, outliers, clusters);
+    int64_t pairs;
     float *distances =
         __builtin_mul_overflow(n, n, &pairs) ? NULL : calr_array_new(pairs, sizeof *distances);
     if (!distances)
-        return calr_error(CALR_ENOMEM,
-                          "out of memory for the distances of %" PRId64 " rows: they take %.1f GB",
-                          n, 4e-9 * (double)n * (double)n);
+        return calr_error(CALR_ENOMEM, "out of memory for the distances of %" PRId64 " rows", n);
     calr_status status = calr_pairwise_all(x, n, d, metric, distances);
     if (status == CALR_OK) {
         calr_distance distance = calr_distance_of_dense(distances, n);
@@ -280,4 +313,12 @@ calr_status calr_hdbscan_features(const float *x, int64_t n, int64_t d, calr_met
     }
     free(distances);
     return status;
+}
+
+calr_status calr_hdbscan_features(const float *x, int64_t n, int64_t d, calr_metric metric,
+                                  const calr_hdbscan_options *options, int32_t *labels,
+                                  float *probabilities, float *outliers, int64_t *clusters)
+{
+    return calr_hdbscan_features_by(MATRIX_BYTES, x, n, d, metric, options, labels, probabilities,
+                                    outliers, clusters);
 }

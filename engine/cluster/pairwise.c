@@ -169,6 +169,19 @@ void calr_pairwise_rows(const calr_pairwise *p, const int64_t *which, int64_t co
     }
 }
 
+void calr_pairwise_tile(const calr_pairwise *p, int64_t row, int64_t column, float *out)
+{
+    p->backend->gemm(false, true, TILE, TILE, p->d, 1, p->rows + row * TILE * p->d, p->d,
+                     p->rows + column * TILE * p->d, p->d, 0, out, TILE);
+    for (int64_t r = 0; r < TILE && row * TILE + r < p->n; r++)
+        for (int64_t c = row == column ? r : 0; c < TILE && column * TILE + c < p->n; c++) {
+            out[r * TILE + c] =
+                distance_of(p, row * TILE + r, column * TILE + c, out[r * TILE + c]);
+            if (row == column)
+                out[c * TILE + r] = out[r * TILE + c];
+        }
+}
+
 /* ---- all pairs ---- */
 
 typedef struct all {

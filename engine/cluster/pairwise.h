@@ -31,6 +31,10 @@ int64_t calr_pairwise_scratch(const calr_pairwise *pairwise);
 void calr_pairwise_rows(const calr_pairwise *pairwise, const int64_t *which, int64_t count,
                         float *scratch, float *out);
 
+/* out[CALR_PAIRWISE_ROWS x CALR_PAIRWISE_ROWS] = distances between the rows of two tiles of so many, counted from 0,
+ * row <= column: those that calr_pairwise_all gives. What lies past the last row is undefined. In a body, as above. */
+void calr_pairwise_tile(const calr_pairwise *pairwise, int64_t row, int64_t column, float *out);
+
 /* All of them, symmetric bit by bit: out[n x n]. Errors as for calr_pairwise_new. */
 calr_status calr_pairwise_all(const float *x, int64_t n, int64_t d, calr_metric metric, float *out);
 

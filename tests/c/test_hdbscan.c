@@ -3,6 +3,7 @@
 #include "base/parallel.h"
 #include "cluster/hdbscan.h"
 #include "cluster/labels.h"
+#include "cluster/reach.h"
 #include "cluster_case.h"
 
 #define MOST 100
@@ -148,6 +149,40 @@ static void test_features(void)
     free(x);
 }
 
+/* Without the matrix of distances the same comes out: many, equal and few rows, with and without core distances. */
+static void test_streaming(void)
+{
+    const int64_t sizes[] = {2, 3, 40, 256, 700};
+    for (int s = 0; s < 5; s++)
+        for (int metric = 0; metric < 2; metric++)
+            for (int64_t samples = 1; samples <= 5; samples += 4) {
+                int64_t n = sizes[s], clusters[2];
+                float *x = s == 2 ? sign_rows(3, n, 6) : random_rows(2 + (uint64_t)s, n, 6, 9, 0.3),
+                      *sure[2], *strange[2];
+                int32_t *labels[2];
+                calr_hdbscan_options options = {
+                    .min_cluster_size = 4, .min_samples = samples, .single = n < 10};
+                for (int way = 0; way < 2; way++) {
+                    labels[way] = malloc((size_t)n * sizeof *labels[way]);
+                    sure[way] = malloc((size_t)n * sizeof *sure[way]);
+                    strange[way] = malloc((size_t)n * sizeof *strange[way]);
+                    CHECK_OK(calr_hdbscan_features_by(way ? 0 : 1e9, x, n, 6, (calr_metric)metric,
+                                                      &options, labels[way], sure[way],
+                                                      strange[way], &clusters[way]));
+                }
+                CHECK_INT(clusters[1], clusters[0]);
+                CHECK(memcmp(labels[0], labels[1], (size_t)n * sizeof *labels[0]) == 0);
+                CHECK(memcmp(sure[0], sure[1], (size_t)n * sizeof *sure[0]) == 0);
+                CHECK(memcmp(strange[0], strange[1], (size_t)n * sizeof *strange[0]) == 0);
+                for (int way = 0; way < 2; way++) {
+                    free(labels[way]);
+                    free(sure[way]);
+                    free(strange[way]);
+                }
+                free(x);
+            }
+}
+
 static void test_limits(void)
 {
     float d[16] = {0}, sure[4];
@@ -185,6 +220,7 @@ int main(void)
     RUN(test_golden);
     RUN(test_views_and_orders);
     RUN(test_features);
+    RUN(test_streaming);
     RUN(test_limits);
     return check_finish();
 }

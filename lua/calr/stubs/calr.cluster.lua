@@ -132,7 +132,8 @@ function M.leiden(x, options) end
 ---@return tensor # f32[n]: outlier scores (GLOSH; Campello et al. 2015), 0 .. 1, of all images: how much less dense the place of an image is than the densest of the cluster it falls out of; about 0 deep inside, near 1 far from all
 function M.hdbscan(distance, options) end
 
---- The same of the distances between features, which are held while it runs: 4 n^2 bytes.
+--- The same of the distances between features. They are held while it runs, 4 n^2 bytes, up to 2 GiB; above that they
+--- are computed again in each of some ten rounds, and memory grows with n only.
 ---@param x any f32[n x d]
 ---@param options any
 --- - `metric`: "cosine" (1 - cos) or "euclidean"; the other options as for calr.cluster.hdbscan
