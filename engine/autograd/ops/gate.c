@@ -4,6 +4,7 @@
 
 #include "autograd/op.h"
 #include "autograd/ops.h"
+#include "base/bf16.h"
 #include "base/clones.h"
 #include "base/parallel.h"
 
@@ -63,10 +64,13 @@ calr_status calr_op_sigmoid(calr_tensor *x, calr_tensor **y)
 #define MOST 16
 
 typedef struct gating {
+    bool half; /* x, y, dy and dx */
     int count;
     int64_t area, c;
-    const float *x[MOST], *g[MOST], *dy;
-    float *y, *dx[MOST], *dg[MOST];
+    const void *x[MOST], *dy;
+    const float *g[MOST];
+    void *y, *dx[MOST];
+    float *dg[MOST];
 } gating;
 
 static calr_status gated_check(calr_op_call *call)
@@ -75,10 +79,10 @@ static calr_status gated_check(calr_op_call *call)
     const calr_op_shape *first = &call->shape[0];
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
     for (int i = 0; i < count; i++) {
-        CALR_TRY(calr_op_expect(call, i, "x", 4, "f32[n x h x w x c]"));
+        CALR_TRY(calr_op_expect_real(call, i, "x", 4, "f32[n x h x w x c]"));
         CALR_TRY(calr_op_expect(call, count + i, "gate", 2, "f32[n x c]"));
         const calr_op_shape *x = &call->shape[i], *g = &call->shape[count + i];
-        if (!calr_op_same_shape(x, first))
+        if (x->dtype != first->dtype || !calr_op_same_shape(x, first))
             return calr_error(CALR_EINVAL, "map %d is %s, but the first is %s", i + 1,
                               calr_op_describe(x, a), calr_op_describe(first, b));
         if (g->shape[0] != x->shape[0] || g->shape[1] != x->shape[3])
@@ -93,31 +97,85 @@ static calr_status gated_check(calr_op_call *call)
 static gating open_gating(const calr_op_call *call)
 {
     const int64_t *shape = call->shape[0].shape;
-    return (gating){.count = call->count / 2, .area = shape[1] * shape[2], .c = shape[3]};
+    return (gating){.half = call->shape[0].dtype == CALR_BF16,
+                    .count = call->count / 2,
+                    .area = shape[1] * shape[2],
+                    .c = shape[3]};
 }
 
-CALR_CLONES static void weigh(int64_t c, const float *x, const float *g, float *y)
+/* Loops for maps in f32 and in bf16 (half); gates and their gradients are f32. */
+
+CALR_INLINE void weigh_of(bool half, int64_t c, const void *x, const float *g, void *y)
 {
 #pragma omp simd
     for (int64_t j = 0; j < c; j++)
-        y[j] = x[j] * g[j];
+        calr_real_store(half, y, j, calr_real_load(half, x, j) * g[j]);
 }
 
-CALR_CLONES static void weigh_more(int64_t c, const float *x, const float *g, float *y)
+CALR_CLONES static void weigh(bool half, int64_t c, const void *x, const float *g, void *y)
+{
+    if (half)
+        weigh_of(true, c, x, g, y);
+    else
+        weigh_of(false, c, x, g, y);
+}
+
+CALR_INLINE void add_products_of(bool half, int64_t c, const void *a, const void *b, float *sum)
 {
 #pragma omp simd
     for (int64_t j = 0; j < c; j++)
-        y[j] += x[j] * g[j];
+        sum[j] += calr_real_load(half, a, j) * calr_real_load(half, b, j);
 }
 
-CALR_CLONES static void weigh_four(int64_t c, const float *const *x, const float *const *g,
-                                   float *y)
+CALR_CLONES static void add_products(bool half, int64_t c, const void *a, const void *b, float *sum)
 {
-    const float *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
+    if (half)
+        add_products_of(true, c, a, b, sum);
+    else
+        add_products_of(false, c, a, b, sum);
+}
+
+CALR_INLINE void sum_four_of(bool half, int64_t c, const void *const *x, const float *const *g,
+                             void *y)
+{
+    const void *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
     const float *g0 = g[0], *g1 = g[1], *g2 = g[2], *g3 = g[3];
 #pragma omp simd
     for (int64_t j = 0; j < c; j++)
-        y[j] = x0[j] * g0[j] + x1[j] * g1[j] + x2[j] * g2[j] + x3[j] * g3[j];
+        calr_real_store(half, y, j,
+                        calr_real_load(half, x0, j) * g0[j] + calr_real_load(half, x1, j) * g1[j] +
+                            calr_real_load(half, x2, j) * g2[j] +
+                            calr_real_load(half, x3, j) * g3[j]);
+}
+
+#define BLOCK 64
+
+CALR_INLINE void sum_any_of(bool half, int count, int64_t c, const void *const *x,
+                            const float *const *g, void *y)
+{
+    for (int64_t first = 0; first < c; first += BLOCK) {
+        int64_t width = c - first < BLOCK ? c - first : BLOCK;
+        float sum[BLOCK] = {0};
+        for (int i = 0; i < count; i++)
+#pragma omp simd
+            for (int64_t j = 0; j < width; j++)
+                sum[j] += calr_real_load(half, x[i], first + j) * g[i][first + j];
+        for (int64_t j = 0; j < width; j++)
+            calr_real_store(half, y, first + j, sum[j]);
+    }
+}
+
+CALR_CLONES static void sum_gated(bool half, int count, int64_t c, const void *const *x,
+                                  const float *const *g, void *y)
+{
+    if (count == 4 && half)
+        sum_four_of(true, c, x, g, y);
+    else if (count == 4)
+        sum_four_of(false, c, x, g, y);
+    else if (half)
+        sum_any_of(true, count, c, x, g, y);
+    else
+        sum_any_of(false, count, c, x, g, y);
 }
 
 static void forward_images(void *context, int64_t begin, int64_t end, int worker)
@@ -126,19 +184,13 @@ static void forward_images(void *context, int64_t begin, int64_t end, int worker
     (void)worker;
     for (int64_t n = begin; n < end; n++)
         for (int64_t p = n * k->area; p < (n + 1) * k->area; p++) {
-            const float *x[MOST], *g[MOST];
-            float *y = k->y + p * k->c;
+            const void *x[MOST];
+            const float *g[MOST];
             for (int i = 0; i < k->count; i++) {
-                x[i] = k->x[i] + p * k->c;
+                x[i] = calr_real_at(k->half, k->x[i], p * k->c);
                 g[i] = k->g[i] + n * k->c;
             }
-            int done = k->count >= 4 ? 4 : 1;
-            if (done == 4)
-                weigh_four(k->c, x, g, y);
-            else
-                weigh(k->c, x[0], g[0], y);
-            for (int i = done; i < k->count; i++)
-                weigh_more(k->c, x[i], g[i], y);
+            sum_gated(k->half, k->count, k->c, x, g, calr_real_at(k->half, k->y, p * k->c));
         }
 }
 
@@ -149,16 +201,17 @@ static void backward_images(void *context, int64_t begin, int64_t end, int worke
     (void)worker;
     for (int64_t n = begin; n < end; n++)
         for (int i = 0; i < k->count; i++) {
-            const float *dy = k->dy + n * k->area * c, *g = k->g[i] + n * c;
-            const float *x = k->x[i] + n * k->area * c;
+            const float *g = k->g[i] + n * c;
             float *dg = k->dg[i] ? k->dg[i] + n * c : NULL;
             for (int64_t j = 0; dg && j < c; j++)
                 dg[j] = 0;
             for (int64_t p = 0; p < k->area; p++) {
+                int64_t at = (n * k->area + p) * c;
+                const void *dy = calr_real_at(k->half, k->dy, at);
                 if (k->dx[i])
-                    weigh(c, dy + p * c, g, k->dx[i] + (n * k->area + p) * c);
+                    weigh(k->half, c, dy, g, calr_real_at(k->half, k->dx[i], at));
                 if (dg)
-                    weigh_more(c, dy + p * c, x + p * c, dg);
+                    add_products(k->half, c, dy, calr_real_at(k->half, k->x[i], at), dg);
             }
         }
 }
@@ -167,10 +220,10 @@ static calr_status gated_forward(calr_op_call *call, calr_tensor **y)
 {
     gating k = open_gating(call);
     for (int i = 0; i < k.count; i++) {
-        k.x[i] = calr_tensor_f32(call->in[i]);
+        k.x[i] = calr_tensor_data(call->in[i]);
         k.g[i] = calr_tensor_f32(call->in[k.count + i]);
     }
-    k.y = calr_tensor_f32(*y);
+    k.y = calr_tensor_data(*y);
     calr_parallel_for(call->shape[0].shape[0], 1, forward_images, &k);
     for (int i = 0; i < call->count; i++)
         CALR_TRY(calr_op_save(call, i < k.count ? "x" : "gate", call->in[i]));
@@ -180,13 +233,13 @@ static calr_status gated_forward(calr_op_call *call, calr_tensor **y)
 static calr_status gated_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
     gating k = open_gating(call);
-    k.dy = calr_tensor_f32(dy);
+    k.dy = calr_tensor_data(dy);
     for (int i = 0; i < call->count; i++)
         CALR_TRY(calr_op_gradient(call, i, dx));
     for (int i = 0; i < k.count; i++) {
-        k.x[i] = calr_tensor_f32(calr_op_saved(call, i));
+        k.x[i] = calr_tensor_data(calr_op_saved(call, i));
         k.g[i] = calr_tensor_f32(calr_op_saved(call, k.count + i));
-        k.dx[i] = dx[i] ? calr_tensor_f32(dx[i]) : NULL;
+        k.dx[i] = dx[i] ? calr_tensor_data(dx[i]) : NULL;
         k.dg[i] = dx[k.count + i] ? calr_tensor_f32(dx[k.count + i]) : NULL;
     }
     calr_parallel_for(call->shape[0].shape[0], 1, backward_images, &k);

@@ -101,6 +101,14 @@ local function plain_norm(width) return nn.batch_norm(width, { relu = true }) en
 
 local poolings = { gem = function() return nn.gem() end, average = function() return nn.avg_pool() end }
 
+local function checked_precision(options)
+  local precision = options.precision or "f32"
+  if precision ~= "f32" and precision ~= "bf16" then
+    error(("precision \"%s\" is not known; there are: f32, bf16"):format(tostring(precision)), 4)
+  end
+  return precision
+end
+
 -- plan: block, depths, widths, strides, stem {channels, kernel, stride, pool}.
 local function build(name, plan, options)
   options = check_options("calr.models." .. name, options, plan.width
@@ -110,15 +118,12 @@ local function build(name, plan, options)
   if not pooling then
     error(("pooling \"%s\" is not known; there are: gem, average"):format(tostring(options.pooling)), 3)
   end
-  if options.precision and options.precision ~= "f32" and options.precision ~= "bf16" then
-    error(("precision \"%s\" is not known; there are: f32, bf16"):format(tostring(options.precision)), 3)
-  end
   local checkpoint = options.checkpoint
   if checkpoint and checkpoint ~= true and checkpoint ~= "blocks" then
     error(("checkpoint must be true, false or \"blocks\", not %s"):format(tostring(checkpoint)), 3)
   end
   local self = nn.new(Network)
-  self.precision = options.precision or "f32"
+  self.precision = checked_precision(options)
   self.stages, self.checkpoint = #plan.depths, checkpoint
   self:add("conv1", nn.conv(3, plan.stem.channels,
     { kernel = plan.stem.kernel, stride = plan.stem.stride, padding = plan.stem.kernel // 2 }))
@@ -208,7 +213,8 @@ local osnet_channels = {
 }
 
 local function osnet(name, width, options)
-  local o = check_options("calr.models." .. name, options, { "pooling", "width", "features", "ibn", "seed", "init" })
+  local o = check_options("calr.models." .. name, options, { "pooling", "width", "features", "ibn", "seed", "init",
+    "precision" })
   local pooling, channels = poolings[o.pooling or "gem"], nil
   if not pooling then
     error(("pooling \"%s\" is not known; there are: gem, average"):format(tostring(o.pooling)), 3)
@@ -226,11 +232,11 @@ local function osnet(name, width, options)
       tostring(dim)), 3)
   end
   local self = require "calr.models.osnet"(channels, { pooling = pooling(), dim = dim or nil, ibn = o.ibn })
-  self.name = name
+  self.name, self.precision = name, checked_precision(o)
   return o.init == false and self or self:init(o.seed)
 end
 
---- calr.models.osnet{width=1, features=512, pooling="gem", ibn=false, seed=0, init=true}
+--- calr.models.osnet{width=1, features=512, pooling="gem", ibn=false, seed=0, init=true, precision="f32"}
 --- OSNet (Zhou et al., ICCV 2019), a small network made for re-identification; tensors are named as in torchreid. For
 --- the network= of configurations its widths have names, too: osnet_x1_0, osnet_x0_75, osnet_x0_5, osnet_x0_25.
 --- @param width     1, 0.75, 0.5 or 0.25: of all layers
@@ -239,6 +245,7 @@ end
 --- @param ibn       the authors' variant with instance norm in the stem and the first stage
 --- @param seed      of the random weights
 --- @param init      false: the weights stay zero, for who loads others
+--- @param precision as in calr.models.resnet18
 --- @return layer  with .dim = features, or the channels of the last stage (512 width)
 function models.osnet(options) return osnet("osnet", nil, options) end
 

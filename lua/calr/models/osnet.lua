@@ -137,6 +137,7 @@ function OSNet:forward(x)
 end
 
 function OSNet:maps(x)
+  if self.precision == "bf16" then x = x:to "bf16" end
   x = self.maxpool(self.conv1(x))
   return self.conv5(self.conv4(self.conv3(self.conv2(x))))
 end
