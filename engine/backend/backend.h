@@ -251,7 +251,8 @@ typedef struct calr_backend {
 /* Loads the libraries and picks the kernels; on first use. Later calls return the same table until
  * calr_backend_select. The environment variable CALR_BACKEND (onednn or portable) chooses; without
  * it oneDNN is used where it was built in. CALR_ENOTFOUND names a library that could not be loaded,
- * CALR_EINVAL a bad CALR_BACKEND. */
+ * CALR_EINVAL a bad CALR_BACKEND. CALR_CONV=direct computes 3x3 convolutions directly instead of
+ * by Winograd's algorithm (docs/decisions/winograd.md). */
 calr_status calr_backend_get(const calr_backend **out);
 
 /* Selects "onednn" or "portable" for later calls of calr_backend_get. CALR_EINVAL: no such name;
