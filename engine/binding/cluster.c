@@ -76,7 +76,7 @@ static int cluster_knn(lua_State *L)
 }
 
 /// calr.cluster.dbscan(distance, {eps=0.6, min_samples=4})
-/// Density clusters (DBSCAN), the memberships of scikit-learn.
+/// Density clusters (DBSCAN; Ester, Kriegel, Sander, Xu, KDD 1996), the memberships of scikit-learn.
 /// @param distance     a distance, or f32[n x n]
 /// @param eps          how far a neighbour may be, inclusive
 /// @param min_samples  how many neighbours, itself included, make an image the core of a cluster
@@ -96,8 +96,8 @@ static int cluster_dbscan(lua_State *L)
 }
 
 /// calr.cluster.kmeans(x, {clusters=k, iterations=100, tolerance=1e-4, seed=0, batch=nil})
-/// k-means by euclidean distance, from k-means++ seeds; with a batch, over mini-batches (Sculley 2010), for data of
-/// millions of rows.
+/// k-means by euclidean distance (Lloyd 1982), from k-means++ seeds (Arthur and Vassilvitskii, SODA 2007); with a batch,
+/// over mini-batches (Sculley 2010), for data of millions of rows.
 /// @param x           f32[n x d]
 /// @param clusters    1 .. n; none is ever empty
 /// @param iterations  at most so many rounds

@@ -87,7 +87,8 @@ static int quality_bcubed(lua_State *L)
 }
 
 /// calr.quality.nmi(true_labels, labels [, {outliers="singletons"}])
-/// Normalised mutual information, divided by the arithmetic mean of the entropies as scikit-learn does.
+/// Normalised mutual information (Strehl and Ghosh, JMLR 2002), divided by the arithmetic mean of the entropies as
+/// scikit-learn does.
 /// @param true_labels  i32[n] or i64[n]
 /// @param labels       i32[n], -1 for an outlier
 /// @return number  0 .. 1
@@ -142,7 +143,8 @@ static int quality_v_measure(lua_State *L)
 }
 
 /// calr.quality.purity(true_labels, labels [, {outliers="singletons"}])
-/// The share of items that are of the commonest identity of their cluster: 1 for clusters of one image, so look at
+/// The share of items that are of the commonest identity of their cluster (Manning, Raghavan and Schütze, Introduction
+/// to Information Retrieval, 2008, section 16.3): 1 for clusters of one image, so look at
 /// their number too.
 /// @param true_labels  i32[n] or i64[n]
 /// @param labels       i32[n], -1 for an outlier
@@ -334,7 +336,8 @@ static int quality_by_camera(lua_State *L)
 
 /// calr.quality.stability(before, after)
 /// How much of a clustering stayed from one epoch to the next. Clusters of both are matched one to one so that as many
-/// images as possible are in matched clusters (calr.labels.match); their numbers play no part.
+/// images as possible are in matched clusters (the assignment problem, Kuhn 1955; calr.labels.match); their numbers play no
+/// part.
 /// @param before  i32[n], -1 for an outlier
 /// @param after   i32[n], of the same images
 /// @return table  stable = share of the images in a cluster both times whose clusters are matched; kept = the same

@@ -93,7 +93,8 @@ static const calr_rerank *new_rerank(lua_State *L, const calr_rank_set *query,
 }
 
 /// calr.rank.evaluate{query=, gallery=, query_ids=, gallery_ids=, query_cameras=, gallery_cameras=, ap="step", ...}
-/// Mean average precision, cumulative match characteristic and mINP. Queries without a match in the gallery are left
+/// Mean average precision and cumulative match characteristic as Market-1501 has them (Zheng et al., ICCV 2015), and mINP,
+/// how early the last match comes (Ye et al., TPAMI 2021). Queries without a match in the gallery are left
 /// out; when that is every query, it is an error. Without cameras (both options absent), only junk is ignored.
 ///
 /// In the result, cmc[r] is the share of queries with a match among the first r; a rank past the end of a small gallery

@@ -22,7 +22,7 @@ local M = {}
 ---@return table # indices = i32[n x k] from 0; similarities = f32[n x k] (cosine) or distances = f32[n x k] (euclidean); approximate: recall = the measured one, probes and lists too
 function M.knn(x, options) end
 
---- Density clusters (DBSCAN), the memberships of scikit-learn.
+--- Density clusters (DBSCAN; Ester, Kriegel, Sander, Xu, KDD 1996), the memberships of scikit-learn.
 ---@param distance any a distance, or f32[n x n]
 ---@param options any
 --- - `eps`: how far a neighbour may be, inclusive
@@ -31,8 +31,8 @@ function M.knn(x, options) end
 ---@return integer # the number of clusters, 0 when all are outliers
 function M.dbscan(distance, options) end
 
---- k-means by euclidean distance, from k-means++ seeds; with a batch, over mini-batches (Sculley 2010), for data of
---- millions of rows.
+--- k-means by euclidean distance (Lloyd 1982), from k-means++ seeds (Arthur and Vassilvitskii, SODA 2007); with a batch,
+--- over mini-batches (Sculley 2010), for data of millions of rows.
 ---@param x any f32[n x d]
 ---@param options any
 --- - `clusters`: 1 .. n; none is ever empty
@@ -198,7 +198,8 @@ function M.infomap(x, options) end
 function M.ivf(x, options) end
 
 --- calr.cluster.agglomerative(distance, {distance=t, linkage="average"})
---- Merges the two nearest clusters until as many as asked for are left, or until the nearest two
+--- Merges the two nearest clusters (Lance and Williams 1967; found by chains of nearest neighbours, Murtagh 1983, Müllner
+--- 2011) until as many as asked for are left, or until the nearest two
 --- are at `distance` or more. All but single linkage hold all pairs while they run: 4 n^2
 --- bytes. For several cuts of one tree, and for the tree itself: calr.cluster.linkage.
 ---@param distance any a distance, or f32[n x n]
@@ -225,7 +226,7 @@ function M.linkage(distance, options) end
 ---@return dendrogram
 function M.linkage_features(x, options) end
 
---- How well each image fits its cluster: -1 (nearer to another) .. 1; 0 for the only member of a
+--- How well each image fits its cluster (Rousseeuw 1987): -1 (nearer to another) .. 1; 0 for the only member of a
 --- cluster. Outliers
 --- (-1) take part nowhere; to score them as a cluster, give them a label of their own. A sparse
 --- distance stays sparse.

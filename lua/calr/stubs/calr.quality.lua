@@ -26,7 +26,8 @@ function M.pairwise(true_labels, labels, options) end
 ---@return table # {precision=, recall=, f=}, each 0 .. 1
 function M.bcubed(true_labels, labels, options) end
 
---- Normalised mutual information, divided by the arithmetic mean of the entropies as scikit-learn does.
+--- Normalised mutual information (Strehl and Ghosh, JMLR 2002), divided by the arithmetic mean of the entropies as
+--- scikit-learn does.
 ---@param true_labels any i32[n] or i64[n]
 ---@param labels any i32[n], -1 for an outlier
 ---@param options any
@@ -56,7 +57,8 @@ function M.ari(true_labels, labels, options) end
 ---@return table # {homogeneity=, completeness=, v=}, each 0 .. 1
 function M.v_measure(true_labels, labels, options) end
 
---- The share of items that are of the commonest identity of their cluster: 1 for clusters of one image, so look at
+--- The share of items that are of the commonest identity of their cluster (Manning, Raghavan and Schütze, Introduction
+--- to Information Retrieval, 2008, section 16.3): 1 for clusters of one image, so look at
 --- their number too.
 ---@param true_labels any i32[n] or i64[n]
 ---@param labels any i32[n], -1 for an outlier
@@ -89,7 +91,8 @@ function M.report(true_labels, labels, options) end
 function M.by_camera(true_labels, labels, cameras, options) end
 
 --- How much of a clustering stayed from one epoch to the next. Clusters of both are matched one to one so that as many
---- images as possible are in matched clusters (calr.labels.match); their numbers play no part.
+--- images as possible are in matched clusters (the assignment problem, Kuhn 1955; calr.labels.match); their numbers play no
+--- part.
 ---@param before any i32[n], -1 for an outlier
 ---@param after any i32[n], of the same images
 ---@return table # stable = share of the images in a cluster both times whose clusters are matched; kept = the same among the images in a cluster at least once, so that images that come and go count as unstable (both 1 where there is none); agreed, both, either: the counts behind them; matched: pairs of clusters; vanished and appeared: clusters without a partner
