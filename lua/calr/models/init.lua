@@ -164,7 +164,7 @@ end
 --- @param last_stride  1 (re-identification) or 2 (as trained on ImageNet)
 --- @param ibn          instance norm on half of the channels (IBN-a) in stages 1-3
 --- @param checkpoint   true or "blocks": each residual block keeps its input only and runs once more on the way back;
----                     half the memory and less, a third more time, the same gradients
+---                     less memory, more time, the same gradients
 --- @param seed         of the random weights
 --- @param init         false: the weights stay zero, for who loads others
 --- @param precision    "f32", or "bf16": feature maps and their gradients are kept in bf16, half the memory; weights,

@@ -21,7 +21,7 @@ function network:maps(images) end
 --- - `pooling`: "gem" or "average"
 --- - `last_stride`: 1 (re-identification) or 2 (as trained on ImageNet)
 --- - `ibn`: instance norm on half of the channels (IBN-a) in stages 1-3
---- - `checkpoint`: true or "blocks": each residual block keeps its input only and runs once more on the way back; half the memory and less, a third more time, the same gradients
+--- - `checkpoint`: true or "blocks": each residual block keeps its input only and runs once more on the way back; less memory, more time, the same gradients
 --- - `seed`: of the random weights
 --- - `init`: false: the weights stay zero, for who loads others
 --- - `precision`: "f32", or "bf16": feature maps and their gradients are kept in bf16, half the memory; weights, statistics, sums, and all from the pooling on stay f32
