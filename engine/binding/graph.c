@@ -109,7 +109,7 @@ static int cluster_components_of(lua_State *L)
 
 /// calr.cluster.leiden(x, {k=15, min_similarity=0.5, min_size=5, quality="modularity", resolution=1, seed=1, trials=1})
 /// Communities of the graph of nearest neighbours by Leiden (Traag et al. 2019): an undirected link for each neighbour
-/// of similarity >= min_similarity, weights of both directions added. Cheaper than Infomap; the resolution decides how
+/// of similarity >= min_similarity, weights of both directions added; the resolution decides how
 /// large clusters are. Images without a link, and clusters smaller than min_size, become outliers. The same seed gives
 /// the same labels.
 /// @param x               f32[n x d], one row an image; or a table of neighbours {indices=i32[n x k],

@@ -45,11 +45,14 @@ local function first_columns(features)
   return features:detach():narrow(2, 1, 16):contiguous()
 end
 
+local direct = os.getenv "CALR_CONV" == "direct"
+
 for _, want in ipairs(golden) do
   check.test(want.name .. " computes what torchvision's does", function()
     -- Which activations near 0 a ReLU lets through hangs on the last bits. resnet50 on so small images makes much of
-    -- it: PyTorch's own gradient in f32 is 0.4 % of its norm away from that in f64, ours 1.4 %. The others agree.
-    local loose = want.loose or want.name == "resnet50" and 5 or 1
+    -- it: PyTorch's own gradient in f32 is 0.4 % of its norm away from that in f64, that of direct convolutions too, by
+    -- Winograd's algorithm 1.4 %. The others agree.
+    local loose = want.loose or want.name == "resnet50" and not direct and 5 or 1
     local net = calr.models[want.name](want.options)
     fill_weights(net)
     local images = fill(T.zeros { 4, 64, 32, 3 }, 1000, 1, 0)

@@ -107,7 +107,7 @@ local methods = {
     end,
   },
   {
-    name = "leiden", summary = "communities of the same graph; cheaper, and of a size you choose",
+    name = "leiden", summary = "communities of the same graph, of a size you choose",
     options = {
       k = graph.k, min_similarity = graph.min_similarity, approximate = graph.approximate, recall = graph.recall,
       min_size = option(5, "smaller clusters become outliers"),
