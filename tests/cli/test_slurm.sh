@@ -204,7 +204,7 @@ holds "$(ends "st 1's" interrupted)" -eq 1
 PAUSE=.4
 submit st2 -n 1 --time 1 --signal 50
 comes 60 said st2 "queued again" 1
-comes 120 hurry
+comes 240 hurry
 same_results st2
 holds "$(ends st2 interrupted)" -ge 1
 holds "$(grep -c "start [2-9]" "st2/slurm/${job}_1.log")" -ge 1
