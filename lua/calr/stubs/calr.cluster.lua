@@ -100,7 +100,7 @@ function M.components(x, options) end
 function M.components_of(distance, options) end
 
 --- Communities of the graph of nearest neighbours by Leiden (Traag et al. 2019): an undirected link for each neighbour
---- of similarity >= min_similarity, weights of both directions added. Cheaper than Infomap; the resolution decides how
+--- of similarity >= min_similarity, weights of both directions added; the resolution decides how
 --- large clusters are. Images without a link, and clusters smaller than min_size, become outliers. The same seed gives
 --- the same labels.
 ---@param x any f32[n x d], one row an image; or a table of neighbours {indices=i32[n x k], similarities=f32[n x k]}
