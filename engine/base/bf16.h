@@ -32,6 +32,10 @@ CALR_INLINE calr_bf16 calr_bf16_from_f32(float x)
     return (calr_bf16)((bits & 0x7FFFFFFF) > 0x7F800000 ? nan : rounded);
 }
 
+/* Arrays of `count` numbers, which may not overlap. */
+void calr_bf16_widen(int64_t count, const calr_bf16 *from, float *to);
+void calr_bf16_round(int64_t count, const float *from, calr_bf16 *to);
+
 /* Element i of an array of bf16 (half) or of f32. */
 CALR_INLINE float calr_real_load(bool half, const void *x, int64_t i)
 {

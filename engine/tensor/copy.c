@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/clones.h"
 #include "base/parallel.h"
 #include "tensor/tensor.h"
 
@@ -62,20 +61,6 @@ static void store(void *data, calr_dtype dtype, int64_t i, double value)
     }
 }
 
-CALR_CLONES static void round_row(int64_t count, const float *from, calr_bf16 *to)
-{
-#pragma omp simd
-    for (int64_t i = 0; i < count; i++)
-        to[i] = calr_bf16_from_f32(from[i]);
-}
-
-CALR_CLONES static void widen_row(int64_t count, const calr_bf16 *from, float *to)
-{
-#pragma omp simd
-    for (int64_t i = 0; i < count; i++)
-        to[i] = calr_bf16_to_f32(from[i]);
-}
-
 /* Converts one row of `count` elements with any strides. 64-bit integers never pass through a
  * double. */
 static void copy_row(void *to, calr_dtype to_type, int64_t to_stride, const void *from,
@@ -90,10 +75,10 @@ static void copy_row(void *to, calr_dtype to_type, int64_t to_stride, const void
                    (const char *)from + (size_t)(i * from_stride) * size, size);
     } else if (to_type == CALR_BF16 && from_type == CALR_F32 && to_stride == 1 &&
                from_stride == 1) {
-        round_row(count, from, to);
+        calr_bf16_round(count, from, to);
     } else if (to_type == CALR_F32 && from_type == CALR_BF16 && to_stride == 1 &&
                from_stride == 1) {
-        widen_row(count, from, to);
+        calr_bf16_widen(count, from, to);
     } else if (to_type == CALR_I64 && from_type == CALR_I32) {
         for (int64_t i = 0; i < count; i++)
             ((int64_t *)to)[i * to_stride] = ((const int32_t *)from)[i * from_stride];

@@ -19,26 +19,18 @@ typedef struct conversion {
     void *to;
 } conversion;
 
-CALR_CLONES static void widen_body(void *context, int64_t begin, int64_t end, int worker)
+static void widen_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const conversion *k = context;
-    const calr_bf16 *from = k->from;
-    float *to = k->to;
     (void)worker;
-#pragma omp simd
-    for (int64_t i = begin; i < end; i++)
-        to[i] = calr_bf16_to_f32(from[i]);
+    calr_bf16_widen(end - begin, (const calr_bf16 *)k->from + begin, (float *)k->to + begin);
 }
 
-CALR_CLONES static void round_body(void *context, int64_t begin, int64_t end, int worker)
+static void round_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const conversion *k = context;
-    const float *from = k->from;
-    calr_bf16 *to = k->to;
     (void)worker;
-#pragma omp simd
-    for (int64_t i = begin; i < end; i++)
-        to[i] = calr_bf16_from_f32(from[i]);
+    calr_bf16_round(end - begin, (const float *)k->from + begin, (calr_bf16 *)k->to + begin);
 }
 
 static void widen(int64_t n, const calr_bf16 *from, float *to)

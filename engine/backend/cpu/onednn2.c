@@ -2,12 +2,12 @@
  * asks for, because with plain weights it falls to slow reference code. Scratch memory comes from
  * our pool, so that running a plan allocates nothing after the first time and several threads may
  * run it. */
-#include <dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/cpu/onednn.h"
+#include "backend/cpu/onednn2.h"
 #include "tensor/pool.h"
 
 #if DNNL_VERSION_MAJOR != 2
@@ -24,41 +24,43 @@ struct calr_onednn_plan {
     char name[64];
 };
 
-static calr_status failed(dnnl_status_t status, const char *what)
+calr_status calr_onednn2_failed(dnnl_status_t status, const char *what)
 {
     if (status == dnnl_out_of_memory)
         return calr_error(CALR_ENOMEM, "no memory for a convolution (oneDNN, %s)", what);
     return calr_error(CALR_EINTERNAL, "oneDNN: %s failed with status %d", what, (int)status);
 }
 
-#define TRY_DNNL(call, what)                                                                       \
-    do {                                                                                           \
-        dnnl_status_t dnnl_status_ = (call);                                                       \
-        if (dnnl_status_ != dnnl_success)                                                          \
-            return failed(dnnl_status_, what);                                                     \
-    } while (0)
-
-static calr_status describe_memory(calr_onednn_plan *plan, dnnl_memory_desc_t *any)
+static dnnl_data_type_t type_of(const calr_conv2d *g)
 {
-    const calr_conv2d *g = &plan->spec.conv;
-    dnnl_dims_t x = {g->n, g->c_in, g->h, g->w}, y = {g->n, g->c_out, g->out_h, g->out_w};
-    dnnl_dims_t b = {g->c_out}, w = {g->c_out, g->c_in, g->kh, g->kw};
-    dnnl_dims_t grouped = {g->groups, g->c_out / g->groups, g->c_in / g->groups, g->kh, g->kw};
-    const int dimensions = g->groups > 1 ? 5 : 4;
-    const dnnl_dim_t *shape = g->groups > 1 ? grouped : w;
-    const dnnl_data_type_t type = g->dtype == CALR_BF16 ? dnnl_bf16 : dnnl_f32;
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->x, 4, x, type, dnnl_nhwc),
+    return g->dtype == CALR_BF16 ? dnnl_bf16 : dnnl_f32;
+}
+
+calr_status calr_onednn2_describe_maps(const calr_conv2d *g, dnnl_memory_desc_t *x,
+                                       dnnl_memory_desc_t *y, dnnl_memory_desc_t *bias)
+{
+    dnnl_dims_t in = {g->n, g->c_in, g->h, g->w}, out = {g->n, g->c_out, g->out_h, g->out_w};
+    dnnl_dims_t channels = {g->c_out};
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(x, 4, in, type_of(g), dnnl_nhwc),
              "description of the input");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->y, 4, y, type, dnnl_nhwc),
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(y, 4, out, type_of(g), dnnl_nhwc),
              "description of the output");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->plain, dimensions, shape, dnnl_f32,
-                                          g->groups > 1 ? dnnl_goihw : dnnl_oihw),
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(bias, 1, channels, dnnl_f32, dnnl_a),
+             "description of the bias");
+    return CALR_OK;
+}
+
+calr_status calr_onednn2_describe_weights(const calr_conv2d *g, bool any, dnnl_memory_desc_t *out)
+{
+    dnnl_dims_t one = {g->c_out, g->c_in, g->kh, g->kw};
+    dnnl_dims_t many = {g->groups, g->c_out / g->groups, g->c_in / g->groups, g->kh, g->kw};
+    bool grouped = g->groups > 1;
+    TRY_DNNL(dnnl_memory_desc_init_by_tag(out, grouped ? 5 : 4, grouped ? many : one,
+                                          any ? type_of(g) : dnnl_f32,
+                                          any       ? dnnl_format_tag_any
+                                          : grouped ? dnnl_goihw
+                                                    : dnnl_oihw),
              "description of the weights");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(any, dimensions, shape, type, dnnl_format_tag_any),
-             "description of the weights");
-    if (plan->spec.bias)
-        TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->bias, 1, b, dnnl_f32, dnnl_a),
-                 "description of the bias");
     return CALR_OK;
 }
 
@@ -148,7 +150,10 @@ static calr_status fill_plan(calr_onednn_plan *plan, bool *usable)
     dnnl_primitive_desc_t description;
     const char *name = "";
     *usable = false;
-    CALR_TRY(describe_memory(plan, &any));
+    const calr_conv2d *conv = &plan->spec.conv;
+    CALR_TRY(calr_onednn2_describe_maps(conv, &plan->x, &plan->y, &plan->bias));
+    CALR_TRY(calr_onednn2_describe_weights(conv, false, &plan->plain));
+    CALR_TRY(calr_onednn2_describe_weights(conv, true, &any));
     TRY_DNNL(dnnl_engine_create(&plan->engine, dnnl_cpu, 0), "start of the engine");
     TRY_DNNL(dnnl_primitive_attr_create(&attr), "creation of attributes");
     dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);

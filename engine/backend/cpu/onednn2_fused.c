@@ -1,10 +1,10 @@
 /* Frozen convolutions by oneDNN 2.x: bias, sum and ReLU as post-operations, weights reordered once. */
-#include <dnnl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cpu/onednn2.h"
 #include "backend/cpu/onednn_fused.h"
 #include "tensor/pool.h"
 
@@ -26,43 +26,12 @@ struct calr_onednn_fused {
     char name[64];
 };
 
-static calr_status failed(dnnl_status_t status, const char *what)
-{
-    if (status == dnnl_out_of_memory)
-        return calr_error(CALR_ENOMEM, "no memory for a frozen convolution (oneDNN, %s)", what);
-    return calr_error(CALR_EINTERNAL, "oneDNN: %s failed with status %d", what, (int)status);
-}
-
-#define TRY_DNNL(call, what)                                                                       \
-    do {                                                                                           \
-        dnnl_status_t dnnl_status_ = (call);                                                       \
-        if (dnnl_status_ != dnnl_success)                                                          \
-            return failed(dnnl_status_, what);                                                     \
-    } while (0)
-
 static void packed_release(packed *p)
 {
     if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
         return;
     calr_pool_free(p->data, p->bytes);
     free(p);
-}
-
-static dnnl_data_type_t type_of(const calr_conv2d *g)
-{
-    return g->dtype == CALR_BF16 ? dnnl_bf16 : dnnl_f32;
-}
-
-/* In the order and type that oneDNN likes (any), or plain f32. */
-static dnnl_status_t describe_weights(const calr_conv2d *g, bool any, dnnl_memory_desc_t *out)
-{
-    dnnl_dims_t one = {g->c_out, g->c_in, g->kh, g->kw};
-    dnnl_dims_t many = {g->groups, g->c_out / g->groups, g->c_in / g->groups, g->kh, g->kw};
-    dnnl_data_type_t type = any ? type_of(g) : dnnl_f32;
-    if (g->groups == 1)
-        return dnnl_memory_desc_init_by_tag(out, 4, one, type,
-                                            any ? dnnl_format_tag_any : dnnl_oihw);
-    return dnnl_memory_desc_init_by_tag(out, 5, many, type, any ? dnnl_format_tag_any : dnnl_goihw);
 }
 
 static calr_status post_operations(bool relu, bool sum, dnnl_primitive_attr_t attr)
@@ -86,17 +55,14 @@ static calr_status post_operations(bool relu, bool sum, dnnl_primitive_attr_t at
 static calr_status choose(const calr_conv2d *g, calr_onednn_fused *plan, bool relu, bool sum,
                           dnnl_primitive_desc_t *out)
 {
-    dnnl_dims_t x = {g->n, g->c_in, g->h, g->w}, y = {g->n, g->c_out, g->out_h, g->out_w};
-    dnnl_dims_t b = {g->c_out}, stride = {g->stride, g->stride}, padding = {g->padding, g->padding};
+    dnnl_dims_t stride = {g->stride, g->stride}, padding = {g->padding, g->padding};
     dnnl_memory_desc_t any;
     dnnl_convolution_desc_t conv;
     dnnl_primitive_attr_t attr;
     *out = NULL;
     TRY_DNNL(dnnl_engine_create(&plan->engine, dnnl_cpu, 0), "start of the engine");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->x, 4, x, type_of(g), dnnl_nhwc), "input");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->y, 4, y, type_of(g), dnnl_nhwc), "output");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(&plan->bias, 1, b, dnnl_f32, dnnl_a), "bias");
-    TRY_DNNL(describe_weights(g, true, &any), "weights");
+    CALR_TRY(calr_onednn2_describe_maps(g, &plan->x, &plan->y, &plan->bias));
+    CALR_TRY(calr_onednn2_describe_weights(g, true, &any));
     TRY_DNNL(dnnl_convolution_forward_desc_init(
                  &conv, dnnl_forward_inference, dnnl_convolution_direct, &plan->x, &any,
                  plan->bias_data ? &plan->bias : NULL, &plan->y, stride, padding, padding),
@@ -157,7 +123,7 @@ static calr_status pack(const calr_conv2d *g, const float *w, const dnnl_memory_
                         calr_onednn_fused *plan)
 {
     dnnl_memory_desc_t plain;
-    TRY_DNNL(describe_weights(g, false, &plain), "weights");
+    CALR_TRY(calr_onednn2_describe_weights(g, false, &plain));
     packed *p = calloc(1, sizeof *p);
     if (!p)
         return calr_error(CALR_ENOMEM, "no memory for the weights of a convolution");
@@ -281,7 +247,7 @@ calr_status calr_onednn_fused_run(const calr_onednn_fused *plan, const void *x, 
     dnnl_status_t opened = dnnl_stream_create(&stream, plan->engine, dnnl_stream_default_flags);
     calr_status status = opened == dnnl_success
                              ? run_with(plan, stream, m, (void *)x, y, scratch) /* x is only read */
-                             : failed(opened, "start of a stream");
+                             : calr_onednn2_failed(opened, "start of a stream");
     for (int i = 0; i < ARGUMENTS; i++)
         if (m[i])
             dnnl_memory_destroy(m[i]);
