@@ -25,7 +25,7 @@ local function measure(bench, options, work, network, images, list)
   local function run() no_grad(network, images) end
   run()
   local events = meter.count(run)
-  local time = bench.time(run, { peers = list, single = true, probe = true })
+  local time = bench.time(run, { peers = list, lasts = 0.3, probe = true })
   bench.row { work = work, time = time, flops = step.total(events, "flops"), count = options.batch, unit = "images",
     memory = memory(), aim = { share = 0.85 } }
 end

@@ -16,10 +16,11 @@
 --- The functions of `bench`:
 --- - limits() -> {gemm=, bandwidth=, ...}; memory() -> a function that gives the bytes by which this process has grown
 ---   at most since.
---- - time(fn, {repeat=5, warmup=1, single=false, probe=false, peers=}) -> {median=, min=, max=, samples=, spread=,
----   gemm=, peers=}; single: a sample is one call, however short; probe: a product of matrices is timed after each
----   sample, and the row's limit is the median of these rates instead of the best at the beginning: on a machine whose
----   speed drifts both then drift together.
+--- - time(fn, {repeat=5, warmup=1, single=false, lasts=0.02, probe=false, peers=}) -> {median=, min=, max=, samples=,
+---   spread=, gemm=, peers=}; single: a sample is one call, however short; otherwise as many as fill `lasts` seconds,
+---   and so are the peers' (of a step of milliseconds one alone would be measured with the other program's data in the
+---   caches); probe: a product of matrices is timed after each sample, and the row's limit is the median of these rates
+---   instead of the best at the beginning: on a machine whose speed drifts both then drift together.
 --- - row{work=, time= or seconds=, flops=, bytes=, limit=, count=, unit=, memory=, peer=, aim=}: a line of the table.
 --- - peer(script, options) -> list of peers, a value for <close>; compare(), before the first row: rows have peers even
 ---   when --peer is not given.
@@ -168,9 +169,9 @@ local function start_peers(session, script, options)
   return list
 end
 
--- A sample is the mean of as many calls as fill 20 ms: the clock's and the caches' grain.
-local function calls_for(seconds)
-  return seconds < 0.02 and math.min(10000, math.ceil(0.02 / math.max(seconds, 1e-7))) or 1
+-- A sample is the mean of as many calls as fill the time `lasts`, at least 20 ms: the clock's and the caches' grain.
+local function calls_for(seconds, lasts)
+  return seconds < lasts and math.min(10000, math.ceil(lasts / math.max(seconds, 1e-7))) or 1
 end
 
 local function sample(fn, calls)
@@ -207,8 +208,9 @@ local function time(session, fn, options)
   local wanted = session.settings["repeat"] or options["repeat"] or 5
   local first = options.single and 1 or math.huge
   for _ = 1, math.max(options.warmup or 1, options.single and 0 or 1) do first = math.min(first, sample(fn, 1)) end
-  local calls = options.single and 1 or calls_for(first)
-  if calls > 1 then calls = calls_for(sample(fn, calls)) end
+  local lasts = options.lasts or 0.02
+  local calls = options.single and 1 or calls_for(first, lasts)
+  if calls > 1 then calls = calls_for(sample(fn, calls), lasts) end
   local samples, ratios, probes = {}, {}, {}
   for i = 1, wanted do
     progress(session, ("%d/%d"):format(i, wanted))
@@ -217,7 +219,8 @@ local function time(session, fn, options)
     if options.probe and not session.settings.limits then probes[i] = product_rate(2048) end
     for _, peer in ipairs(options.peers or {}) do
       if not peer.gone then
-        local seconds, why = peer:run()
+        local last = peer.seconds[#peer.seconds]
+        local seconds, why = peer:run(options.lasts and last and calls_for(last, lasts) or calls)
         if seconds then
           ratios[peer] = ratios[peer] or {}
           table.insert(ratios[peer], seconds / samples[i])

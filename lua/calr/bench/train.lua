@@ -57,7 +57,7 @@ function benchmark.rows(bench, options)
   local events = meter.count(run) -- the first step, which warms up, too
   do
     local peers <close> = bench.peer("train", options)
-    local time = bench.time(run, { peers = peers, single = true, probe = true, warmup = 0 })
+    local time = bench.time(run, { peers = peers, lasts = 0.3, probe = true, warmup = 0 })
     bench.row {
       work = step.text(options), time = time, flops = step.total(events, "flops"), memory = memory(),
       count = options.batch, unit = "images", aim = { ratio = options.network == "resnet50" and 1.5 or 2,

@@ -2,8 +2,9 @@
 
 calr starts PYTHON SCRIPT.py '{"batch": 32, "threads": 2, ...}'. The script calls serve(name, prepare): prepare(options)
 makes everything that is not timed, warms up and returns the function that does the work once. Each line "run" on the
-standard input does the work once; the answer is one line of JSON, {"name":, "seconds": [all times so far], "peak_mb":
-the largest resident size since before prepare, less the size then}. A script that answers no lines but prints one such
+standard input does the work once, "run 5" five times in a row; the answer is one line of JSON, {"name":, "seconds":
+[all times so far, the mean where it ran several times], "peak_mb": the largest resident size since before prepare, less
+the size then}. A script that answers no lines but prints one such
 line and ends is fine, too; it is then not measured in alternation.
 """
 import json
@@ -55,6 +56,13 @@ def answer(name, seconds, base, found):
           flush=True)
 
 
+def timed(work):
+    """The seconds that work takes; it may time itself, when part of what it does is not to count."""
+    began = clock()
+    took = work()
+    return took if isinstance(took, float) else clock() - began
+
+
 def serve(name, prepare, found=dict):
     """name: text, or a function that is called after prepare. found: a function that returns what else to tell, by
     name: what came out, to be compared."""
@@ -66,9 +74,8 @@ def serve(name, prepare, found=dict):
     seconds = []
     answer(title, seconds, base, found())
     for line in sys.stdin:
-        if line.strip() == "run":
-            began = clock()
-            took = work()
-            # work may time itself, when part of what it does is not to count
-            seconds.append(took if isinstance(took, float) else clock() - began)
+        words = line.split()
+        if words and words[0] == "run":
+            calls = int(words[1]) if len(words) > 1 else 1
+            seconds.append(sum(timed(work) for _ in range(calls)) / calls)
             answer(title, seconds, base, found())

@@ -4,6 +4,8 @@
 --- A peer is a Python script of tests/bench/peers: it gets its options as JSON, prints a line of JSON when it is ready
 --- and another after each line "run" that it reads: {"name":, "seconds": [...], "peak_mb":}. common.py beside the
 --- scripts has the other half of this.
+---
+--- "run 5" asks for the work five times in a row, and for the mean of their times.
 
 local json = require "calr.json"
 local sys = require "calr.sys"
@@ -78,15 +80,15 @@ function peers.start(python, script, options)
   return self
 end
 
---- peer:run()
---- Lets it do the work once.
---- @return number|nil  its time in seconds; nil: it has ended
+--- peer:run([calls])
+--- Lets it do the work once, or so often in a row.
+--- @return number|nil  its time in seconds, the mean of the calls; nil: it has ended
 --- @return string      then why; nil when it had measured all by itself
-function Peer:run()
+function Peer:run(calls)
   if self.ended == nil then look(self) end
   if self.ended then return nil, self.ended ~= 0 and complaint(self) or nil end
   self.asked = self.asked + 1
-  self.pipe:write "run\n"
+  self.pipe:write(calls and calls > 1 and ("run %d\n"):format(calls) or "run\n")
   if not wait(self, self.asked + 1) then return nil, complaint(self) end
   return self.seconds[#self.seconds]
 end
