@@ -57,6 +57,26 @@ says "calr: peer ./dies.sh failed: out of memory"
 expect 1 "$CALR" bench train $tiny --peer no-such-program
 says "calr: peer no-such-program train.py failed: "
 
+# ---- numerics: the peer tells everything; ours are the first curve, distances are from the peer's last
+cat >compares.sh <<'SH'
+#!/bin/sh
+ls "$(expr "$2" : '.*"folder":"\([^"]*\)"')" >folder.txt
+echo '{"name": "other 3.0", "seconds": [], "gradients": [{"name": "calr", "median": 2e-6, "worst": 0.03, "parameter":' \
+    '"conv1"}], "curves": [{"name": "other f32", "losses": [5.0, 4.0]}, {"name": "other f64", "losses": [5.0, 5.0]}]}'
+while read -r line; do :; done
+SH
+chmod +x compares.sh
+epoch="--network small --height 16 --width 8 --batch 8 --images 16"
+expect 2 "$CALR" bench numerics $epoch
+says "name a Python that has it with --peer PYTHON"
+expect 0 "$CALR" bench numerics $epoch --peer ./compares.sh
+prints "other 3.0" "losses of 2 steps" "2.0e-06  3.0e-02  conv1" "other f32" "1.0e-01  2.0e-01     2.0e-01"
+holds "$(grep -c -e weights -e first -e images.npy -e labels.npy -e vectors.npy folder.txt)" = 5
+expect 1 "$CALR" bench numerics $epoch --peer ./peer.sh
+says "calr: the peer other 1.0 told neither gradients nor losses"
+expect 2 "$CALR" bench numerics --network small --height 16 --width 8 --batch 80 --images 16 --peer ./compares.sh
+says "16 images are less than a batch"
+
 # ---- JSON
 expect 0 "$CALR" bench train $tiny --json --peer ./peer.sh
 cp out.txt bench.json

@@ -6,6 +6,8 @@
 --- A peer is a Python script of tests/bench/peers: it gets its options as JSON, prints a line of JSON when it is ready
 --- and another after each line "run" that it reads: {"name":, "seconds": [...], "peak_mb":}. common.py beside the
 --- scripts has the other half of this.
+---
+--- "run 5" asks for the work five times in a row, and for the mean of their times.
 ---@class calr.bench.frame.peers
 local M = {}
 
@@ -20,10 +22,11 @@ function M.start(python, script, options) end
 ---@class peer
 local peer = {}
 
---- Lets it do the work once.
----@return number|nil # its time in seconds; nil: it has ended
+--- Lets it do the work once, or so often in a row.
+---@param calls any
+---@return number|nil # its time in seconds, the mean of the calls; nil: it has ended
 ---@return string # then why; nil when it had measured all by itself
-function peer:run() end
+function peer:run(calls) end
 
 --- Lets it end, and waits for that; a second time does nothing.
 function peer:close() end

@@ -18,10 +18,11 @@
 --- The functions of `bench`:
 --- - limits() -> {gemm=, bandwidth=, ...}; memory() -> a function that gives the bytes by which this process has grown
 ---   at most since.
---- - time(fn, {repeat=5, warmup=1, single=false, probe=false, peers=}) -> {median=, min=, max=, samples=, spread=,
----   gemm=, peers=}; single: a sample is one call, however short; probe: a product of matrices is timed after each
----   sample, and the row's limit is the median of these rates instead of the best at the beginning: on a machine whose
----   speed drifts both then drift together.
+--- - time(fn, {repeat=5, warmup=1, single=false, lasts=0.02, probe=false, peers=}) -> {median=, min=, max=, samples=,
+---   spread=, gemm=, peers=}; single: a sample is one call, however short; otherwise as many as fill `lasts` seconds,
+---   and so are the peers' (of a step of milliseconds one alone would be measured with the other program's data in the
+---   caches); probe: a product of matrices is timed after each sample, and the row's limit is the median of these rates
+---   instead of the best at the beginning: on a machine whose speed drifts both then drift together.
 --- - row{work=, time= or seconds=, flops=, bytes=, limit=, count=, unit=, memory=, peer=, aim=}: a line of the table.
 --- - peer(script, options) -> list of peers, a value for <close>; compare(), before the first row: rows have peers even
 ---   when --peer is not given.
