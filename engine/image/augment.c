@@ -3,6 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clones.h"
+#include "image/pixels.h"
+
 calr_augment calr_augment_plain(int height, int width)
 {
     return (calr_augment){
@@ -104,69 +107,136 @@ calr_augment_draw calr_augment_choose(const calr_augment *augment, calr_rng *rng
     return draw;
 }
 
-/* values[c][v] is the normalised value of the byte v in channel c, rounded step by step as
+/* values[3 v + c] is the normalised value of the byte v in channel c, rounded step by step as
  * torchvision does: v / 255, minus the mean, over the deviation. */
-static void normalized_bytes(const calr_augment *augment, float values[3][256])
+CALR_CLONES static void normalized_bytes(const calr_augment *augment, float *values)
 {
-    for (int c = 0; c < 3; c++)
-        for (int v = 0; v < 256; v++) {
-            float unit = (float)v / 255.0f;
-            values[c][v] = (unit - augment->mean[c]) / augment->std[c];
-        }
+    for (int v = 0; v < 256; v++)
+        for (int c = 0; c < 3; c++)
+            values[3 * v + c] = ((float)v / 255.0f - augment->mean[c]) / augment->std[c];
 }
 
-static void fill_pixels(float *slot, int64_t count, float red, float green, float blue)
+/* How bytes become numbers. */
+typedef struct mapping {
+    const calr_pixel_kernels *kernels;
+    calr_pixel_scale scale;
+    bool exact; /* whether the kernel's arithmetic gives the bits of `values` for every byte */
+    float values[3 * 256];
+} mapping;
+
+static void mapping_prepare(mapping *m, const calr_augment *augment)
 {
-    for (int64_t i = 0; i < count; i++, slot += 3) {
-        slot[0] = red;
-        slot[1] = green;
-        slot[2] = blue;
+    normalized_bytes(augment, m->values);
+    m->kernels = calr_pixels_best();
+    m->exact = false;
+    if (!m->kernels->scale)
+        return;
+    for (int i = 0; i < CALR_PIXELS_PERIOD; i++) {
+        double inverse = 1.0 / (double)augment->std[i % 3];
+        m->scale.mean[i] = augment->mean[i % 3];
+        m->scale.high[i] = (float)inverse;
+        m->scale.low[i] = (float)(inverse - (double)(float)inverse);
     }
+    uint8_t bytes[3 * 256];
+    float scaled[3 * 256];
+    for (int v = 0; v < 256; v++)
+        bytes[3 * v] = bytes[3 * v + 1] = bytes[3 * v + 2] = (uint8_t)v;
+    m->kernels->scale(bytes, 256, &m->scale, scaled);
+    m->exact = memcmp(scaled, m->values, sizeof scaled) == 0;
 }
 
-static void copy_pixels(float values[3][256], const uint8_t *from, int step, int count, float *slot)
+static void map_pixels(const mapping *m, const uint8_t *from, size_t count, float *slot)
 {
-    for (int i = 0; i < count; i++, from += step, slot += 3) {
-        slot[0] = values[0][from[0]];
-        slot[1] = values[1][from[1]];
-        slot[2] = values[2][from[2]];
+    if (m->exact) {
+        m->kernels->scale(from, count, &m->scale, slot);
+        return;
     }
+    for (size_t i = 0; i < count; i++, from += 3, slot += 3)
+        for (int c = 0; c < 3; c++)
+            slot[c] = m->values[3 * from[c] + c];
 }
+
+static void fill_pixels(float *slot, int count, const float color[3])
+{
+    float many[CALR_PIXELS_PERIOD];
+    const int step = CALR_PIXELS_PERIOD / 3;
+    for (int i = 0; i < CALR_PIXELS_PERIOD; i++)
+        many[i] = color[i % 3];
+    for (; count >= step; count -= step, slot += CALR_PIXELS_PERIOD)
+        memcpy(slot, many, sizeof many);
+    memcpy(slot, many, 3 * (size_t)count * sizeof *many);
+}
+
+/* What is cut out of the (flipped) image: column x of the result is its column x + shift, row y its
+ * row y + down; outside the image it is black. */
+typedef struct cut {
+    const calr_pixel_kernels *kernels;
+    const uint8_t *pixels;
+    int height, width;
+    bool flip;
+    int shift, down;
+} cut;
+
+/* Columns begin .. begin + count - 1 of row y. */
+static void cut_row(const cut *c, int y, int begin, int count, uint8_t *to)
+{
+    int row = y + c->down, first = begin + c->shift,
+        last = first + count; /* in the flipped image */
+    int from = first < 0 ? 0 : first, end = last > c->width ? c->width : last;
+    if (row < 0 || row >= c->height || from >= end) {
+        memset(to, 0, 3 * (size_t)count);
+        return;
+    }
+    size_t before = 3 * (size_t)(from - first), inner = (size_t)(end - from);
+    const uint8_t *line = c->pixels + 3 * (int64_t)row * c->width;
+    memset(to, 0, before);
+    if (c->flip)
+        c->kernels->reverse(line + 3 * (int64_t)(c->width - end), inner, to + before);
+    else
+        memcpy(to + before, line + 3 * (int64_t)from, 3 * inner);
+    memset(to + before + 3 * inner, 0, 3 * (size_t)(last - end));
+}
+
+/* The rectangle's part in rows y .. y + rows - 1. */
+static void erase_rows(const calr_augment *augment, const calr_augment_draw *draw, int y, int rows,
+                       float *slot)
+{
+    static const float nothing[3];
+    int top = draw->erase_top > y ? draw->erase_top : y, end = draw->erase_top + draw->erase_height;
+    for (end = end < y + rows ? end : y + rows; top < end; top++)
+        fill_pixels(slot + ((int64_t)top * augment->width + draw->erase_left) * 3,
+                    draw->erase_width, augment->erase_after_normalize ? augment->mean : nothing);
+}
+
+/* Pixels put together before they become numbers: some rows, since what was just written cannot be
+ * read at once by loads that are cut in another way. */
+#define PART 1024
 
 void calr_augment_apply(const calr_augment *augment, const calr_augment_draw *draw,
                         const uint8_t *pixels, float *slot)
 {
     int height = augment->height, width = augment->width;
-    float values[3][256];
-    normalized_bytes(augment, values);
-    /* Column x of the result is column x + shift of the flipped image; outside 0 .. width-1 it is
-     * black. */
-    int shift = draw->left - augment->pad;
-    int first = shift < 0 ? -shift : 0, last = shift > 0 ? width - shift : width;
-    if (first > width)
-        first = width;
-    if (last < first)
-        last = first;
-    for (int y = 0; y < height; y++) {
-        float *row = slot + (int64_t)y * width * 3;
-        int from_y = y + draw->top - augment->pad;
-        int begin = first, end = last;
-        if (from_y < 0 || from_y >= height)
-            begin = end = width;
-        fill_pixels(row, begin, values[0][0], values[1][0], values[2][0]);
-        if (begin < end) {
-            int x = begin + shift;
-            const uint8_t *from =
-                pixels + ((int64_t)from_y * width + (draw->flip ? width - 1 - x : x)) * 3;
-            copy_pixels(values, from, draw->flip ? -3 : 3, end - begin, row + 3 * begin);
+    uint8_t part[3 * PART];
+    mapping m;
+    mapping_prepare(&m, augment);
+    cut c = {m.kernels,
+             pixels,
+             height,
+             width,
+             draw->flip,
+             draw->left - augment->pad,
+             draw->top - augment->pad};
+    bool whole = !c.flip && c.shift == 0 && c.down == 0;
+    int rows = width < PART ? PART / width : 1, columns = width < PART ? width : PART;
+    for (int y = 0; y < height; y += rows) {
+        rows = height - y < rows ? height - y : rows;
+        for (int x = 0; x < width; x += columns) {
+            int count = width - x < columns ? width - x : columns;
+            int64_t at = 3 * ((int64_t)y * width + x);
+            for (int r = 0; r < rows && !whole; r++)
+                cut_row(&c, y + r, x, count, part + 3 * (int64_t)r * count);
+            map_pixels(&m, whole ? pixels + at : part, (size_t)rows * (size_t)count, slot + at);
         }
-        fill_pixels(row + 3 * end, width - end, values[0][0], values[1][0], values[2][0]);
+        erase_rows(augment, draw, y, rows, slot); /* they are still in the cache */
     }
-    /* Outside the loop above: the rectangle is in the cut image. */
-    float fill[3] = {0, 0, 0};
-    if (augment->erase_after_normalize)
-        memcpy(fill, augment->mean, sizeof fill);
-    for (int y = 0; y < draw->erase_height; y++)
-        fill_pixels(slot + ((int64_t)(draw->erase_top + y) * width + draw->erase_left) * 3,
-                    draw->erase_width, fill[0], fill[1], fill[2]);
 }

@@ -9,9 +9,13 @@
 
 #include "base/size.h"
 
-/* A buffer that only grows. */
+/* A buffer that only grows. Its data begins OFFSET bytes after a multiple of 32: where rows of
+ * pixels are aligned, libjpeg-turbo writes them past the cache, and whoever reads them next (we do,
+ * at once) waits for the memory. That took a fifth of the time of decoding a small image. */
+#define ALIGNMENT 32
+#define OFFSET    8
 typedef struct buffer {
-    uint8_t *data;
+    uint8_t *memory, *data;
     size_t capacity;
 } buffer;
 
@@ -25,10 +29,13 @@ static calr_status buffer_reserve(buffer *b, size_t size, const char *what)
 {
     if (size <= b->capacity)
         return CALR_OK;
-    free(b->data);
-    b->data = malloc(size);
-    b->capacity = b->data ? size : 0;
-    return b->data ? CALR_OK : calr_error(CALR_ENOMEM, "no memory for %zu bytes of %s", size, what);
+    free(b->memory);
+    size_t rounded = (size + OFFSET + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    b->memory = rounded > size ? aligned_alloc(ALIGNMENT, rounded) : NULL;
+    b->data = b->memory ? b->memory + OFFSET : NULL;
+    b->capacity = b->memory ? size : 0;
+    return b->memory ? CALR_OK
+                     : calr_error(CALR_ENOMEM, "no memory for %zu bytes of %s", size, what);
 }
 
 calr_status calr_jpeg_new(calr_jpeg **out)
@@ -47,9 +54,9 @@ void calr_jpeg_release(calr_jpeg *jpeg)
         return;
     if (jpeg->writer)
         tjDestroy(jpeg->writer);
-    free(jpeg->pixels.data);
-    free(jpeg->ink.data);
-    free(jpeg->file.data);
+    free(jpeg->pixels.memory);
+    free(jpeg->ink.memory);
+    free(jpeg->file.memory);
     free(jpeg);
 }
 

@@ -5,12 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clones.h"
 #include "base/size.h"
+#include "image/pixels.h"
 
-#define FRACTION_BITS 22 /* Pillow's PRECISION_BITS: 32 - 8 for the pixel - 2 for overshoot */
-#define MAX_SIDE      65535
-#define TABLES        16 /* sizes remembered; a batch of street images has a handful */
+#define MAX_SIDE 65535
+#define TABLES   16 /* sizes remembered; a batch of street images has a handful */
 
 /* The weights of one direction: result i is the sum over k < count[i] of weight[i * taps + k] *
  * pixel[first[i] + k]. */
@@ -18,11 +17,13 @@ typedef struct table {
     calr_filter filter;
     int from, to; /* sizes; 0: an empty place */
     int taps;
-    int32_t *first, *count, *weight;
+    int pair_step; /* numbers of `pairs` for each result */
+    int32_t *first, *count, *weight, *pairs;
     uint64_t used; /* when it was used last */
 } table;
 
 struct calr_resizer {
+    const calr_pixel_kernels *kernels;
     table tables[TABLES];
     uint64_t clock;
     uint8_t *between; /* after the first pass */
@@ -36,6 +37,7 @@ calr_status calr_resizer_new(calr_resizer **out)
     calr_resizer *resizer = calloc(1, sizeof *resizer);
     if (!resizer)
         return calr_error(CALR_ENOMEM, "no memory for a resizer");
+    resizer->kernels = calr_pixels_best();
     *out = resizer;
     return CALR_OK;
 }
@@ -45,6 +47,7 @@ static void table_clear(table *t)
     free(t->first);
     free(t->count);
     free(t->weight);
+    free(t->pairs);
     *t = (table){0};
 }
 
@@ -97,8 +100,9 @@ static void table_fill_row(table *t, int i, double scale, double widen, double s
     int32_t *weight = t->weight + (size_t)i * (size_t)t->taps;
     for (int k = 0; k < count; k++) {
         double w = total != 0 ? raw[k] / total : raw[k];
-        weight[k] = (int32_t)((w < 0 ? -0.5 : 0.5) + w * (1 << FRACTION_BITS));
+        weight[k] = (int32_t)((w < 0 ? -0.5 : 0.5) + w * (1 << CALR_PIXELS_FRACTION));
     }
+    calr_pixels_pair(weight, count, t->pairs + (size_t)i * (size_t)t->pair_step);
     t->first[i] = first;
     t->count[i] = count;
 }
@@ -108,12 +112,14 @@ static calr_status table_fill(table *t, calr_filter filter, int from, int to)
     double scale = (double)from / to, widen = scale < 1 ? 1 : scale;
     double support = (filter == CALR_BICUBIC ? 2.0 : 1.0) * widen;
     *t = (table){.filter = filter, .from = from, .to = to, .taps = (int)ceil(support) * 2 + 1};
+    t->pair_step = 2 * ((t->taps + 1) / 2);
     t->first = calr_array_new(to, sizeof *t->first);
     t->count = calr_array_new(to, sizeof *t->count);
     t->weight = calr_array_zeros((int64_t)to * t->taps, sizeof *t->weight);
+    t->pairs = calr_array_zeros((int64_t)to * t->pair_step, sizeof *t->pairs);
     double *raw = calr_array_new(t->taps, sizeof *raw);
     calr_status status = CALR_OK;
-    if (!t->first || !t->count || !t->weight || !raw)
+    if (!t->first || !t->count || !t->weight || !t->pairs || !raw)
         status = calr_error(CALR_ENOMEM, "no memory for the weights of resizing %d to %d pixels",
                             from, to);
     for (int i = 0; status == CALR_OK && i < to; i++)
@@ -149,37 +155,17 @@ static calr_status table_find(calr_resizer *resizer, calr_filter filter, int fro
 
 /* ---- the two passes ---- */
 
-#define HALF  (1 << (FRACTION_BITS - 1))
-#define BLOCK 64 /* bytes whose sums stay in registers */
+#define BLOCK 64 /* bytes of a row of a strip */
 #define STRIP 21 /* rows whose pixels of one column fill a block: 63 bytes and one to spare */
 
-static inline void block_down(const int32_t *weight, int count, const uint8_t *column,
-                              size_t stride, int width, uint8_t *restrict to)
-{
-    int32_t sums[BLOCK];
-    for (int x = 0; x < width; x++)
-        sums[x] = HALF;
-    for (int k = 0; k < count; k++, column += stride)
-        for (int x = 0; x < width; x++)
-            sums[x] += column[x] * weight[k];
-    for (int x = 0; x < width; x++) {
-        int32_t value = sums[x] >> FRACTION_BITS;
-        value = value < 0 ? 0 : value;
-        to[x] = (uint8_t)(value > 255 ? 255 : value);
-    }
-}
-
 /* All rows down: from u8[from x width] -> to u8[to x width]. */
-CALR_CLONES static void rows_down(const table *t, const uint8_t *from, size_t width, uint8_t *to)
+static void rows_down(const calr_pixel_kernels *kernels, const table *t, const uint8_t *from,
+                      size_t width, uint8_t *to)
 {
     for (int i = 0; i < t->to; i++, to += width) {
-        const int32_t *weight = t->weight + (size_t)i * (size_t)t->taps;
-        const uint8_t *row = from + (size_t)t->first[i] * width;
-        size_t x = 0;
-        for (; x + BLOCK <= width; x += BLOCK)
-            block_down(weight, t->count[i], row + x, width, BLOCK, to + x);
-        if (x < width)
-            block_down(weight, t->count[i], row + x, width, (int)(width - x), to + x);
+        calr_pixel_weights weights = {t->count[i], t->weight + (size_t)i * (size_t)t->taps,
+                                      t->pairs + (size_t)i * (size_t)t->pair_step};
+        kernels->weigh(&weights, from + (size_t)t->first[i] * width, width, width, to);
     }
 }
 
@@ -227,7 +213,7 @@ static calr_status rows_across(calr_resizer *resizer, const table *t, const uint
         int rows = height - y < STRIP ? height - y : STRIP;
         for (int r = 0; r < rows; r++)
             gather_row(from + (size_t)(y + r) * from_row, t->from, r, before);
-        rows_down(t, before, BLOCK, after);
+        rows_down(resizer->kernels, t, before, BLOCK, after);
         for (int r = 0; r < rows; r++)
             scatter_row(after, t->to, r, to + (size_t)(y + r) * to_row);
     }
@@ -257,13 +243,13 @@ calr_status calr_resize(calr_resizer *resizer, calr_filter filter, const uint8_t
     if (down)
         CALR_TRY(table_find(resizer, filter, height, to_height, across_table, &down_table));
     if (!across) {
-        rows_down(down_table, from, from_row, to);
+        rows_down(resizer->kernels, down_table, from, from_row, to);
         return CALR_OK;
     }
     if (!down)
         return rows_across(resizer, across_table, from, height, to);
     CALR_TRY(reserve(&resizer->between, &resizer->between_size, to_row * (size_t)height));
     CALR_TRY(rows_across(resizer, across_table, from, height, resizer->between));
-    rows_down(down_table, resizer->between, to_row, to);
+    rows_down(resizer->kernels, down_table, resizer->between, to_row, to);
     return CALR_OK;
 }

@@ -78,6 +78,46 @@ static void cut_shifts_and_fills_with_black(void)
     }
 }
 
+/* The definition, pixel by pixel, for sizes that are no whole vectors or several parts, and for
+ * colours that make other roundings. */
+static void any_size_and_colours(void)
+{
+    static const int sizes[][2] = {{1, 1},    {1, 7},    {5, 17},   {33, 31}, {3, 1023},
+                                   {2, 1024}, {2, 1025}, {2, 3000}, {700, 2}, {1, 5000}};
+    uint32_t state = 1;
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        int height = sizes[s][0], width = sizes[s][1];
+        size_t numbers = (size_t)height * (size_t)width * 3;
+        uint8_t *from = picture_make(width, height, (uint32_t)s);
+        float *out = malloc(numbers * sizeof *out);
+        for (int round = 0; round < 24; round++) {
+            calr_augment augment = calr_augment_training(height, width);
+            calr_augment_draw draw = {.flip = round % 2, .top = round % 21, .left = round * 7 % 21};
+            if (round % 4 == 0)
+                draw.top = draw.left = augment.pad;
+            for (int c = 0; c < 3 && round > 8; c++) {
+                state = state * 1664525u + 1013904223u;
+                augment.mean[c] = (float)state * 0x1p-32f;
+                augment.std[c] = 0.01f + (float)(state << 8) * 0x1p-32f;
+            }
+            calr_augment_apply(&augment, &draw, from, out);
+            size_t wrong = 0;
+            for (int y = 0; y < height; y++)
+                for (int x = 0; x < width; x++)
+                    for (int c = 0; c < 3; c++) {
+                        int row = y + draw.top - 10, column = x + draw.left - 10;
+                        int inside = row >= 0 && row < height && column >= 0 && column < width;
+                        column = draw.flip ? width - 1 - column : column;
+                        int byte = inside ? from[(row * width + column) * 3 + c] : 0;
+                        wrong += out[((int64_t)y * width + x) * 3 + c] != normal(&augment, c, byte);
+                    }
+            CHECK_INT((int)wrong, 0);
+        }
+        free(from);
+        free(out);
+    }
+}
+
 static void erasing_fills_the_rectangle(void)
 {
     calr_augment augment = calr_augment_plain(HEIGHT, WIDTH);
@@ -205,6 +245,7 @@ int main(void)
     RUN(plain_normalises);
     RUN(flip_mirrors);
     RUN(cut_shifts_and_fills_with_black);
+    RUN(any_size_and_colours);
     RUN(erasing_fills_the_rectangle);
     RUN(draws_have_their_frequencies);
     RUN(draws_are_named);
