@@ -174,6 +174,7 @@ static void test_gem(void)
     check_gem(2, 128, 33, 1);
     check_gem(2, 32, 64, 0.5f);
     check_gem(2, 32, 64, 6.5f);
+    check_gem(2, 130, 600, 22.5f);
     check_gem(0, 32, 64, 3);
 }
 

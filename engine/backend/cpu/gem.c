@@ -1,16 +1,24 @@
 /* Generalised-mean pooling.
  *
- * With u = max(x, eps) and M the largest u of a channel, y = M m^(1/p), m = mean (u / M)^p: m lies
- * in [1/area, 1] whatever the size of x and p, so nothing overflows or vanishes. Then dy/dx = (u /
- * M)^(p-1) m^(1/p - 1) / area   where x >= eps, else 0 dy/dp = y (mean((u/M)^p ln(u/M)) / (p m) -
- * ln(m) / p^2)   (M is a constant factor: dM/dp = 0). */
+ * Forward: with u = max(x, eps), M the largest u of a channel, y = M m^(1/p), m = mean (u / M)^p: m
+ * lies in [1/area, 1] whatever the size of x and p, so nothing overflows or vanishes. Instead of
+ * dividing by M all multiply by `inverse`, 1 / M as a float, and M is what that is the inverse of:
+ * its rounding cancels.
+ *
+ * Backward: y is at hand and takes the place of M, which saves a pass. With w = u / y and m = mean
+ * w^p, 1 but for y's rounding:
+ *   dy/dx = w^(p-1) m^(1/p - 1) / area   where x >= eps, else 0
+ *   dy/dp = y (mean(w^p ln w) / (p m) - ln(m) / p^2)   (whatever y divides by is a constant) */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/cpu/kernels.h"
 
-#define BLOCK 32
+/* Channels worked on at once: pieces of rows that the processor reads ahead by itself, and a block
+ * of a usual map (128 places) stays in the second-level cache between the passes over it. */
+#define BLOCK 512
 
 typedef struct gem {
     bool half; /* x and dx are bf16 */
@@ -22,9 +30,9 @@ typedef struct gem {
     double *dps; /* one slot an image; NULL: not wanted */
 } gem;
 
-/* ln(x) for finite x > 0 in the normal range, to about 1 unit in the last place: x = 2^e m, m in
- * [sqrt(1/2), sqrt(2)), ln m = 2 atanh((m - 1) / (m + 1)) by its series. */
-static inline float log_fast(float x)
+/* log2(x) for finite x > 0 in the normal range, to about 1 unit in the last place: x = 2^e (1 + f),
+ * 1 + f in [sqrt(1/2), sqrt(2)); ln(1 + f) by the polynomial of Cephes' logf. */
+CALR_INLINE float log2_fast(float x)
 {
     int32_t bits, e;
     float m;
@@ -32,30 +40,38 @@ static inline float log_fast(float x)
     e = (bits - 0x3f3504f3) >> 23;
     bits -= (int32_t)((uint32_t)e << 23);
     memcpy(&m, &bits, sizeof m);
-    float s = (m - 1) / (m + 1), z = s * s;
-    float series =
-        s * z *
-        (0.66666667f + z * (0.40000001f + z * (0.28571296f + z * (0.22234076f + z * 0.17977904f))));
-    return (float)e * 0.69314718f + (2 * s + series);
+    float f = m - 1, z = f * f;
+    float q = 7.0376836292e-2f;
+    q = q * f - 1.1514610310e-1f;
+    q = q * f + 1.1676998740e-1f;
+    q = q * f - 1.2420140846e-1f;
+    q = q * f + 1.4249322787e-1f;
+    q = q * f - 1.6668057665e-1f;
+    q = q * f + 2.0000714765e-1f;
+    q = q * f - 2.4999993993e-1f;
+    q = q * f + 3.3333331174e-1f;
+    return (float)e + 1.44269504f * (f + z * (f * q - 0.5f));
 }
 
-/* exp(x) for x <= 88; 0 below -87. x = n ln 2 + r, |r| <= ln 2 / 2. */
-static inline float exp_fast(float x)
+/* 2^x for x <= 127, 2^-125 below that: x = n + r, |r| <= 1/2, 2^r by the polynomial of Cephes'
+ * exp2f. Adding 1.5 2^23 leaves n in the lowest bits. */
+CALR_INLINE float exp2_fast(float x)
 {
-    float clamped = x < -87.0f ? -87.0f : x > 88 ? 88.0f : x;
-    float n = floorf(clamped * 1.44269504f + 0.5f);
-    float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
-    float q = 1.9875691500e-4f;
-    q = q * r + 1.3981999507e-3f;
-    q = q * r + 8.3334519073e-3f;
-    q = q * r + 4.1665795894e-2f;
-    q = q * r + 1.6666665459e-1f;
-    q = q * r + 5.0000001201e-1f;
-    float y = q * r * r + r + 1;
-    uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
-    float power;
-    memcpy(&power, &bits, sizeof power);
-    return x < -87.0f ? 0.0f : y * power;
+    x = x > -125.0f ? x : -125.0f;
+    float shifted = x + 12582912.0f, r = x - (shifted - 12582912.0f);
+    float q = 1.535336188319500e-4f;
+    q = q * r + 1.339887440266574e-3f;
+    q = q * r + 9.618437357674640e-3f;
+    q = q * r + 5.550332471162809e-2f;
+    q = q * r + 2.402264791363012e-1f;
+    q = q * r + 6.931472028550421e-1f;
+    q = q * r + 1;
+    uint32_t n, bits;
+    memcpy(&n, &shifted, sizeof n);
+    memcpy(&bits, &q, sizeof bits);
+    bits += n << 23;
+    memcpy(&q, &bits, sizeof q);
+    return q;
 }
 
 /* In what follows x and dx are the first `width` channels of a block, at element `at`. */
@@ -81,61 +97,120 @@ CALR_CLONES static void largest(const gem *k, int64_t at, int64_t width, float *
         largest_of(false, k, at, width, most);
 }
 
-/* mean[j] of (u/M)^p, and with logs of (u/M)^p ln(u/M). */
-CALR_INLINE void power_means_of(bool half, const gem *k, int64_t at, int64_t width,
-                                const float *most, double *mean, double *logs)
+/* 1 / x, finite for what is below the normal range, too. */
+CALR_INLINE float inverse_of(float x)
 {
-    float p = k->p, eps = k->eps;
-    double m[BLOCK] = {0}, l[BLOCK] = {0};
-    for (int64_t a = 0; a < k->area; a++) {
-        const void *row = calr_real_at(half, k->x, at + a * k->c);
+    return 1 / (x > FLT_MIN ? x : FLT_MIN);
+}
+
+CALR_INLINE float power_at(bool half, const gem *k, int64_t at, float inverse)
+{
+    float x = calr_real_load(half, k->x, at), u = x < k->eps ? k->eps : x;
+    return exp2_fast(k->p * log2_fast(u * inverse));
+}
+
+/* sum[j] of (u / M)^p. Four rows are added up in float before they go to double: terms of one sign, at
+ * most 1. */
+CALR_INLINE void power_sums_of(bool half, const gem *given, int64_t at, int64_t width,
+                               const float *inverse, double *restrict sum)
+{
+    const gem local = *given, *k = &local;
+    int64_t a = 0, c = k->c;
+    for (; a + 4 <= k->area; a += 4, at += 4 * c) {
 #pragma omp simd
-        for (int64_t j = 0; j < width; j++) {
-            float x = calr_real_load(half, row, j), u = x < eps ? eps : x;
-            float ln = log_fast(u / most[j]);
-            float power = exp_fast(p * ln);
-            m[j] += (double)power;
-            l[j] += (double)power * (double)ln;
-        }
+        for (int64_t j = 0; j < width; j++)
+            sum[j] += (double)((power_at(half, k, at + j, inverse[j]) +
+                                power_at(half, k, at + c + j, inverse[j])) +
+                               (power_at(half, k, at + 2 * c + j, inverse[j]) +
+                                power_at(half, k, at + 3 * c + j, inverse[j])));
     }
-    for (int64_t j = 0; j < width; j++) {
-        mean[j] = m[j] / (double)k->area;
-        logs[j] = l[j] / (double)k->area;
+    for (; a < k->area; a++, at += c) {
+#pragma omp simd
+        for (int64_t j = 0; j < width; j++)
+            sum[j] += (double)power_at(half, k, at + j, inverse[j]);
     }
 }
 
-CALR_CLONES static void power_means(const gem *k, int64_t at, int64_t width, const float *most,
-                                    double *mean, double *logs)
+CALR_CLONES static void power_sums(const gem *k, int64_t at, int64_t width, const float *inverse,
+                                   double *sum)
 {
     if (k->half)
-        power_means_of(true, k, at, width, most, mean, logs);
+        power_sums_of(true, k, at, width, inverse, sum);
     else
-        power_means_of(false, k, at, width, most, mean, logs);
+        power_sums_of(false, k, at, width, inverse, sum);
 }
 
-CALR_INLINE void gradient_of(bool half, const gem *k, int64_t at, int64_t width, const float *most,
-                             const float *factor)
+typedef struct term {
+    float power, weighted; /* w^p, w^p log2(w) */
+} term;
+
+/* What the place `at` adds to both sums; writes dx there if `store`. */
+CALR_INLINE term differentiate(bool half, bool store, const gem *k, int64_t at, float inverse,
+                               float factor)
 {
-    float p1 = k->p - 1, eps = k->eps;
-    for (int64_t a = 0; a < k->area; a++) {
-        const void *row = calr_real_at(half, k->x, at + a * k->c);
-        void *dx = calr_real_at(half, k->out, at + a * k->c);
+    float x = calr_real_load(half, k->x, at), u = x < k->eps ? k->eps : x;
+    float w = u * inverse, log = log2_fast(w), power = exp2_fast((k->p - 1) * log);
+    if (store)
+        calr_real_store(half, k->out, at, x < k->eps ? 0.0f : power * factor);
+    power *= w;
+    return (term){power, power * log};
+}
+
+CALR_INLINE void gradient_of(bool half, bool store, const gem *given, int64_t at, int64_t width,
+                             const float *inverse, const float *factor, double *restrict sum,
+                             double *restrict logs)
+{
+    const gem local = *given, *k = &local;
+    int64_t a = 0, c = k->c;
+    for (; a + 4 <= k->area; a += 4, at += 4 * c) {
 #pragma omp simd
         for (int64_t j = 0; j < width; j++) {
-            float x = calr_real_load(half, row, j), u = x < eps ? eps : x;
-            float power = exp_fast(p1 * log_fast(u / most[j]));
-            calr_real_store(half, dx, j, x < eps ? 0.0f : power * factor[j]);
+            term t0 = differentiate(half, store, k, at + j, inverse[j], factor[j]);
+            term t1 = differentiate(half, store, k, at + c + j, inverse[j], factor[j]);
+            term t2 = differentiate(half, store, k, at + 2 * c + j, inverse[j], factor[j]);
+            term t3 = differentiate(half, store, k, at + 3 * c + j, inverse[j], factor[j]);
+            sum[j] += (double)((t0.power + t1.power) + (t2.power + t3.power));
+            logs[j] += (double)((t0.weighted + t1.weighted) + (t2.weighted + t3.weighted));
+        }
+    }
+    for (; a < k->area; a++, at += c) {
+#pragma omp simd
+        for (int64_t j = 0; j < width; j++) {
+            term t = differentiate(half, store, k, at + j, inverse[j], factor[j]);
+            sum[j] += (double)t.power;
+            logs[j] += (double)t.weighted;
         }
     }
 }
 
-CALR_CLONES static void gradient(const gem *k, int64_t at, int64_t width, const float *most,
-                                 const float *factor)
+/* sum[j] of w^p, logs[j] of w^p log2(w), and dx where it is wanted: w^(p-1) factor. */
+CALR_CLONES static void gradient(const gem *k, int64_t at, int64_t width, const float *inverse,
+                                 const float *factor, double *sum, double *logs)
 {
-    if (k->half)
-        gradient_of(true, k, at, width, most, factor);
+    if (k->half && k->out)
+        gradient_of(true, true, k, at, width, inverse, factor, sum, logs);
+    else if (k->half)
+        gradient_of(true, false, k, at, width, inverse, factor, sum, logs);
+    else if (k->out)
+        gradient_of(false, true, k, at, width, inverse, factor, sum, logs);
     else
-        gradient_of(false, k, at, width, most, factor);
+        gradient_of(false, false, k, at, width, inverse, factor, sum, logs);
+}
+
+/* Above that p the rounding of y, which enters dx p - 1 times, is more than dx's own. */
+#define ROUNDING_MATTERS 4
+
+/* Multiplies dx by m^(1/p - 1), m = sum / area being nearly 1. */
+CALR_CLONES static void correct(const gem *k, int64_t at, int64_t width, const double *sum)
+{
+    float factor[BLOCK], *dx = (float *)k->out + at;
+    for (int64_t j = 0; j < width; j++)
+        factor[j] = (float)(1 + (1 / (double)k->p - 1) * (sum[j] / (double)k->area - 1));
+    for (int64_t a = 0; a < k->area; a++, dx += k->c) {
+#pragma omp simd
+        for (int64_t j = 0; j < width; j++)
+            dx[j] *= factor[j];
+    }
 }
 
 static void forward_body(void *context, int64_t begin, int64_t end, int worker)
@@ -146,39 +221,55 @@ static void forward_body(void *context, int64_t begin, int64_t end, int worker)
         for (int64_t j0 = 0; j0 < k->c; j0 += BLOCK) {
             int64_t width = calr_min64(BLOCK, k->c - j0);
             int64_t x = i * k->area * k->c + j0;
-            float most[BLOCK], *y = (float *)k->out + i * k->c + j0;
-            double mean[BLOCK], logs[BLOCK];
+            float most[BLOCK], inverse[BLOCK], *y = (float *)k->out + i * k->c + j0;
+            double sum[BLOCK] = {0};
             largest(k, x, width, most);
-            power_means(k, x, width, most, mean, logs);
             for (int64_t j = 0; j < width; j++)
-                y[j] = (float)((double)most[j] * pow(mean[j], 1 / (double)k->p));
+                inverse[j] = inverse_of(most[j]);
+            power_sums(k, x, width, inverse, sum);
+            for (int64_t j = 0; j < width; j++) {
+                double root = pow(sum[j] / (double)k->area, 1 / (double)k->p);
+                /* the fast logarithm knows neither NaN nor infinity */
+                y[j] = isfinite(most[j]) ? (float)(root / (double)inverse[j]) : most[j];
+            }
         }
+}
+
+/* What the channels of a block, with y and dy at `at`, add to the gradient of p. */
+static double gradient_of_p(const gem *k, int64_t at, int64_t width, const double *sum,
+                            const double *logs)
+{
+    const double p = (double)k->p, ln2 = 0.69314718055994531;
+    double dp = 0;
+    for (int64_t j = 0; j < width; j++) {
+        double ln_m = sum[j] / (double)k->area - 1; /* m is nearly 1 */
+        double share = ln2 * logs[j] / (p * sum[j]) - ln_m / (p * p);
+        dp += (double)k->dy[at + j] * (double)k->y[at + j] *
+              (isfinite(k->y[at + j]) ? share : (double)NAN);
+    }
+    return dp;
 }
 
 static void backward_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const gem *k = context;
-    double p = (double)k->p;
+    const float part = (float)(1 / (double)k->area);
     (void)worker;
     for (int64_t i = begin; i < end; i++) {
         double dp = 0;
         for (int64_t j0 = 0; j0 < k->c; j0 += BLOCK) {
             int64_t width = calr_min64(BLOCK, k->c - j0), at = i * k->c + j0;
             int64_t x = i * k->area * k->c + j0;
-            float most[BLOCK], factor[BLOCK];
-            double mean[BLOCK], logs[BLOCK];
-            largest(k, x, width, most);
-            power_means(k, x, width, most, mean, logs);
+            float inverse[BLOCK], factor[BLOCK];
+            double sum[BLOCK] = {0}, logs[BLOCK] = {0};
             for (int64_t j = 0; j < width; j++) {
-                double dy = (double)k->dy[at + j];
-                dp +=
-                    dy * (double)k->y[at + j] * (logs[j] / (p * mean[j]) - log(mean[j]) / (p * p));
-                factor[j] = (float)(dy * pow(mean[j], 1 / p - 1) / (double)k->area);
-                if (!isfinite(most[j])) /* the fast logarithm knows neither NaN nor infinity */
-                    factor[j] = NAN;
+                inverse[j] = inverse_of(k->y[at + j]);
+                factor[j] = isfinite(k->y[at + j]) ? part * k->dy[at + j] : NAN;
             }
-            if (k->out)
-                gradient(k, x, width, most, factor);
+            gradient(k, x, width, inverse, factor, sum, logs);
+            if (k->out && !k->half && k->p > ROUNDING_MATTERS)
+                correct(k, x, width, sum);
+            dp += gradient_of_p(k, at, width, sum, logs);
         }
         if (k->dps)
             k->dps[i] = dp;
