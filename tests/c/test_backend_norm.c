@@ -322,6 +322,36 @@ static void test_no_rows(void)
     CHECK(dgamma[2] == 0 && dbeta[2] == 0 && none[0] == CANARY);
 }
 
+/* Large outputs are written past the caches; parts of them, too small for that, are the same. */
+static void check_large(calr_dtype dtype, int64_t c)
+{
+    int64_t n = 17000000 / c * c, size = dtype == CALR_BF16 ? 2 : 4, rows = n / c,
+            part = rows / 5 + 1;
+    float *table = random_array(4 * c, 1);
+    char *x = (char *)output_array(n), *residual = (char *)output_array(n),
+         *y = (char *)output_array(n), *expected = (char *)output_array(n);
+    for (int64_t i = 0; i < n; i++)
+        calr_real_store(size == 2, x, i, (float)(i % 1009) * 0.01f - 5),
+            calr_real_store(size == 2, residual, i, (float)(i % 103) * 0.1f - 5);
+    calr_norm norm = {.rows = rows, .c = c, .eps = (float)EPS, .relu = true, .dtype = dtype};
+    backend->batch_norm_apply(&norm, x, table, residual, y);
+    for (int64_t begin = 0; begin < rows; begin += part) {
+        int64_t at = begin * c * size;
+        norm.rows = rows - begin < part ? rows - begin : part;
+        backend->batch_norm_apply(&norm, x + at, table, residual + at, expected + at);
+    }
+    CHECK(memcmp(y, expected, (size_t)(n * size)) == 0);
+    free(table), free(x), free(residual), free(y), free(expected);
+}
+
+static void test_large_outputs(void)
+{
+    check_large(CALR_F32, 68);
+    check_large(CALR_F32, 70); /* rows do not begin at multiples of 16 bytes */
+    check_large(CALR_BF16, 200);
+    check_large(CALR_F32, 5000);
+}
+
 int main(void)
 {
     CHECK_OK(calr_backend_get(&backend));
@@ -330,5 +360,6 @@ int main(void)
     RUN(test_instance_norm);
     RUN(test_large_mean);
     RUN(test_no_rows);
+    RUN(test_large_outputs);
     return check_finish();
 }

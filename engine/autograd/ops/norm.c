@@ -187,7 +187,12 @@ static calr_status place_gradients(calr_op_call *call, bool relu, calr_tensor *d
     }
     if (!call->needs[X])
         return CALR_OK;
-    dx[X] = own_part(call, dy, taken);
+    /* The pass that writes dx reads x and, where no part is taken, both parts of dy: memory that is
+     * at hand is cheaper to write over. */
+    if (taken)
+        dx[X] = calr_op_take(call, SAVED_X);
+    if (!dx[X])
+        dx[X] = own_part(call, dy, taken);
     if (!dx[X])
         dx[X] = calr_op_take(call, SAVED_X);
     return dx[X] ? CALR_OK : calr_op_gradient(call, X, dx);

@@ -10,9 +10,14 @@
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/norm_rows.h"
 #include "backend/cpu/norm_table.h"
+#include "base/stream.h"
 #include "tensor/pool.h"
 
 #define MOST_CHUNKS 64
+
+/* Outputs from this size on are written past the caches, by pieces of as many numbers. */
+#define STREAM_BYTES (12 << 20)
+#define PIECE        4096
 
 typedef struct norming {
     bool half; /* x, residual and out */
@@ -20,7 +25,7 @@ typedef struct norming {
     const void *x, *residual;
     const float *mean, *scale, *shift; /* one each column */
     void *out;
-    bool relu;
+    bool relu, stream;
     double *slots; /* chunks x 2 x c */
 } norming;
 
@@ -77,15 +82,30 @@ static void moments_body(void *context, int64_t begin, int64_t end, int worker)
                      k->slots + begin / k->grain * 2 * k->c);
 }
 
+static void normalize_rows(const norming *k, int64_t begin, int64_t rows, void *out)
+{
+    int64_t at = begin * k->c;
+    calr_cpu_normalize(k->half, rows, k->c, k->relu, calr_real_at(k->half, k->x, at), k->mean,
+                       k->scale, k->shift,
+                       k->residual ? calr_real_at(k->half, k->residual, at) : NULL, out);
+}
+
 static void normalize_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const norming *k = context;
-    int64_t at = begin * k->c;
+    _Alignas(64) float piece[PIECE];
+    int64_t step = PIECE / k->c, row = k->c * (k->half ? 2 : 4);
     (void)worker;
-    calr_cpu_normalize(k->half, end - begin, k->c, k->relu, calr_real_at(k->half, k->x, at),
-                       k->mean, k->scale, k->shift,
-                       k->residual ? calr_real_at(k->half, k->residual, at) : NULL,
-                       calr_real_at(k->half, k->out, at));
+    if (!k->stream) {
+        normalize_rows(k, begin, end - begin, (char *)k->out + begin * row);
+        return;
+    }
+    for (; begin < end; begin += step) {
+        int64_t rows = calr_min64(step, end - begin);
+        normalize_rows(k, begin, rows, piece);
+        calr_stream_copy((char *)k->out + begin * row, piece, (size_t)(rows * row));
+    }
+    calr_stream_end();
 }
 
 static bool is_half(const calr_norm *norm)
@@ -96,10 +116,12 @@ static bool is_half(const calr_norm *norm)
 void calr_cpu_batch_norm_apply(const calr_norm *norm, const void *x, const float *table,
                                const void *residual, void *y)
 {
-    int64_t c = norm->c;
+    int64_t c = norm->c, row = c * (is_half(norm) ? 2 : 4);
     norming k = {.half = is_half(norm),
                  .c = c,
                  .x = x,
+                 .stream = norm->rows * row >= STREAM_BYTES && c <= PIECE && y != x &&
+                           y != residual && calr_stream_fits(y, (size_t)row),
                  .mean = table,
                  .scale = table + 2 * c,
                  .shift = table + 3 * c,

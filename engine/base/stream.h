@@ -1,0 +1,46 @@
+/* Writing past the caches.
+ *
+ * A store to memory that is in no cache first reads the line it goes to. For results larger than the
+ * caches that is memory traffic for nothing: the line is overwritten, and gone from the cache before
+ * anybody reads it. Such loops compute a piece into a buffer of a few KB and copy it out from there;
+ * smaller results are better left in the cache for whoever reads them next. */
+#ifndef CALR_BASE_STREAM_H
+#define CALR_BASE_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* What both addresses and the size of a copy must be multiples of. */
+#define CALR_STREAM_ALIGN 16
+
+static inline bool calr_stream_fits(const void *to, size_t bytes)
+{
+    return ((uintptr_t)to | bytes) % CALR_STREAM_ALIGN == 0;
+}
+
+static inline void calr_stream_copy(void *to, const void *from, size_t bytes)
+{
+#ifdef __SSE2__
+    for (size_t i = 0; i < bytes; i += sizeof(__m128i))
+        _mm_stream_si128((__m128i *)((char *)to + i),
+                         _mm_load_si128((const __m128i *)((const char *)from + i)));
+#else
+    memcpy(to, from, bytes);
+#endif
+}
+
+/* To be called by the thread that copied, before it tells another that it is done. */
+static inline void calr_stream_end(void)
+{
+#ifdef __SSE2__
+    _mm_sfence();
+#endif
+}
+
+#endif
