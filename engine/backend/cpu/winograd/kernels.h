@@ -1,8 +1,7 @@
 /* The inner loops of Winograd's convolution, made once for each instruction set (avx2.c, avx512.c).
  * Internal to cpu/winograd.
  *
- * Everything that is transformed lies in panels of 32 channels: for each of the 36 points, for each
- * panel, rows of 32 floats. A row belongs to a tile (of x, y, dy) or to a channel (of weights: rows
+ * Everything that is transformed lies in panels of 32 channels: for each point, for each panel, rows of 32 floats. A row belongs to a tile (of x, y, dy) or to a channel (of weights: rows
  * are the channels summed over, the 32 numbers the channels made). A row's numbers are then at fixed
  * distances from each other, which is what the products want of their registers' addresses. */
 #ifndef CALR_BACKEND_CPU_WINOGRAD_KERNELS_H
@@ -11,9 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CALR_WINOGRAD_POINTS 36 /* 6 x 6 */
-#define CALR_WINOGRAD_TILE   4  /* outputs of a tile in each direction */
-#define CALR_WINOGRAD_PANEL  32
+#define CALR_WINOGRAD_PANEL 32
 
 /* A tile in a feature map of h x w x c: the pixels from (row, col) on, which may lie outside. */
 typedef struct calr_winograd_tile {
@@ -31,24 +28,31 @@ typedef struct calr_winograd_end {
     bool relu;
 } calr_winograd_end;
 
-typedef struct calr_winograd_kernels {
-    const char *name;
-    /* 6 x 6 pixels, zeros outside the map: out = B^T in B. `out` is the tile's row at the first
+/* An algorithm: F(rows x cols, 3 x 3), with (rows + 2) x (cols + 2) points. */
+typedef struct calr_winograd_form {
+    int64_t points, rows, cols;
+    /* A tile's inputs, zeros outside the map: out = B^T in B. `out` is the tile's row at the first
      * point and panel. c is a multiple of 32. */
     void (*input)(const calr_winograd_tile *tile, const float *map, calr_winograd_layout layout,
                   float *out);
-    /* 4 x 4 pixels of a gradient, zeros outside: out = A in A^T. */
-    void (*gradient)(const calr_winograd_tile *tile, const float *map, calr_winograd_layout layout,
-                     float *out);
-    /* 4 x 4 pixels are written: A^T in A, and what `end` adds. Those outside are left out. residual
-     * (of `end`) and map are where the image starts; they may be the same. */
+    /* rows x cols pixels are written: A^T in A, and what `end` adds. Those outside are left out.
+     * residual (of `end`) and map are where the image starts; they may be the same. */
     void (*output)(const calr_winograd_tile *tile, const float *in, calr_winograd_layout layout,
                    calr_winograd_end end, float *map);
     /* 3 x 3 weights of 16 rows of one panel: G w G^T. Weight (made channel o, summed channel i, tap
      * t) is at w[o made + i summed + (flip ? 8 - t : t)]. */
     void (*weights)(const float *w, int64_t made, int64_t summed, bool flip, int64_t point,
                     float *out);
-    /* The way back for gradients, 16 rows: dw = G^T in G. */
+} calr_winograd_form;
+
+typedef struct calr_winograd_kernels {
+    const char *name;
+    calr_winograd_form fast;  /* F(4 x 4, 3 x 3): 4 times fewer multiplications */
+    calr_winograd_form exact; /* F(4 x 2, 3 x 3): 3 times fewer, with the direct sum's error */
+    /* The gradient of weights, by `fast`. 4 x 4 pixels of a gradient, zeros outside: out = A in A^T. */
+    void (*gradient)(const calr_winograd_tile *tile, const float *map, calr_winograd_layout layout,
+                     float *out);
+    /* 16 rows of it: dw = G^T in G. */
     void (*weights_gradient)(const float *in, int64_t point, int64_t made, int64_t summed,
                              float *dw);
     /* One panel at one point: c[tiles x 32] = a b, a: `panels` panels of `tiles` rows, a_panel

@@ -8,21 +8,19 @@
 #include "backend/cpu/winograd/kernels.h"
 #include "tensor/pool.h"
 
-#define POINTS CALR_WINOGRAD_POINTS
-#define TILE   CALR_WINOGRAD_TILE
-#define PANEL  CALR_WINOGRAD_PANEL
+#define PANEL CALR_WINOGRAD_PANEL
 
 /* Rows of transformed weights that one call of a kernel makes. */
 #define WEIGHT_ROWS 16
-/* Added to the distance between points: sizes are powers of two, and 36 numbers of one tile would
- * all fall into the same few lines of the cache. */
+/* Added to the distance between points: sizes are powers of two, and all numbers of one tile would
+ * fall into the same few lines of the cache. */
 #define SKEW 32
 /* Transformed weights up to this many numbers are read again and again from the caches while a
  * thread takes a few tiles through all stages; those tiles then never leave its second-level cache.
  * With more weights all threads take all tiles (as many as ALL_TILES numbers hold) through one stage
  * after the other. */
 #define SMALL_WEIGHTS 786432
-#define FEW_TILES     48
+#define FEW_NUMBERS   1728 /* 48 tiles of 36 points, 72 of 24 */
 #define ALL_TILES     16777216
 /* Numbers of all partial sums of the weights' gradient together, and their number. */
 #define PART_NUMBERS 5242880
@@ -73,9 +71,9 @@ static const calr_winograd_kernels *find_kernels(void)
     return kernels;
 }
 
-static int64_t tiles_along(int64_t side)
+static int64_t tiles_along(int64_t side, int64_t tile)
 {
-    return (side + TILE - 1) / TILE;
+    return (side + tile - 1) / tile;
 }
 
 /* Below so many pixels of all images the weights' transforms cost more than is saved; above this
@@ -90,7 +88,7 @@ bool calr_winograd_wanted(const calr_conv2d *g)
         g->groups != 1 || g->c_in % PANEL || g->c_out % PANEL)
         return false;
     double area = (double)g->h * (double)g->w;
-    double covered = (double)(tiles_along(g->h) * tiles_along(g->w) * TILE * TILE);
+    double covered = (double)(tiles_along(g->h, 4) * tiles_along(g->w, 4) * 16);
     return (double)g->n * area >= FEWEST_PIXELS && covered <= MOST_WASTE * area &&
            find_kernels() != NULL;
 }
@@ -102,7 +100,7 @@ const char *calr_winograd_name(void)
 
 /* ---- the stages ---- */
 
-/* Transformed data of a channel count: POINTS x c / PANEL x rows x PANEL, points `point` apart. */
+/* Transformed data of a channel count: points x c / PANEL x rows x PANEL, points `point` apart. */
 typedef struct transformed {
     float *at;
     int64_t c, point;
@@ -110,6 +108,8 @@ typedef struct transformed {
 
 typedef struct work {
     const calr_winograd_kernels *kernels;
+    const calr_winograd_form *form;
+    int64_t points;                  /* of the form */
     int64_t h, w, rows, cols, tiles; /* maps; tiles of an image in each direction, and of all */
     transformed in, out;             /* of the tiles at hand: what is summed over, what is made */
     transformed weights;             /* c: out.c, rows: in.c */
@@ -139,8 +139,8 @@ static calr_winograd_tile find_tile(const work *k, int64_t i, int64_t c, int64_t
     return (calr_winograd_tile){.h = k->h,
                                 .w = k->w,
                                 .c = c,
-                                .row = at % per_image / k->cols * TILE - border,
-                                .col = at % k->cols * TILE - border};
+                                .row = at % per_image / k->cols * k->form->rows - border,
+                                .col = at % k->cols * k->form->cols - border};
 }
 
 static calr_winograd_layout layout_of(const work *k, const transformed *t)
@@ -155,7 +155,7 @@ static void input_body(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; i++) {
         int64_t image;
         calr_winograd_tile tile = find_tile(k, i, k->in.c, 1, &image);
-        k->kernels->input(&tile, k->x + image, layout_of(k, &k->in), k->in.at + i * PANEL);
+        k->form->input(&tile, k->x + image, layout_of(k, &k->in), k->in.at + i * PANEL);
     }
 }
 
@@ -180,7 +180,7 @@ static void output_body(void *context, int64_t begin, int64_t end, int worker)
         calr_winograd_end last = k->end;
         if (last.residual)
             last.residual += image;
-        k->kernels->output(&tile, k->out.at + i * PANEL, layout_of(k, &k->out), last, k->y + image);
+        k->form->output(&tile, k->out.at + i * PANEL, layout_of(k, &k->out), last, k->y + image);
     }
 }
 
@@ -231,7 +231,7 @@ static void weights_body(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; i++) {
         int64_t plain;
         float *u = find_weights(k, i, &plain);
-        k->kernels->weights(k->w_plain + plain, k->made, k->summed, k->flip, k->weights.point, u);
+        k->form->weights(k->w_plain + plain, k->made, k->summed, k->flip, k->weights.point, u);
     }
 }
 
@@ -244,10 +244,10 @@ static void weights_gradient_body(void *context, int64_t begin, int64_t end, int
         int64_t plain;
         float *u = find_weights(k, i, &plain);
         for (int64_t part = 1; part < k->parts; part++)
-            for (int64_t point = 0; point < POINTS; point++) {
+            for (int64_t point = 0; point < k->points; point++) {
                 float *to = u + point * k->weights.point;
                 calr_cpu_axpy(CALR_F32, WEIGHT_ROWS * PANEL, 1,
-                              to + part * POINTS * k->weights.point, to);
+                              to + part * k->points * k->weights.point, to);
             }
         k->kernels->weights_gradient(u, k->weights.point, k->made, k->summed, k->dw + plain);
     }
@@ -262,7 +262,7 @@ static int64_t weight_items(const work *k)
 static void make_outputs(work *k)
 {
     calr_parallel_for(k->count, 4, input_body, k);
-    calr_parallel_for(POINTS * (k->out.c / PANEL), 1, product_body, k);
+    calr_parallel_for(k->points * (k->out.c / PANEL), 1, product_body, k);
     calr_parallel_for(k->count, 4, output_body, k);
 }
 
@@ -270,18 +270,21 @@ static void add_gradients(work *k)
 {
     calr_parallel_for(k->count, 4, input_body, k);
     calr_parallel_for(k->count, 4, gradient_body, k);
-    calr_parallel_for(POINTS * (k->out.c / PANEL), 1, product_transposed_body, k);
+    calr_parallel_for(k->points * (k->out.c / PANEL), 1, product_transposed_body, k);
 }
 
 /* ---- the passes ---- */
 
-static work describe(const calr_conv2d *g, int64_t summed, int64_t made)
+static work describe(const calr_conv2d *g, bool exact, int64_t summed, int64_t made)
 {
-    work k = {.kernels = find_kernels(),
+    const calr_winograd_form *form = exact ? &find_kernels()->exact : &find_kernels()->fast;
+    work k = {.kernels = kernels,
+              .form = form,
+              .points = form->points,
               .h = g->h,
               .w = g->w,
-              .rows = tiles_along(g->h),
-              .cols = tiles_along(g->w),
+              .rows = tiles_along(g->h, form->rows),
+              .cols = tiles_along(g->w, form->cols),
               .in = {.c = summed},
               .out = {.c = made},
               .weights = {.c = made, .point = point_size(made, summed)},
@@ -292,20 +295,20 @@ static work describe(const calr_conv2d *g, int64_t summed, int64_t made)
 
 static bool has_small_weights(const work *k)
 {
-    return POINTS * k->weights.point <= SMALL_WEIGHTS;
+    return k->points * k->weights.point <= SMALL_WEIGHTS;
 }
 
 /* Room for everything: weights (of each part), and tiles of each of `workers`. */
 static calr_status reserve(work *k, int64_t workers, void **block, size_t *size)
 {
     k->in.point = point_size(k->in.c, k->room), k->out.point = point_size(k->out.c, k->room);
-    *size =
-        (size_t)(POINTS * (k->parts * k->weights.point + workers * (k->in.point + k->out.point))) *
-        sizeof(float);
+    *size = (size_t)(k->points *
+                     (k->parts * k->weights.point + workers * (k->in.point + k->out.point))) *
+            sizeof(float);
     CALR_TRY(calr_pool_alloc(*size, block));
     k->weights.at = *block;
-    k->in.at = k->weights.at + POINTS * k->parts * k->weights.point;
-    k->out.at = k->in.at + POINTS * workers * k->in.point;
+    k->in.at = k->weights.at + k->points * k->parts * k->weights.point;
+    k->out.at = k->in.at + k->points * workers * k->in.point;
     return CALR_OK;
 }
 
@@ -313,8 +316,8 @@ static calr_status reserve(work *k, int64_t workers, void **block, size_t *size)
 static work own_tiles(const work *k, int worker)
 {
     work own = *k;
-    own.in.at += worker * POINTS * k->in.point;
-    own.out.at += worker * POINTS * k->out.point;
+    own.in.at += worker * k->points * k->in.point;
+    own.out.at += worker * k->points * k->out.point;
     return own;
 }
 
@@ -334,8 +337,8 @@ static calr_status run_outputs(work *k, float *packed)
     void *block;
     size_t size;
     k->parts = packed ? 0 : 1;
-    k->room = few ? calr_min64(FEW_TILES, (k->tiles + threads - 1) / threads)
-                  : calr_min64(k->tiles, ALL_TILES / POINTS / (k->in.c + k->out.c));
+    k->room = few ? calr_min64(FEW_NUMBERS / k->points, (k->tiles + threads - 1) / threads)
+                  : calr_min64(k->tiles, ALL_TILES / k->points / (k->in.c + k->out.c));
     CALR_TRY(reserve(k, few ? threads : 1, &block, &size));
     if (packed)
         k->weights.at = packed;
@@ -355,7 +358,7 @@ static calr_status run_outputs(work *k, float *packed)
 calr_status calr_winograd_forward(const calr_conv2d *conv, const float *x, const float *w,
                                   const float *bias, float *y)
 {
-    work k = describe(conv, conv->c_in, conv->c_out);
+    work k = describe(conv, true, conv->c_in, conv->c_out);
     k.x = x, k.end.bias = bias, k.y = y;
     k.w_plain = w, k.made = conv->c_in * 9, k.summed = 9;
     return run_outputs(&k, NULL);
@@ -363,12 +366,12 @@ calr_status calr_winograd_forward(const calr_conv2d *conv, const float *x, const
 
 int64_t calr_winograd_packed_size(const calr_conv2d *conv)
 {
-    return POINTS * point_size(conv->c_out, conv->c_in);
+    return find_kernels()->fast.points * point_size(conv->c_out, conv->c_in);
 }
 
 void calr_winograd_pack(const calr_conv2d *conv, const float *w, float *packed)
 {
-    work k = describe(conv, conv->c_in, conv->c_out);
+    work k = describe(conv, false, conv->c_in, conv->c_out);
     k.w_plain = w, k.made = conv->c_in * 9, k.summed = 9;
     k.weights.at = packed;
     calr_parallel_for(weight_items(&k), 1, weights_body, &k);
@@ -378,7 +381,7 @@ calr_status calr_winograd_packed_forward(const calr_conv2d *conv, const float *x
                                          const float *packed, const float *bias,
                                          const float *residual, bool relu, float *y)
 {
-    work k = describe(conv, conv->c_in, conv->c_out);
+    work k = describe(conv, false, conv->c_in, conv->c_out);
     k.x = x, k.y = y;
     k.end = (calr_winograd_end){bias, residual, relu};
     return run_outputs(&k, (float *)packed); /* only read */
@@ -388,7 +391,7 @@ calr_status calr_winograd_packed_forward(const calr_conv2d *conv, const float *x
 calr_status calr_winograd_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
                                         float *dx)
 {
-    work k = describe(conv, conv->c_out, conv->c_in);
+    work k = describe(conv, false, conv->c_out, conv->c_in);
     k.x = dy, k.y = dx;
     k.w_plain = w, k.made = 9, k.summed = conv->c_in * 9, k.flip = true;
     return run_outputs(&k, NULL);
@@ -397,7 +400,7 @@ calr_status calr_winograd_backward_data(const calr_conv2d *conv, const float *w,
 static void few_gradients_body(void *context, int64_t begin, int64_t end, int worker)
 {
     work k = own_tiles(context, worker);
-    k.weights.at += begin / k.part * POINTS * k.weights.point;
+    k.weights.at += begin / k.part * k.points * k.weights.point;
     for (k.first = begin; k.first < end; k.first += k.room) {
         k.count = calr_min64(k.room, end - k.first);
         k.add = k.first > begin;
@@ -408,8 +411,9 @@ static void few_gradients_body(void *context, int64_t begin, int64_t end, int wo
 /* Small weights have partial sums, a thread works on one. The sums depend on the geometry only. */
 static void divide_gradients(work *k, bool few)
 {
-    int64_t most = calr_min64(MOST_PARTS, PART_NUMBERS / (POINTS * k->weights.point));
-    k->room = calr_min64(k->tiles, few ? FEW_TILES : ALL_TILES / POINTS / (k->in.c + k->out.c));
+    int64_t most = calr_min64(MOST_PARTS, PART_NUMBERS / (k->points * k->weights.point));
+    k->room = calr_min64(k->tiles, few ? FEW_NUMBERS / k->points
+                                       : ALL_TILES / k->points / (k->in.c + k->out.c));
     k->part = few ? calr_max64(k->room, (k->tiles + most - 1) / most) : k->tiles;
     k->parts = (k->tiles + k->part - 1) / k->part;
 }
@@ -417,7 +421,7 @@ static void divide_gradients(work *k, bool few)
 calr_status calr_winograd_backward_weights(const calr_conv2d *conv, const float *x, const float *dy,
                                            float *dw)
 {
-    work k = describe(conv, conv->c_in, conv->c_out);
+    work k = describe(conv, false, conv->c_in, conv->c_out);
     bool few = has_small_weights(&k);
     void *block;
     size_t size;

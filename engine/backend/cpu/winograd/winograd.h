@@ -1,11 +1,12 @@
-/* Winograd's convolution for 3x3 kernels of stride 1 and padding 1: a quarter of the
- * multiplications, in all three passes. Internal to cpu/.
+/* Winograd's convolution for 3x3 kernels of stride 1 and padding 1, with a quarter or a third of the
+ * multiplications. Internal to cpu/.
  *
- * A tile of 4 x 4 outputs needs 6 x 6 inputs. Both are transformed (a few additions a number), at
- * each of the 36 points a matrix product over the channels is left, and its result is transformed
- * back. Products make up most of the work where there are many channels. Results differ from the
- * direct sum's by about 3e-6 of the largest (measured, docs/performance.md). Only for processors
- * with AVX2 and FMA, or AVX-512F. */
+ * A tile of outputs needs a tile of inputs that is larger by 2. Both are transformed (a few additions
+ * a number), at each point of the tile a matrix product over the channels is left, and its result is
+ * transformed back. Products make up most of the work where there are many channels. What training
+ * computes forward is made of tiles of 4 x 2, which are as exact as direct sums, so that ReLUs decide
+ * as they would; gradients and the folded network of 4 x 4 (docs/decisions/winograd.md has the
+ * errors). Only for processors with AVX2 and FMA, or AVX-512F. */
 #ifndef CALR_BACKEND_CPU_WINOGRAD_H
 #define CALR_BACKEND_CPU_WINOGRAD_H
 
@@ -18,10 +19,10 @@ bool calr_winograd_wanted(const calr_conv2d *conv);
 /* "winograd: avx512" */
 const char *calr_winograd_name(void);
 
-/* As in backend.h. For geometries that are wanted, with n >= 1. */
+/* As in backend.h. For geometries that are wanted, with n >= 1. This one is the exact one. */
 calr_status calr_winograd_forward(const calr_conv2d *conv, const float *x, const float *w,
                                   const float *bias, float *y);
-/* The same with weights that were transformed before: calr_winograd_pack fills packed[
+/* Faster, with weights that were transformed before: calr_winograd_pack fills packed[
  * calr_winograd_packed_size ], which is good for every n, h and w; y = max(0, sum + bias + residual),
  * where bias and residual may be NULL, the residual may be y, and the maximum is taken when `relu`. */
 int64_t calr_winograd_packed_size(const calr_conv2d *conv);
