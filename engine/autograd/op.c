@@ -127,6 +127,12 @@ calr_tensor *calr_op_take(calr_op_call *call, int i)
     return tensor;
 }
 
+calr_tensor *calr_op_gradient_so_far(const calr_op_call *call, int i)
+{
+    calr_tensor *sum = call->needs[i] ? call->node->from[i]->gradient : NULL;
+    return sum && calr_tensor_is_unshared(sum) && calr_tensor_is_contiguous(sum) ? sum : NULL;
+}
+
 calr_status calr_op_output(const calr_op_call *call, calr_tensor **y)
 {
     return calr_node_output(call->node, y);

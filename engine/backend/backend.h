@@ -114,6 +114,9 @@ typedef struct calr_backend {
                                   const float *bias, void *y);
     calr_status (*conv2d_backward_data)(const calr_conv2d *conv, const float *w, const void *dy,
                                         void *dx);
+    /* dx += the gradient, where calr_backend_conv2d_adds says that there is a way to; CALR_EINVAL elsewhere. */
+    calr_status (*conv2d_backward_data_add)(const calr_conv2d *conv, const float *w, const void *dy,
+                                            void *dx);
     /* dbias may be NULL. With n = 0 both are zeroed. */
     calr_status (*conv2d_backward_weights)(const calr_conv2d *conv, const void *x, const void *dy,
                                            float *dw, float *dbias);
@@ -288,6 +291,10 @@ typedef enum calr_conv2d_pass {
     CALR_CONV2D_BACKWARD_DATA,
     CALR_CONV2D_BACKWARD_WEIGHTS
 } calr_conv2d_pass;
+
+/* Whether the gradient of the data of a (resolved) convolution can be added to another one in place, sooner than it is
+ * written: where a stride passes over most of the data. */
+bool calr_backend_conv2d_adds(const calr_conv2d *conv);
 
 /* The name of the implementation that computes a convolution ("portable: im2col",
  * "jit:avx512_core", ...), for tests and for finding out why something is slow. */

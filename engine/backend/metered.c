@@ -114,6 +114,16 @@ static calr_status conv2d_backward_data(const calr_conv2d *conv, const float *w,
     return status;
 }
 
+/* Counted as if it wrote all of dx. */
+static calr_status conv2d_backward_data_add(const calr_conv2d *conv, const float *w, const void *dy,
+                                            void *dx)
+{
+    double began = calr_meter_begin();
+    calr_status status = original->conv2d_backward_data_add(conv, w, dy, dx);
+    calr_metered_conv(began, "conv2d_backward_data", conv);
+    return status;
+}
+
 static calr_status conv2d_backward_weights(const calr_conv2d *conv, const void *x, const void *dy,
                                            float *dw, float *dbias)
 {
@@ -284,6 +294,7 @@ const calr_backend *calr_backend_metered(const calr_backend *under)
     if (under->gemm_bytes)
         PUT(gemm_bytes);
     PUT(gemm), PUT(conv2d_forward), PUT(conv2d_backward_data), PUT(conv2d_backward_weights);
+    PUT(conv2d_backward_data_add);
     PUT(batch_norm_train), PUT(batch_norm_infer), PUT(batch_norm_backward);
     PUT(batch_norm_table), PUT(batch_norm_apply);
     PUT(instance_norm_forward), PUT(instance_norm_backward);

@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "backend/backend.h"
 #include "backend/cpu/blas.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/onednn.h"
+#include "backend/cpu/pointwise/pointwise.h"
 #include "backend/cpu/winograd/winograd.h"
 
 typedef struct layer {
@@ -74,7 +76,9 @@ static int by_value(const void *a, const void *b)
 
 static float *numbers(int64_t count)
 {
-    float *a = aligned_alloc(64, ((size_t)count * sizeof *a + 63) / 64 * 64);
+    float *a = aligned_alloc(2097152, ((size_t)count * sizeof *a + 2097151) / 2097152 * 2097152);
+    if (a)
+        madvise(a, (size_t)count * sizeof *a, MADV_HUGEPAGE); /* as the pool has it */
     for (int64_t i = 0; a && i < count; i++)
         a[i] = (float)(i * 2654435761 % 2001 - 1000) / 1000;
     return a;
@@ -135,10 +139,31 @@ static bool by_gemm(arrays *a, calr_conv2d_pass pass)
     return true;
 }
 
+static bool by_pointwise(arrays *a, calr_conv2d_pass pass)
+{
+    if (!calr_pointwise_can(&a->conv) || pass == CALR_CONV2D_FORWARD)
+        return false;
+    if (pass == CALR_CONV2D_BACKWARD_DATA)
+        return calr_pointwise_backward_data(&a->conv, a->w, a->y, false, a->dx) == CALR_OK;
+    return calr_pointwise_backward_weights(&a->conv, a->x, a->y, a->dw) == CALR_OK;
+}
+
+/* Adds to a gradient that is there. */
+static bool by_adding(arrays *a, calr_conv2d_pass pass)
+{
+    return pass == CALR_CONV2D_BACKWARD_DATA && a->conv.stride > 1 &&
+           calr_pointwise_can(&a->conv) &&
+           calr_pointwise_backward_data(&a->conv, a->w, a->y, true, a->dx) == CALR_OK;
+}
+
 static const struct {
     const char *name;
     bool (*run)(arrays *a, calr_conv2d_pass pass);
-} ways[] = {{"onednn", by_onednn}, {"winograd", by_winograd}, {"gemm", by_gemm}};
+} ways[] = {{"onednn", by_onednn},
+            {"winograd", by_winograd},
+            {"gemm", by_gemm},
+            {"pointwise", by_pointwise},
+            {"adding", by_adding}};
 
 #define WAYS   ((int)(sizeof ways / sizeof *ways))
 #define ROUNDS 99

@@ -253,6 +253,53 @@ static void a_failing_backward_leaves_nothing_behind(void)
     CHECK_INT(calr_pool_get_stats().live_bytes, before);
 }
 
+/* The gradient of x behind convolutions with these strides (0: none), the first of which goes backward last. */
+static void strided(int64_t first, int64_t second, float *gradient)
+{
+    calr_tensor *x = noise(4, (int64_t[]){2, 7, 6, 32}, 1),
+                *w = noise(4, (int64_t[]){32, 32, 1, 1}, 2);
+    calr_tensor *shifted = NULL, *sum = NULL;
+    CHECK_OK(calr_tape_require(x, true));
+    CHECK_OK(calr_op_affine(x, 1, 1, &shifted));
+    for (int i = 0; i < 2; i++) {
+        int64_t stride = i ? second : first;
+        calr_tensor *y = NULL, *total = NULL;
+        if (stride == 0)
+            continue;
+        CHECK_OK(calr_op_conv2d(shifted, w, NULL, stride, 0, 1, &y));
+        STEP(y, calr_op_mul(y, y, out));
+        CHECK_OK(calr_op_sum(y, -1, &total));
+        calr_tensor_release(y);
+        if (sum)
+            STEP(sum, calr_op_add(sum, total, out));
+        else
+            sum = calr_tensor_retain(total);
+        calr_tensor_release(total);
+    }
+    CHECK_OK(calr_tape_backward(sum));
+    memcpy(gradient, calr_tensor_f32(calr_tape_gradient(x)),
+           (size_t)calr_tensor_numel(x) * sizeof *gradient);
+    calr_tensor_release(sum), calr_tensor_release(shifted);
+    calr_tensor_release(x), calr_tensor_release(w);
+}
+
+/* A convolution with a stride adds its gradient to one that is there. */
+static void strided_gradients_are_added_in_place(void)
+{
+    enum { N = 2 * 7 * 6 * 32 };
+    static float one[N], two[N], both[3][N];
+    size_t before = calr_pool_get_stats().live_bytes;
+    strided(1, 0, one), strided(2, 0, two);
+    strided(1, 2, both[0]), strided(2, 1, both[1]), strided(2, 2, both[2]);
+    CHECK_INT(calr_pool_get_stats().live_bytes, before);
+    for (int i = 0; i < N; i++) {
+        double scale = 1e-6 * (1 + fabs((double)one[i]) + fabs((double)two[i]));
+        CHECK_NEAR(both[0][i], (double)one[i] + (double)two[i], 10 * scale);
+        CHECK_NEAR(both[1][i], (double)one[i] + (double)two[i], 10 * scale);
+        CHECK_NEAR(both[2][i], 2 * (double)two[i], 10 * scale);
+    }
+}
+
 /* ---- a small network on each backend ---- */
 
 enum { PARAMETERS = 5 };
@@ -332,6 +379,7 @@ int main(void)
     RUN(paused_costs_nothing);
     RUN(callbacks_are_released_once);
     RUN(a_failing_backward_leaves_nothing_behind);
+    RUN(strided_gradients_are_added_in_place);
     RUN(backends_agree);
     return check_finish();
 }

@@ -67,6 +67,19 @@ static calr_status forward(calr_op_call *call, calr_tensor **y)
     return calr_op_save(call, "w", call->needs[0] ? call->in[1] : NULL);
 }
 
+static calr_status backward_data(calr_op_call *call, const calr_backend *k, const calr_conv2d *conv,
+                                 calr_tensor *dy, calr_tensor **dx)
+{
+    const float *w = calr_tensor_f32(calr_op_saved(call, 1));
+    calr_tensor *sum = calr_backend_conv2d_adds(conv) ? calr_op_gradient_so_far(call, 0) : NULL;
+    if (sum) {
+        calr_tensor_touch(sum);
+        return k->conv2d_backward_data_add(conv, w, calr_tensor_data(dy), calr_tensor_data(sum));
+    }
+    CALR_TRY(calr_op_gradient(call, 0, dx));
+    return k->conv2d_backward_data(conv, w, calr_tensor_data(dy), calr_tensor_data(dx[0]));
+}
+
 /* The gradient of the data is not computed for a first layer, whose input needs none. */
 static calr_status backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
@@ -74,11 +87,10 @@ static calr_status backward(calr_op_call *call, calr_tensor *dy, calr_tensor **d
     calr_conv2d conv;
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(resolve(call, &conv));
-    for (int i = 0; i < 3; i++)
+    for (int i = 1; i < 3; i++)
         CALR_TRY(calr_op_gradient(call, i, dx));
     if (call->needs[0])
-        CALR_TRY(k->conv2d_backward_data(&conv, calr_tensor_f32(calr_op_saved(call, 1)),
-                                         calr_tensor_data(dy), calr_tensor_data(dx[0])));
+        CALR_TRY(backward_data(call, k, &conv, dy, dx));
     if (call->needs[1])
         return k->conv2d_backward_weights(&conv, calr_tensor_data(calr_op_saved(call, 0)),
                                           calr_tensor_data(dy), calr_tensor_f32(dx[1]),

@@ -11,6 +11,7 @@
 
 #include "backend/cpu/blas.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/pointwise/pointwise.h"
 #include "backend/cpu/winograd/winograd.h"
 
 /* Elements of a tile of one thread: 1 MB, within its second-level cache. */
@@ -40,10 +41,12 @@ static bool is_depthwise(const calr_conv2d *g)
     return g->groups > 1 && g->groups == g->c_in && g->groups == g->c_out;
 }
 
-const char *calr_cpu_conv2d_name(const calr_conv2d *conv)
+const char *calr_cpu_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass)
 {
     if (calr_winograd_wanted(conv))
         return calr_winograd_name();
+    if (calr_pointwise_wanted(conv, pass))
+        return calr_pointwise_name();
     if (is_pointwise(conv))
         return "gemm";
     return is_depthwise(conv) ? "portable: depthwise" : CALR_PORTABLE_NAME;
@@ -256,6 +259,8 @@ calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *
         return CALR_OK;
     if (calr_winograd_wanted(conv))
         return calr_winograd_backward_data(conv, w, dy, dx);
+    if (calr_pointwise_wanted(conv, CALR_CONV2D_BACKWARD_DATA))
+        return calr_pointwise_backward_data(conv, w, dy, false, dx);
     if (is_depthwise(conv))
         return calr_cpu_depthwise_backward_data(conv, w, dy, dx);
     if (is_pointwise(conv)) {
@@ -275,6 +280,19 @@ calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *
     free(packed);
     free(k.columns);
     return done ? CALR_OK : no_memory();
+}
+
+bool calr_backend_conv2d_adds(const calr_conv2d *conv)
+{
+    return conv->stride > 1 && calr_pointwise_can(conv);
+}
+
+calr_status calr_cpu_conv2d_backward_data_add(const calr_conv2d *conv, const float *w,
+                                              const void *dy, void *dx)
+{
+    if (!calr_backend_conv2d_adds(conv))
+        return calr_error(CALR_EINVAL, "the gradient of this convolution cannot be added in place");
+    return calr_pointwise_backward_data(conv, w, dy, true, dx);
 }
 
 /* A tile of dw: columns^T dy of positions begin .. end-1, the first overwriting, later ones adding.
@@ -338,6 +356,8 @@ calr_status calr_cpu_conv2d_backward_weights(const calr_conv2d *conv, const floa
     k.x = x, k.dy = dy;
     if (dbias)
         CALR_TRY(calr_cpu_sum_rows(CALR_F32, positions, c_out, dy, dbias));
+    if (calr_pointwise_wanted(conv, CALR_CONV2D_BACKWARD_WEIGHTS))
+        return calr_pointwise_backward_weights(conv, x, dy, dw);
     if (is_pointwise(conv) || positions == 0) {
         calr_blas_gemm(true, false, c_out, k.depth, positions, 1, dy, c_out, x, k.depth, 0, dw,
                        k.depth);

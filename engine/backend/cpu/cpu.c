@@ -17,6 +17,7 @@
 
 #define SHARED_KERNELS                                                                             \
     .name = "cpu", .gemm = calr_blas_gemm, .batch_norm_train = calr_cpu_batch_norm_train,          \
+    .conv2d_backward_data_add = calr_cpu_conv2d_backward_data_add,                                 \
     .batch_norm_infer = calr_cpu_batch_norm_infer, .batch_norm_table = calr_cpu_batch_norm_table,  \
     .batch_norm_apply = calr_cpu_batch_norm_apply,                                                 \
     .batch_norm_backward = calr_cpu_batch_norm_backward,                                           \
@@ -177,7 +178,6 @@ calr_status calr_backend_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass p
     if (atomic_load(&selected) == &onednn)
         return calr_onednn_conv2d_name(conv, pass, text, size);
 #endif
-    (void)pass;
-    snprintf(text, size, "%s", calr_cpu_conv2d_name(conv));
+    snprintf(text, size, "%s", calr_cpu_conv2d_name(conv, pass));
     return CALR_OK;
 }

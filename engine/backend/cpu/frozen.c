@@ -334,7 +334,7 @@ calr_status calr_frozen_conv_name(calr_frozen_conv *f, const calr_conv2d *conv, 
         return CALR_OK;
     }
     CALR_TRY(take_plan(f, conv, residual, &plan));
-    snprintf(text, size, "%s", calr_cpu_conv2d_name(conv));
+    snprintf(text, size, "%s", calr_cpu_conv2d_name(conv, CALR_CONV2D_FORWARD));
 #ifdef CALR_WITH_ONEDNN
     if (plan && plan->code)
         snprintf(text, size, "%s", calr_onednn_fused_name(plan->code));

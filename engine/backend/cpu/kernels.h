@@ -35,15 +35,25 @@ static inline int64_t calr_row_grain(int64_t c)
 bool calr_cpu_own_team(void);
 /* Fills the cpu fields. */
 void calr_cpu_describe(calr_backend_info *out);
+/* The vectors that kernels written for them may use. oneDNN's variable for a lower instruction set (ONEDNN_MAX_CPU_ISA,
+ * or by its old name DNNL_MAX_CPU_ISA) holds for ours too. */
+typedef enum calr_cpu_vector_set {
+    CALR_VECTORS_NONE,
+    CALR_VECTORS_AVX2, /* and FMA */
+    CALR_VECTORS_AVX512
+} calr_cpu_vector_set;
+calr_cpu_vector_set calr_cpu_vectors(void);
 
-/* conv.c: winograd/, im2col and gemm, or depthwise.c. f32 only: conv_bf16.h makes the table's entries of them. */
+/* conv.c: winograd/, pointwise/, im2col and gemm, or depthwise.c. f32 only: conv_bf16.h makes the table's entries of them. */
 #define CALR_PORTABLE_NAME "portable: im2col"
 /* What computes a (resolved) convolution here. */
-const char *calr_cpu_conv2d_name(const calr_conv2d *conv);
+const char *calr_cpu_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass);
 calr_status calr_cpu_conv2d_forward(const calr_conv2d *conv, const float *x, const float *w,
                                     const float *bias, float *y);
 calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
                                           float *dx);
+calr_status calr_cpu_conv2d_backward_data_add(const calr_conv2d *conv, const float *w,
+                                              const void *dy, void *dx);
 calr_status calr_cpu_conv2d_backward_weights(const calr_conv2d *conv, const float *x,
                                              const float *dy, float *dw, float *dbias);
 

@@ -7,6 +7,7 @@
 
 #include "backend/cpu/conv_bf16.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/pointwise/pointwise.h"
 #include "backend/cpu/winograd/winograd.h"
 
 /* Making a plan takes milliseconds (code is generated), running a small one microseconds: plans are
@@ -115,7 +116,8 @@ static bool is_for_gemm(const calr_conv2d *g, calr_conv2d_pass pass)
 
 static bool is_ours(const calr_conv2d *conv, calr_conv2d_pass pass)
 {
-    return calr_winograd_wanted(conv) || is_for_gemm(conv, pass);
+    return calr_winograd_wanted(conv) || calr_pointwise_wanted(conv, pass) ||
+           is_for_gemm(conv, pass);
 }
 
 /* Runs the pass if oneDNN can and is to; *done tells. Inside a calr_parallel_for body it is left alone: its
@@ -191,7 +193,7 @@ calr_status calr_onednn_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pa
     if (!is_ours(&spec.conv, pass))
         CALR_TRY(take_plan(&spec, &slot));
     snprintf(text, size, "%s%s", widened ? "widened, " : "",
-             slot ? calr_onednn_plan_name(slot->plan) : calr_cpu_conv2d_name(&spec.conv));
+             slot ? calr_onednn_plan_name(slot->plan) : calr_cpu_conv2d_name(&spec.conv, pass));
     if (slot)
         drop_plan(slot);
     return CALR_OK;

@@ -1,7 +1,9 @@
 /* The processor: its name, its features, and the team of threads that the calling thread may use.
  */
 #include <omp.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -16,6 +18,44 @@ bool calr_cpu_own_team(void)
     if (omp_get_max_threads() != calr_parallel_threads())
         omp_set_num_threads(calr_parallel_threads());
     return true;
+}
+
+#if defined(__x86_64__)
+static bool is_capped_below(const char *set)
+{
+    static const char *const order[] = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE"};
+    const char *cap = getenv("ONEDNN_MAX_CPU_ISA");
+    if (!cap)
+        cap = getenv("DNNL_MAX_CPU_ISA");
+    for (size_t i = 0; cap && i < sizeof order / sizeof *order; i++) {
+        if (strcmp(order[i], set) == 0)
+            return false;
+        if (strcmp(order[i], cap) == 0)
+            return true;
+    }
+    return false;
+}
+#endif
+
+static calr_cpu_vector_set vectors;
+
+static void find_vectors(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && !is_capped_below("AVX512_CORE"))
+        vectors = CALR_VECTORS_AVX512;
+    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+             !is_capped_below("AVX2"))
+        vectors = CALR_VECTORS_AVX2;
+#endif
+}
+
+calr_cpu_vector_set calr_cpu_vectors(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_vectors);
+    return vectors;
 }
 
 #if defined(__x86_64__)

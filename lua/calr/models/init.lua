@@ -28,22 +28,19 @@ local function basic_block(inputs, width, stride, norm)
   return self, width
 end
 
--- norm(y, residual) for a y that `from` gave, and which nobody needs afterwards.
-local function join(self, x, y, from, norm)
-  if not self.downsample then
-    local z = norm(y, x)
-    nn.release(y, z, from, norm)
-    return z
-  end
-  local residual = self.downsample(x)
-  local z = norm(y, residual)
+-- norm(y, residual) for the y that the other layers, `from` the last of them, make of x. The residual's layers come
+-- first: on the way back their gradient, of every fourth pixel where they have a stride, is then added to the others'.
+local function join(self, x, norm, from, ...)
+  local residual = self.downsample and self.downsample(x)
+  local y = nn.chain(x, ...)
+  local z = norm(y, residual or x)
   nn.release(y, z, from, norm)
-  nn.release(residual, z, self.downsample, norm)
+  if residual then nn.release(residual, z, self.downsample, norm) end
   return z
 end
 
 function BasicBlock:forward(x)
-  return join(self, x, nn.chain(x, self.conv1, self.bn1, self.conv2), self.conv2, self.bn2)
+  return join(self, x, self.bn2, self.conv2, self.conv1, self.bn1, self.conv2)
 end
 
 -- Figure 5 right, with the stride at the 3x3 convolution as torchvision has it.
@@ -67,7 +64,7 @@ local function bottleneck(inputs, width, stride, norm)
 end
 
 function Bottleneck:forward(x)
-  return join(self, x, nn.chain(x, self.conv1, self.bn1, self.conv2, self.bn2, self.conv3), self.conv3, self.bn3)
+  return join(self, x, self.bn3, self.conv3, self.conv1, self.bn1, self.conv2, self.bn2, self.conv3)
 end
 
 local Network = nn.class "Network"

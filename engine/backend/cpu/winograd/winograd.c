@@ -30,36 +30,15 @@
 
 static const calr_winograd_kernels *kernels; /* NULL: none for this processor, or not wanted */
 
-#if defined(__x86_64__)
-/* oneDNN's variable for a lower instruction set (by its new or old name) holds for these kernels
- * too. */
-static bool is_capped_below(const char *set)
-{
-    static const char *const order[] = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE"};
-    const char *cap = getenv("ONEDNN_MAX_CPU_ISA");
-    if (!cap)
-        cap = getenv("DNNL_MAX_CPU_ISA");
-    for (size_t i = 0; cap && i < sizeof order / sizeof *order; i++) {
-        if (strcmp(order[i], set) == 0)
-            return false;
-        if (strcmp(order[i], cap) == 0)
-            return true;
-    }
-    return false;
-}
-#endif
-
 static void choose_kernels(void)
 {
     const char *wish = getenv("CALR_CONV");
     if (wish && strcmp(wish, "direct") == 0)
         return;
 #if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && !is_capped_below("AVX512_CORE"))
+    if (calr_cpu_vectors() == CALR_VECTORS_AVX512)
         kernels = &calr_winograd_avx512;
-    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-             !is_capped_below("AVX2"))
+    else if (calr_cpu_vectors() == CALR_VECTORS_AVX2)
         kernels = &calr_winograd_avx2;
 #endif
 }

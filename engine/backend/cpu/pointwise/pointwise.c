@@ -1,0 +1,341 @@
+#include "backend/cpu/pointwise/pointwise.h"
+
+#include <string.h>
+
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/pointwise/kernels.h"
+#include "tensor/pool.h"
+
+#define PANEL CALR_POINTWISE_PANEL
+
+/* A gradient of weights is a sum over pixels. What a thread works on at a time: so many pixels; their products with at
+ * most so many channels of the map that is not packed. Numbers of its second-level cache that this may take. */
+#define MOST_BLOCK 128
+#define MOST_SLICE 256
+#define NEAR       300000
+/* Channels from which on rows of the map lie so far apart that they would all fall into a few lines of the first-level
+ * cache: they are copied, a line more apart. */
+#define MANY_CHANNELS 1024
+/* Numbers of all partial sums of a gradient of weights together, and their number. */
+#define PART_NUMBERS 1048576
+#define MOST_PARTS   16
+/* Pixels of dy that are multiplied with all weights at a time, at least. */
+#define ROWS 96
+/* Pixels that are fetched from memory before they are packed. */
+#define SOON 6
+/* Numbers in a line of the cache. */
+#define LINE 16
+
+/* ---- which kernels, and for what ---- */
+
+static const calr_pointwise_kernels *find_kernels(void)
+{
+#if defined(__x86_64__)
+    switch (calr_cpu_vectors()) {
+    case CALR_VECTORS_AVX512:
+        return &calr_pointwise_avx512;
+    case CALR_VECTORS_AVX2:
+        return &calr_pointwise_avx2;
+    default:
+        break;
+    }
+#endif
+    return NULL;
+}
+
+bool calr_pointwise_can(const calr_conv2d *g)
+{
+    return g->dtype == CALR_F32 && g->kh == 1 && g->kw == 1 && g->padding == 0 && g->groups == 1 &&
+           g->c_in % PANEL == 0 && g->c_out % PANEL == 0 && find_kernels() != NULL;
+}
+
+/* Below so many pixels of all images there is nothing to be gained; from so many weights on products of OpenBLAS are as
+ * fast. */
+#define FEWEST_PIXELS 1024
+#define MOST_WEIGHTS  262144
+
+bool calr_pointwise_wanted(const calr_conv2d *g, calr_conv2d_pass pass)
+{
+    if (!calr_pointwise_can(g) || g->n * g->out_h * g->out_w < FEWEST_PIXELS)
+        return false;
+    if (pass == CALR_CONV2D_BACKWARD_WEIGHTS)
+        return g->stride > 1 || g->c_in * g->c_out <= MOST_WEIGHTS;
+    return pass == CALR_CONV2D_BACKWARD_DATA && g->stride > 1;
+}
+
+const char *calr_pointwise_name(void)
+{
+    return find_kernels() ? find_kernels()->name : "none";
+}
+
+/* ---- pixels ---- */
+
+/* The pixel of x under pixel `at` of y, both counted over all images. */
+static int64_t pixel_under(const calr_conv2d *g, int64_t at)
+{
+    int64_t col = at % g->out_w * g->stride, row = at / g->out_w % g->out_h * g->stride;
+    return (at / (g->out_w * g->out_h) * g->h + row) * g->w + col;
+}
+
+/* count rows of c numbers into panels of `room` rows each. g: the rows are those of x under pixels first, first + 1,
+ * ... of y; NULL: rows first, first + 1, ... of x itself. */
+CALR_CLONES static void pack_rows(const calr_conv2d *g, const float *x, int64_t c, int64_t first,
+                                  int64_t count, int64_t room, float *out)
+{
+    for (int64_t i = 0; i < count; i++, out += PANEL) {
+        const float *from = x + (g ? pixel_under(g, first + i) : first + i) * c;
+        if (g && i + SOON < count)
+            for (int64_t j = 0; j < c; j += LINE)
+                __builtin_prefetch(x + pixel_under(g, first + i + SOON) * c + j);
+        for (int64_t panel = 0; panel < c; panel += PANEL)
+            for (int j = 0; j < PANEL; j++)
+                out[panel * room + j] = from[panel + j];
+    }
+}
+
+/* count rows of c numbers, from rows `apart` apart. */
+CALR_CLONES static void copy_rows(const float *x, int64_t apart, int64_t c, int64_t count,
+                                  float *out, int64_t out_apart)
+{
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t j = 0; j < c; j += PANEL)
+            for (int64_t l = 0; l < PANEL; l++)
+                out[i * out_apart + j + l] = x[i * apart + j + l];
+}
+
+/* ---- the gradient of weights ---- */
+
+typedef struct summing {
+    const calr_pointwise_kernels *kernels;
+    const calr_conv2d *under; /* of the packed map, where there is a stride */
+    /* One map is read where it lies, `slice` channels at a time; the other, of fewer channels, is packed. */
+    const float *read, *packed;
+    int64_t read_c, packed_c, slice, slices;
+    int64_t pixels, block, part, parts; /* of all images; at a time; that share a partial sum */
+    float *panels, *rows; /* of each worker: block x packed_c; block x (slice + LINE), or NULL */
+    float *sums;          /* packed_c x read_c of each part */
+    float *dw;
+    bool packed_dy; /* what is packed is dy, otherwise it is x */
+} summing;
+
+/* Of the pixels from `first` on, what is fetched in share `at` of `of` equal ones. */
+static calr_pointwise_ahead ahead_of(const summing *k, int64_t first, int64_t channel, int64_t at,
+                                     int64_t of)
+{
+    int64_t pixels = calr_max64(0, calr_min64(k->block, k->pixels - first)), run = k->slice / LINE;
+    int64_t packed = k->under || channel ? 0 : pixels * k->packed_c / LINE,
+            all = packed + pixels * run;
+    int64_t begin = all * at / of, end = all * (at + 1) / of;
+    calr_pointwise_ahead ahead = {.run = run,
+                                  .jump = k->read_c * (int64_t)sizeof(float),
+                                  .lines = end - begin,
+                                  .then = (const char *)(k->read + first * k->read_c + channel)};
+    if (begin < packed) {
+        ahead.at = (const char *)(k->packed + first * k->packed_c + begin * LINE);
+        ahead.left = packed - begin;
+    } else {
+        begin -= packed;
+        ahead.then += begin / run * ahead.jump;
+        ahead.at = ahead.then + begin % run * 64;
+        ahead.left = run - begin % run;
+        ahead.then += ahead.jump;
+    }
+    return ahead;
+}
+
+/* The products of `count` pixels from `at` on, for `width` channels from `channel` on. */
+static void add_block(const summing *k, int64_t at, int64_t count, int64_t channel, int64_t width,
+                      bool add, int worker, float *sums)
+{
+    float *panels = k->panels + worker * k->block * k->packed_c;
+    const float *read = k->read + at * k->read_c + channel;
+    int64_t apart = k->read_c;
+    pack_rows(k->under, k->packed, k->packed_c, at, count, k->block, panels);
+    if (k->rows) {
+        float *rows = k->rows + worker * k->block * (k->slice + LINE);
+        copy_rows(read, apart, width, count, rows, k->slice + LINE);
+        read = rows, apart = k->slice + LINE;
+    }
+    for (int64_t c = 0; c < k->packed_c; c += PANEL)
+        k->kernels->transposed(width, count, read, apart, panels + c * k->block, add,
+                               sums + c * k->read_c, PANEL,
+                               ahead_of(k, at + k->block, channel, c / PANEL, k->packed_c / PANEL));
+}
+
+/* Items are slices of parts. */
+static void sums_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const summing *k = context;
+    for (int64_t item = begin; item < end; item++) {
+        int64_t part = item / k->slices, channel = item % k->slices * k->slice;
+        int64_t first = part * k->part, stop = calr_min64(k->pixels, first + k->part);
+        float *sums = k->sums + part * k->packed_c * k->read_c + channel * PANEL;
+        for (int64_t at = first; at < stop; at += k->block)
+            add_block(k, at, calr_min64(k->block, stop - at), channel,
+                      calr_min64(k->slice, k->read_c - channel), at > first, worker, sums);
+    }
+}
+
+/* Rows of 32 numbers of all panels: the parts are added in order, into dw. */
+CALR_CLONES static void finish_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const summing *k = context;
+    int64_t size = k->packed_c * k->read_c;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t read = i % k->read_c, packed = i / k->read_c * PANEL;
+        float sum[PANEL];
+        memcpy(sum, k->sums + i * PANEL, sizeof sum);
+        for (int64_t part = 1; part < k->parts; part++)
+            for (int j = 0; j < PANEL; j++)
+                sum[j] += k->sums[part * size + i * PANEL + j];
+        if (k->packed_dy)
+            for (int j = 0; j < PANEL; j++)
+                k->dw[(packed + j) * k->read_c + read] = sum[j];
+        else
+            memcpy(k->dw + read * k->packed_c + packed, sum, sizeof sum);
+    }
+}
+
+static summing describe_sums(const calr_conv2d *g, const float *x, const float *dy, float *dw)
+{
+    bool strided = g->stride > 1, packed_dy = !strided && g->c_out < g->c_in;
+    summing k = {.kernels = find_kernels(),
+                 .under = strided ? g : NULL,
+                 .read = packed_dy ? x : dy,
+                 .packed = packed_dy ? dy : x,
+                 .read_c = packed_dy ? g->c_in : g->c_out,
+                 .packed_c = packed_dy ? g->c_out : g->c_in,
+                 .pixels = g->n * g->out_h * g->out_w,
+                 .dw = dw,
+                 .packed_dy = packed_dy};
+    k.block = MOST_BLOCK, k.slice = calr_min64(MOST_SLICE, k.read_c);
+    while (k.slice > PANEL && k.slice * k.packed_c > NEAR / 2)
+        k.slice /= 2;
+    while (k.block > PANEL && k.slice * k.packed_c + k.block * (2 * k.slice + k.packed_c) > NEAR)
+        k.block /= 2;
+    int64_t most = calr_max64(1, calr_min64(MOST_PARTS, PART_NUMBERS / (g->c_in * g->c_out)));
+    int64_t blocks = (k.pixels + k.block - 1) / k.block;
+    k.slices = (k.read_c + k.slice - 1) / k.slice;
+    k.part = (blocks + most - 1) / most * k.block;
+    k.parts = (k.pixels + k.part - 1) / k.part;
+    return k;
+}
+
+calr_status calr_pointwise_backward_weights(const calr_conv2d *conv, const float *x,
+                                            const float *dy, float *dw)
+{
+    summing k = describe_sums(conv, x, dy, dw);
+    int64_t numbers = k.packed_c * k.read_c, workers = calr_parallel_threads() * k.block;
+    int64_t panels = workers * k.packed_c,
+            rows = k.read_c >= MANY_CHANNELS ? workers * (k.slice + LINE) : 0;
+    size_t size = (size_t)(panels + rows + k.parts * numbers) * sizeof(float);
+    void *block;
+    CALR_TRY(calr_pool_alloc(size, &block));
+    k.panels = block, k.rows = rows ? k.panels + panels : NULL, k.sums = k.panels + panels + rows;
+    calr_parallel_for(k.parts * k.slices, 1, sums_body, &k);
+    calr_parallel_for(numbers / PANEL, calr_max64(1, CALR_GRAIN / PANEL / k.parts), finish_body,
+                      &k);
+    calr_pool_free(block, size);
+    return CALR_OK;
+}
+
+/* ---- the gradient of data ---- */
+
+typedef struct spreading {
+    const calr_pointwise_kernels *kernels;
+    const calr_conv2d *g;
+    const float *w, *dy;
+    float *panels; /* the weights: for each panel of c_in c_out rows */
+    float *made;   /* `room` pixels x c_in for each worker */
+    int64_t room;
+    bool add;
+    float *dx;
+} spreading;
+
+static void panels_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const spreading *k = context;
+    (void)worker;
+    pack_rows(NULL, k->w, k->g->c_in, begin, end - begin, k->g->c_out, k->panels + begin * PANEL);
+}
+
+CALR_CLONES static void add_run(int64_t c, const float *from, float *to)
+{
+#pragma omp simd
+    for (int64_t j = 0; j < c; j++)
+        to[j] += from[j];
+}
+
+/* The pixels of x under one row of y, and those up to the next row. */
+static void spread_row(const spreading *k, int64_t row, const float *made)
+{
+    const calr_conv2d *g = k->g;
+    int64_t c = g->c_in, top = row % g->out_h * g->stride, width = g->w * c;
+    float *dx = k->dx + (row / g->out_h * g->h + top) * width;
+    if (k->add) {
+        for (int64_t i = 0; i < g->out_w; i++)
+            add_run(c, made + i * c, dx + i * g->stride * c);
+        return;
+    }
+    int64_t below = row % g->out_h + 1 < g->out_h ? top + g->stride : g->h;
+    for (int64_t i = 0; i < g->out_w; i++) {
+        int64_t col = i * g->stride, after = i + 1 < g->out_w ? col + g->stride : g->w;
+        memcpy(dx + col * c, made + i * c, (size_t)c * sizeof *dx);
+        memset(dx + (col + 1) * c, 0, (size_t)((after - col - 1) * c) * sizeof *dx);
+    }
+    memset(dx + width, 0, (size_t)((below - top - 1) * width) * sizeof *dx);
+}
+
+/* What is fetched while panel i of dx is made: the next rows of dy first, then those of dx. */
+static calr_pointwise_ahead ahead_of_rows(const spreading *k, int64_t begin, int64_t end, int64_t i,
+                                          int64_t panels)
+{
+    const calr_conv2d *g = k->g;
+    int64_t rows = end - begin, first = panels - rows * k->add;
+    if (i >= first && first > 0) {
+        int64_t row = begin + i - first, pixel = pixel_under(g, row * g->out_w);
+        int64_t run = g->c_in / LINE;
+        return (calr_pointwise_ahead){.then = (const char *)(k->dx + pixel * g->c_in),
+                                      .run = run,
+                                      .jump = g->stride * g->c_in * (int64_t)sizeof(float),
+                                      .lines = run * g->out_w};
+    }
+    int64_t lines = rows * g->out_w * g->c_out / LINE,
+            shares = calr_max64(1, first > 0 ? first : panels);
+    return (calr_pointwise_ahead){.at = (const char *)(k->dy + end * g->out_w * g->c_out) +
+                                        64 * (lines * i / shares),
+                                  .left = INT64_MAX,
+                                  .lines = (lines + shares - 1) / shares};
+}
+
+/* Items are rows of y. */
+static void spread_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const spreading *k = context;
+    const calr_conv2d *g = k->g;
+    int64_t panels = g->c_in / PANEL;
+    float *made = k->made + worker * k->room * g->c_in;
+    for (int64_t i = 0; i < panels; i++)
+        k->kernels->product((end - begin) * g->out_w, g->c_out, k->dy + begin * g->out_w * g->c_out,
+                            g->c_out, k->panels + i * PANEL * g->c_out, made + i * PANEL, g->c_in,
+                            ahead_of_rows(k, begin, end, i, panels));
+    for (int64_t row = begin; row < end; row++)
+        spread_row(k, row, made + (row - begin) * g->out_w * g->c_in);
+}
+
+calr_status calr_pointwise_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
+                                         bool add, float *dx)
+{
+    spreading k = {.kernels = find_kernels(), .g = conv, .w = w, .dy = dy, .add = add, .dx = dx};
+    int64_t rows = calr_max64(1, ROWS / conv->out_w), weights = conv->c_in * conv->c_out;
+    k.room = rows * conv->out_w;
+    size_t size = (size_t)(weights + calr_parallel_threads() * k.room * conv->c_in) * sizeof(float);
+    void *block;
+    CALR_TRY(calr_pool_alloc(size, &block));
+    k.panels = block, k.made = k.panels + weights;
+    calr_parallel_for(conv->c_out, calr_row_grain(conv->c_in), panels_body, &k);
+    calr_parallel_for(conv->n * conv->out_h, rows, spread_body, &k);
+    calr_pool_free(block, size);
+    return CALR_OK;
+}

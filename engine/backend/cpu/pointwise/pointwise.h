@@ -1,0 +1,24 @@
+/* Convolutions with kernels of one pixel, in f32: what oneDNN leaves to be gained. Internal to cpu/.
+ *
+ * Gradients of weights are sums over all pixels of the products of two vectors: each thread takes blocks of pixels
+ * that stay in its second-level cache, and reads the larger map where it lies. Convolutions with a stride take the
+ * pixels that they use from the map, and leave the others alone. What is made does not depend on the number of threads. */
+#ifndef CALR_BACKEND_CPU_POINTWISE_H
+#define CALR_BACKEND_CPU_POINTWISE_H
+
+#include "backend/backend.h"
+
+/* Whether these functions can compute a (resolved) convolution on this processor: kernel 1x1, no padding, no groups,
+ * f32, channels in multiples of 32, AVX2 or AVX-512. */
+bool calr_pointwise_can(const calr_conv2d *conv);
+/* Whether they are the fastest way for a pass, as measured by tests/bench/convolutions.c. */
+bool calr_pointwise_wanted(const calr_conv2d *conv, calr_conv2d_pass pass);
+const char *calr_pointwise_name(void);
+
+/* As those of the table (backend.h). add: the gradient is added to dx; pixels that the stride passes over stay as they are.*/
+calr_status calr_pointwise_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
+                                         bool add, float *dx);
+calr_status calr_pointwise_backward_weights(const calr_conv2d *conv, const float *x,
+                                            const float *dy, float *dw);
+
+#endif
