@@ -27,24 +27,33 @@ static int frozen_close(lua_State *L)
     return 0;
 }
 
-/// calr.frozen.conv(w [, {bias=, stride=1, padding=0, groups=1, relu=false}])
-/// A convolution with weights that stay as they are now. The result is called as
+/* The option's numbers, one for each output of the weights; NULL when it is absent. */
+static const float *output_numbers(lua_State *L, const char *name, const calr_tensor *w)
+{
+    calr_tensor *t = calr_lua_option_form(L, 2, name, 0, CALR_F32, 1, "f32[out]");
+    if (t && t->shape[0] != w->shape[0])
+        luaL_error(L, "option \"%s\" must have one number for each of the %I outputs, not %I", name,
+                   (lua_Integer)w->shape[0], (lua_Integer)t->shape[0]);
+    return t ? calr_tensor_f32(t) : NULL;
+}
+
+/// calr.frozen.conv(w [, {scale=, bias=, stride=1, padding=0, groups=1, relu=false}])
+/// A convolution with weights that stay as they are now, times scale. The result is called as
 /// conv(x [, residual [, overwrite]]): y = max(0, conv(x, w) + bias + residual), without the
 /// maximum when relu is false. With overwrite=true y may take the memory of the residual, whose
 /// numbers are gone then: less memory is read and written.
 /// @param w     f32[out x in/groups x kh x kw]
+/// @param scale f32[out]: a factor for each output's weights
 /// @param bias  f32[out]
 /// @return frozen  x: [n x h x w x in], f32 or bf16 -> [n x h' x w' x out] of the same type, as the
 ///                 residual must be
 static int frozen_conv(lua_State *L)
 {
-    static const char *const names[] = {"bias", "stride", "padding", "groups", "relu", NULL};
+    static const char *const names[] = {"scale",  "bias", "stride", "padding",
+                                        "groups", "relu", NULL};
     calr_tensor *w = calr_lua_check_form(L, 1, CALR_F32, 4, "f32[out x in x kh x kw]");
     calr_lua_check_options(L, 2, names);
-    calr_tensor *bias = calr_lua_option_form(L, 2, "bias", 0, CALR_F32, 1, "f32[out]");
-    if (bias && bias->shape[0] != w->shape[0])
-        luaL_error(L, "option \"bias\" must have one number for each of the %I outputs, not %I",
-                   (lua_Integer)w->shape[0], (lua_Integer)bias->shape[0]);
+    const float *scale = output_numbers(L, "scale", w), *bias = output_numbers(L, "bias", w);
     int64_t groups = calr_lua_option_integer(L, 2, "groups", 1, 1, 1 << 20);
     calr_conv2d conv = {
         .c_out = w->shape[0],
@@ -59,8 +68,7 @@ static int frozen_conv(lua_State *L)
     calr_frozen_conv **slot = lua_newuserdatauv(L, sizeof *slot, 0);
     *slot = NULL;
     luaL_setmetatable(L, FROZEN);
-    calr_lua_call(L, calr_frozen_conv_new(&conv, calr_tensor_f32(w),
-                                          bias ? calr_tensor_f32(bias) : NULL, relu, slot));
+    calr_lua_call(L, calr_frozen_conv_new(&conv, calr_tensor_f32(w), scale, bias, relu, slot));
     return 1;
 }
 

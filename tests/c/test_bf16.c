@@ -315,7 +315,7 @@ static void check_frozen(bool relu, int64_t groups)
          y = pair_output(out);
     float *bias = random_array(g.c_out, 4);
     calr_frozen_conv *frozen;
-    CHECK_OK(calr_frozen_conv_new(&g, w.f, bias, relu, &frozen));
+    CHECK_OK(calr_frozen_conv_new(&g, w.f, NULL, bias, relu, &frozen));
     calr_conv2d f, h;
     CHECK_OK(calr_frozen_conv_geometry(frozen, g.n, g.h, g.w, &f));
     h = f;

@@ -42,23 +42,61 @@ struct calr_frozen_conv {
     frozen_plan plan[PLANS];
 };
 
-static calr_status copy_weights(calr_frozen_conv *f, const float *w, const float *bias)
+static int64_t weights_of_output(const calr_conv2d *g)
+{
+    return g->c_in / g->groups * g->kh * g->kw;
+}
+
+static size_t weight_bytes(const calr_conv2d *g)
+{
+    return (size_t)(g->c_out * weights_of_output(g)) * sizeof(float);
+}
+
+static size_t winograd_bytes(const calr_conv2d *g)
+{
+    return (size_t)calr_winograd_packed_size(g) * sizeof(float);
+}
+
+typedef struct scaling {
+    int64_t row;
+    const float *w, *scale; /* NULL: a copy */
+    float *out;
+} scaling;
+
+CALR_CLONES static void scale_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    const scaling *k = context;
+    (void)worker;
+    for (int64_t r = begin; r < end; r++) {
+        const float *w = k->w + r * k->row;
+        float *out = k->out + r * k->row, factor = k->scale ? k->scale[r] : 1.0f;
+#pragma omp simd
+        for (int64_t i = 0; i < k->row; i++)
+            out[i] = w[i] * factor;
+    }
+}
+
+/* From the pool: a network is frozen again and again, and gets the pages of the time before. */
+static calr_status copy_weights(calr_frozen_conv *f, const float *w, const float *scale,
+                                const float *bias)
 {
     const calr_conv2d *g = &f->geometry;
-    int64_t weights = g->c_out * (g->c_in / g->groups) * g->kh * g->kw;
-    f->w = calr_array_new(weights, sizeof *f->w);
+    void *own;
     if (bias)
         f->bias = calr_array_new(g->c_out, sizeof *f->bias);
-    if (!f->w || (bias && !f->bias))
-        return calr_error(CALR_ENOMEM, "no memory for the weights of a convolution");
-    memcpy(f->w, w, (size_t)weights * sizeof *w);
+    if (bias && !f->bias)
+        return calr_error(CALR_ENOMEM, "no memory for the bias of a convolution");
     if (bias)
         memcpy(f->bias, bias, (size_t)g->c_out * sizeof *bias);
+    CALR_TRY(calr_pool_alloc(weight_bytes(g), &own));
+    f->w = own;
+    scaling k = {weights_of_output(g), w, scale, f->w};
+    calr_parallel_for(g->c_out, 1 + CALR_GRAIN / (1 + k.row), scale_rows, &k);
     return CALR_OK;
 }
 
-calr_status calr_frozen_conv_new(const calr_conv2d *conv, const float *w, const float *bias,
-                                 bool relu, calr_frozen_conv **out)
+calr_status calr_frozen_conv_new(const calr_conv2d *conv, const float *w, const float *scale,
+                                 const float *bias, bool relu, calr_frozen_conv **out)
 {
     const calr_backend *backend;
     calr_conv2d smallest = *conv;
@@ -74,7 +112,7 @@ calr_status calr_frozen_conv_new(const calr_conv2d *conv, const float *w, const 
     f->geometry = smallest;
     f->relu = relu;
     f->onednn = strcmp(backend->conv, "onednn") == 0;
-    calr_status status = copy_weights(f, w, bias);
+    calr_status status = copy_weights(f, w, scale, bias);
     if (status != CALR_OK) {
         calr_frozen_conv_release(f);
         return status;
@@ -92,9 +130,11 @@ void calr_frozen_conv_release(calr_frozen_conv *f)
         calr_onednn_fused_release(f->plan[i].code);
 #endif
     pthread_mutex_destroy(&f->lock);
-    free(f->w);
+    if (f->w)
+        calr_pool_free(f->w, weight_bytes(&f->geometry));
+    if (f->winograd)
+        calr_pool_free(f->winograd, winograd_bytes(&f->geometry));
     free(f->bias);
-    free(f->winograd);
     free(f);
 }
 
@@ -190,14 +230,17 @@ static calr_status run_winograd(calr_frozen_conv *f, const calr_conv2d *conv, co
                                 const float *residual, float *y)
 {
     pthread_mutex_lock(&f->lock);
+    calr_status status = CALR_OK;
     if (!f->winograd) {
-        f->winograd = calr_array_new(calr_winograd_packed_size(conv), sizeof *f->winograd);
-        if (f->winograd)
+        void *own;
+        status = calr_pool_alloc(winograd_bytes(conv), &own);
+        if (status == CALR_OK) {
+            f->winograd = own;
             calr_winograd_pack(conv, f->w, f->winograd);
+        }
     }
     pthread_mutex_unlock(&f->lock);
-    if (!f->winograd)
-        return calr_error(CALR_ENOMEM, "no memory for the weights of a convolution");
+    CALR_TRY(status);
     return calr_winograd_packed_forward(conv, x, f->winograd, f->bias, residual, f->relu, y);
 }
 

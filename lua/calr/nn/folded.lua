@@ -24,15 +24,14 @@ local folded = {}
 -- what a convolution gives is the convolution with these.
 local function fold_weights(conv, norm)
   local scale = norm.weight / ops.sqrt(norm.running_var + norm.eps)
-  local weight = conv.weight * scale:reshape { -1, 1, 1, 1 }
   local bias = norm.bias - norm.running_mean * scale
   if conv.bias then bias = bias + conv.bias * scale end
-  return weight, bias
+  return scale, bias
 end
 
-local function freeze(conv, weight, bias, relu)
-  return frozen.conv(weight:contiguous(),
-    { bias = bias, stride = conv.stride, padding = conv.padding, groups = conv.groups, relu = relu })
+local function freeze(conv, scale, bias, relu)
+  return frozen.conv(conv.weight:contiguous(),
+    { scale = scale, bias = bias, stride = conv.stride, padding = conv.padding, groups = conv.groups, relu = relu })
 end
 
 -- What a convolution of a pair gives: itself and its input, for the normalisation that follows to compute.
@@ -121,8 +120,8 @@ local function is_conv(layer) return layer and layer.folds == "convolution" and 
 local function is_norm(layer) return layer and layer.folds == "normalisation" and not layer.frozen end
 
 local function fold_pair(owner, conv, norm, consumes)
-  local weight, bias = fold_weights(conv, norm)
-  norm.frozen = freeze(conv, weight, bias, norm.relu)
+  local scale, bias = fold_weights(conv, norm)
+  norm.frozen = freeze(conv, scale, bias, norm.relu)
   norm.owner = consumes and owner or nil
   conv.frozen = norm.frozen
   drop_tensors(conv)
@@ -150,7 +149,7 @@ local function fold_tree(layer)
   elseif layer.pairs then
     layer.forward = block_forward(layer.forward)
   elseif is_conv(layer) then
-    layer.frozen = freeze(layer, layer.weight, layer.bias, false)
+    layer.frozen = freeze(layer, nil, layer.bias, false)
     layer.forward = frozen_forward
     drop_tensors(layer)
   end
