@@ -137,28 +137,49 @@ check.test("backward from a known gradient", function()
   check.all_near(x:grad(), { 3, 41 }, 0)
 end)
 
-check.test("networks: the same bits, less memory", function()
+-- A training step; all its results, and the bytes that the forward pass held.
+local function network_step(make, options)
+  local net = make(options)
+  net:train()
+  local images = noise({ 4, 64, 32, 3 }, 10)
+  local before = live()
+  local features = net(images)
+  local held = live() - before
+  autograd.backward((features * noise(features:shape(), 11)):sum())
+  features = nil -- luacheck: ignore
+  local state = {}
+  for _, p in ipairs(net:parameters()) do state["grad " .. p.name] = p.tensor:grad() end
+  for name, tensor in pairs(net:state()) do state[name] = tensor end
+  return state, held
+end
+
+local function same_by_blocks(make, options)
   local function step(checkpoint)
-    local net = calr.models.resnet18 { seed = 2, checkpoint = checkpoint }
-    net:train()
-    local images = noise({ 4, 64, 32, 3 }, 10)
-    local before = live()
-    local features = net(images)
-    local held = live() - before
-    autograd.backward((features * noise(features:shape(), 11)):sum())
-    features = nil -- luacheck: ignore
-    local state = {}
-    for _, p in ipairs(net:parameters()) do state["grad " .. p.name] = p.tensor:grad() end
-    for name, tensor in pairs(net:state()) do state[name] = tensor end
-    return state, held
+    local o = { seed = 2, checkpoint = checkpoint }
+    for name, value in pairs(options) do o[name] = value end
+    return network_step(make, o)
   end
   local want, plain = step(false)
   local got, less = step(true)
   for name, tensor in pairs(want) do check.ok(tensor:equal(got[name]), name) end
   check.ok(less < plain / 2, ("%d bytes instead of %d"):format(less, plain))
   check.ok(step("blocks"))
-  check.fails("checkpoint must be true, false or \"blocks\", not 3", calr.models.resnet18, { checkpoint = 3 })
+  check.fails("checkpoint must be true, false or \"blocks\", not 3", make, { checkpoint = 3 })
+end
+
+check.test("networks: the same bits, less memory", function()
+  same_by_blocks(calr.models.resnet18, {})
   check.equal(calr.models.small { checkpoint = true }:train(false)(noise({ 2, 64, 32, 3 }, 1)):size(1), 2)
+end)
+
+check.test("osnet: the same bits, less memory", function()
+  same_by_blocks(calr.models.osnet, { width = 0.25 })
+  same_by_blocks(calr.models.osnet, { width = 0.25, ibn = true })
+  local function features(checkpoint)
+    local net = calr.models.osnet { width = 0.25, checkpoint = checkpoint }
+    return net:train(false)(noise({ 2, 64, 32, 3 }, 1))
+  end
+  check.ok(features(true):equal(features(false)))
 end)
 
 check.finish()

@@ -106,6 +106,14 @@ local function checked_precision(options)
   return precision
 end
 
+local function checked_checkpoint(options)
+  local checkpoint = options.checkpoint
+  if checkpoint and checkpoint ~= true and checkpoint ~= "blocks" then
+    error(("checkpoint must be true, false or \"blocks\", not %s"):format(tostring(checkpoint)), 4)
+  end
+  return checkpoint
+end
+
 -- plan: block, depths, widths, strides, stem {channels, kernel, stride, pool}.
 local function build(name, plan, options)
   options = check_options("calr.models." .. name, options, plan.width
@@ -115,13 +123,9 @@ local function build(name, plan, options)
   if not pooling then
     error(("pooling \"%s\" is not known; there are: gem, average"):format(tostring(options.pooling)), 3)
   end
-  local checkpoint = options.checkpoint
-  if checkpoint and checkpoint ~= true and checkpoint ~= "blocks" then
-    error(("checkpoint must be true, false or \"blocks\", not %s"):format(tostring(checkpoint)), 3)
-  end
   local self = nn.new(Network)
-  self.precision = checked_precision(options)
-  self.stages, self.checkpoint = #plan.depths, checkpoint
+  self.precision, self.checkpoint = checked_precision(options), checked_checkpoint(options)
+  self.stages = #plan.depths
   self:add("conv1", nn.conv(3, plan.stem.channels,
     { kernel = plan.stem.kernel, stride = plan.stem.stride, padding = plan.stem.kernel // 2 }))
   self:add("bn1", nn.batch_norm(plan.stem.channels, { relu = true }))
@@ -211,7 +215,7 @@ local osnet_channels = {
 
 local function osnet(name, width, options)
   local o = check_options("calr.models." .. name, options, { "pooling", "width", "features", "ibn", "seed", "init",
-    "precision" })
+    "checkpoint", "precision" })
   local pooling, channels = poolings[o.pooling or "gem"], nil
   if not pooling then
     error(("pooling \"%s\" is not known; there are: gem, average"):format(tostring(o.pooling)), 3)
@@ -229,11 +233,12 @@ local function osnet(name, width, options)
       tostring(dim)), 3)
   end
   local self = require "calr.models.osnet"(channels, { pooling = pooling(), dim = dim or nil, ibn = o.ibn })
-  self.name, self.precision = name, checked_precision(o)
+  self.name, self.precision, self.checkpoint = name, checked_precision(o), checked_checkpoint(o)
   return o.init == false and self or self:init(o.seed)
 end
 
---- calr.models.osnet{width=1, features=512, pooling="gem", ibn=false, seed=0, init=true, precision="f32"}
+--- calr.models.osnet{width=1, features=512, pooling="gem", ibn=false, seed=0, init=true, checkpoint=false,
+---   precision="f32"}
 --- OSNet (Zhou et al., ICCV 2019), a small network made for re-identification; tensors are named as in torchreid. For
 --- the network= of configurations its widths have names, too: osnet_x1_0, osnet_x0_75, osnet_x0_5, osnet_x0_25.
 --- @param width     1, 0.75, 0.5 or 0.25: of all layers
@@ -242,7 +247,7 @@ end
 --- @param ibn       the authors' variant with instance norm in the stem and the first stage
 --- @param seed      of the random weights
 --- @param init      false: the weights stay zero, for who loads others
---- @param precision as in calr.models.resnet18
+--- @param checkpoint, precision  as in calr.models.resnet18
 --- @return layer  with .dim = features, or the channels of the last stage (512 width)
 function models.osnet(options) return osnet("osnet", nil, options) end
 

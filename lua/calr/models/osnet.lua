@@ -138,8 +138,19 @@ end
 
 function OSNet:maps(x)
   if self.precision == "bf16" then x = x:to "bf16" end
+  if self.checkpoint and self.training then return self:maps_by_blocks(x) end
   x = self.maxpool(self.conv1(x))
   return self.conv5(self.conv4(self.conv3(self.conv2(x))))
+end
+
+-- The stem, each block and each reduction run twice and keep no more than what they are given.
+function OSNet:maps_by_blocks(x)
+  local list = { nn.checkpointed(nn.sequential(self.conv1, self.maxpool)) }
+  for i = 2, 4 do
+    for _, child in ipairs(self["conv" .. i].children) do list[#list + 1] = nn.checkpointed(child.layer) end
+  end
+  list[#list + 1] = self.conv5
+  return nn.chain(x, table.unpack(list))
 end
 
 -- channels: of the stem and the three stages; o: pooling (a layer), dim (of the features; nil for those of the last

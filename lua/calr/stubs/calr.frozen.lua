@@ -13,12 +13,13 @@ local frozen = {}
 --- Frees the weights now rather than at a collection. Twice is fine.
 function frozen:close() end
 
---- A convolution with weights that stay as they are now. The result is called as
+--- A convolution with weights that stay as they are now, times scale. The result is called as
 --- conv(x [, residual [, overwrite]]): y = max(0, conv(x, w) + bias + residual), without the
 --- maximum when relu is false. With overwrite=true y may take the memory of the residual, whose
 --- numbers are gone then: less memory is read and written.
 ---@param w any f32[out x in/groups x kh x kw]
 ---@param options any
+--- - `scale`: f32[out]: a factor for each output's weights
 --- - `bias`: f32[out]
 ---@return frozen # x: [n x h x w x in], f32 or bf16 -> [n x h' x w' x out] of the same type, as the residual must be
 function M.conv(w, options) end

@@ -63,7 +63,7 @@ function M.small(options) end
 --- - `ibn`: the authors' variant with instance norm in the stem and the first stage
 --- - `seed`: of the random weights
 --- - `init`: false: the weights stay zero, for who loads others
---- - `precision`: as in calr.models.resnet18
+--- - `checkpoint,`: precision  as in calr.models.resnet18
 ---@return layer # with .dim = features, or the channels of the last stage (512 width)
 function M.osnet(options) end
 
