@@ -195,15 +195,17 @@ INLINE void put(const int rows, const vector *sum, bool add, float *c)
 /* `rows` tiles times WIDTH channels, the sums over each panel of a kept in registers. The sums of
  * panels are added up apart: one chain over all channels would make most of the result's error. */
 INLINE void block(const int rows, int64_t panels, const float *a, int64_t a_panel, const float *b,
-                  float *c)
+                  bool add, float *c)
 {
-    for (int64_t p = 0; p < panels; p++, a += a_panel) {
+    for (int64_t p = 0; p < panels; p++, a += a_panel, add = true) {
         vector sum[2 * ROWS];
 #pragma GCC unroll 32
         for (int r = 0; r < 2 * rows; r++)
             sum[r] = (vector){0};
         for (int k = 0; k < PANEL; k++, b += PANEL) {
             vector b0 = load(b), b1 = load(b + LANES);
+            /* the next tiles: pieces of 1.5 kB, too short for the processor to find by itself */
+            __builtin_prefetch(a + rows * PANEL + k * 16);
 #pragma GCC unroll 16
             for (int r = 0; r < rows; r++) {
                 float s = a[r * PANEL + k];
@@ -211,60 +213,74 @@ INLINE void block(const int rows, int64_t panels, const float *a, int64_t a_pane
                 sum[2 * r + 1] += s * b1;
             }
         }
-        put(rows, sum, p > 0, c);
-    }
-}
-
-static void product(int64_t tiles, int64_t panels, const float *a, int64_t a_panel, const float *b,
-                    float *c)
-{
-    for (int64_t t = 0; t < tiles;) {
-        int64_t left = tiles - t, step = left >= ROWS ? ROWS : left >= 4 ? 4 : 1;
-        for (int64_t o = 0; o < PANEL; o += WIDTH) {
-            const float *from = a + t * PANEL;
-            float *to = c + t * PANEL + o;
-            if (step == ROWS)
-                block(ROWS, panels, from, a_panel, b + o, to);
-            else if (step == 4)
-                block(4, panels, from, a_panel, b + o, to);
-            else
-                block(1, panels, from, a_panel, b + o, to);
-        }
-        t += step;
-    }
-}
-
-/* Rows r .. r + rows - 1 of a^T b, WIDTH columns; as many tiles are summed in one chain as channels
- * are above. */
-INLINE void block_transposed(const int rows, int64_t tiles, const float *a, const float *b,
-                             bool add, float *c)
-{
-    for (int64_t begin = 0; begin < tiles; begin += PANEL, add = true) {
-        int64_t end = begin + PANEL < tiles ? begin + PANEL : tiles;
-        vector sum[2 * ROWS];
-#pragma GCC unroll 32
-        for (int r = 0; r < 2 * rows; r++)
-            sum[r] = (vector){0};
-        for (int64_t t = begin; t < end; t++, a += PANEL, b += PANEL) {
-            vector b0 = load(b), b1 = load(b + LANES);
-#pragma GCC unroll 16
-            for (int r = 0; r < rows; r++) {
-                sum[2 * r] += a[r] * b0;
-                sum[2 * r + 1] += a[r] * b1;
-            }
-        }
         put(rows, sum, add, c);
     }
 }
 
+/* Panels of b that all tiles are multiplied by before the next ones come: 16 kB stay in the
+ * first-level cache. */
+#define PANELS_AT_ONCE 4
+
+static void product(int64_t tiles, int64_t panels, const float *a, int64_t a_panel, const float *b,
+                    float *c)
+{
+    for (int64_t p = 0; p < panels; p += PANELS_AT_ONCE) {
+        int64_t some = panels - p < PANELS_AT_ONCE ? panels - p : PANELS_AT_ONCE;
+        for (int64_t t = 0; t < tiles;) {
+            int64_t left = tiles - t, step = left >= ROWS ? ROWS : left >= 4 ? 4 : 1;
+            for (int64_t o = 0; o < PANEL; o += WIDTH) {
+                const float *from = a + p * a_panel + t * PANEL, *by = b + p * PANEL * PANEL + o;
+                float *to = c + t * PANEL + o;
+                if (step == ROWS)
+                    block(ROWS, some, from, a_panel, by, p > 0, to);
+                else if (step == 4)
+                    block(4, some, from, a_panel, by, p > 0, to);
+                else
+                    block(1, some, from, a_panel, by, p > 0, to);
+            }
+            t += step;
+        }
+    }
+}
+
+/* Rows of a^T b, WIDTH columns. `soon` is fetched meanwhile, PANEL numbers a tile. */
+INLINE void block_transposed(const int rows, int64_t tiles, const float *a, const float *b,
+                             const float *soon, bool add, float *c)
+{
+    vector sum[2 * ROWS];
+#pragma GCC unroll 32
+    for (int r = 0; r < 2 * rows; r++)
+        sum[r] = (vector){0};
+    for (int64_t t = 0; t < tiles; t++, a += PANEL, b += PANEL, soon += PANEL) {
+        vector b0 = load(b), b1 = load(b + LANES);
+        __builtin_prefetch(soon);
+        __builtin_prefetch(soon + 16);
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            sum[2 * r] += a[r] * b0;
+            sum[2 * r + 1] += a[r] * b1;
+        }
+    }
+    put(rows, sum, add, c);
+}
+
+/* As many tiles are summed in one chain as channels are above; they stay in the first-level cache
+ * meanwhile. */
 static void product_transposed(int64_t tiles, const float *a, const float *b, bool add, float *c)
 {
-    for (int64_t o = 0; o < PANEL; o += WIDTH) {
-        int64_t i = 0;
-        for (; i + ROWS <= PANEL; i += ROWS)
-            block_transposed(ROWS, tiles, a + i, b + o, add, c + i * PANEL + o);
-        if (PANEL % ROWS)
-            block_transposed(PANEL % ROWS, tiles, a + i, b + o, add, c + i * PANEL + o);
+    for (int64_t t = 0; t < tiles; t += PANEL, add = true) {
+        int64_t some = tiles - t < PANEL ? tiles - t : PANEL;
+        const float *next_a = a + PANEL * PANEL, *next_b = b + PANEL * PANEL;
+        for (int64_t o = 0; o < PANEL; o += WIDTH)
+            for (int64_t i = 0; i < PANEL; i += ROWS) {
+                const float *soon = i ? next_b : next_a;
+                float *to = c + i * PANEL + o;
+                if (i + ROWS <= PANEL)
+                    block_transposed(ROWS, some, a + i, b + o, soon, add, to);
+                else
+                    block_transposed(PANEL % ROWS, some, a + i, b + o, soon, add, to);
+            }
+        a = next_a, b = next_b;
     }
 }
 
