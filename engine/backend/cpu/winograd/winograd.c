@@ -307,6 +307,14 @@ static void few_outputs_body(void *context, int64_t begin, int64_t end, int work
     make_outputs(&k);
 }
 
+/* Tiles that fit a second-level cache: equal shares for each thread, and whole rows of registers. */
+static int64_t share_tiles(const work *k, int threads)
+{
+    int64_t most = FEW_NUMBERS / k->points, chunks = (k->tiles + most - 1) / most;
+    chunks = (chunks + threads - 1) / threads * threads;
+    return calr_min64(most, ((k->tiles + chunks - 1) / chunks + 3) / 4 * 4);
+}
+
 /* What is made does not depend on how the tiles are divided. packed: the transformed weights, or NULL for those of
  * w_plain. */
 static calr_status run_outputs(work *k, float *packed)
@@ -316,7 +324,7 @@ static calr_status run_outputs(work *k, float *packed)
     void *block;
     size_t size;
     k->parts = packed ? 0 : 1;
-    k->room = few ? calr_min64(FEW_NUMBERS / k->points, (k->tiles + threads - 1) / threads)
+    k->room = few ? share_tiles(k, threads)
                   : calr_min64(k->tiles, ALL_TILES / k->points / (k->in.c + k->out.c));
     CALR_TRY(reserve(k, few ? threads : 1, &block, &size));
     if (packed)
@@ -393,7 +401,11 @@ static void divide_gradients(work *k, bool few)
     int64_t most = calr_min64(MOST_PARTS, PART_NUMBERS / (k->points * k->weights.point));
     k->room = calr_min64(k->tiles, few ? FEW_NUMBERS / k->points
                                        : ALL_TILES / k->points / (k->in.c + k->out.c));
-    k->part = few ? calr_max64(k->room, (k->tiles + most - 1) / most) : k->tiles;
+    if (few) { /* a number that threads can share evenly; each part costs an addition of all weights */
+        most = calr_min64(most, (k->tiles + k->room - 1) / k->room);
+        most -= most > 4 ? most % 4 : most == 3;
+    }
+    k->part = few ? (k->tiles + most - 1) / most : k->tiles;
     k->parts = (k->tiles + k->part - 1) / k->part;
 }
 
