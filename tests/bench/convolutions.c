@@ -144,8 +144,10 @@ static bool by_gemm(arrays *a, calr_conv2d_pass pass)
 
 static bool by_pointwise(arrays *a, calr_conv2d_pass pass)
 {
-    if (!calr_pointwise_can(&a->conv) || pass == CALR_CONV2D_FORWARD)
+    if (!calr_pointwise_can(&a->conv))
         return false;
+    if (pass == CALR_CONV2D_FORWARD)
+        return calr_pointwise_forward(&a->conv, a->x, a->w, NULL, a->y) == CALR_OK;
     if (pass == CALR_CONV2D_BACKWARD_DATA)
         return calr_pointwise_backward_data(&a->conv, a->w, a->y, false, a->dx) == CALR_OK;
     return calr_pointwise_backward_weights(&a->conv, a->x, a->y, a->dw) == CALR_OK;

@@ -51,7 +51,7 @@ static void test_kernels(void)
 
 /* The definition; dx is added to. */
 static void reference(const calr_conv2d *g, const float *x, const float *w, const float *dy,
-                      double *dx, double *dw)
+                      double *y, double *dx, double *dw)
 {
     for (int64_t at = 0; at < g->n * g->out_h * g->out_w; at++) {
         int64_t image = at / (g->out_h * g->out_w), row = at / g->out_w % g->out_h * g->stride,
@@ -60,6 +60,7 @@ static void reference(const calr_conv2d *g, const float *x, const float *w, cons
         for (int64_t o = 0; o < g->c_out; o++) {
             double d = (double)dy[at * g->c_out + o];
             for (int64_t i = 0; i < g->c_in; i++) {
+                y[at * g->c_out + o] += (double)w[o * g->c_in + i] * (double)x[pixel + i];
                 dx[pixel + i] += d * (double)w[o * g->c_in + i];
                 dw[o * g->c_in + i] += d * (double)x[pixel + i];
             }
@@ -70,7 +71,7 @@ static void reference(const calr_conv2d *g, const float *x, const float *w, cons
 static void check_geometry(calr_conv2d g)
 {
     int threads = calr_parallel_threads();
-    float *made[3][3];
+    float *made[3][4];
     g.kh = g.kw = 1;
     CHECK_OK(calr_conv2d_resolve(&g));
     if (!calr_pointwise_can(&g))
@@ -79,14 +80,23 @@ static void check_geometry(calr_conv2d g)
             ny = g.n * g.out_h * g.out_w * g.c_out;
     float *x = random_array(nx, 1), *w = random_array(nw, 2), *dy = random_array(ny, 3),
           *others = random_array(nx, 4);
-    double *dx = double_array(nx), *sum = double_array(nx), *dw = double_array(nw);
-    reference(&g, x, w, dy, dx, dw);
+    double *dx = double_array(nx), *sum = double_array(nx), *dw = double_array(nw),
+           *y = double_array(ny);
+    double *biased = double_array(ny);
+    float *bias = random_array(g.c_out, 5);
+    reference(&g, x, w, dy, y, dx, dw);
     for (int64_t i = 0; i < nx; i++)
         sum[i] = dx[i] + (double)others[i];
+    for (int64_t i = 0; i < ny; i++)
+        biased[i] = y[i] + (double)bias[i % g.c_out];
     for (int t = 0; t < 3; t++) {
         float **to = made[t];
         CHECK_OK(calr_parallel_set_threads(t + 1));
-        to[0] = output_array(nx), to[1] = random_array(nx, 4), to[2] = output_array(nw);
+        to[0] = output_array(nx), to[1] = random_array(nx, 4), to[2] = output_array(nw),
+        to[3] = output_array(ny);
+        CHECK_OK(calr_pointwise_forward(&g, x, w, t == 1 ? bias : NULL, to[3]));
+        CHECK_ARRAY(to[3], t == 1 ? biased : y, ny, 2e-5);
+
         CHECK_OK(calr_pointwise_backward_data(&g, w, dy, false, to[0]));
         CHECK_ARRAY(to[0], dx, nx, 2e-5);
         CHECK_OK(calr_pointwise_backward_data(&g, w, dy, true, to[1]));
@@ -94,12 +104,13 @@ static void check_geometry(calr_conv2d g)
         CHECK_OK(calr_pointwise_backward_weights(&g, x, dy, to[2]));
         CHECK_ARRAY(to[2], dw, nw, 2e-5);
         CHECK(same_bits(to[0], made[0][0], nx) && same_bits(to[1], made[0][1], nx) &&
-              same_bits(to[2], made[0][2], nw));
+              same_bits(to[2], made[0][2], nw) && (t == 1 || same_bits(to[3], made[0][3], ny)));
     }
     CHECK_OK(calr_parallel_set_threads(threads));
     for (int t = 0; t < 3; t++)
-        free(made[t][0]), free(made[t][1]), free(made[t][2]);
+        free(made[t][0]), free(made[t][1]), free(made[t][2]), free(made[t][3]);
     free(x), free(w), free(dy), free(others), free(dx), free(sum), free(dw);
+    free(y), free(biased), free(bias);
 }
 
 static const calr_conv2d geometries[] = {

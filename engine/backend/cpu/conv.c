@@ -207,6 +207,8 @@ calr_status calr_cpu_conv2d_forward(const calr_conv2d *conv, const float *x, con
         return CALR_OK;
     if (calr_winograd_wanted(conv))
         return calr_winograd_forward(conv, x, w, bias, y);
+    if (calr_pointwise_wanted(conv, CALR_CONV2D_FORWARD))
+        return calr_pointwise_forward(conv, x, w, bias, y);
     if (is_depthwise(conv))
         return calr_cpu_depthwise_forward(conv, x, w, bias, y);
     if (is_pointwise(conv)) {

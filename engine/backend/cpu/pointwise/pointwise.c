@@ -19,7 +19,7 @@
 /* Numbers of all partial sums of a gradient of weights together, and their number. */
 #define PART_NUMBERS 1048576
 #define MOST_PARTS   16
-/* Pixels of dy that are multiplied with all weights at a time, at least. */
+/* Pixels that are multiplied with all weights at a time. */
 #define ROWS 96
 /* Pixels that are fetched from memory before they are packed. */
 #define SOON 6
@@ -49,18 +49,26 @@ bool calr_pointwise_can(const calr_conv2d *g)
            g->c_in % PANEL == 0 && g->c_out % PANEL == 0 && find_kernels() != NULL;
 }
 
-/* Below so many pixels of all images there is nothing to be gained; from so many weights on products of OpenBLAS are as
- * fast. */
-#define FEWEST_PIXELS 1024
-#define MOST_WEIGHTS  262144
+/* All from measurements (tests/bench/convolutions.c). Below so many pixels of all images there is nothing to be gained.
+ * With more weights the products of oneDNN, or of OpenBLAS for gradients of weights, are as fast. */
+#define FEWEST_PIXELS     1024
+#define MOST_WEIGHTS      262144
+#define MOST_WEIGHTS_ELSE 65536 /* of the other passes */
 
 bool calr_pointwise_wanted(const calr_conv2d *g, calr_conv2d_pass pass)
 {
     if (!calr_pointwise_can(g) || g->n * g->out_h * g->out_w < FEWEST_PIXELS)
         return false;
-    if (pass == CALR_CONV2D_BACKWARD_WEIGHTS)
-        return g->stride > 1 || g->c_in * g->c_out <= MOST_WEIGHTS;
-    return pass == CALR_CONV2D_BACKWARD_DATA && g->stride > 1;
+    int64_t weights = g->c_in * g->c_out;
+    switch (pass) {
+    case CALR_CONV2D_BACKWARD_WEIGHTS:
+        return g->stride > 1 || weights <= MOST_WEIGHTS;
+    case CALR_CONV2D_BACKWARD_DATA:
+        return g->stride > 1 || (weights <= MOST_WEIGHTS_ELSE && g->c_in <= 256);
+    default:
+        return g->stride == 1 && weights <= MOST_WEIGHTS_ELSE && g->c_in >= 128 &&
+               g->c_out >= 4 * g->c_in;
+    }
 }
 
 const char *calr_pointwise_name(void)
@@ -90,6 +98,20 @@ CALR_CLONES static void pack_rows(const calr_conv2d *g, const float *x, int64_t 
         for (int64_t panel = 0; panel < c; panel += PANEL)
             for (int j = 0; j < PANEL; j++)
                 out[panel * room + j] = from[panel + j];
+    }
+}
+
+/* The pixels of x under pixels first, first + 1, ... of y, one after the other. */
+static void gather_rows(const calr_conv2d *g, const float *x, int64_t first, int64_t count,
+                        float *out)
+{
+    size_t size = (size_t)g->c_in * sizeof *out;
+    for (int64_t i = 0; i < count; i++) {
+        const float *soon = x + pixel_under(g, first + i + SOON) * g->c_in;
+        if (first + i + SOON < g->n * g->out_h * g->out_w)
+            for (int64_t j = 0; j < g->c_in; j += LINE)
+                __builtin_prefetch(soon + j);
+        memcpy(out + i * g->c_in, x + pixel_under(g, first + i) * g->c_in, size);
     }
 }
 
@@ -240,7 +262,7 @@ calr_status calr_pointwise_backward_weights(const calr_conv2d *conv, const float
     return CALR_OK;
 }
 
-/* ---- the gradient of data ---- */
+/* ---- the gradient of data, with a stride or added ---- */
 
 typedef struct spreading {
     const calr_pointwise_kernels *kernels;
@@ -324,8 +346,8 @@ static void spread_body(void *context, int64_t begin, int64_t end, int worker)
         spread_row(k, row, made + (row - begin) * g->out_w * g->c_in);
 }
 
-calr_status calr_pointwise_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
-                                         bool add, float *dx)
+static calr_status spread(const calr_conv2d *conv, const float *w, const float *dy, bool add,
+                          float *dx)
 {
     spreading k = {.kernels = find_kernels(), .g = conv, .w = w, .dy = dy, .add = add, .dx = dx};
     int64_t rows = calr_max64(1, ROWS / conv->out_w), weights = conv->c_in * conv->c_out;
@@ -338,4 +360,115 @@ calr_status calr_pointwise_backward_data(const calr_conv2d *conv, const float *w
     calr_parallel_for(conv->n * conv->out_h, rows, spread_body, &k);
     calr_pool_free(block, size);
     return CALR_OK;
+}
+
+/* ---- forward, and the gradient of data without a stride ---- */
+
+typedef struct making {
+    const calr_pointwise_kernels *kernels;
+    const calr_conv2d *under; /* forward with a stride: its pixels are gathered */
+    const float *w, *bias, *in;
+    int64_t in_c, out_c, pixels;
+    float *panels,
+        *rows; /* the weights, for each panel of out_c in_c rows; ROWS pixels x in_c for each worker, or NULL */
+    float *out;
+} making;
+
+/* Panels of the transpose of w[out_c x in_c]. */
+static void turned_panels_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const making *k = context;
+    (void)worker;
+    for (int64_t o = begin * PANEL; o < end * PANEL; o++)
+        for (int64_t i = 0; i < k->in_c; i++)
+            k->panels[(o / PANEL * k->in_c + i) * PANEL + o % PANEL] = k->w[o * k->in_c + i];
+}
+
+static void plain_panels_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const making *k = context;
+    (void)worker;
+    pack_rows(NULL, k->w, k->out_c, begin, end - begin, k->in_c, k->panels + begin * PANEL);
+}
+
+/* While panel i is made of the pixels before `next`: what this thread will probably read then, and write. */
+static calr_pointwise_ahead ahead_of_pixels(const making *k, int64_t next, int64_t i)
+{
+    int64_t panels = k->out_c / PANEL, in = k->under ? 0 : ROWS * k->in_c / LINE,
+            all = in + ROWS * k->out_c / LINE;
+    int64_t begin = all * i / panels, end = all * (i + 1) / panels;
+    calr_pointwise_ahead ahead = {.lines = end - begin,
+                                  .left = INT64_MAX,
+                                  .run = INT64_MAX,
+                                  .then = (const char *)(k->out + next * k->out_c)};
+    if (begin < in)
+        ahead.at = (const char *)(k->in + next * k->in_c + begin * LINE), ahead.left = in - begin;
+    else
+        ahead.at = ahead.then + 64 * (begin - in);
+    return ahead;
+}
+
+static void make_body(void *context, int64_t begin, int64_t end, int worker)
+{
+    const making *k = context;
+    const float *in = k->in + begin * k->in_c;
+    float *out = k->out + begin * k->out_c;
+    if (k->under) {
+        float *rows = k->rows + worker * ROWS * k->in_c;
+        gather_rows(k->under, k->in, begin, end - begin, rows);
+        in = rows;
+    }
+    for (int64_t i = 0; i < k->out_c / PANEL; i++)
+        k->kernels->product(end - begin, k->in_c, in, k->in_c, k->panels + i * PANEL * k->in_c,
+                            out + i * PANEL, k->out_c,
+                            ahead_of_pixels(k, end + (calr_parallel_threads() - 1) * ROWS, i));
+    for (int64_t row = 0; k->bias && row < end - begin; row++)
+        add_run(k->out_c, k->bias, out + row * k->out_c);
+}
+
+static calr_status make(making *k, bool turned)
+{
+    int64_t weights = k->in_c * k->out_c,
+            rows = k->under ? calr_parallel_threads() * ROWS * k->in_c : 0;
+    size_t size = (size_t)(weights + rows) * sizeof(float);
+    void *block;
+    CALR_TRY(calr_pool_alloc(size, &block));
+    k->panels = block, k->rows = rows ? k->panels + weights : NULL;
+    if (turned)
+        calr_parallel_for(k->out_c / PANEL, calr_row_grain(k->in_c * PANEL), turned_panels_body, k);
+    else
+        calr_parallel_for(k->in_c, calr_row_grain(k->out_c), plain_panels_body, k);
+    calr_parallel_for(k->pixels, ROWS, make_body, k);
+    calr_pool_free(block, size);
+    return CALR_OK;
+}
+
+calr_status calr_pointwise_forward(const calr_conv2d *conv, const float *x, const float *w,
+                                   const float *bias, float *y)
+{
+    making k = {.kernels = find_kernels(),
+                .under = conv->stride > 1 ? conv : NULL,
+                .w = w,
+                .bias = bias,
+                .in = x,
+                .in_c = conv->c_in,
+                .out_c = conv->c_out,
+                .pixels = conv->n * conv->out_h * conv->out_w,
+                .out = y};
+    return make(&k, true);
+}
+
+calr_status calr_pointwise_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
+                                         bool add, float *dx)
+{
+    if (conv->stride > 1 || add)
+        return spread(conv, w, dy, add, dx);
+    making k = {.kernels = find_kernels(),
+                .w = w,
+                .in = dy,
+                .in_c = conv->c_out,
+                .out_c = conv->c_in,
+                .pixels = conv->n * conv->h * conv->w,
+                .out = dx};
+    return make(&k, false);
 }
