@@ -62,7 +62,7 @@ calr_status calr_op_expect_real(const calr_op_call *call, int i, const char *nam
     return calr_op_expect(call, i, name, ndim, form);
 }
 
-static size_t keep_below;
+static size_t keep_below = CALR_OP_KEEP_BELOW;
 
 size_t calr_op_keep_below(void)
 {

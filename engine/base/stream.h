@@ -19,6 +19,13 @@
 /* What both addresses and the size of a copy must be multiples of. */
 #define CALR_STREAM_ALIGN 16
 
+/* Whether a result of so many bytes is large enough: outputs of batch norm of 8 MB were read again
+ * sooner from the cache, those of 16 MB were not. */
+static inline bool calr_stream_pays(int64_t bytes)
+{
+    return bytes >= 12 << 20;
+}
+
 static inline bool calr_stream_fits(const void *to, size_t bytes)
 {
     return ((uintptr_t)to | bytes) % CALR_STREAM_ALIGN == 0;

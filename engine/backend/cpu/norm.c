@@ -15,9 +15,8 @@
 
 #define MOST_CHUNKS 64
 
-/* Outputs from this size on are written past the caches, by pieces of as many numbers. */
-#define STREAM_BYTES (12 << 20)
-#define PIECE        4096
+/* Large outputs are written past the caches, by pieces of as many numbers. */
+#define PIECE 4096
 
 typedef struct norming {
     bool half; /* x, residual and out */
@@ -120,7 +119,7 @@ void calr_cpu_batch_norm_apply(const calr_norm *norm, const void *x, const float
     norming k = {.half = is_half(norm),
                  .c = c,
                  .x = x,
-                 .stream = norm->rows * row >= STREAM_BYTES && c <= PIECE && y != x &&
+                 .stream = calr_stream_pays(norm->rows * row) && c <= PIECE && y != x &&
                            y != residual && calr_stream_fits(y, (size_t)row),
                  .mean = table,
                  .scale = table + 2 * c,

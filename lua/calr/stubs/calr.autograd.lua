@@ -49,8 +49,8 @@ function M.checkpoint(fn, ...) end
 function M.once(fn) end
 
 --- Outputs of batch norms are not kept for the backward pass but computed again there, at the price
---- of one pass, unless they are smaller than this: 0 at first, none is kept; math.maxinteger: all
---- are. Gradients are the same bits. For measurements: docs/performance.md.
+--- of one pass, unless they are smaller than this: 8 MiB at first; 0: none is kept; math.maxinteger:
+--- all are. Gradients are the same bits. For measurements: docs/performance.md.
 ---@param bytes any the new bound, for graphs recorded from now on
 ---@return integer # the bound before
 function M.keep_below(bytes) end
