@@ -8,14 +8,19 @@ import torch  # noqa: E402  (after the number of threads is set)
 import networks  # noqa: E402
 
 
+def freeze(net, images):
+    return torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(net, images)))
+
+
 def prepare(given):
     net, images = networks.make(given)
     net.eval()
     if given["form"] == "frozen":
-        with torch.no_grad():  # the trunk only: the powers of the pooling break the tool
+        with torch.no_grad():
             if net.trunk is None:
-                raise SystemExit("this network has no frozen form here: --forms eager")
-            net.trunk = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(net.trunk, images)))
+                net = freeze(net, images)
+            else:  # the trunk only: the powers of the pooling break the tool
+                net.trunk = freeze(net.trunk, images)
     elif given["form"] == "compiled":
         net = torch.compile(net)
     elif given["form"] != "eager":
