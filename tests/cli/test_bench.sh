@@ -45,6 +45,9 @@ prints "calr bench train  batch=4" "network=small" "of limit" "small 16x8, batch
 checks=$((checks + 1)) && ! grep -q "its time" out.txt || fault "columns of peers without peers"
 checks=$((checks + 1)) && ! grep -q "$(printf '\033')" out.txt || fault "colours in a file"
 
+expect 0 "$CALR" bench train $tiny --checkpoint
+prints "small 16x8, batch 4, checkpointed"
+
 # ---- peers: in alternation, all by themselves, and those that fail
 expect 0 "$CALR" bench train $tiny --threads 2 --peer ./peer.sh --peer=./alone.sh
 prints "other 1.0" "alone 2.0" "2.00 s" "9 MB" "ratio"

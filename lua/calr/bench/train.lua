@@ -10,6 +10,7 @@ local benchmark = {
   summary = "a training step: forward, memory loss, backward, Adam; peer PyTorch (channels-last)",
   options = step.options {
     clusters = config.option(1000, "clusters of the memory"),
+    checkpoint = config.option(false, "keep the inputs of blocks only and run them again: less memory, more time"),
     scaling = config.option(false, "a row for one thread against all, too"),
     compile = config.option(false, "the peer uses torch.compile"),
   },

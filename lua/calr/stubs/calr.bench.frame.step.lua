@@ -15,7 +15,7 @@ function M.options(more) end
 ---@return tensor # f32[batch x height x width x 3], normal numbers
 function M.images(options) end
 
----@param options any network, precision
+---@param options any network, precision; checkpoint: only the inputs of its blocks are kept for the way back
 ---@return layer
 function M.network(options) end
 

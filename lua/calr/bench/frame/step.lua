@@ -43,11 +43,11 @@ function step.images(options)
 end
 
 --- calr.bench.frame.step.network(options)
---- @param options  network, precision
+--- @param options  network, precision; checkpoint: only the inputs of its blocks are kept for the way back
 --- @return layer
 function step.network(options)
-  -- not every network knows other precisions than f32
-  return models.make(options.network, { seed = 1, precision = options.precision == "bf16" and "bf16" or nil })
+  return models.make(options.network, { seed = 1, precision = options.precision == "bf16" and "bf16" or nil,
+    checkpoint = options.checkpoint or nil })
 end
 
 --- calr.bench.frame.step.make(options)
@@ -116,7 +116,7 @@ end
 --- @return string  "resnet50 256x128, batch 32"
 function step.text(options)
   return ("%s %dx%d, batch %d%s"):format(options.network, options.height, options.width, options.batch,
-    options.precision == "bf16" and ", bf16" or "")
+    (options.precision == "bf16" and ", bf16" or "") .. (options.checkpoint and ", checkpointed" or ""))
 end
 
 --- calr.bench.frame.step.total(events, field [, pattern])
