@@ -49,25 +49,25 @@ bool calr_pointwise_can(const calr_conv2d *g)
            g->c_in % PANEL == 0 && g->c_out % PANEL == 0 && find_kernels() != NULL;
 }
 
-/* All from measurements (tests/bench/convolutions.c). Below so many pixels of all images there is nothing to be gained.
- * With more weights the products of oneDNN, or of OpenBLAS for gradients of weights, are as fast. */
-#define FEWEST_PIXELS     1024
-#define MOST_WEIGHTS      262144
-#define MOST_WEIGHTS_ELSE 65536 /* of the other passes */
+/* All from measurements (tests/bench/convolutions.c). With fewer pixels in all images, or fewer weights, nothing is
+ * gained; with many weights the products of oneDNN, or of OpenBLAS for gradients of weights, are as fast. */
+#define FEWEST_PIXELS  1024
+#define FEWEST_WEIGHTS 4096
 
 bool calr_pointwise_wanted(const calr_conv2d *g, calr_conv2d_pass pass)
 {
-    if (!calr_pointwise_can(g) || g->n * g->out_h * g->out_w < FEWEST_PIXELS)
-        return false;
     int64_t weights = g->c_in * g->c_out;
+    bool strided = g->stride > 1;
+    if (!calr_pointwise_can(g) || g->n * g->out_h * g->out_w < FEWEST_PIXELS ||
+        weights < FEWEST_WEIGHTS)
+        return false;
     switch (pass) {
     case CALR_CONV2D_BACKWARD_WEIGHTS:
-        return g->stride > 1 || weights <= MOST_WEIGHTS;
+        return strided || weights <= 262144;
     case CALR_CONV2D_BACKWARD_DATA:
-        return g->stride > 1 || (weights <= MOST_WEIGHTS_ELSE && g->c_in <= 256);
+        return strided ? weights >= 65536 : weights <= 65536 && g->c_in <= 256;
     default:
-        return g->stride == 1 && weights <= MOST_WEIGHTS_ELSE && g->c_in >= 128 &&
-               g->c_out >= 4 * g->c_in;
+        return !strided && weights <= 65536 && g->c_in >= 128 && g->c_out >= 4 * g->c_in;
     }
 }
 

@@ -1,9 +1,9 @@
 /* Convolutions with kernels of one pixel, in f32: what oneDNN leaves to be gained. Internal to cpu/.
  *
- * Gradients of weights are sums over all pixels of the products of two vectors: each thread takes blocks of pixels
- * that stay in its second-level cache, and reads the larger map where it lies; what it will need next is fetched
- * meanwhile. The other passes take some pixels through all weights. Convolutions with a stride take the
- * pixels that they use from the map, and leave the others alone. What is made does not depend on the number of threads. */
+ * Gradients of weights are sums over all pixels of the products of two vectors: each thread takes blocks of pixels that
+ * stay in its second-level cache, and reads the larger map where it lies. The other passes take some pixels through all
+ * weights. What will be needed next is fetched meanwhile. Convolutions with a stride take the pixels that they use from
+ * the map, and leave the others alone. What is made does not depend on the number of threads. */
 #ifndef CALR_BACKEND_CPU_POINTWISE_H
 #define CALR_BACKEND_CPU_POINTWISE_H
 
@@ -16,7 +16,8 @@ bool calr_pointwise_can(const calr_conv2d *conv);
 bool calr_pointwise_wanted(const calr_conv2d *conv, calr_conv2d_pass pass);
 const char *calr_pointwise_name(void);
 
-/* As those of the table (backend.h). bias may be NULL. add: the gradient is added to dx; pixels that the stride passes over stay as they are.*/
+/* As those of the table (backend.h), where calr_pointwise_can. bias may be NULL. add: the gradient is added to dx;
+ * pixels that the stride passes over stay as they are. */
 calr_status calr_pointwise_forward(const calr_conv2d *conv, const float *x, const float *w,
                                    const float *bias, float *y);
 calr_status calr_pointwise_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
