@@ -13,7 +13,7 @@
 #define CALR_POINTWISE_PANEL 32
 
 /* What is fetched into the second-level cache meanwhile, evenly over the loop: `lines` lines of 64 bytes. The first
- * `left` of them lie from `at` on; then come runs of `run` lines, the first at `then`, their starts `jump` bytes apart. A
+ * `left` of them lie from `at` on; then come runs of `run` lines, the first at `then`, `jump` bytes apart. A
  * hint: what is no memory does no harm. */
 typedef struct calr_pointwise_ahead {
     const char *at, *then;
