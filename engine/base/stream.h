@@ -10,11 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 /* What both addresses and the size of a copy must be multiples of. */
 #define CALR_STREAM_ALIGN 16
@@ -31,23 +26,11 @@ static inline bool calr_stream_fits(const void *to, size_t bytes)
     return ((uintptr_t)to | bytes) % CALR_STREAM_ALIGN == 0;
 }
 
-static inline void calr_stream_copy(void *to, const void *from, size_t bytes)
-{
-#ifdef __SSE2__
-    for (size_t i = 0; i < bytes; i += sizeof(__m128i))
-        _mm_stream_si128((__m128i *)((char *)to + i),
-                         _mm_load_si128((const __m128i *)((const char *)from + i)));
-#else
-    memcpy(to, from, bytes);
-#endif
-}
+/* Neither `to`, `from` nor `bytes` may miss CALR_STREAM_ALIGN. By whole lines where the processor has
+ * registers of that size: quarters of lines gain less. */
+void calr_stream_copy(void *to, const void *from, size_t bytes);
 
 /* To be called by the thread that copied, before it tells another that it is done. */
-static inline void calr_stream_end(void)
-{
-#ifdef __SSE2__
-    _mm_sfence();
-#endif
-}
+void calr_stream_end(void);
 
 #endif
