@@ -112,14 +112,14 @@ static bool is_half(const calr_norm *norm)
     return norm->dtype == CALR_BF16;
 }
 
-void calr_cpu_batch_norm_apply(const calr_norm *norm, const void *x, const float *table,
-                               const void *residual, void *y)
+static void apply(const calr_norm *norm, bool stream, const void *x, const float *table,
+                  const void *residual, void *y)
 {
     int64_t c = norm->c, row = c * (is_half(norm) ? 2 : 4);
     norming k = {.half = is_half(norm),
                  .c = c,
                  .x = x,
-                 .stream = calr_stream_pays(norm->rows * row) && c <= PIECE && y != x &&
+                 .stream = stream && calr_stream_pays(norm->rows * row) && c <= PIECE && y != x &&
                            y != residual && calr_stream_fits(y, (size_t)row),
                  .mean = table,
                  .scale = table + 2 * c,
@@ -129,6 +129,13 @@ void calr_cpu_batch_norm_apply(const calr_norm *norm, const void *x, const float
                  .out = y};
     if (c > 0)
         calr_parallel_for(norm->rows, calr_row_grain(c), normalize_body, &k);
+}
+
+/* Outputs that are made again are read by the very next kernel: past the caches showed no gain. */
+void calr_cpu_batch_norm_apply(const calr_norm *norm, const void *x, const float *table,
+                               const void *residual, void *y)
+{
+    apply(norm, false, x, table, residual, y);
 }
 
 static void update_running(double momentum, int64_t rows, double mean, double var,
@@ -167,7 +174,7 @@ calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, co
     }
     close_scratch(&s);
     calr_norm_forward_table(c, gamma, beta, shift, inv_std, scale, shift);
-    calr_cpu_batch_norm_apply(norm, x, table, residual, y);
+    apply(norm, true, x, table, residual, y);
     return CALR_OK;
 }
 
@@ -191,7 +198,7 @@ calr_status calr_cpu_batch_norm_infer(const calr_norm *norm, const void *x, cons
         return CALR_OK;
     CALR_TRY(open_scratch(0, norm->c, 4, &s));
     calr_cpu_batch_norm_table(norm, gamma, beta, mean, var, s.vectors);
-    calr_cpu_batch_norm_apply(norm, x, s.vectors, residual, y);
+    apply(norm, true, x, s.vectors, residual, y);
     close_scratch(&s);
     return CALR_OK;
 }
