@@ -169,11 +169,13 @@ end
 
 check.test("networks: the same bits, less memory", function()
   same_by_blocks(calr.models.resnet18, {})
+  same_by_blocks(calr.models.resnet18, { precision = "bf16" })
   check.equal(calr.models.small { checkpoint = true }:train(false)(noise({ 2, 64, 32, 3 }, 1)):size(1), 2)
 end)
 
 check.test("osnet: the same bits, less memory", function()
   same_by_blocks(calr.models.osnet, { width = 0.25 })
+  same_by_blocks(calr.models.osnet, { width = 0.25, precision = "bf16" })
   same_by_blocks(calr.models.osnet, { width = 0.25, ibn = true })
   local function features(checkpoint)
     local net = calr.models.osnet { width = 0.25, checkpoint = checkpoint }

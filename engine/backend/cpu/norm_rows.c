@@ -91,13 +91,18 @@ CALR_INLINE float from_mean(bool half, const void *x, int64_t at, float mean)
     return calr_real_load(half, x, at) - mean;
 }
 
-/* g at one place. `half`, `mask` and `two` are constants wherever this is inlined. */
+/* g at one place. `half`, `mask` and `two` are constants wherever this is inlined. A sum of two is
+ * rounded as if it had been made before, in memory: whether the two come apart or added up already
+ * (by a checkpoint, say) then makes no difference. */
 CALR_INLINE float flow(const calr_norm_gradient *in, bool half, calr_norm_mask mask, bool two,
                        int64_t at, int64_t j)
 {
     float g = calr_real_load(half, in->dy, at);
-    if (two)
+    if (two) {
         g += calr_real_load(half, in->dy2, at);
+        if (half)
+            g = calr_bf16_to_f32(calr_bf16_from_f32(g));
+    }
     if (mask == CALR_MASK_OUTPUT)
         return calr_real_load(half, in->y, at) > 0 ? g : 0.0f;
     if (mask == CALR_MASK_INPUT)
