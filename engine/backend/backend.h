@@ -145,8 +145,9 @@ typedef struct calr_backend {
      * place allowed. Cannot fail. */
     void (*batch_norm_apply)(const calr_norm *norm, const void *x, const float *table,
                              const void *residual, void *y);
-    /* dy is the sum of dy and dy2, in their type (NULL: dy alone). With norm->relu it counts where y > 0; y
-     * NULL: where what the table makes of x is > 0, which is the same where there was no residual.
+    /* dy is the sum of dy and dy2, in their type (NULL: dy alone). With norm->relu it counts where
+     * y > 0; y NULL: where what the table makes of x is > 0, which is the same where there was no
+     * residual.
      * fixed: mean and inv_std were constants (evaluation). dx, dgamma, dbeta, dresidual may each be
      * NULL. dresidual is dy + dy2, masked by the ReLU. In place allowed: dresidual may be dy or
      * dy2; dx may be x, dy or dy2, but not dresidual. */
