@@ -22,15 +22,19 @@ nn.class = class
 --- @return layer
 nn.new = new
 
--- Whether a layer promises, by its class, that it keeps neither what it is given nor what it gives.
+-- Whether a layer promises that it keeps neither what it is given nor what it gives: by its class, or by a field of its
+-- own, which is what counts for a layer with a forward function of its own.
 local function lets_go(layer)
+  local own = rawget(layer, "lets_go")
+  if own ~= nil then return own end
   return layer.lets_go and rawget(layer, "forward") == nil
 end
 
 --- calr.nn.release(x, result, from, to)
 --- Closes a tensor that lies between two layers as soon as the second has used it, so that its memory serves again;
 --- what a gradient needs of it is kept. Only when both classes promise, by the field lets_go = true, that they keep
---- neither what they are given nor what they give; layers of calr.nn do.
+--- neither what they are given nor what they give; layers of calr.nn do. A layer whose forward function was replaced
+--- promises nothing any more, unless it says lets_go = true itself.
 --- @param x       what `from` gave and `to` was given
 --- @param result  what `to` made of it; when that is x itself, it stays
 function nn.release(x, result, from, to)

@@ -19,7 +19,8 @@ function M.new(class) end
 
 --- Closes a tensor that lies between two layers as soon as the second has used it, so that its memory serves again;
 --- what a gradient needs of it is kept. Only when both classes promise, by the field lets_go = true, that they keep
---- neither what they are given nor what they give; layers of calr.nn do.
+--- neither what they are given nor what they give; layers of calr.nn do. A layer whose forward function was replaced
+--- promises nothing any more, unless it says lets_go = true itself.
 ---@param x any what `from` gave and `to` was given
 ---@param result any what `to` made of it; when that is x itself, it stays
 ---@param from any

@@ -97,6 +97,7 @@ function step.label(network)
     local number = #labels + 1
     labels[number] = { name = name, layer = layer, leaf = #layer.children == 0 }
     local forward = layer.forward
+    layer.lets_go = layer.lets_go or false -- the function below keeps nothing either
     local function done(before, ...)
       meter.label(before)
       return ...
