@@ -97,7 +97,8 @@ function step.label(network)
     local number = #labels + 1
     labels[number] = { name = name, layer = layer, leaf = #layer.children == 0 }
     local forward = layer.forward
-    layer.lets_go = layer.lets_go or false -- the function below keeps nothing either
+    -- the function below keeps nothing either
+    if layer.lets_go and rawget(layer, "forward") == nil then layer.lets_go = true end
     local function done(before, ...)
       meter.label(before)
       return ...
