@@ -22,12 +22,14 @@ nn.class = class
 --- @return layer
 nn.new = new
 
--- Whether a layer promises that it keeps neither what it is given nor what it gives: by its class, or by a field of its
--- own, which is what counts for a layer with a forward function of its own.
-local function lets_go(layer)
+--- calr.nn.lets_go(layer)
+--- Whether a layer promises that it keeps neither what it is given nor what it gives: by the field lets_go = true of
+--- its class, or of its own, which is what counts for a layer with a forward function of its own.
+--- @return boolean
+function nn.lets_go(layer)
   local own = rawget(layer, "lets_go")
   if own ~= nil then return own end
-  return layer.lets_go and rawget(layer, "forward") == nil
+  return layer.lets_go and rawget(layer, "forward") == nil or false
 end
 
 --- calr.nn.release(x, result, from, to)
@@ -38,7 +40,7 @@ end
 --- @param x       what `from` gave and `to` was given
 --- @param result  what `to` made of it; when that is x itself, it stays
 function nn.release(x, result, from, to)
-  if not rawequal(x, result) and lets_go(from) and lets_go(to) and Tensor.is(x) then x:close() end
+  if not rawequal(x, result) and nn.lets_go(from) and nn.lets_go(to) and Tensor.is(x) then x:close() end
 end
 
 --- calr.nn.chain(x, layer, layer, ...)
@@ -63,7 +65,7 @@ local Checkpointed = class "Checkpointed"
 --- @return layer
 function nn.checkpointed(layer)
   local self = new(Checkpointed)
-  self.layer, self.lets_go = layer, lets_go(layer)
+  self.layer, self.lets_go = layer, nn.lets_go(layer)
   return self
 end
 

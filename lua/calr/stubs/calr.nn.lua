@@ -17,6 +17,12 @@ function M.class(name) end
 ---@return layer
 function M.new(class) end
 
+--- Whether a layer promises that it keeps neither what it is given nor what it gives: by the field lets_go = true of
+--- its class, or of its own, which is what counts for a layer with a forward function of its own.
+---@param layer any
+---@return boolean
+function M.lets_go(layer) end
+
 --- Closes a tensor that lies between two layers as soon as the second has used it, so that its memory serves again;
 --- what a gradient needs of it is kept. Only when both classes promise, by the field lets_go = true, that they keep
 --- neither what they are given nor what they give; layers of calr.nn do. A layer whose forward function was replaced

@@ -8,6 +8,7 @@ local config = require "calr.config"
 local memory = require "calr.memory"
 local meter = require "calr.meter"
 local models = require "calr.models"
+local nn = require "calr.nn"
 local ops = require "calr.ops"
 local optim = require "calr.optim"
 local rng = require "calr.rng"
@@ -97,8 +98,7 @@ function step.label(network)
     local number = #labels + 1
     labels[number] = { name = name, layer = layer, leaf = #layer.children == 0 }
     local forward = layer.forward
-    -- the function below keeps nothing either
-    if layer.lets_go and rawget(layer, "forward") == nil then layer.lets_go = true end
+    layer.lets_go = nn.lets_go(layer) -- the function below keeps nothing either
     local function done(before, ...)
       meter.label(before)
       return ...
