@@ -52,8 +52,8 @@ static void centroid_rows(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-calr_status calr_memory_centroids(const float *features, const int32_t *labels, int64_t n,
-                                  int64_t dim, int64_t clusters, float *memory)
+calr_status calr_bank_centroids(const float *features, const int32_t *labels, int64_t n,
+                                int64_t dim, int64_t clusters, float *memory)
 {
     int64_t *start = calr_array_zeros(clusters + 2, sizeof *start);
     int64_t *member = calr_array_new(n, sizeof *member);
@@ -103,9 +103,9 @@ CALR_CLONES static void move_row(float *row, const float *feature, int64_t dim, 
         row[j] *= scale;
 }
 
-calr_status calr_memory_update_mean(float *memory, int64_t clusters, int64_t dim,
-                                    const float *features, const int32_t *labels, int64_t batch,
-                                    double momentum)
+calr_status calr_bank_update_mean(float *memory, int64_t clusters, int64_t dim,
+                                  const float *features, const int32_t *labels, int64_t batch,
+                                  double momentum)
 {
     CALR_TRY(check_batch(labels, batch, clusters));
     for (int64_t i = 0; i < batch; i++)
@@ -113,9 +113,9 @@ calr_status calr_memory_update_mean(float *memory, int64_t clusters, int64_t dim
     return CALR_OK;
 }
 
-calr_status calr_memory_update_average(float *memory, int64_t clusters, int64_t dim,
-                                       const float *features, const int32_t *labels, int64_t batch,
-                                       double momentum)
+calr_status calr_bank_update_average(float *memory, int64_t clusters, int64_t dim,
+                                     const float *features, const int32_t *labels, int64_t batch,
+                                     double momentum)
 {
     CALR_TRY(check_batch(labels, batch, clusters));
     float *mean = calr_array_new(dim, sizeof *mean);
@@ -143,9 +143,9 @@ calr_status calr_memory_update_average(float *memory, int64_t clusters, int64_t 
     return CALR_OK;
 }
 
-calr_status calr_memory_update_hard(float *memory, int64_t clusters, int64_t dim,
-                                    const float *features, const int32_t *labels, int64_t batch,
-                                    double momentum)
+calr_status calr_bank_update_hard(float *memory, int64_t clusters, int64_t dim,
+                                  const float *features, const int32_t *labels, int64_t batch,
+                                  double momentum)
 {
     CALR_TRY(check_batch(labels, batch, clusters));
     double *similarity = calr_array_new(batch, sizeof *similarity);

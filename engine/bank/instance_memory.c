@@ -30,8 +30,8 @@ static void mean_columns(void *context, int64_t begin, int64_t end, int worker)
             job->means[k * job->dim + c] /= (float)job->counts[k];
 }
 
-calr_status calr_memory_means(const float *vectors, const int32_t *class_of, int64_t n, int64_t dim,
-                              int64_t classes, float *means, int64_t *counts)
+calr_status calr_bank_means(const float *vectors, const int32_t *class_of, int64_t n, int64_t dim,
+                            int64_t classes, float *means, int64_t *counts)
 {
     for (int64_t i = 0; i < n; i++)
         if (class_of[i] < 0 || class_of[i] >= classes)
@@ -66,10 +66,10 @@ CALR_CLONES static void move_instance(float *vector, float *mean, float share, c
     }
 }
 
-calr_status calr_memory_update_instances(float *vectors, int64_t n, int64_t dim,
-                                         const int32_t *class_of, const int64_t *counts,
-                                         float *means, const float *features, const int64_t *rows,
-                                         int64_t batch, double momentum)
+calr_status calr_bank_update_instances(float *vectors, int64_t n, int64_t dim,
+                                       const int32_t *class_of, const int64_t *counts, float *means,
+                                       const float *features, const int64_t *rows, int64_t batch,
+                                       double momentum)
 {
     for (int64_t i = 0; i < batch; i++)
         if (rows[i] < 0 || rows[i] >= n)

@@ -51,8 +51,8 @@ static void clear(int64_t count, float *mask, float *target)
     }
 }
 
-calr_status calr_proxies_intra(const calr_proxies *proxies, const int32_t *own, int64_t batch,
-                               float *mask, float *target)
+calr_status calr_bank_proxies_intra(const calr_proxies *proxies, const int32_t *own, int64_t batch,
+                                    float *mask, float *target)
 {
     CALR_TRY(check_own(proxies, own, batch));
     int64_t n = proxies->count;
@@ -82,9 +82,9 @@ static void admit(int64_t count, const float *scores, int64_t negatives, scored 
         mask[order[p].proxy] = 0;
 }
 
-calr_status calr_proxies_offline(const calr_proxies *proxies, const int32_t *own,
-                                 const float *scores, int64_t batch, int64_t negatives, float *mask,
-                                 float *target)
+calr_status calr_bank_proxies_offline(const calr_proxies *proxies, const int32_t *own,
+                                      const float *scores, int64_t batch, int64_t negatives,
+                                      float *mask, float *target)
 {
     CALR_TRY(check_own(proxies, own, batch));
     if (negatives < 0)
@@ -127,10 +127,10 @@ static int64_t best_of_cameras(const calr_proxies *proxies, const float *scores,
     return found;
 }
 
-calr_status calr_proxies_online(const calr_proxies *proxies, const int32_t *own,
-                                const float *scores, const float *affinity, int64_t batch,
-                                double balance, int64_t positives, int64_t negatives, float *mask,
-                                float *target)
+calr_status calr_bank_proxies_online(const calr_proxies *proxies, const int32_t *own,
+                                     const float *scores, const float *affinity, int64_t batch,
+                                     double balance, int64_t positives, int64_t negatives,
+                                     float *mask, float *target)
 {
     CALR_TRY(check_own(proxies, own, batch));
     if (positives < 1 || negatives < 0 || !(balance >= 0 && balance <= 1))

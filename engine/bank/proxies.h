@@ -29,21 +29,21 @@ typedef struct calr_proxies {
 } calr_proxies;
 
 /* Intra-camera: the own proxy against all of its camera. */
-calr_status calr_proxies_intra(const calr_proxies *proxies, const int32_t *own, int64_t batch,
-                               float *mask, float *target);
+calr_status calr_bank_proxies_intra(const calr_proxies *proxies, const int32_t *own, int64_t batch,
+                                    float *mask, float *target);
 
 /* Offline (CAP's inter-camera term): all proxies of the own cluster against the `negatives` others with
  * the highest scores. negatives >= 0; all where there are fewer. CALR_ENOMEM. */
-calr_status calr_proxies_offline(const calr_proxies *proxies, const int32_t *own,
-                                 const float *scores, int64_t batch, int64_t negatives, float *mask,
-                                 float *target);
+calr_status calr_bank_proxies_offline(const calr_proxies *proxies, const int32_t *own,
+                                      const float *scores, int64_t batch, int64_t negatives,
+                                      float *mask, float *target);
 
 /* Online: by s = balance * scores + (1 - balance) * affinity, affinity[batch x proxies] the inner products
  * of the own proxy with all, the best proxy of every camera is found; the `positives` best of those (>= 1;
  * all cameras where there are fewer) against the `negatives` others with the highest s. */
-calr_status calr_proxies_online(const calr_proxies *proxies, const int32_t *own,
-                                const float *scores, const float *affinity, int64_t batch,
-                                double balance, int64_t positives, int64_t negatives, float *mask,
-                                float *target);
+calr_status calr_bank_proxies_online(const calr_proxies *proxies, const int32_t *own,
+                                     const float *scores, const float *affinity, int64_t batch,
+                                     double balance, int64_t positives, int64_t negatives,
+                                     float *mask, float *target);
 
 #endif

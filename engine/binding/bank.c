@@ -5,7 +5,7 @@
 #include "bank/cluster_memory.h"
 #include "bank/instance_memory.h"
 #include "bank/proxies.h"
-#include "cluster/labels.h"
+#include "labels/labels.h"
 
 /// @module calr.bank
 /// Memory banks: what calr.memory is made of, for memories of your own.
@@ -35,8 +35,8 @@ static int bank_centroids(lua_State *L)
     const int32_t *labels = check_labels(L, 2, features, &clusters);
     calr_tensor **memory = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_F32, 2, (int64_t[]){clusters, dim}, memory));
-    calr_lua_call(L, calr_memory_centroids(calr_tensor_f32(features), labels, n, dim, clusters,
-                                           calr_tensor_f32(*memory)));
+    calr_lua_call(L, calr_bank_centroids(calr_tensor_f32(features), labels, n, dim, clusters,
+                                         calr_tensor_f32(*memory)));
     calr_lua_account(L);
     return 1;
 }
@@ -56,7 +56,7 @@ static int bank_update(lua_State *L)
     static const char *const updates[] = {"mean", "hard", "average", NULL};
     static calr_status (*const kernels[])(float *, int64_t, int64_t, const float *, const int32_t *,
                                           int64_t, double) = {
-        calr_memory_update_mean, calr_memory_update_hard, calr_memory_update_average};
+        calr_bank_update_mean, calr_bank_update_hard, calr_bank_update_average};
     calr_tensor *memory = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[clusters x d]");
     calr_tensor *features = calr_lua_check_form(L, 2, CALR_F32, 2, "f32[b x d]");
     luaL_argcheck(L, features->shape[1] == memory->shape[1], 2,
@@ -92,8 +92,8 @@ static int bank_means(lua_State *L)
     calr_lua_account(L);
     calr_tensor **counts = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_I64, 1, &classes, counts));
-    calr_lua_call(L, calr_memory_means(calr_tensor_f32(vectors), class_of, n, dim, classes,
-                                       calr_tensor_f32(*means), calr_tensor_i64(*counts)));
+    calr_lua_call(L, calr_bank_means(calr_tensor_f32(vectors), class_of, n, dim, classes,
+                                     calr_tensor_f32(*means), calr_tensor_i64(*counts)));
     return 2;
 }
 
@@ -129,10 +129,10 @@ static int bank_update_instances(lua_State *L)
     double momentum = calr_lua_option_number(L, 7, "momentum", 0.2, 0, 1);
     calr_tensor_touch(vectors);
     calr_tensor_touch(means);
-    calr_lua_call(L, calr_memory_update_instances(calr_tensor_f32(vectors), vectors->shape[0], dim,
-                                                  class_of, calr_tensor_i64(counts),
-                                                  calr_tensor_f32(means), calr_tensor_f32(features),
-                                                  calr_tensor_i64(rows), rows->shape[0], momentum));
+    calr_lua_call(L, calr_bank_update_instances(calr_tensor_f32(vectors), vectors->shape[0], dim,
+                                                class_of, calr_tensor_i64(counts),
+                                                calr_tensor_f32(means), calr_tensor_f32(features),
+                                                calr_tensor_i64(rows), rows->shape[0], momentum));
     lua_settop(L, 1);
     return 1;
 }
@@ -190,14 +190,14 @@ static int bank_proxies(lua_State *L)
     float *out = calr_tensor_f32(*mask), *to = calr_tensor_f32(*target);
     const int32_t *of = calr_tensor_i32(own);
     if (term == 0)
-        calr_lua_call(L, calr_proxies_intra(&proxies, of, shape[0], out, to));
+        calr_lua_call(L, calr_bank_proxies_intra(&proxies, of, shape[0], out, to));
     else if (term == 1)
-        calr_lua_call(L, calr_proxies_offline(&proxies, of, calr_tensor_f32(scores), shape[0],
-                                              negatives, out, to));
+        calr_lua_call(L, calr_bank_proxies_offline(&proxies, of, calr_tensor_f32(scores), shape[0],
+                                                   negatives, out, to));
     else
-        calr_lua_call(L, calr_proxies_online(&proxies, of, calr_tensor_f32(scores),
-                                             calr_tensor_f32(affinity), shape[0], balance,
-                                             positives, negatives, out, to));
+        calr_lua_call(L, calr_bank_proxies_online(&proxies, of, calr_tensor_f32(scores),
+                                                  calr_tensor_f32(affinity), shape[0], balance,
+                                                  positives, negatives, out, to));
     return 2;
 }
 

@@ -8,8 +8,8 @@
 #include <math.h>
 
 #include "cluster/dbscan.h"
-#include "cluster/kmeans.h"
-#include "cluster/knn.h"
+#include "neighbours/kmeans.h"
+#include "neighbours/knn.h"
 
 /// @module calr.cluster
 ///   Neighbours, distances between images, and clustering.

@@ -4,9 +4,9 @@
 #include "binding/bind.h"
 #include "binding/modules.h"
 
-#include "cluster/camera_jaccard.h"
-#include "cluster/jaccard.h"
-#include "cluster/pairwise.h"
+#include "neighbours/camera_jaccard.h"
+#include "neighbours/jaccard.h"
+#include "neighbours/pairwise.h"
 
 #define DISTANCE "calr.distance"
 

@@ -9,10 +9,10 @@
 #include "binding/modules.h"
 
 #include "cluster/components.h"
-#include "cluster/infomap.h"
-#include "cluster/knn.h"
-#include "cluster/labels.h"
+#include "cluster/infomap/infomap.h"
 #include "cluster/leiden.h"
+#include "labels/labels.h"
+#include "neighbours/knn.h"
 
 static void release_graph(void *graph)
 {

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "image/jpeg.h"
 #include "image/png.h"
 #include "image/resize.h"
+#include "os/file.h"
 
 /// @module calr.image
 /// Single images: reading, writing, resizing. An image is a tensor u8[height x width x 3], RGB.

@@ -6,9 +6,9 @@
 #include <float.h>
 #include <stdbool.h>
 
-#include "cluster/infomap.h"
-#include "cluster/infomap_tree.h"
-#include "cluster/labels.h"
+#include "cluster/infomap/infomap.h"
+#include "cluster/infomap/tree.h"
+#include "labels/labels.h"
 
 static void release_graph(void *graph)
 {

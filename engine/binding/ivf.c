@@ -5,7 +5,7 @@
 #include "binding/distance.h"
 #include "binding/modules.h"
 
-#include "cluster/ivf.h"
+#include "neighbours/ivf.h"
 
 #define INDEX "calr.cluster.index"
 

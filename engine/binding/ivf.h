@@ -4,7 +4,7 @@
 
 #include <lua.h>
 
-#include "cluster/knn.h"
+#include "neighbours/knn.h"
 #include "tensor/tensor.h"
 
 /* Whether the options at `arg` (a table or nil) say approximate = true or a table, which is pushed then; an error where

@@ -5,8 +5,8 @@
 #include <math.h>
 
 #include "base/rng.h"
-#include "cluster/labels.h"
 #include "cluster/match.h"
+#include "labels/labels.h"
 
 /// @module calr.labels
 ///   The vocabulary of refinement rules: labels and masks of all images at once.

@@ -21,7 +21,7 @@ static const luaL_Reg modules[] = {
     {"calr.rank", luaopen_calr_rank},               /* ranking metrics */
     {"calr.rng", luaopen_calr_rng},                 /* random numbers */
     {"calr.safetensors", luaopen_calr_safetensors}, /* safetensors files */
-    {"calr.search", luaopen_calr_search},           /* samplers of studies */
+    {"calr.tune", luaopen_calr_tune},               /* samplers of studies */
     {"calr.store", luaopen_calr_store},             /* the data-set store */
     {"calr.sys", luaopen_calr_sys},                 /* files, time, terminal, signals */
     {"calr.tensor", luaopen_calr_tensor},           /* tensors */

@@ -23,7 +23,7 @@ int luaopen_calr_quality(lua_State *L);
 int luaopen_calr_rank(lua_State *L);
 int luaopen_calr_rng(lua_State *L);
 int luaopen_calr_safetensors(lua_State *L);
-int luaopen_calr_search(lua_State *L);
+int luaopen_calr_tune(lua_State *L);
 int luaopen_calr_store(lua_State *L);
 int luaopen_calr_sys(lua_State *L);
 int luaopen_calr_tensor(lua_State *L);

@@ -1,5 +1,5 @@
 /* calr.npy: NumPy's .npy files. */
-#include "tensor/npy.h"
+#include "files/npy.h"
 
 #include "binding/bind.h"
 #include "binding/modules.h"

@@ -1,5 +1,5 @@
 /* calr.pth: what torch.save wrote. */
-#include "tensor/pth.h"
+#include "files/pth.h"
 
 #include "binding/bind.h"
 #include "binding/modules.h"

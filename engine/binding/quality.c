@@ -2,9 +2,9 @@
 #include "binding/bind.h"
 #include "binding/modules.h"
 
-#include "cluster/labels.h"
 #include "cluster/match.h"
 #include "cluster/quality.h"
+#include "labels/labels.h"
 
 /// @module calr.quality
 ///   How well clusters agree with true identities.

@@ -1,5 +1,5 @@
 /* calr.safetensors: named tensors in a file. */
-#include "tensor/safetensors.h"
+#include "files/safetensors.h"
 
 #include <string.h>
 

@@ -15,10 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/interrupt.h"
 #include "base/parallel.h"
+#include "os/file.h"
 
 /// @module calr.sys
 /// The system: files that are whole or absent, folders, time, the terminal, threads, the request to

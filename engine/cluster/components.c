@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "cluster/labels.h"
+#include "labels/labels.h"
 
 static int32_t find_root(int32_t *parent, int32_t i)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/size.h"
-#include "cluster/labels.h"
+#include "labels/labels.h"
 
 /* ---- condensing ---- */
 

@@ -6,7 +6,7 @@
 
 #include "base/parallel.h"
 #include "base/size.h"
-#include "cluster/labels.h"
+#include "labels/labels.h"
 
 typedef struct scan {
     const calr_distance *distance;

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "cluster/csr.h"
+#include "neighbours/csr.h"
 
 typedef struct calr_distance {
     int64_t n;

@@ -7,8 +7,8 @@
 #include "base/parallel.h"
 #include "base/size.h"
 #include "cluster/condensed.h"
-#include "cluster/pairwise.h"
-#include "cluster/reach.h"
+#include "neighbours/pairwise.h"
+#include "neighbours/reach.h"
 
 /* Distances between features are kept up to this size (23,170 rows), and computed again and again above it. */
 static const double MATRIX_BYTES = 2147483648.0;
@@ -281,9 +281,16 @@ static calr_status stream_features(const float *x, int64_t n, int64_t d, calr_me
     calr_condensed *tree;
     int64_t found;
     calr_merge *merges = calr_array_new(n - 1, sizeof *merges);
-    if (!merges)
-        return calr_error(CALR_ENOMEM, "out of memory for HDBSCAN of %" PRId64 " things", n);
-    calr_status status = calr_reach_span(x, n, d, metric, options->min_samples - 1, merges);
+    calr_link *links = calr_array_new(n - 1, sizeof *links);
+    calr_status status =
+        merges && links
+            ? CALR_OK
+            : calr_error(CALR_ENOMEM, "out of memory for HDBSCAN of %" PRId64 " things", n);
+    if (status == CALR_OK)
+        status = calr_reach_span(x, n, d, metric, options->min_samples - 1, links);
+    for (int64_t i = 0; i < n - 1 && status == CALR_OK; i++)
+        merges[i] = (calr_merge){links[i].a, links[i].b, links[i].length};
+    free(links);
     if (status == CALR_OK) {
         qsort(merges, (size_t)(n - 1), sizeof *merges, by_height);
         status = calr_condensed_new(merges, n, options->min_cluster_size, &tree);

@@ -21,7 +21,7 @@
 
 #include "base/status.h"
 #include "cluster/distance.h"
-#include "cluster/knn.h"
+#include "neighbours/knn.h"
 
 typedef struct calr_hdbscan_options {
     int64_t min_cluster_size; /* 2 .. ; the smallest group that is a cluster */
@@ -43,10 +43,17 @@ calr_status calr_hdbscan(const calr_distance *distance, const calr_hdbscan_optio
                          int32_t *labels, float *probabilities, float *outliers, int64_t *clusters);
 
 /* The same of the distances between the rows of x[n x d]: held while it runs where they take no more than 2 GiB
- * (4 n^2 bytes), otherwise computed again in each of some ten rounds (reach.h), with the same result. CALR_ENUMERIC
+ * (4 n^2 bytes), otherwise computed again in each of some ten rounds (neighbours/reach.h), with the same result. CALR_ENUMERIC
  * names a row that is not finite. */
 calr_status calr_hdbscan_features(const float *x, int64_t n, int64_t d, calr_metric metric,
                                   const calr_hdbscan_options *options, int32_t *labels,
                                   float *probabilities, float *outliers, int64_t *clusters);
+
+/* calr_hdbscan_features with the limit as an argument: the matrix of all distances is made where it takes no more than
+ * most_bytes. */
+calr_status calr_hdbscan_features_by(double most_bytes, const float *x, int64_t n, int64_t d,
+                                     calr_metric metric, const calr_hdbscan_options *options,
+                                     int32_t *labels, float *probabilities, float *outliers,
+                                     int64_t *clusters);
 
 #endif

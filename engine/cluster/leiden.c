@@ -7,7 +7,7 @@
 
 #include "base/rng.h"
 #include "base/size.h"
-#include "cluster/labels.h"
+#include "labels/labels.h"
 
 enum { MOST_TRIALS = 10000, MOST_ROUNDS = 100, PATIENCE = 3 };
 

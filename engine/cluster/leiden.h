@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "cluster/csr.h"
+#include "neighbours/csr.h"
 
 typedef struct calr_leiden_options {
     /* false: modularity (Newman and Girvan 2004) with the resolution of Reichardt and Bornholdt:

@@ -7,9 +7,9 @@
 
 #include "base/parallel.h"
 #include "base/size.h"
-#include "cluster/labels.h"
 #include "cluster/linkage_chains.h"
-#include "cluster/pairwise.h"
+#include "labels/labels.h"
+#include "neighbours/pairwise.h"
 
 /* ---- filling ---- */
 

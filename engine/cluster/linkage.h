@@ -13,7 +13,7 @@
 
 #include "base/status.h"
 #include "cluster/distance.h"
-#include "cluster/knn.h"
+#include "neighbours/knn.h"
 
 typedef enum calr_linkage_method {
     CALR_LINKAGE_AVERAGE,  /* mean distance of all pairs between two clusters */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/size.h"
-#include "cluster/labels.h"
+#include "labels/labels.h"
 
 typedef struct entry {
     int64_t distance;

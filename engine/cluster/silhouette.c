@@ -8,8 +8,8 @@
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "base/size.h"
-#include "cluster/labels.h"
-#include "cluster/pairwise.h"
+#include "labels/labels.h"
+#include "neighbours/pairwise.h"
 
 typedef struct work {
     const calr_distance *distance; /* or */

@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 #include "cluster/distance.h"
-#include "cluster/knn.h"
+#include "neighbours/knn.h"
 
 /* For i, a its mean distance to the others of its cluster and b the least mean distance to another
  * cluster: s = (b - a) / max(a, b), -1 .. 1; 0 when i is alone in its cluster, or a = b = 0.

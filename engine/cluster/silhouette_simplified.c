@@ -7,8 +7,8 @@
 
 #include "base/parallel.h"
 #include "base/size.h"
-#include "cluster/knn.h"
-#include "cluster/labels.h"
+#include "labels/labels.h"
+#include "neighbours/knn.h"
 
 enum { ROW_GRAIN = 64, COLUMN_GRAIN = 64, NEAREST = 2 };
 

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "host/host.h"
+#include "os/file.h"
 #include "revision.h"
 
 static void executable_path(char path[PATH_MAX])

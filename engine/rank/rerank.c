@@ -7,9 +7,9 @@
 
 #include "base/parallel.h"
 #include "base/size.h"
-#include "cluster/csr.h"
-#include "cluster/jaccard.h"
-#include "cluster/knn.h"
+#include "neighbours/csr.h"
+#include "neighbours/jaccard.h"
+#include "neighbours/knn.h"
 #include "rank/index.h"
 #include "rank/tiles.h"
 

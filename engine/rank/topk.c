@@ -5,8 +5,8 @@
 
 #include "base/parallel.h"
 #include "base/size.h"
-#include "cluster/knn.h"
-#include "cluster/nearest.h"
+#include "neighbours/knn.h"
+#include "neighbours/nearest.h"
 #include "rank/index.h"
 #include "rank/rank.h"
 #include "rank/rerank.h"

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/file.h"
 #include "base/parallel.h"
 #include "base/size.h"
+#include "os/file.h"
 #include "store/format.h"
 #include "store/writer.h"
 

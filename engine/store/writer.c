@@ -11,8 +11,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/size.h"
+#include "os/file.h"
 #include "store/format.h"
 
 /* Bytes of images in one transaction: LMDB keeps the pages of a transaction in memory. */

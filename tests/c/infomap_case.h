@@ -3,7 +3,7 @@
 #define CALR_TESTS_INFOMAP_CASE_H
 
 #include "check.h"
-#include "cluster/infomap.h"
+#include "cluster/infomap/infomap.h"
 
 static const calr_infomap_options usual = {
     .directed = true, .teleportation = 0.15, .seed = 1, .trials = 1};

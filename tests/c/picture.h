@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "os/file.h"
 
 /* The picture of tests/reference/image/make.py: u8[height x width x 3], malloc'ed. */
 static inline uint8_t *picture_make(int width, int height, uint32_t seed)

@@ -25,18 +25,18 @@ static void means_follow_their_vectors(void)
         features[i] = (float)calr_rng_normal(&rng) / 12;
     for (int i = 0; i < B; i++)
         rows[i] = (int64_t)calr_rng_below(&rng, N / 3); /* some of them twice */
-    CHECK_OK(calr_memory_means(vectors, class_of, N, D, K, means, counts));
-    CHECK_OK(calr_memory_update_instances(vectors, N, D, class_of, counts, means, features, rows, B,
+    CHECK_OK(calr_bank_means(vectors, class_of, N, D, K, means, counts));
+    CHECK_OK(calr_bank_update_instances(vectors, N, D, class_of, counts, means, features, rows, B,
                                           0.2));
     int before = calr_parallel_threads();
     CHECK_OK(calr_parallel_set_threads(3));
-    CHECK_OK(calr_memory_means(vectors, class_of, N, D, K, again, counts));
+    CHECK_OK(calr_bank_means(vectors, class_of, N, D, K, again, counts));
     double worst = 0;
     for (int i = 0; i < K * D; i++)
         worst = fmax(worst, fabs(means[i] - again[i]));
     CHECK(worst < 1e-6);
     CHECK_OK(calr_parallel_set_threads(1));
-    CHECK_OK(calr_memory_means(vectors, class_of, N, D, K, means, counts));
+    CHECK_OK(calr_bank_means(vectors, class_of, N, D, K, means, counts));
     CHECK_OK(calr_parallel_set_threads(before));
     CHECK(memcmp(means, again, sizeof means) == 0);
     CHECK(counts[K - 1] == 0 && means[(K - 1) * D] == 0);
@@ -45,13 +45,13 @@ static void means_follow_their_vectors(void)
         length += vectors[rows[0] * D + c] * vectors[rows[0] * D + c];
     CHECK_NEAR(length, 1, 1e-5);
     rows[5] = N;
-    CHECK_FAILS(calr_memory_update_instances(vectors, N, D, class_of, counts, means, features, rows,
+    CHECK_FAILS(calr_bank_update_instances(vectors, N, D, class_of, counts, means, features, rows,
                                              B, 0.2),
                 CALR_EINVAL, "sample 6 of the batch is row 90");
     class_of[4] = -1;
-    CHECK_FAILS(calr_memory_means(vectors, class_of, N, D, K, means, counts), CALR_EINVAL,
+    CHECK_FAILS(calr_bank_means(vectors, class_of, N, D, K, means, counts), CALR_EINVAL,
                 "image 5");
-    CHECK_OK(calr_memory_means(vectors, class_of, 0, D, K, means, counts));
+    CHECK_OK(calr_bank_means(vectors, class_of, 0, D, K, means, counts));
     CHECK(counts[0] == 0 && means[0] == 0);
 }
 
@@ -59,15 +59,15 @@ static void averages(void)
 {
     float memory[] = {1, 0, 0, 1, 1, 0}, features[] = {0, 1, 0, -1, 1, 0, 0, 1};
     int32_t labels[] = {0, 2, 0, 2}; /* the samples of 2 cancel, cluster 1 has none */
-    CHECK_OK(calr_memory_update_average(memory, 3, 2, features, labels, 4, 0.5));
+    CHECK_OK(calr_bank_update_average(memory, 3, 2, features, labels, 4, 0.5));
     float half = (float)(1 / sqrt(10)); /* normalise(0.5 (1, 0) + 0.5 (0.5, 0.5)) */
     CHECK_NEAR(memory[0], 3 * half, 1e-6);
     CHECK_NEAR(memory[1], half, 1e-6);
     CHECK(memory[2] == 0 && memory[3] == 1);
     CHECK_NEAR(memory[4], 1, 1e-6);
-    CHECK_OK(calr_memory_update_average(memory, 3, 2, features, labels, 0, 0.5));
+    CHECK_OK(calr_bank_update_average(memory, 3, 2, features, labels, 0, 0.5));
     labels[1] = 3;
-    CHECK_FAILS(calr_memory_update_average(memory, 3, 2, features, labels, 4, 0.5), CALR_EINVAL,
+    CHECK_FAILS(calr_bank_update_average(memory, 3, 2, features, labels, 4, 0.5), CALR_EINVAL,
                 "label 3");
 }
 
@@ -82,34 +82,34 @@ static void proxies_by_hand(void)
     int32_t cluster[] = {0, 0, 1, 1, 2, 2}, camera[] = {0, 1, 0, 2, 1, 2}, own[] = {0, 2, 1};
     calr_proxies p = {6, cluster, camera, 3};
     float mask[18], target[18], scores[18] = {.9f, .1f, .3f, .3f, .2f, NAN}, affinity[18] = {0};
-    CHECK_OK(calr_proxies_intra(&p, own, 3, mask, target));
+    CHECK_OK(calr_bank_proxies_intra(&p, own, 3, mask, target));
     CHECK(takes_part(mask, 0) && takes_part(mask, 2) && !takes_part(mask, 1) &&
           !takes_part(mask, 5));
     CHECK_NEAR(target[0], 0.5, 0); /* two samples of camera 0 */
     CHECK_NEAR(target[2 * 6 + 1], 1, 0);
-    CHECK_OK(calr_proxies_offline(&p, own, scores, 3, 1, mask, target));
+    CHECK_OK(calr_bank_proxies_offline(&p, own, scores, 3, 1, mask, target));
     CHECK_NEAR(target[0], 0.25, 0);
     CHECK_NEAR(target[1], 0.25, 0);
     /* 2 and 3 tie: the lower one; the NaN is last */
     CHECK(takes_part(mask, 0) && takes_part(mask, 1) && takes_part(mask, 2) &&
           !takes_part(mask, 3));
     CHECK(!takes_part(mask, 5));
-    CHECK_OK(calr_proxies_offline(&p, own, scores, 3, 99, mask, target));
+    CHECK_OK(calr_bank_proxies_offline(&p, own, scores, 3, 99, mask, target));
     CHECK(takes_part(mask, 5));
-    CHECK_OK(calr_proxies_online(&p, own, scores, affinity, 3, 1, 2, 1, mask, target));
+    CHECK_OK(calr_bank_proxies_online(&p, own, scores, affinity, 3, 1, 2, 1, mask, target));
     /* best of the cameras: 0 (.9), 4 (.2), 3 (.3): two best are 0 and 3; of the others 2 is best */
     CHECK(target[0] > 0 && target[3] > 0 && target[4] == 0);
     CHECK(takes_part(mask, 2) && !takes_part(mask, 1));
-    CHECK_OK(calr_proxies_online(&p, own, scores, affinity, 3, 0.5, 9, 0, mask, target));
+    CHECK_OK(calr_bank_proxies_online(&p, own, scores, affinity, 3, 0.5, 9, 0, mask, target));
     CHECK_NEAR(target[0], 1 / 6.0, 1e-7); /* no more cameras than three */
-    CHECK_FAILS(calr_proxies_online(&p, own, scores, affinity, 3, 2, 2, 1, mask, target),
+    CHECK_FAILS(calr_bank_proxies_online(&p, own, scores, affinity, 3, 2, 2, 1, mask, target),
                 CALR_EINVAL, "balance");
-    CHECK_FAILS(calr_proxies_offline(&p, own, scores, 3, -1, mask, target), CALR_EINVAL,
+    CHECK_FAILS(calr_bank_proxies_offline(&p, own, scores, 3, -1, mask, target), CALR_EINVAL,
                 "-1 negatives");
     own[1] = 6;
-    CHECK_FAILS(calr_proxies_intra(&p, own, 3, mask, target), CALR_EINVAL,
+    CHECK_FAILS(calr_bank_proxies_intra(&p, own, 3, mask, target), CALR_EINVAL,
                 "sample 2 of the batch has proxy 6");
-    CHECK_OK(calr_proxies_intra(&p, own, 0, mask, target));
+    CHECK_OK(calr_bank_proxies_intra(&p, own, 0, mask, target));
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* The camera-aware Jaccard distance: a plain recomputation, dense and in double precision, on random and
  * tied input; few images, one camera, a camera for each; threads, symmetry, bad input. */
 #include "base/parallel.h"
-#include "cluster/camera_jaccard.h"
+#include "neighbours/camera_jaccard.h"
 #include "cluster_case.h"
 
 #include <stdbool.h>

@@ -2,8 +2,8 @@
  * hdbscan package), dense and sparse alike, order, duplicates, threads, limits, bad input. */
 #include "base/parallel.h"
 #include "cluster/hdbscan.h"
-#include "cluster/labels.h"
-#include "cluster/reach.h"
+#include "labels/labels.h"
+#include "cluster/hdbscan.h"
 #include "cluster_case.h"
 
 #define MOST 100

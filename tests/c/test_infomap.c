@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/parallel.h"
-#include "cluster/infomap.h"
+#include "cluster/infomap/infomap.h"
 
 static double best_of(const calr_csr *graph, bool directed, int64_t trials, int32_t *module)
 {

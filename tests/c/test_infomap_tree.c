@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/parallel.h"
-#include "cluster/infomap_tree.h"
+#include "cluster/infomap/tree.h"
 
 enum { NODES = 400, LINKS = 6000, LEVELS = 12, SEEDS = 10 };
 

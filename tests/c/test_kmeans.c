@@ -1,7 +1,7 @@
 /* k-means: groups that are there are found, what it promises of its result holds, threads, bad
  * input. */
 #include "base/parallel.h"
-#include "cluster/kmeans.h"
+#include "neighbours/kmeans.h"
 #include "cluster_case.h"
 
 static double squared(const float *a, const float *b, int64_t d)

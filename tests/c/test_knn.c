@@ -1,7 +1,7 @@
 /* Nearest neighbours, each way to find them: against scikit-learn, against sorting all pairs, ties,
  * threads, bad input; sparse matrices. */
 #include "base/parallel.h"
-#include "cluster/knn_internal.h"
+#include "neighbours/knn_internal.h"
 #include "cluster_case.h"
 
 static calr_knn_way way;

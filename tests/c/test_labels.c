@@ -1,5 +1,5 @@
 /* Arithmetic on labels: groups, neighbours and quantiles against plain re-computation, and odd input. */
-#include "cluster/labels.h"
+#include "labels/labels.h"
 
 #include <math.h>
 #include <stdlib.h>

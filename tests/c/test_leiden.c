@@ -1,7 +1,7 @@
 /* Leiden: qualities by igraph and leidenalg, all partitions of small graphs, connected communities,
  * determinism, empty and bad graphs. */
 #include "cluster/components.h"
-#include "cluster/labels.h"
+#include "labels/labels.h"
 #include "cluster/leiden.h"
 #include "cluster_case.h"
 

@@ -1,9 +1,9 @@
 /* Agglomerative clustering: SciPy's heights, scikit-learn's labels, a plain recomputation on random
  * input, bad input. */
 #include "base/parallel.h"
-#include "cluster/labels.h"
+#include "labels/labels.h"
 #include "cluster/linkage.h"
-#include "cluster/pairwise.h"
+#include "neighbours/pairwise.h"
 #include "cluster_case.h"
 
 static const char *const methods[] = {"average", "complete", "single"};

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "os/file.h"
 #include "base/rng.h"
-#include "tensor/npy.h"
+#include "files/npy.h"
 
 #define REFERENCE CALR_TEST_REFERENCE "/npy/"
 

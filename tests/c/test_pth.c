@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#include "base/file.h"
+#include "os/file.h"
 #include "base/rng.h"
-#include "tensor/pth.h"
+#include "files/pth.h"
 
 #define REFERENCE CALR_TEST_REFERENCE "/pth/"
 

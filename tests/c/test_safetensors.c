@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "os/file.h"
 #include "base/rng.h"
-#include "tensor/safetensors.h"
+#include "files/safetensors.h"
 
 #define REFERENCE CALR_TEST_REFERENCE "/safetensors/"
 

@@ -2,7 +2,7 @@
  * recomputations, samples, threads, bad input. */
 #include "base/parallel.h"
 #include "cluster/davies_bouldin.h"
-#include "cluster/pairwise.h"
+#include "neighbours/pairwise.h"
 #include "cluster/silhouette.h"
 #include "cluster_case.h"
 

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "os/file.h"
 #include "base/hash.h"
 #include "base/parallel.h"
 #include "base/rng.h"

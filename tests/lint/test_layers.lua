@@ -5,19 +5,23 @@ local sources = require "sources"
 
 local below = {
   base = {},
+  os = { "base" },
   tensor = { "base" },
+  files = { "tensor", "os", "base" },
+  labels = { "base" },
   backend = { "tensor", "base" },
   autograd = { "backend", "tensor", "base" },
-  cluster = { "backend", "tensor", "base" },
-  search = { "base" }, -- the arithmetic of the samplers of studies
+  neighbours = { "labels", "backend", "tensor", "base" },
+  cluster = { "neighbours", "labels", "backend", "tensor", "base" },
+  tune = { "base" }, -- the arithmetic of the samplers of studies
   bank = { "backend", "tensor", "base" },
-  rank = { "cluster", "backend", "tensor", "base" }, -- re-ranking uses the k-reciprocal sets of clustering
+  rank = { "neighbours", "backend", "tensor", "base" }, -- re-ranking uses the k-reciprocal sets of neighbours
   image = { "tensor", "base" },
-  store = { "tensor", "base" },
+  store = { "os", "tensor", "base" },
   loader = { "store", "image", "tensor", "base" },
-  binding = { "loader", "store", "image", "rank", "bank", "search", "cluster", "autograd", "backend", "tensor",
-    "base" },
-  host = { "binding", "base" },
+  binding = { "loader", "store", "image", "rank", "bank", "tune", "cluster", "neighbours", "labels", "autograd",
+    "backend", "files", "tensor", "os", "base" },
+  host = { "binding", "os", "base" },
 }
 
 -- Header (Lua pattern) -> folders that may include it.
@@ -28,7 +32,7 @@ local libraries = {
   { "^png%.h$", "image" },
   { "dnnl", "backend/cpu" }, { "^f?cblas", "backend/cpu" },
   { "^omp%.h$", "base", "backend/cpu" }, { "^xxhash%.h$", "base" },
-  { "^jansson%.h$", "binding", "tensor" }, { "^zip%.h$", "tensor" }, { "^editline", "host" },
+  { "^jansson%.h$", "binding", "files" }, { "^zip%.h$", "files" }, { "^editline", "host" },
 }
 
 -- Calls (Lua pattern on code without comments and strings) -> where they are allowed.
@@ -72,6 +76,37 @@ check.test("modules include only what is below them", function()
         problems[#problems + 1] = ("%s:%d: %s may not see %s"):format(path, number, module, included)
       end
     end)
+  end
+  report(problems)
+end)
+
+-- What the calr_module() of a folder's CMakeLists.txt declares after USES.
+local function declared(module)
+  local text, names = sources.read("engine/" .. module .. "/CMakeLists.txt"), {}
+  for name in (text:match "calr_module%b()" or ""):gsub("%s+PRIVATE.*", ""):match("%sUSES%s+(.-)%)?$"):gmatch "%a+" do
+    names[name] = true
+  end
+  return names
+end
+
+check.test("CMake declares what is included and nothing more", function()
+  local included, problems = {}, {}
+  for _, path in ipairs(files) do
+    local module = module_of(path)
+    included[module] = included[module] or {}
+    sources.lines(sources.read(path), function(line)
+      local name = line:match "^%s*#%s*include%s*\"([^/\"]+)/"
+      if below[name] and name ~= module then included[module][name] = true end
+    end)
+  end
+  for module, names in pairs(included) do
+    local uses = (module == "base" or module == "host") and names or declared(module) -- a program is no calr_module
+    for name in pairs(below) do
+      if not uses[name] ~= not names[name] then
+        problems[#problems + 1] = ("engine/%s/CMakeLists.txt %s %s, which its files %s"):format(module,
+          uses[name] and "declares" or "does not declare", name, names[name] and "include" or "do not include")
+      end
+    end
   end
   report(problems)
 end)

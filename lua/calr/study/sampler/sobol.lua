@@ -7,7 +7,7 @@
 --- lowest corner.
 
 local history = require "calr.study.sampler.history"
-local search = require "calr.search"
+local tune = require "calr.tune"
 local Rng = require "calr.rng"
 
 local Sobol = {}
@@ -21,7 +21,7 @@ end
 -- n is the same whoever asks.
 function Sobol:next()
   local function propose()
-    local u = search.sobol(self.index, #self.space.parameters, self.scramble and self.seed or nil)
+    local u = tune.sobol(self.index, #self.space.parameters, self.scramble and self.seed or nil)
     self.index = self.index + 1
     return self.space:from_unit(u)
   end
@@ -44,7 +44,7 @@ end
 
 return function(space, options)
   local o = history.options("sobol", options, { scramble = { true } })
-  search.sobol(0, #space.parameters) -- so many dimensions are possible, or an error
+  tune.sobol(0, #space.parameters) -- so many dimensions are possible, or an error
   return setmetatable({ space = space, seed = o.seed, scramble = o.scramble, index = 0, points = {},
     history = history.new(space, o.goals), drawn = history.new(space, 1) }, Sobol)
 end

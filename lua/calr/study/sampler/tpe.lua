@@ -13,7 +13,7 @@
 --- `most` (25, with two goals no limit): min(ceil(gamma * n), most) trials are good; `prior` (1): weight of the prior
 --- kernel; `multivariate` (true; false with two goals and in spaces with conditional parameters): parameters are drawn
 --- together, those under one choice apart from the others, rather than each by itself; `bandwidth` ("neighbour" or
---- "scott") and `endpoints` (false): see calr.search.parzen; `clip` (1.5; 1 in spaces with conditional parameters): no
+--- "scott") and `endpoints` (false): see calr.tune.parzen; `clip` (1.5; 1 in spaces with conditional parameters): no
 --- kernel is narrower than range / min(100, (n + 2)^clip); `liar` (true): whether running trials count.
 ---
 --- Optuna's and Hyperopt's clip is 1. 1.5 finds optima of numbers closer within a hundred trials
@@ -22,7 +22,7 @@
 
 local history = require "calr.study.sampler.history"
 local pareto = require "calr.study.sampler.pareto"
-local search = require "calr.search"
+local tune = require "calr.tune"
 local Rng = require "calr.rng"
 
 local Tpe = {}
@@ -118,7 +118,7 @@ end
 -- ---- candidates ----
 
 function Tpe:estimator(group, rows, recent)
-  return search.parzen { history = self.values, rows = rows, columns = group.columns, axes = group.axes,
+  return tune.parzen { history = self.values, rows = rows, columns = group.columns, axes = group.axes,
     prior = self.prior, bandwidth = self.bandwidth, clip = self.clip, endpoints = self.endpoints,
     recent = recent }
 end
@@ -194,7 +194,7 @@ return function(space, options)
   if o.goals == 2 and options.most == nil then o.most = nil end
   local self = setmetatable(o, Tpe)
   self.space, self.history = space, history.new(space, o.goals)
-  self.values = search.history(#space.parameters)
+  self.values = tune.history(#space.parameters)
   self.axes, self.groups = {}, make_groups(space, o.multivariate)
   for i, p in ipairs(space.parameters) do self.axes[i] = make_axis(space, p) end
   for _, group in ipairs(self.groups) do

@@ -1,0 +1,45 @@
+/* Safetensors files: named tensors and a few strings, in a form that other programs read
+ * (https://github.com/huggingface/safetensors).
+ *
+ * The file: 8 bytes, the length of the header, least first; the header, JSON; the numbers. Tensors
+ * are written in the order of the reference implementation (larger elements first, then by name),
+ * so that they lie aligned, and the same tensors and strings give the same bytes. */
+#ifndef CALR_FILES_SAFETENSORS_H
+#define CALR_FILES_SAFETENSORS_H
+
+#include "tensor/tensor.h"
+
+/* The contents of a file. One thread at a time. */
+typedef struct calr_safetensors calr_safetensors;
+
+calr_status calr_safetensors_new(calr_safetensors **out);
+void calr_safetensors_release(calr_safetensors *file); /* NULL is allowed */
+
+/* Retains the tensor. CALR_EEXIST: the name is there already; CALR_EINVAL: "__metadata__", or no
+ * UTF-8. */
+calr_status calr_safetensors_add(calr_safetensors *file, const char *name, calr_tensor *tensor);
+/* Adds a string of the metadata; the same errors. */
+calr_status calr_safetensors_note(calr_safetensors *file, const char *key, const char *value);
+
+int64_t calr_safetensors_count(const calr_safetensors *file);
+/* Tensor i, 0 .. count-1, in the order of the file or of adding. Borrowed. */
+const char *calr_safetensors_name(const calr_safetensors *file, int64_t i);
+calr_tensor *calr_safetensors_tensor(const calr_safetensors *file, int64_t i);
+int64_t calr_safetensors_notes(const calr_safetensors *file);
+const char *calr_safetensors_key(const calr_safetensors *file, int64_t i);
+const char *calr_safetensors_value(const calr_safetensors *file, int64_t i);
+
+/* Reads F32 BF16 I32 I64 U8 as they are, F16 F64 as f32, I8 I16 U16 as i32, BOOL as u8.
+ * CALR_EFORMAT: anything that the format does not allow (no JSON, a name twice, offsets outside the
+ * file, that overlap, leave holes or do not fit type and shape), other types, more than
+ * CALR_MAX_DIMS dimensions; CALR_ENOTFOUND, CALR_EIO, CALR_ENOMEM. Messages name the file and the
+ * tensor. */
+calr_status calr_safetensors_load(const char *path, calr_safetensors **out);
+/* The same from memory; `name` stands in messages. */
+calr_status calr_safetensors_parse(const void *data, size_t size, const char *name,
+                                   calr_safetensors **out);
+
+/* The file is whole or absent. CALR_ENOSPC and the like. */
+calr_status calr_safetensors_save(const calr_safetensors *file, const char *path);
+
+#endif
