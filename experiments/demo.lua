@@ -4,7 +4,7 @@
 -- an interrupted run goes on.
 local calr = require "calr"
 local sys, text = calr.sys, calr.text
-local errors = require "calr.shell.errors"
+local errors = require "calr.errors"
 
 local option = calr.config.option
 local cfg = calr.config {

@@ -15,7 +15,7 @@ static const luaL_Reg modules[] = {
     {"calr.meter", luaopen_calr_meter},             /* measuring the engine itself */
     {"calr.npy", luaopen_calr_npy},                 /* NumPy files */
     {"calr.ops", luaopen_calr_ops},                 /* operations with gradients */
-    {"calr.optimizer", luaopen_calr_optimizer},     /* steps of optimisers */
+    {"calr.optim.step", luaopen_calr_optim_step},   /* steps of optimisers */
     {"calr.pth", luaopen_calr_pth},                 /* what torch.save wrote */
     {"calr.quality", luaopen_calr_quality},         /* cluster quality */
     {"calr.rank", luaopen_calr_rank},               /* ranking metrics */

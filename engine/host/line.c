@@ -10,7 +10,7 @@
 #include "host/host.h"
 
 /// @module calr.host
-/// The terminal of the prompt; only the program calr has it. For lua/calr/shell/repl.lua.
+/// The terminal of the prompt; only the program calr has it. For lua/calr/program/prompt.lua.
 
 /// calr.host.read_line(prompt)
 /// Reads a line with editing (libedit) and history.

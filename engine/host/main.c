@@ -1,7 +1,7 @@
 /* calr: Lua 5.4 with the engine inside.
  *
  * Opens Lua, puts the engine's modules where `require` finds them, and hands the arguments to
- * lua/calr.shell.main.lua, whose result is the exit status. */
+ * lua/calr/program/main.lua, whose result is the exit status. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -26,7 +26,7 @@ static int run(lua_State *L)
     calr_host_catch_signals(L);
 
     lua_getglobal(L, "require");
-    lua_pushliteral(L, "calr.shell.main");
+    lua_pushliteral(L, "calr.program.main");
     lua_call(L, 1, 1);
     lua_getfield(L, -1, "main");
     lua_createtable(L, argc, 0);

@@ -9,8 +9,8 @@
 ---
 --- What is returned is a plain table of the same shape.
 
-local errors = require "calr.shell.errors"
-local launch = require "calr.shell.launch"
+local errors = require "calr.errors"
+local launch = require "calr.launch"
 local sys = require "calr.sys"
 
 local config = {}

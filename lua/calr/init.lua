@@ -6,6 +6,36 @@
 
 local sys = require "calr.sys"
 
+-- Public names of modules that live on another floor: `calr.study` is `calr.lab.study`. `require "calr.study"` works
+-- too, and so do the names of their parts.
+local public = { bench = "calr.lab.bench", report = "calr.lab.report", statistics = "calr.lab.statistics",
+  study = "calr.lab.study" }
+
+-- Names of calr 0.1, which answer for one release (CHANGES.md).
+local former = { ["calr.cli"] = "calr.program.command", ["calr.clusterers"] = "calr.lab.cluster",
+  ["calr.docs"] = "calr.program.docs", ["calr.optimizer"] = "calr.optim.step", ["calr.sampler"] = "calr.batches",
+  ["calr.search"] = "calr.tune", ["calr.shell.arguments"] = "calr.program.arguments",
+  ["calr.shell.errors"] = "calr.errors", ["calr.shell.launch"] = "calr.launch",
+  ["calr.shell.main"] = "calr.program.main", ["calr.shell.repl"] = "calr.program.prompt",
+  ["calr.study.store"] = "calr.lab.study.record", ["calr.workbench"] = "calr.lab.refine" }
+for name, module in pairs(public) do former["calr." .. name] = module end
+
+-- The module that a name of the tables above, or of a part of one, stands for; nil for every other name.
+local function resolve(name)
+  local rest = ""
+  while name do
+    if former[name] then return former[name] .. rest end
+    local above, last = name:match "^(.+)(%.[^.]+)$"
+    name, rest = above, (last or "") .. rest
+  end
+end
+
+-- Looked up before the files, so that a former name never loads a module a second time.
+table.insert(package.searchers, 2, function(name)
+  local module = name:match "^calr%." and resolve(name)
+  if module then return function() return require(module) end, module end
+end)
+
 local calr = { version = sys.version and sys.version.calr }
 
 -- The names that can follow "calr.": engine modules, and files or folders of the Lua library.
@@ -17,6 +47,7 @@ local function parts()
       names[#names + 1] = name
     end
   end
+  for name in pairs(public) do add(name) end
   for name in pairs(package.preload) do add(name:match "^calr%.([%w_]+)$") end
   local folder = sys.paths and sys.paths.lua .. "/calr"
   for _, name in ipairs(folder and sys.is_folder(folder) and sys.list(folder) or {}) do
@@ -33,7 +64,7 @@ setmetatable(calr, {
       return self.no_grad
     end
     local module = "calr." .. tostring(name)
-    if not package.preload[module] and not package.searchpath(module, package.path) then
+    if not resolve(module) and not package.preload[module] and not package.searchpath(module, package.path) then
       local near = sys.nearest(tostring(name), parts())
       local hint = near and (" (did you mean \"%s\"?)"):format(near) or ""
       error(("calr has no part \"%s\"%s"):format(tostring(name), hint), 2)

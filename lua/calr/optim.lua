@@ -5,7 +5,7 @@
 --- calr.autograd.backward has left there; a parameter without a gradient is passed over.
 
 local check_options = require "calr.options".check
-local optimizer = require "calr.optimizer"
+local optimizer = require "calr.optim.step"
 local tensor = require "calr.tensor"
 
 local optim = {}

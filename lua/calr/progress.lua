@@ -7,7 +7,7 @@
 ---
 --- A bar is also a good <close> variable. Everything goes to stderr.
 
-local launch = require "calr.shell.launch"
+local launch = require "calr.launch"
 local sys = require "calr.sys"
 local text = require "calr.text"
 

@@ -23,11 +23,11 @@
 local board = require "calr.run.board"
 local check_options = require "calr.options".check
 local config = require "calr.config"
-local errors = require "calr.shell.errors"
+local errors = require "calr.errors"
 local folder = require "calr.run.folder"
 local identity = require "calr.run.identity"
 local json = require "calr.json"
-local launch = require "calr.shell.launch"
+local launch = require "calr.launch"
 local progress = require "calr.progress"
 local sys = require "calr.sys"
 

@@ -29,7 +29,7 @@ for sampler; do
         local seconds = $after - $before
         print(('%-7s %d trials by %d workers: %.1f s, %.0f trials/s'):format('$sampler', $trials, $workers, seconds,
             $trials / seconds))
-        local view = require 'calr.study.view'
+        local view = require 'calr.lab.study.view'
         local start = calr.sys.clock()
         local v = view.read '$sampler'
         assert(v.counts.finished == $trials, 'not all trials have finished')

@@ -1,7 +1,7 @@
 -- How long samplers take at 10,000 trials of five parameters: calr tests/bench/suggestions.lua
 -- Milliseconds of processor time a suggestion, each after one more trial was told; seconds for telling the 10,000.
-local sampler = require "calr.study.sampler"
-local space = require "calr.study.space"
+local sampler = require "calr.lab.study.sampler"
+local space = require "calr.lab.study.space"
 
 local TRIALS, ASKS = 10000, 30
 local spaces = {

@@ -26,8 +26,8 @@ static void means_follow_their_vectors(void)
     for (int i = 0; i < B; i++)
         rows[i] = (int64_t)calr_rng_below(&rng, N / 3); /* some of them twice */
     CHECK_OK(calr_bank_means(vectors, class_of, N, D, K, means, counts));
-    CHECK_OK(calr_bank_update_instances(vectors, N, D, class_of, counts, means, features, rows, B,
-                                          0.2));
+    CHECK_OK(
+        calr_bank_update_instances(vectors, N, D, class_of, counts, means, features, rows, B, 0.2));
     int before = calr_parallel_threads();
     CHECK_OK(calr_parallel_set_threads(3));
     CHECK_OK(calr_bank_means(vectors, class_of, N, D, K, again, counts));
@@ -45,12 +45,11 @@ static void means_follow_their_vectors(void)
         length += vectors[rows[0] * D + c] * vectors[rows[0] * D + c];
     CHECK_NEAR(length, 1, 1e-5);
     rows[5] = N;
-    CHECK_FAILS(calr_bank_update_instances(vectors, N, D, class_of, counts, means, features, rows,
-                                             B, 0.2),
-                CALR_EINVAL, "sample 6 of the batch is row 90");
+    CHECK_FAILS(
+        calr_bank_update_instances(vectors, N, D, class_of, counts, means, features, rows, B, 0.2),
+        CALR_EINVAL, "sample 6 of the batch is row 90");
     class_of[4] = -1;
-    CHECK_FAILS(calr_bank_means(vectors, class_of, N, D, K, means, counts), CALR_EINVAL,
-                "image 5");
+    CHECK_FAILS(calr_bank_means(vectors, class_of, N, D, K, means, counts), CALR_EINVAL, "image 5");
     CHECK_OK(calr_bank_means(vectors, class_of, 0, D, K, means, counts));
     CHECK(counts[0] == 0 && means[0] == 0);
 }

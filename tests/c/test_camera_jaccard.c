@@ -1,8 +1,8 @@
 /* The camera-aware Jaccard distance: a plain recomputation, dense and in double precision, on random and
  * tied input; few images, one camera, a camera for each; threads, symmetry, bad input. */
 #include "base/parallel.h"
-#include "neighbours/camera_jaccard.h"
 #include "cluster_case.h"
+#include "neighbours/camera_jaccard.h"
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
 #include "base/parallel.h"
 #include "base/size.h"
 #include "cluster/dbscan.h"
-#include "labels/labels.h"
 #include "cluster_case.h"
+#include "labels/labels.h"
 
 static void check_golden_case(const golden_file *file, const char *name, int is_sparse)
 {

@@ -2,9 +2,8 @@
  * hdbscan package), dense and sparse alike, order, duplicates, threads, limits, bad input. */
 #include "base/parallel.h"
 #include "cluster/hdbscan.h"
-#include "labels/labels.h"
-#include "cluster/hdbscan.h"
 #include "cluster_case.h"
+#include "labels/labels.h"
 
 #define MOST 100
 

@@ -1,8 +1,8 @@
 /* The approximate index: all lists against exact neighbours, recall recomputed, few candidates, ties, threads, bad
  * input. */
 #include "base/parallel.h"
-#include "neighbours/ivf.h"
 #include "cluster_case.h"
+#include "neighbours/ivf.h"
 
 static calr_ivf *new_index(const float *x, int64_t n, int64_t d, calr_metric metric, int64_t lists,
                            bool copy)

@@ -1,8 +1,8 @@
 /* The Jaccard distance: golden values computed from the definition, a plain recomputation on random
  * input, threads, symmetry, bad input. */
 #include "base/parallel.h"
-#include "neighbours/jaccard.h"
 #include "cluster_case.h"
+#include "neighbours/jaccard.h"
 
 static void check_form(const calr_csr *j)
 {

@@ -1,8 +1,8 @@
 /* k-means: groups that are there are found, what it promises of its result holds, threads, bad
  * input. */
 #include "base/parallel.h"
-#include "neighbours/kmeans.h"
 #include "cluster_case.h"
+#include "neighbours/kmeans.h"
 
 static double squared(const float *a, const float *b, int64_t d)
 {

@@ -1,8 +1,8 @@
 /* Nearest neighbours, each way to find them: against scikit-learn, against sorting all pairs, ties,
  * threads, bad input; sparse matrices. */
 #include "base/parallel.h"
-#include "neighbours/knn_internal.h"
 #include "cluster_case.h"
+#include "neighbours/knn_internal.h"
 
 static calr_knn_way way;
 

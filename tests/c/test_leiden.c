@@ -1,9 +1,9 @@
 /* Leiden: qualities by igraph and leidenalg, all partitions of small graphs, connected communities,
  * determinism, empty and bad graphs. */
 #include "cluster/components.h"
-#include "labels/labels.h"
 #include "cluster/leiden.h"
 #include "cluster_case.h"
+#include "labels/labels.h"
 
 #define MOST 128
 

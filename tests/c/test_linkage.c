@@ -1,10 +1,10 @@
 /* Agglomerative clustering: SciPy's heights, scikit-learn's labels, a plain recomputation on random
  * input, bad input. */
 #include "base/parallel.h"
-#include "labels/labels.h"
 #include "cluster/linkage.h"
-#include "neighbours/pairwise.h"
 #include "cluster_case.h"
+#include "labels/labels.h"
+#include "neighbours/pairwise.h"
 
 static const char *const methods[] = {"average", "complete", "single"};
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "os/file.h"
 #include "base/rng.h"
 #include "files/npy.h"
+#include "os/file.h"
 
 #define REFERENCE CALR_TEST_REFERENCE "/npy/"
 

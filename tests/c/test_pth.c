@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#include "os/file.h"
 #include "base/rng.h"
 #include "files/pth.h"
+#include "os/file.h"
 
 #define REFERENCE CALR_TEST_REFERENCE "/pth/"
 

@@ -2,9 +2,9 @@
  * recomputations, samples, threads, bad input. */
 #include "base/parallel.h"
 #include "cluster/davies_bouldin.h"
-#include "neighbours/pairwise.h"
 #include "cluster/silhouette.h"
 #include "cluster_case.h"
+#include "neighbours/pairwise.h"
 
 static const calr_silhouette_options everything = {0};
 

@@ -8,10 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "os/file.h"
 #include "base/hash.h"
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "os/file.h"
 #include "store/store.h"
 #include "store/writer.h"
 

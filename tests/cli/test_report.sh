@@ -42,9 +42,9 @@ says "calr: torn/run-2/run.json, line"
 
 # ---- pages of every kind
 cat >pages.lua <<'LUA'
-local fixture, report = require "study_fixture", require "calr.report"
+local fixture, report = require "study_fixture", require "calr.lab.report"
 local function write(name, view)
-  require("calr.sys").write_file(name .. ".html", report.page(require("calr.report.study").collect(view)))
+  require("calr.sys").write_file(name .. ".html", report.page(require("calr.lab.report.study").collect(view)))
 end
 write("ablation", fixture.ablation {})
 write("grid", fixture.grid {})

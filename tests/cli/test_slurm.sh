@@ -153,7 +153,7 @@ S:run(function(trial)
 end)
 LUA
 cat >results.lua <<'LUA'
-local view = require("calr.study.view").read(os.getenv "FOLDER")
+local view = require("calr.lab.study.view").read(os.getenv "FOLDER")
 for _, trial in ipairs(view.trials) do print(trial.key, trial.state, trial.metrics.score) end
 LUA
 expect 0 "$CALR" study steps.lua --out whole --quiet

@@ -18,7 +18,7 @@ end)
 LUA
 
 finished() { cat "$1"/journals/*.jsonl | grep -c '"kind":"end".*"state":"finished"'; }
-view() { "$CALR" -e "local v = require('calr.study.view').read '$1' print(v.counts.finished, v.counts.waiting, #v.notes)"; }
+view() { "$CALR" -e "local v = require('calr.lab.study.view').read '$1' print(v.counts.finished, v.counts.waiting, #v.notes)"; }
 
 # ---- folders that are no study, or another
 expect 2 "$CALR" work absent

@@ -14,9 +14,9 @@ echo "10,000 trials: $(($(date +%s) - start)) s, processors $used s"
 holds "$(echo "$used" | awk '{ print ($1 + $2 < 40) }')" = 1
 expect 0 "$CALR" -e '
     local start = os.clock()
-    local view = require("calr.study.view").read "studies/overhead"
+    local view = require("calr.lab.study.view").read "studies/overhead"
     local middle = os.clock()
-    require("calr.study.table").render(view, { rows = "label", columns = { "z" } })
+    require("calr.lab.study.table").render(view, { rows = "label", columns = { "z" } })
     print(("open %.2f s, tabulate %.2f s"):format(middle - start, os.clock() - middle))
     assert(view.counts.finished == 10000)
     assert(os.clock() - start <= 1, "it takes more than a second")'

@@ -20,7 +20,7 @@ S:run(function(trial)
 end)
 LUA
 cat >results.lua <<'LUA'
-for _, trial in ipairs(require("calr.study.view").read(os.getenv "FOLDER").trials) do
+for _, trial in ipairs(require("calr.lab.study.view").read(os.getenv "FOLDER").trials) do
   print(trial.key, trial.state, trial.metrics.score)
 end
 LUA

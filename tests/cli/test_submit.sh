@@ -28,7 +28,7 @@ with=(env "PATH=$PWD/bin:$PATH")
 # study FOLDER NAME: a record without trials.
 study() {
     FOLDER=$1 NAME=$2 "$CALR" -e '
-        require("calr.study.store").create(os.getenv "FOLDER", { name = os.getenv "NAME", goals = {}, seeds = { 1 } })'
+        require("calr.lab.study.record").create(os.getenv "FOLDER", { name = os.getenv "NAME", goals = {}, seeds = { 1 } })'
 }
 
 # ---- what is written and submitted

@@ -88,7 +88,7 @@ says "calr: $folder/script.lua:1: far"
 expect 1 "$CALR" -e 'error{1}'
 says "an error value of type table"
 expect 3 "$CALR" -e 'os.exit(3)'
-expect 0 "$CALR" -e 'require("calr.shell.errors").exit(0)'
+expect 0 "$CALR" -e 'require("calr.errors").exit(0)'
 expect 1 sh -c "'$CALR' -e 'print(1)' >/dev/full"
 says "cannot write the output"
 expect 1 env CALR_HOME=/nowhere "$CALR" info

@@ -1,9 +1,9 @@
 -- The kill test: 8 workers of one study, which are killed (kill -9) or stand still for a while (SIGSTOP, SIGCONT) at
 -- random moments, and are replaced. At the end every trial has ended exactly once, with the result that it has to
 -- have.
-local journal = require "calr.study.journal"
+local journal = require "calr.lab.study.journal"
 local sys = require "calr.sys"
-local view = require "calr.study.view"
+local view = require "calr.lab.study.view"
 
 local cfg = require "calr.config" { dir = "study", kind = "grid", seconds = 10.0, trials = 80, seed = 1 }
 local dir, duration, trials, seed = cfg.dir, cfg.seconds, cfg.trials, cfg.seed

@@ -1,14 +1,21 @@
 -- Every function that a script can reach is documented where it is defined.
 local check = require "check"
-local read = require "calr.docs.read"
+local read = require "calr.program.docs.read"
 local sys = require "calr.sys"
 
 local modules = read.modules(os.getenv "CALR_TEST_SOURCE")
 
 local names, methods = {}, {}
+-- Documented under their public names, found under their paths.
+local public = { "bench", "report", "statistics", "study" }
+
 for _, module in ipairs(modules) do
   for _, item in ipairs(module.functions) do
     names[item.name] = true
+    for _, part in ipairs(public) do
+      local rest = item.name:match("^calr%." .. part .. "(%A.*)$")
+      if rest then names["calr.lab." .. part .. rest] = true end
+    end
     local method = item.name:match "[:%.]([%w_]+)$"
     methods[method] = true
   end
@@ -30,7 +37,7 @@ local function module_names()
     for _, name in ipairs(sys.list(folder)) do
       local path = folder .. "/" .. name
       if sys.is_folder(path) then
-        if name ~= "stubs" then walk(path, prefix .. name .. ".") end
+        walk(path, prefix .. name .. ".")
       elseif name == "init.lua" then
         list[#list + 1] = prefix:sub(1, -2)
       elseif name:match "%.lua$" then

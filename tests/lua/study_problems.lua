@@ -1,7 +1,7 @@
 -- Standard functions for samplers, the same as in tests/reference/study/make_regrets.py: spaces, losses less their
 -- minimum, numbers of trials; and the comparison of two lists of regrets.
-local space = require "calr.study.space"
-local sampler = require "calr.study.sampler"
+local space = require "calr.lab.study.space"
+local sampler = require "calr.lab.study.sampler"
 
 local problems = {}
 

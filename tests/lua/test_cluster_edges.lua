@@ -3,7 +3,7 @@
 -- number of threads.
 local check = require "check"
 local T, C, Q, L = require "calr.tensor", require "calr.cluster", require "calr.quality", require "calr.labels"
-local K = require "calr.clusterers"
+local K = require "calr.lab.cluster"
 local rng, sys = require "calr.rng", require "calr.sys"
 
 local D = 8

@@ -1,8 +1,8 @@
 -- calr.study.compare: figures by seed, paired differences, best configurations, Pareto fronts, notes.
 local check = require "check"
-local compare = require "calr.study.compare"
+local compare = require "calr.lab.study.compare"
 local fixture = require "study_fixture"
-local statistics = require "calr.statistics"
+local statistics = require "calr.lab.statistics"
 
 check.test("rows against a baseline", function()
   local view = fixture.ablation { seeds = 6 }

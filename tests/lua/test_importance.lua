@@ -1,7 +1,7 @@
 -- calr.study.importance: PED-ANOVA as Optuna's; views of searches and grids; means by value.
 local check = require "check"
 local fixture = require "study_fixture"
-local importance = require "calr.study.importance"
+local importance = require "calr.lab.study.importance"
 
 local golden = dofile(os.getenv "CALR_TEST_REFERENCE" .. "/statistics/importance.lua")
 

@@ -123,7 +123,7 @@ end)
 check.test("a beta of 1 would divide by 0", function()
   check.fails("\"beta2\" must be below 1", optim.adam, {}, { beta2 = 1 })
   local w, zeros = T { 1 }, T { 0 }
-  check.fails("must be below 1", require("calr.optimizer").adam, w, zeros, zeros, zeros,
+  check.fails("must be below 1", require("calr.optim.step").adam, w, zeros, zeros, zeros,
     { step = 1, lr = 1, beta1 = 1 })
 end)
 

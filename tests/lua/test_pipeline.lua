@@ -1,7 +1,7 @@
 -- calr.pipeline on generated images: features, evaluation, both stages, alignment, weights, odd cameras.
 local check = require "check"
 local calr = require "calr"
-local launch = require "calr.shell.launch"
+local launch = require "calr.launch"
 local intra_train = require "calr.pipeline.train"
 local P, T, L, ops, store = calr.pipeline, calr.tensor, require "calr.labels", calr.ops, require "calr.store"
 

@@ -1,7 +1,7 @@
 -- calr.study.pruner: the decisions of Optuna's pruners on the same reports; what differs; errors.
 local check = require "check"
-local pruner = require "calr.study.pruner"
-local ranked = require "calr.study.pruner.ranked"
+local pruner = require "calr.lab.study.pruner"
+local ranked = require "calr.lab.study.pruner.ranked"
 local Rng = require "calr.rng"
 
 local golden = dofile(os.getenv "CALR_TEST_REFERENCE" .. "/statistics/pruners.lua")
@@ -182,7 +182,7 @@ check.test("a pruner of one's own", function()
   local path = os.getenv "CALR_TEST_TMP" .. "/never.lua"
   local file <close> = assert(io.open(path, "w"))
   file:write [[
-    local check = require "calr.study.pruner".check
+    local check = require "calr.lab.study.pruner".check
     return function(options)
       local p = check("never", options, { patience = { default = 1 } })
       function p.observe() end

@@ -2,8 +2,8 @@
 local check = require "check"
 local fixture = require "study_fixture"
 local json = require "calr.json"
-local report = require "calr.report"
-local study = require "calr.report.study"
+local report = require "calr.lab.report"
+local study = require "calr.lab.report.study"
 local sys = require "calr.sys"
 
 local tmp = os.getenv "CALR_TEST_TMP"
@@ -77,7 +77,7 @@ end)
 check.test("differences are those of calr.study.compare", function()
   local view = fixture.ablation {}
   local data = data_of(page_of(view))
-  local expected = require("calr.study.compare").rows(view, { metric = "mAP", versus = "Baseline" })
+  local expected = require("calr.lab.study.compare").rows(view, { metric = "mAP", versus = "Baseline" })
   local item = data.comparisons[1]
   check.equal(item.metric, "mAP")
   check.equal(item.versus, 1)
@@ -264,7 +264,7 @@ check.test("images: what a run saved, as data URIs", function()
 end)
 
 check.test("base64", function()
-  local base64 = require("calr.report.gallery").base64
+  local base64 = require("calr.lab.report.gallery").base64
   local cases = { [""] = "", f = "Zg==", fo = "Zm8=", foo = "Zm9v", foobar = "Zm9vYmFy", ["\0\xff\x80"] = "AP+A" }
   for bytes, coded in pairs(cases) do check.equal(base64(bytes), coded) end
 end)

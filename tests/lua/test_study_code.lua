@@ -1,5 +1,5 @@
 local check = require "check"
-local code = require "calr.study.code"
+local code = require "calr.lab.study.code"
 local sys = require "calr.sys"
 
 local folder = os.getenv "CALR_TEST_TMP" or "."

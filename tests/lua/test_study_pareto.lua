@@ -1,8 +1,8 @@
 -- Two goals: ranks, dominated area, and TPE with two losses.
 local check = require "check"
-local pareto = require "calr.study.sampler.pareto"
-local sampler = require "calr.study.sampler"
-local space = require "calr.study.space"
+local pareto = require "calr.lab.study.sampler.pareto"
+local sampler = require "calr.lab.study.sampler"
+local space = require "calr.lab.study.space"
 local Rng = require "calr.rng"
 
 local function dominates(a, b)

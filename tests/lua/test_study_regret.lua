@@ -2,8 +2,8 @@
 -- that a suggestion takes. tests/bench/samplers.lua and tests/bench/suggestions.lua give the figures.
 local check = require "check"
 local problems = require "study_problems"
-local sampler = require "calr.study.sampler"
-local space = require "calr.study.space"
+local sampler = require "calr.lab.study.sampler"
+local space = require "calr.lab.study.space"
 local json = require "calr.json"
 
 local file = assert(io.open(os.getenv "CALR_TEST_REFERENCE" .. "/study/regrets.json"))

@@ -1,7 +1,7 @@
 -- calr.study.sampler: what every sampler must do, whatever it proposes.
 local check = require "check"
-local space = require "calr.study.space"
-local sampler = require "calr.study.sampler"
+local space = require "calr.lab.study.space"
+local sampler = require "calr.lab.study.sampler"
 
 local plain = { x = space.float(-5, 10), y = space.float(1e-4, 1, "log"), k = space.int(1, 9, 2),
   n = space.int(1, 1000, "log"), s = space.float(0, 1, 0.25), c = space.choice { "a", "b", "c" } }

@@ -1,6 +1,6 @@
 local check = require "check"
 local rng = require "calr.rng"
-local space = require "calr.study.space"
+local space = require "calr.lab.study.space"
 
 local S = space
 

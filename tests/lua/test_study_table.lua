@@ -1,11 +1,11 @@
 -- Tables of studies: what stands in them, to the letter, in each format.
 local check = require "check"
-local columns = require "calr.study.table.columns"
+local columns = require "calr.lab.study.table.columns"
 local fixture = require "study_fixture"
 local json = require "calr.json"
-local latex = require "calr.study.table.latex"
-local statistics = require "calr.statistics"
-local study_table = require "calr.study.table"
+local latex = require "calr.lab.study.table.latex"
+local statistics = require "calr.lab.statistics"
+local study_table = require "calr.lab.study.table"
 local text = require "calr.text"
 
 local function golden(view, options, lines)

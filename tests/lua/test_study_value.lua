@@ -1,6 +1,6 @@
 -- Figures of a trial: at the end, at the epoch of the label-free criterion, at the best epoch on the test set.
 local check = require "check"
-local view = require "calr.study.view"
+local view = require "calr.lab.study.view"
 
 local function trial(reports)
   local t = { metrics = {}, reports = {} }

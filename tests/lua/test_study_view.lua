@@ -1,10 +1,10 @@
 -- A study as plain tables: what is planned, what is stale, which epoch a figure is from.
 local check = require "check"
-local code = require "calr.study.code"
-local plan = require "calr.study.plan"
-local store = require "calr.study.store"
+local code = require "calr.lab.study.code"
+local plan = require "calr.lab.study.plan"
+local store = require "calr.lab.study.record"
 local sys = require "calr.sys"
-local view = require "calr.study.view"
+local view = require "calr.lab.study.view"
 
 local parts_now = { ["function"] = "f2", ["module losses"] = "m1" }
 local parts_before = { ["function"] = "f1", ["module losses"] = "m1" }

@@ -1,13 +1,13 @@
 -- What calr watch shows, for made-up studies, and that following a study is the same as reading it anew.
 local check = require "check"
 local fixture = require "study_fixture"
-local groups = require "calr.study.table.groups"
-local plan = require "calr.study.plan"
-local store = require "calr.study.store"
+local groups = require "calr.lab.study.table.groups"
+local plan = require "calr.lab.study.plan"
+local store = require "calr.lab.study.record"
 local sys = require "calr.sys"
 local text = require "calr.text"
-local view = require "calr.study.view"
-local watch = require "calr.study.watch"
+local view = require "calr.lab.study.view"
+local watch = require "calr.lab.study.watch"
 
 local start = 1763700000
 

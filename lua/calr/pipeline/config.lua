@@ -138,7 +138,7 @@ local ranges = {
 
 -- Wrong values are refused before the first epoch.
 local function check(cfg)
-  local usage = require("calr.shell.errors").usage
+  local usage = require("calr.errors").usage
   local names = {}
   for name in pairs(ranges) do names[#names + 1] = name end
   table.sort(names)

@@ -9,7 +9,7 @@
 local config = require "calr.config"
 local identity = require "calr.run.identity"
 local json = require "calr.json"
-local launch = require "calr.shell.launch"
+local launch = require "calr.launch"
 local safetensors = require "calr.safetensors"
 local sys = require "calr.sys"
 

@@ -5,7 +5,7 @@ local L = require "calr.labels"
 local autograd = require "calr.autograd"
 local ops = require "calr.ops"
 local progress = require "calr.progress"
-local sampler = require "calr.sampler"
+local batches = require "calr.batches"
 
 -- Camera alignment: features -> gradient reversal -> head -> cross-entropy with the camera.
 local function alignment_loss(features, cameras, alignment)
@@ -48,7 +48,7 @@ end
 -- or nil.
 -- Returns the mean losses, or nil when no cluster has two images.
 return function(o)
-  local order, batch = sampler.cross_camera {
+  local order, batch = batches.cross_camera {
     labels = o.labels, cameras = o.cameras, clusters = o.clusters, instances = o.instances,
     iterations = o.iterations, seed = o.seed, epoch = o.epoch,
   }

@@ -13,7 +13,7 @@ local T = require "calr.tensor"
 --- calr.refine.apply tidies them. `reasons` may be a table of text -> mask u8[n]: why images were discarded. They are
 --- counted into the run's metrics, and kept for each image in its snapshots.
 ---
---- `calr refine` tries rules on the snapshots of a run: see calr.cli.refine.
+--- `calr refine` tries rules on the snapshots of a run: see calr.program.command.refine.
 
 local refine = {}
 

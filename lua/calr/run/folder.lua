@@ -1,7 +1,7 @@
 --- @module calr.run.folder
 --- Run folders on the disk: making and reopening them, their lock, their checkpoints.
 
-local errors = require "calr.shell.errors"
+local errors = require "calr.errors"
 local json = require "calr.json"
 local sys = require "calr.sys"
 

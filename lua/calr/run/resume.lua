@@ -1,7 +1,7 @@
 --- @module calr.run.resume
 --- calr run --resume DIR: the script and its settings come from the record.
 
-local errors = require "calr.shell.errors"
+local errors = require "calr.errors"
 local folder = require "calr.run.folder"
 local identity = require "calr.run.identity"
 local sys = require "calr.sys"
@@ -21,7 +21,7 @@ end
 
 --- calr.run.resume.prepare(fields)
 --- Completes what the command line said by what the run folder knows, and refuses what contradicts it.
---- @param fields  see calr.shell.launch; `resume` names the folder
+--- @param fields  see calr.launch; `resume` names the folder
 function resume.prepare(fields)
   local path = fields.resume
   if fields.out then errors.usage("--out and --resume exclude each other: a resumed run stays in its folder") end

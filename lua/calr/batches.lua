@@ -1,0 +1,114 @@
+-- Which images make up the batches of an epoch.
+local Rng = require "calr.rng"
+local check_options = require "calr.options".check
+local T = require "calr.tensor"
+
+--- @module calr.batches
+--- Samplers: from labels to the order in which images are drawn.
+
+local batches = {}
+
+-- members[k]: 1-based list of the rows (0-based) of cluster k; outliers left out.
+local function group(labels)
+  local members = {}
+  for i, label in ipairs(labels:totable()) do
+    if label >= 0 then
+      local list = members[label + 1]
+      if not list then
+        list = {}
+        members[label + 1] = list
+      end
+      list[#list + 1] = i - 1
+    end
+  end
+  return members
+end
+
+-- `count` of the list: without replacement when `distinct`, otherwise independent draws.
+local function draw(rng, list, count, distinct, out)
+  if not distinct then
+    for _ = 1, count do out[#out + 1] = list[rng:integer(1, #list)] end
+    return
+  end
+  local copy = table.move(list, 1, #list, 1, {})
+  for i = 1, count do
+    local j = rng:integer(i, #copy)
+    copy[i], copy[j] = copy[j], copy[i]
+    out[#out + 1] = copy[i]
+  end
+end
+
+-- One cluster's share of a batch: one image at random, then images of other cameras than that one's; where the cluster
+-- has one camera only, other images of it.
+local function draw_cluster(rng, list, cameras, instances, out)
+  local first = list[rng:integer(1, #list)]
+  local elsewhere, others = {}, {}
+  for _, row in ipairs(list) do
+    if cameras[row + 1] ~= cameras[first + 1] then elsewhere[#elsewhere + 1] = row end
+    if row ~= first then others[#others + 1] = row end
+  end
+  out[#out + 1] = first
+  local pool = #elsewhere > 0 and elsewhere or others
+  draw(rng, pool, instances - 1, #pool >= instances, out)
+end
+
+--- calr.batches.cross_camera{labels=, cameras=, clusters=16, instances=4, iterations=, seed=0, epoch=0}
+--- P clusters x K images a batch, each cluster's images from other cameras than its first. Clusters are drawn in random
+--- order, all of them before any comes again; a cluster of one image is skipped. Where fewer than P clusters can be
+--- drawn, batches hold them all.
+--- @param labels      i32[n], -1 for outliers
+--- @param cameras     i32[n]
+--- @param clusters    P
+--- @param instances   K, at least 2
+--- @param iterations  batches; default: as many as it takes to draw every cluster once
+--- @return tensor   i64[iterations * batch]: rows in the order of drawing, batch after batch
+--- @return integer  images in a batch (P * K, or less when there are fewer clusters); 0 when no cluster has two images
+function batches.cross_camera(options)
+  check_options("calr.batches.cross_camera", options,
+    { "labels", "cameras", "clusters", "instances", "iterations", "seed", "epoch" })
+  for name, least in pairs { clusters = 1, instances = 2, iterations = 1 } do
+    local value = options[name]
+    if value and not (math.type(value) == "integer" and value >= least) then
+      error(("%s must be a whole number of at least %d, not %s"):format(name, least, tostring(value)), 2)
+    end
+  end
+  local cameras = options.cameras:totable()
+  local usable = {}
+  for _, list in pairs(group(options.labels)) do
+    if #list > 1 then usable[#usable + 1] = list end
+  end
+  if #usable == 0 then return T({}, "i64"), 0 end
+  -- pairs has no order of its own
+  table.sort(usable, function(a, b) return a[1] < b[1] end)
+  local rng = Rng.open { seed = options.seed or 0, purpose = "sampler", epoch = options.epoch or 0 }
+  local per_batch = math.min(options.clusters or 16, #usable)
+  local instances = options.instances or 4
+  local iterations = options.iterations or (#usable + per_batch - 1) // per_batch
+  local rows, queue = {}, {}
+  for _ = 1, iterations do
+    local in_batch = {}
+    for _ = 1, per_batch do
+      if #queue == 0 then queue = rng:shuffle(table.move(usable, 1, #usable, 1, {})) end
+      -- A batch that reaches into the next round must not hold a cluster twice.
+      local at = #queue
+      while in_batch[queue[at]] do at = at - 1 end
+      local cluster = table.remove(queue, at)
+      in_batch[cluster] = true
+      draw_cluster(rng, cluster, cameras, instances, rows)
+    end
+  end
+  return T(rows, "i64"), per_batch * instances
+end
+
+--- calr.batches.shuffled{count=, seed=0, epoch=0}
+--- All rows once, in random order.
+--- @return tensor  i64[count]
+function batches.shuffled(options)
+  check_options("calr.batches.shuffled", options, { "count", "seed", "epoch" })
+  local rows = {}
+  for i = 1, options.count do rows[i] = i - 1 end
+  local rng = Rng.open { seed = options.seed or 0, purpose = "shuffle", epoch = options.epoch or 0 }
+  return T(rng:shuffle(rows), "i64")
+end
+
+return batches

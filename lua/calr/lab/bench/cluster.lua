@@ -1,0 +1,56 @@
+--- @module calr.lab.bench.cluster
+--- calr bench cluster: clustering, memories and ranking, beside the programs that this field uses for them. `--only`
+--- names the parts wanted: neighbours, lists, jaccard, rerank, infomap, agglomerative, hdbscan, kmeans, leiden,
+--- silhouette, ranking, memories; and curve, Jaccard distances over the number of images, which runs only when named.
+
+local config = require "calr.config"
+local errors = require "calr.errors"
+local sys = require "calr.sys"
+
+-- In the order of the table: which module has the part; asked: only when it is named.
+local parts = {
+  { "neighbours", "neighbours" }, { "lists", "neighbours" }, { "jaccard", "neighbours" }, { "rerank", "neighbours" },
+  { "curve", "neighbours", asked = true },
+  { "infomap", "graphs" }, { "leiden", "graphs" }, { "agglomerative", "partitions" }, { "hdbscan", "partitions" },
+  { "kmeans", "partitions" }, { "silhouette", "partitions" }, { "ranking", "ranking" }, { "memories", "memories" },
+}
+
+local names = {}
+for i, part in ipairs(parts) do names[i] = part[1] end
+
+local benchmark = {
+  summary = "clustering, memories, ranking; peers faiss, Infomap, scikit-learn, hdbscan, PyTorch, NumPy",
+  options = {
+    only = config.option("", "the parts wanted, commas between: " .. table.concat(names, ", ") .. "; all but curve"),
+    seeds = config.option(5, "infomap: searches from different orders, whose code lengths are compared"),
+    images = config.option(12936, "images that are clustered"),
+    dim = config.option(2048, "numbers of a feature"),
+    hard = config.option(1.0, "how far images of one person are apart: 1 as a network in the middle of its training"),
+  },
+}
+
+local function wanted_parts(only)
+  local wanted, any = {}, false
+  for name in only:gmatch "[^,%s]+" do
+    local known = false
+    for _, other in ipairs(names) do known = known or other == name end
+    if not known then
+      local near = sys.nearest(name, names)
+      errors.usage("there is no part \"%s\"%s; there are: %s", name, near and (" (did you mean \"%s\"?)"):format(near)
+        or "", table.concat(names, ", "))
+    end
+    wanted[name], any = true, true
+  end
+  return function(part) return wanted[part[1]] or not any and not part.asked end
+end
+
+--- calr.lab.bench.cluster.rows(bench, options)
+--- The rows of all parts that `only` names.
+function benchmark.rows(bench, options)
+  local wanted = wanted_parts(options.only)
+  for _, part in ipairs(parts) do
+    if wanted(part) then require("calr.lab.bench.clustering." .. part[2])[part[1]](bench, options) end
+  end
+end
+
+return benchmark

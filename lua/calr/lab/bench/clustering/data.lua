@@ -1,0 +1,74 @@
+--- @module calr.lab.bench.clustering.data
+--- Features as networks of this field give them, made up: persons, what cameras do to them, and noise of few
+--- dimensions, so that neighbours are wrong as often as they are in earnest. And files through which peers get them.
+
+local T = require "calr.tensor"
+local npy = require "calr.npy"
+local ops = require "calr.ops"
+local rng = require "calr.rng"
+
+local data = {}
+
+--- calr.lab.bench.clustering.data.people{images=, dim=, each=17, cameras=6, hard=1, latent=96, seed=5}
+--- @param images   rows
+--- @param dim      numbers of a row
+--- @param each     images of a person
+--- @param cameras  cameras, that take turns
+--- @param hard     0: all images of a person are nearly the same; 1: about as a network in the middle of its training
+--- @param latent   dimensions in which features differ
+--- @param seed     of the numbers
+--- @return tensor  f32[images x dim], unit rows
+--- @return tensor  i32[images], the persons, from 0
+--- @return tensor  i32[images], the cameras, from 0
+function data.people(o)
+  local each, count, latent, hard = o.each or 17, o.cameras or 6, o.latent or 96, o.hard or 1
+  local random = rng.open { seed = o.seed or 5, purpose = "people" }
+  local ids, cameras = {}, {}
+  for i = 1, o.images do ids[i], cameras[i] = (i - 1) // each, random:integer(0, count - 1) end
+  local function normal(rows, columns, deviation)
+    return random:fill_normal(T.zeros { rows, columns }, 0, deviation)
+  end
+  local x = normal(o.images, latent, 0.9 * hard)
+    + normal((o.images - 1) // each + 1, latent, 1):rows(T(ids, "i64"))
+    + normal(count, latent, 0.7 * hard):rows(T(cameras, "i64"))
+  return ops.l2_normalize(ops.matmul(x, normal(latent, o.dim, 1))), T(ids, "i32"), T(cameras, "i32")
+end
+
+--- calr.lab.bench.clustering.data.split(count, first)
+--- Rows 0 .. count-1 in two parts, drawn at random.
+--- @return table  {first = i64[first], rest = i64[count - first]}, each ascending
+function data.split(count, first)
+  local order = {}
+  for i = 1, count do order[i] = i - 1 end
+  rng.open({ seed = 7, purpose = "split" }):shuffle(order)
+  local head, rest = table.move(order, 1, first, 1, {}), table.move(order, first + 1, count, 1, {})
+  table.sort(head)
+  table.sort(rest)
+  return { first = T(head, "i64"), rest = T(rest, "i64") }
+end
+
+--- calr.lab.bench.clustering.data.files(tensors)
+--- Writes tensors where peers can read them.
+--- @param tensors  name -> tensor
+--- @return table  name -> path of a .npy file; a value for <close>, which removes them
+function data.files(tensors)
+  local files = setmetatable({}, { __close = function(self)
+    for _, path in pairs(self) do os.remove(path) end
+  end })
+  for name, tensor in pairs(tensors) do
+    files[name] = os.tmpname()
+    npy.save(files[name], tensor)
+  end
+  return files
+end
+
+--- calr.lab.bench.clustering.data.options(files [, more])
+--- @return table  what a peer is given: the paths, and more
+function data.options(files, more)
+  local options = {}
+  for name, path in pairs(files) do options[name] = path end
+  for name, value in pairs(more or {}) do options[name] = value end
+  return options
+end
+
+return data

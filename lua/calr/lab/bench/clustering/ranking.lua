@@ -1,0 +1,35 @@
+--- @module calr.lab.bench.clustering.ranking
+--- Rows of calr bench cluster: how good a search is.
+
+local data = require "calr.lab.bench.clustering.data"
+local rank = require "calr.rank"
+
+local ranking = {}
+
+--- calr.lab.bench.clustering.ranking.ranking(bench, options)
+--- Mean average precision and cumulative matches of Market-1501's numbers of images, distances included.
+function ranking.ranking(bench, options)
+  local queries, gallery = 3368, 15913
+  local x, ids, cameras = data.people { images = queries + gallery, dim = options.dim, each = 25, hard = options.hard }
+  local rows = data.split(queries + gallery, queries)
+  local set = { query = x:rows(rows.first), gallery = x:rows(rows.rest), query_ids = ids:rows(rows.first),
+    gallery_ids = ids:rows(rows.rest), query_cameras = cameras:rows(rows.first),
+    gallery_cameras = cameras:rows(rows.rest) }
+  local files <close> = data.files(set)
+  local memory = bench.memory()
+  local result = rank.evaluate(set)
+  local peak = memory()
+  local peers <close> = bench.peer("rank_evaluate", data.options(files))
+  bench.row { work = ("mAP + CMC, %d x %d x %d"):format(queries, gallery, options.dim), time = bench.time(function()
+    rank.evaluate(set)
+  end, { peers = peers, single = true, ["repeat"] = 3 }), memory = peak, flops = 2.0 * queries * gallery * options.dim,
+    aim = { ratio = 20 }, detail = { mAP = result.mAP, rank1 = result.cmc[1] } }
+  for _, peer in ipairs(peers) do
+    local theirs = peer.answer and peer.answer.mAP
+    if theirs and math.abs(theirs - result.mAP) > 1e-5 then
+      bench.note(("%s has an mAP of %.6f, calr of %.6f"):format(peer.name, theirs, result.mAP))
+    end
+  end
+end
+
+return ranking

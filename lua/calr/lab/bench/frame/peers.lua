@@ -1,0 +1,109 @@
+--- @module calr.lab.bench.frame.peers
+--- Other programs that do the same work as a benchmark, each a child process that is asked in alternation with us.
+---
+--- A peer is a Python script of tests/bench/peers: it gets its options as JSON, prints a line of JSON when it is ready
+--- and another after each line "run" that it reads: {"name":, "seconds": [...], "peak_mb":}. common.py beside the
+--- scripts has the other half of this.
+---
+--- "run 5" asks for the work five times in a row, and for the mean of their times.
+
+local json = require "calr.json"
+local sys = require "calr.sys"
+local text = require "calr.text"
+
+local peers = {}
+
+local Peer = {}
+Peer.__index = Peer
+
+-- What the child has printed so far: its last answer, the number of answers, whether it has ended.
+local function look(self)
+  local answers, last = 0, nil
+  for line in sys.read_file(self.out):gmatch "([^\n]+)\n" do
+    local status = line:match "^=exit (%d+)$"
+    if status then
+      self.ended = tonumber(status)
+    elseif line:match "^{" then
+      local ok, value = pcall(json.decode, line, self.script)
+      if ok and type(value) == "table" and type(value.seconds) == "table" then
+        answers, last = answers + 1, value
+      end
+    end
+  end
+  return answers, last
+end
+
+local function complaint(self)
+  local message
+  for line in sys.read_file(self.err):gmatch "[^\n]+" do
+    if line:match "%S" then message = line end
+  end
+  return message or ("it ended with status %d"):format(self.ended)
+end
+
+-- Waits until there are so many answers. False when it ended before.
+local function wait(self, wanted)
+  local pause = 0.0005
+  while true do
+    local answers, last = look(self)
+    if last then
+      self.name, self.memory = last.name, last.peak_mb and last.peak_mb * 2 ^ 20
+      self.seconds, self.answer = last.seconds, last
+    end
+    if answers >= wanted then return true end
+    if self.ended then return false end
+    sys.sleep(pause)
+    pause = math.min(pause * 1.2, 0.01)
+  end
+end
+
+--- calr.lab.bench.frame.peers.start(python, script, options)
+--- Starts a peer and waits until it is ready.
+--- @param script   path
+--- @param options  table that the script gets as JSON
+--- @return peer|nil  a value for <close>; nil when it could not do its work
+--- @return string    then why
+function peers.start(python, script, options)
+  local self = setmetatable({ python = python, script = script, out = os.tmpname(), err = os.tmpname(), asked = 0,
+    seconds = {} }, Peer)
+  local words = {}
+  for i, word in ipairs { python, script, json.encode(options) } do words[i] = text.quote(word) end
+  io.stdout:flush()
+  self.pipe = io.popen(("%s >>%s 2>>%s; echo \"=exit $?\" >>%s"):format(table.concat(words, " "), text.quote(self.out),
+    text.quote(self.err), text.quote(self.out)), "w")
+  self.pipe:setvbuf "line"
+  if not wait(self, 1) then
+    local why = complaint(self)
+    self:close()
+    return nil, why
+  end
+  return self
+end
+
+--- peer:run([calls])
+--- Lets it do the work once, or so often in a row.
+--- @return number|nil  its time in seconds, the mean of the calls; nil: it has ended
+--- @return string      then why; nil when it had measured all by itself
+function Peer:run(calls)
+  if self.ended == nil then look(self) end
+  if self.ended then return nil, self.ended ~= 0 and complaint(self) or nil end
+  self.asked = self.asked + 1
+  self.pipe:write(calls and calls > 1 and ("run %d\n"):format(calls) or "run\n")
+  if not wait(self, self.asked + 1) then return nil, complaint(self) end
+  return self.seconds[#self.seconds]
+end
+
+--- peer:close()
+--- Lets it end, and waits for that; a second time does nothing.
+function Peer:close()
+  if not self.pipe then return end
+  self.pipe:close()
+  self.pipe = nil
+  os.remove(self.out)
+  os.remove(self.err)
+end
+
+Peer.__close = Peer.close
+Peer.__gc = Peer.close
+
+return peers

@@ -1,0 +1,89 @@
+--- @module calr.lab.bench.ivf
+--- calr bench ivf: approximate neighbours of a million images, beside faiss with as many lists and probes.
+
+local cluster = require "calr.cluster"
+local config = require "calr.config"
+local data = require "calr.lab.bench.clustering.data"
+local sys = require "calr.sys"
+
+local benchmark = {
+  summary = "approximate neighbours of a million rows: making an index, searching it, recall; peer faiss IVF",
+  options = {
+    images = config.option(1000000, "rows of the index"),
+    dim = config.option(128, "numbers of a row"),
+    queries = config.option(10000, "rows that are searched for"),
+    k = config.option(30, "neighbours of each"),
+    lists = config.option(2000, "of the index"),
+    sample = config.option(64000, "rows that k-means sees"),
+    recall = config.option(0.95, "part of the true neighbours that is wanted; chooses the probes"),
+    each = config.option(50, "images of a person"),
+    measure = config.option(500, "queries whose true neighbours are looked for, to tell the recall"),
+  },
+}
+
+-- Part of the true neighbours in lists i32[m x k], as a peer is measured too.
+local function recall_of(found, truth)
+  local m, k, hits = truth:size(1), truth:size(2), 0
+  for i = 1, m do
+    local known = {}
+    for j = 1, k do known[truth:get(i, j)] = true end
+    for j = 1, k do hits = hits + (known[found:get(i, j)] and 1 or 0) end
+  end
+  return hits / (m * k)
+end
+
+local function make(options)
+  local all = data.people { images = options.images + options.queries, dim = options.dim, each = options.each,
+    latent = math.max(8, options.dim * 3 // 8) }
+  local rows = data.split(options.images + options.queries, options.queries)
+  return all:rows(rows.rest), all:rows(rows.first)
+end
+
+-- The first run of a peer makes its index, all others search it.
+local function peer_row(peer)
+  local seconds = peer:run()
+  return seconds and { name = peer.name, seconds = seconds, memory = peer.memory } or nil
+end
+
+-- Makes the index: also how long it took, and the most memory.
+local function build(bench, options, x)
+  local memory, began = bench.memory(), sys.clock()
+  local index = cluster.ivf(x, { lists = options.lists, sample = options.sample })
+  return index, sys.clock() - began, memory()
+end
+
+--- calr.lab.bench.ivf.rows(bench, options)
+--- A row for the making of the index and one for the search, and a table of recalls: the part of the exact neighbours
+--- of some queries that is found.
+function benchmark.rows(bench, options)
+  local x, queries = make(options)
+  local some = queries:narrow(1, 1, math.min(options.measure, options.queries)):contiguous()
+  local truth = cluster.knn(some, { k = options.k, base = x }).indices
+  local files <close> = data.files { x = x, queries = queries, truth = truth }
+  local index, seconds, peak = build(bench, options, x)
+  local chosen = index:search(some, { k = options.k, recall = options.recall })
+  local peers <close> = bench.peer("ivf", data.options(files, { lists = options.lists, sample = options.sample,
+    probes = chosen.probes, k = options.k }))
+  local theirs = {}
+  for _, peer in ipairs(peers) do theirs[#theirs + 1] = peer_row(peer) end
+  bench.row { work = ("index of %d x %d, %d lists"):format(options.images, options.dim, options.lists),
+    seconds = seconds, memory = peak, peer = theirs, count = options.images, unit = "rows" }
+  local near
+  local function run() near = index:search(queries, { k = options.k, probes = chosen.probes }) end
+  local time = bench.time(run, { peers = peers, single = true, ["repeat"] = 3 })
+  for _, peer in ipairs(time.peers) do -- without the run that made the index
+    peer.seconds = bench.median(table.move(peer.samples, 2, #peer.samples, 1, {}))
+  end
+  bench.row { work = ("%d queries, %d of %d lists, k = %d"):format(options.queries, chosen.probes, options.lists,
+    options.k), time = time, count = options.queries, unit = "queries" }
+  local rows = { { "calr", recall_of(near.indices, truth) } }
+  for _, peer in ipairs(peers) do
+    if peer.answer and peer.answer.recall then rows[#rows + 1] = { peer.name, peer.answer.recall } end
+  end
+  local records = {}
+  for i, row in ipairs(rows) do records[i] = { program = row[1], recall = row[2] } end
+  bench.table { title = ("recall at %d, of %d queries"):format(options.k, some:size(1)), records = records, rows = rows,
+    columns = { "program", { "recall", format = "%.4f", align = "right" } } }
+end
+
+return benchmark

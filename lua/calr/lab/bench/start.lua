@@ -1,0 +1,33 @@
+--- @module calr.lab.bench.start
+--- calr bench start: how long the program takes to start.
+
+local config = require "calr.config"
+local sys = require "calr.sys"
+local text = require "calr.text"
+
+local benchmark = {
+  summary = "from the start of a process to its end, for programs that do nothing",
+  options = { program = config.option("", "the program that is started; default: this one") },
+}
+
+local function starter(command)
+  return function()
+    local pipe <close> = assert(io.popen("exec " .. command .. " </dev/null", "r"))
+    pipe:read "a"
+  end
+end
+
+--- calr.lab.bench.start.rows(bench, options)
+--- A row for each program; the shell's own start, which is in all of them, is the last.
+function benchmark.rows(bench, options)
+  local program = text.quote(options.program ~= "" and options.program or sys.paths.executable)
+  local settings = { single = true, ["repeat"] = 41, warmup = 3 }
+  bench.row { work = "calr -e 'return'", time = bench.time(starter(program .. " -e return"), settings),
+    aim = { seconds = 0.02 } }
+  bench.row { work = "calr --version", time = bench.time(starter(program .. " --version"), settings) }
+  bench.row { work = "first product (libraries are loaded)",
+    time = bench.time(starter(program .. " -e 'local a = calr.tensor{{1}} calr.ops.matmul(a, a)'"), settings) }
+  bench.row { work = "the shell alone", time = bench.time(starter "true", settings) }
+end
+
+return benchmark

@@ -1,0 +1,20 @@
+--- @module calr.lab
+--- What is done with many runs or with files: studies, statistics, reports, benchmarks, and the work behind
+--- `calr refine` and `calr cluster`. It stands on the library, which knows nothing of it. A part is loaded when it is first named:
+--- `calr.lab.refine` is `require "calr.lab.refine"`.
+
+local lab = {}
+
+setmetatable(lab, {
+  __index = function(self, name)
+    local module = "calr.lab." .. tostring(name)
+    if not package.searchpath(module, package.path) then
+      error(("calr.lab has no part \"%s\""):format(tostring(name)), 2)
+    end
+    local part = require(module)
+    rawset(self, name, part)
+    return part
+  end,
+})
+
+return lab

@@ -1,0 +1,181 @@
+local L = require "calr.labels"
+local Q = require "calr.quality"
+local errors = require "calr.errors"
+local options = require "calr.lab.refine.options"
+local refine = require "calr.refine"
+local snapshots = require "calr.pipeline.snapshot"
+local sys = require "calr.sys"
+
+--- @module calr.lab.refine
+--- The workbench for refinement rules: applies rules to a snapshot of a training run and measures what they change.
+--- What is behind `calr refine`, for scripts:
+---
+---     local bench = calr.lab.refine.open "runs/calr-20260101-120000-1"
+---     local plain = bench:measure(bench.snapshot.global)
+---     for _, result in ipairs { bench:try "pivot", bench:try("./mine.lua", { margin = 0.2 }) } do
+---       print(result.rule, result.quality.f - plain.quality.f, result.discarded)
+---     end
+
+local workbench = {}
+
+local Bench = {}
+Bench.__index = Bench
+
+--- calr.lab.refine.file(path)
+--- The snapshot that a path names: a file, or the newest of a run folder. Where there is none, a usage error that says
+--- how to get one.
+--- @return string
+function workbench.file(path)
+  if not sys.exists(path) then errors.usage("there is no snapshot or run folder %s", path) end
+  if not sys.is_folder(path) then return path end
+  local files = snapshots.list(path)
+  if #files == 0 then files = snapshots.list((path:gsub("/*snapshots/*$", ""))) end
+  if #files == 0 then
+    errors.usage(sys.exists(path .. "/run.json")
+      and "the run in %s has no snapshots: train with snapshot_every=5, or call step:snapshot in your script"
+      or "%s is not a run folder, and holds no snapshots", path)
+  end
+  return files[#files]
+end
+
+-- Identities without gaps, of the images whose identity is known.
+local function read_truth(snapshot)
+  if not snapshot.identities then return nil end
+  local rows = L.rows(L.at_least(snapshot.identities, 0))
+  if rows:numel() == 0 then return nil end
+  return { rows = rows, identities = snapshot.identities:rows(rows), cameras = snapshot.cameras:rows(rows) }
+end
+
+-- Images that are not of the identity that most of their cluster are of.
+local function misplaced(global, identities)
+  local known = L.where(L.at_least(identities, 0), identities, -1)
+  return L.differ(known, L.take(L.commonest(global, known), global))
+end
+
+--- calr.lab.refine.open(path [, {outliers="singletons"}])
+--- @param path      a snapshot, or a run folder: its newest
+--- @param outliers  what outliers count as: see calr.quality
+--- @return bench    with `snapshot` (see calr.pipeline.snapshot.load), `cameras` (how many there are), `identities`
+---                  (how many are known; 0: no quality), `misplaced` (mask u8[n]: images that are not of the identity
+---                  that most of their global cluster are of; nil without identities)
+function workbench.open(path, given)
+  given = require("calr.options").check("calr.lab.refine.open", given, { "outliers" })
+  local snapshot = snapshots.load(workbench.file(path))
+  local self = setmetatable({ snapshot = snapshot, outliers = given.outliers or "singletons" }, Bench)
+  self.truth = read_truth(snapshot)
+  self.cameras = L.clusters((L.canonical(snapshot.cameras)))
+  self.identities = self.truth and L.clusters((L.pair(self.truth.identities, self.truth.identities))) or 0
+  self.misplaced = self.truth and misplaced(snapshot.global, snapshot.identities) or nil
+  return self
+end
+
+local function figures(report)
+  return {
+    precision = report.bcubed.precision, recall = report.bcubed.recall, f = report.bcubed.f,
+    pairwise_f = report.pairwise.f, nmi = report.nmi, expansion = report.expansion,
+  }
+end
+
+--- bench:measure(labels)
+--- @param labels  i32[n]
+--- @return table  clusters, outliers, discarded (images of a global cluster that are outliers here), quality
+---                (precision, recall, f: B-cubed; pairwise_f, nmi, expansion; nil without identities), and cameras: a
+---                list of {camera=, images=, outliers=, discarded=, quality=}, where the quality is that of the
+---                clusters inside the camera
+function Bench:measure(labels)
+  local clustered = L.at_least(labels, 0)
+  local outlier = L.invert(clustered)
+  local gone = L.both(outlier, L.at_least(self.snapshot.global, 0))
+  local _, clusters = L.canonical(labels)
+  local result = { clusters = clusters, outliers = L.total(outlier), discarded = L.total(gone), cameras = {} }
+  local by_camera = {}
+  local truth, how = self.truth, { outliers = self.outliers }
+  if truth then
+    local known = labels:rows(truth.rows)
+    result.quality = figures(Q.report(truth.identities, known, how))
+    for _, report in ipairs((Q.by_camera(truth.identities, known, truth.cameras, how))) do
+      by_camera[report.camera] = figures(report)
+    end
+  end
+  for camera = 0, L.clusters(self.snapshot.cameras) - 1 do
+    local here = L.equal(self.snapshot.cameras, camera)
+    if L.total(here) > 0 then
+      result.cameras[#result.cameras + 1] = { camera = camera, images = L.total(here),
+        outliers = L.total(L.both(outlier, here)), discarded = L.total(L.both(gone, here)),
+        quality = by_camera[camera] }
+    end
+  end
+  return result
+end
+
+-- What is missing in a snapshot is said when a rule asks for it.
+local absent = {
+  locals = "the snapshot has no local clusters (context.locals): its run had no stage 1",
+  scores = "the snapshot has no node scores (context.scores)",
+}
+
+local function context_of(bench, values)
+  local s, o = bench.snapshot, values
+  local context = {
+    global = s.global:clone(), locals = s.locals, cameras = s.cameras, scores = s.scores, features = s.features,
+    neighbours = s.neighbours, epoch = o.epoch or s.epoch, epochs = o.epochs or s.epochs, seed = o.seed or s.seed,
+    options = o.options,
+  }
+  local pace
+  context.pace = function(...)
+    pace = pace or refine.pace(o.options.pace or "always")
+    return pace(...)
+  end
+  return setmetatable(context, { __index = function(_, name)
+    if absent[name] then error(absent[name], 0) end
+  end })
+end
+
+-- Why images went, most frequent first.
+local function reason_list(bench, why)
+  local list = {}
+  for place, text in ipairs(why.texts) do
+    local mask = L.equal(why.of, place - 1)
+    list[place] = { reason = text, images = L.total(mask),
+      misplaced = bench.misplaced and L.total(L.both(mask, bench.misplaced)) or nil }
+  end
+  table.sort(list, function(a, b)
+    if a.images ~= b.images then return a.images > b.images end
+    return a.reason < b.reason
+  end)
+  return list
+end
+
+--- bench:try(rule [, options])
+--- Applies a rule. Its mistakes are errors.
+--- @param rule     a name, a path, or a function: see calr.refine.load
+--- @param options  of the rule, over those of the run: name -> value; epoch, epochs and seed stand in for the
+---                 snapshot's
+--- @return table   what bench:measure gives, with rule, labels, seconds, reasons (a list of {reason=, images=,
+---                 misplaced=}), changed (the options that were given) and used (the names of all options that the
+---                 rule looked at, sorted)
+function Bench:try(rule, given)
+  local started = sys.clock()
+  local merged = options.merge(self.snapshot.options, given or {})
+  local labels, _, why = refine.apply(refine.load(rule), context_of(self, merged))
+  local result = self:measure(labels)
+  result.rule, result.labels, result.changed = rule, labels, given or {}
+  result.reasons = reason_list(self, why)
+  result.used = merged.used()
+  result.seconds = sys.clock() - started
+  return result
+end
+
+--- bench:recorded()
+--- What the run's own rule did in that epoch, as the snapshot has it.
+--- @return table|nil  what bench:try gives, of the rule "recorded"; nil when the snapshot has no refined labels
+function Bench:recorded()
+  local s = self.snapshot
+  if not s.refined then return nil end
+  local result = self:measure(s.refined)
+  result.rule, result.labels, result.changed, result.used, result.seconds = "recorded", s.refined, {}, {}, 0
+  result.reasons = s.reason and reason_list(self, { texts = s.reasons, of = s.reason }) or {}
+  return result
+end
+
+return workbench

@@ -1,0 +1,93 @@
+--- @module calr.lab.refine.options
+--- The options that a rule sees at the workbench: those of the run, changed by words key=value, and a note of which
+--- ones it looked at.
+
+local errors = require "calr.errors"
+
+local options = {}
+
+local function copy(value)
+  if type(value) ~= "table" then return value end
+  local out = {}
+  for key, inner in pairs(value) do out[key] = copy(inner) end
+  return out
+end
+
+local function read(text)
+  if text == "true" then return true end
+  if text == "false" then return false end
+  local number = tonumber(text)
+  return number and (math.tointeger(number) or number) or text
+end
+
+--- calr.lab.refine.options.parse(word)
+--- @param word    key=value; a value that looks like a number, true or false is one
+--- @return string  the name
+--- @return any     the value
+function options.parse(word)
+  local name, value = word:match "^([%w_.]+)=(.*)$"
+  if not name then errors.usage("\"%s\" is not of the form key=value", word) end
+  return name, read(value)
+end
+
+-- A view of a table that notes the dotted names that are read.
+local function view(values, prefix, seen)
+  return setmetatable({}, {
+    __index = function(_, key)
+      local value, name = values[key], prefix .. tostring(key)
+      if type(value) == "table" and #value == 0 then return view(value, name .. ".", seen) end
+      seen[name] = true
+      return value
+    end,
+    __pairs = function()
+      for key in pairs(values) do seen[prefix .. tostring(key)] = true end
+      return next, values, nil
+    end,
+    __newindex = function(_, key)
+      error(("a rule must not change its options (\"%s%s\")"):format(prefix, tostring(key)), 2)
+    end,
+  })
+end
+
+local function set(values, name, value)
+  local at, last = values, name
+  for part, rest in name:gmatch "([^.]+)%.()" do
+    if type(at[part]) ~= "table" then at[part] = {} end
+    at, last = at[part], name:sub(rest)
+  end
+  local old = at[last]
+  if old ~= nil and type(old) ~= type(value) then
+    errors.usage("option \"%s\" must be a %s; \"%s\" is not", name, type(old), tostring(value))
+  end
+  at[last] = value
+end
+
+--- calr.lab.refine.options.merge(base, given)
+--- @param base   options of a run
+--- @param given  dotted name -> value; epoch, epochs and seed are no options and are returned beside them
+--- @return table  options (what the rule sees), epoch, epochs, seed (or nil), and used(): the sorted names that were
+---                read
+function options.merge(base, given)
+  local values, seen, out = copy(base), {}, {}
+  for name, value in pairs(given) do
+    if name == "epoch" or name == "epochs" or name == "seed" then
+      if math.type(value) ~= "integer" or value < (name == "epochs" and 1 or 0) then
+        errors.usage("%s must be a whole number, %d or more; \"%s\" is not", name, name == "epochs" and 1 or 0,
+          tostring(value))
+      end
+      out[name], seen[name] = value, true
+    else
+      set(values, name, value)
+    end
+  end
+  out.options = view(values, "", seen)
+  function out.used()
+    local names = {}
+    for name in pairs(seen) do names[#names + 1] = name end
+    table.sort(names)
+    return names
+  end
+  return out
+end
+
+return options

@@ -1,0 +1,190 @@
+--- @module calr.lab.report.gallery
+--- Images for the report of a run: some of its local clusters, and the pictures in its folder. Whatever is no longer
+--- there, or has changed since, is left out.
+
+local columns = require "calr.lab.report.columns"
+local image = require "calr.image"
+local json = require "calr.json"
+local labels = require "calr.labels"
+local sys = require "calr.sys"
+
+local gallery = {}
+
+local most_clusters, most_images = 8, 10
+local most_files, largest = 12, 300 * 1024
+local height = 160 -- of large images, in pixels
+
+-- ---- data URIs ----
+
+local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+local pairs_of = {} -- 12 bits -> two letters
+for i = 0, 4095 do
+  local a, b = i >> 6, i & 63
+  pairs_of[i] = alphabet:sub(a + 1, a + 1) .. alphabet:sub(b + 1, b + 1)
+end
+
+--- calr.lab.report.gallery.base64(bytes)
+--- @return string  RFC 4648, with padding
+function gallery.base64(bytes)
+  local parts, whole = {}, #bytes - #bytes % 3
+  for i = 1, whole, 3 do
+    local a, b, c = bytes:byte(i, i + 2)
+    parts[#parts + 1] = pairs_of[a << 4 | b >> 4]
+    parts[#parts + 1] = pairs_of[(b & 15) << 8 | c]
+  end
+  local a, b = bytes:byte(whole + 1, #bytes)
+  if b then
+    parts[#parts + 1] = pairs_of[a << 4 | b >> 4] .. pairs_of[(b & 15) << 8]:sub(1, 1) .. "="
+  elseif a then
+    parts[#parts + 1] = pairs_of[a << 4] .. "=="
+  end
+  return table.concat(parts)
+end
+
+local function data_uri(kind, bytes)
+  return ("data:image/%s;base64,%s"):format(kind, gallery.base64(bytes))
+end
+
+-- A JPEG as it is, or smaller when it is large.
+local function jpeg_uri(bytes)
+  if #bytes > 24 * 1024 then
+    local pixels = image.decode(bytes)
+    local h, w = pixels:size(1), pixels:size(2)
+    if h > height then
+      pixels = image.resize(pixels, { height = height, width = math.max(1, w * height // h) })
+    end
+    bytes = image.encode(pixels, { quality = 85 })
+  end
+  return data_uri("jpeg", bytes)
+end
+
+-- ---- pictures that the run saved ----
+
+local function png_uri(path)
+  if sys.stat(path).size <= largest then return data_uri("png", sys.read_file(path)) end
+  local pixels = image.load_png(path)
+  local h, w = pixels:size(1), pixels:size(2)
+  if w > 1200 then pixels = image.resize(pixels, { height = math.max(1, h * 1200 // w), width = 1200 }) end
+  return data_uri("jpeg", image.encode(pixels, { quality = 85 }))
+end
+
+local function picture_files(folder, prefix, depth, out)
+  for _, name in ipairs(sys.list(folder)) do
+    local path = folder .. "/" .. name
+    if sys.is_folder(path) then
+      if depth > 0 and name ~= "checkpoints" then picture_files(path, prefix .. name .. "/", depth - 1, out) end
+    elseif name:lower():match "%.png$" then
+      out[#out + 1] = { path = path, name = prefix .. name }
+    end
+  end
+  return out
+end
+
+local function saved_pictures(path)
+  local list, left_out = json.array {}, 0
+  for _, file in ipairs(picture_files(path, "", 2, {})) do
+    local ok, uri = false, nil
+    if #list < most_files then ok, uri = pcall(png_uri, file.path) end
+    if ok then
+      list[#list + 1] = { name = file.name, source = uri }
+    else
+      left_out = left_out + 1
+    end
+  end
+  return list, left_out
+end
+
+-- ---- local clusters ----
+
+-- The data set that the run read, when it is there and the same; nil otherwise.
+local function open_data(record)
+  local path = (record.config or {}).data or (record.data or {}).path
+  if type(path) ~= "string" then return nil end
+  if path:sub(1, 1) ~= "/" and record.folder then path = record.folder .. "/" .. path end
+  if not sys.exists(path) then return nil end
+  local ok, data = pcall(require("calr.data").open, path, { ids = (record.config or {}).ids })
+  if not ok or data:fingerprint() ~= (record.data or {}).fingerprint then return nil end
+  return data
+end
+
+-- i32[n], the local cluster of each training image; nil where the run kept none.
+local function local_labels(path)
+  local file = require("calr.run.folder").newest_file(path, "intra")
+  if not file then return nil end
+  local ok, tensors = pcall(require("calr.safetensors").load, file.path)
+  return ok and tensors.locals or nil
+end
+
+-- Clusters of three images or more, the largest first; some of them, evenly from that order.
+local function choose(members)
+  local list = {}
+  for label, rows in pairs(members) do
+    if #rows >= 3 then list[#list + 1] = { label = label, rows = rows } end
+  end
+  table.sort(list, function(a, b)
+    if #a.rows ~= #b.rows then return #a.rows > #b.rows end
+    return a.label < b.label
+  end)
+  local chosen = {}
+  for i, at in ipairs(columns.thin(#list, most_clusters)) do chosen[i] = list[at] end
+  return chosen, #list
+end
+
+-- The identity that most members have, and how many; nil without identities.
+local function majority(rows, identities)
+  local count, best = {}, nil
+  for _, row in ipairs(rows) do
+    local id = identities[row]
+    if id < 0 then return nil end
+    count[id] = (count[id] or 0) + 1
+    if not best or count[id] > count[best] or count[id] == count[best] and id < best then best = id end
+  end
+  return best, count[best]
+end
+
+local function describe(cluster, split, identities, cameras)
+  local main, same = majority(cluster.rows, identities)
+  local images = json.array {}
+  for _, at in ipairs(columns.thin(#cluster.rows, most_images)) do
+    local row = cluster.rows[at]
+    images[#images + 1] = { path = split:path(row), source = jpeg_uri(split:jpeg(row)),
+      wrong = main ~= nil and identities[row] ~= main }
+  end
+  return { label = cluster.label, camera = cameras[cluster.rows[1]], size = #cluster.rows, images = images,
+    purity = main and columns.short(same / #cluster.rows) or nil }
+end
+
+local function local_clusters(path, record)
+  local data, locals = open_data(record), local_labels(path)
+  local split = data and data:train()
+  if not (split and locals) or locals:numel() ~= split:count() then return json.array {}, 0, false end
+  local members = {}
+  for row, label in ipairs(locals:totable()) do
+    if label >= 0 then
+      members[label] = members[label] or {}
+      table.insert(members[label], row)
+    end
+  end
+  local chosen, total = choose(members)
+  local identities, cameras = split:identities():totable(), split:cameras():totable()
+  local list = json.array {}
+  for i, cluster in ipairs(chosen) do list[i] = describe(cluster, split, identities, cameras) end
+  return list, total, labels.total(labels.at_least(split:identities(), 0)) > 0
+end
+
+--- calr.lab.report.gallery.collect(path, record)
+--- @param path    a run folder
+--- @param record  its run.json
+--- @return table  clusters, total (how many there are of three images or more), truth (whether identities are known),
+---                files, left_out (how many more there are)
+function gallery.collect(path, record)
+  local ok, clusters, total, truth = pcall(local_clusters, path, record)
+  if not ok then
+    if sys.is_interrupt(clusters) then error(clusters, 0) end
+    clusters, total, truth = json.array {}, 0, false -- a data set that is damaged is no reason for no report
+  end
+  local files, left_out = saved_pictures(path)
+  return { clusters = clusters, total = total, truth = truth, files = files, left_out = left_out }
+end
+
+return gallery

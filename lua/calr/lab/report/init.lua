@@ -1,0 +1,99 @@
+--- @module calr.lab.report
+--- What a study, a run or a folder of runs holds, as one HTML file that needs nothing else: no network, no server.
+---
+---     calr.report.write("studies/refinement", { to = "refinement.html" })
+---
+--- The same folder gives the same bytes. The figures are drawn by the page itself, from the data that stand in it as
+--- JSON; lua/calr/lab/report holds the page's parts (.html, .css, .js).
+
+local check_options = require("calr.options").check
+local errors = require "calr.errors"
+local json = require "calr.json"
+local sys = require "calr.sys"
+
+local report = {}
+
+local scripts = { "core", "scale", "figure", "model", "trial", "header", "results", "curves", "search", "parallel",
+  "trials", "timeline", "compare", "run", "quality", "gallery", "main" }
+
+local function part(name)
+  return sys.read_file(("%s/calr/lab/report/%s"):format(sys.paths.lua, name))
+end
+
+local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ["\""] = "&quot;", ["'"] = "&#39;" }
+
+local function escape(text)
+  return (text:gsub("[&<>\"']", entities))
+end
+
+-- JSON inside of a script element: no "<" can end the element or begin a comment.
+local function embed(value)
+  return (json.encode(value):gsub("<", "\\u003c"):gsub("\u{2028}", "\\u2028"):gsub("\u{2029}", "\\u2029"))
+end
+
+-- What stands in the page for those who switched scripts off.
+local function plain_table(data)
+  local rows = {}
+  for _, line in ipairs(data.plain or {}) do
+    local cells = {}
+    for i, cell in ipairs(line) do cells[i] = ("<td>%s</td>"):format(escape(tostring(cell))) end
+    rows[#rows + 1] = ("<tr>%s</tr>"):format(table.concat(cells))
+  end
+  return table.concat(rows, "\n")
+end
+
+--- calr.report.page(data)
+--- The page of what report.collect returned.
+--- @return string  HTML
+function report.page(data)
+  local code = {}
+  for i, name in ipairs(scripts) do code[i] = part(name .. ".js") end
+  local plain = plain_table(data)
+  data.plain = nil
+  local values = {
+    title = escape(data.title), style = part "page.css", data = embed(data), plain = plain,
+    script = "(() => {\n\"use strict\";\n" .. table.concat(code, "\n") .. "\n})();",
+  }
+  return (part("page.html"):gsub("{{(%l+)}}", values))
+end
+
+--- calr.report.collect(folder [, {images=true, versus=}])
+--- The data of a report, as plain tables.
+--- @param folder  of a study (study.json), of a run (run.json), or a folder of run folders
+--- @param images  whether the images of a run belong in it
+--- @param versus  label of the row that the others are compared with; default: the first
+--- @return table
+function report.collect(folder, options)
+  options = check_options("calr.report.collect", options, { "images", "versus" })
+  folder = #folder > 1 and folder:gsub("/+$", "") or folder
+  if not sys.is_folder(folder) then
+    errors.usage(sys.exists(folder) and "%s is a file; a report is of a folder" or "there is no folder %s", folder)
+  end
+  if sys.exists(folder .. "/study.json") then
+    local view = require("calr.lab.study.view").read(folder)
+    return require("calr.lab.report.study").collect(view, options)
+  end
+  if sys.exists(folder .. "/run.json") then return require("calr.lab.report.run").collect(folder, options) end
+  local view = require("calr.lab.report.runs").view(folder)
+  if not view then
+    errors.usage("%s is neither a study (study.json) nor a run (run.json), nor are there runs in it", folder)
+  end
+  return require("calr.lab.report.study").collect(view, options)
+end
+
+--- calr.report.write(folder [, {to=, images=true, versus=}])
+--- Writes the report of a folder, whole or not at all.
+--- @param to      the file; default: FOLDER/report.html
+--- @param images  whether the images of a run belong in it
+--- @param versus  label of the row that the others are compared with; default: the first
+--- @return string   the file
+--- @return integer  its size in bytes
+function report.write(folder, options)
+  options = check_options("calr.report.write", options, { "to", "images", "versus" })
+  local to = options.to or folder:gsub("/+$", "") .. "/report.html"
+  local html = report.page(report.collect(folder, { images = options.images, versus = options.versus }))
+  sys.write_file(to, html)
+  return to, #html
+end
+
+return report

@@ -1,0 +1,217 @@
+--- @module calr.lab.study.code
+--- The identity of the code that a trial runs: of a function with everything it reaches, of a script, of the modules
+--- and rule files they use.
+---
+--- What counts is what Lua sees: comments, white space and the place in the file do not, so that a study script can get
+--- more rows and seeds without its results going stale.
+
+local identity = require "calr.run.identity"
+local sys = require "calr.sys"
+
+local code = {}
+
+-- The end of a long bracket that opens at i ("[[" or "[==["), or nil.
+local function long_bracket(text, i)
+  local level = text:match("^%[(=*)%[", i)
+  if not level then return nil end
+  local _, stop = text:find("]" .. level .. "]", i, true)
+  return stop or #text
+end
+
+local function quoted_end(text, i)
+  local quote = text:sub(i, i)
+  local k = i + 1
+  while k <= #text do
+    local c = text:sub(k, k)
+    if c == "\\" then
+      k = k + 2
+    elseif c == quote or c == "\n" then
+      return k
+    else
+      k = k + 1
+    end
+  end
+  return #text
+end
+
+--- calr.lab.study.code.normalise(text)
+--- Lua source without comments, with one space where white space was.
+--- @return string
+function code.normalise(text)
+  local parts, i = {}, 1
+  text = text:gsub("^#[^\n]*", "")
+  while i <= #text do
+    local start, c = text:match("()([%-%[\"'%s])", i)
+    if not start then
+      parts[#parts + 1] = text:sub(i)
+      break
+    end
+    if start > i then parts[#parts + 1] = text:sub(i, start - 1) end
+    local stop = start
+    if c == "-" and text:sub(start, start + 1) == "--" then
+      stop = long_bracket(text, start + 2) or (text:find("\n", start, true) or #text + 1) - 1
+      parts[#parts + 1] = " "
+    elseif c == '"' or c == "'" then
+      stop = quoted_end(text, start)
+      parts[#parts + 1] = text:sub(start, stop)
+    elseif c == "[" and long_bracket(text, start) then
+      stop = long_bracket(text, start)
+      parts[#parts + 1] = text:sub(start, stop)
+    elseif c:find "%s" then
+      parts[#parts + 1] = " "
+      stop = text:match("^%s*()", start) - 1
+    else
+      parts[#parts + 1] = c
+    end
+    i = stop + 1
+  end
+  -- a comment between spaces leaves two; strings with several spaces in them stay whole, they are parts of their own
+  local out = {}
+  for _, part in ipairs(parts) do
+    if part ~= " " or out[#out] ~= " " then out[#out + 1] = part end
+  end
+  return (table.concat(out):gsub("^ ", ""):gsub(" $", ""))
+end
+
+local function lines_of(path, first, last)
+  local n, list = 0, {}
+  for line in (sys.read_file(path) .. "\n"):gmatch "([^\n]*)\n" do
+    n = n + 1
+    if n >= first and n <= last then list[#list + 1] = line end
+  end
+  return table.concat(list, "\n")
+end
+
+-- Modules of the user's own that a text requires, recursively: parts["module NAME"] = hash.
+local function add_modules(parts, text)
+  for name in text:gmatch "require%s*%(?%s*[\"']([%w_.%-]+)[\"']" do
+    local key = "module " .. name
+    if not name:match "^calr%f[^%w_]" and not parts[key] then
+      local path = package.searchpath(name, package.path)
+      if path then
+        local body = code.normalise(sys.read_file(path))
+        parts[key] = sys.hash(body)
+        add_modules(parts, body)
+      end
+    end
+  end
+end
+
+-- Names that Lua and this program put among the globals.
+local standard = {}
+for name in pairs(_G) do standard[name] = true end
+
+local function is_library(source)
+  return source:sub(1, #sys.paths.lua + 2) == "@" .. sys.paths.lua .. "/"
+end
+
+local Walk = {}
+Walk.__index = Walk
+
+function Walk:text_of(info, fn)
+  local path = info.source:match "^@(.*)"
+  if path and sys.exists(path) then return code.normalise(lines_of(path, info.linedefined, info.lastlinedefined)) end
+  return string.dump(fn, true)
+end
+
+function Walk:value(name, value)
+  local kind = type(value)
+  if kind == "function" then return self:fn(value) end
+  if kind == "table" then
+    if self.seen[value] or getmetatable(value) ~= nil or value == _G then return end
+    self.seen[value] = true
+    for _, loaded in pairs(package.loaded) do
+      if loaded == value then return end -- a module is known by its file
+    end
+    local keys = {}
+    for key in pairs(value) do
+      if type(key) == "string" or type(key) == "number" then keys[#keys + 1] = key end
+    end
+    table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+    for _, key in ipairs(keys) do self:value(name .. "." .. tostring(key), value[key]) end
+  elseif kind ~= "userdata" and kind ~= "thread" then
+    self.lines[#self.lines + 1] = name .. " = " .. tostring(value)
+  end
+end
+
+function Walk:fn(fn)
+  if self.seen[fn] then return end
+  self.seen[fn] = true
+  local info = debug.getinfo(fn, "S")
+  if info.what == "C" or is_library(info.source) then return end
+  local text = self:text_of(info, fn)
+  self.lines[#self.lines + 1] = text
+  add_modules(self.parts, text)
+  for i = 1, 255 do
+    local name, value = debug.getupvalue(fn, i)
+    if not name then break end
+    if name ~= "_ENV" then self:value(name, value) end
+  end
+end
+
+--- calr.lab.study.code.of_function(fn)
+--- @return table  name -> hash: "function" (its text, that of the functions it reaches, and the values it captured),
+---                "module NAME" for each module of one's own
+function code.of_function(fn)
+  local walk = setmetatable({ lines = {}, seen = {}, parts = {} }, Walk)
+  walk:fn(fn)
+  local names = {}
+  for name in pairs(_G) do
+    if type(name) == "string" and not standard[name] then names[#names + 1] = name end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do walk:value(name, _G[name]) end
+  walk.parts["function"] = sys.hash(table.concat(walk.lines, "\n"))
+  return walk.parts
+end
+
+--- calr.lab.study.code.of_script(path)
+--- @return table  name -> hash, as of_function gives it
+function code.of_script(path)
+  local body = code.normalise(sys.read_file(path))
+  local parts = { ["script " .. path:match "[^/]+$"] = sys.hash(body) }
+  add_modules(parts, body)
+  return parts
+end
+
+--- calr.lab.study.code.with_files(parts, configuration)
+--- The parts together with the Lua files that a configuration names, such as a refinement rule.
+--- @return table  name -> hash
+function code.with_files(parts, configuration)
+  local files = identity.files(configuration)
+  if next(files) == nil then return parts end
+  local all = {}
+  for name, hash in pairs(parts) do all[name] = hash end
+  for path in pairs(files) do all["file " .. path] = sys.hash(code.normalise(sys.read_file(path))) end
+  return all
+end
+
+--- calr.lab.study.code.hash(parts)
+--- @return string  16 hexadecimal digits for all parts together
+function code.hash(parts)
+  local lines = {}
+  for name, hash in pairs(parts) do lines[#lines + 1] = name .. "\t" .. hash end
+  table.sort(lines)
+  return sys.hash(table.concat(lines, "\n")):sub(1, 16)
+end
+
+--- calr.lab.study.code.difference(now, before)
+--- What changed between two lists of parts.
+--- @return table  sorted list of sentences: "the function has changed", "module losses has changed"
+function code.difference(now, before)
+  local list = {}
+  for name, hash in pairs(now) do
+    if before[name] == nil then
+      list[#list + 1] = name .. " is new"
+    elseif before[name] ~= hash then
+      list[#list + 1] = (name == "function" and "the function of the trials" or name) .. " has changed"
+    end
+  end
+  for name in pairs(before) do
+    if now[name] == nil then list[#list + 1] = name .. " is no longer used" end
+  end
+  table.sort(list)
+  return list
+end
+
+return code

@@ -1,0 +1,425 @@
+-- What the finished trials of a study say about its configurations.
+local check_options = require "calr.options".check
+local json = require "calr.json"
+local statistics = require "calr.lab.statistics"
+local sys = require "calr.sys"
+local value_of = require "calr.lab.study.view".value
+
+--- @module calr.lab.study.compare
+--- Comparisons between the configurations of a study, on a view (calr.study.view): figures by seed, differences paired
+--- by seed with interval and p-value, the best configuration and those statistically as good, Pareto fronts.
+---
+--- What counts are trials of the plan that have finished and are not stale. Trials belong to a row by their
+--- configuration: where a search, its confirmation and an ablation have a configuration in common, they share its
+--- trials. A figure that is missing is nil. What else the reader should know, such as results left out or made by
+--- different versions, is in `notes`, a list of sentences.
+
+local compare = {}
+
+local keys_of = setmetatable({}, { __mode = "k" }) -- configuration -> {base, key}: a table asks for several metrics
+
+-- A text that is the same for configurations that are: what differs from the base.
+local function config_key(config, base)
+  local known_key = keys_of[config]
+  if known_key and known_key[1] == base then return known_key[2] end
+  local parts = {}
+  local function add(name, value)
+    parts[#parts + 1] = name .. "=" .. (type(value) == "table" and json.encode(value) or
+      type(value) == "string" and ("%q"):format(value) or tostring(value))
+  end
+  for name, value in pairs(config) do
+    local known = base[name]
+    if known ~= value and not (type(known) == "table" and type(value) == "table"
+      and json.encode(known) == json.encode(value)) then
+      add(name, type(value) == "number" and value + 0.0 or value)
+    end
+  end
+  for name in pairs(base) do
+    if config[name] == nil then add(name, "(none)") end
+  end
+  table.sort(parts)
+  local key = table.concat(parts, "\n")
+  keys_of[config] = { base, key }
+  return key
+end
+
+local function is_counted(trial)
+  return trial.state == "finished" and not trial.stale and trial.in_plan ~= false
+end
+
+-- A finite figure of a trial, or nil.
+local function figure_of(view, trial, metric)
+  local value = value_of(trial, metric, view)
+  if type(value) == "number" and value == value and math.abs(value) < math.huge then return value end
+end
+
+-- key of a configuration -> seed -> counted trial.
+local function index_trials(view)
+  local index = {}
+  for _, trial in ipairs(view.trials) do
+    if is_counted(trial) then
+      local key = config_key(trial.config, view.base)
+      index[key] = index[key] or {}
+      index[key][trial.seed] = trial
+    end
+  end
+  return index
+end
+
+--- calr.lab.study.compare.direction(view, metric)
+--- Whether more of a metric is better: as the goal that names it says; otherwise "min" for hours, seconds and whatever
+--- ends in loss, and "max".
+--- @param metric  "mAP", or a variant such as "mAP@select"
+--- @return string  "max" or "min"
+function compare.direction(view, metric)
+  local plain = metric:match "^[^@]+" or metric
+  for _, goal in ipairs(view.goals) do
+    if goal.metric == plain then return goal.direction end
+  end
+  return (plain == "hours" or plain == "seconds" or plain:find "loss$") and "min" or "max"
+end
+
+local function part_of(view, number, what)
+  local index = number or 1
+  local part = view.parts[index]
+  if not part then
+    error(("%s: the study has no part %s; it has %d"):format(what, tostring(index), #view.parts), 3)
+  end
+  return part, index
+end
+
+local function metric_of(view, metric)
+  return metric or view.goals[1].metric
+end
+
+-- The seeds that a part's rows are to have.
+local function planned_seeds(view, part)
+  if part.kind == "search" then return { view.seeds[1] } end
+  return view.seeds
+end
+
+local function sorted_seeds(map)
+  local seeds = {}
+  for seed in pairs(map) do seeds[#seeds + 1] = seed end
+  table.sort(seeds)
+  return seeds
+end
+
+-- The numbers of a part's rows, ascending; those of a search that is under way may have gaps.
+local function row_numbers(part)
+  local numbers = {}
+  for number in pairs(part.rows) do numbers[#numbers + 1] = number end
+  table.sort(numbers)
+  return numbers
+end
+
+-- Rows of a part with their figures.
+local function gather(view, part, metric)
+  local index, planned, rows = index_trials(view), planned_seeds(view, part), {}
+  for r, number in ipairs(row_numbers(part)) do
+    local row = part.rows[number]
+    local trials, values, list = index[config_key(row.config, view.base)] or {}, {}, {}
+    for seed, trial in pairs(trials) do values[seed] = figure_of(view, trial, metric) end
+    local seeds = sorted_seeds(values)
+    for i, seed in ipairs(seeds) do list[i] = values[seed] end
+    local missing = {}
+    for _, seed in ipairs(planned) do
+      if values[seed] == nil then missing[#missing + 1] = seed end
+    end
+    rows[r] = { row = number, label = row.label, config = row.config, changes = row.changes, n = #seeds, seeds = seeds,
+      values = values, trials = trials, missing = missing, mean = statistics.mean(list), sd = statistics.sd(list) }
+  end
+  return rows
+end
+
+-- Notes -------------------------------------------------------------------------------------------------------------
+
+local function list_text(items)
+  if #items < 2 then return items[1] or "" end
+  return table.concat(items, ", ", 1, #items - 1) .. " and " .. items[#items]
+end
+
+local function note_mixture(notes, counts, sentence)
+  local items = {}
+  for value, count in pairs(counts) do items[#items + 1] = { value = value, count = count } end
+  if #items < 2 then return end
+  table.sort(items, function(a, b)
+    if a.count ~= b.count then return a.count > b.count end
+    return tostring(a.value) < tostring(b.value)
+  end)
+  local texts = {}
+  for i, item in ipairs(items) do texts[i] = ("%s (%d)"):format(item.value, item.count) end
+  notes[#notes + 1] = sentence:format(list_text(texts))
+end
+
+local function version_of(worker)
+  local calr = worker.calr
+  if type(calr) ~= "table" then return nil end
+  local text = tostring(calr.version or "?")
+  for _, name in ipairs { "revision", "library" } do
+    if calr[name] then text = ("%s, %s %s"):format(text, name, tostring(calr[name]):sub(1, 12)) end
+  end
+  return text
+end
+
+local function count_up(counts, value)
+  if value ~= nil then counts[value] = (counts[value] or 0) + 1 end
+end
+
+local function note_stale(notes, view, keys)
+  local count, whys, seen = 0, {}, {}
+  for _, trial in ipairs(view.trials) do
+    if trial.stale and trial.state == "finished" and keys[config_key(trial.config, view.base)] then
+      count = count + 1
+      local why = trial.stale_why or "other " .. tostring(trial.stale)
+      if not seen[why] then whys[#whys + 1] = why end
+      seen[why] = true
+    end
+  end
+  if count > 0 then
+    notes[#notes + 1] = ("%d finished %s of other code or data %s left out: %s."):format(count,
+      count == 1 and "result" or "results", count == 1 and "is" or "are", list_text(whys))
+  end
+end
+
+--- calr.lab.study.compare.notes(view, rows)
+--- Sentences about the trials behind rows: results left out because their code or data changed, and mixtures of data,
+--- versions of calr, processors or numbers of threads among those that count. compare.rows, best and pareto return them
+--- already.
+--- @param rows  list of tables with `config` and `trials` (a table of trials), such as rows of compare.rows; default:
+---              all trials
+--- @return table  list of sentences
+function compare.notes(view, rows)
+  local notes, keys, workers = {}, {}, {}
+  for _, worker in ipairs(view.workers or {}) do workers[worker.id] = worker end
+  local data, versions, processors, threads, seen = {}, {}, {}, {}, {}
+  local function add(trial)
+    if seen[trial] then return end
+    seen[trial] = true
+    local worker = workers[trial.worker] or {}
+    count_up(data, trial.data)
+    count_up(versions, version_of(worker))
+    count_up(processors, worker.cpu)
+    count_up(threads, trial.threads)
+  end
+  if rows then
+    for _, row in ipairs(rows) do
+      keys[config_key(row.config, view.base)] = true
+      for _, trial in pairs(row.trials) do add(trial) end
+    end
+  else
+    setmetatable(keys, { __index = function() return true end })
+    for _, trial in ipairs(view.trials) do
+      if is_counted(trial) then add(trial) end
+    end
+  end
+  note_stale(notes, view, keys)
+  note_mixture(notes, data, "Results on different data stand side by side, by fingerprint: %s.")
+  note_mixture(notes, versions, "Results of different versions of calr stand side by side: %s.")
+  note_mixture(notes, processors, "Trials ran on different processors: %s; their last digits can differ, and with them "
+    .. "what follows.")
+  note_mixture(notes, threads, "Trials ran with different numbers of threads: %s; their last digits can differ, and "
+    .. "with them what follows.")
+  return notes
+end
+
+-- Comparisons -------------------------------------------------------------------------------------------------------
+
+-- Seeds that only one of two rows has.
+local function unpaired_seeds(a, b)
+  local seeds = {}
+  for seed in pairs(a) do
+    if b[seed] == nil then seeds[#seeds + 1] = seed end
+  end
+  for seed in pairs(b) do
+    if a[seed] == nil then seeds[#seeds + 1] = seed end
+  end
+  table.sort(seeds)
+  return seeds
+end
+
+-- Differences of `rows` to `reference`, and p-values corrected over them.
+local function add_differences(rows, reference, level)
+  local ps, compared = {}, {}
+  for _, row in ipairs(rows) do
+    if row ~= reference then
+      row.unpaired = unpaired_seeds(row.values, reference.values)
+      local pairing = statistics.paired { a = row.values, b = reference.values, level = level }
+      if pairing.n > 0 then
+        row.difference = pairing
+        ps[#ps + 1] = pairing.p
+        compared[#compared + 1] = row
+      end
+    end
+  end
+  for i, p in ipairs(statistics.holm(ps)) do compared[i].difference.p_corrected = p end
+  return #compared
+end
+
+local function find_row(rows, versus, what)
+  local labels = {}
+  for i, row in ipairs(rows) do
+    if row.label == versus or row.row == versus then return row end
+    labels[i] = row.label
+  end
+  local near = type(versus) == "string" and sys.nearest(versus, labels)
+  error(("%s: there is no row \"%s\"%s"):format(what, tostring(versus),
+    near and (" (did you mean \"%s\"?)"):format(near) or ""), 3)
+end
+
+--- calr.lab.study.compare.rows(view, {part=1, metric=, versus=, level=.95})
+--- The rows of a part with their figures over seeds, and, with `versus`, their differences to one row: paired by seed,
+--- with a BCa bootstrap interval, the exact sign-flip p-value and the p-value corrected by Holm over the comparisons of
+--- the table.
+--- @param metric  default: the first goal's; "mAP@select" and "mAP@best" as in calr.lab.study.view.value
+--- @param versus  label or number of the row to compare with; nil: no comparisons
+--- @param level   of the intervals
+--- @return table  metric, direction, level, versus (number of the row or nil), comparisons (how many), smallest_p (what
+---   the number of seeds allows at best), notes, and rows: a list of {row, label, config, changes, n, mean, sd, seeds
+---   (list), values (seed -> figure), trials (seed -> trial), missing (planned seeds without a figure), unpaired (seeds
+---   that only this row or only the other has), difference (what calr.statistics.paired returns, and p_corrected; nil
+---   without a pair)}
+function compare.rows(view, options)
+  options = check_options("calr.study.compare.rows", options, { "part", "metric", "versus", "level" })
+  local what = "calr.study.compare.rows"
+  local part, index = part_of(view, options.part, what)
+  local metric, level = metric_of(view, options.metric), options.level or 0.95
+  local rows = gather(view, part, metric)
+  local result = { part = index, metric = metric, direction = compare.direction(view, metric), level = level,
+    rows = rows, comparisons = 0 }
+  if options.versus ~= nil then
+    local reference = find_row(rows, options.versus, what)
+    result.versus = reference.row
+    result.comparisons = add_differences(rows, reference, level)
+    for _, row in ipairs(rows) do
+      local p = row.difference and row.difference.smallest_p
+      if p and p < (result.smallest_p or 2) then result.smallest_p = p end
+    end
+  end
+  result.notes = compare.notes(view, rows)
+  return result
+end
+
+-- The row with the best mean among those with the most seeds.
+local function best_row(rows, sign)
+  local best
+  for _, row in ipairs(rows) do
+    if row.n > 0 and (not best or row.n > best.n or row.n == best.n and sign * row.mean > sign * best.mean) then
+      best = row
+    end
+  end
+  return best
+end
+
+--- calr.lab.study.compare.best(view [, {part=1, metric=, level=.95}])
+--- The best configuration of a part, and those that are statistically as good: the ones whose difference to the best,
+--- paired by seed, has a Holm-corrected p-value above 1 - level. The best is the one with the best mean among those
+--- with the most seeds, so that one lucky seed does not win. What has so few seeds in common with it that no p-value
+--- could be that small (fewer than 6 at level .95) is undecided. `decided` is false where, with so many comparisons, no
+--- corrected p-value could be either: what is as good is then only what could not be told apart.
+---
+--- The best is chosen by the figures that it is then compared with: its mean and its differences are somewhat too
+--- good.
+--- @param metric  default: the first goal's
+--- @return table|nil  nil without finished trials; otherwise metric, direction, level, best (a row as in compare.rows),
+---   as_good (list of rows, best first, `difference` and `p_corrected` towards the best), worse (list of rows),
+---   undecided (list of rows), decided, smallest_p (what the seeds of the best allow), notes
+function compare.best(view, options)
+  options = check_options("calr.study.compare.best", options, { "part", "metric", "level" })
+  local part, index = part_of(view, options.part, "calr.study.compare.best")
+  local metric, level = metric_of(view, options.metric), options.level or 0.95
+  local direction = compare.direction(view, metric)
+  local sign = direction == "max" and 1 or -1
+  local rows = gather(view, part, metric)
+  local best = best_row(rows, sign)
+  if not best then return nil end
+  local result = { part = index, metric = metric, direction = direction, level = level, best = best, as_good = {},
+    worse = {}, undecided = {} }
+  local comparable = {}
+  for _, row in ipairs(rows) do
+    if row ~= best and row.n > 0 then
+      local shared = (row.n + best.n - #unpaired_seeds(row.values, best.values)) // 2
+      local list = statistics.smallest_p(shared) <= 1 - level + 1e-12 and comparable or result.undecided
+      list[#list + 1] = row
+    end
+  end
+  add_differences(comparable, best, level)
+  local smallest = statistics.smallest_p(best.n)
+  for _, row in ipairs(comparable) do
+    local list = row.difference.p_corrected > 1 - level and result.as_good or result.worse
+    list[#list + 1] = row
+  end
+  for _, list in ipairs { result.as_good, result.worse, result.undecided } do
+    table.sort(list, function(a, b)
+      if a.mean ~= b.mean then return sign * a.mean > sign * b.mean end
+      return a.row < b.row
+    end)
+  end
+  result.smallest_p = smallest
+  result.decided = #comparable > 0 and smallest * #comparable <= 1 - level
+  result.notes = compare.notes(view, rows)
+  return result
+end
+
+--- calr.lab.study.compare.front(points)
+--- The Pareto front of points with two losses each: those that no other point equals or betters in both and betters in
+--- one. Points that are equal are all on the front.
+--- @param points  list of {first loss, second loss}; smaller is better
+--- @return table  list of positions in `points`, by ascending first loss
+function compare.front(points)
+  local order = {}
+  for i in ipairs(points) do order[i] = i end
+  table.sort(order, function(i, j)
+    local a, b = points[i], points[j]
+    if a[1] ~= b[1] then return a[1] < b[1] end
+    if a[2] ~= b[2] then return a[2] < b[2] end
+    return i < j
+  end)
+  local front, last = {}, nil
+  for _, i in ipairs(order) do
+    local p = points[i]
+    if not last or p[2] < last[2] or p[1] == last[1] and p[2] == last[2] then
+      front[#front + 1] = i
+      last = p
+    end
+  end
+  return front
+end
+
+--- calr.lab.study.compare.pareto(view [, {part=1, metrics=}])
+--- The configurations of a part on the Pareto front of two metrics, by their means over seeds.
+--- @param metrics  {first, second}; default: the study's two goals
+--- @return table  metrics, directions, front (list of {row, label, config, changes, n, means = {first, second}}, best
+---                first metric first), rows (all that have both figures, the same fields and `on_front`), notes
+function compare.pareto(view, options)
+  options = check_options("calr.study.compare.pareto", options, { "part", "metrics" })
+  local part = part_of(view, options.part, "calr.study.compare.pareto")
+  local metrics = options.metrics
+  if not metrics then
+    if #view.goals < 2 then error("a Pareto front wants two metrics; the study has one goal", 2) end
+    metrics = { view.goals[1].metric, view.goals[2].metric }
+  end
+  local directions, signs = {}, {}
+  for k = 1, 2 do
+    directions[k] = compare.direction(view, metrics[k])
+    signs[k] = directions[k] == "min" and 1 or -1
+  end
+  local first, second = gather(view, part, metrics[1]), gather(view, part, metrics[2])
+  local rows, points = {}, {}
+  for r, row in ipairs(first) do
+    if row.mean and second[r].mean then
+      local means = { row.mean, second[r].mean }
+      rows[#rows + 1] = { row = row.row, label = row.label, config = row.config, changes = row.changes,
+        trials = row.trials, n = math.min(row.n, second[r].n), means = means, on_front = false }
+      points[#points + 1] = { signs[1] * means[1], signs[2] * means[2] }
+    end
+  end
+  local front = {}
+  for k, i in ipairs(compare.front(points)) do
+    rows[i].on_front = true
+    front[k] = rows[i]
+  end
+  return { metrics = metrics, directions = directions, front = front, rows = rows, notes = compare.notes(view, rows) }
+end
+
+return compare

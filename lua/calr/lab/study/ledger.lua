@@ -1,0 +1,297 @@
+--- @module calr.lab.study.ledger
+--- What the records of all journals of a study add up to: trials, their attempts, their state.
+---
+--- Journals are read one after the other, so that records of different workers come in any order; what they add up to
+--- does not depend on it. A trial's attempts are numbered; which one counts is settled by a marker (see
+--- calr.lab.study.record).
+
+local ledger = {}
+
+local Ledger = {}
+Ledger.__index = Ledger
+
+--- calr.lab.study.ledger.new(done)
+--- @param done  function(key) that returns the number of the attempt that the newest marker of a trial names, or nil
+--- @return ledger  with `trials` (by key), `workers` (by name), `asks` (by part: number -> {number, config, worker})
+function ledger.new(done)
+  return setmetatable({ trials = {}, workers = {}, asks = {}, changed = {}, stops = 0, done = done }, Ledger)
+end
+
+--- ledger:trial(key)
+--- The trial, made when unknown.
+--- @return table
+function Ledger:trial(key)
+  local trial = self.trials[key]
+  if not trial then
+    trial = { key = key, state = "waiting", attempt = 0, top = 0, deaths = 0, attempts = {}, metrics = {},
+      reports = {}, notes = {} }
+    self.trials[key] = trial
+  end
+  return trial
+end
+
+--- ledger:attempt(key, number, worker)
+--- An attempt of a trial, made when unknown.
+--- @return table
+function Ledger:attempt(key, number, worker)
+  local trial = self:trial(key)
+  local attempt = trial.attempts[number]
+  if not attempt then
+    attempt = { number = number, worker = worker, reports = {}, latest = {} }
+    trial.attempts[number] = attempt
+    if number > trial.top then trial.top = number end
+  end
+  self:touch(key)
+  return attempt
+end
+
+--- ledger:touch(key)
+--- The state of a trial is to be worked out again.
+function Ledger:touch(key)
+  if self.changed[key] then return end
+  self.changed[key] = true
+  self.changed[#self.changed + 1] = key
+end
+
+local function worker_of(self, name, t)
+  local worker = self.workers[name]
+  if not worker then
+    worker = { id = name, host = name:match "^(.*)%-%d+%-%x+$" or name, pid = tonumber(name:match "%-(%d+)%-%x+$"),
+      started = t, left = false, attempts = {} }
+    self.workers[name] = worker
+  end
+  return worker
+end
+
+--- ledger:asks_of(part)
+--- @return table  number -> {number, config, worker}
+function Ledger:asks_of(part)
+  local asks = self.asks[part]
+  if not asks then
+    asks = {}
+    self.asks[part] = asks
+  end
+  return asks
+end
+
+local end_states = { finished = true, failed = true, pruned = true, interrupted = true }
+
+-- Records about an attempt.
+local attempt_kinds = {}
+
+function attempt_kinds.start(attempt, record, worker)
+  attempt.started, attempt.threads = record.t, record.threads
+  worker.attempts[#worker.attempts + 1] = attempt
+end
+
+function attempt_kinds.report(attempt, record)
+  if math.type(record.step) ~= "integer" or type(record.values) ~= "table" then
+    return "a report without step or values"
+  end
+  for name, value in pairs(record.values) do attempt.latest[name] = value end
+  attempt.reports[#attempt.reports + 1] = { step = record.step, t = record.t, values = record.values }
+end
+
+function attempt_kinds.note(attempt, record, _, trial)
+  trial.notes[#trial.notes + 1] = tostring(record.text)
+end
+
+function attempt_kinds.checkpoint(attempt)
+  attempt.checkpoint = true
+end
+
+attempt_kinds["end"] = function(attempt, record)
+  if not end_states[record.state] then return "an end of no known state" end
+  attempt.state, attempt.values, attempt.error = record.state, record.values or {}, record.error
+  attempt.seconds, attempt.ended = record.seconds, record.t
+end
+
+function attempt_kinds.fenced(attempt, record)
+  attempt.fenced, attempt.ended = true, record.t
+end
+
+-- The others.
+local kinds = {}
+
+function kinds.worker(self, record, worker)
+  for name, value in pairs(record) do
+    if name ~= "kind" and name ~= "t" and name ~= "worker" then worker[name] = value end
+  end
+  worker.started = record.t
+end
+
+function kinds.trial(self, record)
+  if type(record.key) ~= "string" or type(record.config) ~= "table" then
+    return "a trial without key or configuration"
+  end
+  local trial = self:trial(record.key)
+  for _, name in ipairs { "cell", "config", "seed", "code", "data", "part", "number", "label" } do
+    if trial[name] == nil then trial[name] = record[name] end
+  end
+  trial.announced = true
+  self:touch(record.key)
+end
+
+function kinds.ask(self, record, worker)
+  if math.type(record.number) ~= "integer" or type(record.config) ~= "table" or record.part == nil then
+    return "a suggestion without part, number or configuration"
+  end
+  self:asks_of(record.part)[record.number] = { number = record.number, config = record.config,
+    worker = record.worker or worker.id }
+end
+
+function kinds.leave(_, _, worker)
+  worker.left = true
+end
+
+function kinds.stop(self)
+  self.stops = self.stops + 1
+end
+
+--- ledger:apply(record, worker)
+--- Takes in a record of a worker's journal.
+--- @return string|nil  what is wrong with it
+function Ledger:apply(record, name)
+  local worker = worker_of(self, name, record.t)
+  worker.last = record.t
+  local kind = attempt_kinds[record.kind]
+  if kind then
+    local number = record.attempt
+    if type(record.key) ~= "string" or math.type(number) ~= "integer" or number < 1 then
+      return "a record without trial or attempt"
+    end
+    local attempt = self:attempt(record.key, number, name)
+    attempt.last = record.t
+    return kind(attempt, record, worker, self.trials[record.key])
+  end
+  kind = kinds[record.kind]
+  return kind and kind(self, record, worker) -- kinds of a later version are passed over
+end
+
+local function is_final(attempt)
+  return attempt ~= nil and (attempt.state == "finished" or attempt.state == "pruned")
+end
+
+--- ledger:final(trial)
+--- The attempt that ended the trial for good. With one attempt that has such an end, it is that one, marker or not: a
+--- worker that was killed between the two has its marker made by the next that looks. With several, the marker says.
+--- @return integer|nil
+function Ledger:final(trial)
+  if is_final(trial.attempts[trial.top]) and trial.top == 1 then return 1 end
+  local ended
+  for number = 1, trial.top do
+    if is_final(trial.attempts[number]) then
+      ended = ended or number
+    end
+  end
+  if not ended then return nil end
+  local marked = self.done(trial.key)
+  if marked and is_final(trial.attempts[marked]) then return marked end
+  return ended == trial.top and ended or nil
+end
+
+local function seconds_of(attempt)
+  if attempt.seconds then return attempt.seconds end
+  return attempt.started and attempt.last and math.max(0, attempt.last - attempt.started) or 0
+end
+
+-- Reports of attempts 1 .. last, by step: those of the newest attempt that has any, and of what it did not do anew the
+-- newest there are. (A worker thought dead may have written the checkpoint that a later attempt went on from.)
+local function merge_reports(trial, last)
+  if last <= 1 then return trial.attempts[1] and trial.attempts[1].reports or {} end
+  local merged, seen, limit = {}, {}, math.huge
+  for number = last, 1, -1 do
+    local attempt = trial.attempts[number]
+    local reports = attempt and attempt.reports or {}
+    for i = #reports, 1, -1 do
+      local report = reports[i]
+      if report.step < limit and not seen[report.step] then
+        seen[report.step] = true
+        merged[#merged + 1] = report
+      end
+    end
+    if limit == math.huge and #reports > 0 then
+      for _, report in ipairs(reports) do limit = math.min(limit, report.step) end
+    end
+  end
+  table.sort(merged, function(x, y) return x.step < y.step end)
+  return merged
+end
+
+local function metrics_of(trial, last)
+  local metrics = {}
+  for number = 1, last do
+    local attempt = trial.attempts[number]
+    for name, value in pairs(attempt and attempt.latest or {}) do metrics[name] = value end
+  end
+  local attempt = trial.attempts[last]
+  for name, value in pairs(attempt and attempt.values or {}) do metrics[name] = value end
+  return metrics
+end
+
+--- ledger:resolve(key)
+--- Works out the state of a trial from its attempts.
+--- @return table  the trial
+function Ledger:resolve(key)
+  local trial = self.trials[key]
+  local number = self:final(trial) or trial.top
+  local attempt = trial.attempts[number]
+  local seconds, deaths, last = 0, 0, 0
+  for n = 1, trial.top do
+    local one = trial.attempts[n]
+    if one then
+      seconds = seconds + seconds_of(one)
+      if not (one.state or one.fenced) and n < trial.top then deaths = deaths + 1 end
+      last = n <= number and n or last
+    end
+  end
+  trial.attempt, trial.deaths, trial.seconds, trial.hours = number, deaths, seconds, seconds / 3600
+  trial.reports = merge_reports(trial, last)
+  trial.metrics = metrics_of(trial, number)
+  trial.metrics.hours = trial.hours
+  if attempt then
+    local worker = self.workers[attempt.worker] or {}
+    trial.state = attempt.state or "running"
+    trial.worker, trial.host, trial.threads = attempt.worker, worker.host, attempt.threads
+    trial.started, trial.ended, trial.error = attempt.started, attempt.ended, attempt.error
+  end
+  return trial
+end
+
+--- ledger:settle()
+--- Works out the trials that records have come for since the last call.
+--- @return table  list of their keys
+function Ledger:settle()
+  local keys = self.changed
+  self.changed = {}
+  for i, key in ipairs(keys) do
+    self:resolve(key)
+    keys[key] = nil
+  end
+  return keys
+end
+
+--- ledger:deaths_in_row(trial)
+--- How many of the last attempts ended without a word and brought nothing new: no checkpoint, no report of a later
+--- step.
+--- @return integer
+function Ledger:deaths_in_row(trial)
+  local count = 0
+  for number = trial.top, 1, -1 do
+    local attempt = trial.attempts[number]
+    if attempt and (attempt.state or attempt.fenced or attempt.checkpoint) then return count end
+    local reached = attempt and attempt.reports[#attempt.reports]
+    if reached then
+      local before = -math.huge
+      for earlier = 1, number - 1 do
+        local other = trial.attempts[earlier]
+        for _, report in ipairs(other and other.reports or {}) do before = math.max(before, report.step) end
+      end
+      if reached.step > before then return count end
+    end
+    count = count + 1
+  end
+  return count
+end
+
+return ledger

@@ -1,0 +1,111 @@
+--- @module calr.lab.study.pruner
+--- Pruners: rules that end trials which promise nothing. A pruner is a Lua file that returns a function(options) ->
+--- pruner, an object with three methods:
+---
+--- - `observe{key=, number=, seed=, row=, step=, loss=}`: some trial, or the own one, has reported; in order of
+---   arrival. A report that is told twice counts once. A loss that is nil is ignored.
+--- - `ended{key=, state=}`: some trial has ended: "finished", "pruned", "failed", "interrupted".
+--- - `judge{...}` with the fields of observe -> `true, reason` when the trial should end, otherwise `false`. What is
+---   judged need not have been observed before; it is then.
+---
+--- Losses are oriented so that smaller is better. Every process replays the same reports, so a pruner keeps its state
+--- in memory and needs no file. Each judgement takes O(log n) of the number of trials n, the Wilcoxon pruner's as long
+--- as its pairs of values take.
+
+local check_options = require "calr.options".check
+
+local pruner = {}
+
+local bundled = { "asha", "hyperband", "median", "wilcoxon" }
+
+local function is_path(name)
+  return name:find("/", 1, true) or name:sub(-4) == ".lua"
+end
+
+--- calr.lab.study.pruner.names()
+--- @return table  the pruners that come with calr
+function pruner.names()
+  return table.move(bundled, 1, #bundled, 1, {})
+end
+
+--- calr.lab.study.pruner.load(name)
+--- A pruner by its name, or by the path of a file of your own (anything with a slash, or that ends in .lua).
+--- @return function  options -> pruner
+function pruner.load(name)
+  if type(name) == "string" and not is_path(name) then
+    for _, known in ipairs(bundled) do
+      if known == name then return require("calr.lab.study.pruner." .. name) end
+    end
+  end
+  if type(name) ~= "string" or not is_path(name) then
+    error(("there is no pruner \"%s\"; there are: %s, or give the path of a file of your own"):format(tostring(name),
+      table.concat(bundled, ", ")), 2)
+  end
+  local chunk, message = loadfile(name, "t")
+  if not chunk then error("cannot load the pruner: " .. message, 2) end
+  local make = chunk()
+  if type(make) ~= "function" then
+    error(("%s must return a function(options), and returns a %s"):format(name, type(make)), 2)
+  end
+  return make
+end
+
+--- calr.lab.study.pruner.make(description)
+--- A pruner from what a plan holds: `{name = "asha", min = 5, eta = 4}`, or `{"asha", min = 5, eta = 4}`. Errors are
+--- about the description and name no line.
+--- @return table  the pruner
+function pruner.make(description)
+  local name, options = description.name or description[1], {}
+  for key, value in pairs(description) do
+    if key ~= "name" and key ~= 1 then options[key] = value end
+  end
+  local ok, made = pcall(pruner.load, name)
+  if ok then ok, made = pcall(made, options) end
+  if not ok then error(made, 0) end
+  for _, method in ipairs { "observe", "ended", "judge" } do
+    if type(made) ~= "table" or type(made[method]) ~= "function" then
+      error(("the pruner \"%s\" has no method \"%s\""):format(name, method), 0)
+    end
+  end
+  return made
+end
+
+local function check_choice(what, name, value, choices)
+  for _, choice in ipairs(choices) do
+    if value == choice then return value end
+  end
+  error(("the pruner %s: %s is one of %s, not %s"):format(what, name, table.concat(choices, ", "), tostring(value)), 5)
+end
+
+local function check_number(what, name, value, field)
+  local number = field.whole and math.tointeger(value) or not field.whole and type(value) == "number" and value
+  if number and number >= (field.least or -math.huge) and number < (field.below or math.huge) then return number end
+  error(("the pruner %s: %s is a %snumber%s%s, not %s"):format(what, name, field.whole and "whole " or "",
+    field.least and (" of at least %g"):format(field.least) or "",
+    field.below and (" below %g"):format(field.below) or "", tostring(value)), 5)
+end
+
+--- calr.lab.study.pruner.check(what, options, fields)
+--- The check of a pruner's options: names, kinds and borders.
+--- @param what    the pruner, for the message
+--- @param fields  name -> {default=, least=, below=, whole=, choices=}; the option must be a number of at least `least`
+---                and below `below`, an integer if `whole`, or one of `choices`. Without a default it may be nil.
+--- @return table  name -> value
+function pruner.check(what, options, fields)
+  local names, result = {}, {}
+  for name in pairs(fields) do names[#names + 1] = name end
+  table.sort(names)
+  options = check_options("the pruner " .. what, options, names, 2)
+  for _, name in ipairs(names) do
+    local field, value = fields[name], options[name]
+    if value == nil then value = field.default end
+    if value ~= nil and field.choices then
+      result[name] = check_choice(what, name, value, field.choices)
+    elseif value ~= nil then
+      result[name] = check_number(what, name, value, field)
+    end
+  end
+  return result
+end
+
+return pruner

@@ -1,0 +1,64 @@
+--- @module calr.lab.study.sampler
+--- Samplers: what proposes the next point of a search. A sampler is one Lua file that returns a function:
+---
+---     return function(sp, options)          -- sp: calr.study.space; options: seed, goals, trials, and its own
+---       return sampler
+---     end
+---
+--- `sampler:tell(trial)` reports a trial: `number` (from 1), `point`, `state` ("running", "finished", "pruned",
+--- "failed", "interrupted"), `losses` (a list, one number a goal, smaller is better; of finished trials, and of pruned
+--- ones what they reported last) and `step` (of that report). The same number may be told again, when its state
+--- changed. `sampler:ask(number)` returns the point of that trial, or nil when the space is exhausted. The same trials
+--- told give the same answer in any process: chance comes from the stream (seed, "study.NAME", 0, number) of calr.rng.
+---
+--- There are grid, random, sobol, tpe and cmaes; calr.lab.study.sampler.history holds what they share.
+
+local sys = require "calr.sys"
+
+local sampler = {}
+
+local names = { "grid", "random", "sobol", "tpe", "cmaes" }
+
+--- calr.lab.study.sampler.names()
+--- @return table  list of the samplers that come with calr
+function sampler.names()
+  return table.move(names, 1, #names, 1, {})
+end
+
+local function is_path(name)
+  return name:find("/", 1, true) ~= nil or name:match "%.lua$" ~= nil
+end
+
+--- calr.lab.study.sampler.load(name)
+--- The function that makes a sampler.
+--- @param name       one of names(), or the path of a Lua file
+--- @return function  (space, options) -> sampler
+function sampler.load(name)
+  if type(name) ~= "string" then error("a sampler is a name or the path of a Lua file, not a " .. type(name), 2) end
+  if is_path(name) then
+    local chunk, message = loadfile(name)
+    if not chunk then error(("sampler \"%s\": %s"):format(name, message), 2) end
+    local make = chunk(name)
+    if type(make) ~= "function" then
+      error(("sampler \"%s\" must return a function (space, options) -> sampler, not a %s"):format(name, type(make)), 2)
+    end
+    return make
+  end
+  for _, known in ipairs(names) do
+    if known == name then return require("calr.lab.study.sampler." .. name) end
+  end
+  local near = sys.nearest(name, names)
+  error(("there is no sampler \"%s\"%s; there are %s, and paths of Lua files"):format(name,
+    near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(names, ", ")), 2)
+end
+
+--- calr.lab.study.sampler.make(name, space [, options])
+--- @param name     one of names(), or the path of a Lua file
+--- @param space    a space of calr.study.space
+--- @param options  seed (0), goals (1), trials, and the sampler's own
+--- @return table   the sampler: tell, ask
+function sampler.make(name, space, options)
+  return sampler.load(name)(space, options)
+end
+
+return sampler

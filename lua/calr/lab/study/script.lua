@@ -1,0 +1,120 @@
+--- @module calr.lab.study.script
+--- Trials that are runs of a script: `calr.study "name" { script = "calr.lua", ... }`.
+
+local errors = require "calr.errors"
+local config = require "calr.config"
+local launch = require "calr.launch"
+local folder = require "calr.run.folder"
+local json = require "calr.json"
+local sys = require "calr.sys"
+
+local script = {}
+
+local captured = {} -- error value: the script has said its options
+
+--- calr.lab.study.script.find(name)
+--- The script of a study: beside the study's own script, from the current folder, or among calr's experiments.
+--- @return string  its absolute path
+function script.find(name)
+  local beside = launch.script and launch.script:match "^(.*)/[^/]*$"
+  for _, path in ipairs { beside and beside .. "/" .. name or name, name, sys.paths.experiments .. "/" .. name } do
+    if sys.exists(path) and not sys.is_folder(path) then return sys.absolute(path) end
+  end
+  errors.usage("there is no script %s: not beside the study, not in the current folder, not in %s", name,
+    sys.paths.experiments)
+end
+
+local function load_script(path)
+  local chunk, message = loadfile(path, "t")
+  if not chunk then errors.fail("%s", message) end
+  return chunk
+end
+
+--- calr.lab.study.script.options(path)
+--- The defaults that a script hands to calr.config; it runs until there.
+--- @return table
+function script.options(path)
+  local chunk, defaults = load_script(path), nil
+  local ok, problem = launch.with({ script = path, overrides = {}, quiet = true, capture = function(given)
+    defaults = given
+    error(captured, 0)
+  end }, chunk)
+  if defaults then return defaults end
+  if not ok and problem ~= captured then error(problem, 0) end
+  errors.usage("%s has no options (it does not call calr.config); a study cannot change anything in it", path)
+end
+
+-- Copies an earlier attempt's run, which may still be written to by a worker that is thought dead.
+local function copy_run(from, to)
+  local function copy(name)
+    local ok, text = pcall(sys.read_file, from .. "/" .. name)
+    if ok then sys.write_file(to .. "/" .. name, text) end
+  end
+  sys.make_folder(to .. "/checkpoints")
+  for _, name in ipairs(sys.is_folder(from .. "/checkpoints") and sys.list(from .. "/checkpoints") or {}) do
+    if name:match "%.safetensors$" then copy("checkpoints/" .. name) end
+  end
+  for _, name in ipairs { "metrics.jsonl", "timing.jsonl", "log.txt", "run.json" } do copy(name) end
+end
+
+-- Why a run cannot be gone on with here, or nil.
+local function obstacle(record, path)
+  if record.status == "finished" then return "it had come to its end" end
+  if record.threads ~= sys.threads() then return ("it ran on %s threads"):format(tostring(record.threads)) end
+  if (record.script or {}).hash ~= (path and sys.hash_file(path)) then return "the script's text has changed" end
+  for file, hash in pairs(record.files or {}) do
+    if not sys.exists(file) or sys.hash_file(file) ~= hash then return file .. " has changed" end
+  end
+end
+
+-- The run of an earlier attempt, if it can be gone on with.
+local function resumable(store, trial, path)
+  local attempt = trial.attempt
+  while attempt > 1 do
+    local previous, number = store:previous(trial.key, attempt)
+    if not previous then return nil end
+    local run = previous .. "/run"
+    if sys.exists(run .. "/run.json") and folder.newest_file(run) then
+      local ok, record = pcall(function() return json.decode(sys.read_file(run .. "/run.json"), run) end)
+      local why = ok and obstacle(record, path) or not ok and "its run.json cannot be read" or nil
+      if not why then return run end
+      trial:log("attempt %d is not gone on with: %s", number or attempt - 1, why)
+    end
+    attempt = number or attempt - 1
+  end
+end
+
+--- calr.lab.study.script.launch_fields(store, trial, path)
+--- Where runs inside a trial go: into the trial's folder; one of an earlier attempt is gone on with.
+--- @param path    the script of the trials, or nil
+--- @return table  `script`, and `out`, or `resume` and `record`; see calr.launch
+function script.launch_fields(store, trial, path)
+  local from = trial.attempt > 1 and resumable(store, trial, path)
+  local out = ("%s/trials/%s/%d/run"):format(store.dir, trial.key, trial.attempt)
+  if not from then return { script = path, out = out } end
+  copy_run(from, out)
+  return { script = path, resume = out, record = json.decode(sys.read_file(out .. "/run.json"), out) }
+end
+
+--- calr.lab.study.script.words(values, seed)
+--- A configuration as words of a command line, sorted.
+--- @return table  list of "key=value"
+function script.words(values, seed)
+  local names, words = {}, {}
+  for name in pairs(values) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do words[i] = name .. "=" .. config.format(values[name]) end
+  if seed then words[#words + 1] = ("seed=%d"):format(seed) end
+  return words
+end
+
+--- calr.lab.study.script.runner(path)
+--- The function of the trials of a study with a script.
+--- @return function
+function script.runner(path)
+  return function(_)
+    load_script(path)()
+  end
+end
+
+return script

@@ -1,0 +1,66 @@
+--- @module calr.program.arguments
+--- The words of a command: flags, options with values, and the rest.
+
+local errors = require "calr.errors"
+local sys = require "calr.sys"
+
+local arguments = {}
+
+--- calr.program.arguments.parse(args, options)
+--- Sorts a command's words. `--name value` and `--name=value` are the same; `--` ends the options.
+--- @param args     list of words
+--- @param options  flags = {["--quiet"] = "quiet"}, values = {["--out"] = "out"} (option -> name of the field), usage =
+---                 the usage line for messages, at_most = how many other words there may be
+--- @return table   fields by name: true for a flag, the text for an option with a value
+--- @return table   the other words, in order; those after "--" are its field `rest` (a list), when there was one
+function arguments.parse(args, options)
+  local fields, words, i = {}, {}, 1
+  local flags, values = options.flags or {}, options.values or {}
+  while args[i] do
+    local word = args[i]
+    local name, value = word:match "^(%-%-[%w-]+)=(.*)$"
+    if word == "--" then
+      words.rest = table.move(args, i + 1, #args, 1, {})
+      break
+    elseif flags[word] then
+      fields[flags[word]] = true
+    elseif values[name or word] then
+      if not name then
+        i = i + 1
+        value = args[i]
+      end
+      if not value or value == "" then errors.usage("%s wants a value; usage: %s", name or word, options.usage) end
+      fields[values[name or word]] = value
+    elseif word:sub(1, 1) == "-" and word ~= "-" then
+      local names = {}
+      for option in pairs(flags) do names[#names + 1] = option end
+      for option in pairs(values) do names[#names + 1] = option end
+      table.sort(names)
+      local near = sys.nearest(name or word, names)
+      errors.usage("unknown option %s%s; usage: %s", word, near and (" (did you mean %s?)"):format(near) or "",
+        options.usage)
+    else
+      words[#words + 1] = word
+    end
+    i = i + 1
+  end
+  if options.at_most and #words > options.at_most then
+    errors.usage("\"%s\" is one word too many; usage: %s", words[options.at_most + 1], options.usage)
+  end
+  return fields, words
+end
+
+--- calr.program.arguments.integer(fields, name, option, low, high)
+--- An option that must be a whole number.
+--- @return integer|nil  nil when it was not given
+function arguments.integer(fields, name, option, low, high)
+  local value = fields[name]
+  if value == nil then return nil end
+  local n = math.tointeger(tonumber(value))
+  if not n or n < low or n > high then
+    errors.usage("%s must be a whole number from %d to %d; \"%s\" is not", option, low, high, value)
+  end
+  return n
+end
+
+return arguments

@@ -1,0 +1,213 @@
+--- @module calr.program.command.data
+--- calr data import|info|make: data sets in files.
+
+local errors = require "calr.errors"
+local sys = require "calr.sys"
+local text = require "calr.text"
+
+local usages = {
+  import = "calr data import NAME DIR -o FILE.lmdb [--skip-bad]",
+  info = "calr data info FILE.lmdb [--verify]",
+  make = "calr data make NAME -o FILE.lmdb [--OPTION VALUE ...]",
+}
+
+local command = {
+  summary = "import data sets, look at them, generate them",
+  usage = usages.import .. "\n       " .. usages.info .. "\n       " .. usages.make,
+  own_help = true,
+}
+
+-- Splits words into positional ones and the options of `known`: {["--skip-bad"] = "flag", ["-o"] = "value"}.
+local function parse(words, known, usage)
+  local positional, options, i = {}, {}, 1
+  while words[i] do
+    local word = words[i]
+    local name, value = word:match "^(%-%-[%w-]+)=(.*)$"
+    name = name or word
+    if known[name] == "flag" and not value then
+      options[name] = true
+    elseif known[name] == "value" then
+      if not value then
+        i = i + 1
+        value = words[i]
+      end
+      if not value or value == "" then errors.usage("%s wants a value; usage: %s", name, usage) end
+      if options[name] then errors.usage("%s is given twice", name) end
+      options[name] = value
+    elseif word:sub(1, 1) == "-" and #word > 1 then
+      local names = {}
+      for each in pairs(known) do names[#names + 1] = each end
+      table.sort(names)
+      local near = sys.nearest(name, names)
+      errors.usage("unknown option %s%s; usage: %s", name, near and (" (did you mean %s?)"):format(near) or "", usage)
+    else
+      positional[#positional + 1] = word
+    end
+    i = i + 1
+  end
+  return positional, options
+end
+
+local function expect(positional, names, usage)
+  for i, name in ipairs(names) do
+    if not positional[i] then errors.usage("%s is missing; usage: %s", name, usage) end
+  end
+  local extra = positional[#names + 1]
+  if extra then errors.usage("\"%s\" is one word too many; usage: %s", extra, usage) end
+  return table.unpack(positional)
+end
+
+-- A message without the place in our library that it came from, which means nothing to the user.
+local function plain(problem)
+  local at = problem:match "^(.-%.lua):%d+: "
+  local homes = { sys.paths.lua .. "/", sys.paths.datasets .. "/", "..." }
+  for _, home in ipairs(homes) do
+    if at and at:sub(1, #home) == home then return (problem:gsub("^.-%.lua:%d+: ", "")) end
+  end
+  return problem
+end
+
+-- Calls fn; its errors end the program by `ending` with a message and no traceback.
+local function call(ending, fn, ...)
+  local results = table.pack(pcall(fn, ...))
+  if results[1] then return table.unpack(results, 2, results.n) end
+  if type(results[2]) ~= "string" then error(results[2], 0) end
+  ending("%s", plain(results[2]))
+end
+
+local function try(fn, ...) return call(errors.fail, fn, ...) end
+
+local function rate(result)
+  return ("%.1f s, %.0f images/s"):format(result.seconds, result.images / math.max(result.seconds, 1e-9))
+end
+
+local function run_import(words)
+  local known = { ["-o"] = "value", ["--skip-bad"] = "flag", ["--help"] = "flag" }
+  local positional, options = parse(words, known, usages.import)
+  local import = require "calr.data.import"
+  if options["--help"] then
+    print("usage: " .. usages.import .. "\n")
+    print [[
+Puts a folder of images into one file. Every image is decoded once to see that it is
+whole; its bytes are stored as they are. The file appears under its name when it is
+complete; after an interruption, run the same command again.
+
+  NAME        how folders and names are read: one of those below, or a Lua file of your own
+  DIR         the folder
+  -o FILE     the file to write; a data set of that name is replaced
+  --skip-bad  leave out images that cannot be decoded, and list them
+
+layouts:]]
+    for _, item in ipairs(import.layouts()) do print(("  %-12s %s"):format(item.name, item.summary)) end
+    return 0
+  end
+  local name, folder = expect(positional, { "NAME", "DIR" }, usages.import)
+  if not options["-o"] then errors.usage("-o FILE is missing; usage: %s", usages.import) end
+  local description = call(errors.usage, import.layout, name)
+  local result = try(import.run,
+    { layout = description, folder = folder, to = options["-o"], skip_bad = options["--skip-bad"] })
+  for _, bad in ipairs(result.skipped) do io.stderr:write(("left out %s: %s\n"):format(bad.path, bad.reason)) end
+  print(("%s: %d images, %s of JPEG (%s)%s"):format(options["-o"], result.images, text.bytes(result.bytes),
+    rate(result), #result.skipped > 0 and (", %d bad files left out"):format(#result.skipped) or ""))
+  return 0
+end
+
+local function run_info(words)
+  local positional, options = parse(words, { ["--verify"] = "flag", ["--help"] = "flag" }, usages.info)
+  if options["--help"] then
+    print("usage: " .. usages.info .. "\n")
+    print [[
+Shows what a data set holds: identities, images and cameras by split.
+
+  --verify  read all images and compare them with the fingerprint]]
+    return 0
+  end
+  local path = expect(positional, { "FILE" }, usages.info)
+  local dataset = try(require("calr.data").open, path)
+  print(try(require("calr.data.info").text, dataset))
+  if options["--verify"] then
+    local store = dataset:store()
+    try(store.verify, store)
+    print "\nverified: the contents fit the fingerprint"
+  end
+  return 0
+end
+
+-- --test-ids 40 -> test_ids = 40
+local function generator_options(generator, given)
+  local values = {}
+  for name in pairs(generator.options) do
+    local option = "--" .. name:gsub("_", "-")
+    if given[option] then
+      values[name] = tonumber(given[option])
+      if not values[name] then errors.usage("%s wants a number, not \"%s\"", option, given[option]) end
+    end
+  end
+  call(errors.usage, generator.count, values) -- the generator knows its ranges
+  return values
+end
+
+local function make_help(generator)
+  print(("usage: calr data make %s -o FILE.lmdb [--OPTION VALUE ...]\n"):format(generator.name))
+  print [[
+  -o FILE      the file to write; a data set of that name is replaced
+  --folder DIR write JPEG files to a new folder instead
+
+options and their defaults:]]
+  local names = {}
+  for name in pairs(generator.options) do names[#names + 1] = name end
+  table.sort(names)
+  local meanings = generator.meanings or {}
+  for _, name in ipairs(names) do
+    local value = tostring(generator.options[name])
+    print((("  --%-12s %-5s %s"):format(name:gsub("_", "-"), value, meanings[name] or ""):gsub("%s+$", "")))
+  end
+  return 0
+end
+
+local function run_make(words)
+  local make = require "calr.data.make"
+  if not words[1] or words[1] == "--help" then
+    if not words[1] then errors.usage("NAME is missing; usage: %s", usages.make) end
+    print("usage: " .. usages.make .. "\n")
+    print("Generates a data set. There are: " .. table.concat(make.generators(), ", "))
+    print "calr data make NAME --help lists its options."
+    return 0
+  end
+  local generator = call(errors.usage, make.generator, words[1])
+  local known = { ["-o"] = "value", ["--folder"] = "value", ["--help"] = "flag" }
+  for name in pairs(generator.options) do known["--" .. name:gsub("_", "-")] = "value" end
+  local positional, given = parse(table.move(words, 2, #words, 1, {}), known, usages.make)
+  if given["--help"] then return make_help(generator) end
+  expect(positional, {}, usages.make)
+  local to, folder = given["-o"], given["--folder"]
+  if (to == nil) == (folder == nil) then
+    errors.usage(to and "-o and --folder exclude each other" or "-o FILE is missing; usage: " .. usages.make)
+  end
+  local options = generator_options(generator, given)
+  local result = try(make.run, { generator = generator, options = options, to = to, folder = folder })
+  print(("%s: %d images, %s of JPEG (%s)"):format(to or folder, result.images, text.bytes(result.bytes), rate(result)))
+  return 0
+end
+
+local parts = { import = run_import, info = run_info, make = run_make }
+
+--- calr.program.command.data.run(args)
+--- @param args  the words after `calr data`
+--- @return integer  exit status
+function command.run(args)
+  local word = args[1]
+  if word == "--help" or word == "-h" then
+    print("usage: " .. command.usage .. "\n\nimport  a folder of images into one file\ninfo    what such a file holds\n"
+      .. "make    a generated data set\n\n`calr data import --help` and so on say more.")
+    return 0
+  end
+  if not parts[word] then
+    local near = word and sys.nearest(word, { "import", "info", "make" })
+    local what = word and ("calr data has no \"%s\""):format(word) or "what to do with data is missing"
+    errors.usage("%s%s; usage: %s", what, near and (" (did you mean \"%s\"?)"):format(near) or "", command.usage)
+  end
+  return parts[word](table.move(args, 2, #args, 1, {}))
+end
+
+return command

@@ -1,0 +1,82 @@
+--- @module calr.program.command.import_weights
+--- calr import-weights FILE.pth -o FILE.safetensors: weights from PyTorch.
+
+local arguments = require "calr.program.arguments"
+local errors = require "calr.errors"
+local models = require "calr.models"
+local quote = require("calr.text").quote
+local safetensors = require "calr.safetensors"
+local weights = require "calr.weights"
+
+local command = {
+  summary = "turn weights that PyTorch saved (.pth) into a .safetensors file",
+  usage = "calr import-weights FILE.pth -o FILE.safetensors [--key NAME] [--strip PREFIX]",
+  own_help = true,
+}
+
+local function print_help()
+  print("usage: " .. command.usage .. "\n")
+  print [[
+Reads a file of torch.save without PyTorch (and without executing anything in it), and
+writes its weights as .safetensors. The file may also be given to a training as it is:
+weights=FILE.pth.
+
+  FILE.pth            a state_dict, or a checkpoint that has one
+  -o FILE             the file to write
+  --key NAME          the table with the weights, if not at the top or in a usual place
+                      (state_dict, model, ...); NAME/NAME goes deeper
+  --strip PREFIX      drop this in front of all names ("module." and the like go anyway)]]
+  return 0
+end
+
+-- The networks of calr that the weights fit, in their usual variants.
+local function fitting(state)
+  local lines = {}
+  for _, name in ipairs(models.names()) do
+    for _, ibn in ipairs { false, true } do
+      local made, net = pcall(models.make, name, { ibn = ibn, init = false })
+      local ok, matched
+      if made then ok, matched = pcall(weights.compare, net, state) end
+      if ok then
+        lines[#lines + 1] = ("%s%s (all but %s)"):format(name, ibn and " ibn=true" or "",
+          #matched.missing > 0 and table.concat(matched.missing, ", ") or "nothing")
+      end
+    end
+  end
+  return lines
+end
+
+local function print_summary(path, out, state, about)
+  local count, numbers = 0, 0
+  for _, value in pairs(state) do
+    count, numbers = count + 1, numbers + value:numel()
+  end
+  print(("read        %s%s: %d tensors, %d numbers"):format(path, about.key and (", table " .. about.key) or "", count,
+    numbers))
+  if #about.stripped > 0 then print("names       without " .. table.concat(about.stripped)) end
+  if about.counters > 0 then print(("left out    %d counters of batch norms"):format(about.counters)) end
+  local fits = fitting(state)
+  print("fits        "
+    .. (#fits > 0 and table.concat(fits, "\n            ") or "none of calr's networks (calr.models)"))
+  print("wrote       " .. out)
+end
+
+--- calr.program.command.import_weights.run(args)
+--- @return integer  exit status
+function command.run(args)
+  local fields, words = arguments.parse(args, { usage = command.usage, at_most = 1,
+    flags = { ["--help"] = "help", ["-h"] = "help" },
+    values = { ["-o"] = "out", ["--out"] = "out", ["--key"] = "key", ["--strip"] = "strip" } })
+  if fields.help then return print_help() end
+  local path = words[1] or errors.usage("which file? usage: %s", command.usage)
+  local out = fields.out or errors.usage("say where to write with -o FILE.safetensors; usage: %s", command.usage)
+  if not out:match "%.safetensors$" then
+    errors.usage("the file to write must end in .safetensors; %s does not", quote(out))
+  end
+  local state, about = weights.read(path, { key = fields.key, strip = fields.strip })
+  safetensors.save(out, state, { source = path:match "[^/]+$" })
+  print_summary(path, out, state, about)
+  return 0
+end
+
+return command

@@ -1,0 +1,232 @@
+--- @module calr.program.command.refine
+--- calr refine SNAPSHOT RULE ...: what refinement rules do to the clusters of a training run.
+
+local arguments = require "calr.program.arguments"
+local errors = require "calr.errors"
+local options = require "calr.lab.refine.options"
+local refine = require "calr.refine"
+local sys = require "calr.sys"
+local tables = require "calr.lab.refine.table"
+local text = require "calr.text"
+local watch = require "calr.lab.refine.watch"
+local workbench = require "calr.lab.refine"
+
+local command = {
+  summary = "try refinement rules on a snapshot of a run: quality before and after, and why images go",
+  usage = "calr refine SNAPSHOT [key=value ...] [RULE [key=value ...]] ... [--by-camera] [--watch] "
+    .. "[--outliers ignore] [--md|--csv|--json] [-o FILE]",
+  own_help = true,
+}
+
+local function help()
+  print("usage: " .. command.usage .. "\n")
+  print [[
+Applies refinement rules to a snapshot and measures what they change against the true
+identities, in about a second.
+
+  SNAPSHOT     a file RUN/snapshots/epoch-NNN.safetensors, or a run folder: its newest.
+               Runs make them with the option snapshot_every=N
+  RULE         a name, or the path of a file of your own; without any, all that come with
+               calr. The same rule may stand there twice, with other options
+  key=value    an option: before the first rule for all, behind a rule for that one. The
+               others are as in the run. epoch=, epochs= and seed= stand in for the
+               snapshot's (the pace of a rule depends on the epoch)
+  --by-camera  the same for each camera
+  --outliers ignore
+               leave outliers out; otherwise each is a cluster of its own
+  --watch      go on, and measure again whenever a rule or a module that it requires
+               changes; a mistake in one is shown, and waited for. Ctrl-C ends it
+  --threads N  as many threads
+  --md --csv --json
+               Markdown, CSV (RFC 4180, all digits), JSON
+  -o FILE      write to a file; its ending chooses the format where none is given
+
+rules:]]
+  local names, summaries = refine.names()
+  for _, name in ipairs(names) do print(("  %-12s %s"):format(name, summaries[name])) end
+  print(("  %-12s %s"):format("recorded", "what the run's own rule did, as the snapshot has it"))
+  return 0
+end
+
+local formats = { markdown = "--md", csv = "--csv", json = "--json" }
+local endings = { md = "markdown", csv = "csv", json = "json", txt = "terminal" }
+
+local function format_of(fields)
+  local chosen
+  for format, flag in pairs(formats) do
+    if fields[format] then
+      if chosen then errors.usage("%s and %s exclude each other", formats[chosen], flag) end
+      chosen = format
+    end
+  end
+  return chosen or fields.file and endings[fields.file:match "%.(%w+)$"] or "terminal"
+end
+
+local function check_rule(name)
+  if name:find("/", 1, true) or name:match "%.lua$" then return end
+  local names = refine.names()
+  names[#names + 1] = "recorded"
+  for _, known in ipairs(names) do
+    if known == name then return end
+  end
+  local near = sys.exists(name .. ".lua") and name .. ".lua" or sys.nearest(name, names)
+  errors.usage("there is no refinement rule \"%s\"%s; there are: %s, or give the path of a file of your own", name,
+    near and (" (did you mean %s?)"):format(near) or "", table.concat(names, ", "))
+end
+
+-- Rules in order with the options that are theirs, and those of all.
+local function read_rules(words)
+  local rules, common = {}, {}
+  for i = 2, #words do
+    local word = words[i]
+    if word:find("=", 1, true) and not sys.exists(word) then
+      local name, value = options.parse(word)
+      local to = #rules > 0 and rules[#rules].own or common
+      if to[name] ~= nil then errors.usage("%s is given twice", name) end
+      to[name] = value
+    else
+      check_rule(word)
+      rules[#rules + 1] = { name = word, own = {} }
+    end
+  end
+  if #rules == 0 then
+    for i, name in ipairs((refine.names())) do rules[i] = { name = name, own = {} } end
+    rules[1].name, rules[1].optional = "recorded", true -- in place of none, which is the first row anyway
+  end
+  return rules, common
+end
+
+-- The options of one rule: its own over those of all.
+local function given_of(rule, common)
+  local given = {}
+  for name, value in pairs(common) do given[name] = value end
+  for name, value in pairs(rule.own) do given[name] = value end
+  return given
+end
+
+local function said_by(message, rule)
+  if message:find "^[^\n]-%.lua:%d+: " and message:sub(1, #sys.paths.lua) ~= sys.paths.lua then return message end
+  return ("rule %s: %s"):format(rule.name, message)
+end
+
+local function try(bench, rule, common)
+  if rule.name ~= "recorded" then return bench:try(rule.name, given_of(rule, common)) end
+  return bench:recorded() or error("the snapshot has no labels that a rule of the run has refined", 0)
+end
+
+-- Runs all rules. Returns results, and messages of those that failed.
+local function try_all(bench, rules, common)
+  local results, messages, looked = {}, {}, {}
+  for _, rule in ipairs(rules) do
+    if rule.optional and not bench.snapshot.refined then goto next end
+    local ok, result = xpcall(try, errors.describe, bench, rule, common)
+    if ok then
+      result.changed = rule.own
+      results[#results + 1] = result
+      local used = {}
+      for _, name in ipairs(result.used) do used[name], looked[name] = true, true end
+      for name in pairs(rule.own) do
+        if not used[name] then messages[#messages + 1] = { rule = rule, unused = name, used = result.used } end
+      end
+    elseif type(result) == "string" then
+      messages[#messages + 1] = said_by(result, rule)
+    else
+      error(result, 0)
+    end
+    ::next::
+  end
+  if #messages == 0 then
+    for name in pairs(common) do
+      if not looked[name] then messages[#messages + 1] = { unused = name, looked = looked } end
+    end
+  end
+  return results, messages
+end
+
+-- An option that nobody looks at is a misspelt one.
+local function complain(item)
+  local names = item.used or {}
+  for name in pairs(item.looked or {}) do names[#names + 1] = name end
+  table.sort(names)
+  local near = sys.nearest(item.unused, names)
+  return ("%s looks at the option \"%s\"%s; %s"):format(
+    item.rule and "rule " .. item.rule.name .. " never" or "no rule", item.unused,
+    near and (" (did you mean \"%s\"?)"):format(near) or "",
+    #names > 0 and "looked at: " .. table.concat(names, ", ") or "none was looked at")
+end
+
+local function write(fields, content)
+  if fields.file then
+    sys.write_file(fields.file, content)
+  else
+    io.write(content)
+    io.stdout:flush()
+  end
+end
+
+-- One round. Returns whether all went well.
+local function round(fields, rules, common)
+  local bench = workbench.open(fields.snapshot, { outliers = fields.outliers })
+  local results, messages = try_all(bench, rules, common)
+  for i, message in ipairs(messages) do
+    messages[i] = type(message) == "table" and complain(message) or message
+  end
+  if #results > 0 then
+    write(fields, tables.render({ bench = bench, results = results, plain = bench:measure(bench.snapshot.global),
+      by_camera = fields.by_camera }, fields.format))
+  end
+  for _, message in ipairs(messages) do io.stderr:write("calr: ", message, "\n") end
+  return #messages == 0
+end
+
+local function is_path(value)
+  return type(value) == "string" and (value:find("/", 1, true) or value:match "%.lua$")
+end
+
+local function follow(fields, rules, common)
+  local files = watch.files()
+  if is_path(common.pace) then files:add(common.pace) end
+  for _, rule in ipairs(rules) do
+    if is_path(rule.name) then files:add(rule.name) end
+    if is_path(rule.own.pace) then files:add(rule.own.pace) end
+  end
+  files:add(sys.is_folder(fields.snapshot) and fields.snapshot .. "/snapshots" or fields.snapshot)
+  while true do
+    if sys.is_terminal(1) and not fields.file then io.write "\27[H\27[2J\27[3J" end
+    local ok, problem = files:call(round, fields, rules, common)
+    if not ok then
+      if sys.is_interrupt(problem) then error(problem, 0) end
+      io.stderr:write("calr: ", tostring(problem), "\n")
+    end
+    io.stderr:write(text.paint("dim", "waiting for a change; Ctrl-C ends", 2), "\n")
+    local changed
+    repeat
+      sys.sleep(0.2)
+      changed = files:changed()
+    until changed
+    io.stderr:write(("%s has changed\n"):format(changed))
+  end
+end
+
+--- calr.program.command.refine.run(args)
+--- @return integer  exit status; 1 when a rule failed
+function command.run(args)
+  local fields, words = arguments.parse(args, { usage = command.usage,
+    flags = { ["--by-camera"] = "by_camera", ["--watch"] = "watch", ["--md"] = "markdown", ["--csv"] = "csv",
+      ["--json"] = "json", ["--help"] = "help", ["-h"] = "help" },
+    values = { ["--outliers"] = "outliers", ["-o"] = "file", ["--threads"] = "threads" } })
+  if fields.help then return help() end
+  fields.snapshot = words[1] or errors.usage("which snapshot? usage: %s", command.usage)
+  if fields.outliers and fields.outliers ~= "ignore" and fields.outliers ~= "singletons" then
+    errors.usage("--outliers must be singletons or ignore; \"%s\" is not", fields.outliers)
+  end
+  local threads = arguments.integer(fields, "threads", "--threads", 1, 1024)
+  if threads then sys.threads(threads) end
+  fields.format = format_of(fields)
+  workbench.file(fields.snapshot)
+  local rules, common = read_rules(words)
+  if fields.watch then return follow(fields, rules, common) end
+  return round(fields, rules, common) and 0 or 1
+end
+
+return command

@@ -1,0 +1,61 @@
+--- @module calr.program.command.report
+--- calr report DIR: a study or a run as one HTML file.
+
+local arguments = require "calr.program.arguments"
+local errors = require "calr.errors"
+local sys = require "calr.sys"
+local text = require "calr.text"
+
+local command = {
+  summary = "write a study, a run or a folder of runs as one HTML file",
+  usage = "calr report DIR [-o FILE.html] [--versus LABEL] [--no-images]",
+  own_help = true,
+}
+
+local function help()
+  print(("usage: %s\n"):format(command.usage))
+  print [[
+One HTML file that needs nothing else: figures, tables, and under each number the
+command that computes it again. It appears under its name when it is complete.
+
+  DIR             of a study, of a run, or a folder of run folders
+  -o FILE.html    the file to write (default: DIR/report.html)
+  --versus LABEL  the row that the others are compared with (default: the first)
+  --no-images     leave out the images of a run]]
+end
+
+local function parse(args)
+  local fields, words = arguments.parse(args, { usage = command.usage, at_most = 1,
+    flags = { ["--no-images"] = "no_images", ["--help"] = "help", ["-h"] = "help" },
+    values = { ["-o"] = "to", ["--out"] = "to", ["--versus"] = "versus" } })
+  fields.folder, fields.images = words[1], not fields.no_images
+  return fields
+end
+
+-- A message without the place in this library that it came from, which means nothing to the user.
+local function plain(problem)
+  local home = sys.paths.lua .. "/"
+  if problem:sub(1, #home) == home or problem:sub(1, 3) == "..." then return (problem:gsub("^.-%.lua:%d+: ", "")) end
+  return problem
+end
+
+--- calr.program.command.report.run(args)
+--- @return integer  exit status
+function command.run(args)
+  local fields = parse(args)
+  if fields.help then
+    help()
+    return 0
+  end
+  if not fields.folder then errors.usage("which folder? usage: %s", command.usage) end
+  local ok, path, size = pcall(require("calr.lab.report").write, fields.folder,
+    { to = fields.to, images = fields.images, versus = fields.versus })
+  if not ok then
+    if type(path) ~= "string" then error(path, 0) end
+    errors.fail("%s", plain(path))
+  end
+  print(("%s (%s)"):format(path, text.bytes(size)))
+  return 0
+end
+
+return command

@@ -1,0 +1,125 @@
+--- @module calr.program.command.run
+--- calr run SCRIPT.lua [key=value ...]: runs a script.
+
+local errors = require "calr.errors"
+local launch = require "calr.launch"
+local sys = require "calr.sys"
+
+local run = {
+  summary = "run a script, with options key=value",
+  usage = "calr run SCRIPT.lua [key=value ...] [--out DIR] [--resume DIR] [--threads N] [--quiet]",
+  own_help = true,
+}
+
+local flags = { ["--quiet"] = "quiet", ["--help"] = "help", ["-h"] = "help" }
+local valued = { ["--out"] = "out", ["--resume"] = "resume", ["--threads"] = "threads", ["-e"] = "code" }
+
+local function parse(args)
+  local fields, i = { overrides = {} }, 1
+  while args[i] do
+    local word = args[i]
+    local name, value = word:match "^(%-%-[%w-]+)=(.*)$"
+    if flags[word] then
+      fields[flags[word]] = true
+    elseif valued[name or word] then
+      if not name then
+        i = i + 1
+        value = args[i]
+      end
+      if not value or value == "" then errors.usage("%s wants a value; usage: %s", name or word, run.usage) end
+      fields[valued[name or word]] = value
+    elseif word:sub(1, 1) == "-" and word ~= "-" then
+      local names = { "--out", "--resume", "--threads", "--quiet", "--help" }
+      local near = sys.nearest(word, names)
+      local hint = near and (" (did you mean %s?)"):format(near) or ""
+      errors.usage("unknown option %s%s; usage: %s", word, hint, run.usage)
+    elseif not fields.script and not fields.code and (not word:find("=", 1, true) or sys.exists(word)) then
+      fields.script = word
+    elseif word:find("=", 1, true) then
+      table.insert(fields.overrides, word)
+    else
+      errors.usage("\"%s\" is not of the form key=value; usage: %s", word, run.usage)
+    end
+    i = i + 1
+  end
+  return fields
+end
+
+-- The comment at the top of a script, for --help.
+local function description(path)
+  local lines = {}
+  for line in io.lines(path) do
+    local text = line:match "^%-%-+ ?(.*)$"
+    if not text then break end
+    lines[#lines + 1] = text
+  end
+  return #lines > 0 and table.concat(lines, "\n") or nil
+end
+
+local function load_script(fields)
+  if fields.code then return load(fields.code, "=(-e)", "t") end
+  if fields.script == "-" then return load(io.read "a", "=stdin", "t") end
+  if sys.is_folder(fields.script) then errors.usage("%s is a folder, not a script", fields.script) end
+  if not sys.exists(fields.script) then errors.usage("there is no script %s", fields.script) end
+  return loadfile(fields.script, "t")
+end
+
+local function set_threads(text)
+  local count = math.tointeger(tonumber(text))
+  if not count or count < 1 or count > 1024 then errors.usage("--threads must be 1 to 1024; \"%s\" is not", text) end
+  sys.threads(count)
+end
+
+local function set_arg(fields)
+  local list = { [0] = fields.script or fields.code }
+  table.move(fields.overrides, 1, #fields.overrides, 1, list)
+  arg = list -- luacheck: globals arg
+end
+
+--- calr.program.command.run.execute(fields)
+--- Runs a script with what a command line said about it; runs that it opened are ended.
+--- @param fields  see calr.launch; threads: how many (text)
+--- @return integer  exit status; 1 when trials of a study failed
+function run.execute(fields)
+  if fields.threads then set_threads(fields.threads) end
+  local chunk, message = load_script(fields)
+  if not chunk then errors.fail("%s", message) end
+  if fields.help and fields.script and fields.script ~= "-" then fields.description = description(fields.script) end
+  launch.set(fields)
+  set_arg(fields)
+  if fields.code then calr = require "calr" end -- luacheck: globals calr
+
+  local ok, problem = xpcall(chunk, errors.describe, table.unpack(fields.overrides))
+  local records = package.loaded["calr.run"]
+  if records then records.close_all(not ok and problem or nil) end
+  if not ok then
+    if type(problem) == "string" then errors.fail("%s", problem) end -- it has its traceback already
+    error(problem, 0)
+  end
+  if not launch.config_called then
+    if fields.help then
+      print(("usage: calr run %s\n\n%s\nThe script has no options of its own."):format(fields.script or "-e CODE",
+        fields.description or ""))
+    elseif #fields.overrides > 0 and not fields.code then
+      errors.usage("the script has no options (no calr.config); %s had no effect", table.concat(fields.overrides, " "))
+    end
+  end
+  return (launch.failed or 0) > 0 and 1 or 0 -- trials of a study
+end
+
+--- calr.program.command.run.run(args)
+--- @return integer  exit status
+function run.run(args)
+  local fields = parse(args)
+  if fields.resume then require("calr.run.resume").prepare(fields) end
+  if not fields.script and not fields.code then
+    if fields.help then
+      print("usage: " .. run.usage .. "\n\n" .. run.summary)
+      return 0
+    end
+    errors.usage("which script? usage: %s", run.usage)
+  end
+  return run.execute(fields)
+end
+
+return run

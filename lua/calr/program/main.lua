@@ -1,0 +1,115 @@
+--- @module calr.program.main
+--- What the program `calr` does with its arguments.
+
+require "calr" -- makes the public names of modules known to require
+local errors = require "calr.errors"
+local sys = require "calr.sys"
+
+local main = {}
+
+--- calr.program.main.commands()
+--- The subcommands: the files of lua/calr/program/command, with - where the file has _.
+--- @return table  sorted names
+function main.commands()
+  local names = {}
+  for _, file in ipairs(sys.list(sys.paths.lua .. "/calr/program/command")) do
+    local name = file:match "^([%w_]+)%.lua$"
+    names[#names + 1] = name and name:gsub("_", "-")
+  end
+  return names
+end
+
+-- A command import-weights is the module calr.program.command.import_weights.
+local function module_of(name)
+  return "calr.program.command." .. name:gsub("-", "_")
+end
+
+local function print_help()
+  print [[
+calr: experiments in unsupervised re-identification, scripted in Lua
+
+usage:
+  calr SCRIPT.lua [key=value ...]   run a script; `calr SCRIPT.lua --help` shows its options
+  calr COMMAND ...                  one of the commands below; `calr COMMAND --help` says more
+  calr -e CODE                      run a line of Lua
+  calr -                            run a script from the standard input
+  calr                              a prompt
+  calr --help | --version
+
+commands:]]
+  for _, name in ipairs(main.commands()) do
+    print(("  %-16s %s"):format(name, require(module_of(name)).summary or ""))
+  end
+end
+
+local function version_line()
+  local v = sys.version
+  return ("calr %s%s, %s"):format(v.calr, v.revision and " (" .. v.revision .. ")" or "", "Lua " .. v.lua)
+end
+
+--- calr.program.main.version()
+--- @return string  "calr 0.1.0 (revision), Lua 5.4.4"
+main.version = version_line
+
+local function unknown(word)
+  local names = main.commands()
+  local near = sys.nearest(word, names)
+  if word:match "%.lua$" or word:find("/", 1, true) then
+    local folder, name = word:match "^(.*)/([^/]*)$"
+    folder, name = folder or ".", name or word
+    local beside = sys.is_folder(folder) and sys.nearest(name, sys.list(folder))
+    errors.usage("there is no script %s%s", word, beside and (" (did you mean %s?)"):format(
+      folder == "." and beside or folder .. "/" .. beside) or "")
+  end
+  errors.usage("\"%s\" is neither a command nor a script%s; commands: %s", word,
+    near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(names, ", "))
+end
+
+-- Runs the command with the arguments from position `first` on.
+local function run_command(name, args, first)
+  local command = require(module_of(name))
+  local rest = table.move(args, first, #args, 1, {})
+  if rest[1] == "--help" and not command.own_help then
+    print(("usage: %s\n\n%s"):format(command.usage, command.summary))
+    return 0
+  end
+  return command.run(rest)
+end
+
+local function dispatch(args)
+  local word = args[1]
+  if not word then
+    if sys.is_terminal(0) then return require("calr.program.prompt").run() end
+    return require("calr.program.command.run").run { "-" }
+  elseif word == "--help" or word == "-h" or (word == "help" and not args[2]) then
+    print_help()
+    return 0
+  elseif word == "help" then
+    return dispatch { args[2], "--help" }
+  elseif word == "--version" or word == "-V" then
+    print(version_line())
+    return 0
+  elseif word == "-e" then
+    if not args[2] then errors.usage "-e wants a line of Lua: calr -e 'print(1)'" end
+    return require("calr.program.command.run").run(table.move(args, 3, #args, 3, { "-e", args[2] }))
+  elseif word:match "^[%w-]+$" and word:sub(1, 1) ~= "-" and package.searchpath(module_of(word), package.path) then
+    return run_command(word, args, 2)
+  elseif word == "-" or (sys.exists(word) and not sys.is_folder(word)) or word == "--resume" then
+    return run_command("run", args, 1)
+  elseif word:sub(1, 1) == "-" then
+    errors.usage("unknown option %s; see calr --help", word)
+  end
+  unknown(word)
+end
+
+--- calr.program.main.main(args)
+--- @param args  the command line; args[0] is the program
+--- @return integer  exit status
+function main.main(args)
+  arg = args -- luacheck: globals arg
+  local ok, result = xpcall(dispatch, errors.describe, args)
+  local status = ok and (math.tointeger(result) or 0) or errors.status(result)
+  return status
+end
+
+return main
