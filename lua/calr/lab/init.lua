@@ -2,8 +2,8 @@
 --- What is done with many runs or with files: studies, statistics, reports, benchmarks, and the work behind
 --- `calr refine` and `calr cluster`. It stands on the library, which knows nothing of it. A part is loaded when it is
 --- first named: `calr.lab.refine` is `require "calr.lab.refine"`.
-local lab = {}
 
+local lab = {}
 
 setmetatable(lab, {
   __index = function(self, name)
