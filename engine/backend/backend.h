@@ -101,6 +101,10 @@ typedef struct calr_backend {
     void (*gemm)(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
                  const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
                  int64_t ldc);
+    /* c[m x n] = a[m x k] times the transpose of b[n x k] (added to c where `add`), in double precision, for distances
+     * that must be exact. Sizes and row strides within 31 bits. Threads as above. */
+    void (*gemm_double)(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
+                        const double *b, int64_t ldb, bool add, double *c, int64_t ldc);
     /* c[m x n], rows ldc apart, = a[m x k] times the transpose of b[n x k], exact: every number -127 .. 127, k at
      * most 65,536. false, with nothing or rubbish in c, where the processor has no fast and exact
      * instructions for it (ask with m = 0) or there was no memory; NULL where the backend has none.

@@ -70,6 +70,14 @@ static void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64
     count_product(began, "gemm", m, n, k, 4, beta != 0 ? 2 : 1);
 }
 
+static void gemm_double(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
+                        const double *b, int64_t ldb, bool add, double *c, int64_t ldc)
+{
+    double began = calr_meter_begin();
+    original->gemm_double(m, n, k, a, lda, b, ldb, add, c, ldc);
+    count_product(began, "gemm_double", m, n, k, 8, add ? 4 : 2);
+}
+
 static bool gemm_bytes(int64_t m, int64_t n, int64_t k, const int8_t *a, const int8_t *b,
                        int32_t *c, int64_t ldc)
 {
@@ -293,7 +301,8 @@ const calr_backend *calr_backend_metered(const calr_backend *under)
     table = *under;
     if (under->gemm_bytes)
         PUT(gemm_bytes);
-    PUT(gemm), PUT(conv2d_forward), PUT(conv2d_backward_data), PUT(conv2d_backward_weights);
+    PUT(gemm), PUT(gemm_double), PUT(conv2d_forward), PUT(conv2d_backward_data),
+        PUT(conv2d_backward_weights);
     PUT(conv2d_backward_data_add);
     PUT(batch_norm_train), PUT(batch_norm_infer), PUT(batch_norm_backward);
     PUT(batch_norm_table), PUT(batch_norm_apply);

@@ -202,7 +202,8 @@ calr_tensor *calr_lua_new_labels(lua_State *L, int64_t n)
 
 /// calr.cluster.distances(x, {metric="cosine"})
 /// The distances of all pairs of rows, for what takes any distance. 4 n^2 bytes: calr.cluster.jaccard stays sparse.
-/// Symmetric bit by bit; equal rows are at distance 0 (euclidean).
+/// Exact: measured in double precision on the rows as given and rounded once, so that whole numbers give whole
+/// distances, wherever other rows lie. Symmetric bit by bit; equal rows are at distance 0.
 /// @param x       f32[n x d]
 /// @param metric  "cosine" (1 - cos, 0 .. 2; a row of zeros is at 1 from all) or "euclidean"
 /// @return tensor  f32[n x n]

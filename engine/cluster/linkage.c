@@ -18,100 +18,108 @@ typedef struct source {
     const calr_distance *distance; /* or */
     const calr_pairwise *pairwise;
     calr_pairs *to;
-    int64_t rows;   /* filled at a time */
-    float *row;     /* [threads x rows x n] */
-    float *scratch; /* [threads x calr_pairwise_scratch] */
+    float *row;      /* [threads x n], of the distance; or */
+    double *tile;    /* [threads x CALR_PAIRWISE_ROWS x CALR_PAIRWISE_ROWS], and */
+    double *scratch; /* [threads x calr_pairwise_scratch] */
 } source;
 
-static void fill_row(calr_pairs *t, int64_t i, const float *row)
-{
-    double *to = calr_pairs_row(t, i);
-    for (int64_t j = t->square ? 0 : i + 1; j < t->n; j++)
-        to[j] = row[j];
-}
-
-static void fill_rows(void *context, int64_t begin, int64_t end, int worker)
+static void fill_from_distance(void *context, int64_t begin, int64_t end, int worker)
 {
     source *s = context;
-    int64_t n = s->to->n;
-    float *row = s->row + worker * s->rows * n;
-    if (s->distance) {
-        for (int64_t i = begin; i < end; i++) {
-            calr_distance_row(s->distance, i, row);
-            fill_row(s->to, i, row);
-        }
-        return;
+    float *row = s->row + worker * s->to->n;
+    for (int64_t i = begin; i < end; i++) {
+        double *to = calr_pairs_row(s->to, i);
+        calr_distance_row(s->distance, i, row);
+        for (int64_t j = s->to->square ? 0 : i + 1; j < s->to->n; j++)
+            to[j] = row[j];
     }
-    int64_t which[CALR_PAIRWISE_ROWS], count = (end < n ? end : n) - begin;
-    for (int64_t r = 0; r < count; r++)
-        which[r] = begin + r;
-    if (count > 0)
-        calr_pairwise_rows(s->pairwise, which, count,
-                           s->scratch + worker * calr_pairwise_scratch(s->pairwise), row);
-    for (int64_t r = 0; r < count; r++)
-        fill_row(s->to, begin + r, row + r * n);
+}
+
+/* Rows of tiles begin .. end-1, from the diagonal on; a square holds each pair twice. */
+static void fill_from_features(void *context, int64_t begin, int64_t end, int worker)
+{
+    enum { TILE = CALR_PAIRWISE_ROWS };
+    source *s = context;
+    const calr_pairs *to = s->to;
+    int64_t n = to->n, tiles = (n + TILE - 1) / TILE;
+    double *tile = s->tile + (int64_t)worker * TILE * TILE;
+    for (int64_t row = begin; row < end && row < tiles; row++)
+        for (int64_t column = row; column < tiles; column++) {
+            int64_t first = column * TILE, columns = n - first < TILE ? n - first : TILE;
+            calr_pairwise_tile_double(s->pairwise, row, column,
+                                      s->scratch + worker * calr_pairwise_scratch(s->pairwise),
+                                      tile);
+            for (int64_t i = row * TILE; i < n && i < (row + 1) * TILE; i++) {
+                const double *from = tile + (i - row * TILE) * TILE;
+                for (int64_t c = row == column ? i + 1 - first : 0; c < columns; c++) {
+                    calr_pairs_row(to, i)[first + c] = from[c];
+                    if (to->square)
+                        calr_pairs_row(to, first + c)[i] = from[c];
+                }
+            }
+        }
 }
 
 static calr_status fill_pairs(source *s, int64_t n, calr_pairs *out)
 {
     int64_t threads = calr_parallel_threads();
-    size_t numbers;
     CALR_TRY(calr_pairs_new(n, out));
     s->to = out;
-    s->rows = s->pairwise ? CALR_PAIRWISE_ROWS : 1;
-    if (calr_size_mul((size_t)n, (size_t)s->rows * sizeof(float), &numbers))
-        s->row = calr_array_new(threads, numbers);
+    if (s->distance)
+        s->row = calr_array_new(threads, (size_t)n * sizeof *s->row);
+    else
+        s->tile =
+            calr_array_new(threads, sizeof *s->tile * CALR_PAIRWISE_ROWS * CALR_PAIRWISE_ROWS);
     if (s->pairwise)
-        s->scratch =
-            calr_array_new(threads, (size_t)calr_pairwise_scratch(s->pairwise) * sizeof(float));
+        s->scratch = calr_array_new(threads, (size_t)calr_pairwise_scratch(s->pairwise) *
+                                                 sizeof *s->scratch);
     calr_status status = CALR_OK;
-    if (!s->row || (s->pairwise && !s->scratch)) {
+    if (s->distance ? !s->row : !s->tile || !s->scratch) {
         calr_pairs_free(out);
         status = calr_error(CALR_ENOMEM, "out of memory for linkage of %" PRId64 " things", n);
     } else if (s->pairwise) { /* one chunk more than there are: see pairwise.h */
-        calr_parallel_for(n + CALR_PAIRWISE_ROWS, CALR_PAIRWISE_ROWS, fill_rows, s);
+        calr_parallel_for(n / CALR_PAIRWISE_ROWS + 2, 1, fill_from_features, s);
     } else {
-        calr_parallel_for(n, 64, fill_rows, s);
+        calr_parallel_for(n, 64, fill_from_distance, s);
     }
     free(s->row);
+    free(s->tile);
     free(s->scratch);
     return status;
 }
 
 /* ---- single linkage ---- */
 
-/* Row x of the calr_pairs, or of the distance where there is none. */
-static void single_row(const calr_distance *distance, const calr_pairs *t, int64_t x, float *row)
+/* The distance of x and i, from the calr_pairs where there is no row of the distance. */
+static double single_pair(const float *row, const calr_pairs *t, int64_t x, int64_t i)
 {
-    if (distance) {
-        calr_distance_row(distance, x, row);
-        return;
-    }
-    for (int64_t i = 0; i < t->n; i++)
-        row[i] = i == x ? 0 : (float)*calr_pair(t, x, i);
+    return row ? row[i] : *calr_pair(t, x, i);
 }
 
 /* Prim: the thing nearest to the tree comes next; its edge is a merge. */
 static calr_status link_single(const calr_distance *distance, const calr_pairs *t, int64_t n,
                                calr_merge *merges)
 {
-    float *row = calr_array_new(n, sizeof *row), *least = calr_array_new(n, sizeof *least);
+    float *row = distance ? calr_array_new(n, sizeof *row) : NULL;
+    double *least = calr_array_new(n, sizeof *least);
     int32_t *from = calr_array_zeros(n, sizeof *from);
     bool *inside = calr_array_zeros(n, sizeof *inside);
     calr_status status = CALR_OK;
-    if (row && least && from && inside) {
+    if ((row || !distance) && least && from && inside) {
         for (int64_t i = 0; i < n; i++)
             least[i] = INFINITY;
         int64_t x = 0;
         for (int64_t m = 0; m + 1 < n; m++) {
             int64_t next = -1;
             inside[x] = true;
-            single_row(distance, t, x, row);
+            if (distance)
+                calr_distance_row(distance, x, row);
             for (int64_t i = 0; i < n; i++) {
                 if (inside[i])
                     continue;
-                if (row[i] < least[i]) {
-                    least[i] = row[i];
+                double apart = single_pair(row, t, x, i);
+                if (apart < least[i]) {
+                    least[i] = apart;
                     from[i] = (int32_t)x;
                 }
                 if (next < 0 || least[i] < least[next])

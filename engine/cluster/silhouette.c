@@ -25,8 +25,8 @@ typedef struct work {
     int64_t *chosen;     /* [count] rows to score, ascending */
     int64_t count;
     double *samples; /* [count] */
-    float *rows;     /* [threads x CALR_PAIRWISE_ROWS x n] distances of features */
-    float *scratch;  /* [threads x calr_pairwise_scratch] */
+    double *rows;    /* [threads x CALR_PAIRWISE_ROWS x n] distances of features */
+    double *scratch; /* [threads x calr_pairwise_scratch] */
 } work;
 
 /* Sums, for a sparse row, how much nearer than 1 the stored pairs are: clusters it does not touch
@@ -76,12 +76,10 @@ static double sample_sparse(const work *w, int64_t i, double *sums, int32_t *tou
     return score(fmax(a, 0), fmax(others > 0 ? fmin(b, 1) : b, 0));
 }
 
-static double sample_row(const work *w, int64_t i, const float *row, double *sums)
+/* From the sum of the distances to each cluster, which are 0 again afterwards. */
+static double score_sums(const work *w, int64_t i, double *sums)
 {
     int32_t own = w->labels[i];
-    for (int64_t j = 0; j < w->n; j++)
-        if (w->labels[j] >= 0 && j != i)
-            sums[w->labels[j]] += row[j];
     double a = sums[own] / (double)(w->counts[own] - 1), b = INFINITY;
     for (int64_t c = 0; c < w->clusters; c++) {
         if (c != own)
@@ -89,6 +87,23 @@ static double sample_row(const work *w, int64_t i, const float *row, double *sum
         sums[c] = 0;
     }
     return score(a, b);
+}
+
+static double sample_dense(const work *w, int64_t i, double *sums)
+{
+    const float *row = w->distance->dense + i * w->n;
+    for (int64_t j = 0; j < w->n; j++)
+        if (w->labels[j] >= 0 && j != i)
+            sums[w->labels[j]] += row[j];
+    return score_sums(w, i, sums);
+}
+
+static double sample_row(const work *w, int64_t i, const double *row, double *sums)
+{
+    for (int64_t j = 0; j < w->n; j++)
+        if (w->labels[j] >= 0)
+            sums[w->labels[j]] += row[j]; /* 0 to itself */
+    return score_sums(w, i, sums);
 }
 
 static void sample_distances(void *context, int64_t begin, int64_t end, int worker)
@@ -103,7 +118,7 @@ static void sample_distances(void *context, int64_t begin, int64_t end, int work
             w->samples[s] = sample_sparse(w, i, sums, w->touched + worker * w->clusters,
                                           w->is_touched + worker * w->clusters);
         else
-            w->samples[s] = sample_row(w, i, w->distance->dense + i * w->n, sums);
+            w->samples[s] = sample_dense(w, i, sums);
     }
 }
 
@@ -112,7 +127,7 @@ static void sample_features(void *context, int64_t begin, int64_t end, int worke
 {
     work *w = context;
     double *sums = w->sums + worker * w->clusters;
-    float *rows = w->rows + (int64_t)worker * CALR_PAIRWISE_ROWS * w->n;
+    double *rows = w->rows + (int64_t)worker * CALR_PAIRWISE_ROWS * w->n;
     for (int64_t tile = begin; tile < end; tile++) {
         int64_t first = tile * CALR_PAIRWISE_ROWS, count = w->count - first;
         count = count < CALR_PAIRWISE_ROWS ? count : CALR_PAIRWISE_ROWS;

@@ -3,85 +3,93 @@
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/backend.h"
+#include "base/clones.h"
 #include "base/parallel.h"
 #include "base/size.h"
+#include "neighbours/nearest.h"
 
-enum { TILE = CALR_PAIRWISE_ROWS, GRAIN = 64 };
+enum {
+    TILE = CALR_PAIRWISE_ROWS,
+    DEPTH = 512, /* columns of x at a time, written as doubles */
+    SCRATCH = 2 * TILE * DEPTH + TILE * TILE,
+    GRAIN = 64
+};
 
-/* Squared distances below this part of the squared lengths are measured again. */
-static const float NEAR = 1e-3f;
+/* Pairs are near, and measured directly, whose squared distance is below this part of the sum of their squared lengths,
+ * or whose cosine distance is below it: the others have lost no more digits than that to cancellation. */
+static const double NEAR = 1.0 / 64;
 
 struct calr_pairwise {
     const calr_backend *backend;
-    const float *x; /* as given */
+    const float *x;
     int64_t n, d, tiles;
     calr_metric metric;
-    float *rows;    /* [tiles * TILE x d] centred or unit rows, then zeros */
-    float *square;  /* [tiles * TILE] squared lengths of the centred rows */
-    double *centre; /* [d] */
+    double *centre; /* [d], taken off the rows of euclidean distances */
+    double *square; /* [n] squared lengths of the rows that are multiplied */
+    double error;   /* of distances by products of rows that are not near, relative, at most */
     int64_t *bad;   /* [chunks] first row of a chunk that is not finite, or -1 */
 };
 
 /* ---- preparation ---- */
 
-static void copy_rows(void *context, int64_t begin, int64_t end, int worker)
+static void measure_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
     calr_pairwise *p = context;
     int64_t bad = -1, d = p->d;
     for (int64_t i = begin; i < end; i++) {
         const float *row = p->x + i * d;
-        float *to = p->rows + i * d;
-        double sum = 0, scale = 1;
-        for (int64_t c = 0; c < d; c++) {
-            double v = row[c] - p->centre[c];
-            sum += v * v;
+        double sum = calr_rows_dot(row, row, NULL, d);
+        if (p->metric == CALR_EUCLIDEAN && isfinite(sum)) {
+            sum = 0;
+            for (int64_t c = 0; c < d; c++)
+                sum += (row[c] - p->centre[c]) * (row[c] - p->centre[c]);
         }
         if (!(sum < FLT_MAX / 4) && bad < 0)
             bad = i;
-        if (p->metric == CALR_COSINE)
-            scale = sum > 0 ? 1 / sqrt(sum) : 0;
-        for (int64_t c = 0; c < d; c++)
-            to[c] = (float)((row[c] - p->centre[c]) * scale);
-        p->square[i] = (float)sum;
+        p->square[i] = sum;
     }
     p->bad[begin / GRAIN] = bad;
 }
 
-/* Centring takes a common offset off, whose squares would cost digits. Cosines are of rows as given. */
-static void find_centre(calr_pairwise *p)
+/* Taking the mean off spares products the digits of a common offset. It is rounded to a power of two that is within
+ * reach of the column's numbers: whole numbers stay whole. */
+static void find_centre(void *context, int64_t begin, int64_t end, int worker)
 {
-    if (p->metric == CALR_COSINE)
-        return;
+    (void)worker;
+    calr_pairwise *p = context;
+    double mean[GRAIN] = {0}, reach[GRAIN] = {0};
     for (int64_t i = 0; i < p->n; i++)
-        for (int64_t c = 0; c < p->d; c++)
-            p->centre[c] += p->x[i * p->d + c];
-    for (int64_t c = 0; c < p->d; c++) {
-        p->centre[c] /= (double)(p->n ? p->n : 1);
-        if (!isfinite(p->centre[c])) /* the check of the rows says which */
-            p->centre[c] = 0;
-    }
+        for (int64_t c = begin; c < end; c++)
+            mean[c - begin] += p->x[i * p->d + c];
+    for (int64_t c = 0; c < end - begin; c++)
+        mean[c] /= (double)p->n;
+    for (int64_t i = 0; i < p->n; i++)
+        for (int64_t c = begin; c < end; c++)
+            reach[c - begin] = fmax(reach[c - begin], fabs(p->x[i * p->d + c] - mean[c - begin]));
+    for (int64_t c = 0; c < end - begin; c++)
+        if (reach[c] > 0 && isfinite(reach[c]) && isfinite(mean[c])) {
+            double unit = ldexp(1, ilogb(reach[c]));
+            p->centre[begin + c] = rint(mean[c] / unit) * unit;
+        }
 }
 
 static calr_status prepare(calr_pairwise *p)
 {
-    int64_t padded = p->tiles * TILE, chunks = (p->n + GRAIN - 1) / GRAIN, count;
-    if (!__builtin_mul_overflow(padded, p->d, &count))
-        p->rows = calr_array_new(count, sizeof *p->rows);
-    p->square = calr_array_zeros(padded, sizeof *p->square);
+    int64_t chunks = (p->n + GRAIN - 1) / GRAIN;
+    p->square = calr_array_new(p->n, sizeof *p->square);
     p->centre = calr_array_zeros(p->d, sizeof *p->centre);
     p->bad = calr_array_new(chunks, sizeof *p->bad);
-    if (!p->rows || !p->square || !p->centre || !p->bad)
-        return calr_error(CALR_ENOMEM,
-                          "out of memory for a copy of %" PRId64 " x %" PRId64 " features", p->n,
-                          p->d);
-    memset(p->rows + p->n * p->d, 0, (size_t)((padded - p->n) * p->d) * sizeof *p->rows);
-    find_centre(p);
-    calr_parallel_for(p->n, GRAIN, copy_rows, p);
+    if (!p->square || !p->centre || !p->bad)
+        return calr_error(CALR_ENOMEM, "out of memory for the lengths of %" PRId64 " rows", p->n);
+    if (p->metric == CALR_EUCLIDEAN)
+        calr_parallel_for(p->d, GRAIN, find_centre, p);
+    calr_parallel_for(p->n, GRAIN, measure_rows, p);
     for (int64_t c = 0; c < chunks; c++)
         if (p->bad[c] >= 0)
             return calr_error(CALR_ENUMERIC,
@@ -102,6 +110,8 @@ calr_status calr_pairwise_new(const float *x, int64_t n, int64_t d, calr_metric 
     if (!p)
         return calr_error(CALR_ENOMEM, "out of memory for distances");
     *p = (calr_pairwise){.x = x, .n = n, .d = d, .tiles = (n + TILE - 1) / TILE, .metric = metric};
+    /* d additions of a product and of each square, and some more steps, each off by half a unit in the last place. */
+    p->error = (2 * (double)d + 16) * (DBL_EPSILON / 2) / NEAR;
     calr_status status = calr_backend_get(&p->backend);
     if (status == CALR_OK)
         status = prepare(p);
@@ -116,77 +126,153 @@ void calr_pairwise_release(calr_pairwise *p)
 {
     if (!p)
         return;
-    free(p->rows);
     free(p->square);
     free(p->centre);
     free(p->bad);
     free(p);
 }
 
-/* ---- distances ---- */
-
-static float measure(const calr_pairwise *p, int64_t i, int64_t j)
-{
-    const float *a = p->x + i * p->d, *b = p->x + j * p->d;
-    double sum = 0;
-    for (int64_t c = 0; c < p->d; c++) {
-        double v = (double)a[c] - b[c];
-        sum += v * v;
-    }
-    return (float)sqrt(sum);
-}
-
-static float distance_of(const calr_pairwise *p, int64_t i, int64_t j, float product)
-{
-    if (i == j)
-        return 0;
-    if (p->metric == CALR_COSINE)
-        return 1 - (product > 1 ? 1 : product < -1 ? -1 : product);
-    float both = p->square[i] + p->square[j], square = both - 2 * product;
-    return square < NEAR * both ? measure(p, i, j) : sqrtf(square);
-}
-
 int64_t calr_pairwise_scratch(const calr_pairwise *p)
 {
-    return (int64_t)TILE * (p->d + TILE);
+    (void)p;
+    return SCRATCH;
 }
 
-void calr_pairwise_rows(const calr_pairwise *p, const int64_t *which, int64_t count, float *scratch,
-                        float *out)
+static int64_t tile_rows(const calr_pairwise *p, int64_t number)
 {
-    float *gathered = scratch, *products = scratch + TILE * p->d;
-    for (int64_t r = 0; r < count; r++)
-        memcpy(gathered + r * p->d, p->rows + which[r] * p->d, (size_t)p->d * sizeof *gathered);
-    memset(gathered + count * p->d, 0, (size_t)((TILE - count) * p->d) * sizeof *gathered);
-    for (int64_t tile = 0; tile < p->tiles; tile++) {
-        int64_t first = tile * TILE, columns = p->n - first < TILE ? p->n - first : TILE;
-        p->backend->gemm(false, true, TILE, TILE, p->d, 1, gathered, p->d, p->rows + first * p->d,
-                         p->d, 0, products, TILE);
-        for (int64_t r = 0; r < count; r++)
-            for (int64_t c = 0; c < columns; c++)
-                out[r * p->n + first + c] =
-                    distance_of(p, which[r], first + c, products[r * TILE + c]);
+    int64_t left = p->n - number * TILE;
+    return left < TILE ? left : TILE;
+}
+
+/* ---- products ---- */
+
+/* Columns begin .. begin + depth - 1 of `count` rows: which[r], or first + r. */
+static void copy_rows(const calr_pairwise *p, const int64_t *which, int64_t first, int64_t count,
+                      int64_t begin, int64_t depth, double *to)
+{
+    for (int64_t r = 0; r < count; r++) {
+        const float *row = p->x + (which ? which[r] : first + r) * p->d + begin;
+        for (int64_t c = 0; c < depth; c++)
+            to[r * depth + c] = row[c] - p->centre[begin + c];
     }
 }
 
-void calr_pairwise_tile(const calr_pairwise *p, int64_t row, int64_t column, float *out)
+/* products[rows x TILE] of the rows which[rows], or from first_row on, and those from first_column on. */
+static double *multiply(const calr_pairwise *p, const int64_t *which, int64_t first_row,
+                        int64_t rows, int64_t first_column, int64_t columns, double *scratch)
 {
-    p->backend->gemm(false, true, TILE, TILE, p->d, 1, p->rows + row * TILE * p->d, p->d,
-                     p->rows + column * TILE * p->d, p->d, 0, out, TILE);
-    for (int64_t r = 0; r < TILE && row * TILE + r < p->n; r++)
-        for (int64_t c = row == column ? r : 0; c < TILE && column * TILE + c < p->n; c++) {
-            out[r * TILE + c] =
-                distance_of(p, row * TILE + r, column * TILE + c, out[r * TILE + c]);
-            if (row == column)
-                out[c * TILE + r] = out[r * TILE + c];
+    double *left = scratch, *right = left + TILE * DEPTH, *products = right + TILE * DEPTH;
+    for (int64_t begin = 0; begin < p->d; begin += DEPTH) {
+        int64_t depth = p->d - begin < DEPTH ? p->d - begin : DEPTH;
+        copy_rows(p, which, first_row, rows, begin, depth, left);
+        copy_rows(p, NULL, first_column, columns, begin, depth, right);
+        p->backend->gemm_double(rows, columns, depth, left, depth, right, depth, begin > 0,
+                                products, TILE);
+    }
+    return products;
+}
+
+/* ---- distances ---- */
+
+static double measure(const calr_pairwise *p, int64_t i, int64_t j)
+{
+    const float *a = p->x + i * p->d, *b = p->x + j * p->d;
+    if (i == j)
+        return 0;
+    if (p->metric == CALR_EUCLIDEAN)
+        return calr_rows_distance(a, b, p->d);
+    double both = p->square[i] * p->square[j];
+    if (!(both > 0))
+        return 1;
+    double cosine = calr_rows_dot(a, b, NULL, p->d) / sqrt(both);
+    return 1 - fmax(-1, fmin(1, cosine));
+}
+
+/* Turns the products of row i into distances. again[c]: the pair is near, or it is not sure what its distance is in
+ * f32, in which it goes to f32[count] (or NULL). */
+CALR_CLONES static void convert(const calr_pairwise *p, int64_t i, int64_t first, int64_t count,
+                                double *products, float *f32, uint8_t *again)
+{
+    const double *square = p->square + first;
+    double own = p->square[i], less = 1 - p->error, more = 1 + p->error;
+    if (p->metric == CALR_EUCLIDEAN)
+        for (int64_t c = 0; c < count; c++) {
+            double both = own + square[c], apart = both - 2 * products[c];
+            again[c] = !(apart >= NEAR * both);
+            products[c] = sqrt(apart > 0 ? apart : 0);
         }
+    else
+        for (int64_t c = 0; c < count; c++) {
+            double both = own * square[c], cosine = both > 0 ? products[c] / sqrt(both) : 0;
+            again[c] = !(1 - cosine >= NEAR);
+            products[c] = 1 - (cosine < -1 ? -1 : cosine);
+        }
+    for (int64_t c = 0; f32 && c < count; c++) {
+        float low = (float)(products[c] * less), high = (float)(products[c] * more);
+        again[c] |= low != high;
+        f32[c] = low;
+    }
+}
+
+/* Distances of row i to those from `first` on: in place of the products, and in f32 (NULL: not wanted). */
+static void finish_row(const calr_pairwise *p, int64_t i, int64_t first, int64_t count,
+                       double *products, float *f32)
+{
+    uint8_t again[TILE];
+    convert(p, i, first, count, products, f32, again);
+    if (i >= first && i < first + count)
+        again[i - first] = true;
+    for (int64_t c = 0; c < count; c++) {
+        if (!again[c])
+            continue;
+        products[c] = measure(p, i, first + c);
+        if (f32)
+            f32[c] = (float)products[c];
+    }
+}
+
+void calr_pairwise_rows(const calr_pairwise *p, const int64_t *which, int64_t count,
+                        double *scratch, double *out)
+{
+    for (int64_t number = 0; number < p->tiles; number++) {
+        int64_t first = number * TILE, columns = tile_rows(p, number);
+        double *products = multiply(p, which, 0, count, first, columns, scratch);
+        for (int64_t r = 0; r < count; r++) {
+            finish_row(p, which[r], first, columns, products + r * TILE, NULL);
+            memcpy(out + r * p->n + first, products + r * TILE, (size_t)columns * sizeof *out);
+        }
+    }
+}
+
+void calr_pairwise_tile(const calr_pairwise *p, int64_t row, int64_t column, double *scratch,
+                        float *out)
+{
+    int64_t rows = tile_rows(p, row), columns = tile_rows(p, column);
+    double *products = multiply(p, NULL, row * TILE, rows, column * TILE, columns, scratch);
+    for (int64_t r = 0; r < rows; r++)
+        finish_row(p, row * TILE + r, column * TILE, columns, products + r * TILE, out + r * TILE);
+}
+
+void calr_pairwise_tile_double(const calr_pairwise *p, int64_t row, int64_t column, double *scratch,
+                               double *out)
+{
+    int64_t rows = tile_rows(p, row), columns = tile_rows(p, column);
+    double *products = multiply(p, NULL, row * TILE, rows, column * TILE, columns, scratch);
+    for (int64_t r = 0; r < rows; r++) {
+        finish_row(p, row * TILE + r, column * TILE, columns, products + r * TILE, NULL);
+        memcpy(out + r * TILE, products + r * TILE, (size_t)columns * sizeof *out);
+    }
+    for (int64_t r = 0; row == column && r < rows; r++) /* products may differ in the last bit */
+        for (int64_t c = 0; c < r; c++)
+            out[r * TILE + c] = out[c * TILE + r];
 }
 
 /* ---- all pairs ---- */
 
 typedef struct all {
     const calr_pairwise *pairwise;
-    float *products; /* [threads x TILE x TILE] */
+    double *scratch;  /* [threads x SCRATCH] */
+    float *distances; /* [threads x TILE x TILE] */
     float *out;
 } all;
 
@@ -195,35 +281,36 @@ static void fill_tiles(void *context, int64_t begin, int64_t end, int worker)
 {
     const all *a = context;
     const calr_pairwise *p = a->pairwise;
-    float *products = a->products + (int64_t)worker * TILE * TILE;
-    for (int64_t row = begin; row < end && row < p->tiles; row++) {
+    float *distances = a->distances + (int64_t)worker * TILE * TILE;
+    for (int64_t row = begin; row < end && row < p->tiles; row++)
         for (int64_t column = row; column < p->tiles; column++) {
-            p->backend->gemm(false, true, TILE, TILE, p->d, 1, p->rows + row * TILE * p->d, p->d,
-                             p->rows + column * TILE * p->d, p->d, 0, products, TILE);
-            for (int64_t r = 0; r < TILE && row * TILE + r < p->n; r++) {
-                int64_t i = row * TILE + r;
-                for (int64_t c = row == column ? r : 0; c < TILE && column * TILE + c < p->n; c++) {
-                    int64_t j = column * TILE + c;
-                    float d = distance_of(p, i, j, products[r * TILE + c]);
-                    a->out[i * p->n + j] = d;
-                    a->out[j * p->n + i] = d;
-                }
+            int64_t rows = tile_rows(p, row), columns = tile_rows(p, column);
+            calr_pairwise_tile(p, row, column, a->scratch + (int64_t)worker * SCRATCH, distances);
+            for (int64_t r = 0; r < rows; r++)
+                memcpy(a->out + (row * TILE + r) * p->n + column * TILE, distances + r * TILE,
+                       (size_t)columns * sizeof *distances);
+            for (int64_t c = 0; column > row && c < columns; c++) {
+                float *to = a->out + (column * TILE + c) * p->n + row * TILE;
+                for (int64_t r = 0; r < rows; r++)
+                    to[r] = distances[r * TILE + c];
             }
         }
-    }
 }
 
 calr_status calr_pairwise_all(const float *x, int64_t n, int64_t d, calr_metric metric, float *out)
 {
     calr_pairwise *p;
     CALR_TRY(calr_pairwise_new(x, n, d, metric, &p));
-    all a = {p, calr_array_new(calr_parallel_threads(), sizeof(float) * TILE * TILE), out};
+    int threads = calr_parallel_threads();
+    all a = {p, calr_array_new(threads, SCRATCH * sizeof(double)),
+             calr_array_new(threads, TILE * TILE * sizeof(float)), out};
     calr_status status = CALR_OK;
-    if (a.products)
-        calr_parallel_for(p->tiles + 1, 1, fill_tiles, &a); /* one more: see knn.c */
+    if (a.scratch && a.distances)
+        calr_parallel_for(p->tiles + 1, 1, fill_tiles, &a); /* one more: see pairwise.h */
     else
         status = calr_error(CALR_ENOMEM, "out of memory for tiles of distances");
-    free(a.products);
+    free(a.scratch);
+    free(a.distances);
     calr_pairwise_release(p);
     return status;
 }

@@ -21,6 +21,7 @@ typedef struct span {
     int32_t *to;    /* [n] and where it leads; -1: none known */
     int32_t *best;  /* [n] of each group: the row whose link is the shortest */
     float *distances;       /* [threads x TILE x TILE] */
+    double *scratch;        /* [threads x calr_pairwise_scratch] */
     pthread_mutex_t *locks; /* [tiles] guard the rows of a tile */
     bool cores;             /* this pass looks for core distances */
 } span;
@@ -81,7 +82,8 @@ static void pass_tiles(void *context, int64_t begin, int64_t end, int worker)
         for (int64_t b = a; b < s->tiles; b++) {
             if (!s->cores && one_group(s, a, b))
                 continue;
-            calr_pairwise_tile(s->pairwise, a, b, distances);
+            calr_pairwise_tile(s->pairwise, a, b,
+                               s->scratch + worker * calr_pairwise_scratch(s->pairwise), distances);
             pthread_mutex_lock(&s->locks[a]);
             for (int64_t i = a * TILE; i < tile_end(s, a); i++)
                 for (int64_t j = b * TILE; j < tile_end(s, b); j++)
@@ -100,7 +102,7 @@ static void pass_tiles(void *context, int64_t begin, int64_t end, int worker)
 
 static void pass(span *s)
 {
-    calr_parallel_for(s->tiles + 1, 1, pass_tiles, s); /* one more: see knn.c */
+    calr_parallel_for(s->tiles + 1, 1, pass_tiles, s); /* one more: see pairwise.h */
 }
 
 static void find_cores(span *s)
@@ -189,9 +191,11 @@ static bool allocate(span *s)
     s->to = calr_array_new(n, sizeof *s->to);
     s->best = calr_array_new(n, sizeof *s->best);
     s->distances = calr_array_new(calr_parallel_threads(), sizeof(float) * TILE * TILE);
+    s->scratch = calr_array_new(calr_parallel_threads(),
+                                (size_t)calr_pairwise_scratch(s->pairwise) * sizeof *s->scratch);
     s->locks = calr_array_new(s->tiles, sizeof *s->locks);
     return s->near && s->core && s->group && s->least && s->to && s->best && s->distances &&
-           s->locks;
+           s->scratch && s->locks;
 }
 
 static void clear(span *s)
@@ -203,6 +207,7 @@ static void clear(span *s)
     free(s->to);
     free(s->best);
     free(s->distances);
+    free(s->scratch);
     free(s->locks);
     calr_pairwise_release(s->pairwise);
 }

@@ -236,6 +236,35 @@ static void test_gemm(void)
     check_gemm(true, false, 129, 257, 1000, 1, 1);
 }
 
+/* Whole numbers add up exactly in double precision, in whatever order. */
+static void test_gemm_double(void)
+{
+    enum { M = 37, N = 70, K = 300, LDA = 301, LDB = 303, LDC = 71 };
+    double *a = malloc(sizeof *a * M * LDA), *b = malloc(sizeof *b * N * LDB),
+           *c = malloc(sizeof *c * M * LDC);
+    calr_rng rng = calr_rng_make(9, calr_rng_purpose("gemm double"), 0, 0);
+    for (int i = 0; i < M * LDA; i++)
+        a[i] = (double)random_between(&rng, -1000000, 1000000);
+    for (int i = 0; i < N * LDB; i++)
+        b[i] = (double)random_between(&rng, -1000, 1000);
+    for (int add = 0; add < 2; add++) {
+        int wrong = 0;
+        for (int i = 0; i < M * LDC; i++)
+            c[i] = add ? i : NAN; /* must not be read */
+        backend->gemm_double(M, N, K, a, LDA, b, LDB, add, c, LDC);
+        for (int i = 0; i < M; i++)
+            for (int j = 0; j < N; j++) {
+                double sum = add ? i * LDC + j : 0;
+                for (int p = 0; p < K; p++)
+                    sum += a[i * LDA + p] * b[j * LDB + p];
+                wrong += c[i * LDC + j] != sum;
+            }
+        CHECK_INT(wrong, 0);
+        CHECK(add ? c[N] == N : isnan(c[N]));
+    }
+    free(a), free(b), free(c);
+}
+
 typedef struct inner {
     const float *a, *b;
     float *c;
@@ -276,6 +305,7 @@ int main(void)
     RUN(test_normalize);
     RUN(test_sums);
     RUN(test_gemm);
+    RUN(test_gemm_double);
     RUN(test_gemm_nested);
     return check_finish();
 }

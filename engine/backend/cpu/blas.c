@@ -13,6 +13,8 @@
 static struct {
     void (*sgemm)(CBLAS_LAYOUT, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, float,
                   const float *, int, const float *, int, float, float *, int);
+    void (*dgemm)(CBLAS_LAYOUT, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, double,
+                  const double *, int, const double *, int, double, double *, int);
     void (*set_threads)(int); /* of the build with threads of its own; NULL for the OpenMP build */
     const char *(*config)(void), *(*core)(void);
     const char *choice;
@@ -67,10 +69,11 @@ calr_status calr_blas_load(void)
             "cannot load OpenBLAS (%s): %s; on Debian it is in the package libopenblas0-openmp",
             CALR_OPENBLAS_FILE, dlerror());
     *(void **)&blas.sgemm = dlsym(library, "cblas_sgemm");
+    *(void **)&blas.dgemm = dlsym(library, "cblas_dgemm");
     *(void **)&blas.config = dlsym(library, "openblas_get_config");
     *(void **)&blas.core = dlsym(library, "openblas_get_corename");
     *(void **)&parallel = dlsym(library, "openblas_get_parallel");
-    if (!blas.sgemm || !blas.config || !blas.core || !parallel) {
+    if (!blas.sgemm || !blas.dgemm || !blas.config || !blas.core || !parallel) {
         dlclose(library);
         return calr_error(CALR_ENOTFOUND,
                           "the library in place of OpenBLAS (%s or %s) is another one",
@@ -172,4 +175,14 @@ void calr_blas_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, in
                            transpose_a ? a + p * lda + i : a + i * lda + p, lda,
                            transpose_b ? b + j * ldb + p : b + p * ldb + j, ldb, p ? 1.0f : beta,
                            c + i * ldc + j, ldc);
+}
+
+void calr_blas_gemm_double(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
+                           const double *b, int64_t ldb, bool add, double *c, int64_t ldc)
+{
+    if (m <= 0 || n <= 0)
+        return;
+    prepare_threads();
+    blas.dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)n, (int)calr_max64(k, 0), 1, a,
+               (int)calr_max64(lda, 1), b, (int)calr_max64(ldb, 1), add ? 1 : 0, c, (int)ldc);
 }

@@ -18,5 +18,8 @@ void calr_blas_describe(calr_backend_info *out);
 void calr_blas_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
                     float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
                     float beta, float *c, int64_t ldc);
+/* The table's gemm_double. */
+void calr_blas_gemm_double(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
+                           const double *b, int64_t ldb, bool add, double *c, int64_t ldc);
 
 #endif

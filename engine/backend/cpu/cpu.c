@@ -16,7 +16,8 @@
 #include "base/meter.h"
 
 #define SHARED_KERNELS                                                                             \
-    .name = "cpu", .gemm = calr_blas_gemm, .batch_norm_train = calr_cpu_batch_norm_train,          \
+    .name = "cpu", .gemm = calr_blas_gemm, .gemm_double = calr_blas_gemm_double,                   \
+    .batch_norm_train = calr_cpu_batch_norm_train,                                                 \
     .conv2d_backward_data_add = calr_cpu_conv2d_backward_data_add,                                 \
     .batch_norm_infer = calr_cpu_batch_norm_infer, .batch_norm_table = calr_cpu_batch_norm_table,  \
     .batch_norm_apply = calr_cpu_batch_norm_apply,                                                 \
