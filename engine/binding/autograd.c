@@ -82,11 +82,28 @@ static int restore_recording(lua_State *L)
     return 0;
 }
 
+/* In a coroutine that an error ends, values to be closed stay open until somebody closes it, or for good: there the
+ * error is caught here, and raised again. */
+static int call_within_coroutine(lua_State *L, void (*enter)(void))
+{
+    int paused = calr_tape_paused(), replays = calr_tape_replays();
+    enter();
+    int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+    calr_tape_restore(paused);
+    calr_tape_set_replays(replays);
+    return status == LUA_OK ? lua_gettop(L) : lua_error(L);
+}
+
 /* Calls the function at 1 with what follows, after `enter`, and restores recording. A value to be
  * closed: it comes back on an error too, whose traceback stays whole. */
 static int call_within(lua_State *L, void (*enter)(void))
 {
     luaL_checkany(L, 1);
+    luaL_checkstack(L, 6, NULL);
+    int is_main = lua_pushthread(L);
+    lua_pop(L, 1);
+    if (!is_main)
+        return call_within_coroutine(L, enter);
     int arguments = lua_gettop(L) - 1;
     lua_createtable(L, 0, 0);
     lua_createtable(L, 0, 1);
@@ -236,7 +253,10 @@ static void save_all(lua_State *L, calr_op_call *call)
         lua_Integer count = luaL_len(L, -1);
         for (lua_Integer i = 1; i <= count; i++) {
             lua_geti(L, -1, i);
-            calr_lua_call(L, calr_op_save(call, NULL, calr_lua_check_tensor(L, -1)));
+            calr_tensor *saved = calr_lua_peek_tensor(L, -1);
+            if (!saved)
+                luaL_error(L, "tensor %I that forward saved was closed", i);
+            calr_lua_call(L, calr_op_save(call, NULL, saved));
             lua_pop(L, 1);
         }
         lua_pushnil(L);
@@ -255,12 +275,14 @@ static int protected_forward(lua_State *L)
     lua_replace(L, 1);
     lua_rotate(L, 2, 2); /* function, ctx, arguments */
     lua_call(L, arguments + 1, 1);
-    calr_tensor *y = calr_lua_test_tensor(L, -1);
-    if (!y)
-        luaL_error(L, "forward must return a tensor, not a %s", luaL_typename(L, -1));
+    int y = lua_gettop(L);
+    if (!calr_lua_peek_tensor(L, y))
+        luaL_error(L, "forward must return a tensor, not a %s", luaL_typename(L, y));
     lua_pushvalue(L, 1);
     save_all(L, job->call);
-    *job->result = calr_tensor_retain(y);
+    if (!calr_lua_peek_tensor(L, y)) /* a finalizer, perhaps */
+        luaL_error(L, "the tensor that forward returned was closed");
+    *job->result = calr_tensor_retain(calr_lua_peek_tensor(L, y));
     return 0;
 }
 
@@ -300,7 +322,7 @@ static void take_gradients(lua_State *L, script_job *job, int first)
                    "forward",
                    returned, script->arguments);
     for (int i = 0, tensor = 0; i < returned; i++) {
-        calr_tensor *dx = calr_lua_test_tensor(L, first + i);
+        calr_tensor *dx = calr_lua_peek_tensor(L, first + i);
         if (!dx && !lua_isnil(L, first + i))
             luaL_error(
                 L,
@@ -374,10 +396,10 @@ static script_call *new_script_call(lua_State *L, int arguments)
     lua_createtable(L, 0, 2);
     luaL_setmetatable(L, CONTEXT);
     lua_setiuservalue(L, -2, CTX);
-    lua_getfield(L, lua_upvalueindex(1), "name");
+    lua_getfield(L, lua_upvalueindex(CALR_LUA_UPVALUE), "name");
     script->name = lua_tostring(L, -1);
     lua_pop(L, 1);
-    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, lua_upvalueindex(CALR_LUA_UPVALUE));
     lua_setiuservalue(L, -2, OPERATION);
     return script;
 }
@@ -410,6 +432,8 @@ static int script_apply(lua_State *L)
     calr_lua_account(L);
     return 1;
 }
+
+static const calr_lua_function apply = {"op", script_apply, NULL};
 
 static void check_function(lua_State *L, const char *name)
 {
@@ -446,7 +470,7 @@ static int autograd_op(lua_State *L)
     lua_setfield(L, -2, "name");
     check_function(L, "forward");
     check_function(L, "backward");
-    lua_pushcclosure(L, script_apply, 1);
+    calr_lua_push_function(L, "", &apply, 1);
     return 1;
 }
 
@@ -551,43 +575,43 @@ static int gradient_detach(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"backward", autograd_backward},
-    {"no_grad", autograd_no_grad},
-    {"replay", autograd_replay},
-    {"keep_below", autograd_keep_below},
-    {"checkpoint", autograd_checkpoint},
-    {"once", autograd_once},
-    {"recording", autograd_recording},
-    {"op", autograd_op},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"backward", autograd_backward, "loss [, gradient]"},
+    {"no_grad", autograd_no_grad, "fn, ..."},
+    {"replay", autograd_replay, "fn, ..."},
+    {"keep_below", autograd_keep_below, "[bytes]"},
+    {"checkpoint", autograd_checkpoint, "fn, ..."},
+    {"once", autograd_once, "fn"},
+    {"recording", autograd_recording, ""},
+    {"op", autograd_op, "options"},
+    {NULL, NULL, NULL},
 };
 
-const luaL_Reg calr_lua_gradient_methods[] = {
-    {"requires_grad", gradient_requires},
-    {"grad", gradient_grad},
-    {"zero_grad", gradient_zero},
-    {"set_grad", gradient_set},
-    {"detach", gradient_detach},
-    {"backward", autograd_backward},
-    {NULL, NULL},
+const calr_lua_function calr_lua_gradient_methods[] = {
+    {"requires_grad", gradient_requires, "self [, wanted]"},
+    {"grad", gradient_grad, "self"},
+    {"zero_grad", gradient_zero, "self"},
+    {"set_grad", gradient_set, "self, gradient"},
+    {"detach", gradient_detach, "self"},
+    {"backward", autograd_backward, "loss [, gradient]"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg context_methods[] = {
-    {"save", context_save},
-    {"saved", context_saved},
-    {NULL, NULL},
+static const calr_lua_function context_methods[] = {
+    {"save", context_save, "self, tensor, ..."},
+    {"saved", context_saved, "self"},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_autograd(lua_State *L)
 {
     if (luaL_newmetatable(L, CONTEXT)) {
-        luaL_newlib(L, context_methods);
+        calr_lua_new_module(L, "ctx:", context_methods);
         lua_setfield(L, -2, "__index");
     }
     lua_pop(L, 1);
     lua_pushboolean(L, 0);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &error_key);
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.autograd.", functions);
     return 1;
 }

@@ -32,8 +32,9 @@ static int bank_centroids(lua_State *L)
 {
     calr_tensor *features = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");
     int64_t clusters, n = features->shape[0], dim = features->shape[1];
+    calr_tensor **memory =
+        calr_lua_new_tensor(L); /* first: it may run a finalizer that changes labels */
     const int32_t *labels = check_labels(L, 2, features, &clusters);
-    calr_tensor **memory = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_F32, 2, (int64_t[]){clusters, dim}, memory));
     calr_lua_call(L, calr_bank_centroids(calr_tensor_f32(features), labels, n, dim, clusters,
                                          calr_tensor_f32(*memory)));
@@ -61,11 +62,11 @@ static int bank_update(lua_State *L)
     calr_tensor *features = calr_lua_check_form(L, 2, CALR_F32, 2, "f32[b x d]");
     luaL_argcheck(L, features->shape[1] == memory->shape[1], 2,
                   "features and memory differ in length");
-    int64_t clusters;
-    const int32_t *labels = check_labels(L, 3, features, &clusters);
     calr_lua_check_options(L, 4, names);
     double momentum = calr_lua_option_number(L, 4, "momentum", 0.1, 0, 1);
     int kind = calr_lua_option_choice(L, 4, "update", 0, updates);
+    int64_t clusters;
+    const int32_t *labels = check_labels(L, 3, features, &clusters);
     calr_tensor_touch(memory);
     calr_lua_call(L,
                   kernels[kind](calr_tensor_f32(memory), memory->shape[0], memory->shape[1],
@@ -86,14 +87,13 @@ static int bank_means(lua_State *L)
 {
     calr_tensor *vectors = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");
     int64_t classes, n = vectors->shape[0], dim = vectors->shape[1];
+    calr_tensor **means = calr_lua_new_tensor(L), **counts = calr_lua_new_tensor(L);
     const int32_t *class_of = check_labels(L, 2, vectors, &classes);
-    calr_tensor **means = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_F32, 2, (int64_t[]){classes, dim}, means));
-    calr_lua_account(L);
-    calr_tensor **counts = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_I64, 1, &classes, counts));
     calr_lua_call(L, calr_bank_means(calr_tensor_f32(vectors), class_of, n, dim, classes,
                                      calr_tensor_f32(*means), calr_tensor_i64(*counts)));
+    calr_lua_account(L);
     return 2;
 }
 
@@ -110,6 +110,8 @@ static int bank_means(lua_State *L)
 static int bank_update_instances(lua_State *L)
 {
     static const char *const names[] = {"momentum", NULL};
+    calr_lua_check_options(L, 7, names);
+    double momentum = calr_lua_option_number(L, 7, "momentum", 0.2, 0, 1);
     calr_tensor *vectors = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");
     int64_t classes, dim = vectors->shape[1];
     const int32_t *class_of = check_labels(L, 2, vectors, &classes);
@@ -125,8 +127,6 @@ static int bank_update_instances(lua_State *L)
                   "there must be a row for each feature");
     for (int64_t i = 0; i < vectors->shape[0]; i++)
         luaL_argcheck(L, class_of[i] >= 0, 2, "every vector must be of a class");
-    calr_lua_check_options(L, 7, names);
-    double momentum = calr_lua_option_number(L, 7, "momentum", 0.2, 0, 1);
     calr_tensor_touch(vectors);
     calr_tensor_touch(means);
     calr_lua_call(L, calr_bank_update_instances(calr_tensor_f32(vectors), vectors->shape[0], dim,
@@ -160,10 +160,10 @@ static int bank_proxies(lua_State *L)
     static const char *const names[] = {"scores",    "affinity", "positives",
                                         "negatives", "balance",  NULL};
     int term = luaL_checkoption(L, 1, NULL, terms);
+    calr_lua_check_options(L, 5, names);
     calr_tensor *clusters = calr_lua_check_form(L, 2, CALR_I32, 1, "i32[p]");
     calr_tensor *cameras = calr_lua_check_form(L, 3, CALR_I32, 1, "i32[p]");
     calr_tensor *own = calr_lua_check_form(L, 4, CALR_I32, 1, "i32[b]");
-    calr_lua_check_options(L, 5, names);
     calr_tensor *scores =
         calr_lua_option_form(L, 5, "scores", term != 0, CALR_F32, 2, "f32[b x p]");
     calr_tensor *affinity =
@@ -171,6 +171,7 @@ static int bank_proxies(lua_State *L)
     int64_t positives = calr_lua_option_integer(L, 5, "positives", 3, 1, INT64_MAX);
     int64_t negatives = calr_lua_option_integer(L, 5, "negatives", 50, 0, INT64_MAX);
     double balance = calr_lua_option_number(L, 5, "balance", 0.15, 0, 1);
+    calr_tensor **mask = calr_lua_new_tensor(L), **target = calr_lua_new_tensor(L);
     calr_proxies proxies = {clusters->shape[0], calr_tensor_i32(clusters), calr_tensor_i32(cameras),
                             0};
     luaL_argcheck(L, cameras->shape[0] == proxies.count, 3,
@@ -183,9 +184,7 @@ static int bank_proxies(lua_State *L)
     for (int t = 0; t < 2; t++)
         if (tables[t] && (tables[t]->shape[0] != shape[0] || tables[t]->shape[1] != shape[1]))
             luaL_argerror(L, 5, "scores and affinity are f32[b x p], a row for each sample");
-    calr_tensor **mask = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_F32, 2, shape, mask));
-    calr_tensor **target = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_F32, 2, shape, target));
     float *out = calr_tensor_f32(*mask), *to = calr_tensor_f32(*target);
     const int32_t *of = calr_tensor_i32(own);
@@ -201,17 +200,18 @@ static int bank_proxies(lua_State *L)
     return 2;
 }
 
-static const luaL_Reg functions[] = {
-    {"centroids", bank_centroids},
-    {"means", bank_means},
-    {"proxies", bank_proxies},
-    {"update", bank_update},
-    {"update_instances", bank_update_instances},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"centroids", bank_centroids, "features, labels"},
+    {"means", bank_means, "vectors, classes"},
+    {"proxies", bank_proxies, "term, clusters, cameras, own [, options]"},
+    {"update", bank_update, "memory, features, labels, options"},
+    {"update_instances", bank_update_instances,
+     "vectors, classes, means, counts, features, rows [, options]"},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_bank(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.bank.", functions);
     return 1;
 }

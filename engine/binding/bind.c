@@ -35,10 +35,20 @@ void calr_lua_account(lua_State *L)
     calr_collect_when_full(L);
 }
 
-calr_tensor *calr_lua_test_tensor(lua_State *L, int arg)
+calr_tensor *calr_lua_peek_tensor(lua_State *L, int arg)
 {
     calr_tensor **slot = luaL_testudata(L, arg, TENSOR);
     return slot ? *slot : NULL;
+}
+
+calr_tensor *calr_lua_test_tensor(lua_State *L, int arg)
+{
+    return calr_lua_hold(L, calr_lua_peek_tensor(L, arg));
+}
+
+static void release_tensor(void *tensor)
+{
+    calr_tensor_release(tensor);
 }
 
 void calr_lua_close_tensor(lua_State *L, int arg)
@@ -46,15 +56,16 @@ void calr_lua_close_tensor(lua_State *L, int arg)
     calr_tensor **slot = luaL_testudata(L, arg, TENSOR);
     if (!slot)
         return;
-    calr_tensor_release(*slot);
+    calr_tensor *tensor = *slot;
     *slot = NULL;
+    calr_lua_let_go(tensor, release_tensor);
 }
 
 calr_tensor *calr_lua_check_tensor(lua_State *L, int arg)
 {
     calr_tensor **slot = luaL_checkudata(L, arg, TENSOR);
     luaL_argcheck(L, *slot, arg, "this tensor was closed (between layers: calr.nn.release)");
-    return *slot;
+    return calr_lua_hold(L, *slot);
 }
 
 calr_tensor *calr_lua_check_form(lua_State *L, int arg, calr_dtype dtype, int ndim,
@@ -115,11 +126,9 @@ int calr_lua_push_nearest(lua_State *L, const char *word, const char *const *nam
     return nearest != NULL;
 }
 
-void calr_lua_check_options(lua_State *L, int arg, const char *const *names)
+/* An error for a key that is none of the names. */
+static void refuse_strangers(lua_State *L, int arg, const char *const *names)
 {
-    if (lua_isnoneornil(L, arg))
-        return;
-    luaL_checktype(L, arg, LUA_TTABLE);
     for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING)
             luaL_error(L, "options are named (name = value); found the unnamed value %s",
@@ -143,13 +152,46 @@ void calr_lua_check_options(lua_State *L, int arg, const char *const *names)
     }
 }
 
+void calr_lua_plain_options(lua_State *L, int arg, const char *const *names)
+{
+    if (luaL_getmetafield(L, arg, "__index") == LUA_TNIL)
+        return;
+    lua_pop(L, 1);
+    luaL_checkstack(L, 4, NULL);
+    lua_newtable(L);
+    for (; *names; names++) {
+        lua_getfield(L, arg, *names);
+        lua_setfield(L, -2, *names);
+    }
+    lua_replace(L, arg);
+}
+
+void calr_lua_check_options(lua_State *L, int arg, const char *const *names)
+{
+    if (lua_isnoneornil(L, arg))
+        return;
+    luaL_checktype(L, arg, LUA_TTABLE);
+    refuse_strangers(L, arg, names);
+    calr_lua_plain_options(L, arg, names);
+}
+
+int calr_lua_push_option(lua_State *L, int arg, const char *name)
+{
+    luaL_checkstack(L, 4, NULL);
+    if (lua_isnoneornil(L, arg)) {
+        lua_pushnil(L);
+        return LUA_TNIL;
+    }
+    luaL_checktype(L, arg, LUA_TTABLE);
+    arg = lua_absindex(L, arg);
+    lua_pushstring(L, name);
+    return lua_rawget(L, arg);
+}
+
 /* Pushes the field; 0 and nothing pushed when absent. */
 static int push_option(lua_State *L, int arg, const char *name)
 {
-    if (lua_isnoneornil(L, arg))
-        return 0;
-    luaL_checktype(L, arg, LUA_TTABLE);
-    if (lua_getfield(L, arg, name) != LUA_TNIL)
+    if (calr_lua_push_option(L, arg, name) != LUA_TNIL)
         return 1;
     lua_pop(L, 1);
     return 0;
@@ -222,7 +264,10 @@ const char *calr_lua_option_string(lua_State *L, int arg, const char *name, cons
     }
     if (lua_type(L, -1) != LUA_TSTRING)
         wrong_type(L, name, "a string");
-    const char *value = lua_tostring(L, -1);
+    char *value = strdup(lua_tostring(L, -1));
+    if (!value)
+        luaL_error(L, "no memory");
+    calr_lua_keep(L, value, free);
     lua_pop(L, 1);
     return value;
 }
@@ -286,7 +331,7 @@ typedef struct scratch {
 /* __gc and __close: runs twice. */
 static int scratch_close(lua_State *L)
 {
-    scratch *s = lua_touserdata(L, 1);
+    scratch *s = luaL_checkudata(L, 1, SCRATCH);
     void *owned;
     memcpy(&owned, &s->owned, sizeof owned); /* the engine stored a pointer of another type */
     s->owned = NULL;
@@ -297,25 +342,21 @@ static int scratch_close(lua_State *L)
 
 void *calr_lua_scratch(lua_State *L, void (*release)(void *owned))
 {
-    static const luaL_Reg none[] = {{NULL, NULL}};
-    static const luaL_Reg metamethods[] = {
-        {"__gc", scratch_close}, {"__close", scratch_close}, {NULL, NULL}};
+    static const calr_lua_function none[] = {{NULL, NULL, NULL}};
+    static const calr_lua_function metamethods[] = {
+        {"__gc", scratch_close, NULL}, {"__close", scratch_close, NULL}, {NULL, NULL, NULL}};
     scratch *s = lua_newuserdatauv(L, sizeof *s, 0);
     *s = (scratch){NULL, release};
-    calr_lua_class(L, SCRATCH, none, metamethods);
+    calr_lua_class(L, SCRATCH, "", none, metamethods);
     luaL_setmetatable(L, SCRATCH);
     lua_toclose(L, -1);
     return &s->owned;
 }
 
-void calr_lua_class(lua_State *L, const char *name, const luaL_Reg *methods,
-                    const luaL_Reg *metamethods)
+lua_Integer calr_lua_length(lua_State *L, int arg)
 {
-    if (luaL_newmetatable(L, name)) {
-        luaL_setfuncs(L, metamethods, 0);
-        lua_newtable(L);
-        luaL_setfuncs(L, methods, 0);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_pop(L, 1);
+    lua_Integer length = luaL_len(L, arg);
+    if (length < 0 || length > INT32_MAX)
+        luaL_error(L, "a list of %I items is not possible", length);
+    return length;
 }

@@ -1,11 +1,15 @@
 /* What every binding shares: tensors as Lua values, options from tables, statuses as Lua errors.
  *
  * Only files in binding/ and host/ include lua.h. One file a Lua module: static functions, one
- * registration table at the bottom, and `luaopen_calr_NAME`, listed in modules.c. The rules that
- * keep memory safe when Lua raises an error (a longjmp):
+ * registration table at the bottom (call.h), and `luaopen_calr_NAME`, listed in modules.c. The rules that
+ * keep memory safe when Lua raises an error (a longjmp), or runs code of the script where C doesn't
+ * expect it (metamethods of the tables it reads, finalizers when it allocates):
  *   - check all arguments first, then allocate;
  *   - what is allocated belongs to a userdata before anything can raise: make the slot
  *     (calr_lua_new_tensor), then have the engine fill it (calr_lua_call);
+ *   - what is borrowed is held (call.h): all functions here that return a borrowed pointer do so. A handle
+ *     of a class of its own is looked up by a function that returns what the engine needs, held, not
+ *     the userdata, whose contents change when it is closed;
  *   - no Lua call inside a parallel region. */
 #ifndef CALR_BINDING_BIND_H
 #define CALR_BINDING_BIND_H
@@ -14,6 +18,7 @@
 #include <lua.h>
 
 #include "base/status.h"
+#include "binding/call.h"
 #include "tensor/tensor.h"
 
 /* Raises the engine's message as a Lua error, with the position of the calling script, when the
@@ -30,10 +35,12 @@ calr_tensor **calr_lua_new_tensor(lua_State *L);
  * collection. */
 void calr_lua_account(lua_State *L);
 
-/* The tensor at `arg`, borrowed; an argument error otherwise. */
+/* The tensor at `arg`, borrowed and held; an argument error otherwise. */
 calr_tensor *calr_lua_check_tensor(lua_State *L, int arg);
-/* NULL when the value is not a tensor. */
+/* The same; NULL when the value is not a tensor, or closed. */
 calr_tensor *calr_lua_test_tensor(lua_State *L, int arg);
+/* The same without holding it, for functions that are not registered: to be used before anything else happens. */
+calr_tensor *calr_lua_peek_tensor(lua_State *L, int arg);
 /* Closes a tensor, as tensor:close() does; nothing happens for other values. */
 void calr_lua_close_tensor(lua_State *L, int arg);
 /* The tensor with its type and number of dimensions checked, and contiguous. `form` goes into the
@@ -45,8 +52,11 @@ calr_tensor *calr_lua_check_form(lua_State *L, int arg, calr_dtype dtype, int nd
 
 /* The value at `arg` must be a table or nothing, and hold only the keys named (NULL ends the list).
  * A stranger is an error with the nearest name: unknown option "min_sise" (did you mean
- * "min_size"?). */
+ * "min_size"?). Call it before anything else is looked up: it does what calr_lua_plain_options does. */
 void calr_lua_check_options(lua_State *L, int arg, const char *const *names);
+/* Replaces a table with an `__index` by a plain one with the fields named (NULL ends the list), so that
+ * the functions below, which read without metamethods, run no code of the script. */
+void calr_lua_plain_options(lua_State *L, int arg, const char *const *names);
 /* Fields of that table; the default where it is absent. A wrong type or a value out of range is an
  * error that names the option, the value and the range. */
 int64_t calr_lua_option_integer(lua_State *L, int arg, const char *name, int64_t fallback,
@@ -54,12 +64,14 @@ int64_t calr_lua_option_integer(lua_State *L, int arg, const char *name, int64_t
 double calr_lua_option_number(lua_State *L, int arg, const char *name, double fallback, double min,
                               double max);
 int calr_lua_option_boolean(lua_State *L, int arg, const char *name, int fallback);
-/* NULL as default means required. The string lives as long as the table holds it. */
+/* NULL as default means required. The string lives until the running function ends. */
 const char *calr_lua_option_string(lua_State *L, int arg, const char *name, const char *fallback);
 /* The position of the string in `choices` (NULL ends the list). */
 int calr_lua_option_choice(lua_State *L, int arg, const char *name, int fallback,
                            const char *const *choices);
-/* Borrowed: lives as long as the table holds it. NULL when absent and not `required`. */
+/* Pushes the field, nil where it is absent, and returns its type. */
+int calr_lua_push_option(lua_State *L, int arg, const char *name);
+/* Borrowed and held. NULL when absent and not `required`. */
 calr_tensor *calr_lua_option_tensor(lua_State *L, int arg, const char *name, int required);
 /* The same with the form checked, and contiguous. */
 calr_tensor *calr_lua_option_form(lua_State *L, int arg, const char *name, int required,
@@ -77,9 +89,8 @@ int calr_lua_push_nearest(lua_State *L, const char *word, const char *const *nam
  * while they close a value, and the closing may move the stack. */
 void *calr_lua_scratch(lua_State *L, void (*release)(void *owned));
 
-/* Makes the metatable `name`, unless there is one, from two lists that end with {NULL, NULL}. */
-void calr_lua_class(lua_State *L, const char *name, const luaL_Reg *methods,
-                    const luaL_Reg *metamethods);
+/* How many items the list at `arg` has: 0 to INT32_MAX, whatever its __len says; otherwise an error. */
+lua_Integer calr_lua_length(lua_State *L, int arg);
 
 /* ---- modules ---- */
 

@@ -144,16 +144,16 @@ static int cluster_kmeans(lua_State *L)
     return 2;
 }
 
-static const luaL_Reg functions[] = {
-    {"dbscan", cluster_dbscan},
-    {"kmeans", cluster_kmeans},
-    {"knn", cluster_knn},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"dbscan", cluster_dbscan, "distance, options"},
+    {"kmeans", cluster_kmeans, "x, options"},
+    {"knn", cluster_knn, "x, options"},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_cluster(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.cluster.", functions);
     calr_lua_add_distance(L);
     calr_lua_add_graph(L);
     calr_lua_add_hdbscan(L);

@@ -23,14 +23,14 @@ calr_csr **calr_lua_new_distance(lua_State *L)
 static const calr_csr *test_distance(lua_State *L, int arg)
 {
     calr_csr **slot = luaL_testudata(L, arg, DISTANCE);
-    return slot ? *slot : NULL;
+    return slot ? calr_lua_hold(L, *slot) : NULL;
 }
 
 static const calr_csr *check_sparse(lua_State *L, int arg)
 {
     calr_csr **slot = luaL_checkudata(L, arg, DISTANCE);
     luaL_argcheck(L, *slot, arg, "this distance was closed");
-    return *slot;
+    return calr_lua_hold(L, *slot);
 }
 
 calr_distance calr_lua_check_distance(lua_State *L, int arg)
@@ -184,12 +184,17 @@ static int distance_tostring(lua_State *L)
     return 1;
 }
 
+static void release_csr(void *csr)
+{
+    calr_csr_release(csr);
+}
+
 /* __gc and __close: may run twice. */
 static int distance_release(lua_State *L)
 {
-    calr_csr **slot = luaL_checkudata(L, 1, DISTANCE);
-    calr_csr_release(*slot);
+    calr_csr **slot = luaL_checkudata(L, 1, DISTANCE), *csr = *slot;
     *slot = NULL;
+    calr_lua_let_go(csr, release_csr);
     return 0;
 }
 
@@ -222,31 +227,31 @@ static int cluster_distances(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"camera_jaccard", cluster_camera_jaccard},
-    {"distances", cluster_distances},
-    {"jaccard", cluster_jaccard},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"camera_jaccard", cluster_camera_jaccard, "x, cameras, options"},
+    {"distances", cluster_distances, "x, options"},
+    {"jaccard", cluster_jaccard, "x, options"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg distance_methods[] = {
-    {"size", distance_size},
-    {"nonzeros", distance_nonzeros},
-    {"get", distance_get},
-    {"dense", distance_dense},
-    {NULL, NULL},
+static const calr_lua_function distance_methods[] = {
+    {"size", distance_size, "self"},
+    {"nonzeros", distance_nonzeros, "self"},
+    {"get", distance_get, "self, i, j"},
+    {"dense", distance_dense, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg distance_metamethods[] = {
-    {"__len", distance_size},
-    {"__tostring", distance_tostring},
-    {"__gc", distance_release},
-    {"__close", distance_release},
-    {NULL, NULL},
+static const calr_lua_function distance_metamethods[] = {
+    {"__len", distance_size, NULL},
+    {"__tostring", distance_tostring, NULL},
+    {"__gc", distance_release, NULL},
+    {"__close", distance_release, NULL},
+    {NULL, NULL, NULL},
 };
 
 void calr_lua_add_distance(lua_State *L)
 {
-    calr_lua_class(L, DISTANCE, distance_methods, distance_metamethods);
-    luaL_setfuncs(L, functions, 0);
+    calr_lua_class(L, DISTANCE, "distance:", distance_methods, distance_metamethods);
+    calr_lua_add_functions(L, "calr.cluster.", functions);
 }

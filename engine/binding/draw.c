@@ -30,7 +30,7 @@ static calr_draw_scene *check_scene(lua_State *L, int arg)
 {
     calr_draw_scene *scene = *scene_slot(L, arg);
     luaL_argcheck(L, scene, arg, "this scene was closed");
-    return scene;
+    return calr_lua_hold(L, scene);
 }
 
 /// calr.draw.scene(width, height)
@@ -283,7 +283,7 @@ static int draw_render(lua_State *L)
     static const char *const names[] = {"height", "width", NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
     calr_lua_check_options(L, 2, names);
-    int64_t count = luaL_len(L, 1);
+    int64_t count = calr_lua_length(L, 1);
     int64_t height = calr_lua_option_integer(L, 2, "height", 0, 1, CALR_DRAW_MAX_PIXELS);
     int64_t width = calr_lua_option_integer(L, 2, "width", 0, 1, CALR_DRAW_MAX_PIXELS);
     luaL_argcheck(L, height > 0 && width > 0, 2, "the options height and width are required");
@@ -294,7 +294,7 @@ static int draw_render(lua_State *L)
         if (!slot || !*slot)
             luaL_argerror(L, 1,
                           lua_pushfstring(L, "item %I is not an open scene", (lua_Integer)(i + 1)));
-        scenes[i] = *slot; /* kept alive by the table at 1 */
+        scenes[i] = calr_lua_hold(L, *slot);
         lua_pop(L, 1);
     }
     int64_t shape[4] = {count, height, width, 3};
@@ -324,7 +324,7 @@ static int files_close(lua_State *L)
 /* The option quality of draw.encode: a number for all, or a table of one for each. */
 static void check_qualities(lua_State *L, int64_t count, int32_t *quality)
 {
-    int type = lua_getfield(L, 2, "quality");
+    int type = calr_lua_push_option(L, 2, "quality");
     int table = type == LUA_TTABLE;
     if (table && luaL_len(L, -1) != count)
         luaL_error(L, "option quality holds %I numbers for %I images", (lua_Integer)luaL_len(L, -1),
@@ -381,13 +381,18 @@ static int draw_encode(lua_State *L)
     return 1;
 }
 
+static void release_scene(void *scene)
+{
+    calr_draw_scene_release(scene);
+}
+
 /// scene:close()
 /// Frees the memory of the scene now rather than when it is collected.
 static int scene_close(lua_State *L)
 {
-    calr_draw_scene **slot = scene_slot(L, 1);
-    calr_draw_scene_release(*slot);
+    calr_draw_scene **slot = scene_slot(L, 1), *scene = *slot;
     *slot = NULL;
+    calr_lua_let_go(scene, release_scene);
     return 0;
 }
 
@@ -397,41 +402,51 @@ static int scene_count(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"scene", draw_scene},
-    {"render", draw_render},
-    {"encode", draw_encode},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"scene", draw_scene, "width, height"},
+    {"render", draw_render, "scenes, options"},
+    {"encode", draw_encode, "images, options"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg methods[] = {
-    {"transform", scene_transform}, {"color", scene_color},
-    {"pattern", scene_pattern},     {"light", scene_light},
-    {"texture", scene_texture},     {"soft", scene_soft},
-    {"polygon", scene_polygon},     {"curve", scene_curve},
-    {"rectangle", scene_rectangle}, {"ellipse", scene_ellipse},
-    {"limb", scene_limb},           {"matrix", scene_matrix},
-    {"tone", scene_tone},           {"blur", scene_blur},
-    {"motion", scene_motion},       {"resolution", scene_resolution},
-    {"vignette", scene_vignette},   {"noise", scene_noise},
-    {"close", scene_close},         {NULL, NULL},
+static const calr_lua_function methods[] = {
+    {"transform", scene_transform, "self, a, b, c, d, e, f"},
+    {"color", scene_color, "self, color [, alpha]"},
+    {"pattern", scene_pattern, "self, kind, color, x, y, period [, angle, share, alpha]"},
+    {"light", scene_light, "self, x0, y0, f0, x1, y1, f1"},
+    {"texture", scene_texture, "self, amount, width, height, octaves, seed"},
+    {"soft", scene_soft, "self, radius"},
+    {"polygon", scene_polygon, "self, x1, y1, x2, y2, ..."},
+    {"curve", scene_curve, "self, x1, y1, x2, y2, ..."},
+    {"rectangle", scene_rectangle, "self, x0, y0, x1, y1"},
+    {"ellipse", scene_ellipse, "self, x, y, rx, ry [, angle]"},
+    {"limb", scene_limb, "self, x0, y0, r0, x1, y1, r1"},
+    {"matrix", scene_matrix, "self, m11, m12, m13, m21, m22, m23, m31, m32, m33 [, o1, o2, o3]"},
+    {"tone", scene_tone, "self, gamma, contrast, saturation"},
+    {"blur", scene_blur, "self, sigma"},
+    {"motion", scene_motion, "self, length, angle"},
+    {"resolution", scene_resolution, "self, factor"},
+    {"vignette", scene_vignette, "self, strength"},
+    {"noise", scene_noise, "self, luma, chroma, seed"},
+    {"close", scene_close, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg metamethods[] = {
-    {"__gc", scene_close},
-    {"__close", scene_close},
-    {"__len", scene_count},
-    {NULL, NULL},
+static const calr_lua_function metamethods[] = {
+    {"__gc", scene_close, NULL},
+    {"__close", scene_close, NULL},
+    {"__len", scene_count, NULL},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_draw(lua_State *L)
 {
-    calr_lua_class(L, SCENE, methods, metamethods);
+    calr_lua_class(L, SCENE, "scene:", methods, metamethods);
     if (luaL_newmetatable(L, FILES)) {
         lua_pushcfunction(L, files_close);
         lua_setfield(L, -2, "__gc");
     }
     lua_pop(L, 1);
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.draw.", functions);
     return 1;
 }

@@ -17,13 +17,25 @@ static calr_frozen_conv **check_slot(lua_State *L, int arg)
     return luaL_checkudata(L, arg, FROZEN);
 }
 
+static calr_frozen_conv *check_frozen(lua_State *L, int arg)
+{
+    calr_frozen_conv *frozen = *check_slot(L, arg);
+    luaL_argcheck(L, frozen, arg, "this convolution was closed");
+    return calr_lua_hold(L, frozen);
+}
+
+static void release_frozen(void *frozen)
+{
+    calr_frozen_conv_release(frozen);
+}
+
 /// frozen:close()
 /// Frees the weights now rather than at a collection. Twice is fine.
 static int frozen_close(lua_State *L)
 {
-    calr_frozen_conv **slot = check_slot(L, 1);
-    calr_frozen_conv_release(*slot);
+    calr_frozen_conv **slot = check_slot(L, 1), *frozen = *slot;
     *slot = NULL;
+    calr_lua_let_go(frozen, release_frozen);
     return 0;
 }
 
@@ -109,8 +121,8 @@ static void check_residual(lua_State *L, const calr_tensor *residual, const calr
 /* frozen(x, residual, overwrite) */
 static int frozen_call(lua_State *L)
 {
-    calr_frozen_conv *frozen = *check_slot(L, 1);
-    luaL_argcheck(L, frozen, 1, "this convolution was closed");
+    calr_frozen_conv *frozen = check_frozen(L, 1);
+    luaL_argcheck(L, lua_gettop(L) <= 4, 5, "conv(x [, residual [, overwrite]]) takes no more");
     lua_settop(L, 4);
     calr_conv2d conv;
     calr_tensor *x = check_input(L, 2, "f32[n x h x w x in]"), *residual = NULL;
@@ -148,8 +160,7 @@ static int frozen_name(lua_State *L)
 {
     char text[96];
     calr_conv2d conv;
-    calr_frozen_conv *frozen = *check_slot(L, 1);
-    luaL_argcheck(L, frozen, 1, "this convolution was closed");
+    calr_frozen_conv *frozen = check_frozen(L, 1);
     calr_lua_call(L, calr_frozen_conv_geometry(frozen, luaL_checkinteger(L, 2),
                                                luaL_checkinteger(L, 3), luaL_checkinteger(L, 4),
                                                &conv));
@@ -164,25 +175,28 @@ static int frozen_tostring(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"conv", frozen_conv},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"conv", frozen_conv, "w [, options]"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg methods[] = {
-    {"name", frozen_name},
-    {"close", frozen_close},
-    {NULL, NULL},
+static const calr_lua_function methods[] = {
+    {"name", frozen_name, "self, n, h, w [, residual]"},
+    {"close", frozen_close, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg metamethods[] = {
-    {"__call", frozen_call},         {"__gc", frozen_close}, {"__close", frozen_close},
-    {"__tostring", frozen_tostring}, {NULL, NULL},
+static const calr_lua_function metamethods[] = {
+    {"__call", frozen_call, NULL},
+    {"__gc", frozen_close, NULL},
+    {"__close", frozen_close, NULL},
+    {"__tostring", frozen_tostring, NULL},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_frozen(lua_State *L)
 {
-    calr_lua_class(L, FROZEN, methods, metamethods);
-    luaL_newlib(L, functions);
+    calr_lua_class(L, FROZEN, "frozen:", methods, metamethods);
+    calr_lua_new_module(L, "calr.frozen.", functions);
     return 1;
 }

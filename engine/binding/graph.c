@@ -22,7 +22,9 @@ static void release_graph(void *graph)
 void calr_lua_check_neighbours(lua_State *L, int arg, int64_t k, calr_tensor **indices,
                                calr_tensor **similarities)
 {
+    static const char *const names[] = {"indices", "similarities", NULL};
     if (lua_istable(L, arg)) {
+        calr_lua_plain_options(L, arg, names);
         *indices = calr_lua_option_form(L, arg, "indices", 1, CALR_I32, 2, "i32[n x k]");
         *similarities = calr_lua_option_form(L, arg, "similarities", 1, CALR_F32, 2, "f32[n x k]");
         if (!calr_tensor_same_shape(*indices, *similarities))
@@ -160,14 +162,14 @@ static int cluster_leiden(lua_State *L)
     return 2;
 }
 
-static const luaL_Reg functions[] = {
-    {"leiden", cluster_leiden},
-    {"components", cluster_components},
-    {"components_of", cluster_components_of},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"leiden", cluster_leiden, "x, options"},
+    {"components", cluster_components, "x, options"},
+    {"components_of", cluster_components_of, "distance, options"},
+    {NULL, NULL, NULL},
 };
 
 void calr_lua_add_graph(lua_State *L)
 {
-    luaL_setfuncs(L, functions, 0);
+    calr_lua_add_functions(L, "calr.cluster.", functions);
 }

@@ -108,13 +108,13 @@ static int cluster_hdbscan_features(lua_State *L)
     return return_results(L, clusters);
 }
 
-static const luaL_Reg functions[] = {
-    {"hdbscan", cluster_hdbscan},
-    {"hdbscan_features", cluster_hdbscan_features},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"hdbscan", cluster_hdbscan, "distance, options"},
+    {"hdbscan_features", cluster_hdbscan_features, "x, options"},
+    {NULL, NULL, NULL},
 };
 
 void calr_lua_add_hdbscan(lua_State *L)
 {
-    luaL_setfuncs(L, functions, 0);
+    calr_lua_add_functions(L, "calr.cluster.", functions);
 }

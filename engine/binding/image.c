@@ -33,7 +33,7 @@ static int tools_gc(lua_State *L)
 
 static tools *get_tools(lua_State *L)
 {
-    tools *t = lua_touserdata(L, lua_upvalueindex(1));
+    tools *t = lua_touserdata(L, lua_upvalueindex(CALR_LUA_UPVALUE));
     if (!t->jpeg) /* a finalizer of the script's that runs after ours */
         luaL_error(L, "calr.image is closed: the program is ending");
     return t;
@@ -238,25 +238,33 @@ static int image_load_png(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"decode", image_decode},     {"decode_file", image_decode_file},
-    {"probe", image_probe},       {"encode", image_encode},
-    {"resize", image_resize},     {"save_png", image_save_png},
-    {"load_png", image_load_png}, {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"decode", image_decode, "bytes [, options]"},
+    {"decode_file", image_decode_file, "path [, options]"},
+    {"probe", image_probe, "bytes"},
+    {"encode", image_encode, "image [, options]"},
+    {"resize", image_resize, "image, options"},
+    {"save_png", image_save_png, "image, path"},
+    {"load_png", image_load_png, "path"},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_image(lua_State *L)
 {
-    static const luaL_Reg tools_meta[] = {{"__gc", tools_gc}, {NULL, NULL}};
-    luaL_newmetatable(L, TOOLS);
-    luaL_setfuncs(L, tools_meta, 0);
-    lua_pop(L, 1);
-    luaL_newlibtable(L, functions);
+    static const calr_lua_function none[] = {{NULL, NULL, NULL}};
+    static const calr_lua_function tools_meta[] = {{"__gc", tools_gc, NULL}, {NULL, NULL, NULL}};
+    calr_lua_class(L, TOOLS, "", none, tools_meta);
+    lua_newtable(L);
     tools *t = lua_newuserdatauv(L, sizeof *t, 0);
     *t = (tools){NULL, NULL};
     luaL_setmetatable(L, TOOLS);
     calr_lua_call(L, calr_jpeg_new(&t->jpeg));
     calr_lua_call(L, calr_resizer_new(&t->resizer));
-    luaL_setfuncs(L, functions, 1);
+    for (const calr_lua_function *function = functions; function->name; function++) {
+        lua_pushvalue(L, -1);
+        calr_lua_push_function(L, "calr.image.", function, 1);
+        lua_setfield(L, -3, function->name);
+    }
+    lua_pop(L, 1);
     return 1;
 }

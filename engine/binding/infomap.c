@@ -168,12 +168,12 @@ static int cluster_infomap(lua_State *L)
     return 2;
 }
 
-static const luaL_Reg functions[] = {
-    {"infomap", cluster_infomap},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"infomap", cluster_infomap, "x, options"},
+    {NULL, NULL, NULL},
 };
 
 void calr_lua_add_infomap(lua_State *L)
 {
-    luaL_setfuncs(L, functions, 0);
+    calr_lua_add_functions(L, "calr.cluster.", functions);
 }

@@ -23,12 +23,16 @@ typedef struct effort {
     calr_ivf_sample sample;
 } effort;
 
-static index *check_index(lua_State *L, int arg)
+/* A copy: the value loses both when it is closed. */
+static index check_index(lua_State *L, int arg)
 {
-    index *value = luaL_checkudata(L, arg, INDEX);
+    const index *value = luaL_checkudata(L, arg, INDEX);
     if (!value->ivf)
         luaL_argerror(L, arg, "the index is closed");
-    return value;
+    index held = *value;
+    calr_lua_hold(L, held.ivf);
+    calr_lua_hold(L, held.x);
+    return held;
 }
 
 /* ---- making ---- */
@@ -173,7 +177,7 @@ static int index_search(lua_State *L)
 {
     static const char *const names[] = {"k",       "probes", "recall", "include_self",
                                         "measure", "seed",   NULL};
-    const index *on = check_index(L, 1);
+    index on = check_index(L, 1);
     if (lua_istable(L, 2) && lua_isnone(L, 3)) {
         lua_pushnil(L);
         lua_insert(L, 2);
@@ -185,8 +189,8 @@ static int index_search(lua_State *L)
     int64_t k = calr_lua_option_integer(L, 3, "k", 15, 1, INT64_MAX);
     effort e = check_effort(L, 3);
     calr_ivf_query query =
-        make_query(L, on, rows, k, calr_lua_option_boolean(L, 3, "include_self", 1));
-    return push_neighbours(L, on, &query, e);
+        make_query(L, &on, rows, k, calr_lua_option_boolean(L, 3, "include_self", 1));
+    return push_neighbours(L, &on, &query, e);
 }
 
 /// index:recall{probes=p, queries=nil, k=15, include_self=true, measure=256, seed=0}
@@ -203,7 +207,7 @@ static int index_recall(lua_State *L)
 {
     static const char *const names[] = {"probes",  "queries", "k", "include_self",
                                         "measure", "seed",    NULL};
-    const index *on = check_index(L, 1);
+    index on = check_index(L, 1);
     lua_settop(L, 2);
     calr_lua_check_options(L, 2, names);
     calr_tensor *rows = calr_lua_option_form(L, 2, "queries", 0, CALR_F32, 2, "f32[m x d]");
@@ -212,9 +216,9 @@ static int index_recall(lua_State *L)
     effort e = check_effort(L, 2);
     if (e.probes == 0)
         luaL_error(L, "option \"probes\" is missing (how many lists a query looks into)");
-    calr_ivf_query query = make_query(L, on, rows, k, include_self);
+    calr_ivf_query query = make_query(L, &on, rows, k, include_self);
     double recall;
-    calr_lua_call(L, calr_ivf_recall(on->ivf, &query, e.probes, &e.sample, &recall));
+    calr_lua_call(L, calr_ivf_recall(on.ivf, &query, e.probes, &e.sample, &recall));
     lua_pushnumber(L, recall);
     return 1;
 }
@@ -224,7 +228,7 @@ static int index_recall(lua_State *L)
 /// @return integer
 static int index_size(lua_State *L)
 {
-    lua_pushinteger(L, calr_ivf_size(check_index(L, 1)->ivf));
+    lua_pushinteger(L, calr_ivf_size(check_index(L, 1).ivf));
     return 1;
 }
 
@@ -233,10 +237,10 @@ static int index_size(lua_State *L)
 /// @return tensor  i32[lists]
 static int index_lists(lua_State *L)
 {
-    const index *on = check_index(L, 1);
-    calr_tensor *sizes = calr_lua_new_labels(L, calr_ivf_lists(on->ivf));
-    for (int64_t l = 0; l < calr_ivf_lists(on->ivf); l++)
-        calr_tensor_i32(sizes)[l] = (int32_t)calr_ivf_list_size(on->ivf, l);
+    index on = check_index(L, 1);
+    calr_tensor *sizes = calr_lua_new_labels(L, calr_ivf_lists(on.ivf));
+    for (int64_t l = 0; l < calr_ivf_lists(on.ivf); l++)
+        calr_tensor_i32(sizes)[l] = (int32_t)calr_ivf_list_size(on.ivf, l);
     return 1;
 }
 
@@ -251,13 +255,23 @@ static int index_tostring(lua_State *L)
     return 1;
 }
 
+static void release_ivf(void *ivf)
+{
+    calr_ivf_free(ivf);
+}
+
+static void release_rows(void *x)
+{
+    calr_tensor_release(x);
+}
+
 /* __gc and __close: may run twice. */
 static int index_release(lua_State *L)
 {
-    index *on = luaL_checkudata(L, 1, INDEX);
-    calr_ivf_free(on->ivf);
-    calr_tensor_release(on->x);
-    *on = (index){.metric = on->metric};
+    index *value = luaL_checkudata(L, 1, INDEX), on = *value;
+    *value = (index){.metric = on.metric};
+    calr_lua_let_go(on.ivf, release_ivf);
+    calr_lua_let_go(on.x, release_rows);
     return 0;
 }
 
@@ -267,7 +281,7 @@ int calr_lua_wants_approximate(lua_State *L, int arg)
 {
     if (!lua_istable(L, arg))
         return 0;
-    lua_getfield(L, arg, "approximate");
+    calr_lua_push_option(L, arg, "approximate");
     if (lua_istable(L, -1) || (lua_isboolean(L, -1) && lua_toboolean(L, -1)))
         return 1;
     if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
@@ -297,29 +311,29 @@ int calr_lua_knn_approximate(lua_State *L, calr_tensor *x, calr_tensor *base, in
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"ivf", cluster_ivf},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"ivf", cluster_ivf, "x, options"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg index_methods[] = {
-    {"lists", index_lists},
-    {"recall", index_recall},
-    {"search", index_search},
-    {"size", index_size},
-    {NULL, NULL},
+static const calr_lua_function index_methods[] = {
+    {"lists", index_lists, "self"},
+    {"recall", index_recall, "self, options"},
+    {"search", index_search, "self [, queries [, options]]"},
+    {"size", index_size, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg index_metamethods[] = {
-    {"__len", index_size},
-    {"__tostring", index_tostring},
-    {"__gc", index_release},
-    {"__close", index_release},
-    {NULL, NULL},
+static const calr_lua_function index_metamethods[] = {
+    {"__len", index_size, NULL},
+    {"__tostring", index_tostring, NULL},
+    {"__gc", index_release, NULL},
+    {"__close", index_release, NULL},
+    {NULL, NULL, NULL},
 };
 
 void calr_lua_add_ivf(lua_State *L)
 {
-    calr_lua_class(L, INDEX, index_methods, index_metamethods);
-    luaL_setfuncs(L, functions, 0);
+    calr_lua_class(L, INDEX, "index:", index_methods, index_metamethods);
+    calr_lua_add_functions(L, "calr.cluster.", functions);
 }

@@ -18,6 +18,7 @@
 /// written sorted, numbers so that they read back as the same bits.
 
 #define ARRAY     "calr.json.array"
+#define WRITER    "calr.json.writer"
 #define MAX_DEPTH 200
 
 static const char null_key; /* its address is the value of calr.json.null */
@@ -132,7 +133,7 @@ typedef struct writer {
 
 static int writer_release(lua_State *L)
 {
-    writer *w = lua_touserdata(L, 1);
+    writer *w = luaL_checkudata(L, 1, WRITER);
     free(w->text);
     w->text = NULL;
     return 0;
@@ -318,7 +319,7 @@ static lua_Integer push_sorted_keys(writer *w, int index, int depth)
         sort_few(L, lua_gettop(L), (int)count);
         return count;
     }
-    lua_pushvalue(L, lua_upvalueindex(1)); /* table.sort */
+    lua_pushvalue(L, lua_upvalueindex(CALR_LUA_UPVALUE)); /* table.sort */
     lua_pushvalue(L, -2);
     lua_call(L, 1, 0);
     return count;
@@ -417,7 +418,7 @@ static int json_encode(lua_State *L)
     lua_settop(L, 1);
     writer *w = lua_newuserdatauv(L, sizeof *w, 0);
     *w = (writer){.L = L, .indent = indent};
-    if (luaL_newmetatable(L, "calr.json.writer")) {
+    if (luaL_newmetatable(L, WRITER)) {
         lua_pushcfunction(L, writer_release);
         lua_setfield(L, -2, "__gc");
     }
@@ -446,21 +447,23 @@ static int json_array_mark(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"decode", json_decode},
-    {"array", json_array_mark},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"decode", json_decode, "text [, name]"},
+    {"array", json_array_mark, "[table]"},
+    {NULL, NULL, NULL},
 };
+
+static const calr_lua_function encode = {"encode", json_encode, "value [, options]"};
 
 int luaopen_calr_json(lua_State *L)
 {
     luaL_newmetatable(L, ARRAY);
     lua_pop(L, 1);
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.json.", functions);
     lua_getglobal(L, "table");
     lua_getfield(L, -1, "sort");
     lua_remove(L, -2);
-    lua_pushcclosure(L, json_encode, 1);
+    calr_lua_push_function(L, "calr.json.", &encode, 1);
     lua_setfield(L, -2, "encode");
     push_null(L);
     lua_setfield(L, -2, "null");

@@ -34,12 +34,25 @@ static void check_length(lua_State *L, int arg, const calr_tensor *a, const calr
                                       (lua_Integer)a->shape[0]));
 }
 
+static calr_tensor *fill_slot(lua_State *L, calr_tensor **slot, calr_dtype dtype, int64_t count)
+{
+    calr_lua_call(L, calr_tensor_new(dtype, 1, &count, slot));
+    return *slot;
+}
+
 static calr_tensor *new_vector(lua_State *L, calr_dtype dtype, int64_t count)
 {
+    return fill_slot(L, calr_lua_new_tensor(L), dtype, count);
+}
+
+/* A vector with an item for each cluster. The slot is made before the labels are looked at: making it may run a
+ * finalizer of the script, which may change them. */
+static calr_tensor *new_for_clusters(lua_State *L, calr_dtype dtype, const calr_tensor *labels,
+                                     int64_t *clusters)
+{
     calr_tensor **slot = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_new(dtype, 1, &count, slot));
-    calr_lua_account(L);
-    return *slot;
+    *clusters = check_clusters(L, labels);
+    return fill_slot(L, slot, dtype, *clusters);
 }
 
 /// calr.labels.clusters(labels)
@@ -127,8 +140,8 @@ static int labels_align(lua_State *L)
 static int labels_count(lua_State *L)
 {
     calr_tensor *labels = check_labels(L, 1);
-    int64_t clusters = check_clusters(L, labels);
-    calr_tensor *counts = new_vector(L, CALR_I64, clusters);
+    int64_t clusters;
+    calr_tensor *counts = new_for_clusters(L, CALR_I64, labels, &clusters);
     calr_labels_count(calr_tensor_i32(labels), labels->shape[0], clusters, calr_tensor_i64(counts));
     return 1;
 }
@@ -142,8 +155,8 @@ static int labels_argmax(lua_State *L)
     calr_tensor *labels = check_labels(L, 1);
     calr_tensor *scores = calr_lua_check_form(L, 2, CALR_F32, 1, "f32[n]");
     check_length(L, 2, labels, scores);
-    int64_t clusters = check_clusters(L, labels);
-    calr_tensor *rows = new_vector(L, CALR_I64, clusters);
+    int64_t clusters;
+    calr_tensor *rows = new_for_clusters(L, CALR_I64, labels, &clusters);
     calr_labels_argmax(calr_tensor_i32(labels), calr_tensor_f32(scores), labels->shape[0], clusters,
                        calr_tensor_i64(rows));
     return 1;
@@ -158,8 +171,8 @@ static int labels_last_above(lua_State *L)
     calr_tensor *scores = calr_lua_check_form(L, 2, CALR_F32, 1, "f32[n]");
     check_length(L, 2, labels, scores);
     double threshold = luaL_checknumber(L, 3);
-    int64_t clusters = check_clusters(L, labels);
-    calr_tensor *rows = new_vector(L, CALR_I64, clusters);
+    int64_t clusters;
+    calr_tensor *rows = new_for_clusters(L, CALR_I64, labels, &clusters);
     calr_labels_last_above(calr_tensor_i32(labels), calr_tensor_f32(scores), labels->shape[0],
                            threshold, clusters, calr_tensor_i64(rows));
     return 1;
@@ -173,8 +186,8 @@ static int labels_entropy(lua_State *L)
 {
     calr_tensor *labels = check_labels(L, 1), *groups = check_labels(L, 2);
     check_length(L, 2, labels, groups);
-    int64_t clusters = check_clusters(L, labels);
-    calr_tensor *entropy = new_vector(L, CALR_F32, clusters);
+    int64_t clusters;
+    calr_tensor *entropy = new_for_clusters(L, CALR_F32, labels, &clusters);
     calr_lua_call(L, calr_labels_entropy(calr_tensor_i32(labels), calr_tensor_i32(groups),
                                          labels->shape[0], clusters, calr_tensor_f32(entropy)));
     return 1;
@@ -189,8 +202,8 @@ static int labels_commonest(lua_State *L)
 {
     calr_tensor *labels = check_labels(L, 1), *groups = check_labels(L, 2);
     check_length(L, 2, labels, groups);
-    int64_t clusters = check_clusters(L, labels);
-    calr_tensor *commonest = new_vector(L, CALR_I32, clusters);
+    int64_t clusters;
+    calr_tensor *commonest = new_for_clusters(L, CALR_I32, labels, &clusters);
     calr_lua_call(L, calr_labels_commonest(calr_tensor_i32(labels), calr_tensor_i32(groups),
                                            labels->shape[0], clusters, calr_tensor_i32(commonest)));
     return 1;
@@ -206,11 +219,11 @@ static int labels_commonest(lua_State *L)
 static int labels_neighbour_share(lua_State *L)
 {
     static const char *const names[] = {"count", NULL};
+    calr_lua_check_options(L, 3, names);
+    int64_t count = calr_lua_option_integer(L, 3, "count", INT64_MAX, 1, INT64_MAX);
     calr_tensor *labels = check_labels(L, 1);
     calr_tensor *indices = calr_lua_check_form(L, 2, CALR_I32, 2, "i32[n x k]");
     check_length(L, 2, labels, indices);
-    calr_lua_check_options(L, 3, names);
-    int64_t count = calr_lua_option_integer(L, 3, "count", INT64_MAX, 1, INT64_MAX);
     check_clusters(L, labels);
     calr_tensor *share = new_vector(L, CALR_F32, labels->shape[0]);
     calr_lua_call(L, calr_labels_neighbour_share(calr_tensor_i32(labels), labels->shape[0],
@@ -524,36 +537,36 @@ static int labels_chance(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"clusters", labels_clusters},
-    {"canonical", labels_canonical},
-    {"pair", labels_pair},
-    {"count", labels_count},
-    {"argmax", labels_argmax},
-    {"last_above", labels_last_above},
-    {"entropy", labels_entropy},
-    {"take", labels_take},
-    {"equal", labels_equal},
-    {"differ", labels_differ},
-    {"at_least", labels_at_least},
-    {"both", labels_both},
-    {"invert", labels_invert},
-    {"total", labels_total},
-    {"rows", labels_rows},
-    {"put", labels_put},
-    {"shift", labels_shift},
-    {"where", labels_where},
-    {"chance", labels_chance},
-    {"match", labels_match},
-    {"align", labels_align},
-    {"commonest", labels_commonest},
-    {"neighbour_share", labels_neighbour_share},
-    {"quantile", labels_quantile},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"clusters", labels_clusters, "labels"},
+    {"canonical", labels_canonical, "labels, options"},
+    {"pair", labels_pair, "a, b"},
+    {"count", labels_count, "labels"},
+    {"argmax", labels_argmax, "labels, scores"},
+    {"last_above", labels_last_above, "labels, scores, threshold"},
+    {"entropy", labels_entropy, "labels, groups"},
+    {"take", labels_take, "values, rows"},
+    {"equal", labels_equal, "a, b"},
+    {"differ", labels_differ, "a, b"},
+    {"at_least", labels_at_least, "values, number"},
+    {"both", labels_both, "mask, mask, ..."},
+    {"invert", labels_invert, "mask"},
+    {"total", labels_total, "mask"},
+    {"rows", labels_rows, "mask"},
+    {"put", labels_put, "labels, rows, values"},
+    {"shift", labels_shift, "labels, by"},
+    {"where", labels_where, "mask, a, b"},
+    {"chance", labels_chance, "count, probability, options"},
+    {"match", labels_match, "a, b"},
+    {"align", labels_align, "before, after"},
+    {"commonest", labels_commonest, "labels, groups"},
+    {"neighbour_share", labels_neighbour_share, "labels, indices [, options]"},
+    {"quantile", labels_quantile, "values, q [, mask]"},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_labels(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.labels.", functions);
     return 1;
 }

@@ -18,11 +18,13 @@ typedef struct dendrogram {
     calr_merge *merges; /* [n - 1]; NULL when closed */
 } dendrogram;
 
-static dendrogram *check_dendrogram(lua_State *L, int arg)
+/* A copy: the value loses its merges when it is closed. */
+static dendrogram check_dendrogram(lua_State *L, int arg)
 {
-    dendrogram *tree = luaL_checkudata(L, arg, DENDROGRAM);
+    const dendrogram *tree = luaL_checkudata(L, arg, DENDROGRAM);
     luaL_argcheck(L, tree->merges, arg, "this dendrogram was closed");
-    return tree;
+    calr_lua_hold(L, tree->merges);
+    return *tree;
 }
 
 /* Pushes a tree with room for its merges. */
@@ -121,7 +123,7 @@ static int cluster_linkage_features(lua_State *L)
 /// @return integer
 static int dendrogram_size(lua_State *L)
 {
-    lua_pushinteger(L, check_dendrogram(L, 1)->n);
+    lua_pushinteger(L, check_dendrogram(L, 1).n);
     return 1;
 }
 
@@ -135,14 +137,14 @@ static int dendrogram_size(lua_State *L)
 static int dendrogram_cut(lua_State *L)
 {
     static const char *const names[] = {"clusters", "distance", NULL};
-    const dendrogram *tree = check_dendrogram(L, 1);
+    dendrogram tree = check_dendrogram(L, 1);
     calr_lua_check_options(L, 2, names);
     double threshold;
     int64_t clusters = check_stop(L, 2, &threshold), count;
-    calr_lua_call(L, calr_linkage_count(tree->merges, tree->n, clusters, threshold, &count));
-    calr_tensor *labels = calr_lua_new_labels(L, tree->n);
-    calr_lua_call(L, calr_linkage_cut(tree->merges, tree->n, count, calr_tensor_i32(labels)));
-    lua_pushinteger(L, tree->n - count);
+    calr_lua_call(L, calr_linkage_count(tree.merges, tree.n, clusters, threshold, &count));
+    calr_tensor *labels = calr_lua_new_labels(L, tree.n);
+    calr_lua_call(L, calr_linkage_cut(tree.merges, tree.n, count, calr_tensor_i32(labels)));
+    lua_pushinteger(L, tree.n - count);
     return 2;
 }
 
@@ -153,8 +155,8 @@ static int dendrogram_cut(lua_State *L)
 static int dendrogram_merges(lua_State *L)
 {
     static const char *const names[] = {"left", "right", "sizes"};
-    const dendrogram *tree = check_dendrogram(L, 1);
-    int64_t count = tree->n - 1;
+    dendrogram tree = check_dendrogram(L, 1);
+    int64_t count = tree.n - 1;
     int32_t *columns[3];
     lua_createtable(L, 0, 4);
     int table = lua_gettop(L);
@@ -165,9 +167,9 @@ static int dendrogram_merges(lua_State *L)
     calr_tensor **heights = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_F32, 1, &count, heights));
     for (int64_t m = 0; m < count; m++)
-        calr_tensor_f32(*heights)[m] = (float)tree->merges[m].height;
+        calr_tensor_f32(*heights)[m] = (float)tree.merges[m].height;
     lua_setfield(L, table, "heights");
-    calr_lua_call(L, calr_linkage_tree(tree->merges, tree->n, columns[0], columns[1], columns[2]));
+    calr_lua_call(L, calr_linkage_tree(tree.merges, tree.n, columns[0], columns[1], columns[2]));
     return 1;
 }
 
@@ -185,35 +187,36 @@ static int dendrogram_tostring(lua_State *L)
 static int dendrogram_release(lua_State *L)
 {
     dendrogram *tree = luaL_checkudata(L, 1, DENDROGRAM);
-    free(tree->merges);
+    calr_merge *merges = tree->merges;
     tree->merges = NULL;
+    calr_lua_let_go(merges, free);
     return 0;
 }
 
-static const luaL_Reg functions[] = {
-    {"agglomerative", cluster_agglomerative},
-    {"linkage", cluster_linkage},
-    {"linkage_features", cluster_linkage_features},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"agglomerative", cluster_agglomerative, "distance, options"},
+    {"linkage", cluster_linkage, "distance, options"},
+    {"linkage_features", cluster_linkage_features, "x, options"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg tree_methods[] = {
-    {"size", dendrogram_size},
-    {"cut", dendrogram_cut},
-    {"merges", dendrogram_merges},
-    {NULL, NULL},
+static const calr_lua_function tree_methods[] = {
+    {"size", dendrogram_size, "self"},
+    {"cut", dendrogram_cut, "self, options"},
+    {"merges", dendrogram_merges, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg tree_metamethods[] = {
-    {"__len", dendrogram_size},
-    {"__tostring", dendrogram_tostring},
-    {"__gc", dendrogram_release},
-    {"__close", dendrogram_release},
-    {NULL, NULL},
+static const calr_lua_function tree_metamethods[] = {
+    {"__len", dendrogram_size, NULL},
+    {"__tostring", dendrogram_tostring, NULL},
+    {"__gc", dendrogram_release, NULL},
+    {"__close", dendrogram_release, NULL},
+    {NULL, NULL, NULL},
 };
 
 void calr_lua_add_linkage(lua_State *L)
 {
-    calr_lua_class(L, DENDROGRAM, tree_methods, tree_metamethods);
-    luaL_setfuncs(L, functions, 0);
+    calr_lua_class(L, DENDROGRAM, "dendrogram:", tree_methods, tree_metamethods);
+    calr_lua_add_functions(L, "calr.cluster.", functions);
 }

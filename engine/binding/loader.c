@@ -35,7 +35,7 @@ static const char *const filter_names[] = {
 /* Reads `count` numbers of the option, a table; leaves `numbers` alone when it is absent. */
 static void option_numbers(lua_State *L, int arg, const char *name, double *numbers, int count)
 {
-    if (lua_getfield(L, arg, name) != LUA_TNIL) {
+    if (calr_lua_push_option(L, arg, name) != LUA_TNIL) {
         if (!lua_istable(L, -1) || luaL_len(L, -1) != count)
             luaL_error(L, "option \"%s\" must be a table of %d numbers", name, count);
         for (int i = 0; i < count; i++) {
@@ -61,7 +61,7 @@ static void option_augment(lua_State *L, int arg, calr_augment *augment)
 {
     static const char *const names[] = {
         "flip", "pad", "erase", "erase_area", "erase_aspect", "erase_after_normalize", NULL};
-    int type = lua_getfield(L, arg, "augment"), table = lua_gettop(L);
+    int type = calr_lua_push_option(L, arg, "augment"), table = lua_gettop(L);
     if (type == LUA_TTABLE) {
         calr_lua_check_options(L, table, names);
         augment->flip = calr_lua_option_number(L, table, "flip", 0.5, 0, 1);
@@ -114,7 +114,7 @@ static calr_loader_options read_options(lua_State *L, int arg)
 static calr_loader_cache *option_cache(lua_State *L, int arg, const calr_store *store)
 {
     calr_loader_cache *cache = NULL;
-    if (lua_getfield(L, arg, "cache") != LUA_TNIL) {
+    if (calr_lua_push_option(L, arg, "cache") != LUA_TNIL) {
         cache_value *value = luaL_testudata(L, -1, CACHE);
         if (!value)
             luaL_error(L, "option \"cache\" must be what calr.loader.cache returns, not a %s",
@@ -123,7 +123,7 @@ static calr_loader_cache *option_cache(lua_State *L, int arg, const calr_store *
             luaL_error(L, "the cache was closed");
         if (value->store != store)
             luaL_error(L, "the cache was made for another store");
-        cache = value->cache;
+        cache = calr_lua_hold(L, value->cache);
     }
     lua_pop(L, 1);
     return cache;
@@ -225,11 +225,14 @@ static int loader_open(lua_State *L)
 
 /* ---- the loader ---- */
 
-static loader_value *check_loader(lua_State *L, int arg)
+/* A copy: the value loses both when it is closed. */
+static loader_value check_loader(lua_State *L, int arg)
 {
-    loader_value *value = luaL_checkudata(L, arg, LOADER);
+    const loader_value *value = luaL_checkudata(L, arg, LOADER);
     luaL_argcheck(L, value->loader, arg, "this loader was closed");
-    return value;
+    calr_lua_hold(L, value->loader);
+    calr_lua_hold(L, value->order);
+    return *value;
 }
 
 /// loader:next()
@@ -238,11 +241,11 @@ static loader_value *check_loader(lua_State *L, int arg)
 /// @return tensor  i64[b], the items of the order
 static int loader_next(lua_State *L)
 {
-    loader_value *value = check_loader(L, 1);
+    loader_value value = check_loader(L, 1);
     lua_settop(L, 1);
     int64_t first = 0;
     calr_tensor **images = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_loader_next(value->loader, images, &first));
+    calr_lua_call(L, calr_loader_next(value.loader, images, &first));
     if (!*images) {
         lua_pushnil(L);
         return 1;
@@ -250,7 +253,7 @@ static int loader_next(lua_State *L)
     int64_t count = (*images)->shape[0];
     calr_tensor **index = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_I64, 1, &count, index));
-    memcpy(calr_tensor_i64(*index), calr_tensor_i64(value->order) + first,
+    memcpy(calr_tensor_i64(*index), calr_tensor_i64(value.order) + first,
            (size_t)count * sizeof(int64_t));
     calr_lua_account(L);
     return 2;
@@ -260,7 +263,7 @@ static int loader_next(lua_State *L)
 /// @return integer  images of the whole order
 static int loader_count(lua_State *L)
 {
-    lua_pushinteger(L, calr_tensor_numel(check_loader(L, 1)->order));
+    lua_pushinteger(L, calr_tensor_numel(check_loader(L, 1).order));
     return 1;
 }
 
@@ -268,21 +271,31 @@ static int loader_count(lua_State *L)
 /// @return integer  batches of the whole order
 static int loader_batches(lua_State *L)
 {
-    loader_value *value = check_loader(L, 1);
-    int64_t count = calr_tensor_numel(value->order);
-    lua_pushinteger(L, count / value->batch + (count % value->batch != 0));
+    loader_value value = check_loader(L, 1);
+    int64_t count = calr_tensor_numel(value.order);
+    lua_pushinteger(L, count / value.batch + (count % value.batch != 0));
     return 1;
+}
+
+static void release_loader(void *loader)
+{
+    calr_loader_release(loader);
+}
+
+static void release_order(void *order)
+{
+    calr_tensor_release(order);
 }
 
 /// loader:close()
 /// Stops the workers and frees what was made ahead. Batches already returned stay. Twice is fine.
 static int loader_close(lua_State *L)
 {
-    loader_value *value = luaL_checkudata(L, 1, LOADER);
-    calr_loader_release(value->loader);
-    calr_tensor_release(value->order);
+    loader_value *value = luaL_checkudata(L, 1, LOADER), closed = *value;
     value->loader = NULL;
     value->order = NULL;
+    calr_lua_let_go(closed.loader, release_loader);
+    calr_lua_let_go(closed.order, release_order);
     return 0;
 }
 
@@ -327,18 +340,18 @@ static int cache_new(lua_State *L)
     return 1;
 }
 
-static cache_value *check_cache(lua_State *L, int arg)
+static calr_loader_cache *check_cache(lua_State *L, int arg)
 {
-    cache_value *value = luaL_checkudata(L, arg, CACHE);
+    const cache_value *value = luaL_checkudata(L, arg, CACHE);
     luaL_argcheck(L, value->cache, arg, "this cache was closed");
-    return value;
+    return calr_lua_hold(L, value->cache);
 }
 
 /// cache:bytes()
 /// @return integer  bytes kept now
 static int cache_bytes(lua_State *L)
 {
-    lua_pushinteger(L, (lua_Integer)calr_loader_cache_bytes(check_cache(L, 1)->cache));
+    lua_pushinteger(L, (lua_Integer)calr_loader_cache_bytes(check_cache(L, 1)));
     return 1;
 }
 
@@ -346,57 +359,68 @@ static int cache_bytes(lua_State *L)
 /// @return integer  images kept now
 static int cache_images(lua_State *L)
 {
-    lua_pushinteger(L, calr_loader_cache_images(check_cache(L, 1)->cache));
+    lua_pushinteger(L, calr_loader_cache_images(check_cache(L, 1)));
     return 1;
+}
+
+static void release_cache(void *cache)
+{
+    calr_loader_cache_release(cache);
+}
+
+static void release_store(void *store)
+{
+    calr_store_release(store);
 }
 
 /// cache:close()
 /// Frees the images, once no loader uses them. Twice is fine.
 static int cache_close(lua_State *L)
 {
-    cache_value *value = luaL_checkudata(L, 1, CACHE);
-    calr_loader_cache_release(value->cache);
-    calr_store_release(value->store);
+    cache_value *value = luaL_checkudata(L, 1, CACHE), closed = *value;
     *value = (cache_value){0};
+    calr_lua_let_go(closed.cache, release_cache);
+    calr_lua_let_go(closed.store, release_store);
     return 0;
 }
 
-static const luaL_Reg functions[] = {
-    {"open", loader_open},
-    {"cache", cache_new},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"open", loader_open, "store, options"},
+    {"cache", cache_new, "store, options"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg loader_methods[] = {
-    {"next", loader_next},
-    {"count", loader_count},
-    {"batches", loader_batches},
-    {"close", loader_close},
-    {NULL, NULL},
+static const calr_lua_function loader_methods[] = {
+    {"next", loader_next, "self"},
+    {"count", loader_count, "self"},
+    {"batches", loader_batches, "self"},
+    {"close", loader_close, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg loader_meta[] = {
-    {"__call", loader_next},   {"__gc", loader_close},          {"__close", loader_close},
-    {"__len", loader_batches}, {"__tostring", loader_tostring}, {NULL, NULL},
+static const calr_lua_function loader_meta[] = {
+    {"__call", loader_next, NULL},         {"__gc", loader_close, NULL},
+    {"__close", loader_close, NULL},       {"__len", loader_batches, NULL},
+    {"__tostring", loader_tostring, NULL}, {NULL, NULL, NULL},
 };
 
-static const luaL_Reg cache_methods[] = {
-    {"bytes", cache_bytes},
-    {"images", cache_images},
-    {"close", cache_close},
-    {NULL, NULL},
+static const calr_lua_function cache_methods[] = {
+    {"bytes", cache_bytes, "self"},
+    {"images", cache_images, "self"},
+    {"close", cache_close, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg cache_meta[] = {
-    {"__gc", cache_close},
-    {"__close", cache_close},
-    {NULL, NULL},
+static const calr_lua_function cache_meta[] = {
+    {"__gc", cache_close, NULL},
+    {"__close", cache_close, NULL},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_loader(lua_State *L)
 {
-    calr_lua_class(L, LOADER, loader_methods, loader_meta);
-    calr_lua_class(L, CACHE, cache_methods, cache_meta);
-    luaL_newlib(L, functions);
+    calr_lua_class(L, LOADER, "loader:", loader_methods, loader_meta);
+    calr_lua_class(L, CACHE, "cache:", cache_methods, cache_meta);
+    calr_lua_new_module(L, "calr.loader.", functions);
     return 1;
 }

@@ -130,13 +130,14 @@ static int meter_trim(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg functions[] = {
-    {"count", meter_count},   {"gemm", meter_gemm}, {"label", meter_label},
-    {"stream", meter_stream}, {"trim", meter_trim}, {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"count", meter_count, "fn, ..."},  {"gemm", meter_gemm, "size [, repeats]"},
+    {"label", meter_label, "[number]"}, {"stream", meter_stream, "kind, bytes [, repeats]"},
+    {"trim", meter_trim, ""},           {NULL, NULL, NULL},
 };
 
 int luaopen_calr_meter(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.meter.", functions);
     return 1;
 }

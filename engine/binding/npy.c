@@ -28,14 +28,14 @@ static int npy_save(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg functions[] = {
-    {"load", npy_load},
-    {"save", npy_save},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"load", npy_load, "path"},
+    {"save", npy_save, "path, tensor"},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_npy(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.npy.", functions);
     return 1;
 }

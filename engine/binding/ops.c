@@ -224,12 +224,12 @@ static int ops_gather(lua_State *L)
     return 1;
 }
 
-/* The tensors of the list at `arg`, one at least; they live as long as the list holds them, the array on the stack. */
+/* The tensors of the list at `arg`, one at least; borrowed and held, the array is on the stack. */
 static calr_tensor **check_list(lua_State *L, int arg, lua_Integer *count)
 {
     luaL_checktype(L, arg, LUA_TTABLE);
-    *count = luaL_len(L, arg);
-    luaL_argcheck(L, *count >= 1 && *count <= INT32_MAX, arg, "at least one tensor is needed");
+    *count = calr_lua_length(L, arg);
+    luaL_argcheck(L, *count >= 1, arg, "at least one tensor is needed");
     calr_tensor **list = lua_newuserdatauv(L, (size_t)*count * sizeof(calr_tensor *), 0);
     for (lua_Integer i = 0; i < *count; i++) {
         lua_geti(L, arg, i + 1);
@@ -526,31 +526,40 @@ static int ops_reverse_gradient(lua_State *L)
 
 /* Operations whose first argument is a tensor. */
 #define OPERATIONS                                                                                 \
-    {"add", ops_add}, {"sub", ops_sub}, {"mul", ops_mul}, {"div", ops_div}, {"neg", ops_neg},      \
-        {"relu", ops_relu}, {"exp", ops_exp}, {"log", ops_log}, {"sqrt", ops_sqrt},                \
-        {"pow", ops_pow}, {"sum", ops_sum}, {"mean", ops_mean}, {"gather", ops_gather},            \
-        {"matmul", ops_matmul}, {"linear", ops_linear}, {"softmax", ops_softmax},                  \
-        {"log_softmax", ops_log_softmax}, {"l2_normalize", ops_l2_normalize},                      \
-        {"dropout", ops_dropout}, {"reverse_gradient", ops_reverse_gradient},                      \
-        {"max_pool", ops_max_pool}, {"avg_pool", ops_avg_pool}, {"gem", ops_gem},                  \
-        {"instance_norm", ops_instance_norm}, {"batch_norm", ops_batch_norm},                      \
-        {"conv2d", ops_conv2d}, {"sigmoid", ops_sigmoid},                                          \
+    {"add", ops_add, "a, b"}, {"sub", ops_sub, "a, b"}, {"mul", ops_mul, "a, b"},                  \
+        {"div", ops_div, "a, b"}, {"neg", ops_neg, "x"}, {"relu", ops_relu, "x"},                  \
+        {"exp", ops_exp, "x"}, {"log", ops_log, "x"}, {"sqrt", ops_sqrt, "x"},                     \
+        {"pow", ops_pow, "x, exponent"}, {"sum", ops_sum, "x [, dim]"},                            \
+        {"mean", ops_mean, "x [, dim]"}, {"gather", ops_gather, "x, index"},                       \
+        {"matmul", ops_matmul, "a, b [, options]"}, {"linear", ops_linear, "x, w [, bias]"},       \
+        {"softmax", ops_softmax, "x"}, {"log_softmax", ops_log_softmax, "x"},                      \
+        {"l2_normalize", ops_l2_normalize, "x [, options]"},                                       \
+        {"dropout", ops_dropout, "x [, options]"},                                                 \
+        {"reverse_gradient", ops_reverse_gradient, "x [, alpha]"},                                 \
+        {"max_pool", ops_max_pool, "x [, options]"}, {"avg_pool", ops_avg_pool, "x"},              \
+        {"gem", ops_gem, "x, p [, options]"},                                                      \
+        {"instance_norm", ops_instance_norm, "x [, gamma, beta, options]"},                        \
+        {"batch_norm", ops_batch_norm, "x, gamma, beta, running_mean, running_var [, options]"},   \
+        {"conv2d", ops_conv2d, "x, w [, options]"}, {"sigmoid", ops_sigmoid, "x"},                 \
     {                                                                                              \
-        "cross_entropy", ops_cross_entropy                                                         \
+        "cross_entropy", ops_cross_entropy, "logits, labels [, options]"                           \
     }
 
-static const luaL_Reg functions[] = {
-    OPERATIONS, {"concat", ops_concat}, {"gated_sum", ops_gated_sum}, {NULL, NULL}};
+static const calr_lua_function functions[] = {OPERATIONS,
+                                              {"concat", ops_concat, "tensors [, dim]"},
+                                              {"gated_sum", ops_gated_sum, "maps, gates"},
+                                              {NULL, NULL, NULL}};
 
-const luaL_Reg calr_lua_operation_methods[] = {OPERATIONS, {NULL, NULL}};
+const calr_lua_function calr_lua_operation_methods[] = {OPERATIONS, {NULL, NULL, NULL}};
 
-const luaL_Reg calr_lua_operators[] = {
-    {"__add", ops_add}, {"__sub", ops_sub}, {"__mul", ops_mul}, {"__div", ops_div},
-    {"__unm", ops_neg}, {"__pow", ops_pow}, {NULL, NULL},
+const calr_lua_function calr_lua_operators[] = {
+    {"__add", ops_add, NULL}, {"__sub", ops_sub, NULL}, {"__mul", ops_mul, NULL},
+    {"__div", ops_div, NULL}, {"__unm", ops_neg, NULL}, {"__pow", ops_pow, NULL},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_ops(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.ops.", functions);
     return 1;
 }

@@ -99,14 +99,14 @@ static int optimizer_sgd(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg functions[] = {
-    {"adam", optimizer_adam},
-    {"sgd", optimizer_sgd},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"adam", optimizer_adam, "w, dw, m, v, options"},
+    {"sgd", optimizer_sgd, "w, dw, velocity, options"},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_optim_step(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.optim.step.", functions);
     return 1;
 }

@@ -121,13 +121,13 @@ static int pth_load(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"load", pth_load},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"load", pth_load, "path"},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_pth(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.pth.", functions);
     return 1;
 }

@@ -257,12 +257,12 @@ static void sort_by_camera(const int32_t *cameras, int64_t n, int64_t count, int
     for (int64_t c = 0; c <= count + 1; c++)
         start[c] = 0;
     for (int64_t i = 0; i < n; i++)
-        if (cameras[i] >= 0)
+        if (cameras[i] >= 0 && cameras[i] < count)
             start[cameras[i] + 2]++;
     for (int64_t c = 0; c < count; c++)
         start[c + 2] += start[c + 1];
     for (int64_t i = 0; i < n; i++)
-        if (cameras[i] >= 0)
+        if (cameras[i] >= 0 && cameras[i] < count)
             rows[start[cameras[i] + 1]++] = i;
 }
 
@@ -368,23 +368,23 @@ static int quality_stability(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"ami", quality_ami},
-    {"ari", quality_ari},
-    {"bcubed", quality_bcubed},
-    {"by_camera", quality_by_camera},
-    {"expansion", quality_expansion},
-    {"nmi", quality_nmi},
-    {"pairwise", quality_pairwise},
-    {"purity", quality_purity},
-    {"report", quality_report},
-    {"stability", quality_stability},
-    {"v_measure", quality_v_measure},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"ami", quality_ami, "true_labels, labels [, options]"},
+    {"ari", quality_ari, "true_labels, labels [, options]"},
+    {"bcubed", quality_bcubed, "true_labels, labels [, options]"},
+    {"by_camera", quality_by_camera, "true_labels, labels, cameras [, options]"},
+    {"expansion", quality_expansion, "true_labels, labels [, options]"},
+    {"nmi", quality_nmi, "true_labels, labels [, options]"},
+    {"pairwise", quality_pairwise, "true_labels, labels [, options]"},
+    {"purity", quality_purity, "true_labels, labels [, options]"},
+    {"report", quality_report, "true_labels, labels [, options]"},
+    {"stability", quality_stability, "before, after"},
+    {"v_measure", quality_v_measure, "true_labels, labels [, options]"},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_quality(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.quality.", functions);
     return 1;
 }

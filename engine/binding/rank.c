@@ -65,7 +65,7 @@ static bool check_rerank(lua_State *L, calr_rerank_options *options)
 {
     static const char *const names[] = {"k1", "k2", "lambda", NULL};
     *options = (calr_rerank_options){.k1 = 20, .k2 = 6, .lambda = 0.3};
-    int type = lua_getfield(L, 1, "rerank"), at = lua_gettop(L);
+    int type = calr_lua_push_option(L, 1, "rerank"), at = lua_gettop(L);
     if (type == LUA_TTABLE) {
         calr_lua_check_options(L, at, names);
         options->k1 = calr_lua_option_integer(L, at, "k1", options->k1, 1, INT32_MAX);
@@ -235,7 +235,9 @@ static int rank_topk(lua_State *L)
 /* A table of lists at `arg`, as topk gives it; both tensors belong to the table. */
 static void check_lists(lua_State *L, int arg, calr_tensor **indices, calr_tensor **distances)
 {
+    static const char *const names[] = {"indices", "distances", NULL};
     luaL_checktype(L, arg, LUA_TTABLE);
+    calr_lua_plain_options(L, arg, names);
     *indices = calr_lua_option_form(L, arg, "indices", 1, CALR_I32, 2, "i32[q x k]");
     *distances = calr_lua_option_form(L, arg, "distances", 1, CALR_F32, 2, "f32[q x k]");
     if (!calr_tensor_same_shape(*indices, *distances))
@@ -253,6 +255,8 @@ static void check_lists(lua_State *L, int arg, calr_tensor **indices, calr_tenso
 /// @return table  the lists
 static int rank_merge(lua_State *L)
 {
+    lua_settop(L, 3);
+    lua_pushvalue(L, 1); /* what is given back: check_lists may put another table in its place */
     calr_tensor *indices, *distances, *part_indices, *part_distances;
     check_lists(L, 1, &indices, &distances);
     check_lists(L, 2, &part_indices, &part_distances);
@@ -266,7 +270,6 @@ static int rank_merge(lua_State *L)
                                      calr_tensor_f32(distances), part_indices->shape[1],
                                      calr_tensor_i32(part_indices), calr_tensor_f32(part_distances),
                                      first));
-    lua_settop(L, 1);
     return 1;
 }
 
@@ -303,16 +306,16 @@ static int rank_expand(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"evaluate", rank_evaluate},
-    {"expand", rank_expand},
-    {"merge", rank_merge},
-    {"topk", rank_topk},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"evaluate", rank_evaluate, "options"},
+    {"expand", rank_expand, "options"},
+    {"merge", rank_merge, "lists, part, first"},
+    {"topk", rank_topk, "options"},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_rank(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.rank.", functions);
     return 1;
 }

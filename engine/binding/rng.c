@@ -42,12 +42,22 @@ static int rng_open(lua_State *L)
     return 1;
 }
 
+/* The two numbers from `arg` on; both or none are given. */
+static void opt_pair(lua_State *L, int arg, double *first, double *second)
+{
+    if (lua_isnoneornil(L, arg) && lua_isnoneornil(L, arg + 1))
+        return;
+    *first = luaL_checknumber(L, arg);
+    *second = luaL_checknumber(L, arg + 1);
+}
+
 /// rng:uniform([low, high])
 /// @return number  in [0, 1), or in [low, high)
 static int rng_uniform(lua_State *L)
 {
     calr_rng *rng = check_rng(L, 1);
-    double low = luaL_optnumber(L, 2, 0), high = luaL_optnumber(L, 3, 1);
+    double low = 0, high = 1;
+    opt_pair(L, 2, &low, &high);
     lua_pushnumber(L, low + (high - low) * calr_rng_double(rng));
     return 1;
 }
@@ -57,7 +67,8 @@ static int rng_uniform(lua_State *L)
 static int rng_normal(lua_State *L)
 {
     calr_rng *rng = check_rng(L, 1);
-    double mean = luaL_optnumber(L, 2, 0), deviation = luaL_optnumber(L, 3, 1);
+    double mean = 0, deviation = 1;
+    opt_pair(L, 2, &mean, &deviation);
     lua_pushnumber(L, mean + deviation * calr_rng_normal(rng));
     return 1;
 }
@@ -110,7 +121,8 @@ static int rng_fill_normal(lua_State *L)
 {
     calr_rng *rng = check_rng(L, 1);
     calr_tensor *t = check_fillable(L, 2);
-    double mean = luaL_optnumber(L, 3, 0), deviation = luaL_optnumber(L, 4, 1);
+    double mean = 0, deviation = 1;
+    opt_pair(L, 3, &mean, &deviation);
     float *data = calr_tensor_f32(t);
     int64_t count = calr_tensor_numel(t);
     for (int64_t i = 0; i < count; i++)
@@ -127,7 +139,8 @@ static int rng_fill_uniform(lua_State *L)
 {
     calr_rng *rng = check_rng(L, 1);
     calr_tensor *t = check_fillable(L, 2);
-    double low = luaL_optnumber(L, 3, 0), high = luaL_optnumber(L, 4, 1);
+    double low = 0, high = 1;
+    opt_pair(L, 3, &low, &high);
     float *data = calr_tensor_f32(t);
     int64_t count = calr_tensor_numel(t);
     for (int64_t i = 0; i < count; i++)
@@ -137,28 +150,28 @@ static int rng_fill_uniform(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"open", rng_open},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"open", rng_open, "options"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg methods[] = {
-    {"uniform", rng_uniform},
-    {"normal", rng_normal},
-    {"integer", rng_integer},
-    {"shuffle", rng_shuffle},
-    {"fill_normal", rng_fill_normal},
-    {"fill_uniform", rng_fill_uniform},
-    {NULL, NULL},
+static const calr_lua_function methods[] = {
+    {"uniform", rng_uniform, "self [, low, high]"},
+    {"normal", rng_normal, "self [, mean, deviation]"},
+    {"integer", rng_integer, "self, low, high"},
+    {"shuffle", rng_shuffle, "self, list"},
+    {"fill_normal", rng_fill_normal, "self, tensor [, mean, deviation]"},
+    {"fill_uniform", rng_fill_uniform, "self, tensor [, low, high]"},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_rng(lua_State *L)
 {
     if (luaL_newmetatable(L, RNG)) {
-        luaL_newlib(L, methods);
+        calr_lua_new_module(L, "rng:", methods);
         lua_setfield(L, -2, "__index");
     }
     lua_pop(L, 1);
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.rng.", functions);
     return 1;
 }

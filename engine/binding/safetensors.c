@@ -91,14 +91,14 @@ static int safetensors_save(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg functions[] = {
-    {"load", safetensors_load},
-    {"save", safetensors_save},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"load", safetensors_load, "path"},
+    {"save", safetensors_save, "path, tensors [, metadata]"},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_safetensors(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.safetensors.", functions);
     return 1;
 }

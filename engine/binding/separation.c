@@ -146,15 +146,15 @@ static int cluster_davies_bouldin(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"davies_bouldin", cluster_davies_bouldin},
-    {"silhouette", cluster_silhouette},
-    {"silhouette_features", cluster_silhouette_features},
-    {"simplified_silhouette", cluster_simplified_silhouette},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"davies_bouldin", cluster_davies_bouldin, "x, labels"},
+    {"silhouette", cluster_silhouette, "distance, labels [, options]"},
+    {"silhouette_features", cluster_silhouette_features, "x, labels [, options]"},
+    {"simplified_silhouette", cluster_simplified_silhouette, "x, labels"},
+    {NULL, NULL, NULL},
 };
 
 void calr_lua_add_separation(lua_State *L)
 {
-    luaL_setfuncs(L, functions, 0);
+    calr_lua_add_functions(L, "calr.cluster.", functions);
 }

@@ -26,13 +26,7 @@ calr_store *calr_lua_check_store(lua_State *L, int arg)
 {
     store_value *value = luaL_checkudata(L, arg, STORE);
     luaL_argcheck(L, value->store, arg, "this data set was closed");
-    return value->store;
-}
-
-static store_value *check_value(lua_State *L, int arg)
-{
-    calr_lua_check_store(L, arg);
-    return lua_touserdata(L, arg);
+    return calr_lua_hold(L, value->store);
 }
 
 /// calr.store.open(path)
@@ -161,11 +155,12 @@ static int store_path(lua_State *L)
 /// @return string  the bytes of image i as they were in its file
 static int store_jpeg(lua_State *L)
 {
-    store_value *value = check_value(L, 1);
+    int64_t position = check_position(L, calr_lua_check_store(L, 1));
+    calr_store_reader *reader =
+        calr_lua_hold(L, ((store_value *)luaL_checkudata(L, 1, STORE))->reader);
     const void *bytes;
     size_t size;
-    calr_lua_call(
-        L, calr_store_reader_get(value->reader, check_position(L, value->store), &bytes, &size));
+    calr_lua_call(L, calr_store_reader_get(reader, position, &bytes, &size));
     lua_pushlstring(L, bytes, size);
     return 1;
 }
@@ -235,15 +230,25 @@ static int store_verify(lua_State *L)
     return 0;
 }
 
+static void release_reader(void *reader)
+{
+    calr_store_reader_release(reader);
+}
+
+static void release_store(void *store)
+{
+    calr_store_release(store);
+}
+
 /// store:close()
 /// Closes it now rather than when it is collected. Loaders that read from it keep the file open
 /// until they end.
 static int store_close(lua_State *L)
 {
-    store_value *value = luaL_checkudata(L, 1, STORE);
-    calr_store_reader_release(value->reader);
-    calr_store_release(value->store);
+    store_value *value = luaL_checkudata(L, 1, STORE), closed = *value;
     memset(value, 0, sizeof *value);
+    calr_lua_let_go(closed.reader, release_reader);
+    calr_lua_let_go(closed.store, release_store);
     return 0;
 }
 
@@ -258,42 +263,42 @@ static int store_tostring(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"open", store_open},
-    {"dense", store_dense},
-    {"writer", calr_lua_store_writer},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"open", store_open, "path"},
+    {"dense", store_dense, "values"},
+    {"writer", calr_lua_store_writer, "options"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg store_methods[] = {
-    {"count", store_count},
-    {"file", store_file},
-    {"name", store_name},
-    {"fingerprint", store_fingerprint},
-    {"created_by", store_created_by},
-    {"bytes", store_bytes},
-    {"identities", store_identities},
-    {"cameras", store_cameras},
-    {"splits", store_splits},
-    {"rows", store_rows},
-    {"path", store_path},
-    {"jpeg", store_jpeg},
-    {"verify", store_verify},
-    {"close", store_close},
-    {NULL, NULL},
+static const calr_lua_function store_methods[] = {
+    {"count", store_count, "self"},
+    {"file", store_file, "self"},
+    {"name", store_name, "self"},
+    {"fingerprint", store_fingerprint, "self"},
+    {"created_by", store_created_by, "self"},
+    {"bytes", store_bytes, "self"},
+    {"identities", store_identities, "self"},
+    {"cameras", store_cameras, "self"},
+    {"splits", store_splits, "self"},
+    {"rows", store_rows, "self, options"},
+    {"path", store_path, "self, i"},
+    {"jpeg", store_jpeg, "self, i"},
+    {"verify", store_verify, "self"},
+    {"close", store_close, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg store_metamethods[] = {
-    {"__tostring", store_tostring},
-    {"__gc", store_close},
-    {"__close", store_close},
-    {NULL, NULL},
+static const calr_lua_function store_metamethods[] = {
+    {"__tostring", store_tostring, NULL},
+    {"__gc", store_close, NULL},
+    {"__close", store_close, NULL},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_store(lua_State *L)
 {
-    calr_lua_class(L, STORE, store_methods, store_metamethods);
+    calr_lua_class(L, STORE, "store:", store_methods, store_metamethods);
     calr_lua_store_writer_class(L);
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.store.", functions);
     return 1;
 }

@@ -18,11 +18,14 @@ typedef struct writer_value {
     /* Decoders of the worker threads, made when first needed. */
     calr_jpeg **decoders;
     int decoder_count;
-    /* What a call of import works on, here so that an error frees it. */
+} writer_value;
+
+/* What a call of import works on, and how its threads check an image. */
+typedef struct import_job {
     calr_store_source *sources;
     char **bad;
     int64_t count;
-} writer_value;
+} import_job;
 
 static writer_value *check_writer(lua_State *L)
 {
@@ -54,14 +57,14 @@ int calr_lua_store_writer(lua_State *L)
     return 1;
 }
 
-static void free_import(writer_value *value)
+static void free_import(void *object)
 {
-    for (int64_t i = 0; value->bad && i < value->count; i++)
-        free(value->bad[i]);
-    free(value->bad);
-    free(value->sources);
-    value->bad = NULL;
-    value->sources = NULL;
+    import_job *job = object;
+    for (int64_t i = 0; job->bad && i < job->count; i++)
+        free(job->bad[i]);
+    free(job->bad);
+    free(job->sources);
+    free(job);
 }
 
 /* A worker opens its decoder when it first needs one; each touches its own slot. */
@@ -89,7 +92,7 @@ static void make_decoders(lua_State *L, writer_value *value)
     value->decoder_count = threads;
 }
 
-/* Reads the record at the top of the stack. Its strings live as long as the table. */
+/* Reads the record at the top of the stack. Its strings live until the running function ends. */
 static calr_store_record check_record(lua_State *L)
 {
     int at = lua_gettop(L);
@@ -114,15 +117,15 @@ static calr_store_record check_record(lua_State *L)
 static int writer_add(lua_State *L)
 {
     static const char *const names[] = {"path", "identity", "camera", "split", "bytes", NULL};
-    writer_value *value = check_writer(L);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
     calr_lua_check_options(L, 2, names);
     calr_store_record record = check_record(L);
     size_t size;
-    calr_lua_option_string(L, 2, "bytes", NULL);
-    lua_getfield(L, 2, "bytes");
+    if (calr_lua_push_option(L, 2, "bytes") != LUA_TSTRING)
+        luaL_error(L, "option \"bytes\" must be a string, not a %s", luaL_typename(L, -1));
     const char *bytes = lua_tolstring(L, -1, &size);
+    writer_value *value = check_writer(L); /* last: nothing can close it any more */
     make_decoders(L, value);
     if (value->check && check_jpeg(value, bytes, size, 0) != CALR_OK)
         luaL_error(L, "%s is a bad image: %s", record.path, calr_status_message());
@@ -130,23 +133,29 @@ static int writer_add(lua_State *L)
     return 0;
 }
 
-static void read_sources(lua_State *L, writer_value *value, int64_t first, int64_t count)
+/* The records `first` on, which a script may give by metamethods: the job belongs to the running function. */
+static import_job *read_sources(lua_State *L, int64_t first, int64_t count)
 {
     static const char *const names[] = {"file", "path", "identity", "camera", "split", NULL};
-    value->count = count;
-    value->sources = calr_array_zeros(count, sizeof *value->sources);
-    value->bad = calr_array_zeros(count, sizeof *value->bad);
-    if (!value->sources || !value->bad)
+    import_job *job = calloc(1, sizeof *job);
+    if (!job)
+        luaL_error(L, "no memory to import %I files", (lua_Integer)count);
+    calr_lua_keep(L, job, free_import);
+    job->count = count;
+    job->sources = calr_array_zeros(count, sizeof *job->sources);
+    job->bad = calr_array_zeros(count, sizeof *job->bad);
+    if (!job->sources || !job->bad)
         luaL_error(L, "no memory to import %I files", (lua_Integer)count);
     for (int64_t i = 0; i < count; i++) {
         if (lua_geti(L, 2, first + i) != LUA_TTABLE)
             luaL_error(L, "record %I must be a table, not a %s", (lua_Integer)(first + i),
                        luaL_typename(L, -1));
         calr_lua_check_options(L, lua_gettop(L), names);
-        value->sources[i].file = calr_lua_option_string(L, lua_gettop(L), "file", NULL);
-        value->sources[i].record = check_record(L);
+        job->sources[i].file = calr_lua_option_string(L, lua_gettop(L), "file", NULL);
+        job->sources[i].record = check_record(L);
         lua_pop(L, 1);
     }
+    return job;
 }
 
 /// writer:import(records [, {first=1, count=, skip_bad=false}])
@@ -162,34 +171,31 @@ static void read_sources(lua_State *L, writer_value *value, int64_t first, int64
 static int writer_import(lua_State *L)
 {
     static const char *const names[] = {"first", "count", "skip_bad", NULL};
-    writer_value *value = check_writer(L);
     luaL_checktype(L, 2, LUA_TTABLE);
-    calr_lua_check_options(L, 3, names);
     lua_settop(L, 3);
-    lua_Integer length = luaL_len(L, 2);
+    calr_lua_check_options(L, 3, names);
+    lua_Integer length = calr_lua_length(L, 2);
     int64_t first = calr_lua_option_integer(L, 3, "first", 1, 1, length + 1);
     int64_t count =
         calr_lua_option_integer(L, 3, "count", length - first + 1, 0, length - first + 1);
     bool skip_bad = calr_lua_option_boolean(L, 3, "skip_bad", 0);
+    import_job *job = read_sources(L, first, count);
+    writer_value *value = check_writer(L); /* last: nothing can close it any more */
     make_decoders(L, value);
-    free_import(value);
-    read_sources(L, value, first, count);
-    calr_status status = calr_store_writer_import(value->writer, value->sources, count,
-                                                  value->check ? check_jpeg : NULL, value,
-                                                  skip_bad ? value->bad : NULL);
-    calr_lua_call(L, status);
+    calr_lua_call(L, calr_store_writer_import(value->writer, job->sources, count,
+                                              value->check ? check_jpeg : NULL, value,
+                                              skip_bad ? job->bad : NULL));
     lua_newtable(L);
     for (int64_t i = 0; i < count; i++) {
-        if (!value->bad[i])
+        if (!job->bad[i])
             continue;
         lua_createtable(L, 0, 2);
-        lua_pushstring(L, value->sources[i].record.path);
+        lua_pushstring(L, job->sources[i].record.path);
         lua_setfield(L, -2, "path");
-        lua_pushstring(L, value->bad[i]);
+        lua_pushstring(L, job->bad[i]);
         lua_setfield(L, -2, "reason");
         lua_seti(L, -2, luaL_len(L, -2) + 1);
     }
-    free_import(value);
     return 1;
 }
 
@@ -233,7 +239,6 @@ static int writer_abort(lua_State *L)
     free(value->decoders);
     value->decoders = NULL;
     value->decoder_count = 0;
-    free_import(value);
     return 0;
 }
 
@@ -248,24 +253,24 @@ static int writer_tostring(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg writer_methods[] = {
-    {"add", writer_add},
-    {"import", writer_import},
-    {"count", writer_count},
-    {"bytes", writer_bytes},
-    {"commit", writer_commit},
-    {"abort", writer_abort},
-    {NULL, NULL},
+static const calr_lua_function writer_methods[] = {
+    {"add", writer_add, "self, options"},
+    {"import", writer_import, "self, records [, options]"},
+    {"count", writer_count, "self"},
+    {"bytes", writer_bytes, "self"},
+    {"commit", writer_commit, "self"},
+    {"abort", writer_abort, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg writer_metamethods[] = {
-    {"__tostring", writer_tostring},
-    {"__gc", writer_abort},
-    {"__close", writer_abort},
-    {NULL, NULL},
+static const calr_lua_function writer_metamethods[] = {
+    {"__tostring", writer_tostring, NULL},
+    {"__gc", writer_abort, NULL},
+    {"__close", writer_abort, NULL},
+    {NULL, NULL, NULL},
 };
 
 void calr_lua_store_writer_class(lua_State *L)
 {
-    calr_lua_class(L, WRITER, writer_methods, writer_metamethods);
+    calr_lua_class(L, WRITER, "writer:", writer_methods, writer_metamethods);
 }

@@ -438,56 +438,58 @@ static int sys_nearest(lua_State *L)
 {
     const char *word = luaL_checkstring(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
-    lua_Integer count = luaL_len(L, 2);
+    lua_settop(L, 2);
+    lua_Integer count = calr_lua_length(L, 2);
+    lua_newtable(L); /* holds the strings */
     const char **names = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *names, 0);
     for (lua_Integer i = 0; i < count; i++) {
         if (lua_geti(L, 2, i + 1) != LUA_TSTRING)
             luaL_argerror(L, 2, "names are strings");
-        names[i] = lua_tostring(L, -1); /* the table keeps it alive */
-        lua_pop(L, 1);
+        names[i] = lua_tostring(L, -1);
+        lua_rawseti(L, 3, i + 1);
     }
     names[count] = NULL;
     return calr_lua_push_nearest(L, word, names);
 }
 
-static const luaL_Reg functions[] = {
-    {"read_file", sys_read_file},
-    {"write_file", sys_write_file},
-    {"truncate", sys_truncate},
-    {"make_folder", sys_make_folder},
-    {"exists", sys_exists},
-    {"is_folder", sys_is_folder},
-    {"list", sys_list},
-    {"remove", sys_remove},
-    {"rename", sys_rename},
-    {"stat", sys_stat},
-    {"absolute", sys_absolute},
-    {"current_folder", sys_current_folder},
-    {"change_folder", sys_change_folder},
-    {"hash", sys_hash},
-    {"hash_file", sys_hash_file},
-    {"crc32c", sys_crc32c},
-    {"time", sys_time},
-    {"clock", sys_clock},
-    {"sleep", sys_sleep},
-    {"is_terminal", sys_is_terminal},
-    {"terminal_width", sys_terminal_width},
-    {"hostname", sys_hostname},
-    {"pid", sys_pid},
-    {"setenv", sys_setenv},
-    {"threads", sys_threads},
-    {"processors", sys_processors},
-    {"interrupted", sys_interrupted},
-    {"is_interrupt", sys_is_interrupt},
-    {"check_interrupt", sys_check_interrupt},
-    {"warned", sys_warned},
-    {"nearest", sys_nearest},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"read_file", sys_read_file, "path"},
+    {"write_file", sys_write_file, "path, text"},
+    {"truncate", sys_truncate, "path, size"},
+    {"make_folder", sys_make_folder, "path"},
+    {"exists", sys_exists, "path"},
+    {"is_folder", sys_is_folder, "path"},
+    {"list", sys_list, "path"},
+    {"remove", sys_remove, "path"},
+    {"rename", sys_rename, "from, to"},
+    {"stat", sys_stat, "path"},
+    {"absolute", sys_absolute, "path"},
+    {"current_folder", sys_current_folder, ""},
+    {"change_folder", sys_change_folder, "path"},
+    {"hash", sys_hash, "text"},
+    {"hash_file", sys_hash_file, "path"},
+    {"crc32c", sys_crc32c, "text"},
+    {"time", sys_time, ""},
+    {"clock", sys_clock, ""},
+    {"sleep", sys_sleep, "seconds"},
+    {"is_terminal", sys_is_terminal, "[fd]"},
+    {"terminal_width", sys_terminal_width, "[fd]"},
+    {"hostname", sys_hostname, ""},
+    {"pid", sys_pid, ""},
+    {"setenv", sys_setenv, "name [, value]"},
+    {"threads", sys_threads, "[count]"},
+    {"processors", sys_processors, ""},
+    {"interrupted", sys_interrupted, ""},
+    {"is_interrupt", sys_is_interrupt, "value"},
+    {"check_interrupt", sys_check_interrupt, ""},
+    {"warned", sys_warned, ""},
+    {"nearest", sys_nearest, "word, names"},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_sys(lua_State *L)
 {
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.sys.", functions);
     calr_sys_add_handles(L);
     calr_sys_add_processes(L);
     calr_sys_add_shared(L);

@@ -41,14 +41,13 @@ static void fail_on(lua_State *L, int error, const char *what)
     calr_lua_call(L, calr_error_system(error, "cannot %s %s", what, lua_tostring(L, -1)));
 }
 
-/* __gc, __close and close: may run twice. Closing releases a lock. */
-static int handle_close(lua_State *L)
+/* Closing releases a lock. */
+static int close_handle(lua_State *L, const char *kind)
 {
-    handle *h = lua_touserdata(L, 1);
-    if (h && h->fd >= 0)
+    handle *h = luaL_checkudata(L, 1, kind);
+    if (h->fd >= 0)
         close(h->fd);
-    if (h)
-        h->fd = -1;
+    h->fd = -1;
     return 0;
 }
 
@@ -115,10 +114,10 @@ static int append_size(lua_State *L)
 
 /// append:close()
 /// Closes the file; a second time does nothing.
+/* Also __gc and __close. */
 static int append_close(lua_State *L)
 {
-    luaL_checkudata(L, 1, APPEND);
-    return handle_close(L);
+    return close_handle(L, APPEND);
 }
 
 /// calr.sys.lock(path)
@@ -157,10 +156,10 @@ static int sys_lock(lua_State *L)
 
 /// lock:release()
 /// Gives the lock back; a second time does nothing.
+/* Also __gc and __close. */
 static int lock_release(lua_State *L)
 {
-    luaL_checkudata(L, 1, LOCK);
-    return handle_close(L);
+    return close_handle(L, LOCK);
 }
 
 int calr_sys_append_descriptor(lua_State *L, int arg)
@@ -170,31 +169,40 @@ int calr_sys_append_descriptor(lua_State *L, int arg)
     return h->fd;
 }
 
-static const luaL_Reg append_methods[] = {
-    {"write", append_write}, {"sync", append_sync}, {"size", append_size},
-    {"close", append_close}, {NULL, NULL},
+static const calr_lua_function append_methods[] = {
+    {"write", append_write, "self, text"},
+    {"sync", append_sync, "self"},
+    {"size", append_size, "self"},
+    {"close", append_close, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg lock_methods[] = {
-    {"release", lock_release},
-    {NULL, NULL},
+static const calr_lua_function lock_methods[] = {
+    {"release", lock_release, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg functions[] = {
-    {"append", sys_append},
-    {"lock", sys_lock},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"append", sys_append, "path"},
+    {"lock", sys_lock, "path"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg metamethods[] = {
-    {"__gc", handle_close},
-    {"__close", handle_close},
-    {NULL, NULL},
+static const calr_lua_function append_metamethods[] = {
+    {"__gc", append_close, NULL},
+    {"__close", append_close, NULL},
+    {NULL, NULL, NULL},
+};
+
+static const calr_lua_function lock_metamethods[] = {
+    {"__gc", lock_release, NULL},
+    {"__close", lock_release, NULL},
+    {NULL, NULL, NULL},
 };
 
 void calr_sys_add_handles(lua_State *L)
 {
-    calr_lua_class(L, APPEND, append_methods, metamethods);
-    calr_lua_class(L, LOCK, lock_methods, metamethods);
-    luaL_setfuncs(L, functions, 0);
+    calr_lua_class(L, APPEND, "append:", append_methods, append_metamethods);
+    calr_lua_class(L, LOCK, "lock:", lock_methods, lock_metamethods);
+    calr_lua_add_functions(L, "calr.sys.", functions);
 }

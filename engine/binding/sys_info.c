@@ -45,6 +45,6 @@ static int sys_info(lua_State *L)
 
 void calr_sys_add_info(lua_State *L)
 {
-    lua_pushcfunction(L, sys_info);
-    lua_setfield(L, -2, "info");
+    static const calr_lua_function functions[] = {{"info", sys_info, ""}, {NULL, NULL, NULL}};
+    calr_lua_add_functions(L, "calr.sys.", functions);
 }

@@ -78,7 +78,11 @@ static void take_command(lua_State *L, start *s)
         if (lua_geti(L, -1, i + 1) != LUA_TSTRING)
             luaL_error(L, "command is a list of strings; entry %d is a %s", (int)i + 1,
                        luaL_typename(L, -1));
-        s->command[i] = lua_tostring(L, -1); /* the table keeps it alive */
+        char *word = strdup(lua_tostring(L, -1));
+        if (!word)
+            calr_lua_call(L, calr_error(CALR_ENOMEM, "no memory to start a program"));
+        calr_lua_keep(L, word, free);
+        s->command[i] = word;
         lua_pop(L, 1);
     }
 }
@@ -174,14 +178,14 @@ static int sys_spawn(lua_State *L)
     static const char *const names[] = {"command", "env", "stdout", "stderr", NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
     calr_lua_check_options(L, 1, names);
-    int has_out = lua_getfield(L, 1, "stdout") != LUA_TNIL;
-    int has_err = lua_getfield(L, 1, "stderr") != LUA_TNIL;
+    int has_out = calr_lua_push_option(L, 1, "stdout") != LUA_TNIL;
+    int has_err = calr_lua_push_option(L, 1, "stderr") != LUA_TNIL;
     const char *out = has_out ? luaL_checkstring(L, -2) : NULL;
     const char *err = has_err ? luaL_checkstring(L, -1) : NULL;
-    if (lua_getfield(L, 1, "command") != LUA_TTABLE)
+    if (calr_lua_push_option(L, 1, "command") != LUA_TTABLE)
         luaL_error(L, "command is a list: {program, argument, ...}");
     int command = lua_gettop(L);
-    int env = lua_getfield(L, 1, "env") == LUA_TTABLE ? lua_gettop(L) : 0;
+    int env = calr_lua_push_option(L, 1, "env") == LUA_TTABLE ? lua_gettop(L) : 0;
     if (!env && !lua_isnil(L, -1))
         luaL_error(L, "env is a table of names and strings; false removes a name");
     process *p = lua_newuserdatauv(L, sizeof *p, 0);
@@ -291,6 +295,7 @@ static int process_pid(lua_State *L)
 
 /// process:close()
 /// Forgets the process, which goes on when it has not ended; a second time does nothing.
+/* Also __gc and __close. */
 static int process_close(lua_State *L)
 {
     process *p = luaL_checkudata(L, 1, PROCESS);
@@ -298,30 +303,27 @@ static int process_close(lua_State *L)
     return 0;
 }
 
-static int process_release(lua_State *L)
-{
-    has_ended(lua_touserdata(L, 1));
-    return 0;
-}
-
-static const luaL_Reg methods[] = {
-    {"wait", process_wait},   {"kill", process_kill}, {"pid", process_pid},
-    {"close", process_close}, {NULL, NULL},
+static const calr_lua_function methods[] = {
+    {"wait", process_wait, "self [, seconds]"},
+    {"kill", process_kill, "self [, signal]"},
+    {"pid", process_pid, "self"},
+    {"close", process_close, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg metamethods[] = {
-    {"__gc", process_release},
-    {"__close", process_release},
-    {NULL, NULL},
+static const calr_lua_function metamethods[] = {
+    {"__gc", process_close, NULL},
+    {"__close", process_close, NULL},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg functions[] = {
-    {"spawn", sys_spawn},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"spawn", sys_spawn, "options"},
+    {NULL, NULL, NULL},
 };
 
 void calr_sys_add_processes(lua_State *L)
 {
-    calr_lua_class(L, PROCESS, methods, metamethods);
-    luaL_setfuncs(L, functions, 0);
+    calr_lua_class(L, PROCESS, "process:", methods, metamethods);
+    calr_lua_add_functions(L, "calr.sys.", functions);
 }

@@ -260,10 +260,12 @@ static int start_thread(heartbeat *h)
     return 0;
 }
 
-/* __gc, __close and close: may run twice. */
-static int heartbeat_release(lua_State *L)
+/// heartbeat:close()
+/// Ends the thread and gives the lock back; a second time does nothing.
+/* Also __gc and __close. */
+static int heartbeat_close(lua_State *L)
 {
-    heartbeat *h = lua_touserdata(L, 1);
+    heartbeat *h = luaL_checkudata(L, 1, HEARTBEAT);
     if (h->running) {
         pthread_mutex_lock(&h->mutex);
         h->stop = 1;
@@ -345,14 +347,6 @@ static int heartbeat_count(lua_State *L)
     return 1;
 }
 
-/// heartbeat:close()
-/// Ends the thread and gives the lock back; a second time does nothing.
-static int heartbeat_close(lua_State *L)
-{
-    luaL_checkudata(L, 1, HEARTBEAT);
-    return heartbeat_release(L);
-}
-
 /// calr.sys.pulse(path)
 /// What calr.sys.heartbeat writes. A count that stays the same for long means that the process has
 /// died or stands still.
@@ -388,26 +382,30 @@ static int sys_pulse(lua_State *L)
     return 2;
 }
 
-static const luaL_Reg heartbeat_methods[] = {
-    {"count", heartbeat_count},
-    {"problem", heartbeat_problem},
-    {"close", heartbeat_close},
-    {NULL, NULL},
+static const calr_lua_function heartbeat_methods[] = {
+    {"count", heartbeat_count, "self"},
+    {"problem", heartbeat_problem, "self"},
+    {"close", heartbeat_close, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg metamethods[] = {
-    {"__gc", heartbeat_release},
-    {"__close", heartbeat_release},
-    {NULL, NULL},
+static const calr_lua_function metamethods[] = {
+    {"__gc", heartbeat_close, NULL},
+    {"__close", heartbeat_close, NULL},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg functions[] = {
-    {"link", sys_link},           {"link_new", sys_link_new}, {"read_from", sys_read_from},
-    {"heartbeat", sys_heartbeat}, {"pulse", sys_pulse},       {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"link", sys_link, "source, path"},
+    {"link_new", sys_link_new, "path, text"},
+    {"read_from", sys_read_from, "path, offset [, limit]"},
+    {"heartbeat", sys_heartbeat, "path, seconds [, file]"},
+    {"pulse", sys_pulse, "path"},
+    {NULL, NULL, NULL},
 };
 
 void calr_sys_add_shared(lua_State *L)
 {
-    calr_lua_class(L, HEARTBEAT, heartbeat_methods, metamethods);
-    luaL_setfuncs(L, functions, 0);
+    calr_lua_class(L, HEARTBEAT, "heartbeat:", heartbeat_methods, metamethods);
+    calr_lua_add_functions(L, "calr.sys.", functions);
 }

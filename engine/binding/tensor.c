@@ -31,7 +31,7 @@ static calr_tensor *check_writable(lua_State *L, int arg)
 static int check_shape(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS])
 {
     luaL_checktype(L, arg, LUA_TTABLE);
-    lua_Integer ndim = luaL_len(L, arg);
+    lua_Integer ndim = calr_lua_length(L, arg);
     if (ndim > CALR_MAX_DIMS)
         luaL_argerror(
             L, arg,
@@ -126,6 +126,15 @@ static void check_index(lua_State *L, int arg, const calr_tensor *t, int64_t *in
         index[d] = check_position(L, arg + d);
 }
 
+/* So many positions were given to a method. */
+static void check_count(lua_State *L, int given, const calr_tensor *t, const char *method)
+{
+    char text[CALR_TENSOR_TEXT];
+    if (given != t->ndim)
+        luaL_error(L, "%s:%s takes %d position%s, and %d were given", calr_tensor_describe(t, text),
+                   method, t->ndim, t->ndim == 1 ? "" : "s", given);
+}
+
 /* Writes the number at `arg`. Beyond 2^53 a double would round what i64 holds. */
 static void set_element(lua_State *L, int arg, calr_tensor *t, const int64_t *index)
 {
@@ -144,7 +153,7 @@ static int table_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
     while (lua_istable(L, -1)) {
         if (ndim == CALR_MAX_DIMS)
             luaL_error(L, "a tensor has at most %d dimensions", CALR_MAX_DIMS);
-        shape[ndim] = luaL_len(L, -1);
+        shape[ndim] = calr_lua_length(L, -1);
         luaL_checkstack(L, 2, NULL);
         if (shape[ndim++] == 0)
             break;
@@ -174,6 +183,20 @@ static void fill_from(lua_State *L, calr_tensor *tensor, int dim, int64_t *index
     }
 }
 
+/* Replaces the number or table on top of the stack by a tensor. */
+static void push_from_table(lua_State *L, calr_dtype dtype)
+{
+    int64_t shape[CALR_MAX_DIMS], index[CALR_MAX_DIMS] = {0};
+    int ndim = table_shape(L, shape);
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_zeros(dtype, ndim, shape, slot));
+    lua_pushvalue(L, -2);
+    fill_from(L, *slot, 0, index);
+    lua_pop(L, 1);
+    lua_remove(L, -2);
+    calr_lua_account(L);
+}
+
 /// calr.tensor.from(numbers [, type])
 /// A tensor from a number, a table of numbers, or nested tables of equal lengths.
 /// calr.tensor(numbers) is the same.
@@ -185,20 +208,17 @@ static int tensor_from(lua_State *L)
     luaL_checkany(L, 1);
     calr_dtype dtype = opt_dtype(L, 2, CALR_F32);
     lua_settop(L, 1);
-    int64_t shape[CALR_MAX_DIMS], index[CALR_MAX_DIMS] = {0};
-    int ndim = table_shape(L, shape);
-    calr_tensor **slot = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_zeros(dtype, ndim, shape, slot));
-    lua_pushvalue(L, 1);
-    fill_from(L, *slot, 0, index);
-    lua_pop(L, 1);
-    calr_lua_account(L);
+    push_from_table(L, dtype);
     return 1;
 }
 
+/* calr.tensor(numbers [, type]) */
 static int tensor_call(lua_State *L)
 {
-    lua_remove(L, 1);
+    lua_remove(L, 1); /* the module */
+    if (lua_gettop(L) > 2)
+        luaL_error(L, "calr.tensor(numbers [, type]) takes at most 2 arguments, and %d were given",
+                   lua_gettop(L));
     return tensor_from(L);
 }
 
@@ -286,6 +306,8 @@ static int tensor_get(lua_State *L)
     int64_t index[CALR_MAX_DIMS] = {0};
     if (lua_gettop(L) > 1 || calr_tensor_numel(t) != 1)
         check_index(L, 2, t, index);
+    if (lua_gettop(L) > 1)
+        check_count(L, lua_gettop(L) - 1, t, "get");
     push_element(L, t, index);
     return 1;
 }
@@ -298,6 +320,7 @@ static int tensor_set(lua_State *L)
     calr_tensor *t = check_writable(L, 1);
     int64_t index[CALR_MAX_DIMS];
     check_index(L, 2, t, index);
+    check_count(L, lua_gettop(L) - 2, t, "set");
     set_element(L, 2 + t->ndim, t, index);
     lua_settop(L, 1);
     return 1;
@@ -412,11 +435,18 @@ static int tensor_to(lua_State *L)
 }
 
 /// tensor:copy(source)
-/// Copies the elements of a tensor of the same shape into this one, in place, converting types.
+/// Copies the elements of a tensor of the same shape into this one, in place, converting types. No gradient is followed
+/// through a copy: a source that needs one is an error while operations are recorded (copy source:detach(), or inside
+/// calr.no_grad; calr.ops.concat puts parts together with their gradients).
 /// @return tensor  itself
 static int tensor_copy(lua_State *L)
 {
-    calr_lua_call(L, calr_tensor_copy(check_writable(L, 1), calr_lua_check_tensor(L, 2)));
+    calr_tensor *to = check_writable(L, 1), *from = calr_lua_check_tensor(L, 2);
+    if (calr_tape_is_recording() && calr_tape_requires(from))
+        luaL_argerror(L, 2,
+                      "its gradient would be lost: copy source:detach(), or inside calr.no_grad; "
+                      "calr.ops.concat keeps gradients");
+    calr_lua_call(L, calr_tensor_copy(to, from));
     lua_settop(L, 1);
     return 1;
 }
@@ -441,10 +471,8 @@ static int tensor_rows(lua_State *L)
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     lua_settop(L, 2);
     if (lua_istable(L, 2)) {
-        lua_pushcfunction(L, tensor_from);
         lua_pushvalue(L, 2);
-        lua_pushliteral(L, "i64");
-        lua_call(L, 2, 1);
+        push_from_table(L, CALR_I64);
         lua_replace(L, 2);
     }
     calr_tensor *index = calr_lua_check_form(L, 2, CALR_I64, 1, "i64[m]");
@@ -574,73 +602,110 @@ static int tensor_tostring(lua_State *L)
 /* Also __gc and __close. */
 static int tensor_close(lua_State *L)
 {
-    calr_tensor **slot = luaL_checkudata(L, 1, TENSOR);
-    calr_tensor_release(*slot);
-    *slot = NULL;
+    luaL_checkudata(L, 1, TENSOR);
+    calr_lua_close_tensor(L, 1);
     return 0;
 }
 
-static const luaL_Reg functions[] = {
-    {"zeros", tensor_zeros},
-    {"full", tensor_full},
-    {"range", tensor_range},
-    {"from", tensor_from},
-    {"is", tensor_is},
-    {"memory", tensor_memory},
-    {NULL, NULL},
+/* What is asked for is no method: the `__index` of the table of methods. */
+static int tensor_index(lua_State *L)
+{
+    int type = lua_type(L, 2);
+    if (type == LUA_TSTRING)
+        return luaL_error(L, "a tensor has no field or method \"%s\"", lua_tostring(L, 2));
+    if (type != LUA_TNUMBER)
+        return luaL_error(L,
+                          "brackets with a %s do not index a tensor: see x:select(dim, i), "
+                          "x:narrow(dim, first, count), x:rows(index)",
+                          luaL_typename(L, 2));
+    const char *i = luaL_tolstring(L, 2, NULL);
+    return luaL_error(
+        L,
+        "brackets do not index a tensor: x:select(1, %s) is item %s, x:get(%s) a number, "
+        "x:totable() a table of all",
+        i, i, i);
+}
+
+static int tensor_newindex(lua_State *L)
+{
+    if (lua_type(L, 2) == LUA_TSTRING)
+        return luaL_error(L, "a tensor has no field \"%s\" to assign to", lua_tostring(L, 2));
+    return luaL_error(L, "brackets do not write to a tensor: x:set(i, ..., value) writes a number, "
+                         "x:select(1, i):copy(y) an item, x:fill(value) everything");
+}
+
+static const calr_lua_function functions[] = {
+    {"zeros", tensor_zeros, "shape [, type]"},
+    {"full", tensor_full, "shape, value [, type]"},
+    {"range", tensor_range, "count [, type]"},
+    {"from", tensor_from, "numbers [, type]"},
+    {"is", tensor_is, "value"},
+    {"memory", tensor_memory, ""},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg methods[] = {
-    {"shape", tensor_shape},
-    {"size", tensor_size},
-    {"dim", tensor_dim},
-    {"numel", tensor_numel},
-    {"dtype", tensor_dtype},
-    {"get", tensor_get},
-    {"set", tensor_set},
-    {"totable", tensor_totable},
-    {"reshape", tensor_reshape},
-    {"narrow", tensor_narrow},
-    {"select", tensor_select},
-    {"transpose", tensor_transpose},
-    {"contiguous", tensor_contiguous},
-    {"clone", tensor_clone},
-    {"close", tensor_close},
-    {"to", tensor_to},
-    {"copy", tensor_copy},
-    {"fill", tensor_fill},
-    {"rows", tensor_rows},
-    {"equal", tensor_equal},
-    {"is_finite", tensor_is_finite},
-    {"max", tensor_max},
-    {"min", tensor_min},
-    {"norm", tensor_norm},
-    {"argmax", tensor_argmax},
-    {NULL, NULL},
+static const calr_lua_function methods[] = {
+    {"shape", tensor_shape, "self"},
+    {"size", tensor_size, "self, dim"},
+    {"dim", tensor_dim, "self"},
+    {"numel", tensor_numel, "self"},
+    {"dtype", tensor_dtype, "self"},
+    {"get", tensor_get, "self, ..."},
+    {"set", tensor_set, "self, ..."},
+    {"totable", tensor_totable, "self"},
+    {"reshape", tensor_reshape, "self, shape"},
+    {"narrow", tensor_narrow, "self, dim, first, count"},
+    {"select", tensor_select, "self, dim, position"},
+    {"transpose", tensor_transpose, "self, dim_a, dim_b"},
+    {"contiguous", tensor_contiguous, "self"},
+    {"clone", tensor_clone, "self"},
+    {"close", tensor_close, "self"},
+    {"to", tensor_to, "self, type"},
+    {"copy", tensor_copy, "self, source"},
+    {"fill", tensor_fill, "self, value"},
+    {"rows", tensor_rows, "self, index"},
+    {"equal", tensor_equal, "self, other"},
+    {"is_finite", tensor_is_finite, "self"},
+    {"max", tensor_max, "self"},
+    {"min", tensor_min, "self"},
+    {"norm", tensor_norm, "self"},
+    {"argmax", tensor_argmax, "self, dim"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg metamethods[] = {
-    {"__tostring", tensor_tostring},
-    {"__gc", tensor_close},
-    {"__close", tensor_close},
-    {NULL, NULL},
+static const calr_lua_function metamethods[] = {
+    {"__tostring", tensor_tostring, NULL},
+    {"__newindex", tensor_newindex, NULL},
+    {"__gc", tensor_close, NULL},
+    {"__close", tensor_close, NULL},
+    {NULL, NULL, NULL},
+};
+
+static const calr_lua_function strangers[] = {
+    {"__index", tensor_index, NULL},
+    {NULL, NULL, NULL},
+};
+
+static const calr_lua_function call_method[] = {
+    {"__call", tensor_call, NULL},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_tensor(lua_State *L)
 {
     if (luaL_newmetatable(L, TENSOR)) {
-        luaL_setfuncs(L, metamethods, 0);
-        luaL_setfuncs(L, calr_lua_operators, 0);
-        luaL_newlib(L, methods);
-        luaL_setfuncs(L, calr_lua_operation_methods, 0);
-        luaL_setfuncs(L, calr_lua_gradient_methods, 0);
+        calr_lua_add_functions(L, "", metamethods);
+        calr_lua_add_functions(L, "", calr_lua_operators);
+        calr_lua_new_module(L, "tensor:", methods);
+        calr_lua_add_functions(L, "tensor:", calr_lua_operation_methods);
+        calr_lua_add_functions(L, "tensor:", calr_lua_gradient_methods);
+        calr_lua_new_module(L, "", strangers);
+        lua_setmetatable(L, -2);
         lua_setfield(L, -2, "__index");
     }
     lua_pop(L, 1);
-    luaL_newlib(L, functions);
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, tensor_call);
-    lua_setfield(L, -2, "__call");
+    calr_lua_new_module(L, "calr.tensor.", functions);
+    calr_lua_new_module(L, "", call_method);
     lua_setmetatable(L, -2);
     return 1;
 }

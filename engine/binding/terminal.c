@@ -90,33 +90,27 @@ static int keys_read(lua_State *L)
     return 1;
 }
 
-/* __gc, __close and close: may run twice. */
-static int keys_release(lua_State *L)
-{
-    keys *k = lua_touserdata(L, 1);
-    if (k && k->is_open)
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &k->before);
-    if (k)
-        k->is_open = 0;
-    return 0;
-}
-
 /// keys:close()
 /// Gives the terminal back as it was; a second time does nothing.
+/* Also __gc and __close. */
 static int keys_close(lua_State *L)
 {
-    luaL_checkudata(L, 1, KEYS);
-    return keys_release(L);
+    keys *k = luaL_checkudata(L, 1, KEYS);
+    if (k->is_open)
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &k->before);
+    k->is_open = 0;
+    return 0;
 }
 
 int luaopen_calr_terminal(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"read", keys_read}, {"close", keys_close}, {NULL, NULL}};
-    static const luaL_Reg metamethods[] = {
-        {"__gc", keys_release}, {"__close", keys_release}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {
-        {"size", terminal_size}, {"keys", terminal_keys}, {NULL, NULL}};
-    calr_lua_class(L, KEYS, methods, metamethods);
-    luaL_newlib(L, functions);
+    static const calr_lua_function methods[] = {
+        {"read", keys_read, "self, seconds"}, {"close", keys_close, "self"}, {NULL, NULL, NULL}};
+    static const calr_lua_function metamethods[] = {
+        {"__gc", keys_close, NULL}, {"__close", keys_close, NULL}, {NULL, NULL, NULL}};
+    static const calr_lua_function functions[] = {
+        {"size", terminal_size, "[fd]"}, {"keys", terminal_keys, ""}, {NULL, NULL, NULL}};
+    calr_lua_class(L, KEYS, "keys:", methods, metamethods);
+    calr_lua_new_module(L, "calr.terminal.", functions);
     return 1;
 }

@@ -122,14 +122,20 @@ static calr_parzen *check_parzen(lua_State *L, int arg)
 {
     calr_parzen **slot = luaL_checkudata(L, arg, PARZEN);
     luaL_argcheck(L, *slot, arg, "this estimator was closed");
-    return *slot;
+    return calr_lua_hold(L, *slot);
 }
 
+static void release_parzen(void *parzen)
+{
+    calr_parzen_release(parzen);
+}
+
+/* close, __gc and __close. */
 static int parzen_gc(lua_State *L)
 {
-    calr_parzen **slot = luaL_checkudata(L, 1, PARZEN);
-    calr_parzen_release(*slot);
+    calr_parzen **slot = luaL_checkudata(L, 1, PARZEN), *parzen = *slot;
     *slot = NULL;
+    calr_lua_let_go(parzen, release_parzen);
     return 0;
 }
 
@@ -152,9 +158,9 @@ static calr_parzen_axis read_axis(lua_State *L, int arg)
 /* Pushes the option, a table, and returns its length. */
 static int64_t push_list(lua_State *L, int arg, const char *name)
 {
-    if (lua_getfield(L, arg, name) != LUA_TTABLE)
+    if (calr_lua_push_option(L, arg, name) != LUA_TTABLE)
         luaL_error(L, "option \"%s\" must be a table, not a %s", name, luaL_typename(L, -1));
-    return luaL_len(L, -1);
+    return (int64_t)lua_rawlen(L, -1); /* its items are read raw, too */
 }
 
 /* Integer number i (from 0) of the list at `list`, in 1 .. max. */
@@ -219,7 +225,7 @@ static int search_parzen(lua_State *L)
         .recent = calr_lua_option_boolean(L, 1, "recent", 1),
     };
     lua_settop(L, 1);
-    lua_getfield(L, 1, "history");
+    calr_lua_push_option(L, 1, "history");
     history *h = luaL_testudata(L, 2, HISTORY);
     if (!h)
         luaL_error(L, "option \"history\" must be a history of calr.tune.history, not a %s",
@@ -283,7 +289,7 @@ static int parzen_log_density(lua_State *L)
 {
     calr_parzen *parzen = check_parzen(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
-    int64_t count = luaL_len(L, 2), axes = calr_parzen_axes(parzen);
+    int64_t count = (int64_t)lua_rawlen(L, 2), axes = calr_parzen_axes(parzen);
     luaL_argcheck(L, count <= 1000000, 2, "at most 1000000 points can be weighed");
     double *x = lua_newuserdatauv(L, (size_t)(count * axes) * sizeof *x, 0);
     double *out = lua_newuserdatauv(L, (size_t)count * sizeof *out, 0);
@@ -344,43 +350,43 @@ static int search_sobol(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"history", search_history},
-    {"parzen", search_parzen},
-    {"sobol", search_sobol},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"history", search_history, "columns"},
+    {"parzen", search_parzen, "options"},
+    {"sobol", search_sobol, "index, dimensions [, seed]"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg history_methods[] = {
-    {"set", history_set},
-    {"rows", history_rows},
-    {NULL, NULL},
+static const calr_lua_function history_methods[] = {
+    {"set", history_set, "self, row, values"},
+    {"rows", history_rows, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg history_metamethods[] = {
-    {"__gc", history_gc},
-    {"__len", history_rows},
-    {NULL, NULL},
+static const calr_lua_function history_metamethods[] = {
+    {"__gc", history_gc, NULL},
+    {"__len", history_rows, NULL},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg parzen_methods[] = {
-    {"sample", parzen_sample},
-    {"log_density", parzen_log_density},
-    {"kernels", parzen_kernels},
-    {"close", parzen_gc},
-    {NULL, NULL},
+static const calr_lua_function parzen_methods[] = {
+    {"sample", parzen_sample, "self, rng, count"},
+    {"log_density", parzen_log_density, "self, points"},
+    {"kernels", parzen_kernels, "self"},
+    {"close", parzen_gc, "self"},
+    {NULL, NULL, NULL},
 };
 
-static const luaL_Reg parzen_metamethods[] = {
-    {"__gc", parzen_gc},
-    {"__close", parzen_gc},
-    {NULL, NULL},
+static const calr_lua_function parzen_metamethods[] = {
+    {"__gc", parzen_gc, NULL},
+    {"__close", parzen_gc, NULL},
+    {NULL, NULL, NULL},
 };
 
 int luaopen_calr_tune(lua_State *L)
 {
-    calr_lua_class(L, HISTORY, history_methods, history_metamethods);
-    calr_lua_class(L, PARZEN, parzen_methods, parzen_metamethods);
-    luaL_newlib(L, functions);
+    calr_lua_class(L, HISTORY, "history:", history_methods, history_metamethods);
+    calr_lua_class(L, PARZEN, "parzen:", parzen_methods, parzen_metamethods);
+    calr_lua_new_module(L, "calr.tune.", functions);
     return 1;
 }

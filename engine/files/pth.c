@@ -255,9 +255,12 @@ static calr_status fetch_storage(calr_pth *file, storage *s)
     if (s->numbers)
         return CALR_OK;
     CALR_TRY(read_named(file, "/data/", s->key->text, &s->owned, &size));
-    s->numbers = s->owned;
-    if (storage_bytes(s, &wanted) && wanted <= size)
+    if (storage_bytes(s, &wanted) && wanted <= size) {
+        s->numbers = s->owned;
         return CALR_OK;
+    }
+    free(s->owned); /* asked for again, it is refused again */
+    s->owned = NULL;
     return calr_error(CALR_EFORMAT, "%s: the storage %s is shorter than it should be", file->name,
                       s->key->text);
 }

@@ -65,18 +65,15 @@ static int host_clear_interrupt(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg functions[] = {
-    {"read_line", host_read_line},
-    {"add_history", host_add_history},
-    {"load_history", host_load_history},
-    {"save_history", host_save_history},
-    {"clear_interrupt", host_clear_interrupt},
-    {NULL, NULL},
+static const calr_lua_function functions[] = {
+    {"read_line", host_read_line, "prompt"},       {"add_history", host_add_history, "line"},
+    {"load_history", host_load_history, "path"},   {"save_history", host_save_history, "path"},
+    {"clear_interrupt", host_clear_interrupt, ""}, {NULL, NULL, NULL},
 };
 
 int luaopen_calr_host(lua_State *L)
 {
     setlocale(LC_CTYPE, ""); /* for typed letters beyond ASCII */
-    luaL_newlib(L, functions);
+    calr_lua_new_module(L, "calr.host.", functions);
     return 1;
 }

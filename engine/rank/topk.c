@@ -210,8 +210,10 @@ calr_status calr_rank_merge(int64_t queries, int64_t k, int32_t *indices, float 
                           k, part_k, offset);
     for (int64_t e = 0; e < queries * part_k; e++)
         if (part_indices[e] > INT32_MAX - offset)
-            return calr_error(CALR_EINVAL, "row %" PRId64 " cannot be numbered: at most %d can",
-                              part_indices[e] + offset, INT32_MAX);
+            return calr_error(CALR_EINVAL,
+                              "row %d of a part that begins with row %" PRId64
+                              " cannot be numbered: at most %d can",
+                              (int)part_indices[e], offset, INT32_MAX);
     int32_t *rows = calr_array_new(k, sizeof *rows);
     float *lengths = calr_array_new(k, sizeof *lengths);
     if (!rows || !lengths) {

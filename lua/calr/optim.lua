@@ -38,6 +38,10 @@ local function read_parameters(what, params)
   if type(params) ~= "table" then
     error(("%s: a list of parameters {name=, tensor=} is needed, not a %s"):format(what, type(params)), 3)
   end
+  if #params == 0 then
+    error(type(params.parameters) == "function" and what .. ": give it the network's parameters, net:parameters()"
+      or what .. ": there are no parameters to train", 3)
+  end
   local list, seen = {}, {}
   for i, param in ipairs(params) do
     if type(param) ~= "table" or type(param.name) ~= "string" or not tensor.is(param.tensor) then

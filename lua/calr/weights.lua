@@ -194,6 +194,7 @@ function weights.load(net, path, options)
   local own = net:state()
   for _, name in ipairs(matched.loaded) do
     local given = state[name]
+    given = given:detach() -- numbers alone are taken over
     own[name]:copy(given:dtype() == own[name]:dtype() and given or given:to(own[name]:dtype()))
   end
   return matched

@@ -82,6 +82,10 @@ local function backward(ctx, dy)
   local call = ctx.call
   local list = leaves(call, ctx:saved())
   local y <close> = autograd.replay(within, call.log, true, call.fn, table.unpack(call.args, 1, call.count))
+  if not (Tensor.is(y) and tostring(y) == tostring(dy)) then
+    error(("calr.autograd.checkpoint: the function gave %s in its first run and %s in its second: "
+      .. "both must do the same"):format(tostring(dy), tostring(y)), 0)
+  end
   if y:requires_grad() then autograd.backward(y, dy) end
   dy:close()
   local gradients = {}

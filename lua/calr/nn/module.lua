@@ -123,7 +123,7 @@ function Module:load_state(state)
   end
   if #missing > 0 then error("this is the state of another network: it lacks " .. first_words(missing), 2) end
   if #unknown > 0 then error("this is the state of another network: it also has " .. first_words(unknown), 2) end
-  for name, tensor in pairs(own) do tensor:copy(state[name]) end
+  for name, tensor in pairs(own) do tensor:copy(state[name]:detach()) end
   return self
 end
 

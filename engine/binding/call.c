@@ -1,0 +1,208 @@
+#include "binding/call.h"
+
+#include <lauxlib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what running functions hold ---- */
+
+/* The functions that run now, outermost first, and what they hold. An error leaves a function by a longjmp, which
+ * nobody tells us of: the record of such a function stays until the next call shows that it has ended. Functions nest
+ * on the C stack, through coroutines too, and the stack grows downwards: a record whose frame does not lie above that
+ * of a function just called is of one that has ended. */
+typedef struct frame {
+    lua_State *L;
+    const void *
+        call; /* Lua's record of the call: with L, which function of those recorded is the running one */
+    uintptr_t address; /* of its frame on the C stack */
+    size_t first;      /* of its holds */
+} frame;
+
+typedef struct hold {
+    void *object;
+    void (*release)(void *object); /* NULL: the object still has its owner */
+} hold;
+
+/* Of the one thread that runs Lua. */
+static frame *frames;
+static hold *holds;
+static size_t frame_count, frame_capacity, hold_count, hold_capacity;
+
+/* Room for one more item; false without memory. */
+static bool reserve(void **items, size_t *capacity, size_t count, size_t size)
+{
+    if (count < *capacity)
+        return true;
+    size_t wanted = *capacity ? 2 * *capacity : 64;
+    void *grown = realloc(*items, wanted * size);
+    if (!grown)
+        return false;
+    *items = grown;
+    *capacity = wanted;
+    return true;
+}
+
+/* Ends the records from number `count` on. Releasing calls no Lua code. */
+static void end_frames(size_t count)
+{
+    while (frame_count > count) {
+        size_t first = frames[--frame_count].first;
+        while (hold_count > first) {
+            hold last = holds[--hold_count];
+            if (last.release)
+                last.release(last.object);
+        }
+    }
+}
+
+static void end_frames_below(uintptr_t address)
+{
+    size_t count = frame_count;
+    while (count > 0 && frames[count - 1].address <= address)
+        count--;
+    end_frames(count);
+}
+
+static const void *running_call(lua_State *L)
+{
+    lua_Debug debug;
+    return lua_getstack(L, 0, &debug) ? (const void *)debug.i_ci : NULL;
+}
+
+/* Whether the function that runs in L is recorded; if so its record is now the last one. */
+static bool find_frame(lua_State *L)
+{
+    const void *call = running_call(L);
+    for (size_t i = frame_count; i-- > 0;) {
+        if (frames[i].L == L && frames[i].call == call) {
+            end_frames(i + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+void *calr_lua_hold(lua_State *L, void *object)
+{
+    if (object && find_frame(L)) {
+        if (!reserve((void **)&holds, &hold_capacity, hold_count, sizeof *holds))
+            luaL_error(L, "no memory");
+        holds[hold_count++] = (hold){object, NULL};
+    }
+    return object;
+}
+
+void calr_lua_keep(lua_State *L, void *object, void (*release)(void *object))
+{
+    if (!find_frame(L) || !reserve((void **)&holds, &hold_capacity, hold_count, sizeof *holds)) {
+        release(object);
+        luaL_error(L, "no memory");
+    }
+    holds[hold_count++] = (hold){object, release};
+}
+
+void calr_lua_let_go(void *object, void (*release)(void *object))
+{
+    if (!object)
+        return;
+    end_frames_below((uintptr_t)__builtin_frame_address(0));
+    for (size_t i = 0; i < hold_count; i++) {
+        if (holds[i].object == object && !holds[i].release) {
+            holds[i].release = release;
+            return;
+        }
+    }
+    release(object);
+}
+
+/* ---- calling ---- */
+
+/* How many arguments are named; -1 for any number. */
+static int count_arguments(const char *takes)
+{
+    if (!takes || strstr(takes, "..."))
+        return -1;
+    int count = takes[0] != 0;
+    for (; *takes; takes++)
+        count += *takes == ',';
+    return count;
+}
+
+/* Arguments behind those a function takes are an error, unless they are nil. */
+static void refuse_arguments(lua_State *L, const calr_lua_function *function, int most)
+{
+    int given = lua_gettop(L);
+    while (given > most && lua_isnil(L, given))
+        given--;
+    lua_settop(L, given);
+    if (given <= most)
+        return;
+    const char *prefix = lua_tostring(L, lua_upvalueindex(3)), *takes = function->takes;
+    int self = prefix[0] && prefix[strlen(prefix) - 1] == ':';
+    if (self) { /* the value before the colon is no argument to whoever writes the call */
+        takes += strcspn(takes, ", ");
+        takes += strspn(takes, ", ");
+        if (strncmp(takes, "[, ", 3) == 0)
+            takes = lua_pushfstring(L, "[%s", takes + 3);
+    }
+    if (most == self)
+        luaL_error(L, "%s%s() takes no argument, and %d %s given", prefix, function->name,
+                   given - self, given - self == 1 ? "was" : "were");
+    luaL_error(L, "%s%s(%s) takes %s%d argument%s, and %d were given", prefix, function->name,
+               takes, strchr(takes, '[') ? "at most " : "", most - self,
+               most - self == 1 ? "" : "s", given - self);
+}
+
+/* Upvalues: the function, how many arguments it takes, the prefix of its name, its own. */
+static int call_function(lua_State *L)
+{
+    const calr_lua_function *function = lua_touserdata(L, lua_upvalueindex(1));
+    int most = (int)lua_tointeger(L, lua_upvalueindex(2));
+    if (most >= 0 && lua_gettop(L) > most)
+        refuse_arguments(L, function, most);
+    uintptr_t address = (uintptr_t)__builtin_frame_address(0);
+    end_frames_below(address);
+    if (!reserve((void **)&frames, &frame_capacity, frame_count, sizeof *frames))
+        return luaL_error(L, "no memory");
+    frames[frame_count++] = (frame){L, running_call(L), address, hold_count};
+    int results = function->call(L);
+    end_frames_below(address);
+    return results;
+}
+
+void calr_lua_push_function(lua_State *L, const char *prefix, const calr_lua_function *function,
+                            int upvalues)
+{
+    lua_pushlightuserdata(L, (void *)function);
+    lua_pushinteger(L, count_arguments(function->takes));
+    lua_pushstring(L, prefix);
+    lua_rotate(L, -3 - upvalues, 3);
+    lua_pushcclosure(L, call_function, 3 + upvalues);
+}
+
+void calr_lua_add_functions(lua_State *L, const char *prefix, const calr_lua_function *functions)
+{
+    for (; functions->name; functions++) {
+        calr_lua_push_function(L, prefix, functions, 0);
+        lua_setfield(L, -2, functions->name);
+    }
+}
+
+void calr_lua_new_module(lua_State *L, const char *prefix, const calr_lua_function *functions)
+{
+    lua_newtable(L);
+    calr_lua_add_functions(L, prefix, functions);
+}
+
+void calr_lua_class(lua_State *L, const char *name, const char *prefix,
+                    const calr_lua_function *methods, const calr_lua_function *metamethods)
+{
+    if (luaL_newmetatable(L, name)) {
+        calr_lua_add_functions(L, "", metamethods);
+        calr_lua_new_module(L, prefix, methods);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
+}
