@@ -1,13 +1,9 @@
-local L = require "calr.labels"
-local autograd = require "calr.autograd"
-local cluster_quality = require "calr.pipeline.quality"
-local config = require "calr.pipeline.config"
-local progress = require "calr.progress"
-local rank = require "calr.rank"
-local T = require "calr.tensor"
-
 --- @module calr.pipeline
 --- The two stages of CALR, features and evaluation, on the public modules: read them, copy them, change them.
+
+local config = require "calr.pipeline.config"
+local evaluation = require "calr.pipeline.evaluation"
+local quality = require "calr.pipeline.quality"
 
 local pipeline = {}
 
@@ -30,71 +26,31 @@ pipeline.network = config.network
 --- @return run
 pipeline.run_of = config.run_of
 
-local function diverged()
-  error("the network's features are not finite: its training has diverged, lower the learning rate", 0)
-end
-
 --- calr.pipeline.features(net, split, cfg [, rows])
 --- Unit features of the images of a split, in evaluation mode and without gradients, by the inference form of the
 --- network (layer:folded). Features that are not finite are an error.
 --- @param split  of a data set: data:train(), data:query(), data:gallery()
 --- @param rows   i64[m]: only these images, in this order
 --- @return tensor  f32[m x dim]
-function pipeline.features(net, split, cfg, rows)
-  local count = rows and rows:numel() or split:count()
-  local features = T.zeros { count, net.dim }
-  -- A ReLU inside a kernel may make 0 of a NaN: weights are looked at, not only what comes out.
-  for _, tensor in pairs(net:state()) do
-    if not tensor:is_finite() then diverged() end
-  end
-  local fast = net:folded()
-  autograd.no_grad(function()
-    local first = 1
-    for images in split:batches { order = rows, batch = cfg.eval_batch, height = cfg.height, width = cfg.width,
-                                  workers = cfg.workers } do
-      local f = fast(images)
-      features:narrow(1, first, f:size(1)):copy(f)
-      first = first + f:size(1)
-    end
-  end)
-  if not features:is_finite() then diverged() end
-  return features
-end
+pipeline.features = evaluation.features
 
 --- calr.pipeline.evaluate(net, data, cfg)
 --- Ranks the gallery for every query of the data set.
 --- @return table  mAP, rank1, rank5, rank10, mINP (fractions) and queries (how many had a match); or nil, with a note
 ---                to the terminal, for a data set that has nothing to rank: no query or gallery, or no identities
-function pipeline.evaluate(net, data, cfg)
-  local query, gallery = data:query(), data:gallery()
-  local function known(split)
-    return L.total(L.at_least(split:identities(), 0))
-  end
-  if known(query) == 0 or known(gallery) == 0 then
-    progress.print(("note: %s is not evaluated: it has %d query and %d gallery images of known identity"):format(
-      data:name(), known(query), known(gallery)))
-    return nil
-  end
-  local result = rank.evaluate {
-    query = pipeline.features(net, query, cfg), gallery = pipeline.features(net, gallery, cfg),
-    query_ids = query:identities(), gallery_ids = gallery:identities(),
-    query_cameras = query:cameras(), gallery_cameras = gallery:cameras(), ap = cfg.ap,
-  }
-  local function at(k) return result.cmc[math.min(k, #result.cmc)] end
-  return { mAP = result.mAP, mINP = result.mINP, rank1 = at(1), rank5 = at(5), rank10 = at(10), queries = result.valid }
-end
+pipeline.evaluate = evaluation.evaluate
 
 --- calr.pipeline.quality(split, labels)
 --- How good clusters are against the true identities: B-cubed precision, recall and F, pairwise F, NMI and expansion.
 --- Images of unknown identity (-1) do not count.
 --- @param labels  i32[n], -1 for outliers, which count as clusters of their own
 --- @return table  or nil when the split has no identities
-pipeline.quality = cluster_quality.overall
+pipeline.quality = quality.overall
 
 --- calr.pipeline.local_quality(split, locals)
 --- The same for local clusters: inside each camera, then the mean over the cameras weighted by their images.
 --- @return table  or nil when the split has no identities
-pipeline.local_quality = cluster_quality.by_camera
+pipeline.local_quality = quality.by_camera
 
 --- calr.pipeline.intra(net, data, cfg)
 --- Stage 1: reliable local labels. For every camera on its own, from the weights that `net` has, which it has again
@@ -108,11 +64,10 @@ end
 --- calr.pipeline.epochs(net, data, cfg)
 --- Stage 2, the frame: for epoch, step in calr.pipeline.epochs(net, data, cfg) do ... end, with epoch from 0. At the
 --- end of each epoch its record and a checkpoint are written; a resumed run goes on with the first epoch that is
---- missing. Inside a study (calr.study) each epoch is reported, as step epoch + 1: mAP, rank1, rank5, rank10, mINP
---- (where it was evaluated, see eval_every), loss, alignment, silhouette, clusters, outliers, and the precision,
---- recall, f and expansion of the labels that were trained on.
+--- missing. The event "epoch" of calr.run.on follows each record; a study (calr.study) hears it, so that every epoch is
+--- reported to the trial, as step epoch + 1, with the numbers of step:figures().
 --- `step` has :features(), :neighbours(features), :train(memory), :cluster_weights(labels), :quality{...},
---- :report(table) and :snapshot(context).
+--- :report(table), :figures() and :snapshot(context).
 --- @return function  an iterator
 function pipeline.epochs(net, data, cfg)
   return require("calr.pipeline.inter")(net, data, cfg)

@@ -5,6 +5,7 @@ local C = require "calr.cluster"
 local L = require "calr.labels"
 local T = require "calr.tensor"
 local config = require "calr.pipeline.config"
+local evaluation = require "calr.pipeline.evaluation"
 local memory = require "calr.memory"
 local optim = require "calr.optim"
 local quality = require "calr.pipeline.quality"
@@ -96,7 +97,7 @@ end
 -- images, which another epoch would find again.
 function Stage:train_epoch(rows)
   local cfg, o = self.cfg, self.cfg.intra
-  local features = require("calr.pipeline").features(self.net, self.split, cfg, rows)
+  local features = evaluation.features(self.net, self.split, cfg, rows)
   local labels, score = cluster_camera(features, cfg)
   if not self.best or (score and score > (self.best_score or -math.huge)) then
     self.best, self.best_score = labels, score

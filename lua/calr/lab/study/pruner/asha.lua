@@ -11,7 +11,7 @@
 --- As Optuna's SuccessiveHalvingPruner. A report that passes several rungs at once joins them one by one. Steps are
 --- taken for resources as they are: count epochs from 1.
 
-local check = require "calr.lab.study.pruner".check
+local check = require "calr.lab.study.pruner.options".check
 local ranked = require "calr.lab.study.pruner.ranked"
 
 local Asha = {}

@@ -9,7 +9,7 @@
 --- As Optuna's HyperbandPruner but for the hash (Optuna's includes the study's name), and no trial ends at `max` or
 --- beyond, where it is over anyway.
 
-local check = require "calr.lab.study.pruner".check
+local check = require "calr.lab.study.pruner.options".check
 local asha = require "calr.lab.study.pruner.asha"
 
 local Hyperband = {}

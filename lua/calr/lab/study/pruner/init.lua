@@ -12,7 +12,7 @@
 --- in memory and needs no file. Each judgement takes O(log n) of the number of trials n, the Wilcoxon pruner's as long
 --- as its pairs of values take.
 
-local check_options = require "calr.options".check
+local options = require "calr.lab.study.pruner.options"
 
 local pruner = {}
 
@@ -55,12 +55,12 @@ end
 --- about the description and name no line.
 --- @return table  the pruner
 function pruner.make(description)
-  local name, options = description.name or description[1], {}
+  local name, given = description.name or description[1], {}
   for key, value in pairs(description) do
-    if key ~= "name" and key ~= 1 then options[key] = value end
+    if key ~= "name" and key ~= 1 then given[key] = value end
   end
   local ok, made = pcall(pruner.load, name)
-  if ok then ok, made = pcall(made, options) end
+  if ok then ok, made = pcall(made, given) end
   if not ok then error(made, 0) end
   for _, method in ipairs { "observe", "ended", "judge" } do
     if type(made) ~= "table" or type(made[method]) ~= "function" then
@@ -70,42 +70,12 @@ function pruner.make(description)
   return made
 end
 
-local function check_choice(what, name, value, choices)
-  for _, choice in ipairs(choices) do
-    if value == choice then return value end
-  end
-  error(("the pruner %s: %s is one of %s, not %s"):format(what, name, table.concat(choices, ", "), tostring(value)), 5)
-end
-
-local function check_number(what, name, value, field)
-  local number = field.whole and math.tointeger(value) or not field.whole and type(value) == "number" and value
-  if number and number >= (field.least or -math.huge) and number < (field.below or math.huge) then return number end
-  error(("the pruner %s: %s is a %snumber%s%s, not %s"):format(what, name, field.whole and "whole " or "",
-    field.least and (" of at least %g"):format(field.least) or "",
-    field.below and (" below %g"):format(field.below) or "", tostring(value)), 5)
-end
-
---- calr.lab.study.pruner.check(what, options, fields)
+--- calr.lab.study.pruner.check(what, given, fields)
 --- The check of a pruner's options: names, kinds and borders.
 --- @param what    the pruner, for the message
 --- @param fields  name -> {default=, least=, below=, whole=, choices=}; the option must be a number of at least `least`
 ---                and below `below`, an integer if `whole`, or one of `choices`. Without a default it may be nil.
 --- @return table  name -> value
-function pruner.check(what, options, fields)
-  local names, result = {}, {}
-  for name in pairs(fields) do names[#names + 1] = name end
-  table.sort(names)
-  options = check_options("the pruner " .. what, options, names, 2)
-  for _, name in ipairs(names) do
-    local field, value = fields[name], options[name]
-    if value == nil then value = field.default end
-    if value ~= nil and field.choices then
-      result[name] = check_choice(what, name, value, field.choices)
-    elseif value ~= nil then
-      result[name] = check_number(what, name, value, field)
-    end
-  end
-  return result
-end
+pruner.check = options.check
 
 return pruner

@@ -6,7 +6,7 @@
 --- (1): a trial is judged at its first report in each stretch of so many steps after the warm-up; `least` (1): values
 --- at a step without which it judges nothing.
 
-local check = require "calr.lab.study.pruner".check
+local check = require "calr.lab.study.pruner.options".check
 local ranked = require "calr.lab.study.pruner.ranked"
 
 local function half(n) return (n + 1) // 2 end

@@ -12,7 +12,7 @@
 --- with the most finished seeds, at least `startup`. Seeds are few: with p = .1, nothing ends before 4 pairs, all of
 --- which are worse (1/16). Testing again after each report finds by chance more often than p says.
 
-local check = require "calr.lab.study.pruner".check
+local check = require "calr.lab.study.pruner.options".check
 local wilcoxon = require "calr.lab.statistics".wilcoxon
 
 local Wilcoxon = {}
