@@ -9,8 +9,8 @@
 ---
 --- What is returned is a plain table of the same shape.
 
+local context = require "calr.context"
 local errors = require "calr.errors"
-local launch = require "calr.launch"
 local sys = require "calr.sys"
 
 local config = {}
@@ -77,6 +77,16 @@ local function flatten(defaults, prefix, out)
     end
   end
   return out
+end
+
+--- calr.config.list(defaults)
+--- The options that a table of defaults declares, sorted by name.
+--- @return table  list of {name=, kind=, default=, text=, choices=, open=}: the dotted name, "integer", "number",
+---                "boolean", "string" or "list", and what the declaration says
+function config.list(defaults)
+  local options = flatten(defaults, "", {})
+  table.sort(options, function(a, b) return a.name < b.name end)
+  return options
 end
 
 local function copy(value)
@@ -233,28 +243,6 @@ local function recorded_values(options, record, values)
   end
 end
 
-local function print_help(options)
-  local path = launch.script or "SCRIPT.lua"
-  local lines = { "usage: calr run " .. path .. " [key=value ...] [--out DIR] [--resume DIR] [--threads N] [--quiet]" }
-  if launch.description then lines[#lines + 1] = "\n" .. launch.description end
-  local width = 0
-  for _, o in ipairs(options) do
-    o.shown = ("%s=%s"):format(o.name, o.default ~= nil and config.format(o.default) or "")
-    width = math.max(width, math.min(#o.shown, 40))
-  end
-  lines[#lines + 1] = #options > 0 and "\noptions with their defaults:" or "\nThe script has no options of its own."
-  for _, o in ipairs(options) do
-    local notes = {}
-    if o.default == nil then notes[1] = "(" .. o.kind .. ")" end
-    if o.text then notes[#notes + 1] = o.text end
-    if o.choices then
-      notes[#notes + 1] = ("[%s%s]"):format(table.concat(o.choices, ", "), o.open and ", or " .. tostring(o.open) or "")
-    end
-    lines[#lines + 1] = (("  %-" .. width .. "s  %s"):format(o.shown, table.concat(notes, " ")):gsub("%s+$", ""))
-  end
-  print(table.concat(lines, "\n"))
-end
-
 --- calr.config.resolve(defaults [, overrides [, recorded]])
 --- What calr.config{...} does, with the overrides given: for scripts that run scripts, and for tests.
 --- @param overrides  list of strings "key=value"; later ones win
@@ -262,8 +250,7 @@ end
 ---                   says otherwise is refused
 --- @return table
 function config.resolve(defaults, overrides, recorded)
-  local options = flatten(defaults, "", {})
-  table.sort(options, function(a, b) return a.name < b.name end)
+  local options = config.list(defaults)
   local values = {}
   for _, o in ipairs(options) do values[o.name] = copy(o.default) end
   if recorded then recorded_values(options, recorded, values) end
@@ -309,8 +296,7 @@ end
 ---                same error as there
 --- @return table  as calr.config returns it
 function config.apply(defaults, values)
-  local options = flatten(defaults, "", {})
-  table.sort(options, function(a, b) return a.name < b.name end)
+  local options = config.list(defaults)
   local resolved_values, names = {}, {}
   for _, o in ipairs(options) do resolved_values[o.name] = copy(o.default) end
   for name in pairs(values) do names[#names + 1] = name end
@@ -366,16 +352,11 @@ end
 setmetatable(config, {
   __call = function(_, defaults)
     if type(defaults) ~= "table" then error("calr.config wants a table of defaults: calr.config { epochs = 20 }", 2) end
-    launch.config_called = true
-    if launch.capture then launch.capture(defaults) end
-    if launch.values then return config.apply(defaults, launch.values) end
-    if launch.help then
-      local options = flatten(defaults, "", {})
-      table.sort(options, function(a, b) return a.name < b.name end)
-      print_help(options)
-      errors.exit(0)
-    end
-    return config.resolve(defaults, launch.overrides, launch.record and launch.record.config)
+    local current = context.current()
+    current.heard = true
+    current:tell("options", defaults)
+    if current.values then return config.apply(defaults, current.values) end
+    return config.resolve(defaults, current.overrides, current.record and current.record.config)
   end,
 })
 

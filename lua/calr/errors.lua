@@ -1,12 +1,9 @@
 --- @module calr.errors
---- How a program ends: wrong usage, a wish to exit, an interrupt, an error of the script with the lines that
---- matter to its author.
-
-local sys = require "calr.sys"
+--- Error values that end a script for a reason of its own: wrong usage, something that is not the script's fault, a
+--- wish to exit. They carry an exit status and need no traceback (calr.traceback has those of other errors).
 
 local errors = {}
 
--- Error values that end the program without a traceback.
 local Exit = { __name = "calr.exit" }
 Exit.__tostring = function(self) return self.message or ("exit " .. self.status) end
 
@@ -40,89 +37,6 @@ end
 --- @return boolean  whether an error value is one of those above
 function errors.is_exit(value)
   return getmetatable(value) == Exit
-end
-
--- A chunk is the user's when it is not part of our library.
-local function is_user(source)
-  local lua = sys.paths and sys.paths.lua
-  return not (lua and source:sub(1, #lua + 2) == "@" .. lua .. "/")
-end
-
-local function place(info)
-  local source = info.source:match "^[@=](.*)" or info.short_src
-  return ("%s:%d"):format(source, info.currentline)
-end
-
-local function label(info)
-  if info.what == "main" then return "main part" end
-  return info.name and ("%s '%s'"):format(info.namewhat ~= "" and info.namewhat or "function", info.name)
-    or ("function of line %d"):format(info.linedefined)
-end
-
--- Cuts "file.lua:12: " off a message; Lua shortens long file names to "...end of name".
-local function split_position(message, path)
-  local file, line, rest = message:match "^(%.*[^\n:]*):(%d+): (.*)$"
-  if not file then return nil, message end
-  local tail = file:match "^%.%.%.(.+)"
-  if path and tail and path:sub(-#tail) == tail then file = path end
-  return file .. ":" .. line, rest
-end
-
---- calr.errors.describe(value [, level])
---- A message handler for xpcall: turns an error value into text that starts with the user's line and ends with the
---- calls of the user's functions that led there. The environment variable CALR_TRACEBACK=full shows all of them.
---- Values of exit(), usage() and interrupts pass unchanged.
---- @return string|any
-function errors.describe(value, level)
-  if errors.is_exit(value) or sys.is_interrupt(value) then return value end
-  local message = tostring(value)
-  if type(value) == "table" and not (getmetatable(value) or {}).__tostring then
-    message = "an error value of type table was raised"
-  end
-  if os.getenv "CALR_TRACEBACK" == "full" then return debug.traceback(message, (level or 1) + 1) end
-  local frames, first = {}, nil
-  for i = (level or 1) + 1, 200 do
-    local info = debug.getinfo(i, "Slnt")
-    if not info then break end
-    if info.what ~= "C" and is_user(info.source) and info.currentline > 0 then
-      first = first or info
-      frames[#frames + 1] = info.istailcall and ("  %s (tail call)"):format(place(info))
-        or ("  %s in %s"):format(place(info), label(info))
-    end
-  end
-  if not first then return message end
-  local path = first.source:match "^@(.*)"
-  local position, rest = split_position(message, path)
-  if not position then
-    message = place(first) .. ": " .. rest
-  elseif is_user("@" .. position) then
-    message = position .. ": " .. rest
-  else
-    message = ("%s: %s (from %s)"):format(place(first), rest, position:gsub("^.*/lua/", ""))
-  end
-  if #frames > 12 then
-    local more = #frames - 11
-    table.move(frames, #frames - 2, #frames, 10)
-    for i = 13, #frames do frames[i] = nil end
-    table.insert(frames, 10, ("  ... %d more"):format(more))
-  end
-  return message .. (#frames > 1 and "\ncalled from\n" .. table.concat(frames, "\n", 2) or "")
-end
-
---- calr.errors.status(value)
---- Prints what an error value has to say to people, to stderr.
---- @return integer  the exit status that goes with it
-function errors.status(value)
-  if errors.is_exit(value) then
-    if value.message then io.stderr:write("calr: ", value.message, "\n") end
-    return value.status
-  end
-  if sys.is_interrupt(value) then
-    io.stderr:write "calr: interrupted\n"
-    return 128 + (sys.interrupted() or 2)
-  end
-  io.stderr:write("calr: ", tostring(value), "\n")
-  return 1
 end
 
 return errors

@@ -11,13 +11,23 @@ local sys = require "calr.sys"
 local public = { bench = "calr.lab.bench", report = "calr.lab.report", statistics = "calr.lab.statistics",
   study = "calr.lab.study" }
 
--- Names of calr 0.1, which answer for one release (CHANGES.md).
-local former = { ["calr.cli"] = "calr.program.command", ["calr.clusterers"] = "calr.lab.cluster",
-  ["calr.docs"] = "calr.program.docs", ["calr.optimizer"] = "calr.optim.step", ["calr.sampler"] = "calr.batches",
-  ["calr.search"] = "calr.tune", ["calr.shell.arguments"] = "calr.program.arguments",
-  ["calr.shell.errors"] = "calr.errors", ["calr.shell.launch"] = "calr.launch",
-  ["calr.shell.main"] = "calr.program.main", ["calr.shell.repl"] = "calr.program.prompt",
-  ["calr.study.store"] = "calr.lab.study.record", ["calr.workbench"] = "calr.lab.refine" }
+-- Names of calr 0.1, which answer for one release (docs/CHANGES.md).
+local former = {
+  ["calr.cli"] = "calr.program.command",
+  ["calr.clusterers"] = "calr.lab.cluster",
+  ["calr.docs"] = "calr.program.docs",
+  ["calr.optimizer"] = "calr.optim.step",
+  ["calr.run.resume"] = "calr.program.resume",
+  ["calr.sampler"] = "calr.batches",
+  ["calr.search"] = "calr.tune",
+  ["calr.shell.arguments"] = "calr.program.arguments",
+  ["calr.shell.errors"] = "calr.errors",
+  ["calr.shell.launch"] = "calr.context",
+  ["calr.shell.main"] = "calr.program.main",
+  ["calr.shell.repl"] = "calr.program.prompt",
+  ["calr.study.store"] = "calr.lab.study.record",
+  ["calr.workbench"] = "calr.lab.refine",
+}
 for name, module in pairs(public) do former["calr." .. name] = module end
 
 -- The module that a name of the tables above, or of a part of one, stands for; nil for every other name.

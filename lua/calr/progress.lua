@@ -7,7 +7,7 @@
 ---
 --- A bar is also a good <close> variable. Everything goes to stderr.
 
-local launch = require "calr.launch"
+local context = require "calr.context"
 local sys = require "calr.sys"
 local text = require "calr.text"
 
@@ -26,7 +26,7 @@ end
 --- calr.progress.print(line)
 --- Writes a line to stderr above the live line; nothing with --quiet.
 function progress.print(line)
-  if launch.quiet then return end
+  if context.current().quiet then return end
   clear()
   io.stderr:write(line, "\n")
   if live and live.shown then io.stderr:write(live.shown) end
@@ -40,7 +40,7 @@ function progress.new(label, total)
   local now = sys.clock()
   last_plain = last_plain or now
   local bar = setmetatable({ label = label, total = total, done = 0, start = now, drawn = 0,
-    mode = launch.quiet and "quiet" or sys.is_terminal(2) and "live" or "plain", above = live }, Bar)
+    mode = context.current().quiet and "quiet" or sys.is_terminal(2) and "live" or "plain", above = live }, Bar)
   if bar.mode == "live" then
     clear()
     live = bar

@@ -18,16 +18,17 @@
 ---       run:checkpoint("train", { tensors = net:state(), state = { epoch = epoch } })
 ---     end
 ---
---- When the script ends, the run is finished; when it fails or is interrupted, its record says so.
+--- When the script ends, the run is finished; when it fails or is interrupted, its record says so. calr.run.on calls a
+--- function of yours after each epoch or checkpoint.
 
 local board = require "calr.run.board"
 local check_options = require "calr.options".check
 local config = require "calr.config"
+local context = require "calr.context"
 local errors = require "calr.errors"
 local folder = require "calr.run.folder"
 local identity = require "calr.run.identity"
 local json = require "calr.json"
-local launch = require "calr.launch"
 local progress = require "calr.progress"
 local sys = require "calr.sys"
 
@@ -35,8 +36,6 @@ local run = {}
 
 local Run = {}
 Run.__index = Run
-
-local open_runs = {}
 
 local function timestamp()
   return os.date "!%Y-%m-%dT%H:%M:%SZ"
@@ -54,15 +53,15 @@ local function check_same(record, old, path)
   end
 end
 
-local function new_record(options)
+local function new_record(options, current)
   local cfg = options.config
   return {
     format = 1,
     status = "running",
     started = timestamp(),
-    script = identity.script(options.script or launch.script),
+    script = identity.script(options.script or current.script),
     folder = sys.current_folder(),
-    arguments = json.array(table.move(launch.overrides, 1, #launch.overrides, 1, {})),
+    arguments = json.array(table.move(current.overrides, 1, #current.overrides, 1, {})),
     config = cfg or {},
     difference = cfg and config.is(cfg) and config.difference(cfg) or {},
     files = identity.files(cfg),
@@ -102,6 +101,44 @@ local function rewind(self)
   self.loaded = newest
 end
 
+local function write_log(self, line)
+  if self.log_file then self.log_file:write(os.date "%Y-%m-%d %H:%M:%S  " .. line .. "\n") end
+end
+
+local function close(self, status, message)
+  if self.closed then return end
+  self.closed = true
+  self.leaving:remove()
+  self.record.status, self.record.error, self.record.ended = status, message, timestamp()
+  self.record.seconds = (self.record.seconds or 0) + sys.clock() - self.start
+  self.record.modules = identity.modules()
+  if message then pcall(write_log, self, status .. ": " .. message) end -- the program prints it
+  local ok, problem = pcall(save_record, self)
+  for _, file in ipairs { self.metrics, self.timing, self.log_file, self.board } do file:close() end
+  self.log_file = nil
+  -- Removing a lock lets two processes hold one each; nobody opens a finished run.
+  if status == "finished" then pcall(sys.remove, self.path .. "/.lock") end
+  self.lock:release()
+  if not ok then
+    if status == "finished" then error(problem, 0) end
+    io.stderr:write("calr: ", tostring(problem), "\n") -- the error that ended the run matters more
+  end
+end
+
+-- Ends a run by an error value: nil is none.
+local function close_by(self, problem)
+  if self.closed then return end
+  local reason = errors.is_exit(problem) and problem.reason
+  if reason then return close(self, reason == "pruned" and "pruned" or "interrupted") end
+  if problem == nil or (errors.is_exit(problem) and problem.status == 0) then return close(self, "finished") end
+  if sys.is_interrupt(problem) then
+    close(self, "interrupted")
+  else
+    close(self, "failed", tostring(problem))
+  end
+  self:tell("stop", problem)
+end
+
 --- calr.run.open{config=, data=, network=, script=, seed=, out=, resume=}
 --- Makes the run folder, or opens the one that `calr run --resume` named. Nothing of an earlier run is overwritten: a
 --- folder with a run in it, or in use by another process, is refused.
@@ -117,16 +154,18 @@ end
 function run.open(options)
   options = check_options("calr.run.open", options,
     { "config", "data", "network", "script", "seed", "out", "resume" })
-  local record = new_record(options)
-  local resume = options.resume or (launch.resume ~= run.resumed and launch.resume or nil)
+  local current = context.current()
+  local record = new_record(options, current)
+  local resume = options.resume or not current.resumed and current.resume or nil
   local path, lock, old
   if resume then
     path, lock, old = folder.reopen(resume)
-    if resume == launch.resume then run.resumed = resume end
+    current.resumed = current.resumed or resume == current.resume
   else
-    path, lock = folder.make(options.out or launch.out, record.script.name)
+    path, lock = folder.make(options.out or current.out, record.script.name)
   end
-  local self = setmetatable({ path = path, lock = lock, record = record, sequence = 0, start = sys.clock() }, Run)
+  local self = setmetatable({ path = path, lock = lock, record = record, sequence = 0, start = sys.clock(),
+    context = current }, Run)
   sys.make_folder(path .. "/checkpoints")
   self.log_file = sys.append(path .. "/log.txt")
   if old then
@@ -142,7 +181,7 @@ function run.open(options)
   save_record(self)
   self.metrics = sys.append(path .. "/metrics.jsonl")
   self.timing = sys.append(path .. "/timing.jsonl")
-  open_runs[#open_runs + 1] = self
+  self.leaving = current:on("leave", function(problem) close_by(self, problem) end)
   self:log("run folder: %s%s", path, self.loaded and (" (resumed after %s)"):format(self.loaded.name) or "")
   return self
 end
@@ -172,10 +211,6 @@ function Run:metric(values)
   end
 end
 
-local function write_log(self, line)
-  if self.log_file then self.log_file:write(os.date "%Y-%m-%d %H:%M:%S  " .. line .. "\n") end
-end
-
 --- run:log(format, ...)
 --- Says a line: to log.txt, with the time, and to the terminal unless --quiet.
 function Run:log(format, ...)
@@ -199,7 +234,7 @@ function Run:checkpoint(name, content)
   folder.save(self.path, { sequence = self.sequence, name = name, metrics = self.metrics:size(),
     tensors = content.tensors or {}, state = content.state or {} })
   self.loaded = nil
-  if launch.trial then launch.trial:checkpointed() end
+  self:tell("checkpoint", name)
 end
 
 --- run:restore(name)
@@ -220,63 +255,41 @@ function Run:resumable()
   return folder.newest_file(self.path) ~= nil
 end
 
-local function close(self, status, message)
-  if self.closed then return end
-  self.closed = true
-  for i, other in ipairs(open_runs) do
-    if other == self then table.remove(open_runs, i) break end
-  end
-  self.record.status, self.record.error, self.record.ended = status, message, timestamp()
-  self.record.seconds = (self.record.seconds or 0) + sys.clock() - self.start
-  self.record.modules = identity.modules()
-  if message then pcall(write_log, self, status .. ": " .. message) end -- the program prints it
-  local ok, problem = pcall(save_record, self)
-  for _, file in ipairs { self.metrics, self.timing, self.log_file, self.board } do file:close() end
-  self.log_file = nil
-  -- Removing a lock lets two processes hold one each; nobody opens a finished run.
-  if status == "finished" then pcall(sys.remove, self.path .. "/.lock") end
-  self.lock:release()
-  if not ok then
-    if status == "finished" then error(problem, 0) end
-    io.stderr:write("calr: ", tostring(problem), "\n") -- the error that ended the run matters more
-  end
-end
-
 --- run:finish([summary])
 --- Ends the record: finished. The end of the script does the same.
 --- @param summary  table of the results that count, kept in run.json
 function Run:finish(summary)
   check_open(self)
-  if summary then self.record.summary = summary end
-  if summary and launch.trial then launch.trial:summary(summary) end
+  if summary then
+    self.record.summary = summary
+    self:tell("finish", summary)
+  end
   close(self, "finished")
-end
-
--- Ends a run by an error value: nil is none.
-local function close_by(self, problem)
-  if self.closed then return end
-  local reason = errors.is_exit(problem) and problem.reason
-  if reason then return close(self, reason == "pruned" and "pruned" or "interrupted") end
-  if problem == nil or (errors.is_exit(problem) and problem.status == 0) then return close(self, "finished") end
-  if sys.is_interrupt(problem) then
-    close(self, "interrupted")
-  else
-    close(self, "failed", tostring(problem))
-  end
-  if not launch.trial and sys.exists(self.path .. "/run.json") and (sys.is_interrupt(problem) or self:resumable()) then
-    io.stderr:write("calr: to go on: calr run --resume ", self.path, "\n")
-  end
 end
 
 function Run.__close(self, problem)
   close_by(self, problem)
 end
 
---- calr.run.close_all(problem)
---- Ends all open runs; the program does it when the script has ended.
---- @param problem  the error that ended the script, or nil
-function run.close_all(problem)
-  while #open_runs > 0 do close_by(open_runs[#open_runs], problem) end
+--- calr.run.on(event, fn)
+--- Calls a function whenever a run that this script opens gets somewhere:
+---
+--- - "epoch": fn(run, number, step) after each epoch of calr.pipeline.epochs, counted from 1, once its record is
+---   written; step:figures() gives its numbers;
+--- - "checkpoint": fn(run, name) after each checkpoint;
+--- - "finish": fn(run, summary) when run:finish is given a summary;
+--- - "stop": fn(run, problem) when an error or an interrupt has ended the run.
+---
+--- An error in the function ends the script. Runs of other scripts and of other trials do not call it.
+--- @return hook  hook:remove() takes the function away again; as a <close> variable it goes with its block
+function run.on(event, fn)
+  return context.current():on(event, fn)
+end
+
+--- run:tell(event, ...)
+--- Calls the functions of calr.run.on with this run and the values: for frames like calr.pipeline.epochs.
+function Run:tell(event, ...)
+  self.context:tell(event, self, ...)
 end
 
 --- calr.run.read(path)

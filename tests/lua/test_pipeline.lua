@@ -1,11 +1,11 @@
 -- calr.pipeline on generated images: features, evaluation, both stages, alignment, weights, odd cameras.
 local check = require "check"
 local calr = require "calr"
-local launch = require "calr.launch"
+local here = require("calr.context").current()
 local intra_train = require "calr.pipeline.train"
 local P, T, L, ops, store = calr.pipeline, calr.tensor, require "calr.labels", calr.ops, require "calr.store"
 
-launch.quiet = true
+here.quiet = true
 local tmp = os.getenv "CALR_TEST_TMP"
 
 require("calr.data.make").run {
@@ -41,7 +41,7 @@ local runs = 0
 -- A record of its own for a configuration.
 local function open(cfg, data)
   runs = runs + 1
-  launch.out = ("%s/run-%d"):format(tmp, runs)
+  here.out = ("%s/run-%d"):format(tmp, runs)
   return P.run_of(cfg, data or street)
 end
 
@@ -342,10 +342,10 @@ check.test("a run that took stage 1 from another goes on without it", function()
     error "killed"
   end)
   for _, name in ipairs(calr.sys.list(tmp .. "/stage-1")) do calr.sys.remove(tmp .. "/stage-1/" .. name) end
-  launch.resume = stopped.path
+  here.resume = stopped.path
   local cfg3 = config { intra = { cache = tmp .. "/stage-1" } }
   local ok, again = pcall(P.run_of, cfg3, street)
-  launch.resume = nil
+  here.resume = nil
   check.ok(ok, again)
   local got = P.intra(small_network(cfg3), street, cfg3)
   check.ok(got:equal(want))
@@ -407,16 +407,14 @@ check.test("an epoch's silhouette is of the clusters it trained on, in the featu
   end
 end)
 
-check.test("a study is told of every epoch, before its checkpoint", function()
+check.test("who listens is told of every epoch, before its checkpoint", function()
   local told, runs_of = {}, {}
-  launch.trial = {
-    report = function(_, step, values)
-      told[#told + 1] = { step = step, values = values, checkpoints = #calr.sys.list(launch.out .. "/checkpoints") }
-    end,
-    checkpointed = function() end,
-  }
+  local hook = calr.run.on("epoch", function(run, number, step)
+    local checkpoints = #calr.sys.list(run.path .. "/checkpoints")
+    told[#told + 1] = { step = number, values = step:figures(), checkpoints = checkpoints }
+  end)
   local ok, m = pcall(inter, { epochs = 3, eval_every = 2 })
-  launch.trial = nil
+  hook:remove()
   check.ok(ok, m)
   check.equal(#told, 3)
   for i, t in ipairs(told) do
@@ -644,7 +642,7 @@ check.test("settings out of range are refused before anything is done", function
     { { augment = { flip = 2.0 } }, "option \"augment.flip\" must be 0 to 1" },
   } do
     check.fails(case[2], open, config(case[1]))
-    check.ok(not calr.sys.exists(launch.out), "a folder is left")
+    check.ok(not calr.sys.exists(here.out), "a folder is left")
   end
 end)
 

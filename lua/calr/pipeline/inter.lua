@@ -5,7 +5,7 @@ local C = require "calr.cluster"
 local L = require "calr.labels"
 local check_options = require("calr.options").check
 local config = require "calr.pipeline.config"
-local current = require "calr.lab.study.current"
+local evaluation = require "calr.pipeline.evaluation"
 local memory = require "calr.memory"
 local nn = require "calr.nn"
 local optim = require "calr.optim"
@@ -20,7 +20,7 @@ Step.__index = Step
 --- Unit features of all training images with the network as it is now.
 --- @return tensor  f32[n x dim]
 function Step:features()
-  self.seen = require("calr.pipeline").features(self.net, self.split, self.cfg)
+  self.seen = evaluation.features(self.net, self.split, self.cfg)
   return self.seen
 end
 
@@ -134,17 +134,19 @@ function Step:train(bank)
   self:report { loss = loss, alignment = aligned }
 end
 
--- The epoch as a study sees it: one number a name.
-local function report_to_study(step)
-  if not current.trial() then return end
-  local record, values = step.record, {}
-  local quality_of = step.trained and quality.overall(step.split, step.trained) or {}
+--- step:figures()
+--- The epoch in numbers, one a name: mAP, rank1, rank5, rank10 and mINP (where it was evaluated), loss, alignment,
+--- silhouette, clusters, outliers, and the precision, recall, f and expansion of the labels that were trained on.
+--- @return table  metric -> number; what is not known is absent
+function Step:figures()
+  local record, values = self.record, {}
+  local quality_of = self.trained and quality.overall(self.split, self.trained) or {}
   for _, name in ipairs { "precision", "recall", "f", "expansion" } do values[name] = quality_of[name] end
   for _, name in ipairs { "loss", "alignment", "silhouette", "clusters", "outliers" } do values[name] = record[name] end
   for _, name in ipairs { "mAP", "rank1", "rank5", "rank10", "mINP" } do
     values[name] = record.evaluation and record.evaluation[name]
   end
-  current.report(step.epoch + 1, values)
+  return values
 end
 
 local function checkpoint(step, run)
@@ -191,7 +193,7 @@ return function(net, data, cfg)
   local function finish_epoch()
     local due = cfg.eval_every > 0 and (step.epoch + 1) % cfg.eval_every == 0
     if due or step.epoch + 1 == cfg.epochs then
-      step.record.evaluation = require("calr.pipeline").evaluate(net, data, cfg)
+      step.record.evaluation = evaluation.evaluate(net, data, cfg)
     end
     if (cfg.snapshot_every or 0) > 0 and not step.offered then
       run:log "note: there are no snapshots: the script does not call step:snapshot"
@@ -199,7 +201,7 @@ return function(net, data, cfg)
     end
     step.record.stage, step.record.epoch, step.record.lr = "inter", step.epoch, step.optimizer.lr
     run:metric(step.record)
-    report_to_study(step) -- before the checkpoint: what a kill takes away is computed, and reported, again
+    run:tell("epoch", step.epoch + 1, step)
     checkpoint(step, run)
   end
 

@@ -7,9 +7,9 @@
 --- kernels and the number of threads. What is taken from the file is, to the last bit, what would have been computed.
 
 local config = require "calr.config"
+local context = require "calr.context"
 local identity = require "calr.run.identity"
 local json = require "calr.json"
-local launch = require "calr.launch"
 local safetensors = require "calr.safetensors"
 local sys = require "calr.sys"
 
@@ -43,11 +43,11 @@ end
 
 -- Equal tables give equal text: json.encode sorts names.
 local function key_of(cfg, data, state)
-  local machine = identity.machine()
+  local machine, script = identity.machine(), context.current().script
   machine.host, machine.processors = nil, nil
   return sys.hash(json.encode {
     options = stage_1_options(cfg), data = data:fingerprint(), weights = hash_weights(cfg.intra.cache, state),
-    script = launch.script and identity.script(launch.script).hash, modules = identity.modules(),
+    script = script and identity.script(script).hash, modules = identity.modules(),
     code = identity.code(), program = sys.hash_file(sys.paths.executable), machine = machine, threads = sys.threads(),
   })
 end

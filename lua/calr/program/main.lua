@@ -4,6 +4,7 @@
 require "calr" -- makes the public names of modules known to require
 local errors = require "calr.errors"
 local sys = require "calr.sys"
+local traceback = require "calr.traceback"
 
 local main = {}
 
@@ -47,10 +48,6 @@ local function version_line()
   return ("calr %s%s, %s"):format(v.calr, v.revision and " (" .. v.revision .. ")" or "", "Lua " .. v.lua)
 end
 
---- calr.program.main.version()
---- @return string  "calr 0.1.0 (revision), Lua 5.4.4"
-main.version = version_line
-
 local function unknown(word)
   local names = main.commands()
   local near = sys.nearest(word, names)
@@ -79,7 +76,7 @@ end
 local function dispatch(args)
   local word = args[1]
   if not word then
-    if sys.is_terminal(0) then return require("calr.program.prompt").run() end
+    if sys.is_terminal(0) then return require("calr.program.prompt").run(version_line()) end
     return require("calr.program.command.run").run { "-" }
   elseif word == "--help" or word == "-h" or (word == "help" and not args[2]) then
     print_help()
@@ -102,14 +99,27 @@ local function dispatch(args)
   unknown(word)
 end
 
+-- Prints what an error value has to say to people; returns the exit status that goes with it.
+local function report(value)
+  if errors.is_exit(value) then
+    if value.message then io.stderr:write("calr: ", value.message, "\n") end
+    return value.status
+  end
+  if sys.is_interrupt(value) then
+    io.stderr:write "calr: interrupted\n"
+    return 128 + (sys.interrupted() or 2)
+  end
+  io.stderr:write("calr: ", tostring(value), "\n")
+  return 1
+end
+
 --- calr.program.main.main(args)
 --- @param args  the command line; args[0] is the program
 --- @return integer  exit status
 function main.main(args)
   arg = args -- luacheck: globals arg
-  local ok, result = xpcall(dispatch, errors.describe, args)
-  local status = ok and (math.tointeger(result) or 0) or errors.status(result)
-  return status
+  local ok, result = xpcall(dispatch, traceback.describe, args)
+  return ok and (math.tointeger(result) or 0) or report(result)
 end
 
 return main

@@ -3,6 +3,7 @@
 
 local errors = require "calr.errors"
 local sys = require "calr.sys"
+local traceback = require "calr.traceback"
 
 local repl = {}
 
@@ -93,7 +94,7 @@ local function loop(host)
     local chunk, ended, message = read_chunk(host)
     if ended then return 0 end
     if chunk then
-      local exit = print_results(xpcall(chunk, errors.describe))
+      local exit = print_results(xpcall(chunk, traceback.describe))
       if exit then return exit.status end
       if sys.interrupted() then host.clear_interrupt() end
     elseif message then
@@ -102,15 +103,16 @@ local function loop(host)
   end
 end
 
---- calr.program.prompt.run()
+--- calr.program.prompt.run(greeting)
 --- Runs the prompt until the end of the input (Ctrl-D).
+--- @param greeting  the first words on the screen
 --- @return integer  exit status
-function repl.run()
+function repl.run(greeting)
   local host = require "calr.host"
   local path = history_path()
   if path then host.load_history(path) end
   calr = require "calr" -- luacheck: globals calr
-  print(require("calr.program.main").version() .. "; Ctrl-D ends, Ctrl-C stops a computation")
+  print(greeting .. "; Ctrl-D ends, Ctrl-C stops a computation")
   local ok, result
   repeat -- Ctrl-C while a line is typed strikes here
     ok, result = pcall(loop, host)

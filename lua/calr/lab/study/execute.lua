@@ -3,9 +3,9 @@
 --- its trials.
 
 local config = require "calr.config"
+local context = require "calr.context"
 local identity = require "calr.run.identity"
 local errors = require "calr.errors"
-local launch = require "calr.launch"
 local plan = require "calr.lab.study.plan"
 local progress = require "calr.progress"
 local stores = require "calr.lab.study.record"
@@ -16,8 +16,9 @@ local worker = require "calr.lab.study.worker"
 
 -- Makes the record, or checks that it is the one of this study, and writes the plan.
 local function open_record(study)
+  local path = context.current().script
   local header = { name = study.name, goals = study.goals, seeds = study.seeds, arguments = study.arguments,
-    script = { path = launch.script and sys.exists(launch.script) and sys.absolute(launch.script) or nil },
+    script = { path = path and sys.exists(path) and sys.absolute(path) or nil },
     folder = sys.current_folder() }
   stores.create(study.folder, header)
   local before = stores.read_plan(study.folder)
@@ -89,8 +90,8 @@ end
 
 -- What a worker's ending means for the program.
 local function conclude(how, failed)
-  launch.failed = #failed
   if #failed > 0 then
+    context.current().status = 1
     io.stderr:write(("calr: %d trial%s failed:\n"):format(#failed, #failed == 1 and "" or "s"))
     for i, trial in ipairs(failed) do
       if i > 20 then
@@ -357,7 +358,7 @@ local function join_record(study, fn)
       .. "script back", study.folder)
   end
   work_here(study, fn)
-  errors.exit(launch.failed > 0 and 1 or 0)
+  errors.exit(context.current().status)
 end
 
 return function(study, fn)

@@ -19,8 +19,9 @@
 local check_options = require "calr.options".check
 local code = require "calr.lab.study.code"
 local config = require "calr.config"
+local context = require "calr.context"
+local current = require "calr.lab.study.current"
 local errors = require "calr.errors"
-local launch = require "calr.launch"
 local plan = require "calr.lab.study.plan"
 local space = require "calr.lab.study.space"
 local sys = require "calr.sys"
@@ -124,7 +125,7 @@ local names_of_options = { "goal", "seeds", "base", "options", "script", "select
 
 local function new(name, options)
   options = check_options("calr.study", options, names_of_options, 2)
-  local mode = launch.study or { kind = "run" }
+  local mode, here = current.mode(), context.current()
   local self = setmetatable({ name = name, goals = goals_of(options.goal), parts = {}, codes = {}, arguments = {},
     data = options.data, prepare = options.prepare, mode = mode, fingerprints = {} }, Study)
   self.seeds = mode.seeds or seeds_of(options.seeds)
@@ -137,9 +138,9 @@ local function new(name, options)
     self.options = options.options
   end
   self.base = plan.flatten("calr.study: base", options.base or {})
-  self.arguments = launch.config_called and {} or launch.overrides
+  self.arguments = here.heard and {} or here.overrides
   override(self, self.arguments)
-  launch.config_called = true -- the words have been heard
+  here.heard = true
   plan.check_names(self, "calr.study: base", self.base)
   self.folder = mode.out or "studies/" .. name
   return self

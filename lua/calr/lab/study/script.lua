@@ -3,7 +3,7 @@
 
 local errors = require "calr.errors"
 local config = require "calr.config"
-local launch = require "calr.launch"
+local context = require "calr.context"
 local folder = require "calr.run.folder"
 local json = require "calr.json"
 local sys = require "calr.sys"
@@ -16,7 +16,8 @@ local captured = {} -- error value: the script has said its options
 --- The script of a study: beside the study's own script, from the current folder, or among calr's experiments.
 --- @return string  its absolute path
 function script.find(name)
-  local beside = launch.script and launch.script:match "^(.*)/[^/]*$"
+  local own = context.current().script
+  local beside = own and own:match "^(.*)/[^/]*$"
   for _, path in ipairs { beside and beside .. "/" .. name or name, name, sys.paths.experiments .. "/" .. name } do
     if sys.exists(path) and not sys.is_folder(path) then return sys.absolute(path) end
   end
@@ -35,10 +36,12 @@ end
 --- @return table
 function script.options(path)
   local chunk, defaults = load_script(path), nil
-  local ok, problem = launch.with({ script = path, overrides = {}, quiet = true, capture = function(given)
+  local aside = context.new { script = path, quiet = true }
+  aside:on("options", function(given)
     defaults = given
     error(captured, 0)
-  end }, chunk)
+  end)
+  local ok, problem = pcall(context.with, aside, chunk)
   if defaults then return defaults end
   if not ok and problem ~= captured then error(problem, 0) end
   errors.usage("%s has no options (it does not call calr.config); a study cannot change anything in it", path)
@@ -84,11 +87,11 @@ local function resumable(store, trial, path)
   end
 end
 
---- calr.lab.study.script.launch_fields(store, trial, path)
+--- calr.lab.study.script.context_fields(store, trial, path)
 --- Where runs inside a trial go: into the trial's folder; one of an earlier attempt is gone on with.
 --- @param path    the script of the trials, or nil
---- @return table  `script`, and `out`, or `resume` and `record`; see calr.launch
-function script.launch_fields(store, trial, path)
+--- @return table  `script`, and `out`, or `resume` and `record`; see calr.context
+function script.context_fields(store, trial, path)
   local from = trial.attempt > 1 and resumable(store, trial, path)
   local out = ("%s/trials/%s/%d/run"):format(store.dir, trial.key, trial.attempt)
   if not from then return { script = path, out = out } end

@@ -1,13 +1,15 @@
 --- @module calr.lab.study.worker
 --- The loop of a worker: claim a trial, run it, write down how it ended, until nothing is left to claim.
 
+local context = require "calr.context"
+local current = require "calr.lab.study.current"
 local errors = require "calr.errors"
-local launch = require "calr.launch"
 local plan = require "calr.lab.study.plan"
 local progress = require "calr.progress"
 local script = require "calr.lab.study.script"
 local search = require "calr.lab.study.search"
 local sys = require "calr.sys"
+local traceback = require "calr.traceback"
 local trials = require "calr.lab.study.trial"
 
 local worker = {}
@@ -124,22 +126,17 @@ end
 
 -- Calls the trial's function as a script would be called; returns ok and what it returned, or the error value.
 function Worker:call(trial, record)
-  local fields = script.launch_fields(self.store, trial, self.study.script)
-  fields.trial, fields.quiet = trial, true
-  fields.overrides = script.words(record.config, record.seed)
+  local fields = script.context_fields(self.store, trial, self.study.script)
+  fields.quiet, fields.overrides = true, script.words(record.config, record.seed)
   if self.study.script then
     fields.values = {}
     for name, value in pairs(record.config) do fields.values[name] = value end
     if self.study.has_seed then fields.values.seed = record.seed end
   end
   math.randomseed(random_seed(record.cell))
-  local _, ok, result = launch.with(fields, function()
-    local fine, value = xpcall(self.fn, errors.describe, trial)
-    local runs = package.loaded["calr.run"]
-    if runs then runs.close_all(not fine and value or nil) end
-    return fine, value
-  end)
-  return ok, result
+  local inside = context.new(fields)
+  current.attach(inside, trial)
+  return xpcall(context.with, traceback.describe, inside, self.fn, trial)
 end
 
 local function message_of(problem)

@@ -8,6 +8,7 @@ local refine = require "calr.refine"
 local sys = require "calr.sys"
 local tables = require "calr.lab.refine.table"
 local text = require "calr.text"
+local traceback = require "calr.traceback"
 local watch = require "calr.lab.refine.watch"
 local workbench = require "calr.lab.refine"
 
@@ -119,7 +120,7 @@ local function try_all(bench, rules, common)
   local results, messages, looked = {}, {}, {}
   for _, rule in ipairs(rules) do
     if rule.optional and not bench.snapshot.refined then goto next end
-    local ok, result = xpcall(try, errors.describe, bench, rule, common)
+    local ok, result = xpcall(try, traceback.describe, bench, rule, common)
     if ok then
       result.changed = rule.own
       results[#results + 1] = result

@@ -1,9 +1,10 @@
 --- @module calr.program.command.run
 --- calr run SCRIPT.lua [key=value ...]: runs a script.
 
+local context = require "calr.context"
 local errors = require "calr.errors"
-local launch = require "calr.launch"
 local sys = require "calr.sys"
+local traceback = require "calr.traceback"
 
 local run = {
   summary = "run a script, with options key=value",
@@ -45,17 +46,6 @@ local function parse(args)
   return fields
 end
 
--- The comment at the top of a script, for --help.
-local function description(path)
-  local lines = {}
-  for line in io.lines(path) do
-    local text = line:match "^%-%-+ ?(.*)$"
-    if not text then break end
-    lines[#lines + 1] = text
-  end
-  return #lines > 0 and table.concat(lines, "\n") or nil
-end
-
 local function load_script(fields)
   if fields.code then return load(fields.code, "=(-e)", "t") end
   if fields.script == "-" then return load(io.read "a", "=stdin", "t") end
@@ -76,42 +66,63 @@ local function set_arg(fields)
   arg = list -- luacheck: globals arg
 end
 
+-- The context of the script: what it is told, and what is said to people when it asks for options or is stopped.
+local function context_of(fields)
+  local made = context.new { script = fields.script, overrides = fields.overrides, out = fields.out,
+    resume = fields.resume, record = fields.record, quiet = fields.quiet }
+  if fields.help then
+    fields.about = require("calr.program.help").about(fields.script)
+    made:on("options", function(defaults)
+      require("calr.program.help").script(fields.script, fields.about, defaults)
+      errors.exit(0)
+    end)
+  end
+  made:on("stop", function(stopped, problem)
+    if sys.exists(stopped.path .. "/run.json") and (sys.is_interrupt(problem) or stopped:resumable()) then
+      io.stderr:write("calr: to go on: calr run --resume ", stopped.path, "\n")
+    end
+  end)
+  if fields.study then require("calr.lab.study.current").ask(made, fields.study) end
+  return made
+end
+
+-- A script that never called calr.config has no use for --help and key=value.
+local function explain_no_options(fields)
+  if fields.help then
+    require("calr.program.help").script(fields.script, fields.about)
+  elseif #fields.overrides > 0 and not fields.code then
+    errors.usage("the script has no options (no calr.config); %s had no effect", table.concat(fields.overrides, " "))
+  end
+end
+
 --- calr.program.command.run.execute(fields)
 --- Runs a script with what a command line said about it; runs that it opened are ended.
---- @param fields  see calr.launch; threads: how many (text)
+--- @param fields  `script` (a path, or "-") or `code`, `overrides`, `out`, `resume`, `record` and `quiet` as in
+---                calr.context, `help`, `threads` (how many, as text), and `study`: what is asked of a study that the
+---                script declares (calr.lab.study.current)
 --- @return integer  exit status; 1 when trials of a study failed
 function run.execute(fields)
   if fields.threads then set_threads(fields.threads) end
   local chunk, message = load_script(fields)
   if not chunk then errors.fail("%s", message) end
-  if fields.help and fields.script and fields.script ~= "-" then fields.description = description(fields.script) end
-  launch.set(fields)
+  local inside = context_of(fields)
   set_arg(fields)
   if fields.code then calr = require "calr" end -- luacheck: globals calr
 
-  local ok, problem = xpcall(chunk, errors.describe, table.unpack(fields.overrides))
-  local records = package.loaded["calr.run"]
-  if records then records.close_all(not ok and problem or nil) end
+  local ok, problem = xpcall(context.with, traceback.describe, inside, chunk, table.unpack(fields.overrides))
   if not ok then
     if type(problem) == "string" then errors.fail("%s", problem) end -- it has its traceback already
     error(problem, 0)
   end
-  if not launch.config_called then
-    if fields.help then
-      print(("usage: calr run %s\n\n%s\nThe script has no options of its own."):format(fields.script or "-e CODE",
-        fields.description or ""))
-    elseif #fields.overrides > 0 and not fields.code then
-      errors.usage("the script has no options (no calr.config); %s had no effect", table.concat(fields.overrides, " "))
-    end
-  end
-  return (launch.failed or 0) > 0 and 1 or 0 -- trials of a study
+  if not inside.heard then explain_no_options(fields) end
+  return inside.status
 end
 
 --- calr.program.command.run.run(args)
 --- @return integer  exit status
 function run.run(args)
   local fields = parse(args)
-  if fields.resume then require("calr.run.resume").prepare(fields) end
+  if fields.resume then require("calr.program.resume").prepare(fields) end
   if not fields.script and not fields.code then
     if fields.help then
       print("usage: " .. run.usage .. "\n\n" .. run.summary)

@@ -1,4 +1,4 @@
---- @module calr.run.resume
+--- @module calr.program.resume
 --- calr run --resume DIR: the script and its settings come from the record.
 
 local errors = require "calr.errors"
@@ -19,9 +19,9 @@ local function return_to(start, fields)
   end
 end
 
---- calr.run.resume.prepare(fields)
+--- calr.program.resume.prepare(fields)
 --- Completes what the command line said by what the run folder knows, and refuses what contradicts it.
---- @param fields  see calr.launch; `resume` names the folder
+--- @param fields  what calr.program.command.run.execute takes; `resume` names the folder
 function resume.prepare(fields)
   local path = fields.resume
   if fields.out then errors.usage("--out and --resume exclude each other: a resumed run stays in its folder") end
