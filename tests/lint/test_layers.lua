@@ -1,6 +1,8 @@
--- The arrows of the architecture, read from the includes: who may see whom, and which library belongs to whom.
+-- The arrows of the architecture: who may see whom, read from the includes of the C files and from what the Lua files
+-- load; and which library belongs to whom.
 package.path = os.getenv "CALR_TEST_SOURCE" .. "/tests/lint/?.lua;" .. package.path
 local check = require "check"
+local requires = require "requires"
 local sources = require "sources"
 
 local below = {
@@ -58,6 +60,7 @@ local function module_of(path)
 end
 
 local function report(problems)
+  table.sort(problems)
   if #problems > 0 then error("\n  " .. table.concat(problems, "\n  "), 0) end
   check.ok(true)
 end
@@ -141,6 +144,184 @@ check.test("the engine neither ends the program nor prints, and has one place fo
     end)
   end
   report(problems)
+end)
+
+-- ---- Lua ----
+
+-- Floors from the bottom, each with its rooms; a room is a list of modules, by the first name behind the floor's, and
+-- `sees`: the rooms of the same floor that it may load from. It may load all of the floors below and of the engine.
+local floors = {
+  { name = "calr", rooms = {
+    tools = { "errors", "options", "tensorboard", "text", "traceback", sees = {} },
+    context = { "config", "context", "progress", sees = { "tools" } },
+    tensors = { "autograd", sees = { "tools" } },
+    nn = { "nn", sees = { "tensors", "tools" } },
+    models = { "models", "weights", sees = { "nn", "tensors", "tools" } },
+    optim = { "optim", sees = { "tensors", "tools" } },
+    memory = { "memory", sees = { "tensors", "tools" } },
+    data = { "batches", "data", sees = { "tensors", "context", "tools" } },
+    refine = { "refine", sees = { "tensors", "context", "tools" } },
+    run = { "run", sees = { "context", "tools" } },
+    pipeline = { "pipeline", sees = { "run", "refine", "data", "memory", "optim", "models", "nn", "tensors", "context",
+      "tools" } },
+  } },
+  { name = "calr.lab", rooms = {
+    statistics = { "statistics", sees = {} },
+    study = { "study", sees = { "statistics" } },
+    report = { "report", sees = { "study", "statistics" } },
+    refine = { "refine", sees = {} },
+    cluster = { "cluster", sees = {} },
+    bench = { "bench", sees = {} },
+  } },
+  { name = "calr.program", rooms = {
+    tools = { "arguments", "help", "resume", sees = {} },
+    docs = { "docs", sees = {} },
+    command = { "command", sees = { "docs", "tools" } },
+    prompt = { "prompt", sees = {} },
+    main = { "main", sees = { "command", "prompt", "tools" } },
+  } },
+}
+
+-- The doors load whatever a script names: `calr.nn` is require "calr.nn". Nothing of the library or the lab goes
+-- through them, because all of it stands behind them.
+local doors = { ["calr"] = 3, ["calr.lab"] = 2 } -- and the floor from which they may be used
+
+local modules = requires.read()
+
+-- The floor (its number) and the room of a module; the room is nil when the table does not know it.
+local function place(name)
+  for number = #floors, 1, -1 do
+    local head = floors[number].name .. "."
+    if name:sub(1, #head) == head then
+      local first = name:sub(#head + 1):match "^[^.]+"
+      for room, list in pairs(floors[number].rooms) do
+        for _, module in ipairs(list) do
+          if module == first then return number, room end
+        end
+      end
+      return number, nil
+    end
+  end
+end
+
+local function sees(floor, room, other)
+  if room == other then return true end
+  for _, name in ipairs(floors[floor].rooms[room].sees) do
+    if name == other then return true end
+  end
+  return false
+end
+
+-- The modules that a load may mean: itself, or all whose names begin so.
+local function meant(load)
+  local list = {}
+  for name in pairs(modules) do
+    if name == load.name or load.prefix and name:sub(1, #load.name) == load.name then list[#list + 1] = name end
+  end
+  table.sort(list)
+  return list
+end
+
+local function each(fn)
+  local names = {}
+  for name in pairs(modules) do
+    if not doors[name] then names[#names + 1] = name end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do fn(name, modules[name]) end
+end
+
+check.test("every module has a room, every room has modules, and every load can be read", function()
+  local problems, seen = {}, {}
+  each(function(name, module)
+    local floor, room = place(name)
+    if not room then
+      problems[#problems + 1] = ("%s has no room: give it one in tests/lint/test_layers.lua"):format(module.path)
+    else
+      seen[floor .. room] = true
+    end
+    for _, line in ipairs(module.unread) do
+      problems[#problems + 1] = ("%s:%d: what this loads cannot be read: begin it with the name as a string"):format(
+        module.path, line)
+    end
+  end)
+  for number, floor in ipairs(floors) do
+    for room in pairs(floor.rooms) do
+      if not seen[number .. room] then
+        problems[#problems + 1] = ("%s: the room %s is empty"):format(floor.name, room)
+      end
+    end
+  end
+  report(problems)
+end)
+
+check.test("modules load what is below them", function()
+  check.ok(next(modules) ~= nil)
+  local problems = {}
+  each(function(name, module)
+    local floor, room = place(name)
+    for _, load in ipairs(module.loads) do
+      local list = meant(load)
+      local where = ("%s:%d: "):format(module.path, load.line)
+      if #list == 0 and load.name:match "^calr%f[^%w_]" and not package.preload[load.name] then
+        problems[#problems + 1] = ("%sthere is no module %s under this name"):format(where, load.name)
+      end
+      for _, other in ipairs(list) do
+        local other_floor, other_room = place(other)
+        if doors[other] then
+          if floor < doors[other] then
+            problems[#problems + 1] = ("%s%s loads anything: name the module"):format(where, other)
+          end
+        elseif other_floor > floor or other_floor == floor and room and not sees(floor, room, other_room) then
+          problems[#problems + 1] = ("%s%s may not see %s"):format(where, name, other)
+        end
+      end
+    end
+  end)
+  report(problems)
+end)
+
+check.test("the library names neither the lab nor the program, the lab not the program", function()
+  local problems = {}
+  local aliases = requires.aliases()
+  each(function(name, module)
+    for _, mention in ipairs(module.names) do
+      local floor = place(requires.resolve(aliases, mention.name)) or 1
+      if floor > place(name) then
+        problems[#problems + 1] = ("%s:%d: names %s, which is above it"):format(module.path, mention.line, mention.name)
+      end
+    end
+  end)
+  report(problems)
+end)
+
+check.test("no circle among modules, loads inside functions included", function()
+  local edges = {}
+  each(function(name, module)
+    edges[name] = {}
+    for _, load in ipairs(module.loads) do
+      for _, other in ipairs(meant(load)) do
+        if other ~= name or not load.prefix then edges[name][other] = true end
+      end
+    end
+  end)
+  local circle = requires.circle(edges)
+  check.ok(not circle, circle and table.concat(circle, " -> "))
+end)
+
+check.test("the table itself points down only", function()
+  for _, floor in ipairs(floors) do
+    local edges = {}
+    for room, list in pairs(floor.rooms) do
+      edges[room] = {}
+      for _, other in ipairs(list.sees) do
+        check.ok(floor.rooms[other], ("%s: %s sees %s, which is no room"):format(floor.name, room, other))
+        edges[room][other] = true
+      end
+    end
+    local circle = requires.circle(edges)
+    check.ok(not circle, circle and table.concat(circle, " -> "))
+  end
 end)
 
 check.finish()

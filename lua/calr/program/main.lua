@@ -21,8 +21,16 @@ function main.commands()
 end
 
 -- A command import-weights is the module calr.program.command.import_weights.
-local function module_of(name)
-  return "calr.program.command." .. name:gsub("-", "_")
+local function file_of(name)
+  return (name:gsub("-", "_"))
+end
+
+local function is_command(name)
+  return name:match "^[%w-]+$" and package.searchpath("calr.program.command." .. file_of(name), package.path)
+end
+
+local function load_command(name)
+  return require("calr.program.command." .. file_of(name))
 end
 
 local function print_help()
@@ -39,7 +47,7 @@ usage:
 
 commands:]]
   for _, name in ipairs(main.commands()) do
-    print(("  %-16s %s"):format(name, require(module_of(name)).summary or ""))
+    print(("  %-16s %s"):format(name, load_command(name).summary or ""))
   end
 end
 
@@ -64,7 +72,7 @@ end
 
 -- Runs the command with the arguments from position `first` on.
 local function run_command(name, args, first)
-  local command = require(module_of(name))
+  local command = load_command(name)
   local rest = table.move(args, first, #args, 1, {})
   if rest[1] == "--help" and not command.own_help then
     print(("usage: %s\n\n%s"):format(command.usage, command.summary))
@@ -89,7 +97,7 @@ local function dispatch(args)
   elseif word == "-e" then
     if not args[2] then errors.usage "-e wants a line of Lua: calr -e 'print(1)'" end
     return require("calr.program.command.run").run(table.move(args, 3, #args, 3, { "-e", args[2] }))
-  elseif word:match "^[%w-]+$" and word:sub(1, 1) ~= "-" and package.searchpath(module_of(word), package.path) then
+  elseif word:sub(1, 1) ~= "-" and is_command(word) then
     return run_command(word, args, 2)
   elseif word == "-" or (sys.exists(word) and not sys.is_folder(word)) or word == "--resume" then
     return run_command("run", args, 1)
