@@ -1,5 +1,6 @@
 #include "autograd/custom.h"
 
+#include "autograd/apply.h"
 #include "autograd/tape.h"
 
 static calr_status check(calr_op_call *call)

@@ -1,4 +1,4 @@
-/* Nodes of the tape. Internal to tape.c and op.c. */
+/* Nodes of the tape. Internal to tape.c and apply.c. */
 #ifndef CALR_AUTOGRAD_NODE_H
 #define CALR_AUTOGRAD_NODE_H
 

@@ -89,6 +89,27 @@ typedef struct calr_dropout {
     uint64_t index;
 } calr_dropout;
 
+/* Functions of one element; those with a parameter say what it is. */
+typedef enum calr_unary {
+    CALR_EXP,
+    CALR_LOG,
+    CALR_SQRT,
+    CALR_POW, /* x to the power of the parameter */
+    CALR_SIGMOID
+} calr_unary;
+
+/* Whether the gradient is computed from the function's output rather than from its input. */
+bool calr_unary_gradient_of_output(calr_unary op);
+
+enum { CALR_GATED_MOST = 16 };
+
+/* Sizes of a sum of feature maps whose channels are weighted: y = sum_i x_i g_i, x_i and y n x area x c, g_i n x c. */
+typedef struct calr_gated_sum {
+    calr_dtype dtype;   /* of x, y and their gradients; gates are f32 */
+    int count;          /* maps: 1 .. CALR_GATED_MOST */
+    int64_t n, area, c; /* area = h w */
+} calr_gated_sum;
+
 typedef struct calr_backend {
     const char *name; /* "cpu" */
     const char *conv; /* what computes convolutions: "onednn" or "portable" */
@@ -192,6 +213,13 @@ typedef struct calr_backend {
                                 float eps, const void *x, const float *y, const float *dy, void *dx,
                                 float *dp);
 
+    /* ---- Gates ---- arrays of sizes->count pointers; cannot fail. dx[i] and dgates[i] may be NULL. */
+    void (*gated_sum_forward)(const calr_gated_sum *sizes, const void *const *x,
+                              const float *const *gates, void *y);
+    void (*gated_sum_backward)(const calr_gated_sum *sizes, const void *const *x,
+                               const float *const *gates, const void *dy, void *const *dx,
+                               float *const *dgates);
+
     /* ---- Rows ---- x, y: rows x c */
     calr_status (*softmax)(int64_t rows, int64_t c, const float *x,
                            float *y); /* in place allowed */
@@ -224,6 +252,11 @@ typedef struct calr_backend {
     calr_status (*sum_rows)(calr_dtype dtype, int64_t rows, int64_t c, const void *x, float *y);
     /* sum of each row: y[rows]. Accumulates in double. */
     calr_status (*sum_columns)(int64_t rows, int64_t c, const float *x, float *y);
+    /* sum over a dimension in the middle: x is outer x n x inner, y outer x inner. Accumulates in double. Cannot fail. */
+    void (*sum_middle)(int64_t outer, int64_t n, int64_t inner, const float *x, float *y);
+    /* y[index[i]] += x[i] for every row i of x, in that order: adds to y, unlike the others. index[rows] are rows of y.
+     * Cannot fail. */
+    void (*add_rows)(int64_t rows, int64_t c, const int64_t *index, const float *x, float *y);
     /* y = x + row[c] in every row; x NULL: y = row in every row. In place allowed. */
     calr_status (*add_row)(int64_t rows, int64_t c, const float *x, const float *row, float *y);
 
@@ -243,6 +276,10 @@ typedef struct calr_backend {
                    void *y);                                  /* y = alpha x + beta */
     double (*sum)(int64_t n, const float *x);                 /* accumulates in double */
     double (*dot)(int64_t n, const float *a, const float *b); /* accumulates in double */
+    /* y = f(x), and dx = dy f' from what calr_unary_gradient_of_output says. */
+    void (*unary)(calr_unary op, int64_t n, float parameter, const float *x, float *y);
+    void (*unary_backward)(calr_unary op, int64_t n, float parameter, const float *saved,
+                           const float *dy, float *dx);
     /* y = kept ? x / (1 - p) : 0. The backward pass is the same call on the gradient. */
     void (*dropout)(int64_t n, const calr_dropout *dropout, const float *x, float *y);
 

@@ -245,6 +245,24 @@ STATUS(sum_columns, (int64_t rows, int64_t c, const float *x, float *y), (rows, 
 STATUS(add_row, (int64_t rows, int64_t c, const float *x, const float *row, float *y),
        (rows, c, x, row, y), .floats = (x ? 2 : 1) * GRID(rows, c))
 
+/* ---- gates ---- */
+
+#define MAPS(sizes)                                                                                \
+    ((double)(sizes)->n * (double)(sizes)->area * (double)(sizes)->c * REAL((sizes)->dtype))
+
+VOID(gated_sum_forward,
+     (const calr_gated_sum *sizes, const void *const *x, const float *const *gates, void *y),
+     (sizes, x, gates, y), .floats = (sizes->count + 1) * MAPS(sizes))
+VOID(gated_sum_backward,
+     (const calr_gated_sum *sizes, const void *const *x, const float *const *gates, const void *dy,
+      void *const *dx, float *const *dgates),
+     (sizes, x, gates, dy, dx, dgates), .floats = (2 * sizes->count + 1) * MAPS(sizes))
+
+VOID(sum_middle, (int64_t outer, int64_t n, int64_t inner, const float *x, float *y),
+     (outer, n, inner, x, y), .floats = (double)outer * (double)(n + 1) * (double)inner)
+VOID(add_rows, (int64_t rows, int64_t c, const int64_t *index, const float *x, float *y),
+     (rows, c, index, x, y), .floats = 3 * (double)rows * (double)c)
+
 /* ---- elements ---- */
 
 #define EACH(k) (k * REAL(dtype) * (double)n)
@@ -267,6 +285,11 @@ VOID(axpy, (calr_dtype dtype, int64_t n, float alpha, const void *x, void *y),
      (dtype, n, alpha, x, y), .floats = EACH(3))
 VOID(affine, (calr_dtype dtype, int64_t n, float alpha, float beta, const void *x, void *y),
      (dtype, n, alpha, beta, x, y), .floats = EACH(2))
+VOID(unary, (calr_unary op, int64_t n, float parameter, const float *x, float *y),
+     (op, n, parameter, x, y), .floats = 2 * (double)n)
+VOID(unary_backward,
+     (calr_unary op, int64_t n, float parameter, const float *saved, const float *dy, float *dx),
+     (op, n, parameter, saved, dy, dx), .floats = 3 * (double)n)
 VOID(dropout, (int64_t n, const calr_dropout *dropout_, const float *x, float *y),
      (n, dropout_, x, y), .floats = 2 * (double)n)
 VOID(adam_step, (int64_t n, const calr_adam *adam, const float *dw, float *m, float *v, float *w),
@@ -315,6 +338,8 @@ const calr_backend *calr_backend_metered(const calr_backend *under)
     PUT(sum_rows), PUT(sum_columns), PUT(add_row);
     PUT(relu), PUT(relu_backward), PUT(add), PUT(sub), PUT(mul), PUT(div), PUT(scale), PUT(axpy),
         PUT(affine);
+    PUT(sum_middle), PUT(add_rows), PUT(gated_sum_forward), PUT(gated_sum_backward);
+    PUT(unary), PUT(unary_backward);
     PUT(sum), PUT(dot), PUT(dropout), PUT(adam_step), PUT(sgd_step);
     return &table;
 }

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "autograd/apply.h"
 #include "autograd/custom.h"
 #include "autograd/tape.h"
 

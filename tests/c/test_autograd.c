@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "autograd/apply.h"
 #include "autograd/custom.h"
 #include "autograd/ops.h"
 #include "autograd/tape.h"

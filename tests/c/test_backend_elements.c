@@ -155,6 +155,110 @@ static void test_optimizers(void)
     }
 }
 
+/* f(x) and f'(x) in double. */
+static double function_of(calr_unary op, double x, double p, double *slope)
+{
+    switch (op) {
+    case CALR_EXP:
+        return *slope = exp(x);
+    case CALR_LOG:
+        return *slope = 1 / x, log(x);
+    case CALR_SQRT:
+        return *slope = 0.5 / sqrt(x), sqrt(x);
+    case CALR_POW:
+        return *slope = p * pow(x, p - 1), pow(x, p);
+    default:
+        return *slope = exp(-x) / ((1 + exp(-x)) * (1 + exp(-x))), 1 / (1 + exp(-x));
+    }
+}
+
+static void test_functions(void)
+{
+    const int64_t n = 40001; /* several chunks, the last of another length */
+    float *x = random_array(n, 90), *dy = random_array(n, 91);
+    double *value = double_array(n), *gradient = double_array(n);
+    for (int op = CALR_EXP; op <= CALR_SIGMOID; op++) {
+        float *y = output_array(n), *dx = output_array(n);
+        for (int64_t i = 0; i < n; i++) {
+            x[i] = op == CALR_LOG || op == CALR_SQRT || op == CALR_POW ? fabsf(x[i]) + 0.1f : x[i];
+            double slope;
+            value[i] = function_of((calr_unary)op, x[i], 2.5, &slope);
+            gradient[i] = dy[i] * slope;
+        }
+        backend->unary((calr_unary)op, n, 2.5f, x, y);
+        CHECK_ARRAY(y, value, n, 2e-6);
+        backend->unary_backward((calr_unary)op, n, 2.5f,
+                                calr_unary_gradient_of_output((calr_unary)op) ? y : x, dy, dx);
+        CHECK_ARRAY(dx, gradient, n, 2e-6);
+        backend->unary((calr_unary)op, 0, 0, x, y);
+        free(y);
+        free(dx);
+    }
+    float zero = 0, one = 1, dzero = 7; /* the gradient of x^0 is 0, at 0 too */
+    backend->unary_backward(CALR_POW, 1, 0, &zero, &one, &dzero);
+    CHECK(dzero == 0);
+    free(x), free(dy), free(value), free(gradient);
+}
+
+static void test_gated_sum(void)
+{
+    enum { N = 3, AREA = 5, C = 70, MAP = N * AREA * C };
+    for (int maps = 1; maps <= 5; maps += maps == 1 ? 3 : 1) {
+        calr_gated_sum gated = {.count = maps, .n = N, .area = AREA, .c = C};
+        const void *x[5];
+        const float *g[5];
+        void *dx[5];
+        float *dg[5];
+        double *y_want = double_array(MAP), *dx_want = double_array(MAP),
+               *dg_want = double_array(N * C);
+        float *y = output_array(MAP), *dy = random_array(MAP, 50);
+        for (int i = 0; i < maps; i++) {
+            x[i] = random_array(MAP, 10 + (uint64_t)i);
+            g[i] = random_array(N * C, 20 + (uint64_t)i);
+            dx[i] = output_array(MAP);
+            dg[i] = output_array(N * C);
+        }
+        backend->gated_sum_forward(&gated, x, g, y);
+        backend->gated_sum_backward(&gated, x, g, dy, dx, dg);
+        for (int i = 0; i < maps; i++) {
+            memset(dg_want, 0, N * C * sizeof *dg_want);
+            for (int64_t at = 0; at < MAP; at++) {
+                int64_t gate = at / (AREA * C) * C + at % C;
+                y_want[at] += (double)((const float *)x[i])[at] * g[i][gate];
+                dx_want[at] = (double)dy[at] * g[i][gate];
+                dg_want[gate] += (double)dy[at] * ((const float *)x[i])[at];
+            }
+            CHECK_ARRAY(dx[i], dx_want, MAP, 1e-6);
+            CHECK_ARRAY(dg[i], dg_want, N * C, 1e-6);
+        }
+        CHECK_ARRAY(y, y_want, MAP, 1e-6);
+        for (int i = 0; i < maps; i++)
+            free((void *)x[i]), free((void *)g[i]), free(dx[i]), free(dg[i]);
+        free(y), free(dy), free(y_want), free(dx_want), free(dg_want);
+    }
+}
+
+static void test_rows_by_number(void)
+{
+    enum { ROWS = 6, C = 600 };
+    const int64_t index[ROWS] = {2, 0, 2, 2, 3, 0};
+    float *x = random_array(ROWS * C, 60), *y = random_array(4 * C, 61);
+    double *want = double_array(4 * C);
+    for (int64_t i = 0; i < 4 * C; i++)
+        want[i] = y[i];
+    for (int64_t i = 0; i < ROWS * C; i++)
+        want[index[i / C] * C + i % C] += x[i];
+    backend->add_rows(ROWS, C, index, x, y);
+    CHECK_ARRAY(y, want, 4 * C, 1e-6);
+    float *sums = output_array(2 * 200);
+    memset(want, 0, 400 * sizeof *want);
+    for (int64_t i = 0; i < 2 * 9 * 200; i++)
+        want[i / 1800 * 200 + i % 200] += x[i];
+    backend->sum_middle(2, 9, 200, x, sums);
+    CHECK_ARRAY(sums, want, 400, 1e-6);
+    free(x), free(y), free(sums), free(want);
+}
+
 static void test_select(void)
 {
     CHECK_FAILS(calr_backend_select("cuda"), CALR_EINVAL, "'cuda'");
@@ -189,6 +293,9 @@ int main(void)
     RUN(test_relu_nan);
     RUN(test_dropout);
     RUN(test_optimizers);
+    RUN(test_functions);
+    RUN(test_gated_sum);
+    RUN(test_rows_by_number);
     RUN(test_select);
     RUN(test_describe);
     return check_finish();

@@ -1,5 +1,5 @@
 /* add, sub, mul, div with broadcasting. */
-#include "autograd/op.h"
+#include "autograd/apply.h"
 #include "autograd/ops.h"
 #include "autograd/ops/broadcast.h"
 #include "backend/backend.h"

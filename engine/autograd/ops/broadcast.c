@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "backend/backend.h"
-#include "base/parallel.h"
 
 calr_status calr_broadcast_shape(const calr_op_shape *a, const calr_op_shape *b, calr_op_shape *out)
 {
@@ -55,38 +54,6 @@ calr_status calr_broadcast_expand(const calr_tensor *x, const calr_op_shape *to,
     return status;
 }
 
-enum { BLOCK = 128 }; /* neighbouring sums that one pass over memory serves */
-
-typedef struct middle_job {
-    int64_t n, inner, blocks;
-    const float *x;
-    float *y;
-} middle_job;
-
-static void sum_blocks(void *context, int64_t begin, int64_t end, int worker)
-{
-    (void)worker;
-    const middle_job *job = context;
-    for (int64_t item = begin; item < end; item++) {
-        int64_t outer = item / job->blocks, first = item % job->blocks * BLOCK;
-        int64_t width = job->inner - first < BLOCK ? job->inner - first : BLOCK;
-        const float *x = job->x + outer * job->n * job->inner + first;
-        double sum[BLOCK] = {0};
-        for (int64_t i = 0; i < job->n; i++, x += job->inner)
-            for (int64_t j = 0; j < width; j++)
-                sum[j] += x[j];
-        for (int64_t j = 0; j < width; j++)
-            job->y[outer * job->inner + first + j] = (float)sum[j];
-    }
-}
-
-void calr_sum_middle(int64_t outer, int64_t n, int64_t inner, const float *x, float *y)
-{
-    middle_job job = {n, inner, (inner + BLOCK - 1) / BLOCK, x, y};
-    int64_t width = inner < BLOCK ? inner : BLOCK;
-    calr_parallel_for(outer * job.blocks, 1 + 32768 / (1 + n * width), sum_blocks, &job);
-}
-
 /* Sums over dimensions first .. last of x: [outer x n x inner] -> the same with length 1 there. */
 static calr_status sum_dims(const calr_tensor *x, int first, int last, calr_tensor **out)
 {
@@ -102,7 +69,7 @@ static calr_status sum_dims(const calr_tensor *x, int first, int last, calr_tens
     if (outer == 1 && inner == 1)
         calr_tensor_f32(y)[0] = (float)k->sum(n, calr_tensor_f32(x));
     else
-        calr_sum_middle(outer, n, inner, calr_tensor_f32(x), calr_tensor_f32(y));
+        k->sum_middle(outer, n, inner, calr_tensor_f32(x), calr_tensor_f32(y));
     *out = y;
     return CALR_OK;
 }

@@ -14,7 +14,4 @@ calr_status calr_broadcast_expand(const calr_tensor *x, const calr_op_shape *to,
  * shape. */
 calr_status calr_broadcast_reduce(calr_tensor *x, const calr_op_shape *to, calr_tensor **out);
 
-/* Sums x[outer x n x inner] over n, in double. */
-void calr_sum_middle(int64_t outer, int64_t n, int64_t inner, const float *x, float *y);
-
 #endif

@@ -1,7 +1,7 @@
 /* conv2d. */
 #include <inttypes.h>
 
-#include "autograd/op.h"
+#include "autograd/apply.h"
 #include "autograd/ops.h"
 #include "backend/backend.h"
 

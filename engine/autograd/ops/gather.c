@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "autograd/op.h"
+#include "autograd/apply.h"
 #include "autograd/ops.h"
-#include "base/parallel.h"
+#include "backend/backend.h"
 #include "base/size.h"
 
 /* ---- gather ---- */
@@ -26,35 +26,17 @@ static calr_status gather_forward(calr_op_call *call, calr_tensor **y)
     return calr_tensor_gather(call->in[0], r->index, r->count, y);
 }
 
-typedef struct scatter_job {
-    const rows *r;
-    int64_t width;
-    const float *dy;
-    float *dx;
-} scatter_job;
-
-/* Columns begin .. end-1 of all rows: each sum belongs to one chunk, in order of the index. */
-static void scatter_columns(void *context, int64_t begin, int64_t end, int worker)
-{
-    (void)worker;
-    const scatter_job *job = context;
-    for (int64_t i = 0; i < job->r->count; i++) {
-        const float *from = job->dy + i * job->width;
-        float *to = job->dx + job->r->index[i] * job->width;
-        for (int64_t j = begin; j < end; j++)
-            to[j] += from[j];
-    }
-}
-
 static calr_status gather_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
     const calr_op_shape *x = &call->shape[0];
+    const rows *r = call->attributes;
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_tensor_zeros(CALR_F32, x->ndim, x->shape, &dx[0]));
-    scatter_job job = {
-        .r = call->attributes, .width = 1, .dy = calr_tensor_f32(dy), .dx = calr_tensor_f32(dx[0])};
+    int64_t width = 1;
     for (int d = 1; d < x->ndim; d++)
-        job.width *= x->shape[d];
-    calr_parallel_for(job.width, 256, scatter_columns, &job);
+        width *= x->shape[d];
+    k->add_rows(r->count, width, r->index, calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
     return CALR_OK;
 }
 

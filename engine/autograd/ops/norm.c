@@ -1,7 +1,7 @@
 /* Batch and instance normalisation. */
 #include <inttypes.h>
 
-#include "autograd/op.h"
+#include "autograd/apply.h"
 #include "autograd/ops.h"
 #include "autograd/tape.h"
 #include "backend/backend.h"

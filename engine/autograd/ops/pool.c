@@ -1,5 +1,5 @@
 /* Pooling. */
-#include "autograd/op.h"
+#include "autograd/apply.h"
 #include "autograd/ops.h"
 #include "backend/backend.h"
 

@@ -1,7 +1,7 @@
 /* sum and mean. */
 #include <inttypes.h>
 
-#include "autograd/op.h"
+#include "autograd/apply.h"
 #include "autograd/ops.h"
 #include "autograd/ops/broadcast.h"
 #include "backend/backend.h"
@@ -58,7 +58,7 @@ static calr_status forward(calr_op_call *call, calr_tensor **y)
     if (inner == 1)
         CALR_TRY(k->sum_columns(outer, n, x, sums));
     else
-        calr_sum_middle(outer, n, inner, x, sums);
+        k->sum_middle(outer, n, inner, x, sums);
     if (r->mean)
         k->scale(CALR_F32, outer * inner, 1 / (float)n, sums, sums);
     return CALR_OK;

@@ -1,7 +1,7 @@
 /* Operations along the last dimension: softmax and its kin, L2 normalisation, cross-entropy. */
 #include <inttypes.h>
 
-#include "autograd/op.h"
+#include "autograd/apply.h"
 #include "autograd/ops.h"
 #include "backend/backend.h"
 

@@ -1,12 +1,7 @@
 /* Operations on single elements. */
-#include <math.h>
-
-#include "autograd/op.h"
+#include "autograd/apply.h"
 #include "autograd/ops.h"
 #include "backend/backend.h"
-#include "base/parallel.h"
-
-enum { GRAIN = 16384 };
 
 static calr_status check(calr_op_call *call)
 {
@@ -128,146 +123,52 @@ calr_status calr_op_relu(calr_tensor *x, calr_tensor **y)
 
 /* ---- functions of one element: y = f(x), dx = dy f'(saved) ---- */
 
-typedef struct element_job {
-    float exponent;
-    const float *x, *dy; /* dy NULL: forward */
-    float *y;
-    void (*body)(const struct element_job *job, int64_t begin, int64_t end);
-} element_job;
-
-static void element_chunk(void *context, int64_t begin, int64_t end, int worker)
+static calr_status function_forward(calr_op_call *call, calr_unary function, calr_tensor *y)
 {
-    (void)worker;
-    const element_job *job = context;
-    job->body(job, begin, end);
+    const double *parameter = call->attributes;
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    k->unary(function, calr_tensor_numel(y), parameter ? (float)*parameter : 0,
+             calr_tensor_f32(call->in[0]), calr_tensor_f32(y));
+    bool of_output = calr_unary_gradient_of_output(function);
+    return calr_op_save(call, of_output ? "its output" : "x", of_output ? y : call->in[0]);
 }
 
-static void exp_body(const element_job *job, int64_t begin, int64_t end)
+static calr_status function_backward(calr_op_call *call, calr_unary function, calr_tensor *dy,
+                                     calr_tensor **dx)
 {
-    for (int64_t i = begin; i < end; i++)
-        job->y[i] = expf(job->x[i]);
-}
-
-static void exp_gradient(const element_job *job, int64_t begin, int64_t end) /* saved: y */
-{
-    for (int64_t i = begin; i < end; i++)
-        job->y[i] = job->dy[i] * job->x[i];
-}
-
-static void log_body(const element_job *job, int64_t begin, int64_t end)
-{
-    for (int64_t i = begin; i < end; i++)
-        job->y[i] = logf(job->x[i]);
-}
-
-static void log_gradient(const element_job *job, int64_t begin, int64_t end) /* saved: x */
-{
-    for (int64_t i = begin; i < end; i++)
-        job->y[i] = job->dy[i] / job->x[i];
-}
-
-static void sqrt_body(const element_job *job, int64_t begin, int64_t end)
-{
-    for (int64_t i = begin; i < end; i++)
-        job->y[i] = sqrtf(job->x[i]);
-}
-
-static void sqrt_gradient(const element_job *job, int64_t begin, int64_t end) /* saved: y */
-{
-    for (int64_t i = begin; i < end; i++)
-        job->y[i] = job->dy[i] / (2 * job->x[i]);
-}
-
-static void pow_body(const element_job *job, int64_t begin, int64_t end)
-{
-    for (int64_t i = begin; i < end; i++)
-        job->y[i] = powf(job->x[i], job->exponent);
-}
-
-static void pow_gradient(const element_job *job, int64_t begin, int64_t end) /* saved: x */
-{
-    float p = job->exponent;
-    for (int64_t i = begin; i < end; i++)
-        job->y[i] = p == 0 ? 0 : job->dy[i] * p * powf(job->x[i], p - 1);
-}
-
-static calr_status element_forward(calr_op_call *call, calr_tensor *y, element_job job)
-{
-    job.x = calr_tensor_f32(call->in[0]);
-    job.y = calr_tensor_f32(y);
-    calr_parallel_for(calr_tensor_numel(y), GRAIN, element_chunk, &job);
-    return CALR_OK;
-}
-
-static calr_status element_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx,
-                                    element_job job)
-{
+    const double *parameter = call->attributes;
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_op_gradient(call, 0, dx));
-    job.x = calr_tensor_f32(calr_op_saved(call, 0));
-    job.dy = calr_tensor_f32(dy);
-    job.y = calr_tensor_f32(dx[0]);
-    calr_parallel_for(calr_tensor_numel(dy), GRAIN, element_chunk, &job);
+    k->unary_backward(function, calr_tensor_numel(dy), parameter ? (float)*parameter : 0,
+                      calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_f32(dy),
+                      calr_tensor_f32(dx[0]));
     return CALR_OK;
 }
 
-static calr_status exp_forward(calr_op_call *call, calr_tensor **y)
-{
-    CALR_TRY(element_forward(call, *y, (element_job){.body = exp_body}));
-    return calr_op_save(call, "its output", *y);
-}
+/* FUNCTION(name, CALR_NAME, bytes of attributes) defines the descriptor op_NAME. */
+#define FUNCTION(function_name, function, bytes)                                                   \
+    static calr_status function_name##_forward(calr_op_call *call, calr_tensor **y)                \
+    {                                                                                              \
+        return function_forward(call, function, *y);                                               \
+    }                                                                                              \
+    static calr_status function_name##_backward(calr_op_call *call, calr_tensor *dy,               \
+                                                calr_tensor **dx)                                  \
+    {                                                                                              \
+        return function_backward(call, function, dy, dx);                                          \
+    }                                                                                              \
+    static const calr_op op_##function_name = {.name = #function_name,                             \
+                                               .attribute_bytes = bytes,                           \
+                                               .check = check,                                     \
+                                               .forward = function_name##_forward,                 \
+                                               .backward = function_name##_backward};
 
-static calr_status exp_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
-{
-    return element_backward(call, dy, dx, (element_job){.body = exp_gradient});
-}
-
-static calr_status log_forward(calr_op_call *call, calr_tensor **y)
-{
-    CALR_TRY(element_forward(call, *y, (element_job){.body = log_body}));
-    return calr_op_save(call, "x", call->in[0]);
-}
-
-static calr_status log_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
-{
-    return element_backward(call, dy, dx, (element_job){.body = log_gradient});
-}
-
-static calr_status sqrt_forward(calr_op_call *call, calr_tensor **y)
-{
-    CALR_TRY(element_forward(call, *y, (element_job){.body = sqrt_body}));
-    return calr_op_save(call, "its output", *y);
-}
-
-static calr_status sqrt_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
-{
-    return element_backward(call, dy, dx, (element_job){.body = sqrt_gradient});
-}
-
-static calr_status pow_forward(calr_op_call *call, calr_tensor **y)
-{
-    float exponent = (float)*(const double *)call->attributes;
-    CALR_TRY(element_forward(call, *y, (element_job){.exponent = exponent, .body = pow_body}));
-    return calr_op_save(call, "x", call->in[0]);
-}
-
-static calr_status pow_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
-{
-    float exponent = (float)*(const double *)call->attributes;
-    return element_backward(call, dy, dx,
-                            (element_job){.exponent = exponent, .body = pow_gradient});
-}
-
-static const calr_op op_exp = {
-    .name = "exp", .check = check, .forward = exp_forward, .backward = exp_backward};
-static const calr_op op_log = {
-    .name = "log", .check = check, .forward = log_forward, .backward = log_backward};
-static const calr_op op_sqrt = {
-    .name = "sqrt", .check = check, .forward = sqrt_forward, .backward = sqrt_backward};
-static const calr_op op_pow = {.name = "pow",
-                               .attribute_bytes = sizeof(double),
-                               .check = check,
-                               .forward = pow_forward,
-                               .backward = pow_backward};
+FUNCTION(exp, CALR_EXP, 0)
+FUNCTION(log, CALR_LOG, 0)
+FUNCTION(sqrt, CALR_SQRT, 0)
+FUNCTION(pow, CALR_POW, sizeof(double))
+FUNCTION(sigmoid, CALR_SIGMOID, 0)
 
 calr_status calr_op_exp(calr_tensor *x, calr_tensor **y)
 {
@@ -287,6 +188,11 @@ calr_status calr_op_sqrt(calr_tensor *x, calr_tensor **y)
 calr_status calr_op_pow(calr_tensor *x, double exponent, calr_tensor **y)
 {
     return apply(&op_pow, x, &exponent, y);
+}
+
+calr_status calr_op_sigmoid(calr_tensor *x, calr_tensor **y)
+{
+    return apply(&op_sigmoid, x, NULL, y);
 }
 
 /* ---- dropout ---- */

@@ -1,7 +1,7 @@
 /* The same elements in other shapes. */
 #include <string.h>
 
-#include "autograd/op.h"
+#include "autograd/apply.h"
 #include "autograd/ops.h"
 
 /* Views are checked by the functions of tensor.h that make them. */

@@ -39,7 +39,10 @@
     .relu_backward = calr_cpu_relu_backward, .add = calr_cpu_add, .sub = calr_cpu_sub,             \
     .mul = calr_cpu_mul, .div = calr_cpu_div, .scale = calr_cpu_scale, .axpy = calr_cpu_axpy,      \
     .affine = calr_cpu_affine, .sum = calr_cpu_sum, .dot = calr_cpu_dot,                           \
-    .dropout = calr_cpu_dropout, .adam_step = calr_cpu_adam_step, .sgd_step = calr_cpu_sgd_step
+    .sum_middle = calr_cpu_sum_middle, .add_rows = calr_cpu_add_rows, .unary = calr_cpu_unary,     \
+    .unary_backward = calr_cpu_unary_backward, .gated_sum_forward = calr_cpu_gated_sum_forward,    \
+    .gated_sum_backward = calr_cpu_gated_sum_backward, .dropout = calr_cpu_dropout,                \
+    .adam_step = calr_cpu_adam_step, .sgd_step = calr_cpu_sgd_step
 
 static const calr_backend portable = {
     SHARED_KERNELS,

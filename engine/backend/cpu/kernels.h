@@ -128,6 +128,8 @@ calr_status calr_cpu_l2_normalize_backward(int64_t rows, int64_t c, float eps, c
                                            const float *norm, const float *dy, float *dx);
 calr_status calr_cpu_sum_rows(calr_dtype dtype, int64_t rows, int64_t c, const void *x, float *y);
 calr_status calr_cpu_sum_columns(int64_t rows, int64_t c, const float *x, float *y);
+void calr_cpu_sum_middle(int64_t outer, int64_t n, int64_t inner, const float *x, float *y);
+void calr_cpu_add_rows(int64_t rows, int64_t c, const int64_t *index, const float *x, float *y);
 calr_status calr_cpu_add_row(int64_t rows, int64_t c, const float *x, const float *row, float *y);
 
 /* elements.c */
@@ -143,6 +145,18 @@ void calr_cpu_affine(calr_dtype dtype, int64_t n, float alpha, float beta, const
 double calr_cpu_sum(int64_t n, const float *x);
 double calr_cpu_dot(int64_t n, const float *a, const float *b);
 void calr_cpu_dropout(int64_t n, const calr_dropout *dropout, const float *x, float *y);
+
+/* functions.c */
+void calr_cpu_unary(calr_unary op, int64_t n, float parameter, const float *x, float *y);
+void calr_cpu_unary_backward(calr_unary op, int64_t n, float parameter, const float *saved,
+                             const float *dy, float *dx);
+
+/* gate.c */
+void calr_cpu_gated_sum_forward(const calr_gated_sum *sizes, const void *const *x,
+                                const float *const *gates, void *y);
+void calr_cpu_gated_sum_backward(const calr_gated_sum *sizes, const void *const *x,
+                                 const float *const *gates, const void *dy, void *const *dx,
+                                 float *const *dgates);
 
 /* optimizer.c */
 void calr_cpu_adam_step(int64_t n, const calr_adam *adam, const float *dw, float *m, float *v,

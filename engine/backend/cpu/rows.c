@@ -344,3 +344,63 @@ calr_status calr_cpu_add_row(int64_t rows, int64_t c, const float *x, const floa
     calr_parallel_for(rows, calr_row_grain(c), add_row_body, &k);
     return CALR_OK;
 }
+
+/* ---- rows by number, and sums over a dimension in the middle ---- */
+
+typedef struct adding {
+    int64_t rows, c;
+    const int64_t *index;
+    const float *x;
+    float *y;
+} adding;
+
+/* Columns begin .. end-1 of all rows: each sum belongs to one chunk, in order of the index. */
+static void add_columns(void *context, int64_t begin, int64_t end, int worker)
+{
+    const adding *job = context;
+    (void)worker;
+    for (int64_t i = 0; i < job->rows; i++) {
+        const float *from = job->x + i * job->c;
+        float *to = job->y + job->index[i] * job->c;
+        for (int64_t j = begin; j < end; j++)
+            to[j] += from[j];
+    }
+}
+
+void calr_cpu_add_rows(int64_t rows, int64_t c, const int64_t *index, const float *x, float *y)
+{
+    adding job = {rows, c, index, x, y};
+    calr_parallel_for(c, 256, add_columns, &job);
+}
+
+enum { BLOCK = 128 }; /* neighbouring sums that one pass over memory serves */
+
+typedef struct middle_job {
+    int64_t n, inner, blocks;
+    const float *x;
+    float *y;
+} middle_job;
+
+static void sum_blocks(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const middle_job *job = context;
+    for (int64_t item = begin; item < end; item++) {
+        int64_t outer = item / job->blocks, first = item % job->blocks * BLOCK;
+        int64_t width = job->inner - first < BLOCK ? job->inner - first : BLOCK;
+        const float *x = job->x + outer * job->n * job->inner + first;
+        double sum[BLOCK] = {0};
+        for (int64_t i = 0; i < job->n; i++, x += job->inner)
+            for (int64_t j = 0; j < width; j++)
+                sum[j] += x[j];
+        for (int64_t j = 0; j < width; j++)
+            job->y[outer * job->inner + first + j] = (float)sum[j];
+    }
+}
+
+void calr_cpu_sum_middle(int64_t outer, int64_t n, int64_t inner, const float *x, float *y)
+{
+    middle_job job = {n, inner, (inner + BLOCK - 1) / BLOCK, x, y};
+    int64_t width = inner < BLOCK ? inner : BLOCK;
+    calr_parallel_for(outer * job.blocks, 1 + 32768 / (1 + n * width), sum_blocks, &job);
+}
