@@ -125,7 +125,7 @@ static int call_within(lua_State *L, void (*enter)(void))
 /// calr.autograd.no_grad(fn, ...)
 /// Calls fn(...) without recording: nothing computed inside needs a gradient, or keeps memory for
 /// one. fn may not yield out of it. Also calr.no_grad.
-/// @return what fn returns
+/// @return any  what fn returns
 static int autograd_no_grad(lua_State *L)
 {
     return call_within(L, calr_tape_pause);
@@ -141,7 +141,7 @@ static void enter_replay(void)
 /// Calls fn(...) with recording, wherever it is called from, and as the second run of work that was
 /// done before: batch norms in training leave their running statistics as they are. What
 /// calr.autograd.checkpoint does on the way back.
-/// @return what fn returns
+/// @return any  what fn returns
 static int autograd_replay(lua_State *L)
 {
     return call_within(L, enter_replay);
@@ -181,7 +181,7 @@ static int autograd_checkpoint(lua_State *L)
 /// Inside a function that calr.autograd.checkpoint runs twice: calls fn() in the first run only, and
 /// returns the same value in the second. For random numbers and counters. Elsewhere it is fn().
 /// @param fn  function() -> value, not a tensor
-/// @return value
+/// @return any
 static int autograd_once(lua_State *L)
 {
     return call_lua_half(L, "once");

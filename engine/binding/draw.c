@@ -82,6 +82,7 @@ static void check_color(lua_State *L, int arg, double rgb[3])
 /// scene:transform(a, b, c, d, e, f)
 /// Maps what follows by (x, y) -> (a x + c y + e, b x + d y + f) to the units of the scene.
 /// Replaces the last transform; scene:transform(1, 0, 0, 1, 0, 0) is none.
+/// @param a, b, c, d, e, f  number; of the map
 static int scene_transform(lua_State *L)
 {
     return add_numbers(L, CALR_DRAW_TRANSFORM, 6);
@@ -89,6 +90,7 @@ static int scene_transform(lua_State *L)
 
 /// scene:color(color [, alpha])
 /// Paints what follows in one colour; ends a pattern.
+/// @param color  list of numbers: red, green and blue, 0 .. 1
 /// @param alpha  0 (clear) .. 1 (opaque, default)
 static int scene_color(lua_State *L)
 {
@@ -103,8 +105,8 @@ static int scene_color(lua_State *L)
 /// Mixes a second colour into the first. Positions are measured from (x, y) along `angle`, in units
 /// of `period`.
 /// @param kind   "plain" (none), "stripes", "checks", "dots", "gradient" (second colour one period
-/// away), "radial" (the
-///               same in all directions)
+///               away), "radial" (the same in all directions)
+/// @param color  list of numbers: the second colour
 /// @param angle  0 (default): bands across x
 /// @param share  0 .. 1 (default 0.5): of a period, what the second colour's band or dot takes
 /// @param alpha  of the second colour, default 1

@@ -89,7 +89,7 @@ static int cluster_components(lua_State *L)
 /// calr.cluster.components_of(distance, {within=t, min_size=1})
 /// The same of distances: images joined by any chain of pairs that are at most t apart.
 /// @param distance  a distance, or f32[n x n]
-/// @param within    how far joined images may be apart: 0 or more; required
+/// @param within    number; how far joined images may be apart: 0 or more; required
 /// @param min_size  smaller components become outliers
 /// @return tensor   labels i32[n], -1 for outliers
 /// @return integer  the number of clusters

@@ -407,6 +407,7 @@ static void put_value(writer *w, int index, int depth)
 /// calr.json.encode(value [, {indent=0}])
 /// Writes a value as JSON text. NaN, infinity, functions, strings that are not UTF-8 and tables
 /// that contain themselves are errors that name the place.
+/// @param value   any; a string, a number, a boolean, or a table of them
 /// @param indent  spaces a level, each item on a line of its own; 0: all on one line
 /// @return string
 static int json_encode(lua_State *L)
@@ -434,6 +435,7 @@ static int json_encode(lua_State *L)
 
 /// calr.json.array([table])
 /// Marks a table as an array, so that it is written as [] when it is empty.
+/// @param table  table
 /// @return table  the same
 static int json_array_mark(lua_State *L)
 {

@@ -182,8 +182,8 @@ static calr_status resolve(const calr_tensor *order, const calr_tensor *records,
 ///                     erase_after_normalize=true (fill with the numbers of mean; false: with the
 ///                     mean colour)}
 /// @param filter       "bicubic" (default) or "bilinear", both antialiased as Pillow's
-/// @param mean         of the three channels, for values in 0 .. 1; the default is ImageNet's
-/// @param std          deviation of the three channels; the default is ImageNet's
+/// @param mean         list of numbers; of the three channels, for values in 0 .. 1; the default is ImageNet's
+/// @param std          list of numbers; deviation of the three channels; the default is ImageNet's
 /// @param seed         names the random numbers, with epoch and the place in the order; 0
 /// @param epoch        0
 /// @param first_slot   the place of the order's first item, 0: for going on in the middle of an

@@ -247,7 +247,7 @@ static calr_tensor **check_list(lua_State *L, int arg, lua_Integer *count)
 /// Feature maps weighted by channel and added: y = sum over i of gates[i] maps[i], one number of a gate for each
 /// image and channel (the aggregation of OSNet's streams: Zhou et al., ICCV 2019, eq. 4).
 /// @param maps   a list of 1 to 16 f32[n x h x w x c]
-/// @param gates  as many f32[n x c]
+/// @param gates  a list of as many f32[n x c]
 /// @return tensor  f32[n x h x w x c]
 static int ops_gated_sum(lua_State *L)
 {

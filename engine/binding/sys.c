@@ -332,6 +332,7 @@ static int sys_pid(lua_State *L)
 /// calr.sys.setenv(name [, value])
 /// Sets a variable of the environment for this process and its children; nil removes it. os.getenv
 /// reads one.
+/// @param value  string
 static int sys_setenv(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1), *value = luaL_optstring(L, 2, NULL);
@@ -402,6 +403,7 @@ static int sys_interrupted(lua_State *L)
 /// calr.sys.is_interrupt(value)
 /// Whether an error value caught by pcall, or given to a __close metamethod, is the request to
 /// stop.
+/// @param value  any
 /// @return boolean
 static int sys_is_interrupt(lua_State *L)
 {

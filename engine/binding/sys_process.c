@@ -171,7 +171,7 @@ static int prepare(start *s)
 /// @param env      table: variables of its environment that differ from this process's; false
 /// removes one
 /// @param stdout   file that what it prints is added to; default: where this process prints
-/// @param stderr   the same for its messages; may be the same file
+/// @param stderr   string; the same for its messages; may be the same file
 /// @return process
 static int sys_spawn(lua_State *L)
 {

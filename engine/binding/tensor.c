@@ -17,6 +17,15 @@
 /// tensor that name a row (labels, indices of neighbours) count from 0, as in every file format of
 /// this field. Images and feature maps are [N x H x W x C].
 
+/// @class tensor
+/// The operators + - * / ^ and unary minus work on tensors and numbers, with gradients: see calr.ops.
+/// @operator add(tensor|number)
+/// @operator sub(tensor|number)
+/// @operator mul(tensor|number)
+/// @operator div(tensor|number)
+/// @operator pow(number)
+/// @operator unm
+
 #define TENSOR "calr.tensor"
 
 /* A tensor that is about to be written in place. */
@@ -73,6 +82,7 @@ static int tensor_zeros(lua_State *L)
 
 /// calr.tensor.full(shape, value [, type])
 /// A tensor of one value.
+/// @param value  number
 /// @return tensor
 static int tensor_full(lua_State *L)
 {
@@ -197,10 +207,13 @@ static void push_from_table(lua_State *L, calr_dtype dtype)
     calr_lua_account(L);
 }
 
+/// calr.tensor(numbers [, type])
+/// A tensor from numbers: the same as calr.tensor.from.
+/// @return tensor
+
 /// calr.tensor.from(numbers [, type])
 /// A tensor from a number, a table of numbers, or nested tables of equal lengths.
-/// calr.tensor(numbers) is the same.
-/// @param numbers  such as {{1, 2}, {3, 4}}
+/// @param numbers  number or a table, such as {{1, 2}, {3, 4}}
 /// @param type     "f32" (default) or another
 /// @return tensor
 static int tensor_from(lua_State *L)
@@ -453,6 +466,7 @@ static int tensor_copy(lua_State *L)
 
 /// tensor:fill(value)
 /// Writes one value everywhere, in place.
+/// @param value  number
 /// @return tensor  itself
 static int tensor_fill(lua_State *L)
 {
@@ -484,6 +498,7 @@ static int tensor_rows(lua_State *L)
 
 /// tensor:equal(other)
 /// Whether type, shape and every bit of every element agree.
+/// @param other  tensor
 /// @return boolean
 static int tensor_equal(lua_State *L)
 {
@@ -580,6 +595,7 @@ static int tensor_memory(lua_State *L)
 
 /// calr.tensor.is(value)
 /// Whether a value is a tensor.
+/// @param value  any
 /// @return boolean
 static int tensor_is(lua_State *L)
 {

@@ -9,6 +9,11 @@
 ---
 --- What is returned is a plain table of the same shape.
 
+--- calr.config(defaults)
+--- The options of the script that runs: the defaults, changed by what the command line says.
+--- @param defaults  table; name -> default, or what calr.config.option and its like give
+--- @return table    of the same shape
+
 local context = require "calr.context"
 local errors = require "calr.errors"
 local sys = require "calr.sys"
@@ -33,6 +38,7 @@ end
 
 --- calr.config.option(default, text)
 --- A default with a description for --help.
+--- @param default  any; a value whose type the option takes
 function config.option(default, text)
   return option { default = default, text = text }
 end
@@ -177,7 +183,8 @@ local function set_by_name(o, text)
 end
 
 --- calr.config.format(value)
---- A value as one would write it on the command line.
+--- A value as it is written on the command line.
+--- @param value  any
 --- @return string
 function config.format(value)
   if type(value) == "table" then
@@ -246,8 +253,8 @@ end
 --- calr.config.resolve(defaults [, overrides [, recorded]])
 --- What calr.config{...} does, with the overrides given: for scripts that run scripts, and for tests.
 --- @param overrides  list of strings "key=value"; later ones win
---- @param recorded   the resolved values of a run that is resumed: they replace the defaults, and an override that
----                   says otherwise is refused
+--- @param recorded   table; the resolved values of a run that is resumed: they replace the defaults, and an override
+---                   that says otherwise is refused
 --- @return table
 function config.resolve(defaults, overrides, recorded)
   local options = config.list(defaults)
@@ -344,6 +351,7 @@ function config.difference(resolved)
 end
 
 --- calr.config.is(value)
+--- @param value  any
 --- @return boolean  whether a table came from calr.config
 function config.is(value)
   return type(value) == "table" and known[value] ~= nil

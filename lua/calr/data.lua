@@ -85,8 +85,8 @@ function Split:jpeg(i) return self.dataset.file:jpeg(position(self, i)) end
 ---
 --- images is f32[b x height x width x 3], normalised; index i64[b] says which rows of the split they are. What happens
 --- to an image depends on (seed, epoch, its place in the order) alone.
---- @param order    rows of the split, from 0, in the order wanted, repeated or left out at will: a table or a tensor
----                 of integers; the default is all, in order
+--- @param order    table, or a tensor of integers: rows of the split, from 0, in the order wanted, repeated or left out
+---                 at will; the default is all, in order
 --- @param augment  true: as for training; a table: some of it changed. All options of calr.loader.open are known
 --- @return loader  for the generic for, which also closes it when the loop is left early
 function Split:batches(options)

@@ -29,11 +29,13 @@ end
 --- Unwinds the script without its being at fault: `reason` is "pruned" (a study gave the trial up), "fenced" (another
 --- worker has taken it over) or "warned" (the machine is about to be taken away). Runs that are open end with the
 --- status "pruned" or "interrupted".
+--- @param reason  "pruned", "fenced" or "warned"
 function errors.leave(reason, status)
   error(setmetatable({ status = status, reason = reason }, Exit), 0)
 end
 
 --- calr.errors.is_exit(value)
+--- @param value  any
 --- @return boolean  whether an error value is one of those above
 function errors.is_exit(value)
   return getmetatable(value) == Exit

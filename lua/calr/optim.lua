@@ -4,6 +4,10 @@
 --- Parameters are a list of {name=, tensor=}, as network:parameters() gives it. The gradients are those that
 --- calr.autograd.backward has left there; a parameter without a gradient is passed over.
 
+--- @class optimizer
+--- Steps over a list of parameters by their gradients.
+--- @field lr  number; the learning rate, which may be set at any time
+
 local check_options = require "calr.options".check
 local optimizer = require "calr.optim.step"
 local tensor = require "calr.tensor"

@@ -5,7 +5,7 @@
 ---     metrics.jsonl  one JSON object a line, only added to; bit-identical whether or not the run was interrupted
 ---     timing.jsonl   when each of those lines was written
 ---     log.txt        what was said
----     tensorboard/   the numbers of metrics.jsonl for TensorBoard (`tensorboard --logdir RUN`): see calr.run.board
+---     tensorboard/   the numbers of metrics.jsonl for TensorBoard (`tensorboard --logdir RUN`)
 ---     checkpoints/   tensors (safetensors) and state, from which `calr run --resume DIR` goes on
 ---     snapshots/     features and clusters of some epochs, for `calr refine`: see calr.pipeline.snapshot
 ---
@@ -20,6 +20,10 @@
 ---
 --- When the script ends, the run is finished; when it fails or is interrupted, its record says so. calr.run.on calls a
 --- function of yours after each epoch or checkpoint.
+
+--- @class run
+--- A run that is open. It ends with run:finish, or when the script does.
+--- @field path  string; its folder
 
 local board = require "calr.run.board"
 local check_options = require "calr.options".check

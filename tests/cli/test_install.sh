@@ -5,6 +5,7 @@ here=$PWD
 expect 0 cmake --install "$(dirname "$CALR")" --prefix "$here/prefix"
 holds -x prefix/bin/calr
 holds -f prefix/share/calr/lua/calr/init.lua
+holds -f prefix/share/calr/stubs/calr/tensor.lua
 mkdir elsewhere && cd elsewhere || exit 1
 expect 0 "$here/prefix/bin/calr" -e 'print(calr.sys.paths.home, calr.tensor{1})'
 prints "$here/prefix/share/calr" "f32[1]"

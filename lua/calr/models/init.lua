@@ -10,6 +10,13 @@ local ops = require "calr.ops"
 --- Names of parameters are torchvision's (conv1.weight, layer1.0.bn2.running_var, ...), so that weights can be matched;
 --- the pooling exponent is pool.p and the neck is neck.*.
 
+--- @class network: layer
+--- A layer that makes unit features of images.
+--- @call fun(images: tensor): tensor
+--- @field dim        integer; how many numbers a feature has
+--- @field name       string; such as "resnet50"
+--- @field precision  "f32" or "bf16": what feature maps are kept in
+
 local models = {}
 
 -- He et al., "Deep residual learning" (CVPR 2016), figure 5 left: two 3x3 convolutions.
@@ -170,34 +177,34 @@ end
 --- @param init         false: the weights stay zero, for who loads others
 --- @param precision    "f32", or "bf16": feature maps and their gradients are kept in bf16, half the memory; weights,
 ---                     statistics, sums, and all from the pooling on stay f32
---- @return layer  with .dim = 512
+--- @return network  with .dim = 512
 models.resnet18 = resnet("resnet18", basic_block, { 2, 2, 2, 2 })
 
 --- calr.models.resnet34{...}
 --- Options as calr.models.resnet18.
---- @return layer  with .dim = 512
+--- @return network  with .dim = 512
 models.resnet34 = resnet("resnet34", basic_block, { 3, 4, 6, 3 })
 
 --- calr.models.resnet50{...}
 --- Options as calr.models.resnet18.
---- @return layer  with .dim = 2048
+--- @return network  with .dim = 2048
 models.resnet50 = resnet("resnet50", bottleneck, { 3, 4, 6, 3 })
 
 --- calr.models.resnet101{...}
 --- Options as calr.models.resnet18.
---- @return layer  with .dim = 2048
+--- @return network  with .dim = 2048
 models.resnet101 = resnet("resnet101", bottleneck, { 3, 4, 23, 3 })
 
 --- calr.models.resnet152{...}
 --- Options as calr.models.resnet18.
---- @return layer  with .dim = 2048
+--- @return network  with .dim = 2048
 models.resnet152 = resnet("resnet152", bottleneck, { 3, 8, 36, 3 })
 
 --- calr.models.small{pooling="gem", width=32, last_stride=2, ibn=false, seed=0, init=true, checkpoint=false,
 ---   precision="f32"}
 --- A residual network for experiments on a CPU and images of about 64x32: a 3x3 stem of stride 2 and three stages of
 --- one basic block with width, 2 width and 4 width channels.
---- @return layer  with .dim = 4 width
+--- @return network  with .dim = 4 width
 function models.small(options)
   local width = options and options.width or 32
   if math.type(width) ~= "integer" or width < 1 then
@@ -248,27 +255,27 @@ end
 --- @param seed      of the random weights
 --- @param init      false: the weights stay zero, for who loads others
 --- @param checkpoint, precision  as in calr.models.resnet18
---- @return layer  with .dim = features, or the channels of the last stage (512 width)
+--- @return network  with .dim = features, or the channels of the last stage (512 width)
 function models.osnet(options) return osnet("osnet", nil, options) end
 
 --- calr.models.osnet_x1_0{...}
 --- calr.models.osnet{width=1}, with its other options.
---- @return layer
+--- @return network
 function models.osnet_x1_0(options) return osnet("osnet_x1_0", 1, options) end
 
 --- calr.models.osnet_x0_75{...}
 --- calr.models.osnet{width=0.75}, with its other options.
---- @return layer
+--- @return network
 function models.osnet_x0_75(options) return osnet("osnet_x0_75", 0.75, options) end
 
 --- calr.models.osnet_x0_5{...}
 --- calr.models.osnet{width=0.5}, with its other options.
---- @return layer
+--- @return network
 function models.osnet_x0_5(options) return osnet("osnet_x0_5", 0.5, options) end
 
 --- calr.models.osnet_x0_25{...}
 --- calr.models.osnet{width=0.25}, with its other options.
---- @return layer
+--- @return network
 function models.osnet_x0_25(options) return osnet("osnet_x0_25", 0.25, options) end
 
 --- calr.models.names()
@@ -280,7 +287,7 @@ end
 
 --- calr.models.make(name, options)
 --- A network by its name, as configurations give it.
---- @return layer
+--- @return network
 function models.make(name, options)
   for _, known in ipairs(models.names()) do
     if known == name then return models[name](options) end

@@ -38,7 +38,7 @@ end
 --- neither what they are given nor what they give; layers of calr.nn do. A layer whose forward function was replaced
 --- promises nothing any more, unless it says lets_go = true itself.
 --- @param x       what `from` gave and `to` was given
---- @param result  what `to` made of it; when that is x itself, it stays
+--- @param result  tensor; what `to` made of it; when that is x itself, it stays
 function nn.release(x, result, from, to)
   if not rawequal(x, result) and nn.lets_go(from) and nn.lets_go(to) and Tensor.is(x) then x:close() end
 end

@@ -2,6 +2,12 @@
 --- The common part of all layers: named parameters and buffers, named children, training and evaluation mode. What it
 --- offers is reached through calr.nn.
 
+--- @class layer
+--- Called with a tensor, a layer does its forward(x). Its children and its own tensors are fields by their names.
+--- @call fun(x: tensor, ...: any): tensor
+--- @field training  boolean; whether it is in training mode: see layer:train
+
+
 local Tensor = require "calr.tensor"
 local autograd_leaf = function(tensor) return tensor:requires_grad(true) end
 
@@ -35,6 +41,7 @@ end
 
 --- layer:add_buffer(name, shape, value)
 --- Gives a layer a tensor that is saved with it but not learned.
+--- @param value  number; what it is filled with
 --- @return tensor
 function Module:add_buffer(name, shape, value)
   local tensor = Tensor.full(shape, value)

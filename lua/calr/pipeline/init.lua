@@ -18,7 +18,7 @@ pipeline.defaults = config.defaults
 
 --- calr.pipeline.network(cfg)
 --- The network that a configuration names, with random weights of its seed or those of the file cfg.weights.
---- @return layer
+--- @return network
 pipeline.network = config.network
 
 --- calr.pipeline.run_of(cfg, data)

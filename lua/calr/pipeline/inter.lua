@@ -41,8 +41,11 @@ function Step:cluster_weights(labels)
   return memory.camera_weights(labels, self.cameras)
 end
 
---- step:quality{global=labels, locals=labels, refined=labels}
+--- step:quality{global=, locals=, refined=}
 --- Measures clusters against the true identities, where there are any, into the epoch's record.
+--- @param global   i32[n]: the global clusters
+--- @param locals   i32[n]: the local clusters
+--- @param refined  i32[n]: what a rule made of the global ones
 function Step:quality(sets)
   for name, labels in pairs(sets) do
     local measure = name == "locals" and quality.by_camera or quality.overall
@@ -50,7 +53,7 @@ function Step:quality(sets)
   end
 end
 
---- step:report(table)
+--- step:report(fields)
 --- Puts fields into the epoch's record.
 function Step:report(fields)
   for name, value in pairs(fields) do self.record[name] = value end
@@ -63,7 +66,7 @@ end
 --- @param context  what a refinement rule sees: global, features, and where there are any locals, scores, neighbours;
 ---                 other fields are not saved
 --- @param refined  i32[n]: the labels that are trained on
---- @param reasons  the third result of calr.refine.apply
+--- @param reasons  table; the third result of calr.refine.apply
 --- @param always   save this epoch, whatever the option says
 --- @return string|nil  the file; nil when there was nothing to do
 function Step:snapshot(context, more)

@@ -13,7 +13,7 @@ local T = require "calr.tensor"
 --- calr.refine.apply tidies them. `reasons` may be a table of text -> mask u8[n]: why images were discarded. They are
 --- counted into the run's metrics, and kept for each image in its snapshots.
 ---
---- `calr refine` tries rules on the snapshots of a run: see calr.program.command.refine.
+--- `calr refine` tries rules on the snapshots of a run: see calr.lab.refine.
 
 local refine = {}
 
@@ -125,6 +125,7 @@ end
 --- Discarded images are those of a global cluster that end as outliers. Each counts for one reason: the first, in the
 --- order of the alphabet, whose mask has it; "alone in its cluster" when the rule kept it and nobody else; otherwise
 --- "no reason given".
+--- @param rule     function; what calr.refine.load gives
 --- @return tensor  i32[n]
 --- @return table   text -> number of images discarded for that reason
 --- @return table   why each image was discarded: `texts`, a list, and `of`, i32[n], places in it from 0, -1 for images

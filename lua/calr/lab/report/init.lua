@@ -61,7 +61,7 @@ end
 --- The data of a report, as plain tables.
 --- @param folder  of a study (study.json), of a run (run.json), or a folder of run folders
 --- @param images  whether the images of a run belong in it
---- @param versus  label of the row that the others are compared with; default: the first
+--- @param versus  string; label of the row that the others are compared with; default: the first
 --- @return table
 function report.collect(folder, options)
   options = check_options("calr.report.collect", options, { "images", "versus" })
@@ -85,7 +85,7 @@ end
 --- Writes the report of a folder, whole or not at all.
 --- @param to      the file; default: FOLDER/report.html
 --- @param images  whether the images of a run belong in it
---- @param versus  label of the row that the others are compared with; default: the first
+--- @param versus  string; label of the row that the others are compared with; default: the first
 --- @return string   the file
 --- @return integer  its size in bytes
 function report.write(folder, options)

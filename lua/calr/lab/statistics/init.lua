@@ -349,6 +349,7 @@ end
 --- Paired permutation test of a mean difference of zero, two-sided: the share of all 2^n choices of signs whose sum
 --- lies as far from 0 as the one seen. Up to 20 differences all are counted; for more, `resamples` are drawn from a
 --- fixed stream and p is (b + 1) / (resamples + 1) (Phipson and Smyth 2010).
+--- @param differences  list of numbers
 --- @return number   p; 1 for no differences or none but zeros
 --- @return boolean  whether it is exact
 function statistics.sign_flip(differences, options)
@@ -465,6 +466,7 @@ end
 --- of their ranks. Up to 50 differences p is exact, with ties and zeros too: it counts all choices of signs (scipy does
 --- so up to 13 where there are ties); beyond 50 it comes from the normal distribution with the variance corrected for
 --- ties, as in scipy.
+--- @param differences  list of numbers
 --- @param alternative  "two-sided"; "less": they lie below 0; "greater": above
 --- @param zeros        "wilcox": differences of 0 are dropped before ranking; "zsplit": they are ranked, and half
 ---                     their ranks count as positive

@@ -13,8 +13,8 @@
 --- is skipped, what was interrupted goes on from its checkpoint. A trial is known by its configuration, its seed, the
 --- code that it runs and the data that it reads.
 ---
---- S.float, S.int, S.choice and S.zip describe values (calr.study.space); S.median, S.asha, S.hyperband and S.wilcoxon
---- are pruners (calr.study.pruner). They are also fields of calr.study.
+--- S.float, S.int, S.choice and S.zip describe values; S.median, S.asha, S.hyperband and S.wilcoxon are pruners. They
+--- are also fields of calr.study.
 
 local check_options = require "calr.options".check
 local code = require "calr.lab.study.code"
@@ -37,21 +37,21 @@ local function described(name, options)
 end
 
 --- calr.study.median(options)
---- For `prune`: gives up trials below the median of the others at the same step; see calr.lab.study.pruner.median.
+--- For `prune`: gives up trials below the median of the others at the same step; see median below.
 --- @return table
 function study.median(options)
   return described("median", options)
 end
 
 --- calr.study.asha(options)
---- For `prune`: asynchronous successive halving, `S.asha { min = 5, eta = 4 }`; see calr.lab.study.pruner.asha.
+--- For `prune`: asynchronous successive halving, `S.asha { min = 5, eta = 4 }`; see asha below.
 --- @return table
 function study.asha(options)
   return described("asha", options)
 end
 
 --- calr.study.hyperband(options)
---- For `prune`: several successive halvings of different patience; see calr.lab.study.pruner.hyperband.
+--- For `prune`: several successive halvings of different patience; see hyperband below.
 --- @return table
 function study.hyperband(options)
   return described("hyperband", options)
@@ -59,7 +59,7 @@ end
 
 --- calr.study.wilcoxon(options)
 --- For `prune`: the confirmation of a configuration ends when its seeds are significantly worse than those of the best
---- one; see calr.lab.study.pruner.wilcoxon.
+--- one; see wilcoxon below.
 --- @return table
 function study.wilcoxon(options)
   return described("wilcoxon", options)
@@ -156,7 +156,7 @@ local function at_caller(fn, ...)
   error(result, 3)
 end
 
---- S:ablate(rows)
+--- study:ablate(rows)
 --- Adds an ablation: every row is run with every seed, and none is pruned.
 --- @param rows   list of {label, key = value, ...}: what differs from the base
 --- @return study  itself
@@ -165,7 +165,7 @@ function Study:ablate(rows)
   return self
 end
 
---- S:grid(values)
+--- study:grid(values)
 --- Adds every combination of values, each with every seed.
 --- @param values  name -> list of values (or S.int, S.choice, S.float with a step); S.zip{...} without a name;
 ---                `where`: function(config) -> boolean, the combinations that are wanted
@@ -175,7 +175,7 @@ function Study:grid(values)
   return self
 end
 
---- S:search(values)
+--- study:search(values)
 --- Adds a search: trials with the first seed, then the best `confirm` configurations with all seeds.
 --- @param values  name -> S.float, S.int or S.choice; and `sampler` ("tpe", "random", "sobol", "cmaes", "grid", the
 ---                path of one of your own, or {name, option = value}), `trials`, `prune` (S.asha{...}), `confirm`,
@@ -245,9 +245,9 @@ function Study:complete(fn)
   end
 end
 
---- S:run([fn])
+--- study:run([fn])
 --- Runs all trials that are not finished yet, here or in several workers, and returns when none is left to run.
---- @param fn      function(trial), see calr.study.trial; absent in a study with a script
+--- @param fn      function(trial), see trial below; absent in a study with a script
 --- @return study  itself
 function Study:run(fn)
   if self.script then
@@ -263,8 +263,8 @@ function Study:run(fn)
   return self
 end
 
---- S:table(options)
---- Prints a table of the results; see calr.lab.study.table.
+--- study:table(options)
+--- Prints a table of the results; see table below.
 --- @param options  rows, columns, versus, part, format
 --- @return study   itself
 function Study:table(options)
@@ -274,26 +274,29 @@ function Study:table(options)
   return self
 end
 
---- S:view()
---- All trials with their states and figures, as plain tables; see calr.lab.study.view.
+--- study:view()
+--- All trials with their states and figures, as plain tables; see view below.
 --- @return table
 function Study:view()
   return require("calr.lab.study.view").read(self.folder)
 end
 
---- calr.study(name)
---- Begins a study: `calr.study "name" { goal=, seeds=, base=, options=, script=, select=, data=, prepare= }`.
+--- calr.study(name){goal="max mAP", seeds=, base=, options=, script=, select=, data=, prepare=}
+--- Begins a study: `local S = calr.study "name" { goal = "max mAP" }`.
 --- @param name     letters, digits, - _ and .; the record is the folder studies/NAME unless --out says otherwise
---- @param goal     "max mAP" (default), "min loss", or a list of two of them; `hours` is a metric that every trial has
---- @param seeds    list; default {1}. A trial's configuration has its seed as `seed`
---- @param base     what all trials share: nested tables or dotted names; key=value on the command line changes it
---- @param options  declared options with their defaults, as for calr.config: a misspelt name or a wrong type is then an
----                 error before anything runs, and trial.config holds all of them. Without it names are checked against
----                 the base and the options of calr.pipeline
---- @param script   the trials are runs of this script, with its options; S:run() then has no function
---- @param select   "max silhouette": a metric that needs no labels and picks the epoch for the columns "@select"
---- @param data     fingerprint of the data, or function(config) -> fingerprint; default: that of the store or file
----                 named by the option `data`
+--- @param goal     string, or a list: "max mAP" (default), "min loss", or two of them; `hours` is a metric that every
+---                 trial has
+--- @param seeds    list of integers; default {1}. A trial's configuration has its seed as `seed`
+--- @param base     table; what all trials share: nested tables or dotted names; key=value on the command line changes
+---                 it
+--- @param options  table; declared options with their defaults, as for calr.config: a misspelt name or a wrong type is
+---                 then an error before anything runs, and trial.config holds all of them. Without it names are checked
+---                 against the base and the options of calr.pipeline
+--- @param script   string; the trials are runs of this script, with its options; S:run() then has no function
+--- @param select   string; "max silhouette": a metric that needs no labels and picks the epoch for the columns
+---                 "@select"
+--- @param data     string, or function; fingerprint of the data, or function(config) -> fingerprint; default: that of
+---                 the store or file named by the option `data`
 --- @param prepare  function(config), called before anything else, by one process at a time: makes what is missing
 --- @return study
 setmetatable(study, {

@@ -49,7 +49,7 @@ local function range(kind, low, high, extra)
   return d
 end
 
---- calr.lab.study.space.float(low, high [, extra])
+--- calr.study.float(low, high [, extra])
 --- A real number. `calr.study.float` and `S.float` are the same.
 --- @param extra  "log": uniform in the logarithm; a number: a step, counted from low
 function space.float(low, high, extra)
@@ -58,7 +58,7 @@ function space.float(low, high, extra)
   return setmetatable(d, Distribution)
 end
 
---- calr.lab.study.space.int(low, high [, extra])
+--- calr.study.int(low, high [, extra])
 --- A whole number, both borders included.
 --- @param extra  "log", or a step (a whole number), counted from low
 function space.int(low, high, extra)
@@ -82,7 +82,7 @@ local function show(value)
   return type(value) == "string" and ("%q"):format(value) or tostring(value)
 end
 
---- calr.lab.study.space.choice(values)
+--- calr.study.choice(values)
 --- One of several values. A value that brings parameters of its own is written as a table: `{ "knn", alpha =
 --- S.float(.1, .9) }`; they exist only where it is chosen, and are named after the choice: `refine.alpha`. A name with
 --- a dot, such as ["infomap.k"], stays as it is.
@@ -115,7 +115,7 @@ function space.choice(values)
   return setmetatable(d, Distribution)
 end
 
---- calr.lab.study.space.zip(lists)
+--- calr.study.zip(lists)
 --- Parameters that change together, in grids: `S.zip { temperature = {.05, .07}, momentum = {.1, .2} }`: two points.
 --- @param lists  name -> list; all of the same length
 function space.zip(lists)
@@ -180,6 +180,7 @@ function space.make(distributions, where)
 end
 
 --- space:active(point, parameter)
+--- @internal
 --- @return boolean  whether the parameter exists at a point that holds its parents
 function Space:active(point, p)
   while p.parent do
@@ -190,6 +191,7 @@ function Space:active(point, p)
 end
 
 --- space:allowed(point)
+--- @internal
 --- @return boolean  what the constraint says
 function Space:allowed(point)
   return self.where == nil or self.where(point) and true or false
@@ -210,6 +212,7 @@ local function level(p, i)
 end
 
 --- space:clip(parameter, x)
+--- @internal
 --- The value of a number's range that is nearest to x.
 --- @return number
 function Space:clip(p, x)
@@ -239,6 +242,7 @@ local function from_unit(p, u)
 end
 
 --- space:from_unit(u)
+--- @internal
 --- The point at a place of the unit cube.
 --- @param u       list of numbers in [0, 1), one for each of `parameters`; those of inactive parameters do not matter
 --- @return table  a point
@@ -251,6 +255,7 @@ function Space:from_unit(u)
 end
 
 --- space:to_unit(point)
+--- @internal
 --- The place of a point in the unit cube: the middle of what from_unit would give it from; 0.5 for inactive
 --- parameters.
 --- @return table  list of numbers
@@ -290,6 +295,7 @@ local function walk(self, index, point, visit)
 end
 
 --- space:count()
+--- @internal
 --- How many points there are without the constraint: huge when a parameter is continuous.
 --- @return number
 function Space:count()
@@ -320,6 +326,7 @@ function Space:count_below(p)
 end
 
 --- space:points()
+--- @internal
 --- All allowed points of a space whose parameters all have steps or choices, in the order of a grid.
 --- @return table  list of points
 function Space:points()

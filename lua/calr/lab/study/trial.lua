@@ -10,9 +10,15 @@
 ---       end
 ---       return { mAP = mAP }
 ---     end)
----
---- Fields: `config` (the options, as calr.config returns them), `seed`, `label`, `key` (16 hexadecimal digits),
---- `number` (in a search), `attempt` (1, or more when earlier ones were interrupted).
+
+--- @class trial
+--- A trial, as the function of a study is given it.
+--- @field config   table; the options, as calr.config returns them
+--- @field seed     integer; names its random numbers
+--- @field label    string; of its row in the tables
+--- @field key      string; 16 hexadecimal digits that are its name in the record
+--- @field number   integer; its place in a search
+--- @field attempt  integer; 1, or more when earlier ones were interrupted
 
 local errors = require "calr.errors"
 local folder = require "calr.run.folder"
@@ -147,6 +153,7 @@ function Trial:summary(values)
 end
 
 --- trial:result(returned, goals)
+--- @internal
 --- The metrics of a trial that has ended: what it reported last, together with what its function returned.
 --- @param returned  a table metric -> number, a number (of the only goal), or nil
 --- @param goals     list of {metric=, direction=}

@@ -3,70 +3,103 @@
 
 local errors = require "calr.errors"
 local read = require "calr.program.docs.read"
+local stubs = require "calr.program.docs.stubs"
 local sys = require "calr.sys"
 local write = require "calr.program.docs.write"
 
 local docs = { summary = "make the API pages and editor stubs of a source checkout, or check that they are current",
-  usage = "calr docs [--check]" }
+  usage = "calr docs [--check | --stubs FOLDER]" }
 
--- Path -> content of everything that is generated.
-local function generate(root)
-  local modules = read.modules(root)
-  local classes = write.classes(modules)
-  local files = { ["docs/api/README.md"] = write.index(modules) }
-  for _, module in ipairs(modules) do
-    files["docs/api/" .. module.name .. ".md"] = write.page(module)
-    files["build/stubs/" .. module.name .. ".lua"] = write.stub(module, classes)
-  end
+-- Relative path -> content of the pages.
+local function page_files(pages)
+  local files = { ["README.md"] = write.index(pages) }
+  for _, page in ipairs(pages) do files[page.name .. ".md"] = write.page(page, pages) end
   return files
 end
 
--- What stands in the folders, as a set of paths.
-local function present(root, folders)
-  local paths = {}
-  for _, folder in ipairs(folders) do
-    local full = root .. "/" .. folder
-    for _, name in ipairs(sys.is_folder(full) and sys.list(full) or {}) do paths[folder .. "/" .. name] = true end
+-- Relative path -> content of the stubs: calr/tensor.lua is what require "calr.tensor" would load.
+local function stub_files(pages)
+  local files, classes = {}, stubs.classes(pages)
+  for _, page in ipairs(pages) do files[page.name:gsub("%.", "/") .. ".lua"] = stubs.make(page, pages, classes) end
+  return files
+end
+
+-- The paths of all files under a folder, relative to it.
+local function present(folder, prefix, paths)
+  for _, name in ipairs(sys.is_folder(folder) and sys.list(folder) or {}) do
+    if sys.is_folder(folder .. "/" .. name) then
+      present(folder .. "/" .. name, prefix .. name .. "/", paths)
+    else
+      paths[#paths + 1] = prefix .. name
+    end
   end
   return paths
 end
 
+-- Whether a file is one that we made: others are left alone, whatever folder --stubs names.
+local function is_ours(path)
+  return path:match "%.md$" or (path:match "%.lua$" and sys.read_file(path):match "^%-%-%-@meta ")
+end
+
+-- Paths whose content is not what it should be, or that should not be there.
+local function stale(folder, files)
+  local list = {}
+  for path, content in pairs(files) do
+    local full = folder .. "/" .. path
+    if not sys.exists(full) or sys.read_file(full) ~= content then list[#list + 1] = path end
+  end
+  for _, path in ipairs(present(folder, "", {})) do
+    if not files[path] and is_ours(folder .. "/" .. path) then list[#list + 1] = path end
+  end
+  table.sort(list)
+  return list
+end
+
+-- Makes a folder hold these files and no others; returns how many changed.
+local function refresh(folder, files)
+  local changed = stale(folder, files)
+  sys.make_folder(folder)
+  for _, path in ipairs(changed) do
+    if files[path] then
+      local above = path:match "^(.*)/"
+      if above then sys.make_folder(folder .. "/" .. above) end
+      sys.write_file(folder .. "/" .. path, files[path])
+    else
+      sys.remove(folder .. "/" .. path)
+    end
+  end
+  return #changed
+end
+
+local function check(folder, files)
+  local list = stale(folder, files)
+  for _, path in ipairs(list) do io.stderr:write("not current: docs/api/", path, "\n") end
+  if #list > 0 then io.stderr:write "calr: run `calr docs` and commit what it makes\n" end
+  return #list > 0 and 1 or 0
+end
+
+local function only_usage(word)
+  errors.usage("unknown argument %s; usage: %s", word, docs.usage)
+end
+
 --- calr.program.command.docs.run(args)
+--- @param args  list of strings: nothing, --check, or --stubs and the folder that they are written to
 --- @return integer  exit status; with --check 1 when something is not current
 function docs.run(args)
-  if args[2] or (args[1] and args[1] ~= "--check") then
-    errors.usage("unknown argument %s; usage: %s", args[2] or args[1], docs.usage)
-  end
+  local wanted = args[1]
+  if args[3] or (args[2] and wanted ~= "--stubs") then only_usage(args[3] or args[2]) end
+  if wanted and wanted ~= "--check" and wanted ~= "--stubs" then only_usage(wanted) end
+  if wanted == "--stubs" and not args[2] then errors.usage("--stubs wants a folder; usage: %s", docs.usage) end
   local root = sys.paths.home
   if not sys.is_folder(root .. "/engine") then
     errors.fail("%s is not a source checkout: the documentation is made from the sources", root)
   end
-  local check = args[1] == "--check"
-  local files, stale = generate(root), {}
-  local old = present(root, check and { "docs/api" } or { "docs/api", "build/stubs" }) -- stubs are not in the tree
-  for path, content in pairs(files) do
-    if check and path:match "^build/" then goto next end
-    if not old[path] or sys.read_file(root .. "/" .. path) ~= content then stale[#stale + 1] = path end
-    old[path] = nil
-    ::next::
-  end
-  for path in pairs(old) do stale[#stale + 1] = path end
-  table.sort(stale)
-  if check then
-    for _, path in ipairs(stale) do io.stderr:write("not current: ", path, "\n") end
-    if #stale > 0 then io.stderr:write "calr: run `calr docs` and commit what it makes\n" end
-    return #stale > 0 and 1 or 0
-  end
-  sys.make_folder(root .. "/docs/api")
-  sys.make_folder(root .. "/build/stubs")
-  for _, path in ipairs(stale) do
-    if files[path] then
-      sys.write_file(root .. "/" .. path, files[path])
-    else
-      sys.remove(root .. "/" .. path)
-    end
-  end
-  print(("%d files changed under docs/api and build/stubs"):format(#stale))
+  local pages = write.pages(read.modules(root))
+  local api = root .. "/docs/api"
+  if wanted == "--check" then return check(api, page_files(pages)) end
+  local count = wanted and 0 or refresh(api, page_files(pages))
+  count = count + refresh(args[2] or root .. "/build/stubs", stub_files(pages))
+  if not wanted then print(("%d files changed under docs/api and build/stubs"):format(count)) end
   return 0
 end
 

@@ -1,6 +1,9 @@
 --- @module calr.program.docs.write
---- Turns what calr.program.docs.read found into pages (Markdown) and into stubs for editors (annotations of the Lua
---- language server).
+--- Turns what calr.program.docs.read found into the pages of docs/api (Markdown), in the order of
+--- calr.program.docs.pages.
+
+local outline = require "calr.program.docs.pages"
+local stubs = require "calr.program.docs.stubs"
 
 local write = {}
 
@@ -20,19 +23,87 @@ local function function_page(item, out)
   end
 end
 
---- calr.program.docs.write.page(module)
---- @return string  Markdown
-function write.page(module)
-  local out = { "# " .. module.name .. "\n" }
-  if module.text ~= "" then out[#out + 1] = module.text .. "\n" end
-  if #module.functions > 3 then
+local function class_page(class, out)
+  out[#out + 1] = ("### A `%s`\n"):format(class.name)
+  if class.text ~= "" then out[#out + 1] = class.text .. "\n" end
+  for _, field in ipairs(class.fields) do out[#out + 1] = ("- `.%s`: %s"):format(field.name, field.text) end
+  if #class.fields > 0 then out[#out + 1] = "" end
+end
+
+-- Which of a module's functions stand on a page: of its parts, methods and what carries the page's name.
+local function belongs(item, module, page)
+  if item.internal then return false end
+  if module.name == page.name or #page.of == 1 then return true end
+  return item.name:find ":" or item.name == page.name or item.name:sub(1, #page.name + 1) == page.name .. "."
+    and not item.name:find("%.", #page.name + 2)
+end
+
+-- A page: `sections` as they are printed, and all their classes and functions in one list each.
+local function assemble(entry, by_name, title)
+  local of = entry.of or { entry.name }
+  local page = { name = entry.name, title = title, of = of, sections = {}, classes = {}, functions = {}, files = {} }
+  for i, name in ipairs(of) do
+    local module = by_name[name]
+    if not module then error(("docs/pages.lua names %s, which no source documents"):format(name), 0) end
+    local section = { title = i > 1 and name:match "[%w_]+$" or nil, text = module.text, classes = module.classes,
+      functions = {} }
+    if entry.silent and entry.silent[name] then section.title, section.text = nil, "" end
     for _, item in ipairs(module.functions) do
+      if belongs(item, module, page) then section.functions[#section.functions + 1] = item end
+    end
+    page.sections[i] = section
+    table.move(module.files, 1, #module.files, #page.files + 1, page.files)
+    table.move(module.classes, 1, #module.classes, #page.classes + 1, page.classes)
+    table.move(section.functions, 1, #section.functions, #page.functions + 1, page.functions)
+  end
+  page.text = page.sections[1].text
+  return page
+end
+
+--- calr.program.docs.write.pages(modules)
+--- What is public, in the order of calr.program.docs.pages.
+--- @param modules  table; what calr.program.docs.read.modules gave
+--- @return table  list of pages: {name=, title=, of=, text=, sections=, classes=, functions=, files=}
+function write.pages(modules)
+  local by_name, pages = {}, {}
+  for _, module in ipairs(modules) do by_name[module.name] = module end
+  for _, section in ipairs(outline) do
+    for _, entry in ipairs(section) do pages[#pages + 1] = assemble(entry, by_name, section.title) end
+  end
+  return pages
+end
+
+local function methods_page(page, pages, out)
+  if page.name ~= "calr.tensor" then return end
+  local names = {}
+  for _, entry in ipairs(stubs.methods(pages)) do
+    local module = entry.item.name:match "^(.*)%."
+    names[#names + 1] = ("[`%s`](%s.md#%s)"):format(entry.method, module, anchor(entry.item.signature))
+  end
+  out[#out + 1] = "### Operations that are methods too\n"
+  out[#out + 1] = "`x:relu()` is `calr.ops.relu(x)`, and so are: " .. table.concat(names, ", ") .. ".\n"
+end
+
+--- calr.program.docs.write.page(page, pages)
+--- @param page   table; one of the pages
+--- @param pages  table of all of them
+--- @return string  Markdown
+function write.page(page, pages)
+  local out = { "# " .. page.name .. "\n" }
+  if page.text ~= "" then out[#out + 1] = page.text .. "\n" end
+  if #page.functions > 3 then
+    for _, item in ipairs(page.functions) do
       out[#out + 1] = ("- [`%s`](#%s)"):format(item.name, anchor(item.signature))
     end
     out[#out + 1] = ""
   end
-  for _, item in ipairs(module.functions) do function_page(item, out) end
-  out[#out + 1] = ("From %s."):format(table.concat(module.files, ", "))
+  for _, section in ipairs(page.sections) do
+    if section.title then out[#out + 1] = ("## %s\n\n%s\n"):format(section.title, section.text) end
+    for _, class in ipairs(section.classes) do class_page(class, out) end
+    for _, item in ipairs(section.functions) do function_page(item, out) end
+  end
+  methods_page(page, pages, out)
+  out[#out + 1] = ("From %s."):format(table.concat(page.files, ", "))
   return table.concat(out, "\n") .. "\n"
 end
 
@@ -42,107 +113,20 @@ local function first_sentence(text)
   return line:match "^(.-%.)%s" or line:match "^(.-):%s*$" or line
 end
 
--- Modules that scripts have no business with, or that are parts of others.
-local function is_internal(name)
-  return name:match "^calr%.shell%." or name:match "^calr%.docs%." or name:match "^calr%.cli%."
-    or name == "calr.host" or name:match "^calr%.[%w_]+%.[%w_]+"
-end
-
---- calr.program.docs.write.index(modules)
---- @return string  Markdown: a list of all modules
-function write.index(modules)
-  local out = { "# Modules\n", "Made by `calr docs` from the comments of the sources; do not edit.\n" }
-  local inside = { "\n## Parts of these, and of the program\n" }
-  for _, module in ipairs(modules) do
-    local list = is_internal(module.name) and inside or out
-    list[#list + 1] = ("- [%s](%s.md): %s"):format(module.name, module.name, first_sentence(module.text))
-  end
-  table.move(inside, 1, #inside, #out + 1, out)
-  return table.concat(out, "\n") .. "\n"
-end
-
-local types = { integer = "integer", number = "number", string = "string", boolean = "boolean", table = "table",
-  ["function"] = "function", any = "any", ["nil"] = "nil" }
-
--- The type of a @return as an annotation: alternatives by |; "f32[n x d]" is a tensor; handles are classes.
-local function annotation(kind, classes)
-  local parts = {}
-  for word in kind:gsub("%b[]", "[]"):gmatch "[^|]+" do
-    local name = word:match "^[%w_%.]+" or "any"
-    if name:match "^[fiu]%d+$" or word:match "^tensor" then name = "tensor" end
-    parts[#parts + 1] = types[name] or (classes[name] and name) or "any"
-  end
-  return table.concat(parts, "|")
-end
-
-local keywords = {}
-for word in ("and break do else elseif end false for function goto if in local nil not or repeat return then true "
-  .. "until while"):gmatch "%a+" do
-  keywords[word] = true
-end
-
-local function comment(prose, out)
-  for line in (prose ~= "" and prose .. "\n" or ""):gmatch "(.-)\n" do
-    out[#out + 1] = ("--- " .. line):gsub("%s+$", "")
-  end
-end
-
-local function stub_function(item, target, classes, out)
-  comment(item.text, out)
-  local documented = {}
-  for _, p in ipairs(item.params) do documented[p.name] = p.text end
-  local names, options = {}, {}
-  for i, name in ipairs(item.parameters) do
-    names[i] = keywords[name] and name .. "_" or name
-    out[#out + 1] = ("---@param %s any %s"):format(names[i], documented[name] or ""):gsub("%s+$", "")
-    documented[name] = nil
-  end
-  for _, p in ipairs(item.params) do
-    if documented[p.name] then options[#options + 1] = ("--- - `%s`: %s"):format(p.name, p.text) end
-  end
-  table.move(options, 1, #options, #out + 1, out)
-  for _, r in ipairs(item.returns) do
-    out[#out + 1] = ("---@return %s # %s"):format(annotation(r.kind, classes), r.text):gsub(" # $", "")
-  end
-  out[#out + 1] = ("function %s(%s) end\n"):format(target, table.concat(names, ", "))
-end
-
---- calr.program.docs.write.classes(modules)
---- @return table  the kinds of objects that have documented methods: name -> true
-function write.classes(modules)
-  local classes = {}
-  for _, module in ipairs(modules) do
-    for _, item in ipairs(module.functions) do
-      local class = item.name:match "^([%w_]+):"
-      if class then classes[class] = true end
+--- calr.program.docs.write.index(pages)
+--- @param pages  table of the pages
+--- @return string  Markdown: a reading order with a line for each page
+function write.index(pages)
+  local out = { "# The modules of calr\n", "In the order in which a reader needs them. Made by `calr docs` from the "
+    .. "comments of the sources; do not edit.\n[How an editor shows them](../guide/editor.md) while you type." }
+  local title
+  for _, page in ipairs(pages) do
+    if page.title ~= title then
+      title = page.title
+      out[#out + 1] = "\n## " .. title .. "\n"
     end
+    out[#out + 1] = ("- [%s](%s.md): %s"):format(page.name, page.name, first_sentence(page.text))
   end
-  return classes
-end
-
---- calr.program.docs.write.stub(module, classes)
---- @return string  a Lua file for the language server; it is never run
-function write.stub(module, classes)
-  local out = { "---@meta " .. module.name, "-- Made by `calr docs`; do not edit.", "" }
-  comment(module.text, out)
-  out[#out + 1] = "---@class " .. module.name
-  out[#out + 1] = "local M = {}\n"
-  local seen = {}
-  for _, item in ipairs(module.functions) do
-    local class, method = item.name:match "^([%w_]+):([%w_]+)$"
-    if class and not seen[class] then
-      seen[class] = true
-      out[#out + 1] = "---@class " .. class
-      out[#out + 1] = ("local %s = {}\n"):format(class)
-    end
-    local name = item.name:sub(1, #module.name + 1) == module.name .. "." and item.name:sub(#module.name + 2)
-    if class then
-      stub_function(item, class .. ":" .. method, classes, out)
-    elseif name and name:match "^[%w_%.]+$" then
-      stub_function(item, "M." .. name, classes, out)
-    end
-  end
-  out[#out + 1] = "return M"
   return table.concat(out, "\n") .. "\n"
 end
 

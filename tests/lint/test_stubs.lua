@@ -1,0 +1,197 @@
+-- The stubs for editors: they load, their annotations are well formed, and what they leave untyped is little.
+package.path = os.getenv "CALR_TEST_SOURCE" .. "/tests/lint/?.lua;" .. package.path
+local calr = require "calr"
+local check = require "check"
+local read = require "calr.program.docs.read"
+local sources = require "sources"
+local stubs = require "calr.program.docs.stubs"
+local write = require "calr.program.docs.write"
+
+local pages = write.pages(read.modules(sources.root))
+local classes = stubs.classes(pages)
+local texts = {}
+for _, page in ipairs(pages) do texts[page.name] = stubs.make(page, pages, classes) end
+
+local function report(problems)
+  table.sort(problems)
+  if #problems > 0 then error("\n  " .. table.concat(problems, "\n  "), 0) end
+  check.ok(true)
+end
+
+-- A check of annotations, in place of the Lua language server, which no package of ours has.
+local declared = {}
+for _, word in ipairs { "any", "nil", "boolean", "string", "number", "integer", "table", "function" } do
+  declared[word] = true
+end
+for _, text in pairs(texts) do
+  for class in text:gmatch "%-%-%-@class ([%w_.]+)" do declared[class] = true end
+end
+
+-- What is wrong with a type, or nil.
+local function type_problem(kind)
+  kind = kind:gsub("%?$", "")
+  if kind:match "^fun%b()" then
+    for _, inner in kind:match("^fun(%b())"):sub(2, -2):gmatch "([%w_.]+)%??: ([^,]+)" do
+      local problem = type_problem(inner)
+      if problem then return problem end
+    end
+    local result = kind:match "^fun%b(): (.+)$"
+    return result and type_problem(result)
+  end
+  for part in kind:gmatch "[^|]+" do
+    local name = part:gsub("%[%]$", "")
+    local value = name:match "^table<string, ([%w_.]+)>$"
+    if value then name = value end
+    if not name:match "^\"[^\"]*\"$" and not declared[name] then return ("no type \"%s\""):format(part) end
+  end
+end
+
+-- The type at the head of what follows a name.
+local function cut_type(rest)
+  if rest:match "^fun%(" then return rest:match "^fun%b():? ?[^ ]*" end
+  if rest:match "^table<" then return rest:match "^table<[^>]*>[^ ]*" end
+  local kind, at = "", 1
+  repeat -- strings in quotes may hold spaces
+    local part = rest:match("^\"[^\"]*\"|?", at) or rest:match("^[^ |\"]+|?", at) or ""
+    kind, at = kind .. part, at + #part
+  until part:sub(-1) ~= "|"
+  return kind
+end
+
+-- fn(tag, rest, line number) for each annotation, and fn("function", arguments, number) for each declaration.
+local function each_line(text, fn)
+  sources.lines(text, function(line, number)
+    local tag, rest = line:match "^%-%-%-@(%a+) ?(.*)$"
+    local arguments = line:match "^function [%w_.:]+(%b()) end$"
+    if tag then fn(tag, rest, number) end
+    if arguments then fn("function", arguments:sub(2, -2), number) end
+  end)
+end
+
+check.test("every stub is Lua that runs, and touches no global", function()
+  for name, text in pairs(texts) do
+    local chunk = assert(load(text, "=" .. name, "t", setmetatable({}, { __index = function(_, key)
+      error(("%s: a stub uses the global %s"):format(name, key), 2)
+    end })))
+    check.ok(type(chunk()) == "table", name)
+  end
+end)
+
+check.test("annotations name types that exist and arguments that the function has", function()
+  local problems = {}
+  for name, text in pairs(texts) do
+    local params = {}
+    each_line(text, function(tag, rest, number)
+      local function complain(format, ...)
+        problems[#problems + 1] = ("%s:%d: %s"):format(name, number, format:format(...))
+      end
+      if tag == "param" or tag == "field" then
+        local argument, after = rest:match "^([%w_.]+)%?? (.*)$"
+        if not argument then return complain("no name and type: %s", rest) end
+        if tag == "param" then params[#params + 1] = argument end
+        local problem = type_problem(cut_type(after))
+        if problem then complain("%s: %s", argument, problem) end
+      elseif tag == "return" then
+        local problem = type_problem(cut_type(rest))
+        if problem then complain("return: %s", problem) end
+      elseif tag == "overload" then
+        local problem = type_problem(rest)
+        if problem then complain("overload: %s", problem) end
+      elseif tag == "class" then
+        local parent = rest:match ": ([%w_.]+)$"
+        if parent and not declared[parent] then complain("no class %s", parent) end
+      elseif tag == "operator" then
+        local kind, result = rest:match "^%l+%((.-)%): ([%w_]+)$"
+        local problem = kind and type_problem(kind) or not declared[result or rest:match ": ([%w_]+)$"] and "no result"
+        if problem then complain("operator %s: %s", rest, problem) end
+      elseif tag == "function" then
+        local listed = table.concat(params, ", ")
+        if listed ~= rest then complain("(%s) is annotated as (%s)", rest, listed) end
+        params = {}
+      elseif tag ~= "meta" then
+        complain("unknown annotation @%s", tag)
+      end
+    end)
+  end
+  report(problems)
+end)
+
+check.test("few arguments and options are left without a type", function()
+  local untyped, all = {}, 0
+  for name, text in pairs(texts) do
+    each_line(text, function(tag, rest, number)
+      if tag ~= "param" and tag ~= "field" or rest:match "^%.%.%." then return end
+      all = all + 1
+      if rest:match "^[%w_]+%?? any%f[^%w|]" and not rest:match "^[%w_]+%?? any any" then
+        untyped[#untyped + 1] = ("%s:%d: %s"):format(name, number, rest)
+      end
+    end)
+  end
+  check.ok(all > 800, all)
+  -- Say the type at the head of the @param (calr.program.docs.types), "any" where every value is taken.
+  if #untyped > 10 then report(untyped) end
+end)
+
+check.test("the class tensor has every method and operator that tensors have", function()
+  local meta = getmetatable(calr.tensor.zeros { 1 })
+  local all = table.concat { texts["calr.tensor"], texts["calr.ops"], texts["calr.autograd"] }
+  local problems = {}
+  for method in pairs(meta.__index) do
+    local found = all:find("\nfunction tensor:" .. method .. "(", 1, true)
+    if not found then problems[#problems + 1] = "tensor:" .. method end
+  end
+  for key in pairs(meta) do
+    local name = key:match "^__(%l+)$"
+    local inner = { call = 1, close = 1, gc = 1, index = 1, mode = 1, name = 1, newindex = 1, tostring = 1, len = 1,
+      metatable = 1 }
+    if name and not inner[name] and not all:find("\n---@operator " .. name .. "%f[%A]") then
+      problems[#problems + 1] = "operator " .. name
+    end
+  end
+  check.ok(all:find("\nfunction tensor:relu()", 1, true))
+  check.ok(all:find("\n---@operator add(tensor|number): tensor", 1, true))
+  report(problems)
+end)
+
+check.test("every function of a public module is declared", function()
+  local problems = {}
+  for _, page in ipairs(pages) do
+    for key, value in pairs(require(page.name)) do
+      if type(key) == "string" and type(value) == "function" and key:sub(1, 1) ~= "_" then
+        local name = key:match "^(end)$" or key
+        if not texts[page.name]:find("\nfunction M." .. name .. "(", 1, true) then
+          problems[#problems + 1] = page.name .. "." .. key
+        end
+      end
+    end
+  end
+  report(problems)
+end)
+
+check.test("what the guides and experiments name is public", function()
+  local public, parts = {}, {}
+  for _, page in ipairs(pages) do public[page.name] = true end
+  for name in pairs(public) do
+    for above in name:gmatch "()%." do parts[name:sub(1, above - 1)] = true end
+  end
+  local problems, count = {}, 0
+  local files = sources.list("docs/guide", "%.md$")
+  for _, folder in ipairs { "experiments", "datasets" } do
+    for _, path in ipairs(sources.list(folder, "%.lua$")) do files[#files + 1] = path end
+  end
+  files[#files + 1] = "README.md"
+  for _, path in ipairs(files) do
+    for name in sources.read(path):gmatch "%f[%w]calr(%.[%l_.]+)" do
+      local module = "calr" .. name:gsub("%.md$", ""):gsub("%.+$", "")
+      if not module:match "^calr%.lua" and module ~= "calr.no_grad" then
+        count = count + 1
+        while module:find "%." and not public[module] and not parts[module] do module = module:match "^(.*)%." end
+        if module == "calr" then problems[#problems + 1] = path .. ": calr" .. name end
+      end
+    end
+  end
+  check.ok(count > 50, count)
+  report(problems)
+end)
+
+check.finish()
