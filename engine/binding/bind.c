@@ -5,10 +5,33 @@
 #include <string.h>
 
 #include "binding/collect.h"
-#include "binding/sys.h"
 
 #define TENSOR  "calr.tensor"
 #define SCRATCH "calr.scratch"
+
+/* ---- errors ---- */
+
+static const char interrupt_key;
+
+static int interrupt_text(lua_State *L)
+{
+    lua_pushliteral(L, "interrupted");
+    return 1;
+}
+
+void calr_lua_push_interrupt(lua_State *L)
+{
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &interrupt_key) == LUA_TTABLE)
+        return;
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 0);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, interrupt_text);
+    lua_setfield(L, -2, "__tostring");
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &interrupt_key);
+}
 
 void calr_lua_call(lua_State *L, calr_status status)
 {

@@ -25,6 +25,9 @@
  * status is not CALR_OK. */
 void calr_lua_call(lua_State *L, calr_status status);
 
+/* Pushes the error value that stands for "the user asked to stop"; always the same one. */
+void calr_lua_push_interrupt(lua_State *L);
+
 /* ---- tensors ---- */
 
 /* Pushes an empty tensor value and returns its slot: NULL until the engine stores a reference

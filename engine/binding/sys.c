@@ -3,22 +3,18 @@
 #include "binding/bind.h"
 #include "binding/modules.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <math.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/interrupt.h"
 #include "base/parallel.h"
+#include "os/clock.h"
 #include "os/file.h"
+#include "os/folder.h"
+#include "os/terminal.h"
 
 /// @module calr.sys
 /// The system: files that are whole or absent, folders, time, the terminal, threads, the request to
@@ -65,9 +61,7 @@ static int sys_truncate(lua_State *L)
     const char *path = luaL_checkstring(L, 1);
     lua_Integer size = luaL_checkinteger(L, 2);
     luaL_argcheck(L, size >= 0, 2, "a size is not negative");
-    if (truncate(path, size) != 0)
-        calr_lua_call(
-            L, calr_error_system(errno, "cannot cut %s to %lld bytes", path, (long long)size));
+    calr_lua_call(L, calr_file_truncate(path, size));
     return 0;
 }
 
@@ -75,7 +69,7 @@ static int sys_truncate(lua_State *L)
 /// Makes a folder and its parents; fine when it exists.
 static int sys_make_folder(lua_State *L)
 {
-    calr_lua_call(L, calr_file_make_folder(luaL_checkstring(L, 1)));
+    calr_lua_call(L, calr_folder_make(luaL_checkstring(L, 1)));
     return 0;
 }
 
@@ -91,13 +85,14 @@ static int sys_exists(lua_State *L)
 /// @return boolean
 static int sys_is_folder(lua_State *L)
 {
-    lua_pushboolean(L, calr_file_is_folder(luaL_checkstring(L, 1)));
+    lua_pushboolean(L, calr_folder_exists(luaL_checkstring(L, 1)));
     return 1;
 }
 
-static void close_folder(void *folder)
+static void release_names(void *names)
 {
-    closedir(folder);
+    calr_folder_names_release(names);
+    free(names);
 }
 
 /// calr.sys.list(path)
@@ -106,29 +101,16 @@ static void close_folder(void *folder)
 static int sys_list(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
-    DIR **slot = calr_lua_scratch(L, close_folder);
-    *slot = opendir(path);
+    calr_folder_names **slot = calr_lua_scratch(L, release_names);
+    *slot = calloc(1, sizeof **slot);
     if (!*slot)
-        calr_lua_call(L, calr_error_system(errno, "cannot list the folder %s", path));
+        calr_lua_call(L, calr_error(CALR_ENOMEM, "no memory to list the folder %s", path));
+    calr_lua_call(L, calr_folder_list(path, *slot));
     lua_newtable(L);
-    lua_Integer count = 0;
-    for (;;) {
-        errno = 0;
-        struct dirent *entry = readdir(*slot);
-        if (!entry)
-            break;
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            lua_pushstring(L, entry->d_name);
-            lua_seti(L, -2, ++count);
-        }
+    for (size_t i = 0; i < (*slot)->count; i++) {
+        lua_pushstring(L, (*slot)->name[i]);
+        lua_seti(L, -2, (lua_Integer)i + 1);
     }
-    if (errno != 0)
-        calr_lua_call(L, calr_error_system(errno, "cannot list the folder %s", path));
-    lua_getglobal(L, "table");
-    lua_getfield(L, -1, "sort");
-    lua_pushvalue(L, -3);
-    lua_call(L, 1, 0);
-    lua_pop(L, 1);
     return 1;
 }
 
@@ -136,9 +118,7 @@ static int sys_list(lua_State *L)
 /// Removes a file or an empty folder.
 static int sys_remove(lua_State *L)
 {
-    const char *path = luaL_checkstring(L, 1);
-    if (remove(path) != 0)
-        calr_lua_call(L, calr_error_system(errno, "cannot remove %s", path));
+    calr_lua_call(L, calr_folder_remove(luaL_checkstring(L, 1)));
     return 0;
 }
 
@@ -147,9 +127,7 @@ static int sys_remove(lua_State *L)
 static int sys_rename(lua_State *L)
 {
     const char *from = luaL_checkstring(L, 1), *to = luaL_checkstring(L, 2);
-    if (rename(from, to) != 0)
-        calr_lua_call(L, calr_error_system(errno, "cannot rename %s to %s", from, to));
-    calr_lua_call(L, calr_file_sync_folder(to));
+    calr_lua_call(L, calr_folder_rename(from, to));
     return 0;
 }
 
@@ -158,19 +136,18 @@ static int sys_rename(lua_State *L)
 /// nil when absent
 static int sys_stat(lua_State *L)
 {
-    const char *path = luaL_checkstring(L, 1);
-    struct stat info;
-    if (stat(path, &info) != 0) {
-        if (errno == ENOENT || errno == ENOTDIR)
-            return 0;
-        calr_lua_call(L, calr_error_system(errno, "cannot look at %s", path));
-    }
+    static const char *const kinds[] = {"file", "folder", "other"};
+    calr_path_info info;
+    calr_status status = calr_path_look(luaL_checkstring(L, 1), &info);
+    if (status == CALR_ENOTFOUND)
+        return 0;
+    calr_lua_call(L, status);
     lua_createtable(L, 0, 3);
-    lua_pushinteger(L, info.st_size);
+    lua_pushinteger(L, info.size);
     lua_setfield(L, -2, "size");
-    lua_pushnumber(L, (double)info.st_mtim.tv_sec + 1e-9 * (double)info.st_mtim.tv_nsec);
+    lua_pushnumber(L, info.changed);
     lua_setfield(L, -2, "mtime");
-    lua_pushstring(L, S_ISREG(info.st_mode) ? "file" : S_ISDIR(info.st_mode) ? "folder" : "other");
+    lua_pushstring(L, kinds[info.kind]);
     lua_setfield(L, -2, "kind");
     return 1;
 }
@@ -181,10 +158,8 @@ static int sys_stat(lua_State *L)
 static int sys_absolute(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
-    void **real = calr_lua_scratch(L, free);
-    *real = realpath(path, NULL);
-    if (!*real)
-        calr_lua_call(L, calr_error_system(errno, "cannot find %s", path));
+    char **real = calr_lua_scratch(L, free);
+    calr_lua_call(L, calr_path_absolute(path, real));
     lua_pushstring(L, *real);
     return 1;
 }
@@ -193,10 +168,8 @@ static int sys_absolute(lua_State *L)
 /// @return string  the folder that relative paths start from
 static int sys_current_folder(lua_State *L)
 {
-    void **path = calr_lua_scratch(L, free);
-    *path = getcwd(NULL, 0);
-    if (!*path)
-        calr_lua_call(L, calr_error_system(errno, "the current folder cannot be named"));
+    char **path = calr_lua_scratch(L, free);
+    calr_lua_call(L, calr_folder_current(path));
     lua_pushstring(L, *path);
     return 1;
 }
@@ -205,9 +178,7 @@ static int sys_current_folder(lua_State *L)
 /// Makes a folder the one that relative paths start from.
 static int sys_change_folder(lua_State *L)
 {
-    const char *path = luaL_checkstring(L, 1);
-    if (chdir(path) != 0)
-        calr_lua_call(L, calr_error_system(errno, "cannot work in the folder %s", path));
+    calr_lua_call(L, calr_folder_change(luaL_checkstring(L, 1)));
     return 0;
 }
 
@@ -252,18 +223,11 @@ static int sys_crc32c(lua_State *L)
 
 /* ---- time, terminal, machine ---- */
 
-static double seconds(clockid_t id)
-{
-    struct timespec now;
-    clock_gettime(id, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /// calr.sys.time()
 /// @return number  seconds since 1970, with fractions
 static int sys_time(lua_State *L)
 {
-    lua_pushnumber(L, seconds(CLOCK_REALTIME));
+    lua_pushnumber(L, calr_clock_date());
     return 1;
 }
 
@@ -271,7 +235,7 @@ static int sys_time(lua_State *L)
 /// @return number  seconds of a clock that only runs forward; for differences
 static int sys_clock(lua_State *L)
 {
-    lua_pushnumber(L, seconds(CLOCK_MONOTONIC));
+    lua_pushnumber(L, calr_clock_now());
     return 1;
 }
 
@@ -281,9 +245,7 @@ static int sys_sleep(lua_State *L)
 {
     double wait = luaL_checknumber(L, 1);
     luaL_argcheck(L, wait >= 0 && wait < 1e9, 1, "a time from 0 to 1e9 seconds");
-    struct timespec left = {(time_t)wait, (long)(1e9 * (wait - floor(wait)))};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR && !calr_interrupt_requested())
-        ;
+    calr_clock_sleep(wait);
     return 0;
 }
 
@@ -297,17 +259,12 @@ static int sys_is_terminal(lua_State *L)
 }
 
 /// calr.sys.terminal_width([fd])
-/// @return integer  columns of the terminal at fd (default 1); COLUMNS or 80 when it is none
+/// @return integer  columns of the terminal at fd (default 1); COLUMNS or 80 where there is none
 static int sys_terminal_width(lua_State *L)
 {
-    struct winsize size;
-    if (ioctl((int)luaL_optinteger(L, 1, 1), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-        lua_pushinteger(L, size.ws_col);
-        return 1;
-    }
-    const char *columns = getenv("COLUMNS");
-    long width = columns ? strtol(columns, NULL, 10) : 0;
-    lua_pushinteger(L, width >= 20 && width <= 1000 ? width : 80);
+    int columns, lines;
+    calr_terminal_size((int)luaL_optinteger(L, 1, 1), &columns, &lines);
+    lua_pushinteger(L, columns);
     return 1;
 }
 
@@ -365,28 +322,6 @@ static int sys_processors(lua_State *L)
 }
 
 /* ---- the request to stop ---- */
-
-static const char interrupt_key;
-
-static int interrupt_text(lua_State *L)
-{
-    lua_pushliteral(L, "interrupted");
-    return 1;
-}
-
-void calr_lua_push_interrupt(lua_State *L)
-{
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &interrupt_key) == LUA_TTABLE)
-        return;
-    lua_pop(L, 1);
-    lua_createtable(L, 0, 0);
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, interrupt_text);
-    lua_setfield(L, -2, "__tostring");
-    lua_setmetatable(L, -2);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &interrupt_key);
-}
 
 /// calr.sys.interrupted()
 /// Whether the user asked to stop (Ctrl-C or SIGTERM). A script need not ask: it is stopped by an

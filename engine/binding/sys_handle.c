@@ -2,13 +2,10 @@
 #include "binding/bind.h"
 #include "binding/sys.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "os/file.h"
+#include "os/lock.h"
 
 #define APPEND "calr.append"
 #define LOCK   "calr.lock"
@@ -35,10 +32,11 @@ static handle *check_open(lua_State *L, const char *kind)
     return h;
 }
 
-static void fail_on(lua_State *L, int error, const char *what)
+/* The name that the handle at 1 was opened by; stays on the stack. */
+static const char *name_of(lua_State *L)
 {
     lua_getiuservalue(L, 1, 1);
-    calr_lua_call(L, calr_error_system(error, "cannot %s %s", what, lua_tostring(L, -1)));
+    return lua_tostring(L, -1);
 }
 
 /* Closing releases a lock. */
@@ -59,9 +57,7 @@ static int sys_append(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
     handle *h = new_handle(L, 1, APPEND);
-    h->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (h->fd < 0)
-        calr_lua_call(L, calr_error_system(errno, "cannot open %s", path));
+    calr_lua_call(L, calr_append_open(path, &h->fd));
     return 1;
 }
 
@@ -71,21 +67,9 @@ static int sys_append(lua_State *L)
 static int append_write(lua_State *L)
 {
     handle *h = check_open(L, APPEND);
-    size_t size, done = 0;
+    size_t size;
     const char *text = luaL_checklstring(L, 2, &size);
-    off_t before = lseek(h->fd, 0, SEEK_END);
-    while (done < size) {
-        ssize_t written = write(h->fd, text + done, size - done);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0) {
-            int error = errno;
-            if (before >= 0 && done > 0 && ftruncate(h->fd, before) != 0)
-                error = errno;
-            fail_on(L, error, "write");
-        }
-        done += (size_t)written;
-    }
+    calr_lua_call(L, calr_append_write(h->fd, name_of(L), text, size));
     return 0;
 }
 
@@ -94,9 +78,7 @@ static int append_write(lua_State *L)
 static int append_sync(lua_State *L)
 {
     handle *h = check_open(L, APPEND);
-    if (fdatasync(h->fd) != 0 && errno != EINVAL &&
-        errno != ENOTSUP) /* a pipe or device has no disk behind it */
-        fail_on(L, errno, "write");
+    calr_lua_call(L, calr_append_sync(h->fd, name_of(L)));
     return 0;
 }
 
@@ -105,10 +87,9 @@ static int append_sync(lua_State *L)
 static int append_size(lua_State *L)
 {
     handle *h = check_open(L, APPEND);
-    struct stat info;
-    if (fstat(h->fd, &info) != 0)
-        fail_on(L, errno, "look at");
-    lua_pushinteger(L, info.st_size);
+    int64_t size;
+    calr_lua_call(L, calr_append_size(h->fd, name_of(L), &size));
+    lua_pushinteger(L, size);
     return 1;
 }
 
@@ -130,27 +111,14 @@ static int sys_lock(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
     handle *h = new_handle(L, 1, LOCK);
-    h->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (h->fd < 0)
-        calr_lua_call(L, calr_error_system(errno, "cannot open %s", path));
-    char text[32] = "";
-    if (flock(h->fd, LOCK_EX | LOCK_NB) != 0) {
-        int error = errno;
-        if (error != EWOULDBLOCK)
-            calr_lua_call(L, calr_error_system(error, "cannot lock %s", path));
-        ssize_t got = read(h->fd, text, sizeof text - 1);
-        text[got > 0 ? got : 0] = 0;
-        text[strcspn(text, "\n")] = 0;
-        close(h->fd);
-        h->fd = -1;
+    char holder[CALR_LOCK_HOLDER];
+    calr_status status = calr_lock_take(path, &h->fd, holder);
+    if (status == CALR_EBUSY) {
         lua_pushnil(L);
-        lua_pushstring(L, text[0] ? text : "unknown");
+        lua_pushstring(L, holder);
         return 2;
     }
-    int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    /* The number only helps people: on a full disk the lock holds without it. */
-    ssize_t written = ftruncate(h->fd, 0) == 0 ? write(h->fd, text, (size_t)length) : 0;
-    (void)written;
+    calr_lua_call(L, status);
     return 1;
 }
 

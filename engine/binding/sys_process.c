@@ -1,68 +1,44 @@
-/* calr.sys: other processes. posix_spawn starts them: the threads of OpenMP and of heartbeats forbid a fork whose child
- * would run anything of ours. */
+/* calr.sys: other processes. */
 #include "binding/bind.h"
 #include "binding/sys.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/interrupt.h"
+#include "os/process.h"
 
 #define PROCESS "calr.process"
 
 extern char **environ;
 
-typedef struct process {
-    pid_t pid;
-    int ended;  /* it was waited for, and its number may be another's by now */
-    int status; /* as waitpid gives it */
-} process;
-
 /* ---- starting ---- */
 
 /* What a start needs, owned by a scratch value until it is done. */
 typedef struct start {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
     const char **command; /* strings of the Lua table */
     char **environment;   /* ours: NAME=VALUE */
-    int files[3];         /* where its streams go; -1: where ours do */
 } start;
 
 static void release_start(void *owned)
 {
     start *s = owned;
-    posix_spawn_file_actions_destroy(&s->actions);
-    posix_spawnattr_destroy(&s->attributes);
     free(s->command);
     for (char **text = s->environment; text && *text; text++)
         free(*text);
     free(s->environment);
-    for (int i = 0; i < 3; i++)
-        if (s->files[i] >= 0)
-            close(s->files[i]);
     free(s);
 }
 
 static start *new_start(lua_State *L)
 {
     void **slot = calr_lua_scratch(L, release_start);
-    start *s = calloc(1, sizeof *s);
-    if (!s)
+    *slot = calloc(1, sizeof(start));
+    if (!*slot)
         calr_lua_call(L, calr_error(CALR_ENOMEM, "no memory to start a program"));
-    posix_spawn_file_actions_init(&s->actions);
-    posix_spawnattr_init(&s->attributes);
-    s->files[0] = s->files[1] = s->files[2] = -1;
-    *slot = s;
-    return s;
+    return *slot;
 }
 
 /* The list at the top of the stack. */
@@ -135,35 +111,6 @@ static void take_environment(lua_State *L, start *s)
         calr_lua_call(L, calr_error(CALR_ENOMEM, "no memory to start a program"));
 }
 
-/* What stream `fd` of the program says is added to a file. */
-static void take_output(lua_State *L, start *s, int fd, const char *path)
-{
-    int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (file < 0)
-        calr_lua_call(L, calr_error_system(errno, "cannot write %s", path));
-    s->files[fd] = file;
-    int error = posix_spawn_file_actions_adddup2(&s->actions, file, fd);
-    if (error)
-        calr_lua_call(L, calr_error_system(error, "cannot write %s", path));
-}
-
-/* Nothing to read, and signals as a program expects them. */
-static int prepare(start *s)
-{
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    int error = posix_spawn_file_actions_addopen(&s->actions, 0, "/dev/null", O_RDONLY, 0);
-    if (!error)
-        error = posix_spawnattr_setsigmask(&s->attributes, &none);
-    if (!error)
-        error = posix_spawnattr_setsigdefault(&s->attributes, &all);
-    if (!error)
-        error = posix_spawnattr_setflags(&s->attributes,
-                                         POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    return error;
-}
-
 /// calr.sys.spawn{command=, env=, stdout=, stderr=}
 /// Starts a program and goes on. It has no input; the request to stop (Ctrl-C) in a terminal
 /// reaches it like this process. It goes on when this process ends or forgets it.
@@ -188,9 +135,9 @@ static int sys_spawn(lua_State *L)
     int env = calr_lua_push_option(L, 1, "env") == LUA_TTABLE ? lua_gettop(L) : 0;
     if (!env && !lua_isnil(L, -1))
         luaL_error(L, "env is a table of names and strings; false removes a name");
-    process *p = lua_newuserdatauv(L, sizeof *p, 0);
+    calr_process **slot = lua_newuserdatauv(L, sizeof *slot, 0);
     int result = lua_gettop(L);
-    p->ended = 1;
+    *slot = NULL;
     luaL_setmetatable(L, PROCESS);
     push_environment(L, env);
     int environment = lua_gettop(L);
@@ -199,45 +146,22 @@ static int sys_spawn(lua_State *L)
     take_command(L, s);
     lua_pushvalue(L, environment);
     take_environment(L, s);
-    if (out)
-        take_output(L, s, 1, out);
-    if (err)
-        take_output(L, s, 2, err);
-    int error = prepare(s);
-    if (!error)
-        error = posix_spawnp(&p->pid, s->command[0], &s->actions, &s->attributes,
-                             (char *const *)(uintptr_t)s->command, s->environment);
-    if (error)
-        calr_lua_call(L, calr_error_system(error, "cannot start %s", s->command[0]));
-    p->ended = 0;
+    calr_process_options options = {.command = s->command,
+                                    .environment = (const char *const *)s->environment,
+                                    .output = out,
+                                    .errors = err};
+    calr_lua_call(L, calr_process_start(&options, slot));
     lua_pushvalue(L, result);
     return 1;
 }
 
 /* ---- its end ---- */
 
-/* Whether it has ended; takes its status when it has. */
-static int has_ended(process *p)
+static calr_process *check_process(lua_State *L)
 {
-    if (p->ended)
-        return 1;
-    int status;
-    pid_t got;
-    do
-        got = waitpid(p->pid, &status, WNOHANG);
-    while (got < 0 && errno == EINTR);
-    if (got == 0)
-        return 0;
-    p->ended = 1;
-    p->status = got == p->pid ? status : 0; /* somebody else took the status */
-    return 1;
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+    calr_process **slot = luaL_checkudata(L, 1, PROCESS);
+    luaL_argcheck(L, *slot, 1, "it was not started");
+    return *slot;
 }
 
 /// process:wait([seconds])
@@ -247,25 +171,17 @@ static double now(void)
 /// @return integer|nil  the signal
 static int process_wait(lua_State *L)
 {
-    process *p = luaL_checkudata(L, 1, PROCESS);
-    double limit = luaL_optnumber(L, 2, HUGE_VAL), end = now() + limit;
+    calr_process *process = check_process(L);
+    double limit = luaL_optnumber(L, 2, HUGE_VAL);
     luaL_argcheck(L, limit >= 0, 2, "a time is not negative");
-    double pause = 0.0005;
-    while (!has_ended(p)) {
-        double left = end - now();
-        if (left <= 0 || calr_interrupt_requested())
-            return 0;
-        pause = fmin(pause * 1.5, 0.02);
-        struct timespec nap = {0, (long)(1e9 * fmin(pause, left))};
-        nanosleep(&nap, NULL); /* a signal ends it early */
-    }
-    if (WIFSIGNALED(p->status)) {
-        lua_pushinteger(L, 128 + WTERMSIG(p->status));
-        lua_pushinteger(L, WTERMSIG(p->status));
-        return 2;
-    }
-    lua_pushinteger(L, WEXITSTATUS(p->status));
-    return 1;
+    int status, number;
+    if (!calr_process_wait(process, limit, &status, &number))
+        return 0;
+    lua_pushinteger(L, status);
+    if (number == 0)
+        return 1;
+    lua_pushinteger(L, number);
+    return 2;
 }
 
 /// process:kill([signal])
@@ -278,9 +194,9 @@ static int process_kill(lua_State *L)
                                         "USR1", "USR2", "HUP",  "QUIT", NULL};
     static const int numbers[] = {SIGTERM, SIGINT,  SIGKILL, SIGSTOP, SIGCONT,
                                   SIGUSR1, SIGUSR2, SIGHUP,  SIGQUIT};
-    process *p = luaL_checkudata(L, 1, PROCESS);
+    calr_process *process = check_process(L);
     int number = numbers[luaL_checkoption(L, 2, "TERM", names)];
-    lua_pushboolean(L, !has_ended(p) && kill(p->pid, number) == 0);
+    lua_pushboolean(L, calr_process_kill(process, number));
     return 1;
 }
 
@@ -288,18 +204,27 @@ static int process_kill(lua_State *L)
 /// @return integer  the number of the process
 static int process_pid(lua_State *L)
 {
-    process *p = luaL_checkudata(L, 1, PROCESS);
-    lua_pushinteger(L, p->pid);
+    lua_pushinteger(L, calr_process_pid(check_process(L)));
     return 1;
 }
 
 /// process:close()
 /// Forgets the process, which goes on when it has not ended; a second time does nothing.
-/* Also __gc and __close. */
+/* Also __close. */
 static int process_close(lua_State *L)
 {
-    process *p = luaL_checkudata(L, 1, PROCESS);
-    has_ended(p);
+    int status, number;
+    calr_process_wait(check_process(L), 0, &status,
+                      &number); /* takes the status when there is one */
+    return 0;
+}
+
+/* Gives back the memory; for __gc alone, as the value stays in use after close(). */
+static int process_release(lua_State *L)
+{
+    calr_process **slot = luaL_checkudata(L, 1, PROCESS);
+    calr_process_free(*slot);
+    *slot = NULL;
     return 0;
 }
 
@@ -312,7 +237,7 @@ static const calr_lua_function methods[] = {
 };
 
 static const calr_lua_function metamethods[] = {
-    {"__gc", process_close, NULL},
+    {"__gc", process_release, NULL},
     {"__close", process_close, NULL},
     {NULL, NULL, NULL},
 };

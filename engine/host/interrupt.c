@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "base/interrupt.h"
-#include "binding/sys.h"
+#include "binding/bind.h"
 #include "host/host.h"
 
 static lua_State *main_state;

@@ -8,6 +8,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/aside.h"
+#include "os/folder.h"
+
+bool calr_file_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+/* ---- reading ---- */
+
 static calr_status read_open(int fd, const char *path, void **data, size_t *size)
 {
     struct stat info;
@@ -56,6 +67,66 @@ calr_status calr_file_read(const char *path, void **data, size_t *size)
     return status;
 }
 
+calr_status calr_file_read_from(const char *path, int64_t offset, size_t limit, void **data,
+                                size_t *size)
+{
+    *data = NULL;
+    *size = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 &&
+        errno == ENOTDIR) /* a name that can never come to be is not a file that is not there yet */
+        return calr_error(CALR_EIO, "cannot read %s: Not a directory", path);
+    if (fd < 0)
+        return calr_error_system(errno, "cannot read %s", path);
+    struct stat info;
+    int error = fstat(fd, &info) == 0 ? 0 : errno;
+    uint64_t behind = !error && info.st_size > offset ? (uint64_t)(info.st_size - offset) : 0;
+    size_t wanted = behind < limit ? (size_t)behind : limit;
+    char *bytes = !error && wanted > 0 ? malloc(wanted) : NULL;
+    if (wanted > 0 && !bytes)
+        error = ENOMEM;
+    ssize_t got = 0;
+    if (bytes) {
+        do
+            got = pread(fd, bytes, wanted, offset);
+        while (got < 0 && errno == EINTR);
+        if (got < 0)
+            error = errno;
+    }
+    close(fd);
+    if (error) {
+        free(bytes);
+        return calr_error_system(error, "cannot read %s", path);
+    }
+    *data = bytes;
+    *size = (size_t)got;
+    return CALR_OK;
+}
+
+/* ---- writing ---- */
+
+int calr_file_write_all(int fd, const void *data, size_t size)
+{
+    const char *bytes = data;
+    while (size > 0) {
+        ssize_t written = write(fd, bytes, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return errno;
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+calr_status calr_file_truncate(const char *path, int64_t size)
+{
+    if (truncate(path, size) != 0)
+        return calr_error_system(errno, "cannot cut %s to %lld bytes", path, (long long)size);
+    return CALR_OK;
+}
+
 struct calr_file_writer {
     int fd;
     calr_status status; /* the first failure sticks */
@@ -83,9 +154,7 @@ calr_status calr_file_writer_new(const char *path, calr_file_writer **out)
         return calr_error(CALR_ENOMEM, "no memory to write %s", path);
     writer->fd = -1;
     writer->path = strdup(path);
-    if (asprintf(&writer->aside, "%s.tmp-%ld", path, (long)getpid()) < 0)
-        writer->aside = NULL;
-    if (!writer->path || !writer->aside) {
+    if (!writer->path || calr_aside_name(path, &writer->aside) != CALR_OK) {
         writer_free(writer);
         return calr_error(CALR_ENOMEM, "no memory to write %s", path);
     }
@@ -101,18 +170,11 @@ calr_status calr_file_writer_new(const char *path, calr_file_writer **out)
 
 calr_status calr_file_writer_write(calr_file_writer *writer, const void *data, size_t size)
 {
-    const char *bytes = data;
-    while (writer->status == CALR_OK && size > 0) {
-        ssize_t written = write(writer->fd, bytes, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0) {
-            writer->status = calr_error_system(errno, "cannot write %s", writer->path);
-            break;
-        }
-        bytes += written;
-        size -= (size_t)written;
-    }
+    if (writer->status != CALR_OK)
+        return writer->status;
+    int error = calr_file_write_all(writer->fd, data, size);
+    if (error)
+        writer->status = calr_error_system(error, "cannot write %s", writer->path);
     return writer->status;
 }
 
@@ -121,12 +183,10 @@ calr_status calr_file_writer_commit(calr_file_writer *writer)
     calr_status status = writer->status;
     if (status == CALR_OK && fsync(writer->fd) != 0)
         status = calr_error_system(errno, "cannot write %s", writer->path);
-    if (status == CALR_OK && rename(writer->aside, writer->path) != 0)
-        status = calr_error_system(errno, "cannot rename %s to %s", writer->aside, writer->path);
     if (status == CALR_OK)
-        status = calr_file_sync_folder(writer->path);
-    else
-        unlink(writer->aside);
+        status = calr_aside_publish(writer->aside, writer->path);
+    if (status != CALR_OK)
+        unlink(writer->aside); /* gone already when only the folder could not be flushed */
     writer_free(writer);
     return status;
 }
@@ -147,60 +207,39 @@ calr_status calr_file_write(const char *path, const void *data, size_t size)
     return calr_file_writer_commit(writer);
 }
 
-calr_status calr_file_make_folder(const char *path)
+/* ---- adding ---- */
+
+calr_status calr_append_open(const char *path, int *fd)
 {
-    char *copy = strdup(path);
-    if (!copy)
-        return calr_error(CALR_ENOMEM, "no memory to make %s", path);
-    calr_status status = CALR_OK;
-    for (char *p = copy + 1; status == CALR_OK && copy[0]; p++) {
-        char here = *p;
-        if (here != '/' && here != 0)
-            continue;
-        *p = 0;
-        if (mkdir(copy, 0777) != 0 && !(errno == EEXIST && calr_file_is_folder(copy)))
-            status = calr_error_system(errno, "cannot make the folder %s", copy);
-        *p = here;
-        if (here == 0)
-            break;
-    }
-    free(copy);
-    return status;
+    int opened = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (opened < 0)
+        return calr_error_system(errno, "cannot open %s", path);
+    *fd = opened;
+    return CALR_OK;
 }
 
-calr_status calr_file_sync_folder(const char *path)
+calr_status calr_append_write(int fd, const char *path, const void *data, size_t size)
 {
-    char *folder = strdup(path);
-    if (!folder)
-        return calr_error(CALR_ENOMEM, "no memory to sync %s", path);
-    if (!calr_file_is_folder(folder)) {
-        char *slash = strrchr(folder, '/');
-        if (!slash)
-            strcpy(folder, folder[0] ? "." : "");
-        else
-            slash[slash == folder] = 0; /* keeps the "/" of "/name" */
-    }
-    calr_status status = CALR_OK;
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        status = calr_error_system(errno, "cannot open the folder %s", folder);
-    else if (fsync(fd) != 0 && errno != EINVAL &&
-             errno != ENOTSUP) /* some file systems have no such call */
-        status = calr_error_system(errno, "cannot sync the folder %s", folder);
-    if (fd >= 0)
-        close(fd);
-    free(folder);
-    return status;
+    off_t before = lseek(fd, 0, SEEK_END);
+    int error = calr_file_write_all(fd, data, size);
+    if (error && before >= 0 && ftruncate(fd, before) != 0 && errno != EINVAL)
+        error = errno;
+    return error ? calr_error_system(error, "cannot write %s", path) : CALR_OK;
 }
 
-bool calr_file_exists(const char *path)
+calr_status calr_append_sync(int fd, const char *path)
+{
+    if (fdatasync(fd) != 0 && errno != EINVAL &&
+        errno != ENOTSUP) /* a pipe or device has no disk behind it */
+        return calr_error_system(errno, "cannot write %s", path);
+    return CALR_OK;
+}
+
+calr_status calr_append_size(int fd, const char *path, int64_t *size)
 {
     struct stat info;
-    return stat(path, &info) == 0;
-}
-
-bool calr_file_is_folder(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    if (fstat(fd, &info) != 0)
+        return calr_error_system(errno, "cannot look at %s", path);
+    *size = info.st_size;
+    return CALR_OK;
 }

@@ -1,8 +1,4 @@
-/* Files that are whole or absent.
- *
- * A file under its final name is complete: it is written aside (NAME.tmp-PID), flushed to the disk,
- * and renamed. A crash, a full disk or a kill leaves the old file, or none, and at worst a .tmp-*
- * beside it. */
+/* Files: read whole or in part, written whole, added to. */
 #ifndef CALR_OS_FILE_H
 #define CALR_OS_FILE_H
 
@@ -12,11 +8,26 @@
 
 #include "base/status.h"
 
+/* Whether there is a file or folder of this name. */
+bool calr_file_exists(const char *path);
+
 /* Reads a whole file. *data is malloc'ed, with a zero byte after the last; the caller frees it.
  * CALR_ENOTFOUND, CALR_EIO, CALR_ENOMEM; a folder is CALR_EIO. */
 calr_status calr_file_read(const char *path, void **data, size_t *size);
 
-/* A file being written aside. */
+/* Reads what a file holds behind its first `offset` bytes, at most `limit` bytes (1 or more) of it. *data is malloc'ed,
+ * or NULL where there is nothing; *size is 0 at the end. CALR_ENOTFOUND, CALR_EIO, CALR_ENOMEM. */
+calr_status calr_file_read_from(const char *path, int64_t offset, size_t limit, void **data,
+                                size_t *size);
+
+/* Writes all of it to a descriptor. 0 or an errno. */
+int calr_file_write_all(int fd, const void *data, size_t size);
+
+/* Cuts a file to its first `size` bytes. */
+calr_status calr_file_truncate(const char *path, int64_t size);
+
+/* ---- written aside (os/aside.h) ---- */
+
 typedef struct calr_file_writer calr_file_writer;
 
 /* Opens NAME.tmp-PID beside `path`. CALR_EINVAL when `path` is there and no ordinary file. */
@@ -32,13 +43,16 @@ void calr_file_writer_abort(calr_file_writer *writer);
 /* The three in one. */
 calr_status calr_file_write(const char *path, const void *data, size_t size);
 
-/* Makes a folder and its parents; fine when it exists. */
-calr_status calr_file_make_folder(const char *path);
-/* Makes the rename or removal of names inside a folder durable. `path` may be a file: its folder is
- * meant. */
-calr_status calr_file_sync_folder(const char *path);
+/* ---- added to ---- */
 
-bool calr_file_exists(const char *path);
-bool calr_file_is_folder(const char *path);
+/* Opens a file to which bytes are added; makes it when absent. *fd is the caller's, close() ends it. */
+calr_status calr_append_open(const char *path, int *fd);
+/* Adds bytes in one piece. When the disk is full, nothing of them stays in the file. `path` is for messages, here and
+ * below. */
+calr_status calr_append_write(int fd, const char *path, const void *data, size_t size);
+/* Returns when the disk has everything written so far. */
+calr_status calr_append_sync(int fd, const char *path);
+/* Bytes in the file. */
+calr_status calr_append_size(int fd, const char *path, int64_t *size);
 
 #endif

@@ -1,18 +1,18 @@
 #include "store/writer.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/size.h"
+#include "os/aside.h"
 #include "os/file.h"
+#include "os/lock.h"
 #include "store/format.h"
 
 /* Bytes of images in one transaction: LMDB keeps the pages of a transaction in memory. */
@@ -72,55 +72,6 @@ static calr_status write_error(const calr_store_writer *writer, int code)
 
 /* ---- the file aside ---- */
 
-/* The descriptor of a file that nobody else has locked, or -errno. */
-static int lock_file(const char *path, int flags)
-{
-    int fd = open(path, O_RDWR | O_CLOEXEC | flags, 0666);
-    if (fd < 0)
-        return -errno;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        int error = errno;
-        close(fd);
-        return -error;
-    }
-    return fd;
-}
-
-/* Removes what killed writers of the same name left behind. Failing to is no reason not to write.
- */
-static void remove_stale(const char *path)
-{
-    char *folder = strdup(path);
-    if (!folder)
-        return;
-    char *slash = strrchr(folder, '/');
-    const char *name = path;
-    if (slash) {
-        name = path + (slash - folder) + 1;
-        slash[slash == folder] = 0;
-    }
-    size_t length = strlen(name);
-    DIR *stream = opendir(slash ? folder : ".");
-    for (struct dirent *entry; stream && (entry = readdir(stream));) {
-        const char *tail = entry->d_name + length;
-        if (strncmp(entry->d_name, name, length) != 0 || strncmp(tail, ".tmp-", 5) != 0 ||
-            strspn(tail + 5, "0123456789") != strlen(tail + 5) || !tail[5])
-            continue;
-        char *stale;
-        if (asprintf(&stale, "%.*s%s", (int)(name - path), path, entry->d_name) < 0)
-            continue;
-        int fd = lock_file(stale, 0);
-        if (fd >= 0) {
-            unlink(stale);
-            close(fd);
-        }
-        free(stale);
-    }
-    if (stream)
-        closedir(stream);
-    free(folder);
-}
-
 /* Only a data set may be replaced, of whatever version or state: a slip of the pen must not cost a
  * photograph. */
 static calr_status check_target(const char *path)
@@ -133,16 +84,14 @@ static calr_status check_target(const char *path)
 
 static calr_status open_aside(calr_store_writer *writer)
 {
-    writer->lock = lock_file(writer->aside, O_CREAT);
-    if (writer->lock == -EWOULDBLOCK) {
-        writer->lock = -1;
+    writer->lock = open(writer->aside, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (writer->lock < 0)
+        return calr_error_system(errno, "cannot write %s", writer->path);
+    int error = calr_lock_descriptor(writer->lock);
+    if (error == EWOULDBLOCK)
         return calr_error(CALR_EBUSY, "%s is being written already", writer->path);
-    }
-    if (writer->lock < 0) {
-        int error = -writer->lock;
-        writer->lock = -1;
+    if (error)
         return calr_error_system(error, "cannot write %s", writer->path);
-    }
     writer->made = true;
     if (ftruncate(writer->lock, 0) !=
         0) /* only now: before the lock it might have been somebody's */
@@ -183,15 +132,13 @@ calr_status calr_store_writer_new(const char *path, const char *name, const char
     writer->path = strdup(path);
     writer->name = strdup(name);
     writer->created_by = strdup(created_by);
-    if (asprintf(&writer->aside, "%s.tmp-%ld", path, (long)getpid()) < 0)
-        writer->aside = NULL;
-    calr_status status = CALR_OK;
-    if (!writer->path || !writer->name || !writer->created_by || !writer->aside)
+    calr_status status = calr_aside_name(path, &writer->aside);
+    if (!writer->path || !writer->name || !writer->created_by)
         status = calr_error(CALR_ENOMEM, "no memory to write %s", path);
     if (status == CALR_OK)
         status = calr_hash_new(&writer->hash);
     if (status == CALR_OK) {
-        remove_stale(path);
+        calr_aside_remove_stale(path);
         status = open_aside(writer);
     }
     if (status != CALR_OK) {
@@ -411,13 +358,11 @@ calr_status calr_store_writer_commit(calr_store_writer *writer)
     calr_status status = write_tables(writer);
     if (status == CALR_OK)
         status = settle(writer);
-    if (status == CALR_OK && rename(writer->aside, writer->path) != 0)
-        status = calr_error_system(errno, "cannot rename %s to %s", writer->aside, writer->path);
-    if (status != CALR_OK) {
+    if (status == CALR_OK)
+        status = calr_aside_publish(writer->aside, writer->path);
+    if (status != CALR_OK)
         calr_store_writer_abort(writer);
-        return status;
-    }
-    status = calr_file_sync_folder(writer->path);
-    writer_free(writer);
+    else
+        writer_free(writer);
     return status;
 }

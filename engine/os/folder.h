@@ -1,0 +1,52 @@
+/* Folders, and names in them. */
+#ifndef CALR_OS_FOLDER_H
+#define CALR_OS_FOLDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* Makes a folder and its parents; fine when it exists. */
+calr_status calr_folder_make(const char *path);
+bool calr_folder_exists(const char *path);
+
+/* Names in a folder. Zero-initialise; release when done. */
+typedef struct calr_folder_names {
+    char **name; /* [count], each malloc'ed */
+    size_t count;
+} calr_folder_names;
+
+/* The names in a folder without "." and "..", sorted by their bytes. CALR_ENOTFOUND, CALR_EIO, CALR_ENOMEM; the list is
+ * then empty. */
+calr_status calr_folder_list(const char *path, calr_folder_names *out);
+void calr_folder_names_release(calr_folder_names *names);
+
+/* Makes the rename or removal of names inside a folder durable. `path` may be a file: its folder is meant. */
+calr_status calr_folder_sync(const char *path);
+
+/* Renames durably; a file of the new name is replaced in one step. */
+calr_status calr_folder_rename(const char *from, const char *to);
+/* Removes a file or an empty folder. */
+calr_status calr_folder_remove(const char *path);
+
+typedef enum calr_path_kind { CALR_PATH_FILE, CALR_PATH_FOLDER, CALR_PATH_OTHER } calr_path_kind;
+
+typedef struct calr_path_info {
+    calr_path_kind kind;
+    int64_t size;   /* bytes */
+    double changed; /* seconds since 1970 */
+} calr_path_info;
+
+/* What a path names, links followed. CALR_ENOTFOUND when it names nothing. */
+calr_status calr_path_look(const char *path, calr_path_info *out);
+
+/* The path from the root, links resolved, of something that exists. *out is malloc'ed. */
+calr_status calr_path_absolute(const char *path, char **out);
+
+/* The folder that relative paths start from; *out is malloc'ed. */
+calr_status calr_folder_current(char **out);
+calr_status calr_folder_change(const char *path);
+
+#endif

@@ -1,0 +1,33 @@
+/* Signs of life that processes on one or many machines read from a shared folder. */
+#ifndef CALR_OS_HEARTBEAT_H
+#define CALR_OS_HEARTBEAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct calr_heartbeat calr_heartbeat;
+
+/* From now on a thread rewrites a counter in the file every `period` seconds (0.001 .. 1e6), and a lock on the file tells
+ * other processes of this machine at once when this one has died. `journal` is another open file to flush each time, or
+ * -1; the heartbeat keeps a descriptor of its own. Signals never reach the thread. Waits for the lock. */
+calr_status calr_heartbeat_new(const char *path, double period, int journal, calr_heartbeat **out);
+
+/* How often it has beaten: a clock that stands still while this process does. Thread-safe, as are the others. */
+uint64_t calr_heartbeat_count(const calr_heartbeat *heartbeat);
+/* CALR_OK, or why the last beat could not be written; the thread goes on trying. */
+calr_status calr_heartbeat_problem(calr_heartbeat *heartbeat);
+/* Ends the thread and gives the lock back; NULL is allowed. */
+void calr_heartbeat_free(calr_heartbeat *heartbeat);
+
+typedef struct calr_pulse {
+    uint64_t count; /* the same for long: the process has died or stands still */
+    bool known;     /* whether `alive` says anything: the process would be on this machine */
+    bool alive;
+} calr_pulse;
+
+/* What a heartbeat has written. CALR_ENOTFOUND when there is no such file or nothing in it. */
+calr_status calr_pulse_read(const char *path, calr_pulse *out);
+
+#endif
