@@ -4,8 +4,16 @@
 --- The table gives names and defaults; `key=value` on the command line overrides them: `epochs=5 infomap.k=20`. The
 --- type comes from the default: a whole number wants a whole number, 1.0 any number, true or false a switch
 --- (true/false, yes/no, on/off), a string anything, a list values between commas, a table its members by dots. An
---- unknown name or a wrong type ends the program with exit status 2 and says what was meant. `--help` after the
---- script prints the options.
+--- unknown name, a wrong type or a value out of its range ends the program with exit status 2 and says what was meant.
+--- `--help` after the script prints the options.
+---
+--- What else there is to say about an option stands beside its default, and nowhere else:
+---
+---     local option = calr.config.option
+---     local cfg = calr.config {
+---       margin = option(0.3, "distance between clusters", { 0, 1 }),           -- a range; { 0 } has no upper end
+---       mining = option("hard", "which negatives", { "hard", "all" }),         -- choices
+---     }
 ---
 --- What is returned is a plain table of the same shape.
 
@@ -27,30 +35,79 @@ local function option(fields)
   return setmetatable(fields, Option)
 end
 
+-- Puts what may be given into an option: choices, or the ends of a range.
+local function allow(o, allowed)
+  if allowed == nil then return o end
+  if type(allowed) == "table" and type(allowed[1]) == "string" then
+    o.choices, o.open = allowed, allowed.open
+  elseif type(allowed) == "table" and type(allowed[1]) == "number" and #allowed <= 2
+    and type(allowed[2] or 0) == "number" then
+    o.low, o.high = allowed[1], allowed[2] or math.huge
+  else
+    error("an option allows { low, high }, { low }, or a list of strings", 3)
+  end
+  return o
+end
+
+--- calr.config.option(default, text [, allowed [, more]])
+--- A default with a description for --help, and with what may be given instead.
+--- @param allowed  {low, high}: numbers from low to high; {low}: from low up; a list of strings: the choices.
+---                 {"pivot", "none", open = "the path of a rule"} also takes what `open` says
+--- @param more     what the value of this option brings along. declares: function(value) -> further options, by name,
+---                 or nil; defaults: value -> other options' names and the defaults that they have then
+function config.option(default, text, allowed, more)
+  local o = allow(option { default = default, text = text }, allowed)
+  for name, value in pairs(more or {}) do
+    if name ~= "declares" and name ~= "defaults" then
+      error(("an option brings along `declares` or `defaults`, not \"%s\""):format(tostring(name)), 2)
+    end
+    o[name] = value
+  end
+  return o
+end
+
+--- calr.config.with_default(option, default)
+--- @return table  an option like the given one, with another default
+function config.with_default(given, default)
+  local o = option {}
+  for key, value in pairs(given) do o[key] = value end
+  o.default = default
+  return o
+end
+
+--- calr.config.declared_by(default, owner)
+--- Options that a value of another option brings along belong to that value: a rule, a network. One of theirs may stand
+--- in the place of another owner's, but not of the script's own.
+--- @param owner  such as "purity" or "./mine.lua"; stands before the description
+--- @return table  the option, or the group of options, so marked
+function config.declared_by(default, owner)
+  if config.is_group(default) then
+    local group = {}
+    for name, inner in pairs(default) do group[name] = config.declared_by(inner, owner) end
+    return group
+  end
+  local o = getmetatable(default) == Option and config.with_default(default, default.default)
+    or option { default = default }
+  o.owner, o.text = owner, o.text and owner .. ": " .. o.text or "of " .. owner
+  return o
+end
+
 --- calr.config.choice(values [, text])
---- A default for a string option: the first of `values`. Others are refused, unless `values.open` says what else may
---- be given: `choice { "pivot", "none", open = "path of a rule" }`.
---- @param text  a description for --help
+--- calr.config.option(values[1], text, values).
 function config.choice(values, text)
   if type(values) ~= "table" or type(values[1]) ~= "string" then error("choice wants a list of strings", 2) end
-  return option { kind = "string", default = values[1], choices = values, open = values.open, text = text }
+  return config.option(values[1], text, values)
 end
 
---- calr.config.option(default, text)
---- A default with a description for --help.
---- @param default  any; a value whose type the option takes
-function config.option(default, text)
-  return option { default = default, text = text }
-end
-
---- calr.config.optional(kind [, text])
+--- calr.config.optional(kind [, text [, allowed]])
 --- An option without a default: absent (nil) unless it is given.
---- @param kind  "integer", "number", "boolean" or "string"
-function config.optional(kind, text)
+--- @param kind     "integer", "number", "boolean" or "string"
+--- @param allowed  as in calr.config.option
+function config.optional(kind, text, allowed)
   if not ({ integer = 1, number = 1, boolean = 1, string = 1 })[kind] then
     error(("no kind of option \"%s\"; there are: integer, number, boolean, string"):format(tostring(kind)), 2)
   end
-  return option { kind = kind, text = text }
+  return allow(option { kind = kind, text = text }, allowed)
 end
 
 local function is_list(value)
@@ -73,8 +130,8 @@ local function flatten(defaults, prefix, out)
     end
     local name = prefix .. key
     if getmetatable(default) == Option then
-      local o = option { name = name, kind = default.kind or kind_of(default.default, name), default = default.default,
-        text = default.text, choices = default.choices, open = default.open }
+      local o = config.with_default(default, default.default)
+      o.name, o.kind = name, default.kind or kind_of(default.default, name)
       out[#out + 1] = o
     elseif type(default) == "table" and not is_list(default) then
       flatten(default, name .. ".", out)
@@ -83,16 +140,6 @@ local function flatten(defaults, prefix, out)
     end
   end
   return out
-end
-
---- calr.config.list(defaults)
---- The options that a table of defaults declares, sorted by name.
---- @return table  list of {name=, kind=, default=, text=, choices=, open=}: the dotted name, "integer", "number",
----                "boolean", "string" or "list", and what the declaration says
-function config.list(defaults)
-  local options = flatten(defaults, "", {})
-  table.sort(options, function(a, b) return a.name < b.name end)
-  return options
 end
 
 local function copy(value)
@@ -165,20 +212,35 @@ local function unknown(options, name)
     near and (" (did you mean \"%s\"?)"):format(near) or "", #names > 0 and table.concat(names, ", ") or "none")
 end
 
+local function range_text(o)
+  return o.high < math.huge and ("%g to %g"):format(o.low, o.high) or ("%g or more"):format(o.low)
+end
+
+-- Refuses what is neither one of an option's choices nor in its range.
+local function check_allowed(o, value)
+  if type(value) == "table" then
+    for _, item in ipairs(value) do check_allowed(o, item) end
+  elseif o.low and type(value) == "number" then
+    if not (value >= o.low and value <= o.high and value < math.huge) then
+      errors.usage("option \"%s\" must be %s; %s is not", o.name, range_text(o), value)
+    end
+  elseif o.choices and not o.open and value ~= nil then
+    for _, choice in ipairs(o.choices) do
+      if choice == value then return end
+    end
+    local near = sys.nearest(tostring(value), o.choices)
+    errors.usage("option \"%s\" has no choice \"%s\"%s; there are: %s", o.name, value,
+      near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(o.choices, ", "))
+  end
+end
+
 local function set_by_name(o, text)
   local value = parse[o.kind](text, o.default)
   if value == nil then
     local default = o.default ~= nil and (", like its default %s"):format(config.format(o.default)) or ""
     errors.usage("option \"%s\" must be %s%s; \"%s\" is not", o.name, wanted[o.kind], default, text)
   end
-  if o.choices and not o.open then
-    for _, choice in ipairs(o.choices) do
-      if choice == value then return value end
-    end
-    local near = sys.nearest(value, o.choices)
-    errors.usage("option \"%s\" has no choice \"%s\"%s; there are: %s", o.name, value,
-      near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(o.choices, ", "))
-  end
+  check_allowed(o, value)
   return value
 end
 
@@ -238,6 +300,73 @@ local function build(defaults, prefix, values)
   return result
 end
 
+local function by_name(a, b) return a.name < b.name end
+
+-- What stands under a name when a value brings an option along that may be there already. A plain value there is the
+-- script's own default for it.
+local function joined(old, new, name)
+  if old == nil or getmetatable(old) == Option and old.owner then return new end
+  if type(old) ~= "table" and getmetatable(new) == Option then return config.with_default(new, old) end
+  local owner = new.owner or "a file"
+  errors.usage("%s declares the option \"%s\", which is there already; give it another name", owner, name)
+end
+
+-- The options of a script, sorted, and the defaults with those that a value brings along: given(option) is the value
+-- that a declaring option is going to have, nil for its default.
+local function declared(defaults, given)
+  local options, extended = flatten(defaults, "", {}), nil
+  for _, o in ipairs(options) do
+    local value = o.declares and given(o)
+    if value == nil then value = o.default end
+    for name, default in pairs(o.declares and o.declares(value) or {}) do
+      if not extended then
+        extended = {}
+        for key, old in pairs(defaults) do extended[key] = old end
+      end
+      extended[name] = joined(extended[name], default, name)
+    end
+  end
+  if extended then options = flatten(extended, "", {}) end
+  table.sort(options, by_name)
+  return options, extended or defaults
+end
+
+-- The last value that words key=value give an option, as text.
+local function last_word(overrides, name)
+  for i = #(overrides or {}), 1, -1 do
+    local key, value = overrides[i]:match "^([^=]+)=(.*)$"
+    if key == name then return value end
+  end
+end
+
+--- calr.config.list(defaults [, overrides])
+--- The options that a table of defaults declares, sorted by name.
+--- @param overrides  list of strings "key=value": with the options that these values bring along
+--- @return table  list of {name=, kind=, default=, text=, choices=, open=, low=, high=}: the dotted name, "integer",
+---                "number", "boolean", "string" or "list", and what the declaration says
+function config.list(defaults, overrides)
+  return (declared(defaults, function(o) return last_word(overrides, o.name) end))
+end
+
+-- The values of options before anything is given: their defaults, and those that a value of another option brings.
+local function start_values(options, given)
+  local values = {}
+  for _, o in ipairs(options) do values[o.name] = copy(o.default) end
+  for _, o in ipairs(options) do
+    local value = o.defaults and given(o)
+    if value == nil then value = o.default end
+    for name, default in pairs(o.defaults and o.defaults[value] or {}) do
+      if find(options, name) then values[name] = default end
+    end
+  end
+  return values
+end
+
+-- What was not given may be a script's own default, out of the range of the option that it replaces.
+local function check_values(options, values)
+  for _, o in ipairs(options) do check_allowed(o, values[o.name]) end
+end
+
 -- Values of a resumed run by dotted name; they win over the defaults, and nothing may contradict them.
 local function recorded_values(options, record, values)
   for _, o in ipairs(options) do
@@ -257,9 +386,17 @@ end
 ---                   that says otherwise is refused
 --- @return table
 function config.resolve(defaults, overrides, recorded)
-  local options = config.list(defaults)
-  local values = {}
-  for _, o in ipairs(options) do values[o.name] = copy(o.default) end
+  local function given(o)
+    local word = last_word(overrides, o.name)
+    if word == nil and recorded then
+      local t, key = locate(recorded, o.name)
+      word = t and t[key]
+    end
+    return word
+  end
+  local options
+  options, defaults = declared(defaults, given)
+  local values = start_values(options, given)
   if recorded then recorded_values(options, recorded, values) end
   for _, text in ipairs(overrides or {}) do
     local name, value = text:match "^([^=]+)=(.*)$"
@@ -272,6 +409,7 @@ function config.resolve(defaults, overrides, recorded)
     end
     values[o.name] = value
   end
+  check_values(options, values)
   local resolved = build(defaults, "", values)
   known[resolved] = { options = options, values = values }
   return resolved
@@ -294,7 +432,17 @@ local function set_by_value(o, value)
     errors.usage("option \"%s\" must be %s; %s is not", o.name, wanted[o.kind],
       type(value) == "table" and "a table" or tostring(value))
   end
+  check_allowed(o, converted)
   return converted
+end
+
+--- calr.config.value(name, default, value)
+--- What one option has: its default for nil, otherwise the value, checked and converted as calr.config.apply does.
+--- @param default  an option, or a plain default
+function config.value(name, default, value)
+  local o = flatten({ [name] = default }, "", {})[1]
+  if value == nil then return copy(o.default) end
+  return set_by_value(o, value)
 end
 
 --- calr.config.apply(defaults, values)
@@ -303,26 +451,43 @@ end
 ---                same error as there
 --- @return table  as calr.config returns it
 function config.apply(defaults, values)
-  local options = config.list(defaults)
-  local resolved_values, names = {}, {}
-  for _, o in ipairs(options) do resolved_values[o.name] = copy(o.default) end
+  local function given(o) return values[o.name] end
+  local options, names
+  options, defaults = declared(defaults, given)
+  local resolved_values = start_values(options, given)
+  names = {}
   for name in pairs(values) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do
     local o = find(options, name) or unknown(options, name)
     resolved_values[name] = set_by_value(o, values[name])
   end
+  check_values(options, resolved_values)
   local resolved = build(defaults, "", resolved_values)
   known[resolved] = { options = options, values = resolved_values }
   return resolved
 end
 
---- calr.config.names(defaults)
+--- calr.config.check(values, defaults)
+--- Refuses values that are out of range, or none of the choices, as when they are given: for a script that has changed
+--- what calr.config returned, or made the table itself.
+--- @param values    a table of the defaults' shape; what is missing in it is not looked at
+--- @param defaults  where `values` did not come from calr.config
+function config.check(values, defaults)
+  local meta = known[values]
+  for _, o in ipairs(meta and meta.options or (declared(defaults, function() end))) do
+    local t, key = locate(values, o.name)
+    if t then check_allowed(o, t[key]) end
+  end
+end
+
+--- calr.config.names(defaults [, values])
+--- @param values  dotted name -> value: with the options that these bring along
 --- @return table  sorted list of the dotted names of all options
 --- @return table  sorted list of the names of groups
-function config.names(defaults)
+function config.names(defaults, values)
   local names, groups, seen = {}, {}, {}
-  for _, o in ipairs(flatten(defaults, "", {})) do
+  for _, o in ipairs((declared(defaults, function(o) return values and values[o.name] end))) do
     names[#names + 1] = o.name
     for stop in o.name:gmatch "()%." do
       local group = o.name:sub(1, stop - 1)
@@ -348,6 +513,12 @@ function config.difference(resolved)
     if not same(value, o.default) then result[o.name] = value end
   end
   return result
+end
+
+--- calr.config.is_group(default)
+--- @return boolean  whether a default is a group of options rather than one
+function config.is_group(default)
+  return type(default) == "table" and getmetatable(default) ~= Option and not is_list(default)
 end
 
 --- calr.config.is(value)

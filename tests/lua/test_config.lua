@@ -68,6 +68,65 @@ check.test("mistakes are named", function()
   check.fails("options have names", config.resolve, { 1, 2, a = { { 1, x = 2 }, y = 1 } })
 end)
 
+check.test("ranges stand beside the defaults", function()
+  local option = config.option
+  local ranged = { share = option(0.5, "of it", { 0, 1 }), k = option(2, "how many", { 1 }),
+    ways = option({ 1, 2 }, "", { 1, 4 }),
+    ids = config.optional("integer", "some", { 1 }), mode = option("a", "which", { "a", "b" }) }
+  local function with(...) return config.resolve(ranged, { ... }) end
+  check.equal(with("share=1", "k=7", "ways=4,1", "mode=b").mode, "b")
+  check.fails("option \"share\" must be 0 to 1; 1.5 is not", with, "share=1.5")
+  check.fails("option \"k\" must be 1 or more; 0 is not", with, "k=0")
+  check.fails("option \"ways\" must be 1 to 4; 5 is not", with, "ways=1,5")
+  check.fails("option \"ids\" must be 1 or more; 0 is not", with, "ids=0")
+  check.fails("option \"mode\" has no choice \"c\"", with, "mode=c")
+  check.fails("option \"share\" must be 0 to 1", config.apply, ranged, { share = 0 / 0 })
+  check.fails("option \"mode\" has no choice \"c\"", config.apply, ranged, { mode = "c" })
+  check.fails("option \"share\" must be 0 to 1; 2.0 is not", config.resolve,
+    { share = config.with_default(ranged.share, 2.0) }, {})
+  check.fails("an option allows { low, high }, { low }, or a list of strings", option, 1, "text", { 0, 1, 2 })
+  check.fails("an option brings along `declares` or `defaults`, not \"declare\"", option, 1, "", nil,
+    { declare = print })
+  check.equal(config.value("k", ranged.k), 2)
+  check.equal(config.value("share", ranged.share, 1), 1.0)
+end)
+
+check.test("a value brings options along", function()
+  local option = config.option
+  local rules = { ["./mine.lua"] = { share = config.declared_by(option(0.5, "of it", { 0, 1 }), "./mine.lua"),
+    deep = config.declared_by({ on = false }, "./mine.lua") } }
+  local function declares(name) return rules[name] end
+  local script = { epochs = 2, refine = option("pivot", "the rule", nil, { declares = declares }) }
+  local cfg = config.resolve(script, { "share=1", "refine=./mine.lua", "deep.on=yes" })
+  check.equal(cfg.share, 1.0)
+  check.equal(cfg.deep.on, true)
+  check.equal(config.resolve(script, {}).share, nil)
+  check.fails("unknown option \"share\"", config.resolve, script, { "share=1" })
+  check.fails("option \"share\" must be 0 to 1; 2.0 is not", config.resolve, script,
+    { "refine=./mine.lua", "share=2" })
+  check.equal(config.apply(script, { refine = "./mine.lua", share = 0.25 }).share, 0.25)
+  check.equal(config.resolve(script, {}, { refine = "./mine.lua", share = 0.75 }).share, 0.75, "a resumed run")
+  check.equal(#config.names(script), 2)
+  check.equal(#config.names(script, { refine = "./mine.lua" }), 4)
+  script.share = 0.125 -- the script's own default for it
+  check.equal(config.resolve(script, { "refine=./mine.lua" }).share, 0.125)
+  rules["./mine.lua"].epochs = config.declared_by(option(1, "again"), "./mine.lua")
+  script.epochs = option(3, "of the training")
+  check.fails("./mine.lua declares the option \"epochs\", which is there already", config.resolve, script,
+    { "refine=./mine.lua" })
+end)
+
+check.test("a value changes the defaults of others", function()
+  local script = { pivot = "max", deep = { on = false }, compat = config.option("none", "whose", { "none", "authors" },
+    { defaults = { authors = { pivot = "last", ["deep.on"] = true, absent = 3 } } }) }
+  check.equal(config.resolve(script, {}).pivot, "max")
+  local cfg = config.resolve(script, { "compat=authors", "pivot=first" })
+  check.equal(cfg.pivot, "first")
+  check.equal(cfg.deep.on, true)
+  check.equal(config.apply(script, { compat = "authors" }).pivot, "last")
+  check.equal(config.resolve(script, {}, { compat = "authors", pivot = "max" }).pivot, "max", "a resumed run")
+end)
+
 check.test("a resumed run keeps its values", function()
   local cfg = config.resolve({ epochs = 20, lr = 0.5, infomap = { k = 15 } }, { "epochs=30" },
     { epochs = 30, lr = 1, infomap = { k = 4 } })

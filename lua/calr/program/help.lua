@@ -28,17 +28,21 @@ local function note_of(option)
   if option.choices then
     notes[#notes + 1] = ("[%s%s]"):format(table.concat(option.choices, ", "),
       option.open and ", or " .. tostring(option.open) or "")
+  elseif option.low then
+    notes[#notes + 1] = option.high < math.huge and ("[%g to %g]"):format(option.low, option.high)
+      or ("[>= %g]"):format(option.low)
   end
   return table.concat(notes, " ")
 end
 
---- calr.program.help.script(path, about [, defaults])
+--- calr.program.help.script(path, about [, defaults [, overrides]])
 --- Prints what a script says about itself and the options that it declares.
 --- @param path      of the script; nil for one from the command line, "-" for one from the standard input
 --- @param about     what help.about said before the script ran (it may change the folder)
 --- @param defaults  what the script gave calr.config; nil: it did not call it
-function help.script(path, about, defaults)
-  local options = defaults and config.list(defaults) or {}
+--- @param overrides  words key=value: what they bring along is listed as well
+function help.script(path, about, defaults, overrides)
+  local options = defaults and config.list(defaults, overrides) or {}
   local lines = { ("usage: calr run %s%s"):format(path or "-e CODE",
     defaults and " [key=value ...] [--out DIR] [--resume DIR] [--threads N] [--quiet]" or "") }
   if about ~= "" then lines[#lines + 1] = "\n" .. about end

@@ -73,7 +73,7 @@ local function context_of(fields)
   if fields.help then
     fields.about = require("calr.program.help").about(fields.script)
     made:on("options", function(defaults)
-      require("calr.program.help").script(fields.script, fields.about, defaults)
+      require("calr.program.help").script(fields.script, fields.about, defaults, fields.overrides)
       errors.exit(0)
     end)
   end
