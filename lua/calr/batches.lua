@@ -48,11 +48,53 @@ local function draw_cluster(rng, list, cameras, instances, out)
     if row ~= first then others[#others + 1] = row end
   end
   out[#out + 1] = first
+  if #others == 0 then return end
   local pool = #elsewhere > 0 and elsewhere or others
   draw(rng, pool, instances - 1, #pool >= instances, out)
 end
 
---- calr.batches.cross_camera{labels=, cameras=, clusters=16, instances=4, iterations=, seed=0, epoch=0}
+-- Clusters that can be drawn, by their first rows: pairs has no order of its own.
+local function usable_clusters(labels, least)
+  local usable, largest = {}, 0
+  for _, list in pairs(group(labels)) do
+    if #list >= least then usable[#usable + 1] = list end
+    largest = math.max(largest, #list)
+  end
+  table.sort(usable, function(a, b) return a[1] < b[1] end)
+  return largest > 1 and usable or {}
+end
+
+-- Rows of `count` clusters for each of `iterations` batches. No batch holds a cluster twice.
+local function draw_batches(rng, usable, cameras, o)
+  local rows, queue = {}, {}
+  for _ = 1, o.iterations do
+    local in_batch = {}
+    for _ = 1, o.count do
+      if #queue == 0 then queue = rng:shuffle(table.move(usable, 1, #usable, 1, {})) end
+      -- A batch that reaches into the next round must not hold a cluster twice.
+      local at = #queue
+      while in_batch[queue[at]] do at = at - 1 end
+      local cluster = table.remove(queue, at)
+      in_batch[cluster] = true
+      draw_cluster(rng, cluster, cameras, o.instances, rows)
+    end
+  end
+  return rows
+end
+
+-- One group after the other, cut into batches by their number of rows alone: a cluster of one image gives one row, and
+-- every later group begins in the middle of what would be its place.
+local function draw_shifted(rng, usable, cameras, o)
+  local rows, wanted = {}, o.iterations * o.count * o.instances
+  while #rows < wanted do
+    for _, cluster in ipairs(rng:shuffle(table.move(usable, 1, #usable, 1, {}))) do
+      draw_cluster(rng, cluster, cameras, o.instances, rows)
+    end
+  end
+  return table.move(rows, 1, wanted, 1, {})
+end
+
+--- calr.batches.cross_camera{labels=, cameras=, clusters=16, instances=4, iterations=, singles="skip", seed=0, epoch=0}
 --- P clusters x K images a batch, each cluster's images from other cameras than its first. Clusters are drawn in random
 --- order, all of them before any comes again; a cluster of one image is skipped. Where fewer than P clusters can be
 --- drawn, batches hold them all.
@@ -60,44 +102,32 @@ end
 --- @param cameras     i32[n]
 --- @param clusters    P
 --- @param instances   K, at least 2
+--- @param singles     "skip" clusters of one image; or "shift": draw them too, one row each, so that the groups behind
+---                    them are cut across batches (a slip of the method's authors' code, for comparisons)
 --- @param iterations  batches; default: as many as it takes to draw every cluster once
 --- @return tensor   i64[iterations * batch]: rows in the order of drawing, batch after batch
 --- @return integer  images in a batch (P * K, or less when there are fewer clusters); 0 when no cluster has two images
 function batches.cross_camera(options)
   check_options("calr.batches.cross_camera", options,
-    { "labels", "cameras", "clusters", "instances", "iterations", "seed", "epoch" })
+    { "labels", "cameras", "clusters", "instances", "iterations", "singles", "seed", "epoch" })
   for name, least in pairs { clusters = 1, instances = 2, iterations = 1 } do
     local value = options[name]
     if value and not (math.type(value) == "integer" and value >= least) then
       error(("%s must be a whole number of at least %d, not %s"):format(name, least, tostring(value)), 2)
     end
   end
-  local cameras = options.cameras:totable()
-  local usable = {}
-  for _, list in pairs(group(options.labels)) do
-    if #list > 1 then usable[#usable + 1] = list end
+  local singles = options.singles or "skip"
+  if singles ~= "skip" and singles ~= "shift" then
+    error(("singles must be \"skip\" or \"shift\", not %s"):format(tostring(singles)), 2)
   end
+  local usable = usable_clusters(options.labels, singles == "skip" and 2 or 1)
   if #usable == 0 then return T({}, "i64"), 0 end
-  -- pairs has no order of its own
-  table.sort(usable, function(a, b) return a[1] < b[1] end)
   local rng = Rng.open { seed = options.seed or 0, purpose = "sampler", epoch = options.epoch or 0 }
-  local per_batch = math.min(options.clusters or 16, #usable)
-  local instances = options.instances or 4
-  local iterations = options.iterations or (#usable + per_batch - 1) // per_batch
-  local rows, queue = {}, {}
-  for _ = 1, iterations do
-    local in_batch = {}
-    for _ = 1, per_batch do
-      if #queue == 0 then queue = rng:shuffle(table.move(usable, 1, #usable, 1, {})) end
-      -- A batch that reaches into the next round must not hold a cluster twice.
-      local at = #queue
-      while in_batch[queue[at]] do at = at - 1 end
-      local cluster = table.remove(queue, at)
-      in_batch[cluster] = true
-      draw_cluster(rng, cluster, cameras, instances, rows)
-    end
-  end
-  return T(rows, "i64"), per_batch * instances
+  local count, instances = math.min(options.clusters or 16, #usable), options.instances or 4
+  local draw_all = singles == "skip" and draw_batches or draw_shifted
+  local rows = draw_all(rng, usable, options.cameras:totable(), { count = count, instances = instances,
+    iterations = options.iterations or (#usable + count - 1) // count })
+  return T(rows, "i64"), count * instances
 end
 
 --- calr.batches.shuffled{count=, seed=0, epoch=0}

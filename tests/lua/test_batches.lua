@@ -18,6 +18,26 @@ local function draw(options)
   return S.cross_camera(options)
 end
 
+check.test("singles = \"shift\": a cluster of one image gives one row and moves the groups behind it", function()
+  local order, batch = draw { clusters = 4, instances = 4, iterations = 8, seed = 3, singles = "shift" }
+  check.equal(batch, 16)
+  check.equal(order:numel(), 128)
+  local rows, at, singles = order:totable(), 1, 0
+  while at <= 125 do -- groups of four rows of one cluster, or the single row
+    local cluster = labels[rows[at] + 1]
+    if cluster == 7 then
+      at, singles = at + 1, singles + 1
+    else
+      for i = 1, 3 do check.equal(labels[rows[at + i] + 1], cluster) end
+      at = at + 4
+    end
+  end
+  check.equal(singles, 4) -- 8 batches of 4 groups, 8 clusters a round
+  local none, zero = S.cross_camera { labels = T({ 0, 1 }, "i32"), cameras = T({ 0, 1 }, "i32"), singles = "shift" }
+  check.equal(none:numel() + zero, 0)
+  check.fails("singles must be \"skip\" or \"shift\", not drop", draw, { singles = "drop" })
+end)
+
 check.test("batches are P clusters x K images, never an outlier or a single", function()
   local order, batch = draw { clusters = 4, instances = 4, iterations = 30, seed = 3 }
   check.equal(batch, 16)

@@ -48,12 +48,13 @@ end
 -- or nil.
 -- Returns the mean losses, or nil when no cluster has two images.
 return function(o)
+  local cfg = o.cfg
   local order, batch = batches.cross_camera {
     labels = o.labels, cameras = o.cameras, clusters = o.clusters, instances = o.instances,
-    iterations = o.iterations, seed = o.seed, epoch = o.epoch,
+    iterations = o.iterations, singles = cfg.singles, seed = o.seed, epoch = o.epoch,
   }
   if batch == 0 then return nil end
-  local cfg, total, aligned, iteration = o.cfg, 0, 0, 0
+  local total, aligned, iteration = 0, 0, 0
   local bar <close> = progress.new(("%s, epoch %d"):format(o.label, o.epoch), order:numel() // batch)
   o.net:train(true)
   for images, index in o.split:batches { order = order, batch = batch, height = cfg.height, width = cfg.width,
