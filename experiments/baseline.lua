@@ -2,10 +2,7 @@
 -- Options: calr run experiments/baseline.lua --help
 local calr = require "calr"
 
-local cfg  = calr.config(calr.pipeline.defaults({}, {
-  "refine", "pivot", "camera_members", "pace", "min_purity", "keep_first", "split_members", "merge_similarity",
-  "alignment", "intra",
-}))
+local cfg  = calr.config(calr.pipeline.defaults({}, { "refine", "alignment", "intra" }))
 local data = calr.data.open(cfg.data, { ids = cfg.ids })
 local net  = calr.pipeline.network(cfg)
 local run  = calr.pipeline.run_of(cfg, data)

@@ -19,8 +19,7 @@ for epoch, step in calr.pipeline.epochs(net, data, cfg) do
   local global, info = calr.cluster.infomap(neighbours, cfg.infomap)
   local context = {
     global = global, locals = locals, cameras = cameras, scores = info.scores, features = features,
-    neighbours = neighbours, epoch = epoch, epochs = cfg.epochs, seed = cfg.seed,
-    pace = calr.refine.pace(cfg.pace), options = cfg,
+    neighbours = neighbours, epoch = epoch, epochs = cfg.epochs, seed = cfg.seed, options = cfg,
   }
   local labels, discarded, reasons = calr.refine.apply(rule, context)
   step:snapshot(context, { refined = labels, reasons = reasons })

@@ -56,7 +56,7 @@ S:run(function(trial)
       { min_size = cfg.infomap.min_size })
     local labels = calr.refine.apply(rule, {
       global = global, locals = locals, cameras = cameras, scores = info.scores, features = features,
-      epoch = epoch, epochs = cfg.epochs, seed = cfg.seed, pace = calr.refine.pace(cfg.pace), options = cfg,
+      epoch = epoch, epochs = cfg.epochs, seed = cfg.seed, options = cfg,
     })
     step:train(calr.memory.cluster {
       features = features, labels = labels, weights = step:cluster_weights(labels),

@@ -51,9 +51,11 @@ end
 
 --- calr.config.option(default, text [, allowed [, more]])
 --- A default with a description for --help, and with what may be given instead.
---- @param allowed  {low, high}: numbers from low to high; {low}: from low up; a list of strings: the choices.
+--- @param default  any; a value whose type the option takes
+--- @param text     string
+--- @param allowed  table; {low, high}: numbers from low to high; {low}: from low up; a list of strings: the choices.
 ---                 {"pivot", "none", open = "the path of a rule"} also takes what `open` says
---- @param more     what the value of this option brings along. declares: function(value) -> further options, by name,
+--- @param more     table; what the value of this option brings along. declares: function(value) -> further options, by name,
 ---                 or nil; defaults: value -> other options' names and the defaults that they have then
 function config.option(default, text, allowed, more)
   local o = allow(option { default = default, text = text }, allowed)
@@ -78,7 +80,7 @@ end
 --- calr.config.declared_by(default, owner)
 --- Options that a value of another option brings along belong to that value: a rule, a network. One of theirs may stand
 --- in the place of another owner's, but not of the script's own.
---- @param owner  such as "purity" or "./mine.lua"; stands before the description
+--- @param owner  string; such as "purity" or "./mine.lua"; stands before the description
 --- @return table  the option, or the group of options, so marked
 function config.declared_by(default, owner)
   if config.is_group(default) then
@@ -102,7 +104,7 @@ end
 --- calr.config.optional(kind [, text [, allowed]])
 --- An option without a default: absent (nil) unless it is given.
 --- @param kind     "integer", "number", "boolean" or "string"
---- @param allowed  as in calr.config.option
+--- @param allowed  table; as in calr.config.option
 function config.optional(kind, text, allowed)
   if not ({ integer = 1, number = 1, boolean = 1, string = 1 })[kind] then
     error(("no kind of option \"%s\"; there are: integer, number, boolean, string"):format(tostring(kind)), 2)
@@ -438,7 +440,7 @@ end
 
 --- calr.config.value(name, default, value)
 --- What one option has: its default for nil, otherwise the value, checked and converted as calr.config.apply does.
---- @param default  an option, or a plain default
+--- @param default  any; an option, or a plain default
 function config.value(name, default, value)
   local o = flatten({ [name] = default }, "", {})[1]
   if value == nil then return copy(o.default) end
@@ -471,8 +473,8 @@ end
 --- calr.config.check(values, defaults)
 --- Refuses values that are out of range, or none of the choices, as when they are given: for a script that has changed
 --- what calr.config returned, or made the table itself.
---- @param values    a table of the defaults' shape; what is missing in it is not looked at
---- @param defaults  where `values` did not come from calr.config
+--- @param values    table; of the defaults' shape; what is missing in it is not looked at
+--- @param defaults  table; where `values` did not come from calr.config
 function config.check(values, defaults)
   local meta = known[values]
   for _, o in ipairs(meta and meta.options or (declared(defaults, function() end))) do
@@ -482,7 +484,7 @@ function config.check(values, defaults)
 end
 
 --- calr.config.names(defaults [, values])
---- @param values  dotted name -> value: with the options that these bring along
+--- @param values  table; dotted name -> value: with the options that these bring along
 --- @return table  sorted list of the dotted names of all options
 --- @return table  sorted list of the names of groups
 function config.names(defaults, values)

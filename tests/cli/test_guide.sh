@@ -43,4 +43,6 @@ expect 0 "$CALR" own.lua mining=all
 prints "10	0.3	all"
 expect 2 "$CALR" own.lua mining=al
 says "there are: hard, all"
+expect 2 "$CALR" own.lua margin=1.5
+says 'option "margin" must be 0 to 1; 1.5 is not'
 finish

@@ -91,13 +91,15 @@ says "--outliers must be singletons or ignore"
 expect 2 "$CALR" refine run pivot --outlier ignore
 says "did you mean --outliers?"
 expect 2 "$CALR" refine run purity min_purity=much
-says 'option "min_purity" must be a number; "much" is not'
+says 'option "min_purity" must be a number, like its default 0.5; "much" is not'
+expect 2 "$CALR" refine run purity min_purity=1.5
+says 'option "min_purity" must be 0 to 1; 1.5 is not'
 expect 1 "$CALR" refine run purity mini_purity=0.3
 says 'rule purity never looks at the option "mini_purity" (did you mean "min_purity"?)'
 expect 1 "$CALR" refine run merge_similarty=0.3 merge purity
 says 'no rule looks at the option "merge_similarty" (did you mean "merge_similarity"?)'
-expect 1 "$CALR" refine run pivot pivot=min
-says 'rule pivot: there is no pivot "min"; there are: max, last-above-mean, camera-max'
+expect 2 "$CALR" refine run pivot pivot=min
+says 'option "pivot" has no choice "min" (did you mean "max"?); there are: max, last-above-mean, camera-max, last-camera'
 expect 1 "$CALR" refine run pivot pace=slow
 says 'there is no pace "slow"'
 echo nonsense >broken.safetensors
@@ -128,7 +130,7 @@ expect 1 "$CALR" refine run nothing.lua
 says "rule nothing.lua: a refinement rule must return labels i32[67], not nil"
 echo 'return 3' >number.lua
 expect 1 "$CALR" refine run number.lua
-says "number.lua must return a function(context), and returns a number"
+says "number.lua must return a function(context), or { options = {...}, apply = function(context) ... end }, and returns a number"
 expect 1 "$CALR" refine run ./absent.lua
 says "absent.lua"
 
@@ -154,6 +156,56 @@ prints "recorded" "by chance"
 holds "$(grep 'by chance' out.txt | awk '{ print $4 }' | sort -u | wc -l)" -eq 1
 expect 0 "$CALR" refine dropped
 prints "recorded"
+
+# ---- an option that a rule declares is known wherever the rule is named
+cat >share.lua <<'LUA'
+local L, option = require "calr.labels", require("calr.config").option
+return {
+  options = { share = option(0.5, "of the images that stay", { 0, 1 }) },
+  apply = function(c)
+    local gone = L.chance(c.global:numel(), 1 - c.options.share, { seed = 4, purpose = "share" })
+    return { labels = L.where(gone, -1, c.global), reasons = { ["not of the share"] = gone } }
+  end,
+}
+LUA
+expect 0 "$CALR" run "$experiment" refine=./share.lua --help
+prints "share=0.5" "./share.lua: of the images that stay [0 to 1]"
+expect 2 "$CALR" run "$experiment" "${tiny[@]}" refine=./share.lua share=1.5
+says 'option "share" must be 0 to 1; 1.5 is not'
+expect 2 "$CALR" run "$experiment" "${tiny[@]}" share=0.9
+says 'unknown option "share"'
+expect 0 "$CALR" run "$experiment" "${tiny[@]}" "${stage_1[@]}" refine=./share.lua share=0.9 intra.cache=cache epochs=1 --out shared
+contains shared/run.json '"share": 0.9'
+contains shared/metrics.jsonl '"not of the share":'
+expect 0 "$CALR" run "$experiment" "${tiny[@]}" "${stage_1[@]}" refine=./share.lua share=0.8 intra.cache=cache epochs=1 --out again_shared
+contains again_shared/log.txt "stage 1: found in cache"
+expect 2 "$CALR" run "$CALR_TEST_SOURCE/experiments/baseline.lua" min_purity=0.4
+says 'unknown option "min_purity"'
+expect 0 "$CALR" refine run ./share.lua ./share.lua share=0
+prints "./share.lua share=0"
+expect 2 "$CALR" refine run ./share.lua share=2
+says 'option "share" must be 0 to 1; 2.0 is not'
+sed 's/share = option/epochs = option/' share.lua >taken.lua
+expect 2 "$CALR" run "$experiment" refine=./taken.lua
+says './taken.lua declares the option "epochs", which is there already; give it another name'
+cat >shares.lua <<'LUA'
+local calr = require "calr"
+local S = calr.study "shares" { goal = "max mAP", script = "calr.lua", base = { data = "street.lmdb" } }
+S:ablate { { "all" }, { "most", refine = "./share.lua", share = tonumber(os.getenv "SHARE") } }
+S:run()
+LUA
+expect 0 env SHARE=0.9 "$CALR" study shares.lua --dry-run
+prints "most" "share"
+expect 1 env SHARE=0.9 "$CALR" study <(sed 's/refine = "..share.lua", //' shares.lua) --dry-run
+says 'there is no option "share"'
+
+# ---- compat=authors: the slips of the authors' code, each an option of its own
+expect 0 "$CALR" run "$experiment" "${tiny[@]}" "${stage_1[@]}" compat=authors singles=skip epochs=1 --out authors
+contains authors/run.json '"pivot": "last-above-mean"' '"lone_clusters": "negative"' '"singles": "skip"' '"double_softmax": true'
+expect 0 "$CALR" run "$CALR_TEST_SOURCE/experiments/baseline.lua" "${tiny[@]}" compat=authors epochs=1 --out authors_base
+contains authors_base/run.json '"singles": "shift"'
+expect 2 "$CALR" run "$experiment" compat=author
+says 'option "compat" has no choice "author" (did you mean "authors"?); there are: none, authors'
 
 # ---- --watch: measures again when the rule or its module changes, and survives mistakes
 "$CALR" refine run ./weak.lua --csv --watch >watched.txt 2>watch.err &

@@ -641,9 +641,20 @@ check.test("settings out of range are refused before anything is done", function
     { { intra = { k2 = 9 } }, "option \"intra.k2\" must be at most intra.k1 = 8; 9 is not" },
     { { augment = { flip = 2.0 } }, "option \"augment.flip\" must be 0 to 1" },
   } do
-    check.fails(case[2], open, config(case[1]))
+    check.fails(case[2], function() open(config(case[1])) end)
     check.ok(not calr.sys.exists(here.out), "a folder is left")
   end
+end)
+
+check.test("settings that a script changes afterwards are looked at as well", function()
+  local cfg = config()
+  cfg.momentum, cfg.update = 1.5, "mean"
+  check.fails("option \"momentum\" must be 0 to 1; 1.5 is not", open, cfg)
+  cfg = config()
+  cfg.update = "meen"
+  check.fails("option \"update\" has no choice \"meen\" (did you mean \"mean\"?)", open, cfg)
+  cfg = { infomap = { k = 1 }, seed = 1, epochs = 1 } -- a table that calr.config has not seen
+  check.fails("option \"infomap.k\" must be 2 or more; 1 is not", open, cfg)
 end)
 
 check.test("a state of another network is refused whole", function()

@@ -38,7 +38,34 @@ check.test("camera-max: one pivot for each camera with enough members", function
   check.all_near(out, { 0, 0, -1, 0, -1, -1, 1, 1, -1 }, 0)
   local few = R.apply(R.load "pivot", context { pivot = "camera-max", camera_members = 3 })
   check.all_near(few, { 0, 0, -1, 0, 0, 1, 1, 1, -1 }, 0)
-  check.fails("there is no pivot", R.apply, R.load "pivot", context { pivot = "min" })
+  check.fails("option \"pivot\" has no choice \"min\" (did you mean \"max\"?); there are: max, last-above-mean, "
+    .. "camera-max, last-camera", R.apply, R.load "pivot", context { pivot = "min" })
+end)
+
+check.test("camera-max takes cameras of five members and more, the authors' \"more than 4\"", function()
+  local function of(members) -- one cluster under one camera; image 2 alone in its local cluster
+    local n = members + 1
+    local locals, cameras, scores = T.zeros({ n }, "i32"), T.zeros({ n }, "i32"), T.zeros { n }:fill(1)
+    locals:set(2, 1)
+    locals:set(n, 7)
+    cameras:set(n, 1)
+    scores:set(1, 9)
+    return (R.apply(R.load "pivot", { global = T.zeros({ n }, "i32"), cameras = cameras, locals = locals,
+      scores = scores, epoch = 0, epochs = 1, seed = 1, options = { pivot = "camera-max" } }))
+  end
+  check.equal(of(5):get(2), -1)
+  check.equal(of(4):get(2), 0)
+end)
+
+check.test("last-camera: of the cameras with enough members the last one's pivot speaks for the cluster", function()
+  local out = R.apply(R.load "pivot", context { pivot = "last-camera", camera_members = 2 })
+  -- cluster 0: camera 1 pivot row 3 (row 4 goes; row 2 of camera 0 stays); cluster 1: camera 1 pivot row 6 (row 5 goes)
+  check.all_near(out, { 0, 0, 0, 0, -1, -1, 1, 1, -1 }, 0)
+  out = R.apply(R.load "pivot", context { pivot = "last-camera", camera_members = 3 })
+  -- camera 0 alone has three members in cluster 0; no camera has three in cluster 1
+  check.all_near(out, { 0, 0, -1, 0, 0, 1, 1, 1, -1 }, 0)
+  out = R.apply(R.load "pivot", context { pivot = "last-camera", camera_members = 4 })
+  check.all_near(out, { 0, 0, 0, 0, 0, 1, 1, 1, -1 }, 0)
 end)
 
 check.test("none, and clusters of one become outliers", function()
@@ -171,7 +198,7 @@ end)
 check.test("all rules that come with calr are named and load", function()
   local names, summaries = R.names()
   for _, name in ipairs(names) do
-    check.equal(type(R.load(name)), "function")
+    check.equal(type(R.load(name).apply), "function")
     check.ok(#summaries[name] > 5)
   end
   check.equal(#names, 7)
@@ -187,7 +214,12 @@ check.test("paces", function()
   sys.write_file(path, "return function(epoch, epochs) return epoch / epochs end")
   check.equal(R.pace(path)(5, 10), 0.5)
   sys.write_file(path, "return 0.5")
-  check.fails("must return a function(epoch, epochs), and returns a number", R.pace, path)
+  check.fails("must return a function(epoch, epochs), or { options", R.pace, path)
+  sys.write_file(path, [[return { options = { power = require("calr.config").option(2, "of the epoch", { 1 }) },
+    apply = function(epoch, epochs, options) return (epoch / epochs) ^ options.power end }]])
+  check.equal(R.pace(path)(5, 10), 0.25)
+  check.equal(R.pace(path, { power = 1 })(5, 10), 0.5)
+  check.fails("option \"power\" must be 1 or more; 0 is not", R.pace(path, { power = 0 }), 5, 10)
   check.fails("cannot load the pace", R.pace, "./absent.lua")
 end)
 
@@ -229,11 +261,71 @@ check.test("a rule of one's own is a path", function()
   check.equal(counts.weak, 3)
 end)
 
+local declaring = [[
+  local L, option = require "calr.labels", require("calr.config").option
+  return {
+    options = { least = option(3.0, "score that is enough", { 0, 9 }), way = { strict = false } },
+    apply = function(c)
+      if c.options.way.strict then return c.global end
+      local weak = L.invert(L.at_least(c.scores, c.options.least))
+      return { labels = L.where(weak, -1, c.global), reasons = { weak = weak }, weights = c.scores }
+    end,
+  }
+]]
+
+check.test("a rule declares options, and may give weights", function()
+  local path = write("declares.lua", declaring)
+  local out, counts, _, weights = R.apply(R.load(path), context {})
+  check.all_near(out, { -1, 0, -1, 0, 0, 1, 1, -1, -1 }, 0)
+  check.equal(counts.weak, 3)
+  check.ok(weights:equal(context {}.scores))
+  check.all_near(R.apply(R.load(path), context { least = 0 }), context {}.global, 0)
+  check.all_near(R.apply(R.load(path), context { way = { strict = true } }), context {}.global, 0)
+  check.fails("option \"least\" must be 0 to 9; 10.0 is not", R.apply, R.load(path), context { least = 10 })
+  check.fails("option \"way.strict\" must be true or false", R.apply, R.load(path), context { way = { strict = 3 } })
+  local options = R.declared(path)
+  check.equal(options.least.default, 3.0)
+  check.equal(options.least.text, path .. ": score that is enough")
+  check.equal(R.declared "pivot", nil)
+  check.equal(R.options().merge_similarity.high, 1)
+end)
+
+check.test("soft targets get the numbers of the tidied clusters", function()
+  local labels = i32 { 4, 4, 1, 1, 1, -1, -1, 2, -1 } -- cluster 2 has one image and goes
+  local soft = T.zeros { 9, 5 }
+  for row = 1, 9 do
+    for column = 1, 5 do soft:set(row, column, 10 * row + column) end
+  end
+  local out, _, _, weights = R.apply(function() return { labels = labels, weights = soft } end, context {})
+  check.all_near(out, { 0, 0, 1, 1, 1, -1, -1, -1, -1 }, 0)
+  check.equal(tostring(weights), "f32[9 x 2]")
+  check.equal(weights:get(3, 1), 35) -- column 4 from 0 is cluster 0 now
+  check.equal(weights:get(3, 2), 32)
+  check.fails("have 2 columns; its labels are of 5 clusters", R.apply, function()
+    return { labels = labels, weights = T.zeros { 9, 2 } }
+  end, context {})
+  check.fails("must be f32[9] or f32[9 x clusters], not f32[8]", R.apply, function()
+    return { labels = labels, weights = T.zeros { 8 } }
+  end, context {})
+  check.fails("\"weight\" is none of them", R.apply, function()
+    return { labels = labels, weight = soft }
+  end, context {})
+end)
+
+check.test("a cluster of one image is an outlier, or stays as the authors have it", function()
+  local rule = function() return i32 { 3, 3, 8, -1, 5, 5, 5, 9, 9 } end
+  check.all_near(R.apply(rule, context { lone_clusters = "negative" }), { 0, 0, 1, -1, 2, 2, 2, 3, 3 }, 0)
+  check.all_near(R.apply(rule, context { lone_clusters = "outlier" }), { 0, 0, -1, -1, 1, 1, 1, 2, 2 }, 0)
+end)
+
 check.test("mistakes in a rule name its line", function()
   check.fails("broken.lua:2:", R.load, write("broken.lua", "return function(c)\n  retrun c.global\nend\n"))
   check.fails("wrong.lua:2:", R.apply, R.load(write("wrong.lua", "return function(c)\n  return c.globl + 1\nend\n")),
     context {})
-  check.fails("must return a function", R.load, write("table.lua", "return {}"))
+  check.fails("must return a function(context), or { options = {...}, apply = function(context) ... end }, and returns "
+    .. "a table without apply", R.load, write("table.lua", "return {}"))
+  check.fails("with \"option\", which no refinement rule has", R.load,
+    write("option.lua", "return { option = {}, apply = print }"))
   check.fails("must return labels i32[9], not i32[2]", R.apply, function() return i32 { 1, 2 } end, context {})
   check.fails("there is no refinement rule \"pivvot\"", R.load, "pivvot")
   check.fails("cannot load the refinement rule", R.load, "./no-such-rule.lua")

@@ -1,16 +1,22 @@
 --- @module calr.pipeline.config
 --- What experiments can be told, its defaults, and what is made of it: the network, the optimiser, the run.
 
-local option, choice, optional
-do
-  local c = require "calr.config"
-  option, choice, optional = c.option, c.choice, c.optional
-end
+local options = require "calr.config"
+local refine = require "calr.refine"
+local option, choice, optional = options.option, options.choice, options.optional
 
 local config = {}
 
+-- What the authors' code does where it and the method differ (docs/guide/refinement-rules.md lists the slips).
+local authors = {
+  pivot = "last-above-mean", lone_clusters = "negative", singles = "shift", ["alignment.double_softmax"] = true,
+}
+
 local function defaults()
   return {
+    compat = option("none", "authors: what the authors' code does where it slips from the method (pivot, "
+      .. "lone_clusters, singles, alignment.double_softmax), unless given otherwise", { "none", "authors" },
+      { defaults = { authors = authors } }),
     data = option("street.lmdb", "a data-set store (calr data import, calr data make)"),
     ids = optional("integer", "train on the first so many identities only"),
     seed = option(1, "of the weights, the batches, the augmentation and the refinement"),
@@ -20,72 +26,75 @@ local function defaults()
     ibn = option(false, "instance norm on half of the channels (IBN-a)"),
     checkpoint = option(false, "less memory for more time: each residual block is computed again on the way back"),
     weights = option("", "a file of weights to start from (.safetensors, or PyTorch's .pth); empty: random ones"),
-    height = option(64, "of the images, in pixels"),
-    width = option(32, "of the images, in pixels"),
-    epochs = option(20, "of stage 2"),
-    iterations = option(40, "batches in an epoch"),
-    clusters = option(16, "clusters in a batch"),
-    instances = option(4, "images of each cluster in a batch"),
+    height = option(64, "of the images, in pixels", { 1 }),
+    width = option(32, "of the images, in pixels", { 1 }),
+    epochs = option(20, "of stage 2", { 0 }),
+    iterations = option(40, "batches in an epoch", { 1 }),
+    clusters = option(16, "clusters in a batch", { 2 }),
+    instances = option(4, "images of each cluster in a batch", { 2 }),
+    singles = option("skip", "clusters of one image: left out of batches, or drawn as the authors' sampler does, which "
+      .. "shifts the groups behind them", { "skip", "shift" }),
     optimizer = choice({ "adam", "sgd" }, "sgd has momentum 0.9"),
-    lr = option(3.5e-4, "learning rate"),
-    weight_decay = option(5e-4, "added to the gradient"),
-    lr_every = option(20, "epochs (of either stage) after which the learning rate is multiplied by lr_factor"),
-    lr_factor = option(0.1, "see lr_every"),
-    temperature = option(0.05, "divides the similarities to the memory"),
-    momentum = option(0.1, "of the memory: how much of the old vector stays"),
+    lr = option(3.5e-4, "learning rate", { 0 }),
+    weight_decay = option(5e-4, "added to the gradient", { 0 }),
+    lr_every = option(20, "epochs (of either stage) after which the learning rate is multiplied by lr_factor", { 1 }),
+    lr_factor = option(0.1, "see lr_every", { 0 }),
+    temperature = option(0.05, "divides the similarities to the memory", { 1e-6 }),
+    momentum = option(0.1, "of the memory: how much of the old vector stays", { 0, 1 }),
     update = choice({ "mean", "hard" }, "of the memory: each sample, or the least similar one of each cluster"),
-    camera_weights_from = option(-1, "epoch from which clusters weigh ln(1 + entropy of their cameras); -1: never"),
+    camera_weights_from = option(-1, "epoch from which clusters weigh ln(1 + entropy of their cameras); -1: never",
+      { -1 }),
     infomap = {
-      k = option(15, "neighbours in the graph, an image itself counted"),
-      min_similarity = option(0.5, "edges below are left out"),
-      min_size = option(5, "smaller clusters become outliers"),
+      k = option(15, "neighbours in the graph, an image itself counted", { 2 }),
+      min_similarity = option(0.5, "edges below are left out", { 0 }),
+      min_size = option(5, "smaller clusters become outliers", { 1 }),
       directed = option(true, "edges go from an image to its neighbours"),
-      trials = option(1, "the best of so many searches"),
+      trials = option(1, "the best of so many searches", { 1 }),
       seed = option(1, "of the order in which it looks at images"),
     },
-    refine = option("pivot", "a refinement rule (calr refine --help lists them), or the path of a rule of your own"),
-    pivot = choice({ "max", "last-above-mean", "camera-max" }, "which member speaks for a cluster"),
-    camera_members = option(4, "camera-max: members that make a camera's share of a cluster large enough"),
-    pace = choice({ "always", "cosine", open = "the path of a pace of your own" },
-      "how likely wrong members are discarded, by epoch"),
-    min_purity = option(0.5, "purity: share of an image's neighbours that must be in its cluster"),
-    keep_first = option(0.8, "self_paced: share of the clustered images that epoch 0 keeps"),
-    split_members = option(4, "local_split: images that make a local cluster in the minority one of its own"),
-    merge_similarity = option(0.7, "merge: least cosine similarity of the pivots of two clusters that become one"),
+    refine = option("pivot", "a refinement rule (calr refine --help lists them), or the path of a rule of your own",
+      nil, { declares = refine.declared }),
     alignment = {
-      weight = option(1.0, "of the camera loss; 0: no alignment"),
-      epochs = option(-1, "alignment is on for the first so many epochs; -1: all"),
-      alpha = option(1.0, "strength of the gradient reversal"),
+      weight = option(1.0, "of the camera loss; 0: no alignment", { 0 }),
+      epochs = option(-1, "alignment is on for the first so many epochs; -1: all", { -1 }),
+      alpha = option(1.0, "strength of the gradient reversal", { 0 }),
       ramp = option(false, "alpha grows as 2 / (1 + exp(-10 p)) - 1 over the epochs (DANN)"),
       double_softmax = option(false, "the slip in the authors' code"),
     },
     intra = {
-      epochs = option(20, "of stage 1, for each camera"),
-      iterations = option(100, "batches in an epoch of stage 1"),
-      clusters_per_batch = option(16, "clusters in a batch of stage 1"),
-      instances = option(4, "images of each cluster in a batch of stage 1"),
-      clusters = option(0, "local clusters of a camera; 0: images / per_cluster"),
-      per_cluster = option(5, "images of a local cluster, on average"),
-      k1 = option(30, "k-reciprocal neighbours of the Jaccard distance"),
-      k2 = option(6, "query expansion of the Jaccard distance; 1: none"),
+      epochs = option(20, "of stage 1, for each camera", { 1 }),
+      iterations = option(100, "batches in an epoch of stage 1", { 1 }),
+      clusters_per_batch = option(16, "clusters in a batch of stage 1", { 1 }),
+      instances = option(4, "images of each cluster in a batch of stage 1", { 2 }),
+      clusters = option(0, "local clusters of a camera; 0: images / per_cluster", { 0 }),
+      per_cluster = option(5, "images of a local cluster, on average", { 1 }),
+      k1 = option(30, "k-reciprocal neighbours of the Jaccard distance", { 1 }),
+      k2 = option(6, "query expansion of the Jaccard distance; 1: none", { 1 }),
       linkage = choice({ "average", "complete", "single", "ward" },
         "of the agglomerative clustering; ward is meant for euclidean distances"),
-      lr = option(3.5e-4, "learning rate of stage 1"),
-      momentum = option(0.2, "of the memory in stage 1"),
-      temperature = option(0.05, "of the memory loss in stage 1"),
+      lr = option(3.5e-4, "learning rate of stage 1", { 0 }),
+      momentum = option(0.2, "of the memory in stage 1", { 0, 1 }),
+      temperature = option(0.05, "of the memory loss in stage 1", { 1e-6 }),
       cache = option("", "a folder in which stage 1 is kept for runs that share all it depends on; empty: none"),
     },
     augment = {
-      flip = option(0.5, "probability of a mirror image"),
-      pad = option(10, "black pixels on each side before the random crop"),
-      erase = option(0.5, "probability of random erasing"),
+      flip = option(0.5, "probability of a mirror image", { 0, 1 }),
+      pad = option(10, "black pixels on each side before the random crop", { 0 }),
+      erase = option(0.5, "probability of random erasing", { 0, 1 }),
     },
-    eval_every = option(0, "evaluate after so many epochs; 0: at the end only"),
-    eval_batch = option(64, "images in a batch of evaluation"),
-    snapshot_every = option(0, "save features and clusters for `calr refine` after so many epochs; 0: never"),
+    eval_every = option(0, "evaluate after so many epochs; 0: at the end only", { 0 }),
+    eval_batch = option(64, "images in a batch of evaluation", { 1 }),
+    snapshot_every = option(0, "save features and clusters for `calr refine` after so many epochs; 0: never", { 0 }),
     ap = choice({ "step", "trapezoid" }, "average precision: the field's, or Market-1501's own script's"),
-    workers = option(1, "threads that prepare images beside the training"),
+    workers = option(1, "threads that prepare images beside the training", { 0 }),
   }
+end
+
+-- Those of the pipeline and of all refinement rules that come with calr.
+local function all_defaults()
+  local all = defaults()
+  for name, rule_option in pairs(refine.options()) do all[name] = rule_option end
+  return all
 end
 
 -- A described default keeps its description when a script gives it another value.
@@ -99,19 +108,26 @@ local function merge(into, changes)
     elseif type(value) == "table" then
       into[key] = value
     else
-      old.default = value
+      into[key] = options.with_default(old, value)
     end
   end
   return into
 end
 
-function config.defaults(changes, without)
-  local options = defaults()
-  for _, name in ipairs(without or {}) do
-    if options[name] == nil then error(("calr.pipeline.defaults: there is no option \"%s\""):format(name), 3) end
-    options[name] = nil
+-- Leaves options out; without "refine" there are no options of rules either.
+local function leave_out(all, without)
+  local known = {}
+  for name in pairs(all) do known[name] = true end
+  for _, name in ipairs(without) do
+    if not known[name] then error(("calr.pipeline.defaults: there is no option \"%s\""):format(name), 4) end
+    all[name] = nil
+    for rule_option in pairs(name == "refine" and refine.options() or {}) do all[rule_option] = nil end
   end
-  return merge(options, changes or {})
+  return all
+end
+
+function config.defaults(changes, without)
+  return merge(leave_out(all_defaults(), without or {}), changes or {})
 end
 
 function config.network(cfg)
@@ -121,36 +137,10 @@ function config.network(cfg)
   return net
 end
 
--- The smallest and the largest value of numbers; what lies outside would be found only hours later, or never.
-local ranges = {
-  height = { 1 }, width = { 1 }, epochs = { 0 }, iterations = { 1 }, clusters = { 2 }, instances = { 2 },
-  lr = { 0 }, weight_decay = { 0 }, lr_every = { 1 }, lr_factor = { 0 }, temperature = { 1e-6 }, momentum = { 0, 1 },
-  camera_weights_from = { -1 }, camera_members = { 1 }, min_purity = { 0, 1 }, keep_first = { 0, 1 },
-  split_members = { 1 }, merge_similarity = { 0, 1 }, eval_every = { 0 }, snapshot_every = { 0 }, eval_batch = { 1 },
-  workers = { 0 },
-  ["infomap.k"] = { 2 }, ["infomap.min_similarity"] = { 0 }, ["infomap.min_size"] = { 1 }, ["infomap.trials"] = { 1 },
-  ["alignment.weight"] = { 0 }, ["alignment.epochs"] = { -1 }, ["alignment.alpha"] = { 0 },
-  ["intra.epochs"] = { 1 }, ["intra.iterations"] = { 1 }, ["intra.clusters_per_batch"] = { 1 },
-  ["intra.instances"] = { 2 }, ["intra.clusters"] = { 0 }, ["intra.per_cluster"] = { 1 }, ["intra.k1"] = { 1 },
-  ["intra.k2"] = { 1 }, ["intra.lr"] = { 0 }, ["intra.momentum"] = { 0, 1 }, ["intra.temperature"] = { 1e-6 },
-  ["augment.flip"] = { 0, 1 }, ["augment.pad"] = { 0 }, ["augment.erase"] = { 0, 1 },
-}
-
--- Wrong values are refused before the first epoch.
+-- Wrong values are refused before the first epoch: a script may have changed some, or made the table itself.
 local function check(cfg)
   local usage = require("calr.errors").usage
-  local names = {}
-  for name in pairs(ranges) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    local group, key = name:match "^(%w+)%.([%w_]+)$"
-    local value, low, high = cfg[name], ranges[name][1], ranges[name][2] or math.huge
-    if group then value = (cfg[group] or {})[key] end
-    if value and not (value >= low and value <= high and value < math.huge) then
-      usage("option \"%s\" must be %s; %s is not", name, high < math.huge and ("%g to %g"):format(low, high)
-        or ("%g or more"):format(low), value)
-    end
-  end
+  options.check(cfg, all_defaults())
   if cfg.intra and cfg.intra.k2 and cfg.intra.k1 and cfg.intra.k2 > cfg.intra.k1 then
     usage("option \"intra.k2\" must be at most intra.k1 = %d; %d is not", cfg.intra.k1, cfg.intra.k2)
   end

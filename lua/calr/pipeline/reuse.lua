@@ -10,22 +10,27 @@ local config = require "calr.config"
 local context = require "calr.context"
 local identity = require "calr.run.identity"
 local json = require "calr.json"
+local paces = require "calr.refine.paces"
+local refine = require "calr.refine"
 local safetensors = require "calr.safetensors"
 local sys = require "calr.sys"
 
 local reuse = {}
 
--- Options that stage 1 never reads. One that is not listed counts, so that a new option makes results anew.
+-- Options that stage 1 never reads, besides those of the refinement rules. One that is not listed counts, so that a
+-- new option makes results anew.
 local of_stage_2 = {
-  "data", "epochs", "iterations", "clusters", "instances", "lr", "temperature", "momentum", "camera_weights_from",
-  "infomap", "refine", "pivot", "camera_members", "pace", "min_purity", "keep_first", "split_members",
-  "merge_similarity", "alignment", "eval_every", "snapshot_every", "ap", "workers",
+  "data", "compat", "epochs", "iterations", "clusters", "instances", "lr", "temperature", "momentum",
+  "camera_weights_from", "infomap", "refine", "alignment", "eval_every", "snapshot_every", "ap", "workers",
 }
 
 local function stage_1_options(cfg)
   local options = {}
   for name, value in pairs(cfg) do options[name] = value end
   for _, name in ipairs(of_stage_2) do options[name] = nil end
+  for _, declared in ipairs { refine.options(), refine.declared(cfg.refine) or {}, paces.declared(cfg.pace) or {} } do
+    for name in pairs(declared) do options[name] = nil end
+  end
   options.intra = {}
   for name, value in pairs(cfg.intra) do
     if name ~= "cache" then options.intra[name] = value end

@@ -1,17 +1,35 @@
 -- Refinement: rules that throw wrong members out of the global clusters.
+local config = require "calr.config"
 local labels = require "calr.labels"
+local paces = require "calr.refine.paces"
 local T = require "calr.tensor"
+local userfile = require "calr.userfile"
 
 --- @module calr.refine
---- Refinement rules. A rule is a Lua file that returns a function(context) -> labels [, reasons].
+--- Refinement rules. A rule is a Lua file that returns a function(context) -> labels [, reasons], or that function
+--- together with the options that it declares:
+---
+---     local option = require("calr.config").option
+---     return {
+---       options = { share = option(0.5, "of the best score that is enough", { 0, 1 }) },
+---       apply = function(context) ... context.options.share ... end,
+---     }
+---
+--- What is declared there is known everywhere the rule is named: `calr run script.lua refine=./mine.lua share=0.7`,
+--- --help, studies, `calr refine`. A value out of its range is refused before the first epoch.
 ---
 --- The context holds, for all n training images: `global` i32[n] (global clusters, -1 outlier), `locals` i32[n] (local
 --- clusters inside the cameras, numbered so that no two cameras share a number), `cameras` i32[n], `scores` f32[n]
 --- (node scores), `features` f32[n x d], `neighbours` (indices i32[n x k] and similarities f32[n x k], as
---- calr.cluster.knn gives them), and `epoch` (from 0), `epochs`, `seed`, `pace` (a function, see calr.refine.pace) and
---- `options` (a table of the configuration). The labels that come back are i32[n]; numbers need not be free of gaps,
+--- calr.cluster.knn gives them), and `epoch` (from 0), `epochs`, `seed`, `pace` (a function, see calr.refine.pace;
+--- default: the one that the option pace names) and `options` (a table of the configuration, in which the options that
+--- the rule declares are never missing). The labels that come back are i32[n]; numbers need not be free of gaps,
 --- calr.refine.apply tidies them. `reasons` may be a table of text -> mask u8[n]: why images were discarded. They are
 --- counted into the run's metrics, and kept for each image in its snapshots.
+---
+--- In place of labels a rule may return a table of `labels`, `reasons` and `weights`: f32[n], how much each image
+--- counts in the training, or f32[n x clusters], how much of each image belongs to each cluster (soft targets, in the
+--- numbers of the labels that are returned).
 ---
 --- `calr refine` tries rules on the snapshots of a run: see calr.lab.refine.
 
@@ -27,20 +45,7 @@ local bundled = {
   { "merge", "clusters with mutually nearest pivots become one" },
 }
 
-local function is_path(name)
-  return name:find("/", 1, true) or name:sub(-4) == ".lua"
-end
-
--- The function that a file of one's own returns.
-local function load_function(path, what, arguments, level)
-  local chunk, message = loadfile(path, "t")
-  if not chunk then error(("cannot load the %s: %s"):format(what, message), level) end
-  local result = chunk()
-  if type(result) ~= "function" then
-    error(("%s must return a function(%s), and returns a %s"):format(path, arguments, type(result)), level)
-  end
-  return result
-end
+local kind = { what = "refinement rule", field = "apply", arguments = "context" }
 
 --- calr.refine.names()
 --- @return table  the rules that come with calr
@@ -53,22 +58,106 @@ function refine.names()
   return names, summaries
 end
 
+local function is_bundled(name)
+  for _, rule in ipairs(bundled) do
+    if rule[1] == name then return true end
+  end
+  return false
+end
+
+-- What a name, a path or a function stands for: apply and options.
+local function find(name)
+  if type(name) == "function" or type(name) == "table" then return userfile.check(name, kind, "the rule") end
+  if userfile.is_path(name) then return userfile.load(name, kind) end
+  if is_bundled(name) then return userfile.check(require("calr.refine." .. name), kind, name) end
+  error(("there is no refinement rule \"%s\"; there are: %s, or give the path of a file of your own, such as "
+    .. "./%s.lua"):format(tostring(name), table.concat((refine.names()), ", "), tostring(name)), 0)
+end
+
+-- The values of declared options: those that are given, and the defaults of others. Whatever else is given can be read
+-- as well. One is looked up when it is asked for, since `calr refine` notes which ones are.
+local function complete(given, options, prefix)
+  local function value_of(name)
+    local value, default = given[name], options[name]
+    if default == nil then return value end
+    if config.is_group(default) then return complete(value or {}, default, prefix .. name .. ".") end
+    return config.value(prefix .. name, default, value)
+  end
+  return setmetatable({}, {
+    __index = function(_, name) return value_of(name) end,
+    __newindex = function(_, name)
+      error(("a rule must not change its options (\"%s%s\")"):format(prefix, tostring(name)), 2)
+    end,
+    __pairs = function()
+      local all = {}
+      for name in pairs(options) do all[name] = value_of(name) end
+      for name in pairs(given) do all[name] = value_of(name) end
+      return next, all, nil
+    end,
+  })
+end
+
+-- A context with the same fields, the rule's options complete, and a pace.
+local function completed(context, rule)
+  local copy = {}
+  for name, value in pairs(context) do copy[name] = value end
+  copy.options = complete(context.options or {}, rule.options, "")
+  local pace
+  copy.pace = context.pace or function(...)
+    pace = pace or refine.pace(copy.options.pace or "always", copy.options)
+    return pace(...)
+  end
+  return setmetatable(copy, getmetatable(context))
+end
+
+local loaded = setmetatable({}, { __mode = "k" }) -- what calr.refine.load has returned
+
 --- calr.refine.load(name)
 --- A rule by its name, or by the path of a file of your own (anything with a slash, or that ends in .lua). A mistake in
 --- the file is an error with its line.
---- @param name  such as "pivot", "none", "path/to/my_rule.lua"
---- @return function  context -> labels, reasons
+--- @param name  string|function|table; such as "pivot", "none", "path/to/my_rule.lua", or what such a file returns
+--- @return table  apply: function(context) -> labels, reasons, for which the declared options may be missing in the
+---                context's; options: those that it declares (see calr.config.option)
 function refine.load(name)
-  if type(name) == "function" then return name end
-  if not is_path(name) then
-    local names = refine.names()
-    for _, known in ipairs(names) do
-      if known == name then return require("calr.refine." .. name) end
-    end
-    error(("there is no refinement rule \"%s\"; there are: %s, or give the path of a file of your own, such as "
-      .. "./%s.lua"):format(name, table.concat(names, ", "), name), 2)
+  if loaded[name] then return name end
+  local rule = find(name)
+  local result = {
+    options = rule.options,
+    apply = function(context) return rule.apply(completed(context, rule)) end,
+  }
+  loaded[result] = true
+  return result
+end
+
+-- The options of a rule, marked as its own.
+local function marked(options, name)
+  local out = {}
+  for option, default in pairs(options) do
+    out[option] = config.declared_by(default, name)
   end
-  return load_function(name, "refinement rule", "context", 3)
+  return out
+end
+
+--- calr.refine.options()
+--- The options of the rules that come with calr, and of what is common to all rules: for calr.config. Those of a rule
+--- of your own come along with its path (calr.refine.declared).
+--- @return table  name -> option
+function refine.options()
+  local all = marked({
+    lone_clusters = config.option("outlier", "a cluster of which refinement leaves one image: an outlier, or a "
+      .. "negative of the memory, as in the authors' code", { "outlier", "negative" }),
+  }, "refine")
+  for _, rule in ipairs(bundled) do
+    for name, option in pairs(marked(find(rule[1]).options, rule[1])) do all[name] = option end
+  end
+  return all
+end
+
+--- calr.refine.declared(name)
+--- @param name  of a rule
+--- @return table|nil  the options that a rule of your own declares; nil for those that come with calr
+function refine.declared(name)
+  return userfile.is_path(name) and marked(find(name).options, name) or nil
 end
 
 local function describe(value)
@@ -119,8 +208,36 @@ local function explain(global, out, tidy, reasons)
   return counts, { texts = texts, of = of }
 end
 
+-- What a rule gives in an epoch.
+local function parts(rule, context)
+  local out, reasons = rule.apply(context)
+  if type(out) ~= "table" or out.labels == nil then return out, reasons end
+  for name in pairs(out) do
+    if name ~= "labels" and name ~= "weights" and name ~= "reasons" then
+      error(("a refinement rule gives labels, weights and reasons; \"%s\" is none of them"):format(tostring(name)), 0)
+    end
+  end
+  return out.labels, out.reasons, out.weights
+end
+
+-- Weights by image as they are; those by cluster with the columns of the tidied clusters.
+local function tidy_weights(weights, out, tidy)
+  local n, text = out:numel(), describe(weights)
+  if text == ("f32[%d]"):format(n) then return weights end
+  if not text:match(("^f32%%[%d x %%d+%%]$"):format(n)) then
+    error(("the weights of a refinement rule must be f32[%d] or f32[%d x clusters], not %s"):format(n, n, text), 0)
+  end
+  if weights:size(2) < labels.clusters(out) then
+    error(("the weights of a refinement rule have %d columns; its labels are of %d clusters"):format(weights:size(2),
+      labels.clusters(out)), 0)
+  end
+  local columns = labels.commonest(tidy, out):to "i64" -- the number that each tidied cluster had
+  return weights:transpose(1, 2):contiguous():rows(columns):transpose(1, 2):contiguous()
+end
+
 --- calr.refine.apply(rule, context)
---- Runs a rule and tidies what it returns: clusters numbered without gaps, those of fewer than two images outliers.
+--- Runs a rule and tidies what it returns: clusters numbered without gaps, those of fewer than two images outliers
+--- (unless the option lone_clusters keeps them).
 ---
 --- Discarded images are those of a global cluster that end as outliers. Each counts for one reason: the first, in the
 --- order of the alphabet, whose mask has it; "alone in its cluster" when the rule kept it and nobody else; otherwise
@@ -130,32 +247,31 @@ end
 --- @return table   text -> number of images discarded for that reason
 --- @return table   why each image was discarded: `texts`, a list, and `of`, i32[n], places in it from 0, -1 for images
 ---                 that were not
+--- @return tensor|nil  the weights, where the rule gives some: f32[n], or f32[n x clusters] in the tidied numbers
 function refine.apply(rule, context)
-  local out, reasons = rule(context)
+  local out, reasons, weights = parts(refine.load(rule), context)
   local n = context.global:numel()
   if type(out) ~= "userdata" or tostring(out) ~= ("i32[%d]"):format(n) then
     error(("a refinement rule must return labels i32[%d], not %s"):format(n, describe(out)), 0)
   end
-  local tidy = labels.canonical(out, { min_size = 2 })
-  return tidy, explain(context.global, out, tidy, reasons)
+  local keeps = context.options and context.options.lone_clusters == "negative"
+  local tidy = labels.canonical(out, { min_size = keeps and 1 or 2 })
+  local counts, why = explain(context.global, out, tidy, reasons)
+  return tidy, counts, why, weights and tidy_weights(weights, out, tidy)
 end
 
-local paces = {
-  always = function() return 1 end,
-  cosine = function(epoch, epochs) return 0.5 * (1 + math.cos(math.pi * epoch / (3 * epochs))) end,
-}
-
---- calr.refine.pace(name)
+--- calr.refine.pace(name [, options])
 --- How likely a wrong member is discarded, by epoch: "always" (1; what the authors' code runs) or "cosine"
---- (0.5 (1 + cos(pi epoch / (3 epochs)))), or the path of a file of your own that returns a function(epoch, epochs) ->
---- probability (anything with a slash, or that ends in .lua).
---- @param name  a name, a path, or such a function
+--- (0.5 (1 + cos(pi epoch / (3 epochs)))), or the path of a file of your own (anything with a slash, or that ends in
+--- .lua). Such a file returns a function(epoch, epochs) -> probability, or { options = {...}, apply = function(epoch,
+--- epochs, options) ... end } with the options that it declares, as a rule does.
+--- @param name     string|function; a name, a path, or such a function
+--- @param options  table; of the configuration; what a pace declares may be missing
 --- @return function  (epoch from 0, epochs) -> probability
-function refine.pace(name)
-  if type(name) == "function" then return name end
-  if type(name) == "string" and is_path(name) then return load_function(name, "pace", "epoch, epochs", 3) end
-  return paces[name] or error(("there is no pace \"%s\"; there are: always, cosine, or give the path of a file of your "
-    .. "own, such as ./%s.lua"):format(tostring(name), tostring(name)), 2)
+function refine.pace(name, options)
+  local pace = paces.load(name)
+  local own = complete(options or {}, pace.options, "")
+  return function(epoch, epochs) return pace.apply(epoch, epochs, own) end
 end
 
 return refine

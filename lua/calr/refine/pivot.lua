@@ -3,6 +3,8 @@
 --- pivot's local cluster is discarded, with the probability of the pace. Members of other cameras stay.
 
 local L = require "calr.labels"
+local option = require("calr.config").option
+local paces = require "calr.refine.paces"
 
 -- A variant gives, for every image, the row of the pivot it is measured against (-1: none).
 local variants = {}
@@ -18,18 +20,33 @@ variants["last-above-mean"] = function(c)
   return L.take(L.last_above(c.global, c.scores, mean), c.global)
 end
 
+-- Images whose camera has enough members in their cluster, and the group of each image: its cluster and camera.
+local function large_groups(c)
+  local group = L.pair(c.global, c.cameras)
+  return L.at_least(L.take(L.count(group), group), c.options.camera_members), group
+end
+
 -- One pivot for each camera that has enough members in the cluster: its member with the highest score.
 variants["camera-max"] = function(c)
-  local group = L.pair(c.global, c.cameras)
-  local enough = L.at_least(L.take(L.count(group), group), c.options.camera_members or 4)
+  local enough, group = large_groups(c)
   return L.where(enough, L.take(L.argmax(group, c.scores), group), -1)
 end
 
-return function(context)
-  local variant = context.options.pivot or "max"
-  local pivot_of = variants[variant]
-    or error(("there is no pivot \"%s\"; there are: max, last-above-mean, camera-max"):format(tostring(variant)), 0)
-  local pivot = pivot_of(context)
+-- What the authors' commented-out code does: of these pivots, one for each camera, each overwrites the one before, so
+-- that the last camera's speaks for the cluster.
+variants["last-camera"] = function(c)
+  local enough, group = large_groups(c)
+  local place = L.where(enough, L.shift(c.cameras, 1), 0):to "f32"
+  local last  = L.argmax(c.global, place) -- of each cluster, an image of its last camera
+  return L.take(L.take(L.argmax(group, c.scores), L.take(L.where(enough, group, -1), last)), c.global)
+end
+
+--- calr.refine.pivot.apply(context)
+--- The rule: see calr.refine for the context.
+--- @return tensor  labels
+--- @return table   reasons
+local function apply(context)
+  local pivot = variants[context.options.pivot](context)
   local wrong = L.both(
     L.equal(context.cameras, L.take(context.cameras, pivot)),
     L.differ(context.locals, L.take(context.locals, pivot)))
@@ -39,3 +56,15 @@ return function(context)
   return L.where(discarded, -1, context.global),
     { ["of the pivot's camera, not of its local cluster"] = discarded }
 end
+
+return {
+  options = {
+    pivot = option("max", "which member speaks for a cluster",
+      { "max", "last-above-mean", "camera-max", "last-camera" }),
+    camera_members = option(5, "members that make a camera's share of a cluster large enough (camera-max, last-camera)",
+      { 1 }),
+    pace = option("always", "how likely wrong members are discarded, by epoch", paces.choices,
+      { declares = paces.declared }),
+  },
+  apply = apply,
+}

@@ -123,7 +123,7 @@ local function context_of(bench, values)
   }
   local pace
   context.pace = function(...)
-    pace = pace or refine.pace(o.options.pace or "always")
+    pace = pace or refine.pace(o.options.pace or "always", o.options)
     return pace(...)
   end
   return setmetatable(context, { __index = function(_, name)
@@ -156,8 +156,9 @@ end
 ---                 rule looked at, sorted)
 function Bench:try(rule, given)
   local started = sys.clock()
-  local merged = options.merge(self.snapshot.options, given or {})
-  local labels, _, why = refine.apply(refine.load(rule), context_of(self, merged))
+  local loaded = refine.load(rule)
+  local merged = options.merge(self.snapshot.options, given or {}, loaded.options)
+  local labels, _, why = refine.apply(loaded, context_of(self, merged))
   local result = self:measure(labels)
   result.rule, result.labels, result.changed = rule, labels, given or {}
   result.reasons = reason_list(self, why)

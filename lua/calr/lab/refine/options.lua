@@ -2,6 +2,7 @@
 --- The options that a rule sees at the workbench: those of the run, changed by words key=value, and a note of which
 --- ones it looked at.
 
+local config = require "calr.config"
 local errors = require "calr.errors"
 
 local options = {}
@@ -49,25 +50,39 @@ local function view(values, prefix, seen)
   })
 end
 
-local function set(values, name, value)
+-- What stands under a dotted name in the options that a rule declares.
+local function declaration(declared, name)
+  local at = declared
+  for part in name:gmatch "[^.]+" do
+    if at ~= declared and not config.is_group(at) then return nil end
+    at = at[part]
+    if at == nil then return nil end
+  end
+  return not config.is_group(at) and at or nil
+end
+
+local function set(values, name, value, declared)
+  local option = declaration(declared, name)
+  if option ~= nil then value = config.value(name, option, value) end
   local at, last = values, name
   for part, rest in name:gmatch "([^.]+)%.()" do
     if type(at[part]) ~= "table" then at[part] = {} end
     at, last = at[part], name:sub(rest)
   end
   local old = at[last]
-  if old ~= nil and type(old) ~= type(value) then
+  if option == nil and old ~= nil and type(old) ~= type(value) then
     errors.usage("option \"%s\" must be a %s; \"%s\" is not", name, type(old), tostring(value))
   end
   at[last] = value
 end
 
---- calr.lab.refine.options.merge(base, given)
+--- calr.lab.refine.options.merge(base, given [, declared])
 --- @param base   options of a run
 --- @param given  dotted name -> value; epoch, epochs and seed are no options and are returned beside them
+--- @param declared  the options that the rule declares: what is given for them is checked by that
 --- @return table  options (what the rule sees), epoch, epochs, seed (or nil), and used(): the sorted names that were
 ---                read
-function options.merge(base, given)
+function options.merge(base, given, declared)
   local values, seen, out = copy(base), {}, {}
   for name, value in pairs(given) do
     if name == "epoch" or name == "epochs" or name == "seed" then
@@ -77,7 +92,7 @@ function options.merge(base, given)
       end
       out[name], seen[name] = value, true
     else
-      set(values, name, value)
+      set(values, name, value, declared or {})
     end
   end
   out.options = view(values, "", seen)

@@ -25,6 +25,7 @@ local errors = require "calr.errors"
 local plan = require "calr.lab.study.plan"
 local space = require "calr.lab.study.space"
 local sys = require "calr.sys"
+local userfile = require "calr.userfile"
 
 local study = { float = space.float, int = space.int, choice = space.choice, zip = space.zip }
 
@@ -105,7 +106,12 @@ local function override(self, words)
       errors.usage("the study has no option \"%s\" in its base%s", name, space.suggest(name, self:base_names()))
     end
     self.base[name] = nil
-    local resolved = config.apply(defaults, { [name] = text })
+    local given = {} -- files of the base bring options along
+    for key, old in pairs(self.options and self.base or {}) do
+      if userfile.is_path(old) then given[key] = old end
+    end
+    given[name] = text
+    local resolved = config.apply(defaults, given)
     local value = resolved
     for group in name:gmatch "[^.]+" do
       value = type(value) == "table" and value[group]

@@ -103,6 +103,14 @@ local function dictionary(study)
   return set, names
 end
 
+-- A copy of the base with changes.
+local function merged(base, changes)
+  local result = {}
+  for name, value in pairs(base) do result[name] = value end
+  for name, value in pairs(changes) do result[name] = value end
+  return result
+end
+
 --- calr.lab.study.plan.check_names(study, where, names [, parameters])
 --- An error for a name that the study's configurations do not have, with the one that was meant.
 --- @param new  whether names that resemble none of those known are fine in a study that declares no options: those of
@@ -112,10 +120,13 @@ function plan.check_names(study, where, flat, new)
   local sorted = {}
   for name in pairs(flat) do sorted[#sorted + 1] = name end
   table.sort(sorted)
+  local brought = {} -- options that a rule or a network of these values brings along
+  local defaults = study.options or require("calr.pipeline").defaults {}
+  for _, name in ipairs((config.names(defaults, merged(study.base, flat)))) do brought[name] = true end
   for _, name in ipairs(sorted) do
     if name == "seed" then error(where .. ": the seed is given by seeds = {...} of the study", 0) end
     local is_new = new and not study.options and (#name < 4 or space.suggest(name, names) == "")
-    if not set[name] and not is_new then
+    if not set[name] and not brought[name] and not is_new then
       local group = {}
       for _, known in ipairs(names) do
         if known:sub(1, #name + 1) == name .. "." then group[#group + 1] = known end
@@ -125,14 +136,6 @@ function plan.check_names(study, where, flat, new)
         study.options and "" or "; an option of your own goes into base = {...}"), 0)
     end
   end
-end
-
--- A copy of the base with changes.
-local function merged(base, changes)
-  local result = {}
-  for name, value in pairs(base) do result[name] = value end
-  for name, value in pairs(changes) do result[name] = value end
-  return result
 end
 
 --- calr.lab.study.plan.resolve(study, flat, seed)

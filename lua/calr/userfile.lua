@@ -1,0 +1,56 @@
+--- @module calr.userfile
+--- Lua files of a user's own that stand where a name may stand: refinement rules, paces, networks.
+---
+--- Such a file returns a function, or a table of the function and the options that it declares:
+---
+---     local option = require("calr.config").option
+---     return {
+---       options = { share = option(0.5, "of the best score that is enough", { 0, 1 }) },
+---       apply = function(context) ... context.options.share ... end,
+---     }
+
+local userfile = {}
+
+--- calr.userfile.is_path(name)
+--- @return boolean  whether a name is the path of a file: it has a slash, or ends in .lua
+function userfile.is_path(name)
+  return type(name) == "string" and (name:find("/", 1, true) ~= nil or name:sub(-4) == ".lua")
+end
+
+--- calr.userfile.check(value, kind, name)
+--- What a file has returned, or a script has given in its place, as a table.
+--- @param value  a function, or a table of it and `options`
+--- @param kind   what it is: what (for messages), field (the function's name in the table), arguments (for messages)
+--- @param name   what it is called in messages
+--- @return table  with the function under kind.field, and options (a table, empty where none are declared)
+function userfile.check(value, kind, name)
+  if type(value) == "function" then return { [kind.field] = value, options = {} } end
+  if type(value) ~= "table" or type(value[kind.field]) ~= "function" then
+    error(("%s must return a function(%s), or { options = {...}, %s = function(%s) ... end }, and returns a %s"):format(
+      name, kind.arguments, kind.field, kind.arguments, type(value) == "table" and "table without " .. kind.field
+      or type(value)), 0)
+  end
+  for key in pairs(value) do
+    if key ~= "options" and key ~= kind.field then
+      error(("%s returns a table with \"%s\", which no %s has; there are: options, %s"):format(name, tostring(key),
+        kind.what, kind.field), 0)
+    end
+  end
+  local options = value.options or {}
+  if type(options) ~= "table" then
+    error(("the options that %s declares must be a table, not a %s"):format(name, type(options)), 0)
+  end
+  return { [kind.field] = value[kind.field], options = options }
+end
+
+--- calr.userfile.load(path, kind)
+--- Runs a file. A mistake in it is an error with its line.
+--- @param kind  see calr.userfile.check
+--- @return table  as calr.userfile.check gives it
+function userfile.load(path, kind)
+  local chunk, message = loadfile(path, "t")
+  if not chunk then error(("cannot load the %s: %s"):format(kind.what, message), 0) end
+  return userfile.check(chunk(), kind, path)
+end
+
+return userfile
