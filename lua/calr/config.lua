@@ -51,7 +51,7 @@ end
 
 --- calr.config.option(default, text [, allowed [, more]])
 --- A default with a description for --help, and with what may be given instead.
---- @param default  number|string|boolean|table; a value whose type the option takes
+--- @param default  any; any value whose type the option takes
 --- @param text     string
 --- @param allowed  table; {low, high}: numbers from low to high; {low}: from low up; a list of strings: the choices.
 ---                 {"pivot", "none", open = "the path of a rule"} also takes what `open` says
@@ -70,7 +70,7 @@ end
 
 --- calr.config.with_default(option, default)
 --- @param option   table; what calr.config.option gave
---- @param default  number|string|boolean|table
+--- @param default  any; any value
 --- @return table  an option like the given one, with another default
 function config.with_default(given, default)
   local o = option {}
@@ -82,7 +82,7 @@ end
 --- calr.config.declared_by(default, owner)
 --- Options that a value of another option brings along belong to that value: a rule, a network. One of theirs may stand
 --- in the place of another owner's, but not of the script's own.
---- @param default  number|string|boolean|table; an option or a plain default, or a group of them
+--- @param default  any; any option or plain default, or a group of them
 --- @param owner    string; such as "purity" or "./mine.lua"; stands before the description
 --- @return table  the option, or the group of options, so marked
 function config.declared_by(default, owner)
@@ -443,8 +443,8 @@ end
 
 --- calr.config.value(name, default, value)
 --- What one option has: its default for nil, otherwise the value, checked and converted as calr.config.apply does.
---- @param default  number|string|boolean|table; an option, or a plain default
---- @param value    number|string|boolean|table
+--- @param default  any; any option, or a plain default
+--- @param value    any; any value, or nil
 function config.value(name, default, value)
   local o = flatten({ [name] = default }, "", {})[1]
   if value == nil then return copy(o.default) end
@@ -522,7 +522,7 @@ function config.difference(resolved)
 end
 
 --- calr.config.is_group(default)
---- @param default  number|string|boolean|table
+--- @param default  any; any value
 --- @return boolean  whether a default is a group of options rather than one
 function config.is_group(default)
   return type(default) == "table" and getmetatable(default) ~= Option and not is_list(default)
