@@ -1,6 +1,7 @@
 -- Which images make up the batches of an epoch.
 local Rng = require "calr.rng"
-local check_options = require "calr.options".check
+local arguments = require "calr.options"
+local check_options = arguments.check
 local T = require "calr.tensor"
 
 --- @module calr.batches
@@ -141,4 +142,4 @@ function batches.shuffled(options)
   return T(rng:shuffle(rows), "i64")
 end
 
-return batches
+return arguments.counted("calr.batches.", batches)

@@ -127,8 +127,20 @@ local function kind_of(value, name)
     kind), 0)
 end
 
+-- A table inside itself has no end. `around`: the tables that this one is in.
+local function refuse_cycles(value, name, around)
+  if type(value) ~= "table" then return end
+  if around[value] then error(("calr.config: the table \"%s\" contains itself"):format(name), 0) end
+  around[value] = name
+  for key, item in pairs(value) do
+    refuse_cycles(item, name == "" and tostring(key) or name .. "." .. tostring(key), around)
+  end
+  around[value] = nil
+end
+
 -- Walks nested defaults into a flat list of options with dotted names.
 local function flatten(defaults, prefix, out)
+  if prefix == "" then refuse_cycles(defaults, "", {}) end
   for key, default in pairs(defaults) do
     if type(key) ~= "string" then
       error("calr.config: options have names: write name = default", 0)
@@ -431,6 +443,7 @@ local function set_by_value(o, value)
   elseif o.kind == "boolean" and type(value) == "boolean" then
     converted = value
   elseif o.kind == "list" and type(value) == "table" and is_list(value) then
+    refuse_cycles(value, o.name, {})
     converted = copy(value)
   end
   if converted == nil then

@@ -9,7 +9,8 @@
 --- given as Lua numbers from 1.
 
 local labels = require "calr.labels"
-local check_options = require "calr.options".check
+local arguments = require "calr.options"
+local check_options = arguments.check
 local store = require "calr.store"
 local tensor = require "calr.tensor"
 
@@ -204,5 +205,7 @@ function Dataset:store() return self.file end
 Dataset.__tostring = function(self) return tostring(self.file) end
 
 data.Split = Split
+arguments.counted("split:", Split)
+arguments.counted("dataset:", Dataset)
 
-return data
+return arguments.counted("calr.data.", data)

@@ -1,6 +1,7 @@
 -- Memories: what features are contrasted with.
 local bank = require "calr.bank"
-local check_options = require "calr.options".check
+local arguments = require "calr.options"
+local check_options = arguments.check
 local labels = require "calr.labels"
 local ops = require "calr.ops"
 local state = require "calr.memory.state"
@@ -102,4 +103,4 @@ function memory.camera_weights(cluster_labels, cameras)
   return T(entropy)
 end
 
-return memory
+return arguments.counted("calr.memory.", memory)

@@ -8,7 +8,8 @@
 --- Steps over a list of parameters by their gradients.
 --- @field lr  number; the learning rate, which may be set at any time
 
-local check_options = require "calr.options".check
+local arguments = require "calr.options"
+local check_options = arguments.check
 local optimizer = require "calr.optim.step"
 local tensor = require "calr.tensor"
 
@@ -225,4 +226,6 @@ function Schedule:epoch(e)
   return self.optimizer.lr
 end
 
-return optim
+arguments.counted("optimizer:", Optimizer)
+arguments.counted("schedule:", Schedule)
+return arguments.counted("calr.optim.", optim)

@@ -1,5 +1,5 @@
 --- @module calr.options
---- The check of a table of options, for functions written in Lua.
+--- The checks of arguments and of tables of options, for functions written in Lua.
 
 local sys = require "calr.sys"
 
@@ -27,6 +27,44 @@ function options.check(what, given, names, depth)
     end
   end
   return given
+end
+
+-- "calr.optim.adam(params, options)", or "split:rows()" for a method, whose self nobody writes.
+local function signature(name, fn, self, count)
+  local names = {}
+  for i = self + 1, count do names[#names + 1] = debug.getlocal(fn, i) end
+  return ("%s(%s)"):format(name, table.concat(names, ", "))
+end
+
+-- fn, but arguments behind those it has names for are an error, unless they are nil.
+local function counting(name, fn, self, count)
+  return function(...)
+    local given = select("#", ...)
+    while given > count and select(given, ...) == nil do given = given - 1 end
+    if given > count then
+      error(("%s takes %s argument%s, and %d %s given"):format(signature(name, fn, self, count),
+        count == self and "no" or "at most " .. count - self, count - self == 1 and "" or "s", given - self,
+        given - self == 1 and "was" or "were"), 2)
+    end
+    return fn(...)
+  end
+end
+
+--- calr.options.counted(prefix, functions [, hot])
+--- Has every function of a table refuse more arguments than it takes, by its name and at the line of the call.
+--- @param prefix     "calr.optim." for a module, "split:" for the methods of a class
+--- @param functions  the table, changed in place
+--- @param hot        {name = true}: functions that are called too often to count
+--- @return table  the functions
+function options.counted(prefix, functions, hot)
+  local self = prefix:sub(-1) == ":" and 1 or 0
+  for name, fn in pairs(functions) do
+    local info = type(name) == "string" and not name:find "^__" and type(fn) == "function" and debug.getinfo(fn, "uS")
+    if info and info.what == "Lua" and not info.isvararg and not (hot and hot[name]) then
+      functions[name] = counting(prefix .. name, fn, self, info.nparams)
+    end
+  end
+  return functions
 end
 
 return options

@@ -26,7 +26,8 @@
 --- @field path  string; its folder
 
 local board = require "calr.run.board"
-local check_options = require "calr.options".check
+local arguments = require "calr.options"
+local check_options = arguments.check
 local config = require "calr.config"
 local context = require "calr.context"
 local errors = require "calr.errors"
@@ -315,4 +316,5 @@ function run.metrics(path)
   return list
 end
 
-return run
+arguments.counted("run:", Run)
+return arguments.counted("calr.run.", run)

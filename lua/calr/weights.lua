@@ -200,4 +200,4 @@ function weights.load(net, path, options)
   return matched
 end
 
-return weights
+return require("calr.options").counted("calr.weights.", weights)

@@ -144,4 +144,16 @@ check.test("values are written as one would give them", function()
   check.equal(config.format { 1, "a", true }, "1,a,true")
 end)
 
+check.test("a table that contains itself", function()
+  local group = { a = 1 }
+  group.inner = { again = group }
+  check.fails("the table \"g.inner.again\" contains itself", config.resolve, { g = group })
+  local list = { 1 }
+  list[2] = list
+  check.fails("contains itself", config.resolve, { values = list })
+  check.fails("contains itself", config.apply, { values = { 1 } }, { values = list })
+  local shared = { k = 1 } -- twice is not inside itself
+  check.equal(config.resolve({ a = shared, b = shared }).b.k, 1)
+end)
+
 check.finish()

@@ -23,4 +23,21 @@ check.test("a stranger is named, with what was meant, at the line of the caller"
   check.equal(message:match ":(%d+):", tostring(line))
 end)
 
+check.test("functions that count their arguments", function()
+  local functions = options.counted("part.", { two = function(_, b) return b end, any = function(...) return ... end,
+    none = function() return 1 end, hot = function(a) return a end }, { hot = true })
+  check.equal(functions.two(1, 2), 2)
+  check.equal(functions.two(1, 2, nil, nil), 2)
+  check.fails("part.none() takes no arguments, and 2 were given", functions.none, nil, 5)
+  check.fails("part.two(_, b) takes at most 2 arguments, and 3 were given", functions.two, 1, 2, 3)
+  check.equal(select("#", functions.any(1, nil, nil)), 3)
+  check.equal(functions.hot(1, 2), 1)
+  local methods = options.counted("thing:", { get = function(self, key) return self[key] end })
+  check.equal(methods.get({ x = 4 }, "x"), 4)
+  check.fails("thing:get(key) takes at most 1 argument, and 2 were given", methods.get, {}, "x", 1)
+  local line = debug.getinfo(1, "l").currentline + 1
+  local _, message = pcall(function() functions.none(1) end)
+  check.equal(message:match ":(%d+):", tostring(line))
+end)
+
 check.finish()

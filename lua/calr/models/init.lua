@@ -1,5 +1,6 @@
 -- The networks.
-local check_options = require "calr.options".check
+local arguments = require "calr.options"
+local check_options = arguments.check
 local nn = require "calr.nn"
 local ops = require "calr.ops"
 
@@ -295,4 +296,4 @@ function models.make(name, options)
   error(("there is no network \"%s\"; there are: %s"):format(tostring(name), table.concat(models.names(), ", ")), 2)
 end
 
-return models
+return arguments.counted("calr.models.", models)

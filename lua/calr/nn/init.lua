@@ -4,7 +4,8 @@
 --- torchvision's, so that a state is a flat table of name -> tensor that other programs can read.
 
 local autograd = require "calr.autograd"
-local check_options = require "calr.options".check
+local arguments = require "calr.options"
+local check_options = arguments.check
 local module = require "calr.nn.module"
 local ops = require "calr.ops"
 local Tensor = require "calr.tensor"
@@ -332,4 +333,4 @@ function nn.domain_head(inputs, cameras, options)
     nn.linear(hidden, cameras))
 end
 
-return nn
+return arguments.counted("calr.nn.", nn)

@@ -179,4 +179,5 @@ function Module:size()
   return total
 end
 
+require("calr.options").counted("layer:", Module)
 return { Module = Module, class = class, new = new }

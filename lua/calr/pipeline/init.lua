@@ -73,4 +73,4 @@ function pipeline.epochs(net, data, cfg)
   return require("calr.pipeline.inter")(net, data, cfg)
 end
 
-return pipeline
+return require("calr.options").counted("calr.pipeline.", pipeline)

@@ -1,6 +1,7 @@
 -- Figures, intervals and tests for a handful of repetitions.
 local Rng = require "calr.rng"
-local check_options = require "calr.options".check
+local arguments = require "calr.options"
+local check_options = arguments.check
 local normal = require "calr.lab.statistics.normal"
 local ranks = require "calr.lab.statistics.ranks"
 
@@ -506,4 +507,4 @@ function statistics.wilcoxon(differences, options)
   return result
 end
 
-return statistics
+return arguments.counted("calr.statistics.", statistics)
