@@ -39,11 +39,11 @@ static tools *get_tools(lua_State *L)
     return t;
 }
 
-/* Pushes a u8[height x width x 3] with a copy of the pixels. */
-static void push_pixels(lua_State *L, const uint8_t *pixels, int height, int width)
+/* Makes the value on top of the stack a u8[height x width x 3] with a copy of the pixels. */
+static void fill_pixels(lua_State *L, calr_tensor **slot, const uint8_t *pixels, int height,
+                        int width)
 {
     int64_t shape[3] = {height, width, 3};
-    calr_tensor **slot = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_U8, 3, shape, slot));
     memcpy(calr_tensor_u8(*slot), pixels, calr_tensor_bytes(*slot));
     calr_lua_account(L);
@@ -70,6 +70,8 @@ static void decode_bytes(lua_State *L, int options, const void *bytes, size_t si
     int64_t limit =
         calr_lua_option_integer(L, options, "pixel_limit", CALR_JPEG_LIMIT, 1, INT64_MAX);
     tools *t = get_tools(L);
+    /* Before decoding: the pixels belong to the decoder, which a finalizer that runs here may use. */
+    calr_tensor **slot = calr_lua_new_tensor(L);
     const uint8_t *pixels = NULL;
     int width = 0, height = 0;
     calr_status status = calr_jpeg_set_limit(t->jpeg, limit);
@@ -78,7 +80,7 @@ static void decode_bytes(lua_State *L, int options, const void *bytes, size_t si
     if (status != CALR_OK && path)
         luaL_error(L, "%s: %s", path, calr_status_message());
     calr_lua_call(L, status);
-    push_pixels(L, pixels, height, width);
+    fill_pixels(L, slot, pixels, height, width);
 }
 
 /// calr.image.decode(bytes [, {pixel_limit=67108864}])
@@ -234,7 +236,7 @@ static int image_load_png(lua_State *L)
     if (calr_png_decode(bytes, size, &pixels, &width, &height) != CALR_OK)
         luaL_error(L, "%s: %s", path, calr_status_message());
     *memory = pixels;
-    push_pixels(L, *memory, height, width);
+    fill_pixels(L, calr_lua_new_tensor(L), *memory, height, width);
     return 1;
 }
 

@@ -4,10 +4,13 @@
 
 #include <limits.h>
 #include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "backend/limits.h"
 #include "base/meter.h"
+#include "base/size.h"
 #include "tensor/pool.h"
 
 /// @module calr.meter
@@ -89,11 +92,17 @@ static int meter_count(lua_State *L)
         return lua_error(L);
     const calr_meter_event *events;
     size_t lost, count = calr_meter_events(&events, &lost);
-    if (lost > 0)
-        return luaL_error(L, "no memory for %d of the kernels", (int)lost);
+    /* A copy: a finalizer that runs while the tables are made may count too. */
+    calr_meter_event *own = calr_array_new((int64_t)count, sizeof *own);
+    if (lost > 0 || !own) {
+        free(own);
+        return luaL_error(L, "no memory for the kernels");
+    }
+    memcpy(own, events, count * sizeof *own);
+    calr_lua_keep(L, own, free);
     lua_createtable(L, (int)count, 0);
     for (size_t i = 0; i < count; i++) {
-        push_event(L, &events[i]);
+        push_event(L, &own[i]);
         lua_seti(L, -2, (lua_Integer)i + 1);
     }
     lua_pushnumber(L, (double)(ended.tv_sec - began.tv_sec) +

@@ -92,14 +92,13 @@ local function round(number)
   mark:write(number, "\n")
   mark:close()
   local draw <close> = hostile.new(number)
-  for _ = 1, 200 do
-    if draw.chance(.5) then
-      call_method(draw)
-    else
-      local target = draw.pick(functions)
-      call(target, draw, draw.arguments(target))
-    end
+  local function anything()
+    if draw.chance(.5) then return call_method(draw) end
+    local target = draw.pick(functions)
+    call(target, draw, draw.arguments(target))
   end
+  draw.nested = anything
+  for _ = 1, 200 do anything() end
   draw.finish()
   assert(calr.autograd.recording(), "recording of gradients was left off by round " .. number)
 end

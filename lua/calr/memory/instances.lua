@@ -153,4 +153,4 @@ function Hybrid:load_state(map)
   self.clusters = labels.clusters(self.labels)
 end
 
-return instances
+return require("calr.options").counted("calr.memory.", instances)

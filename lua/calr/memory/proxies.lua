@@ -143,4 +143,4 @@ function Camera:load_state(map)
   index_proxies(self)
 end
 
-return proxies
+return require("calr.options").counted("calr.memory.", proxies)

@@ -95,4 +95,4 @@ function Queue:load_state(map)
   state.load(self, names, map)
 end
 
-return queues
+return require("calr.options").counted("calr.memory.", queues)

@@ -60,6 +60,7 @@ function benchmark.rows(bench, options)
   end
 
   local threads = sys.threads()
+  local _ <close> = setmetatable({}, { __close = function() sys.threads(threads) end })
   sys.threads(1)
   row("decoding alone, one core", function()
     for i = 1, count do image.decode(jpegs[i]) end

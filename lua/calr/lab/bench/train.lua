@@ -19,6 +19,7 @@ local benchmark = {
 -- The same work on one thread and on all, in alternation. measure() gives the seconds of a sample.
 local function scaling_row(bench, row, measure)
   local threads, one, all, ratios = sys.threads(), {}, {}, {}
+  local _ <close> = setmetatable({}, { __close = function() sys.threads(threads) end })
   for i = 1, bench.repeats or 5 do
     sys.threads(1)
     one[i] = measure()

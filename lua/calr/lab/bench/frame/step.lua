@@ -99,12 +99,12 @@ function step.label(network)
     labels[number] = { name = name, layer = layer, leaf = #layer.children == 0 }
     local forward = layer.forward
     layer.lets_go = nn.lets_go(layer) -- the function below keeps nothing either
-    local function done(before, ...)
-      meter.label(before)
-      return ...
-    end
+    local before
+    local restore = setmetatable({}, { __close = function() meter.label(before) end })
     function layer.forward(...)
-      return done(meter.label(number), forward(...))
+      before = meter.label(number)
+      local _ <close> = restore
+      return forward(...)
     end
     local prefix = name == "" and "" or name .. "."
     for _, child in ipairs(layer.children) do visit(child.layer, prefix .. child.name) end
