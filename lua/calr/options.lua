@@ -51,16 +51,17 @@ local function counting(name, fn, self, count)
 end
 
 --- calr.options.counted(prefix, functions [, hot])
---- Has every function of a table refuse more arguments than it takes, by its name and at the line of the call.
+--- Has every function of a table that is written in the file of the caller refuse more arguments than it takes, by its
+--- name and at the line of the call.
 --- @param prefix     "calr.optim." for a module, "split:" for the methods of a class
 --- @param functions  the table, changed in place
 --- @param hot        {name = true}: functions that are called too often to count
 --- @return table  the functions
 function options.counted(prefix, functions, hot)
-  local self = prefix:sub(-1) == ":" and 1 or 0
+  local self, file = prefix:sub(-1) == ":" and 1 or 0, debug.getinfo(2, "S").source
   for name, fn in pairs(functions) do
     local info = type(name) == "string" and not name:find "^__" and type(fn) == "function" and debug.getinfo(fn, "uS")
-    if info and info.what == "Lua" and not info.isvararg and not (hot and hot[name]) then
+    if info and info.what == "Lua" and info.source == file and not info.isvararg and not (hot and hot[name]) then
       functions[name] = counting(prefix .. name, fn, self, info.nparams)
     end
   end

@@ -179,5 +179,6 @@ function Module:size()
   return total
 end
 
-require("calr.options").counted("layer:", Module)
-return { Module = Module, class = class, new = new }
+local counted = require("calr.options").counted
+counted("layer:", Module)
+return counted("calr.nn.", { Module = Module, class = class, new = new })

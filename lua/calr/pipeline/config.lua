@@ -186,4 +186,4 @@ function config.take_up(run, load)
   error(("a checkpoint in %s/checkpoints does not fit: %s"):format(run.path, text), 0)
 end
 
-return config
+return require("calr.options").counted("calr.pipeline.", config)
