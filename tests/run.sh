@@ -13,6 +13,7 @@ case $2 in
     most=256
     export CALR_FUZZ_SECONDS=${CALR_FUZZ_SECONDS:-${CALR_FUZZ_DEFAULT:-10}}
     ulimit -c 0
+    ulimit -v "${CALR_FUZZ_MEMORY:-unlimited}"
     ;;
 esac
 export ASAN_OPTIONS=allocator_may_return_null=1:max_allocation_size_mb=$most${ASAN_OPTIONS:+:$ASAN_OPTIONS}
