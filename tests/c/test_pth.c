@@ -191,6 +191,52 @@ static void refused(void)
                 "torch.save did not write it");
 }
 
+static uint32_t crc32_of(const unsigned char *data, size_t size)
+{
+    uint32_t crc = ~0u;
+    for (size_t i = 0; i < size; i++) {
+        crc ^= data[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+    }
+    return ~crc;
+}
+
+static unsigned char *find_bytes(unsigned char *data, size_t size, const char *bytes, size_t count)
+{
+    for (size_t i = 0; i + count <= size; i++)
+        if (memcmp(data + i, bytes, count) == 0)
+            return data + i;
+    return NULL;
+}
+
+/* The pickle says that the first storage has 255 elements, with a checksum that is right; the storage has 24. */
+static void short_storage(void)
+{
+    void *bytes;
+    size_t size;
+    CHECK_OK(calr_file_read(REFERENCE "archive.pth", &bytes, &size));
+    unsigned char *data = bytes, *count = find_bytes(data, size, "cpuq\7K\x18", 7);
+    unsigned char *entry = find_bytes(data, size, "PK\1\2", 4); /* of data.pkl, which comes first */
+    if (!CHECK(count && entry))
+        return;
+    count[6] = 255;
+    size_t start = 30u + data[26] + data[28], pickle_size;
+    pickle_size = entry[24] | (size_t)entry[25] << 8;
+    uint32_t crc = crc32_of(data + start, pickle_size);
+    for (int i = 0; i < 4; i++)
+        entry[16 + i] = (unsigned char)(crc >> 8 * i);
+    calr_pth *file = NULL;
+    CHECK_OK(calr_pth_parse(data, size, "short.pth", &file));
+    const calr_pickle_value *value = file ? calr_pickle_get(calr_pth_root(file), "f32") : NULL;
+    calr_tensor *tensor;
+    if (CHECK(value != NULL))
+        for (int i = 0; i < 2; i++) /* asked for again, it is refused again */
+            CHECK_FAILS(calr_pth_tensor(file, value, &tensor), CALR_EFORMAT, "is shorter");
+    calr_pth_release(file);
+    free(bytes);
+}
+
 static void damaged(void)
 {
     damage(REFERENCE "archive.pth", 3000);
@@ -203,6 +249,7 @@ int main(void)
     RUN(hostile);
     RUN(numbers);
     RUN(refused);
+    RUN(short_storage);
     RUN(damaged);
     return check_finish();
 }
