@@ -114,24 +114,6 @@ check.test("an argument that a finalizer closes", function()
   end
 end)
 
-check.test("a finalizer that uses the decoder or the meter while they are used", function()
-  local image, small = calr.image, tensor.zeros({ 4, 4, 3 }, "u8")
-  local other = image.encode(tensor.full({ 400, 300, 3 }, 9, "u8"))
-  for i = 1, 60 do
-    local bytes = image.encode(tensor.full({ 64, 64, 3 }, i, "u8"))
-    for _ = 1, 20 do
-      setmetatable({}, { __gc = function()
-        image.decode(other)
-        pcall(calr.meter.count, function() return small:to "f32" * 2 end)
-      end })
-    end
-    local pixels = image.decode(bytes)
-    check.equal(pixels:size(1) == 64 and pixels:max() - i <= 1, true)
-    local events = calr.meter.count(function() for _ = 1, 9 do local _ = tensor.full({ 99 }, 1) * 2 + 1 end end)
-    for _, event in ipairs(events) do check.equal(type(event.kernel), "string") end
-  end
-end)
-
 check.test("arguments that forward closes", function()
   local op = calr.autograd.op {
     forward = function(_, x)
