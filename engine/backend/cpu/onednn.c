@@ -114,10 +114,23 @@ static bool is_for_gemm(const calr_conv2d *g, calr_conv2d_pass pass)
     return pass == CALR_CONV2D_BACKWARD_DATA && calr_max64(g->c_in, g->c_out) >= GEMM_CHANNELS;
 }
 
+/* oneDNN's 1x1 code writes past its scratch memory when it makes this gradient from fewer input
+ * channels than its block has (8 with AVX2, 16 with AVX-512), in 2.6 as in 3.x: it copies the pixels
+ * under a stride together, with room for c_in numbers a pixel, but finds them a block apart
+ * (https://github.com/uxlfoundation/oneDNN/issues/6035). Gradients then change from run to run, and
+ * what lies behind is overwritten. The portable path makes it. */
+#define BLOCK_CHANNELS 16
+
+static bool is_unsafe(const calr_conv2d *g, calr_conv2d_pass pass)
+{
+    return pass == CALR_CONV2D_BACKWARD_WEIGHTS && g->kh == 1 && g->kw == 1 && g->stride > 1 &&
+           g->groups == 1 && g->c_in < BLOCK_CHANNELS;
+}
+
 static bool is_ours(const calr_conv2d *conv, calr_conv2d_pass pass)
 {
     return calr_winograd_wanted(conv) || calr_pointwise_wanted(conv, pass) ||
-           is_for_gemm(conv, pass);
+           is_for_gemm(conv, pass) || is_unsafe(conv, pass);
 }
 
 /* Runs the pass if oneDNN can and is to; *done tells. Inside a calr_parallel_for body it is left alone: its
