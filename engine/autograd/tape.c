@@ -5,6 +5,7 @@
 
 #include "autograd/node.h"
 #include "backend/backend.h"
+#include "base/interrupt.h"
 #include "base/meter.h"
 
 /* ---- recording ---- */
@@ -335,7 +336,9 @@ static calr_status walk(node_list *list, calr_tensor *one)
         calr_node *node = list->nodes[i];
         if (status == CALR_OK) {
             calr_meter_set_label(node->label);
-            status = step(node);
+            status = calr_interrupt_check();
+            if (status == CALR_OK)
+                status = step(node);
         } else {
             node->used = true;
             calr_tensor_release(node->gradient);

@@ -1,8 +1,9 @@
 /* A request to stop (Ctrl-C), and the warning that one will come (preemption).
  *
  * The host's signal handler leaves the signal here and stops the script between two of its
- * instructions; a call of the engine is finished first. What catches errors asks here, so that a
- * request that was swallowed is not lost.
+ * instructions. A call of the engine that can take longer than 200 ms asks here as it goes (between
+ * rows, chunks, iterations), frees what it holds and returns CALR_EINTERRUPTED; any other is finished
+ * first. What catches errors asks here too, so that a request that was swallowed is not lost.
  *
  * A warning (SIGUSR1: a cluster's scheduler wants the machine back soon) stops nothing: it is kept
  * for whoever asks, who ends where nothing is lost. */
@@ -10,13 +11,19 @@
 #define CALR_BASE_INTERRUPT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
 /* From a signal handler: async-signal-safe. */
 void calr_interrupt_request(int signal_number);
-/* The signal that asked to stop; 0 when none did. */
+/* The signal that asked to stop; 0 when none did. From any thread; takes a nanosecond. */
 int calr_interrupt_requested(void);
+/* The same for loops of steps of well under 50 us, of which only every 1024th asks. */
+static inline bool calr_interrupt_due(int64_t step)
+{
+    return step % 1024 == 0 && calr_interrupt_requested();
+}
 /* Forgets the request (the prompt does, before it reads the next line). */
 void calr_interrupt_clear(void);
 /* CALR_EINTERRUPTED with a message when a stop was asked for. */

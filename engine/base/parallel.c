@@ -2,8 +2,10 @@
 
 #include <omp.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/meter.h"
 
 #define MAX_THREADS 1024
@@ -44,7 +46,7 @@ calr_status calr_parallel_set_threads(int n)
     return CALR_OK;
 }
 
-static void run(int64_t count, int64_t grain, calr_parallel_body body, void *context)
+static void run(int64_t count, int64_t grain, calr_parallel_body body, void *context, bool heeds)
 {
     int team = calr_parallel_threads();
     if (grain < 1)
@@ -53,7 +55,7 @@ static void run(int64_t count, int64_t grain, calr_parallel_body body, void *con
     if (chunks < team)
         team = (int)chunks;
     if (team <= 1 || omp_in_parallel()) {
-        for (int64_t c = 0; c < chunks; c++) {
+        for (int64_t c = 0; c < chunks && !(heeds && calr_interrupt_requested()); c++) {
             int64_t end = (c + 1) * grain;
             body(context, c * grain, end < count ? end : count, 0);
         }
@@ -62,19 +64,33 @@ static void run(int64_t count, int64_t grain, calr_parallel_body body, void *con
 #pragma omp parallel for schedule(dynamic, 1) num_threads(team)
     for (int64_t c = 0; c < chunks; c++) {
         int64_t end = (c + 1) * grain;
-        body(context, c * grain, end < count ? end : count, omp_get_thread_num());
+        if (!heeds || !calr_interrupt_requested())
+            body(context, c * grain, end < count ? end : count, omp_get_thread_num());
     }
 }
 
-void calr_parallel_for(int64_t count, int64_t grain, calr_parallel_body body, void *context)
+/* `heeds`: whether a request to stop ends it. */
+static void run_metered(int64_t count, int64_t grain, calr_parallel_body body, void *context,
+                        bool heeds)
 {
     if (count <= 0)
         return;
     if (calr_meter_on) {
         double began = calr_meter_begin();
-        run(count, grain, body, context);
+        run(count, grain, body, context, heeds);
         calr_meter_end(began, "parallel");
     } else {
-        run(count, grain, body, context);
+        run(count, grain, body, context, heeds);
     }
+}
+
+void calr_parallel_for(int64_t count, int64_t grain, calr_parallel_body body, void *context)
+{
+    run_metered(count, grain, body, context, false);
+}
+
+calr_status calr_parallel_try(int64_t count, int64_t grain, calr_parallel_body body, void *context)
+{
+    run_metered(count, grain, body, context, true);
+    return calr_interrupt_check();
 }

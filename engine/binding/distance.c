@@ -168,7 +168,7 @@ static int distance_dense(lua_State *L)
     int64_t shape[2] = {distance.n, distance.n};
     calr_tensor **slot = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_F32, 2, shape, slot));
-    calr_distance_fill(&distance, calr_tensor_f32(*slot));
+    calr_lua_call(L, calr_distance_fill(&distance, calr_tensor_f32(*slot)));
     calr_lua_account(L);
     return 1;
 }

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "base/interrupt.h"
 #include "labels/labels.h"
 
 static int32_t find_root(int32_t *parent, int32_t i)
@@ -62,10 +63,12 @@ calr_status calr_components(const calr_csr *graph, bool mutual, int64_t min_size
         return calr_error(CALR_EINVAL, "a graph must be square, not %" PRId64 " x %" PRId64,
                           graph->rows, graph->columns);
     CALR_TRY(start(graph->rows, min_size, labels));
-    for (int64_t i = 0; i < graph->rows; i++)
+    for (int64_t i = 0; i < graph->rows; i++) {
+        CALR_TRY(calr_interrupt_check());
         for (int64_t p = graph->offsets[i]; p < graph->offsets[i + 1]; p++)
             if (!mutual || is_stored(graph, graph->indices[p], i))
                 join(labels, (int32_t)i, graph->indices[p]);
+    }
     return finish(graph->rows, min_size, labels, clusters);
 }
 
@@ -79,6 +82,7 @@ calr_status calr_components_of_distance(const calr_distance *distance, double mo
     const calr_csr *csr = distance->sparse;
     float limit = (float)most;
     for (int64_t i = 0; i < n; i++) {
+        CALR_TRY(calr_interrupt_check());
         if (csr && limit >= 1) { /* so are the pairs that are not stored */
             join(labels, 0, (int32_t)i);
         } else if (csr) {

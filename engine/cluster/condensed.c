@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/size.h"
 #include "labels/labels.h"
 
@@ -128,6 +129,7 @@ static calr_status condense(linkage *l, calr_condensed *tree)
     l->owner[0] = 0;
     l->waiting = 1;
     while (l->waiting > 0) {
+        CALR_TRY(calr_interrupt_check());
         l->waiting--;
         condense_node(l, tree, l->todo[l->waiting], l->owner[l->waiting]);
     }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "labels/labels.h"
@@ -37,7 +38,7 @@ static void compare_clusters(void *context, int64_t begin, int64_t end, int work
 {
     (void)worker;
     work *w = context;
-    for (int64_t a = begin; a < end; a++) {
+    for (int64_t a = begin; a < end && !calr_interrupt_requested(); a++) {
         w->worst[a] = 0;
         for (int64_t b = 0; b < w->clusters; b++) {
             double sum = 0;
@@ -57,6 +58,7 @@ static calr_status find_centroids(work *w)
         if (w->labels[i] < 0)
             continue;
         double *to = w->centroids + w->labels[i] * w->d;
+        CALR_TRY(calr_interrupt_check());
         for (int64_t c = 0; c < w->d; c++) {
             if (!isfinite(w->x[i * w->d + c]))
                 return calr_error(CALR_ENUMERIC,
@@ -85,13 +87,13 @@ static calr_status run(work *w, double *out)
                           w->clusters, w->d);
     calr_labels_count(w->labels, w->n, w->clusters, w->counts);
     CALR_TRY(find_centroids(w));
-    calr_parallel_for(w->n, 64, measure_rows, w);
+    CALR_TRY(calr_parallel_try(w->n, 64, measure_rows, w));
     for (int64_t i = 0; i < w->n; i++)
         if (w->labels[i] >= 0)
             w->spread[w->labels[i]] += w->lengths[i];
     for (int64_t k = 0; k < w->clusters; k++)
         w->spread[k] /= (double)w->counts[k];
-    calr_parallel_for(w->clusters, 8, compare_clusters, w);
+    CALR_TRY(calr_parallel_try(w->clusters, 8, compare_clusters, w));
     double sum = 0;
     for (int64_t k = 0; k < w->clusters; k++)
         sum += w->worst[k];

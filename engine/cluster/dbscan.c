@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "labels/labels.h"
@@ -55,7 +56,7 @@ static void grow(scan *s, int64_t seed, int32_t label)
 {
     const calr_distance *d = s->distance;
     reach(s, seed, label);
-    while (s->top > 0) {
+    while (s->top > 0 && !calr_interrupt_requested()) {
         int64_t i = s->stack[--s->top];
         if (d->sparse && !s->all) {
             for (int64_t p = d->sparse->offsets[i]; p < d->sparse->offsets[i + 1]; p++)
@@ -88,14 +89,17 @@ calr_status calr_dbscan(const calr_distance *distance, double eps, int64_t min_s
     s.stack = calr_array_new(n, sizeof *s.stack);
     calr_status status = CALR_OK;
     if (s.core && s.stack) {
-        calr_parallel_for(n, 64, find_cores, &s);
+        status = calr_parallel_try(n, 64, find_cores, &s);
         int32_t next = 0;
         for (int64_t i = 0; i < n; i++)
             labels[i] = -1;
-        for (int64_t i = 0; i < n; i++)
-            if (s.core[i] && labels[i] < 0)
+        for (int64_t i = 0; status == CALR_OK && i < n; i++)
+            if (s.core[i] && labels[i] < 0) {
                 grow(&s, i, next++);
-        status = calr_labels_canonical(labels, n, 1, labels, clusters ? clusters : &found);
+                status = calr_interrupt_check();
+            }
+        if (status == CALR_OK)
+            status = calr_labels_canonical(labels, n, 1, labels, clusters ? clusters : &found);
     } else {
         status = calr_error(CALR_ENOMEM, "out of memory for DBSCAN of %" PRId64 " things", n);
     }

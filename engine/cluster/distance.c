@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 
 calr_distance calr_distance_of_csr(const calr_csr *csr)
@@ -69,12 +70,14 @@ static calr_status check_dense(const float *values, int64_t n)
 {
     look l = {.values = values, .n = n};
     atomic_init(&l.bad, false);
-    calr_parallel_for(n, SQUARE, look_at_rows, &l);
+    CALR_TRY(calr_parallel_try(n, SQUARE, look_at_rows, &l));
     if (!atomic_load(&l.bad))
         return CALR_OK;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
+        CALR_TRY(calr_interrupt_check());
         for (int64_t j = i + 1; j < n; j++)
             CALR_TRY(check_pair(i, j, values[i * n + j], values[j * n + i]));
+    }
     return CALR_OK;
 }
 
@@ -88,6 +91,7 @@ calr_status calr_distance_check(const calr_distance *distance)
                           csr->rows, csr->columns);
     CALR_TRY(calr_csr_validate(csr, "the distance"));
     for (int64_t i = 0; i < csr->rows; i++) {
+        CALR_TRY(calr_interrupt_check());
         for (int64_t p = csr->offsets[i]; p < csr->offsets[i + 1]; p++) {
             int32_t j = csr->indices[p];
             if (j == i)
@@ -138,8 +142,8 @@ static void fill_rows(void *context, int64_t begin, int64_t end, int worker)
         calr_distance_row(f->distance, i, f->out + i * f->distance->n);
 }
 
-void calr_distance_fill(const calr_distance *distance, float *out)
+calr_status calr_distance_fill(const calr_distance *distance, float *out)
 {
     fill f = {distance, out};
-    calr_parallel_for(distance->n, 64, fill_rows, &f);
+    return calr_parallel_try(distance->n, 64, fill_rows, &f);
 }

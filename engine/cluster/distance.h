@@ -34,7 +34,7 @@ float calr_distance_get(const calr_distance *distance, int64_t i, int64_t j);
 /* Row i as n numbers; row[i] = 0. */
 void calr_distance_row(const calr_distance *distance, int64_t i, float *row);
 
-/* All of it: out[n x n]. */
-void calr_distance_fill(const calr_distance *distance, float *out);
+/* All of it: out[n x n]. CALR_EINTERRUPTED. */
+calr_status calr_distance_fill(const calr_distance *distance, float *out);
 
 #endif

@@ -4,8 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
+#include "base/sort.h"
 #include "cluster/condensed.h"
 #include "neighbours/pairwise.h"
 #include "neighbours/reach.h"
@@ -74,8 +76,8 @@ static float farther(float a, float b)
 }
 
 /* Prim: of the things equally near, the lowest comes next. */
-static void span_dense(const calr_distance *distance, const float *core, float *least,
-                       int32_t *from, uint8_t *inside, calr_merge *merges)
+static calr_status span_dense(const calr_distance *distance, const float *core, float *least,
+                              int32_t *from, uint8_t *inside, calr_merge *merges)
 {
     int64_t n = distance->n, x = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -86,6 +88,7 @@ static void span_dense(const calr_distance *distance, const float *core, float *
     for (int64_t m = 0; m + 1 < n; m++) {
         const float *row = distance->dense + x * n;
         int64_t next = -1;
+        CALR_TRY(calr_interrupt_check());
         inside[x] = 1;
         for (int64_t i = 0; i < n; i++) {
             if (inside[i])
@@ -101,6 +104,7 @@ static void span_dense(const calr_distance *distance, const float *core, float *
         merges[m] = (calr_merge){from[next], (int32_t)next, least[next]};
         x = next;
     }
+    return CALR_OK;
 }
 
 typedef struct link {
@@ -144,7 +148,7 @@ static calr_status span_sparse(const calr_csr *csr, const float *core, calr_merg
     int32_t *parent = calr_array_new(n, sizeof *parent);
     calr_status status = CALR_OK;
     if (links && parent) {
-        for (int64_t i = 0; i < n; i++) {
+        for (int64_t i = 0; i < n && !calr_interrupt_requested(); i++) {
             parent[i] = (int32_t)i;
             for (int64_t p = csr->offsets[i]; p < csr->offsets[i + 1]; p++) {
                 int32_t j = csr->indices[p];
@@ -153,11 +157,13 @@ static calr_status span_sparse(const calr_csr *csr, const float *core, calr_merg
                     links[count++] = (link){reach, (int32_t)i, j};
             }
         }
-        qsort(links, (size_t)count, sizeof *links, by_reach);
-        for (int64_t e = 0; e < count; e++)
+        status = calr_sort(links, count, sizeof *links, by_reach);
+        if (status == CALR_OK)
+            status = calr_interrupt_check();
+        for (int64_t e = 0; status == CALR_OK && e < count; e++)
             if (join(parent, links[e].a, links[e].b))
                 merges[made++] = (calr_merge){links[e].a, links[e].b, links[e].reach};
-        for (int64_t i = 1; i < n; i++)
+        for (int64_t i = 1; status == CALR_OK && i < n; i++)
             if (join(parent, 0, (int32_t)i))
                 merges[made++] = (calr_merge){0, (int32_t)i, 1};
     } else {
@@ -190,8 +196,9 @@ static calr_status span(const calr_distance *distance, const float *core, calr_m
     uint8_t *inside = calr_array_new(n, sizeof *inside);
     calr_status status = CALR_OK;
     if (least && from && inside) {
-        span_dense(distance, core, least, from, inside, merges);
-        qsort(merges, (size_t)(n - 1), sizeof *merges, by_height);
+        status = span_dense(distance, core, least, from, inside, merges);
+        if (status == CALR_OK)
+            status = calr_sort(merges, n - 1, sizeof *merges, by_height);
     } else {
         status =
             calr_error(CALR_ENOMEM, "out of memory for the spanning tree of %" PRId64 " things", n);
@@ -233,8 +240,9 @@ static calr_status build_tree(const calr_distance *distance, const calr_hdbscan_
     calr_status status = CALR_OK;
     if (c.core && c.heap && merges) {
         if (c.others > 0)
-            calr_parallel_for(n, 64, find_cores, &c);
-        status = span(distance, c.core, merges);
+            status = calr_parallel_try(n, 64, find_cores, &c);
+        if (status == CALR_OK)
+            status = span(distance, c.core, merges);
     } else {
         status = calr_error(CALR_ENOMEM, "out of memory for HDBSCAN of %" PRId64 " things", n);
     }
@@ -291,10 +299,10 @@ static calr_status stream_features(const float *x, int64_t n, int64_t d, calr_me
     for (int64_t i = 0; i < n - 1 && status == CALR_OK; i++)
         merges[i] = (calr_merge){links[i].a, links[i].b, links[i].length};
     free(links);
-    if (status == CALR_OK) {
-        qsort(merges, (size_t)(n - 1), sizeof *merges, by_height);
+    if (status == CALR_OK)
+        status = calr_sort(merges, n - 1, sizeof *merges, by_height);
+    if (status == CALR_OK)
         status = calr_condensed_new(merges, n, options->min_cluster_size, &tree);
-    }
     free(merges);
     CALR_TRY(status);
     return label_tree(tree, options, labels, probabilities, outliers, clusters ? clusters : &found);

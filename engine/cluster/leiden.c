@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/rng.h"
 #include "base/size.h"
 #include "labels/labels.h"
@@ -69,6 +70,17 @@ static calr_status no_memory(int64_t nodes)
     return calr_error(CALR_ENOMEM, "out of memory for the communities of %" PRId64 " nodes", nodes);
 }
 
+/* *out = g, unless a stop was asked for while it was filled: then it goes. */
+static calr_status hand_out(net *g, net **out)
+{
+    calr_status status = calr_interrupt_check();
+    if (status == CALR_OK)
+        *out = g;
+    else
+        net_release(g);
+    return status;
+}
+
 /* Adds the two directions of every link up: a walk through a row and the same row of the transpose. */
 static calr_status net_of_graph(const calr_csr *graph, bool potts, net **out)
 {
@@ -80,7 +92,7 @@ static calr_status net_of_graph(const calr_csr *graph, bool potts, net **out)
         calr_csr_release(t);
         return no_memory(n);
     }
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n && !calr_interrupt_requested(); i++) {
         int64_t p = graph->offsets[i], q = t->offsets[i], p_end = graph->offsets[i + 1],
                 q_end = t->offsets[i + 1];
         while (p < p_end || q < q_end) {
@@ -102,8 +114,7 @@ static calr_status net_of_graph(const calr_csr *graph, bool potts, net **out)
         g->offsets[i + 1] = at;
     }
     calr_csr_release(t);
-    *out = g;
-    return CALR_OK;
+    return hand_out(g, out);
 }
 
 /* Parts (numbered from 0) become nodes. */
@@ -128,7 +139,7 @@ static calr_status net_of_parts(work *w, const int32_t *part, int64_t parts, net
     for (int64_t i = 0; i < g->nodes; i++)
         w->order[start[part[i]]++] = i;
     int64_t at = 0, next = 0;
-    for (int64_t p = 0; p < parts; p++) {
+    for (int64_t p = 0; p < parts && !calr_interrupt_requested(); p++) {
         int64_t near = 0;
         for (; next < start[p]; next++) {
             int64_t i = w->order[next];
@@ -148,8 +159,7 @@ static calr_status net_of_parts(work *w, const int32_t *part, int64_t parts, net
         }
         a->offsets[p + 1] = at;
     }
-    *out = a;
-    return CALR_OK;
+    return hand_out(a, out);
 }
 
 /* ---- moving nodes ---- */
@@ -211,7 +221,7 @@ static void count_communities(work *w, int64_t *empties)
             w->empty[(*empties)++] = (int32_t)c;
 }
 
-static void move_nodes(work *w, calr_rng *rng)
+static calr_status move_nodes(work *w, calr_rng *rng)
 {
     const net *g = w->net;
     int64_t n = g->nodes, first = 0, waiting = n, empties;
@@ -223,7 +233,7 @@ static void move_nodes(work *w, calr_rng *rng)
         w->queue[i] = (int32_t)w->order[i];
         w->queued[i] = 1;
     }
-    while (waiting > 0) {
+    for (int64_t step = 0; waiting > 0 && !calr_interrupt_due(step); step++) {
         int32_t i = w->queue[first], own = w->community[i];
         first = first + 1 < n ? first + 1 : 0;
         waiting--;
@@ -251,6 +261,7 @@ static void move_nodes(work *w, calr_rng *rng)
             w->queue[(first + waiting++) % n] = j;
         }
     }
+    return calr_interrupt_check();
 }
 
 /* ---- refining communities ---- */
@@ -279,14 +290,14 @@ static bool is_well_connected(const work *w, int64_t p, int32_t c)
     return w->outside[p] >= w->cost * w->total[p] * (w->within[c] - w->total[p]);
 }
 
-static void refine(work *w, calr_rng *rng)
+static calr_status refine(work *w, calr_rng *rng)
 {
     const net *g = w->net;
     start_parts(w);
     for (int64_t i = 0; i < g->nodes; i++)
         w->order[i] = i;
     calr_rng_shuffle(rng, w->order, g->nodes);
-    for (int64_t o = 0; o < g->nodes; o++) {
+    for (int64_t o = 0; o < g->nodes && !calr_interrupt_due(o); o++) {
         int64_t i = w->order[o];
         int32_t own = w->community[i], best = -1;
         if (w->count[i] != 1 || w->part[i] != i || !is_well_connected(w, i, own))
@@ -311,6 +322,7 @@ static void refine(work *w, calr_rng *rng)
         }
         forget(w, near);
     }
+    return calr_interrupt_check();
 }
 
 /* ---- the search ---- */
@@ -357,11 +369,11 @@ static calr_status coarsen(work *w, calr_rng *rng, int32_t *home, int64_t n, net
 {
     int64_t nodes = w->net->nodes, communities, parts;
     *coarse = NULL;
-    move_nodes(w, rng);
+    CALR_TRY(move_nodes(w, rng));
     CALR_TRY(calr_labels_canonical(w->community, nodes, 1, w->community, &communities));
     if (communities == nodes)
         return CALR_OK;
-    refine(w, rng);
+    CALR_TRY(refine(w, rng));
     CALR_TRY(calr_labels_canonical(w->part, nodes, 1, w->part, &parts));
     if (parts == nodes)
         return CALR_OK;
@@ -417,7 +429,7 @@ static calr_status split_disconnected(const net *g, int32_t *labels)
     }
     for (int64_t i = 0; i < n; i++)
         found[i] = -1;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n && !calr_interrupt_due(i); i++) {
         int64_t top = 0;
         if (found[i] >= 0)
             continue;
@@ -435,7 +447,9 @@ static calr_status split_disconnected(const net *g, int32_t *labels)
         }
         next++;
     }
-    calr_status status = calr_labels_canonical(found, n, 1, labels, &clusters);
+    calr_status status = calr_interrupt_check();
+    if (status == CALR_OK)
+        status = calr_labels_canonical(found, n, 1, labels, &clusters);
     free(stack);
     free(found);
     return status;
@@ -504,6 +518,7 @@ static calr_status search(const net *g, const calr_leiden_options *o, int64_t tr
         double before = *quality;
         CALR_TRY(improve(g, cost, &rng, labels));
         CALR_TRY(split_disconnected(g, labels));
+        CALR_TRY(calr_interrupt_check());
         *quality = measure(g, o, labels, scratch);
         idle = *quality > before + 1e-12 * fabs(before) ? 0 : idle + 1;
     }

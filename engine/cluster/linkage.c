@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "cluster/linkage_chains.h"
@@ -44,7 +45,7 @@ static void fill_from_features(void *context, int64_t begin, int64_t end, int wo
     int64_t n = to->n, tiles = (n + TILE - 1) / TILE;
     double *tile = s->tile + (int64_t)worker * TILE * TILE;
     for (int64_t row = begin; row < end && row < tiles; row++)
-        for (int64_t column = row; column < tiles; column++) {
+        for (int64_t column = row; column < tiles && !calr_interrupt_requested(); column++) {
             int64_t first = column * TILE, columns = n - first < TILE ? n - first : TILE;
             calr_pairwise_tile_double(s->pairwise, row, column,
                                       s->scratch + worker * calr_pairwise_scratch(s->pairwise),
@@ -75,13 +76,14 @@ static calr_status fill_pairs(source *s, int64_t n, calr_pairs *out)
                                                  sizeof *s->scratch);
     calr_status status = CALR_OK;
     if (s->distance ? !s->row : !s->tile || !s->scratch) {
-        calr_pairs_free(out);
         status = calr_error(CALR_ENOMEM, "out of memory for linkage of %" PRId64 " things", n);
     } else if (s->pairwise) { /* one chunk more than there are: see pairwise.h */
-        calr_parallel_for(n / CALR_PAIRWISE_ROWS + 2, 1, fill_from_features, s);
+        status = calr_parallel_try(n / CALR_PAIRWISE_ROWS + 2, 1, fill_from_features, s);
     } else {
-        calr_parallel_for(n, 64, fill_from_distance, s);
+        status = calr_parallel_try(n, 64, fill_from_distance, s);
     }
+    if (status != CALR_OK)
+        calr_pairs_free(out);
     free(s->row);
     free(s->tile);
     free(s->scratch);
@@ -109,7 +111,7 @@ static calr_status link_single(const calr_distance *distance, const calr_pairs *
         for (int64_t i = 0; i < n; i++)
             least[i] = INFINITY;
         int64_t x = 0;
-        for (int64_t m = 0; m + 1 < n; m++) {
+        for (int64_t m = 0; m + 1 < n && !calr_interrupt_requested(); m++) {
             int64_t next = -1;
             inside[x] = true;
             if (distance)
@@ -128,6 +130,7 @@ static calr_status link_single(const calr_distance *distance, const calr_pairs *
             merges[m] = (calr_merge){from[next], (int32_t)next, least[next]};
             x = next;
         }
+        status = calr_interrupt_check();
     } else {
         status = calr_error(CALR_ENOMEM, "out of memory for linkage of %" PRId64 " things", n);
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clones.h"
+#include "base/interrupt.h"
 #include "base/size.h"
 #include "tensor/pool.h"
 
@@ -186,7 +187,7 @@ static void join(chains *c, int64_t x, int64_t y, double apart)
     c->size[y] += c->size[x];
 }
 
-static void run_chains(chains *c, calr_merge *merges)
+static calr_status run_chains(chains *c, calr_merge *merges)
 {
     for (int64_t m = 0; m + 1 < c->t.n; m++) {
         if (c->length == 0)
@@ -195,6 +196,7 @@ static void run_chains(chains *c, calr_merge *merges)
             int64_t x = c->chain[c->length - 1],
                     previous = c->length > 1 ? c->chain[c->length - 2] : -1;
             double height;
+            CALR_TRY(calr_interrupt_check());
             int64_t y = nearest(c, x, previous, &height);
             if (y == previous) {
                 int64_t low = x < y ? x : y, high = x < y ? y : x;
@@ -206,6 +208,7 @@ static void run_chains(chains *c, calr_merge *merges)
             c->chain[c->length++] = (int32_t)y;
         }
     }
+    return CALR_OK;
 }
 
 calr_status calr_linkage_chains(calr_pairs *pairs, calr_linkage_method method, calr_merge *merges)
@@ -222,7 +225,7 @@ calr_status calr_linkage_chains(calr_pairs *pairs, calr_linkage_method method, c
             c.alive[i] = (int32_t)i;
             c.size[i] = 1;
         }
-        run_chains(&c, merges);
+        status = run_chains(&c, merges);
     } else {
         status = calr_error(CALR_ENOMEM, "out of memory for linkage of %" PRId64 " things", n);
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/size.h"
 #include "labels/labels.h"
 
@@ -88,7 +89,7 @@ static void relax_row(assignment *s, int32_t row, int64_t walked, int64_t *reach
 
 /* Finds `row` a column along the shortest alternating path (Dijkstra: all reduced costs are 0 or more),
  * then brings the prices up to date. */
-static void place(assignment *s, int32_t row)
+static calr_status place(assignment *s, int32_t row)
 {
     int64_t reached = 0, walked = 0;
     int32_t at = row, column;
@@ -99,6 +100,7 @@ static void place(assignment *s, int32_t row)
         s->row_price[row] = cost < s->row_price[row] ? cost : s->row_price[row];
     }
     for (;;) {
+        CALR_TRY(calr_interrupt_check());
         relax_row(s, at, walked, &reached);
         do
             column = heap_pop(s).column;
@@ -125,6 +127,7 @@ static void place(assignment *s, int32_t row)
         s->row_of[column] = owner;
         s->column_of[owner] = column;
     }
+    return CALR_OK;
 }
 
 static void clear(assignment *s)
@@ -211,10 +214,10 @@ calr_status calr_labels_match(const int32_t *a, const int32_t *b, int64_t n, int
                               : calr_error(CALR_ENOMEM, "no memory to match %" PRId64 " labels", n);
     if (status == CALR_OK)
         status = fill(&s, a, b, pair, n, pairs);
+    for (int64_t r = 0; status == CALR_OK && r < s.rows; r++)
+        status = place(&s, (int32_t)r);
     if (status == CALR_OK) {
         int64_t sum = 0;
-        for (int64_t r = 0; r < s.rows; r++)
-            place(&s, (int32_t)r);
         for (int64_t r = 0; r < s.rows; r++)
             partner[r] = s.column_of[r] < s.columns ? s.column_of[r] : -1;
         for (int64_t i = 0; i < n; i++)

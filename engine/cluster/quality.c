@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/size.h"
+#include "base/sort.h"
 
 typedef struct pair {
     int64_t identity, cluster;
@@ -84,10 +86,10 @@ static void count_identities(calr_quality *quality, const pair *pairs)
     }
 }
 
-static void count_clusters(calr_quality *quality)
+static calr_status count_clusters(calr_quality *quality)
 {
     cell *cells = quality->cell;
-    qsort(cells, (size_t)quality->cells, sizeof *cells, by_cluster);
+    CALR_TRY(calr_sort(cells, quality->cells, sizeof *cells, by_cluster));
     for (int64_t begin = 0, end; begin < quality->cells; begin = end) {
         int64_t size = 0;
         for (end = begin; end < quality->cells && cells[end].cluster == cells[begin].cluster; end++)
@@ -99,6 +101,7 @@ static void count_clusters(calr_quality *quality)
         quality->pairs_clusters += pairs_of(size);
         quality->entropy_clusters -= share * log(share);
     }
+    return CALR_OK;
 }
 
 calr_status calr_quality_new(int64_t n, const int64_t *truth, const int32_t *labels,
@@ -115,14 +118,16 @@ calr_status calr_quality_new(int64_t n, const int64_t *truth, const int32_t *lab
         status = calr_error(CALR_ENOMEM, "no memory to compare %" PRId64 " labels", n);
     else
         status = collect(n, truth, labels, outliers, pairs, &quality->items);
+    if (status == CALR_OK)
+        status = calr_sort(pairs, quality->items, sizeof *pairs, by_identity);
     if (status == CALR_OK) {
-        qsort(pairs, (size_t)quality->items, sizeof *pairs, by_identity);
         count_identities(quality, pairs);
-        count_clusters(quality);
-        *out = quality;
-    } else {
-        calr_quality_release(quality);
+        status = count_clusters(quality);
     }
+    if (status == CALR_OK)
+        *out = quality;
+    else
+        calr_quality_release(quality);
     free(pairs);
     return status;
 }
@@ -301,12 +306,13 @@ calr_status calr_quality_ami(const calr_quality *quality, double *out)
         for (int side = 0; side < 2; side++)
             count[side] = sizes_of(quality, side == 0, tally[side], size[side]);
         for (int64_t i = 0; i < count[0]; i++)
-            for (int64_t c = 0; c < count[1]; c++)
+            for (int64_t c = 0; c < count[1] && !calr_interrupt_requested(); c++)
                 expected += (double)tally[0][i] * (double)tally[1][c] *
                             expected_of(n, size[0][i], size[1][c], factorial);
         double room = (quality->entropy_identities + quality->entropy_clusters) / 2 - expected;
         room = room < 0 ? fmin(room, -DBL_EPSILON) : fmax(room, DBL_EPSILON);
         *out = (mutual_information(quality) - expected) / room;
+        status = calr_interrupt_check();
     } else {
         status = calr_error(
             CALR_ENOMEM, "no memory for the adjusted mutual information of %" PRId64 " items", n);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "base/size.h"
@@ -110,7 +111,7 @@ static void sample_distances(void *context, int64_t begin, int64_t end, int work
 {
     work *w = context;
     double *sums = w->sums + worker * w->clusters;
-    for (int64_t s = begin; s < end; s++) {
+    for (int64_t s = begin; s < end && !calr_interrupt_requested(); s++) {
         int64_t i = w->chosen[s];
         if (w->counts[w->labels[i]] == 1)
             w->samples[s] = 0;
@@ -135,7 +136,7 @@ static void sample_features(void *context, int64_t begin, int64_t end, int worke
             continue;
         calr_pairwise_rows(w->pairwise, w->chosen + first, count,
                            w->scratch + worker * calr_pairwise_scratch(w->pairwise), rows);
-        for (int64_t r = 0; r < count; r++) {
+        for (int64_t r = 0; r < count && !calr_interrupt_requested(); r++) {
             int64_t i = w->chosen[first + r];
             bool alone = w->counts[w->labels[i]] == 1;
             w->samples[first + r] = alone ? 0 : sample_row(w, i, rows + r * w->n, sums);
@@ -198,10 +199,10 @@ static calr_status run(work *w, const calr_silhouette_options *options, float *s
     CALR_TRY(allocate(w));
     choose(w, options);
     if (w->pairwise) /* one tile more than there are: see pairwise.h */
-        calr_parallel_for((w->count + CALR_PAIRWISE_ROWS - 1) / CALR_PAIRWISE_ROWS + 1, 1,
-                          sample_features, w);
+        CALR_TRY(calr_parallel_try((w->count + CALR_PAIRWISE_ROWS - 1) / CALR_PAIRWISE_ROWS + 1, 1,
+                                   sample_features, w));
     else
-        calr_parallel_for(w->count, 64, sample_distances, w);
+        CALR_TRY(calr_parallel_try(w->count, 64, sample_distances, w));
     double sum = 0;
     for (int64_t i = 0; samples && i < w->n; i++)
         samples[i] = w->labels[i] < 0 ? 0 : NAN;

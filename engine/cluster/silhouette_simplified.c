@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "labels/labels.h"
@@ -42,7 +43,7 @@ static void add_columns(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
     work *w = context;
-    for (int64_t i = 0; i < w->n; i++) {
+    for (int64_t i = 0; i < w->n && !calr_interrupt_due(i); i++) {
         if (w->labels[i] < 0)
             continue;
         double *sums = w->sums + w->labels[i] * w->d;
@@ -99,11 +100,11 @@ static calr_status run(work *w, float *samples, double *mean)
         return calr_error(CALR_ENOMEM, "out of memory for the silhouettes of %" PRId64 " things",
                           w->n);
     calr_labels_count(w->labels, w->n, w->clusters, w->counts);
-    calr_parallel_for(w->n, ROW_GRAIN, measure_rows, w);
-    calr_parallel_for(w->d, COLUMN_GRAIN, add_columns, w);
+    CALR_TRY(calr_parallel_try(w->n, ROW_GRAIN, measure_rows, w));
+    CALR_TRY(calr_parallel_try(w->d, COLUMN_GRAIN, add_columns, w));
     CALR_TRY(calr_knn(w->x, w->n, w->centroids, w->clusters, w->d, NEAREST, CALR_COSINE, false,
                       w->nearest, w->similarities));
-    calr_parallel_for(w->n, ROW_GRAIN, score_rows, w);
+    CALR_TRY(calr_parallel_try(w->n, ROW_GRAIN, score_rows, w));
     double sum = 0;
     for (int64_t i = 0; i < w->n; i++) {
         sum += w->samples[i];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/size.h"
 #include "os/file.h"
 #include "tensor/convert.h"
@@ -178,14 +179,17 @@ static calr_status parse_header(npy_text text, npy_header *header)
 /* ---- the array ---- */
 
 /* Copies from Fortran order (the first index runs fastest) into C order. */
-static void copy_fortran(const npy_header *header, const unsigned char *from, int64_t count,
-                         char *to, size_t size)
+static calr_status copy_fortran(const npy_header *header, const unsigned char *from, int64_t count,
+                                char *to, size_t size)
 {
     int64_t index[CALR_MAX_DIMS] = {0}, stride[CALR_MAX_DIMS], at = 0;
     for (int d = 0; d < header->ndim; d++)
         stride[d] = d == 0 ? 1 : stride[d - 1] * header->shape[d - 1];
     for (int64_t i = 0; i < count; i++) {
-        calr_foreign_convert(header->type, from + at * header->type.size, 1, to + (size_t)i * size);
+        if (i > 0 && calr_interrupt_due(i))
+            return calr_interrupt_check();
+        CALR_TRY(calr_foreign_convert(header->type, from + at * header->type.size, 1,
+                                      to + (size_t)i * size));
         for (int d = header->ndim - 1; d >= 0; d--) {
             at += stride[d];
             if (++index[d] < header->shape[d])
@@ -194,6 +198,7 @@ static void copy_fortran(const npy_header *header, const unsigned char *from, in
             index[d] = 0;
         }
     }
+    return CALR_OK;
 }
 
 /* Elements and bytes of the array in the file; false when they do not fit. */
@@ -244,12 +249,16 @@ calr_status calr_npy_parse(const void *data, size_t size, const char *name, calr
     calr_tensor *tensor;
     CALR_TRY(calr_tensor_new(dtype, header.ndim, header.shape, &tensor));
     const unsigned char *numbers = bytes + start + length;
-    if (header.fortran && header.ndim > 1 && count > 0)
-        copy_fortran(&header, numbers, count, calr_tensor_data(tensor), calr_dtype_size(dtype));
+    calr_status status =
+        header.fortran && header.ndim > 1 && count > 0
+            ? copy_fortran(&header, numbers, count, calr_tensor_data(tensor),
+                           calr_dtype_size(dtype))
+            : calr_foreign_convert(header.type, numbers, count, calr_tensor_data(tensor));
+    if (status == CALR_OK)
+        *out = tensor;
     else
-        calr_foreign_convert(header.type, numbers, count, calr_tensor_data(tensor));
-    *out = tensor;
-    return CALR_OK;
+        calr_tensor_release(tensor);
+    return status;
 }
 
 calr_status calr_npy_load(const char *path, calr_tensor **out)

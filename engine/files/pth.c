@@ -525,19 +525,18 @@ static calr_status fill(const calr_pth *file, const layout *l, const storage *s,
 {
     if (l->count == 0)
         return CALR_OK;
-    if (is_contiguous(l)) {
-        calr_foreign_convert(s->type,
-                             (const char *)s->numbers + (size_t)l->offset * (size_t)s->type.size,
-                             l->count, calr_tensor_data(tensor));
-        return CALR_OK;
-    }
+    if (is_contiguous(l))
+        return calr_foreign_convert(
+            s->type, (const char *)s->numbers + (size_t)l->offset * (size_t)s->type.size, l->count,
+            calr_tensor_data(tensor));
     char *gathered = calr_array_new(l->count, (size_t)s->type.size);
     if (!gathered)
         return no_memory(file);
     copy_elements(l, s, gathered);
-    calr_foreign_convert(s->type, gathered, l->count, calr_tensor_data(tensor));
+    calr_status status =
+        calr_foreign_convert(s->type, gathered, l->count, calr_tensor_data(tensor));
     free(gathered);
-    return CALR_OK;
+    return status;
 }
 
 calr_status calr_pth_tensor(calr_pth *file, const calr_pickle_value *value, calr_tensor **out)

@@ -288,9 +288,10 @@ static calr_status load_entry(const source *from, const entry *e, calr_safetenso
     calr_tensor *tensor;
     calr_foreign_dtype(e->type, &dtype);
     CALR_TRY(calr_tensor_new(dtype, e->ndim, e->shape, &tensor));
-    calr_foreign_convert(e->type, from->numbers + e->begin, calr_tensor_numel(tensor),
-                         calr_tensor_data(tensor));
-    calr_status status = append_tensor(file, e->name, tensor);
+    calr_status status = calr_foreign_convert(e->type, from->numbers + e->begin,
+                                              calr_tensor_numel(tensor), calr_tensor_data(tensor));
+    if (status == CALR_OK)
+        status = append_tensor(file, e->name, tensor);
     calr_tensor_release(tensor); /* the file holds it now, or nobody */
     return status;
 }

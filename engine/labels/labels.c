@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "base/sort.h"
 
 #define MOST_CLUSTERS (1 << 30)
 
@@ -82,7 +83,11 @@ calr_status calr_labels_pair(const int32_t *a, const int32_t *b, int64_t n, int3
         if (a[i] >= 0 && b[i] >= 0)
             entries[count++] = (pair_entry){a[i], b[i], i};
     }
-    qsort(entries, (size_t)count, sizeof *entries, compare_pairs);
+    calr_status status = calr_sort(entries, count, sizeof *entries, compare_pairs);
+    if (status != CALR_OK) {
+        free(entries);
+        return status;
+    }
     int32_t label = -1;
     for (int64_t i = 0; i < n; i++)
         out[i] = -1;
@@ -246,8 +251,8 @@ calr_status calr_labels_quantile(const float *values, const uint8_t *mask, int64
         sorted[count++] = values[i];
     }
     *quantile = NAN;
-    if (count > 0) {
-        qsort(sorted, (size_t)count, sizeof *sorted, compare_floats);
+    calr_status status = calr_sort(sorted, count, sizeof *sorted, compare_floats);
+    if (status == CALR_OK && count > 0) {
         double place = q * (double)(count - 1);
         int64_t low = (int64_t)place;
         int64_t high = low + 1 < count ? low + 1 : low;
@@ -255,5 +260,5 @@ calr_status calr_labels_quantile(const float *values, const uint8_t *mask, int64
         *quantile = part > 0 && b > a ? a + part * (b - a) : a;
     }
     free(sorted);
-    return CALR_OK;
+    return status;
 }

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "image/jpeg.h"
@@ -14,6 +16,7 @@
 #define MAX_WORKERS  256
 #define MAX_AHEAD    64
 #define MESSAGE_SIZE 1024
+#define WAIT_NS      50000000 /* 50 ms */
 
 /* What one thread works with. */
 typedef struct worker {
@@ -280,9 +283,22 @@ static void help(void *context, int64_t begin, int64_t end, int thread)
     calr_loader *loader = h->loader;
     (void)begin, (void)end;
     pthread_mutex_lock(&loader->lock);
-    while (loader->issued < h->end)
+    while (loader->issued < h->end && !calr_interrupt_requested())
         work_on(loader, &loader->team[thread], loader->issued++);
     pthread_mutex_unlock(&loader->lock);
+}
+
+/* For a batch to be finished, but not longer than it takes to notice that a stop is asked for. */
+static void wait_a_moment(calr_loader *loader)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += WAIT_NS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_cond_timedwait(&loader->finished, &loader->lock, &until);
 }
 
 /* Waits for a batch, with all threads helping (nothing else is for them to do); then its images, or its failure. */
@@ -292,16 +308,18 @@ static calr_status finish_batch(calr_loader *loader, batch *b, int64_t end)
     pthread_mutex_lock(&loader->lock);
     bool missing = loader->issued < end;
     pthread_mutex_unlock(&loader->lock);
-    if (missing)
-        calr_parallel_for(loader->team_size, 1, help, &h);
+    calr_status status = missing ? calr_parallel_try(loader->team_size, 1, help, &h) : CALR_OK;
     pthread_mutex_lock(&loader->lock);
-    while (b->done < b->size)
-        pthread_cond_wait(&loader->finished, &loader->lock);
-    bool failed = b->failed >= 0;
-    if (failed)
+    while (status == CALR_OK && b->done < b->size) {
+        wait_a_moment(loader);
+        status = b->done < b->size ? calr_interrupt_check() : CALR_OK;
+    }
+    if (status == CALR_OK && b->failed >= 0)
+        status = calr_error(b->status, "%s", b->message);
+    if (status != CALR_OK)
         loader->stop = true;
     pthread_mutex_unlock(&loader->lock);
-    return failed ? calr_error(b->status, "%s", b->message) : CALR_OK;
+    return status;
 }
 
 calr_status calr_loader_next(calr_loader *loader, calr_tensor **images, int64_t *first)

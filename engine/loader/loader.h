@@ -4,7 +4,7 @@
  * decodes, resizes and augments each record straight into its place of a batch, f32[b x height x
  * width x 3], and hands the batches out in order. The pixels of a place depend on (record, seed,
  * epoch, slot) alone, never on the number of workers or on timing. While the user's thread waits for a
- * batch, all threads of calr_parallel_for help to make it; without workers they make all of it.
+ * batch, all threads of calr_parallel_try help to make it; without workers they make all of it.
  *
  * One thread uses a loader. Closing it at any moment is sound: workers finish the image in hand and
  * end. */

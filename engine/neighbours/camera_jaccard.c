@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "labels/labels.h"
@@ -39,7 +40,7 @@ typedef struct work {
 static int64_t gather(const work *w, int64_t camera, bool of_it, int32_t *numbers, float *rows)
 {
     int64_t count = 0;
-    for (int64_t i = 0; i < w->n; i++) {
+    for (int64_t i = 0; i < w->n && !calr_interrupt_due(i); i++) {
         if ((w->camera[i] == camera) != of_it)
             continue;
         numbers[count] = (int32_t)i;
@@ -63,6 +64,7 @@ static calr_status search_camera(work *w, int64_t camera)
 {
     int64_t members = gather(w, camera, true, w->members, w->query);
     int64_t others = gather(w, camera, false, w->others, w->base);
+    CALR_TRY(calr_interrupt_check());
     int64_t k = w->intra.width < members ? w->intra.width : members;
     CALR_TRY(calr_knn(w->query, members, NULL, 0, w->d, k, CALR_COSINE, true, w->found, w->values));
     spread(w, w->members, members, k, &w->intra);
@@ -89,11 +91,13 @@ static calr_status side_new(side *s, int64_t n)
 /* A row with a NaN must be named by its own number, not by its place in its camera. */
 static calr_status check_rows(const work *w)
 {
-    for (int64_t i = 0; i < w->n; i++)
+    for (int64_t i = 0; i < w->n; i++) {
+        CALR_TRY(calr_interrupt_check());
         for (int64_t c = 0; c < w->d; c++)
             if (!isfinite(w->x[i * w->d + c]))
                 return calr_error(CALR_ENUMERIC,
                                   "row %" PRId64 " (from 0) holds a NaN or an infinity", i);
+    }
     return CALR_OK;
 }
 
@@ -157,7 +161,7 @@ static void weigh(void *context, int64_t begin, int64_t end, int worker)
 {
     work *w = context;
     member *set = w->sets + worker * (w->intra.width + w->inter.width);
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t i = begin; i < end && !calr_interrupt_requested(); i++) {
         int64_t count = add_reciprocal(&w->intra, i, set, 0);
         count = add_reciprocal(&w->inter, i, set, count);
         int32_t *indices;
@@ -210,15 +214,19 @@ static calr_status encode(work *w, const calr_camera_jaccard_options *o, calr_cs
     if (!w->sets)
         return calr_error(CALR_ENOMEM, "out of memory for sets of neighbours");
     CALR_TRY(calr_csr_builder_new(w->n, w->n, CALR_ENCODE_GRAIN, &w->builder));
-    calr_parallel_for(w->n, CALR_ENCODE_GRAIN, weigh, w);
+    calr_status status = calr_parallel_try(w->n, CALR_ENCODE_GRAIN, weigh, w);
+    if (status != CALR_OK) {
+        calr_csr_builder_release(w->builder);
+        return status;
+    }
     CALR_TRY(calr_csr_builder_finish(w->builder, &v));
     if (o->k2_intra > 1 || o->k2_inter > 0) {
-        calr_status status = expand(w, o, v, &mean);
+        status = expand(w, o, v, &mean);
         calr_csr_release(v);
         CALR_TRY(status);
         v = mean;
     }
-    calr_status status = calr_encode_distance(v, 0, out);
+    status = calr_encode_distance(v, 0, out);
     calr_csr_release(v);
     return status;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/size.h"
 #include "tensor/pool.h"
 
@@ -89,8 +90,10 @@ calr_status calr_csr_validate(const calr_csr *csr, const char *what)
     if (csr->offsets[0] != 0 || csr->offsets[csr->rows] != csr->nonzeros)
         return calr_error(CALR_EINVAL, "%s: the row offsets must run from 0 to %" PRId64, what,
                           csr->nonzeros);
-    for (int64_t row = 0; row < csr->rows; row++)
+    for (int64_t row = 0; row < csr->rows; row++) {
+        CALR_TRY(calr_interrupt_check());
         CALR_TRY(validate_row(csr, row, what));
+    }
     return CALR_OK;
 }
 
@@ -104,11 +107,17 @@ calr_status calr_csr_transpose(const calr_csr *csr, calr_csr **out)
     CALR_TRY(calr_csr_new(csr->columns, csr->rows, csr->nonzeros, &t));
     /* Count, sum up, place; each offset ends up at the end of its row, so they are shifted back at
      * last. */
-    for (int64_t p = 0; p < csr->nonzeros; p++)
-        t->offsets[csr->indices[p] + 1]++;
+    for (int64_t row = 0; row < csr->rows && !calr_interrupt_requested(); row++)
+        for (int64_t p = csr->offsets[row]; p < csr->offsets[row + 1]; p++)
+            t->offsets[csr->indices[p] + 1]++;
     for (int64_t c = 0; c < csr->columns; c++)
         t->offsets[c + 1] += t->offsets[c];
     for (int64_t row = 0; row < csr->rows; row++) {
+        calr_status status = calr_interrupt_check();
+        if (status != CALR_OK) {
+            calr_csr_release(t);
+            return status;
+        }
         for (int64_t p = csr->offsets[row]; p < csr->offsets[row + 1]; p++) {
             int64_t at = t->offsets[csr->indices[p]]++;
             t->indices[at] = (int32_t)row;
@@ -244,7 +253,7 @@ calr_status calr_csr_builder_finish(calr_csr_builder *builder, calr_csr **out)
         for (int64_t row = 0; row < builder->rows; row++)
             csr->offsets[row + 1] = csr->offsets[row] + builder->lengths[row];
         int64_t at = 0;
-        for (int64_t i = 0; i < builder->blocks; i++) {
+        for (int64_t i = 0; i < builder->blocks && !calr_interrupt_requested(); i++) {
             block *b = &builder->block[i];
             if (b->count > 0) {
                 memcpy(csr->indices + at, b->indices, (size_t)b->count * sizeof *b->indices);
@@ -253,7 +262,11 @@ calr_status calr_csr_builder_finish(calr_csr_builder *builder, calr_csr **out)
             at += b->count;
             block_clear(b);
         }
-        *out = csr;
+        status = calr_interrupt_check();
+        if (status == CALR_OK)
+            *out = csr;
+        else
+            calr_csr_release(csr);
     }
     calr_csr_builder_release(builder);
     return status;

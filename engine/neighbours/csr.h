@@ -36,7 +36,7 @@ float calr_csr_get(const calr_csr *csr, int64_t i, int64_t j, float missing);
 
 /* Builds a matrix whose rows have lengths that are known only when they are there. Rows are grouped
  * in blocks of `grain`; different blocks may be filled by different threads at once
- * (calr_parallel_for with the same grain), the rows of one block in ascending order by one thread.
+ * (calr_parallel_try with the same grain), the rows of one block in ascending order by one thread.
  * Rows never added stay empty. */
 typedef struct calr_csr_builder calr_csr_builder;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clones.h"
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 
@@ -100,7 +101,7 @@ static void average(void *context, int64_t begin, int64_t end, int worker)
 {
     work *w = context;
     calr_bag *b = &w->bags[worker];
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t i = begin; i < end && !calr_interrupt_requested(); i++) {
         int64_t rows = 0, count;
         const int32_t *list = w->lists + i * w->width;
         for (; rows < w->count && list[rows] >= 0; rows++)
@@ -113,6 +114,15 @@ static void average(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
+/* The matrix of the builder, whose rows were filled with this status; the builder goes. */
+static calr_status finish(work *w, calr_status status, calr_csr **out)
+{
+    if (status == CALR_OK)
+        return calr_csr_builder_finish(w->builder, out);
+    calr_csr_builder_release(w->builder);
+    return status;
+}
+
 /* Has `body` fill the rows of a new matrix. */
 static calr_status build(work *w, calr_parallel_body body, calr_csr **out)
 {
@@ -123,8 +133,7 @@ static calr_status build(work *w, calr_parallel_body body, calr_csr **out)
         return calr_error(CALR_ENOMEM, "out of memory for the encodings of %" PRId64 " rows", n);
     calr_status status = calr_csr_builder_new(n, n, GRAIN, &w->builder);
     if (status == CALR_OK) {
-        calr_parallel_for(n, GRAIN, body, w);
-        status = calr_csr_builder_finish(w->builder, out);
+        status = finish(w, calr_parallel_try(n, GRAIN, body, w), out);
     }
     calr_bags_release(w->bags, threads);
     return status;
@@ -146,7 +155,7 @@ static void count_pairs(void *context, int64_t begin, int64_t end, int worker)
     work *w = context;
     uint64_t *bits = w->bags[worker].bits;
     const calr_csr *v = w->v, *t = w->columns;
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t i = begin; i < end && !calr_interrupt_requested(); i++) {
         bits[i / WORD] |= (uint64_t)1 << (i % WORD);
         for (int64_t p = v->offsets[i]; p < v->offsets[i + 1]; p++) {
             int32_t c = v->indices[p];
@@ -182,7 +191,7 @@ static void compare(void *context, int64_t begin, int64_t end, int worker)
 {
     work *w = context;
     calr_bag *b = &w->bags[worker];
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t i = begin; i < end && !calr_interrupt_requested(); i++) {
         int32_t *indices = w->out->indices + w->out->offsets[i];
         float *values = w->out->values + w->out->offsets[i];
         int64_t count = w->out->offsets[i + 1] - w->out->offsets[i];
@@ -198,7 +207,7 @@ static void compare_within(void *context, int64_t begin, int64_t end, int worker
 {
     work *w = context;
     calr_bag *b = &w->bags[worker];
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t i = begin; i < end && !calr_interrupt_requested(); i++) {
         int32_t *indices = w->row_indices + worker * w->v->rows, *to;
         float *values = w->row_values + worker * w->v->rows, *to_values;
         add_common(w, b, i);
@@ -227,8 +236,7 @@ static calr_status fill_within(work *w, calr_csr **out)
             ? calr_csr_builder_new(n, n, GRAIN, &w->builder)
             : calr_error(CALR_ENOMEM, "out of memory for the distances of %" PRId64 " rows", n);
     if (status == CALR_OK) {
-        calr_parallel_for(n, GRAIN, compare_within, w);
-        status = calr_csr_builder_finish(w->builder, out);
+        status = finish(w, calr_parallel_try(n, GRAIN, compare_within, w), out);
     }
     free(w->row_indices);
     free(w->row_values);
@@ -241,17 +249,22 @@ static calr_status fill_distance(work *w, calr_csr **out)
     int64_t n = w->v->rows;
     CALR_TRY(calr_csr_new(n, n, 0, &counts));
     w->out = counts;
-    calr_parallel_for(n, GRAIN, count_pairs, w);
+    calr_status status = calr_parallel_try(n, GRAIN, count_pairs, w);
     int64_t nonzeros = 0;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; status == CALR_OK && i < n; i++)
         nonzeros += counts->offsets[i + 1];
-    calr_status status = calr_csr_new(n, n, nonzeros, &w->out);
+    w->out = NULL;
+    if (status == CALR_OK)
+        status = calr_csr_new(n, n, nonzeros, &w->out);
     if (status == CALR_OK) {
         for (int64_t i = 0; i < n; i++)
             w->out->offsets[i + 1] = w->out->offsets[i] + counts->offsets[i + 1];
-        calr_parallel_for(n, GRAIN, compare, w);
-        *out = w->out;
+        status = calr_parallel_try(n, GRAIN, compare, w);
     }
+    if (status == CALR_OK)
+        *out = w->out;
+    else
+        calr_csr_release(w->out);
     calr_csr_release(counts);
     return status;
 }

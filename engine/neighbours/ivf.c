@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "base/size.h"
@@ -54,7 +55,7 @@ static calr_status draw_sample(const calr_ivf *ivf, uint64_t seed, int64_t count
     for (int64_t i = 0; i < ivf->n; i++)
         order[i] = i;
     calr_rng rng = calr_rng_make(seed, calr_rng_purpose("ivf sample"), 0, 0);
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < count && !calr_interrupt_requested(); i++) {
         int64_t at = i + (int64_t)calr_rng_below(&rng, (uint64_t)(ivf->n - i)), row = order[at];
         order[at] = order[i];
         if (ivf->metric == CALR_COSINE)
@@ -63,7 +64,7 @@ static calr_status draw_sample(const calr_ivf *ivf, uint64_t seed, int64_t count
             memcpy(to + i * ivf->d, ivf->x + row * ivf->d, (size_t)ivf->d * sizeof *to);
     }
     free(order);
-    return CALR_OK;
+    return calr_interrupt_check();
 }
 
 static calr_status find_centroids(calr_ivf *ivf, const calr_ivf_options *options)
@@ -144,7 +145,7 @@ static calr_status fill_lists(calr_ivf *ivf, bool copy)
         return no_memory(ivf->n, ivf->d);
     CALR_TRY(assign_rows(ivf));
     sort_rows(ivf);
-    calr_parallel_for(ivf->n, ROW_GRAIN, copy_rows, ivf);
+    CALR_TRY(calr_parallel_try(ivf->n, ROW_GRAIN, copy_rows, ivf));
     if (copy)
         memset(ivf->copy + ivf->n * ivf->d, 0,
                (size_t)(CALR_IVF_TILE * ivf->d) * sizeof *ivf->copy);

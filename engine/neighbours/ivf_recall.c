@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/rng.h"
 #include "base/size.h"
 #include "neighbours/ivf_internal.h"
@@ -124,6 +125,7 @@ static calr_status count_ranks(const truth *t, int32_t *lists, int64_t *counts, 
     int64_t k = t->query->k;
     CALR_TRY(calr_ivf_rank_lists(ivf, t->query, t->pick, t->count, ivf->lists, lists));
     for (int64_t i = 0; i < t->count; i++) {
+        CALR_TRY(calr_interrupt_check());
         for (int64_t r = 0; r < ivf->lists; r++)
             rank_of[lists[i * ivf->lists + r]] = r;
         for (int64_t p = skips_self(t); p < k; p++)

@@ -6,6 +6,7 @@
 
 #include "backend/backend.h"
 #include "base/clones.h"
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "neighbours/ivf_internal.h"
@@ -269,7 +270,8 @@ static void score_items(void *context, int64_t begin, int64_t end, int worker)
             shorter[q] = copy_query(s, row, queries + q * d);
         }
         memset(queries + it->count * d, 0, (size_t)((TILE - it->count) * d) * sizeof *queries);
-        for (int64_t at = ivf->starts[it->list]; at < ivf->starts[it->list + 1]; at += TILE) {
+        for (int64_t at = ivf->starts[it->list];
+             at < ivf->starts[it->list + 1] && !calr_interrupt_requested(); at += TILE) {
             s->backend->gemm(false, true, TILE, TILE, d, 1, queries, d,
                              list_tile(ivf, it->list, at, columns), d, 0, products, TILE);
             offer_rows(s, it, at, products, shorter);
@@ -319,10 +321,9 @@ static calr_status search_batch(search *s, const calr_ivf_query *query, int64_t 
         CALR_TRY(rank_rows(s, query, rows, places));
         CALR_TRY(make_items(s));
         /* One more than there are: a single item too must run inside the team, where a product has one thread. */
-        calr_parallel_for(s->item_count + 1, 1, score_items, s);
+        CALR_TRY(calr_parallel_try(s->item_count + 1, 1, score_items, s));
     }
-    calr_parallel_for(s->count, ROW_GRAIN, write_rows, s);
-    return CALR_OK;
+    return calr_parallel_try(s->count, ROW_GRAIN, write_rows, s);
 }
 
 static calr_status search_batches(search *s, const calr_ivf_query *query, int64_t count)

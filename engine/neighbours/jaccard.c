@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "neighbours/encode.h"
@@ -57,7 +58,7 @@ static void find_reciprocal(void *context, int64_t begin, int64_t end, int worke
 {
     (void)worker;
     work *w = context;
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t i = begin; i < end && !calr_interrupt_requested(); i++) {
         w->wide_count[i] = reciprocal(w, i, w->depth, w->wide + i * w->depth);
         w->narrow_count[i] = reciprocal(w, i, w->near, w->narrow + i * w->near);
         const float *row = w->x + i * w->d;
@@ -125,7 +126,7 @@ static void weigh(void *context, int64_t begin, int64_t end, int worker)
 {
     work *w = context;
     calr_bag *b = &w->bags[worker];
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t i = begin; i < end && !calr_interrupt_requested(); i++) {
         int32_t *indices;
         float *values;
         expand(w, i, b);
@@ -177,8 +178,11 @@ static calr_status work_allocate(work *w)
 static calr_status build(work *w, calr_parallel_body body, calr_csr **out)
 {
     CALR_TRY(calr_csr_builder_new(w->n, w->n, GRAIN, &w->builder));
-    calr_parallel_for(w->n, GRAIN, body, w);
-    return calr_csr_builder_finish(w->builder, out);
+    calr_status status = calr_parallel_try(w->n, GRAIN, body, w);
+    if (status == CALR_OK)
+        return calr_csr_builder_finish(w->builder, out);
+    calr_csr_builder_release(w->builder);
+    return status;
 }
 
 /* V, and its mean over neighbours. */
@@ -202,7 +206,7 @@ static calr_status run_weights(work *w, calr_csr **out)
     CALR_TRY(work_allocate(w));
     CALR_TRY(
         calr_knn(w->x, w->n, NULL, 0, w->d, w->depth, CALR_COSINE, true, w->rank, w->similarity));
-    calr_parallel_for(w->n, GRAIN, find_reciprocal, w);
+    CALR_TRY(calr_parallel_try(w->n, GRAIN, find_reciprocal, w));
     return make_weights(w, out);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "base/size.h"
@@ -67,7 +68,7 @@ static int64_t draw_seed(const work *w, calr_rng *rng)
     return last;
 }
 
-static void choose_seeds(work *w, uint64_t seed)
+static calr_status choose_seeds(work *w, uint64_t seed)
 {
     calr_rng rng = calr_rng_make(seed, calr_rng_purpose("kmeans"), 0, 0);
     for (int64_t i = 0; i < w->n; i++) {
@@ -78,8 +79,9 @@ static void choose_seeds(work *w, uint64_t seed)
         w->seed_row = k == 0 ? (int64_t)calr_rng_below(&rng, (uint64_t)w->n) : draw_seed(w, &rng);
         w->labels[w->seed_row] = 1;
         memcpy(w->centroids + k * w->d, w->x + w->seed_row * w->d, (size_t)w->d * sizeof *w->x);
-        calr_parallel_for(w->n, ROW_GRAIN, measure_seed, w);
+        CALR_TRY(calr_parallel_try(w->n, ROW_GRAIN, measure_seed, w));
     }
+    return CALR_OK;
 }
 
 /* ---- Lloyd's iterations ---- */
@@ -92,12 +94,13 @@ static void count_members(work *w)
 }
 
 /* Each empty cluster takes the row farthest from its centroid. */
-static void fill_empty(work *w)
+static calr_status fill_empty(work *w)
 {
     count_members(w);
     for (int64_t k = 0; k < w->clusters; k++) {
         if (w->counts[k] > 0)
             continue;
+        CALR_TRY(calr_interrupt_check());
         int64_t farthest = -1;
         for (int64_t i = 0; i < w->n; i++)
             if (w->counts[w->labels[i]] > 1 &&
@@ -108,14 +111,14 @@ static void fill_empty(work *w)
         w->distances[farthest] = 0;
         w->counts[k] = 1;
     }
+    return CALR_OK;
 }
 
 static calr_status assign(work *w)
 {
     CALR_TRY(calr_knn(w->x, w->n, w->centroids, w->clusters, w->d, 1, CALR_EUCLIDEAN, false,
                       w->labels, w->distances));
-    fill_empty(w);
-    return CALR_OK;
+    return fill_empty(w);
 }
 
 /* Columns begin .. end-1 of the means: rows in order, so the sums do not depend on the threads. */
@@ -126,7 +129,7 @@ static void average_columns(void *context, int64_t begin, int64_t end, int worke
     int64_t d = w->d;
     for (int64_t k = 0; k < w->clusters; k++)
         memset(w->sums + k * d + begin, 0, (size_t)(end - begin) * sizeof *w->sums);
-    for (int64_t i = 0; i < w->n; i++)
+    for (int64_t i = 0; i < w->n && !calr_interrupt_due(i); i++)
         for (int64_t c = begin; c < end; c++)
             w->sums[w->labels[i] * d + c] += w->x[i * d + c];
     for (int64_t k = 0; k < w->clusters; k++)
@@ -134,20 +137,20 @@ static void average_columns(void *context, int64_t begin, int64_t end, int worke
             w->next[k * d + c] = (float)(w->sums[k * d + c] / (double)w->counts[k]);
 }
 
-/* Moves the centroids to the means; returns by how much, squared and summed. */
-static double move(work *w)
+/* Moves the centroids to the means; *moved: by how much, squared and summed. */
+static calr_status move(work *w, double *moved)
 {
     count_members(w);
-    calr_parallel_for(w->d, COLUMN_GRAIN, average_columns, w);
-    double moved = 0;
+    CALR_TRY(calr_parallel_try(w->d, COLUMN_GRAIN, average_columns, w));
+    *moved = 0;
     for (int64_t i = 0; i < w->clusters * w->d; i++) {
         double v = (double)w->next[i] - w->centroids[i];
-        moved += v * v;
+        *moved += v * v;
     }
     float *old = w->centroids;
     w->centroids = w->next;
     w->next = old;
-    return moved;
+    return CALR_OK;
 }
 
 /* The mean over the columns of their variance. */
@@ -156,10 +159,10 @@ static calr_status mean_variance(const work *w, double *out)
     double *mean = calr_array_zeros(w->d, sizeof *mean), sum = 0;
     if (!mean)
         return calr_error(CALR_ENOMEM, "out of memory for the mean of %" PRId64 " columns", w->d);
-    for (int64_t i = 0; i < w->n; i++)
+    for (int64_t i = 0; i < w->n && !calr_interrupt_requested(); i++)
         for (int64_t c = 0; c < w->d; c++)
             mean[c] += w->x[i * w->d + c] / (double)w->n;
-    for (int64_t i = 0; i < w->n; i++) {
+    for (int64_t i = 0; i < w->n && !calr_interrupt_requested(); i++) {
         for (int64_t c = 0; c < w->d; c++) {
             double v = w->x[i * w->d + c] - mean[c];
             sum += v * v;
@@ -167,17 +170,18 @@ static calr_status mean_variance(const work *w, double *out)
     }
     free(mean);
     *out = sum / ((double)w->n * (double)w->d);
-    return CALR_OK;
+    return calr_interrupt_check();
 }
 
 static calr_status iterate(work *w, const calr_kmeans_options *options, int64_t *done)
 {
     double variance;
     CALR_TRY(mean_variance(w, &variance));
-    choose_seeds(w, options->seed);
+    CALR_TRY(choose_seeds(w, options->seed));
     CALR_TRY(assign(w));
     for (*done = 1;; (*done)++) {
-        double moved = move(w);
+        double moved;
+        CALR_TRY(move(w, &moved));
         CALR_TRY(assign(w));
         if (moved <= options->tolerance * variance || *done >= options->iterations)
             break;
@@ -225,7 +229,7 @@ static calr_status run_batches(work *w, const calr_kmeans_options *options, int6
     work part = *w; /* the sample, with this work's memory */
     part.x = rows;
     part.n = sample;
-    choose_seeds(&part, options->seed);
+    CALR_TRY(choose_seeds(&part, options->seed));
     memset(w->counts, 0, (size_t)w->clusters * sizeof *w->counts);
     for (int64_t round = 0; round < options->iterations; round++) {
         draw_rows(w, &rng, order, batch, true, rows);
@@ -304,11 +308,13 @@ static calr_status check_arguments(const float *x, int64_t n, int64_t d,
             o->iterations, o->tolerance);
     if (o->batch < 0)
         return calr_error(CALR_EINVAL, "a batch cannot have %" PRId64 " rows", o->batch);
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
+        CALR_TRY(calr_interrupt_check());
         for (int64_t c = 0; c < d; c++)
             if (!isfinite(x[i * d + c]))
                 return calr_error(CALR_ENUMERIC,
                                   "row %" PRId64 " (from 0) holds a NaN or an infinity", i);
+    }
     return CALR_OK;
 }
 

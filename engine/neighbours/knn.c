@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/size.h"
 #include "neighbours/knn_internal.h"
 #include "neighbours/nearest.h"
@@ -102,11 +103,14 @@ static calr_status search_mirror(calr_knn_task t, const float *x)
         return calr_error(CALR_ENOMEM,
                           "out of memory for a copy of %" PRId64 " x %" PRId64 " features", t.n,
                           t.d);
-    for (int64_t e = 0; e < count; e++)
-        mirror[e] = -x[e];
+    for (int64_t i = 0; i < t.n && !calr_interrupt_requested(); i++)
+        for (int64_t c = 0; c < t.d; c++)
+            mirror[i * t.d + c] = -x[i * t.d + c];
     t.x = mirror;
     t.self = t.opposite = false;
-    calr_status status = calr_knn_float(&t);
+    calr_status status = calr_interrupt_check();
+    if (status == CALR_OK)
+        status = calr_knn_float(&t);
     free(mirror);
     return status;
 }

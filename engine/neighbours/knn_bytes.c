@@ -297,14 +297,13 @@ static void choose_alone(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-static void run_alone(alone *a)
+static calr_status run_alone(alone *a)
 {
     search *s = a->search;
     for (int64_t r = 0; r < a->count; r++)
         memcpy(a->q + r * s->task->d, s->query.q + a->rows[r] * s->task->d, (size_t)s->task->d);
-    calr_parallel_for(s->base.n, 4 * TILE, multiply_alone, a);
-    if (!atomic_load(&s->failed))
-        calr_parallel_for(a->count, 1, choose_alone, a);
+    CALR_TRY(calr_parallel_try(s->base.n, 4 * TILE, multiply_alone, a));
+    return atomic_load(&s->failed) ? CALR_OK : calr_parallel_try(a->count, 1, choose_alone, a);
 }
 
 static void alone_clear(alone *a)
@@ -338,17 +337,18 @@ static calr_status try_sample(search *s, bool *suits)
     alone a;
     int64_t n = s->query.n, sum = 0, most = s->base.n / SHARE;
     CALR_TRY(alone_start(&a, s, false));
-    for (int64_t first = 0; first < SAMPLE; first += BLOCK) {
+    calr_status status = CALR_OK;
+    for (int64_t first = 0; status == CALR_OK && first < SAMPLE; first += BLOCK) {
         a.count = BLOCK;
         for (int64_t r = 0; r < BLOCK; r++)
             a.rows[r] = (first + r) * n / SAMPLE;
-        run_alone(&a);
+        status = run_alone(&a);
         for (int64_t r = 0; r < BLOCK; r++)
             sum += a.candidates[r];
     }
     alone_clear(&a);
     *suits = sum <= SAMPLE * (most < ENTRIES_A_ROW / 2 ? most : ENTRIES_A_ROW / 2);
-    return CALR_OK;
+    return status;
 }
 
 static calr_status search_dropped(search *s)
@@ -363,12 +363,12 @@ static calr_status search_dropped(search *s)
         if (status == CALR_OK)
             a.rows[a.count++] = i;
         if (status == CALR_OK && a.count == BLOCK) {
-            run_alone(&a);
+            status = run_alone(&a);
             a.count = 0;
         }
     }
     if (status == CALR_OK && a.count > 0)
-        run_alone(&a);
+        status = run_alone(&a);
     alone_clear(&a);
     return status;
 }
@@ -457,9 +457,9 @@ static calr_status run(search *s, bool force, bool *done)
     s->pairs = t->self ? s->tiles * (s->tiles + 1) / 2 : s->tiles * s->base_tiles;
     CALR_TRY(allocate(s));
     /* One more than there are: a single pair too must run inside the team, where a product has one thread. */
-    calr_parallel_for(s->pairs + 1, 1, search_tiles, s);
+    CALR_TRY(calr_parallel_try(s->pairs + 1, 1, search_tiles, s));
     if (!atomic_load(&s->failed)) {
-        calr_parallel_for(t->n, ROW_GRAIN, measure_rows, s);
+        CALR_TRY(calr_parallel_try(t->n, ROW_GRAIN, measure_rows, s));
         CALR_TRY(search_dropped(s));
     }
     *done = !atomic_load(&s->failed);

@@ -86,8 +86,7 @@ static calr_status copy_side(const search *s, side *to)
                           s->d);
     memset(to->unit + to->n * s->d, 0, (size_t)((rows - to->n) * s->d) * sizeof(float));
     prepare p = {s, to};
-    calr_parallel_for(to->n, ROW_GRAIN, copy_rows, &p);
-    return CALR_OK;
+    return calr_parallel_try(to->n, ROW_GRAIN, copy_rows, &p);
 }
 
 /* ---- lists ---- */
@@ -266,11 +265,11 @@ static calr_status run_search(search *s)
         s->self ? s->base.tiles * (s->base.tiles + 1) / 2 : s->query.tiles * s->base.tiles;
     /* One more than there are: a single pair too must run inside the team, where a product has one
      * thread. */
-    calr_parallel_for(pairs + 1, 1, search_tiles, s);
+    calr_status status = calr_parallel_try(pairs + 1, 1, search_tiles, s);
     for (int64_t t = 0; t < s->query.tiles; t++)
         pthread_mutex_destroy(&locks[t]);
     free(locks);
-    return CALR_OK;
+    return status;
 }
 
 static calr_status search_all(search *s, output *out)
@@ -290,8 +289,7 @@ static calr_status search_all(search *s, output *out)
                               "out of memory for %" PRId64 " lists of %" PRId64 " distances",
                               s->query.n, s->keep);
     }
-    calr_parallel_for(s->query.n, ROW_GRAIN, write_rows, out);
-    return CALR_OK;
+    return calr_parallel_try(s->query.n, ROW_GRAIN, write_rows, out);
 }
 
 calr_status calr_knn_float(const calr_knn_task *t)

@@ -103,8 +103,10 @@ calr_status calr_bytes_new(const calr_knn_task *task, const float *rows, int64_t
                           task->d);
     }
     quantise w = {task, rows, length, out};
-    calr_parallel_for(n, GRAIN, quantise_rows, &w);
-    return CALR_OK;
+    calr_status status = calr_parallel_try(n, GRAIN, quantise_rows, &w);
+    if (status != CALR_OK)
+        calr_bytes_release(out);
+    return status;
 }
 
 void calr_bytes_release(calr_bytes *bytes)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clones.h"
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 
@@ -15,7 +16,7 @@ calr_status calr_rows_mean(const float *x, int64_t n, int64_t d, double **out)
     double *mean = calr_array_zeros(d, sizeof *mean);
     if (!mean)
         return calr_error(CALR_ENOMEM, "out of memory for the mean of %" PRId64 " columns", d);
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n && !calr_interrupt_requested(); i++)
         for (int64_t c = 0; c < d; c++)
             mean[c] += x[i * d + c];
     for (int64_t c = 0; c < d; c++) {
@@ -23,8 +24,12 @@ calr_status calr_rows_mean(const float *x, int64_t n, int64_t d, double **out)
         if (!isfinite(mean[c])) /* the check of the rows will say which */
             mean[c] = 0;
     }
-    *out = mean;
-    return CALR_OK;
+    calr_status status = calr_interrupt_check();
+    if (status == CALR_OK)
+        *out = mean;
+    else
+        free(mean);
+    return status;
 }
 
 /* Partial sums, which the compiler keeps in vectors, fix the order of the additions. */
@@ -85,15 +90,15 @@ calr_status calr_rows_measure(const float *x, int64_t n, int64_t d, const double
     if (!bad)
         return calr_error(CALR_ENOMEM, "out of memory for the neighbours of %" PRId64 " rows", n);
     check p = {x, d, centre, length, bad};
-    calr_parallel_for(n, ROW_GRAIN, check_rows, &p);
+    calr_status status = calr_parallel_try(n, ROW_GRAIN, check_rows, &p);
     int64_t first = -1;
-    for (int64_t c = 0; c < chunks && first < 0; c++)
+    for (int64_t c = 0; status == CALR_OK && c < chunks && first < 0; c++)
         first = bad[c];
     free(bad);
     if (first >= 0)
         return calr_error(CALR_ENUMERIC,
                           "row %" PRId64 " (from 0) of %s holds a NaN or an infinity", first, what);
-    return CALR_OK;
+    return status;
 }
 
 CALR_CLONES void calr_row_unit(const float *row, int64_t d, double length, float *to)

@@ -9,6 +9,7 @@
 
 #include "backend/backend.h"
 #include "base/clones.h"
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "neighbours/nearest.h"
@@ -64,12 +65,12 @@ static void find_centre(void *context, int64_t begin, int64_t end, int worker)
     (void)worker;
     calr_pairwise *p = context;
     double mean[GRAIN] = {0}, reach[GRAIN] = {0};
-    for (int64_t i = 0; i < p->n; i++)
+    for (int64_t i = 0; i < p->n && !calr_interrupt_due(i); i++)
         for (int64_t c = begin; c < end; c++)
             mean[c - begin] += p->x[i * p->d + c];
     for (int64_t c = 0; c < end - begin; c++)
         mean[c] /= (double)p->n;
-    for (int64_t i = 0; i < p->n; i++)
+    for (int64_t i = 0; i < p->n && !calr_interrupt_due(i); i++)
         for (int64_t c = begin; c < end; c++)
             reach[c - begin] = fmax(reach[c - begin], fabs(p->x[i * p->d + c] - mean[c - begin]));
     for (int64_t c = 0; c < end - begin; c++)
@@ -88,8 +89,8 @@ static calr_status prepare(calr_pairwise *p)
     if (!p->square || !p->centre || !p->bad)
         return calr_error(CALR_ENOMEM, "out of memory for the lengths of %" PRId64 " rows", p->n);
     if (p->metric == CALR_EUCLIDEAN)
-        calr_parallel_for(p->d, GRAIN, find_centre, p);
-    calr_parallel_for(p->n, GRAIN, measure_rows, p);
+        CALR_TRY(calr_parallel_try(p->d, GRAIN, find_centre, p));
+    CALR_TRY(calr_parallel_try(p->n, GRAIN, measure_rows, p));
     for (int64_t c = 0; c < chunks; c++)
         if (p->bad[c] >= 0)
             return calr_error(CALR_ENUMERIC,
@@ -234,7 +235,7 @@ static void finish_row(const calr_pairwise *p, int64_t i, int64_t first, int64_t
 void calr_pairwise_rows(const calr_pairwise *p, const int64_t *which, int64_t count,
                         double *scratch, double *out)
 {
-    for (int64_t number = 0; number < p->tiles; number++) {
+    for (int64_t number = 0; number < p->tiles && !calr_interrupt_requested(); number++) {
         int64_t first = number * TILE, columns = tile_rows(p, number);
         double *products = multiply(p, which, 0, count, first, columns, scratch);
         for (int64_t r = 0; r < count; r++) {
@@ -283,7 +284,7 @@ static void fill_tiles(void *context, int64_t begin, int64_t end, int worker)
     const calr_pairwise *p = a->pairwise;
     float *distances = a->distances + (int64_t)worker * TILE * TILE;
     for (int64_t row = begin; row < end && row < p->tiles; row++)
-        for (int64_t column = row; column < p->tiles; column++) {
+        for (int64_t column = row; column < p->tiles && !calr_interrupt_requested(); column++) {
             int64_t rows = tile_rows(p, row), columns = tile_rows(p, column);
             calr_pairwise_tile(p, row, column, a->scratch + (int64_t)worker * SCRATCH, distances);
             for (int64_t r = 0; r < rows; r++)
@@ -306,7 +307,7 @@ calr_status calr_pairwise_all(const float *x, int64_t n, int64_t d, calr_metric 
              calr_array_new(threads, TILE * TILE * sizeof(float)), out};
     calr_status status = CALR_OK;
     if (a.scratch && a.distances)
-        calr_parallel_for(p->tiles + 1, 1, fill_tiles, &a); /* one more: see pairwise.h */
+        status = calr_parallel_try(p->tiles + 1, 1, fill_tiles, &a); /* one more: see pairwise.h */
     else
         status = calr_error(CALR_ENOMEM, "out of memory for tiles of distances");
     free(a.scratch);

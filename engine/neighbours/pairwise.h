@@ -25,11 +25,12 @@ calr_status calr_pairwise_new(const float *x, int64_t n, int64_t d, calr_metric 
                               calr_pairwise **out);
 void calr_pairwise_release(calr_pairwise *pairwise); /* NULL is allowed */
 
-/* Numbers of scratch memory that one thread needs in the calls below. Make them inside a calr_parallel_for of two
+/* Numbers of scratch memory that one thread needs in the calls below. Make them inside a calr_parallel_try of two
  * chunks or more: there a product has one thread, and the same bits come out for any number of threads. */
 int64_t calr_pairwise_scratch(const calr_pairwise *pairwise);
 
-/* out[count x n] = distances of rows which[count] (at most CALR_PAIRWISE_ROWS) to all, 0 to themselves. */
+/* out[count x n] = distances of rows which[count] (at most CALR_PAIRWISE_ROWS) to all, 0 to themselves; once a stop was
+ * asked for, the rest of `out` is left as it was. */
 void calr_pairwise_rows(const calr_pairwise *pairwise, const int64_t *which, int64_t count,
                         double *scratch, double *out);
 

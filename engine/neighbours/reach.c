@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "neighbours/pairwise.h"
@@ -79,7 +80,7 @@ static void pass_tiles(void *context, int64_t begin, int64_t end, int worker)
     span *s = context;
     float *distances = s->distances + (int64_t)worker * TILE * TILE;
     for (int64_t a = begin; a < end && a < s->tiles; a++)
-        for (int64_t b = a; b < s->tiles; b++) {
+        for (int64_t b = a; b < s->tiles && !calr_interrupt_requested(); b++) {
             if (!s->cores && one_group(s, a, b))
                 continue;
             calr_pairwise_tile(s->pairwise, a, b,
@@ -100,21 +101,22 @@ static void pass_tiles(void *context, int64_t begin, int64_t end, int worker)
         }
 }
 
-static void pass(span *s)
+static calr_status pass(span *s)
 {
-    calr_parallel_for(s->tiles + 1, 1, pass_tiles, s); /* one more: see pairwise.h */
+    return calr_parallel_try(s->tiles + 1, 1, pass_tiles, s); /* one more: see pairwise.h */
 }
 
-static void find_cores(span *s)
+static calr_status find_cores(span *s)
 {
     for (int64_t e = 0; e < s->n * s->others; e++)
         s->near[e] = INFINITY;
     s->cores = true;
     if (s->others > 0)
-        pass(s);
+        CALR_TRY(pass(s));
     for (int64_t i = 0; i < s->n; i++)
         s->core[i] = s->others > 0 ? s->near[(i + 1) * s->others - 1] : 0;
     s->cores = false;
+    return CALR_OK;
 }
 
 /* ---- rounds ---- */
@@ -164,9 +166,9 @@ static int64_t join(span *s, calr_link *links)
     return made;
 }
 
-static void run(span *s, calr_link *links)
+static calr_status run(span *s, calr_link *links)
 {
-    find_cores(s);
+    CALR_TRY(find_cores(s));
     for (int64_t i = 0; i < s->n; i++)
         s->group[i] = (int32_t)i;
     for (int64_t made = 0; made < s->n - 1;) {
@@ -174,9 +176,10 @@ static void run(span *s, calr_link *links)
             s->least[i] = INFINITY;
             s->to[i] = -1;
         }
-        pass(s);
+        CALR_TRY(pass(s));
         made += join(s, links + made);
     }
+    return CALR_OK;
 }
 
 /* ---- the whole ---- */
@@ -223,7 +226,7 @@ calr_status calr_reach_span(const float *x, int64_t n, int64_t d, calr_metric me
     if (status == CALR_OK) {
         for (int64_t t = 0; t < s.tiles; t++)
             pthread_mutex_init(&s.locks[t], NULL);
-        run(&s, links);
+        status = run(&s, links);
         for (int64_t t = 0; t < s.tiles; t++)
             pthread_mutex_destroy(&s.locks[t]);
     }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/interrupt.h"
 #include "os/aside.h"
 #include "os/folder.h"
 
@@ -18,6 +19,8 @@ bool calr_file_exists(const char *path)
 }
 
 /* ---- reading ---- */
+
+enum { PART = 16 << 20 }; /* bytes read without asking whether to stop */
 
 static calr_status read_open(int fd, const char *path, void **data, size_t *size)
 {
@@ -30,7 +33,11 @@ static calr_status read_open(int fd, const char *path, void **data, size_t *size
     size_t room = info.st_size > 0 ? (size_t)info.st_size + 1 : 4096, used = 0;
     char *text = malloc(room);
     while (text) {
-        ssize_t got = read(fd, text + used, room - used);
+        if (used >= PART && calr_interrupt_requested()) {
+            free(text);
+            return calr_interrupt_check();
+        }
+        ssize_t got = read(fd, text + used, room - used < PART ? room - used : PART);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {

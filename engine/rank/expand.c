@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 
@@ -61,6 +62,7 @@ static void expand_rows(void *context, int64_t begin, int64_t end, int worker)
 static calr_status check_unit(const char *what, const calr_rank_set *set, int64_t dim)
 {
     for (int64_t i = 0; i < set->count; i++) {
+        CALR_TRY(calr_interrupt_check());
         const float *row = set->features + i * dim;
         double length = sqrt(product(row, row, dim));
         if (isfinite(length) && fabs(length - 1) > 1e-3)
@@ -100,7 +102,7 @@ calr_status calr_rank_expand(const calr_rank_set *query, const calr_rank_set *ga
         status =
             calr_rank_topk(&queries, &entries, dim, e.k, CALR_RULE_JUNK, NULL, e.indices, NULL);
     if (status == CALR_OK)
-        calr_parallel_for(query->count, 64, expand_rows, &e);
+        status = calr_parallel_try(query->count, 64, expand_rows, &e);
     free(e.indices);
     free(e.sums);
     return status;

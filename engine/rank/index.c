@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/size.h"
+#include "base/sort.h"
 
 calr_status calr_rank_check_sets(const calr_rank_set *query, const calr_rank_set *gallery,
                                  int64_t dim)
@@ -44,7 +45,7 @@ calr_status calr_rank_index_make(calr_rank_index *index, const calr_rank_set *ga
     index->count = gallery->count;
     for (int64_t i = 0; i < gallery->count; i++)
         index->entries[i] = (calr_rank_entry){gallery->identities[i], (int32_t)i};
-    qsort(index->entries, (size_t)index->count, sizeof *index->entries, by_identity);
+    CALR_TRY(calr_sort(index->entries, index->count, sizeof *index->entries, by_identity));
     index->longest = 0;
     for (int64_t begin = 0, end; begin < index->count; begin = end) {
         for (end = begin + 1;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "base/size.h"
@@ -123,7 +124,7 @@ static int64_t draw_rank(const evaluation *work, int64_t i, const float *score, 
 static void evaluate_single(evaluation *work, int64_t i, float *score)
 {
     calr_rank_index_ignore(&work->index, work->query, work->gallery, work->options->rule, i, score);
-    for (int64_t t = 0; t < work->draws; t++) {
+    for (int64_t t = 0; t < work->draws && !calr_interrupt_requested(); t++) {
         calr_rng rng = calr_rng_make(work->options->seed, calr_rng_purpose("single shot"),
                                      (uint32_t)t, (uint64_t)i);
         int64_t rank = draw_rank(work, i, score, &rng);

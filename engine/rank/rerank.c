@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "neighbours/csr.h"
@@ -127,10 +128,14 @@ static calr_status make(calr_rerank *rerank, const calr_rank_set *query,
     if (!both)
         return calr_error(CALR_ENOMEM, "no memory for a copy of %" PRId64 " rows to re-rank",
                           count);
-    memcpy(both, query->features, (size_t)(query->count * dim) * sizeof *both);
-    memcpy(both + query->count * dim, gallery->features,
-           (size_t)(gallery->count * dim) * sizeof *both);
-    calr_status status = encode(rerank, both, dim, options);
+    for (int64_t i = 0; i < count && !calr_interrupt_due(i); i++)
+        memcpy(both + i * dim,
+               i < query->count ? query->features + i * dim
+                                : gallery->features + (i - query->count) * dim,
+               (size_t)dim * sizeof *both);
+    calr_status status = calr_interrupt_check();
+    if (status == CALR_OK)
+        status = encode(rerank, both, dim, options);
     free(both);
     return status;
 }

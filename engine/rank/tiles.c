@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "backend/backend.h"
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 
@@ -47,7 +48,7 @@ calr_status calr_rank_norms(const char *what, const calr_rank_set *set, int64_t 
 {
     norm_work work = {.set = set, .dim = dim, .norms = norms};
     atomic_init(&work.bad, set->count);
-    calr_parallel_for(set->count, 256, norm_rows, &work);
+    CALR_TRY(calr_parallel_try(set->count, 256, norm_rows, &work));
     int64_t bad = atomic_load(&work.bad);
     if (bad < set->count)
         return calr_error(CALR_ENUMERIC,
@@ -82,7 +83,7 @@ static void score_tiles(void *context, int64_t begin, int64_t end, int worker)
         work->backend->gemm(false, true, rows, columns, work->dim, 1,
                             work->query->features + at * work->dim, work->dim,
                             work->gallery->features, work->dim, 0, scores, columns);
-        for (int64_t r = 0; r < rows; r++) {
+        for (int64_t r = 0; r < rows && !calr_interrupt_requested(); r++) {
             float *row = scores + r * columns;
             for (int64_t j = 0; j < columns; j++)
                 row[j] -= work->norms[j];
@@ -114,7 +115,7 @@ calr_status calr_rank_tiles(const calr_rank_set *query, const calr_rank_set *gal
     /* One tile more than there are: a single one too must run inside the team, where a product has
      * one thread. */
     int64_t tiles = (query->count + work.rows - 1) / work.rows;
-    calr_parallel_for(tiles + 1, 1, score_tiles, &work);
+    calr_status status = calr_parallel_try(tiles + 1, 1, score_tiles, &work);
     free(work.scores);
-    return CALR_OK;
+    return status;
 }

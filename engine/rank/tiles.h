@@ -8,7 +8,7 @@
 #include "rank/rank.h"
 
 /* `score`[gallery] of query row i: q.g - |g|^2/2, so that a higher score is a smaller euclidean
- * distance. The callee may write to it. `worker` is that of calr_parallel_for. */
+ * distance. The callee may write to it. `worker` is that of calr_parallel_try. */
 typedef void (*calr_rank_visit)(void *context, int64_t i, float *score, int worker);
 
 /* Visits every query once, in parallel, in any order. `norms`[gallery] holds |g|^2 / 2. */

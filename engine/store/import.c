@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "os/file.h"
@@ -48,7 +49,7 @@ static calr_status load_file(const load_job *job, int64_t i, int worker)
 static void load_files(void *context, int64_t begin, int64_t end, int worker)
 {
     const load_job *job = context;
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t i = begin; i < end && !calr_interrupt_requested(); i++) {
         loaded_file *file = &job->files[i];
         file->status = load_file(job, i, worker);
         if (file->status != CALR_OK)
@@ -67,6 +68,7 @@ static calr_status append_files(calr_store_writer *writer, const calr_store_sour
 {
     for (int64_t i = 0; i < count; i++) {
         loaded_file *file = &files[i];
+        CALR_TRY(calr_interrupt_check());
         if (file->status == CALR_ENOMEM)
             return calr_error(CALR_ENOMEM, "%s: %s", sources[i].file, reason_of(file));
         if (file->status == CALR_OK) {
@@ -110,8 +112,9 @@ calr_status calr_store_writer_import(calr_store_writer *writer, const calr_store
         length = group_length(sources + at, count - at);
         memset(files, 0, (size_t)length * sizeof *files);
         load_job job = {sources + at, files, check, context};
-        calr_parallel_for(length, 8, load_files, &job);
-        status = append_files(writer, sources + at, files, length, bad ? bad + at : NULL);
+        status = calr_parallel_try(length, 8, load_files, &job);
+        if (status == CALR_OK)
+            status = append_files(writer, sources + at, files, length, bad ? bad + at : NULL);
         for (int64_t i = 0; i < length; i++) {
             free(files[i].bytes);
             free(files[i].reason);

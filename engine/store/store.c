@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/size.h"
 #include "store/format.h"
 
@@ -368,6 +369,7 @@ static calr_status hash_images(calr_store *store, calr_store_reader *reader, cal
     for (int64_t i = 0; i < store->header.count; i++) {
         const void *bytes;
         size_t size;
+        CALR_TRY(calr_interrupt_check());
         CALR_TRY(calr_store_reader_get(reader, i, &bytes, &size));
         calr_store_record record = {calr_store_path(store, i), store->identities[i],
                                     store->cameras[i], (calr_split)store->splits[i]};

@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include "base/interrupt.h"
+
+enum { PART = 1 << 20 }; /* elements converted without asking whether to stop */
+
 bool calr_foreign_dtype(foreign_type type, calr_dtype *out)
 {
     switch (type.kind) {
@@ -71,12 +75,10 @@ static int64_t to_integer(foreign_type type, uint64_t bits)
     return (int64_t)((bits ^ sign) - sign);
 }
 
-void calr_foreign_convert(foreign_type type, const void *from, int64_t count, void *to)
+static void convert_part(foreign_type type, calr_dtype dtype, const void *from, int64_t count,
+                         void *to)
 {
     const unsigned char *bytes = from;
-    calr_dtype dtype;
-    if (!calr_foreign_dtype(type, &dtype) || count <= 0)
-        return;
     int host = 1;
     bool host_big = *(const char *)&host == 0;
     if ((size_t)type.size == calr_dtype_size(dtype) && (type.size == 1 || type.big == host_big)) {
@@ -96,4 +98,19 @@ void calr_foreign_convert(foreign_type type, const void *from, int64_t count, vo
         else
             ((uint8_t *)to)[i] = (uint8_t)bits;
     }
+}
+
+calr_status calr_foreign_convert(foreign_type type, const void *from, int64_t count, void *to)
+{
+    calr_dtype dtype;
+    if (!calr_foreign_dtype(type, &dtype))
+        return CALR_OK;
+    for (int64_t at = 0; at < count; at += PART) {
+        if (at > 0)
+            CALR_TRY(calr_interrupt_check());
+        convert_part(type, dtype, (const char *)from + at * type.size,
+                     count - at < PART ? count - at : PART,
+                     (char *)to + (size_t)at * calr_dtype_size(dtype));
+    }
+    return CALR_OK;
 }

@@ -21,7 +21,7 @@ typedef struct foreign_type {
 /* The type of ours that holds it: see npy.h. False when there is none. */
 bool calr_foreign_dtype(foreign_type type, calr_dtype *out);
 
-/* Converts `count` elements, unaligned, into ours. */
-void calr_foreign_convert(foreign_type type, const void *from, int64_t count, void *to);
+/* Converts `count` elements, unaligned, into ours. CALR_EINTERRUPTED, of millions of elements only. */
+calr_status calr_foreign_convert(foreign_type type, const void *from, int64_t count, void *to);
 
 #endif

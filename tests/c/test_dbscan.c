@@ -156,7 +156,7 @@ static void test_check(void)
     CHECK_OK(calr_distance_check(&distance));
     calr_distance_row(&distance, 1, row);
     CHECK(row[0] == 0.25f && row[1] == 0);
-    calr_distance_fill(&distance, all);
+    CHECK_OK(calr_distance_fill(&distance, all));
     CHECK(all[0] == 0 && all[1] == 0.25f && all[2] == 0.25f && all[3] == 0);
     CHECK(calr_distance_get(&distance, 0, 1) == 0.25f && calr_distance_get(&distance, 1, 1) == 0);
     calr_csr_release(csr);

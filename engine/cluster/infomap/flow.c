@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clones.h"
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 
@@ -156,7 +157,7 @@ static double dangling(const double *leaving, const double *rank, int64_t n)
 }
 
 /* The stationary distribution into w->rank, which sums to 1, and w->next; share[n] is scratch. */
-static void page_rank(walk *w, double teleportation, double *share)
+static calr_status page_rank(walk *w, double teleportation, double *share)
 {
     int64_t n = w->reverse->rows, chunks = (n + GRAIN - 1) / GRAIN;
     for (int64_t i = 0; i < n; i++) {
@@ -170,7 +171,7 @@ static void page_rank(walk *w, double teleportation, double *share)
         w->jump = teleportation + w->stay * dangling(w->leaving, w->rank, n);
         if (chunks > 1)
             memcpy(share, w->next, (size_t)n * sizeof *share);
-        calr_parallel_for(n, GRAIN, walk_step, w);
+        CALR_TRY(calr_parallel_try(n, GRAIN, walk_step, w));
         for (int64_t c = 0; c < chunks; c++)
             moved += w->moved[c];
         if (moved >= STILL && step + 1 < STEPS)
@@ -183,17 +184,18 @@ static void page_rank(walk *w, double teleportation, double *share)
         }
         break;
     }
+    return CALR_OK;
 }
 
 /* ---- the network ---- */
 
 /* Flow along a link i -> j of weight w is rate[i] * w. Adds both directions of every link into the
  * symmetric rows: rows of the graph and of its transpose, merged, both ascending. */
-static void merge_rows(const calr_csr *graph, const calr_csr *reverse, const double *rate,
-                       calr_flow *flow)
+static calr_status merge_rows(const calr_csr *graph, const calr_csr *reverse, const double *rate,
+                              calr_flow *flow)
 {
     int64_t used = 0;
-    for (int64_t i = 0; i < flow->nodes; i++) {
+    for (int64_t i = 0; i < flow->nodes && !calr_interrupt_requested(); i++) {
         int64_t a = graph->offsets[i], a_end = graph->offsets[i + 1];
         int64_t b = reverse->offsets[i], b_end = reverse->offsets[i + 1];
         while (a < a_end || b < b_end) {
@@ -211,12 +213,13 @@ static void merge_rows(const calr_csr *graph, const calr_csr *reverse, const dou
         }
         flow->offsets[i + 1] = used;
     }
+    return calr_interrupt_check();
 }
 
 /* Undirected: a link of weight w carries w / total each way, a loop w / total; total counts both
  * ways. */
-static void fill_undirected(const calr_csr *graph, const calr_csr *reverse, double *rate,
-                            calr_flow *flow)
+static calr_status fill_undirected(const calr_csr *graph, const calr_csr *reverse, double *rate,
+                                   calr_flow *flow)
 {
     double total = 0;
     for (int64_t i = 0; i < flow->nodes; i++) {
@@ -233,11 +236,12 @@ static void fill_undirected(const calr_csr *graph, const calr_csr *reverse, doub
         flow->visits[i] /= total;
         rate[i] = 1 / total;
     }
-    merge_rows(graph, reverse, rate, flow);
+    CALR_TRY(merge_rows(graph, reverse, rate, flow));
     for (int64_t i = 0; i < flow->nodes; i++)
         flow->enter[i] = flow->leave[i] = flow->enter[i] + flow->leave[i];
     for (int64_t p = 0; p < flow->offsets[flow->nodes]; p++)
         flow->weight[p] *= 2; /* each way */
+    return CALR_OK;
 }
 
 static calr_status fill_directed(const calr_csr *graph, const calr_csr *reverse,
@@ -258,16 +262,17 @@ static calr_status fill_directed(const calr_csr *graph, const calr_csr *reverse,
     walk w = {.reverse = reverse, .leaving = leaving, .teleport = teleport, .next = rate};
     w.rank = leaving + 2 * n;
     w.moved = leaving + 4 * n;
-    page_rank(&w, teleportation, leaving + 3 * n);
+    calr_status status = page_rank(&w, teleportation, leaving + 3 * n);
     /* One more step along links alone, of those that have one to take. */
     double moving = 1 - dangling(leaving, w.rank, n);
     for (int64_t i = 0; i < n; i++)
         rate[i] /= moving;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; status == CALR_OK && i < n; i++)
         flow->visits[i] = arriving(&w, rate, i);
-    merge_rows(graph, reverse, rate, flow);
+    if (status == CALR_OK)
+        status = merge_rows(graph, reverse, rate, flow);
     free(leaving);
-    return CALR_OK;
+    return status;
 }
 
 static calr_status fill(const calr_csr *graph, bool directed, double teleportation,
@@ -282,8 +287,7 @@ static calr_status fill(const calr_csr *graph, bool directed, double teleportati
         return calr_error(CALR_ENOMEM, "no memory for the flow of %" PRId64 " nodes", graph->rows);
     if (directed)
         return fill_directed(graph, *reverse, teleportation, *rate, *flow);
-    fill_undirected(graph, *reverse, *rate, *flow);
-    return CALR_OK;
+    return fill_undirected(graph, *reverse, *rate, *flow);
 }
 
 calr_status calr_flow_new(const calr_csr *graph, bool directed, double teleportation,
@@ -342,13 +346,13 @@ static void sort_by_module(const int32_t *module, int64_t nodes, int64_t modules
 }
 
 /* Links of the modules, and what enters and leaves them. */
-static void merge_modules(const calr_flow *flow, const int32_t *module, const int64_t *first,
-                          const int32_t *order, int64_t *slot, calr_flow *merged)
+static calr_status merge_modules(const calr_flow *flow, const int32_t *module, const int64_t *first,
+                                 const int32_t *order, int64_t *slot, calr_flow *merged)
 {
     int64_t used = 0;
     for (int64_t m = 0; m < merged->nodes; m++)
         slot[m] = -1;
-    for (int64_t m = 0; m < merged->nodes; m++) {
+    for (int64_t m = 0; m < merged->nodes && !calr_interrupt_requested(); m++) {
         int64_t begin = used;
         for (int64_t o = first[m]; o < first[m + 1]; o++) {
             int32_t i = order[o];
@@ -374,6 +378,7 @@ static void merge_modules(const calr_flow *flow, const int32_t *module, const in
         }
         merged->offsets[m + 1] = used;
     }
+    return calr_interrupt_check();
 }
 
 calr_status calr_flow_aggregate(const calr_flow *flow, const int32_t *module, int64_t modules,
@@ -390,9 +395,12 @@ calr_status calr_flow_aggregate(const calr_flow *flow, const int32_t *module, in
         status = flow_alloc(modules, flow->offsets[flow->nodes], &merged);
     if (status == CALR_OK) {
         sort_by_module(module, flow->nodes, modules, first, order);
-        merge_modules(flow, module, first, order, slot, merged);
-        *out = merged;
+        status = merge_modules(flow, module, first, order, slot, merged);
     }
+    if (status == CALR_OK)
+        *out = merged;
+    else
+        calr_flow_release(merged);
     free(first);
     free(slot);
     free(order);

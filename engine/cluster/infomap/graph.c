@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/size.h"
 #include "cluster/infomap/infomap.h"
 
@@ -108,16 +109,18 @@ calr_status calr_infomap_graph(int64_t n, int64_t k, const int32_t *indices,
     if (!row)
         return calr_error(CALR_ENOMEM, "no memory for %" PRId64 " neighbours", k);
     int64_t used = 0;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n && !calr_interrupt_due(i); i++)
         used += take_row(i, k, indices, similarities, min_similarity, row);
-    calr_csr *csr;
-    calr_status status = calr_csr_new(n, n, used, &csr);
+    calr_csr *csr = NULL;
+    calr_status status = calr_interrupt_check();
+    if (status == CALR_OK)
+        status = calr_csr_new(n, n, used, &csr);
     if (status != CALR_OK) {
         free(row);
         return status;
     }
     used = 0;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n && !calr_interrupt_due(i); i++) {
         int64_t count = take_row(i, k, indices, similarities, min_similarity, row);
         for (int64_t e = 0; e < count; e++, used++) {
             csr->indices[used] = row[e].to;
@@ -128,6 +131,10 @@ calr_status calr_infomap_graph(int64_t n, int64_t k, const int32_t *indices,
             scores[i] = score_row(i, k, indices, similarities, min_similarity, mean);
     }
     free(row);
-    *graph = csr;
-    return CALR_OK;
+    status = calr_interrupt_check();
+    if (status == CALR_OK)
+        *graph = csr;
+    else
+        calr_csr_release(csr);
+    return status;
 }

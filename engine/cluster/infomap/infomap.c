@@ -51,7 +51,7 @@ static calr_status best_trial(const calr_flow *flow, const calr_infomap_options 
     if (!work.module || !work.bits || !work.status) {
         status = calr_error(CALR_ENOMEM, "no memory for %" PRId64 " trials", count);
     } else {
-        calr_parallel_for(count, 1, run_trials, &work);
+        status = calr_parallel_try(count, 1, run_trials, &work);
         for (int64_t t = 0; t < count && status == CALR_OK; t++) {
             if (work.status[t] != CALR_OK)
                 status = calr_error(work.status[t], "no memory to partition %" PRId64 " nodes",

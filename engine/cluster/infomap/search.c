@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/size.h"
 
 typedef struct calr_infomap_search search;
@@ -242,12 +243,12 @@ static void move_node(search *s, const calr_flow *flow, int64_t i, int32_t *modu
         s->due[flow->neighbour[p]] = true;
 }
 
-/* Looks at the first `count` nodes of the order. Returns whether any moved. */
+/* Looks at the first `count` nodes of the order, or until a stop is asked for. Returns whether any moved. */
 static bool pass_over(search *s, const calr_flow *flow, int64_t count, int32_t *module,
                       const int32_t *within)
 {
     bool any = false;
-    for (int64_t o = 0; o < count; o++) {
+    for (int64_t o = 0; o < count && !calr_interrupt_due(o); o++) {
         int64_t i = s->order[o];
         if (!s->due[i])
             continue;
@@ -272,7 +273,7 @@ static bool move_nodes(search *s, const calr_flow *flow, int32_t *module, bool a
     start_level(s, flow, alone ? NULL : module);
     memset(s->due, true, (size_t)flow->nodes * sizeof *s->due);
     bool any = false, moved = true;
-    for (int pass = 0; pass < PASSES && moved; pass++) {
+    for (int pass = 0; pass < PASSES && moved && !calr_interrupt_requested(); pass++) {
         int64_t count = 0;
         for (int64_t i = 0; i < flow->nodes; i++)
             if (s->due[i])
@@ -307,6 +308,7 @@ static calr_status climb(search *s, const calr_flow *flow, int32_t *module, bool
                          double *bits)
 {
     move_nodes(s, flow, module, alone, NULL);
+    CALR_TRY(calr_interrupt_check());
     int64_t modules = compact(s, module, flow->nodes);
     calr_flow *level;
     CALR_TRY(calr_flow_aggregate(flow, module, modules, &level));
@@ -317,6 +319,9 @@ static calr_status climb(search *s, const calr_flow *flow, int32_t *module, bool
         for (int64_t m = 0; m < level->nodes; m++)
             above[m] = (int32_t)m;
         if (!move_nodes(s, level, above, true, NULL))
+            break;
+        status = calr_interrupt_check();
+        if (status != CALR_OK)
             break;
         modules = compact(s, above, level->nodes);
         for (int64_t i = 0; i < flow->nodes; i++)
@@ -342,6 +347,7 @@ static calr_status coarse_tune(search *s, const calr_flow *flow, int32_t *module
     for (int64_t i = 0; i < n; i++)
         part[i] = (int32_t)i;
     move_nodes(s, flow, part, true, module);
+    CALR_TRY(calr_interrupt_check());
     int64_t parts = compact(s, part, n);
     calr_flow *level;
     CALR_TRY(calr_flow_aggregate(flow, part, parts, &level));

@@ -392,7 +392,7 @@ static calr_status best_tree(const calr_flow *flow, const calr_infomap_options *
     } else {
         for (int64_t i = 0; i < n; i++)
             ids[i] = (int32_t)i;
-        calr_parallel_for(count, 1, run_trials, &work);
+        status = calr_parallel_try(count, 1, run_trials, &work);
         for (int64_t t = 0; t < count && status == CALR_OK; t++) {
             if (work.trial[t].status != CALR_OK)
                 status =
