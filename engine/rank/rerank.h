@@ -4,7 +4,7 @@
  * Queries and gallery are one set of unit rows. The distance of query q and gallery entry g is
  *     (1 - lambda) J(q, g) + lambda d(q, g) / max d(q, .)          (eq. 12)
  * d the squared euclidean distance, the maximum over all rows of the set; J the Jaccard distance of
- * k-reciprocal neighbours (cluster/jaccard.h, exact reciprocal sets), whose weights are of d
+ * k-reciprocal neighbours (neighbours/jaccard.h, exact reciprocal sets), whose weights are of d
  * divided by the same maximum.
  *
  * Sparse throughout: memory is a copy of the features, and some hundred numbers a row; no table of

@@ -1,4 +1,4 @@
-/* tensor/npy: files of NumPy's, files for NumPy, damage. */
+/* files/npy: files of NumPy's, files for NumPy, damage. */
 #include "check.h"
 
 #include <stdlib.h>

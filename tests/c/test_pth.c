@@ -1,4 +1,4 @@
-/* tensor/pth and tensor/pickle: files of PyTorch in both forms, damage, hostile pickles. */
+/* files/pth and files/pickle: files of PyTorch in both forms, damage, hostile pickles. */
 #include "check.h"
 
 #include <stdlib.h>

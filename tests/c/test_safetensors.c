@@ -1,4 +1,4 @@
-/* tensor/safetensors: files of the reference implementation, files for it, damage. */
+/* files/safetensors: files of the reference implementation, files for it, damage. */
 #include "check.h"
 
 #include <stdlib.h>

@@ -1,10 +1,11 @@
 -- Former and public names of modules, as lua/calr/init.lua lists them: each still answers to require, with the table
--- of the new name, and docs/CHANGES.md tells of it.
+-- of the new name, and docs/CHANGES.md tells of it. Paths that comments, messages and pages name lead somewhere.
 package.path = os.getenv "CALR_TEST_SOURCE" .. "/tests/lint/?.lua;" .. package.path
 local calr = require "calr"
 local check = require "check"
 local requires = require "requires"
 local sources = require "sources"
+local sys = require "calr.sys"
 
 local aliases, modules = requires.aliases(), requires.read()
 
@@ -51,6 +52,42 @@ check.test("docs/CHANGES.md tells of every former name", function()
     local public = module:match "^calr%.lab%.%w+$" and name == "calr." .. module:match "%w+$"
     check.ok(public or text:find("`" .. name .. "` | `" .. module .. "`", 1, true), name .. " stands for another")
   end
+end)
+
+-- Files that name paths, but for those whose subject is what there was, or is generated.
+local function texts()
+  local list = { "README.md" }
+  for _, folder in ipairs { "engine", "lua", "experiments", "datasets", "tests", "docs" } do
+    for _, path in ipairs(sources.list(folder, "%.%a+$")) do
+      local kind = path:match "%.(%a+)$"
+      if ({ c = 1, h = 1, lua = 1, md = 1, sh = 1, py = 1, txt = 1 })[kind] and not path:match "^docs/api/"
+        and path ~= "docs/CHANGES.md" then
+        list[#list + 1] = path
+      end
+    end
+  end
+  return list
+end
+
+local tops = { engine = true, lua = true, experiments = true, datasets = true, tests = true, docs = true }
+
+check.test("a path that a comment, a message or a page names leads somewhere", function()
+  local problems, count = {}, 0
+  for _, file in ipairs(texts()) do
+    sources.lines(sources.read(file), function(line, number)
+      for path in line:gmatch "%f[%w_./-][%w_./-]+%.%l+" do
+        -- NAME.lua and files of a test's own folder are no paths of the tree
+        if tops[path:match "^(%l+)/" or ""] and not path:find "%u%u%u" then
+          count = count + 1
+          if not sys.exists(sources.root .. "/" .. path) then
+            problems[#problems + 1] = ("%s:%d: %s"):format(file, number, path)
+          end
+        end
+      end
+    end)
+  end
+  check.ok(count > 50)
+  if #problems > 0 then error("\n  " .. table.concat(problems, "\n  "), 0) end
 end)
 
 check.finish()

@@ -1,4 +1,4 @@
--- calr.tune against SciPy (tests/reference/study/make_search.py).
+-- calr.tune against SciPy (tests/reference/study/make_tune.py).
 local check = require "check"
 local tune = require "calr.tune"
 local json = require "calr.json"

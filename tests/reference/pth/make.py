@@ -1,4 +1,4 @@
-"""Writes the files that tests/c/test_pth.c, tests/lua/test_weights.lua and tests/cli/test_import_weights.sh read:
+"""Writes the files that tests/c/test_pth.c and tests/cli/test_import_weights.sh read:
 pip install torch==2.15.0, then python make.py"""
 import collections
 import pathlib

@@ -1,5 +1,5 @@
 --- @module calr.lab.bench
---- What `calr bench` is made of. A benchmark is a file lua/calr/bench/NAME.lua that returns {summary=, options=,
+--- What `calr bench` is made of. A benchmark is a file lua/calr/lab/bench/NAME.lua that returns {summary=, options=,
 --- rows=function(bench, options)}: `options` are defaults as calr.config takes them, `bench` measures and prints:
 ---
 ---     return {
@@ -45,7 +45,7 @@ local bench = {}
 --- @return table  the benchmarks there are, sorted
 function bench.names()
   local names = {}
-  for _, file in ipairs(sys.list(sys.paths.lua .. "/calr/bench")) do
+  for _, file in ipairs(sys.list(sys.paths.lua .. "/calr/lab/bench")) do
     local name = file:match "^([%w_-]+)%.lua$"
     if name and name ~= "init" then names[#names + 1] = name end
   end

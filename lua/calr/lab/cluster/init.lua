@@ -7,7 +7,7 @@ local sys = require "calr.sys"
 
 --- @module calr.lab.cluster
 --- Clustering by the name of a method, with defaults: what is behind `calr cluster`. A method is one entry of the list
---- in lua/calr/clusterers/init.lua: its options with their defaults, and a function of features and options.
+--- in lua/calr/lab/cluster/init.lua: its options with their defaults, and a function of features and options.
 ---
 ---     local labels, info = calr.lab.cluster.run("dbscan", features, { eps = 0.5 })
 

@@ -44,7 +44,7 @@ local function assemble(entry, by_name, title)
   local page = { name = entry.name, title = title, of = of, sections = {}, classes = {}, functions = {}, files = {} }
   for i, name in ipairs(of) do
     local module = by_name[name]
-    if not module then error(("docs/pages.lua names %s, which no source documents"):format(name), 0) end
+    if not module then error(("pages.lua names %s, which no source documents"):format(name), 0) end
     local section = { title = i > 1 and name:match "[%w_]+$" or nil, text = module.text, classes = module.classes,
       functions = {} }
     if entry.silent and entry.silent[name] then section.title, section.text = nil, "" end
