@@ -1,8 +1,12 @@
 --- @module calr.context
---- What a script was started with, and who listens to it. The program makes a context for the script that it runs, a
---- study makes one for every trial; calr.config, calr.run and calr.progress look at the current one.
+--- What a script was started with, and who listens to it. The program makes a context for the script that it runs, and
+--- a study makes one for each trial. calr.config, calr.run and calr.progress read the current one.
 ---
---- Fields that whoever makes a context may give:
+---     local inside = context.new { script = "mine.lua", overrides = { "epochs=2" }, out = "runs/mine", quiet = true }
+---     inside:on("epoch", function(run, number, step) print(number, step:figures().mAP) end)
+---     context.with(inside, loadfile "mine.lua")
+---
+--- Fields that can be given:
 ---
 --- - `script`: path of the script;
 --- - `overrides`: list of "key=value" from the command line (default: none);
@@ -18,16 +22,17 @@
 --- - `resumed`: a run has taken the folder `resume`;
 --- - `status`: exit status of the program when the script ends well (0; a study with failed trials makes it 1).
 ---
---- Events, for context:on. Each is told to the functions in the order in which they came; an error in one of them ends
---- the script, as an error of its own would.
+--- Events, for context:on. Functions are called in the order in which they subscribed. An error in one of them ends the
+--- script, just as an error of the script's own would.
 ---
---- - "options" (defaults): calr.config was called, and has not looked at any override yet;
---- - "epoch" (run, number, step): an epoch of calr.pipeline.epochs is over and recorded, number counts from 1; its
----   checkpoint is not written yet;
+--- - "options" (defaults): calr.config has been called and has not read any override yet;
+--- - "epoch" (run, number, step): an epoch of calr.pipeline.epochs has been recorded, and its checkpoint is about to be
+---   written; the number counts from 1;
 --- - "checkpoint" (run, name): a checkpoint has been written;
 --- - "finish" (run, summary): run:finish was given a summary;
 --- - "stop" (run, problem): an error or an interrupt has ended a run;
---- - "leave" (problem): context.with ends, by this error or by none (nil); the newest function is called first.
+--- - "leave" (problem): context.with is ending, with this error or without one (nil). The newest function is called
+---   first, and all of them are called even if one fails.
 
 local check_options = require "calr.options".check
 
@@ -40,7 +45,7 @@ local fields = { "script", "overrides", "values", "out", "resume", "record", "qu
 local events = { "options", "epoch", "checkpoint", "finish", "stop", "leave" }
 
 --- calr.context.new([fields])
---- A context with these fields (see above), which nothing runs in yet.
+--- A context with these fields. Nothing runs in it yet.
 --- @return context
 function context.new(given)
   local self = { overrides = {}, heard = false, resumed = false, status = 0, hooks = {} }
@@ -53,7 +58,7 @@ local Hook = {}
 Hook.__index = Hook
 
 --- hook:remove()
---- The function is not called any more. A second time does nothing. A hook is also a good <close> variable.
+--- Ends the subscription. Calling it again does nothing. A hook may also be a <close> variable.
 function Hook:remove()
   for i, other in ipairs(self.list) do
     if other == self then return table.remove(self.list, i) end
@@ -63,8 +68,9 @@ end
 Hook.__close = Hook.remove
 
 --- context:on(event, fn)
---- Calls fn with the event's values whenever it happens in this context. Contexts made inside know nothing of it.
---- @return hook  which takes the function away again: hook:remove()
+--- Subscribes to an event: fn is called with the event's values whenever it happens in this context. Contexts made
+--- inside this one do not inherit the subscription.
+--- @return hook  hook:remove() ends the subscription
 function Context:on(event, fn)
   local list = self.hooks[event]
   if not list then
@@ -77,7 +83,7 @@ function Context:on(event, fn)
 end
 
 --- context:tell(event, ...)
---- Calls the functions that listen to an event. One that is removed by another meanwhile is still called.
+--- Calls the functions that have subscribed to an event. One that another removes meanwhile is still called.
 function Context:tell(event, ...)
   local list = self.hooks[event]
   for _, hook in ipairs(table.move(list, 1, #list, 1, {})) do hook.fn(...) end
@@ -122,8 +128,7 @@ end
 local root = context.new() -- of the prompt, and of commands that run no script
 
 --- calr.context.current()
---- The context of the innermost context.with that is running: in this coroutine, or else in those that wait for it to
---- yield.
+--- The context of the innermost context.with that is running, in this coroutine or else in those that have resumed it.
 --- @return context
 function context.current()
   local own = stacks[coroutine.running()]
@@ -137,8 +142,8 @@ function context.current()
 end
 
 --- calr.context.with(context, fn, ...)
---- Calls fn(...) with this context as the current one. However fn ends, by an error or by coroutine.close too, "leave"
---- is told, which ends the runs that are open, and the context before is the current one again.
+--- Calls fn(...) with this context as the current one. However fn ends, with an error or by coroutine.close too, the
+--- runs that it opened end, and the previous context becomes the current one again.
 --- @return any  what fn returns
 function context.with(self, fn, ...)
   if getmetatable(self) ~= Context then error("calr.context.with wants what calr.context.new returned", 2) end

@@ -19,7 +19,7 @@
 ---     end
 ---
 --- When the script ends, the run is finished; when it fails or is interrupted, its record says so. calr.run.on calls a
---- function of yours after each epoch or checkpoint.
+--- function of your own after each epoch or checkpoint.
 
 --- @class run
 --- A run that is open. It ends with run:finish, or when the script does.
@@ -277,22 +277,27 @@ function Run.__close(self, problem)
 end
 
 --- calr.run.on(event, fn)
---- Calls a function whenever a run that this script opens gets somewhere:
+--- Subscribes to an event of the runs that this script opens:
 ---
---- - "epoch": fn(run, number, step) after each epoch of calr.pipeline.epochs, counted from 1, once its record is
----   written; step:figures() gives its numbers;
+--- - "epoch": fn(run, number, step) when an epoch of calr.pipeline.epochs has been recorded; the number counts from 1,
+---   and step:figures() gives the epoch's figures;
 --- - "checkpoint": fn(run, name) after each checkpoint;
---- - "finish": fn(run, summary) when run:finish is given a summary;
+--- - "finish": fn(run, summary) when run:finish has been given a summary;
 --- - "stop": fn(run, problem) when an error or an interrupt has ended the run.
 ---
 --- An error in the function ends the script. Runs of other scripts and of other trials do not call it.
---- @return hook  hook:remove() takes the function away again; as a <close> variable it goes with its block
+---
+---     calr.run.on("epoch", function(run, number, step)
+---       run:log("epoch %d: loss %.3f", number, step:figures().loss)
+---     end)
+--- @return hook  hook:remove() ends the subscription, and so does the end of the block if it is a <close> variable
 function run.on(event, fn)
   return context.current():on(event, fn)
 end
 
 --- run:tell(event, ...)
---- Calls the functions of calr.run.on with this run and the values: for frames like calr.pipeline.epochs.
+--- Calls the functions that have subscribed to an event, with this run and the values. For loops of your own that take
+--- the place of calr.pipeline.epochs.
 function Run:tell(event, ...)
   self.context:tell(event, self, ...)
 end

@@ -66,6 +66,7 @@ return {
     { name = "calr.sys" },
     { name = "calr.text" },
     { name = "calr.options" },
+    { name = "calr.context" },
     { name = "calr.errors" },
     { name = "calr.bench", of = { "calr.lab.bench" } },
     { name = "calr.meter" } },
