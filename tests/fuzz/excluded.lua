@@ -25,7 +25,7 @@ end
 -- Modules of the Lua library whose functions compute and nothing else. Not calr.models: its networks take seconds each.
 function excluded.library()
   return { "calr.nn", "calr.memory", "calr.batches", "calr.optim", "calr.text", "calr.statistics",
-    "calr.options" }
+    "calr.options", "calr.config", "calr.weights", "calr.lab.cluster", "calr.json" }
 end
 
 return excluded

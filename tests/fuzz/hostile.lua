@@ -61,6 +61,12 @@ local keys = { "k", "metric", "base", "seed", "clusters", "labels", "features", 
 function hostile.new(seed)
   math.randomseed(seed)
   local random = math.random
+  local pace = random(4) -- of the collector: finalizers run at many other places when it is in a hurry
+  if pace == 1 then
+    collectgarbage("incremental", 10, 1000, 1)
+  elseif pace == 2 then
+    collectgarbage "generational"
+  end
   local pool, draw, depth = {}, {}, 0
 
   function draw.chance(p) return random() < p end
@@ -290,6 +296,7 @@ function hostile.new(seed)
       if meta and meta.__close then pcall(meta.__close, value) end
     end
     pool = {}
+    collectgarbage("incremental", 200, 100, 13)
     collectgarbage()
   end
 
