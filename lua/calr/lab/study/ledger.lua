@@ -7,6 +7,14 @@
 
 local ledger = {}
 
+-- Numbers of attempts and of suggestions are whole and no larger than this. They come from files: they are never the end
+-- of a loop.
+local largest = 1000000000
+
+local function is_number(value)
+  return math.type(value) == "integer" and value >= 1 and value <= largest
+end
+
 local Ledger = {}
 Ledger.__index = Ledger
 
@@ -23,8 +31,8 @@ end
 function Ledger:trial(key)
   local trial = self.trials[key]
   if not trial then
-    trial = { key = key, state = "waiting", attempt = 0, top = 0, deaths = 0, attempts = {}, metrics = {},
-      reports = {}, notes = {} }
+    trial = { key = key, state = "waiting", attempt = 0, top = 0, deaths = 0, attempts = {}, numbers = {},
+      metrics = {}, reports = {}, notes = {} }
     self.trials[key] = trial
   end
   return trial
@@ -39,7 +47,10 @@ function Ledger:attempt(key, number, worker)
   if not attempt then
     attempt = { number = number, worker = worker, reports = {}, latest = {} }
     trial.attempts[number] = attempt
-    if number > trial.top then trial.top = number end
+    local place = #trial.numbers + 1
+    while place > 1 and trial.numbers[place - 1] > number do place = place - 1 end
+    table.insert(trial.numbers, place, number) -- in ascending order
+    trial.top = trial.numbers[#trial.numbers]
   end
   self:touch(key)
   return attempt
@@ -102,6 +113,9 @@ end
 
 attempt_kinds["end"] = function(attempt, record)
   if not end_states[record.state] then return "an end of no known state" end
+  if type(record.values or {}) ~= "table" or type(record.seconds or 0) ~= "number" then
+    return "an end whose values or seconds are none"
+  end
   attempt.state, attempt.values, attempt.error = record.state, record.values or {}, record.error
   attempt.seconds, attempt.ended = record.seconds, record.t
 end
@@ -113,9 +127,12 @@ end
 -- The others.
 local kinds = {}
 
+-- What the ledger itself says of a worker; no record may.
+local own_fields = { kind = true, t = true, worker = true, id = true, attempts = true, last = true, left = true }
+
 function kinds.worker(self, record, worker)
   for name, value in pairs(record) do
-    if name ~= "kind" and name ~= "t" and name ~= "worker" then worker[name] = value end
+    if not own_fields[name] then worker[name] = value end
   end
   worker.started = record.t
 end
@@ -123,6 +140,9 @@ end
 function kinds.trial(self, record)
   if type(record.key) ~= "string" or type(record.config) ~= "table" then
     return "a trial without key or configuration"
+  end
+  if record.number ~= nil and not is_number(record.number) then
+    return ("a trial of the number %s"):format(tostring(record.number))
   end
   local trial = self:trial(record.key)
   for _, name in ipairs { "cell", "config", "seed", "code", "data", "part", "number", "label" } do
@@ -133,7 +153,7 @@ function kinds.trial(self, record)
 end
 
 function kinds.ask(self, record, worker)
-  if math.type(record.number) ~= "integer" or type(record.config) ~= "table" or record.part == nil then
+  if not is_number(record.number) or type(record.config) ~= "table" or record.part == nil then
     return "a suggestion without part, number or configuration"
   end
   self:asks_of(record.part)[record.number] = { number = record.number, config = record.config,
@@ -152,14 +172,14 @@ end
 --- Takes in a record of a worker's journal.
 --- @return string|nil  what is wrong with it
 function Ledger:apply(record, name)
+  if type(record.t or 0) ~= "number" then return "a record whose time is no number" end
   local worker = worker_of(self, name, record.t)
   worker.last = record.t
   local kind = attempt_kinds[record.kind]
   if kind then
     local number = record.attempt
-    if type(record.key) ~= "string" or math.type(number) ~= "integer" or number < 1 then
-      return "a record without trial or attempt"
-    end
+    if type(record.key) ~= "string" or number == nil then return "a record without trial or attempt" end
+    if not is_number(number) then return ("a record of the attempt %s"):format(tostring(number)) end
     local attempt = self:attempt(record.key, number, name)
     attempt.last = record.t
     return kind(attempt, record, worker, self.trials[record.key])
@@ -179,7 +199,7 @@ end
 function Ledger:final(trial)
   if is_final(trial.attempts[trial.top]) and trial.top == 1 then return 1 end
   local ended
-  for number = 1, trial.top do
+  for _, number in ipairs(trial.numbers) do
     if is_final(trial.attempts[number]) then
       ended = ended or number
     end
@@ -200,9 +220,9 @@ end
 local function merge_reports(trial, last)
   if last <= 1 then return trial.attempts[1] and trial.attempts[1].reports or {} end
   local merged, seen, limit = {}, {}, math.huge
-  for number = last, 1, -1 do
-    local attempt = trial.attempts[number]
-    local reports = attempt and attempt.reports or {}
+  for place = #trial.numbers, 1, -1 do
+    local number = trial.numbers[place]
+    local reports = number <= last and trial.attempts[number].reports or {}
     for i = #reports, 1, -1 do
       local report = reports[i]
       if report.step < limit and not seen[report.step] then
@@ -220,9 +240,9 @@ end
 
 local function metrics_of(trial, last)
   local metrics = {}
-  for number = 1, last do
-    local attempt = trial.attempts[number]
-    for name, value in pairs(attempt and attempt.latest or {}) do metrics[name] = value end
+  for _, number in ipairs(trial.numbers) do
+    if number > last then break end
+    for name, value in pairs(trial.attempts[number].latest) do metrics[name] = value end
   end
   local attempt = trial.attempts[last]
   for name, value in pairs(attempt and attempt.values or {}) do metrics[name] = value end
@@ -237,13 +257,11 @@ function Ledger:resolve(key)
   local number = self:final(trial) or trial.top
   local attempt = trial.attempts[number]
   local seconds, deaths, last = 0, 0, 0
-  for n = 1, trial.top do
+  for _, n in ipairs(trial.numbers) do
     local one = trial.attempts[n]
-    if one then
-      seconds = seconds + seconds_of(one)
-      if not (one.state or one.fenced) and n < trial.top then deaths = deaths + 1 end
-      last = n <= number and n or last
-    end
+    seconds = seconds + seconds_of(one)
+    if not (one.state or one.fenced) and n < trial.top then deaths = deaths + 1 end
+    last = n <= number and n or last
   end
   trial.attempt, trial.deaths, trial.seconds, trial.hours = number, deaths, seconds, seconds / 3600
   trial.reports = merge_reports(trial, last)
@@ -276,22 +294,23 @@ end
 --- step.
 --- @return integer
 function Ledger:deaths_in_row(trial)
-  local count = 0
-  for number = trial.top, 1, -1 do
-    local attempt = trial.attempts[number]
-    if attempt and (attempt.state or attempt.fenced or attempt.checkpoint) then return count end
-    local reached = attempt and attempt.reports[#attempt.reports]
+  local numbers = trial.numbers
+  for place = #numbers, 1, -1 do
+    local attempt = trial.attempts[numbers[place]]
+    local count = trial.top - numbers[place] -- attempts without a record among them
+    if attempt.state or attempt.fenced or attempt.checkpoint then return count end
+    local reached = attempt.reports[#attempt.reports]
     if reached then
       local before = -math.huge
-      for earlier = 1, number - 1 do
-        local other = trial.attempts[earlier]
-        for _, report in ipairs(other and other.reports or {}) do before = math.max(before, report.step) end
+      for earlier = 1, place - 1 do
+        for _, report in ipairs(trial.attempts[numbers[earlier]].reports) do
+          before = math.max(before, report.step)
+        end
       end
       if reached.step > before then return count end
     end
-    count = count + 1
   end
-  return count
+  return trial.top
 end
 
 return ledger

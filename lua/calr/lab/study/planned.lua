@@ -76,10 +76,15 @@ local function recorded(book, index)
 end
 
 local function add_search(self, plan, book, index, part)
-  local found, asks, last = recorded(book, index), book:asks_of(index), 0
-  for number in pairs(found) do last = math.max(last, number) end
-  for number in pairs(asks) do last = math.max(last, number) end
-  for number = 1, last do
+  local found, asks, numbers, known = recorded(book, index), book:asks_of(index), {}, {}
+  for _, list in ipairs { found, asks } do
+    for number in pairs(list) do
+      if not known[number] then numbers[#numbers + 1] = number end
+      known[number] = true
+    end
+  end
+  table.sort(numbers)
+  for _, number in ipairs(numbers) do
     local config = asks[number] and asks[number].config or found[number] and found[number][1].config
     if config then
       local row = { label = "#" .. number, number = number, config = config, changes = point_of(part, config) }
