@@ -37,6 +37,11 @@ void calr_hash_text(const calr_hash *hash, char text[CALR_HASH_TEXT])
     to_text(XXH3_128bits_digest((const XXH3_state_t *)hash), text);
 }
 
+uint64_t calr_hash_checksum(const void *data, size_t size, uint64_t before)
+{
+    return XXH3_64bits_withSeed(data, size, before);
+}
+
 void calr_hash_memory(const void *data, size_t size, char text[CALR_HASH_TEXT])
 {
     to_text(XXH3_128bits(data, size), text);

@@ -21,6 +21,9 @@ void calr_hash_text(const calr_hash *hash, char text[CALR_HASH_TEXT]);
 /* Of one piece of memory. */
 void calr_hash_memory(const void *data, size_t size, char text[CALR_HASH_TEXT]);
 
+/* XXH3, 64 bits, of one piece of memory, mixed with the number before it: checksums that are added up. */
+uint64_t calr_hash_checksum(const void *data, size_t size, uint64_t before);
+
 /* CRC32C (Castagnoli: reflected polynomial 0x82f63b78, RFC 3720 section 12.1), as TFRecord files,
  * iSCSI and ext4 compute it. From any thread. */
 uint32_t calr_hash_crc32c(const void *data, size_t size);

@@ -33,10 +33,24 @@ void calr_lua_push_interrupt(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &interrupt_key);
 }
 
+/* Whether calr's own Lua files called the running C function: the position of such a call tells the author of a script
+ * nothing (calr.traceback puts the script's in front). */
+static int called_by_library(lua_State *L)
+{
+    lua_Debug caller;
+    if (!lua_getstack(L, 1, &caller) || !lua_getinfo(L, "S", &caller))
+        return 0;
+    return caller.source[0] == '@' && strstr(caller.source, "/lua/calr/") != NULL;
+}
+
 void calr_lua_call(lua_State *L, calr_status status)
 {
     if (status == CALR_EINTERRUPTED) {
         calr_lua_push_interrupt(L);
+        lua_error(L);
+    }
+    if (status != CALR_OK && called_by_library(L)) {
+        lua_pushstring(L, calr_status_message());
         lua_error(L);
     }
     if (status != CALR_OK)

@@ -15,16 +15,9 @@ static void release_set(void *set)
     calr_safetensors_release(set);
 }
 
-/// calr.safetensors.load(path)
-/// Reads all tensors of a file. F16 and F64 become f32, I8, I16 and U16 i32, BOOL u8.
-/// @return table  name -> tensor
-/// @return table  metadata: string -> string
-static int safetensors_load(lua_State *L)
+/* Pushes the tensors and the metadata; a checksum has served its purpose by now. */
+static int push_set(lua_State *L, const calr_safetensors *set)
 {
-    const char *path = luaL_checkstring(L, 1);
-    calr_safetensors **slot = calr_lua_scratch(L, release_set);
-    calr_lua_call(L, calr_safetensors_load(path, slot));
-    calr_safetensors *set = *slot;
     lua_newtable(L);
     for (int64_t i = 0; i < calr_safetensors_count(set); i++) {
         calr_tensor **tensor = calr_lua_new_tensor(L);
@@ -34,10 +27,45 @@ static int safetensors_load(lua_State *L)
     }
     lua_newtable(L);
     for (int64_t i = 0; i < calr_safetensors_notes(set); i++) {
+        if (strcmp(calr_safetensors_key(set, i), CALR_SAFETENSORS_CHECKSUM) == 0)
+            continue;
         lua_pushstring(L, calr_safetensors_value(set, i));
         lua_setfield(L, -2, calr_safetensors_key(set, i));
     }
     return 2;
+}
+
+/// calr.safetensors.load(path)
+/// Reads all tensors of a file. F16 and F64 become f32, I8, I16 and U16 i32, BOOL u8. A checksum that
+/// calr.safetensors.save has written is compared with what was read.
+/// @return table  name -> tensor
+/// @return table  metadata: string -> string
+static int safetensors_load(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    calr_safetensors **slot = calr_lua_scratch(L, release_set);
+    calr_lua_call(L, calr_safetensors_load(path, slot));
+    return push_set(L, *slot);
+}
+
+/// calr.safetensors.try(path)
+/// Reads a file as calr.safetensors.load does, for a reader that has another file to go to. Only a damaged file is
+/// answered with nil: that a file is absent, cannot be opened, or does not fit into memory is an error, as it says
+/// nothing of what the file holds.
+/// @return table|nil  name -> tensor; nil when the file is damaged or of another form
+/// @return table|string  the metadata, or what is wrong with the file
+static int safetensors_try(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    calr_safetensors **slot = calr_lua_scratch(L, release_set);
+    calr_status status = calr_safetensors_load(path, slot);
+    if (status == CALR_EFORMAT) {
+        lua_pushnil(L);
+        lua_pushstring(L, calr_status_message());
+        return 2;
+    }
+    calr_lua_call(L, status);
+    return push_set(L, *slot);
 }
 
 static const char *check_key(lua_State *L, const char *what)
@@ -51,17 +79,22 @@ static const char *check_key(lua_State *L, const char *what)
     return key;
 }
 
-/// calr.safetensors.save(path, tensors [, metadata])
+/// calr.safetensors.save(path, tensors [, metadata [, {checksum=false}]])
 /// Writes a file; it is whole or absent.
 /// @param tensors   name -> tensor
 /// @param metadata  string -> string; numbers are written as text
+/// @param checksum  adds a checksum of everything to the metadata, under "calr.checksum": calr.safetensors.load then
+///   notices a flipped bit. Other programs read past it
 static int safetensors_save(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     if (!lua_isnoneornil(L, 3))
         luaL_checktype(L, 3, LUA_TTABLE);
-    lua_settop(L, 3);
+    static const char *const names[] = {"checksum", NULL};
+    lua_settop(L, 4);
+    calr_lua_check_options(L, 4, names);
+    int checksum = calr_lua_option_boolean(L, 4, "checksum", 0);
     calr_safetensors **slot = calr_lua_scratch(L, release_set);
     calr_lua_call(L, calr_safetensors_new(slot));
     for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
@@ -87,13 +120,16 @@ static int safetensors_save(lua_State *L)
             lua_pop(L, 1);
         }
     }
+    if (checksum)
+        calr_lua_call(L, calr_safetensors_seal(*slot));
     calr_lua_call(L, calr_safetensors_save(*slot, path));
     return 0;
 }
 
 static const calr_lua_function functions[] = {
     {"load", safetensors_load, "path"},
-    {"save", safetensors_save, "path, tensors [, metadata]"},
+    {"try", safetensors_try, "path"},
+    {"save", safetensors_save, "path, tensors [, metadata [, options]]"},
     {NULL, NULL, NULL},
 };
 

@@ -55,7 +55,7 @@ static int sys_write_file(lua_State *L)
 }
 
 /// calr.sys.truncate(path, size)
-/// Cuts a file to its first `size` bytes.
+/// Cuts a file to its first `size` bytes. A symbolic link is an error, not followed.
 static int sys_truncate(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -132,23 +132,28 @@ static int sys_rename(lua_State *L)
 }
 
 /// calr.sys.stat(path)
-/// @return table|nil  size (bytes), mtime (seconds since 1970), kind ("file", "folder", "other");
-/// nil when absent
+/// @return table|nil  size (bytes), mtime (seconds since 1970), kind ("file", "folder", "other"), own (whether it belongs
+/// to the user of this process), link (whether the path itself is a symbolic link); nil when absent
 static int sys_stat(lua_State *L)
 {
     static const char *const kinds[] = {"file", "folder", "other"};
     calr_path_info info;
-    calr_status status = calr_path_look(luaL_checkstring(L, 1), &info);
+    const char *path = luaL_checkstring(L, 1);
+    calr_status status = calr_path_look(path, &info);
     if (status == CALR_ENOTFOUND)
         return 0;
     calr_lua_call(L, status);
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 5);
     lua_pushinteger(L, info.size);
     lua_setfield(L, -2, "size");
     lua_pushnumber(L, info.changed);
     lua_setfield(L, -2, "mtime");
     lua_pushstring(L, kinds[info.kind]);
     lua_setfield(L, -2, "kind");
+    lua_pushboolean(L, info.owner == calr_path_user());
+    lua_setfield(L, -2, "own");
+    lua_pushboolean(L, calr_path_is_link(path));
+    lua_setfield(L, -2, "link");
     return 1;
 }
 

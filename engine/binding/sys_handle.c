@@ -49,15 +49,19 @@ static int close_handle(lua_State *L, const char *kind)
     return 0;
 }
 
-/// calr.sys.append(path)
+/// calr.sys.append(path [, {follow=true}])
 /// Opens a file to which text is added; makes it when absent. Close it with `file:close()` or a
 /// <close> variable.
+/// @param follow  false: a symbolic link in the place of the file is an error
 /// @return append
 static int sys_append(lua_State *L)
 {
+    static const char *const names[] = {"follow", NULL};
     const char *path = luaL_checkstring(L, 1);
+    calr_lua_check_options(L, 2, names);
+    int follow = calr_lua_option_boolean(L, 2, "follow", 1);
     handle *h = new_handle(L, 1, APPEND);
-    calr_lua_call(L, calr_append_open(path, &h->fd));
+    calr_lua_call(L, calr_append_open(path, follow, &h->fd));
     return 1;
 }
 
@@ -151,7 +155,7 @@ static const calr_lua_function lock_methods[] = {
 };
 
 static const calr_lua_function functions[] = {
-    {"append", sys_append, "path"},
+    {"append", sys_append, "path [, options]"},
     {"lock", sys_lock, "path"},
     {NULL, NULL, NULL},
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/size.h"
 #include "os/file.h"
 #include "tensor/convert.h"
@@ -150,6 +151,113 @@ const char *calr_safetensors_key(const calr_safetensors *file, int64_t i)
 const char *calr_safetensors_value(const calr_safetensors *file, int64_t i)
 {
     return file->notes[i].value;
+}
+
+/* ---- order ---- */
+
+/* Types in the reference implementation's order: I64, F32, I32, BF16, U8. */
+static const int type_ranks[CALR_DTYPES] = {1, 2, 0, 4, 3};
+
+static int compare_tensors(const void *a, const void *b)
+{
+    const named_tensor *x = a, *y = b;
+    int difference = type_ranks[x->tensor->dtype] - type_ranks[y->tensor->dtype];
+    return difference ? difference : strcmp(x->name, y->name);
+}
+
+static int compare_notes(const void *a, const void *b)
+{
+    return strcmp(((const note *)a)->key, ((const note *)b)->key);
+}
+
+/* The contents in the order of a file, borrowed. */
+typedef struct ordered {
+    named_tensor *tensors;
+    note *notes;
+} ordered;
+
+static calr_status order_contents(const calr_safetensors *file, ordered *out)
+{
+    out->tensors = calr_array_new(file->tensor_count, sizeof *out->tensors);
+    out->notes = calr_array_new(file->note_count, sizeof *out->notes);
+    if (!out->tensors || !out->notes) {
+        free(out->tensors);
+        free(out->notes);
+        return calr_error(CALR_ENOMEM, "no memory for %lld tensors", (long long)file->tensor_count);
+    }
+    if (file->tensor_count > 0)
+        memcpy(out->tensors, file->tensors, (size_t)file->tensor_count * sizeof *out->tensors);
+    if (file->note_count > 0)
+        memcpy(out->notes, file->notes, (size_t)file->note_count * sizeof *out->notes);
+    qsort(out->tensors, (size_t)file->tensor_count, sizeof *out->tensors, compare_tensors);
+    qsort(out->notes, (size_t)file->note_count, sizeof *out->notes, compare_notes);
+    return CALR_OK;
+}
+
+static void release_order(ordered *o)
+{
+    free(o->tensors);
+    free(o->notes);
+}
+
+/* ---- checksum ---- */
+
+static calr_status hash_tensor(calr_hash *hash, const named_tensor *item)
+{
+    calr_tensor *whole;
+    CALR_TRY(calr_tensor_contiguous(item->tensor, &whole));
+    char form[CALR_TENSOR_TEXT];
+    calr_tensor_describe(whole, form);
+    calr_hash_add(hash, item->name, strlen(item->name) + 1);
+    calr_hash_add(hash, form, strlen(form) + 1);
+    if (calr_tensor_bytes(whole) > 0)
+        calr_hash_add(hash, calr_tensor_data(whole), calr_tensor_bytes(whole));
+    calr_tensor_release(whole);
+    return CALR_OK;
+}
+
+/* Of everything but the checksum itself. */
+static calr_status checksum_of(const calr_safetensors *file, char text[CALR_HASH_TEXT])
+{
+    ordered o;
+    calr_hash *hash;
+    CALR_TRY(order_contents(file, &o));
+    calr_status status = calr_hash_new(&hash);
+    if (status == CALR_OK) {
+        for (int64_t i = 0; i < file->tensor_count && status == CALR_OK; i++)
+            status = hash_tensor(hash, &o.tensors[i]);
+        for (int64_t i = 0; i < file->note_count; i++) {
+            if (strcmp(o.notes[i].key, CALR_SAFETENSORS_CHECKSUM) == 0)
+                continue;
+            calr_hash_add(hash, o.notes[i].key, strlen(o.notes[i].key) + 1);
+            calr_hash_add(hash, o.notes[i].value, strlen(o.notes[i].value) + 1);
+        }
+        calr_hash_text(hash, text);
+        calr_hash_release(hash);
+    }
+    release_order(&o);
+    return status;
+}
+
+calr_status calr_safetensors_seal(calr_safetensors *file)
+{
+    char text[CALR_HASH_TEXT];
+    CALR_TRY(checksum_of(file, text));
+    return calr_safetensors_note(file, CALR_SAFETENSORS_CHECKSUM, text);
+}
+
+static calr_status check_seal(const calr_safetensors *file, const char *name)
+{
+    for (int64_t i = 0; i < file->note_count; i++) {
+        if (strcmp(file->notes[i].key, CALR_SAFETENSORS_CHECKSUM) != 0)
+            continue;
+        char text[CALR_HASH_TEXT];
+        CALR_TRY(checksum_of(file, text));
+        if (strcmp(text, file->notes[i].value) != 0)
+            return calr_error(CALR_EFORMAT, "%s is damaged: its checksum does not fit its contents",
+                              name);
+    }
+    return CALR_OK;
 }
 
 /* ---- reading ---- */
@@ -325,6 +433,8 @@ static calr_status parse_header(const source *from, json_t *header, calr_safeten
     if (status == CALR_OK) {
         status = parse_object(from, header, entries, file);
         if (status == CALR_OK)
+            status = check_seal(file, from->name);
+        if (status == CALR_OK)
             *out = file;
         else
             calr_safetensors_release(file);
@@ -370,21 +480,6 @@ calr_status calr_safetensors_load(const char *path, calr_safetensors **out)
 /* ---- writing ---- */
 
 static const char *const type_names[CALR_DTYPES] = {"F32", "I32", "I64", "U8", "BF16"};
-/* Types in the reference implementation's order: I64, F32, I32, BF16, U8. */
-static const int type_ranks[CALR_DTYPES] = {1, 2, 0, 4, 3};
-
-static int compare_tensors(const void *a, const void *b)
-{
-    const named_tensor *x = a, *y = b;
-    int difference = type_ranks[x->tensor->dtype] - type_ranks[y->tensor->dtype];
-    return difference ? difference : strcmp(x->name, y->name);
-}
-
-static int compare_notes(const void *a, const void *b)
-{
-    return strcmp(((const note *)a)->key, ((const note *)b)->key);
-}
-
 /* 0, or -1 when there was no memory. */
 static int describe_notes(json_t *header, const note *notes, int64_t count)
 {
@@ -461,23 +556,12 @@ static calr_status write_file(const char *path, const char *header, const named_
 
 calr_status calr_safetensors_save(const calr_safetensors *file, const char *path)
 {
-    int64_t count = file->tensor_count, note_count = file->note_count;
-    named_tensor *tensors = calr_array_new(count, sizeof *tensors);
-    note *notes = calr_array_new(note_count, sizeof *notes);
-    char *header = NULL;
-    if (tensors && notes) {
-        if (count > 0)
-            memcpy(tensors, file->tensors, (size_t)count * sizeof *tensors);
-        if (note_count > 0)
-            memcpy(notes, file->notes, (size_t)note_count * sizeof *notes);
-        qsort(tensors, (size_t)count, sizeof *tensors, compare_tensors);
-        qsort(notes, (size_t)note_count, sizeof *notes, compare_notes);
-        header = header_text(tensors, count, notes, note_count);
-    }
-    calr_status status = header ? write_file(path, header, tensors, count)
+    ordered o;
+    CALR_TRY(order_contents(file, &o));
+    char *header = header_text(o.tensors, file->tensor_count, o.notes, file->note_count);
+    calr_status status = header ? write_file(path, header, o.tensors, file->tensor_count)
                                 : calr_error(CALR_ENOMEM, "no memory to write %s", path);
     free(header);
-    free(tensors);
-    free(notes);
+    release_order(&o);
     return status;
 }

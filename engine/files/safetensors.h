@@ -29,10 +29,18 @@ int64_t calr_safetensors_notes(const calr_safetensors *file);
 const char *calr_safetensors_key(const calr_safetensors *file, int64_t i);
 const char *calr_safetensors_value(const calr_safetensors *file, int64_t i);
 
+/* The entry of the metadata that calr_safetensors_seal adds. */
+#define CALR_SAFETENSORS_CHECKSUM "calr.checksum"
+
+/* Adds a checksum (XXH3, 128 bits) of all tensors and strings to the metadata, which
+ * calr_safetensors_load compares with what it finds. Once, when everything else has been added; CALR_EEXIST the second
+ * time, CALR_ENOMEM. */
+calr_status calr_safetensors_seal(calr_safetensors *file);
+
 /* Reads F32 BF16 I32 I64 U8 as they are, F16 F64 as f32, I8 I16 U16 as i32, BOOL as u8.
  * CALR_EFORMAT: anything that the format does not allow (no JSON, a name twice, offsets outside the
  * file, that overlap, leave holes or do not fit type and shape), other types, more than
- * CALR_MAX_DIMS dimensions; CALR_ENOTFOUND, CALR_EIO, CALR_ENOMEM. Messages name the file and the
+ * CALR_MAX_DIMS dimensions, a checksum that does not fit; CALR_ENOTFOUND, CALR_EIO, CALR_ENOMEM. Messages name the file and the
  * tensor. */
 calr_status calr_safetensors_load(const char *path, calr_safetensors **out);
 /* The same from memory; `name` stands in messages. */

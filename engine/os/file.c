@@ -18,6 +18,19 @@ bool calr_file_exists(const char *path)
     return stat(path, &info) == 0;
 }
 
+calr_status calr_file_open_plain(const char *path, int flags, const char *doing, int *fd)
+{
+    int opened = open(path, flags | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (opened < 0 && errno == ELOOP)
+        return calr_error(CALR_EINVAL,
+                          "cannot %s %s: it is a symbolic link; put the file itself in its place",
+                          doing, path);
+    if (opened < 0)
+        return calr_error_system(errno, "cannot %s %s", doing, path);
+    *fd = opened;
+    return CALR_OK;
+}
+
 /* ---- reading ---- */
 
 enum { PART = 16 << 20 }; /* bytes read without asking whether to stop */
@@ -129,9 +142,12 @@ int calr_file_write_all(int fd, const void *data, size_t size)
 
 calr_status calr_file_truncate(const char *path, int64_t size)
 {
-    if (truncate(path, size) != 0)
-        return calr_error_system(errno, "cannot cut %s to %lld bytes", path, (long long)size);
-    return CALR_OK;
+    int fd;
+    CALR_TRY(calr_file_open_plain(path, O_WRONLY, "cut", &fd));
+    int error = ftruncate(fd, size) == 0 ? 0 : errno;
+    close(fd);
+    return error ? calr_error_system(error, "cannot cut %s to %lld bytes", path, (long long)size)
+                 : CALR_OK;
 }
 
 struct calr_file_writer {
@@ -216,9 +232,12 @@ calr_status calr_file_write(const char *path, const void *data, size_t size)
 
 /* ---- adding ---- */
 
-calr_status calr_append_open(const char *path, int *fd)
+calr_status calr_append_open(const char *path, bool follow, int *fd)
 {
-    int opened = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    const int flags = O_WRONLY | O_CREAT | O_APPEND;
+    if (!follow)
+        return calr_file_open_plain(path, flags, "open", fd);
+    int opened = open(path, flags | O_CLOEXEC, 0666);
     if (opened < 0)
         return calr_error_system(errno, "cannot open %s", path);
     *fd = opened;

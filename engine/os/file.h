@@ -8,6 +8,10 @@
 
 #include "base/status.h"
 
+/* open() for a file of a folder that may be a stranger's: a symbolic link in the place of the file is refused, not
+ * followed. `doing` is the verb of the message ("write"). *fd is the caller's. */
+calr_status calr_file_open_plain(const char *path, int flags, const char *doing, int *fd);
+
 /* Whether there is a file or folder of this name. */
 bool calr_file_exists(const char *path);
 
@@ -23,7 +27,7 @@ calr_status calr_file_read_from(const char *path, int64_t offset, size_t limit, 
 /* Writes all of it to a descriptor. 0 or an errno. */
 int calr_file_write_all(int fd, const void *data, size_t size);
 
-/* Cuts a file to its first `size` bytes. */
+/* Cuts a file to its first `size` bytes. CALR_EINVAL: the name is a symbolic link, which might lead anywhere. */
 calr_status calr_file_truncate(const char *path, int64_t size);
 
 /* ---- written aside (os/aside.h) ---- */
@@ -45,8 +49,9 @@ calr_status calr_file_write(const char *path, const void *data, size_t size);
 
 /* ---- added to ---- */
 
-/* Opens a file to which bytes are added; makes it when absent. *fd is the caller's, close() ends it. */
-calr_status calr_append_open(const char *path, int *fd);
+/* Opens a file to which bytes are added; makes it when absent. *fd is the caller's, close() ends it. With `follow` a
+ * symbolic link is followed; otherwise it is CALR_EINVAL. */
+calr_status calr_append_open(const char *path, bool follow, int *fd);
 /* Adds bytes in one piece. When the disk is full, nothing of them stays in the file. `path` is for messages, here and
  * below. */
 calr_status calr_append_write(int fd, const char *path, const void *data, size_t size);

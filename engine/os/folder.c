@@ -136,6 +136,17 @@ calr_status calr_folder_remove(const char *path)
     return remove(path) == 0 ? CALR_OK : calr_error_system(errno, "cannot remove %s", path);
 }
 
+bool calr_path_is_link(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+int64_t calr_path_user(void)
+{
+    return geteuid();
+}
+
 calr_status calr_path_look(const char *path, calr_path_info *out)
 {
     struct stat info;
@@ -147,6 +158,7 @@ calr_status calr_path_look(const char *path, calr_path_info *out)
                 : S_ISDIR(info.st_mode) ? CALR_PATH_FOLDER
                                         : CALR_PATH_OTHER,
         .size = info.st_size,
+        .owner = info.st_uid,
         .changed = (double)info.st_mtim.tv_sec + 1e-9 * (double)info.st_mtim.tv_nsec,
     };
     return CALR_OK;

@@ -37,7 +37,13 @@ typedef struct calr_path_info {
     calr_path_kind kind;
     int64_t size;   /* bytes */
     double changed; /* seconds since 1970 */
+    int64_t owner;  /* number of the user whom it belongs to */
 } calr_path_info;
+
+/* Whether the path itself is a symbolic link. */
+bool calr_path_is_link(const char *path);
+/* The number of the user that this process acts for. */
+int64_t calr_path_user(void);
 
 /* What a path names, links followed. CALR_ENOTFOUND when it names nothing. */
 calr_status calr_path_look(const char *path, calr_path_info *out);

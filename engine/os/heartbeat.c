@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/file.h"
+
 enum { BOOT_LENGTH = 36 };
 
 /* One start of one machine: two processes with the same text see the same locks at once. */
@@ -133,12 +135,9 @@ void calr_heartbeat_free(calr_heartbeat *h)
     free(h);
 }
 
-/* 0 or an errno. */
-static int start(calr_heartbeat *h, const char *path, int journal)
+/* Takes the lock, beats once and starts the thread: 0 or an errno. */
+static int start(calr_heartbeat *h, int journal)
 {
-    h->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (h->fd < 0)
-        return errno;
     int error;
     do
         error = flock(h->fd, LOCK_EX) == 0 ? 0 : errno;
@@ -160,10 +159,13 @@ calr_status calr_heartbeat_new(const char *path, double period, int journal, cal
     h->fd = h->journal = -1;
     h->period = period;
     read_boot_id(h->boot);
-    int error = start(h, path, journal);
-    if (error) {
+    calr_status status = calr_file_open_plain(path, O_RDWR | O_CREAT, "write", &h->fd);
+    int error = status == CALR_OK ? start(h, journal) : 0;
+    if (error)
+        status = calr_error_system(error, "cannot write %s", path);
+    if (status != CALR_OK) {
         calr_heartbeat_free(h);
-        return calr_error_system(error, "cannot write %s", path);
+        return status;
     }
     *out = h;
     return CALR_OK;

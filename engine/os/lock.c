@@ -7,6 +7,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "os/file.h"
+
 int calr_lock_descriptor(int fd)
 {
     return flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
@@ -23,9 +25,8 @@ static void read_holder(int fd, char holder[CALR_LOCK_HOLDER])
 
 calr_status calr_lock_take(const char *path, int *fd, char holder[CALR_LOCK_HOLDER])
 {
-    int opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (opened < 0)
-        return calr_error_system(errno, "cannot open %s", path);
+    int opened;
+    CALR_TRY(calr_file_open_plain(path, O_RDWR | O_CREAT, "open", &opened));
     int error = calr_lock_descriptor(opened);
     if (error) {
         read_holder(opened, holder);

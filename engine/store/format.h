@@ -1,15 +1,19 @@
 /* What a data set's LMDB file holds. Inside store/ only.
  *
- *   database "records":  "header"      calr_store_header
- *                        "name"        text without a final zero
- *                        "created-by"  text
- *                        "identity"    int64[count]
- *                        "camera"      int32[count]
- *                        "split"       uint8[count]
- *                        "size"        uint64[count]: bytes of each image
- *                        "path-end"    uint64[count]: where each path ends in "paths" (after its
- * final zero) "paths"       the paths, each with a final zero database "images":   number (size_t,
- * MDB_INTEGERKEY) -> the bytes of the file as it was found
+ *   database "records":
+ *     "header"      calr_store_header
+ *     "name"        text without a final zero
+ *     "created-by"  text
+ *     "identity"    int64[count]
+ *     "camera"      int32[count]
+ *     "split"       uint8[count]
+ *     "size"        uint64[count]: bytes of each image
+ *     "path-end"    uint64[count]: where each path ends in "paths" (after its final zero)
+ *     "paths"       the paths, each with a final zero
+ *     "check"       uint64[count + 1]: checksum of each image, then of the arrays above and the checksums before it.
+ *                   Stores of calr 0.1 have none and are read without
+ *   database "images":
+ *     number (size_t, MDB_INTEGERKEY) -> the bytes of the file as it was found
  *
  * Numbers are in the byte order of the machine, as LMDB's own are; the header tells. */
 #ifndef CALR_STORE_FORMAT_H
@@ -44,6 +48,12 @@ calr_status calr_store_lmdb_error(int code, const char *format, ...)
 /* Adds one image to a running fingerprint; see store/writer.h. */
 void calr_store_hash_add(calr_hash *hash, const calr_store_record *record, const void *bytes,
                          size_t size);
+
+/* The last of a store's checksums: over its arrays of `count` images and the checksums of these. */
+uint64_t calr_store_check_arrays(int64_t count, const int64_t *identities, const int32_t *cameras,
+                                 const uint8_t *splits, const uint64_t *sizes,
+                                 const uint64_t *path_ends, const char *paths, size_t paths_size,
+                                 const uint64_t *checks);
 
 /* Looks at the first pages of a file before LMDB does: LMDB trusts them, and a file shorter than
  * they say would end the process by SIGBUS. Errors as calr_store_open. */

@@ -22,6 +22,7 @@ struct calr_store {
     uint8_t *splits;
     uint64_t *sizes, *path_ends;
     char *paths;
+    uint64_t *checks; /* [count + 1] (format.h); NULL: none */
 };
 
 static const char *const split_names[CALR_SPLITS] = {"train", "query", "gallery"};
@@ -58,6 +59,21 @@ static void hash_number(calr_hash *hash, uint64_t number)
     for (int i = 0; i < 8; i++)
         bytes[i] = (unsigned char)(number >> (8 * i));
     calr_hash_add(hash, bytes, sizeof bytes);
+}
+
+uint64_t calr_store_check_arrays(int64_t count, const int64_t *identities, const int32_t *cameras,
+                                 const uint8_t *splits, const uint64_t *sizes,
+                                 const uint64_t *path_ends, const char *paths, size_t paths_size,
+                                 const uint64_t *checks)
+{
+    size_t n = (size_t)count;
+    uint64_t sum = calr_hash_checksum(identities, n * sizeof *identities, 0);
+    sum = calr_hash_checksum(cameras, n * sizeof *cameras, sum);
+    sum = calr_hash_checksum(splits, n, sum);
+    sum = calr_hash_checksum(sizes, n * sizeof *sizes, sum);
+    sum = calr_hash_checksum(path_ends, n * sizeof *path_ends, sum);
+    sum = calr_hash_checksum(paths, paths_size, sum);
+    return calr_hash_checksum(checks, n * sizeof *checks, sum);
 }
 
 void calr_store_hash_add(calr_hash *hash, const calr_store_record *record, const void *bytes,
@@ -151,7 +167,26 @@ static calr_status check_tables(const calr_store *store, size_t paths_size)
         if (store->cameras[i] < 0)
             return damaged(store, "camera");
     }
-    return last == paths_size ? CALR_OK : damaged(store, "paths");
+    if (last != paths_size)
+        return damaged(store, "paths");
+    if (!store->checks)
+        return CALR_OK;
+    uint64_t sum = calr_store_check_arrays(store->header.count, store->identities, store->cameras,
+                                           store->splits, store->sizes, store->path_ends,
+                                           store->paths, paths_size, store->checks);
+    return sum == store->checks[store->header.count]
+               ? CALR_OK
+               : damaged(store, "the checksum of its records does not fit");
+}
+
+/* Checksums are missing in stores of calr 0.1. */
+static calr_status read_checks(calr_store *store, MDB_txn *txn)
+{
+    MDB_val key = {5, "check"}, value;
+    if (mdb_get(txn, store->records, &key, &value) == MDB_NOTFOUND)
+        return CALR_OK;
+    size_t count = (size_t)store->header.count + 1;
+    return read_value(store, txn, "check", count * sizeof(uint64_t), &store->checks, NULL);
 }
 
 static calr_status read_tables(calr_store *store, MDB_txn *txn)
@@ -166,6 +201,7 @@ static calr_status read_tables(calr_store *store, MDB_txn *txn)
     CALR_TRY(read_value(store, txn, "size", n * sizeof(uint64_t), &store->sizes, NULL));
     CALR_TRY(read_value(store, txn, "path-end", n * sizeof(uint64_t), &store->path_ends, NULL));
     CALR_TRY(read_value(store, txn, "paths", SIZE_MAX, &store->paths, &paths_size));
+    CALR_TRY(read_checks(store, txn));
     return check_tables(store, paths_size);
 }
 
@@ -251,6 +287,7 @@ void calr_store_release(calr_store *store)
     free(store->sizes);
     free(store->path_ends);
     free(store->paths);
+    free(store->checks);
     free(store);
 }
 
@@ -359,6 +396,12 @@ calr_status calr_store_reader_get(calr_store_reader *reader, int64_t index, cons
     if (code != 0)
         return calr_store_lmdb_error(code, "cannot read %s of %s", calr_store_path(store, index),
                                      store->file);
+    if (store->checks &&
+        calr_hash_checksum(value.mv_data, value.mv_size, 0) != store->checks[index])
+        return calr_error(
+            CALR_EFORMAT,
+            "%s is damaged (the checksum of %s does not fit); import the data set again",
+            store->file, calr_store_path(store, index));
     *bytes = value.mv_data;
     *size = value.mv_size;
     return CALR_OK;

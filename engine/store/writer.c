@@ -36,7 +36,7 @@ struct calr_store_writer {
     bool made;                      /* the file aside is ours to remove */
     calr_hash *hash;
     int64_t count, bytes;
-    store_table identities, cameras, splits, sizes, path_ends, paths;
+    store_table identities, cameras, splits, sizes, path_ends, paths, checks;
 };
 
 static calr_status table_add(store_table *table, const void *data, size_t size)
@@ -165,8 +165,8 @@ static void writer_free(calr_store_writer *writer)
     if (writer->lock >= 0)
         close(writer->lock);
     calr_hash_release(writer->hash);
-    store_table *tables[] = {&writer->identities, &writer->cameras,   &writer->splits,
-                             &writer->sizes,      &writer->path_ends, &writer->paths};
+    store_table *tables[] = {&writer->identities, &writer->cameras, &writer->splits, &writer->sizes,
+                             &writer->path_ends,  &writer->paths,   &writer->checks};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         free(tables[i]->data);
     free(writer->path);
@@ -247,7 +247,7 @@ static calr_status check_record(const calr_store_record *record, size_t size)
 }
 
 static calr_status add_to_tables(calr_store_writer *writer, const calr_store_record *record,
-                                 uint64_t size)
+                                 uint64_t size, uint64_t check)
 {
     uint8_t split = (uint8_t)record->split;
     CALR_TRY(table_add(&writer->identities, &record->identity, sizeof record->identity));
@@ -256,6 +256,7 @@ static calr_status add_to_tables(calr_store_writer *writer, const calr_store_rec
     CALR_TRY(table_add(&writer->sizes, &size, sizeof size));
     CALR_TRY(table_add(&writer->paths, record->path, strlen(record->path) + 1));
     uint64_t end = writer->paths.used;
+    CALR_TRY(table_add(&writer->checks, &check, sizeof check));
     return table_add(&writer->path_ends, &end, sizeof end);
 }
 
@@ -278,7 +279,7 @@ calr_status calr_store_writer_add(calr_store_writer *writer, const calr_store_re
     int code = mdb_put(writer->txn, writer->images, &key, &value, MDB_APPEND);
     if (code != 0)
         return write_error(writer, code);
-    CALR_TRY(add_to_tables(writer, record, size));
+    CALR_TRY(add_to_tables(writer, record, size, calr_hash_checksum(bytes, size, 0)));
     calr_store_hash_add(writer->hash, record, bytes, size);
     writer->count++;
     writer->bytes += (int64_t)size;
@@ -303,6 +304,13 @@ static calr_status write_tables(calr_store_writer *writer)
                                 .image_bytes = writer->bytes};
     memcpy(header.magic, STORE_MAGIC, sizeof header.magic);
     calr_hash_text(writer->hash, header.fingerprint);
+    uint64_t check = calr_store_check_arrays(
+        writer->count, (const int64_t *)(const void *)writer->identities.data,
+        (const int32_t *)(const void *)writer->cameras.data, (const uint8_t *)writer->splits.data,
+        (const uint64_t *)(const void *)writer->sizes.data,
+        (const uint64_t *)(const void *)writer->path_ends.data, writer->paths.data,
+        writer->paths.used, (const uint64_t *)(const void *)writer->checks.data);
+    CALR_TRY(table_add(&writer->checks, &check, sizeof check));
     const struct {
         const char *key;
         const void *data;
@@ -317,6 +325,7 @@ static calr_status write_tables(calr_store_writer *writer)
         {"size", writer->sizes.data, writer->sizes.used},
         {"path-end", writer->path_ends.data, writer->path_ends.used},
         {"paths", writer->paths.data, writer->paths.used},
+        {"check", writer->checks.data, writer->checks.used},
     };
     enum { VALUES = sizeof values / sizeof *values };
     size_t bytes = 0;

@@ -172,7 +172,7 @@ function run.open(options)
   local self = setmetatable({ path = path, lock = lock, record = record, sequence = 0, start = sys.clock(),
     context = current }, Run)
   sys.make_folder(path .. "/checkpoints")
-  self.log_file = sys.append(path .. "/log.txt")
+  self.log_file = sys.append(path .. "/log.txt", { follow = false })
   if old then
     local ok, problem = pcall(function()
       continue_record(self, old)
@@ -184,8 +184,8 @@ function run.open(options)
     end
   end
   save_record(self)
-  self.metrics = sys.append(path .. "/metrics.jsonl")
-  self.timing = sys.append(path .. "/timing.jsonl")
+  self.metrics = sys.append(path .. "/metrics.jsonl", { follow = false })
+  self.timing = sys.append(path .. "/timing.jsonl", { follow = false })
   self.leaving = current:on("leave", function(problem) close_by(self, problem) end)
   self:log("run folder: %s%s", path, self.loaded and (" (resumed after %s)"):format(self.loaded.name) or "")
   return self

@@ -144,7 +144,7 @@ function tensorboard.open(folder, options)
   local time = options.wall_time or sys.time()
   sys.make_folder(folder)
   local path = new_path(folder, time)
-  local self = setmetatable({ path = path, file = sys.append(path) }, Writer)
+  local self = setmetatable({ path = path, file = sys.append(path, { follow = false }) }, Writer)
   write(self, event(time, 0, bytes_field(3, "brain.Event:2") .. bytes_field(10, bytes_field(1, "calr.tensorboard"))))
   return self
 end

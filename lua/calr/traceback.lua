@@ -12,6 +12,11 @@ local function is_user(source)
   return not (lua and source:sub(1, #lua + 2) == "@" .. lua .. "/")
 end
 
+-- A position "file:line" inside our library, whose path Lua may have shortened to "...end".
+local function is_ours(position)
+  return not is_user("@" .. position) or position:find "^%.%.%.[^:]*calr/[%w_/]+%.lua:%d+$" ~= nil
+end
+
 local function place(info)
   local source = info.source:match "^[@=](.*)" or info.short_src
   return ("%s:%d"):format(source, info.currentline)
@@ -34,7 +39,8 @@ end
 
 --- calr.traceback.describe(value [, level])
 --- A message handler for xpcall: turns an error value into text that starts with the user's line and ends with the
---- calls of the user's functions that led there. The environment variable CALR_TRACEBACK=full shows all of them.
+--- calls of the user's functions that led there. Positions inside calr's own files are left out; the environment
+--- variable CALR_TRACEBACK=full shows everything.
 --- Values of exit(), usage() and interrupts pass unchanged.
 --- @return string|any
 function traceback.describe(value, level)
@@ -54,15 +60,16 @@ function traceback.describe(value, level)
         or ("  %s in %s"):format(place(info), label(info))
     end
   end
-  if not first then return message end
+  if not first then
+    local position, rest = split_position(message)
+    return position and is_ours(position) and rest or message
+  end
   local path = first.source:match "^@(.*)"
   local position, rest = split_position(message, path)
   if not position then
     message = place(first) .. ": " .. rest
-  elseif is_user("@" .. position) then
-    message = position .. ": " .. rest
   else
-    message = ("%s: %s (from %s)"):format(place(first), rest, position:gsub("^.*/lua/", ""))
+    message = (is_ours(position) and place(first) or position) .. ": " .. rest
   end
   if #frames > 12 then
     local more = #frames - 11

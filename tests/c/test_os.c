@@ -110,7 +110,7 @@ static void adding_to_a_file(void)
     const char *path = in_scratch("log");
     int fd = -1;
     int64_t size = -1;
-    CHECK_OK(calr_append_open(path, &fd));
+    CHECK_OK(calr_append_open(path, false, &fd));
     CHECK_OK(calr_append_write(fd, path, "one\n", 4));
     CHECK_OK(calr_append_write(fd, path, "", 0));
     CHECK_OK(calr_append_write(fd, path, "two\n", 4));
@@ -120,9 +120,35 @@ static void adding_to_a_file(void)
     close(fd);
     check_text(path, "one\ntwo\n");
     CHECK_OK(calr_folder_remove(path));
-    CHECK_OK(calr_append_open("/dev/full", &fd));
+    CHECK_OK(calr_append_open("/dev/full", true, &fd));
     CHECK_FAILS(calr_append_write(fd, "/dev/full", "x", 1), CALR_ENOSPC, "cannot write /dev/full");
     close(fd);
+}
+
+/* What a folder of somebody else's may hold in the place of our files. */
+static void links_are_not_followed(void)
+{
+    const char *link = in_scratch("link"), *target = in_scratch("target");
+    write_text(target, "precious");
+    CHECK_INT(symlink(target, link), 0);
+    int fd = -1;
+    char holder[CALR_LOCK_HOLDER];
+    calr_heartbeat *heart = NULL;
+    CHECK_FAILS(calr_append_open(link, false, &fd), CALR_EINVAL, "is a symbolic link");
+    CHECK_FAILS(calr_file_truncate(link, 0), CALR_EINVAL, "is a symbolic link");
+    CHECK_FAILS(calr_lock_take(link, &fd, holder), CALR_EINVAL, "is a symbolic link");
+    CHECK_FAILS(calr_heartbeat_new(link, 1, -1, &heart), CALR_EINVAL, "is a symbolic link");
+    check_text(target, "precious");
+    write_text(link, "new"); /* the link is replaced, not written through */
+    check_text(target, "precious");
+    CHECK(!calr_path_is_link(link));
+    CHECK_OK(calr_folder_remove(link));
+    CHECK_INT(symlink(target, link), 0);
+    CHECK(calr_path_is_link(link) && !calr_path_is_link(target));
+    CHECK_OK(calr_append_open(link, true, &fd));
+    close(fd);
+    CHECK_OK(calr_folder_remove(link));
+    CHECK_OK(calr_folder_remove(target));
 }
 
 static void folders(void)
@@ -143,7 +169,7 @@ static void folders(void)
     CHECK_INT(names_in(in_scratch("a/b/c")), 0);
     calr_path_info info;
     CHECK_OK(calr_path_look(in_scratch("a/B"), &info));
-    CHECK(info.kind == CALR_PATH_FILE && info.size == 2);
+    CHECK(info.kind == CALR_PATH_FILE && info.size == 2 && info.owner == calr_path_user());
     CHECK(fabs(info.changed - calr_clock_date()) < 100);
     CHECK_OK(calr_path_look(in_scratch("a"), &info));
     CHECK_INT(info.kind, CALR_PATH_FOLDER);
@@ -364,6 +390,7 @@ int main(void)
     RUN(a_file_is_whole_or_absent);
     RUN(parts_of_a_file);
     RUN(adding_to_a_file);
+    RUN(links_are_not_followed);
     RUN(folders);
     RUN(stale_files_aside_go);
     RUN(one_holds_the_lock);

@@ -237,6 +237,46 @@ static void damage(void)
     }
 }
 
+/* One flipped bit anywhere is noticed, by the checksum or by the form. */
+static void sealed(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/sealed", scratch);
+    calr_safetensors *file;
+    calr_tensor *x, *y;
+    CHECK_OK(calr_safetensors_new(&file));
+    CHECK_OK(calr_tensor_zeros(CALR_F32, 2, (int64_t[]){3, 5}, &x));
+    CHECK_OK(calr_tensor_zeros(CALR_I64, 1, (int64_t[]){4}, &y));
+    add(file, "x", x);
+    add(file, "labels", y);
+    CHECK_OK(calr_safetensors_note(file, "epoch", "7"));
+    CHECK_OK(calr_safetensors_seal(file));
+    CHECK_FAILS(calr_safetensors_seal(file), CALR_EEXIST, CALR_SAFETENSORS_CHECKSUM);
+    CHECK_OK(calr_safetensors_save(file, path));
+    calr_safetensors_release(file);
+    CHECK_OK(calr_safetensors_load(path, &file));
+    CHECK_INT(calr_safetensors_notes(file), 2);
+    calr_safetensors_release(file);
+    void *data;
+    size_t size;
+    CHECK_OK(calr_file_read(path, &data, &size));
+    int unnoticed = 0;
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        unsigned char *byte = (unsigned char *)data + bit / 8;
+        *byte ^= (unsigned char)(1u << bit % 8);
+        if (calr_safetensors_parse(data, size, "flipped", &file) == CALR_OK) {
+            /* Only the name of the checksum itself can change unseen: the file is then one without. */
+            unnoticed += calr_safetensors_notes(file) == 2 &&
+                         strcmp(calr_safetensors_key(file, 0), CALR_SAFETENSORS_CHECKSUM) == 0;
+            calr_safetensors_release(file);
+        }
+        *byte ^= (unsigned char)(1u << bit % 8);
+    }
+    CHECK_INT(unnoticed, 0);
+    free(data);
+    unlink(path);
+}
+
 int main(void)
 {
     if (!mkdtemp(scratch))
@@ -246,6 +286,7 @@ int main(void)
     RUN(names);
     RUN(refused);
     RUN(damage);
+    RUN(sealed);
     rmdir(scratch);
     return check_finish();
 }

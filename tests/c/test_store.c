@@ -486,6 +486,49 @@ static void damage(void)
     CHECK_INT(in_child(damage_child), 0);
 }
 
+/* A flipped bit in a value that a page holds is noticed when the value is read; where it lies between the values it does
+ * not matter. Every byte of an image and of the identities is tried. */
+static void flipped_bits(void)
+{
+    void *data;
+    size_t size;
+    CHECK_OK(calr_file_read(in_folder("fingerprint.lmdb"), &data, &size));
+    calr_store *store;
+    calr_store_reader *reader;
+    CHECK_OK(calr_store_open(in_folder("fingerprint.lmdb"), &store));
+    CHECK_OK(calr_store_reader_new(store, &reader));
+    const void *bytes;
+    size_t length;
+    CHECK_OK(calr_store_reader_get(reader, 0, &bytes, &length));
+    const unsigned char *image = memmem(data, size, bytes, length);
+    size_t id_bytes = (size_t)calr_store_count(store) * sizeof(int64_t);
+    const unsigned char *ids = memmem(data, size, calr_store_identities(store), id_bytes);
+    CHECK(image && ids);
+    calr_store_reader_release(reader);
+    calr_store_release(store);
+    int unnoticed = 0;
+    for (size_t i = 0; image && ids && i < length + id_bytes; i++) {
+        size_t at = i < length ? (size_t)(image - (unsigned char *)data) + i
+                               : (size_t)(ids - (unsigned char *)data) + i - length;
+        ((unsigned char *)data)[at] ^= 4;
+        const char *path = in_folder("flipped.lmdb");
+        unlink(path);
+        FILE *file = fopen(path, "wb");
+        CHECK(file && fwrite(data, 1, size, file) == size && fclose(file) == 0);
+        calr_status status = calr_store_open(path, &store);
+        if (status == CALR_OK) {
+            CHECK_OK(calr_store_reader_new(store, &reader));
+            status = calr_store_reader_get(reader, 0, &bytes, &length);
+            calr_store_reader_release(reader);
+            calr_store_release(store);
+        }
+        unnoticed += status != CALR_EFORMAT;
+        ((unsigned char *)data)[at] ^= 4;
+    }
+    CHECK_INT(unnoticed, 0);
+    free(data);
+}
+
 static void remove_folder(void)
 {
     char command[4200];
@@ -503,6 +546,7 @@ int main(void)
     RUN(atomicity); /* forks: before any threads */
     RUN(full_disk);
     RUN(damage);
+    RUN(flipped_bits);
     RUN(records);
     RUN(sizes);
     RUN(many);

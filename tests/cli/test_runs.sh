@@ -117,7 +117,7 @@ strike broken .15 "$CALR" run train.lua --out broken infomap.k=20 pause=.1
 holds -n "$(newest broken)"
 printf 'x' >"$(newest broken)"
 expect 0 "$CALR" run --resume broken
-says "cannot be read and is set aside"
+says "a checkpoint is damaged and is set aside"
 checks=$((checks + 1)) && cmp whole/metrics.jsonl broken/metrics.jsonl || fault "the metrics differ after a broken checkpoint"
 
 # ---- two runs in one folder

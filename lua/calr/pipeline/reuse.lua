@@ -74,7 +74,8 @@ end
 --- @return table       the metrics of the run that found them
 function reuse.load(file)
   if not file or not sys.exists(file) then return nil end
-  local tensors, metadata = safetensors.load(file)
+  local tensors, metadata = safetensors.try(file)
+  if not tensors then error(metadata .. "; remove it, and stage 1 is found anew", 0) end
   return tensors.locals, math.tointeger(tonumber(metadata.used)), json.decode(metadata.metrics, file)
 end
 
@@ -83,7 +84,7 @@ end
 function reuse.save(file, locals, used, metrics)
   if not file then return end
   safetensors.save(file, { locals = locals },
-    { used = ("%d"):format(used), metrics = json.encode(json.array(metrics)) })
+    { used = ("%d"):format(used), metrics = json.encode(json.array(metrics)) }, { checksum = true })
 end
 
 return reuse

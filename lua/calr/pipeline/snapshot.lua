@@ -87,7 +87,7 @@ function snapshot.save(file, values)
     format = format, epoch = ("%d"):format(values.epoch), epochs = ("%d"):format(values.epochs),
     seed = ("%d"):format(values.seed), data = values.data or "", options = json.encode(values.options or {}),
     reasons = json.encode(json.array(values.reasons and values.reasons.texts or {})),
-  })
+  }, { checksum = true })
 end
 
 --- calr.pipeline.snapshot.load(file)

@@ -5,6 +5,7 @@ local errors = require "calr.errors"
 local folder = require "calr.run.folder"
 local identity = require "calr.run.identity"
 local sys = require "calr.sys"
+local trust = require "calr.program.trust"
 
 local resume = {}
 
@@ -21,11 +22,13 @@ end
 
 --- calr.program.resume.prepare(fields)
 --- Completes what the command line said by what the run folder knows, and refuses what contradicts it.
---- @param fields  what calr.program.command.run.execute takes; `resume` names the folder
+--- @param fields  what calr.program.command.run.execute takes; `resume` names the folder, and `trust` says that its
+---                script may run wherever it comes from
 function resume.prepare(fields)
   local path = fields.resume
   if fields.out then errors.usage("--out and --resume exclude each other: a resumed run stays in its folder") end
   if fields.code then errors.usage("-e and --resume exclude each other") end
+  trust.check_links(path)
   local record = folder.read(path)
   if record.status == "finished" then
     errors.usage("the run in %s is finished; there is nothing to go on with", path)
@@ -35,6 +38,7 @@ function resume.prepare(fields)
   local script = record.script or {}
   fields.script = fields.script or script.path
   if not fields.script then errors.usage("%s does not know its script; it cannot be resumed", path) end
+  trust.check(path, fields.script, { trust = fields.trust, script = fields.script ~= script.path })
   if not sys.exists(fields.script) then errors.usage("the script of the run is gone: %s", fields.script) end
   if identity.script(fields.script).hash ~= script.hash then
     errors.usage("%s cannot be resumed: %s is not the script as it was when the run began; start a new run", path,

@@ -131,31 +131,34 @@ function folder.save(path, checkpoint)
   require("calr.safetensors").save(file, checkpoint.tensors, {
     state = json.encode(checkpoint.state),
     metrics = ("%d"):format(checkpoint.metrics),
-  })
+  }, { checksum = true })
   local list = checkpoint_files(path, checkpoint.name)
   for i = 1, #list - 2 do sys.remove(list[i].path) end
 end
 
+-- A checkpoint, or nil and what is wrong with the file. That it cannot be read at all (no memory, no permission) is an
+-- error: it says nothing of the file.
 local function load(file)
-  local tensors, metadata = require("calr.safetensors").load(file.path)
-  metadata = metadata or {}
+  local tensors, metadata = require("calr.safetensors").try(file.path)
+  if not tensors then return nil, metadata end
   local metrics = math.tointeger(tonumber(metadata.metrics))
-  if not metadata.state or not metrics then error(file.path .. " is not a checkpoint of a run", 0) end
-  return { sequence = file.sequence, name = file.name, tensors = tensors, metrics = metrics,
-    state = json.decode(metadata.state, file.path) }
+  local sound, state = pcall(json.decode, metadata.state or "", file.path)
+  if not sound and sys.is_interrupt(state) then error(state, 0) end
+  if not sound or not metrics then return nil, file.path .. " is not a checkpoint of a run" end
+  return { sequence = file.sequence, name = file.name, tensors = tensors, metrics = metrics, state = state }
 end
 
 --- calr.run.folder.newest(path [, name])
---- Reads the newest checkpoint that can be read. Broken ones are set aside as NAME.broken.
+--- Reads the newest checkpoint that is sound. Damaged ones are set aside as NAME.broken; a checkpoint that cannot be
+--- read for any other reason is an error, and nothing is changed.
 --- @return table|nil  sequence, name, metrics, tensors, state
 --- @return table      list of sentences about broken ones
 function folder.newest(path, name)
   local list, broken = checkpoint_files(path, name), {}
   for i = #list, 1, -1 do
-    local ok, result = pcall(load, list[i])
-    if ok then return result, broken end
-    if sys.is_interrupt(result) then error(result, 0) end
-    broken[#broken + 1] = ("a checkpoint cannot be read and is set aside: %s"):format(tostring(result))
+    local result, damage = load(list[i])
+    if result then return result, broken end
+    broken[#broken + 1] = ("a checkpoint is damaged and is set aside: %s"):format(damage)
     sys.rename(list[i].path, list[i].path .. ".broken")
   end
   return nil, broken

@@ -125,7 +125,8 @@ end
 
 local function spawn(study, threads, number)
   local mode = study.mode
-  local command = { sys.paths.executable, "work", study.folder, "--threads", tostring(threads), "--quiet" }
+  local command = { sys.paths.executable, "work", study.folder, "--threads", tostring(threads), "--quiet",
+    "--trust" } -- the user of this command has named the script
   if mode.retry_failed then command[#command + 1] = "--retry-failed" end
   if mode.fail_fast then command[#command + 1] = "--fail-fast" end
   if mode.patience then table.move({ "--patience", tostring(mode.patience) }, 1, 2, #command + 1, command) end

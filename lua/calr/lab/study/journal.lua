@@ -19,7 +19,7 @@ Writer.__index = Writer
 --- Opens a journal to add to; makes it when absent.
 --- @return writer  with `file`, what calr.sys.append returned
 function journal.writer(path)
-  return setmetatable({ file = sys.append(path), torn = false }, Writer)
+  return setmetatable({ file = sys.append(path, { follow = false }), torn = false }, Writer)
 end
 
 --- writer:write(record)

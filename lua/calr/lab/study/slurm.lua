@@ -75,7 +75,8 @@ trap warn USR1 TERM
 
 say "worker ${SLURM_ARRAY_TASK_ID:-1} of job $job on $HOSTNAME, start $((${SLURM_RESTART_COUNT:-0} + 1))"
 trap '' USR1 # the worker inherits it: a warning that comes before it listens does not end it
-"$program" work "$study" --threads "${SLURM_CPUS_PER_TASK:-1}" &
+# shellcheck disable=SC2086 # $trust is one word or none
+"$program" work "$study" --threads "${SLURM_CPUS_PER_TASK:-1}" $trust &
 worker=$!
 trap warn USR1
 
@@ -122,6 +123,7 @@ exit 1
 --- @param workers    how many
 --- @param threads    of each
 --- @param time, partition, mem, account  as sbatch takes them; nil: the cluster's defaults
+--- @param trust      workers run the study's script wherever it comes from (calr work --trust)
 --- @param signal     seconds of warning before the end
 --- @param extra      list of further arguments of sbatch
 --- @return string
@@ -140,6 +142,7 @@ function slurm.script(options)
     "",
     "program=" .. quote(sys.paths.executable),
     "study=" .. quote(options.folder),
+    "trust=" .. (options.trust and "--trust" or "''"),
     ("grace=%d # seconds from the warning until the worker has to leave; the rest is for queueing again")
       :format(math.max(1, options.signal * 3 // 4)),
     "most_restarts=100 # of a task: were a trial longer than the time limit, without checkpoints, it would never end",

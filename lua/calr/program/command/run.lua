@@ -8,11 +8,12 @@ local traceback = require "calr.traceback"
 
 local run = {
   summary = "run a script, with options key=value",
-  usage = "calr run SCRIPT.lua [key=value ...] [--out DIR] [--resume DIR] [--threads N] [--quiet]",
+  usage = "calr run SCRIPT.lua [key=value ...] [--out DIR] [--resume DIR [--trust]] [--threads N] "
+    .. "[--quiet]",
   own_help = true,
 }
 
-local flags = { ["--quiet"] = "quiet", ["--help"] = "help", ["-h"] = "help" }
+local flags = { ["--quiet"] = "quiet", ["--trust"] = "trust", ["--help"] = "help", ["-h"] = "help" }
 local valued = { ["--out"] = "out", ["--resume"] = "resume", ["--threads"] = "threads", ["-e"] = "code" }
 
 local function parse(args)
@@ -30,7 +31,7 @@ local function parse(args)
       if not value or value == "" then errors.usage("%s wants a value; usage: %s", name or word, run.usage) end
       fields[valued[name or word]] = value
     elseif word:sub(1, 1) == "-" and word ~= "-" then
-      local names = { "--out", "--resume", "--threads", "--quiet", "--help" }
+      local names = { "--out", "--resume", "--trust", "--threads", "--quiet", "--help" }
       local near = sys.nearest(word, names)
       local hint = near and (" (did you mean %s?)"):format(near) or ""
       errors.usage("unknown option %s%s; usage: %s", word, hint, run.usage)
@@ -122,6 +123,9 @@ end
 --- @return integer  exit status
 function run.run(args)
   local fields = parse(args)
+  if fields.trust and not fields.resume then
+    errors.usage("--trust goes with --resume: it lets a run folder choose the script that runs")
+  end
   if fields.resume then require("calr.program.resume").prepare(fields) end
   if not fields.script and not fields.code then
     if fields.help then

@@ -7,15 +7,17 @@ local quote = require("calr.text").quote
 local slurm = require "calr.lab.study.slurm"
 local stores = require "calr.lab.study.record"
 local sys = require "calr.sys"
+local trust = require "calr.program.trust"
 
 local submit = {
   summary = "submit workers of a study to a cluster (Slurm)",
   usage = "calr submit DIR --slurm [-n N] [--threads N] [--time T] [--partition P] [--mem M] [--account A] "
-    .. "[--signal SECONDS] [--dry-run] [-- arguments of sbatch]",
+    .. "[--signal SECONDS] [--trust] [--dry-run] [-- arguments of sbatch]",
   own_help = true,
 }
 
-local flags = { ["--slurm"] = "slurm", ["--dry-run"] = "dry_run", ["--help"] = "help", ["-h"] = "help" }
+local flags = { ["--slurm"] = "slurm", ["--trust"] = "trust", ["--dry-run"] = "dry_run", ["--help"] = "help",
+  ["-h"] = "help" }
 local values = { ["-n"] = "workers", ["--threads"] = "threads", ["--time"] = "time", ["--partition"] = "partition",
   ["--mem"] = "mem", ["--account"] = "account", ["--signal"] = "signal" }
 
@@ -35,6 +37,8 @@ until nothing is left to do.
                      as sbatch takes them; default: the cluster's
   --signal SECONDS   the warning before a task's end (300): longer than the way from one
                      checkpoint to the next; Slurm may be a minute early
+  --trust            run the study's script although its folder holds it, or is another
+                     user's
   --dry-run          print the script instead
   -- ...             further arguments of sbatch, such as -- --constraint=avx512
 
@@ -47,7 +51,9 @@ local function read_options(fields, words)
   if not fields.slurm then errors.usage("say which kind of cluster: --slurm (there is no other)") end
   local header = stores.read_header(folder)
   folder = sys.absolute(folder)
+  if (header.script or {}).path then trust.check(folder, header.script.path, { trust = fields.trust }) end
   return {
+    trust = fields.trust,
     folder = folder,
     name = header.name,
     path = slurm.path(folder),

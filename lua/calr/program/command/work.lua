@@ -5,10 +5,12 @@ local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
 local stores = require "calr.lab.study.record"
 local sys = require "calr.sys"
+local trust = require "calr.program.trust"
 
 local work = {
   summary = "join a study as one more worker, from any machine that sees its folder",
-  usage = "calr work DIR [--threads N] [--script SCRIPT.lua] [--retry-failed] [--fail-fast] [--patience S] [--quiet]",
+  usage = "calr work DIR [--threads N] [--script SCRIPT.lua] [--retry-failed] [--fail-fast] [--patience S] "
+    .. "[--trust] [--quiet]",
 }
 
 --- calr.program.command.work.run(args)
@@ -16,13 +18,15 @@ local work = {
 --- @return integer  exit status
 function work.run(args)
   local fields, words = arguments.parse(args, { usage = work.usage, at_most = 1,
-    flags = { ["--retry-failed"] = "retry_failed", ["--fail-fast"] = "fail_fast", ["--quiet"] = "quiet" },
+    flags = { ["--retry-failed"] = "retry_failed", ["--fail-fast"] = "fail_fast", ["--quiet"] = "quiet",
+      ["--trust"] = "trust" },
     values = { ["--threads"] = "threads", ["--script"] = "script", ["--patience"] = "patience" } })
   local folder = words[1] or errors.usage("which study? usage: %s", work.usage)
   local header = stores.read_header(folder)
   folder = sys.absolute(folder)
   local script = fields.script and sys.absolute(fields.script) or (header.script or {}).path
   if not script then errors.usage("%s does not know its script; name it with --script", folder) end
+  trust.check(folder, script, fields)
   if not sys.exists(script) then
     errors.usage("the script of the study is not here: %s; name it with --script", script)
   end
