@@ -174,7 +174,7 @@ local floors = {
     bench = { "bench", sees = {} },
   } },
   { name = "calr.program", rooms = {
-    tools = { "arguments", "help", "resume", sees = {} },
+    tools = { "arguments", "help", "resume", "trust", sees = {} },
     docs = { "docs", sees = {} },
     command = { "command", sees = { "docs", "tools" } },
     prompt = { "prompt", sees = {} },

@@ -7,8 +7,8 @@
 
 local ledger = {}
 
--- Numbers of attempts and of suggestions are whole and no larger than this. They come from files: they are never the end
--- of a loop.
+-- Numbers of attempts and of suggestions are whole and no larger than this. They come from files, so no loop runs up to
+-- one.
 local largest = 1000000000
 
 local function is_number(value)
