@@ -122,10 +122,11 @@ calr_status calr_op_softmax(calr_tensor *x, calr_tensor **y);
 calr_status calr_op_log_softmax(calr_tensor *x, calr_tensor **y);
 /* y = x / max(|x|, eps) */
 calr_status calr_op_l2_normalize(calr_tensor *x, double eps, calr_tensor **y);
-/* logits: [n x classes]; labels: i32[n] in 0 .. classes-1, constants; weights: f32[classes] >= 0, a
- * constant, or NULL. y: a single number, the mean of -log softmax(logits)[label] weighted by
- * weights[label]; 0, with gradient 0, when those weights sum to 0. */
+/* logits: [n x classes]; labels: i32[n] in 0 .. classes-1, constants; weights: f32[classes] >= 0
+ * and row_weights: f32[n] >= 0, constants, or NULL for 1. y: a single number, the mean of
+ * -log softmax(logits)[label] weighted by weights[label] times the row's weight; 0, with gradient 0,
+ * when those weights sum to 0. */
 calr_status calr_op_cross_entropy(calr_tensor *logits, calr_tensor *labels, calr_tensor *weights,
-                                  calr_tensor **y);
+                                  calr_tensor *row_weights, calr_tensor **y);
 
 #endif

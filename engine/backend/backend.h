@@ -229,19 +229,20 @@ typedef struct calr_backend {
                                     float *dx);
     calr_status (*log_softmax_backward)(int64_t rows, int64_t c, const float *y, const float *dy,
                                         float *dx);
-    /* loss = sum_i w[label_i] (-log softmax(x_i)[label_i]) / W, W = sum_i w[label_i]; 0 when W is
-     * 0. weights[c] NULL: all
-     * 1. Saves log_sum[rows] (the log of the sum of exponentials) and *total = W for the backward
-     * pass. CALR_EINVAL names the first row whose label is not 0 .. c-1. */
+    /* loss = sum_i v_i (-log softmax(x_i)[label_i]) / W with v_i = w[label_i] r_i and W = sum_i v_i;
+     * 0 when W is 0. w is weights[c] and r row_weights[rows]; NULL: all 1. Saves log_sum[rows] (the
+     * log of the sum of exponentials) and *total = W for the backward pass. CALR_EINVAL names the
+     * first row whose label is not 0 .. c-1. */
     calr_status (*cross_entropy_forward)(int64_t rows, int64_t c, const float *x,
                                          const int32_t *labels, const float *weights,
-                                         float *log_sum, float *total, float *loss);
-    /* dx = dloss w[label] (softmax(x) - onehot(label)) / total, dloss one number. In place allowed:
-     * dx may be x. */
+                                         const float *row_weights, float *log_sum, float *total,
+                                         float *loss);
+    /* dx_i = dloss v_i (softmax(x_i) - onehot(label_i)) / total, dloss one number. In place
+     * allowed: dx may be x. */
     calr_status (*cross_entropy_backward)(int64_t rows, int64_t c, const float *x,
                                           const int32_t *labels, const float *weights,
-                                          const float *log_sum, float total, float dloss,
-                                          float *dx);
+                                          const float *row_weights, const float *log_sum,
+                                          float total, float dloss, float *dx);
     /* y = x / max(|x|, eps); norm[rows] = |x| is saved. In place allowed. */
     calr_status (*l2_normalize_forward)(int64_t rows, int64_t c, float eps, const float *x,
                                         float *norm, float *y);

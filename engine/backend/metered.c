@@ -225,12 +225,13 @@ STATUS(log_softmax_backward, (int64_t rows, int64_t c, const float *y, const flo
        (rows, c, y, dy, dx), .floats = 3 * GRID(rows, c))
 STATUS(cross_entropy_forward,
        (int64_t rows, int64_t c, const float *x, const int32_t *labels, const float *weights,
-        float *log_sum, float *total, float *loss),
-       (rows, c, x, labels, weights, log_sum, total, loss), .floats = GRID(rows, c))
+        const float *row_weights, float *log_sum, float *total, float *loss),
+       (rows, c, x, labels, weights, row_weights, log_sum, total, loss), .floats = GRID(rows, c))
 STATUS(cross_entropy_backward,
        (int64_t rows, int64_t c, const float *x, const int32_t *labels, const float *weights,
-        const float *log_sum, float total, float dloss, float *dx),
-       (rows, c, x, labels, weights, log_sum, total, dloss, dx), .floats = 2 * GRID(rows, c))
+        const float *row_weights, const float *log_sum, float total, float dloss, float *dx),
+       (rows, c, x, labels, weights, row_weights, log_sum, total, dloss, dx),
+       .floats = 2 * GRID(rows, c))
 STATUS(l2_normalize_forward,
        (int64_t rows, int64_t c, float eps, const float *x, float *norm, float *y),
        (rows, c, eps, x, norm, y), .floats = 2 * GRID(rows, c))

@@ -462,26 +462,28 @@ static int ops_l2_normalize(lua_State *L)
     return 1;
 }
 
-/// calr.ops.cross_entropy(logits, labels [, {weights=}])
-/// The mean of -log softmax(logits)[label], weighted by the weight of the label's class; 0, with
-/// gradient 0, when the weights of the batch sum to 0. Against a memory of centroids: logits =
+/// calr.ops.cross_entropy(logits, labels [, {weights=, row_weights=}])
+/// The mean of -log softmax(logits)[label], weighted by the weight of the label's class times the
+/// weight of the row; 0, with gradient 0, when the weights of the batch sum to 0. Against a memory of centroids: logits =
 /// matmul(f, M, {transpose_b=true}) / tau.
 /// @param logits   f32[n x classes]
 /// @param labels   i32[n] (or i64[n]) in 0 .. classes-1
-/// @param weights  f32[classes], 0 or more; no gradient
+/// @param weights      f32[classes], 0 or more; no gradient
+/// @param row_weights  f32[n], 0 or more; no gradient
 /// @return tensor  a single number
 static int ops_cross_entropy(lua_State *L)
 {
-    static const char *const names[] = {"weights", NULL};
+    static const char *const names[] = {"weights", "row_weights", NULL};
     calr_tensor *logits = calr_lua_check_tensor(L, 1), *labels = calr_lua_check_tensor(L, 2);
     calr_lua_check_options(L, 3, names);
     calr_tensor *weights = calr_lua_option_tensor(L, 3, "weights", 0);
+    calr_tensor *row_weights = calr_lua_option_tensor(L, 3, "row_weights", 0);
     if (labels->dtype == CALR_I64) { /* what does not fit is clamped, and then refused as a label */
         calr_tensor **narrow = calr_lua_new_tensor(L);
         calr_lua_call(L, calr_tensor_cast(labels, CALR_I32, narrow));
         labels = *narrow;
     }
-    PUSH(L, calr_op_cross_entropy(logits, labels, weights, slot));
+    PUSH(L, calr_op_cross_entropy(logits, labels, weights, row_weights, slot));
     return 1;
 }
 

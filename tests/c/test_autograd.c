@@ -335,7 +335,7 @@ static void network(const char *backend, float *gradients, float *loss)
     STEP(sum, calr_op_affine(sum, 20, 0, out));
     CHECK_OK(calr_tensor_zeros(CALR_I32, 1, (int64_t[]){4}, &labels));
     calr_tensor_i32(labels)[1] = 3;
-    STEP(sum, calr_op_cross_entropy(sum, labels, NULL, out));
+    STEP(sum, calr_op_cross_entropy(sum, labels, NULL, NULL, out));
     *loss = calr_tensor_f32(sum)[0];
     CHECK_OK(calr_tape_backward(sum));
     for (int i = 0; i < PARAMETERS; i++) {

@@ -62,46 +62,52 @@ static void test_softmax(void)
         check_softmax(sizes[i].rows, sizes[i].c);
 }
 
-static void check_cross_entropy(int64_t rows, int64_t c, bool weighted)
+static void check_cross_entropy(int64_t rows, int64_t c, bool weighted, bool by_row)
 {
     int64_t n = rows * c;
     float *x = random_array(n, 1), *weights = weighted ? random_array(c, 2) : NULL,
-          *log_sum = output_array(rows);
+          *each = by_row ? random_array(rows, 3) : NULL, *log_sum = output_array(rows);
     float *dx = output_array(n), total = NAN, loss = NAN;
     int32_t *labels = malloc(((size_t)rows + 1) * sizeof *labels);
     double *edx = double_array(n), w_sum = 0, sum = 0;
     calr_rng rng = calr_rng_make(1, 2, 3, 4);
     for (int64_t j = 0; weighted && j < c; j++)
         weights[j] = j % 3 ? fabsf(weights[j]) : 0;
+    for (int64_t i = 0; by_row && i < rows; i++)
+        each[i] = i % 4 ? fabsf(each[i]) : 0;
     for (int64_t i = 0; i < rows; i++) {
         labels[i] = (int32_t)calr_rng_below(&rng, (uint64_t)c);
-        double w = weights ? (double)weights[labels[i]] : 1;
+        double w = (weights ? (double)weights[labels[i]] : 1) * (each ? (double)each[i] : 1);
         w_sum += w;
         sum += w * (log_sum_exp(x + i * c, c) - (double)x[i * c + labels[i]]);
     }
     for (int64_t i = 0; i < n && w_sum > 0; i++) {
-        double w = weights ? (double)weights[labels[i / c]] : 1;
+        double w =
+            (weights ? (double)weights[labels[i / c]] : 1) * (each ? (double)each[i / c] : 1);
         double p = exp((double)x[i] - log_sum_exp(x + i / c * c, c));
         edx[i] = 1.5 * w * (p - (i % c == labels[i / c])) / w_sum;
     }
-    CHECK_OK(backend->cross_entropy_forward(rows, c, x, labels, weights, log_sum, &total, &loss));
+    CHECK_OK(
+        backend->cross_entropy_forward(rows, c, x, labels, weights, each, log_sum, &total, &loss));
     CHECK_NEAR(total, w_sum, 1e-5 * (1 + w_sum));
     CHECK_NEAR(loss, w_sum > 0 ? sum / w_sum : 0, 1e-5);
-    CHECK_OK(
-        backend->cross_entropy_backward(rows, c, x, labels, weights, log_sum, total, 1.5f, dx));
+    CHECK_OK(backend->cross_entropy_backward(rows, c, x, labels, weights, each, log_sum, total,
+                                             1.5f, dx));
     CHECK_ARRAY(dx, edx, n, 2e-6);
-    CHECK_OK(backend->cross_entropy_backward(rows, c, x, labels, weights, log_sum, total, 1.5f,
-                                             x)); /* in place */
+    CHECK_OK(backend->cross_entropy_backward(rows, c, x, labels, weights, each, log_sum, total,
+                                             1.5f, x)); /* in place */
     CHECK(same_bits(x, dx, n));
-    free(x), free(weights), free(log_sum), free(dx), free(labels), free(edx);
+    free(x), free(weights), free(each), free(log_sum), free(dx), free(labels), free(edx);
 }
 
 static void test_cross_entropy(void)
 {
     for (size_t i = 0; i < count; i++)
         if (sizes[i].rows * sizes[i].c < 10000) { /* the slow reference is quadratic in c */
-            check_cross_entropy(sizes[i].rows, sizes[i].c, false);
-            check_cross_entropy(sizes[i].rows, sizes[i].c, true);
+            check_cross_entropy(sizes[i].rows, sizes[i].c, false, false);
+            check_cross_entropy(sizes[i].rows, sizes[i].c, true, false);
+            check_cross_entropy(sizes[i].rows, sizes[i].c, false, true);
+            check_cross_entropy(sizes[i].rows, sizes[i].c, true, true);
         }
 }
 
@@ -109,19 +115,21 @@ static void test_cross_entropy_edges(void)
 {
     float x[6] = {1, 2, 3, 4, 5, 6}, weights[3] = {0, 0, 1}, log_sum[2], total, loss, dx[6];
     int32_t labels[2] = {0, 1};
-    CHECK_OK(backend->cross_entropy_forward(2, 3, x, labels, weights, log_sum, &total, &loss));
+    CHECK_OK(
+        backend->cross_entropy_forward(2, 3, x, labels, weights, NULL, log_sum, &total, &loss));
     CHECK(total == 0 && loss == 0); /* not 0/0 */
-    CHECK_OK(backend->cross_entropy_backward(2, 3, x, labels, weights, log_sum, total, 1, dx));
+    CHECK_OK(
+        backend->cross_entropy_backward(2, 3, x, labels, weights, NULL, log_sum, total, 1, dx));
     CHECK(dx[0] == 0 && dx[5] == 0);
     labels[1] = 3;
-    CHECK_FAILS(backend->cross_entropy_forward(2, 3, x, labels, NULL, log_sum, &total, &loss),
+    CHECK_FAILS(backend->cross_entropy_forward(2, 3, x, labels, NULL, NULL, log_sum, &total, &loss),
                 CALR_EINVAL, "label 3 of row 1");
     labels[1] = -1;
-    CHECK_FAILS(backend->cross_entropy_forward(2, 3, x, labels, NULL, log_sum, &total, &loss),
+    CHECK_FAILS(backend->cross_entropy_forward(2, 3, x, labels, NULL, NULL, log_sum, &total, &loss),
                 CALR_EINVAL, "label -1");
     labels[1] = 1;
     x[3] = NAN;
-    CHECK_OK(backend->cross_entropy_forward(2, 3, x, labels, NULL, log_sum, &total, &loss));
+    CHECK_OK(backend->cross_entropy_forward(2, 3, x, labels, NULL, NULL, log_sum, &total, &loss));
     CHECK(loss != loss); /* what went wrong must stay visible */
 }
 

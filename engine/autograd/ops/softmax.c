@@ -139,20 +139,24 @@ calr_status calr_op_l2_normalize(calr_tensor *x, double eps, calr_tensor **y)
 
 /* ---- cross-entropy ---- */
 
-enum { LOGITS, LABELS, WEIGHTS, CROSS_ENTROPY_INPUTS };
+enum { LOGITS, LABELS, WEIGHTS, ROW_WEIGHTS, CROSS_ENTROPY_INPUTS };
 
-static calr_status check_weights(const calr_op_call *call, int64_t classes)
+/* Weights of `count` classes or rows, where they were given. */
+static calr_status check_weights(const calr_op_call *call, int input, const char *name,
+                                 const char *of, int64_t count)
 {
     char text[CALR_TENSOR_TEXT];
-    CALR_TRY(calr_op_expect(call, WEIGHTS, "weights", 1, "f32[classes]"));
-    if (call->shape[WEIGHTS].shape[0] != classes)
-        return calr_error(CALR_EINVAL, "weights must be f32[%" PRId64 "], one a class, not %s",
-                          classes, calr_op_describe(&call->shape[WEIGHTS], text));
-    const float *w = calr_tensor_f32(call->in[WEIGHTS]);
-    for (int64_t i = 0; i < classes; i++)
+    if (!call->in[input])
+        return CALR_OK;
+    CALR_TRY(calr_op_expect(call, input, name, 1, input == WEIGHTS ? "f32[classes]" : "f32[n]"));
+    if (call->shape[input].shape[0] != count)
+        return calr_error(CALR_EINVAL, "%s must be f32[%" PRId64 "], one a %s, not %s", name, count,
+                          of, calr_op_describe(&call->shape[input], text));
+    const float *w = calr_tensor_f32(call->in[input]);
+    for (int64_t i = 0; i < count; i++)
         if (!(w[i] >= 0))
             return calr_error(CALR_EINVAL,
-                              "the weight of class %" PRId64 " is %g; weights are 0 or more", i,
+                              "the weight of %s %" PRId64 " is %g; weights are 0 or more", of, i,
                               (double)w[i]);
     return CALR_OK;
 }
@@ -177,10 +181,15 @@ static calr_status cross_entropy_check(calr_op_call *call)
                               "label %" PRId32 " (item %" PRId64
                               ") is not one of the classes 0 to %" PRId64,
                               label[i], i + 1, logits->shape[1] - 1);
-    if (call->in[WEIGHTS])
-        CALR_TRY(check_weights(call, logits->shape[1]));
+    CALR_TRY(check_weights(call, WEIGHTS, "weights", "class", logits->shape[1]));
+    CALR_TRY(check_weights(call, ROW_WEIGHTS, "row_weights", "row", logits->shape[0]));
     calr_op_out(call, 0, NULL);
     return CALR_OK;
+}
+
+static const float *optional_f32(const calr_tensor *t)
+{
+    return t ? calr_tensor_f32(t) : NULL;
 }
 
 static calr_status cross_entropy_forward(calr_op_call *call, calr_tensor **y)
@@ -193,14 +202,16 @@ static calr_status cross_entropy_forward(calr_op_call *call, calr_tensor **y)
     float *log_sum = calr_tensor_f32(sums);
     calr_status status = k->cross_entropy_forward(
         rows, c, calr_tensor_f32(call->in[LOGITS]), calr_tensor_i32(call->in[LABELS]),
-        call->in[WEIGHTS] ? calr_tensor_f32(call->in[WEIGHTS]) : NULL, log_sum, log_sum + rows,
-        calr_tensor_f32(*y));
+        optional_f32(call->in[WEIGHTS]), optional_f32(call->in[ROW_WEIGHTS]), log_sum,
+        log_sum + rows, calr_tensor_f32(*y));
     if (status == CALR_OK)
         status = calr_op_save(call, "logits", call->in[LOGITS]);
     if (status == CALR_OK)
         status = calr_op_save(call, "labels", call->in[LABELS]);
     if (status == CALR_OK)
         status = calr_op_save(call, "weights", call->in[WEIGHTS]);
+    if (status == CALR_OK)
+        status = calr_op_save(call, "row_weights", call->in[ROW_WEIGHTS]);
     if (status == CALR_OK)
         status = calr_op_save(call, "sums", sums);
     calr_tensor_release(sums);
@@ -212,15 +223,14 @@ static calr_status cross_entropy_backward(calr_op_call *call, calr_tensor *dy, c
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
     int64_t rows = call->shape[LOGITS].shape[0], c = call->shape[LOGITS].shape[1];
-    const calr_tensor *weights = calr_op_saved(call, 2);
-    const float *log_sum = calr_tensor_f32(calr_op_saved(call, 3));
+    const float *log_sum = calr_tensor_f32(calr_op_saved(call, 4));
     CALR_TRY(calr_op_gradient(call, LOGITS, dx));
     if (!dx[LOGITS])
         return CALR_OK;
     return k->cross_entropy_backward(
         rows, c, calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_i32(calr_op_saved(call, 1)),
-        weights ? calr_tensor_f32(weights) : NULL, log_sum, log_sum[rows], calr_tensor_f32(dy)[0],
-        calr_tensor_f32(dx[LOGITS]));
+        optional_f32(calr_op_saved(call, 2)), optional_f32(calr_op_saved(call, 3)), log_sum,
+        log_sum[rows], calr_tensor_f32(dy)[0], calr_tensor_f32(dx[LOGITS]));
 }
 
 static const calr_op op_cross_entropy = {.name = "cross_entropy",
@@ -229,8 +239,8 @@ static const calr_op op_cross_entropy = {.name = "cross_entropy",
                                          .backward = cross_entropy_backward};
 
 calr_status calr_op_cross_entropy(calr_tensor *logits, calr_tensor *labels, calr_tensor *weights,
-                                  calr_tensor **y)
+                                  calr_tensor *row_weights, calr_tensor **y)
 {
-    calr_tensor *in[CROSS_ENTROPY_INPUTS] = {logits, labels, weights};
+    calr_tensor *in[CROSS_ENTROPY_INPUTS] = {logits, labels, weights, row_weights};
     return calr_op_apply(&op_cross_entropy, in, CROSS_ENTROPY_INPUTS, NULL, y);
 }

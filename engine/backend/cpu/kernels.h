@@ -117,11 +117,12 @@ calr_status calr_cpu_log_softmax_backward(int64_t rows, int64_t c, const float *
                                           float *dx);
 calr_status calr_cpu_cross_entropy_forward(int64_t rows, int64_t c, const float *x,
                                            const int32_t *labels, const float *weights,
-                                           float *log_sum, float *total, float *loss);
+                                           const float *row_weights, float *log_sum, float *total,
+                                           float *loss);
 calr_status calr_cpu_cross_entropy_backward(int64_t rows, int64_t c, const float *x,
                                             const int32_t *labels, const float *weights,
-                                            const float *log_sum, float total, float dloss,
-                                            float *dx);
+                                            const float *row_weights, const float *log_sum,
+                                            float total, float dloss, float *dx);
 calr_status calr_cpu_l2_normalize_forward(int64_t rows, int64_t c, float eps, const float *x,
                                           float *norm, float *y);
 calr_status calr_cpu_l2_normalize_backward(int64_t rows, int64_t c, float eps, const float *y,

@@ -10,7 +10,7 @@ typedef struct rowing {
     int64_t c;
     bool half;       /* sum_rows: the type of map */
     const void *map; /* sum_rows: its x */
-    const float *x, *y, *dy, *weights, *row;
+    const float *x, *y, *dy, *weights, *row_weights, *row;
     const int32_t *labels;
     float *out, *saved; /* saved: one a row */
     const float *norm;
@@ -144,7 +144,8 @@ static void log_sum_body(void *context, int64_t begin, int64_t end, int worker)
 
 calr_status calr_cpu_cross_entropy_forward(int64_t rows, int64_t c, const float *x,
                                            const int32_t *labels, const float *weights,
-                                           float *log_sum, float *total, float *loss)
+                                           const float *row_weights, float *log_sum, float *total,
+                                           float *loss)
 {
     for (int64_t i = 0; i < rows; i++)
         if (labels[i] < 0 || labels[i] >= c)
@@ -156,9 +157,10 @@ calr_status calr_cpu_cross_entropy_forward(int64_t rows, int64_t c, const float 
     calr_parallel_for(rows, calr_row_grain(8 * c), log_sum_body, &k);
     double sum = 0, weight_sum = 0;
     for (int64_t i = 0; i < rows; i++) {
-        double w = weights ? (double)weights[labels[i]] : 1.0;
+        double w = (weights ? (double)weights[labels[i]] : 1.0) *
+                   (row_weights ? (double)row_weights[i] : 1.0);
         weight_sum += w;
-        if (w != 0) /* a class of weight 0 cannot spoil the loss with its infinity */
+        if (w != 0) /* what weighs 0 cannot spoil the loss with its infinity */
             sum += w * ((double)log_sum[i] - (double)x[i * c + labels[i]]);
     }
     *total = (float)weight_sum;
@@ -173,7 +175,8 @@ static void cross_entropy_backward_body(void *context, int64_t begin, int64_t en
     for (int64_t i = begin; i < end; i++) {
         const float *x = k->x + i * k->c;
         float *dx = k->out + i * k->c, log_sum = k->norm[i];
-        float w = k->factor * (k->weights ? k->weights[k->labels[i]] : 1.0f);
+        float w = k->factor * (k->weights ? k->weights[k->labels[i]] : 1.0f) *
+                  (k->row_weights ? k->row_weights[i] : 1.0f);
         if (w == 0) {
             memset(dx, 0, (size_t)k->c * sizeof *dx);
             continue;
@@ -186,13 +189,14 @@ static void cross_entropy_backward_body(void *context, int64_t begin, int64_t en
 
 calr_status calr_cpu_cross_entropy_backward(int64_t rows, int64_t c, const float *x,
                                             const int32_t *labels, const float *weights,
-                                            const float *log_sum, float total, float dloss,
-                                            float *dx)
+                                            const float *row_weights, const float *log_sum,
+                                            float total, float dloss, float *dx)
 {
     rowing k = {.c = c,
                 .x = x,
                 .labels = labels,
                 .weights = weights,
+                .row_weights = row_weights,
                 .norm = log_sum,
                 .factor = total != 0 ? dloss / total : 0.0f,
                 .out = dx};

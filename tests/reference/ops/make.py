@@ -219,7 +219,10 @@ case("conv2d 3x3, depthwise", "ops.conv2d(x, w, {padding = 1, groups = 8})", con
      dict(x=rand(2, 5, 4, 8), w=rand(8, 1, 3, 3)))
 case("conv2d 3x3, depthwise, stride 2, bias", "ops.conv2d(x, w, {stride = 2, padding = 1, groups = 5, bias = b})",
      conv(2, 1, 5), dict(x=rand(2, 5, 6, 5), w=rand(5, 1, 3, 3), b=rand(5)))
-
+case("cross_entropy with weights of classes and rows", "ops.cross_entropy(x, labels, {weights = w, row_weights = r})",
+     lambda x, labels, w, r: (F.cross_entropy(x, torch.tensor(labels), w, reduction="none") * r).sum()
+     / (w[torch.tensor(labels)] * r).sum(), dict(x=rand(4, 3)),
+     dict(labels=labels, w=torch.tensor([0.5, 0.25, 2.0]).double(), r=torch.tensor([1.0, 0.5, 0.0, 3.0]).double()))
 
 print("-- Made by make.py with PyTorch %s.\nreturn {\n  cases = {" % torch.__version__.split("+")[0])
 for c in cases:
