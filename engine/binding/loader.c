@@ -20,6 +20,7 @@ typedef struct loader_value {
     calr_loader *loader; /* NULL: closed */
     calr_tensor *order;  /* i64[n], as the script gave it */
     int64_t batch;
+    int views;
 } loader_value;
 
 typedef struct cache_value {
@@ -88,9 +89,10 @@ static int required_side(lua_State *L, int arg, const char *name)
     return (int)side;
 }
 
-static const char *const open_names[] = {
-    "records", "order", "batch",      "height",  "width", "filter",      "mean",  "std", "augment",
-    "seed",    "epoch", "first_slot", "workers", "ahead", "pixel_limit", "cache", NULL};
+static const char *const open_names[] = {"records",     "order",      "batch",   "height",  "width",
+                                         "filter",      "mean",       "std",     "augment", "seed",
+                                         "epoch",       "first_slot", "workers", "ahead",   "views",
+                                         "pixel_limit", "cache",      NULL};
 
 static calr_loader_options read_options(lua_State *L, int arg)
 {
@@ -107,6 +109,8 @@ static calr_loader_options read_options(lua_State *L, int arg)
     options.first_slot = calr_lua_option_integer(L, arg, "first_slot", 0, 0, INT64_MAX);
     options.workers = (int)calr_lua_option_integer(L, arg, "workers", -1, -1, 256);
     options.ahead = (int)calr_lua_option_integer(L, arg, "ahead", options.ahead, 1, 64);
+    options.views =
+        (int)calr_lua_option_integer(L, arg, "views", options.views, 1, CALR_AUGMENT_VIEWS);
     options.pixel_limit = calr_lua_option_integer(L, arg, "pixel_limit", 0, 0, INT64_MAX);
     return options;
 }
@@ -164,7 +168,8 @@ static calr_status resolve(const calr_tensor *order, const calr_tensor *records,
 ///     for images, index in calr.loader.open(store, { height = 128, width = 64 }) do ... end
 ///
 /// The result is called for each batch: it returns images, f32[b x height x width x 3], normalised,
-/// and index, i64[b], the items of the order that they belong to; after the last batch, nil. An
+/// and index, i64[b], the items of the order that they belong to, and with views=2 a second view of
+/// the images in a tensor of the same form; after the last batch, nil. An
 /// image that cannot be decoded raises an error that names it. To end early, close the loader
 /// (close(), or a <close> variable).
 /// @param store        an open store
@@ -191,6 +196,8 @@ static calr_status resolve(const calr_tensor *order, const calr_tensor *records,
 /// @param workers      threads that work ahead; 0: none, all threads make a batch when it is asked
 ///                     for. The default is 2, or 1 where one thread is in use
 /// @param ahead        batches in the making or waiting, 3
+/// @param views        2: a second view of each image, augmented by random numbers of its own, comes
+///                     with the batch; the first view stays as it is. 1
 /// @param pixel_limit  larger JPEG images (width x height) are refused; 67108864
 /// @param cache        what calr.loader.cache returned: decode each image once
 /// @return loader
@@ -206,7 +213,7 @@ static int loader_open(lua_State *L)
     options.cache = option_cache(L, 2, store);
 
     loader_value *value = lua_newuserdatauv(L, sizeof *value, 0);
-    *value = (loader_value){.batch = options.batch};
+    *value = (loader_value){.batch = options.batch, .views = options.views};
     luaL_setmetatable(L, LOADER);
     int64_t count = records ? calr_tensor_numel(records) : calr_store_count(store);
     calr_lua_call(L, make_order(order, count, &value->order));
@@ -239,24 +246,28 @@ static loader_value check_loader(lua_State *L, int arg)
 /// The next batch; calling the loader itself does the same.
 /// @return tensor  f32[b x height x width x 3], or nil after the last batch
 /// @return tensor  i64[b], the items of the order
+/// @return tensor  with views=2, f32[b x height x width x 3]: the second view of the same images
 static int loader_next(lua_State *L)
 {
     loader_value value = check_loader(L, 1);
     lua_settop(L, 1);
     int64_t first = 0;
-    calr_tensor **images = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_loader_next(value.loader, images, &first));
-    if (!*images) {
+    calr_tensor **images = calr_lua_new_tensor(L), **index = calr_lua_new_tensor(L),
+                **second = calr_lua_new_tensor(L), *views[CALR_AUGMENT_VIEWS] = {NULL};
+    calr_lua_call(L, calr_loader_next(value.loader, views, &first));
+    if (!views[0]) {
         lua_pushnil(L);
         return 1;
     }
+    *images = views[0];
+    *second = views[1];
     int64_t count = (*images)->shape[0];
-    calr_tensor **index = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_I64, 1, &count, index));
     memcpy(calr_tensor_i64(*index), calr_tensor_i64(value.order) + first,
            (size_t)count * sizeof(int64_t));
     calr_lua_account(L);
-    return 2;
+    lua_settop(L, value.views + 2);
+    return value.views + 1;
 }
 
 /// loader:count()

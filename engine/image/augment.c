@@ -66,9 +66,15 @@ calr_status calr_augment_check(const calr_augment *augment)
     return CALR_OK;
 }
 
+calr_rng calr_augment_view_stream(uint64_t seed, uint32_t epoch, uint64_t slot, int view)
+{
+    static const char *const purposes[CALR_AUGMENT_VIEWS] = {"augment", "augment, second view"};
+    return calr_rng_make(seed, calr_rng_purpose(purposes[view]), epoch, slot);
+}
+
 calr_rng calr_augment_stream(uint64_t seed, uint32_t epoch, uint64_t slot)
 {
-    return calr_rng_make(seed, calr_rng_purpose("augment"), epoch, slot);
+    return calr_augment_view_stream(seed, epoch, slot, 0);
 }
 
 static double between(calr_rng *rng, const double range[2])

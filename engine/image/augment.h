@@ -47,6 +47,11 @@ calr_status calr_augment_check(const calr_augment *augment);
  * drawn twice in an epoch is augmented in two ways. */
 calr_rng calr_augment_stream(uint64_t seed, uint32_t epoch, uint64_t slot);
 
+/* The same for one of several views of the image: view 0 is calr_augment_stream, every other view has
+ * a purpose, and so a stream, of its own. 0 <= view < CALR_AUGMENT_VIEWS. */
+#define CALR_AUGMENT_VIEWS 2
+calr_rng calr_augment_view_stream(uint64_t seed, uint32_t epoch, uint64_t slot, int view);
+
 /* The drawn values of one image. */
 typedef struct calr_augment_draw {
     bool flip;

@@ -29,7 +29,7 @@ typedef struct worker {
 
 /* A batch in the making. */
 typedef struct batch {
-    calr_tensor *images;
+    calr_tensor *images[CALR_AUGMENT_VIEWS];
     int64_t size, done; /* images, and those finished */
     int64_t failed;     /* lowest position in the order that failed; -1: none */
     calr_status status; /* of that one */
@@ -67,6 +67,7 @@ calr_loader_options calr_loader_options_default(int height, int width)
         .batch = 64,
         .workers = -1,
         .ahead = 3,
+        .views = 1,
     };
 }
 
@@ -134,16 +135,24 @@ static calr_status resized_record(calr_loader *loader, worker *w, int64_t record
     return CALR_OK;
 }
 
-static calr_status make_image(calr_loader *loader, worker *w, int64_t position, float *slot)
+/* All views of the image at `position`, which is image `within` of a batch. */
+static calr_status make_image(calr_loader *loader, worker *w, int64_t position, batch *b,
+                              int64_t within)
 {
     const calr_loader_options *options = &loader->options;
+    const calr_augment *augment = &options->augment;
     const uint8_t *pixels;
     CALR_TRY(worker_prepare(loader, w));
     CALR_TRY(resized_record(loader, w, loader->order[position], &pixels));
-    calr_rng rng = calr_augment_stream(options->seed, options->epoch,
-                                       (uint64_t)options->first_slot + (uint64_t)position);
-    calr_augment_draw draw = calr_augment_choose(&options->augment, &rng);
-    calr_augment_apply(&options->augment, &draw, pixels, slot);
+    for (int view = 0; view < options->views; view++) {
+        calr_rng rng =
+            calr_augment_view_stream(options->seed, options->epoch,
+                                     (uint64_t)options->first_slot + (uint64_t)position, view);
+        calr_augment_draw draw = calr_augment_choose(augment, &rng);
+        calr_augment_apply(augment, &draw, pixels,
+                           calr_tensor_f32(b->images[view]) +
+                               within * augment->height * augment->width * 3);
+    }
     return CALR_OK;
 }
 
@@ -166,15 +175,13 @@ static void describe_failure(calr_loader *loader, worker *w, int64_t position,
  * returns so. */
 static void work_on(calr_loader *loader, worker *w, int64_t position)
 {
-    const calr_augment *augment = &loader->options.augment;
     int64_t number = position / loader->options.batch;
     batch *b = &loader->ring[number % loader->options.ahead];
     int64_t within = position - number * loader->options.batch;
-    float *slot = calr_tensor_f32(b->images) + within * augment->height * augment->width * 3;
     pthread_mutex_unlock(&loader->lock);
 
     char message[MESSAGE_SIZE];
-    calr_status status = make_image(loader, w, position, slot);
+    calr_status status = make_image(loader, w, position, b, within);
     if (status != CALR_OK)
         describe_failure(loader, w, position, message);
 
@@ -240,6 +247,12 @@ static void stop_workers(calr_loader *loader)
 
 /* ---- batches ---- */
 
+static void release_views(calr_tensor *images[CALR_AUGMENT_VIEWS])
+{
+    for (int view = 0; view < CALR_AUGMENT_VIEWS; view++)
+        calr_tensor_release(images[view]);
+}
+
 static calr_status open_batch(calr_loader *loader)
 {
     const calr_augment *augment = &loader->options.augment;
@@ -247,10 +260,16 @@ static calr_status open_batch(calr_loader *loader)
     int64_t size = left < loader->options.batch ? left : loader->options.batch;
     int64_t shape[4] = {size, augment->height, augment->width, 3};
     batch *b = &loader->ring[loader->opened % loader->options.ahead];
-    calr_tensor *images;
-    CALR_TRY(calr_tensor_new(CALR_F32, 4, shape, &images));
+    calr_tensor *images[CALR_AUGMENT_VIEWS] = {NULL};
+    calr_status status = CALR_OK;
+    for (int view = 0; status == CALR_OK && view < loader->options.views; view++)
+        status = calr_tensor_new(CALR_F32, 4, shape, &images[view]);
+    if (status != CALR_OK) {
+        release_views(images);
+        return status;
+    }
     pthread_mutex_lock(&loader->lock);
-    b->images = images;
+    memcpy(b->images, images, sizeof images);
     b->size = size;
     b->done = 0;
     b->failed = -1;
@@ -322,10 +341,10 @@ static calr_status finish_batch(calr_loader *loader, batch *b, int64_t end)
     return status;
 }
 
-calr_status calr_loader_next(calr_loader *loader, calr_tensor **images, int64_t *first)
+calr_status calr_loader_next(calr_loader *loader, calr_tensor *images[], int64_t *first)
 {
     if (loader->head == loader->batches) {
-        *images = NULL;
+        images[0] = NULL;
         return CALR_OK;
     }
     CALR_TRY(open_batches(loader));
@@ -337,9 +356,11 @@ calr_status calr_loader_next(calr_loader *loader, calr_tensor **images, int64_t 
         loader->head = loader->batches;
         return status;
     }
-    *images = b->images;
+    for (int view = 0; view < loader->options.views; view++) {
+        images[view] = b->images[view];
+        b->images[view] = NULL;
+    }
     *first = begin;
-    b->images = NULL;
     loader->head++;
     open_batches(
         loader); /* the workers go on while the caller computes; a failure returns with its batch */
@@ -363,6 +384,9 @@ static calr_status check_options(const calr_loader_options *options)
     if (options->ahead < 1 || options->ahead > MAX_AHEAD)
         return calr_error(CALR_EINVAL, "ahead must be 1 to %d batches, not %d", MAX_AHEAD,
                           options->ahead);
+    if (options->views < 1 || options->views > CALR_AUGMENT_VIEWS)
+        return calr_error(CALR_EINVAL, "views must be 1 to %d, not %d", CALR_AUGMENT_VIEWS,
+                          options->views);
     if (options->pixel_limit < 0)
         return calr_error(CALR_EINVAL, "the pixel limit must be 0 or more, not %lld",
                           (long long)options->pixel_limit);
@@ -462,7 +486,7 @@ void calr_loader_release(calr_loader *loader)
     for (int i = 0; i < loader->team_size; i++)
         worker_clear(loader, &loader->team[i]);
     for (int i = 0; i < loader->options.ahead; i++)
-        calr_tensor_release(loader->ring[i].images);
+        release_views(loader->ring[i].images);
     if (loader->source.release)
         loader->source.release(loader->source.context);
     calr_loader_cache_release(loader->options.cache);

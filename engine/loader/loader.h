@@ -2,9 +2,10 @@
  *
  * A loader goes once through an order: a list of record numbers of a source of JPEG bytes. It
  * decodes, resizes and augments each record straight into its place of a batch, f32[b x height x
- * width x 3], and hands the batches out in order. The pixels of a place depend on (record, seed,
- * epoch, slot) alone, never on the number of workers or on timing. While the user's thread waits for a
- * batch, all threads of calr_parallel_try help to make it; without workers they make all of it.
+ * width x 3], and hands the batches out in order. With two views an image is decoded once and
+ * augmented twice. The pixels of a place depend on (record, seed, epoch, slot, view) alone, never on
+ * the number of workers or on timing. While the user's thread waits for a batch, all threads of
+ * calr_parallel_try help to make it; without workers they make all of it.
  *
  * One thread uses a loader. Closing it at any moment is sound: workers finish the image in hand and
  * end. */
@@ -54,11 +55,13 @@ typedef struct calr_loader_options {
                                  first_slot) */
     int workers;              /* threads, 0 .. 256; -1: calr_loader_default_workers() */
     int ahead;                /* batches in the making or waiting, 1 .. 64 */
+    int views;                /* augmented views of each image, 1 .. CALR_AUGMENT_VIEWS; the first
+                                 is the same whatever their number */
     int64_t pixel_limit;      /* the largest JPEG accepted; 0: CALR_JPEG_LIMIT */
     calr_loader_cache *cache; /* NULL: none. Retained by the loader */
 } calr_loader_options;
 
-/* Batches of 64, no augmentation, default workers, 3 ahead. */
+/* Batches of 64, no augmentation, one view, default workers, 3 ahead. */
 calr_loader_options calr_loader_options_default(int height, int width);
 
 /* How many workers a loader has unless told: min(2, threads in use). */
@@ -71,11 +74,12 @@ typedef struct calr_loader calr_loader;
 calr_status calr_loader_new(const calr_loader_source *source, const int64_t *order, int64_t count,
                             const calr_loader_options *options, calr_loader **out);
 
-/* The next batch: *images f32[b x height x width x 3], the caller's, and *first, the position in
- * the order of its first image. After the last batch: CALR_OK with *images NULL. A record that
+/* The next batch: images[v] for each of options.views views, f32[b x height x width x 3], the
+ * caller's, and *first, the position in the order of its first image. After the last batch: CALR_OK
+ * with images[0] NULL. A record that
  * cannot be read or decoded is an error that names it, at its batch; the loader is then at its end.
  */
-calr_status calr_loader_next(calr_loader *loader, calr_tensor **images, int64_t *first);
+calr_status calr_loader_next(calr_loader *loader, calr_tensor *images[], int64_t *first);
 
 /* Stops the workers and frees everything; batches already handed out stay. NULL is allowed. */
 void calr_loader_release(calr_loader *loader);

@@ -84,8 +84,9 @@ function Split:jpeg(i) return self.dataset.file:jpeg(position(self, i)) end
 ---
 ---     for images, index in split:batches { height = 128, width = 64 } do ... end
 ---
---- images is f32[b x height x width x 3], normalised; index i64[b] says which rows of the split they are. What happens
---- to an image depends on (seed, epoch, its place in the order) alone.
+--- images is f32[b x height x width x 3], normalised; index i64[b] says which rows of the split they are. With views=2
+--- a third value is a second view of the same images, augmented by random numbers of its own. What happens to an image
+--- depends on (seed, epoch, its place in the order, the view) alone.
 --- @param order    table, or a tensor of integers: rows of the split, from 0, in the order wanted, repeated or left out
 ---                 at will; the default is all, in order
 --- @param augment  true: as for training; a table: some of it changed. All options of calr.loader.open are known

@@ -197,6 +197,21 @@ static void draws_are_named(void)
     CHECK(differ > 180);
 }
 
+static void views_have_streams_of_their_own(void)
+{
+    calr_augment all = calr_augment_training(HEIGHT, WIDTH);
+    int differ = 0;
+    for (uint64_t i = 0; i < 200; i++) {
+        calr_rng first = calr_augment_stream(9, 2, i), a = calr_augment_view_stream(9, 2, i, 0),
+                 b = calr_augment_view_stream(9, 2, i, 1);
+        CHECK_INT(calr_rng_u32(&first), calr_rng_u32(&a));
+        a = calr_augment_view_stream(9, 2, i, 0);
+        calr_augment_draw x = calr_augment_choose(&all, &a), y = calr_augment_choose(&all, &b);
+        differ += x.top != y.top || x.left != y.left;
+    }
+    CHECK(differ > 180);
+}
+
 static void tiny_images_end(void)
 {
     calr_augment augment = calr_augment_training(1, 1);
@@ -249,6 +264,7 @@ int main(void)
     RUN(erasing_fills_the_rectangle);
     RUN(draws_have_their_frequencies);
     RUN(draws_are_named);
+    RUN(views_have_streams_of_their_own);
     RUN(tiny_images_end);
     RUN(bad_fields);
     return check_finish();

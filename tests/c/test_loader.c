@@ -174,6 +174,66 @@ static void an_image_drawn_twice_differs(void)
     make_order();
 }
 
+/* Both views of the order, into f32[count x image] each. */
+static void collect_views(const calr_loader_options *options, int64_t count, float *all[2])
+{
+    calr_loader_source source = make_source();
+    calr_loader *loader = NULL;
+    calr_tensor *images[2] = {NULL};
+    int64_t first = 0;
+    all[0] = malloc(sizeof(float) * IMAGE * (size_t)count);
+    all[1] = malloc(sizeof(float) * IMAGE * (size_t)count);
+    CHECK_OK(calr_loader_new(&source, order, count, options, &loader));
+    while (loader && calr_loader_next(loader, images, &first) == CALR_OK && images[0])
+        for (int v = 0; v < 2; v++) {
+            memcpy(all[v] + first * IMAGE, calr_tensor_f32(images[v]),
+                   calr_tensor_bytes(images[v]));
+            calr_tensor_release(images[v]);
+        }
+    calr_loader_release(loader);
+}
+
+static void two_views(void)
+{
+    static const int workers[] = {0, 1, 4};
+    int64_t count = 3 * RECORDS;
+    size_t bytes = sizeof(float) * IMAGE * (size_t)count;
+    calr_loader_options options = make_options(2, 2);
+    float *single = collect(&options, count), *want = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        float *all[2];
+        options = make_options(workers[i], 2);
+        options.views = 2;
+        collect_views(&options, count, all);
+        CHECK(memcmp(all[0], single, bytes) == 0); /* the second view leaves the first alone */
+        int same = 0;
+        for (int64_t k = 0; k < count; k++)
+            same += memcmp(all[0] + k * IMAGE, all[1] + k * IMAGE, sizeof(float) * IMAGE) == 0;
+        CHECK(same < count / 10);
+        CHECK(!want || memcmp(all[1], want, bytes) == 0);
+        free(all[0]);
+        free(want);
+        want = all[1];
+    }
+    free(want);
+    /* Without augmentation both are the image; a loader closed early gives back what it made. */
+    float *all[2];
+    options.augment = calr_augment_plain(HEIGHT, WIDTH);
+    collect_views(&options, count, all);
+    CHECK(memcmp(all[0], all[1], bytes) == 0);
+    free(all[0]), free(all[1]), free(single);
+    calr_loader_source source = make_source();
+    calr_loader *loader = NULL;
+    CHECK_OK(calr_loader_new(&source, order, count, &options, &loader));
+    calr_loader_release(loader);
+    CHECK_INT(atomic_load(&source_memory.releases), 1);
+    for (options.views = 0; options.views <= 3; options.views += 3) {
+        source = make_source();
+        CHECK_FAILS(calr_loader_new(&source, order, count, &options, &loader), CALR_EINVAL,
+                    "views must be 1 to 2");
+    }
+}
+
 static void the_cache_changes_nothing(void)
 {
     int64_t count = 3 * RECORDS;
@@ -343,6 +403,7 @@ int main(void)
     make_order();
     RUN(workers_change_nothing);
     RUN(an_image_drawn_twice_differs);
+    RUN(two_views);
     RUN(the_cache_changes_nothing);
     RUN(failures_come_at_their_batch);
     RUN(a_reader_that_does_not_open);

@@ -102,6 +102,35 @@ check.test("the number of workers changes nothing", function()
   check.ok(not same, "another epoch is augmented otherwise")
 end)
 
+check.test("two views: of the same images, the first as ever, the second by draws of its own", function()
+  local function views(options)
+    local all = {}
+    for name, value in pairs { height = 16, width = 8, batch = 5, augment = true, seed = 3, epoch = 2, views = 2 } do
+      if options[name] == nil then options[name] = value end
+    end
+    for images, index, second in loader.open(data, options) do
+      check.equal(index:size(1), images:size(1))
+      all[#all + 1] = { images, second }
+    end
+    return all
+  end
+  local single = collect { augment = true, seed = 3, epoch = 2 }
+  local both = views { workers = 0 }
+  for _, workers in ipairs { 1, 4 } do
+    local again = views { workers = workers }
+    for i, pair in ipairs(both) do
+      check.ok(again[i][1]:equal(pair[1]) and again[i][2]:equal(pair[2]))
+      check.ok(pair[1]:equal(single[i][1]), "the first view is what it is without a second")
+      check.ok(not pair[2]:equal(pair[1]))
+    end
+  end
+  check.ok(not views({ epoch = 3 })[1][2]:equal(both[1][2]), "another epoch, another view")
+  local plain = views { augment = false }
+  check.ok(plain[1][1]:equal(plain[1][2]), "nothing to draw, nothing that differs")
+  check.equal(select("#", loader.open(data, { height = 16, width = 8 }):next()), 2)
+  check.fails("option \"views\"", loader.open, data, { height = 16, width = 8, views = 3 })
+end)
+
 check.test("an epoch can be entered in its middle", function()
   local whole = collect { augment = true, seed = 1 }
   local rest = collect { augment = true, seed = 1, order = T.range(count):narrow(1, 11, count - 10), first_slot = 10 }
