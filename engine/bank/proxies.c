@@ -43,6 +43,45 @@ static int64_t same_camera(const calr_proxies *proxies, const int32_t *own, int6
     return count;
 }
 
+calr_status calr_bank_proxies_own(const calr_proxies *proxies, const int32_t *cluster,
+                                  const int32_t *camera, int64_t batch, int32_t *own)
+{
+    for (int64_t i = 0; i < batch; i++) {
+        int64_t p = 0;
+        while (p < proxies->count &&
+               (proxies->cluster[p] != cluster[i] || proxies->camera[p] != camera[i]))
+            p++;
+        if (p == proxies->count)
+            return calr_error(CALR_EINVAL,
+                              "sample %" PRId64 ": the memory has no proxy of cluster %" PRId32
+                              " in camera %" PRId32,
+                              i + 1, cluster[i], camera[i]);
+        own[i] = (int32_t)p;
+    }
+    return CALR_OK;
+}
+
+calr_status calr_bank_proxies_weigh(const calr_proxies *proxies, const int32_t *own,
+                                    const float *weights, int64_t batch, float *target)
+{
+    CALR_TRY(check_own(proxies, own, batch));
+    for (int64_t i = 0; i < batch; i++)
+        if (!(weights[i] >= 0))
+            return calr_error(CALR_EINVAL, "the weight of sample %" PRId64 " is %g, below 0", i + 1,
+                              (double)weights[i]);
+    for (int64_t i = 0; i < batch; i++) {
+        double sum = 0;
+        for (int64_t j = 0; j < batch; j++)
+            if (proxies->camera[own[j]] == proxies->camera[own[i]])
+                sum += weights[j];
+        double share = (double)same_camera(proxies, own, batch, i) * weights[i];
+        float factor = sum > 0 ? (float)(share / sum) : 0.0f;
+        for (int64_t p = 0; p < proxies->count; p++)
+            target[i * proxies->count + p] *= factor;
+    }
+    return CALR_OK;
+}
+
 static void clear(int64_t count, float *mask, float *target)
 {
     for (int64_t p = 0; p < count; p++) {

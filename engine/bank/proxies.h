@@ -28,6 +28,17 @@ typedef struct calr_proxies {
     int64_t cameras;
 } calr_proxies;
 
+/* own[i]: the proxy of cluster[i] and camera[i], for a batch of samples. CALR_EINVAL names the first
+ * sample that has none. */
+calr_status calr_bank_proxies_own(const calr_proxies *proxies, const int32_t *cluster,
+                                  const int32_t *camera, int64_t batch, int32_t *own);
+
+/* Weighs the samples: each camera's mean over its samples becomes their weighted mean. Multiplies row
+ * i of `target`, as a function below made it, by weights[i] times the number of samples of its camera
+ * over the sum of their weights; by 0 where that sum is 0. weights[batch] >= 0, or CALR_EINVAL. */
+calr_status calr_bank_proxies_weigh(const calr_proxies *proxies, const int32_t *own,
+                                    const float *weights, int64_t batch, float *target);
+
 /* Intra-camera: the own proxy against all of its camera. */
 calr_status calr_bank_proxies_intra(const calr_proxies *proxies, const int32_t *own, int64_t batch,
                                     float *mask, float *target);

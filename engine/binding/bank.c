@@ -139,7 +139,38 @@ static int bank_update_instances(lua_State *L)
 
 /* ---- camera proxies ---- */
 
-/// calr.bank.proxies(term, clusters, cameras, own [, {scores=, affinity=, positives=3, negatives=50, balance=.15}])
+/// calr.bank.own_proxies(clusters, cameras, own_clusters, own_cameras)
+/// Which of the camera proxies each sample of a batch belongs to. A sample without one is an error that names it.
+/// @param clusters      i32[p], of each proxy
+/// @param cameras       i32[p]
+/// @param own_clusters  i32[b], of each sample
+/// @param own_cameras   i32[b]
+/// @return tensor  i32[b], from 0
+static int bank_own_proxies(lua_State *L)
+{
+    calr_tensor *clusters = calr_lua_check_form(L, 1, CALR_I32, 1, "i32[p]");
+    calr_tensor *cameras = calr_lua_check_form(L, 2, CALR_I32, 1, "i32[p]");
+    calr_tensor *own_clusters = calr_lua_check_form(L, 3, CALR_I32, 1, "i32[b]");
+    calr_tensor *own_cameras = calr_lua_check_form(L, 4, CALR_I32, 1, "i32[b]");
+    int64_t batch = own_clusters->shape[0];
+    luaL_argcheck(L, cameras->shape[0] == clusters->shape[0], 2,
+                  "every proxy has a cluster and a camera");
+    if (own_cameras->shape[0] != batch)
+        luaL_argerror(L, 4,
+                      lua_pushfstring(L, "%I cameras for %I labels",
+                                      (lua_Integer)own_cameras->shape[0], (lua_Integer)batch));
+    calr_proxies proxies = {clusters->shape[0], calr_tensor_i32(clusters), calr_tensor_i32(cameras),
+                            0};
+    calr_tensor **own = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_I32, 1, &batch, own));
+    calr_lua_call(L, calr_bank_proxies_own(&proxies, calr_tensor_i32(own_clusters),
+                                           calr_tensor_i32(own_cameras), batch,
+                                           calr_tensor_i32(*own)));
+    return 1;
+}
+
+/// calr.bank.proxies(term, clusters, cameras, own [, {scores=, affinity=, positives=3, negatives=50, balance=.15,
+///   weights=}])
 /// Which camera proxies a batch is contrasted with (CAP and O2CAP, Wang et al. 2021, 2022): the loss of a term is
 /// -sum(target * log_softmax(logits + mask)). Targets of a sample are divided by the samples of its camera in the batch.
 /// @param term      "intra": the own proxy against those of its camera; "offline": all proxies of the own cluster
@@ -152,13 +183,14 @@ static int bank_update_instances(lua_State *L)
 /// @param positives  proxies of different cameras that count as the same person; online
 /// @param negatives  how many others; offline and online
 /// @param balance    share of the scores in the choice, the rest is that of the affinity; online
+/// @param weights    f32[b], 0 or more: of the samples, in the means over those of a camera
 /// @return tensor  mask f32[b x p]: 0, or -1e30 for proxies that take no part
 /// @return tensor  target f32[b x p]
 static int bank_proxies(lua_State *L)
 {
     static const char *const terms[] = {"intra", "offline", "online", NULL};
-    static const char *const names[] = {"scores",    "affinity", "positives",
-                                        "negatives", "balance",  NULL};
+    static const char *const names[] = {"scores",  "affinity", "positives", "negatives",
+                                        "balance", "weights",  NULL};
     int term = luaL_checkoption(L, 1, NULL, terms);
     calr_lua_check_options(L, 5, names);
     calr_tensor *clusters = calr_lua_check_form(L, 2, CALR_I32, 1, "i32[p]");
@@ -171,6 +203,9 @@ static int bank_proxies(lua_State *L)
     int64_t positives = calr_lua_option_integer(L, 5, "positives", 3, 1, INT64_MAX);
     int64_t negatives = calr_lua_option_integer(L, 5, "negatives", 50, 0, INT64_MAX);
     double balance = calr_lua_option_number(L, 5, "balance", 0.15, 0, 1);
+    calr_tensor *weights = calr_lua_option_form(L, 5, "weights", 0, CALR_F32, 1, "f32[b]");
+    if (weights && weights->shape[0] != own->shape[0])
+        luaL_argerror(L, 5, "weights are f32[b], one for each sample");
     calr_tensor **mask = calr_lua_new_tensor(L), **target = calr_lua_new_tensor(L);
     calr_proxies proxies = {clusters->shape[0], calr_tensor_i32(clusters), calr_tensor_i32(cameras),
                             0};
@@ -197,12 +232,16 @@ static int bank_proxies(lua_State *L)
         calr_lua_call(L, calr_bank_proxies_online(&proxies, of, calr_tensor_f32(scores),
                                                   calr_tensor_f32(affinity), shape[0], balance,
                                                   positives, negatives, out, to));
+    if (weights)
+        calr_lua_call(
+            L, calr_bank_proxies_weigh(&proxies, of, calr_tensor_f32(weights), shape[0], to));
     return 2;
 }
 
 static const calr_lua_function functions[] = {
     {"centroids", bank_centroids, "features, labels"},
     {"means", bank_means, "vectors, classes"},
+    {"own_proxies", bank_own_proxies, "clusters, cameras, own_clusters, own_cameras"},
     {"proxies", bank_proxies, "term, clusters, cameras, own [, options]"},
     {"update", bank_update, "memory, features, labels, options"},
     {"update_instances", bank_update_instances,

@@ -1,6 +1,7 @@
 -- Memories: what features are contrasted with.
 local bank = require "calr.bank"
 local arguments = require "calr.options"
+local batch = require "calr.memory.batch"
 local check_options = arguments.check
 local labels = require "calr.labels"
 local ops = require "calr.ops"
@@ -9,8 +10,39 @@ local T = require "calr.tensor"
 
 --- @module calr.memory
 --- Memory banks for contrastive training: calr.memory.cluster, and from the modules below it
---- calr.memory.instance, calr.memory.hybrid, calr.memory.camera and calr.memory.queue. Each has a loss, an update for
---- after the backward pass, and state() and load_state(map) for checkpoints.
+--- calr.memory.instance, calr.memory.hybrid, calr.memory.camera and calr.memory.queue.
+---
+--- All follow one contract, and so does a memory of your own (docs/guide/your-own-memory.md), so that step:train takes
+--- any of them:
+---
+---     memory:loss(features, batch)    the loss, a single number with a gradient to features (f32[b x d], unit rows)
+---     memory:update(features, batch)  called after the backward pass and the optimiser's step
+---     memory:state()                  name -> tensor, for checkpoints
+---     memory:load_state(map)          takes that back
+---     memory.labels                   i32[n], -1 for outliers: clusters of the training images to draw batches by,
+---                                     where step:train is not given others; nil: all images are drawn at random
+---     memory.needs                    list of the fields that it must find in a batch besides rows and labels
+---     memory.takes                    list of "weights" and "targets", where it heeds them
+---
+--- loss and update are what every memory has; state and load_state are for those that outlive an epoch (`keep` of
+--- calr.pipeline.epochs); the three lists may be absent. What a memory needs and a training cannot give is an error
+--- before the first batch, and so are weights or targets for a memory that does not heed them.
+---
+--- `batch` is one table:
+---
+---     rows      i64[b]: which images, as positions in the split, from 0
+---     labels    i32[b]: their labels in this training
+---     cameras   i32[b]: their cameras
+---     images    f32[b x h x w x 3]: the images as the network saw them
+---     views     f32[b x h x w x 3]: a second view of each, augmented by random numbers of its own; where asked for
+---     keys      f32[b x d]: unit features of the views by the mean teacher; where there is one
+---     weights   f32[b]: weights of the images; where step:train was given some
+---     targets   f32[b x classes]: soft targets; where step:train was given some
+---     features  the first argument again, for further losses (`losses` of step:train)
+---
+--- In scripts of your own any table with the fields that the memory reads will do: memory:loss(features,
+--- { labels = labels }). Before, the second argument of loss and update was a tensor (labels, rows or keys, as the case
+--- may be); it is refused now, with the form to write.
 
 local instances = require "calr.memory.instances"
 
@@ -21,7 +53,19 @@ local memory = {
   queue = require("calr.memory.queues").queue,
 }
 
-local Cluster = {}
+--- calr.memory.cross_entropy(logits, classes, batch [, weights])
+--- The loss of memories whose logits have a column for each class: the mean of -log softmax(logits)[class] over the
+--- batch. With batch.weights, the mean weighted by image; with `weights`, by class; both multiply. With batch.targets
+--- an image counts for every class by its share in the row of targets, and `classes` is not looked at. 0, with
+--- gradient 0, where all weights of the batch are 0.
+--- @param logits   f32[b x classes]
+--- @param classes  i32[b], from 0
+--- @param batch    see above; only weights and targets are looked at
+--- @param weights  f32[classes], or nil
+--- @return tensor  a single number
+memory.cross_entropy = batch.cross_entropy
+
+local Cluster = { takes = { "weights", "targets" } }
 Cluster.__index = Cluster
 
 --- calr.memory.cluster{features=, labels=, momentum=.1, temperature=.05, update="mean", weights=nil}
@@ -34,8 +78,8 @@ Cluster.__index = Cluster
 --- @param update       "mean" (each sample in order), "hard" (the least similar sample of each cluster) or "average"
 ---   (the mean of the samples of each cluster)
 --- @param weights      f32[clusters]: weight of each cluster in the loss, or nil for equal ones
---- @return memory  with .labels, .clusters, .vectors (f32[clusters x d]), :loss(features, labels),
----   :update(features, labels), :state(), :load_state(map)
+--- @return memory  with .labels, .clusters, .vectors (f32[clusters x d]), :loss(features, batch),
+---   :update(features, batch), :state(), :load_state(map)
 function memory.cluster(options)
   check_options("calr.memory.cluster", options,
     { "features", "labels", "momentum", "temperature", "update", "weights" })
@@ -58,22 +102,27 @@ function memory.cluster(options)
   return self
 end
 
---- memory:loss(features, labels)
---- Cross-entropy of features . vectors^T / temperature with the labels, weighted by cluster where there are weights
---- (0 when the weights of the whole batch are 0). No gradient flows into the memory.
+--- memory:loss(features, batch)
+--- Cross-entropy of features . vectors^T / temperature with the labels, weighted by cluster and by image where there
+--- are weights (0 when the weights of the whole batch are 0), or with soft targets: see calr.memory.cross_entropy. No
+--- gradient flows into the memory.
 --- @param features  f32[b x d] with a gradient
---- @param labels    i32[b]
+--- @param batch     {labels=, weights=, targets=}: i32[b], and f32[b] and f32[b x clusters] where there are any
 --- @return tensor  f32[], a single number
-function Cluster:loss(features, batch_labels)
+function Cluster:loss(features, given)
+  batch.check("calr.memory.cluster", given, "labels")
   local logits = ops.matmul(features, self.vectors, { transpose_b = true,
     scale = 1 / self.temperature })
-  return ops.cross_entropy(logits, batch_labels, { weights = self.weights })
+  return batch.cross_entropy(logits, given.labels, given, self.weights)
 end
 
---- memory:update(features, labels)
+--- memory:update(features, batch)
 --- Moves the memory towards the features of a batch; call it after the backward pass.
-function Cluster:update(features, batch_labels)
-  bank.update(self.vectors, features:detach(), batch_labels, self.options)
+--- @param features  f32[b x d]
+--- @param batch     {labels=}: i32[b]
+function Cluster:update(features, given)
+  batch.check("calr.memory.cluster", given, "labels")
+  bank.update(self.vectors, features:detach(), given.labels, self.options)
 end
 
 --- memory:state()

@@ -105,6 +105,25 @@ static void proxies_by_hand(void)
                 CALR_EINVAL, "balance");
     CHECK_FAILS(calr_bank_proxies_offline(&p, own, scores, 3, -1, mask, target), CALR_EINVAL,
                 "-1 negatives");
+    int32_t own_cluster[] = {0, 1, 0}, own_camera[] = {0, 0, 1}, found[3];
+    CHECK_OK(calr_bank_proxies_own(&p, own_cluster, own_camera, 3, found));
+    CHECK(memcmp(found, own, sizeof own) == 0);
+    own_camera[1] = 1;
+    CHECK_FAILS(calr_bank_proxies_own(&p, own_cluster, own_camera, 3, found), CALR_EINVAL,
+                "sample 2: the memory has no proxy of cluster 1 in camera 1");
+    /* weights 3 and 1 of the two samples of camera 0; the only one of camera 1 counts whole */
+    float weights[] = {3, 1, 0.5f};
+    CHECK_OK(calr_bank_proxies_intra(&p, own, 3, mask, target));
+    CHECK_OK(calr_bank_proxies_weigh(&p, own, weights, 3, target));
+    CHECK_NEAR(target[0], 0.75, 1e-7);
+    CHECK_NEAR(target[6 + 2], 0.25, 1e-7);
+    CHECK_NEAR(target[2 * 6 + 1], 1, 1e-7);
+    weights[2] = 0;
+    CHECK_OK(calr_bank_proxies_weigh(&p, own, weights, 3, target));
+    CHECK(target[2 * 6 + 1] == 0); /* not 0/0 */
+    weights[1] = -1;
+    CHECK_FAILS(calr_bank_proxies_weigh(&p, own, weights, 3, target), CALR_EINVAL,
+                "sample 2 is -1");
     own[1] = 6;
     CHECK_FAILS(calr_bank_proxies_intra(&p, own, 3, mask, target), CALR_EINVAL,
                 "sample 2 of the batch has proxy 6");

@@ -62,7 +62,7 @@ check.test("the loss is the plain one, with and without weights", function()
   for _, weights in ipairs { false, { 1, 2, 0.5 }, { 0, 1, 0 }, { 0, 0, 0 } } do
     local memory = M.cluster { features = features, labels = labels, temperature = 0.3,
       weights = weights and T(weights) or nil }
-    check.near(memory:loss(batch, i32(batch_labels)):get(),
+    check.near(memory:loss(batch, { labels = i32(batch_labels) }):get(),
       plain_loss(batch:totable(), batch_labels, memory.vectors:totable(), 0.3, weights), 1e-5)
   end
 end)
@@ -70,7 +70,7 @@ end)
 -- Gradient of the loss with respect to what the features are normalised from, as in a network.
 local function gradient(memory, x, batch_labels)
   local leaf = x:clone():requires_grad(true)
-  autograd.backward(memory:loss(ops.l2_normalize(leaf), batch_labels))
+  autograd.backward(memory:loss(ops.l2_normalize(leaf), { labels = batch_labels }))
   return leaf:grad()
 end
 
@@ -87,7 +87,7 @@ check.test("the gradient is that of finite differences", function()
         local function loss_at(delta)
           local moved = x:clone()
           moved:set(i, j, x:get(i, j) + delta)
-          return memory:loss(ops.l2_normalize(moved), batch_labels):get()
+          return memory:loss(ops.l2_normalize(moved), { labels = batch_labels }):get()
         end
         check.near(slope:get(i, j), (loss_at(step) - loss_at(-step)) / (2 * step), 2e-3)
       end
@@ -109,13 +109,13 @@ check.test("no gradient flows into the memory, which backward does not find chan
   check.ok(not memory.vectors:requires_grad())
   local leaf = unit_rows(2, 6):requires_grad(true)
   local before = memory.vectors:clone()
-  local loss = memory:loss(leaf, i32 { 0, 1 })
+  local loss = memory:loss(leaf, { labels = i32 { 0, 1 } })
   autograd.backward(loss)
   check.ok(memory.vectors:equal(before))
-  memory:update(leaf, i32 { 0, 1 })
+  memory:update(leaf, { labels = i32 { 0, 1 } })
   check.ok(not memory.vectors:equal(before))
-  local late = memory:loss(leaf, i32 { 0, 1 })
-  memory:update(leaf, i32 { 0, 1 })
+  local late = memory:loss(leaf, { labels = i32 { 0, 1 } })
+  memory:update(leaf, { labels = i32 { 0, 1 } })
   check.fails("changed", autograd.backward, late)
 end)
 
@@ -128,7 +128,7 @@ check.test("update \"mean\": every sample in order", function()
     for j = 1, dim do vector[j] = 0.3 * vector[j] + 0.7 * row[j] end
     want[batch_labels[i] + 1] = normalised(vector)
   end
-  memory:update(batch, i32(batch_labels))
+  memory:update(batch, { labels = i32(batch_labels) })
   check.all_near(memory.vectors, want, 1e-6)
 end)
 
@@ -148,7 +148,7 @@ check.test("update \"hard\": once a cluster, the sample least similar to it", fu
     for j = 1, dim do want[k][j] = 0.3 * want[k][j] + 0.7 * entry.row[j] end
     want[k] = normalised(want[k])
   end
-  memory:update(batch, i32(batch_labels))
+  memory:update(batch, { labels = i32(batch_labels) })
   check.all_near(memory.vectors, want, 1e-6)
 end)
 
@@ -156,10 +156,10 @@ check.test("momentum 1 keeps, momentum 0 takes the last sample", function()
   local batch = unit_rows(2, 9)
   local keeps = M.cluster { features = features, labels = labels, momentum = 1 }
   local before = keeps.vectors:clone()
-  keeps:update(batch, i32 { 0, 0 })
+  keeps:update(batch, { labels = i32 { 0, 0 } })
   check.all_near(keeps.vectors, before, 1e-6)
   local takes = M.cluster { features = features, labels = labels, momentum = 0 }
-  takes:update(batch, i32 { 0, 0 })
+  takes:update(batch, { labels = i32 { 0, 0 } })
   check.all_near(takes.vectors:select(1, 1), batch:select(1, 2), 1e-6)
 end)
 
@@ -181,9 +181,9 @@ check.test("mistakes", function()
   check.fails("there is no update \"soft\"", M.cluster, { features = features, labels = labels, update = "soft" })
   check.fails("labels for 9 features", M.cluster, { features = features, labels = i32 { 0, 1 } })
   local memory = M.cluster { features = features, labels = labels }
-  check.fails("label 3", memory.update, memory, unit_rows(1, 1), i32 { 3 })
-  check.fails("label -1", memory.update, memory, unit_rows(1, 1), i32 { -1 })
-  check.fails("label", memory.loss, memory, unit_rows(1, 1), i32 { 3 })
+  check.fails("label 3", memory.update, memory, unit_rows(1, 1), { labels = i32 { 3 } })
+  check.fails("label -1", memory.update, memory, unit_rows(1, 1), { labels = i32 { -1 } })
+  check.fails("label", memory.loss, memory, unit_rows(1, 1), { labels = i32 { 3 } })
 end)
 
 check.test("no cluster at all is a memory of none", function()

@@ -2,6 +2,7 @@
 --- Memories with a vector for each image.
 
 local bank = require "calr.bank"
+local batch = require "calr.memory.batch"
 local check_options = require "calr.options".check
 local labels = require "calr.labels"
 local ops = require "calr.ops"
@@ -19,16 +20,17 @@ local function as_rows(rows)
   return rows:dtype() == "i64" and rows or rows:to("i64")
 end
 
-local Instance = {}
+local Instance = { takes = { "weights", "targets" } }
 Instance.__index = Instance
 
 --- calr.memory.instance{features=, momentum=.2, temperature=.05}
 --- The instance memory: one unit vector for each image, each contrasted with all others (non-parametric instance
---- discrimination, Wu et al., CVPR 2018). For images without clusters, and the base of memories of your own.
+--- discrimination, Wu et al., CVPR 2018). For images without clusters: step:train draws all of them at random, unless
+--- it is given labels.
 --- @param features     f32[n x d]; normalised
 --- @param momentum     how much of the old vector stays, 0 .. 1
 --- @param temperature  divides the similarities
---- @return memory  with .vectors (f32[n x d]), instance:loss(features, rows), instance:update(features, rows),
+--- @return memory  with .vectors (f32[n x d]), instance:loss(features, batch), instance:update(features, batch),
 ---   instance:state(), instance:load_state(map)
 function instances.instance(options)
   check_options("calr.memory.instance", options, { "features", "momentum", "temperature" })
@@ -39,23 +41,26 @@ function instances.instance(options)
   }, Instance)
 end
 
---- instance:loss(features, rows)
+--- instance:loss(features, batch)
 --- Cross-entropy of features . vectors^T / temperature with the images' own vectors.
 --- @param features  f32[b x d] with a gradient
---- @param rows      i64[b] (or i32): which images they are, from 0
+--- @param batch     {rows=, weights=, targets=}: i64[b] (or i32): which images they are, from 0; and f32[b] and
+---   f32[b x n] where there are any
 --- @return tensor  a single number
-function Instance:loss(features, rows)
+function Instance:loss(features, given)
+  batch.check("calr.memory.instance", given, "rows")
   local logits = ops.matmul(features, self.vectors, { transpose_b = true,
     scale = 1 / self.temperature })
-  return ops.cross_entropy(logits, as_labels(rows))
+  return batch.cross_entropy(logits, as_labels(given.rows), given)
 end
 
---- instance:update(features, rows)
+--- instance:update(features, batch)
 --- Moves the images' vectors towards their features; call it after the backward pass.
 --- @param features  f32[b x d]
---- @param rows      i64[b] (or i32), from 0
-function Instance:update(features, rows)
-  bank.update(self.vectors, features:detach(), as_labels(rows), { momentum = self.momentum })
+--- @param batch     {rows=}: i64[b] (or i32), from 0
+function Instance:update(features, given)
+  batch.check("calr.memory.instance", given, "rows")
+  bank.update(self.vectors, features:detach(), as_labels(given.rows), { momentum = self.momentum })
 end
 
 --- instance:state()
@@ -72,7 +77,7 @@ function Instance:load_state(map)
   state.load(self, { "vectors" }, map)
 end
 
-local Hybrid = {}
+local Hybrid = { takes = { "weights", "targets" } }
 Hybrid.__index = Hybrid
 
 local hybrid_names = { "vectors", "labels", "classes", "means", "counts" }
@@ -80,12 +85,15 @@ local hybrid_names = { "vectors", "labels", "classes", "means", "counts" }
 --- calr.memory.hybrid{features=, labels=, momentum=.2, temperature=.05}
 --- The hybrid memory of SpCL (Ge et al., NeurIPS 2020): a vector for each image. Images are contrasted with the means
 --- of the clusters and, one by one, with all outliers, so that outliers teach too. The means follow the vectors.
+---
+--- step:train(hybrid) draws batches of clusters; step:train(hybrid, { labels = hybrid.classes, singles = true }) draws
+--- outliers as well, as SpCL does. What class an image is of, the memory knows by its row in either case.
 --- @param features     f32[n x d]; normalised
 --- @param labels       i32[n], -1 for outliers
 --- @param momentum     how much of the old vector stays, 0 .. 1
 --- @param temperature  divides the similarities
 --- @return memory  with .vectors (f32[n x d]), .labels, .clusters, .classes (i32[n]: clusters, then outliers one by
----   one), .means (f32[classes x d], not normalised), hybrid:loss(features, rows), hybrid:update(features, rows),
+---   one), .means (f32[classes x d], not normalised), hybrid:loss(features, batch), hybrid:update(features, batch),
 ---   hybrid:relabel(labels), hybrid:state(), hybrid:load_state(map)
 function instances.hybrid(options)
   check_options("calr.memory.hybrid", options, { "features", "labels", "momentum", "temperature" })
@@ -109,33 +117,35 @@ function Hybrid:relabel(new_labels)
   local clusters = labels.clusters(new_labels)
   local outliers = labels.invert(labels.at_least(new_labels, 0))
   local alone = labels.rows(outliers)
-  local numbers = T.zeros({ alone:numel() }, "i32")
-  for i = 1, alone:numel() do numbers:set(i, clusters + i - 1) end
+  local numbers = labels.shift(T.range(alone:numel(), "i32"), clusters)
   self.classes = labels.put(new_labels:clone(), alone, numbers)
   self.labels, self.clusters = new_labels, clusters
   self.means, self.counts = bank.means(self.vectors, self.classes)
 end
 
---- hybrid:loss(features, rows)
+--- hybrid:loss(features, batch)
 --- Cross-entropy of features . means^T / temperature with the classes of the images. No gradient flows into the
 --- memory.
 --- @param features  f32[b x d] with a gradient
---- @param rows      i64[b] (or i32): which images they are, from 0
+--- @param batch     {rows=, weights=, targets=}: i64[b] (or i32): which images they are, from 0; and f32[b] and
+---   f32[b x classes] where there are any
 --- @return tensor  a single number
-function Hybrid:loss(features, rows)
+function Hybrid:loss(features, given)
+  batch.check("calr.memory.hybrid", given, "rows")
   local logits = ops.matmul(features, self.means, { transpose_b = true,
     scale = 1 / self.temperature })
-  return ops.cross_entropy(logits, labels.take(self.classes, rows))
+  return batch.cross_entropy(logits, labels.take(self.classes, given.rows), given)
 end
 
---- hybrid:update(features, rows)
+--- hybrid:update(features, batch)
 --- Moves the images' vectors towards their features, and the means of their classes with them; call it after the
 --- backward pass.
 --- @param features  f32[b x d]
---- @param rows      i64[b] (or i32), from 0
-function Hybrid:update(features, rows)
-  bank.update_instances(self.vectors, self.classes, self.means, self.counts, features:detach(), as_rows(rows),
-    { momentum = self.momentum })
+--- @param batch     {rows=}: i64[b] (or i32), from 0
+function Hybrid:update(features, given)
+  batch.check("calr.memory.hybrid", given, "rows")
+  bank.update_instances(self.vectors, self.classes, self.means, self.counts, features:detach(),
+    as_rows(given.rows), { momentum = self.momentum })
 end
 
 --- hybrid:state()

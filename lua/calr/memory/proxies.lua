@@ -2,6 +2,7 @@
 --- Camera proxies: a vector for each cluster and camera.
 
 local bank = require "calr.bank"
+local batch = require "calr.memory.batch"
 local check_options = require "calr.options".check
 local labels = require "calr.labels"
 local ops = require "calr.ops"
@@ -10,21 +11,10 @@ local T = require "calr.tensor"
 
 local proxies = {}
 
-local Camera = {}
+local Camera = { needs = { "cameras" }, takes = { "weights" } }
 Camera.__index = Camera
 
-local names = { "vectors", "cluster_of", "camera_of" }
-
--- Which proxy a cluster has in a camera.
-local function index_proxies(self)
-  self.proxies = self.vectors:size(1)
-  self.of = {}
-  for p = 1, self.proxies do
-    local cluster, camera = self.cluster_of:get(p), self.camera_of:get(p)
-    self.of[cluster] = self.of[cluster] or {}
-    self.of[cluster][camera] = p - 1
-  end
-end
+local names = { "vectors", "labels", "cluster_of", "camera_of" }
 
 --- calr.memory.camera{features=, labels=, cameras=, momentum=.2, temperature=.07, intra=1, offline=1, online=0,
 ---   negatives=50, positives=3, balance=.15}
@@ -47,13 +37,13 @@ end
 --- @param negatives    proxies against which the offline and online terms contrast
 --- @param positives    proxies, of different cameras, that the online term takes for the same person
 --- @param balance      share of the sample in that choice; the rest is its proxy's
---- @return memory  with .vectors (f32[p x d]), .proxies, .cluster_of and .camera_of (i32[p]),
----   camera:loss(features, labels, cameras), camera:update(features, labels, cameras), camera:state(),
----   camera:load_state(map)
+--- @return memory  with .labels, .vectors (f32[p x d]), .proxies, .cluster_of and .camera_of (i32[p]),
+---   camera:loss(features, batch), camera:update(features, batch), camera:state(), camera:load_state(map)
 function proxies.camera(options)
   check_options("calr.memory.camera", options, { "features", "labels", "cameras", "momentum", "temperature", "intra",
     "offline", "online", "negatives", "positives", "balance" })
   local self = setmetatable({
+    labels = options.labels,
     temperature = state.number("temperature", options.temperature or 0.07, 0),
     momentum = state.number("momentum", options.momentum or 0.2, 0, 1),
     weights = {
@@ -69,42 +59,29 @@ function proxies.camera(options)
   local first = labels.argmax(pair, T.zeros { pair:numel() })
   self.vectors = bank.centroids(options.features, pair)
   self.cluster_of, self.camera_of = labels.take(options.labels, first), labels.take(options.cameras, first)
-  assert(self.vectors:size(1) == count)
-  index_proxies(self)
+  self.proxies = count
   return self
 end
 
--- The proxies i32[b] of a batch.
-local function own_proxies(self, batch_labels, cameras)
-  local own = T.zeros({ batch_labels:numel() }, "i32")
-  if cameras:numel() ~= own:numel() then
-    error(("%d cameras for %d labels"):format(cameras:numel(), own:numel()), 3)
-  end
-  for i = 1, own:numel() do
-    local cluster, camera = batch_labels:get(i), cameras:get(i)
-    local proxy = self.of[cluster] and self.of[cluster][camera]
-    if not proxy then
-      error(("sample %d: the memory has no proxy of cluster %d in camera %d"):format(i, cluster, camera), 3)
-    end
-    own:set(i, proxy)
-  end
-  return own
+local function own_proxies(self, given)
+  return bank.own_proxies(self.cluster_of, self.camera_of, given.labels, given.cameras)
 end
 
---- camera:loss(features, labels, cameras)
+--- camera:loss(features, batch)
 --- The weighted sum of the three terms. No gradient flows into the memory.
 --- @param features  f32[b x d] with a gradient
---- @param labels    i32[b]
---- @param cameras   i32[b]
+--- @param batch     {labels=, cameras=, weights=}: i32[b] each, and where there are any f32[b], which weigh the samples
+---   in the mean over those of a camera
 --- @return tensor  a single number
 --- @return table   the terms by name, each a tensor of a single number, not yet weighted; those of weight 0 are not
 ---   computed
-function Camera:loss(features, batch_labels, cameras)
-  local own = own_proxies(self, batch_labels, cameras)
+function Camera:loss(features, given)
+  batch.check("calr.memory.camera", given, "labels", "cameras")
+  local own = own_proxies(self, given)
   local scores = ops.matmul(features, self.vectors, { transpose_b = true })
   local logits, total, terms = scores * (1 / self.temperature), nil, {}
   local chosen = { scores = scores:detach(), positives = self.choice.positives, negatives = self.choice.negatives,
-    balance = self.choice.balance }
+    balance = self.choice.balance, weights = given.weights }
   if self.weights.online > 0 then
     chosen.affinity = ops.matmul(self.vectors:rows(own:to("i64")), self.vectors, { transpose_b = true })
   end
@@ -119,13 +96,13 @@ function Camera:loss(features, batch_labels, cameras)
   return total or ops.sum(logits) * 0, terms
 end
 
---- camera:update(features, labels, cameras)
+--- camera:update(features, batch)
 --- Moves every sample's own proxy towards it, in order; call it after the backward pass.
 --- @param features  f32[b x d]
---- @param labels    i32[b]
---- @param cameras   i32[b]
-function Camera:update(features, batch_labels, cameras)
-  bank.update(self.vectors, features:detach(), own_proxies(self, batch_labels, cameras), { momentum = self.momentum })
+--- @param batch     {labels=, cameras=}: i32[b] each
+function Camera:update(features, given)
+  batch.check("calr.memory.camera", given, "labels", "cameras")
+  bank.update(self.vectors, features:detach(), own_proxies(self, given), { momentum = self.momentum })
 end
 
 --- camera:state()
@@ -140,7 +117,7 @@ end
 --- @param map  name -> tensor; copied
 function Camera:load_state(map)
   state.load(self, names, map)
-  index_proxies(self)
+  self.proxies = self.vectors:size(1)
 end
 
 return require("calr.options").counted("calr.memory.", proxies)

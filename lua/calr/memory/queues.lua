@@ -1,6 +1,7 @@
 --- @module calr.memory.queues
 --- A queue of keys.
 
+local batch = require "calr.memory.batch"
 local check_options = require "calr.options".check
 local ops = require "calr.ops"
 local state = require "calr.memory.state"
@@ -8,7 +9,7 @@ local T = require "calr.tensor"
 
 local queues = {}
 
-local Queue = {}
+local Queue = { needs = { "keys" }, takes = { "weights" } }
 Queue.__index = Queue
 
 local names = { "vectors", "cursor", "filled" }
@@ -16,11 +17,18 @@ local names = { "vectors", "cursor", "filled" }
 --- calr.memory.queue{size=, dim=, temperature=.07}
 --- The queue of MoCo (He et al., CVPR 2020): the keys of the last batches, from a slowly moving copy of the network,
 --- are the negatives. The oldest keys go first.
+---
+--- A queue outlives an epoch: make it before the loop, and let checkpoints keep it.
+---
+---     local queue = calr.memory.queue { size = 4096, dim = net.dim }
+---     for _, step in calr.pipeline.epochs(net, data, cfg, { keep = { queue = queue } }) do
+---       step:train(queue, { teacher = { momentum = 0.999 } })
+---     end
 --- @param size         keys it holds
 --- @param dim          numbers of a key
 --- @param temperature  divides the similarities
---- @return memory  with .vectors (f32[size x dim]), queue:count(), queue:loss(features, keys), queue:push(keys),
----   queue:state(), queue:load_state(map)
+--- @return memory  with .vectors (f32[size x dim]), queue:count(), queue:loss(features, batch),
+---   queue:update(features, batch), queue:push(keys), queue:state(), queue:load_state(map)
 function queues.queue(options)
   check_options("calr.memory.queue", options, { "size", "dim", "temperature" })
   for _, name in ipairs { "size", "dim" } do
@@ -43,20 +51,31 @@ function Queue:count()
   return math.tointeger(self.filled:get(1))
 end
 
---- queue:loss(features, keys)
+--- queue:loss(features, batch)
 --- InfoNCE: cross-entropy of [feature . own key, feature . queue^T] / temperature with the own key. 0 while the queue
 --- is empty. No gradient flows into keys or queue.
 --- @param features  f32[b x dim], unit rows with a gradient
---- @param keys      f32[b x dim], unit rows: other views of the same images
+--- @param batch     {keys=, weights=}: f32[b x dim], unit rows: other views of the same images; and f32[b] where there
+---   are any
 --- @return tensor  a single number
-function Queue:loss(features, keys)
-  local batch = features:size(1)
-  local logits = ops.sum(features * keys:detach(), 2):reshape { batch, 1 }
+function Queue:loss(features, given)
+  batch.check("calr.memory.queue", given, "keys")
+  local size = features:size(1)
+  local logits = ops.sum(features * given.keys:detach(), 2):reshape { size, 1 }
   if self:count() > 0 then
     local negatives = ops.matmul(features, self.vectors:narrow(1, 1, self:count()), { transpose_b = true })
     logits = ops.concat({ logits, negatives }, 2)
   end
-  return ops.cross_entropy(logits * (1 / self.temperature), T.zeros({ batch }, "i32"))
+  return batch.cross_entropy(logits * (1 / self.temperature), T.zeros({ size }, "i32"), given)
+end
+
+--- queue:update(features, batch)
+--- Puts the keys of a batch into the queue: queue:push(batch.keys). Call it after the backward pass.
+--- @param features  not looked at
+--- @param batch     {keys=}: f32[b x dim]
+function Queue:update(_, given)
+  batch.check("calr.memory.queue", given, "keys")
+  self:push(given.keys)
 end
 
 --- queue:push(keys)

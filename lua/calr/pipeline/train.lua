@@ -63,7 +63,7 @@ return function(o)
     iteration = iteration + 1
     local labels = L.take(o.labels, index)
     local features = o.net(images)
-    local loss = o.memory:loss(features, labels)
+    local loss = o.memory:loss(features, { labels = labels })
     total = total + finite(loss:get(), "loss", o, iteration)
     if o.alignment then
       local camera_loss = alignment_loss(features, L.take(o.cameras, index), o.alignment)
@@ -73,7 +73,7 @@ return function(o)
     o.optimizer:zero_grad()
     autograd.backward(loss)
     o.optimizer:step()
-    o.memory:update(features, labels)
+    o.memory:update(features, { labels = labels })
     bar:update(iteration, ("loss %.3f"):format(total / iteration))
   end
   check_weights(o, o.net:state())

@@ -89,7 +89,7 @@ end
 local function first_gradients(network, bank, images, labels)
   local kept = { count = 0 }
   local unwatch = watch(network, kept)
-  local loss = bank:loss(network(images), labels)
+  local loss = bank:loss(network(images), { labels = labels })
   unwatch()
   autograd.backward(loss)
   kept.count = nil
@@ -103,7 +103,7 @@ end
 local function train(network, bank, images, labels, batch)
   local optimizer, losses = optim.adam(network:parameters(), { lr = LEARNING_RATE, weight_decay = DECAY }), {}
   for at = 1, images:size(1), batch do
-    local wanted = labels:narrow(1, at, batch)
+    local wanted = { labels = labels:narrow(1, at, batch) }
     local features = network(images:narrow(1, at, batch))
     local loss = bank:loss(features, wanted)
     losses[#losses + 1] = loss:get()

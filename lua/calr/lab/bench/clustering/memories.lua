@@ -31,40 +31,35 @@ local function draw(labels, each)
 end
 
 -- The step of a memory: its loss of unit features, backward, its update.
-local function step(raw, loss, update)
+local function step(raw, kind)
   return function()
     raw:zero_grad()
-    local features = ops.l2_normalize(raw)
-    autograd.backward(loss(features))
-    update(features)
+    kind.step(ops.l2_normalize(raw))
   end
 end
 
 local function kinds(x, labels, cameras, rows)
-  local batch, batch_cameras = labels:rows(rows), cameras:rows(rows)
+  local batch = { rows = rows, labels = labels:rows(rows), cameras = cameras:rows(rows), keys = x:rows(rows) }
   local list = {}
-  local function add(name, work, rule, contrasts, loss, update)
-    list[#list + 1] = { name = name, work = work, rule = rule, contrasts = contrasts, loss = loss, update = update }
+  local function add(name, work, rule, contrasts, bank)
+    list[#list + 1] = { name = name, work = work, rule = rule, contrasts = contrasts,
+      step = function(features)
+        autograd.backward((bank:loss(features, batch)))
+        bank:update(features, batch)
+      end }
   end
   for _, rule in ipairs { "mean", "hard" } do
     local bank = memory.cluster { features = x, labels = labels, update = rule }
-    add("cluster", ("cluster memory (%s), %d clusters"):format(rule, bank.clusters), rule, bank.clusters,
-      function(f) return bank:loss(f, batch) end, function(f) bank:update(f, batch) end)
+    add("cluster", ("cluster memory (%s), %d clusters"):format(rule, bank.clusters), rule, bank.clusters, bank)
   end
-  local instance = memory.instance { features = x }
-  add("instance", ("instance memory, %d images"):format(x:size(1)), nil, x:size(1),
-    function(f) return instance:loss(f, rows) end, function(f) instance:update(f, rows) end)
+  add("instance", ("instance memory, %d images"):format(x:size(1)), nil, x:size(1), memory.instance { features = x })
   local hybrid = memory.hybrid { features = x, labels = labels }
-  add("hybrid", ("hybrid memory, %d classes"):format(hybrid.means:size(1)), nil, hybrid.means:size(1),
-    function(f) return hybrid:loss(f, rows) end, function(f) hybrid:update(f, rows) end)
+  add("hybrid", ("hybrid memory, %d classes"):format(hybrid.means:size(1)), nil, hybrid.means:size(1), hybrid)
   local camera = memory.camera { features = x, labels = labels, cameras = cameras }
-  add("camera", ("camera proxies, intra + offline, %d"):format(camera.proxies), nil, camera.proxies,
-    function(f) return (camera:loss(f, batch, batch_cameras)) end,
-    function(f) camera:update(f, batch, batch_cameras) end)
-  local queue, keys = memory.queue { size = KEYS, dim = x:size(2) }, x:rows(rows)
-  for _ = 1, KEYS // BATCH do queue:push(keys) end
-  add("queue", ("queue, %d keys"):format(KEYS), nil, KEYS, function(f) return queue:loss(f, keys) end,
-    function() queue:push(keys) end)
+  add("camera", ("camera proxies, intra + offline, %d"):format(camera.proxies), nil, camera.proxies, camera)
+  local queue = memory.queue { size = KEYS, dim = x:size(2) }
+  for _ = 1, KEYS // BATCH do queue:push(batch.keys) end
+  add("queue", ("queue, %d keys"):format(KEYS), nil, KEYS, queue)
   return list
 end
 
@@ -82,7 +77,7 @@ function memories.memories(bench, options)
     for _, whole in ipairs(kind.name == "cluster" and { false, true } or { false }) do
       local peers <close> = bench.peer("cluster_memory", data.options(files, { kind = kind.name, update = kind.rule,
         whole = whole, keys = KEYS, instances = INSTANCES }))
-      bench.row { work = kind.work, time = bench.time(step(raw, kind.loss, kind.update), { peers = peers,
+      bench.row { work = kind.work, time = bench.time(step(raw, kind), { peers = peers,
         ["repeat"] = 15, warmup = 3, single = true }), flops = 4.0 * BATCH * kind.contrasts * options.dim,
         aim = kind.name == "cluster" and not whole and { ratio = 2 } or nil }
       if #peers == 0 then break end

@@ -65,14 +65,14 @@ function step.make(options)
   local batch_labels = {}
   for i = 1, options.batch do batch_labels[i] = random:integer(0, clusters - 1) end
   local bank = memory.cluster { features = features, labels = T.range(clusters, "i32") }
-  local labels, optimizer = T(batch_labels, "i32"), optim.adam(network:parameters(), { lr = 3.5e-4,
+  local batch, optimizer = { labels = T(batch_labels, "i32") }, optim.adam(network:parameters(), { lr = 3.5e-4,
     weight_decay = 5e-4 })
   network:train(true)
   local output, loss
   local parts = {
     { name = "forward", run = function()
       output = network(images)
-      loss = bank:loss(output, labels)
+      loss = bank:loss(output, batch)
     end },
     { name = "backward", run = function()
       optimizer:zero_grad()
@@ -80,7 +80,7 @@ function step.make(options)
     end },
     { name = "update", run = function()
       optimizer:step()
-      bank:update(output, labels)
+      bank:update(output, batch)
       output, loss = nil, nil
     end },
   }

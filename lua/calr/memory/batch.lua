@@ -1,0 +1,77 @@
+--- @module calr.memory.batch
+--- What memories are asked with: the table `batch` of memory:loss(features, batch) and memory:update(features, batch),
+--- and the cross-entropy that they share.
+
+local T = require "calr.tensor"
+local ops = require "calr.ops"
+
+local batch = {}
+
+local sys = require "calr.sys"
+
+--- calr.memory.batch.fields
+--- What a batch may hold, in the order of the documentation: see calr.memory.
+batch.fields = { "rows", "labels", "cameras", "images", "views", "keys", "weights", "targets", "features" }
+
+local known = {}
+for _, name in ipairs(batch.fields) do known[name] = true end
+
+-- A field that no batch has is a slip of the pen, or a script that takes the batch for a tensor of labels.
+local guard = {
+  __index = function(_, name)
+    if known[name] then return nil end
+    local near = type(name) == "string" and sys.nearest(name, batch.fields)
+    error(("a batch has no field \"%s\"%s; it is a table with %s"):format(tostring(name),
+      near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(batch.fields, ", ")), 2)
+  end,
+}
+
+--- calr.memory.batch.new(fields)
+--- A batch: the table itself, in which to ask for a field that no batch has is an error from now on.
+--- @param fields  rows, labels and others, see calr.memory
+--- @return table
+function batch.new(fields)
+  return setmetatable(fields, guard)
+end
+
+--- calr.memory.batch.check(what, given, ...)
+--- Raises an error, at the line that called the memory, unless `given` is a batch with these fields.
+--- @param what  the memory, for the message: "calr.memory.cluster"
+--- @param ...   names of fields
+function batch.check(what, given, ...)
+  local wanted = { ... }
+  if type(given) ~= "table" then
+    local form = {}
+    for i, name in ipairs(wanted) do form[i] = ("%s = %s"):format(name, name) end
+    error(("%s takes a batch, a table such as { %s }, not %s"):format(what, table.concat(form, ", "),
+      T.is(given) and "a tensor: " .. tostring(given) or tostring(given)), 3)
+  end
+  for _, name in ipairs(wanted) do
+    if given[name] == nil then error(("%s: the batch has no \"%s\""):format(what, name), 3) end
+  end
+end
+
+local function soft_cross_entropy(logits, given, weights)
+  local wanted = ("f32[%d x %d]"):format(logits:size(1), logits:size(2))
+  if tostring(given.targets) ~= wanted then
+    error(("targets must be %s, a share of each class for each image, not %s"):format(wanted,
+      tostring(given.targets)), 4)
+  end
+  local mass = given.targets
+  if weights then mass = mass * weights end
+  if given.weights then mass = mass * given.weights:reshape { -1, 1 } end
+  local total = ops.sum(mass):get()
+  if total == 0 then return ops.sum(logits) * 0 end
+  return ops.sum(ops.log_softmax(logits) * mass) * (-1 / total)
+end
+
+--- calr.memory.batch.cross_entropy(logits, classes, batch [, weights])
+--- The cross-entropy of a batch, with its weights and soft targets where it has any. Reached as
+--- calr.memory.cross_entropy, where it is described.
+--- @return tensor  a single number
+function batch.cross_entropy(logits, classes, given, weights)
+  if given.targets then return soft_cross_entropy(logits, given, weights) end
+  return ops.cross_entropy(logits, classes, { weights = weights, row_weights = given.weights })
+end
+
+return batch
