@@ -159,9 +159,9 @@ static int bank_own_proxies(lua_State *L)
         luaL_argerror(L, 4,
                       lua_pushfstring(L, "%I cameras for %I labels",
                                       (lua_Integer)own_cameras->shape[0], (lua_Integer)batch));
+    calr_tensor **own = calr_lua_new_tensor(L);
     calr_proxies proxies = {clusters->shape[0], calr_tensor_i32(clusters), calr_tensor_i32(cameras),
                             0};
-    calr_tensor **own = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(CALR_I32, 1, &batch, own));
     calr_lua_call(L, calr_bank_proxies_own(&proxies, calr_tensor_i32(own_clusters),
                                            calr_tensor_i32(own_cameras), batch,

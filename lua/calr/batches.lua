@@ -42,6 +42,10 @@ end
 -- One cluster's share of a batch: one image at random, then images of other cameras than that one's; where the cluster
 -- has one camera only, other images of it.
 local function draw_cluster(rng, list, cameras, instances, out)
+  if list.gathered then
+    table.move(list, 1, #list, #out + 1, out)
+    return
+  end
   local first = list[rng:integer(1, #list)]
   local elsewhere, others = {}, {}
   for _, row in ipairs(list) do
@@ -95,6 +99,23 @@ local function draw_shifted(rng, usable, cameras, o)
   return table.move(rows, 1, wanted, 1, {})
 end
 
+-- Clusters of one image, `instances` of them at a time, in random order: each such group stands for a cluster. The last
+-- group is filled up with the first images.
+local function gather(rng, labels, instances)
+  local singles, groups = {}, {}
+  for _, list in pairs(group(labels)) do
+    if #list == 1 then singles[#singles + 1] = list[1] end
+  end
+  table.sort(singles)
+  rng:shuffle(singles)
+  for first = 1, #singles, instances do
+    local rows = { gathered = true }
+    for i = 0, instances - 1 do rows[i + 1] = singles[(first + i - 1) % #singles + 1] end
+    groups[#groups + 1] = rows
+  end
+  return groups
+end
+
 --- calr.batches.cross_camera{labels=, cameras=, clusters=16, instances=4, iterations=, singles="skip", seed=0, epoch=0}
 --- P clusters x K images a batch, each cluster's images from other cameras than its first. Clusters are drawn in random
 --- order, all of them before any comes again; a cluster of one image is skipped. Where fewer than P clusters can be
@@ -103,11 +124,13 @@ end
 --- @param cameras     i32[n]
 --- @param clusters    P
 --- @param instances   K, at least 2
---- @param singles     "skip" clusters of one image; or "shift": draw them too, one row each, so that the groups behind
----                    them are cut across batches (a slip of the method's authors' code, for comparisons)
+--- @param singles     "skip" clusters of one image; "gather" them, K different ones in the place of a cluster, for
+---                    outliers that are classes of their own; or "shift": draw them too, one row each, so that the
+---                    groups behind them are cut across batches (a slip of the method's authors' code, for comparisons)
 --- @param iterations  batches; default: as many as it takes to draw every cluster once
 --- @return tensor   i64[iterations * batch]: rows in the order of drawing, batch after batch
---- @return integer  images in a batch (P * K, or less when there are fewer clusters); 0 when no cluster has two images
+--- @return integer  images in a batch (P * K, or less when there are fewer clusters); 0 when there is nothing to draw:
+---                  no cluster has two images
 function batches.cross_camera(options)
   check_options("calr.batches.cross_camera", options,
     { "labels", "cameras", "clusters", "instances", "iterations", "singles", "seed", "epoch" })
@@ -118,28 +141,42 @@ function batches.cross_camera(options)
     end
   end
   local singles = options.singles or "skip"
-  if singles ~= "skip" and singles ~= "shift" then
-    error(("singles must be \"skip\" or \"shift\", not %s"):format(tostring(singles)), 2)
+  if singles ~= "skip" and singles ~= "gather" and singles ~= "shift" then
+    error(("singles must be \"skip\", \"gather\" or \"shift\", not %s"):format(tostring(singles)), 2)
   end
-  local usable = usable_clusters(options.labels, singles == "skip" and 2 or 1)
-  if #usable == 0 then return T({}, "i64"), 0 end
+  local instances = options.instances or 4
   local rng = Rng.open { seed = options.seed or 0, purpose = "sampler", epoch = options.epoch or 0 }
-  local count, instances = math.min(options.clusters or 16, #usable), options.instances or 4
-  local draw_all = singles == "skip" and draw_batches or draw_shifted
+  local usable = usable_clusters(options.labels, singles == "shift" and 1 or 2)
+  for _, rows in ipairs(singles == "gather" and gather(rng, options.labels, instances) or {}) do
+    usable[#usable + 1] = rows
+  end
+  if #usable == 0 then return T({}, "i64"), 0 end
+  local count = math.min(options.clusters or 16, #usable)
+  local draw_all = singles == "shift" and draw_shifted or draw_batches
   local rows = draw_all(rng, usable, options.cameras:totable(), { count = count, instances = instances,
     iterations = options.iterations or (#usable + count - 1) // count })
   return T(rows, "i64"), count * instances
 end
 
---- calr.batches.shuffled{count=, seed=0, epoch=0}
---- All rows once, in random order.
---- @return tensor  i64[count]
+--- calr.batches.shuffled{count=, batch=, iterations=, seed=0, epoch=0}
+--- All rows in random order: once; or as often as it takes to fill batches, each time in another order.
+--- @param batch       images in a batch; `count` of them where there are no more
+--- @param iterations  batches; default: no batches, all rows once
+--- @return tensor   i64[count], or i64[iterations * batch]
+--- @return integer  images in a batch; `count` where all rows come once
 function batches.shuffled(options)
-  check_options("calr.batches.shuffled", options, { "count", "seed", "epoch" })
-  local rows = {}
-  for i = 1, options.count do rows[i] = i - 1 end
+  check_options("calr.batches.shuffled", options, { "count", "batch", "iterations", "seed", "epoch" })
+  local count = options.count
+  local batch = math.min(options.batch or count, count)
+  local wanted = options.iterations and options.iterations * batch or count
+  local rows, order = {}, {}
+  for i = 1, count do rows[i] = i - 1 end
   local rng = Rng.open { seed = options.seed or 0, purpose = "shuffle", epoch = options.epoch or 0 }
-  return T(rng:shuffle(rows), "i64")
+  while #order < wanted do
+    rng:shuffle(rows)
+    table.move(rows, 1, math.min(count, wanted - #order), #order + 1, order)
+  end
+  return T(order, "i64"), batch
 end
 
 return arguments.counted("calr.batches.", batches)

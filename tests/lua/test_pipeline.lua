@@ -500,12 +500,12 @@ check.test("gradient reversal: the head learns the cameras, the network unlearns
     local memory = silent(train:count())
     local first, last
     for epoch = 0, 4 do
-      local _, loss = intra_train {
+      local _, means = intra_train {
         net = net, optimizer = optimizer, split = train, cameras = cameras, cfg = cfg, seed = 1, epoch = epoch,
         label = "test", group = "", labels = cameras, memory = memory, clusters = 3, instances = 12, iterations = 6,
         alignment = { head = head, weight = 1, alpha = alpha },
       }
-      first, last = first or loss, loss
+      first, last = first or means.alignment, means.alignment
     end
     return first, last
   end
@@ -574,8 +574,8 @@ check.test("a gradient of one's own inside training: as the built-in operation's
       local features = step:features()
       local memory = calr.memory.cluster { features = features, labels = calr.cluster.infomap(features, cfg.infomap) }
       if loss then
-        function memory:loss(f, labels)
-          return loss(ops.matmul(f, self.vectors, { transpose_b = true }) * (1 / self.temperature), labels)
+        function memory:loss(f, batch)
+          return loss(ops.matmul(f, self.vectors, { transpose_b = true }) * (1 / self.temperature), batch.labels)
         end
       end
       step:train(memory)

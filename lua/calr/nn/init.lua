@@ -320,6 +320,16 @@ function Sequential:forward(x)
   return x
 end
 
+--- calr.nn.mean_teacher(net [, {momentum=.999}])
+--- A copy of a network that follows it slowly: the average of its weights over the training (Tarvainen and Valpola,
+--- NIPS 2017; the key encoder of MoCo). Call teacher:follow(net) after each step of the optimiser; step:train does so
+--- with its own (`teacher`).
+--- @param net       a layer or network
+--- @param momentum  how much of the old weights stays at each step, 0 .. 1; the field .momentum, free to change
+--- @return teacher  with .net, .momentum, teacher(images), teacher:follow(net), teacher:state() and
+---   teacher:load_state(map)
+nn.mean_teacher = require "calr.nn.teacher"
+
 --- calr.nn.domain_head(inputs, cameras, {hidden=100, dropout=.5, seed=0})
 --- The camera classifier of the alignment: inputs-100-100-cameras, batch norm and ReLU after both hidden layers,
 --- dropout after the first (Ganin and Lempitsky, ICML 2015).

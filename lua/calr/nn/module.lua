@@ -157,6 +157,29 @@ function Module:train(on)
   return self
 end
 
+-- A copy of a layer's tables and tensors; what stands in two places is copied once. Classes and functions are shared.
+local function copy(value, copies)
+  if copies[value] then return copies[value] end
+  if Tensor.is(value) then
+    copies[value] = value:detach():clone():requires_grad(value:requires_grad())
+  elseif type(value) == "table" and rawget(value, "__index") ~= value then
+    local twin = setmetatable({}, getmetatable(value))
+    copies[value] = twin
+    for name, item in pairs(value) do twin[name] = copy(item, copies) end
+  else
+    return value
+  end
+  return copies[value]
+end
+
+--- layer:clone()
+--- A copy of a layer or network with parameters and buffers of its own, in the same mode; frozen parameters stay
+--- frozen. Changes of the one do not show in the other.
+--- @return layer
+function Module:clone()
+  return copy(self, {})
+end
+
 --- layer:folded()
 --- The inference form of a layer or network as it is now, in evaluation mode: batch normalisations are multiplied into
 --- the convolutions before them, whose weights are kept in the order that the kernels want; bias, residual and ReLU are

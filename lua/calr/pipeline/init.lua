@@ -61,16 +61,22 @@ function pipeline.intra(net, data, cfg)
   return require("calr.pipeline.intra")(net, data, cfg)
 end
 
---- calr.pipeline.epochs(net, data, cfg)
+--- calr.pipeline.epochs(net, data, cfg [, {keep=, layers=}])
 --- Stage 2, the frame: for epoch, step in calr.pipeline.epochs(net, data, cfg) do ... end, with epoch from 0. At the
 --- end of each epoch its record and a checkpoint are written; a resumed run goes on with the first epoch that is
 --- missing. The event "epoch" of calr.run.on follows each record; a study (calr.study) hears it, so that every epoch is
 --- reported to the trial, as step epoch + 1, with the numbers of step:figures().
---- `step` has :features(), :neighbours(features), :train(memory), :cluster_weights(labels), :quality{...},
+--- `step` has :features(), :neighbours(features), :train(memory), :teacher(), :cluster_weights(labels), :quality{...},
 --- :report(table), :figures() and :snapshot(context).
+---
+---     local head = calr.nn.linear(net.dim, 128):init(cfg.seed)
+---     for epoch, step in calr.pipeline.epochs(net, data, cfg, { layers = { head = head } }) do ... end
+--- @param keep    objects by name with state() and load_state(map), such as a memory that outlives an epoch:
+---                checkpoints keep them, and a resumed run finds them as they were
+--- @param layers  layers by name that are trained beside the network and kept in checkpoints: what further losses need
 --- @return function  an iterator
-function pipeline.epochs(net, data, cfg)
-  return require("calr.pipeline.inter")(net, data, cfg)
+function pipeline.epochs(net, data, cfg, more)
+  return require("calr.pipeline.inter")(net, data, cfg, more)
 end
 
 return require("calr.options").counted("calr.pipeline.", pipeline)

@@ -10,6 +10,7 @@ local memory = require "calr.memory"
 local nn = require "calr.nn"
 local optim = require "calr.optim"
 local quality = require "calr.pipeline.quality"
+local request = require "calr.pipeline.request"
 local snapshot = require "calr.pipeline.snapshot"
 local train = require "calr.pipeline.train"
 
@@ -106,35 +107,109 @@ local function collapsed(self, clusters, outliers)
     clusters == 0 and "no cluster" or "one cluster only", outliers, count, advice), 0)
 end
 
---- step:train(memory)
---- An epoch of contrastive training against a memory, with the camera alignment where it is on. Fewer than two clusters
---- to learn from is an error: the epochs to come would find the same.
----
---- The record also gets `silhouette`, how well separated the clusters are that the epoch trains on, in the features
---- that this epoch's step:features() found: see calr.cluster.simplified_silhouette. It knows no identities, so that an
---- epoch may be chosen by it.
---- @param memory  of calr.memory, or an object of your own with :loss(features, labels), :update(features, labels),
----                .labels (i32[n], of all training images) and .clusters (how many)
-function Step:train(bank)
-  local cfg = self.cfg
-  local clusters, outliers = bank.clusters, L.total(L.invert(L.at_least(bank.labels, 0)))
+--- step:teacher([{momentum=.999}])
+--- The mean teacher of this run, made as a copy of the network when it is first asked for; see calr.nn.mean_teacher.
+--- Checkpoints keep it, and step:train moves it when it is told `teacher`.
+--- @param momentum  how much of the old weights stays at each step; where it is absent, as it was
+--- @return teacher
+function Step:teacher(options)
+  local o = check_options("step:teacher", options, { "momentum" })
+  local teacher = self.own_teacher
+  if not teacher then
+    teacher = nn.mean_teacher(self.net, o)
+    self.own_teacher = teacher
+    local state = self.teacher_state -- of the checkpoint that the run goes on from
+    if state then config.take_up(self.run, function() teacher:load_state(state) end) end
+    self.teacher_state = nil
+  end
+  teacher.momentum = o.momentum or teacher.momentum
+  return teacher
+end
+
+-- The teacher that step:train was told: an object of calr.nn.mean_teacher, or how to make the run's own.
+local function teacher_of(self, wanted)
+  if not wanted then return nil end
+  if type(wanted) == "table" and wanted.follow then return wanted end
+  return self:teacher(type(wanted) == "number" and { momentum = wanted } or wanted ~= true and wanted or nil)
+end
+
+-- What outlives an epoch and is not in checkpoints makes a resumed run another one.
+local function note_unkept(self, object, what, option)
+  for _, kept in pairs(self.keep) do
+    if rawequal(kept, object) then return end
+  end
+  if self.noted[what] then return end
+  self.noted[what] = true
+  self.run:log("note: the %s outlives an epoch and is not in the checkpoints, so that a resumed run will differ: "
+    .. "calr.pipeline.epochs(net, data, cfg, { keep = { %s = %s } })", what, option, option)
+end
+
+local function note_state(self, bank, teacher)
+  local has_state = rawequal(bank, self.last_memory) and type(bank.state) == "function" and next(bank:state())
+  if has_state then note_unkept(self, bank, "memory", "memory") end
+  if teacher and teacher ~= self.own_teacher then note_unkept(self, teacher, "teacher", "teacher") end
+  self.last_memory = bank
+end
+
+-- Clusters to learn from and their silhouette, into the record.
+local function report_labels(self, labels)
+  local clusters, outliers = L.clusters(labels), L.total(L.invert(L.at_least(labels, 0)))
   self:report { clusters = clusters, outliers = outliers }
   if clusters < 2 then collapsed(self, clusters, outliers) end
-  self.trained = bank.labels
+  self.trained = labels
   if self.seen and self.seen:is_finite() then -- what a script made of them shows in the loss
-    self:report { silhouette = (C.simplified_silhouette(self.seen, bank.labels)) }
+    self:report { silhouette = (C.simplified_silhouette(self.seen, labels)) }
   end
-  local loss, aligned = train {
-    net = self.net, optimizer = self.optimizer, split = self.split, cameras = self.cameras, cfg = cfg,
-    seed = config.stage_seed(cfg, 0), epoch = self.epoch, label = "training", group = "",
-    labels = bank.labels, memory = bank,
-    clusters = cfg.clusters, instances = cfg.instances, iterations = cfg.iterations, alignment = alignment_of(self),
-  }
+end
+
+local train_options = { "labels", "weights", "targets", "views", "teacher", "losses", "each", "batches", "singles" }
+
+--- step:train(memory [, {labels=, weights=, targets=, views=, teacher=, losses=, each=, batches=, singles=}])
+--- An epoch of contrastive training against a memory, with the camera alignment where it is on. Fewer than two clusters
+--- to learn from is an error: the epochs to come would find the same. What is no memory, and what the memory needs and
+--- is not given, are errors before the first batch; see calr.memory for the contract and for what a batch holds.
+---
+---     step:train(memory, { weights = sure, losses = { function(batch) return consistency(batch) * 0.1 end } })
+---
+--- The record gets `loss`, the mean of the memory's loss, `losses`, the means of further ones that have a name, and
+--- `silhouette`, how well separated the clusters are that the epoch trains on, in the features that this epoch's
+--- step:features() found: see calr.cluster.simplified_silhouette. It knows no identities, so that an epoch may be
+--- chosen by it.
+--- @param memory   of calr.memory, or an object of your own that follows its contract
+--- @param labels   i32[n], of all training images, -1 for those that are not drawn; default: memory.labels. Without
+---                 either, all images are drawn at random, each a class of its own
+--- @param weights  f32[n], 0 or more: how much each image counts; or f32[n x classes]: soft targets, how much of each
+---                 image belongs to each class; or a function(batch) that gives f32[b]
+--- @param targets  soft targets: f32[n x classes], or a function(batch) that gives f32[b x classes]
+--- @param views    true: batches hold a second view of each image
+--- @param teacher  {momentum=.999}, or true: batches hold `keys`, features of the views by the run's mean teacher
+---                 (step:teacher), which follows the network after each batch; or a teacher of calr.nn.mean_teacher
+--- @param losses   functions of a batch that give further losses, or nil for none of this batch; they are added to the
+---                 memory's, those of a list first. batch.features is what the network made of the images
+--- @param each     function(iteration, iterations), called before each batch, from 1: to set step.optimizer.lr, say
+--- @param batches  a sampler in place of calr.batches.cross_camera: function(options) -> rows of all batches i64[m],
+---                 images in a batch. Its options are those of cross_camera
+--- @param singles  "gather": clusters of one image are drawn too; see calr.batches.cross_camera
+function Step:train(bank, options)
+  local cfg, o = self.cfg, {}
+  for name, value in pairs(check_options("step:train", options, train_options)) do o[name] = value end
+  local problem = request.check(bank, o, self.split:count())
+  if problem then error("step:train: " .. problem, 2) end
+  if o.labels then report_labels(self, o.labels) end
+  o.teacher = teacher_of(self, o.teacher)
+  note_state(self, bank, o.teacher)
+  o.net, o.optimizer, o.split, o.cameras, o.cfg = self.net, self.optimizer, self.split, self.cameras, cfg
+  o.memory, o.alignment, o.layers = bank, alignment_of(self), self.layers
+  o.seed, o.epoch, o.label, o.group = config.stage_seed(cfg, 0), self.epoch, "training", ""
+  o.clusters, o.instances, o.iterations = cfg.clusters, cfg.instances, cfg.iterations
+  local loss, means = train(o)
   if not loss then
     error(("epoch %d: none of the %d clusters has two images: raise infomap.min_size (now %d)"):format(self.epoch,
-      clusters, self.cfg.infomap.min_size), 0)
+      self.record.clusters or 0, self.cfg.infomap.min_size), 0)
   end
-  self:report { loss = loss, alignment = aligned }
+  self:report { loss = loss, alignment = means.alignment }
+  means.alignment = nil
+  if next(means) then self:report { losses = means } end
 end
 
 --- step:figures()
@@ -152,42 +227,86 @@ function Step:figures()
   return values
 end
 
+-- What has a state that checkpoints keep, by the name before its tensors.
+local function parts_of(step)
+  local parts = { net = step.net, optimizer = step.optimizer, head = step.head, teacher = step.own_teacher }
+  for name, layer in pairs(step.layers) do parts["layers." .. name] = layer end
+  for name, object in pairs(step.keep) do parts["keep." .. name] = object end
+  return parts
+end
+
 local function checkpoint(step, run)
   local tensors = {}
-  for name, tensor in pairs(step.net:state()) do tensors["net." .. name] = tensor end
-  for name, tensor in pairs(step.optimizer:state()) do tensors["optimizer." .. name] = tensor end
-  if step.head then
-    for name, tensor in pairs(step.head:state()) do tensors["head." .. name] = tensor end
+  for part, object in pairs(parts_of(step)) do
+    for name, tensor in pairs(object:state()) do tensors[part .. "." .. name] = tensor end
   end
+  for name, tensor in pairs(step.teacher_state or {}) do tensors["teacher." .. name] = tensor end
   run:checkpoint("inter", { tensors = tensors, state = { epoch = step.epoch } })
 end
 
 local function restore(step, run)
   local tensors, state = run:restore "inter"
   if not tensors then return -1 end
-  local parts = { net = {}, optimizer = {}, head = {} }
+  local states = {}
   for name, tensor in pairs(tensors) do
-    local part, rest = name:match "^(%a+)%.(.*)$"
-    parts[part][rest] = tensor
+    local part, rest = name:match "^(keep%.[%w_]+)%.(.*)$"
+    if not part then part, rest = name:match "^(layers%.[%w_]+)%.(.*)$" end
+    if not part then part, rest = name:match "^(%a+)%.(.*)$" end
+    states[part] = states[part] or {}
+    states[part][rest] = tensor
   end
   config.take_up(run, function()
-    step.net:load_state(parts.net)
-    step.optimizer:load_state(parts.optimizer)
-    if step.head then step.head:load_state(parts.head) end
+    for part, object in pairs(parts_of(step)) do object:load_state(states[part] or {}) end
   end)
+  step.teacher_state = states.teacher -- for the teacher that step:teacher will make
   return state.epoch
 end
 
-return function(net, data, cfg)
+-- Objects by name with these methods; an error of the script's line otherwise.
+local function check_objects(option, objects, ...)
+  if objects == nil then return {} end
+  if type(objects) ~= "table" then
+    error(("calr.pipeline.epochs: %s must be a table of objects by name, not a %s"):format(option, type(objects)), 5)
+  end
+  for name, object in pairs(objects) do
+    if type(name) ~= "string" or not name:match "^[%w_]+$" then
+      error(("calr.pipeline.epochs: %s: \"%s\" is no name; take letters, digits and _"):format(option,
+        tostring(name)), 5)
+    end
+    for _, method in ipairs { ... } do
+      if type(object) ~= "table" or type(object[method]) ~= "function" then
+        error(("calr.pipeline.epochs: %s.%s has no method \"%s\""):format(option, name, method), 5)
+      end
+    end
+  end
+  return objects
+end
+
+-- Parameters of further layers, under the names of the layers, in a fixed order.
+local function add_parameters(list, layers)
+  local names = {}
+  for name in pairs(layers) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    for _, parameter in ipairs(layers[name]:parameters()) do
+      list[#list + 1] = { name = ("%s.%s"):format(name, parameter.name), tensor = parameter.tensor }
+    end
+  end
+end
+
+return function(net, data, cfg, more)
+  more = check_options("calr.pipeline.epochs", more, { "keep", "layers" }, 3)
   local run, split = config.run_of(cfg, data), data:train()
   local cameras = split:cameras()
   local step = setmetatable({ net = net, split = split, cameras = cameras, cfg = cfg, record = {}, run = run,
-    data = data:name() }, Step)
+    data = data:name(), noted = {}, keep = check_objects("keep", more.keep, "state", "load_state"),
+    layers = check_objects("layers", more.layers, "state", "load_state", "parameters") }, Step)
   local parameters = net:parameters()
   if cfg.alignment and cfg.alignment.weight > 0 and L.clusters(cameras) > 1 then
     step.head = nn.domain_head(net.dim, L.clusters(cameras), { seed = cfg.seed }):init(cfg.seed)
     table.move(step.head:parameters(), 1, #step.head:parameters(), #parameters + 1, parameters)
   end
+  add_parameters(parameters, step.layers)
   step.optimizer = config.optimizer(cfg, parameters, cfg.lr)
   local schedule = optim.step_schedule(step.optimizer, { every = cfg.lr_every, factor = cfg.lr_factor })
   step.epoch = restore(step, run)

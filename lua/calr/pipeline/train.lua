@@ -1,20 +1,44 @@
 --- @module calr.pipeline.train
---- One epoch of contrastive training, the same in both stages: a function of one table.
+--- One epoch of contrastive training, the same in both stages: a function of one table. Scripts reach it as step:train,
+--- where its hooks are described.
 
 local L = require "calr.labels"
+local T = require "calr.tensor"
 local autograd = require "calr.autograd"
+local batches = require "calr.batches"
+local memory_batch = require "calr.memory.batch"
 local ops = require "calr.ops"
 local progress = require "calr.progress"
-local batches = require "calr.batches"
 
 -- Camera alignment: features -> gradient reversal -> head -> cross-entropy with the camera.
-local function alignment_loss(features, cameras, alignment)
-  local logits = alignment.head(ops.reverse_gradient(features, alignment.alpha))
-  if alignment.double_softmax then
-    -- log-softmax, then softmax, then a cross-entropy that applies log-softmax once more
-    logits = ops.softmax(ops.log_softmax(logits))
+local function alignment_loss(alignment)
+  local function compute(batch)
+    local logits = alignment.head(ops.reverse_gradient(batch.features, alignment.alpha))
+    if alignment.double_softmax then
+      -- log-softmax, then softmax, then a cross-entropy that applies log-softmax once more
+      logits = ops.softmax(ops.log_softmax(logits))
+    end
+    return ops.cross_entropy(logits, batch.cameras)
   end
-  return ops.cross_entropy(logits, cameras)
+  return { name = "alignment", label = "alignment loss", compute = compute, weight = alignment.weight }
+end
+
+-- What is added to the memory's loss, in this order: the alignment, the functions of `losses` by number, then by name.
+local function further_losses(o)
+  local list, names = {}, {}
+  if o.alignment then list[1] = alignment_loss(o.alignment) end
+  for i, compute in ipairs(o.losses or {}) do
+    list[#list + 1] = { label = ("loss of losses[%d]"):format(i), compute = compute }
+  end
+  for name in pairs(o.losses or {}) do
+    if type(name) == "string" then names[#names + 1] = name end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    list[#list + 1] = { name = name, label = ("loss \"%s\""):format(name), compute = o.losses[name] }
+  end
+  for _, further in ipairs(list) do further.total = 0 end
+  return list
 end
 
 -- "intra." in stage 1, where the learning rate and the temperature are options of their own.
@@ -25,7 +49,12 @@ local function diverged(o, what, value, place)
     o.group, o.optimizer.lr, o.group, o.memory.temperature or o.cfg.temperature), 0)
 end
 
-local function finite(value, what, o, iteration)
+-- The value of a loss that a memory or a function of the script's has given.
+local function value_of(loss, what, o, iteration)
+  if not T.is(loss) or loss:numel() ~= 1 then
+    error(("the %s must be a tensor of a single number, not %s"):format(what, tostring(loss)), 0)
+  end
+  local value = loss:get()
   if value ~= value or value == math.huge or value == -math.huge then
     diverged(o, what, value, ("batch %d of "):format(iteration))
   end
@@ -43,40 +72,91 @@ local function check_weights(o, state)
   end
 end
 
--- o: net, optimizer, split, cameras, labels, memory, cfg, seed, epoch, label (for the progress line), group (prefix of
--- the names of options in messages), clusters, instances, iterations, alignment = {head, alpha, weight, double_softmax}
--- or nil.
--- Returns the mean losses, or nil when no cluster has two images.
-return function(o)
-  local cfg = o.cfg
-  local order, batch = batches.cross_camera {
-    labels = o.labels, cameras = o.cameras, clusters = o.clusters, instances = o.instances,
-    iterations = o.iterations, singles = cfg.singles, seed = o.seed, epoch = o.epoch,
+-- Rows of a tensor over all images, or what a function of the batch gives.
+local function of_batch(values, batch)
+  if type(values) == "function" then return values(batch) end
+  return values and values:rows(batch.rows)
+end
+
+local function new_batch(o, images, rows, views)
+  local batch = memory_batch.new {
+    rows = rows, labels = o.labels and L.take(o.labels, rows) or rows:to "i32", cameras = L.take(o.cameras, rows),
+    images = images, views = views, keys = o.teacher and o.teacher(views),
   }
-  if batch == 0 then return nil end
-  local total, aligned, iteration = 0, 0, 0
-  local bar <close> = progress.new(("%s, epoch %d"):format(o.label, o.epoch), order:numel() // batch)
-  o.net:train(true)
-  for images, index in o.split:batches { order = order, batch = batch, height = cfg.height, width = cfg.width,
-                                         augment = cfg.augment, seed = o.seed, epoch = o.epoch,
-                                         workers = cfg.workers } do
-    iteration = iteration + 1
-    local labels = L.take(o.labels, index)
-    local features = o.net(images)
-    local loss = o.memory:loss(features, { labels = labels })
-    total = total + finite(loss:get(), "loss", o, iteration)
-    if o.alignment then
-      local camera_loss = alignment_loss(features, L.take(o.cameras, index), o.alignment)
-      aligned = aligned + finite(camera_loss:get(), "alignment loss", o, iteration)
-      loss = loss + camera_loss * o.alignment.weight
+  batch.weights = of_batch(o.weights, batch)
+  batch.targets = of_batch(o.targets, batch)
+  return batch
+end
+
+-- The gradient of all losses of a batch; adds their values to the sums. Returns the memory's.
+local function backward(o, batch, further, iteration)
+  local loss = o.memory:loss(batch.features, batch)
+  local value = value_of(loss, "loss", o, iteration)
+  for _, extra in ipairs(further) do
+    local added = extra.compute(batch)
+    if added then -- a function may have nothing to say of this batch
+      extra.total = extra.total + value_of(added, extra.label, o, iteration)
+      loss = loss + (extra.weight and added * extra.weight or added)
     end
-    o.optimizer:zero_grad()
-    autograd.backward(loss)
-    o.optimizer:step()
-    o.memory:update(features, { labels = labels })
-    bar:update(iteration, ("loss %.3f"):format(total / iteration))
   end
+  o.optimizer:zero_grad()
+  autograd.backward(loss)
+  return value
+end
+
+-- The order of the images and how many make a batch.
+local function draw(o)
+  if not o.labels and not o.batches then
+    return batches.shuffled { count = o.split:count(), batch = o.clusters * o.instances, iterations = o.iterations,
+      seed = o.seed, epoch = o.epoch }
+  end
+  local order, size = (o.batches or batches.cross_camera) {
+    labels = o.labels, cameras = o.cameras, clusters = o.clusters, instances = o.instances,
+    iterations = o.iterations, singles = o.singles or o.cfg.singles, seed = o.seed, epoch = o.epoch,
+  }
+  if o.batches and not (T.is(order) and order:dim() == 1 and math.type(size) == "integer" and size >= 0) then
+    error(("batches must return the rows of all batches, i64[m], and how many make one, not %s and %s"):format(
+      tostring(order), tostring(size)), 0)
+  end
+  return order, size
+end
+
+local function check_all_weights(o)
   check_weights(o, o.net:state())
   if o.alignment then check_weights(o, o.alignment.head:state()) end
-  return total / iteration, o.alignment and aligned / iteration or nil
+  for _, layer in pairs(o.layers or {}) do check_weights(o, layer:state()) end
+end
+
+-- o: net, optimizer, split, cameras, memory, cfg, seed, epoch, label (for the progress line), group (prefix of the
+-- names of options in messages), clusters, instances, iterations; and, or nil: labels (nil: each image is a class of
+-- its own, and all are drawn at random), alignment = {head, alpha, weight, double_softmax}, layers (trained beside the
+-- network), and what step:train may be told: weights (f32[n], or a function of a batch), targets (f32[n x classes], or
+-- such a function), views (true), teacher, losses, each, batches, singles.
+-- Returns the mean loss and the mean of each further loss by its name; or nil when no cluster has two images.
+return function(o)
+  local order, size = draw(o)
+  if size == 0 then return nil end
+  local cfg, total, iteration, further = o.cfg, 0, 0, further_losses(o)
+  local iterations = (order:numel() + size - 1) // size
+  local bar <close> = progress.new(("%s, epoch %d"):format(o.label, o.epoch), iterations)
+  o.net:train(true)
+  for images, rows, views in o.split:batches { order = order, batch = size, height = cfg.height, width = cfg.width,
+                                               augment = cfg.augment, seed = o.seed, epoch = o.epoch,
+                                               workers = cfg.workers, views = o.views and 2 or 1 } do
+    iteration = iteration + 1
+    if o.each then o.each(iteration, iterations) end
+    local batch = new_batch(o, images, rows, views)
+    batch.features = o.net(images, batch)
+    total = total + backward(o, batch, further, iteration)
+    o.optimizer:step()
+    o.memory:update(batch.features, batch)
+    if o.teacher then o.teacher:follow(o.net) end
+    bar:update(iteration, ("loss %.3f"):format(total / iteration))
+  end
+  check_all_weights(o)
+  local means = {}
+  for _, extra in ipairs(further) do
+    if extra.name then means[extra.name] = extra.total / iteration end
+  end
+  return total / iteration, means
 end
