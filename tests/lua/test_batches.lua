@@ -97,4 +97,50 @@ check.test("shuffled is a permutation", function()
   for row = 0, 49 do check.ok(seen[row]) end
 end)
 
+check.test("singles are gathered, different ones in the place of a cluster, where it is asked for", function()
+  local many, of = {}, {}
+  for i = 1, 8 do many[i], of[i] = (i - 1) // 4, i % 2 end
+  for i = 9, 18 do many[i], of[i] = i, i % 2 end
+  local function rows(singles, iterations)
+    local order, batch = S.cross_camera { labels = T(many, "i32"), cameras = T(of, "i32"), clusters = 5, instances = 4,
+      iterations = iterations, singles = singles, seed = 2 }
+    return order:totable(), batch
+  end
+  local list, batch = rows("gather", 3)
+  check.equal(batch, 20) -- two clusters and three groups of the ten singles
+  for b = 0, 2 do
+    local drawn = {}
+    for i = 1, batch do drawn[list[b * batch + i]] = true end
+    for row = 8, 17 do check.ok(drawn[row], "a single was not drawn") end
+  end
+  for p = 0, 14 do
+    local group = { table.unpack(list, p * 4 + 1, p * 4 + 4) }
+    local distinct, count = {}, 0
+    for _, row in ipairs(group) do
+      check.equal(row < 8, group[1] < 8, "a group is of a cluster or of singles")
+      if not distinct[row] then distinct[row], count = true, count + 1 end
+    end
+    if group[1] >= 8 then check.equal(count, 4) end
+  end
+  local skipped, small = rows("skip", 3)
+  check.equal(small, 8)
+  for _, row in ipairs(skipped) do check.ok(row < 8) end
+  check.fails("singles must be", rows, "all", 1)
+end)
+
+check.test("shuffled batches: every image in each round", function()
+  local order, batch = S.shuffled { count = 7, batch = 3, iterations = 5, seed = 4 }
+  check.equal(batch, 3)
+  check.equal(order:numel(), 15)
+  local once = S.shuffled { count = 7, seed = 4 }
+  check.all_near(order:narrow(1, 1, 7):contiguous(), once, 0)
+  for round = 0, 1 do
+    local seen = {}
+    for i = 1, 7 do seen[order:get(round * 7 + i)] = true end
+    for row = 0, 6 do check.ok(seen[row]) end
+  end
+  local _, whole = S.shuffled { count = 3, batch = 8, iterations = 2 }
+  check.equal(whole, 3)
+end)
+
 check.finish()

@@ -1,10 +1,10 @@
 -- step:train with every kind of memory, against the definitions in plain Lua; and its hooks.
 local check = require "check"
 local calr = require "calr"
-local launch = require "calr.launch"
+local here = require("calr.context").current()
 local P, T, ops, M = calr.pipeline, calr.tensor, calr.ops, calr.memory
 
-launch.quiet = true
+here.quiet = true
 local tmp = os.getenv "CALR_TEST_TMP"
 
 require("calr.data.make").run {
@@ -44,7 +44,7 @@ end
 local function run(changes, inside, more)
   local cfg = config(changes)
   runs = runs + 1
-  launch.out = ("%s/run-%d"):format(tmp, runs)
+  here.out = ("%s/run-%d"):format(tmp, runs)
   local record, last = P.run_of(cfg, street), nil
   local net = small_network()
   for epoch, step in P.epochs(net, street, cfg, more) do
@@ -85,14 +85,15 @@ local function surprise(logits, target, takes_part)
   return math.log(sum) - logits[target]
 end
 
--- Trains an epoch against a memory and checks the loss of every batch: want(seen) is the definition's, of seen.features,
--- rows, labels, cameras and vectors, tables of plain numbers as they were when the loss was asked for.
+-- Trains an epoch against a memory and checks the loss of every batch: want(seen) is the definition's, of
+-- seen.features, rows, labels, cameras and vectors, tables of plain numbers as they were when the loss was asked for.
 local function check_epoch(memory, options, want, field)
   local losses, rows_seen = {}, {}
   local loss, update, pending = memory.loss, memory.update, nil
   function memory:loss(features, batch)
     check.equal(pending, nil)
-    local seen = { batch = batch, features = features:detach():totable(), vectors = self[field or "vectors"]:totable() }
+    local seen = { batch = batch, features = features:detach():totable() }
+    seen.vectors = self[field or "vectors"]:totable()
     for _, name in ipairs { "rows", "labels", "cameras" } do seen[name] = batch[name]:totable() end
     local value = loss(self, features, batch)
     losses[#losses + 1] = value:get()
@@ -554,10 +555,10 @@ end)
 -- and everything that has a state.
 local function long_run(resume, stop)
   runs = runs + 1
-  launch.out, launch.resume = not resume and ("%s/run-%d"):format(tmp, runs) or nil, resume
+  here.out, here.resume = not resume and ("%s/run-%d"):format(tmp, runs) or nil, resume
   local cfg = config { epochs = 4, lr = 0.01 }
   local record = P.run_of(cfg, street)
-  launch.resume = nil
+  here.resume = nil
   local net, queue = small_network(), M.queue { size = 16, dim = DIM }
   local head, teacher = calr.nn.linear(DIM, 8):init(3), nil
   local ok, problem = pcall(function()
@@ -594,7 +595,7 @@ end)
 check.test("a memory that outlives an epoch without being kept is noted", function()
   local queue = M.queue { size = 16, dim = DIM }
   run({ epochs = 3 }, function(step) step:train(queue, { labels = labels, teacher = true }) end)
-  local log = calr.sys.read_file(launch.out .. "/log.txt")
+  local log = calr.sys.read_file(here.out .. "/log.txt")
   local _, count = log:gsub("note: the memory outlives an epoch", "")
   check.equal(count, 1)
   check.ok(log:find("{ keep = { memory = memory } }", 1, true))

@@ -66,8 +66,8 @@ end
 --- end of each epoch its record and a checkpoint are written; a resumed run goes on with the first epoch that is
 --- missing. The event "epoch" of calr.run.on follows each record; a study (calr.study) hears it, so that every epoch is
 --- reported to the trial, as step epoch + 1, with the numbers of step:figures().
---- `step` has :features(), :neighbours(features), :train(memory), :teacher(), :cluster_weights(labels), :quality{...},
---- :report(table), :figures() and :snapshot(context).
+--- `step` has :features(), :neighbours(features), :train(memory), :teacher(),
+--- :cluster_weights(labels), :quality{...}, :report(table), :figures() and :snapshot(context).
 ---
 ---     local head = calr.nn.linear(net.dim, 128):init(cfg.seed)
 ---     for epoch, step in calr.pipeline.epochs(net, data, cfg, { layers = { head = head } }) do ... end
