@@ -196,8 +196,8 @@ static calr_status resolve(const calr_tensor *order, const calr_tensor *records,
 /// @param workers      threads that work ahead; 0: none, all threads make a batch when it is asked
 ///                     for. The default is 2, or 1 where one thread is in use
 /// @param ahead        batches in the making or waiting, 3
-/// @param views        2: a second view of each image, augmented by random numbers of its own, comes
-///                     with the batch; the first view stays as it is. 1
+/// @param views        integer: with 2 a second view of each image, augmented by random numbers of its
+///                     own, comes with the batch; the first view stays as it is. 1
 /// @param pixel_limit  larger JPEG images (width x height) are refused; 67108864
 /// @param cache        what calr.loader.cache returned: decode each image once
 /// @return loader

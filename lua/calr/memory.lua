@@ -40,9 +40,9 @@ local T = require "calr.tensor"
 ---     targets   f32[b x classes]: soft targets; where step:train was given some
 ---     features  the first argument again, for further losses (`losses` of step:train)
 ---
---- In scripts of your own any table with the fields that the memory reads will do: memory:loss(features,
---- { labels = labels }). Before, the second argument of loss and update was a tensor (labels, rows or keys, as the case
---- may be); it is refused now, with the form to write.
+--- In a training loop of your own, pass any table with the fields that the memory reads:
+--- memory:loss(features, { labels = labels }). Earlier versions took a tensor (labels, rows or keys) in its place; it
+--- is refused now, with the form to write.
 
 local instances = require "calr.memory.instances"
 

@@ -71,9 +71,10 @@ end
 ---
 ---     local head = calr.nn.linear(net.dim, 128):init(cfg.seed)
 ---     for epoch, step in calr.pipeline.epochs(net, data, cfg, { layers = { head = head } }) do ... end
---- @param keep    objects by name with state() and load_state(map), such as a memory that outlives an epoch:
----                checkpoints keep them, and a resumed run finds them as they were
---- @param layers  layers by name that are trained beside the network and kept in checkpoints: what further losses need
+--- @param keep    table of objects by name with state() and load_state(map), such as a memory that outlives an
+---                epoch: checkpoints keep them, and a resumed run finds them as they were
+--- @param layers  table of layers by name that are trained beside the network and kept in checkpoints: what further
+---                losses need
 --- @return function  an iterator
 function pipeline.epochs(net, data, cfg, more)
   return require("calr.pipeline.inter")(net, data, cfg, more)

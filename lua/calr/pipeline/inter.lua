@@ -180,15 +180,16 @@ local train_options = { "labels", "weights", "targets", "views", "teacher", "los
 ---                 either, all images are drawn at random, each a class of its own
 --- @param weights  f32[n], 0 or more: how much each image counts; or f32[n x classes]: soft targets, how much of each
 ---                 image belongs to each class; or a function(batch) that gives f32[b]
---- @param targets  soft targets: f32[n x classes], or a function(batch) that gives f32[b x classes]
+--- @param targets  f32[n x classes], or a function(batch) that gives f32[b x classes]: soft targets
 --- @param views    true: batches hold a second view of each image
 --- @param teacher  {momentum=.999}, or true: batches hold `keys`, features of the views by the run's mean teacher
 ---                 (step:teacher), which follows the network after each batch; or a teacher of calr.nn.mean_teacher
---- @param losses   functions of a batch that give further losses, or nil for none of this batch; they are added to the
----                 memory's, those of a list first. batch.features is what the network made of the images
+--- @param losses   list of functions of a batch, or such functions by name, that give further losses, or nil for none
+---                 of this batch; they are added to the memory's, those of a list first. batch.features is what the
+---                 network made of the images
 --- @param each     function(iteration, iterations), called before each batch, from 1: to set step.optimizer.lr, say
---- @param batches  a sampler in place of calr.batches.cross_camera: function(options) -> rows of all batches i64[m],
----                 images in a batch. Its options are those of cross_camera
+--- @param batches  function(options) -> rows of all batches i64[m], images in a batch: a sampler in place of
+---                 calr.batches.cross_camera, with the same options
 --- @param singles  "gather": clusters of one image are drawn too; see calr.batches.cross_camera
 function Step:train(bank, options)
   local cfg, o = self.cfg, {}

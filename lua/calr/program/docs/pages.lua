@@ -24,7 +24,7 @@ return {
       silent = { ["calr.autograd.checkpoint"] = true } },
     { name = "calr.rng" } },
   { title = "Networks and training",
-    { name = "calr.nn", of = { "calr.nn", "calr.nn.module", "calr.nn.folded" },
+    { name = "calr.nn", of = { "calr.nn", "calr.nn.module", "calr.nn.folded", "calr.nn.teacher" },
       silent = { ["calr.nn.module"] = true } },
     { name = "calr.models", of = { "calr.models", "calr.models.osnet" } },
     { name = "calr.weights" },
