@@ -37,7 +37,7 @@ local function further_losses(o)
   for _, name in ipairs(names) do
     list[#list + 1] = { name = name, label = ("loss \"%s\""):format(name), compute = o.losses[name] }
   end
-  for _, further in ipairs(list) do further.total = 0 end
+  for _, further in ipairs(list) do further.total, further.count = 0, 0 end
   return list
 end
 
@@ -95,7 +95,7 @@ local function backward(o, batch, further, iteration)
   for _, extra in ipairs(further) do
     local added = extra.compute(batch)
     if added then -- a function may have nothing to say of this batch
-      extra.total = extra.total + value_of(added, extra.label, o, iteration)
+      extra.total, extra.count = extra.total + value_of(added, extra.label, o, iteration), extra.count + 1
       loss = loss + (extra.weight and added * extra.weight or added)
     end
   end
@@ -132,7 +132,8 @@ end
 -- its own, and all are drawn at random), alignment = {head, alpha, weight, double_softmax}, layers (trained beside the
 -- network), and what step:train may be told: weights (f32[n], or a function of a batch), targets (f32[n x classes], or
 -- such a function), views (true), teacher, losses, each, batches, singles.
--- Returns the mean loss and the mean of each further loss by its name; or nil when no cluster has two images.
+-- Returns the mean loss and the mean of each further loss by its name, over the batches that had it; or nil when no
+-- cluster has two images.
 return function(o)
   local order, size = draw(o)
   if size == 0 then return nil end
@@ -156,7 +157,7 @@ return function(o)
   check_all_weights(o)
   local means = {}
   for _, extra in ipairs(further) do
-    if extra.name then means[extra.name] = extra.total / iteration end
+    if extra.name and extra.count > 0 then means[extra.name] = extra.total / extra.count end
   end
   return total / iteration, means
 end
