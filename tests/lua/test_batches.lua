@@ -35,7 +35,7 @@ check.test("singles = \"shift\": a cluster of one image gives one row and moves 
   check.equal(singles, 4) -- 8 batches of 4 groups, 8 clusters a round
   local none, zero = S.cross_camera { labels = T({ 0, 1 }, "i32"), cameras = T({ 0, 1 }, "i32"), singles = "shift" }
   check.equal(none:numel() + zero, 0)
-  check.fails("singles must be \"skip\" or \"shift\", not drop", draw, { singles = "drop" })
+  check.fails("singles must be \"skip\", \"gather\" or \"shift\", not drop", draw, { singles = "drop" })
 end)
 
 check.test("batches are P clusters x K images, never an outlier or a single", function()

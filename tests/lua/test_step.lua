@@ -602,6 +602,11 @@ check.test("a memory that outlives an epoch without being kept is noted", functi
   check.fails("calr.pipeline.epochs: keep.queue has no method \"state\"", run, {}, print, { keep = { queue = {} } })
   check.fails("calr.pipeline.epochs: keep must be a table of objects by name", run, {}, print, { keep = 3 })
   check.fails("\"a.b\" is no name", run, {}, print, { keep = { ["a.b"] = queue } })
+  check.fails("test_step.lua", run, {}, print, { keep = 3 })
+  check.fails("calr.pipeline.epochs has no option \"keeps\" (did you mean \"keep\"?)", run, {}, print, { keeps = {} })
+  check.fails("step:train(bank, options) takes at most 2 arguments, and 3 were given", run, {}, function(step)
+    step:train(queue, {}, 3)
+  end)
 end)
 
 check.finish()

@@ -60,6 +60,8 @@ function Teacher:load_state(map)
   self.net:load_state(map)
 end
 
+require("calr.options").counted("teacher:", Teacher)
+
 -- calr.nn.mean_teacher, see there.
 return function(net, options)
   local o = check_options("calr.nn.mean_teacher", options, { "momentum" })

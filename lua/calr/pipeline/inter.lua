@@ -228,6 +228,8 @@ function Step:figures()
   return values
 end
 
+require("calr.options").counted("step:", Step)
+
 -- What has a state that checkpoints keep, by the name before its tensors.
 local function parts_of(step)
   local parts = { net = step.net, optimizer = step.optimizer, head = step.head, teacher = step.own_teacher }
@@ -267,16 +269,16 @@ end
 local function check_objects(option, objects, ...)
   if objects == nil then return {} end
   if type(objects) ~= "table" then
-    error(("calr.pipeline.epochs: %s must be a table of objects by name, not a %s"):format(option, type(objects)), 5)
+    error(("calr.pipeline.epochs: %s must be a table of objects by name, not a %s"):format(option, type(objects)), 3)
   end
   for name, object in pairs(objects) do
     if type(name) ~= "string" or not name:match "^[%w_]+$" then
       error(("calr.pipeline.epochs: %s: \"%s\" is no name; take letters, digits and _"):format(option,
-        tostring(name)), 5)
+        tostring(name)), 3)
     end
     for _, method in ipairs { ... } do
       if type(object) ~= "table" or type(object[method]) ~= "function" then
-        error(("calr.pipeline.epochs: %s.%s has no method \"%s\""):format(option, name, method), 5)
+        error(("calr.pipeline.epochs: %s.%s has no method \"%s\""):format(option, name, method), 3)
       end
     end
   end
@@ -296,7 +298,7 @@ local function add_parameters(list, layers)
 end
 
 return function(net, data, cfg, more)
-  more = check_options("calr.pipeline.epochs", more, { "keep", "layers" }, 3)
+  more = check_options("calr.pipeline.epochs", more, { "keep", "layers" })
   local run, split = config.run_of(cfg, data), data:train()
   local cameras = split:cameras()
   local step = setmetatable({ net = net, split = split, cameras = cameras, cfg = cfg, record = {}, run = run,
