@@ -51,8 +51,10 @@ typedef struct search {
     int64_t item_count;
     float *scores; /* [count x keep] */
     int32_t *found;
-    double *exact;  /* [count x keep], euclidean */
-    float *scratch; /* [threads x ((2 d + TILE) x TILE)] */
+    calr_nearest in;
+    calr_measured *best; /* [threads x others] */
+    int64_t *first;      /* [count] where the pairs of each query begin, which stand together */
+    float *scratch;      /* [threads x ((2 d + TILE) x TILE)] */
     pthread_mutex_t locks[LOCKS];
     int32_t *indices;
     float *values;
@@ -124,6 +126,7 @@ static calr_status give_lists(search *s, int64_t query, const int32_t *lists, in
     while (take < ranked && (take < s->probes || rows < need))
         rows += calr_ivf_list_size(s->ivf, lists[take++]);
     *enough = rows >= need || ranked == s->ivf->lists;
+    s->first[query] = s->pair_count;
     for (int64_t l = 0; l < take && *enough; l++)
         CALR_TRY(add_pair(s, query, lists[l]));
     return CALR_OK;
@@ -191,8 +194,15 @@ static calr_status make_items(search *s)
 
 /* ---- scores ---- */
 
-/* The copy of a query; returns what euclidean halves are multiplied by. A query far outside the rows is shortened, or
- * its products could leave f32; that does not change the order of its scores. */
+/* A query far outside the rows is shortened, or its products could leave f32; that does not change the order of its
+ * scores. */
+static double shorter_of(const search *s, int64_t row)
+{
+    double length = s->length[row] * s->ivf->scale;
+    return length > 1 ? 1 / length : 1;
+}
+
+/* The copy of a query; returns what euclidean halves are multiplied by. */
 static float copy_query(const search *s, int64_t row, float *to)
 {
     const calr_ivf *ivf = s->ivf;
@@ -201,7 +211,7 @@ static float copy_query(const search *s, int64_t row, float *to)
         calr_row_unit(from, ivf->d, s->length[row], to);
         return 0;
     }
-    double length = s->length[row] * ivf->scale, shorter = length > 1 ? 1 / length : 1;
+    double shorter = shorter_of(s, row);
     calr_row_centred(from, ivf->d, ivf->centre, ivf->scale * shorter, to);
     return (float)shorter;
 }
@@ -281,11 +291,28 @@ static void score_items(void *context, int64_t begin, int64_t end, int worker)
 
 /* ---- results ---- */
 
+/* The best of all rows in the lists that a query looks into. */
+static void measure_all(const search *s, int64_t place, const calr_nearest_query *query,
+                        calr_measured *best)
+{
+    const calr_ivf *ivf = s->ivf;
+    int64_t own = s->self ? picked(s->pick, s->begin + place) : -1, found = 0;
+    for (int64_t p = s->first[place]; p < s->pair_count && s->pairs[p].query == place; p++)
+        for (int64_t at = ivf->starts[s->pairs[p].list]; at < ivf->starts[s->pairs[p].list + 1];
+             at++) {
+            int32_t row = ivf->rows[at];
+            if (row != own)
+                found = calr_measured_add(
+                    best, found, s->others,
+                    (calr_measured){calr_nearest_key(&s->in, query, row, NULL), row});
+        }
+}
+
 static void write_rows(void *context, int64_t begin, int64_t end, int worker)
 {
-    (void)worker;
     search *s = context;
     const calr_ivf *ivf = s->ivf;
+    calr_measured *best = s->best + worker * s->others;
     bool euclidean = ivf->metric == CALR_EUCLIDEAN;
     for (int64_t i = begin; i < end; i++) {
         int64_t row = picked(s->pick, s->begin + i), count = 0;
@@ -297,12 +324,16 @@ static void write_rows(void *context, int64_t begin, int64_t end, int worker)
         }
         while (count < s->keep && found[count] != INT32_MAX)
             count++;
+        calr_nearest_query query = {s->rows + row * ivf->d, s->length[row], 1};
         if (euclidean)
-            calr_nearest_measure(s->rows + row * ivf->d, ivf->x, ivf->d, count, found,
-                                 s->exact + i * s->keep);
+            query.shorter = shorter_of(s, row);
+        if (s->others > 0 &&
+            !calr_nearest_settle(&s->in, &query, s->scores + i * s->keep, found, count,
+                                 count < s->keep || s->keep == ivf->n - s->self, s->others, best))
+            measure_all(s, i, &query, best);
         for (int64_t p = 0; p < s->others; p++) {
-            indices[p] = found[p];
-            values[p] = euclidean ? (float)s->exact[i * s->keep + p] : s->scores[i * s->keep + p];
+            indices[p] = best[p].row;
+            values[p] = (float)(euclidean ? -best[p].key : best[p].key);
         }
     }
 }
@@ -337,14 +368,13 @@ static calr_status search_batches(search *s, const calr_ivf_query *query, int64_
     s->scratch = calr_array_new(scratch, sizeof *s->scratch);
     s->scores = calr_array_new(most, (size_t)s->keep * sizeof *s->scores);
     s->found = calr_array_new(most, (size_t)s->keep * sizeof *s->found);
-    s->exact = s->ivf->metric == CALR_EUCLIDEAN
-                   ? calr_array_new(most, (size_t)s->keep * sizeof *s->exact)
-                   : NULL;
+    s->best = calr_array_new(calr_parallel_threads(), (size_t)s->others * sizeof *s->best);
+    s->first = calr_array_new(most, sizeof *s->first);
     s->ends = calr_array_new(s->ivf->lists + 1, sizeof *s->ends);
     int64_t *rows = calr_array_new(most, sizeof *rows),
             *places = calr_array_new(most, sizeof *places);
-    bool enough = s->scratch && s->scores && s->found && s->ends && rows && places &&
-                  (s->exact || s->ivf->metric != CALR_EUCLIDEAN);
+    bool enough =
+        s->scratch && s->scores && s->found && s->best && s->first && s->ends && rows && places;
     calr_status status = enough ? CALR_OK : no_memory(most, s->keep);
     for (s->begin = 0; s->begin < count && status == CALR_OK; s->begin += most) {
         s->count = count - s->begin < most ? count - s->begin : most;
@@ -366,10 +396,9 @@ calr_status calr_ivf_search_some(const calr_ivf *ivf, const calr_ivf_query *quer
     s.rows = self ? ivf->x : query->rows;
     s.include_self = self && query->include_self;
     s.probes = probes < ivf->lists ? probes : ivf->lists;
-    s.others = s.keep = query->k - s.include_self;
-    if (ivf->metric == CALR_EUCLIDEAN && s.keep > 0)
-        s.keep = ivf->n - self - s.keep > CALR_NEAREST_SPARE ? s.keep + CALR_NEAREST_SPARE
-                                                             : ivf->n - self;
+    s.others = query->k - s.include_self;
+    s.keep = calr_nearest_keep(s.others, ivf->n - self);
+    s.in = (calr_nearest){ivf->metric, ivf->d, ivf->x, ivf->length, ivf->scale};
     s.indices = indices;
     s.values = values;
     for (int l = 0; l < LOCKS; l++)
@@ -383,7 +412,8 @@ calr_status calr_ivf_search_some(const calr_ivf *ivf, const calr_ivf_query *quer
     free(s.items);
     free(s.scores);
     free(s.found);
-    free(s.exact);
+    free(s.best);
+    free(s.first);
     free(s.scratch);
     return status;
 }

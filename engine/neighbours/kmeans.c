@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "base/size.h"
 #include "neighbours/knn.h"
+#include "neighbours/nearest.h"
 
 enum { ROW_GRAIN = 64, COLUMN_GRAIN = 64 };
 
@@ -19,8 +20,8 @@ typedef struct work {
     int64_t n, d, clusters;
     float *centroids, *next; /* [clusters x d] */
     int32_t *labels;
-    float *distances; /* [n] to the own centroid */
-    double *nearest;  /* [n] squared, to the nearest seed */
+    float *distances; /* [n] scratch */
+    double *nearest;  /* [n] squared, to the nearest seed; then to the own centroid */
     int64_t *counts;  /* [clusters] */
     double *sums;     /* [clusters x d] */
     int64_t seed_row; /* the seed that `nearest` is to be brought up to date with */
@@ -104,20 +105,32 @@ static calr_status fill_empty(work *w)
         int64_t farthest = -1;
         for (int64_t i = 0; i < w->n; i++)
             if (w->counts[w->labels[i]] > 1 &&
-                (farthest < 0 || w->distances[i] > w->distances[farthest]))
+                (farthest < 0 || w->nearest[i] > w->nearest[farthest]))
                 farthest = i;
         w->counts[w->labels[farthest]]--;
         w->labels[farthest] = (int32_t)k;
-        w->distances[farthest] = 0;
+        w->nearest[farthest] = 0;
         w->counts[k] = 1;
     }
     return CALR_OK;
+}
+
+static void measure_own(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    work *w = context;
+    for (int64_t i = begin; i < end; i++) {
+        double length =
+            calr_rows_distance(w->x + i * w->d, w->centroids + w->labels[i] * w->d, w->d);
+        w->nearest[i] = length * length;
+    }
 }
 
 static calr_status assign(work *w)
 {
     CALR_TRY(calr_knn(w->x, w->n, w->centroids, w->clusters, w->d, 1, CALR_EUCLIDEAN, false,
                       w->labels, w->distances));
+    CALR_TRY(calr_parallel_try(w->n, ROW_GRAIN, measure_own, w));
     return fill_empty(w);
 }
 
@@ -282,7 +295,7 @@ static void write_results(work *w, float *centroids, double *inertia)
             *number = next++;
         }
         w->labels[i] = (int32_t)*number;
-        sum += (double)w->distances[i] * w->distances[i];
+        sum += w->nearest[i];
     }
     if (centroids)
         memcpy(centroids, w->next, (size_t)(w->clusters * w->d) * sizeof *centroids);

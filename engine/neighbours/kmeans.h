@@ -25,7 +25,7 @@ typedef struct calr_kmeans_options {
  * that is farthest from its centroid, of the clusters that have two rows or more. With fewer
  * different rows than clusters some clusters hold equal rows: every cluster has at least one row.
  * The same bits for any number of threads. labels[n]                numbered by first appearance
- *   centroids[clusters x d]  in that order; every row is of the centroid nearest to it, and the
+ *   centroids[clusters x d]  in that order; every row is of the centroid nearest to it, decided in double precision (knn.h), and the
  * centroids are the means of the round before, which differ by no more than the tolerance (mini-batches: running means) *inertia
  * sum of squared distances to the centroids *iterations              rounds done The last three may
  * be NULL. CALR_EINVAL: an option out of range; CALR_ENUMERIC names a row with a NaN or an

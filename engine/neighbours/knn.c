@@ -41,6 +41,20 @@ static calr_status measure(const float *rows, int64_t n, int64_t d, const double
     return CALR_OK;
 }
 
+void calr_knn_write(const calr_knn_task *t, int64_t i, const calr_measured *best)
+{
+    int32_t *indices = t->indices + i * t->k;
+    float *values = t->values + i * t->k;
+    if (t->include_self) {
+        *indices++ = (int32_t)i;
+        *values++ = t->metric == CALR_COSINE && t->length[i] > 0 ? 1.0f : 0.0f;
+    }
+    for (int64_t p = 0; p < t->k - t->include_self; p++) {
+        indices[p] = best[p].row;
+        values[p] = (float)(t->metric == CALR_COSINE ? best[p].key : -best[p].key);
+    }
+}
+
 static calr_status run(calr_knn_task *t, calr_knn_way way, double *owned[3])
 {
     bool done = false;
@@ -93,25 +107,39 @@ calr_status calr_knn(const float *x, int64_t n, const float *base, int64_t m, in
 
 /* ---- the farthest ---- */
 
-/* In f32 the opposite rows are written down. */
+/* In f32 the opposite rows are written down. A row may be its own nearest opposite: two are looked for. */
 static calr_status search_mirror(calr_knn_task t, const float *x)
 {
     int64_t count;
+    int32_t *indices = t.indices;
+    float *values = t.values;
     float *mirror =
         __builtin_mul_overflow(t.n, t.d, &count) ? NULL : calr_array_new(count, sizeof *mirror);
-    if (!mirror)
-        return calr_error(CALR_ENOMEM,
-                          "out of memory for a copy of %" PRId64 " x %" PRId64 " features", t.n,
-                          t.d);
-    for (int64_t i = 0; i < t.n && !calr_interrupt_requested(); i++)
+    t.k = t.n > 1 ? 2 : 1;
+    t.indices = calr_array_new(t.n * t.k, sizeof *t.indices);
+    t.values = calr_array_new(t.n * t.k, sizeof *t.values);
+    calr_status status = CALR_OK;
+    if (!mirror || !t.indices || !t.values)
+        status =
+            calr_error(CALR_ENOMEM,
+                       "out of memory for a copy of %" PRId64 " x %" PRId64 " features", t.n, t.d);
+    for (int64_t i = 0; status == CALR_OK && i < t.n; i++) {
         for (int64_t c = 0; c < t.d; c++)
             mirror[i * t.d + c] = -x[i * t.d + c];
+        status = calr_interrupt_check();
+    }
     t.x = mirror;
     t.self = t.opposite = false;
-    calr_status status = calr_interrupt_check();
     if (status == CALR_OK)
         status = calr_knn_float(&t);
+    for (int64_t i = 0; status == CALR_OK && i < t.n; i++) {
+        int64_t at = i * t.k + (t.k > 1 && t.indices[i * t.k] == i);
+        indices[i] = t.indices[at];
+        values[i] = t.values[at];
+    }
     free(mirror);
+    free(t.indices);
+    free(t.values);
     return status;
 }
 

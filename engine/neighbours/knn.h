@@ -4,15 +4,16 @@
  * never exists. Against itself each pair is computed once, for both of its rows.
  *
  * Two ways. Where the processor multiplies bytes without loss (AVX-512 VNNI, AMX) and the matrix is large, the rows
- * are rounded to bytes; a bound of what that lost (knn_bytes.h) leaves a few candidates, and those are measured in
- * double precision on the rows as given: no neighbour is lost, the numbers are those of double precision. Memory:
- * a quarter of the input and the lists of candidates, about 1.7 kB a row for k = 30. Otherwise, and where a sample of the
- * rows has many candidates (all rows nearly alike), the products are in f32. Memory: a copy of the input and the
- * lists. Which way is taken depends on the input and the processor alone.
+ * are rounded to bytes; a bound of what that lost (knn_bytes.h) leaves a few candidates. Memory: a quarter of the input
+ * and the lists of candidates, about 1.7 kB a row for k = 30. Otherwise, and where a sample of the rows has many
+ * candidates (all rows nearly alike), the products are in f32, and candidates are cut off by a bound of their rounding
+ * (nearest.h). Memory: a copy of the input and the lists. Which way is taken depends on the input and the processor
+ * alone, and does not show in the result.
  *
- * The order is total: nearest first, equal ones by lowest row number. The result is the same for any number of
- * threads, and equal rows give equal numbers: whole numbers add up in any order, and products in f32 are of tiles of
- * one fixed shape, each computed by one thread. */
+ * The result is exact (docs/decisions/exact-distances.md): candidates are measured in double precision on the rows as
+ * given. The order is total: nearest first, equal ones by lowest row number. It is the same for any number of threads,
+ * and the number of a pair depends on nothing but its two rows. Where a great many rows compete for the last places, all
+ * of them are measured: rows that are all nearly alike take about ten times as long. */
 #ifndef CALR_NEIGHBOURS_KNN_H
 #define CALR_NEIGHBOURS_KNN_H
 
@@ -22,13 +23,10 @@
 #include "base/status.h"
 
 typedef enum calr_metric {
-    /* The cosine of the angle, -1 .. 1, in f32; rows of any length.
+    /* The cosine of the angle, -1 .. 1, rounded to f32, in which equal ones are ties; rows of any length.
      * A row of zeros has similarity 0 to every row, itself included. */
     CALR_COSINE,
-    /* The length of the difference, measured in double precision on the rows as given; the order is
-     * that of those lengths. Only when the products are in f32, and more than 16 rows compete for the
-     * last places with distances that differ by less than the rounding of such a product (then k and 16
-     * more are measured), may one stand for another. */
+    /* The length of the difference; the order is that of the lengths in double precision. */
     CALR_EUCLIDEAN
 } calr_metric;
 

@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "neighbours/knn_internal.h"
+#include "neighbours/nearest.h"
 
 /* Added to every r: the rounding of scores and bounds, all of which are below 4, in f32, and of cosines to f32. */
 #define CALR_BYTES_SLACK 2e-6f
@@ -43,12 +44,6 @@ float calr_candidates_bound(const calr_candidate *list, int64_t count, const flo
 
 /* Keeps those that can still be among the k best (score + radius >= bound - own radius); returns how many. */
 int64_t calr_candidates_keep(calr_candidate *list, int64_t count, const float *radius, float least);
-
-/* A pair measured exactly: larger keys come first, equal ones by row. */
-typedef struct calr_measured {
-    double key;
-    int32_t row;
-} calr_measured;
 
 /* Measures candidates of row i, those that can come first first, until no other can be among the `keep` best, and
  * writes the row's neighbours. best[keep] is scratch. Reorders the list. */

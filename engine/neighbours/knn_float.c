@@ -1,4 +1,4 @@
-/* The search by products in f32. */
+/* The search by products in f32, which choose candidates; what is near enough to the last of them is measured in double. */
 #include "neighbours/knn_internal.h"
 
 #include <inttypes.h>
@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "base/clones.h"
+#include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
 #include "neighbours/nearest.h"
@@ -100,16 +102,33 @@ static void offer(search *s, int64_t i, float score, int32_t candidate)
     s->worst[i] = s->scores[(i + 1) * s->keep - 1];
 }
 
-static bool any_reaches(const float *scores, const float *worst, int count)
+enum { SPAN = 16, SPANS = TILE / SPAN };
+
+/* A bit for each span of a row of products in which a score is as good as the last one of the row's list, or of the
+ * list of its column. */
+CALR_CLONES static uint32_t spans_for_row(const float *products, const float *half, float worst)
 {
-    int hits = 0;
-#pragma omp simd reduction(+ : hits)
-    for (int c = 0; c < count; c++)
-        hits += scores[c] >= worst[c];
-    return hits != 0;
+    uint32_t spans = 0;
+    for (int s = 0; s < SPANS; s++) {
+        int hits = 0;
+        for (int c = s * SPAN; c < (s + 1) * SPAN; c++)
+            hits |= products[c] - half[c] >= worst;
+        spans |= (uint32_t)hits << s;
+    }
+    return spans;
 }
 
-enum { SPAN = 16 };
+CALR_CLONES static uint32_t spans_for_columns(const float *products, float half, const float *worst)
+{
+    uint32_t spans = 0;
+    for (int s = 0; s < SPANS; s++) {
+        int hits = 0;
+        for (int c = s * SPAN; c < (s + 1) * SPAN; c++)
+            hits |= products[c] - half >= worst[c];
+        spans |= (uint32_t)hits << s;
+    }
+    return spans;
+}
 
 /* Offers the columns of a tile to the lists of its rows. Row r's columns start at r + 1 on the
  * diagonal. */
@@ -122,18 +141,14 @@ static void offer_columns(search *s, const float *products, int64_t row_tile, in
     for (int64_t r = 0; r < rows; r++) {
         int64_t i = first_row + r;
         const float *row = products + r * TILE, *half = s->base.half + first_column;
-        for (int64_t c0 = diagonal ? (r + 1) / SPAN * SPAN : 0; c0 < columns; c0 += SPAN) {
-            float scores[SPAN], worst[SPAN];
-            for (int c = 0; c < SPAN; c++) {
-                scores[c] = row[c0 + c] - half[c0 + c];
-                worst[c] = s->worst[i];
+        uint32_t spans = spans_for_row(row, half, s->worst[i]);
+        for (; spans; spans &= spans - 1) {
+            int64_t begin = __builtin_ctz(spans) * SPAN, end = begin + SPAN;
+            for (int64_t c = diagonal && begin <= r ? r + 1 : begin; c < end && c < columns; c++) {
+                float score = row[c] - half[c];
+                if (score >= s->worst[i])
+                    offer(s, i, score, (int32_t)(first_column + c));
             }
-            if (!any_reaches(scores, worst, SPAN))
-                continue;
-            int64_t end = c0 + SPAN < columns ? c0 + SPAN : columns;
-            for (int64_t c = c0; c < end; c++)
-                if (scores[c - c0] >= s->worst[i] && !(diagonal && c <= r))
-                    offer(s, i, scores[c - c0], (int32_t)(first_column + c));
         }
     }
 }
@@ -149,16 +164,14 @@ static void offer_rows(search *s, const float *products, int64_t row_tile, int64
     for (int64_t r = 0; r < rows; r++) {
         const float *row = products + r * TILE;
         float half = s->query.half[first_row + r];
-        for (int64_t c0 = diagonal ? (r + 1) / SPAN * SPAN : 0; c0 < columns; c0 += SPAN) {
-            float scores[SPAN];
-            for (int c = 0; c < SPAN; c++)
-                scores[c] = row[c0 + c] - half;
-            if (!any_reaches(scores, s->worst + first_column + c0, SPAN))
-                continue;
-            int64_t end = c0 + SPAN < columns ? c0 + SPAN : columns;
-            for (int64_t c = c0; c < end; c++)
-                if (scores[c - c0] >= s->worst[first_column + c] && !(diagonal && c <= r))
-                    offer(s, first_column + c, scores[c - c0], (int32_t)(first_row + r));
+        uint32_t spans = spans_for_columns(row, half, s->worst + first_column);
+        for (; spans; spans &= spans - 1) {
+            int64_t begin = __builtin_ctz(spans) * SPAN, end = begin + SPAN;
+            for (int64_t c = diagonal && begin <= r ? r + 1 : begin; c < end && c < columns; c++) {
+                float score = row[c] - half;
+                if (score >= s->worst[first_column + c])
+                    offer(s, first_column + c, score, (int32_t)(first_row + r));
+            }
         }
     }
 }
@@ -203,37 +216,124 @@ static void search_tiles(void *context, int64_t begin, int64_t end, int worker)
 
 /* ---- results ---- */
 
+enum { BLOCK = 64 }; /* rows searched again at a time */
+
 typedef struct output {
-    const search *search;
-    int64_t k;
-    bool include_self;
-    int32_t *indices;
-    float *values;
-    double *exact; /* [n x keep], for euclidean */
+    const calr_knn_task *task;
+    search *search;
+    calr_nearest in;
+    int64_t others;      /* neighbours besides the row itself */
+    calr_measured *best; /* [threads x BLOCK x others] */
+    double
+        *open; /* [n] of a row that the list does not settle: the key that others must reach; NAN */
+    int64_t *again; /* [n] such rows */
+    int64_t count;  /* of them */
+    float *block;   /* [threads x BLOCK x (d + TILE)] copies of them, and products */
 } output;
 
-static void write_rows(void *context, int64_t begin, int64_t end, int worker)
+static calr_nearest_query query_of(const output *o, int64_t i)
 {
-    (void)worker;
+    return (calr_nearest_query){o->task->x + i * o->task->d, o->task->length[i], 1};
+}
+
+static void settle_rows(void *context, int64_t begin, int64_t end, int worker)
+{
     output *o = context;
     const search *s = o->search;
+    const calr_knn_task *t = o->task;
+    calr_measured *best = o->best + (int64_t)worker * BLOCK * o->others;
+    bool all = s->keep == (t->self ? t->n - 1 : t->m);
     for (int64_t i = begin; i < end; i++) {
-        int32_t *indices = o->indices + i * o->k;
-        float *values = o->values + i * o->k;
-        int64_t others = o->k - o->include_self;
-        if (o->include_self) {
-            *indices++ = (int32_t)i;
-            *values++ = s->metric == CALR_COSINE && s->query.length[i] > 0 ? 1.0f : 0.0f;
-        }
-        if (s->metric == CALR_EUCLIDEAN && others > 0)
-            calr_nearest_measure(s->query.rows + i * s->d, s->base.rows, s->d, s->keep,
-                                 s->rows + i * s->keep, o->exact + i * s->keep);
-        for (int64_t p = 0; p < others; p++) {
-            indices[p] = s->rows[i * s->keep + p];
-            values[p] = s->metric == CALR_EUCLIDEAN ? (float)o->exact[i * s->keep + p]
-                                                    : s->scores[i * s->keep + p];
-        }
+        calr_nearest_query query = query_of(o, i);
+        bool settled = o->others == 0 ||
+                       calr_nearest_settle(&o->in, &query, s->scores + i * s->keep,
+                                           s->rows + i * s->keep, s->keep, all, o->others, best);
+        o->open[i] = settled ? NAN : best[o->others - 1].key;
+        if (settled)
+            calr_knn_write(t, i, best);
     }
+}
+
+/* ---- rows that were not settled ---- */
+
+/* What is known of one while it is searched again: `last` is the key that a newcomer must reach. */
+typedef struct repeat {
+    calr_nearest_query query;
+    int64_t row, found;
+    double last;
+    bool done; /* nothing can come before what is there: later rows lose ties */
+    calr_measured *best;
+} repeat;
+
+static void offer_again(const output *o, repeat *r, const float *products, int64_t first,
+                        int64_t columns)
+{
+    const float *half = o->search->base.half + first;
+    const double *length = o->in.length + first;
+    double nearest = o->in.metric == CALR_COSINE ? 1 : 0;
+    for (int64_t c = 0; c < columns && !r->done; c++) {
+        float score = products[c] - half[c];
+        if (o->in.metric == CALR_COSINE)
+            score = calr_cosine_clip(score);
+        if (score < calr_nearest_least(&o->in, &r->query, r->last, length[c]) ||
+            (o->task->self && first + c == r->row))
+            continue;
+        calr_measured item = {calr_nearest_key(&o->in, &r->query, first + c, NULL),
+                              (int32_t)(first + c)};
+        r->found = calr_measured_add(r->best, r->found, o->others, item);
+        if (r->found == o->others)
+            r->last = fmax(r->last, r->best[o->others - 1].key);
+        r->done = r->found == o->others && r->best[o->others - 1].key == nearest;
+    }
+}
+
+static void search_block(void *context, int64_t begin, int64_t end, int worker)
+{
+    output *o = context;
+    search *s = o->search;
+    int64_t d = s->d, count = end - begin;
+    float *copies = o->block + (int64_t)worker * BLOCK * (d + TILE), *products = copies + BLOCK * d;
+    repeat rows[BLOCK];
+    for (int64_t r = 0; r < count; r++) {
+        int64_t i = o->again[begin + r];
+        memcpy(copies + r * d, s->query.unit + i * d, (size_t)d * sizeof *copies);
+        rows[r] = (repeat){.query = query_of(o, i), .row = i, .last = o->open[i]};
+        rows[r].best = o->best + ((int64_t)worker * BLOCK + r) * o->others;
+    }
+    for (int64_t tile = 0; tile < s->base.tiles && !calr_interrupt_requested(); tile++) {
+        int64_t first = tile * TILE, left = s->base.n - first;
+        s->backend->gemm(false, true, count, TILE, d, 1, copies, d, s->base.unit + first * d, d, 0,
+                         products, TILE);
+        for (int64_t r = 0; r < count; r++)
+            offer_again(o, &rows[r], products + r * TILE, first, left < TILE ? left : TILE);
+    }
+    for (int64_t r = 0; r < count; r++)
+        calr_knn_write(o->task, rows[r].row, rows[r].best);
+}
+
+static calr_status write_results(output *o)
+{
+    int64_t n = o->task->n, threads = calr_parallel_threads();
+    o->best = calr_array_new(threads * BLOCK, (size_t)o->others * sizeof *o->best);
+    o->open = calr_array_new(n, sizeof *o->open);
+    if (!o->best || !o->open)
+        return calr_error(CALR_ENOMEM,
+                          "out of memory for %" PRId64 " lists of %" PRId64 " distances", n,
+                          o->others);
+    CALR_TRY(calr_parallel_try(n, ROW_GRAIN, settle_rows, o));
+    for (int64_t i = 0; i < n; i++)
+        o->count += !isnan(o->open[i]);
+    if (o->count == 0)
+        return CALR_OK;
+    o->again = calr_array_new(o->count, sizeof *o->again);
+    o->block = calr_array_new(threads * BLOCK, (size_t)(o->search->d + TILE) * sizeof *o->block);
+    if (!o->again || !o->block)
+        return calr_error(CALR_ENOMEM, "out of memory for %d rows of %d products", BLOCK, TILE);
+    int64_t at = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (!isnan(o->open[i]))
+            o->again[at++] = i;
+    return calr_parallel_try(o->count, BLOCK, search_block, o);
 }
 
 /* ---- the whole ---- */
@@ -282,35 +382,26 @@ static calr_status search_all(search *s, output *out)
         CALR_TRY(copy_side(s, &s->base));
     if (s->keep > 0)
         CALR_TRY(run_search(s));
-    if (s->metric == CALR_EUCLIDEAN && s->keep > 0) {
-        out->exact = calr_array_new(s->query.n, (size_t)s->keep * sizeof(double));
-        if (!out->exact)
-            return calr_error(CALR_ENOMEM,
-                              "out of memory for %" PRId64 " lists of %" PRId64 " distances",
-                              s->query.n, s->keep);
-    }
-    return calr_parallel_try(s->query.n, ROW_GRAIN, write_rows, out);
+    return write_results(out);
 }
 
 calr_status calr_knn_float(const calr_knn_task *t)
 {
-    int64_t keep = t->k - t->include_self, available = t->self ? t->n - 1 : t->m;
-    if (t->metric == CALR_EUCLIDEAN && keep > 0) {
-        keep = keep + CALR_NEAREST_SPARE < available ? keep + CALR_NEAREST_SPARE : available;
-    }
-    search s = {.d = t->d, .metric = t->metric, .self = t->self, .keep = keep, .centre = t->centre};
+    int64_t others = t->k - t->include_self, available = t->self ? t->n - 1 : t->m;
+    search s = {.d = t->d, .metric = t->metric, .self = t->self, .centre = t->centre};
+    s.keep = calr_nearest_keep(others, available);
     s.scale = t->longest > 0 ? 1 / t->longest : 1; /* keeps huge and tiny inputs within f32 */
     s.query =
         (side){.rows = t->x, .n = t->n, .tiles = (t->n + TILE - 1) / TILE, .length = t->length};
     s.base = (side){
         .rows = t->base, .n = t->m, .tiles = (t->m + TILE - 1) / TILE, .length = t->base_length};
-    output out = {.search = &s,
-                  .k = t->k,
-                  .include_self = t->include_self,
-                  .indices = t->indices,
-                  .values = t->values};
+    output out = {.task = t, .search = &s, .others = others};
+    out.in = (calr_nearest){t->metric, t->d, t->base, t->base_length, s.scale};
     calr_status status = search_all(&s, &out);
-    free(out.exact);
+    free(out.best);
+    free(out.open);
+    free(out.again);
+    free(out.block);
     free(s.scores);
     free(s.rows);
     free(s.worst);

@@ -3,6 +3,7 @@
 #define CALR_NEIGHBOURS_KNN_INTERNAL_H
 
 #include "neighbours/knn.h"
+#include "neighbours/nearest.h"
 
 typedef enum calr_knn_way {
     CALR_KNN_AUTO,  /* by the sizes, the processor and a sample of the rows */
@@ -32,6 +33,9 @@ calr_status calr_knn_by(calr_knn_way way, const float *x, int64_t n, const float
                         int32_t *indices, float *values);
 
 calr_status calr_knn_float(const calr_knn_task *task);
+
+/* Writes the neighbours of row i: itself where it is to be included, then best[k - include_self]. */
+void calr_knn_write(const calr_knn_task *task, int64_t i, const calr_measured *best);
 
 /* `force`: also where it does not pay. *done is false, and nothing was written, where the task does not suit it. */
 calr_status calr_knn_bytes(const calr_knn_task *task, bool force, bool *done);

@@ -191,15 +191,10 @@ static void sort_by_bound(calr_candidate *list, int64_t count, const float *radi
 
 static double measure(const calr_knn_task *t, int64_t i, int64_t j, int64_t next)
 {
-    const float *a = t->x + i * t->d, *b = t->base + j * t->d;
-    if (t->metric == CALR_EUCLIDEAN)
-        return -calr_rows_distance(a, b, t->d);
-    double lengths = t->length[i] * t->base_length[j],
-           dot = calr_rows_dot(a, b, t->base + next * t->d, t->d);
-    if (!(lengths > 0))
-        return 0;
-    float cosine = calr_cosine_clip((float)(dot / lengths));
-    return t->opposite ? -cosine : cosine;
+    calr_nearest in = {t->metric, t->d, t->base, t->base_length, 1};
+    calr_nearest_query query = {t->x + i * t->d, t->length[i], 1};
+    double key = calr_nearest_key(&in, &query, j, t->base + next * t->d);
+    return t->opposite ? 0 - key : key;
 }
 
 /* What the bytes estimate, of an exact key. */
@@ -209,20 +204,6 @@ static double score_of(const calr_knn_task *t, int64_t i, double key)
         return key;
     double unit = t->longest > 0 ? 1 / t->longest : 0, length = t->length[i] * unit;
     return (length * length - key * unit * (key * unit)) / 2;
-}
-
-static void write_row(const calr_knn_task *t, int64_t i, const calr_measured *best)
-{
-    int32_t *indices = t->indices + i * t->k;
-    float *values = t->values + i * t->k;
-    if (t->include_self) {
-        *indices++ = (int32_t)i;
-        *values++ = t->metric == CALR_COSINE && t->length[i] > 0 ? 1.0f : 0.0f;
-    }
-    for (int64_t p = 0; p < t->k - t->include_self; p++) {
-        indices[p] = best[p].row;
-        values[p] = (float)(t->metric == CALR_COSINE ? best[p].key : -best[p].key);
-    }
 }
 
 void calr_candidates_measure(const calr_knn_task *task, const calr_bytes *base, int64_t i,
@@ -237,16 +218,9 @@ void calr_candidates_measure(const calr_knn_task *task, const calr_bytes *base, 
             break;
         calr_measured item = {measure(task, i, list[p].row, list[p + 1 < count ? p + 1 : p].row),
                               list[p].row};
-        int64_t at = found < keep ? found++ : keep;
-        for (; at > 0 && (best[at - 1].key < item.key ||
-                          (best[at - 1].key == item.key && best[at - 1].row > item.row));
-             at--)
-            if (at < keep)
-                best[at] = best[at - 1];
-        if (at < keep)
-            best[at] = item;
+        found = calr_measured_add(best, found, keep, item);
         if (found == keep)
             needed = score_of(task, i, best[keep - 1].key);
     }
-    write_row(task, i, best);
+    calr_knn_write(task, i, best);
 }

@@ -1,5 +1,6 @@
 #include "neighbours/nearest.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -152,20 +153,67 @@ double calr_rows_distance(const float *a, const float *b, int64_t d)
     return sqrt(square_distance(a, b, d));
 }
 
-void calr_nearest_measure(const float *x, const float *base, int64_t d, int64_t count,
-                          int32_t *rows, double *exact)
+/* ---- settling ---- */
+
+double calr_nearest_key(const calr_nearest *in, const calr_nearest_query *query, int64_t row,
+                        const float *next)
 {
+    const float *other = in->base + row * in->d;
+    if (in->metric == CALR_EUCLIDEAN)
+        return -calr_rows_distance(query->row, other, in->d);
+    double lengths = query->length * in->length[row];
+    if (!(lengths > 0))
+        return 0;
+    return calr_cosine_clip((float)(calr_rows_dot(query->row, other, next, in->d) / lengths));
+}
+
+int64_t calr_measured_add(calr_measured *best, int64_t found, int64_t keep, calr_measured item)
+{
+    int64_t at = found < keep ? found++ : keep;
+    for (; at > 0 && (best[at - 1].key < item.key ||
+                      (best[at - 1].key == item.key && best[at - 1].row > item.row));
+         at--)
+        if (at < keep)
+            best[at] = best[at - 1];
+    if (at < keep)
+        best[at] = item;
+    return found;
+}
+
+/* Half a unit in the last place of f32, relative; and what sums of numbers too small for f32 may lose. */
+static const double ROUNDING = 1.01 * FLT_EPSILON / 2, TINY = 4 * (double)FLT_MIN;
+
+double calr_nearest_least(const calr_nearest *in, const calr_nearest_query *query, double key,
+                          double length)
+{
+    /* A sum of d products in any order is off by d roundings of the product of the lengths at most (Higham, "Accuracy
+     * and stability of numerical algorithms", 3.1); the others are of the copies, the key and the score itself. */
+    double d = (double)in->d, steps = (d + 8) * ROUNDING;
+    if (in->metric == CALR_COSINE)
+        return key - steps - d * TINY;
+    double own = query->length * in->scale, apart = -key * in->scale;
+    /* What is longer by more than the distance is farther away than that. */
+    double other = length < 0 ? fmin(own + apart, 1) * (1 + 1e-9) : length * in->scale;
+    double score = (own * own - apart * apart) / 2;
+    double error = steps * own * other + 4 * ROUNDING * other * other + 1e-15 * own * own;
+    return query->shorter * (score - error) - d * TINY;
+}
+
+bool calr_nearest_settle(const calr_nearest *in, const calr_nearest_query *query,
+                         const float *scores, const int32_t *rows, int64_t count, bool all,
+                         int64_t k, calr_measured *best)
+{
+    int64_t found = 0;
+    double least = -INFINITY;
     for (int64_t p = 0; p < count; p++) {
-        int32_t row = rows[p];
-        double length = calr_rows_distance(x, base + row * d, d);
-        int64_t at = p;
-        for (;
-             at > 0 && (exact[at - 1] > length || (exact[at - 1] == length && rows[at - 1] > row));
-             at--) {
-            exact[at] = exact[at - 1];
-            rows[at] = rows[at - 1];
-        }
-        exact[at] = length;
-        rows[at] = row;
+        if (scores[p] < least)
+            return true;
+        const float *next = in->base + rows[p + 1 < count ? p + 1 : p] * in->d;
+        calr_measured item = {calr_nearest_key(in, query, rows[p], next), rows[p]};
+        double last = found == k ? best[k - 1].key : -INFINITY;
+        found = calr_measured_add(best, found, k, item);
+        if (found == k && best[k - 1].key > last)
+            least = calr_nearest_least(in, query, best[k - 1].key, -1);
     }
+    return all || scores[count - 1] < least;
 }

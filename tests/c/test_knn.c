@@ -103,9 +103,8 @@ static void test_ties(void)
     for (int64_t i = 300; i < 330; i++)
         memcpy(x + i * 16, x + 11 * 16, 16 * sizeof *x);
     for (int metric = CALR_COSINE; metric <= CALR_EUCLIDEAN; metric++) {
-        compare(x, 400, NULL, 0, 16, 25, (calr_metric)metric, true, metric == CALR_COSINE);
-        compare(x, 100, x + 100 * 16, 300, 16, 25, (calr_metric)metric, false,
-                metric == CALR_COSINE);
+        compare(x, 400, NULL, 0, 16, 25, (calr_metric)metric, true, true);
+        compare(x, 100, x + 100 * 16, 300, 16, 25, (calr_metric)metric, false, true);
     }
     free(x);
     /* All rows equal, and all rows zero. */
@@ -374,6 +373,9 @@ static void test_farthest(void)
     int32_t row[2];
     CHECK_FAILS(calr_knn_farthest(bad, 2, 1, row, value), CALR_ENUMERIC, "row 1 ");
     CHECK_FAILS(calr_knn_farthest(bad, 0, 1, row, value), CALR_EINVAL, "");
+    float same[2] = {2, 2}; /* itself only where there is no other */
+    CHECK_OK(calr_knn_farthest(same, 2, 1, row, value));
+    CHECK(row[0] == 1 && row[1] == 0 && value[0] == 1);
 }
 
 static void test_csr(void)
