@@ -298,8 +298,8 @@ static void measure_all(const search *s, int64_t place, const calr_nearest_query
     const calr_ivf *ivf = s->ivf;
     int64_t own = s->self ? picked(s->pick, s->begin + place) : -1, found = 0;
     for (int64_t p = s->first[place]; p < s->pair_count && s->pairs[p].query == place; p++)
-        for (int64_t at = ivf->starts[s->pairs[p].list]; at < ivf->starts[s->pairs[p].list + 1];
-             at++) {
+        for (int64_t at = ivf->starts[s->pairs[p].list];
+             at < ivf->starts[s->pairs[p].list + 1] && !calr_interrupt_requested(); at++) {
             int32_t row = ivf->rows[at];
             if (row != own)
                 found = calr_measured_add(

@@ -14,7 +14,8 @@
 
 /* A match of the query at work. */
 typedef struct hit {
-    float score;
+    double distance; /* or that of re-ranking */
+    double score;    /* what an entry at the same distance scores, but for rounding */
     int32_t row;
     int64_t before; /* entries that rank before this hit and after the hit ahead of it */
 } hit;
@@ -25,6 +26,7 @@ typedef struct evaluation {
     calr_rank_index index;
     hit *hits; /* [threads x index.longest] */
     float *norms;
+    calr_rank_exact exact;
     float *overlap; /* [threads x gallery], for re-ranking */
     /* Of every query: */
     double *average_precision, *inverse_penalty;
@@ -35,14 +37,26 @@ typedef struct evaluation {
 static int by_rank(const void *a, const void *b)
 {
     const hit *p = a, *q = b;
-    if (p->score != q->score)
-        return p->score > q->score ? -1 : 1;
+    if (p->distance != q->distance)
+        return p->distance < q->distance ? -1 : 1;
     return (p->row > q->row) - (p->row < q->row);
+}
+
+/* A score of re-ranking is minus the distance itself. */
+static double distance_of(const evaluation *work, int64_t i, int64_t j, float score)
+{
+    return work->options->rerank ? -score : calr_rank_distance(&work->exact, i, j);
+}
+
+static double margin_of(const evaluation *work, const calr_rank_margin *margin, int64_t j)
+{
+    return work->options->rerank ? 0 : calr_rank_margin_of(margin, work->norms[j]);
 }
 
 /* The matches of query i in the order of their ranks; their scores, and what is to be ignored, are
  * taken out of `score`. */
-static int64_t take_hits(const evaluation *work, int64_t i, float *score, hit *hits)
+static int64_t take_hits(const evaluation *work, const calr_rank_margin *margin, int64_t i,
+                         float *score, hit *hits)
 {
     calr_rank_index_ignore(&work->index, work->query, work->gallery, work->options->rule, i, score);
     int64_t count = 0, end,
@@ -51,60 +65,101 @@ static int64_t take_hits(const evaluation *work, int64_t i, float *score, hit *h
         int32_t row = work->index.entries[at].row;
         if (score[row] == -INFINITY)
             continue;
-        hits[count++] = (hit){.score = score[row], .row = row};
+        double distance = distance_of(work, i, row, score[row]);
+        hits[count++] = (hit){
+            .distance = distance,
+            .score = work->options->rerank ? score[row] : (margin->own - distance * distance) / 2,
+            .row = row};
         score[row] = -INFINITY;
     }
     qsort(hits, (size_t)count, sizeof *hits, by_rank);
     return count;
 }
 
-/* Each entry left counts for the first hit that it ranks before. */
-static void count_before(const float *score, int64_t entries, hit *hits, int64_t count)
+/* The first of the hits that scores less than `score`, or no more than it. */
+static int64_t first_below(const hit *hits, int64_t count, double score, bool or_equal)
 {
-    float last = hits[count - 1].score;
-    for (int64_t j = 0; j < entries; j++) {
+    int64_t low = 0, high = count;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (hits[middle].score < score || (or_equal && hits[middle].score == score))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* The first of the hits low .. high-1 that entry j, at this distance, ranks before; high where there is none. */
+static int64_t first_behind(const hit *hits, int64_t low, int64_t high, double distance, int64_t j)
+{
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        const hit *h = &hits[middle];
+        if (distance < h->distance || (distance == h->distance && j < h->row))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* Each entry left counts for the first hit that it ranks before. Those that score about as much as a hit are measured. */
+static void count_before(const evaluation *work, const calr_rank_margin *margin, int64_t i,
+                         const float *score, hit *hits, int64_t count)
+{
+    double last = hits[count - 1].score - (work->options->rerank ? 0 : margin->widest);
+    for (int64_t j = 0; j < work->gallery->count; j++) {
         if (score[j] < last)
             continue;
-        int64_t low = 0, high = count;
-        while (low < high) {
-            int64_t middle = low + (high - low) / 2;
-            const hit *h = &hits[middle];
-            if (score[j] > h->score || (score[j] == h->score && j < h->row))
-                high = middle;
-            else
-                low = middle + 1;
-        }
+        double unsure = margin_of(work, margin, j);
+        int64_t low = first_below(hits, count, score[j] + unsure, true);
+        int64_t high = low < count ? first_below(hits, count, score[j] - unsure, false) : low;
+        if (low < high)
+            low = first_behind(hits, low, high, distance_of(work, i, j, score[j]), j);
         if (low < count)
             hits[low].before++;
     }
 }
 
-/* One of the entries begin .. end-1 of the index that are left, drawn; its score, -INFINITY when none is. */
-static float draw_entry(const evaluation *work, const float *score, int64_t begin, int64_t end,
-                        calr_rng *rng, int32_t *row)
+/* Whether entry j ranks before entry h for query i. */
+static bool is_ahead(const evaluation *work, const calr_rank_margin *margin, int64_t i,
+                     const float *score, int64_t j, int64_t h)
+{
+    double unsure = margin_of(work, margin, j) + margin_of(work, margin, h);
+    double more = (double)score[j] - score[h];
+    if (fabs(more) > unsure)
+        return more > 0;
+    double own = distance_of(work, i, j, score[j]), other = distance_of(work, i, h, score[h]);
+    return own < other || (own == other && j < h);
+}
+
+/* One of the entries begin .. end-1 of the index that are left, drawn; -1 when none is. */
+static int32_t draw_entry(const evaluation *work, const float *score, int64_t begin, int64_t end,
+                          calr_rng *rng)
 {
     uint64_t left = 0;
     for (int64_t e = begin; e < end; e++)
         left += score[work->index.entries[e].row] != -INFINITY;
-    *row = -1;
+    int32_t row = -1;
     if (left == 0)
-        return -INFINITY;
+        return row;
     uint64_t wanted = calr_rng_below(rng, left);
     for (int64_t e = begin; e < end; e++) {
-        *row = work->index.entries[e].row;
-        if (score[*row] != -INFINITY && wanted-- == 0)
+        row = work->index.entries[e].row;
+        if (score[row] != -INFINITY && wanted-- == 0)
             break;
     }
-    return score[*row];
+    return row;
 }
 
 /* Single-shot: the rank of the match drawn, among one entry of every other identity. 0: no match. */
-static int64_t draw_rank(const evaluation *work, int64_t i, const float *score, calr_rng *rng)
+static int64_t draw_rank(const evaluation *work, const calr_rank_margin *margin, int64_t i,
+                         const float *score, calr_rng *rng)
 {
     int64_t end, own = calr_rank_index_find(&work->index, work->query->identities[i], &end),
                  rank = 1;
-    int32_t match, row;
-    float best = draw_entry(work, score, own, end, rng, &match);
+    int32_t match = draw_entry(work, score, own, end, rng);
     if (match < 0)
         return 0;
     for (int64_t begin = 0, next; begin < work->index.count; begin = next) {
@@ -115,19 +170,20 @@ static int64_t draw_rank(const evaluation *work, int64_t i, const float *score, 
             next++;
         if (begin >= own && begin < end)
             continue;
-        float other = draw_entry(work, score, begin, next, rng, &row);
-        rank += row >= 0 && (other > best || (other == best && row < match));
+        int32_t row = draw_entry(work, score, begin, next, rng);
+        rank += row >= 0 && is_ahead(work, margin, i, score, row, match);
     }
     return rank;
 }
 
-static void evaluate_single(evaluation *work, int64_t i, float *score)
+static void evaluate_single(evaluation *work, const calr_rank_margin *margin, int64_t i,
+                            float *score)
 {
     calr_rank_index_ignore(&work->index, work->query, work->gallery, work->options->rule, i, score);
     for (int64_t t = 0; t < work->draws && !calr_interrupt_requested(); t++) {
         calr_rng rng = calr_rng_make(work->options->seed, calr_rng_purpose("single shot"),
                                      (uint32_t)t, (uint64_t)i);
-        int64_t rank = draw_rank(work, i, score, &rng);
+        int64_t rank = draw_rank(work, margin, i, score, &rng);
         if (rank == 0)
             return;
         work->first[i * work->draws + t] = rank;
@@ -142,15 +198,16 @@ static void evaluate_query(void *context, int64_t i, float *score, int worker)
     if (work->overlap)
         calr_rerank_scores(work->options->rerank, i, score,
                            work->overlap + worker * work->gallery->count);
+    calr_rank_margin margin = calr_rank_margin_make(&work->exact, i);
     if (work->options->repeats > 0) {
-        evaluate_single(work, i, score);
+        evaluate_single(work, &margin, i, score);
         return;
     }
     hit *hits = work->hits + (int64_t)worker * work->index.longest;
-    int64_t count = take_hits(work, i, score, hits), rank = 0;
+    int64_t count = take_hits(work, &margin, i, score, hits), rank = 0;
     if (count == 0)
         return;
-    count_before(score, work->gallery->count, hits, count);
+    count_before(work, &margin, i, score, hits, count);
     double sum = 0;
     for (int64_t h = 0; h < count; h++) {
         rank += hits[h].before + 1;
@@ -232,6 +289,7 @@ static calr_status run(evaluation *work, int64_t dim, calr_rank_result *result)
     CALR_TRY(allocate(work));
     CALR_TRY(calr_rank_norms("query", work->query, dim, NULL));
     CALR_TRY(calr_rank_norms("gallery", work->gallery, dim, work->norms));
+    work->exact = calr_rank_exact_make(work->query, work->gallery, dim, work->norms);
     CALR_TRY(calr_rank_tiles(work->query, work->gallery, dim, work->norms, evaluate_query, work));
     return summarise(work, result);
 }

@@ -3,8 +3,9 @@
  * Distances are euclidean between the rows as they are; with unit features, as everywhere in this
  * field, that is the order of the cosine too. Entries at the same distance keep the order of the
  * gallery. Computed in tiles of matrix products: some rows of queries against the gallery, never
- * the whole table of distances; the tiles depend on the sizes alone, so that results are the same
- * for any number of threads.
+ * the whole table of distances; entries that the rounding of f32 could put in the wrong order are measured in double
+ * precision (docs/decisions/exact-distances.md), so that lists and figures are exact, agree with each other and are the
+ * same for any number of threads. Distances of re-ranking are f32, and so is their order.
  *
  * What a query may find: a gallery entry of identity -1 (junk), and, by the usual rule, one of the
  * query's own identity and camera, are ignored, as if they were not there. Where no cameras are given,
@@ -91,7 +92,7 @@ calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gall
 
 /* Joins the lists of two parts of a gallery, for one too large to hold: indices and distances
  * [queries x k] become the first k of themselves and of part_indices and part_distances
- * [queries x part_k], whose rows are numbered from `offset` on. By distance, then row. CALR_EINVAL: a row
+ * [queries x part_k], whose rows are numbered from `offset` on. By distance as the lists have it, in f32, then row. CALR_EINVAL: a row
  * that would pass INT32_MAX, k or part_k < 1; CALR_ENOMEM. */
 calr_status calr_rank_merge(int64_t queries, int64_t k, int32_t *indices, float *distances,
                             int64_t part_k, const int32_t *part_indices,

@@ -1,5 +1,6 @@
 #include "rank/tiles.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
@@ -9,6 +10,7 @@
 #include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
+#include "neighbours/nearest.h"
 
 /* A tile has at most this many rows and about this many scores: large enough for the matrix product
  * to run at full speed (it rearranges the whole gallery for every tile), small enough for every thread
@@ -118,4 +120,40 @@ calr_status calr_rank_tiles(const calr_rank_set *query, const calr_rank_set *gal
     calr_status status = calr_parallel_try(tiles + 1, 1, score_tiles, &work);
     free(work.scores);
     return status;
+}
+
+/* ---- what scores cannot tell apart ---- */
+
+calr_rank_exact calr_rank_exact_make(const calr_rank_set *query, const calr_rank_set *gallery,
+                                     int64_t dim, const float *norms)
+{
+    calr_rank_exact exact = {query, gallery, dim, norms, 0};
+    for (int64_t j = 0; j < gallery->count; j++)
+        exact.longest = norms[j] > exact.longest ? norms[j] : exact.longest;
+    return exact;
+}
+
+/* As in neighbours/nearest.c: the sum of d products is off by d roundings of the product of the lengths at most. */
+calr_rank_margin calr_rank_margin_make(const calr_rank_exact *exact, int64_t i)
+{
+    const float *row = exact->query->features + i * exact->dim;
+    double rounding = 1.01 * FLT_EPSILON / 2, d = (double)exact->dim;
+    calr_rank_margin margin = {.own = calr_rows_dot(row, row, NULL, exact->dim)};
+    margin.a = (d + 8) * rounding * sqrt(margin.own);
+    margin.b = 4 * rounding;
+    margin.c = 1e-14 * margin.own + d * 4 * (double)FLT_MIN;
+    margin.widest = calr_rank_margin_of(&margin, exact->longest);
+    return margin;
+}
+
+double calr_rank_margin_of(const calr_rank_margin *margin, float norm)
+{
+    double square = 2 * (double)norm;
+    return margin->a * sqrt(square) * (1 + 1e-6) + margin->b * square + margin->c;
+}
+
+double calr_rank_distance(const calr_rank_exact *exact, int64_t i, int64_t j)
+{
+    return calr_rows_distance(exact->query->features + i * exact->dim,
+                              exact->gallery->features + j * exact->dim, exact->dim);
 }

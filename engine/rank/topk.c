@@ -20,6 +20,11 @@ typedef struct found {
     int32_t row;
 } found;
 
+typedef struct measured {
+    double distance;
+    int32_t row;
+} measured;
+
 typedef struct selection {
     const calr_rank_set *query, *gallery;
     int64_t k, dim;
@@ -27,8 +32,10 @@ typedef struct selection {
     const calr_rerank *rerank;
     calr_rank_rule rule;
     float *norms;
-    float *overlap; /* [threads x gallery], for re-ranking */
-    found *heaps;   /* [threads x k] */
+    float *overlap;    /* [threads x gallery], for re-ranking */
+    found *heaps;      /* [threads x k] */
+    measured *entries; /* [threads x gallery], for euclidean distances */
+    calr_rank_exact exact;
     int32_t *indices;
     float *distances;
 } selection;
@@ -73,38 +80,81 @@ static void push(found *heap, int64_t count, found item)
     heap[at] = item;
 }
 
-/* Measured on the rows: the score has lost the digits of small distances. */
-static float distance(const selection *work, int64_t i, int32_t row)
+/* The k entries of the best scores, or best bounds of them, in the order of their ranks; returns how many there are. */
+static int64_t choose(const selection *work, const float *score, const calr_rank_margin *margin,
+                      found *heap)
 {
-    return (float)calr_rows_distance(work->query->features + i * work->dim,
-                                     work->gallery->features + row * work->dim, work->dim);
-}
-
-static void select_query(void *context, int64_t i, float *score, int worker)
-{
-    selection *work = context;
-    if (work->rerank)
-        calr_rerank_scores(work->rerank, i, score, work->overlap + worker * work->gallery->count);
-    if (work->query->identities)
-        calr_rank_index_ignore(&work->index, work->query, work->gallery, work->rule, i, score);
-    found *heap = work->heaps + (int64_t)worker * work->k;
     int64_t count = 0;
     for (int64_t j = 0; j < work->gallery->count; j++) {
         if (score[j] == -INFINITY)
             continue;
         found item = {score[j], (int32_t)j};
+        if (margin)
+            item.score = (float)(score[j] - calr_rank_margin_of(margin, work->norms[j]));
         if (count < work->k)
             push(heap, count++, item);
         else if (item.score > heap[0].score) /* at the same score, a later row ranks later */
             replace_last(heap, count, item);
     }
     qsort(heap, (size_t)count, sizeof *heap, by_rank);
+    return count;
+}
+
+static int by_distance(const void *a, const void *b)
+{
+    const measured *p = a, *q = b;
+    if (p->distance != q->distance)
+        return p->distance < q->distance ? -1 : 1;
+    return (p->row > q->row) - (p->row < q->row);
+}
+
+/* All entries that may be among the first k, measured and in the order of their ranks; returns how many there are. */
+static int64_t measure(const selection *work, int64_t i, const float *score,
+                       const calr_rank_margin *margin, found *heap, measured *entries)
+{
+    int64_t count = choose(work, score, margin, heap), candidates = 0;
+    double least = count < work->k ? -INFINITY : heap[count - 1].score;
+    for (int64_t j = 0; j < work->gallery->count; j++) {
+        if (score[j] == -INFINITY || score[j] + margin->widest < least ||
+            score[j] + calr_rank_margin_of(margin, work->norms[j]) < least)
+            continue;
+        entries[candidates++] = (measured){calr_rank_distance(&work->exact, i, j), (int32_t)j};
+    }
+    qsort(entries, (size_t)candidates, sizeof *entries, by_distance);
+    return candidates < work->k ? candidates : work->k;
+}
+
+static void write_entry(const selection *work, int64_t at, int32_t row, double distance)
+{
+    work->indices[at] = row;
+    if (work->distances)
+        work->distances[at] = (float)distance;
+}
+
+static void select_query(void *context, int64_t i, float *score, int worker)
+{
+    selection *work = context;
+    int64_t gallery = work->gallery->count, count;
+    found *heap = work->heaps + (int64_t)worker * work->k;
+    measured *entries = work->entries + (work->rerank ? 0 : worker * gallery);
+    if (work->rerank)
+        calr_rerank_scores(work->rerank, i, score, work->overlap + worker * gallery);
+    if (work->query->identities)
+        calr_rank_index_ignore(&work->index, work->query, work->gallery, work->rule, i, score);
+    if (work->rerank) {
+        count = choose(work, score, NULL, heap);
+    } else {
+        calr_rank_margin margin = calr_rank_margin_make(&work->exact, i);
+        count = measure(work, i, score, &margin, heap, entries);
+    }
     for (int64_t r = 0; r < work->k; r++) {
-        work->indices[i * work->k + r] = r < count ? heap[r].row : -1;
-        if (work->distances)
-            work->distances[i * work->k + r] = r >= count     ? INFINITY
-                                               : work->rerank ? -heap[r].score
-                                                              : distance(work, i, heap[r].row);
+        int64_t at = i * work->k + r;
+        if (r >= count)
+            write_entry(work, at, -1, INFINITY);
+        else if (work->rerank)
+            write_entry(work, at, heap[r].row, -heap[r].score);
+        else
+            write_entry(work, at, entries[r].row, entries[r].distance);
     }
 }
 
@@ -162,6 +212,12 @@ static calr_status run(selection *work)
     if (!work->rerank && !query->identities && query->count > 0 && gallery->count > 0 &&
         work->k <= MOST_NEIGHBOURS)
         return run_plain(work);
+    work->exact = calr_rank_exact_make(query, gallery, work->dim, work->norms);
+    if (!work->rerank)
+        work->entries =
+            calr_array_new(gallery->count, (size_t)calr_parallel_threads() * sizeof *work->entries);
+    if (!work->rerank && !work->entries)
+        return calr_error(CALR_ENOMEM, "no memory to rank a gallery of %" PRId64, gallery->count);
     return calr_rank_tiles(query, gallery, work->dim, work->norms, select_query, work);
 }
 
@@ -186,6 +242,7 @@ calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gall
     free(work.norms);
     free(work.overlap);
     free(work.heaps);
+    free(work.entries);
     return status;
 }
 

@@ -3,6 +3,7 @@
 local check = require "check"
 local T = require "calr.tensor"
 local cluster = require "calr.cluster"
+local rank = require "calr.rank"
 local rng = require "calr.rng"
 
 local golden = dofile(os.getenv "CALR_TEST_REFERENCE" .. "/exact/golden.lua")
@@ -89,5 +90,159 @@ for number, case in ipairs(golden) do
     check.near(cluster.silhouette_features(x, labels, { metric = "euclidean" }), case.silhouette, 1e-14)
   end)
 end
+
+-- The k nearest to each query among the rows, by distance and then row: rows from 0, and their distances.
+local function nearest(queries, rows, k, skip_self)
+  local all, lengths = {}, {}
+  for i, query in ipairs(queries) do
+    local order, squares = {}, {}
+    for j, row in ipairs(rows) do
+      squares[j] = square(query, row)
+      if not (skip_self and i == j) then order[#order + 1] = j end
+    end
+    table.sort(order, function(a, b)
+      if squares[a] ~= squares[b] then return squares[a] < squares[b] end
+      return a < b
+    end)
+    all[i], lengths[i] = {}, {}
+    for p = 1, k do
+      all[i][p], lengths[i][p] = order[p] - 1, f32(math.sqrt(squares[order[p]]))
+    end
+  end
+  return all, lengths
+end
+
+-- How many lists of rows are not the right ones, in order.
+local function wrong_lists(got, want)
+  local wrong = 0
+  for i, list in ipairs(got:totable()) do
+    for p, row in ipairs(want[i]) do
+      if list[p] ~= row then
+        wrong = wrong + 1
+        break
+      end
+    end
+  end
+  return wrong
+end
+
+for number, case in ipairs(golden) do
+  check.test("neighbours of whole numbers " .. number, function()
+    local near = cluster.knn(T(case.x), { k = 6, metric = "euclidean", include_self = false })
+    check.equal(wrong_lists(near.indices, case.neighbours), 0)
+  end)
+end
+
+-- Codes of 8 bits, in few columns so that many tie, in more so that products need all digits, far from 0 all together,
+-- and with one row far away.
+local sets = {
+  { "few", 300, 3, 3 }, { "more", 260, 96, 255 }, { "bits", 400, 24, 1 },
+  { "offset", 300, 4, 3 }, { "far", 300, 8, 15 },
+}
+
+local function codes(name, n, d, high)
+  local low = name == "offset" and 5000 or 0
+  local rows = whole(#name, n, d, low, low + high)
+  if name == "far" then
+    for c = 1, d do rows[n][c] = rows[n][c] + 100000 end
+  end
+  return rows
+end
+
+for _, set in ipairs(sets) do
+  local name, n, d, high = table.unpack(set)
+  local rows = codes(name, n, d, high)
+  local x, queries = T(rows), {}
+  for i = 1, 60 do queries[i] = rows[i * 3] end
+  check.test("ties go to the lowest row: knn, " .. name, function()
+    local want, lengths = nearest(rows, rows, 25, true)
+    local found = cluster.knn(x, { k = 25, metric = "euclidean", include_self = false })
+    check.equal(wrong_lists(found.indices, want), 0)
+    check.all_near(found.distances, lengths, 0)
+  end)
+  check.test("ties go to the lowest row: an index, " .. name, function()
+    local want, lengths = nearest(rows, rows, 25, true)
+    local index = cluster.ivf(x, { metric = "euclidean", lists = 12 })
+    local near = index:search(nil, { k = 25, probes = 12, include_self = false })
+    check.equal(wrong_lists(near.indices, want), 0)
+    check.all_near(near.distances, lengths, 0)
+    index = cluster.ivf(x, { lists = 12 })
+    near = index:search(nil, { k = 25, probes = 12, include_self = false })
+    local found = cluster.knn(x, { k = 25, include_self = false })
+    check.ok(near.indices:equal(found.indices), "rows by cosine")
+    check.ok(near.similarities:equal(found.similarities), "cosines")
+  end)
+  check.test("ties go to the lowest row: topk, " .. name, function()
+    local want, lengths = nearest(queries, rows, 30)
+    local options = { query = T(queries), gallery = x, k = 30 }
+    local found = rank.topk(options)
+    check.equal(wrong_lists(found.indices, want), 0, "without identities")
+    check.all_near(found.distances, lengths, 0)
+    options.query_ids, options.gallery_ids = T.full({ #queries }, 1, "i32"), T.full({ n }, 2, "i32")
+    found = rank.topk(options)
+    check.equal(wrong_lists(found.indices, want), 0, "with identities")
+    check.all_near(found.distances, lengths, 0)
+  end)
+  check.test("evaluate judges what topk finds, " .. name, function()
+    local query_ids, gallery_ids = {}, {}
+    for i = 1, #queries do query_ids[i] = i % 7 + 1 end
+    for j = 1, n do gallery_ids[j] = (j * j) % 7 + 1 end
+    local want, wrong = nearest(queries, rows, n), 0
+    local options = { query = T(queries), gallery = x, per_query = true }
+    options.query_ids, options.gallery_ids = T(query_ids, "i32"), T(gallery_ids, "i32")
+    local got = rank.evaluate(options)
+    for i, list in ipairs(want) do
+      local hits, sum, first = 0, 0, nil
+      for p, row in ipairs(list) do
+        if gallery_ids[row + 1] == query_ids[i] then
+          hits, first = hits + 1, first or p
+          sum = sum + hits / p
+        end
+      end
+      local average = hits > 0 and sum / hits or -1
+      local right = (first or -1) == got.first_match:get(i)
+        and math.abs(average - got.average_precision:get(i)) < 1e-6
+      if not right then wrong = wrong + 1 end
+    end
+    check.equal(wrong, 0)
+  end)
+  check.test("k-means gives each row to the nearest centroid, " .. name, function()
+    local found, result = cluster.kmeans(x, { clusters = 20, iterations = 3, seed = 2 })
+    local labels, centroids, wrong, sum = found:totable(), result.centroids:totable(), 0, 0
+    for i, row in ipairs(rows) do
+      local least = math.huge
+      for c = 1, #centroids do least = math.min(least, square(row, centroids[c])) end
+      if square(row, centroids[labels[i] + 1]) > least then wrong = wrong + 1 end
+      sum = sum + square(row, centroids[labels[i] + 1])
+    end
+    check.equal(wrong, 0)
+    check.near(result.inertia / sum, 1, 1e-12)
+  end)
+end
+
+check.test("cosines tie where they are equal in f32", function()
+  local rows, d = whole(9, 300, 6, 0, 2), 6
+  local function product(a, b)
+    local sum = 0
+    for c = 1, d do sum = sum + a[c] * b[c] end
+    return sum
+  end
+  local want = {}
+  for i = 1, #rows do
+    local order, cosines = {}, {}
+    for j = 1, #rows do
+      local lengths = product(rows[i], rows[i]) * product(rows[j], rows[j])
+      cosines[j] = lengths > 0 and f32(product(rows[i], rows[j]) / math.sqrt(lengths)) or 0
+      if j ~= i then order[#order + 1] = j end
+    end
+    table.sort(order, function(a, b)
+      if cosines[a] ~= cosines[b] then return cosines[a] > cosines[b] end
+      return a < b
+    end)
+    want[i] = {}
+    for p = 1, 20 do want[i][p] = order[p] - 1 end
+  end
+  check.equal(wrong_lists(cluster.knn(T(rows), { k = 20, include_self = false }).indices, want), 0)
+end)
 
 check.finish()
