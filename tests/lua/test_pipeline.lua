@@ -641,6 +641,7 @@ check.test("settings out of range are refused before anything is done", function
     { { intra = { k2 = 9 } }, "option \"intra.k2\" must be at most intra.k1 = 8; 9 is not" },
     { { augment = { flip = 2.0 } }, "option \"augment.flip\" must be 0 to 1" },
   } do
+    here.out = tmp .. "/refused" -- calr.config may refuse it before a folder has been named
     check.fails(case[2], function() open(config(case[1])) end)
     check.ok(not calr.sys.exists(here.out), "a folder is left")
   end
