@@ -37,6 +37,21 @@ local function save(name, changes)
   return file
 end
 
+check.test("a snapshot chooses no code", function()
+  local file = tmp .. "/mine.lua"
+  sys.write_file(file, "RAN = true return function(a, b) if b then return 1 end return a.global end")
+  local snapshot = save("code", { options = { pivot = "max", infomap = { k = 15 }, min_purity = 0.5, pace = file,
+    refine = file } })
+  local bench = W.open(snapshot)
+  check.equal(bench.files.pace, file)
+  check.equal(bench.files.refine, file)
+  check.fails("a file of data runs no code: name it yourself (pace=" .. file .. ")", function() bench:try "pivot" end)
+  check.equal(rawget(_G, "RAN"), nil)
+  check.ok(bench:try("pivot", { pace = "always" }))
+  check.ok(W.open(snapshot, { trust = true }):try "pivot")
+  check.equal(rawget(_G, "RAN"), true)
+end)
+
 check.test("a snapshot comes back as it was", function()
   local file = save "whole"
   check.equal(file, S.path(tmp .. "/whole", 4))

@@ -5,6 +5,7 @@ local options = require "calr.lab.refine.options"
 local refine = require "calr.refine"
 local snapshots = require "calr.pipeline.snapshot"
 local sys = require "calr.sys"
+local userfile = require "calr.userfile"
 
 --- @module calr.lab.refine
 --- The workbench for refinement rules: applies rules to a snapshot of a training run and measures what they change.
@@ -52,16 +53,25 @@ local function misplaced(global, identities)
   return L.differ(known, L.take(L.commonest(global, known), global))
 end
 
---- calr.lab.refine.open(path [, {outliers="singletons"}])
+--- calr.lab.refine.open(path [, {outliers="singletons", trust=false}])
+--- A snapshot is data and chooses no code: where its options name Lua files (refine, pace), these run only with
+--- `trust`, or when they are named again to bench:try.
 --- @param path      a snapshot, or a run folder: its newest
 --- @param outliers  what outliers count as: see calr.quality
---- @return bench    with `snapshot` (see calr.pipeline.snapshot.load), `cameras` (how many there are), `identities`
+--- @param trust     boolean; whether Lua files that the snapshot's options name may run
+--- @return bench    with `snapshot` (see calr.pipeline.snapshot.load), `files` (the Lua files that its options name, by
+---                  option: refine, pace), `cameras` (how many there are), `identities`
 ---                  (how many are known; 0: no quality), `misplaced` (mask u8[n]: images that are not of the identity
 ---                  that most of their global cluster are of; nil without identities)
 function workbench.open(path, given)
-  given = require("calr.options").check("calr.lab.refine.open", given, { "outliers" })
+  given = require("calr.options").check("calr.lab.refine.open", given, { "outliers", "trust" })
   local snapshot = snapshots.load(workbench.file(path))
-  local self = setmetatable({ snapshot = snapshot, outliers = given.outliers or "singletons" }, Bench)
+  local self = setmetatable({ snapshot = snapshot, outliers = given.outliers or "singletons", files = {},
+    trust = given.trust == true }, Bench)
+  for _, name in ipairs { "refine", "pace" } do
+    local value = snapshot.options[name]
+    self.files[name] = type(value) == "string" and userfile.is_path(value) and value or nil
+  end
   self.truth = read_truth(snapshot)
   self.cameras = L.clusters((L.canonical(snapshot.cameras)))
   self.identities = self.truth and L.clusters((L.pair(self.truth.identities, self.truth.identities))) or 0
@@ -114,7 +124,7 @@ local absent = {
   scores = "the snapshot has no node scores (context.scores)",
 }
 
-local function context_of(bench, values)
+local function context_of(bench, values, given)
   local s, o = bench.snapshot, values
   local context = {
     global = s.global:clone(), locals = s.locals, cameras = s.cameras, scores = s.scores, features = s.features,
@@ -123,6 +133,10 @@ local function context_of(bench, values)
   }
   local pace
   context.pace = function(...)
+    if bench.files.pace and not bench.trust and given.pace == nil then
+      error(("the snapshot names the pace %s, and a file of data runs no code: name it yourself (pace=%s), or trust "
+        .. "the snapshot (--trust)"):format(bench.files.pace, bench.files.pace), 0)
+    end
     pace = pace or refine.pace(o.options.pace or "always", o.options)
     return pace(...)
   end
@@ -158,7 +172,7 @@ function Bench:try(rule, given)
   local started = sys.clock()
   local loaded = refine.load(rule)
   local merged = options.merge(self.snapshot.options, given or {}, loaded.options)
-  local labels, _, why = refine.apply(loaded, context_of(self, merged))
+  local labels, _, why = refine.apply(loaded, context_of(self, merged, given or {}))
   local result = self:measure(labels)
   result.rule, result.labels, result.changed = rule, labels, given or {}
   result.reasons = reason_list(self, why)

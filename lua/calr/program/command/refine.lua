@@ -15,7 +15,7 @@ local workbench = require "calr.lab.refine"
 local command = {
   summary = "try refinement rules on a snapshot of a run: quality before and after, and why images go",
   usage = "calr refine SNAPSHOT [key=value ...] [RULE [key=value ...]] ... [--by-camera] [--watch] "
-    .. "[--outliers ignore] [--md|--csv|--json] [-o FILE]",
+    .. "[--outliers ignore] [--trust] [--md|--csv|--json] [-o FILE]",
   own_help = true,
 }
 
@@ -35,6 +35,8 @@ identities, in about a second.
   --by-camera  the same for each camera
   --outliers ignore
                leave outliers out; otherwise each is a cluster of its own
+  --trust      run the Lua files that the snapshot itself names (its run's own rule and
+               pace); otherwise only those of the command line run
   --watch      go on, and measure again whenever a rule or a module that it requires
                changes; a mistake in one is shown, and waited for. Ctrl-C ends it
   --threads N  as many threads
@@ -76,7 +78,7 @@ local function check_rule(name)
 end
 
 -- Rules in order with the options that are theirs, and those of all.
-local function read_rules(words)
+local function read_rules(words, own)
   local rules, common = {}, {}
   for i = 2, #words do
     local word = words[i]
@@ -93,6 +95,7 @@ local function read_rules(words)
   if #rules == 0 then
     for i, name in ipairs((refine.names())) do rules[i] = { name = name, own = {} } end
     rules[1].name, rules[1].optional = "recorded", true -- in place of none, which is the first row anyway
+    if own then rules[#rules + 1] = { name = own, own = {} } end
   end
   return rules, common
 end
@@ -167,7 +170,7 @@ end
 
 -- One round. Returns whether all went well.
 local function round(fields, rules, common)
-  local bench = workbench.open(fields.snapshot, { outliers = fields.outliers })
+  local bench = workbench.open(fields.snapshot, { outliers = fields.outliers, trust = fields.trust })
   local results, messages = try_all(bench, rules, common)
   for i, message in ipairs(messages) do
     messages[i] = type(message) == "table" and complain(message) or message
@@ -214,7 +217,7 @@ end
 function command.run(args)
   local fields, words = arguments.parse(args, { usage = command.usage,
     flags = { ["--by-camera"] = "by_camera", ["--watch"] = "watch", ["--md"] = "markdown", ["--csv"] = "csv",
-      ["--json"] = "json", ["--help"] = "help", ["-h"] = "help" },
+      ["--json"] = "json", ["--trust"] = "trust", ["--help"] = "help", ["-h"] = "help" },
     values = { ["--outliers"] = "outliers", ["-o"] = "file", ["--threads"] = "threads" } })
   if fields.help then return help() end
   fields.snapshot = words[1] or errors.usage("which snapshot? usage: %s", command.usage)
@@ -224,8 +227,12 @@ function command.run(args)
   local threads = arguments.integer(fields, "threads", "--threads", 1, 1024)
   if threads then sys.threads(threads) end
   fields.format = format_of(fields)
-  workbench.file(fields.snapshot)
-  local rules, common = read_rules(words)
+  local own = not words[2] and workbench.open(fields.snapshot).files.refine -- without words all rules are tried
+  if own and not fields.trust then
+    io.stderr:write(("calr: note: the run's own rule is the file %s. A snapshot runs no code: name the file, or add "
+      .. "--trust\n"):format(own))
+  end
+  local rules, common = read_rules(words, fields.trust and own)
   if fields.watch then return follow(fields, rules, common) end
   return round(fields, rules, common) and 0 or 1
 end
