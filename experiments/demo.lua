@@ -12,23 +12,18 @@ local cfg = calr.config {
   seed = option(1, "of the data, the weights and the training"),
 }
 
--- What both experiments are told: a schedule that 2 processor cores manage in a few minutes from random weights.
-local schedule = { "epochs=20", "iterations=40", "lr=1e-3", "augment.pad=4", "infomap.k=12" }
-local stage_1 = { "intra.epochs=4", "intra.iterations=20", "intra.lr=1e-3", "intra.k1=15", "intra.per_cluster=4" }
-
-local function quote(word)
-  if word:find "^[%w_./=:-]+$" then return word end
-  return "'" .. word:gsub("'", "'\\''") .. "'"
-end
+-- What both experiments are told, and stage 1 besides.
+local street = dofile(sys.paths.experiments .. "/common/street.lua")
+local schedule, stage_1 = street.words(street.schedule), street.words(street.stage_1)
 
 -- Runs this program as a user would, and says how.
 local function calr_command(words)
   local quoted = {}
-  for i, word in ipairs(words) do quoted[i] = quote(word) end
+  for i, word in ipairs(words) do quoted[i] = text.quote(word) end
   local line = table.concat(quoted, " ")
   print("\n$ calr " .. line)
   io.stdout:flush()
-  local ok, how, status = os.execute(quote(sys.paths.executable) .. " " .. line)
+  local ok, how, status = os.execute(text.quote(sys.paths.executable) .. " " .. line)
   if ok then return end
   if status == 130 or how == "signal" and status == 2 then -- Ctrl-C reaches the shell that waits for the command, too
     io.stderr:write "calr: the demo goes on from here when it is started again\n"
@@ -109,9 +104,7 @@ local started = sys.clock()
 sys.make_folder(cfg.dir)
 local store = ("%s/street-%d.lmdb"):format(cfg.dir, cfg.seed)
 if not sys.exists(store) then
-  -- Cameras that differ, but not so much that an untrained network sees nothing but the camera: from random weights
-  -- something must be there to begin with. (gap=1 needs a network that has seen images before.)
-  calr_command { "data", "make", "street", "-o", store, "--seed", tostring(cfg.seed), "--gap", "0.25" }
+  calr_command { "data", "make", "street", "-o", store, "--seed", tostring(cfg.seed), "--gap", tostring(street.gap) }
 end
 calr_command { "data", "info", store }
 local baseline_dir = experiment("baseline", store, {})

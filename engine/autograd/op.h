@@ -1,13 +1,12 @@
-/* What an operation is to the tape: a descriptor, an entry of a table rather than a case of a
- * switch.
+/* What an operation is to the tape: a descriptor, an entry of a table rather than a case of a switch.
  *
  * The life of a call:
- *   apply     the tape makes inputs contiguous (unless `strided`), calls check, allocates the
- * output (unless `makes_output`), calls forward; if an input needs a gradient and recording is on,
- * it then keeps a node: the descriptor, a copy of the attributes, the shapes of the inputs, what
- * forward saved. backward  the node's dy arrives (contiguous unless `strided`); backward fills
- * dx[i] for each input that needs one; the tape adds them up where they belong and frees what was
- * saved.
+ *   apply     The tape makes inputs contiguous (unless `strided`), calls check, allocates the output
+ *             (unless `makes_output`) and calls forward. If an input needs a gradient and recording
+ *             is on, it then keeps a node: the descriptor, a copy of the attributes, the shapes of
+ *             the inputs, and what forward saved.
+ *   backward  The node's dy arrives (contiguous unless `strided`). backward fills dx[i] for each
+ *             input that needs one; the tape adds them up where they belong and frees what was saved.
  *
  * The same calr_op_call serves all three steps, so that an operation states its shapes once.
  * Functions return a status; the tape puts the operation's name before the message. Every function

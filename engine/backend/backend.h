@@ -1,27 +1,25 @@
 /* The table of kernels that a device offers.
  *
- * A kernel is a function of pointers and sizes: no tensors, no tape, no Lua. What holds for all of
- * them:
+ * A kernel is a function of pointers and sizes: no tensors, no tape, no Lua. What holds for all of them:
  *   - Arguments go sizes and settings first, inputs next, outputs last. Arrays are contiguous f32
- * unless said otherwise; shapes stand in the comment. Gradients are named d + the name of what they
- * belong to.
+ *     unless said otherwise; shapes stand in the comment. Gradients are named d + the name of what
+ *     they belong to.
  *   - An array that is `void *` holds f32 or bf16, as the argument or member `dtype` says (0 is f32;
- * there are no other values). bf16 is how numbers are kept, not how they are computed: each is
- * widened when it is read, all sums are accumulated in f32 or double, and a result is rounded once.
- * Parameters, statistics and gradients of parameters are f32.
- *   - Feature maps are N x H x W x C; weights of convolutions are c_out x (c_in / groups) x kh x
- * kw, as in torchvision's files.
- *   - Outputs are overwritten, never added to (exceptions say so) and need no initial value. An
- * output may not overlap an input unless the comment says "in place allowed" (then: the same
- * pointer, not a shifted one).
+ *     there are no other values). bf16 is how numbers are kept, not how they are computed: each is
+ *     widened when it is read, all sums are accumulated in f32 or double, and a result is rounded
+ *     once. Parameters, statistics and gradients of parameters are f32.
+ *   - Feature maps are N x H x W x C; weights of convolutions are c_out x (c_in / groups) x kh x kw,
+ *     as in torchvision's files.
+ *   - Outputs are overwritten, never added to (exceptions say so), and need no initial value. An
+ *     output may not overlap an input unless the comment says "in place allowed" (then: the same
+ *     pointer, not a shifted one).
  *   - Sizes are >= 0; with no rows nothing is read, and sums over no rows are 0.
  *   - The caller has checked that shapes fit. A kernel checks what only it can know, and returns a
- * status: CALR_ENOMEM (scratch memory) from all of them; others are named. After a failure outputs
- * are undefined.
- *   - Any thread may call them, also from a calr_parallel_for body (then they run on that one
- * thread).
+ *     status: CALR_ENOMEM (scratch memory) from all of them; others are named. After a failure
+ *     outputs are undefined.
+ *   - Any thread may call them, also from a calr_parallel_for body (then they run on that one thread).
  *   - The same call gives the same bits for the same number of threads; everything but convolution
- * and gemm also for any number of threads. */
+ *     and gemm also for any number of threads. */
 #ifndef CALR_BACKEND_BACKEND_H
 #define CALR_BACKEND_BACKEND_H
 
@@ -52,10 +50,10 @@ typedef struct calr_pool2d {
     calr_dtype dtype;                /* of x, y and their gradients */
 } calr_pool2d;
 
-/* Fill out_h and out_w, and groups where it is 0. CALR_EINVAL: channels that groups does not divide,
- * a size out of range (n may be 0, everything else but padding
- * is >= 1), a kernel larger than the padded input; pooling: padding above kernel / 2, kernel
- * above 16. CALR_ENOMEM: the number of elements of input, weight or output overflows. */
+/* Fill out_h and out_w, and groups where it is 0. CALR_EINVAL: channels that groups does not divide; a
+ * size out of range (n may be 0, everything else but padding is >= 1); a kernel larger than the padded
+ * input; pooling: padding above kernel / 2, kernel above 16. CALR_ENOMEM: the number of elements of
+ * input, weight or output overflows. */
 calr_status calr_conv2d_resolve(calr_conv2d *conv);
 calr_status calr_pool2d_resolve(calr_pool2d *pool);
 

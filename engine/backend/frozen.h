@@ -18,8 +18,9 @@
 
 typedef struct calr_frozen_conv calr_frozen_conv;
 
-/* conv says channels, groups, kernel, stride and padding; its other sizes are not looked at. w, times scale[c_out] where
- * that is not NULL, and bias (may be NULL) are copied. CALR_EINVAL: sizes as for calr_conv2d_resolve; CALR_ENOMEM. */
+/* conv says channels, groups, kernel, stride and padding; its other sizes are not looked at. w, times
+ * scale[c_out] where that is not NULL, and bias (may be NULL) are copied. CALR_EINVAL: sizes as for
+ * calr_conv2d_resolve; CALR_ENOMEM. */
 calr_status calr_frozen_conv_new(const calr_conv2d *conv, const float *w, const float *scale,
                                  const float *bias, bool relu, calr_frozen_conv **out);
 void calr_frozen_conv_release(calr_frozen_conv *frozen); /* NULL is allowed */

@@ -96,8 +96,8 @@ static int cluster_dbscan(lua_State *L)
 }
 
 /// calr.cluster.kmeans(x, {clusters=k, iterations=100, tolerance=1e-4, seed=0, batch=nil})
-/// k-means by euclidean distance (Lloyd 1982), from k-means++ seeds (Arthur and Vassilvitskii, SODA 2007); with a batch,
-/// over mini-batches (Sculley 2010), for data of millions of rows.
+/// k-means by euclidean distance (Lloyd 1982), from k-means++ seeds (Arthur and Vassilvitskii, SODA
+/// 2007); with a batch, over mini-batches (Sculley 2010), for data of millions of rows.
 /// @param x           f32[n x d]
 /// @param clusters    1 .. n; none is ever empty
 /// @param iterations  at most so many rounds

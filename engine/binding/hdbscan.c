@@ -64,8 +64,9 @@ static int return_results(lua_State *L, int64_t clusters)
 /// @return tensor   labels i32[n], -1 = outlier
 /// @return integer  the number of clusters
 /// @return tensor   f32[n]: how deep in its cluster each image is, 0 .. 1; 0 for outliers
-/// @return tensor   f32[n]: outlier scores (GLOSH; Campello et al. 2015), 0 .. 1, of all images: how much less dense the
-///   place of an image is than the densest of the cluster it falls out of; about 0 deep inside, near 1 far from all
+/// @return tensor   f32[n]: outlier scores (GLOSH; Campello et al. 2015), 0 .. 1, of all images:
+///                  how much less dense the place of an image is than the densest of the cluster it
+///                  falls out of; about 0 deep inside, near 1 far from all
 static int cluster_hdbscan(lua_State *L)
 {
     static const char *const names[] = {"min_cluster_size", "min_samples", "epsilon",
@@ -89,8 +90,9 @@ static int cluster_hdbscan(lua_State *L)
 /// @return tensor   labels i32[n], -1 = outlier
 /// @return integer  the number of clusters
 /// @return tensor   f32[n]: how deep in its cluster each image is, 0 .. 1; 0 for outliers
-/// @return tensor   f32[n]: outlier scores (GLOSH; Campello et al. 2015), 0 .. 1, of all images: how much less dense the
-///   place of an image is than the densest of the cluster it falls out of; about 0 deep inside, near 1 far from all
+/// @return tensor   f32[n]: outlier scores (GLOSH; Campello et al. 2015), 0 .. 1, of all images:
+///                  how much less dense the place of an image is than the densest of the cluster it
+///                  falls out of; about 0 deep inside, near 1 far from all
 static int cluster_hdbscan_features(lua_State *L)
 {
     static const char *const names[] = {"metric", "min_cluster_size", "min_samples", "epsilon",

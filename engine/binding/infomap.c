@@ -81,7 +81,8 @@ static void find_tree(lua_State *L, int info, const calr_csr *graph,
     lua_pop(L, 1);
 }
 
-/// calr.cluster.infomap(x, {k=15, min_similarity=0.5, min_size=5, directed=true, seed=1, trials=1, teleportation=0.15, levels="two", level=nil})
+/// calr.cluster.infomap(x, {k=15, min_similarity=0.5, min_size=5, directed=true, seed=1, trials=1,
+///   teleportation=0.15, levels="two", level=nil})
 /// Clusters by Infomap (map equation; Rosvall and Bergstrom 2008) on the graph of nearest neighbours: an edge
 /// i -> j of weight s for each neighbour j with cosine similarity s >= min_similarity. Images without an edge, and
 /// clusters smaller than min_size, become outliers. When no edge is left, every label is -1 and info.edges is 0. The
@@ -98,10 +99,10 @@ static void find_tree(lua_State *L, int info, const calr_csr *graph,
 /// scores=f32[n], how central an image is: the sum over its edges of 1/(d + mean d), d = 1 - similarity, the mean over
 /// all neighbours found, its own place included; 0 without an edge.
 ///
-/// For levels="many" it holds two more, whatever min_size says: levels, a list of i32[n], the modules of each level, the
-/// coarsest first, -1 for an image without an edge; and tree=i32[modules x levels], for each module of the finest level
-/// the one it lies in at each level, itself last. A module that is not divided at a level is there again at the next,
-/// if under another number.
+/// For levels="many" it holds two more, whatever min_size says: levels, a list of i32[n], the
+/// modules of each level, the coarsest first, -1 for an image without an edge; and tree=i32[modules
+/// x levels], for each module of the finest level the one it lies in at each level, itself last. A
+/// module that is not divided at a level is there again at the next, if under another number.
 /// @param x               f32[n x d], one row an image; or a table of neighbours
 /// @param k               neighbours of each row, the row itself counted; all rows where there are fewer
 /// @param min_similarity  0 or more; edges of similarity 0 are never kept

@@ -56,10 +56,10 @@ static int64_t check_stop(lua_State *L, int arg, double *threshold)
 
 /// calr.cluster.agglomerative(distance, {clusters=n, linkage="average"})
 /// calr.cluster.agglomerative(distance, {distance=t, linkage="average"})
-/// Merges the two nearest clusters (Lance and Williams 1967; found by chains of nearest neighbours, Murtagh 1983, Müllner
-/// 2011) until as many as asked for are left, or until the nearest two
-/// are at `distance` or more. All but single linkage hold all pairs while they run: 4 n^2
-/// bytes. For several cuts of one tree, and for the tree itself: calr.cluster.linkage.
+/// Merges the two nearest clusters (Lance and Williams 1967; found by chains of nearest neighbours,
+/// Murtagh 1983, Müllner 2011) until as many as asked for are left, or until the nearest two are at
+/// `distance` or more. All but single linkage hold all pairs while they run: 4 n^2 bytes. For
+/// several cuts of one tree, and for the tree itself: calr.cluster.linkage.
 /// @param distance  a distance, or f32[n x n]
 /// @param clusters  how many to leave, 1 .. n; either this or the option distance
 /// @param linkage   "average" (default), "complete", "single" or "ward": how far two clusters are apart; Ward's is

@@ -12,6 +12,8 @@
 /// Batches of images, decoded, resized and augmented ahead of their use by worker threads. What
 /// happens to an image depends on (seed, epoch, its place in the order) alone, never on the number
 /// of workers. Most scripts use split:batches of calr.data, which calls this.
+///
+/// calr.loader.training is a table of the training augmentation's settings: flip, pad and erase.
 
 #define LOADER "calr.loader"
 #define CACHE  "calr.loader.cache"
@@ -63,17 +65,17 @@ static void option_augment(lua_State *L, int arg, calr_augment *augment)
     static const char *const names[] = {
         "flip", "pad", "erase", "erase_area", "erase_aspect", "erase_after_normalize", NULL};
     int type = calr_lua_push_option(L, arg, "augment"), table = lua_gettop(L);
+    if (type == LUA_TTABLE || (type == LUA_TBOOLEAN && lua_toboolean(L, table)))
+        *augment = calr_augment_training(augment->height, augment->width);
     if (type == LUA_TTABLE) {
         calr_lua_check_options(L, table, names);
-        augment->flip = calr_lua_option_number(L, table, "flip", 0.5, 0, 1);
-        augment->pad = (int)calr_lua_option_integer(L, table, "pad", 10, 0, 65535);
-        augment->erase = calr_lua_option_number(L, table, "erase", 0.5, 0, 1);
+        augment->flip = calr_lua_option_number(L, table, "flip", augment->flip, 0, 1);
+        augment->pad = (int)calr_lua_option_integer(L, table, "pad", augment->pad, 0, 65535);
+        augment->erase = calr_lua_option_number(L, table, "erase", augment->erase, 0, 1);
         option_numbers(L, table, "erase_area", augment->erase_area, 2);
         option_numbers(L, table, "erase_aspect", augment->erase_aspect, 2);
-        augment->erase_after_normalize =
-            calr_lua_option_boolean(L, table, "erase_after_normalize", 1);
-    } else if (type == LUA_TBOOLEAN && lua_toboolean(L, table)) {
-        *augment = calr_augment_training(augment->height, augment->width);
+        augment->erase_after_normalize = calr_lua_option_boolean(
+            L, table, "erase_after_normalize", augment->erase_after_normalize);
     } else if (type != LUA_TNIL && type != LUA_TBOOLEAN) {
         luaL_error(L, "option \"augment\" must be true, false or a table, not a %s",
                    luaL_typename(L, table));
@@ -428,10 +430,25 @@ static const calr_lua_function cache_meta[] = {
     {NULL, NULL, NULL},
 };
 
+/* What calr_augment_training says, for whoever makes options of it. */
+static void push_training(lua_State *L)
+{
+    calr_augment training = calr_augment_training(1, 1);
+    lua_createtable(L, 0, 3);
+    lua_pushnumber(L, training.flip);
+    lua_setfield(L, -2, "flip");
+    lua_pushinteger(L, training.pad);
+    lua_setfield(L, -2, "pad");
+    lua_pushnumber(L, training.erase);
+    lua_setfield(L, -2, "erase");
+}
+
 int luaopen_calr_loader(lua_State *L)
 {
     calr_lua_class(L, LOADER, "loader:", loader_methods, loader_meta);
     calr_lua_class(L, CACHE, "cache:", cache_methods, cache_meta);
     calr_lua_new_module(L, "calr.loader.", functions);
+    push_training(L);
+    lua_setfield(L, -2, "training");
     return 1;
 }

@@ -345,7 +345,7 @@ static int ops_conv2d(lua_State *L)
 /// @param running_mean  f32[c], changed in place in training; both may be nil then
 /// @param running_var   f32[c]
 /// @param options  {training=false, momentum=.1, eps=1e-5, relu=false, residual=}; residual has the
-/// shape of x
+///                 shape of x
 /// @return tensor  the shape of x
 static int ops_batch_norm(lua_State *L)
 {
@@ -526,33 +526,44 @@ static int ops_reverse_gradient(lua_State *L)
     return 1;
 }
 
-/* Operations whose first argument is a tensor. */
-#define OPERATIONS                                                                                 \
-    {"add", ops_add, "a, b"}, {"sub", ops_sub, "a, b"}, {"mul", ops_mul, "a, b"},                  \
-        {"div", ops_div, "a, b"}, {"neg", ops_neg, "x"}, {"relu", ops_relu, "x"},                  \
-        {"exp", ops_exp, "x"}, {"log", ops_log, "x"}, {"sqrt", ops_sqrt, "x"},                     \
-        {"pow", ops_pow, "x, exponent"}, {"sum", ops_sum, "x [, dim]"},                            \
-        {"mean", ops_mean, "x [, dim]"}, {"gather", ops_gather, "x, index"},                       \
-        {"matmul", ops_matmul, "a, b [, options]"}, {"linear", ops_linear, "x, w [, bias]"},       \
-        {"softmax", ops_softmax, "x"}, {"log_softmax", ops_log_softmax, "x"},                      \
-        {"l2_normalize", ops_l2_normalize, "x [, options]"},                                       \
-        {"dropout", ops_dropout, "x [, options]"},                                                 \
-        {"reverse_gradient", ops_reverse_gradient, "x [, alpha]"},                                 \
-        {"max_pool", ops_max_pool, "x [, options]"}, {"avg_pool", ops_avg_pool, "x"},              \
-        {"gem", ops_gem, "x, p [, options]"},                                                      \
-        {"instance_norm", ops_instance_norm, "x [, gamma, beta, options]"},                        \
-        {"batch_norm", ops_batch_norm, "x, gamma, beta, running_mean, running_var [, options]"},   \
-        {"conv2d", ops_conv2d, "x, w [, options]"}, {"sigmoid", ops_sigmoid, "x"},                 \
-    {                                                                                              \
-        "cross_entropy", ops_cross_entropy, "logits, labels [, options]"                           \
-    }
+/* Operations whose first argument is a tensor: functions of calr.ops, and methods of tensors. */
+const calr_lua_function calr_lua_operation_methods[] = {
+    {"add", ops_add, "a, b"},
+    {"sub", ops_sub, "a, b"},
+    {"mul", ops_mul, "a, b"},
+    {"div", ops_div, "a, b"},
+    {"neg", ops_neg, "x"},
+    {"relu", ops_relu, "x"},
+    {"exp", ops_exp, "x"},
+    {"log", ops_log, "x"},
+    {"sqrt", ops_sqrt, "x"},
+    {"pow", ops_pow, "x, exponent"},
+    {"sum", ops_sum, "x [, dim]"},
+    {"mean", ops_mean, "x [, dim]"},
+    {"gather", ops_gather, "x, index"},
+    {"matmul", ops_matmul, "a, b [, options]"},
+    {"linear", ops_linear, "x, w [, bias]"},
+    {"softmax", ops_softmax, "x"},
+    {"log_softmax", ops_log_softmax, "x"},
+    {"l2_normalize", ops_l2_normalize, "x [, options]"},
+    {"dropout", ops_dropout, "x [, options]"},
+    {"reverse_gradient", ops_reverse_gradient, "x [, alpha]"},
+    {"max_pool", ops_max_pool, "x [, options]"},
+    {"avg_pool", ops_avg_pool, "x"},
+    {"gem", ops_gem, "x, p [, options]"},
+    {"instance_norm", ops_instance_norm, "x [, gamma, beta, options]"},
+    {"batch_norm", ops_batch_norm, "x, gamma, beta, running_mean, running_var [, options]"},
+    {"conv2d", ops_conv2d, "x, w [, options]"},
+    {"sigmoid", ops_sigmoid, "x"},
+    {"cross_entropy", ops_cross_entropy, "logits, labels [, options]"},
+    {NULL, NULL, NULL},
+};
 
-static const calr_lua_function functions[] = {OPERATIONS,
-                                              {"concat", ops_concat, "tensors [, dim]"},
-                                              {"gated_sum", ops_gated_sum, "maps, gates"},
-                                              {NULL, NULL, NULL}};
-
-const calr_lua_function calr_lua_operation_methods[] = {OPERATIONS, {NULL, NULL, NULL}};
+static const calr_lua_function functions[] = {
+    {"concat", ops_concat, "tensors [, dim]"},
+    {"gated_sum", ops_gated_sum, "maps, gates"},
+    {NULL, NULL, NULL},
+};
 
 const calr_lua_function calr_lua_operators[] = {
     {"__add", ops_add, NULL}, {"__sub", ops_sub, NULL}, {"__mul", ops_mul, NULL},
@@ -563,5 +574,6 @@ const calr_lua_function calr_lua_operators[] = {
 int luaopen_calr_ops(lua_State *L)
 {
     calr_lua_new_module(L, "calr.ops.", functions);
+    calr_lua_add_functions(L, "calr.ops.", calr_lua_operation_methods);
     return 1;
 }

@@ -335,15 +335,16 @@ static int quality_by_camera(lua_State *L)
 }
 
 /// calr.quality.stability(before, after)
-/// How much of a clustering stayed from one epoch to the next. Clusters of both are matched one to one so that as many
-/// images as possible are in matched clusters (the assignment problem, Kuhn 1955; calr.labels.match); their numbers play no
-/// part.
+/// How much of a clustering stayed from one epoch to the next. Clusters of both are matched one to
+/// one so that as many images as possible are in matched clusters (the assignment problem, Kuhn
+/// 1955; calr.labels.match); their numbers play no part.
 /// @param before  i32[n], -1 for an outlier
 /// @param after   i32[n], of the same images
-/// @return table  stable = share of the images in a cluster both times whose clusters are matched; kept = the same
-///   among the images in a cluster at least once, so that images that come and go count as unstable (both 1 where there
-///   is none); agreed, both, either: the counts behind them; matched: pairs of clusters; vanished and appeared: clusters
-///   without a partner
+/// @return table  stable = share of the images in a cluster both times whose clusters are matched;
+///                kept = the same among the images in a cluster at least once, so that images that
+///                come and go count as unstable (both 1 where there is none); agreed, both, either:
+///                the counts behind them; matched: pairs of clusters; vanished and appeared:
+///                clusters without a partner
 static int quality_stability(lua_State *L)
 {
     calr_tensor *before = calr_lua_check_form(L, 1, CALR_I32, 1, "i32[n]");

@@ -8,11 +8,12 @@
 /// @module calr.rank
 /// Ranking: what a search of each query through a gallery finds, and how good that is.
 ///
-/// Euclidean distances between the features as they are; with unit features that is the order of the cosine too.
-/// Entries at the same distance keep the order of the gallery. Gallery entries of identity -1 (junk), and those of
-/// the query's own identity and camera, are ignored; distractors (identity 0) stay. The option `ignore` has other rules:
-/// "own" (the usual one), "camera" (all entries of the query's camera, as in CUHK03's first protocol), "junk" (no more
-/// than junk). Memory grows with the gallery, not with queries times gallery.
+/// Euclidean distances between the features as they are; with unit features that is the order of
+/// the cosine too. Entries at the same distance keep the order of the gallery. Gallery entries of
+/// identity -1 (junk), and those of the query's own identity and camera, are ignored; distractors
+/// (identity 0) stay. The option `ignore` has other rules: "own" (the usual one), "camera" (all
+/// entries of the query's camera, as in CUHK03's first protocol), "junk" (no more than junk).
+/// Memory grows with the gallery, not with queries times gallery.
 
 /* The numbers of option `name` as i64[count], kept on the stack; NULL when absent. */
 static const int64_t *option_numbers(lua_State *L, const char *name, int required, int64_t count)
@@ -93,9 +94,10 @@ static const calr_rerank *new_rerank(lua_State *L, const calr_rank_set *query,
 }
 
 /// calr.rank.evaluate{query=, gallery=, query_ids=, gallery_ids=, query_cameras=, gallery_cameras=, ap="step", ...}
-/// Mean average precision and cumulative match characteristic as Market-1501 has them (Zheng et al., ICCV 2015), and mINP,
-/// how early the last match comes (Ye et al., TPAMI 2021). Queries without a match in the gallery are left
-/// out; when that is every query, it is an error. Without cameras (both options absent), only junk is ignored.
+/// Mean average precision and cumulative match characteristic as Market-1501 has them (Zheng et
+/// al., ICCV 2015), and mINP, how early the last match comes (Ye et al., TPAMI 2021). Queries
+/// without a match in the gallery are left out; when that is every query, it is an error. Without
+/// cameras (both options absent), only junk is ignored.
 ///
 /// In the result, cmc[r] is the share of queries with a match among the first r; a rank past the end of a small gallery
 /// counts as its last. valid is the number of queries with a match. With per_query there are also
@@ -245,8 +247,8 @@ static void check_lists(lua_State *L, int arg, calr_tensor **indices, calr_tenso
 }
 
 /// calr.rank.merge(lists, part, first)
-/// For galleries too large to hold: joins the lists of the parts seen so far with those of the next part, in place. With
-/// parts of tens of thousands of rows, galleries of millions stream by:
+/// For galleries too large to hold: joins the lists of the parts seen so far with those of the next
+/// part, in place. With parts of tens of thousands of rows, galleries of millions stream by:
 ///   lists = rank.topk{query=q, gallery=part, k=100}                    -- of the first part
 ///   rank.merge(lists, rank.topk{query=q, gallery=part, k=100}, first)  -- of each other
 /// @param lists  {indices=, distances=} of calr.rank.topk (the same without re-ranking); changed
@@ -274,10 +276,11 @@ static int rank_merge(lua_State *L)
 }
 
 /// calr.rank.expand{query=, gallery=, k=10, alpha=3}
-/// Query expansion: each query becomes the normalised sum of itself and its k nearest gallery entries, weighted by their
-/// cosine to the power alpha (Radenovic et al., TPAMI 2019); alpha = 0 is the plain average (Chum et al., ICCV 2007).
-/// With the gallery as the query too, it is database-side augmentation, and no entry is its own neighbour. Rank with
-/// what comes out in place of the queries.
+/// Query expansion: each query becomes the normalised sum of itself and its k nearest gallery
+/// entries, weighted by their cosine to the power alpha (Radenovic et al., TPAMI 2019); alpha = 0
+/// is the plain average (Chum et al., ICCV 2007). With the gallery as the query too, it is
+/// database-side augmentation, and no entry is its own neighbour. Rank with what comes out in place
+/// of the queries.
 /// @param query    f32[q x d], unit features
 /// @param gallery  f32[g x d], unit features
 /// @param k        entries taken; fewer where the gallery ends before

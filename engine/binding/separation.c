@@ -47,10 +47,9 @@ static int push_score(lua_State *L, calr_status status, const double *mean)
 }
 
 /// calr.cluster.silhouette(distance, labels [, {sample=, seed=0}])
-/// How well each image fits its cluster (Rousseeuw 1987): -1 (nearer to another) .. 1; 0 for the only member of a
-/// cluster. Outliers
-/// (-1) take part nowhere; to score them as a cluster, give them a label of their own. A sparse
-/// distance stays sparse.
+/// How well each image fits its cluster (Rousseeuw 1987): -1 (nearer to another) .. 1; 0 for the
+/// only member of a cluster. Outliers (-1) take part nowhere; to score them as a cluster, give them
+/// a label of their own. A sparse distance stays sparse.
 /// @param distance  a distance, or f32[n x n]
 /// @param labels    i32[n]
 /// @param sample    score so many images only, drawn at random, each against all others: an estimate of the mean

@@ -162,11 +162,11 @@ static import_job *read_sources(lua_State *L, int64_t first, int64_t count)
 /// Appends files: reads and checks them in several threads, and writes them in the order of the
 /// list. Call it for a part of the list at a time to show progress.
 /// @param records   list of {file=, path=, identity=, camera=, split=}, fields as of add, bytes
-/// read from `file`
+///                  read from `file`
 /// @param first     the first record to import
 /// @param count     how many (default: all from `first` on)
 /// @param skip_bad  whether a file that cannot be read or decoded is left out; otherwise it is an
-/// error
+///                  error
 /// @return table  list of {path=, reason=} of the files left out
 static int writer_import(lua_State *L)
 {

@@ -132,8 +132,9 @@ static int sys_rename(lua_State *L)
 }
 
 /// calr.sys.stat(path)
-/// @return table|nil  size (bytes), mtime (seconds since 1970), kind ("file", "folder", "other"), own (whether it belongs
-/// to the user of this process), link (whether the path itself is a symbolic link); nil when absent
+/// @return table|nil  size (bytes), mtime (seconds since 1970), kind ("file", "folder", "other"),
+///                    own (whether it belongs to the user of this process), link (whether the path
+///                    itself is a symbolic link); nil when absent
 static int sys_stat(lua_State *L)
 {
     static const char *const kinds[] = {"file", "folder", "other"};

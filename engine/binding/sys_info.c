@@ -14,11 +14,10 @@ static void set(lua_State *L, const char *key, const char *value)
 
 /// calr.sys.info()
 /// What the engine runs on; loads the numerical libraries.
-/// @return table  conv ("onednn" or "portable"), conv_bf16 ("onednn" or "f32"), cpu, cpu_features, blas_file, blas_config,
-/// blas_core (the kernels that
-///                OpenBLAS runs), blas_choice (who chose them), onednn_version, onednn_isa,
-///                threads, and the versions that were built with: lmdb, libjpeg_turbo, libpng,
-///                jansson
+/// @return table  conv ("onednn" or "portable"), conv_bf16 ("onednn" or "f32"), cpu, cpu_features,
+///                blas_file, blas_config, blas_core (the kernels that OpenBLAS runs), blas_choice
+///                (who chose them), onednn_version, onednn_isa, threads, and the versions that were
+///                built with: lmdb, libjpeg_turbo, libpng, jansson
 static int sys_info(lua_State *L)
 {
     calr_backend_info info = {.threads = 0};

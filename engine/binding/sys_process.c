@@ -116,7 +116,7 @@ static void take_environment(lua_State *L, start *s)
 /// reaches it like this process. It goes on when this process ends or forgets it.
 /// @param command  list: the program (looked for in PATH when it has no "/") and its arguments
 /// @param env      table: variables of its environment that differ from this process's; false
-/// removes one
+///                 removes one
 /// @param stdout   file that what it prints is added to; default: where this process prints
 /// @param stderr   string; the same for its messages; may be the same file
 /// @return process

@@ -33,9 +33,9 @@ static int sys_link_new(lua_State *L)
 /// Gives a file another name, which must not exist yet. However many processes on however many
 /// machines try, one gets the name. Cheaper than calr.sys.link_new where many names hold the same
 /// text.
-/// @return boolean|nil  true: this call made the name, or an earlier one with this source; false: it
-/// is another file's; nil: this file can have no name there (it has too many, or the folder is
-/// elsewhere)
+/// @return boolean|nil  true: this call made the name, or an earlier one with this source; false:
+///                      it is another file's; nil: this file can have no name there (it has too
+///                      many, or the folder is elsewhere)
 static int sys_link(lua_State *L)
 {
     const char *source = luaL_checkstring(L, 1), *path = luaL_checkstring(L, 2);

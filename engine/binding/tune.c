@@ -193,7 +193,8 @@ static int64_t gather(lua_State *L, int rows, int64_t row_count, const history *
     return kept;
 }
 
-/// calr.tune.parzen{history=, rows=, columns=, axes=, prior=1, bandwidth="neighbour", clip=1, endpoints=false, recent=true}
+/// calr.tune.parzen{history=, rows=, columns=, axes=, prior=1, bandwidth="neighbour", clip=1,
+///   endpoints=false, recent=true}
 /// A Parzen estimator: a mixture of one kernel for each row and a prior kernel as wide as the
 /// range. A kernel is a product over the axes: a truncated normal distribution, its share of an
 /// interval, or a distribution over choices (Bergstra et al., NeurIPS 2011; Watanabe, arXiv
@@ -201,11 +202,11 @@ static int64_t gather(lua_State *L, int rows, int64_t row_count, const history *
 /// @param history     a history
 /// @param rows        list of its rows, oldest first; those where a column is inactive are left out
 /// @param columns     list of its columns, one for each axis
-/// @param axes        list of tables: kind = "float" (low, high, log), "step" (low, high, step, log)
-/// or "choice" (choices: how many; their values count from 0)
+/// @param axes        list of tables: kind = "float" (low, high, log), "step" (low, high, step,
+///                    log) or "choice" (choices: how many; their values count from 0)
 /// @param prior       weight of the prior kernel; that of the newest row is 1
 /// @param bandwidth   "neighbour": a kernel is as wide as the larger distance to its neighbours;
-/// "scott": all have range / 5 * n^(-1 / (axes + 4))
+///                    "scott": all have range / 5 * n^(-1 / (axes + 4))
 /// @param clip        no kernel is narrower than range / min(100, (n + 2)^clip)
 /// @param endpoints   the range's borders count as neighbours of the outermost rows
 /// @param recent      rows before the last 25 weigh less, evenly down to 1/n; false: all weigh 1

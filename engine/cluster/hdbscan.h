@@ -31,20 +31,24 @@ typedef struct calr_hdbscan_options {
     bool single;    /* all things may be one cluster; otherwise there are two or none */
 } calr_hdbscan_options;
 
-/* labels[n]: numbered by first appearance, -1 outliers. probabilities[n] (or NULL): how far into its
- * cluster each thing stays, its lambda = 1 / distance over the largest of the cluster, 0 .. 1; 0 for
- * outliers. outliers[n] (or NULL): GLOSH, how much less dense the place of each thing is than the densest
- * of the cluster that it falls out of, 0 .. 1: for every thing, labelled or not (Campello, Moulavi,
- * Zimek, Sander, "Hierarchical density estimates for data clustering, visualization, and outlier
- * detection", TKDD 10(1), 2015, section 5.3). *clusters (or NULL): how many. Dense distances: O(n^2) time, O(n) memory; sparse ones, whose
- * missing pairs are at 1: O(pairs log pairs) and 12 bytes a pair. CALR_EINVAL: options out of range;
- * CALR_ENOMEM. */
+/* Clusters n things.
+ *   labels[n]         numbered by first appearance, -1: an outlier
+ *   probabilities[n]  how far into its cluster each thing stays, its lambda = 1 / distance over the
+ *                     largest of the cluster, 0 .. 1; 0 for outliers. May be NULL
+ *   outliers[n]       GLOSH: how much less dense the place of each thing is than the densest of the
+ *                     cluster that it falls out of, 0 .. 1, for every thing, labelled or not
+ *                     (Campello, Moulavi, Zimek, Sander, "Hierarchical density estimates for data
+ *                     clustering, visualization, and outlier detection", TKDD 10(1), 2015, section
+ *                     5.3). May be NULL
+ *   *clusters         how many; may be NULL
+ * Dense distances: O(n^2) time, O(n) memory; sparse ones, whose missing pairs are at 1: O(pairs log
+ * pairs) and 12 bytes a pair. CALR_EINVAL: options out of range; CALR_ENOMEM. */
 calr_status calr_hdbscan(const calr_distance *distance, const calr_hdbscan_options *options,
                          int32_t *labels, float *probabilities, float *outliers, int64_t *clusters);
 
-/* The same of the distances between the rows of x[n x d]: held while it runs where they take no more than 2 GiB
- * (4 n^2 bytes), otherwise computed again in each of some ten rounds (neighbours/reach.h), with the same result. CALR_ENUMERIC
- * names a row that is not finite. */
+/* The same of the distances between the rows of x[n x d]: held while it runs where they take no more
+ * than 2 GiB (4 n^2 bytes), otherwise computed again in each of some ten rounds (neighbours/reach.h),
+ * with the same result. CALR_ENUMERIC names a row that is not finite. */
 calr_status calr_hdbscan_features(const float *x, int64_t n, int64_t d, calr_metric metric,
                                   const calr_hdbscan_options *options, int32_t *labels,
                                   float *probabilities, float *outliers, int64_t *clusters);

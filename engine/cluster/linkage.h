@@ -3,9 +3,10 @@
  * Average linkage (UPGMA), complete linkage and Ward's by chains of nearest neighbours (Murtagh 1983;
  * Muellner, "Modern hierarchical, agglomerative clustering algorithms", 2011): O(n^2) time, and the
  * one place of the engine that holds all pairs: 4 n^2 bytes (a triangle of doubles; 670 MB for
- * 13,000 things), and 8 n^2 up to 4,096 things (a square, which is faster). Single linkage by Prim's spanning tree: O(n^2) time, O(n) memory. Merge heights
- * are those of SciPy's linkage(); which of several equally near pairs goes first follows the lower
- * number. Runs in one thread but for filling the triangle. */
+ * 13,000 things), and 8 n^2 up to 4,096 things (a square, which is faster). Single linkage by Prim's
+ * spanning tree: O(n^2) time, O(n) memory. Merge heights are those of SciPy's linkage(); which of
+ * several equally near pairs goes first follows the lower number. Runs in one thread but for filling
+ * the triangle. */
 #ifndef CALR_CLUSTER_LINKAGE_H
 #define CALR_CLUSTER_LINKAGE_H
 

@@ -417,11 +417,6 @@ const calr_pickle_value *calr_pth_root(const calr_pth *file)
     return calr_pickle_root(file->pickle);
 }
 
-int64_t calr_pth_count(const calr_pth *file)
-{
-    return calr_pickle_count(file->pickle);
-}
-
 /* ---- tensors ---- */
 
 static bool calls(const calr_pickle_value *value, const char *function, int64_t arguments)

@@ -21,8 +21,6 @@ void calr_pth_release(calr_pth *file); /* NULL is allowed */
 
 /* What was saved: a dictionary, most often. Lives as long as the file. */
 const calr_pickle_value *calr_pth_root(const calr_pth *file);
-/* Values have ids 0 .. count-1. */
-int64_t calr_pth_count(const calr_pth *file);
 
 /* Whether a value of the pickle is a tensor or a parameter. */
 bool calr_pth_is_tensor(const calr_pickle_value *value);

@@ -38,7 +38,7 @@ typedef enum calr_draw_op {
     CALR_DRAW_PATTERN, /* kind r g b a x y period angle share: mixes a second colour into the first,
                           see below */
     CALR_DRAW_LIGHT,   /* x0 y0 f0 x1 y1 f1: paint is multiplied by f0 at the first point, by f1 at
-                        * the second,   linearly along the line between, constant beyond (f 0 .. 4) */
+                        * the second, linearly along the line between, constant beyond (f 0 .. 4) */
     CALR_DRAW_TEXTURE, /* amount sx sy octaves, and the seed: paint is multiplied by 1 + amount *
                         * noise, fractal value noise in -1 .. 1 with grains of sx by sy (octaves 1
                         * .. 6) */

@@ -45,8 +45,7 @@ static calr_status encode_all(encode_job *job, int64_t count, int64_t workers)
         CALR_TRY(calr_jpeg_new(&job->encoders[w]));
     calr_parallel_for(count, GRAIN, encode_body, job);
     for (int64_t i = 0; i < count; i++)
-        if (!job->files[i].bytes) /* once more in this thread, so that the message is where the
-                                     caller looks */
+        if (!job->files[i].bytes) /* in this thread, for its message */
             CALR_TRY(encode_one(job, job->encoders[0], i));
     return CALR_OK;
 }

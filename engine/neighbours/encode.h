@@ -46,10 +46,9 @@ void calr_bag_clear(calr_bag *b, int64_t words);
 calr_status calr_encode_average(const calr_csr *v, const int32_t *lists, int64_t width,
                                 int64_t count, calr_csr **out);
 
-/* J(i, j) = 1 - m / (2 - m), m = sum over c of min(V_i(c), V_j(c)), for V whose rows sum to 1: n x n,
- * the pairs that share support, or with `within` > 0 those of them no farther apart, symmetric bit by bit,
- * with the diagonal (0). The same bits for any number
- * of threads. CALR_ENOMEM. */
+/* J(i, j) = 1 - m / (2 - m), m = sum over c of min(V_i(c), V_j(c)), for V whose rows sum to 1: n x n, the
+ * pairs that share support, or with `within` > 0 those of them no farther apart, symmetric bit by bit,
+ * with the diagonal (0). The same bits for any number of threads. CALR_ENOMEM. */
 calr_status calr_encode_distance(const calr_csr *v, float within, calr_csr **out);
 
 #endif

@@ -58,10 +58,11 @@ int64_t calr_ivf_size(const calr_ivf *ivf);
 /* Rows in list 0 .. lists-1. */
 int64_t calr_ivf_list_size(const calr_ivf *ivf, int64_t list);
 
-/* indices[n x k], values[n x k] as calr_knn gives them: nearest first, ties by the lowest row. probes: at least 1; more
- * than there are lists means all. A query whose lists hold fewer than k rows looks into the next nearest until there are
- * k. Reads the index only: several threads may search at once. CALR_EINVAL: k out of range (as calr_knn), probes < 1;
- * CALR_ENUMERIC: a query; CALR_ENOMEM. On failure indices and values are undefined. */
+/* indices[n x k], values[n x k] as calr_knn gives them: nearest first, ties by the lowest row. probes:
+ * at least 1; more than there are lists means all. A query whose lists hold fewer than k rows looks
+ * into the next nearest until there are k. Reads the index only: several threads may search at once.
+ * CALR_EINVAL: k out of range (as calr_knn), probes < 1; CALR_ENUMERIC: a query; CALR_ENOMEM. On
+ * failure indices and values are undefined. */
 calr_status calr_ivf_search(const calr_ivf *ivf, const calr_ivf_query *query, int64_t probes,
                             int32_t *indices, float *values);
 

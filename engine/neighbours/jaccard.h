@@ -2,13 +2,15 @@
  * re-identification with k-reciprocal encoding", CVPR 2017, sections 3.2 - 3.4, in the form that
  * unsupervised re-identification uses (no mix with the original distance).
  *
- * For rows x_i, rank(i) is the list of rows by falling cosine, i itself first, ties by lowest
- * number: R(i, k)   the j among the first entries of rank(i) that have i among the first entries of
- * rank(j) (eq. 2) R*(i)     R(i, k1), and R(j, h) for every j of R(i, k1) for which more than two
- * thirds of R(j, h) lie in R(i, k1); h = k1 / 2 rounded half to even (eq. 3) V_i       the weights
- * exp(-(2 - 2 cos(i, j))) of the j in R*(i), divided by their sum; 0 elsewhere (eq. 7) V_i replaced
- * by the mean of V over the first k2 of rank(i) (eq. 11) J(i, j)   1 - m / (2 - m), m = sum over c
- * of min(V_i(c), V_j(c)) (eq. 10, for vectors of sum 1)
+ * For rows x_i, rank(i) is the list of rows by falling cosine, i itself first, ties by lowest number:
+ *   R(i, k)   the j among the first entries of rank(i) that have i among the first entries of rank(j)
+ *             (eq. 2)
+ *   R*(i)     R(i, k1), and R(j, h) for every j of R(i, k1) for which more than two thirds of R(j, h)
+ *             lie in R(i, k1); h = k1 / 2 rounded half to even (eq. 3)
+ *   V_i       the weights exp(-(2 - 2 cos(i, j))) of the j in R*(i), divided by their sum; 0 elsewhere
+ *             (eq. 7)
+ *   V_i       replaced by the mean of V over the first k2 of rank(i) (eq. 11)
+ *   J(i, j)   1 - m / (2 - m), m = sum over c of min(V_i(c), V_j(c)) (eq. 10, for vectors of sum 1)
  *
  * V and J are sparse: J is 1 wherever the two have no common support. Memory and time grow with n
  * times the number of neighbours, apart from the neighbour search (n^2 d). */
@@ -32,12 +34,12 @@ typedef struct calr_jaccard_options {
     float within;
 } calr_jaccard_options;
 
-/* J of the rows of x[n x d] as an n x n CSR of the pairs that share support (J < 1), symmetric bit
- * by bit, with the diagonal (0). 8 bytes a pair, little more while it is made. The rows need not be of length 1; a row of zeros has cosine 0 to
- * all. rank(i) has n entries at most: where k1, h + 1 or k2 ask for more, all rows count. The same
- * bits for any number of threads. CALR_EINVAL: no rows, k1, k2 or
- * `within` out of range; CALR_ENUMERIC names
- * a row with a NaN or an infinity; CALR_ENOMEM. Release with calr_csr_release. */
+/* J of the rows of x[n x d] as an n x n CSR of the pairs that share support (J < 1), symmetric bit by
+ * bit, with the diagonal (0). 8 bytes a pair, little more while it is made. The rows need not be of
+ * length 1; a row of zeros has cosine 0 to all. rank(i) has n entries at most: where k1, h + 1 or k2 ask
+ * for more, all rows count. The same bits for any number of threads. CALR_EINVAL: no rows; k1, k2 or
+ * `within` out of range; CALR_ENUMERIC names a row with a NaN or an infinity; CALR_ENOMEM. Release with
+ * calr_csr_release. */
 calr_status calr_jaccard(const float *x, int64_t n, int64_t d, const calr_jaccard_options *options,
                          calr_csr **out);
 

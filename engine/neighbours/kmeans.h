@@ -24,12 +24,16 @@ typedef struct calr_kmeans_options {
 /* Clusters the n rows of x[n x d] by euclidean distance. A cluster that runs empty is given the row
  * that is farthest from its centroid, of the clusters that have two rows or more. With fewer
  * different rows than clusters some clusters hold equal rows: every cluster has at least one row.
- * The same bits for any number of threads. labels[n]                numbered by first appearance
- *   centroids[clusters x d]  in that order; every row is of the centroid nearest to it, decided in double precision (knn.h), and the
- * centroids are the means of the round before, which differ by no more than the tolerance (mini-batches: running means) *inertia
- * sum of squared distances to the centroids *iterations              rounds done The last three may
- * be NULL. CALR_EINVAL: an option out of range; CALR_ENUMERIC names a row with a NaN or an
- * infinity; CALR_ENOMEM. */
+ * The same bits for any number of threads.
+ *   labels[n]                numbered by first appearance
+ *   centroids[clusters x d]  in that order; every row is of the centroid nearest to it, decided in
+ *                            double precision (knn.h), and the centroids are the means of the round
+ *                            before, which differ by no more than the tolerance (mini-batches:
+ *                            running means)
+ *   *inertia                 sum of squared distances to the centroids
+ *   *iterations              rounds done
+ * The last three may be NULL. CALR_EINVAL: an option out of range; CALR_ENUMERIC names a row with a NaN
+ * or an infinity; CALR_ENOMEM. */
 calr_status calr_kmeans(const float *x, int64_t n, int64_t d, const calr_kmeans_options *options,
                         int32_t *labels, float *centroids, double *inertia, int64_t *iterations);
 

@@ -31,13 +31,14 @@ typedef enum calr_metric {
 } calr_metric;
 
 /* Neighbours of each of the n rows of x[n x d].
- *   base[m x d]   where the neighbours are looked for; NULL: x itself
- *   include_self  only when base is NULL: true puts every row at the head of its own list, before
- * rows that equal it (the way this field counts: k = 15 is the row and 14 others); false leaves it
- * out indices[n x k], values[n x k]  row numbers from 0, and similarities (descending) or distances
- * (ascending) CALR_EINVAL: k < 1, or more neighbours than there are rows; d < 1; CALR_ENUMERIC
- * names the first row that holds a NaN or an infinity; CALR_ENOMEM. On failure indices and values
- * are undefined. */
+ *   base[m x d]     where the neighbours are looked for; NULL: x itself
+ *   include_self    only when base is NULL: true puts every row at the head of its own list, before
+ *                   rows that equal it (the way this field counts: k = 15 is the row and 14 others);
+ *                   false leaves it out
+ *   indices[n x k]  row numbers from 0
+ *   values[n x k]   similarities (descending) or distances (ascending)
+ * CALR_EINVAL: k < 1, or more neighbours than there are rows; d < 1; CALR_ENUMERIC names the first row
+ * that holds a NaN or an infinity; CALR_ENOMEM. On failure indices and values are undefined. */
 calr_status calr_knn(const float *x, int64_t n, const float *base, int64_t m, int64_t d, int64_t k,
                      calr_metric metric, bool include_self, int32_t *indices, float *values);
 

@@ -1,10 +1,11 @@
 /* The spanning tree of mutual reachability (Campello, Moulavi and Sander, "Density-based clustering based on
  * hierarchical density estimates", PAKDD 2013) of the rows of a matrix, without the matrix of their distances.
  *
- * Boruvka: in each round the shortest link that leaves it is found for every group, all distances being computed again
- * in tiles, and the groups at its ends become one; the number of groups halves at least. Links are ordered by length,
- * then by their rows, so that no round closes a circle. Time: n^2 d for each of at most log2 n rounds and one for the core
- * distances; memory: a copy of the rows, and some numbers for each. */
+ * Boruvka: in each round the shortest link that leaves it is found for every group, all distances being
+ * computed again in tiles, and the groups at its ends become one; the number of groups halves at least.
+ * Links are ordered by length, then by their rows, so that no round closes a circle. Time: n^2 d for
+ * each of at most log2 n rounds and one for the core distances; memory: a copy of the rows, and some
+ * numbers for each. */
 #ifndef CALR_NEIGHBOURS_REACH_H
 #define CALR_NEIGHBOURS_REACH_H
 

@@ -3,10 +3,11 @@
  * A tensor is a view (type, shape, strides, offset) of a storage; several tensors may share one.
  * Both count their references. Conventions of every function here and above:
  *   - `new` and functions with a last argument `calr_tensor **out` return a reference that the
- * caller releases; tensors passed in are borrowed;
+ *     caller releases; tensors passed in are borrowed;
  *   - on failure *out is untouched;
  *   - images and feature maps are N x H x W x C ("NHWC"), matrices rows x columns, row-major. There
- * is no other layout for scripts to know of; what a kernel wants otherwise, it reorders for itself.
+ *     is no other layout for scripts to know of; what a kernel wants otherwise, it reorders for
+ *     itself.
  *
  * Reference counts are atomic; the contents are not guarded: one writer at a time. */
 #ifndef CALR_TENSOR_TENSOR_H

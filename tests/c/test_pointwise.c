@@ -1,5 +1,5 @@
-/* Pointwise convolutions by our own kernels against the definition, summed in double: sizes that do not divide, strides,
- * maps that end between two strides, one image; the same bits for any number of threads. */
+/* Pointwise convolutions by our own kernels against the definition, summed in double: sizes that do not
+ * divide, strides, maps that end between two strides, one image; the same bits for any number of threads. */
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/pointwise/kernels.h"
 #include "backend/cpu/pointwise/pointwise.h"

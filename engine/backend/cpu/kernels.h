@@ -44,7 +44,8 @@ typedef enum calr_cpu_vector_set {
 } calr_cpu_vector_set;
 calr_cpu_vector_set calr_cpu_vectors(void);
 
-/* conv.c: winograd/, pointwise/, im2col and gemm, or depthwise.c. f32 only: conv_bf16.h makes the table's entries of them. */
+/* conv.c: winograd/, pointwise/, im2col and gemm, or depthwise.c. f32 only: conv_bf16.h makes the table's
+ * entries of them. */
 #define CALR_PORTABLE_NAME "portable: im2col"
 /* What computes a (resolved) convolution here. */
 const char *calr_cpu_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass);

@@ -7,9 +7,9 @@
 /* One geometry, ready to run: code, and weights in its order. */
 typedef struct calr_onednn_fused calr_onednn_fused;
 
-/* x and y have the type that conv->dtype says. `sum`: the result is added to what y holds. sibling (may be NULL) is another plan for the same weights, whose
- * reordered copy is shared when it has the same order. *out is NULL (and the status CALR_OK) where oneDNN has only
- * its slow reference code, or none. */
+/* x and y have the type that conv->dtype says. `sum`: the result is added to what y holds. sibling (may be
+ * NULL) is another plan for the same weights, whose reordered copy is shared when it has the same order.
+ * *out is NULL (and the status CALR_OK) where oneDNN has only its slow reference code, or none. */
 calr_status calr_onednn_fused_new(const calr_conv2d *conv, const float *w, const float *bias,
                                   bool relu, bool sum, const calr_onednn_fused *sibling,
                                   calr_onednn_fused **out);

@@ -3,6 +3,7 @@
 
 local options = require "calr.config"
 local refine = require "calr.refine"
+local training = require("calr.loader").training
 local option, choice, optional = options.option, options.choice, options.optional
 
 local config = {}
@@ -78,9 +79,9 @@ local function defaults()
       cache = option("", "a folder in which stage 1 is kept for runs that share all it depends on; empty: none"),
     },
     augment = {
-      flip = option(0.5, "probability of a mirror image", { 0, 1 }),
-      pad = option(10, "black pixels on each side before the random crop", { 0 }),
-      erase = option(0.5, "probability of random erasing", { 0, 1 }),
+      flip = option(training.flip, "probability of a mirror image", { 0, 1 }),
+      pad = option(training.pad, "black pixels on each side before the random crop", { 0 }),
+      erase = option(training.erase, "probability of random erasing", { 0, 1 }),
     },
     eval_every = option(0, "evaluate after so many epochs; 0: at the end only", { 0 }),
     eval_batch = option(64, "images in a batch of evaluation", { 1 }),

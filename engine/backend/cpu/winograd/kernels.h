@@ -1,9 +1,10 @@
 /* The inner loops of Winograd's convolution, made once for each instruction set (avx2.c, avx512.c).
  * Internal to cpu/winograd.
  *
- * Everything that is transformed lies in panels of 32 channels: for each point, for each panel, rows of 32 floats. A row belongs to a tile (of x, y, dy) or to a channel (of weights: rows
- * are the channels summed over, the 32 numbers the channels made). A row's numbers are then at fixed
- * distances from each other, which is what the products want of their registers' addresses. */
+ * Everything that is transformed lies in panels of 32 channels: for each point, for each panel, rows of
+ * 32 floats. A row belongs to a tile (of x, y, dy) or to a channel (of weights: rows are the channels
+ * summed over, the 32 numbers the channels made). A row's numbers are then at fixed distances from each
+ * other, which is what the products want of their registers' addresses. */
 #ifndef CALR_BACKEND_CPU_WINOGRAD_KERNELS_H
 #define CALR_BACKEND_CPU_WINOGRAD_KERNELS_H
 

@@ -3,6 +3,7 @@
 
 local columns = require "calr.lab.report.columns"
 local json = require "calr.json"
+local quote = require("calr.text").quote
 local run = require "calr.run"
 local sys = require "calr.sys"
 
@@ -29,10 +30,6 @@ local function options_of(record)
   local changed = record.difference or {}
   for _, option in ipairs(list) do option.changed = changed[option.name] ~= nil end
   return list
-end
-
-local function quote(word)
-  return word:match "^[%w_./:=,+%%@-]+$" and word or "'" .. word:gsub("'", "'\\''") .. "'"
 end
 
 local function command_of(record)

@@ -5,6 +5,7 @@
 local columns = require "calr.lab.report.columns"
 local config = require "calr.config"
 local json = require "calr.json"
+local quote = require("calr.text").quote
 local run = require "calr.run"
 local sys = require "calr.sys"
 
@@ -63,10 +64,6 @@ end
 
 local states = { finished = "finished", failed = "failed", interrupted = "interrupted", running = "running",
   dead = "dead" }
-
-local function quote(word)
-  return word:match "^[%w_./:=,+%%@-]+$" and word or "'" .. word:gsub("'", "'\\''") .. "'"
-end
 
 local function command_of(record, name)
   local path = (record.script or {}).path
