@@ -18,7 +18,7 @@ calr_status calr_op_save(calr_op_call *call, const char *name, calr_tensor *tens
 int calr_op_recipe_depth(const calr_tensor *tensor);
 /* Outputs of fewer bytes are kept although they could be made again, at first those below
  * CALR_OP_KEEP_BELOW: they are no part of what makes a large batch large, and the pass that makes
- * them again is 3 to 6 % of a step of a small network (docs/performance.md). */
+ * them again is 3 to 6 % of a step of a small network (docs/notebook/training.md). */
 #define CALR_OP_KEEP_BELOW ((size_t)8 << 20)
 size_t calr_op_keep_below(void);
 void calr_op_set_keep_below(size_t bytes);

@@ -251,7 +251,8 @@ typedef struct calr_backend {
     calr_status (*sum_rows)(calr_dtype dtype, int64_t rows, int64_t c, const void *x, float *y);
     /* sum of each row: y[rows]. Accumulates in double. */
     calr_status (*sum_columns)(int64_t rows, int64_t c, const float *x, float *y);
-    /* sum over a dimension in the middle: x is outer x n x inner, y outer x inner. Accumulates in double. Cannot fail. */
+    /* sum over a dimension in the middle: x is outer x n x inner, y outer x inner. Accumulates in double.
+     * Cannot fail. */
     void (*sum_middle)(int64_t outer, int64_t n, int64_t inner, const float *x, float *y);
     /* y[index[i]] += x[i] for every row i of x, in that order: adds to y, unlike the others. index[rows] are rows of y.
      * Cannot fail. */

@@ -190,7 +190,7 @@ static int autograd_once(lua_State *L)
 /// calr.autograd.keep_below([bytes])
 /// Outputs of batch norms are not kept for the backward pass but computed again there, at the price
 /// of one pass, unless they are smaller than this: 8 MiB at first; 0: none is kept; math.maxinteger:
-/// all are. Gradients are the same bits. For measurements: docs/performance.md.
+/// all are. Gradients are the same bits. Measurements: docs/notebook/training.md.
 /// @param bytes  the new bound, for graphs recorded from now on
 /// @return integer  the bound before
 static int autograd_keep_below(lua_State *L)

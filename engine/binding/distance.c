@@ -54,6 +54,8 @@ calr_distance calr_lua_check_distance(lua_State *L, int arg)
     return distance;
 }
 
+/// @module calr.cluster
+
 /// calr.cluster.jaccard(x, {k1=30, k2=6, exact_reciprocal=false, within=1})
 /// The Jaccard distance of k-reciprocal neighbours (Zhong et al., CVPR 2017): small for images that
 /// have each other's neighbours in common, 1 for images that share none. Sparse: memory grows with

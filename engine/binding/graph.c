@@ -58,6 +58,8 @@ static const calr_csr *check_graph(lua_State *L, int arg, int64_t k, double min_
     return *graph;
 }
 
+/// @module calr.cluster
+
 /// calr.cluster.components(x, {k=15, min_similarity=0.5, mutual=false, min_size=1})
 /// Connected components of the graph of nearest neighbours: images joined by any chain of similarities of at least
 /// min_similarity. The cheapest clustering, and the one that a single wrong link leads furthest astray; mutual links

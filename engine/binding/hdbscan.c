@@ -50,6 +50,8 @@ static int return_results(lua_State *L, int64_t clusters)
     return 4;
 }
 
+/// @module calr.cluster
+
 /// calr.cluster.hdbscan(distance, {min_cluster_size=5, min_samples=nil, epsilon=0, method="mass", single=false})
 /// Density clusters, each at the density that suits it (HDBSCAN; Campello et al. 2013): no eps to choose. Agrees with
 /// scikit-learn but where groups part at one and the same height: then all of them do, and what falls out is an

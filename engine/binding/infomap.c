@@ -81,6 +81,8 @@ static void find_tree(lua_State *L, int info, const calr_csr *graph,
     lua_pop(L, 1);
 }
 
+/// @module calr.cluster
+
 /// calr.cluster.infomap(x, {k=15, min_similarity=0.5, min_size=5, directed=true, seed=1, trials=1,
 ///   teleportation=0.15, levels="two", level=nil})
 /// Clusters by Infomap (map equation; Rosvall and Bergstrom 2008) on the graph of nearest neighbours: an edge

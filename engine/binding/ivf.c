@@ -58,6 +58,8 @@ static index *new_index(lua_State *L, calr_tensor *x, const calr_ivf_options *op
     return value;
 }
 
+/// @module calr.cluster
+
 /// calr.cluster.ivf(x, {metric="cosine", lists=nil, sample=nil, seed=0, copy=true})
 /// An index for approximate neighbours among many rows: an inverted file with flat lists (IVF-flat; Jégou et al. 2011).
 /// k-means cuts the space into cells, one a list, and a query looks into the few lists nearest to it: into `probes` of

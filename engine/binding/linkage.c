@@ -54,6 +54,8 @@ static int64_t check_stop(lua_State *L, int arg, double *threshold)
     return clusters;
 }
 
+/// @module calr.cluster
+
 /// calr.cluster.agglomerative(distance, {clusters=n, linkage="average"})
 /// calr.cluster.agglomerative(distance, {distance=t, linkage="average"})
 /// Merges the two nearest clusters (Lance and Williams 1967; found by chains of nearest neighbours,

@@ -12,8 +12,7 @@
 /// Batches of images, decoded, resized and augmented ahead of their use by worker threads. What
 /// happens to an image depends on (seed, epoch, its place in the order) alone, never on the number
 /// of workers. Most scripts use split:batches of calr.data, which calls this.
-///
-/// calr.loader.training is a table of the training augmentation's settings: flip, pad and erase.
+/// @field training  table; flip, pad and erase as the training augmentation has them
 
 #define LOADER "calr.loader"
 #define CACHE  "calr.loader.cache"
@@ -74,8 +73,8 @@ static void option_augment(lua_State *L, int arg, calr_augment *augment)
         augment->erase = calr_lua_option_number(L, table, "erase", augment->erase, 0, 1);
         option_numbers(L, table, "erase_area", augment->erase_area, 2);
         option_numbers(L, table, "erase_aspect", augment->erase_aspect, 2);
-        augment->erase_after_normalize = calr_lua_option_boolean(
-            L, table, "erase_after_normalize", augment->erase_after_normalize);
+        augment->erase_after_normalize = calr_lua_option_boolean(L, table, "erase_after_normalize",
+                                                                 augment->erase_after_normalize);
     } else if (type != LUA_TNIL && type != LUA_TBOOLEAN) {
         luaL_error(L, "option \"augment\" must be true, false or a table, not a %s",
                    luaL_typename(L, table));

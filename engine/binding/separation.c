@@ -46,6 +46,8 @@ static int push_score(lua_State *L, calr_status status, const double *mean)
     return 2;
 }
 
+/// @module calr.cluster
+
 /// calr.cluster.silhouette(distance, labels [, {sample=, seed=0}])
 /// How well each image fits its cluster (Rousseeuw 1987): -1 (nearer to another) .. 1; 0 for the
 /// only member of a cluster. Outliers (-1) take part nowhere; to score them as a cluster, give them

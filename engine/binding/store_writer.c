@@ -34,6 +34,8 @@ static writer_value *check_writer(lua_State *L)
     return value;
 }
 
+/// @module calr.store
+
 /// calr.store.writer{path=, name=, check=true}
 /// Begins a data set. It is written beside `path` and gets its name when it is committed; a writer
 /// that is collected or closed without commit leaves nothing behind. An existing data set of that

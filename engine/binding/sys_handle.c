@@ -49,6 +49,8 @@ static int close_handle(lua_State *L, const char *kind)
     return 0;
 }
 
+/// @module calr.sys
+
 /// calr.sys.append(path [, {follow=true}])
 /// Opens a file to which text is added; makes it when absent. Close it with `file:close()` or a
 /// <close> variable.

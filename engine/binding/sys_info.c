@@ -12,6 +12,8 @@ static void set(lua_State *L, const char *key, const char *value)
     lua_setfield(L, -2, key);
 }
 
+/// @module calr.sys
+
 /// calr.sys.info()
 /// What the engine runs on; loads the numerical libraries.
 /// @return table  conv ("onednn" or "portable"), conv_bf16 ("onednn" or "f32"), cpu, cpu_features,

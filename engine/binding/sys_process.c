@@ -111,6 +111,8 @@ static void take_environment(lua_State *L, start *s)
         calr_lua_call(L, calr_error(CALR_ENOMEM, "no memory to start a program"));
 }
 
+/// @module calr.sys
+
 /// calr.sys.spawn{command=, env=, stdout=, stderr=}
 /// Starts a program and goes on. It has no input; the request to stop (Ctrl-C) in a terminal
 /// reaches it like this process. It goes on when this process ends or forgets it.

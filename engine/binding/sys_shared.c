@@ -13,6 +13,8 @@
 
 /* ---- files that one process makes ---- */
 
+/// @module calr.sys
+
 /// calr.sys.link_new(path, text)
 /// Makes a file that must not exist yet. However many processes on however many machines try, one
 /// makes it, and under its name it is whole from the first moment. Not flushed to the disk: after

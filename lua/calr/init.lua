@@ -1,8 +1,11 @@
 --- @module calr
 --- The engine and its Lua library: `local calr = require "calr"`. A part is loaded when it is first named:
 --- `calr.tensor` is `require "calr.tensor"`, and so on.
----
---- `calr.no_grad` is calr.autograd.no_grad.
+--- @field version  string; of the program
+
+--- calr.no_grad(fn, ...)
+--- The same as calr.autograd.no_grad: calls fn(...) without recording.
+--- @return any  what fn returns
 
 local sys = require "calr.sys"
 

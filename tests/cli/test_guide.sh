@@ -24,19 +24,27 @@ small=(data=street.lmdb height=32 width=16 epochs=2 iterations=2 intra.epochs=1 
 experiment=$CALR_TEST_SOURCE/experiments/calr.lua
 expect 0 "$CALR" "$experiment" "${small[@]}" refine=./strict.lua --out ruled
 contains ruled/run.json '"status": "finished"' "strict.lua"
-sed 's/total = total + score/total = total + scor/' strict.lua >wrong.lua
+contains ruled/metrics.jsonl "below the mean score"
+sed 's/at_least(context.scores/at_least(context.scoers/' strict.lua >wrong.lua
 expect 1 "$CALR" "$experiment" "${small[@]}" refine=./wrong.lua --out wrong
-says "wrong.lua:4:"
+says "wrong.lua:7:"
 printf 'local x = = 1\n' >syntax.lua
 expect 1 "$CALR" "$experiment" "${small[@]}" refine=./syntax.lua --out syntax
 says "syntax.lua:1: unexpected symbol near '='"
 expect 1 "$CALR" "$experiment" "${small[@]}" refine=pivt --out pivt
 says 'no refinement rule "pivt"; there are:'
 
+# A gradient of one's own: what the page prints.
+piece 4 >swish.lua
+expect 0 "$CALR" swish.lua
+awk '/^\$ build\/calr swish.lua$/ { on = 1; next } /^```$/ { on = 0 } on' "$guide" >swish.txt
+holds "$(wc -l <swish.txt)" -eq 5
+expect 0 diff swish.txt <("$CALR" swish.lua)
+
 # Options of one's own.
 {
     echo 'local calr = require "calr"'
-    piece 4
+    piece 5
     echo 'print(cfg.epochs, cfg.margin, cfg.mining)'
 } >own.lua
 expect 0 "$CALR" own.lua mining=all

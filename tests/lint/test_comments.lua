@@ -51,8 +51,8 @@ local function problem_of(lines, i)
   end
   -- A line broken long before its end, as when a text was wrapped a second time.
   local word = next_text:match "^%S+"
-  if indent <= 1 and next_indent == 1 and not text:match "[.:;]$" and not text:match "%-%-%-%-" and not next_text:match "^%- "
-    and #lines[i] + 1 + #word <= 72 then
+  local ends = text:match "[.:;]$" or text:match "%-%-%-%-" or next_text:match "^%- "
+  if indent <= 1 and next_indent == 1 and not ends and #lines[i] + 1 + #word <= 72 then
     return "a line is broken in the middle of a sentence"
   end
 end
@@ -74,7 +74,7 @@ end)
 
 check.test("what a formatter has run together is found", function()
   for _, text in ipairs {
-    "/* The life of a call:\n *   apply     makes inputs contiguous, what\n * forward saved. backward  the node's dy arrives */",
+    "/* The life of a call:\n *   apply     makes inputs straight, what\n * forward saved. backward  dy arrives */",
     "/* For all of them:\n *   - Arguments go sizes first, inputs\n * next, outputs last. */",
     "/* A size out of range (everything else but padding\n * is >= 1), a kernel larger than the input. */",
   } do
@@ -111,7 +111,8 @@ check.test("no line of C is longer than 120 columns", function()
   local problems = {}
   for _, path in ipairs(files) do
     sources.lines(sources.read(path), function(line, number)
-      if utf8.len(line) and utf8.len(line) > 120 then problems[#problems + 1] = ("%s:%d: %d columns"):format(path, number, utf8.len(line)) end
+      local columns = utf8.len(line) or #line
+      if columns > 120 then problems[#problems + 1] = ("%s:%d: %d columns"):format(path, number, columns) end
     end)
   end
   report(problems)

@@ -1,4 +1,5 @@
-/* Functions of one element and their gradients, by the C library's arithmetic: the same bits everywhere it is the same. */
+/* Functions of one element and their gradients, by the C library's arithmetic: the same bits everywhere
+ * it is the same. */
 #include <math.h>
 
 #include "backend/cpu/kernels.h"

@@ -41,6 +41,7 @@ return {
       "calr.refine.local_split", "calr.refine.camera_proxy", "calr.refine.merge", "calr.refine.none" } },
     { name = "calr.quality" },
     { name = "calr.rank" },
+    { name = "calr.lab" },
     { name = "calr.lab.cluster" },
     { name = "calr.lab.refine" },
     { name = "calr.pipeline.snapshot" } },

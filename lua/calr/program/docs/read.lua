@@ -1,10 +1,11 @@
 --- @module calr.program.docs.read
 --- Reads the documentation out of the sources: blocks of `///` lines in C files and of `---` lines in Lua files.
 ---
---- A block that begins with `@module NAME` describes a module, and the blocks after it belong to it. A block that
---- begins with `@class NAME` or `@class NAME: PARENT` describes a kind of object: then come prose and
+--- A block that begins with `@module NAME` describes a module, and the blocks after it belong to it; one without a text
+--- says only that they do, in a module's second file. A block that begins with `@class NAME` or `@class NAME: PARENT`
+--- describes a kind of object: then come prose and
 ---
----     @field NAME  TYPE; text              a field of the objects
+---     @field NAME  TYPE; text              a field of the objects (in a module's block: of the module)
 ---     @operator add(tensor|number)         an operator: its operand, none for unm; the result is of the class
 ---     @call fun(x: tensor, ...): tensor    what a call of an object takes and gives
 ---
@@ -192,7 +193,7 @@ local function parse_function(block)
 end
 
 local function module_named(modules, name)
-  modules[name] = modules[name] or { name = name, text = "", functions = {}, classes = {}, files = {} }
+  modules[name] = modules[name] or { name = name, text = "", functions = {}, classes = {}, fields = {}, files = {} }
   return modules[name]
 end
 
@@ -200,8 +201,10 @@ local function add_block(block, file, modules, state)
   local name = block.lines[1]:match "^@module%s+(%S+)"
   if name then
     state.module = module_named(modules, name)
-    local prose = table.concat(block.lines, "\n", 2):match "^%s*(.-)%s*$"
-    state.module.text = state.module.text == "" and prose or state.module.text .. "\n\n" .. prose
+    local item = { fields = state.module.fields }
+    parse_tags(block.lines, 2, item)
+    local prose = item.text
+    if prose ~= "" then state.module.text = (state.module.text .. "\n\n" .. prose):match "^%s*(.*)$" end
     state.module.files[#state.module.files + 1] = file
     return
   end
@@ -239,9 +242,9 @@ end
 
 --- calr.program.docs.read.modules(root)
 --- @param root  a source checkout
---- @return table  sorted list of modules: {name=, text=, files=, classes={{name=, parent=, text=, fields=, operators=,
----                call=, line=}}, functions={{name=, signature=, parameters=, text=, params=, returns=, internal=,
----                file=, line=}}}
+--- @return table  sorted list of modules: {name=, text=, files=, fields= of the module itself, classes={{name=,
+---                parent=, text=, fields=, operators=, call=, line=}}, functions={{name=, signature=, parameters=,
+---                text=, params=, returns=, internal=, file=, line=}}}
 function read.modules(root)
   local modules, list = {}, {}
   local files = walk(root .. "/engine", "%.c$", {})

@@ -80,7 +80,7 @@ local function arguments(item, texts, optional_names, classes, out, before)
     end
     names[#names + 1] = name
     local text = texts[parameter.name] or ""
-    if text:sub(1, #kind) == kind then text = text:sub(#kind + 1):gsub("^; ", "") end -- said already
+    if kind ~= "any" and text:sub(1, #kind) == kind then text = text:sub(#kind + 1):gsub("^; ", "") end -- said already
     line(out, "---@param %s%s %s %s", name, parameter.optional and name ~= "..." and "?" or "", kind, text)
   end
   return names
@@ -149,6 +149,9 @@ local function module_header(page, pages, classes, out)
   for _, other in ipairs(pages) do
     local name = other.name:match("^" .. page.name:gsub("%.", "%%.") .. "%.([%w_]+)$")
     if name then line(out, "---@field %s %s", name, other.name) end
+  end
+  for _, field in ipairs(page.fields) do
+    line(out, "---@field %s %s %s", field.name, types.of(field.text, classes) or "any", field.text)
   end
   table.move(calls, 1, #calls, #out + 1, out)
   out[#out + 1] = "local M = {}\n"

@@ -56,14 +56,14 @@ local function assemble(entry, by_name, title)
     table.move(module.classes, 1, #module.classes, #page.classes + 1, page.classes)
     table.move(section.functions, 1, #section.functions, #page.functions + 1, page.functions)
   end
-  page.text = page.sections[1].text
+  page.text, page.fields = page.sections[1].text, by_name[of[1]].fields
   return page
 end
 
 --- calr.program.docs.write.pages(modules)
 --- What is public, in the order of calr.program.docs.pages.
 --- @param modules  table; what calr.program.docs.read.modules gave
---- @return table  list of pages: {name=, title=, of=, text=, sections=, classes=, functions=, files=}
+--- @return table  list of pages: {name=, title=, of=, text=, fields=, sections=, classes=, functions=, files=}
 function write.pages(modules)
   local by_name, pages = {}, {}
   for _, module in ipairs(modules) do by_name[module.name] = module end
@@ -91,6 +91,8 @@ end
 function write.page(page, pages)
   local out = { "# " .. page.name .. "\n" }
   if page.text ~= "" then out[#out + 1] = page.text .. "\n" end
+  for _, field in ipairs(page.fields) do out[#out + 1] = ("- `%s.%s`: %s"):format(page.name, field.name, field.text) end
+  if #page.fields > 0 then out[#out + 1] = "" end
   if #page.functions > 3 then
     for _, item in ipairs(page.functions) do
       out[#out + 1] = ("- [`%s`](#%s)"):format(item.name, anchor(item.signature))
