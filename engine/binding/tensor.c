@@ -209,6 +209,8 @@ static void push_from_table(lua_State *L, calr_dtype dtype)
 
 /// calr.tensor(numbers [, type])
 /// A tensor from numbers: the same as calr.tensor.from.
+/// @param numbers  number or a table, such as {{1, 2}, {3, 4}}
+/// @param type     "f32" (default) or another
 /// @return tensor
 
 /// calr.tensor.from(numbers [, type])

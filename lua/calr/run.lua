@@ -290,6 +290,7 @@ end
 ---     calr.run.on("epoch", function(run, number, step)
 ---       run:log("epoch %d: loss %.3f", number, step:figures().loss)
 ---     end)
+--- @param event  "epoch", "checkpoint", "finish" or "stop"
 --- @return hook  hook:remove() ends the subscription, and so does the end of the block if it is a <close> variable
 function run.on(event, fn)
   return context.current():on(event, fn)

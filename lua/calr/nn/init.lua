@@ -40,6 +40,7 @@ end
 --- promises nothing any more, unless it says lets_go = true itself.
 --- @param x       what `from` gave and `to` was given
 --- @param result  tensor; what `to` made of it; when that is x itself, it stays
+--- @param from, to  layer
 function nn.release(x, result, from, to)
   if not rawequal(x, result) and nn.lets_go(from) and nn.lets_go(to) and Tensor.is(x) then x:close() end
 end

@@ -26,6 +26,12 @@ local function line(out, format, ...)
   out[#out + 1] = format:format(...):gsub("%s+$", "")
 end
 
+-- A text without the type at its head, which the annotation says already.
+local function untyped(text, kind)
+  if kind == "any" or text:sub(1, #kind) ~= kind then return text end
+  return text == kind and "" or text:match("^; (.*)$", #kind + 1) or text
+end
+
 -- The texts of the @param lines by name, and the names that are no arguments of the call.
 local function documented(item)
   local texts, positional, options = {}, {}, {}
@@ -59,8 +65,8 @@ local function options_class(item, list, texts, classes, out)
     local optional = text:match "%f[%a]required%f[%A]" and "" or "?"
     local default = option.default and not option.default:match "^%a$" and option.default ~= "nil" and option.default
     local note = default and ("(default %s) "):format(default) or ""
-    line(out, "---@field %s%s %s %s", option.name, optional, types.guess(option.name, text, option.default, classes),
-      note .. text)
+    local kind = types.guess(option.name, text, option.default, classes)
+    line(out, "---@field %s%s %s %s", option.name, optional, kind, note .. untyped(text, kind))
   end
   out[#out + 1] = ""
   return class
@@ -74,14 +80,15 @@ local function arguments(item, texts, optional_names, classes, out, before)
     local kind
     if parameter.options then
       local list = option_list(parameter, optional_names)
-      kind = #list > 0 and options_class(item, list, texts, classes, before) or "table"
+      local other = item.text:match "[Oo]ptions as ([%w_.]+)%."
+      kind = #list > 0 and options_class(item, list, texts, classes, before) or other and other .. ".options" or "table"
     else
       kind = types.guess(parameter.name, texts[parameter.name] or "", nil, classes)
     end
     names[#names + 1] = name
     local text = texts[parameter.name] or ""
-    if kind ~= "any" and text:sub(1, #kind) == kind then text = text:sub(#kind + 1):gsub("^; ", "") end -- said already
-    line(out, "---@param %s%s %s %s", name, parameter.optional and name ~= "..." and "?" or "", kind, text)
+    line(out, "---@param %s%s %s %s", name, parameter.optional and name ~= "..." and "?" or "", kind,
+      untyped(text, kind))
   end
   return names
 end
@@ -127,7 +134,8 @@ local function class_header(class, classes, out)
   if class.text then comment(class.text, out) end
   line(out, "---@class %s%s", class.name, class.parent and ": " .. class.parent or "")
   for _, field in ipairs(class.fields or {}) do
-    line(out, "---@field %s %s %s", field.name, types.of(field.text, classes) or "any", field.text)
+    local kind = types.of(field.text, classes) or "any"
+    line(out, "---@field %s %s %s", field.name, kind, untyped(field.text, kind))
   end
   for _, operator in ipairs(class.operators or {}) do
     line(out, "---@operator %s%s: %s", operator.name, operator.operand and "(" .. operator.operand .. ")" or "",
@@ -151,7 +159,8 @@ local function module_header(page, pages, classes, out)
     if name then line(out, "---@field %s %s", name, other.name) end
   end
   for _, field in ipairs(page.fields) do
-    line(out, "---@field %s %s %s", field.name, types.of(field.text, classes) or "any", field.text)
+    local kind = types.of(field.text, classes) or "any"
+    line(out, "---@field %s %s %s", field.name, kind, untyped(field.text, kind))
   end
   table.move(calls, 1, #calls, #out + 1, out)
   out[#out + 1] = "local M = {}\n"

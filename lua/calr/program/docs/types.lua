@@ -88,10 +88,11 @@ local function head(text, classes)
   local word = plain:match "^[%a_]+"
   if word == "path" or word == "file" or word == "folder" or word == "name" then return "string" end
   local after = word and plain:sub(#word + 1, #word + 1)
-  if word and (words[word] or classes[word]) and (after == "" or after:match "[%[%(;:,{ ]") then
-    return words[word] or word
+  if word and words[word] and (after == "" or after:match "[%[%(;:,{ ]") then return words[word] end
+  if word and classes[word] and (after == "" or after:match "[%[%(;:,]") then return word end
+  if plain:match "^open " then -- "an open store"
+    return head((plain:gsub("^open ", "")), classes)
   end
-  if plain:match "^open " then return head(plain:gsub("^open ", ""), classes) end
 end
 
 -- Whether a text says that there may be nothing.
