@@ -171,8 +171,9 @@ static int bank_own_proxies(lua_State *L)
 
 /// calr.bank.proxies(term, clusters, cameras, own [, {scores=, affinity=, positives=3, negatives=50, balance=.15,
 ///   weights=}])
-/// Which camera proxies a batch is contrasted with (CAP and O2CAP, Wang et al. 2021, 2022): the loss of a term is
-/// -sum(target * log_softmax(logits + mask)). Targets of a sample are divided by the samples of its camera in the batch.
+/// Which camera proxies a batch is contrasted with (CAP and O2CAP, Wang et al. 2021, 2022): the
+/// loss of a term is -sum(target * log_softmax(logits + mask)). Targets of a sample are divided by
+/// the samples of its camera in the batch.
 /// @param term      "intra": the own proxy against those of its camera; "offline": all proxies of the own cluster
 ///   against the highest others; "online": the best proxies of the best cameras against the highest others
 /// @param clusters  i32[p], of each proxy

@@ -464,8 +464,8 @@ static int ops_l2_normalize(lua_State *L)
 
 /// calr.ops.cross_entropy(logits, labels [, {weights=, row_weights=}])
 /// The mean of -log softmax(logits)[label], weighted by the weight of the label's class times the
-/// weight of the row; 0, with gradient 0, when the weights of the batch sum to 0. Against a memory of centroids: logits =
-/// matmul(f, M, {transpose_b=true}) / tau.
+/// weight of the row; 0, with gradient 0, when the weights of the batch sum to 0. Against a memory
+/// of centroids: logits = matmul(f, M, {transpose_b=true}) / tau.
 /// @param logits   f32[n x classes]
 /// @param labels   i32[n] (or i64[n]) in 0 .. classes-1
 /// @param weights      f32[classes], 0 or more; no gradient

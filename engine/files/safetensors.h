@@ -40,8 +40,8 @@ calr_status calr_safetensors_seal(calr_safetensors *file);
 /* Reads F32 BF16 I32 I64 U8 as they are, F16 F64 as f32, I8 I16 U16 as i32, BOOL as u8.
  * CALR_EFORMAT: anything that the format does not allow (no JSON, a name twice, offsets outside the
  * file, that overlap, leave holes or do not fit type and shape), other types, more than
- * CALR_MAX_DIMS dimensions, a checksum that does not fit; CALR_ENOTFOUND, CALR_EIO, CALR_ENOMEM. Messages name the file and the
- * tensor. */
+ * CALR_MAX_DIMS dimensions, a checksum that does not fit; CALR_ENOTFOUND, CALR_EIO, CALR_ENOMEM.
+ * Messages name the file and the tensor. */
 calr_status calr_safetensors_load(const char *path, calr_safetensors **out);
 /* The same from memory; `name` stands in messages. */
 calr_status calr_safetensors_parse(const void *data, size_t size, const char *name,

@@ -76,9 +76,8 @@ calr_status calr_loader_new(const calr_loader_source *source, const int64_t *ord
 
 /* The next batch: images[v] for each of options.views views, f32[b x height x width x 3], the
  * caller's, and *first, the position in the order of its first image. After the last batch: CALR_OK
- * with images[0] NULL. A record that
- * cannot be read or decoded is an error that names it, at its batch; the loader is then at its end.
- */
+ * with images[0] NULL. A record that cannot be read or decoded is an error that names it, at its
+ * batch; the loader is then at its end. */
 calr_status calr_loader_next(calr_loader *loader, calr_tensor *images[], int64_t *first);
 
 /* Stops the workers and frees everything; batches already handed out stay. NULL is allowed. */

@@ -1,10 +1,10 @@
 /* Approximate nearest neighbours: an inverted file with flat lists (IVF-flat; Jégou, Douze and Schmid, "Product
  * quantization for nearest neighbor search", IEEE TPAMI 33(1), 2011, section IV, without the compression).
  *
- * k-means on a sample of the rows gives one centroid a list; every row goes to the list of the centroid nearest to it.
- * A query looks only into the lists of the `probes` centroids nearest to it, and among their rows the result is exact as
- * calr_knn's is: what is approximate is which rows are looked at, never how near they are. With as many probes as lists
- * the result is calr_knn's.
+ * k-means on a sample of the rows gives one centroid a list; every row goes to the list of the
+ * centroid nearest to it. A query looks only into the lists of the `probes` centroids nearest to
+ * it, and among their rows the result is exact as calr_knn's is: what is approximate is which rows
+ * are looked at, never how near they are. With as many probes as lists the result is calr_knn's.
  *
  * Queries that look into the same list are brought together and scored by matrix products in f32, which choose
  * candidates; those are measured in double precision (nearest.h). The same bits for any number of threads.

@@ -10,10 +10,11 @@
  * (nearest.h). Memory: a copy of the input and the lists. Which way is taken depends on the input and the processor
  * alone, and does not show in the result.
  *
- * The result is exact (docs/decisions/exact-distances.md): candidates are measured in double precision on the rows as
- * given. The order is total: nearest first, equal ones by lowest row number. It is the same for any number of threads,
- * and the number of a pair depends on nothing but its two rows. Where a great many rows compete for the last places, all
- * of them are measured: rows that are all nearly alike take about ten times as long. */
+ * The result is exact (docs/decisions/exact-distances.md): candidates are measured in double
+ * precision on the rows as given. The order is total: nearest first, equal ones by lowest row
+ * number. It is the same for any number of threads, and the number of a pair depends on nothing but
+ * its two rows. Where a great many rows compete for the last places, all of them are measured: rows
+ * that are all nearly alike take about ten times as long. */
 #ifndef CALR_NEIGHBOURS_KNN_H
 #define CALR_NEIGHBOURS_KNN_H
 

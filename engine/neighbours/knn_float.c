@@ -1,4 +1,5 @@
-/* The search by products in f32, which choose candidates; what is near enough to the last of them is measured in double. */
+/* The search by products in f32, which choose candidates; what is near enough to the last of them
+ * is measured in double. */
 #include "neighbours/knn_internal.h"
 
 #include <inttypes.h>

@@ -67,8 +67,8 @@ typedef struct calr_nearest_query {
     double shorter; /* what its copy is shortened by, and its scores with it; 1 for cosines */
 } calr_nearest_query;
 
-/* A pair measured exactly: larger keys come first, equal ones by the lowest row. Of cosines the key is the cosine in f32,
- * of euclidean distances minus the distance. */
+/* A pair measured exactly: larger keys come first, equal ones by the lowest row. Of cosines the key
+ * is the cosine in f32, of euclidean distances minus the distance. */
 typedef struct calr_measured {
     double key;
     int32_t row;
@@ -80,14 +80,16 @@ double calr_nearest_key(const calr_nearest *in, const calr_nearest_query *query,
 /* Puts an item into best[keep], of which `found` are there; returns how many are then. */
 int64_t calr_measured_add(calr_measured *best, int64_t found, int64_t keep, calr_measured item);
 
-/* The least score in f32 that a row may have whose key is `key` or better: rows below it need no measuring. `length`: of
- * the row; negative: not known. Scores are cosines, or shorter (x.y - |y|^2 / 2) of the scaled copies. */
+/* The least score in f32 that a row may have whose key is `key` or better: rows below it need no
+ * measuring. `length`: of the row; negative: not known. Scores are cosines, or shorter (x.y - |y|^2
+ * / 2) of the scaled copies. */
 double calr_nearest_least(const calr_nearest *in, const calr_nearest_query *query, double key,
                           double length);
 
-/* Measures the rows of a list, best score first, until no other can be among the k best, be it in the list or, unless it
- * holds `all` there are, left out of it because of a score no better than the list's last. False: there may be others;
- * best[k] is then the best of those in the list, k of them where the list has so many. */
+/* Measures the rows of a list, best score first, until no other can be among the k best, be it in
+ * the list or, unless it holds `all` there are, left out of it because of a score no better than
+ * the list's last. False: there may be others; best[k] is then the best of those in the list, k of
+ * them where the list has so many. */
 bool calr_nearest_settle(const calr_nearest *in, const calr_nearest_query *query,
                          const float *scores, const int32_t *rows, int64_t count, bool all,
                          int64_t k, calr_measured *best);

@@ -14,12 +14,12 @@ calr_status calr_aside_name(const char *path, char **out);
 /* A name beside `path` that no other thread, process or machine uses. *out is malloc'ed. CALR_ENOMEM. */
 calr_status calr_aside_unique(const char *path, char **out);
 
-/* Gives the file aside its final name, replacing a file that has it, and makes that durable. On failure of the rename the
- * file aside stays where it is. CALR_EIO, CALR_ENOSPC. */
+/* Gives the file aside its final name, replacing a file that has it, and makes that durable. On failure of
+ * the rename the file aside stays where it is. CALR_EIO, CALR_ENOSPC. */
 calr_status calr_aside_publish(const char *aside, const char *path);
 
-/* Removes every NAME.tmp-PID of `path` on which no process holds a flock: what killed writers have left behind. Only for
- * writers that lock their file aside. Failing to is no error. */
+/* Removes every NAME.tmp-PID of `path` on which no process holds a flock: what killed writers have left
+ * behind. Only for writers that lock their file aside. Failing to is no error. */
 void calr_aside_remove_stale(const char *path);
 
 #endif

@@ -9,9 +9,10 @@
 
 typedef struct calr_heartbeat calr_heartbeat;
 
-/* From now on a thread rewrites a counter in the file every `period` seconds (0.001 .. 1e6), and a lock on the file tells
- * other processes of this machine at once when this one has died. `journal` is another open file to flush each time, or
- * -1; the heartbeat keeps a descriptor of its own. Signals never reach the thread. Waits for the lock. */
+/* From now on a thread rewrites a counter in the file every `period` seconds (0.001 .. 1e6), and a lock on
+ * the file tells other processes of this machine at once when this one has died. `journal` is another open
+ * file to flush each time, or -1; the heartbeat keeps a descriptor of its own. Signals never reach the
+ * thread. Waits for the lock. */
 calr_status calr_heartbeat_new(const char *path, double period, int journal, calr_heartbeat **out);
 
 /* How often it has beaten: a clock that stands still while this process does. Thread-safe, as are the others. */

@@ -6,9 +6,10 @@
 
 enum { CALR_LOCK_HOLDER = 32 };
 
-/* Takes the lock of a file, which is made when absent and holds the number of the process. *fd holds the lock until it
- * is closed. CALR_EINVAL: the name is a symbolic link, which is not followed. CALR_EBUSY when another process holds it: holder[CALR_LOCK_HOLDER] is then the number that it wrote, or
- * "unknown". */
+/* Takes the lock of a file, which is made when absent and holds the number of the process. *fd
+ * holds the lock until it is closed. CALR_EINVAL: the name is a symbolic link, which is not
+ * followed. CALR_EBUSY when another process holds it: holder[CALR_LOCK_HOLDER] is then the number
+ * that it wrote, or "unknown". */
 calr_status calr_lock_take(const char *path, int *fd, char holder[CALR_LOCK_HOLDER]);
 
 /* The lock of an open file, without waiting. 0, EWOULDBLOCK when another process holds it, or another errno. */

@@ -104,7 +104,8 @@ static int64_t first_behind(const hit *hits, int64_t low, int64_t high, double d
     return low;
 }
 
-/* Each entry left counts for the first hit that it ranks before. Those that score about as much as a hit are measured. */
+/* Each entry left counts for the first hit that it ranks before. Those that score about as much as
+ * a hit are measured. */
 static void count_before(const evaluation *work, const calr_rank_margin *margin, int64_t i,
                          const float *score, hit *hits, int64_t count)
 {

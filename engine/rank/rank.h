@@ -91,9 +91,9 @@ calr_status calr_rank_topk(const calr_rank_set *query, const calr_rank_set *gall
                            int32_t *indices, float *distances);
 
 /* Joins the lists of two parts of a gallery, for one too large to hold: indices and distances
- * [queries x k] become the first k of themselves and of part_indices and part_distances
- * [queries x part_k], whose rows are numbered from `offset` on. By distance as the lists have it, in f32, then row. CALR_EINVAL: a row
- * that would pass INT32_MAX, k or part_k < 1; CALR_ENOMEM. */
+ * [queries x k] become the first k of themselves and of part_indices and part_distances [queries x
+ * part_k], whose rows are numbered from `offset` on. By distance as the lists have it, in f32, then
+ * row. CALR_EINVAL: a row that would pass INT32_MAX, k or part_k < 1; CALR_ENOMEM. */
 calr_status calr_rank_merge(int64_t queries, int64_t k, int32_t *indices, float *distances,
                             int64_t part_k, const int32_t *part_indices,
                             const float *part_distances, int64_t offset);

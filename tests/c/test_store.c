@@ -486,8 +486,8 @@ static void damage(void)
     CHECK_INT(in_child(damage_child), 0);
 }
 
-/* A flipped bit in a value that a page holds is noticed when the value is read; where it lies between the values it does
- * not matter. Every byte of an image and of the identities is tried. */
+/* A flipped bit in a value that a page holds is noticed when the value is read; where it lies
+ * between the values it does not matter. Every byte of an image and of the identities is tried. */
 static void flipped_bits(void)
 {
     void *data;
