@@ -21,14 +21,14 @@ for epoch, step in calr.pipeline.epochs(net, data, cfg) do
     global = global, locals = locals, cameras = cameras, scores = info.scores, features = features,
     neighbours = neighbours, epoch = epoch, epochs = cfg.epochs, seed = cfg.seed, options = cfg,
   }
-  local labels, discarded, reasons = calr.refine.apply(rule, context)
+  local labels, discarded, reasons, weights = calr.refine.apply(rule, context)
   step:snapshot(context, { refined = labels, reasons = reasons })
   step:quality { global = global, locals = locals, refined = labels }
   step:report { discarded = discarded, untrained = epoch == 0 and untrained or nil }
   step:train(calr.memory.cluster {
     features = features, labels = labels, weights = step:cluster_weights(labels),
     temperature = cfg.temperature, momentum = cfg.momentum, update = cfg.update,
-  })
+  }, { weights = weights })
 end
 
 run:finish()

@@ -54,14 +54,14 @@ S:run(function(trial)
     local found, info = calr.cluster.infomap(features, cfg.infomap)
     local global      = calr.labels.canonical(ways[cfg.clusterer](features, cfg, found),
       { min_size = cfg.infomap.min_size })
-    local labels = calr.refine.apply(rule, {
+    local labels, _, _, weights = calr.refine.apply(rule, {
       global = global, locals = locals, cameras = cameras, scores = info.scores, features = features,
       epoch = epoch, epochs = cfg.epochs, seed = cfg.seed, options = cfg,
     })
     step:train(calr.memory.cluster {
       features = features, labels = labels, weights = step:cluster_weights(labels),
       temperature = cfg.temperature, momentum = cfg.momentum, update = cfg.update,
-    })
+    }, { weights = weights })
   end
   run:finish()
 end)

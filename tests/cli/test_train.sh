@@ -133,6 +133,32 @@ done
 train 1 "$calr_lua" anonymous-ids data=anonymous.lmdb ids=2
 says "has no identities to choose from (ids=2)"
 
+# ---- a rule's weights by image, and its soft targets, reach the training
+for kind in ones thirds soft; do
+    cat >weighing.lua <<LUA
+local T, L = require "calr.tensor", require "calr.labels"
+local weigh = {
+  ones = function(n) return T.full({ n }, 1) end,
+  thirds = function(n)
+    local list = {}
+    for i = 1, n do list[i] = i % 3 end
+    return T(list)
+  end,
+  soft = function(n, clusters) return T.full({ n, clusters }, 1 / clusters) end,
+}
+return function(context)
+  local n = context.global:numel()
+  return { labels = context.global, weights = weigh.$kind(n, L.clusters(context.global)) }
+end
+LUA
+    train 0 "$calr_lua" "weighed-$kind" refine=./weighing.lua alignment.weight=0 camera_weights_from=-1
+done
+train 0 "$calr_lua" unweighed refine=none alignment.weight=0 camera_weights_from=-1
+losses() { grep -o '"loss":[0-9.]*' "$1/metrics.jsonl" | tail -2 | head -1; }
+holds "$(losses weighed-ones)" = "$(losses unweighed)"
+holds "$(losses weighed-thirds)" != "$(losses unweighed)"
+holds "$(losses weighed-soft)" != "$(losses unweighed)"
+
 # ---- a script of one's own: its errors have its lines
 cat >mine.lua <<'LUA'
 local calr = require "calr"
