@@ -220,6 +220,12 @@ for _, set in ipairs(sets) do
   end)
 end
 
+check.test("a cosine that is the least similarity of a link makes one", function()
+  local x = T { { 10, 0, 0, 0 }, { 9, 3, 3, 1 } } -- 0.9, which is less in f32
+  check.all_near(cluster.components(x, { k = 2, min_similarity = 0.9 }), { 0, 0 }, 0)
+  check.all_near(cluster.components(x, { k = 2, min_similarity = 0.901 }), { 0, 1 }, 0)
+end)
+
 check.test("cosines tie where they are equal in f32", function()
   local rows, d = whole(9, 300, 6, 0, 2), 6
   local function product(a, b)

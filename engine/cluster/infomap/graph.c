@@ -69,7 +69,7 @@ static int64_t take_row(int64_t i, int64_t k, const int32_t *indices, const floa
 {
     int64_t count = 0, merged = 0;
     for (int64_t e = i * k; e < (i + 1) * k; e++) {
-        if (indices[e] >= 0 && indices[e] != i && (double)similarities[e] >= min_similarity &&
+        if (indices[e] >= 0 && indices[e] != i && similarities[e] >= (float)min_similarity &&
             similarities[e] > 0)
             row[count++] = (edge){indices[e], similarities[e]};
     }
@@ -88,7 +88,7 @@ static float score_row(int64_t i, int64_t k, const int32_t *indices, const float
 {
     double score = 0;
     for (int64_t e = i * k; e < (i + 1) * k; e++) {
-        if (indices[e] >= 0 && indices[e] != i && (double)similarities[e] >= min_similarity &&
+        if (indices[e] >= 0 && indices[e] != i && similarities[e] >= (float)min_similarity &&
             similarities[e] > 0)
             score += 1 / fmax(SMALLEST, 1 - (double)similarities[e] + mean);
     }

@@ -49,7 +49,7 @@ calr_status calr_infomap_codelength(const calr_csr *graph, const calr_infomap_op
                                     const int32_t *module, double *codelength);
 
 /* The graph of nearest neighbours: an edge i -> j of weight s for each entry j = indices[i x k]
- * with s = similarities[i x k] >= min_similarity and s > 0, j != i. An index of -1 is a missing
+ * with s = similarities[i x k] >= min_similarity (in f32, as s is) and s > 0, j != i. An index of -1 is a missing
  * entry; a neighbour named twice adds up. scores[n] (or NULL): how central each node is: sum over
  * its edges of 1 / (d + mean d), d = 1 - s, the mean over all entries given, its own included; a
  * denominator below 1e-6 counts as that. 0 for a node without an edge. CALR_EINVAL: an index out of
