@@ -293,6 +293,10 @@ typedef struct calr_backend {
     void (*sgd_step)(int64_t n, const calr_sgd *sgd, const float *dw, float *velocity, float *w);
 } calr_backend;
 
+/* CALR_EINVAL for a value of CALR_BACKEND, CALR_BF16 or CALR_CONV in the environment that is none of theirs; loads
+ * nothing. */
+calr_status calr_backend_check_environment(void);
+
 /* Loads the libraries and picks the kernels; on first use. Later calls return the same table until
  * calr_backend_select. The environment variable CALR_BACKEND (onednn or portable) chooses; without
  * it oneDNN is used where it was built in. CALR_ENOTFOUND names a library that could not be loaded,

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/environment.h"
 #include "base/interrupt.h"
 #include "base/meter.h"
 
@@ -12,22 +13,33 @@
 
 static int threads; /* 0: not yet decided */
 
-static int environment_threads(const char *name)
+/* 0 where the variable is unset, or no number: OpenMP warns of its own, whose further numbers (4,2) are for teams in
+ * teams. */
+static int openmp_threads(void)
 {
-    const char *text = getenv(name);
-    if (!text)
-        return 0;
+    const char *text = getenv("OMP_NUM_THREADS");
     char *end;
-    long n = strtol(text, &end, 10);
-    return end != text && n >= 1 && n <= MAX_THREADS ? (int)n : 0;
+    long n = text ? strtol(text, &end, 10) : 0;
+    return n >= 1 && n <= MAX_THREADS ? (int)n : 0;
+}
+
+static calr_status environment_threads(int *threads_wanted)
+{
+    return calr_environment_number("CALR_THREADS", 1, MAX_THREADS, threads_wanted);
+}
+
+calr_status calr_parallel_check_environment(void)
+{
+    int ignored;
+    return environment_threads(&ignored);
 }
 
 int calr_parallel_threads(void)
 {
     if (threads == 0) {
-        int n = environment_threads("CALR_THREADS");
-        if (n == 0)
-            n = environment_threads("OMP_NUM_THREADS");
+        int n;
+        if (environment_threads(&n) != CALR_OK || n == 0)
+            n = openmp_threads();
         if (n == 0) {
             cpu_set_t set;
             n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;

@@ -15,6 +15,9 @@
  * may use. */
 int calr_parallel_threads(void);
 
+/* CALR_EINVAL for a value of CALR_THREADS that is no number of threads; calr_parallel_threads goes on without it. */
+calr_status calr_parallel_check_environment(void);
+
 /* Sets the number for all later work, of OpenMP's users (oneDNN, OpenBLAS) too. 1 .. 1024. */
 calr_status calr_parallel_set_threads(int threads);
 

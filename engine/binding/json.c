@@ -1,4 +1,5 @@
 /* calr.json: JSON text to Lua values and back. */
+#include "files/json.h"
 #include "binding/bind.h"
 #include "binding/json_plain.h"
 #include "binding/modules.h"
@@ -110,9 +111,11 @@ static int json_decode(lua_State *L)
         return 1;
     json_t **slot = calr_lua_scratch(L, release_document);
     json_error_t error;
-    *slot =
-        json_loadb(text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-    if (!*slot)
+    calr_status status = calr_json_load(
+        text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error, slot);
+    if (status == CALR_ENOMEM)
+        return luaL_error(L, "no memory to read %s of %I bytes", name, (lua_Integer)size);
+    if (status != CALR_OK)
         return luaL_error(L, "%s, line %d, column %d: %s", name, error.line, error.column,
                           error.text);
     push_value(L, *slot);

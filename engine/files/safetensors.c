@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/size.h"
+#include "files/json.h"
 #include "os/file.h"
 #include "tensor/convert.h"
 
@@ -70,12 +71,13 @@ static calr_status make_room(void *items, int64_t count, int64_t *room, size_t s
     return CALR_OK;
 }
 
-/* JSON holds UTF-8 only. */
-static bool is_text(const char *text)
+/* JSON holds UTF-8 only: CALR_EFORMAT for anything else. */
+static calr_status check_text(const char *text)
 {
-    json_t *string = json_string(text);
+    json_t *string;
+    CALR_TRY(calr_json_string(text, &string));
     json_decref(string);
-    return string != NULL;
+    return CALR_OK;
 }
 
 /* Appends without a look at the names that are there; takes over neither. */
@@ -105,7 +107,10 @@ static calr_status append_note(calr_safetensors *file, const char *key, const ch
 
 calr_status calr_safetensors_add(calr_safetensors *file, const char *name, calr_tensor *tensor)
 {
-    if (strcmp(name, METADATA) == 0 || !is_text(name))
+    calr_status status = check_text(name);
+    if (status == CALR_ENOMEM)
+        return calr_error(CALR_ENOMEM, "no memory for the tensor %s", name);
+    if (strcmp(name, METADATA) == 0 || status != CALR_OK)
         return calr_error(CALR_EINVAL, "a tensor cannot be named \"%s\"", name);
     for (int64_t i = 0; i < file->tensor_count; i++)
         if (strcmp(file->tensors[i].name, name) == 0)
@@ -115,7 +120,12 @@ calr_status calr_safetensors_add(calr_safetensors *file, const char *name, calr_
 
 calr_status calr_safetensors_note(calr_safetensors *file, const char *key, const char *value)
 {
-    if (!is_text(key) || !is_text(value))
+    calr_status status = check_text(key);
+    if (status == CALR_OK)
+        status = check_text(value);
+    if (status == CALR_ENOMEM)
+        return calr_error(CALR_ENOMEM, "no memory for the metadata \"%s\"", key);
+    if (status != CALR_OK)
         return calr_error(CALR_EINVAL, "metadata must be UTF-8 text; that of \"%s\" is not", key);
     for (int64_t i = 0; i < file->note_count; i++)
         if (strcmp(file->notes[i].key, key) == 0)
@@ -457,12 +467,15 @@ calr_status calr_safetensors_parse(const void *data, size_t size, const char *na
     if (length > MAX_HEADER || length > size - 8)
         return calr_error(CALR_EFORMAT, "%s is truncated, or no safetensors file", name);
     json_error_t error;
-    json_t *header =
-        json_loadb((const char *)bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-    if (!header)
+    json_t *header;
+    calr_status status = calr_json_load((const char *)bytes + 8, (size_t)length,
+                                        JSON_REJECT_DUPLICATES, &error, &header);
+    if (status == CALR_ENOMEM)
+        return calr_error(CALR_ENOMEM, "no memory to read the header of %s", name);
+    if (status != CALR_OK)
         return calr_error(CALR_EFORMAT, "%s: its header is malformed: %s", name, error.text);
     source from = {bytes + 8 + length, size - 8 - length, name};
-    calr_status status = parse_header(&from, header, out);
+    status = parse_header(&from, header, out);
     json_decref(header);
     return status;
 }

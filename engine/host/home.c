@@ -17,12 +17,22 @@ static void executable_path(char path[PATH_MAX])
 }
 
 /* Whether `home` has Lua files of ours. */
-static int holds_files(lua_State *L, const char *home)
+static int holds_files(const char *home)
 {
-    const char *file = lua_pushfstring(L, "%s/lua/calr/init.lua", home);
-    int there = calr_file_exists(file);
-    lua_pop(L, 1);
-    return there;
+    char file[PATH_MAX];
+    int length = snprintf(file, sizeof file, "%s/lua/calr/init.lua", home);
+    return length < (int)sizeof file && calr_file_exists(file);
+}
+
+calr_status calr_host_check_home(void)
+{
+    const char *chosen = getenv("CALR_HOME");
+    if (!chosen || !chosen[0] || holds_files(chosen))
+        return CALR_OK;
+    return calr_error(
+        CALR_EINVAL,
+        "the environment variable CALR_HOME is \"%s\", but there is no lua/calr/init.lua in it",
+        chosen);
 }
 
 /* Pushes the folder of a path: "/a/b" gives "/a". */
@@ -37,17 +47,14 @@ static const char *push_folder(lua_State *L, const char *path)
 static const char *push_home(lua_State *L, const char *executable)
 {
     const char *chosen = getenv("CALR_HOME");
-    if (chosen && chosen[0]) {
-        if (!holds_files(L, chosen))
-            luaL_error(L, "CALR_HOME is %s, but there is no lua/calr/init.lua in it", chosen);
+    if (chosen && chosen[0])
         return lua_pushstring(L, chosen);
-    }
     const char *folder = push_folder(L, executable);
     const char *prefix = push_folder(L, folder);
     const char *installed = lua_pushfstring(L, "%s/share/calr", prefix);
-    if (strcmp(folder, CALR_BUILD) != 0 && holds_files(L, installed))
+    if (strcmp(folder, CALR_BUILD) != 0 && holds_files(installed))
         return installed;
-    if (!holds_files(L, CALR_HOME_SOURCE))
+    if (!holds_files(CALR_HOME_SOURCE))
         luaL_error(L,
                    "cannot find calr's Lua files: neither in %s nor in %s; set CALR_HOME to the "
                    "folder that has "

@@ -4,6 +4,11 @@
 
 #include <lua.h>
 
+#include "base/status.h"
+
+/* CALR_EINVAL where CALR_HOME is set to a folder without calr's Lua files. */
+calr_status calr_host_check_home(void);
+
 /* Finds the folder with lua/, experiments/ and datasets/: CALR_HOME where set; the source tree for
  * a program that runs from its build tree; PREFIX/share/calr for one in PREFIX/bin. Puts its Lua
  * files into package.path and fills calr.sys.paths and calr.sys.version. Raises a Lua error when
@@ -16,7 +21,8 @@ void calr_host_hold_warnings(void);
 
 /* From now on SIGINT and SIGTERM stop the script at its next line by the error of
  * calr_lua_push_interrupt; a second one ends the process at once. SIGUSR1 leaves a warning
- * (calr_interrupt_warned) and stops nothing. */
+ * (calr_interrupt_warned) and stops nothing. A mapped file (a data set) that is cut short by another program while it
+ * is open ends the process with status 1 and a message that names it (SIGBUS). */
 void calr_host_catch_signals(lua_State *L);
 
 /* Lua module "calr.host", for the prompt: lines with editing and history, and interrupts that are

@@ -1,8 +1,14 @@
 /* Ctrl-C: the script unwinds, its run is recorded, and only a second one is rude. */
+#include <fcntl.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/interrupt.h"
 #include "binding/bind.h"
@@ -40,6 +46,87 @@ static void on_warning(int number)
     calr_interrupt_warn();
 }
 
+/* ---- files cut short ---- */
+
+static void say(const char *text, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(STDERR_FILENO, text, length);
+        if (written <= 0)
+            return;
+        text += written;
+        length -= (size_t)written;
+    }
+}
+
+/* The number in base 16 at *text, which moves behind it. */
+static uintptr_t take_number(const char **text)
+{
+    uintptr_t number = 0;
+    for (;; (*text)++) {
+        char c = **text;
+        if (c >= '0' && c <= '9')
+            number = number * 16 + (uintptr_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            number = number * 16 + (uintptr_t)(c - 'a' + 10);
+        else
+            return number;
+    }
+}
+
+/* The file mapped at `address` by a line of /proc/self/maps ("begin-end rwxp offset device inode   path"); NULL: none. */
+static const char *file_of_line(const char *line, uintptr_t address)
+{
+    uintptr_t begin = take_number(&line);
+    line++;
+    uintptr_t end = take_number(&line);
+    if (address < begin || address >= end)
+        return NULL;
+    while (*line && *line != '/')
+        line++;
+    return *line ? line : NULL;
+}
+
+/* The next line of a file; false at its end. What does not fit is left out. */
+static bool read_line(int fd, char *line, size_t size)
+{
+    size_t used = 0;
+    char c;
+    while (read(fd, &c, 1) == 1 && c != '\n')
+        if (used + 1 < size)
+            line[used++] = c;
+    line[used] = 0;
+    return used > 0;
+}
+
+/* A page of a mapped file is not there any more: somebody has truncated the file (a data set, most likely), or its
+ * disk has failed. Nothing can be read in its place, and no code can go on that was about to. Everything here may be
+ * called in a signal handler. */
+static void on_lost_page(int number, siginfo_t *info, void *context)
+{
+    static const char begin
+        [] = "calr: ",
+   end[] = " was cut short while it was open: its contents cannot be read any more. Another "
+           "program has truncated it, or its disk has failed. Restore the file, then start again\n";
+    (void)context;
+    char line[512 + PATH_MAX];
+    const char *file = NULL;
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    while (!file && fd >= 0 && read_line(fd, line, sizeof line))
+        file = file_of_line(line, (uintptr_t)info->si_addr);
+    if (file) {
+        say(begin, sizeof begin - 1);
+        say(file, strlen(file));
+        say(end, sizeof end - 1);
+        _exit(1);
+    }
+    signal(
+        number,
+        SIG_DFL); /* a fault of another kind: the instruction is tried again, and ends the process */
+}
+
+/* ---- all of them ---- */
+
 static void change_warnings(int how)
 {
     sigset_t set;
@@ -67,6 +154,9 @@ void calr_host_catch_signals(lua_State *L)
     sigemptyset(&warning.sa_mask);
     sigaction(SIGUSR1, &warning, NULL);
     change_warnings(SIG_UNBLOCK);
+    struct sigaction lost = {.sa_sigaction = on_lost_page, .sa_flags = SA_SIGINFO};
+    sigemptyset(&lost.sa_mask);
+    sigaction(SIGBUS, &lost, NULL);
     signal(SIGPIPE, SIG_IGN); /* writing to a closed pipe is an error like any other */
     signal(SIGXFSZ, SIG_IGN); /* so is a file above the allowed size */
 }

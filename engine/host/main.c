@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backend/backend.h"
+#include "base/environment.h"
+#include "base/parallel.h"
 #include "binding/bind.h"
 #include "host/host.h"
 
@@ -55,9 +58,24 @@ static void shorten_spinning(char **argv)
     execv(path, argv);
 }
 
+/* A variable that is not understood is not passed over in silence. */
+static calr_status check_environment(void)
+{
+    static const char *const tracebacks[] = {"full", NULL};
+    int which;
+    CALR_TRY(calr_parallel_check_environment());
+    CALR_TRY(calr_backend_check_environment());
+    CALR_TRY(calr_environment_word("CALR_TRACEBACK", tracebacks, &which));
+    return calr_host_check_home();
+}
+
 int main(int argc, char **argv)
 {
     calr_host_hold_warnings();
+    if (check_environment() != CALR_OK) {
+        fprintf(stderr, "calr: %s\n", calr_status_message());
+        return 2;
+    }
     shorten_spinning(argv);
     lua_State *L = luaL_newstate();
     if (!L) {

@@ -227,6 +227,7 @@ static void start_workers(calr_loader *loader, int workers)
 {
     sigset_t all, before;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* of a file cut short: the thread that meets it tells */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (loader->started < workers &&
            pthread_create(&loader->threads[loader->started], NULL, worker_main, loader) == 0)

@@ -103,6 +103,7 @@ static int start_thread(calr_heartbeat *h)
     pthread_condattr_destroy(&attributes);
     sigset_t all, before;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* of a file cut short: the thread that meets it tells */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = pthread_create(&h->thread, NULL, beat, h);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define HUGE ((size_t)2 << 20)
@@ -129,12 +130,24 @@ static size_t physical_memory(void)
     return pages > 0 && page > 0 ? (size_t)pages * (size_t)page : SIZE_MAX / 4;
 }
 
+/* What one stretch takes at most: all of the memory, but of an address space that is limited (ulimit -v) a quarter, since
+ * OpenBLAS needs some of it too. */
+static size_t largest_stretch(void)
+{
+    struct rlimit limit;
+    size_t memory = physical_memory();
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        limit.rlim_cur / 4 >= memory)
+        return memory;
+    return (size_t)limit.rlim_cur / 4;
+}
+
 /* Address space only: pages come when they are touched, huge ones where the system has them. As
  * much as the machine has memory, so that there is one stretch; less where that is not allowed. */
 static bool open_stretch(size_t size)
 {
-    size_t memory = physical_memory(), wanted = memory;
-    if (arena.stretches == STRETCHES || size > memory)
+    size_t wanted = largest_stretch();
+    if (arena.stretches == STRETCHES || size > physical_memory())
         return false;
     for (;;) {
         wanted = wanted < size ? size : wanted;

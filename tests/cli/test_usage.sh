@@ -91,6 +91,6 @@ expect 3 "$CALR" -e 'os.exit(3)'
 expect 0 "$CALR" -e 'require("calr.errors").exit(0)'
 expect 1 sh -c "'$CALR' -e 'print(1)' >/dev/full"
 says "cannot write the output"
-expect 1 env CALR_HOME=/nowhere "$CALR" info
-says "CALR_HOME is /nowhere" "lua/calr/init.lua"
+expect 2 env CALR_HOME=/nowhere "$CALR" info
+says "CALR_HOME is \"/nowhere\"" "lua/calr/init.lua"
 finish

@@ -23,7 +23,7 @@ local below = {
   loader = { "store", "image", "tensor", "base" },
   binding = { "loader", "store", "image", "rank", "bank", "tune", "cluster", "neighbours", "labels", "autograd",
     "backend", "files", "tensor", "os", "base" },
-  host = { "binding", "os", "base" },
+  host = { "binding", "backend", "os", "base" },
 }
 
 -- Header (Lua pattern) -> folders that may include it.

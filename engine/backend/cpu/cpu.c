@@ -13,6 +13,7 @@
 #ifdef CALR_WITH_ONEDNN
 #include "backend/cpu/onednn.h"
 #endif
+#include "base/environment.h"
 #include "base/meter.h"
 
 #define SHARED_KERNELS                                                                             \
@@ -87,11 +88,12 @@ static calr_status find(const char *name, const calr_backend **out)
     return CALR_OK;
 }
 
+static const char *const bf16_names[] = {"auto", "onednn", "f32", NULL}; /* as calr_onednn_bf16 */
+
 static calr_status choose_bf16(const char *name)
 {
-    static const char *const names[] = {"auto", "onednn", "f32"}; /* as calr_onednn_bf16 */
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(name, names[i]) != 0)
+    for (int i = 0; bf16_names[i]; i++) {
+        if (strcmp(name, bf16_names[i]) != 0)
             continue;
 #ifdef CALR_WITH_ONEDNN
         calr_onednn_choose_bf16((calr_onednn_bf16)i);
@@ -100,6 +102,20 @@ static calr_status choose_bf16(const char *name)
     }
     return calr_error(CALR_EINVAL,
                       "bf16 cannot be computed by '%s'; there are auto, onednn and f32", name);
+}
+
+calr_status calr_backend_check_environment(void)
+{
+#ifdef CALR_WITH_ONEDNN
+    static const char *const backends[] = {"onednn", "portable", NULL};
+#else
+    static const char *const backends[] = {"portable", NULL};
+#endif
+    static const char *const convolutions[] = {"direct", NULL};
+    int which;
+    CALR_TRY(calr_environment_word("CALR_BACKEND", backends, &which));
+    CALR_TRY(calr_environment_word("CALR_BF16", bf16_names, &which));
+    return calr_environment_word("CALR_CONV", convolutions, &which);
 }
 
 static calr_status load_once(void)
