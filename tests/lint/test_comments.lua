@@ -14,15 +14,17 @@ end
 
 -- fn(lines, first) for every comment of several lines: the lines as they stand, and the number of the first.
 local function each_comment(text, fn)
-  local at = 1
+  local at, number = 1, 1
   while true do
-    local first, last = text:find("/%*.-%*/", at)
-    if not first then return end
-    local before = text:sub(1, first - 1)
-    local indent = before:match "[^\n]*$"
+    local first = text:find("/*", at, true)
+    local last = first and select(2, text:find("*/", first + 2, true))
+    if not last then return end
+    local before = text:sub(at, first - 1)
+    number = number + select(2, before:gsub("\n", ""))
     local lines = {}
-    sources.lines(indent .. text:sub(first, last), function(line) lines[#lines + 1] = line end)
-    if #lines > 1 then fn(lines, select(2, before:gsub("\n", "")) + 1) end
+    sources.lines(before:match "[^\n]*$" .. text:sub(first, last), function(line) lines[#lines + 1] = line end)
+    if #lines > 1 then fn(lines, number) end
+    number = number + #lines - 1
     at = last + 1
   end
 end
