@@ -25,6 +25,7 @@
 local context = require "calr.context"
 local errors = require "calr.errors"
 local sys = require "calr.sys"
+local userfile = require "calr.userfile"
 
 local config = {}
 
@@ -54,7 +55,7 @@ end
 --- @param default  any; any value whose type the option takes
 --- @param text     string
 --- @param allowed  table; {low, high}: numbers from low to high; {low}: from low up; a list of strings: the choices.
----                 {"pivot", "none", open = "the path of a rule"} also takes what `open` says
+---                 {"pivot", "none", open = "the path of a rule"} also takes a path, as `open` says
 --- @param more     table; what the value of this option brings along. declares: function(value) -> further options, by
 ---                 name, or nil; defaults: value -> other options' names and the defaults that they have then
 function config.option(default, text, allowed, more)
@@ -241,13 +242,14 @@ local function check_allowed(o, value)
     if not (value >= o.low and value <= o.high and value < math.huge) then
       errors.usage("option \"%s\" must be %s; %s is not", o.name, range_text(o), value)
     end
-  elseif o.choices and not o.open and value ~= nil then
+  elseif o.choices and value ~= nil and not (o.open and userfile.is_path(value)) then
     for _, choice in ipairs(o.choices) do
       if choice == value then return end
     end
     local near = sys.nearest(tostring(value), o.choices)
-    errors.usage("option \"%s\" has no choice \"%s\"%s; there are: %s", o.name, value,
-      near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(o.choices, ", "))
+    errors.usage("option \"%s\" has no choice \"%s\"%s; there are: %s%s", o.name, value,
+      near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(o.choices, ", "),
+      o.open and ", or " .. tostring(o.open) or "")
   end
 end
 

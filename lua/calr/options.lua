@@ -68,4 +68,26 @@ function options.counted(prefix, functions, hot)
   return functions
 end
 
+--- calr.options.watched(values)
+--- A table with the same values that notes which of them are looked at: for the options of a user's own file, where one
+--- that nobody looks at must not be given in vain. It cannot be written to.
+--- @return table  the view
+--- @return table  name -> true, for the names that were read up to now
+function options.watched(values)
+  local seen = {}
+  return setmetatable({}, {
+    __index = function(_, name)
+      seen[name] = true
+      return values[name]
+    end,
+    __pairs = function()
+      for name in pairs(values) do seen[name] = true end
+      return next, values, nil
+    end,
+    __newindex = function(_, name)
+      error(("these options must not be changed (\"%s\")"):format(tostring(name)), 2)
+    end,
+  }), seen
+end
+
 return options

@@ -70,6 +70,7 @@ local function new_record(options, current)
     config = cfg or {},
     difference = cfg and config.is(cfg) and config.difference(cfg) or {},
     files = identity.files(cfg),
+    modules = identity.modules(),
     seed = options.seed or (cfg and cfg.seed),
     data = identity.data(options.data),
     network = identity.network(options.network),
@@ -222,6 +223,23 @@ function Run:log(format, ...)
   local line = select("#", ...) > 0 and format:format(...) or format
   write_log(self, line)
   progress.print(line)
+end
+
+--- run:model{network=, from=}
+--- Puts into the record what the run trains: run.json has it as `model`. A network that the script has built is no
+--- network of its options: the record does not name one there.
+--- @param network  layer
+--- @param from     string; the name or path that it was made by; nil: the script has built it
+function Run:model(values)
+  check_open(self)
+  self.record.model = identity.model(values.network, values.from)
+  if not values.from and self.record.config.network then
+    local cfg = {}
+    for name, value in pairs(self.record.config) do cfg[name] = value end
+    cfg.network = "script"
+    self.record.config, self.record.difference.network = cfg, "script"
+  end
+  save_record(self)
 end
 
 --- run:checkpoint(name, {tensors=, state=})

@@ -48,6 +48,9 @@ end
 --- @param kind  see calr.userfile.check
 --- @return table  as calr.userfile.check gives it
 function userfile.load(path, kind)
+  if path:sub(-4) ~= ".lua" then -- by this ending the files that a run depends on are known
+    error(("the %s %s must be a file whose name ends in .lua"):format(kind.what, path), 0)
+  end
   local chunk, message = loadfile(path, "t")
   if not chunk then error(("cannot load the %s: %s"):format(kind.what, message), 0) end
   return userfile.check(chunk(), kind, path)

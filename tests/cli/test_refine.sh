@@ -100,8 +100,8 @@ expect 1 "$CALR" refine run merge_similarty=0.3 merge purity
 says 'no rule looks at the option "merge_similarty" (did you mean "merge_similarity"?)'
 expect 2 "$CALR" refine run pivot pivot=min
 says 'option "pivot" has no choice "min" (did you mean "max"?); there are: max, last-above-mean, camera-max, last-camera'
-expect 1 "$CALR" refine run pivot pace=slow
-says 'there is no pace "slow"'
+expect 2 "$CALR" refine run pivot pace=slow
+says 'option "pace" has no choice "slow"; there are: always, cosine, or the path of a pace of your own'
 echo nonsense >broken.safetensors
 expect 1 "$CALR" refine broken.safetensors pivot
 says "broken.safetensors"

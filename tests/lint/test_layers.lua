@@ -156,7 +156,7 @@ local floors = {
     context = { "config", "context", "progress", sees = { "tools" } },
     tensors = { "autograd", sees = { "tools" } },
     nn = { "nn", sees = { "tensors", "tools" } },
-    models = { "models", "weights", sees = { "nn", "tensors", "tools" } },
+    models = { "models", "weights", sees = { "nn", "tensors", "context", "tools" } },
     optim = { "optim", sees = { "tensors", "tools" } },
     memory = { "memory", sees = { "tensors", "tools" } },
     data = { "batches", "data", sees = { "tensors", "context", "tools" } },

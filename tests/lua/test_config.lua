@@ -62,6 +62,8 @@ check.test("mistakes are named", function()
   check.fails("values separated by commas", resolve, "stages=1,x")
   check.fails("is a group; give its members: infomap.deep.on, infomap.k, infomap.trials", resolve, "infomap=3")
   check.fails("no choice \"singel\" (did you mean \"single\"?); there are: average, single", resolve, "linkage=singel")
+  check.fails("no choice \"pivt\" (did you mean \"pivot\"?); there are: pivot, none, or path of a rule", resolve,
+    "refine=pivt")
   check.fails("must be a whole number; \"\" is not", resolve, "limit=")
   check.fails("not of the form key=value", resolve, "epochs")
   check.fails("is a function", config.resolve, { f = print })

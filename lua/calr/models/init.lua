@@ -1,8 +1,10 @@
 -- The networks.
 local arguments = require "calr.options"
 local check_options = arguments.check
+local contract = require "calr.models.contract"
 local nn = require "calr.nn"
 local ops = require "calr.ops"
+local own = require "calr.models.own"
 
 --- @module calr.models
 --- Networks for re-identification: a residual backbone, pooling, a BatchNorm neck, L2 normalisation. Called with images
@@ -10,6 +12,18 @@ local ops = require "calr.ops"
 ---
 --- Names of parameters are torchvision's (conv1.weight, layer1.0.bn2.running_var, ...), so that weights can be matched;
 --- the pooling exponent is pool.p and the neck is neck.*.
+---
+--- A network of your own stands wherever one of these does, by the path of a Lua file (network=./mine.lua) that returns
+--- a function(options) -> network, or { options = {...}, make = function(options) ... end } with the options that it
+--- declares (see calr.config.option); or by a name, after calr.models.register. A network is an object with
+---
+---     :forward(images, batch)   f32[n x h x w x 3] -> unit features f32[n x dim]; batch, which may be ignored, holds
+---                               rows (i64[n]), cameras (i32[n]) and images
+---     .dim                      the width of its features
+---     :parameters() :state() :load_state(state) :train(on)    as every layer of calr.nn has them
+---     :folded()                 its form for inference; without it, the network itself
+---
+--- The guide's page is docs/guide/your-own-backbone.md.
 
 --- @class network: layer
 --- A layer that makes unit features of images.
@@ -279,21 +293,62 @@ function models.osnet_x0_5(options) return osnet("osnet_x0_5", 0.5, options) end
 --- @return network
 function models.osnet_x0_25(options) return osnet("osnet_x0_25", 0.25, options) end
 
+local bundled = { "osnet_x0_25", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0", "resnet101", "resnet152", "resnet18",
+  "resnet34", "resnet50", "small" }
+
+local function is_bundled(name)
+  for _, known in ipairs(bundled) do
+    if known == name then return true end
+  end
+  return false
+end
+
 --- calr.models.names()
 --- @return table  the names that calr.models.make knows, sorted
 function models.names()
-  return { "osnet_x0_25", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0", "resnet101", "resnet152", "resnet18", "resnet34",
-    "resnet50", "small" }
+  local names = own.names()
+  table.move(bundled, 1, #bundled, #names + 1, names)
+  table.sort(names)
+  return names
+end
+
+--- calr.models.register(name, network)
+--- Gives a network of your own a name for network= and calr.models.make, for as long as the program runs. A script that
+--- uses the name registers it first.
+--- @param network  function|table; function(options) -> network, or {options=, make=}, as a file of your own returns it
+function models.register(name, network)
+  if is_bundled(name) then error(("there is a network \"%s\" already; choose another name"):format(name), 2) end
+  own.register(name, network)
+end
+
+--- calr.models.declared(name)
+--- @return table|nil  the options that a network of your own declares; nil for those that come with calr
+function models.declared(name)
+  return not is_bundled(name) and own.declared(name) or nil
 end
 
 --- calr.models.make(name, options)
---- A network by its name, as configurations give it.
+--- A network by its name or path, as configurations give it. An option that the network does not look at is an error,
+--- unless it has the value that all networks start from.
 --- @return network
 function models.make(name, options)
-  for _, known in ipairs(models.names()) do
-    if known == name then return models[name](options) end
-  end
-  error(("there is no network \"%s\"; there are: %s"):format(tostring(name), table.concat(models.names(), ", ")), 2)
+  if is_bundled(name) then return models[name](options) end
+  return own.make(name, options or {}) or error(("there is no network \"%s\"; there are: %s, or give the path of a "
+    .. "file of your own, such as ./%s.lua"):format(tostring(name), table.concat(models.names(), ", "),
+    tostring(name)), 2)
 end
+
+--- calr.models.check(network [, size])
+--- Refuses what is no network: without .dim or one of the methods, or, when it is shown an image, with features of
+--- another type or shape than f32[1 x dim], or that are not of length 1.
+--- @param size     table; height and width of an image that it is shown, once; nothing that it learns changes
+--- @return network
+models.check = contract.check
+
+--- calr.models.inference(network)
+--- The form of a network that features are taken with: network:folded(), or where it has no such method the network
+--- itself, in evaluation mode.
+--- @return network
+models.inference = contract.inference
 
 return arguments.counted("calr.models.", models)

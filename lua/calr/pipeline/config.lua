@@ -1,6 +1,7 @@
 --- @module calr.pipeline.config
 --- What experiments can be told, its defaults, and what is made of it: the network, the optimiser, the run.
 
+local models = require "calr.models"
 local options = require "calr.config"
 local refine = require "calr.refine"
 local training = require("calr.loader").training
@@ -21,7 +22,8 @@ local function defaults()
     data = option("street.lmdb", "a data-set store (calr data import, calr data make)"),
     ids = optional("integer", "train on the first so many identities only"),
     seed = option(1, "of the weights, the batches, the augmentation and the refinement"),
-    network = option("small", "see calr.models"),
+    network = option("small", "a network (calr.models), or the path of a file of your own", nil,
+      { declares = models.declared }),
     pooling = choice({ "gem", "average" }, "how feature maps become a vector"),
     precision = choice({ "f32", "bf16" }, "of feature maps and their gradients; weights and sums are f32"),
     ibn = option(false, "instance norm on half of the channels (IBN-a)"),
@@ -131,10 +133,15 @@ function config.defaults(changes, without)
   return merge(leave_out(all_defaults(), without or {}), changes or {})
 end
 
+local made = setmetatable({}, { __mode = "k" }) -- network -> the name by which config.network made it
+
 function config.network(cfg)
-  local net = require("calr.models").make(cfg.network, { pooling = cfg.pooling, ibn = cfg.ibn, seed = cfg.seed,
-    checkpoint = cfg.checkpoint or nil, precision = cfg.precision ~= "f32" and cfg.precision or nil })
+  local given = { pooling = cfg.pooling, ibn = cfg.ibn, seed = cfg.seed,
+    checkpoint = cfg.checkpoint or nil, precision = cfg.precision ~= "f32" and cfg.precision or nil }
+  for name in pairs(models.declared(cfg.network) or {}) do given[name] = cfg[name] end
+  local net = models.make(cfg.network, given)
   if (cfg.weights or "") ~= "" then require("calr.weights").load(net, cfg.weights) end
+  made[net] = cfg.network
   return net
 end
 
@@ -149,11 +156,16 @@ end
 
 local runs = setmetatable({}, { __mode = "k" })
 
-function config.run_of(cfg, data)
+function config.run_of(cfg, data, net)
+  if net then models.check(net, cfg) end
   if not runs[cfg] then
     check(cfg)
     if data:train():count() == 0 then error(data:name() .. " has no images to train on", 0) end
     runs[cfg] = require("calr.run").open { config = cfg, data = data:fingerprint() }
+  end
+  if net and runs[cfg].network ~= net then
+    runs[cfg].network = net
+    runs[cfg]:model { from = made[net], network = net }
   end
   return runs[cfg]
 end

@@ -4,6 +4,7 @@
 
 local L = require "calr.labels"
 local autograd = require "calr.autograd"
+local models = require "calr.models"
 local progress = require "calr.progress"
 local rank = require "calr.rank"
 local T = require "calr.tensor"
@@ -15,18 +16,20 @@ local function diverged()
 end
 
 function evaluation.features(net, split, cfg, rows)
+  models.check(net)
   local count = rows and rows:numel() or split:count()
-  local features = T.zeros { count, net.dim }
+  local features, cameras = T.zeros { count, net.dim }, split:cameras()
   -- A ReLU inside a kernel may make 0 of a NaN: weights are looked at, not only what comes out.
   for _, tensor in pairs(net:state()) do
     if not tensor:is_finite() then diverged() end
   end
-  local fast = net:folded()
+  models.check(net, cfg)
+  local fast = models.inference(net)
   autograd.no_grad(function()
     local first = 1
-    for images in split:batches { order = rows, batch = cfg.eval_batch, height = cfg.height, width = cfg.width,
+    for images, index in split:batches { order = rows, batch = cfg.eval_batch, height = cfg.height, width = cfg.width,
                                   workers = cfg.workers } do
-      local f = fast(images)
+      local f = fast:forward(images, { rows = index, cameras = L.take(cameras, index), images = images })
       features:narrow(1, first, f:size(1)):copy(f)
       first = first + f:size(1)
     end

@@ -299,7 +299,7 @@ end
 
 return function(net, data, cfg, more)
   more = check_options("calr.pipeline.epochs", more, { "keep", "layers" })
-  local run, split = config.run_of(cfg, data), data:train()
+  local run, split = config.run_of(cfg, data, net), data:train()
   local cameras = split:cameras()
   local step = setmetatable({ net = net, split = split, cameras = cameras, cfg = cfg, record = {}, run = run,
     data = data:name(), noted = {}, keep = check_objects("keep", more.keep, "state", "load_state"),

@@ -55,7 +55,7 @@ Stage.__index = Stage
 local function new_stage(net, data, cfg)
   local split = data:train()
   local self = setmetatable({
-    net = net, cfg = cfg, split = split, run = config.run_of(cfg, data), cameras = split:cameras(),
+    net = net, cfg = cfg, split = split, run = config.run_of(cfg, data, net), cameras = split:cameras(),
     initial = copy_state(net:state()), locals = T.full({ split:count() }, -1, "i32"), used = 0, camera = 1,
   }, Stage)
   self.camera_rows = quality.camera_rows(self.cameras)

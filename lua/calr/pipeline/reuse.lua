@@ -3,8 +3,9 @@
 --- rest share it (option intra.cache).
 ---
 --- A file's name is a hash of everything that the result depends on: all options but those of stage 2, the seed among
---- them; the data; the initial weights; the script and its modules; this program with its Lua files; the processor, the
---- kernels and the number of threads. What is taken from the file is, to the last bit, what would have been computed.
+--- them; the data; the network's file and its initial weights; the script and its modules; this program with its Lua
+--- files; the processor, the kernels and the number of threads. What is taken from the file is, to the last bit, what
+--- would have been computed.
 
 local config = require "calr.config"
 local context = require "calr.context"
@@ -52,8 +53,9 @@ local function key_of(cfg, data, state)
   machine.host, machine.processors = nil, nil
   return sys.hash(json.encode {
     options = stage_1_options(cfg), data = data:fingerprint(), weights = hash_weights(cfg.intra.cache, state),
-    script = script and identity.script(script).hash, modules = identity.modules(),
-    code = identity.code(), program = sys.hash_file(sys.paths.executable), machine = machine, threads = sys.threads(),
+    network = identity.files { cfg.network }, script = script and identity.script(script).hash,
+    modules = identity.modules(), code = identity.code(), program = sys.hash_file(sys.paths.executable),
+    machine = machine, threads = sys.threads(),
   })
 end
 

@@ -27,6 +27,18 @@ function identity.data(data)
   return record
 end
 
+--- calr.run.identity.model(network, from)
+--- What a run's network is, for its record.
+--- @param network  layer
+--- @param from     string; the name or path that it was made by; nil: the script has built it
+--- @return table   from ("script" for nil), class, dim, and tensors and hash as identity.network gives them
+function identity.model(network, from)
+  local meta, model = getmetatable(network), identity.network(network:state())
+  model.from, model.dim = from or "script", network.dim
+  if type(meta) == "table" and meta.__tostring then model.class = tostring(network) end
+  return model
+end
+
 --- calr.run.identity.network(tensors)
 --- @param tensors  tensors by name, or nil
 --- @return table|nil  tensors (how many) and hash, over names, types and shapes
@@ -127,6 +139,12 @@ function identity.difference(now, old)
   if option then return "option " .. option end
   for path, hash in pairs(now.files) do
     if (old.files or {})[path] ~= hash then return ("the file %s has changed"):format(path) end
+  end
+  for name, hash in pairs(old.modules or {}) do -- some are loaded later than this
+    local path = package.searchpath(name, package.path)
+    if not path or sys.hash_file(path) ~= hash then
+      return ("the module %s %s"):format(name, path and "has changed" or "is gone")
+    end
   end
   if now.threads ~= old.threads then
     return ("it ran on %d threads, not %d, and their number changes the last bits"):format(old.threads, now.threads)

@@ -38,6 +38,7 @@ local meter = require "calr.meter"
 local peers = require "calr.lab.bench.frame.peers"
 local sys = require "calr.sys"
 local text = require "calr.text"
+local userfile = require "calr.userfile"
 
 local bench = {}
 
@@ -150,6 +151,9 @@ local function start_peers(session, script, options)
   local list = setmetatable({}, Peers)
   local given = session.settings.peers or {}
   if #given == 0 then return list end
+  if options and userfile.is_path(options.network) then
+    errors.usage("a peer does not know the network %s: measure it without --peer", options.network)
+  end
   local path = peers_folder(session) .. "/" .. script .. ".py"
   if not sys.exists(path) then errors.usage("there is no peer's script %s", path) end
   local arguments = { threads = sys.threads() }

@@ -175,14 +175,19 @@ function code.of_script(path)
 end
 
 --- calr.lab.study.code.with_files(parts, configuration)
---- The parts together with the Lua files that a configuration names, such as a refinement rule.
+--- The parts together with the Lua files that a configuration names, such as a refinement rule or a network, and the
+--- modules of one's own that these use.
 --- @return table  name -> hash
 function code.with_files(parts, configuration)
   local files = identity.files(configuration)
   if next(files) == nil then return parts end
   local all = {}
   for name, hash in pairs(parts) do all[name] = hash end
-  for path in pairs(files) do all["file " .. path] = sys.hash(code.normalise(sys.read_file(path))) end
+  for path in pairs(files) do
+    local body = code.normalise(sys.read_file(path))
+    all["file " .. path] = sys.hash(body)
+    add_modules(all, body)
+  end
   return all
 end
 

@@ -6,11 +6,13 @@ local errors = require "calr.errors"
 local models = require "calr.models"
 local quote = require("calr.text").quote
 local safetensors = require "calr.safetensors"
+local userfile = require "calr.userfile"
 local weights = require "calr.weights"
 
 local command = {
   summary = "turn weights that PyTorch saved (.pth) into a .safetensors file",
-  usage = "calr import-weights FILE.pth -o FILE.safetensors [--key NAME] [--strip PREFIX]",
+  usage = "calr import-weights FILE.pth -o FILE.safetensors [--key NAME] [--strip PREFIX] "
+    .. "[--network NAME]",
   own_help = true,
 }
 
@@ -25,7 +27,10 @@ weights=FILE.pth.
   -o FILE             the file to write
   --key NAME          the table with the weights, if not at the top or in a usual place
                       (state_dict, model, ...); NAME/NAME goes deeper
-  --strip PREFIX      drop this in front of all names ("module." and the like go anyway)]]
+  --strip PREFIX      drop this in front of all names ("module." and the like go anyway)
+  --network NAME      the network that the weights are meant for, by its name or the path of a
+                      file of your own: what does not fit is said; default: all of calr's are
+                      tried]]
   return 0
 end
 
@@ -46,7 +51,24 @@ local function fitting(state)
   return lines
 end
 
-local function print_summary(path, out, state, about)
+local function check_network(name)
+  if not name or userfile.is_path(name) then return end
+  for _, known in ipairs(models.names()) do
+    if known == name then return end
+  end
+  errors.usage("there is no network %s; there are: %s, or give the path of a file of your own", quote(name),
+    table.concat(models.names(), ", "))
+end
+
+-- Whether the weights fit one network, and if not, why.
+local function fit_of(name, state)
+  local ok, matched = pcall(weights.compare, models.make(name, { init = false }), state)
+  if not ok then return { ("not %s: %s"):format(name, tostring(matched)) } end
+  return { ("%s (all but %s)"):format(name, #matched.missing > 0 and table.concat(matched.missing, ", ")
+    or "nothing") }
+end
+
+local function print_summary(path, out, state, about, network)
   local count, numbers = 0, 0
   for _, value in pairs(state) do
     count, numbers = count + 1, numbers + value:numel()
@@ -55,7 +77,7 @@ local function print_summary(path, out, state, about)
     numbers))
   if #about.stripped > 0 then print("names       without " .. table.concat(about.stripped)) end
   if about.counters > 0 then print(("left out    %d counters of batch norms"):format(about.counters)) end
-  local fits = fitting(state)
+  local fits = network and fit_of(network, state) or fitting(state)
   print("fits        "
     .. (#fits > 0 and table.concat(fits, "\n            ") or "none of calr's networks (calr.models)"))
   print("wrote       " .. out)
@@ -66,16 +88,18 @@ end
 function command.run(args)
   local fields, words = arguments.parse(args, { usage = command.usage, at_most = 1,
     flags = { ["--help"] = "help", ["-h"] = "help" },
-    values = { ["-o"] = "out", ["--out"] = "out", ["--key"] = "key", ["--strip"] = "strip" } })
+    values = { ["-o"] = "out", ["--out"] = "out", ["--key"] = "key", ["--strip"] = "strip",
+      ["--network"] = "network" } })
   if fields.help then return print_help() end
   local path = words[1] or errors.usage("which file? usage: %s", command.usage)
   local out = fields.out or errors.usage("say where to write with -o FILE.safetensors; usage: %s", command.usage)
   if not out:match "%.safetensors$" then
     errors.usage("the file to write must end in .safetensors; %s does not", quote(out))
   end
+  check_network(fields.network)
   local state, about = weights.read(path, { key = fields.key, strip = fields.strip })
   safetensors.save(out, state, { source = path:match "[^/]+$" })
-  print_summary(path, out, state, about)
+  print_summary(path, out, state, about, fields.network)
   return 0
 end
 

@@ -20,12 +20,12 @@ local step = {}
 --- @param more  further options, or other defaults
 --- @return table  for a benchmark's `options`
 function step.options(more)
-  local names = { "resnet50" }
+  local names = { "resnet50", open = "the path of a file of your own" }
   for _, name in ipairs(models.names()) do
     if name ~= "resnet50" then names[#names + 1] = name end
   end
   local options = {
-    network = config.choice(names, "the network"),
+    network = config.option("resnet50", "the network", names),
     batch = config.option(32, "images of a batch"),
     height = config.option(256, "of the images"),
     width = config.option(128, "of the images"),
