@@ -36,7 +36,6 @@ local models = {}
 
 -- He et al., "Deep residual learning" (CVPR 2016), figure 5 left: two 3x3 convolutions.
 local BasicBlock = nn.class "BasicBlock"
-BasicBlock.lets_go = true
 BasicBlock.pairs = { { "conv1", "bn1" }, { "conv2", "bn2", true } }
 local function basic_block(inputs, width, stride, norm)
   local self = nn.new(BasicBlock)
@@ -67,7 +66,6 @@ end
 
 -- Figure 5 right, with the stride at the 3x3 convolution as torchvision has it.
 local Bottleneck = nn.class "Bottleneck"
-Bottleneck.lets_go = true
 Bottleneck.pairs = { { "conv1", "bn1" }, { "conv2", "bn2" }, { "conv3", "bn3", true } }
 local function bottleneck(inputs, width, stride, norm)
   local outputs = 4 * width

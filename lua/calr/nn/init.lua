@@ -6,9 +6,9 @@
 local autograd = require "calr.autograd"
 local arguments = require "calr.options"
 local check_options = arguments.check
+local keeping = require "calr.nn.keeping"
 local module = require "calr.nn.module"
 local ops = require "calr.ops"
-local Tensor = require "calr.tensor"
 local class, new = module.class, module.new
 
 local nn = { Module = module.Module }
@@ -23,27 +23,15 @@ nn.class = class
 --- @return layer
 nn.new = new
 
---- calr.nn.lets_go(layer)
---- Whether a layer promises that it keeps neither what it is given nor what it gives: by the field lets_go = true of
---- its class, or of its own, which is what counts for a layer with a forward function of its own.
---- @return boolean
-function nn.lets_go(layer)
-  local own = rawget(layer, "lets_go")
-  if own ~= nil then return own end
-  return layer.lets_go and rawget(layer, "forward") == nil or false
-end
-
 --- calr.nn.release(x, result, from, to)
 --- Closes a tensor that lies between two layers as soon as the second has used it, so that its memory serves again;
---- what a gradient needs of it is kept. Only when both classes promise, by the field lets_go = true, that they keep
---- neither what they are given nor what they give; layers of calr.nn do. A layer whose forward function was replaced
---- promises nothing any more, unless it says lets_go = true itself.
+--- what a gradient needs of it is kept. It stays open where one of the layers still has it: in a field, or in a
+--- variable that its forward function reaches. A layer whose forward function was replaced may keep it anywhere, so
+--- that it stays open as well, unless the layer says lets_go = true.
 --- @param x       what `from` gave and `to` was given
 --- @param result  tensor; what `to` made of it; when that is x itself, it stays
 --- @param from, to  layer
-function nn.release(x, result, from, to)
-  if not rawequal(x, result) and nn.lets_go(from) and nn.lets_go(to) and Tensor.is(x) then x:close() end
-end
+nn.release = keeping.release
 
 --- calr.nn.chain(x, layer, layer, ...)
 --- One layer after the other; what lies between them is let go of as calr.nn.release says.
@@ -67,12 +55,12 @@ local Checkpointed = class "Checkpointed"
 --- @return layer
 function nn.checkpointed(layer)
   local self = new(Checkpointed)
-  self.layer, self.lets_go = layer, nn.lets_go(layer)
+  self.wraps = layer
   return self
 end
 
 function Checkpointed:forward(x)
-  return autograd.checkpoint(self.layer, x)
+  return autograd.checkpoint(self.wraps, x)
 end
 
 -- He et al., "Delving deep into rectifiers" (ICCV 2015), fan-out, as torchvision's residual networks start. Like
@@ -92,7 +80,6 @@ local function uniform_fan_in(inputs)
 end
 
 local Conv = class "Conv"
-Conv.lets_go = true
 Conv.folds = "convolution" -- see calr.nn.folded
 
 --- calr.nn.conv(inputs, outputs, {kernel=3, stride=1, padding=(kernel-1)/2, groups=1})
@@ -119,7 +106,6 @@ function Conv:forward(x)
 end
 
 local BatchNorm = class "BatchNorm"
-BatchNorm.lets_go = true
 BatchNorm.folds = "normalisation" -- see calr.nn.folded
 
 --- calr.nn.batch_norm(channels, {relu=false, bias=true, momentum=.1, eps=1e-5})
@@ -145,7 +131,6 @@ function BatchNorm:forward(x, residual)
 end
 
 local IBN = class "IBN"
-IBN.lets_go = true
 
 --- calr.nn.ibn(channels, {relu=true})
 --- IBN-a (Pan et al., ECCV 2018): instance norm on the first half of the channels, batch norm on the rest. Its
@@ -171,7 +156,6 @@ function IBN:forward(x)
 end
 
 local InstanceNorm = class "InstanceNorm"
-InstanceNorm.lets_go = true
 
 --- calr.nn.instance_norm(channels, {eps=1e-5})
 --- Normalises every channel of every image by itself, with learned scale and shift.
@@ -190,7 +174,6 @@ function InstanceNorm:forward(x)
 end
 
 local Linear = class "Linear"
-Linear.lets_go = true
 
 --- calr.nn.linear(inputs, outputs, {bias=true})
 --- @return layer  [n x inputs] -> [n x outputs]; weight is f32[outputs x inputs]
@@ -207,7 +190,6 @@ function Linear:forward(x)
 end
 
 local MaxPool = class "MaxPool"
-MaxPool.lets_go = true
 
 --- calr.nn.max_pool{kernel=3, stride=2, padding=1}
 --- @return layer
@@ -223,7 +205,6 @@ function MaxPool:forward(x)
 end
 
 local AvgPool = class "AvgPool"
-AvgPool.lets_go = true
 
 --- calr.nn.avg_pool()
 --- Global average pooling.
@@ -237,7 +218,6 @@ function AvgPool:forward(x)
 end
 
 local GeM = class "GeM"
-GeM.lets_go = true
 
 --- calr.nn.gem{p=3, eps=1e-6}
 --- Generalised mean pooling with a learned exponent (Radenovic et al., TPAMI 2018): (mean max(x, eps)^p)^(1/p).
@@ -260,7 +240,6 @@ function GeM:forward(x)
 end
 
 local Relu = class "Relu"
-Relu.lets_go = true
 
 --- calr.nn.relu()
 --- @return layer
@@ -273,7 +252,6 @@ function Relu:forward(x)
 end
 
 local Dropout = class "Dropout"
-Dropout.lets_go = true
 
 --- calr.nn.dropout{p=.5, seed=0}
 --- In training mode sets each number to 0 with probability p and scales the rest by 1/(1-p). What is dropped is a
@@ -299,7 +277,6 @@ function Dropout:forward(x)
 end
 
 local Sequential = class "Sequential"
-Sequential.lets_go = true
 Sequential.folds = "sequence" -- see calr.nn.folded
 
 --- calr.nn.sequential(layer, layer, ...)

@@ -147,7 +147,7 @@ return function(o)
     iteration = iteration + 1
     if o.each then o.each(iteration, iterations) end
     local batch = new_batch(o, images, rows, views)
-    batch.features = o.net(images, batch)
+    batch.features = o.net:forward(images, batch)
     total = total + backward(o, batch, further, iteration)
     o.optimizer:step()
     o.memory:update(batch.features, batch)

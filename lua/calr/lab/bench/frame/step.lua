@@ -8,7 +8,7 @@ local config = require "calr.config"
 local memory = require "calr.memory"
 local meter = require "calr.meter"
 local models = require "calr.models"
-local nn = require "calr.nn"
+local keeping = require "calr.nn.keeping"
 local ops = require "calr.ops"
 local optim = require "calr.optim"
 local rng = require "calr.rng"
@@ -98,7 +98,7 @@ function step.label(network)
     local number = #labels + 1
     labels[number] = { name = name, layer = layer, leaf = #layer.children == 0 }
     local forward = layer.forward
-    layer.lets_go = nn.lets_go(layer) -- the function below keeps nothing either
+    layer.lets_go = not keeping.finds(nil, layer) -- the function below keeps nothing either
     local before
     local restore = setmetatable({}, { __close = function() meter.label(before) end })
     function layer.forward(...)
