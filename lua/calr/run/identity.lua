@@ -135,7 +135,9 @@ end
 --- @return string|nil  nil when nothing does
 function identity.difference(now, old)
   if old.script and old.script.hash ~= now.script.hash then return "the script has changed" end
-  local option = compare(json.decode(json.encode(now.config)), old.config)
+  local config = json.decode(json.encode(now.config))
+  if (old.model or {}).from == "script" and config.network then config.network = old.config.network end
+  local option = compare(config, old.config)
   if option then return "option " .. option end
   for path, hash in pairs(now.files) do
     if (old.files or {})[path] ~= hash then return ("the file %s has changed"):format(path) end
