@@ -86,17 +86,38 @@ function Search:reached_by(fn)
   return false
 end
 
--- Whether a layer, or one inside it, keeps the tensor; without a tensor, whether it might keep any.
+-- Layers that are of this library through and through -> the generation of networks in which that was seen. There is a
+-- new generation whenever a forward function is replaced or a child added anywhere.
+local plain, generation = setmetatable({}, { __mode = "k" }), 0
+
+--- calr.nn.keeping.changed()
+--- Says that some layer has got another forward function or another child: what was known of layers is looked at anew.
+function keeping.changed()
+  generation = generation + 1
+end
+
+-- Whether a layer, or one inside it, keeps the tensor; without a tensor, whether it might keep any. And whether all are
+-- of this library.
 local function keeps(layer, search)
+  if plain[layer] == generation then return false, true end
   local promise = rawget(layer, "lets_go") -- of a function that stands in the place of a layer's forward
-  if promise ~= nil then return not promise end
+  if promise ~= nil then return not promise, false end
   local forward = layer.forward
   if rawget(layer, "forward") ~= nil or type(forward) ~= "function" then return true end
-  if not of_ours(layer) and (not search.tensor or search:finds(layer) or search:finds(forward)) then return true end
+  local all_ours = of_ours(layer)
+  if not all_ours and (not search.tensor or search:finds(layer) or search:finds(forward)) then return true end
   for _, child in ipairs(layer.children or {}) do
-    if keeps(child.layer, search) then return true end
+    local kept, ours = keeps(child.layer, search)
+    if kept then return true end
+    all_ours = all_ours and ours
   end
-  return layer.wraps and keeps(layer.wraps, search) or false
+  if layer.wraps then
+    local kept, ours = keeps(layer.wraps, search)
+    if kept then return true end
+    all_ours = all_ours and ours
+  end
+  if all_ours then plain[layer] = generation end
+  return false, all_ours
 end
 
 --- calr.nn.keeping.finds(tensor, layer, ...)
@@ -105,7 +126,7 @@ end
 function keeping.finds(tensor, ...)
   local search = setmetatable({ tensor = tensor, left = limit }, Search)
   for i = 1, select("#", ...) do
-    if keeps((select(i, ...)), search) then return true end
+    if (keeps((select(i, ...)), search)) then return true end
   end
   return false
 end

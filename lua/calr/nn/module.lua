@@ -9,6 +9,7 @@
 
 
 local Tensor = require "calr.tensor"
+local keeping = require "calr.nn.keeping"
 local autograd_leaf = function(tensor) return tensor:requires_grad(true) end
 
 local Module = {}
@@ -20,6 +21,10 @@ local function class(name)
   local new = setmetatable({ class_name = name }, { __index = Module })
   new.__index = new
   new.__call = Module.__call
+  new.__newindex = function(self, key, value)
+    if key == "forward" or key == "lets_go" then keeping.changed() end
+    rawset(self, key, value)
+  end
   new.__tostring = function(self) return name end
   return new
 end
@@ -55,6 +60,7 @@ end
 --- @return layer  the child
 function Module:add(name, child)
   self.children[#self.children + 1] = { name = name, layer = child }
+  keeping.changed()
   self[name] = child
   return child
 end
