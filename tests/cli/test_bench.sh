@@ -134,13 +134,13 @@ says 'has no choice "resnet5" (did you mean "resnet50"?)'
 expect 2 "$CALR" bench train extra words
 says "one word too many"
 expect 2 "$CALR" bench --json
-says "the benchmark's name comes first"
+says "which benchmark? Its name comes first"
 expect 2 "$CALR" bench train --repeat 0
 says "--repeat must be a whole number from 1"
 expect 2 "$CALR" bench train --limits 100
-says "--limits wants two numbers"
+says "--limits takes two numbers"
 expect 2 "$CALR" bench train --peer
-says "--peer wants a Python"
+says "--peer takes the path of a Python"
 expect 2 "$CALR" bench train $tiny --peer ./absent.sh
 says "there is no program ./absent.sh"
 expect 2 "$CALR" bench train $tiny --peer ./peer.sh --peers nowhere

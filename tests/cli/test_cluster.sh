@@ -63,7 +63,7 @@ expect 0 "$CALR" cluster x.npy --min-similarity 1
 prints "clusters    0" "outliers    120 (100.0 %)"
 says "note: there are no clusters; no image has enough neighbours: lower min_similarity"
 expect 0 "$CALR" cluster x.npy --method dbscan --eps 1
-says "note: there is one cluster only; lower eps"
+says "note: there is only one cluster; lower eps"
 
 # ---- what it refuses
 expect 2 "$CALR" cluster
@@ -93,7 +93,7 @@ says "few.npy holds 3 identities for 120 images"
 expect 2 "$CALR" cluster x.npy --truth x.npy
 says "x.npy is f32[120 x 16]; identities are whole numbers"
 expect 2 "$CALR" cluster x.npy -o absent/labels.npy
-says "there is no folder absent for absent/labels.npy"
+says "there is no folder absent to write absent/labels.npy"
 echo nonsense >broken.npy
 expect 2 "$CALR" cluster broken.npy
 says "broken.npy"

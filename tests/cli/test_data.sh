@@ -43,7 +43,7 @@ prints "f32[2 x 16 x 8 x 3]	2"
 
 # ---- wrong usage ----
 expect 2 "$CALR" data
-says "what to do with data is missing" "calr data import"
+says "no subcommand is given" "calr data import"
 expect 2 "$CALR" data imprt
 says 'did you mean "import"?'
 expect 2 "$CALR" data import market1501

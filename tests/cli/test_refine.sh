@@ -57,7 +57,7 @@ says "rule local_split: the snapshot has no local clusters (context.locals): its
 prints "purity"
 expect 0 "$CALR" run "$CALR_TEST_SOURCE/experiments/baseline.lua" "${tiny[@]}" snapshot_every=3 --out base
 expect 1 "$CALR" refine base recorded
-says "rule recorded: the snapshot has no labels that a rule of the run has refined"
+says "rule recorded: the snapshot has no labels refined by a rule of the run"
 expect 0 "$CALR" refine base self_paced merge
 prints "no refinement" "self_paced" "merge"
 
@@ -85,7 +85,7 @@ says "there is no snapshot or run folder absent"
 expect 2 "$CALR" refine run pivt
 says 'there is no refinement rule "pivt" (did you mean pivot?)'
 expect 2 "$CALR" refine run pivot --md --csv
-says "exclude each other"
+says "cannot be combined"
 expect 2 "$CALR" refine run pivot --outliers none
 says "--outliers must be singletons or ignore"
 expect 2 "$CALR" refine run pivot --outlier ignore
@@ -95,9 +95,9 @@ says 'option "min_purity" must be a number, like its default 0.5; "much" is not'
 expect 2 "$CALR" refine run purity min_purity=1.5
 says 'option "min_purity" must be 0 to 1; 1.5 is not'
 expect 1 "$CALR" refine run purity mini_purity=0.3
-says 'rule purity never looks at the option "mini_purity" (did you mean "min_purity"?)'
+says 'rule purity never reads the option "mini_purity" (did you mean "min_purity"?)'
 expect 1 "$CALR" refine run merge_similarty=0.3 merge purity
-says 'no rule looks at the option "merge_similarty" (did you mean "merge_similarity"?)'
+says 'no rule reads the option "merge_similarty" (did you mean "merge_similarity"?)'
 expect 2 "$CALR" refine run pivot pivot=min
 says 'option "pivot" has no choice "min" (did you mean "max"?); there are: max, last-above-mean, camera-max, last-camera'
 expect 2 "$CALR" refine run pivot pace=slow

@@ -90,12 +90,12 @@ says "epochs=9 contradicts the run that is resumed, which has epochs=6"
 expect 2 "$CALR" run --resume other --threads 3
 says "--threads 3 contradicts"
 expect 2 "$CALR" run --resume other --out elsewhere
-says "exclude each other"
+says "cannot be combined"
 expect 2 env DATA=others "$CALR" run --resume other
 says "the data differ (fingerprint others instead of fingerprint)"
 cp train.lua kept.lua && echo '-- changed' >>train.lua
 expect 2 "$CALR" run --resume other
-says "is not the script as it was when the run began"
+says "has changed since the run began"
 mv kept.lua train.lua
 printf 'return 1\n' >rule.lua
 strike ruled 0 "$CALR" run train.lua --out ruled pause=.1 rule=rule.lua
@@ -127,7 +127,7 @@ for _ in $(seq 50); do [ -s busy/run.json ] && break; sleep .05; done
 expect 2 "$CALR" run train.lua --out busy
 says "the run folder busy is in use by process $pid"
 expect 2 "$CALR" run --resume busy
-says "the run in busy is running"
+says "the run in busy is still running"
 
 # ---- Ctrl-C
 for _ in $(seq 100); do grep -q "past two" busy.txt && break; sleep .05; done

@@ -67,7 +67,7 @@ says "there is no study folder nowhere"
 expect 2 "${with[@]}" "$CALR" submit --slurm
 says "which study?"
 expect 2 "${with[@]}" "$CALR" submit st
-says "say which kind of cluster: --slurm"
+says "which kind of cluster? --slurm"
 expect 2 "${with[@]}" "$CALR" submit st --slurm -n 0
 says "-n must be a whole number from 1 to"
 expect 2 "${with[@]}" "$CALR" submit st --slurm --signal 70000

@@ -18,7 +18,7 @@ says 'neither a command nor a script (did you mean "info"?)'
 expect 2 "$CALR" --no-such
 says "unknown option --no-such"
 expect 2 "$CALR" -e
-says "-e wants a line of Lua"
+says "-e takes a line of Lua"
 expect 2 "$CALR" run
 says "which script?"
 expect 2 "$CALR" run --thread 2 x.lua

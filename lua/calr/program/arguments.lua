@@ -1,5 +1,5 @@
 --- @module calr.program.arguments
---- The words of a command: flags, options with values, and the rest.
+--- Parses the words of a command: flags, options with values, and the rest.
 
 local errors = require "calr.errors"
 local sys = require "calr.sys"
@@ -10,9 +10,9 @@ local arguments = {}
 --- Sorts a command's words. `--name value` and `--name=value` are the same; `--` ends the options.
 --- @param args     list of words
 --- @param options  flags = {["--quiet"] = "quiet"}, values = {["--out"] = "out"} (option -> name of the field), usage =
----                 the usage line for messages, at_most = how many other words there may be
+---                 the usage line for messages, at_most = the largest number of other words
 --- @return table   fields by name: true for a flag, the text for an option with a value
---- @return table   the other words, in order; those after "--" are its field `rest` (a list), when there was one
+--- @return table   the other words, in order; if there was a "--", its field `rest` lists the words after it
 function arguments.parse(args, options)
   local fields, words, i = {}, {}, 1
   local flags, values = options.flags or {}, options.values or {}
@@ -29,7 +29,7 @@ function arguments.parse(args, options)
         i = i + 1
         value = args[i]
       end
-      if not value or value == "" then errors.usage("%s wants a value; usage: %s", name or word, options.usage) end
+      if not value or value == "" then errors.usage("%s needs a value; usage: %s", name or word, options.usage) end
       fields[values[name or word]] = value
     elseif word:sub(1, 1) == "-" and word ~= "-" then
       local names = {}
@@ -51,14 +51,14 @@ function arguments.parse(args, options)
 end
 
 --- calr.program.arguments.integer(fields, name, option, low, high)
---- An option that must be a whole number.
+--- Returns an option that must be a whole number.
 --- @return integer|nil  nil when it was not given
 function arguments.integer(fields, name, option, low, high)
   local value = fields[name]
   if value == nil then return nil end
   local n = math.tointeger(tonumber(value))
   if not n or n < low or n > high then
-    errors.usage("%s must be a whole number from %d to %d; \"%s\" is not", option, low, high, value)
+    errors.usage("%s must be a whole number from %d to %d, not \"%s\"", option, low, high, value)
   end
   return n
 end

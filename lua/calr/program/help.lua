@@ -1,13 +1,13 @@
 --- @module calr.program.help
---- What --help says about a script.
+--- Prints what --help says about a script.
 
 local config = require "calr.config"
 
 local help = {}
 
 --- calr.program.help.about(path)
---- The comment at the top of a script.
---- @param path     nil, or "-" for the standard input: there is none
+--- Returns the comment at the top of a script.
+--- @param path     nil, or "-" for standard input, which has none
 --- @return string  "" for none
 function help.about(path)
   if not path or path == "-" then return "" end
@@ -20,7 +20,7 @@ function help.about(path)
   return table.concat(lines, "\n")
 end
 
--- What an option is, behind its name and default.
+-- The description of an option, after its name and default.
 local function note_of(option)
   local notes = {}
   if option.default == nil then notes[1] = "(" .. option.kind .. ")" end
@@ -36,11 +36,11 @@ local function note_of(option)
 end
 
 --- calr.program.help.script(path, about [, defaults [, overrides]])
---- Prints what a script says about itself and the options that it declares.
---- @param path      of the script; nil for one from the command line, "-" for one from the standard input
+--- Prints what a script says about itself, and its options.
+--- @param path      of the script; nil for code on the command line, "-" for standard input
 --- @param about     what help.about said before the script ran (it may change the folder)
 --- @param defaults  what the script gave calr.config; nil: it did not call it
---- @param overrides  words key=value: what they bring along is listed as well
+--- @param overrides  words key=value: the options that they add are listed too
 function help.script(path, about, defaults, overrides)
   local options = defaults and config.list(defaults, overrides) or {}
   local lines = { ("usage: calr run %s%s"):format(path or "-e CODE",

@@ -9,7 +9,7 @@ local traceback = require "calr.traceback"
 local main = {}
 
 --- calr.program.main.commands()
---- The subcommands: the files of lua/calr/program/command, with - where the file has _.
+--- Returns the subcommands: the files of lua/calr/program/command, with - for _.
 --- @return table  sorted names
 function main.commands()
   local names = {}
@@ -41,8 +41,8 @@ usage:
   calr SCRIPT.lua [key=value ...]   run a script; `calr SCRIPT.lua --help` shows its options
   calr COMMAND ...                  one of the commands below; `calr COMMAND --help` says more
   calr -e CODE                      run a line of Lua
-  calr -                            run a script from the standard input
-  calr                              a prompt
+  calr -                            run a script from standard input
+  calr                              start a prompt
   calr --help | --version
 
 commands:]]
@@ -95,7 +95,7 @@ local function dispatch(args)
     print(version_line())
     return 0
   elseif word == "-e" then
-    if not args[2] then errors.usage "-e wants a line of Lua: calr -e 'print(1)'" end
+    if not args[2] then errors.usage "-e takes a line of Lua: calr -e 'print(1)'" end
     return require("calr.program.command.run").run(table.move(args, 3, #args, 3, { "-e", args[2] }))
   elseif word:sub(1, 1) ~= "-" and is_command(word) then
     return run_command(word, args, 2)
@@ -107,7 +107,7 @@ local function dispatch(args)
   unknown(word)
 end
 
--- Prints what an error value has to say to people; returns the exit status that goes with it.
+-- Prints an error value for people; returns its exit status.
 local function report(value)
   if errors.is_exit(value) then
     if value.message then io.stderr:write("calr: ", value.message, "\n") end

@@ -1,5 +1,5 @@
 --- @module calr.program.prompt
---- The prompt: lines of Lua with history, results printed, Ctrl-C stops a computation and not the program.
+--- The prompt: reads lines of Lua with history, prints results; Ctrl-C stops a computation, not the program.
 
 local errors = require "calr.errors"
 local sys = require "calr.sys"
@@ -14,7 +14,7 @@ local function history_path()
   return home and home ~= "" and home .. "/.calr_history" or nil
 end
 
--- "local x" at the prompt would be gone with its line; everything else is compiled as an expression first.
+-- A "local x" would vanish with its line; everything else is compiled as an expression first.
 local function compile(source)
   local chunk = load("return " .. source, "=prompt", "t")
   if chunk then return chunk end
@@ -53,7 +53,7 @@ local function show(value, depth)
 end
 
 --- calr.program.prompt.show(value)
---- A value as the prompt prints it: tables with their members, two levels deep.
+--- Returns a value as the prompt prints it: tables with their members, two levels deep.
 --- @return string
 function repl.show(value)
   return show(value, 0)
@@ -104,8 +104,8 @@ local function loop(host)
 end
 
 --- calr.program.prompt.run(greeting)
---- Runs the prompt until the end of the input (Ctrl-D).
---- @param greeting  the first words on the screen
+--- Runs the prompt until the end of input (Ctrl-D).
+--- @param greeting  printed first
 --- @return integer  exit status
 function repl.run(greeting)
   local host = require "calr.host"
@@ -114,7 +114,7 @@ function repl.run(greeting)
   calr = require "calr" -- luacheck: globals calr
   print(greeting .. "; Ctrl-D ends, Ctrl-C stops a computation")
   local ok, result
-  repeat -- Ctrl-C while a line is typed strikes here
+  repeat -- Ctrl-C during typing arrives here
     ok, result = pcall(loop, host)
     if not ok and sys.is_interrupt(result) then
       host.clear_interrupt()

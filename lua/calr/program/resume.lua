@@ -9,7 +9,7 @@ local trust = require "calr.program.trust"
 
 local resume = {}
 
--- Relative paths of the configuration start where the run began.
+-- Relative paths of the configuration are relative to the folder where the run began.
 local function return_to(start, fields)
   if not start or start == sys.current_folder() then return end
   fields.resume, fields.script = sys.absolute(fields.resume), sys.absolute(fields.script)
@@ -21,32 +21,32 @@ local function return_to(start, fields)
 end
 
 --- calr.program.resume.prepare(fields)
---- Completes what the command line said by what the run folder knows, and refuses what contradicts it.
---- @param fields  what calr.program.command.run.execute takes; `resume` names the folder, and `trust` says that its
----                script may run wherever it comes from
+--- Fills in the run's fields from its folder and refuses what contradicts the command line.
+--- @param fields  as calr.program.command.run.execute takes them; `resume` is the run folder, `trust` says that its
+---                script may run whatever its origin
 function resume.prepare(fields)
   local path = fields.resume
-  if fields.out then errors.usage("--out and --resume exclude each other: a resumed run stays in its folder") end
-  if fields.code then errors.usage("-e and --resume exclude each other") end
+  if fields.out then errors.usage("--out and --resume cannot be combined: a resumed run stays in its folder") end
+  if fields.code then errors.usage("-e and --resume cannot be combined") end
   trust.check_links(path)
   local record = folder.read(path)
   if record.status == "finished" then
-    errors.usage("the run in %s is finished; there is nothing to go on with", path)
+    errors.usage("the run in %s is finished; there is nothing to resume", path)
   elseif record.status == "running" then
-    errors.usage("the run in %s is running", path)
+    errors.usage("the run in %s is still running", path)
   end
   local script = record.script or {}
   fields.script = fields.script or script.path
-  if not fields.script then errors.usage("%s does not know its script; it cannot be resumed", path) end
+  if not fields.script then errors.usage("%s has no record of its script, so it cannot be resumed", path) end
   trust.check(path, fields.script, { trust = fields.trust, script = fields.script ~= script.path })
-  if not sys.exists(fields.script) then errors.usage("the script of the run is gone: %s", fields.script) end
+  if not sys.exists(fields.script) then errors.usage("the run's script is gone: %s", fields.script) end
   if identity.script(fields.script).hash ~= script.hash then
-    errors.usage("%s cannot be resumed: %s is not the script as it was when the run began; start a new run", path,
+    errors.usage("%s cannot be resumed: %s has changed since the run began; start a new run", path,
       fields.script)
   end
   local threads = math.tointeger(tonumber(fields.threads or record.threads))
   if fields.threads and threads ~= record.threads then
-    errors.usage("--threads %s contradicts the run that is resumed, which has %d threads: their number changes the "
+    errors.usage("--threads %s contradicts the resumed run, which has %d threads: the number of threads changes the "
       .. "last bits", fields.threads, record.threads)
   end
   fields.threads = tostring(record.threads)

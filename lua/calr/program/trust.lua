@@ -1,6 +1,7 @@
 --- @module calr.program.trust
---- Whether the code that a folder names may run. `calr run --resume`, `calr work` and `calr submit` run the script that
---- the record of a run or a study names: that is their purpose. A folder that came from somebody else chooses no code.
+--- Decides whether the code that a folder names may run. `calr run --resume`, `calr work` and `calr submit` run the
+--- script that the record of a run or a study names; that is their purpose. A folder from somebody else must not choose
+--- the code.
 
 local errors = require "calr.errors"
 local sys = require "calr.sys"
@@ -15,7 +16,7 @@ end
 --- Ends the program with an explanation when the folder belongs to another user, or holds the script itself, as an
 --- unpacked archive would.
 --- @param folder  of the run or the study
---- @param script  the script that its record names
+--- @param script  path in its record
 --- @param fields  words of the command line: `trust` (--trust was given), `script` (the user named the script)
 function trust.check(folder, script, fields)
   if fields.trust then return end
@@ -26,20 +27,20 @@ function trust.check(folder, script, fields)
     why = "holds the script itself"
   end
   if why then
-    errors.usage("%s %s, and its record would run %s. Read what it says; then add --trust to run it", folder, why,
+    errors.usage("%s %s, and its record would run %s. Read that script, then add --trust to run it", folder, why,
       script)
   end
 end
 
 --- calr.program.trust.check_links(folder)
---- Ends the program when a file that will be written to is a symbolic link: it may lead anywhere.
+--- Ends the program when a file to be written is a symbolic link, which may lead anywhere.
 function trust.check_links(folder)
   for _, name in ipairs { "run.json", "metrics.jsonl", "timing.jsonl", "log.txt", ".lock", "checkpoints", "snapshots",
     "tensorboard" } do
     local path = folder .. "/" .. name
     local about = sys.stat(path)
     if about and about.link then
-      errors.usage("%s is a symbolic link, and what it points to would be written to; put the %s itself in its place",
+      errors.usage("%s is a symbolic link, and its target would be overwritten; put the %s itself in its place",
         path, about.kind)
     end
   end

@@ -1,5 +1,5 @@
 --- @module calr.program.command.bench
---- calr bench NAME: how fast this machine does it, beside what it could do at most and beside other programs.
+--- calr bench NAME: measures this machine against its limits and other programs.
 
 local arguments = require "calr.program.arguments"
 local bench = require "calr.lab.bench"
@@ -8,7 +8,7 @@ local errors = require "calr.errors"
 local sys = require "calr.sys"
 
 local command = {
-  summary = "measure the engine on this machine, beside the machine's limits and other programs",
+  summary = "measure the engine on this machine, against the machine's limits and other programs",
   usage = "calr bench NAME [--peer PYTHON ...] [--repeat N] [--threads N] [--json] [--OPTION VALUE ...]",
   own_help = true,
 }
@@ -45,7 +45,7 @@ end
 
 local function help(benchmark, name)
   if benchmark then
-    print(("usage: %s\n\n%s\n\noptions of its own, with their defaults:"):format(
+    print(("usage: %s\n\n%s\n\nits options, with their defaults:"):format(
       command.usage:gsub("NAME", name, 1), benchmark.summary))
     print_options(benchmark)
   else
@@ -55,12 +55,12 @@ local function help(benchmark, name)
   print [[
 
 options of all benchmarks:
-  --peer PYTHON        measure the same work in another program too, in alternation: a Python that
-                       has it (PyTorch, faiss, ...); may be given several times
-  --peers FOLDER       where the peers' scripts are (tests/bench/peers of the sources)
-  --repeat N           how often each row is measured; the median counts
-  --threads N          as many threads, for the peers too
-  --limits G,B         hold times against G GFLOP/s and B GB/s instead of measuring these limits
+  --peer PYTHON        alternate with another program that does the same work: a Python with
+                       PyTorch, faiss, ...; may be given several times
+  --peers FOLDER       folder of the peers' scripts (tests/bench/peers in the sources)
+  --repeat N           how often to measure each row; the median is reported
+  --threads N          number of threads, for the peers too
+  --limits G,B         compare with G GFLOP/s and B GB/s instead of measuring the limits
   --json               print JSON]]
   return 0
 end
@@ -74,7 +74,7 @@ local function take_peers(args)
       i = i + 1
       value = args[i] or ""
     end
-    if value == "" then errors.usage("--peer wants a Python; usage: %s", command.usage) end
+    if value == "" then errors.usage("--peer takes the path of a Python; usage: %s", command.usage) end
     if value then peers[#peers + 1] = value else rest[#rest + 1] = args[i] end
     i = i + 1
   end
@@ -85,7 +85,7 @@ local flags = { ["--json"] = "=json", ["--help"] = "=help", ["-h"] = "=help" }
 local values = { ["--repeat"] = "=repeat", ["--threads"] = "=threads", ["--peers"] = "=peers", ["--limits"] = "=limits",
   ["--peer"] = "=peer" }
 
--- The words of the frame and of the benchmark's own options; the latter come back as "name=value".
+-- Parses the common options and the benchmark's own; the latter are returned as "name=value".
 local function parse(args, benchmark)
   local own_flags, own_values, overrides = {}, {}, {}
   for word, field in pairs(flags) do own_flags[word] = field end
@@ -108,7 +108,7 @@ local function read_limits(word)
   local gemm, bandwidth = word:match "^([^,]+),([^,]+)$"
   gemm, bandwidth = tonumber(gemm), tonumber(bandwidth)
   if not gemm or not bandwidth or not (gemm > 0 and bandwidth > 0) then
-    errors.usage("--limits wants two numbers, GFLOP/s and GB/s, as in --limits 300,20; \"%s\" is not", word)
+    errors.usage("--limits takes two numbers, GFLOP/s and GB/s, as in --limits 300,20, not \"%s\"", word)
   end
   return { gemm = gemm * 1e9, bandwidth = bandwidth * 1e9 }
 end
@@ -131,7 +131,7 @@ function command.run(args)
   local rest, peers = take_peers(args)
   local fields, overrides = parse(rest, benchmark)
   if fields["=help"] or #args == 0 then return help(benchmark, name) end
-  if not name then errors.usage("the benchmark's name comes first; usage: %s", command.usage) end
+  if not name then errors.usage("which benchmark? Its name comes first; usage: %s", command.usage) end
   local options = config.resolve(benchmark.options or {}, overrides)
   local threads = arguments.integer(fields, "=threads", "--threads", 1, 1024)
   if threads then sys.threads(threads) end

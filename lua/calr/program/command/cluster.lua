@@ -1,5 +1,5 @@
 --- @module calr.program.command.cluster
---- calr cluster FEATURES.npy: clusters features of one's own.
+--- calr cluster FEATURES.npy: clusters your own features.
 
 local arguments = require "calr.program.arguments"
 local clusterers = require "calr.lab.cluster"
@@ -38,26 +38,26 @@ end
 local function help()
   print("usage: " .. command.usage .. "\n")
   print [[
-Clusters the rows of an array that NumPy has saved, and says what came out. The labels
-are numbered from 0 by first appearance; -1 is an outlier. The same input gives the same
-labels, for any number of threads.
+Clusters the rows of an array saved by NumPy and reports the result. Labels are numbered
+from 0 in order of first appearance; -1 is an outlier. The same input gives the same
+labels, whatever the number of threads.
 
-  FEATURES.npy    [images x numbers], f16, f32 or f64; rows need not be of length 1
-  --method NAME   one of those below (infomap)
-  -o LABELS.npy   write the labels: int32, one for each row
+  FEATURES.npy    [images x numbers], f16, f32 or f64; rows need not have length 1
+  --method NAME   one of the methods below (infomap)
+  -o LABELS.npy   write the labels: int32, one per row
   --int64         write them as int64
-  --truth FILE    identities (.npy of integers; below 0: unknown): measures the clusters
-  --cameras FILE  cameras (.npy of integers): the same by camera, and clusters by how many
-                  cameras see them
+  --truth FILE    true identities (.npy of integers; below 0: unknown): measures the clusters
+  --cameras FILE  cameras (.npy of integers): measures by camera, and counts how many
+                  cameras see each cluster
   --json          print JSON
-  --threads N     as many threads
+  --threads N     number of threads
 
 options of the methods, with their defaults:]]
   for _, method in ipairs(clusterers.methods()) do print_method(method) end
   return 0
 end
 
--- Word of an option -> its name, of all methods.
+-- Option word -> option name, over all methods.
 local function all_options()
   local words = {}
   for _, method in ipairs(clusterers.methods()) do
@@ -66,7 +66,7 @@ local function all_options()
   return words
 end
 
--- The options that are the method's own; one that is another's is an error.
+-- The method's options; an option of another method is an error.
 local function method_options(method, given, words)
   local chosen, list = {}, {}
   for word, name in pairs(words) do
@@ -89,12 +89,12 @@ local function method_options(method, given, words)
   return chosen
 end
 
--- Fails before the work where the result could not be written.
+-- Fails before the work if the result could not be written.
 local function check_output(path)
   if not path then return end
   local folder = path:match "^(.*)/[^/]*$"
   if folder == "" then folder = "/" end
-  if folder and not sys.is_folder(folder) then errors.usage("there is no folder %s for %s", folder, path) end
+  if folder and not sys.is_folder(folder) then errors.usage("there is no folder %s to write %s in", folder, path) end
   if sys.is_folder(path) then errors.usage("%s is a folder", path) end
 end
 
@@ -114,10 +114,10 @@ local function advise(method, result)
   local advice = result.clusters == 0 and method.none or result.clusters == 1 and method.one
   if not advice then return end
   io.stderr:write(("calr: note: %s; %s\n"):format(result.clusters == 0 and "there are no clusters"
-    or "there is one cluster only", advice))
+    or "there is only one cluster", advice))
 end
 
--- Options that are false unless named take no value.
+-- Options that default to false take no value.
 local function is_flag(name)
   for _, method in ipairs(clusterers.methods()) do
     if method.options[name] then return method.options[name].default == false end
@@ -134,7 +134,7 @@ local function parse(args)
   return fields, rest[1], words
 end
 
--- Runs the method; its errors are the user's.
+-- Runs the method; its errors are reported as the user's.
 local function cluster(method, x, options)
   local started = sys.clock()
   local ok, labels, info, all = pcall(clusterers.run, method.name, x, options)

@@ -1,5 +1,5 @@
 --- @module calr.program.command.data
---- calr data import|info|make: data sets in files.
+--- calr data import|info|make: handles data sets in files.
 
 local errors = require "calr.errors"
 local sys = require "calr.sys"
@@ -12,7 +12,7 @@ local usages = {
 }
 
 local command = {
-  summary = "import data sets, look at them, generate them",
+  summary = "import, inspect or generate data sets",
   usage = usages.import .. "\n       " .. usages.info .. "\n       " .. usages.make,
   own_help = true,
 }
@@ -57,7 +57,7 @@ local function expect(positional, names, usage)
   return table.unpack(positional)
 end
 
--- A message without the place in our library that it came from, which means nothing to the user.
+-- Strips the position in our library from a message: it means nothing to the user.
 local function plain(problem)
   local at = problem:match "^(.-%.lua):%d+: "
   local homes = { sys.paths.lua .. "/", sys.paths.datasets .. "/", "..." }
@@ -88,13 +88,13 @@ local function run_import(words)
   if options["--help"] then
     print("usage: " .. usages.import .. "\n")
     print [[
-Puts a folder of images into one file. Every image is decoded once to see that it is
-whole; its bytes are stored as they are. The file appears under its name when it is
+Puts a folder of images into one file. Every image is decoded once to check that it is
+whole; its bytes are stored unchanged. The file appears under its name only when it is
 complete; after an interruption, run the same command again.
 
-  NAME        how folders and names are read: one of those below, or a Lua file of your own
+  NAME        how to read folders and names: a layout below, or your own Lua file
   DIR         the folder
-  -o FILE     the file to write; a data set of that name is replaced
+  -o FILE     the file to write; an existing data set is replaced
   --skip-bad  leave out images that cannot be decoded, and list them
 
 layouts:]]
@@ -117,9 +117,9 @@ local function run_info(words)
   if options["--help"] then
     print("usage: " .. usages.info .. "\n")
     print [[
-Shows what a data set holds: identities, images and cameras by split.
+Shows the contents of a data set: identities, images and cameras by split.
 
-  --verify  read all images and compare them with the fingerprint]]
+  --verify  read all images and check them against the fingerprint]]
     return 0
   end
   local path = expect(positional, { "FILE" }, usages.info)
@@ -128,7 +128,7 @@ Shows what a data set holds: identities, images and cameras by split.
   if options["--verify"] then
     local store = dataset:store()
     try(store.verify, store)
-    print "\nverified: the contents fit the fingerprint"
+    print "\nverified: the contents match the fingerprint"
   end
   return 0
 end
@@ -150,7 +150,7 @@ end
 local function make_help(generator)
   print(("usage: calr data make %s -o FILE.lmdb [--OPTION VALUE ...]\n"):format(generator.name))
   print [[
-  -o FILE      the file to write; a data set of that name is replaced
+  -o FILE      the file to write; an existing data set is replaced
   --folder DIR write JPEG files to a new folder instead
 
 options and their defaults:]]
@@ -170,7 +170,7 @@ local function run_make(words)
   if not words[1] or words[1] == "--help" then
     if not words[1] then errors.usage("NAME is missing; usage: %s", usages.make) end
     print("usage: " .. usages.make .. "\n")
-    print("Generates a data set. There are: " .. table.concat(make.generators(), ", "))
+    print("Generates a data set. Generators: " .. table.concat(make.generators(), ", "))
     print "calr data make NAME --help lists its options."
     return 0
   end
@@ -182,7 +182,7 @@ local function run_make(words)
   expect(positional, {}, usages.make)
   local to, folder = given["-o"], given["--folder"]
   if (to == nil) == (folder == nil) then
-    errors.usage(to and "-o and --folder exclude each other" or "-o FILE is missing; usage: " .. usages.make)
+    errors.usage(to and "-o and --folder cannot be combined" or "-o FILE is missing; usage: " .. usages.make)
   end
   local options = generator_options(generator, given)
   local result = try(make.run, { generator = generator, options = options, to = to, folder = folder })
@@ -198,13 +198,13 @@ local parts = { import = run_import, info = run_info, make = run_make }
 function command.run(args)
   local word = args[1]
   if word == "--help" or word == "-h" then
-    print("usage: " .. command.usage .. "\n\nimport  a folder of images into one file\ninfo    what such a file holds\n"
-      .. "make    a generated data set\n\n`calr data import --help` and so on say more.")
+    print("usage: " .. command.usage .. "\n\nimport  pack a folder of images into a file\ninfo    show what it holds\n"
+      .. "make    generate a data set\n\n`calr data import --help` and so on say more.")
     return 0
   end
   if not parts[word] then
     local near = word and sys.nearest(word, { "import", "info", "make" })
-    local what = word and ("calr data has no \"%s\""):format(word) or "what to do with data is missing"
+    local what = word and ("calr data has no \"%s\""):format(word) or "no subcommand is given"
     errors.usage("%s%s; usage: %s", what, near and (" (did you mean \"%s\"?)"):format(near) or "", command.usage)
   end
   return parts[word](table.move(args, 2, #args, 1, {}))

@@ -1,5 +1,5 @@
 --- @module calr.program.command.docs
---- calr docs: makes docs/api, and the editor stubs in build/stubs, from the comments of the sources.
+--- calr docs: generates docs/api, and the editor stubs in build/stubs, from the comments in the sources.
 
 local errors = require "calr.errors"
 local read = require "calr.program.docs.read"
@@ -7,7 +7,7 @@ local stubs = require "calr.program.docs.stubs"
 local sys = require "calr.sys"
 local write = require "calr.program.docs.write"
 
-local docs = { summary = "make the API pages and editor stubs of a source checkout, or check that they are current",
+local docs = { summary = "generate the API pages and editor stubs of a source checkout, or check that they are current",
   usage = "calr docs [--check | --stubs FOLDER]" }
 
 -- Relative path -> content of the pages.
@@ -36,12 +36,12 @@ local function present(folder, prefix, paths)
   return paths
 end
 
--- Whether a file is one that we made: others are left alone, whatever folder --stubs names.
+-- Whether we made a file. Others are left alone, whatever folder --stubs names.
 local function is_ours(path)
   return path:match "%.md$" or (path:match "%.lua$" and sys.read_file(path):match "^%-%-%-@meta ")
 end
 
--- Paths whose content is not what it should be, or that should not be there.
+-- Paths with wrong content, or that should not exist.
 local function stale(folder, files)
   local list = {}
   for path, content in pairs(files) do
@@ -55,7 +55,7 @@ local function stale(folder, files)
   return list
 end
 
--- Makes a folder hold these files and no others; returns how many changed.
+-- Makes a folder hold exactly these files; returns how many changed.
 local function refresh(folder, files)
   local changed = stale(folder, files)
   sys.make_folder(folder)
@@ -74,7 +74,7 @@ end
 local function check(folder, files)
   local list = stale(folder, files)
   for _, path in ipairs(list) do io.stderr:write("not current: docs/api/", path, "\n") end
-  if #list > 0 then io.stderr:write "calr: run `calr docs` and commit what it makes\n" end
+  if #list > 0 then io.stderr:write "calr: run `calr docs` and commit its output\n" end
   return #list > 0 and 1 or 0
 end
 
@@ -83,13 +83,13 @@ local function only_usage(word)
 end
 
 --- calr.program.command.docs.run(args)
---- @param args  list of strings: nothing, --check, or --stubs and the folder that they are written to
---- @return integer  exit status; with --check 1 when something is not current
+--- @param args  list of strings: empty, --check, or --stubs and the folder to write to
+--- @return integer  exit status; 1 when --check finds something out of date
 function docs.run(args)
   local wanted = args[1]
   if args[3] or (args[2] and wanted ~= "--stubs") then only_usage(args[3] or args[2]) end
   if wanted and wanted ~= "--check" and wanted ~= "--stubs" then only_usage(wanted) end
-  if wanted == "--stubs" and not args[2] then errors.usage("--stubs wants a folder; usage: %s", docs.usage) end
+  if wanted == "--stubs" and not args[2] then errors.usage("--stubs takes a folder; usage: %s", docs.usage) end
   local root = sys.paths.home
   if not sys.is_folder(root .. "/engine") then
     errors.fail("%s is not a source checkout: the documentation is made from the sources", root)

@@ -1,5 +1,5 @@
 --- @module calr.program.command.import_weights
---- calr import-weights FILE.pth -o FILE.safetensors: weights from PyTorch.
+--- calr import-weights FILE.pth -o FILE.safetensors: converts weights from PyTorch.
 
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
@@ -10,7 +10,7 @@ local userfile = require "calr.userfile"
 local weights = require "calr.weights"
 
 local command = {
-  summary = "turn weights that PyTorch saved (.pth) into a .safetensors file",
+  summary = "convert weights saved by PyTorch (.pth) to a .safetensors file",
   usage = "calr import-weights FILE.pth -o FILE.safetensors [--key NAME] [--strip PREFIX] "
     .. "[--network NAME]",
   own_help = true,
@@ -20,17 +20,16 @@ local function print_help()
   print("usage: " .. command.usage .. "\n")
   print [[
 Reads a file of torch.save without PyTorch (and without executing anything in it), and
-writes its weights as .safetensors. The file may also be given to a training as it is:
+writes its weights as .safetensors. A training also takes the file as it is:
 weights=FILE.pth.
 
-  FILE.pth            a state_dict, or a checkpoint that has one
+  FILE.pth            a state_dict, or a checkpoint that contains one
   -o FILE             the file to write
-  --key NAME          the table with the weights, if not at the top or in a usual place
-                      (state_dict, model, ...); NAME/NAME goes deeper
-  --strip PREFIX      drop this in front of all names ("module." and the like go anyway)
-  --network NAME      the network that the weights are meant for, by its name or the path of a
-                      file of your own: what does not fit is said; default: all of calr's are
-                      tried]]
+  --key NAME          the table that holds the weights, if it is neither at the top nor in
+                      a usual place (state_dict, model, ...); NAME/NAME goes deeper
+  --strip PREFIX      drop this prefix from all names ("module." and the like go anyway)
+  --network NAME      the network that the weights are for, by name or by the path of your own
+                      file: report what does not fit; default: try all of calr's]]
   return 0
 end
 
@@ -94,7 +93,7 @@ function command.run(args)
   local path = words[1] or errors.usage("which file? usage: %s", command.usage)
   local out = fields.out or errors.usage("say where to write with -o FILE.safetensors; usage: %s", command.usage)
   if not out:match "%.safetensors$" then
-    errors.usage("the file to write must end in .safetensors; %s does not", quote(out))
+    errors.usage("the output file must end in .safetensors; %s does not", quote(out))
   end
   check_network(fields.network)
   local state, about = weights.read(path, { key = fields.key, strip = fields.strip })

@@ -13,7 +13,7 @@ local function backend_lines(b)
     { "processor", b.cpu },
     { "features", b.cpu_features },
     { "threads", ("%d, for %d processors (CALR_THREADS, --threads)"):format(sys.threads(), sys.processors()) },
-    { "convolution", ("%s; of bf16 maps: %s"):format(b.conv, b.conv_bf16 == "onednn" and "in bf16" or "in f32") },
+    { "convolution", ("%s; bf16 maps: %s"):format(b.conv, b.conv_bf16 == "onednn" and "in bf16" or "in f32") },
     { "oneDNN", b.onednn_version and ("%s, instruction set %s"):format(b.onednn_version, b.onednn_isa or "?")
       or "not built in" },
     { "OpenBLAS", b.blas_config },

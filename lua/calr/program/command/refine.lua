@@ -1,5 +1,5 @@
 --- @module calr.program.command.refine
---- calr refine SNAPSHOT RULE ...: what refinement rules do to the clusters of a training run.
+--- calr refine SNAPSHOT RULE ...: tries refinement rules on the clusters of a training run.
 
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
@@ -13,7 +13,7 @@ local watch = require "calr.lab.refine.watch"
 local workbench = require "calr.lab.refine"
 
 local command = {
-  summary = "try refinement rules on a snapshot of a run: quality before and after, and why images go",
+  summary = "try refinement rules on a snapshot of a run: quality before and after, and why images are removed",
   usage = "calr refine SNAPSHOT [key=value ...] [RULE [key=value ...]] ... [--by-camera] [--watch] "
     .. "[--outliers ignore] [--trust] [--md|--csv|--json] [-o FILE]",
   own_help = true,
@@ -25,29 +25,29 @@ local function help()
 Applies refinement rules to a snapshot and measures what they change against the true
 identities, in about a second.
 
-  SNAPSHOT     a file RUN/snapshots/epoch-NNN.safetensors, or a run folder: its newest.
-               Runs make them with the option snapshot_every=N
-  RULE         a name, or the path of a file of your own; without any, all that come with
-               calr. The same rule may stand there twice, with other options
-  key=value    an option: before the first rule for all, behind a rule for that one. The
-               others are as in the run. epoch=, epochs= and seed= stand in for the
-               snapshot's (the pace of a rule depends on the epoch)
-  --by-camera  the same for each camera
+  SNAPSHOT     RUN/snapshots/epoch-NNN.safetensors, or a run folder for its newest.
+               A run writes them with the option snapshot_every=N
+  RULE         a name, or the path of your own file; default: all rules of calr. A rule
+               may be named twice, with different options
+  key=value    an option: for all rules before the first rule, for one rule after it.
+               The others are those of the run. epoch=, epochs= and seed= replace the
+               snapshot's (a rule's pace depends on the epoch)
+  --by-camera  also measure each camera
   --outliers ignore
-               leave outliers out; otherwise each is a cluster of its own
+               leave outliers out; otherwise each counts as a cluster
   --trust      run the Lua files that the snapshot itself names (its run's own rule and
                pace); otherwise only those of the command line run
-  --watch      go on, and measure again whenever a rule or a module that it requires
-               changes; a mistake in one is shown, and waited for. Ctrl-C ends it
-  --threads N  as many threads
+  --watch      measure again whenever a rule or a module that it requires changes; show a
+               mistake in one and wait until it is mended. Ctrl-C ends it
+  --threads N  number of threads
   --md --csv --json
                Markdown, CSV (RFC 4180, all digits), JSON
-  -o FILE      write to a file; its ending chooses the format where none is given
+  -o FILE      write to a file; its extension sets the default format
 
 rules:]]
   local names, summaries = refine.names()
   for _, name in ipairs(names) do print(("  %-12s %s"):format(name, summaries[name])) end
-  print(("  %-12s %s"):format("recorded", "what the run's own rule did, as the snapshot has it"))
+  print(("  %-12s %s"):format("recorded", "what the run's own rule did, as the snapshot recorded it"))
   return 0
 end
 
@@ -58,7 +58,7 @@ local function format_of(fields)
   local chosen
   for format, flag in pairs(formats) do
     if fields[format] then
-      if chosen then errors.usage("%s and %s exclude each other", formats[chosen], flag) end
+      if chosen then errors.usage("%s and %s cannot be combined", formats[chosen], flag) end
       chosen = format
     end
   end
@@ -73,11 +73,11 @@ local function check_rule(name)
     if known == name then return end
   end
   local near = sys.exists(name .. ".lua") and name .. ".lua" or sys.nearest(name, names)
-  errors.usage("there is no refinement rule \"%s\"%s; there are: %s, or give the path of a file of your own", name,
+  errors.usage("there is no refinement rule \"%s\"%s; there are: %s, or give the path of your own file", name,
     near and (" (did you mean %s?)"):format(near) or "", table.concat(names, ", "))
 end
 
--- Rules in order with the options that are theirs, and those of all.
+-- The rules in order with their own options, and the options of all.
 local function read_rules(words, own)
   local rules, common = {}, {}
   for i = 2, #words do
@@ -94,7 +94,7 @@ local function read_rules(words, own)
   end
   if #rules == 0 then
     for i, name in ipairs((refine.names())) do rules[i] = { name = name, own = {} } end
-    rules[1].name, rules[1].optional = "recorded", true -- in place of none, which is the first row anyway
+    rules[1].name, rules[1].optional = "recorded", true -- instead of none, which is the first row anyway
     if own then rules[#rules + 1] = { name = own, own = {} } end
   end
   return rules, common
@@ -115,10 +115,10 @@ end
 
 local function try(bench, rule, common)
   if rule.name ~= "recorded" then return bench:try(rule.name, given_of(rule, common)) end
-  return bench:recorded() or error("the snapshot has no labels that a rule of the run has refined", 0)
+  return bench:recorded() or error("the snapshot has no labels refined by a rule of the run", 0)
 end
 
--- Runs all rules. Returns results, and messages of those that failed.
+-- Runs all rules. Returns results, and the messages of those that failed.
 local function try_all(bench, rules, common)
   local results, messages, looked = {}, {}, {}
   for _, rule in ipairs(rules) do
@@ -147,16 +147,16 @@ local function try_all(bench, rules, common)
   return results, messages
 end
 
--- An option that nobody looks at is a misspelt one.
+-- An option that no rule reads is misspelt.
 local function complain(item)
   local names = item.used or {}
   for name in pairs(item.looked or {}) do names[#names + 1] = name end
   table.sort(names)
   local near = sys.nearest(item.unused, names)
-  return ("%s looks at the option \"%s\"%s; %s"):format(
+  return ("%s reads the option \"%s\"%s; %s"):format(
     item.rule and "rule " .. item.rule.name .. " never" or "no rule", item.unused,
     near and (" (did you mean \"%s\"?)"):format(near) or "",
-    #names > 0 and "looked at: " .. table.concat(names, ", ") or "none was looked at")
+    #names > 0 and "options read: " .. table.concat(names, ", ") or "no option was read")
 end
 
 local function write(fields, content)
@@ -222,7 +222,7 @@ function command.run(args)
   if fields.help then return help() end
   fields.snapshot = words[1] or errors.usage("which snapshot? usage: %s", command.usage)
   if fields.outliers and fields.outliers ~= "ignore" and fields.outliers ~= "singletons" then
-    errors.usage("--outliers must be singletons or ignore; \"%s\" is not", fields.outliers)
+    errors.usage("--outliers must be singletons or ignore, not \"%s\"", fields.outliers)
   end
   local threads = arguments.integer(fields, "threads", "--threads", 1, 1024)
   if threads then sys.threads(threads) end

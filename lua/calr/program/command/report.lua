@@ -1,5 +1,5 @@
 --- @module calr.program.command.report
---- calr report DIR: a study or a run as one HTML file.
+--- calr report DIR: writes a study or a run as one HTML file.
 
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
@@ -15,12 +15,12 @@ local command = {
 local function help()
   print(("usage: %s\n"):format(command.usage))
   print [[
-One HTML file that needs nothing else: figures, tables, and under each number the
-command that computes it again. It appears under its name when it is complete.
+Writes one self-contained HTML file: figures, tables, and for each number the command
+that reproduces it. The file appears under its name only when it is complete.
 
-  DIR             of a study, of a run, or a folder of run folders
+  DIR             folder of a study, of a run, or of several runs
   -o FILE.html    the file to write (default: DIR/report.html)
-  --versus LABEL  the row that the others are compared with (default: the first)
+  --versus LABEL  compare the other rows with this one (default: the first)
   --no-images     leave out the images of a run]]
 end
 
@@ -32,7 +32,7 @@ local function parse(args)
   return fields
 end
 
--- A message without the place in this library that it came from, which means nothing to the user.
+-- Strips the position in this library from a message: it means nothing to the user.
 local function plain(problem)
   local home = sys.paths.lua .. "/"
   if problem:sub(1, #home) == home or problem:sub(1, 3) == "..." then return (problem:gsub("^.-%.lua:%d+: ", "")) end

@@ -67,7 +67,7 @@ local function set_arg(fields)
   arg = list -- luacheck: globals arg
 end
 
--- The context of the script: what it is told, and what is said to people when it asks for options or is stopped.
+-- The context of the script: what it is given, and what people are told when it asks for options or is stopped.
 local function context_of(fields)
   local made = context.new { script = fields.script, overrides = fields.overrides, out = fields.out,
     resume = fields.resume, record = fields.record, quiet = fields.quiet }
@@ -80,7 +80,7 @@ local function context_of(fields)
   end
   made:on("stop", function(stopped, problem)
     if sys.exists(stopped.path .. "/run.json") and (sys.is_interrupt(problem) or stopped:resumable()) then
-      io.stderr:write("calr: to go on: calr run --resume ", stopped.path, "\n")
+      io.stderr:write("calr: to continue: calr run --resume ", stopped.path, "\n")
     end
   end)
   if fields.study then require("calr.lab.study.current").ask(made, fields.study) end
@@ -97,9 +97,9 @@ local function explain_no_options(fields)
 end
 
 --- calr.program.command.run.execute(fields)
---- Runs a script with what a command line said about it; runs that it opened are ended.
+--- Runs a script with the fields of a command line; ends the runs that it opened.
 --- @param fields  `script` (a path, or "-") or `code`, `overrides`, `out`, `resume`, `record` and `quiet` as in
----                calr.context, `help`, `threads` (how many, as text), and `study`: what is asked of a study that the
+---                calr.context, `help`, `threads` (as text), and `study`: what to do with a study that the
 ---                script declares (calr.lab.study.current)
 --- @return integer  exit status; 1 when trials of a study failed
 function run.execute(fields)
@@ -112,7 +112,7 @@ function run.execute(fields)
 
   local ok, problem = xpcall(context.with, traceback.describe, inside, chunk, table.unpack(fields.overrides))
   if not ok then
-    if type(problem) == "string" then errors.fail("%s", problem) end -- it has its traceback already
+    if type(problem) == "string" then errors.fail("%s", problem) end -- its traceback is already there
     error(problem, 0)
   end
   if not inside.heard then explain_no_options(fields) end

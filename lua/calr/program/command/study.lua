@@ -1,40 +1,40 @@
 --- @module calr.program.command.study
---- calr study SCRIPT.lua: runs a study, or goes on with it.
+--- calr study SCRIPT.lua: runs or continues a study.
 
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
 
 local study = {
-  summary = "run or go on with an ablation or a hyper-parameter sweep",
+  summary = "run or continue an ablation or a hyper-parameter search",
   usage = "calr study SCRIPT.lua [key=value ...] [--out DIR] [--workers N] [--threads N] [--seeds 1,2,3] [--dry-run] "
     .. "[--retry-failed] [--fail-fast] [--trial KEY] [--quiet]",
   own_help = true,
 }
 
 local help = [[
-Runs the trials of a study that are not finished yet and prints its tables. Run again, it goes on where it was.
+Runs the unfinished trials of a study and prints its tables. Run it again to continue.
 
-  key=value        changes the base of the study (or an option of its script, where that calls calr.config)
+  key=value        changes the base of the study (or an option of its script if that calls calr.config)
   --out DIR        the folder of the record; default: studies/NAME
-  --workers N      so many processes, which share the processor cores; 0: make the record and run nothing, for workers
-                   that join it (calr work DIR, calr submit DIR)
+  --workers N      number of worker processes, which share the cores; 0: write the record, run nothing, and let workers
+                   join (calr work DIR, calr submit DIR)
   --threads N      threads of each worker; default: all cores, divided between the workers
-  --seeds 1,2,3    other seeds than the script's
-  --dry-run        list what would run, what it costs by the trials that are finished, and the smallest p-value that
-                   the number of seeds allows
+  --seeds 1,2,3    use these seeds instead of the script's
+  --dry-run        list what would run, its cost as estimated from finished trials, and the smallest p-value that this
+                   number of seeds allows
   --retry-failed   run failed trials again
   --fail-fast      stop at the first trial that fails
-  --trial KEY      run one trial anew beside the record and compare the result with the recorded one
-  --patience S     seconds after which a worker of another machine that gives no sign of life counts as dead (60)]]
+  --trial KEY      rerun one trial outside the record and compare its result with the recorded one
+  --patience S     seconds without a sign of life before a worker on another machine counts as dead (60)]]
 
 local function seeds_of(text)
   local list = {}
   for word in (text .. ","):gmatch "([^,]*)," do
     local first, last = word:match "^%s*(%d+)%s*%.%.%s*(%d+)%s*$"
     first = tonumber(first or word:match "^%s*(%d+)%s*$")
-    if not first then errors.usage("--seeds wants whole numbers between commas, or 1..6; \"%s\" is not", text) end
+    if not first then errors.usage("--seeds takes whole numbers with commas, or 1..6, not \"%s\"", text) end
     for seed = first, tonumber(last or first) do list[#list + 1] = seed end
-    if #list > 100000 then errors.usage("--seeds %s are too many", text) end
+    if #list > 100000 then errors.usage("--seeds %s is too many seeds", text) end
   end
   return list
 end

@@ -1,5 +1,5 @@
 --- @module calr.program.command.submit
---- calr submit DIR --slurm: workers of a study as jobs of a cluster.
+--- calr submit DIR --slurm: submits workers of a study as cluster jobs.
 
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
@@ -12,7 +12,7 @@ local trust = require "calr.program.trust"
 local submit = {
   summary = "submit workers of a study to a cluster (Slurm)",
   usage = "calr submit DIR --slurm [-n N] [--threads N] [--time T] [--partition P] [--mem M] [--account A] "
-    .. "[--signal SECONDS] [--trust] [--dry-run] [-- arguments of sbatch]",
+    .. "[--signal SECONDS] [--trust] [--dry-run] [-- arguments for sbatch]",
   own_help = true,
 }
 
@@ -25,30 +25,30 @@ local function print_help()
   print("usage: " .. submit.usage .. "\n")
   print [[
 Writes DIR/slurm/submit-N.sh, a Slurm job array of workers (`calr work DIR`), and submits
-it. DIR is the folder of a study, where all machines see it under this name. A worker
-that is warned of its end goes on to its next checkpoint, and its task is queued again
-until nothing is left to do.
+it. DIR is the study's folder; all machines must see it under this name. A worker that is
+warned of its end runs on to its next checkpoint; its task is then queued again until
+nothing is left to do.
 
-  --slurm            the cluster is managed by Slurm (there is no other kind)
-  -n N               how many workers (1)
-  --threads N        threads of each worker, and processors asked for (1)
-  --time T           limit of a task, as 4:00:00; it goes on in the next
+  --slurm            the cluster runs Slurm (no other kind is supported)
+  -n N               number of workers (1)
+  --threads N        threads and processors of each worker (1)
+  --time T           time limit of a task, e.g. 4:00:00; the next task continues
   --partition P, --mem M, --account A
-                     as sbatch takes them; default: the cluster's
-  --signal SECONDS   the warning before a task's end (300): longer than the way from one
-                     checkpoint to the next; Slurm may be a minute early
-  --trust            run the study's script although its folder holds it, or is another
-                     user's
-  --dry-run          print the script instead
-  -- ...             further arguments of sbatch, such as -- --constraint=avx512
+                     passed to sbatch; default: the cluster's
+  --signal SECONDS   warning time before a task's end (300): longer than the time between
+                     checkpoints; Slurm may send it up to a minute early
+  --trust            run the study's script even if it lies in the study's folder or the
+                     folder belongs to another user
+  --dry-run          print the script, submit nothing
+  -- ...             further arguments for sbatch, e.g. -- --constraint=avx512
 
-The logs are DIR/slurm/JOB_TASK.log.]]
+Logs are written to DIR/slurm/JOB_TASK.log.]]
   return 0
 end
 
 local function read_options(fields, words)
   local folder = words[1] or errors.usage("which study? usage: %s", submit.usage)
-  if not fields.slurm then errors.usage("say which kind of cluster: --slurm (there is no other)") end
+  if not fields.slurm then errors.usage("which kind of cluster? --slurm is the only one") end
   local header = stores.read_header(folder)
   folder = sys.absolute(folder)
   if (header.script or {}).path then trust.check(folder, header.script.path, { trust = fields.trust }) end
@@ -81,8 +81,8 @@ function submit.run(args)
     return 0
   end
   if not slurm.available() then
-    errors.usage("there is no sbatch on the PATH: submit from a machine of the cluster; "
-      .. "calr submit ... --dry-run shows the script")
+    errors.usage("there is no sbatch on the PATH: run this on a machine of the cluster; "
+      .. "calr submit ... --dry-run prints the script")
   end
   local ok, problem = pcall(function()
     sys.make_folder(options.folder .. "/slurm")
@@ -93,7 +93,7 @@ function submit.run(args)
   if not job then
     errors.fail("sbatch refused %s:\n%s", options.path, said ~= "" and said or "(it said nothing)")
   end
-  if said ~= job then io.stderr:write(said, "\n") end -- warnings, or the name of a cluster
+  if said ~= job then io.stderr:write(said, "\n") end -- warnings, or the cluster's name
   print(("job %s: %s of %s (%s)"):format(job, plural(options.workers, "worker"), plural(options.threads, "thread"),
     options.path))
   print(("watch   calr watch %s; logs %s"):format(quote(options.folder), quote(options.folder .. "/slurm")))

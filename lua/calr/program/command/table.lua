@@ -1,5 +1,5 @@
 --- @module calr.program.command.table
---- calr table DIR: the tables of a study.
+--- calr table DIR: prints the tables of a study.
 
 local errors = require "calr.errors"
 local sys = require "calr.sys"
@@ -11,25 +11,25 @@ local command = {
 }
 
 local help = [[
-Prints what a study found: means and standard deviations over seeds, the paired
-differences from one row with their bootstrap intervals and exact p-values, the best
-row and those statistically as good; for a search its best configurations, for two
-goals the Pareto front. DIR is the study's folder, or the name of one in studies/.
+Prints the results of a study: means and standard deviations over seeds, paired
+differences from one row with bootstrap intervals and exact p-values, the best row and
+those statistically as good; for a search its best configurations, for two goals the
+Pareto front. DIR is the study's folder or the name of one in studies/.
 
   --columns A,B   metrics: mAP (at the end), mAP@select (at the epoch that the study's
                   label-free criterion picks), mAP@best (the best epoch on the test set)
-  --versus ROW    the row that others are compared with; default: the first of an
+  --versus ROW    compare the others with this row; default: the first of an
                   ablation; --versus none: no comparison
-  --compare A,B   the columns that are compared; default: the first
-  --part N        one part of the study only
-  --rows NAME     a row for each value of this parameter; default: for each configuration
+  --compare A,B   columns to compare; default: the first
+  --part N        show one part of the study only
+  --rows NAME     one row per value of this parameter; default: per configuration
   --matrix [A,B]  a grid of two parameters with the values of B as columns
-  --top N         how many configurations of a search; default 10
-  --stale         results of older code or data stand in where there are no others
-  --commands      list the command that reproduces each figure (files have them always)
+  --top N         number of configurations of a search to show; default 10
+  --stale         use results of older code or data where there are no others
+  --commands      list the command that reproduces each figure (files always do)
   --md --tex --csv --json
                   Markdown, LaTeX (booktabs), CSV (RFC 4180, all digits), JSON
-  -o FILE         write to a file; its ending chooses the format where none is given]]
+  -o FILE         write to a file; its extension sets the default format]]
 
 local flags = { ["--stale"] = "stale", ["--commands"] = "commands", ["--help"] = "help", ["-h"] = "help" }
 local formats = { ["--md"] = "markdown", ["--tex"] = "latex", ["--csv"] = "csv", ["--json"] = "json" }
@@ -99,7 +99,7 @@ local function number(fields, name)
 end
 
 --- calr.program.command.table.folder(word, usage)
---- The folder of a study that a word names: the folder itself, or that of studies/WORD. Nothing there is a usage error.
+--- Returns the study folder that a word names: WORD itself or studies/WORD. Fails with a usage error if there is none.
 --- @return string
 function command.folder(word, usage)
   if not word then errors.usage("which study? usage: %s", usage) end
@@ -129,7 +129,7 @@ function command.run(args)
     matrix = fields.matrix, stale = fields.stale, commands = fields.commands,
     format = fields.format or endings[ending] or "terminal", width = fields.file and 120 or nil,
   }
-  collectgarbage("incremental", 400) -- nearly all that is made here is needed to the end
+  collectgarbage("incremental", 400) -- nearly everything allocated here lives to the end
   local study = require("calr.lab.study.view").read(folder)
   local ok, text = pcall(require("calr.lab.study.table").render, study, options)
   if not ok then

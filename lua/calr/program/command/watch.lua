@@ -1,5 +1,5 @@
 --- @module calr.program.command.watch
---- calr watch DIR: a study while it runs.
+--- calr watch DIR: shows a study while it runs.
 
 local errors = require "calr.errors"
 
@@ -10,12 +10,12 @@ local command = {
 }
 
 local help = [[
-Shows a study while it runs, on this machine or on others: how many trials are in which
-state, the best so far, the learning curves of those that run, the workers, failures, and
-about how long it will take. DIR is the study's folder, or the name of one in studies/.
+Shows a study while it runs, here or on other machines: how many trials are in each
+state, the best so far, the learning curves of running trials, workers, failures, and the
+estimated time left. DIR is the study's folder or the name of one in studies/.
 
-q or Ctrl-C leaves; the study goes on. When the study is over, its table is printed.
-Where the output is no terminal, the state is printed once.]]
+q or Ctrl-C leaves; the study continues. When the study ends, its table is printed.
+If the output is not a terminal, the state is printed once.]]
 
 --- calr.program.command.watch.run(args)
 --- @return integer  exit status

@@ -14,7 +14,7 @@ local work = {
 }
 
 --- calr.program.command.work.run(args)
---- Ends with 0 when nothing is left to do, with 75 when a SIGUSR1 said that the machine is about to be taken away.
+--- Exits with 0 when nothing is left to do, with 75 when a SIGUSR1 announced that the machine will be taken away.
 --- @return integer  exit status
 function work.run(args)
   local fields, words = arguments.parse(args, { usage = work.usage, at_most = 1,
@@ -25,7 +25,7 @@ function work.run(args)
   local header = stores.read_header(folder)
   folder = sys.absolute(folder)
   local script = fields.script and sys.absolute(fields.script) or (header.script or {}).path
-  if not script then errors.usage("%s does not know its script; name it with --script", folder) end
+  if not script then errors.usage("%s has no record of its script; name it with --script", folder) end
   trust.check(folder, script, fields)
   if not sys.exists(script) then
     errors.usage("the script of the study is not here: %s; name it with --script", script)

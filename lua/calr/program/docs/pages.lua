@@ -1,12 +1,12 @@
 --- @module calr.program.docs.pages
---- What is public, in the order in which a reader needs it. A module that is named here has a page in docs/api and a
---- stub for editors; every other module is a part of the engine, the library or the program, documented in its source
---- only.
+--- Lists the public modules, in the order in which a reader needs them. A module named here has a page in docs/api and
+--- a stub for editors; every other module is internal to the engine, the library or the program and documented only in
+--- its source.
 ---
---- A page is named as scripts name the module. `of` lists the modules whose text and functions stand on it, where that
---- is not the module of that name alone. Of a module that is only a part of a page, the page has the classes and the
---- functions that carry the page's name: `trial:report`, but not `calr.lab.study.trial.new`. The first of them gives
---- the page its text, each other one a section; `silent` ones give functions only.
+--- A page has the name that scripts use for the module. `of` lists the modules whose text and functions stand on it,
+--- unless that is only the module of the same name. From a module that is one part of a page, the page takes the
+--- classes and the functions that carry the page's name: `trial:report`, but not `calr.lab.study.trial.new`. The first
+--- module gives the page its text, each other one a section; `silent` ones give functions only.
 
 return {
   { title = "A script",

@@ -1,25 +1,25 @@
 --- @module calr.program.docs.read
---- Reads the documentation out of the sources: blocks of `///` lines in C files and of `---` lines in Lua files.
+--- Reads the documentation from the sources: blocks of `///` lines in C files and of `---` lines in Lua files.
 ---
---- A block that begins with `@module NAME` describes a module, and the blocks after it belong to it; one without a text
---- says only that they do, in a module's second file. A block that begins with `@class NAME` or `@class NAME: PARENT`
---- describes a kind of object: then come prose and
+--- A block that begins with `@module NAME` describes a module, and the blocks after it belong to it; without a text it
+--- only says that they do, in a second file of the module. A block that begins with `@class NAME` or
+--- `@class NAME: PARENT` describes a kind of object, with prose and
 ---
 ---     @field NAME  TYPE; text              a field of the objects (in a module's block: of the module)
----     @operator add(tensor|number)         an operator: its operand, none for unm; the result is of the class
----     @call fun(x: tensor, ...): tensor    what a call of an object takes and gives
+---     @operator add(tensor|number)         an operator: its operand (none for unm); gives the class
+---     @call fun(x: tensor, ...): tensor    the arguments and result of calling an object
 ---
 --- Every other block describes one function: its first line is the signature, `calr.rng.open{seed=0}` or
---- `rng:uniform([low, high])`, then come prose, `@param NAME  text`, and `@return TYPE  text`. A `@param` may name an
---- argument or an option of the table in the signature, and several at once, between commas. Its text begins with the
---- type where there is one to tell: `f32[n x d]`, `integer`, `"gem" or "average"`, `list of strings`, `whether ...`;
---- calr.program.docs.types says what is understood. A line `@internal` keeps a function off the pages.
+--- `rng:uniform([low, high])`, followed by prose, `@param NAME  text` and `@return TYPE  text`. A `@param` may name an
+--- argument or an option of the table in the signature, or several, separated by commas. Its text begins with the
+--- type if there is one to state: `f32[n x d]`, `integer`, `"gem" or "average"`, `list of strings`, `whether ...`;
+--- calr.program.docs.types says which types are understood. A line `@internal` keeps a function off the pages.
 
 local sys = require "calr.sys"
 
 local read = {}
 
--- The blocks of a file: {line=, lines={...}} with the marks taken off.
+-- The blocks of a file: {line=, lines={...}} without the marks.
 local function blocks_of(text, mark)
   local blocks, current, number = {}, nil, 0
   local pattern = "^" .. mark:gsub("%p", "%%%0") .. " ?(.*)$"
@@ -39,7 +39,7 @@ local function blocks_of(text, mark)
   return blocks
 end
 
--- Brackets that are open at the end of a text.
+-- Number of brackets left open at the end of a text.
 local function open_brackets(text)
   local plain = text:gsub("\"[^\"]*\"", "")
   return select(2, plain:gsub("[%(%[{]", "")) - select(2, plain:gsub("[%)%]}]", ""))
@@ -50,7 +50,7 @@ local function signature_name(signature)
   return signature:match "^([%w_%.:]+)"
 end
 
--- Cuts a text at the commas that are in no bracket and no string.
+-- Splits a text at the commas outside brackets and strings.
 local function split_commas(text)
   local parts, depth, first, quoted = {}, 0, 1, false
   for i = 1, #text do
@@ -78,7 +78,7 @@ local function signature_options(braces, out)
   end
 end
 
--- What stands between the brackets of a signature, as a call has it: (x, {k=15} [, w]) gives x, options and w.
+-- The arguments between the brackets of a signature: (x, {k=15} [, w]) gives x, options and w.
 -- Each is {name=, optional=, options=}; the last, of a table of options, is the list of signature_options.
 local function signature_parameters(signature)
   local inside = signature:match "^[%w_%.:]+%s*(.*)$"
@@ -100,7 +100,7 @@ local function signature_parameters(signature)
     i = i + #(braces or word or c)
     if not braces and inside:sub(i, i) == "=" then i = inside:find("[,%]]", i) or #inside + 1 end
   end
-  for n = #list, 1, -1 do -- what follows "..." has no place of its own in a call, nor has a name said twice
+  for n = #list, 1, -1 do -- what follows "..." has no position in a call, nor does a repeated name
     if list[n].name == "..." then
       for m = #list, n + 1, -1 do list[m] = nil end
     end
@@ -121,7 +121,7 @@ local function param_names(rest)
   return names, after
 end
 
--- The tags of a block, each with the lines that go on with it; `at` says which list a tag is of.
+-- The tags of a block, each with its continuation lines; `at` says which list a tag belongs to.
 local tags = {
   param = function(item, rest)
     local names, text = param_names(rest)
@@ -241,7 +241,7 @@ local function walk(folder, pattern, out)
 end
 
 --- calr.program.docs.read.modules(root)
---- @param root  a source checkout
+--- @param root  path of a source checkout
 --- @return table  sorted list of modules: {name=, text=, files=, fields= of the module itself, classes={{name=,
 ---                parent=, text=, fields=, operators=, call=, line=}}, functions={{name=, signature=, parameters=,
 ---                text=, params=, returns=, internal=, file=, line=}}}

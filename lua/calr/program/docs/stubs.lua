@@ -1,6 +1,6 @@
 --- @module calr.program.docs.stubs
---- Stubs for editors: Lua files that declare what a page of calr.program.docs.pages documents, with the annotations of
---- the Lua language server. They are never run, but they are Lua that loads.
+--- Writes stubs for editors: Lua files that declare what a page of calr.program.docs.pages documents, with annotations
+--- for the Lua language server. They load as Lua but are never run.
 
 local types = require "calr.program.docs.types"
 
@@ -26,13 +26,13 @@ local function line(out, format, ...)
   out[#out + 1] = format:format(...):gsub("%s+$", "")
 end
 
--- A text without the type at its head, which the annotation says already.
+-- A text without the type at its head, which the annotation already states.
 local function untyped(text, kind)
   if kind == "any" or text:sub(1, #kind) ~= kind then return text end
   return text == kind and "" or text:match("^; (.*)$", #kind + 1) or text
 end
 
--- The texts of the @param lines by name, and the names that are no arguments of the call.
+-- The texts of the @param lines by name, and the names that are not arguments of the call.
 local function documented(item)
   local texts, positional, options = {}, {}, {}
   for _, parameter in ipairs(item.parameters) do positional[parameter.name] = true end
@@ -43,7 +43,7 @@ local function documented(item)
   return texts, options
 end
 
--- The options of a table in the signature, and those that have a @param only: list of {name=, default=}.
+-- The options of a table in the signature, and those with only a @param: list of {name=, default=}.
 local function option_list(parameter, names)
   local list, seen = {}, {}
   for _, option in ipairs(parameter.options) do
@@ -72,7 +72,7 @@ local function options_class(item, list, texts, classes, out)
   return class
 end
 
--- The annotations of a function's arguments; returns their names as the declaration has them.
+-- The annotations of a function's arguments; returns their names as declared.
 local function arguments(item, texts, optional_names, classes, out, before)
   local names = {}
   for _, parameter in ipairs(item.parameters) do
@@ -106,7 +106,7 @@ local function declare(item, target, classes, out)
   out[#out + 1] = ""
 end
 
--- "(x, y) -> z" of a call, with the types of its arguments.
+-- "(x, y) -> z" for a call, with the types of its arguments.
 local function overload(parameters, kind, classes)
   local list = {}
   for _, parameter in ipairs(parameters) do
@@ -118,7 +118,7 @@ local function overload(parameters, kind, classes)
   return ("fun(%s)%s"):format(table.concat(list, ", "), kind and ": " .. kind or "")
 end
 
--- The call of a module itself: calr.tensor { 1, 2 }, calr.study "name" { goal = }.
+-- A call of the module itself: calr.tensor { 1, 2 }, calr.study "name" { goal = }.
 local function module_call(item, classes, out)
   local texts, optional_names = documented(item)
   for _, parameter in ipairs(item.parameters) do parameter.text = texts[parameter.name] end
@@ -146,7 +146,7 @@ local function class_header(class, classes, out)
   out[#out + 1] = ""
 end
 
--- The class of a module: what can follow its name, and what a call of it takes.
+-- The class of a module: what can follow its name, and the arguments of calling it.
 local function module_header(page, pages, classes, out)
   local calls = {}
   for _, item in ipairs(page.functions) do
@@ -167,8 +167,8 @@ local function module_header(page, pages, classes, out)
 end
 
 --- calr.program.docs.stubs.classes(pages)
---- @param pages  table of the pages, as calr.program.docs.write.pages gives them
---- @return table  the kinds of objects that have documented methods: name -> true
+--- @param pages  table of the pages, as calr.program.docs.write.pages returns them
+--- @return table  classes of objects with documented methods: name -> true
 function stubs.classes(pages)
   local classes = {}
   for _, page in ipairs(pages) do
@@ -183,7 +183,7 @@ function stubs.classes(pages)
 end
 
 --- calr.program.docs.stubs.methods(pages)
---- Functions that are methods of tensors too, found in the running program: x:relu() is calr.ops.relu(x).
+--- Lists the functions that are also methods of tensors, found in the running program: x:relu() is calr.ops.relu(x).
 --- @param pages  table of the pages
 --- @return table  list of {method=, item=}, by name; the first argument is the tensor
 function stubs.methods(pages)
@@ -214,10 +214,10 @@ end
 --- calr.program.docs.stubs.make(page, pages, classes)
 --- @param page     table; one of the pages
 --- @param pages    table of all of them
---- @param classes  table; what calr.program.docs.stubs.classes gave
+--- @param classes  table; as calr.program.docs.stubs.classes returns it
 --- @return string  a Lua file for the language server; it is never run
 function stubs.make(page, pages, classes)
-  local out = { "---@meta " .. page.name, "-- Made by `calr docs`; do not edit.", "" }
+  local out = { "---@meta " .. page.name, "-- Generated by `calr docs`; do not edit.", "" }
   module_header(page, pages, classes, out)
   local seen = {}
   for _, class in ipairs(page.classes) do

@@ -1,10 +1,10 @@
 --- @module calr.program.docs.types
---- Types for editors, from what doc blocks say: the head of a `@param`, its default in the signature, or its name.
+--- Finds types for editors in doc blocks: the head of a `@param`, its default in the signature, or its name.
 ---
 --- The head of a `@param` is a type when it is one of these:
 ---
 ---     f32[n x d]  i64[m]  f32  tensor  mask  integers[n]        a tensor
----     integer  number  string  boolean  table  function(x)      what it says
+---     integer  number  string  boolean  table  function(x)      that type
 ---     whether ...   true: ...   false: ...                      boolean
 ---     "a", "b" or "c"                                           one of these strings
 ---     list of strings|numbers|integers|tensors|tables           a list
@@ -12,8 +12,8 @@
 ---     0 .. 1                                                    a number
 ---     the name of a class of the documentation: store, rng      an object of that class
 ---
---- "A, or a table", "A or a number" and the like make alternatives; "any" says that everything is taken. What has
---- neither a type nor a default is typed by its name, for names that mean the same everywhere.
+--- "A, or a table", "A or a number" and the like make alternatives; "any" accepts everything. A parameter with
+--- neither a type nor a default gets its type from its name, for names that mean the same everywhere.
 
 local types = {}
 
@@ -64,7 +64,7 @@ local function quoted(text)
   return table.concat(all, "|")
 end
 
--- The type that a text begins with.
+-- The type at the start of a text.
 local function head(text, classes)
   local plain = text:gsub("^an? ", ""):gsub("^the ", "")
   if plain:match "^whether " or plain:match "^true[,: ]" or plain:match "^false[,: ]" then return "boolean" end
@@ -103,7 +103,7 @@ local function may_be_nil(text)
 end
 
 --- calr.program.docs.types.of(text, classes)
---- The type that a text of a `@param` or `@field` begins with.
+--- Returns the type at the start of the text of a `@param` or `@field`.
 --- @param text     string
 --- @param classes  table of the names of classes -> true
 --- @return string|nil  an annotation of the language server
@@ -119,7 +119,7 @@ function types.of(text, classes)
   return kind
 end
 
--- The type of a default as the signature has it.
+-- The type of a default, as written in the signature.
 local function of_default(text)
   if not text or text == "nil" then return nil end
   if text == "true" or text == "false" then return "boolean" end
@@ -130,12 +130,12 @@ local function of_default(text)
 end
 
 --- calr.program.docs.types.guess(name, text, default, classes)
---- The type of an argument or option: as its text says, otherwise by its name or its default.
+--- Returns the type of an argument or option, from its text or else from its name or default.
 --- @param name     string
 --- @param text     string; empty where there is no `@param`
---- @param default  string; as the signature has it, or nil
+--- @param default  string; as written in the signature, or nil
 --- @param classes  table of the names of classes -> true
---- @return string  an annotation; "any" when nothing tells
+--- @return string  an annotation; "any" when nothing is known
 function types.guess(name, text, default, classes)
   local said = types.of(text, classes)
   if said == "number" and named[name] == "integer" then return "integer" end
@@ -149,7 +149,7 @@ function types.guess(name, text, default, classes)
 end
 
 --- calr.program.docs.types.returned(kind, text, classes)
---- The type of a `@return`: alternatives by |; "f32[n x d]" is a tensor; handles are classes.
+--- Returns the type of a `@return`: alternatives by |; "f32[n x d]" is a tensor; handles are classes.
 --- @param kind     string; the word after @return
 --- @param text     string; what follows
 --- @param classes  table of the names of classes -> true

@@ -1,5 +1,5 @@
 --- @module calr.program.docs.write
---- Turns what calr.program.docs.read found into the pages of docs/api (Markdown), in the order of
+--- Turns the output of calr.program.docs.read into the pages of docs/api (Markdown), in the order of
 --- calr.program.docs.pages.
 
 local outline = require "calr.program.docs.pages"
@@ -30,7 +30,7 @@ local function class_page(class, out)
   if #class.fields > 0 then out[#out + 1] = "" end
 end
 
--- Which of a module's functions stand on a page: of its parts, methods and what carries the page's name.
+-- Whether a module's function stands on a page: from its parts, only methods and functions with the page's name do.
 local function belongs(item, module, page)
   if item.internal then return false end
   if module.name == page.name or #page.of == 1 then return true end
@@ -38,7 +38,7 @@ local function belongs(item, module, page)
     and not item.name:find("%.", #page.name + 2)
 end
 
--- A page: `sections` as they are printed, and all their classes and functions in one list each.
+-- A page: its `sections` as printed, and one list each of all their classes and functions.
 local function assemble(entry, by_name, title)
   local of = entry.of or { entry.name }
   local page = { name = entry.name, title = title, of = of, sections = {}, classes = {}, functions = {}, files = {} }
@@ -61,8 +61,8 @@ local function assemble(entry, by_name, title)
 end
 
 --- calr.program.docs.write.pages(modules)
---- What is public, in the order of calr.program.docs.pages.
---- @param modules  table; what calr.program.docs.read.modules gave
+--- Returns the public pages, in the order of calr.program.docs.pages.
+--- @param modules  table; as calr.program.docs.read.modules returns it
 --- @return table  list of pages: {name=, title=, of=, text=, fields=, sections=, classes=, functions=, files=}
 function write.pages(modules)
   local by_name, pages = {}, {}
@@ -81,7 +81,7 @@ local function methods_page(page, pages, out)
     names[#names + 1] = ("[`%s`](%s.md#%s)"):format(entry.method, module, anchor(entry.item.signature))
   end
   out[#out + 1] = "### Operations that are methods too\n"
-  out[#out + 1] = "`x:relu()` is `calr.ops.relu(x)`, and so are: " .. table.concat(names, ", ") .. ".\n"
+  out[#out + 1] = "`x:relu()` is `calr.ops.relu(x)`. The others are: " .. table.concat(names, ", ") .. ".\n"
 end
 
 --- calr.program.docs.write.page(page, pages)
@@ -117,10 +117,10 @@ end
 
 --- calr.program.docs.write.index(pages)
 --- @param pages  table of the pages
---- @return string  Markdown: a reading order with a line for each page
+--- @return string  Markdown: the pages in reading order, one line each
 function write.index(pages)
   local out = { "# The modules of calr\n", "In the order in which a reader needs them. Made by `calr docs` from the "
-    .. "comments of the sources; do not edit.\n[How an editor shows them](../guide/editor.md) while you type." }
+    .. "comments in the sources; do not edit.\n[How an editor shows them](../guide/editor.md) while you type." }
   local title
   for _, page in ipairs(pages) do
     if page.title ~= title then
