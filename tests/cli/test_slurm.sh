@@ -191,7 +191,7 @@ submit "st 1's" -n 3 --time 10 --signal 60
 comes 60 sh -c "cat st*/journals/*.jsonl | grep '\"kind\":\"checkpoint\"'"
 scancel --signal=USR1 --batch "${job}_1"
 comes 60 said "st 1's" "queued again" 1
-said "st 1's" "warned: the worker goes on to its next checkpoint" 1 || fault "no word of the warning"
+said "st 1's" "warned: the worker runs on to its next checkpoint" 1 || fault "no word of the warning"
 holds "$(ends "st 1's" interrupted)" -eq 1
 comes 60 hurry
 comes 10 said "st 1's" "start 2" 1

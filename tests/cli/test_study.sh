@@ -154,10 +154,10 @@ expect 2 "$CALR" work nowhere
 says "no study folder nowhere"
 mkdir things && touch things/thing
 expect 2 "$CALR" study toy.lua --out things
-says "holds other things"
+says "holds other files but no study"
 sed 's/calr.study "long"/calr.study "toy"/' long.lua >clash.lua
 expect 2 "$CALR" study clash.lua
-says "is another one"
+says "is a different one"
 expect 2 "$CALR" study long.lua --out studies/toy
 says 'holds the study "toy", not "long"'
 for n in 1 2; do
@@ -185,10 +185,10 @@ mistake() { # CODE TEXT...
     says "$@"
 }
 mistake 'S:ablate { {"a", xx = 2} }' 'mistake.lua:3: S:ablate, row "a": there is no option "xx"' 'did you mean "x"?'
-mistake 'S:ablate { {"a", x = print} }' '"x" is a function, which no record can hold'
-mistake 'S:ablate { {"a", x = 0/0} }' 'no value for an option'
+mistake 'S:ablate { {"a", x = print} }' '"x" is a function, which a record cannot hold'
+mistake 'S:ablate { {"a", x = 0/0} }' 'not a value for an option'
 mistake 'S:ablate { {"a"}, {"a"} }' 'two rows are called "a"'
-mistake 'S:ablate {}' "S:ablate wants a list of rows"
+mistake 'S:ablate {}' "S:ablate takes a list of rows"
 mistake 'S:grid { x = {} }' "no points"
 mistake 'S:grid { x = {1, 2}, where = function(c) return c.x > 5 end }' "no points"
 mistake 'S:grid { x = {1}, tempreature = {1} }' 'did you mean "temperature"?'

@@ -27,7 +27,7 @@ mkdir other && touch other/thing
 expect 2 "$CALR" work other
 says "other is not the folder of a study: it has no study.json"
 expect 2 "$CALR" study study.lua --out other
-says "the folder other holds other things, and no study; choose another with --out"
+says "the folder other holds other files but no study; choose another with --out"
 expect 0 "$CALR" study study.lua --out good
 holds "$(finished good)" -eq 6
 sed 's/"faults"/"another"/' study.lua >another.lua
@@ -40,7 +40,7 @@ sed -i 's/"format": 1/"format": 7/; s/"version": "[^"]*"/"version": "3.1"/' newe
 for command in "study study.lua --out newer" "work newer"; do
     # shellcheck disable=SC2086
     expect 2 "$CALR" $command
-    says "newer/study.json is of format 7, written by calr 3.1; this program" "use a newer one"
+    says "newer/study.json has format 7, written by calr 3.1; this program" "use a newer one"
 done
 
 # ---- a damaged plan, an emptied journal, an emptied claim

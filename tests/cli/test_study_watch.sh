@@ -100,5 +100,5 @@ holds "$seconds" -le 2
 kill -9 $pid
 wait $pid 2>/dev/null
 expect 0 "$CALR" watch slow
-prints "1 dead" "no worker is at work; calr work studies/slow starts one" "1 died"
+prints "1 dead" "no worker is running; calr work studies/slow starts one" "1 died"
 finish

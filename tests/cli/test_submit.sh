@@ -75,7 +75,7 @@ says "--signal must be a whole number from 1 to 65535"
 expect 2 "${with[@]}" "$CALR" submit st --slurm --thread 2
 says "unknown option --thread (did you mean --threads?)"
 expect 2 "${with[@]}" "$CALR" submit st --slurm --time $'1\n2'
-says "has a line break"
+says "contains a line break"
 expect 0 "$CALR" submit --help
 prints "usage: calr submit DIR --slurm" "--signal SECONDS"
 if [ "$(id -u)" -ne 0 ]; then
@@ -144,7 +144,7 @@ ends 0
 requeued
 contains worker.txt leaves
 contains squeue.txt "--jobs=4711_2"
-prints "warned: the worker goes on to its next checkpoint, for at most 90 seconds" "queued again"
+prints "warned: the worker runs on to its next checkpoint, for at most 90 seconds" "queued again"
 task TERM
 ends 0
 requeued
@@ -158,7 +158,7 @@ requeued
 task STATE=COMPLETING USR1
 ends 0
 not_requeued
-prints "the task is COMPLETING: it is not queued again from here"
+prints "the task is COMPLETING: it is not queued again by this script"
 task STATE= USR1
 not_requeued
 prints "the task is gone"

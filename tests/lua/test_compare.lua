@@ -117,7 +117,7 @@ check.test("mixtures are spoken of", function()
   end
   local notes = compare.rows(view).notes
   check.equal(#notes, 2)
-  check.equal(notes[1], "Results of different versions of calr stand side by side: 1.0, library aaaa (4) and 1.0, "
+  check.equal(notes[1], "Results of different versions of calr are compared: 1.0, library aaaa (4) and 1.0, "
     .. "library bbbb (2).")
   check.ok(notes[2]:find("different numbers of threads: 1 (5) and 2 (1);", 1, true))
   view.workers[2].cpu, view.trials[1].data = "EPYC", "0ther"
@@ -245,7 +245,7 @@ check.test("errors", function()
   check.fails("no row \"Basline\" (did you mean \"Baseline\"?)", compare.rows, view, { versus = "Basline" })
   check.fails("has no part 2; it has 1", compare.rows, view, { part = 2 })
   check.fails("did you mean \"versus\"", compare.rows, view, { verses = "Baseline" })
-  check.fails("wants two metrics", compare.pareto, view)
+  check.fails("needs two metrics", compare.pareto, view)
   check.fails("level is a number between 0 and 1", compare.rows, view, { versus = 1, level = 95 })
 end)
 

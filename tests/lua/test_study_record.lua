@@ -414,7 +414,7 @@ check.test("lines that cannot be read are left out, and named", function()
   check.ok(v.notes[2]:find("line 6: a record without trial or attempt", 1, true))
   check.ok(v.notes[3]:find("line 7: not a record", 1, true))
   check.ok(v.notes[4]:find("line 8: a report without step", 1, true))
-  check.ok(v.notes[5]:find("line 10: an end of no known state", 1, true))
+  check.ok(v.notes[5]:find("line 10: an end with an unknown state", 1, true))
   check.ok(v.notes[6]:find("line 13: cut off", 1, true))
   local st <close> = store.join(dir)
   check.equal(#st.notes, 5)
@@ -506,7 +506,7 @@ check.test("folders that are no study, or another one", function()
   check.fails("file is a file", store.create, "file", { name = "x" })
   sys.make_folder "other/things"
   check.fails("other is not the folder of a study: it has no study.json", view.read, "other")
-  check.fails("holds other things", store.create, "other", { name = "x" })
+  check.fails("holds other files but no study", store.create, "other", { name = "x" })
   sys.make_folder "empty"
   store.create("empty", { name = "x" })
   check.ok(store.is_study "empty")
@@ -522,8 +522,8 @@ check.test("newer and damaged files", function()
   sys.write_file(dir .. "/study.json", (text:gsub('"format": 1', '"format": 2'):gsub('"version": "[^"]*"',
     '"version": "9.0"')))
   for _, fn in ipairs { store.join, view.read, store.read_header } do
-    check.fails("study.json is of format 2, written by calr 9.0; this program, calr " .. sys.version.calr
-      .. ", knows format 1: use a newer one", fn, dir)
+    check.fails("study.json has format 2, written by calr 9.0; this program, calr " .. sys.version.calr
+      .. ", reads format 1: use a newer one", fn, dir)
   end
   check.fails("format 2", store.create, dir, { name = "s" })
   sys.write_file(dir .. "/study.json", text:sub(1, 30))
@@ -534,7 +534,7 @@ check.test("newer and damaged files", function()
   check.fails("no format number", view.read, dir)
   sys.write_file(dir .. "/study.json", text)
   sys.write_file(dir .. "/plan.json", '{"format":3}')
-  check.fails("plan.json is of format 3", view.read, dir)
+  check.fails("plan.json has format 3", view.read, dir)
 end)
 
 check.finish()

@@ -19,7 +19,7 @@ check.test("last, selected, best", function()
   check.equal(view.value(t, "mAP@select", of), .2)
   check.equal(view.value(t, "mAP@best", of), .5)
   check.equal(view.value(t, "mAP@select", { goals = of.goals }), nil)
-  check.fails("no figure of a trial", view.value, t, "mAP@first", of)
+  check.fails("is not a figure of a trial", view.value, t, "mAP@first", of)
 end)
 
 check.test("an epoch that was not evaluated is not selected", function()

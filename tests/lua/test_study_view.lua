@@ -82,7 +82,7 @@ check.test("figures: at the end, at the epoch that needs no labels, at the best 
   check.equal(view.value(trial, "nothing@best"), nil)
   check.equal(view.value(v.trials[2], "mAP"), nil)
   check.equal(view.value(v.trials[2], "mAP@best"), nil)
-  check.fails("is no figure of a trial", view.value, trial, "mAP@worst")
+  check.fails("is not a figure of a trial", view.value, trial, "mAP@worst")
 end)
 
 check.test("results of other code and data are stale, and say why", function()

@@ -47,7 +47,7 @@ check.test("time left comes from finished trials and the workers that live", fun
     if i > 8 then trial.state, trial.metrics = "waiting", {} end
   end
   fixture.count(v)
-  contains(frame(v), "no worker is at work; calr work studies/refinement starts one", "8 of 16 trials")
+  contains(frame(v), "no worker is running; calr work studies/refinement starts one", "8 of 16 trials")
   v.workers[1].alive, v.workers[1].left = true, false
   contains(frame(v), "about 13 min left") -- 8 x 100 s
   v.workers[2].alive, v.workers[2].left = true, false
@@ -57,7 +57,7 @@ check.test("time left comes from finished trials and the workers that live", fun
   for _, trial in ipairs(v.trials) do
     if trial.state == "finished" then trial.state, trial.seconds = "waiting", nil end
   end
-  contains(frame(fixture.count(v)), "not known before a trial has finished")
+  contains(frame(fixture.count(v)), "unknown until a trial has finished")
 end)
 
 check.test("an ablation shows the means of its rows", function()

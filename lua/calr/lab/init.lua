@@ -1,6 +1,6 @@
 --- @module calr.lab
---- What is done with many runs or with files: studies, statistics, reports, benchmarks, and the work behind
---- `calr refine` and `calr cluster`. It stands on the library, which knows nothing of it. A part is loaded when it is
+--- Work on many runs or on files: studies, statistics, reports, benchmarks, and the work behind
+--- `calr refine` and `calr cluster`. It builds on the library, which knows nothing of it. A part is loaded when it is
 --- first named: `calr.lab.refine` is `require "calr.lab.refine"`.
 
 local lab = {}

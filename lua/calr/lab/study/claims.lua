@@ -1,11 +1,11 @@
 --- @module calr.lab.study.claims
---- Whose a trial is, and which of its attempts counts, by files that one worker only can make (see
+--- Decides which worker owns a trial and which of its attempts counts, by files that only one worker can create (see
 --- calr.lab.study.record for their names).
 ---
---- An attempt is followed by the next when it was interrupted, has failed and is to be retried, or when its worker is
---- dead. A worker that only stood still finds, when it goes on, that a later attempt exists, or that the marker names
---- another: it is fenced. Both together make that of all the ends of a trial one counts, whoever is killed or revived
---- when.
+--- The next attempt may begin when the previous one was interrupted, when it failed and is to be retried, or when its
+--- worker is dead. A worker that only stalled finds, when it wakes up, that a later attempt exists or that the marker
+--- names another attempt: it is fenced. Together these ensure that exactly one end of a trial counts, whoever is killed
+--- or revived at whatever time.
 
 local sys = require "calr.sys"
 
@@ -13,7 +13,7 @@ local claims = {}
 
 --- calr.lab.study.claims.path(dir, key, name)
 --- @param name     number of an attempt
---- @return string  the file of the claim
+--- @return string  path of the claim's file
 function claims.path(dir, key, name)
   return ("%s/claims/%s/%s.%s"):format(dir, key:sub(1, 2), key, name)
 end
@@ -23,8 +23,8 @@ local function marker_path(dir, key, generation)
 end
 
 --- calr.lab.study.claims.marked(dir, key)
---- @return integer|nil  the attempt that the newest marker of a trial names; nil when there is none, or a power cut has
----                      emptied it
+--- @return integer|nil  the attempt named by the newest marker of a trial; nil without a marker, or when a power cut
+---                      has emptied it
 function claims.marked(dir, key)
   local number
   for generation = 1, math.huge do
@@ -34,8 +34,7 @@ function claims.marked(dir, key)
   end
 end
 
--- A file with a text that many claims of this worker have in common: they are names of it, which takes one call of the
--- system for each.
+-- Claims of this worker with the same text are hard links to one file, which takes one system call each.
 local function source_of(self, text)
   local source = self.sources[text]
   if not source then
@@ -47,7 +46,7 @@ local function source_of(self, text)
   return source
 end
 
--- Makes a file in the folder of a trial's claims.
+-- Creates a file in the folder of a trial's claims.
 local function make(self, key, path, text)
   local folder = key:sub(1, 2)
   if not self.made[folder] then
@@ -55,7 +54,7 @@ local function make(self, key, path, text)
     self.made[folder] = true
   end
   local made = sys.link(source_of(self, text), path)
-  if made == nil then -- a file can have so many names only
+  if made == nil then -- a file can have only a limited number of names
     self.sources[text] = nil
     made = sys.link(source_of(self, text), path)
   end
@@ -63,13 +62,13 @@ local function make(self, key, path, text)
   return made
 end
 
--- Takes in what the file of a claim says.
+-- Reads the file of a claim.
 local function note(self, key, number)
   local text = sys.read_from(claims.path(self.dir, key, number), 0)
   return self.ledger:attempt(key, number, text and text:match "^[^\n]+" or "unknown")
 end
 
--- Whether the end that a marker names is lost: no journal has it, and the worker that could still write it is dead.
+-- Whether the end that a marker names is lost: no journal has it, and the only worker that could write it is dead.
 local function is_void(self, key, number)
   local trial = self.ledger:trial(key)
   local attempt = trial.attempts[number] or note(self, key, number)
@@ -78,7 +77,7 @@ local function is_void(self, key, number)
   return not (attempt.state == "finished" or attempt.state == "pruned")
 end
 
--- An emptied marker counts for the first attempt with an end for good.
+-- An emptied marker stands for the first attempt with a final end.
 local function marked_attempt(self, key, text)
   local number = math.tointeger(tonumber(text:match "^%d+"))
   if number then return number end
@@ -90,8 +89,8 @@ local function marked_attempt(self, key, text)
 end
 
 --- calr.lab.study.claims.settle(store, key, number)
---- Makes the marker of an attempt whose end is in its journal.
---- @return boolean  true: this end counts; false: another attempt's does
+--- Creates the marker of an attempt whose end is in its journal.
+--- @return boolean  true: this end counts; false: that of another attempt does
 function claims.settle(self, key, number)
   local text = ("%d %s\n"):format(number, self.ledger:attempt(key, number).worker)
   for generation = 1, math.huge do
@@ -116,7 +115,7 @@ local function may_follow(self, key, trial, retry)
 end
 
 --- calr.lab.study.claims.take(store, key [, retry])
---- Makes the next attempt of a trial the store's worker's, when it may follow the newest one.
+--- Claims the next attempt of a trial for the store's worker, if it may follow the newest one.
 --- @param retry         see store:claim
 --- @return integer|nil  its number
 function claims.take(self, key, retry)

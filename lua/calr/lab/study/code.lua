@@ -1,9 +1,9 @@
 --- @module calr.lab.study.code
---- The identity of the code that a trial runs: of a function with everything it reaches, of a script, of the modules
---- and rule files they use.
+--- Identifies the code that a trial runs: a function with everything it reaches, or a script, with the modules and rule
+--- files they use.
 ---
---- What counts is what Lua sees: comments, white space and the place in the file do not, so that a study script can get
---- more rows and seeds without its results going stale.
+--- Only what Lua sees counts, not comments, white space or the position in the file. So a study script can get more
+--- rows and seeds without making its results stale.
 
 local identity = require "calr.run.identity"
 local sys = require "calr.sys"
@@ -35,7 +35,7 @@ local function quoted_end(text, i)
 end
 
 --- calr.lab.study.code.normalise(text)
---- Lua source without comments, with one space where white space was.
+--- Returns Lua source without comments, with each run of white space as one space.
 --- @return string
 function code.normalise(text)
   local parts, i = {}, 1
@@ -65,7 +65,7 @@ function code.normalise(text)
     end
     i = stop + 1
   end
-  -- a comment between spaces leaves two; strings with several spaces in them stay whole, they are parts of their own
+  -- a comment between spaces leaves two; strings with several spaces stay whole, as each is one part
   local out = {}
   for _, part in ipairs(parts) do
     if part ~= " " or out[#out] ~= " " then out[#out + 1] = part end
@@ -82,7 +82,7 @@ local function lines_of(path, first, last)
   return table.concat(list, "\n")
 end
 
--- Modules of the user's own that a text requires, recursively: parts["module NAME"] = hash.
+-- The user's modules that a text requires, recursively: parts["module NAME"] = hash.
 local function add_modules(parts, text)
   for name in text:gmatch "require%s*%(?%s*[\"']([%w_.%-]+)[\"']" do
     local key = "module " .. name
@@ -97,7 +97,7 @@ local function add_modules(parts, text)
   end
 end
 
--- Names that Lua and this program put among the globals.
+-- Globals defined by Lua and this program.
 local standard = {}
 for name in pairs(_G) do standard[name] = true end
 
@@ -150,8 +150,8 @@ function Walk:fn(fn)
 end
 
 --- calr.lab.study.code.of_function(fn)
---- @return table  name -> hash: "function" (its text, that of the functions it reaches, and the values it captured),
----                "module NAME" for each module of one's own
+--- @return table  name -> hash: "function" (its text, the text of functions it reaches, and the captured values),
+---                "module NAME" for each of the user's modules
 function code.of_function(fn)
   local walk = setmetatable({ lines = {}, seen = {}, parts = {} }, Walk)
   walk:fn(fn)
@@ -166,7 +166,7 @@ function code.of_function(fn)
 end
 
 --- calr.lab.study.code.of_script(path)
---- @return table  name -> hash, as of_function gives it
+--- @return table  name -> hash, as from of_function
 function code.of_script(path)
   local body = code.normalise(sys.read_file(path))
   local parts = { ["script " .. path:match "[^/]+$"] = sys.hash(body) }
@@ -175,8 +175,8 @@ function code.of_script(path)
 end
 
 --- calr.lab.study.code.with_files(parts, configuration)
---- The parts together with the Lua files that a configuration names, such as a refinement rule or a network, and the
---- modules of one's own that these use.
+--- Returns the parts plus the Lua files that a configuration names, such as a refinement rule or a network, and the
+--- user's modules that these require.
 --- @return table  name -> hash
 function code.with_files(parts, configuration)
   local files = identity.files(configuration)
@@ -201,7 +201,7 @@ function code.hash(parts)
 end
 
 --- calr.lab.study.code.difference(now, before)
---- What changed between two lists of parts.
+--- Returns what changed between two lists of parts.
 --- @return table  sorted list of sentences: "the function has changed", "module losses has changed"
 function code.difference(now, before)
   local list = {}

@@ -1,4 +1,4 @@
--- What the finished trials of a study say about its configurations.
+-- Compares the configurations of a study by its finished trials.
 local check_options = require "calr.options".check
 local json = require "calr.json"
 local statistics = require "calr.lab.statistics"
@@ -9,16 +9,16 @@ local value_of = require "calr.lab.study.view".value
 --- Comparisons between the configurations of a study, on a view (calr.study.view): figures by seed, differences paired
 --- by seed with interval and p-value, the best configuration and those statistically as good, Pareto fronts.
 ---
---- What counts are trials of the plan that have finished and are not stale. Trials belong to a row by their
---- configuration: where a search, its confirmation and an ablation have a configuration in common, they share its
---- trials. A figure that is missing is nil. What else the reader should know, such as results left out or made by
---- different versions, is in `notes`, a list of sentences.
+--- Only trials of the plan that have finished and are not stale count. Trials belong to a row by their configuration:
+--- if a search, its confirmation and an ablation share a configuration, they share its trials. A missing figure is nil.
+--- `notes` is a list of sentences with what else the reader should know, such as results left out or made by different
+--- versions.
 
 local compare = {}
 
 local keys_of = setmetatable({}, { __mode = "k" }) -- configuration -> {base, key}: a table asks for several metrics
 
--- A text that is the same for configurations that are: what differs from the base.
+-- A text that identifies a configuration: its differences from the base.
 local function config_key(config, base)
   local known_key = keys_of[config]
   if known_key and known_key[1] == base then return known_key[2] end
@@ -67,8 +67,8 @@ local function index_trials(view)
 end
 
 --- calr.lab.study.compare.direction(view, metric)
---- Whether more of a metric is better: as the goal that names it says; otherwise "min" for hours, seconds and whatever
---- ends in loss, and "max".
+--- Returns the better direction of a metric: that of the goal that names it; otherwise "min" for hours, seconds and
+--- names that end in loss, and "max" for the rest.
 --- @param metric  "mAP", or a variant such as "mAP@select"
 --- @return string  "max" or "min"
 function compare.direction(view, metric)
@@ -92,7 +92,7 @@ local function metric_of(view, metric)
   return metric or view.goals[1].metric
 end
 
--- The seeds that a part's rows are to have.
+-- The planned seeds of a part's rows.
 local function planned_seeds(view, part)
   if part.kind == "search" then return { view.seeds[1] } end
   return view.seeds
@@ -105,7 +105,7 @@ local function sorted_seeds(map)
   return seeds
 end
 
--- The numbers of a part's rows, ascending; those of a search that is under way may have gaps.
+-- The numbers of a part's rows, ascending; those of a search in progress may have gaps.
 local function row_numbers(part)
   local numbers = {}
   for number in pairs(part.rows) do numbers[#numbers + 1] = number end
@@ -183,9 +183,9 @@ local function note_stale(notes, view, keys)
 end
 
 --- calr.lab.study.compare.notes(view, rows)
---- Sentences about the trials behind rows: results left out because their code or data changed, and mixtures of data,
---- versions of calr, processors or numbers of threads among those that count. compare.rows, best and pareto return them
---- already.
+--- Returns sentences about the trials behind rows: results left out because their code or data changed, and mixtures of
+--- data, versions of calr, processors or numbers of threads among those that count. The results of compare.rows, best
+--- and pareto include them.
 --- @param rows  list of tables with `config` and `trials` (a table of trials), such as rows of compare.rows; default:
 ---              all trials
 --- @return table  list of sentences
@@ -214,8 +214,8 @@ function compare.notes(view, rows)
     end
   end
   note_stale(notes, view, keys)
-  note_mixture(notes, data, "Results on different data stand side by side, by fingerprint: %s.")
-  note_mixture(notes, versions, "Results of different versions of calr stand side by side: %s.")
+  note_mixture(notes, data, "Results on different data are compared, by fingerprint: %s.")
+  note_mixture(notes, versions, "Results of different versions of calr are compared: %s.")
   note_mixture(notes, processors, "Trials ran on different processors: %s; their last digits can differ, and with them "
     .. "what follows.")
   note_mixture(notes, threads, "Trials ran with different numbers of threads: %s; their last digits can differ, and "
@@ -225,7 +225,7 @@ end
 
 -- Comparisons -------------------------------------------------------------------------------------------------------
 
--- Seeds that only one of two rows has.
+-- Seeds that only one of the two rows has.
 local function unpaired_seeds(a, b)
   local seeds = {}
   for seed in pairs(a) do
@@ -238,7 +238,7 @@ local function unpaired_seeds(a, b)
   return seeds
 end
 
--- Differences of `rows` to `reference`, and p-values corrected over them.
+-- Differences of `rows` from `reference`, and p-values corrected over them.
 local function add_differences(rows, reference, level)
   local ps, compared = {}, {}
   for _, row in ipairs(rows) do
@@ -268,14 +268,14 @@ local function find_row(rows, versus, what)
 end
 
 --- calr.lab.study.compare.rows(view, {part=1, metric=, versus=, level=.95})
---- The rows of a part with their figures over seeds, and, with `versus`, their differences to one row: paired by seed,
---- with a BCa bootstrap interval, the exact sign-flip p-value and the p-value corrected by Holm over the comparisons of
---- the table.
+--- Returns the rows of a part with their figures over seeds and, with `versus`, their differences from one row, paired
+--- by seed, with a BCa bootstrap interval, the exact sign-flip p-value, and the p-value corrected by Holm's method over
+--- the comparisons of the table.
 --- @param metric  default: the first goal's; "mAP@select" and "mAP@best" as in calr.lab.study.view.value
 --- @param versus  label or number of the row to compare with; nil: no comparisons
 --- @param level   of the intervals
---- @return table  metric, direction, level, versus (number of the row or nil), comparisons (how many), smallest_p (what
----   the number of seeds allows at best), notes, and rows: a list of {row, label, config, changes, n, mean, sd, seeds
+--- @return table  metric, direction, level, versus (number of the row or nil), comparisons (how many), smallest_p (the
+---   smallest that the seeds allow), notes, and rows: a list of {row, label, config, changes, n, mean, sd, seeds
 ---   (list), values (seed -> figure), trials (seed -> trial), missing (planned seeds without a figure), unpaired (seeds
 ---   that only this row or only the other has), difference (what calr.statistics.paired returns, and p_corrected; nil
 ---   without a pair)}
@@ -312,14 +312,14 @@ local function best_row(rows, sign)
 end
 
 --- calr.lab.study.compare.best(view [, {part=1, metric=, level=.95}])
---- The best configuration of a part, and those that are statistically as good: the ones whose difference to the best,
---- paired by seed, has a Holm-corrected p-value above 1 - level. The best is the one with the best mean among those
---- with the most seeds, so that one lucky seed does not win. What has so few seeds in common with it that no p-value
---- could be that small (fewer than 6 at level .95) is undecided. `decided` is false where, with so many comparisons, no
---- corrected p-value could be either: what is as good is then only what could not be told apart.
+--- Returns the best configuration of a part and those statistically as good: those whose difference from the best,
+--- paired by seed, has a Holm-corrected p-value above 1 - level. The best has the best mean among those with the most
+--- seeds, so that one lucky seed does not win. A configuration that shares too few seeds with it for any p-value to be
+--- that small (fewer than 6 at level .95) is undecided. `decided` is false if there are so many comparisons that no
+--- corrected p-value could be either; then "as good" means only "could not be told apart".
 ---
---- The best is chosen by the figures that it is then compared with: its mean and its differences are somewhat too
---- good.
+--- The best is chosen by the same figures that it is then compared with, so its mean and its differences are somewhat
+--- too good.
 --- @param metric  default: the first goal's
 --- @return table|nil  nil without finished trials; otherwise metric, direction, level, best (a row as in compare.rows),
 ---   as_good (list of rows, best first, `difference` and `p_corrected` towards the best), worse (list of rows),
@@ -362,8 +362,8 @@ function compare.best(view, options)
 end
 
 --- calr.lab.study.compare.front(points)
---- The Pareto front of points with two losses each: those that no other point equals or betters in both and betters in
---- one. Points that are equal are all on the front.
+--- Returns the Pareto front of points with two losses each: the points for which no other is at least as good in both
+--- losses and better in one. Equal points are all on the front.
 --- @param points  list of {first loss, second loss}; smaller is better
 --- @return table  list of positions in `points`, by ascending first loss
 function compare.front(points)
@@ -387,7 +387,7 @@ function compare.front(points)
 end
 
 --- calr.lab.study.compare.pareto(view [, {part=1, metrics=}])
---- The configurations of a part on the Pareto front of two metrics, by their means over seeds.
+--- Returns the configurations of a part on the Pareto front of two metrics, by their means over seeds.
 --- @param metrics  {first, second}; default: the study's two goals
 --- @return table  metrics, directions, front (list of {row, label, config, changes, n, means = {first, second}}, best
 ---                first metric first), rows (all that have both figures, the same fields and `on_front`), notes
@@ -396,7 +396,7 @@ function compare.pareto(view, options)
   local part = part_of(view, options.part, "calr.study.compare.pareto")
   local metrics = options.metrics
   if not metrics then
-    if #view.goals < 2 then error("a Pareto front wants two metrics; the study has one goal", 2) end
+    if #view.goals < 2 then error("a Pareto front needs two metrics; the study has one goal", 2) end
     metrics = { view.goals[1].metric, view.goals[2].metric }
   end
   local directions, signs = {}, {}

@@ -1,6 +1,6 @@
 --- @module calr.lab.study.current
---- What the current context (calr.context) has to do with a study: what the command line asked of the study that its
---- script declares, or the trial inside which its script runs.
+--- Links the current context (calr.context) to a study: either what the command line asked of the study that its
+--- script declares, or the trial that its script runs in.
 
 local context = require "calr.context"
 
@@ -11,7 +11,7 @@ local modes = setmetatable({}, { __mode = "k" })
 local trials = setmetatable({}, { __mode = "k" })
 
 --- calr.lab.study.current.ask(where, mode)
---- Keeps what the command line asks of the study that a script is about to declare.
+--- Keeps the command line's request for the study that a script is about to declare.
 --- @param where  the context that the script will run in
 --- @param mode   `kind` ("run", "dry-run", "trial" or "work"), and the options of `calr study` and `calr work`
 function current.ask(where, mode)
@@ -19,14 +19,14 @@ function current.ask(where, mode)
 end
 
 --- calr.lab.study.current.mode()
---- @return table  what current.ask was given; {kind = "run"} for a script that was started in another way
+--- @return table  as given to current.ask; {kind = "run"} for a script started in another way
 function current.mode()
   return modes[context.current()] or { kind = "run" }
 end
 
 --- calr.lab.study.current.attach(where, trial)
---- Makes a context that of a trial: the trial is told of epochs, checkpoints and summaries of the runs inside. An epoch
---- is told before its checkpoint is written, because what a kill takes away is computed, and reported, again.
+--- Attaches a trial to a context: the trial is told of epochs, checkpoints and summaries of the runs inside. An epoch
+--- is reported before its checkpoint is written, because work lost in a kill is computed, and reported, again.
 function current.attach(where, trial)
   trials[where] = trial
   where:on("epoch", function(_, number, step) trial:report(number, step:figures()) end)
@@ -41,8 +41,8 @@ function current.trial()
 end
 
 --- calr.lab.study.current.report(step, values)
---- Reports to the trial that runs; outside a study nothing happens. Values of nil, and metrics that are not finite, are
---- the trial's affair: see trial:report.
+--- Reports to the running trial; outside a study it does nothing. trial:report says how it treats nil values and
+--- metrics that are not finite.
 --- @param step    whole number, from 1
 --- @param values  metric -> number
 function current.report(step, values)

@@ -1,6 +1,6 @@
 --- @module calr.lab.study.execute
---- What S:run does: the record, the workers, the dry run, a single trial. A function of the study and the function of
---- its trials.
+--- Implements S:run: the record, the workers, the dry run, a single trial. It is called with the study and the function
+--- of its trials.
 
 local config = require "calr.config"
 local context = require "calr.context"
@@ -14,7 +14,7 @@ local text = require "calr.text"
 local view = require "calr.lab.study.view"
 local worker = require "calr.lab.study.worker"
 
--- Makes the record, or checks that it is the one of this study, and writes the plan.
+-- Creates the record, or checks that it belongs to this study, and writes the plan.
 local function open_record(study)
   local path = context.current().script
   local header = { name = study.name, goals = study.goals, seeds = study.seeds, arguments = study.arguments,
@@ -44,7 +44,7 @@ local function planned_trials(study)
   return keys, total
 end
 
--- Says which results no longer count and have not been computed anew yet, if there are any.
+-- Reports results that no longer count and have not been recomputed yet, if any.
 local function stale_note(study, st, planned)
   local strange = false
   for key, trial in pairs(st.trials) do
@@ -67,13 +67,13 @@ local function stale_note(study, st, planned)
   local list = {}
   for why in pairs(whys) do list[#list + 1] = why end
   table.sort(list)
-  progress.print(("note: %d result%s stale and computed anew (the old ones stay in the record): %s"):format(count,
+  progress.print(("note: %d result%s stale and recomputed (the old ones stay in the record): %s"):format(count,
     count == 1 and " is" or "s are", table.concat(list, "; ")))
   progress.print("  " .. table.concat(labels, "; ", 1, math.min(#labels, 12))
     .. (#labels > 12 and ("; and %d more"):format(#labels - 12) or ""))
 end
 
--- The failed trials of the plan, in the order in which they were begun.
+-- The failed trials of the plan, in the order in which they began.
 local function failures(study, st, planned)
   local list = {}
   for key, trial in pairs(st.trials) do
@@ -88,7 +88,7 @@ local function failures(study, st, planned)
   return list
 end
 
--- What a worker's ending means for the program.
+-- Ends the program as a worker's result demands.
 local function conclude(how, failed)
   if #failed > 0 then
     context.current().status = 1
@@ -101,7 +101,7 @@ local function conclude(how, failed)
       io.stderr:write(("  %s  %s, seed %d: %s\n"):format(trial.key, trial.label, trial.seed,
         (trial.error or "?"):match "^[^\n]*"))
     end
-    io.stderr:write "calr: to try them again: the same command with --retry-failed\n"
+    io.stderr:write "calr: to retry them, run the same command with --retry-failed\n"
   end
   if how == "warned" then errors.leave("warned", 75) end
   if how == "stopped" then errors.fail "stopped at the first failure (--fail-fast)" end
@@ -164,7 +164,7 @@ local function signal_all(workers, name)
   end
 end
 
--- Stops them and sees them off, so that their last lines are in the record. After Ctrl-C process:wait waits no more.
+-- Stops the workers and waits until their last lines are in the record. After Ctrl-C process:wait no longer waits.
 local function stop_all(workers)
   signal_all(workers, "TERM")
   local patience = sys.clock() + 30
@@ -173,7 +173,7 @@ local function stop_all(workers)
   end
 end
 
--- Looks after one worker: nil while it runs, then how it ended.
+-- Polls one worker: nil while it runs, then how it ended.
 local function look_after(w, study, threads, restarts)
   local status, signal = w.process:wait(0)
   if not status and not signal then return nil end
@@ -241,7 +241,7 @@ local function mean_seconds(v, part, row)
   return n > 0 and sum / n or nil
 end
 
--- Trials of a search or of its confirmation that have ended well; the first seed is that of the search.
+-- Trials of a search or of its confirmation that ended well; the first seed is that of the search.
 local function done_in(v, index)
   local done = 0
   for _, trial in ipairs(v and v.trials or {}) do
@@ -288,7 +288,7 @@ local function dry_run(study)
     n == 1 and "" or "s", smallest, smallest > 0.05 and ", so nothing can be significant at 0.05; 6 seeds allow 0.0312"
     or ""))
   if overall then
-    print(("Left to do: about %s of one worker%s, by the trials that are finished."):format(text.duration(left),
+    print(("Left to do: about %s of one worker%s, judging by the finished trials."):format(text.duration(left),
       unknown and " (or more)" or ""))
   else
     print "The cost is not known yet: no trial has finished."
@@ -315,7 +315,7 @@ local function find_trial(study, key)
   errors.usage("the study has no trial %s", key)
 end
 
--- Runs one trial anew, beside the record, and compares what comes out.
+-- Runs one trial again, outside the record, and compares the results.
 local function run_one(study, fn)
   local record = find_trial(study, study.mode.trial)
   local recorded = sys.exists(study.folder .. "/plan.json") and view.read(study.folder).by_key[record.key]
@@ -355,7 +355,7 @@ local function join_record(study, fn)
   local recorded = stores.read_plan(study.folder)
   if not recorded then errors.usage("%s has no plan yet; start it with calr study", study.folder) end
   if recorded.code ~= study.code_hash then
-    errors.usage("the code of the trials is not what the plan in %s was made from; run calr study again, or bring the "
+    errors.usage("the code of the trials has changed since the plan in %s was made; run calr study again, or bring the "
       .. "script back", study.folder)
   end
   work_here(study, fn)

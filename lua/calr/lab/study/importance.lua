@@ -1,4 +1,4 @@
--- Which parameters of a search or a grid matter, and how.
+-- Finds which parameters of a search or a grid matter, and how.
 local check_options = require "calr.options".check
 local compare = require "calr.lab.study.compare"
 local normal = require "calr.lab.statistics.normal"
@@ -11,16 +11,16 @@ local statistics = require "calr.lab.statistics"
 --- among the best configurations differs from its distribution among all of them: the Pearson divergence between two
 --- kernel density estimates on a grid of at most 50 cells. Where a parameter exists only for some choices of another,
 --- its divergence is taken among the configurations that have it, and weighted by how much more frequent those are
---- among the best (conditional PED-ANOVA, arXiv 2601.20800). As Optuna's PedAnovaImportanceEvaluator.
+--- among the best (conditional PED-ANOVA, arXiv 2601.20800). Same as Optuna's PedAnovaImportanceEvaluator.
 ---
---- An observation is a configuration with the mean of its figure over the seeds that have finished.
+--- An observation is a configuration with the mean of its figure over the finished seeds.
 
 local importance = {}
 
 local floor, ceil, log, sqrt = math.floor, math.ceil, math.log, math.sqrt
 
 local steps = 50 -- cells of a continuous parameter
-local least_in_regime = 2 -- configurations that a parameter must exist in
+local least_in_regime = 2 -- least number of configurations that have a parameter
 
 local function levels(p)
   if p.kind == "choice" then return #p.choices end
@@ -62,7 +62,7 @@ local function add_kernel(density, n, weight, mu, sigma)
   end
 end
 
--- First position whose cumulative weight is at least (or, with `above`, more than) the limit.
+-- First position whose cumulative weight reaches (or, with `above`, exceeds) the limit.
 local function search_sorted(weights, limit, above)
   local sum = 0
   for i, weight in ipairs(weights) do
@@ -72,7 +72,7 @@ local function search_sorted(weights, limit, above)
   return #weights
 end
 
--- Bandwidth by Scott's rule, from weighted cells; at least so wide that a kernel stays within its cell for 90 %.
+-- Bandwidth by Scott's rule, from weighted cells; wide enough at least for 90 % of a kernel to stay within its cell.
 local function bandwidth(cells, weights, total)
   local mean, variance = 0.0, 0.0
   for i, cell in ipairs(cells) do mean = mean + cell * weights[i] / total end
@@ -156,11 +156,11 @@ local function check_shares(target, region)
 end
 
 --- calr.lab.study.importance.ped_anova(parameters, observations [, {target=.1, region=1}])
---- PED-ANOVA of any observations.
+--- Computes PED-ANOVA for any observations.
 --- @param parameters    list of parameters as in calr.study.space
 --- @param observations  list of {point = name -> value of the active parameters, loss = number}; smaller is better
---- @param target        share of the observations that are "the best": gamma' of the paper
---- @param region        share of the observations that they are compared with: gamma; 1: all
+--- @param target        share of the observations that count as the best: gamma' in the paper
+--- @param region        share of the observations to compare them with: gamma in the paper; 1: all
 --- @return table    name -> importance, at least 0; all 0 for fewer than two observations
 --- @return integer  how many were the best
 function importance.ped_anova(parameters, observations, options)
@@ -182,7 +182,7 @@ function importance.ped_anova(parameters, observations, options)
   return result, #best
 end
 
--- The parameters of a part; those of a grid that does not list them, from its rows.
+-- The parameters of a part; for a grid that does not list them, from its rows.
 local function parameters_of(part)
   if part.parameters then return part.parameters end
   local by_name, list = {}, {}
@@ -224,7 +224,7 @@ local function part_number(view, number)
   end
 end
 
--- Rows of a part with figures as observations, and its parameters.
+-- Rows of a part that have figures, as observations, and its parameters.
 local function observe(view, part, metric)
   local parameters = parameters_of(view.parts[part])
   local compared = compare.rows(view, { part = part, metric = metric })
@@ -239,9 +239,9 @@ local function observe(view, part, metric)
 end
 
 --- calr.lab.study.importance.rank(view [, {part=, metric=, target=.1, region=1}])
---- The parameters of a search or a grid by their importance for reaching the best `target` of its configurations.
+--- Ranks the parameters of a search or a grid by their importance for reaching the best `target` of its configurations.
 --- Parameters that a grid changes together (zip) have equal importance: their effects cannot be told apart. Fewer than
---- 5 configurations among the best make rough figures; `notes` says so.
+--- 5 configurations among the best give rough figures; `notes` then says so.
 --- @param part    number of the part; default: the first search or grid
 --- @param metric  default: the first goal's
 --- @return table|nil  nil where there is no such part; otherwise part, metric, n (configurations), best (how many of
@@ -310,8 +310,8 @@ local function value_bins(observations, name)
 end
 
 --- calr.lab.study.importance.effect(view, {parameter=, part=, metric=, bins=8})
---- The mean of a metric by the values of one parameter, over whatever the others were: what a search or a grid has
---- seen, not what the parameter causes. A choice, and a number with at most `bins` different values, has a bin for each
+--- Returns the mean of a metric by the values of one parameter, whatever the others were: what a search or a grid saw,
+--- not what the parameter causes. A choice, or a number with at most `bins` different values, has one bin for each
 --- value that occurs; other numbers have bins of equal width.
 --- @param part    number of the part; default: the first search or grid
 --- @param metric  default: the first goal's

@@ -1,5 +1,5 @@
 --- @module calr.lab.study
---- Studies: ablations, grids and searches that finish, resume and mean something.
+--- Studies: ablations, grids and searches that can be resumed and compared.
 ---
 ---     local S = calr.study "refinement" {
 ---       goal = "max mAP", seeds = {1, 2, 3, 4, 5, 6}, script = "calr.lua",
@@ -9,8 +9,8 @@
 ---     S:run()
 ---     S:table { rows = "label", columns = { "mAP", "rank1" }, versus = "Baseline" }
 ---
---- `calr study FILE.lua` runs it; the record is the folder studies/NAME. To run it again is to go on: what is finished
---- is skipped, what was interrupted goes on from its checkpoint. A trial is known by its configuration, its seed, the
+--- `calr study FILE.lua` runs it; the record is the folder studies/NAME. Run it again to continue: finished trials are
+--- skipped, interrupted ones resume from their checkpoints. A trial is identified by its configuration, its seed, the
 --- code that it runs and the data that it reads.
 ---
 --- S.float, S.int, S.choice and S.zip describe values; S.median, S.asha, S.hyperband and S.wilcoxon are pruners. They
@@ -29,16 +29,16 @@ local userfile = require "calr.userfile"
 
 local study = { float = space.float, int = space.int, choice = space.choice, zip = space.zip }
 
--- What a plan holds of a pruner: its name and options, looked at when the search is declared.
+-- A pruner as a plan holds it: its name and options, checked when the search is declared.
 local function described(name, options)
-  if options ~= nil and type(options) ~= "table" then error(("S.%s wants a table of options"):format(name), 3) end
+  if options ~= nil and type(options) ~= "table" then error(("S.%s takes a table of options"):format(name), 3) end
   local result = { name = name }
   for key, value in pairs(options or {}) do result[key] = value end
   return result
 end
 
 --- calr.study.median(options)
---- For `prune`: gives up trials below the median of the others at the same step; see median below.
+--- For `prune`: stops trials below the median of the others at the same step; see median below.
 --- @return table
 function study.median(options)
   return described("median", options)
@@ -59,7 +59,7 @@ function study.hyperband(options)
 end
 
 --- calr.study.wilcoxon(options)
---- For `prune`: the confirmation of a configuration ends when its seeds are significantly worse than those of the best
+--- For `prune`: ends the confirmation of a configuration once its seeds are significantly worse than those of the best
 --- one; see wilcoxon below.
 --- @return table
 function study.wilcoxon(options)
@@ -89,8 +89,8 @@ local function seeds_of(seeds)
   if type(seeds) ~= "table" or #seeds == 0 then error("seeds is a list of whole numbers: seeds = {1, 2, 3}", 3) end
   local seen = {}
   for _, seed in ipairs(seeds) do
-    if not math.tointeger(seed) or seed < 0 then error(("\"%s\" is no seed"):format(tostring(seed)), 3) end
-    if seen[seed] then error(("seed %d stands there twice"):format(seed), 3) end
+    if not math.tointeger(seed) or seed < 0 then error(("\"%s\" is not a seed"):format(tostring(seed)), 3) end
+    if seen[seed] then error(("seed %d is listed twice"):format(seed), 3) end
     seen[seed] = true
   end
   return seeds
@@ -106,7 +106,7 @@ local function override(self, words)
       errors.usage("the study has no option \"%s\" in its base%s", name, space.suggest(name, self:base_names()))
     end
     self.base[name] = nil
-    local given = {} -- files of the base bring options along
+    local given = {} -- files in the base add options
     for key, old in pairs(self.options and self.base or {}) do
       if userfile.is_path(old) then given[key] = old end
     end
@@ -137,7 +137,7 @@ local function new(name, options)
   self.seeds = mode.seeds or seeds_of(options.seeds)
   self.select = options.select and goals_of(options.select)[1]
   if options.script then
-    if options.options then error("script and options exclude each other: a script has its own options", 3) end
+    if options.options then error("script and options cannot be combined: a script has its own options", 3) end
     self.script = require("calr.lab.study.script").find(options.script)
     self.options = require("calr.lab.study.script").options(self.script)
   else
@@ -157,14 +157,14 @@ local function at_caller(fn, ...)
   local ok, result = pcall(fn, ...)
   if ok then return result end
   if type(result) ~= "string" then error(result, 0) end
-  local library = sys.paths.lua -- places in it help nobody
+  local library = sys.paths.lua -- positions in it help nobody
   while result:sub(1, #library) == library do result = result:gsub("^[^\n]-%.lua:%d+: ", "", 1) end
   error(result, 3)
 end
 
 --- study:ablate(rows)
---- Adds an ablation: every row is run with every seed, and none is pruned.
---- @param rows   list of {label, key = value, ...}: what differs from the base
+--- Adds an ablation: every row runs with every seed, and none is pruned.
+--- @param rows   list of {label, key = value, ...}: the differences from the base
 --- @return study  itself
 function Study:ablate(rows)
   self.parts[#self.parts + 1] = at_caller(plan.ablation, self, rows)
@@ -174,7 +174,7 @@ end
 --- study:grid(values)
 --- Adds every combination of values, each with every seed.
 --- @param values  name -> list of values (or S.int, S.choice, S.float with a step); S.zip{...} without a name;
----                `where`: function(config) -> boolean, the combinations that are wanted
+---                `where`: function(config) -> boolean, the combinations to run
 --- @return study  itself
 function Study:grid(values)
   self.parts[#self.parts + 1] = at_caller(plan.grid, self, values)
@@ -184,7 +184,7 @@ end
 --- study:search(values)
 --- Adds a search: trials with the first seed, then the best `confirm` configurations with all seeds.
 --- @param values  name -> S.float, S.int or S.choice; and `sampler` ("tpe", "random", "sobol", "cmaes", "grid", the
----                path of one of your own, or {name, option = value}), `trials`, `prune` (S.asha{...}), `confirm`,
+---                path of your own, or {name, option = value}), `trials`, `prune` (S.asha{...}), `confirm`,
 ---                `where` (function(config) -> boolean), `seed` (of the sampler; 1)
 --- @return study  itself
 function Study:search(values)
@@ -225,11 +225,11 @@ local function prepare(self)
     if not lock then sys.sleep(0.3) end
   until lock
   local ok, problem = pcall(self.prepare, plan.resolve(self, self.base, self.seeds[1]))
-  lock:release() -- the file stays: with it gone, two processes could hold a lock each
+  lock:release() -- the file stays: without it, two processes could each hold a lock
   if not ok then error(problem, 0) end
 end
 
--- With the function known: data, code, rows, and a look at every configuration before anything runs.
+-- Once the function is known: sets data, code and rows, and checks every configuration before anything runs.
 function Study:complete(fn)
   if self.prepare and self.mode.kind ~= "dry-run" then prepare(self) end
   self.code = self.script and code.of_script(self.script) or code.of_function(fn)
@@ -252,15 +252,15 @@ function Study:complete(fn)
 end
 
 --- study:run([fn])
---- Runs all trials that are not finished yet, here or in several workers, and returns when none is left to run.
---- @param fn      function(trial), see trial below; absent in a study with a script
+--- Runs all unfinished trials, here or in several workers, and returns when none is left.
+--- @param fn      function(trial), see trial below; absent if the study has a script
 --- @return study  itself
 function Study:run(fn)
   if self.script then
     if fn then error("a study with a script runs the script; leave the function out", 2) end
     fn = require("calr.lab.study.script").runner(self.script)
   elseif type(fn) ~= "function" then
-    error("S:run wants the function of a trial: S:run(function(trial) ... end), or give the study a script", 2)
+    error("S:run needs the function of a trial: S:run(function(trial) ... end), or give the study a script", 2)
   end
   if #self.parts == 0 then error("the study has nothing to run: add S:ablate, S:grid or S:search before S:run", 2) end
   self:complete(fn)
@@ -281,34 +281,34 @@ function Study:table(options)
 end
 
 --- study:view()
---- All trials with their states and figures, as plain tables; see view below.
+--- Returns all trials with their states and figures, as plain tables; see view below.
 --- @return table
 function Study:view()
   return require("calr.lab.study.view").read(self.folder)
 end
 
 --- calr.study(name){goal="max mAP", seeds=, base=, options=, script=, select=, data=, prepare=}
---- Begins a study: `local S = calr.study "name" { goal = "max mAP" }`.
+--- Declares a study: `local S = calr.study "name" { goal = "max mAP" }`.
 --- @param name     letters, digits, - _ and .; the record is the folder studies/NAME unless --out says otherwise
---- @param goal     string, or a list: "max mAP" (default), "min loss", or two of them; `hours` is a metric that every
----                 trial has
---- @param seeds    list of integers; default {1}. A trial's configuration has its seed as `seed`
+--- @param goal     string, or a list: "max mAP" (default), "min loss", or two of them; every trial has the metric
+---                 `hours`
+--- @param seeds    list of integers; default {1}. `seed` in a trial's configuration is its seed
 --- @param base     table; what all trials share: nested tables or dotted names; key=value on the command line changes
 ---                 it
 --- @param options  table; declared options with their defaults, as for calr.config: a misspelt name or a wrong type is
----                 then an error before anything runs, and trial.config holds all of them. Without it names are checked
----                 against the base and the options of calr.pipeline
---- @param script   string; the trials are runs of this script, with its options; S:run() then has no function
---- @param select   string; "max silhouette": a metric that needs no labels and picks the epoch for the columns
+---                 then an error before anything runs, and trial.config holds all of them. Without it, names are
+---                 checked against the base and the options of calr.pipeline
+--- @param script   string; the trials are runs of this script, with its options; S:run() then takes no function
+--- @param select   string; "max silhouette": a label-free metric that picks the epoch for the columns
 ---                 "@select"
 --- @param data     string, or function; fingerprint of the data, or function(config) -> fingerprint; default: that of
 ---                 the store or file named by the option `data`
---- @param prepare  function(config), called before anything else, by one process at a time: makes what is missing
+--- @param prepare  function(config), called before anything else, by one process at a time, to create what is missing
 --- @return study
 setmetatable(study, {
   __call = function(_, name)
     if type(name) ~= "string" or not name:match "^[%w_.-]+$" or name:match "^%.+$" then
-      error("a study has a name of letters, digits, - _ and .: calr.study \"refinement\" { ... }", 2)
+      error("a study's name is made of letters, digits, - _ and .: calr.study \"refinement\" { ... }", 2)
     end
     return function(options) return new(name, options) end
   end,

@@ -1,10 +1,8 @@
 --- @module calr.lab.study.journal
---- Journals of a study: files to which one worker each adds lines of JSON, and which everybody reads.
+--- Journals of a study: files of JSON lines, each written by one worker and read by all.
 ---
---- A line is written in one piece, so that what a killed worker leaves is whole lines, and after a power cut perhaps
---- one that is not. A line that cannot be read is left out, with a note that names file and line; nothing else is
---- lost.
-
+--- A line is written in one call, so a killed worker leaves only whole lines; after a power cut the last may be
+--- incomplete. A line that cannot be read is left out, with a note that names file and line; nothing else is lost.
 local json = require "calr.json"
 local sys = require "calr.sys"
 
@@ -16,8 +14,8 @@ local Writer = {}
 Writer.__index = Writer
 
 --- calr.lab.study.journal.writer(path)
---- Opens a journal to add to; makes it when absent.
---- @return writer  with `file`, what calr.sys.append returned
+--- Opens a journal for appending; creates it if absent.
+--- @return writer  with `file`, as returned by calr.sys.append
 function journal.writer(path)
   return setmetatable({ file = sys.append(path, { follow = false }), torn = false }, Writer)
 end
@@ -28,7 +26,7 @@ end
 function Writer:write(record)
   record.t = math.floor(sys.time() * 1000 + 0.5) / 1000
   local line = json.encode(record) .. "\n"
-  -- After a failed write, part of a line may stand there: it becomes a line of its own.
+  -- A failed write may leave part of a line: it is closed off as a line of its own.
   if self.torn then line = "\n" .. line end
   self.torn = true
   self.file:write(line)
@@ -50,13 +48,13 @@ Reader.__index = Reader
 
 --- calr.lab.study.journal.reader(folder [, own])
 --- Reads the journals of a folder (DIR/journals), each as it grows.
---- @param own  name of a worker whose journal is left out
+--- @param own  name of a worker whose journal to leave out
 --- @return reader  with `notes`, a list of sentences about lines that could not be read
 function journal.reader(folder, own)
   return setmetatable({ folder = folder, own = own, files = {}, order = {}, notes = {}, listed = -math.huge }, Reader)
 end
 
--- New journals are looked for a few times a second.
+-- The folder is searched for new journals a few times a second.
 local list_interval = 0.2
 
 local function list(self, now, force)
@@ -92,7 +90,7 @@ local function take(self, file, line, receive)
   if problem then note(self, file, problem) end
 end
 
--- The whole lines behind the offset; what follows the last line end waits for its rest.
+-- The whole lines after the offset; a line without its end is left for the next call.
 local function read(self, file, receive)
   local limit = 1 << 20
   while true do
@@ -114,10 +112,10 @@ local function read(self, file, receive)
 end
 
 --- reader:poll(receive [, force])
---- Calls receive(record, worker) for what the journals have gained. What it returns, unless nil, is what is wrong
---- with the record. A journal that has been quiet for long is looked at now and then: after a twentieth of that time,
---- 5 seconds at most; that of a worker which has left not at all.
---- @param force  true: all journals are looked at, and new ones looked for, at once
+--- Calls receive(record, worker) for each new record. It returns what is wrong with the record, or nil. A journal that
+--- has long been quiet is read less often: after a twentieth of that time, at most 5 seconds; one whose worker has left
+--- is not read at all.
+--- @param force  true: read all journals, and look for new ones, at once
 function Reader:poll(receive, force)
   local now = sys.clock()
   list(self, now, force)
@@ -132,7 +130,7 @@ function Reader:poll(receive, force)
 end
 
 --- reader:unfinished()
---- Notes on last lines without an end; of a worker that has died they stay so.
+--- Returns notes on last lines without an end; those of a dead worker stay that way.
 --- @return table  worker -> sentence
 function Reader:unfinished()
   local result = {}

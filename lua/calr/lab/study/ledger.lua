@@ -1,14 +1,13 @@
 --- @module calr.lab.study.ledger
---- What the records of all journals of a study add up to: trials, their attempts, their state.
+--- Combines the records of all journals of a study: trials, their attempts, their states.
 ---
---- Journals are read one after the other, so that records of different workers come in any order; what they add up to
---- does not depend on it. A trial's attempts are numbered; which one counts is settled by a marker (see
---- calr.lab.study.record).
+--- Journals are read one after the other, so records of different workers arrive in any order; the result does not
+--- depend on it. A trial's attempts are numbered; a marker settles which one counts (see calr.lab.study.record).
 
 local ledger = {}
 
--- Numbers of attempts and of suggestions are whole and no larger than this. They come from files, so no loop runs up to
--- one.
+-- Attempts and suggestions have whole numbers no larger than this. The numbers come from files, so no loop runs up to
+-- one of them.
 local largest = 1000000000
 
 local function is_number(value)
@@ -26,7 +25,7 @@ function ledger.new(done)
 end
 
 --- ledger:trial(key)
---- The trial, made when unknown.
+--- Returns the trial, made when unknown.
 --- @return table
 function Ledger:trial(key)
   local trial = self.trials[key]
@@ -39,7 +38,7 @@ function Ledger:trial(key)
 end
 
 --- ledger:attempt(key, number, worker)
---- An attempt of a trial, made when unknown.
+--- Returns an attempt of a trial, made when unknown.
 --- @return table
 function Ledger:attempt(key, number, worker)
   local trial = self:trial(key)
@@ -57,7 +56,7 @@ function Ledger:attempt(key, number, worker)
 end
 
 --- ledger:touch(key)
---- The state of a trial is to be worked out again.
+--- Marks the state of a trial as out of date.
 function Ledger:touch(key)
   if self.changed[key] then return end
   self.changed[key] = true
@@ -112,9 +111,9 @@ function attempt_kinds.checkpoint(attempt)
 end
 
 attempt_kinds["end"] = function(attempt, record)
-  if not end_states[record.state] then return "an end of no known state" end
+  if not end_states[record.state] then return "an end with an unknown state" end
   if type(record.values or {}) ~= "table" or type(record.seconds or 0) ~= "number" then
-    return "an end whose values or seconds are none"
+    return "an end without valid values or seconds"
   end
   attempt.state, attempt.values, attempt.error = record.state, record.values or {}, record.error
   attempt.seconds, attempt.ended = record.seconds, record.t
@@ -124,10 +123,10 @@ function attempt_kinds.fenced(attempt, record)
   attempt.fenced, attempt.ended = true, record.t
 end
 
--- The others.
+-- The other records.
 local kinds = {}
 
--- What the ledger itself says of a worker; no record may.
+-- Fields that only the ledger sets; no record may.
 local own_fields = { kind = true, t = true, worker = true, id = true, attempts = true, last = true, left = true }
 
 function kinds.worker(self, record, worker)
@@ -142,7 +141,7 @@ function kinds.trial(self, record)
     return "a trial without key or configuration"
   end
   if record.number ~= nil and not is_number(record.number) then
-    return ("a trial of the number %s"):format(tostring(record.number))
+    return ("a trial with the number %s"):format(tostring(record.number))
   end
   local trial = self:trial(record.key)
   for _, name in ipairs { "cell", "config", "seed", "code", "data", "part", "number", "label" } do
@@ -169,23 +168,23 @@ function kinds.stop(self)
 end
 
 --- ledger:apply(record, worker)
---- Takes in a record of a worker's journal.
+--- Adds a record from a worker's journal.
 --- @return string|nil  what is wrong with it
 function Ledger:apply(record, name)
-  if type(record.t or 0) ~= "number" then return "a record whose time is no number" end
+  if type(record.t or 0) ~= "number" then return "a record whose time is not a number" end
   local worker = worker_of(self, name, record.t)
   worker.last = record.t
   local kind = attempt_kinds[record.kind]
   if kind then
     local number = record.attempt
     if type(record.key) ~= "string" or number == nil then return "a record without trial or attempt" end
-    if not is_number(number) then return ("a record of the attempt %s"):format(tostring(number)) end
+    if not is_number(number) then return ("a record with the attempt %s"):format(tostring(number)) end
     local attempt = self:attempt(record.key, number, name)
     attempt.last = record.t
     return kind(attempt, record, worker, self.trials[record.key])
   end
   kind = kinds[record.kind]
-  return kind and kind(self, record, worker) -- kinds of a later version are passed over
+  return kind and kind(self, record, worker) -- kinds from a later version are skipped
 end
 
 local function is_final(attempt)
@@ -193,8 +192,9 @@ local function is_final(attempt)
 end
 
 --- ledger:final(trial)
---- The attempt that ended the trial for good. With one attempt that has such an end, it is that one, marker or not: a
---- worker that was killed between the two has its marker made by the next that looks. With several, the marker says.
+--- Returns the attempt that ended the trial for good. If only one attempt has such an end, it is that one, even without
+--- a marker: if a worker was killed before it made the marker, the next that looks makes it. Among several, the marker
+--- decides.
 --- @return integer|nil
 function Ledger:final(trial)
   if is_final(trial.attempts[trial.top]) and trial.top == 1 then return 1 end
@@ -215,8 +215,9 @@ local function seconds_of(attempt)
   return attempt.started and attempt.last and math.max(0, attempt.last - attempt.started) or 0
 end
 
--- Reports of attempts 1 .. last, by step: those of the newest attempt that has any, and of what it did not do anew the
--- newest there are. (A worker thought dead may have written the checkpoint that a later attempt went on from.)
+-- Reports of attempts 1 .. last, by step: those of the newest attempt with any, and for steps that it did not repeat
+-- the newest of earlier attempts. (A worker thought dead may have written the checkpoint that a later attempt resumed
+-- from.)
 local function merge_reports(trial, last)
   if last <= 1 then return trial.attempts[1] and trial.attempts[1].reports or {} end
   local merged, seen, limit = {}, {}, math.huge
@@ -250,7 +251,7 @@ local function metrics_of(trial, last)
 end
 
 --- ledger:resolve(key)
---- Works out the state of a trial from its attempts.
+--- Derives the state of a trial from its attempts.
 --- @return table  the trial
 function Ledger:resolve(key)
   local trial = self.trials[key]
@@ -277,7 +278,7 @@ function Ledger:resolve(key)
 end
 
 --- ledger:settle()
---- Works out the trials that records have come for since the last call.
+--- Updates the trials that got records since the last call.
 --- @return table  list of their keys
 function Ledger:settle()
   local keys = self.changed
@@ -290,8 +291,8 @@ function Ledger:settle()
 end
 
 --- ledger:deaths_in_row(trial)
---- How many of the last attempts ended without a word and brought nothing new: no checkpoint, no report of a later
---- step.
+--- Returns how many of the last attempts ended without a record of their end and without progress: no checkpoint, no
+--- report of a later step.
 --- @return integer
 function Ledger:deaths_in_row(trial)
   local numbers = trial.numbers

@@ -1,8 +1,8 @@
 --- @module calr.lab.study.plan
---- What a study is going to do: its parts, their rows, and the trials with their keys.
+--- Plans a study: its parts, their rows, and the trials with their keys.
 ---
---- A configuration is a flat table, dotted name -> value. A cell is a configuration with a seed; a trial is a cell
---- with the code and the data that it is computed from, and its key is a hash of all of them.
+--- A configuration is a flat table, dotted name -> value. A cell is a configuration with a seed; a trial is a cell with
+--- its code and its data, and its key is a hash of all of them.
 
 local code = require "calr.lab.study.code"
 local config = require "calr.config"
@@ -20,17 +20,17 @@ end
 local function check_value(where, name, value)
   local kind = type(value)
   if kind == "number" and (value ~= value or math.abs(value) == math.huge) then
-    error(("%s: \"%s\" is %s, which is no value for an option"):format(where, name, value), 0)
+    error(("%s: \"%s\" is %s, which is not a value for an option"):format(where, name, value), 0)
   elseif kind == "table" then
     for i, item in ipairs(value) do check_value(where, ("%s[%d]"):format(name, i), item) end
   elseif kind ~= "number" and kind ~= "string" and kind ~= "boolean" then
-    error(("%s: \"%s\" is a %s, which no record can hold; use numbers, strings, booleans and lists"):format(
+    error(("%s: \"%s\" is a %s, which a record cannot hold; use numbers, strings, booleans and lists"):format(
       where, name, kind), 0)
   end
 end
 
 --- calr.lab.study.plan.flatten(where, values)
---- Nested tables and dotted names to a flat configuration.
+--- Flattens nested tables and dotted names to a configuration.
 --- @param where   for messages
 --- @param values  a table
 --- @return table  dotted name -> number, string, boolean or list
@@ -44,7 +44,7 @@ function plan.flatten(where, values)
         add(name .. ".", value)
       else
         if not space.is(value) then check_value(where, name, value) end
-        if flat[name] ~= nil then error(("%s: \"%s\" stands there twice"):format(where, name), 0) end
+        if flat[name] ~= nil then error(("%s: \"%s\" is given twice"):format(where, name), 0) end
         flat[name] = value
       end
     end
@@ -54,7 +54,7 @@ function plan.flatten(where, values)
 end
 
 --- calr.lab.study.plan.nested(flat)
---- A flat configuration as nested tables. A name below one that has a value itself stays as it is:
+--- Returns a flat configuration as nested tables. A name below one that itself has a value stays as it is:
 --- config["refine.alpha"].
 --- @return table
 function plan.nested(flat)
@@ -112,19 +112,19 @@ local function merged(base, changes)
 end
 
 --- calr.lab.study.plan.check_names(study, where, names [, parameters])
---- An error for a name that the study's configurations do not have, with the one that was meant.
---- @param new  whether names that resemble none of those known are fine in a study that declares no options: those of
----             a grid or a search declare themselves
+--- Raises an error for a name unknown to the study's configurations and suggests the nearest one.
+--- @param new  whether new names, unlike any known one, are accepted in a study that declares no options: those of a
+---             grid or a search declare themselves
 function plan.check_names(study, where, flat, new)
   local set, names = dictionary(study)
   local sorted = {}
   for name in pairs(flat) do sorted[#sorted + 1] = name end
   table.sort(sorted)
-  local brought = {} -- options that a rule or a network of these values brings along
+  local brought = {} -- options added by a rule or a network among these values
   local defaults = study.options or require("calr.pipeline").defaults {}
   for _, name in ipairs((config.names(defaults, merged(study.base, flat)))) do brought[name] = true end
   for _, name in ipairs(sorted) do
-    if name == "seed" then error(where .. ": the seed is given by seeds = {...} of the study", 0) end
+    if name == "seed" then error(where .. ": the seed comes from the study's seeds = {...}", 0) end
     local is_new = new and not study.options and (#name < 4 or space.suggest(name, names) == "")
     if not set[name] and not brought[name] and not is_new then
       local group = {}
@@ -133,13 +133,13 @@ function plan.check_names(study, where, flat, new)
       end
       error(("%s: there is no option \"%s\"%s%s"):format(where, name, #group > 0 and "; it is a group of "
         .. table.concat(group, ", ") or space.suggest(name, names),
-        study.options and "" or "; an option of your own goes into base = {...}"), 0)
+        study.options and "" or "; put your own option into base = {...}"), 0)
     end
   end
 end
 
 --- calr.lab.study.plan.resolve(study, flat, seed)
---- What trial.config is: the declared options with these values, or the configuration itself as nested tables.
+--- Returns trial.config: the declared options with these values, or the configuration itself as nested tables.
 --- @return table
 function plan.resolve(study, flat, seed)
   if not study.options then
@@ -158,7 +158,7 @@ local function hash16(value)
 end
 
 --- calr.lab.study.plan.row(study, label, changes)
---- A row: one configuration, to be run with every seed.
+--- Makes a row: one configuration, to run with every seed.
 --- @return table  label, config, changes, code, data
 function plan.row(study, label, changes)
   local flat = merged(study.base, changes)
@@ -178,7 +178,7 @@ function plan.trial(part, row, seed)
 end
 
 --- calr.lab.study.plan.trials(part_number, part, seeds)
---- The trials of an ablation or a grid, seed by seed, so that what is there early can be compared in pairs.
+--- Returns the trials of an ablation or a grid, seed by seed, so that early results can be compared in pairs.
 --- @return table  list of trials
 function plan.trials(index, part, seeds)
   local list = {}
@@ -202,13 +202,13 @@ end
 --- @return table  a part: kind "ablate" and rows as tables of changes with labels
 function plan.ablation(study, rows)
   if type(rows) ~= "table" or #rows == 0 then
-    error("S:ablate wants a list of rows: { {\"Baseline\"}, {\"+ alignment\", alignment = true} }", 0)
+    error("S:ablate takes a list of rows: { {\"Baseline\"}, {\"+ alignment\", alignment = true} }", 0)
   end
   local part, seen = { kind = "ablate", entries = {} }, {}
   for i, row in ipairs(rows) do
     local label, changes = row[1], {}
     if type(label) ~= "string" or label == "" then
-      error(("S:ablate: row %d begins with its label: {\"+ alignment\", alignment = true}"):format(i), 0)
+      error(("S:ablate: row %d must begin with a label: {\"+ alignment\", alignment = true}"):format(i), 0)
     end
     if seen[label] then error(("S:ablate: two rows are called \"%s\""):format(label), 0) end
     seen[label] = true
@@ -218,7 +218,7 @@ function plan.ablation(study, rows)
     local where = ("S:ablate, row \"%s\""):format(label)
     changes = plan.flatten(where, changes)
     for name, value in pairs(changes) do
-      if space.is(value) then error(("%s: \"%s\" has one value in a row"):format(where, name), 0) end
+      if space.is(value) then error(("%s: \"%s\" must have a single value in a row"):format(where, name), 0) end
     end
     plan.check_names(study, where, changes)
     part.entries[i] = { label = label, changes = changes }
@@ -226,7 +226,7 @@ function plan.ablation(study, rows)
   return part
 end
 
--- The axes of a grid: lists of tables of changes, by name, those of zips after them in their order.
+-- The axes of a grid: lists of tables of changes, sorted by name, then those of zips in their order.
 local function grid_axes(values)
   local axes, names, distributions = {}, {}, {}
   for name in pairs(values) do
@@ -236,10 +236,10 @@ local function grid_axes(values)
   for _, name in ipairs(names) do
     local list = values[name]
     if space.is(list) then
-      if list.kind == "zip" then error("S:grid: S.zip stands without a name", 0) end
+      if list.kind == "zip" then error("S:grid: S.zip takes no name", 0) end
       distributions[name] = list
     elseif type(list) == "table" and is_list(list) then
-      if #list == 0 then error(("S:grid: \"%s\" has no values: a space with no points"):format(name), 0) end
+      if #list == 0 then error(("S:grid: \"%s\" has no values: the space has no points"):format(name), 0) end
       local axis = {}
       for i, value in ipairs(list) do
         check_value("S:grid", ("%s[%d]"):format(name, i), value)
@@ -247,14 +247,14 @@ local function grid_axes(values)
       end
       axes[#axes + 1] = axis
     else
-      error(("S:grid: \"%s\" wants a list of values, S.int, S.choice or S.float with a step"):format(name), 0)
+      error(("S:grid: \"%s\" must be a list of values, S.int, S.choice or S.float with a step"):format(name), 0)
     end
   end
   if next(distributions) then
     axes[#axes + 1] = space.make(distributions):points()
   end
   for _, zip in ipairs(values) do
-    if not space.is(zip) or zip.kind ~= "zip" then error("S:grid: what has no name must be S.zip{...}", 0) end
+    if not space.is(zip) or zip.kind ~= "zip" then error("S:grid: an entry without a name must be S.zip{...}", 0) end
     local axis = {}
     for i = 1, zip.length do
       axis[i] = {}
@@ -271,14 +271,14 @@ end
 --- calr.lab.study.plan.grid(study, values)
 --- @return table  a part: kind "grid"; every combination of the values that `where` allows is an entry
 function plan.grid(study, values)
-  if type(values) ~= "table" then error("S:grid wants lists by name: S:grid { lr = {1e-3, 1e-4} }", 0) end
+  if type(values) ~= "table" then error("S:grid takes lists by name: S:grid { lr = {1e-3, 1e-4} }", 0) end
   local lists, where = {}, values.where
   for name, list in pairs(values) do
     if name ~= "where" then lists[name] = list end
   end
   if where ~= nil and type(where) ~= "function" then error("S:grid: where is a function(config) -> boolean", 0) end
   local axes, part = grid_axes(lists), { kind = "grid", entries = {} }
-  if #axes == 0 then error("S:grid: a space with no points: there are no parameters", 0) end
+  if #axes == 0 then error("S:grid: the space has no points: there are no parameters", 0) end
   local changes = {}
   local function walk(i)
     if i > #axes then
@@ -290,7 +290,7 @@ function plan.grid(study, values)
     end
     for _, values_here in ipairs(axes[i]) do
       for name, value in pairs(values_here) do
-        if i > 1 and changes[name] ~= nil then error(("S:grid: \"%s\" stands there twice"):format(name), 0) end
+        if i > 1 and changes[name] ~= nil then error(("S:grid: \"%s\" is given twice"):format(name), 0) end
         changes[name] = value
       end
       walk(i + 1)
@@ -298,7 +298,7 @@ function plan.grid(study, values)
     end
   end
   walk(1)
-  if #part.entries == 0 then error("S:grid: a space with no points: `where` allows none", 0) end
+  if #part.entries == 0 then error("S:grid: the space has no points: `where` allows none", 0) end
   plan.check_names(study, "S:grid", part.entries[#part.entries].changes, true)
   part.axes = lists
   return part
@@ -316,7 +316,7 @@ local function count_option(value, name, low, default)
 end
 
 --- calr.lab.study.plan.sampler(study, part)
---- @return sampler  of a search, as its options describe it
+--- @return sampler  of a search, from its options
 function plan.sampler(study, part)
   local options = { seed = part.seed, goals = #study.goals, trials = part.trials }
   for key, value in pairs(part.sampler) do
@@ -325,7 +325,7 @@ function plan.sampler(study, part)
   return require("calr.lab.study.sampler").make(part.sampler.name, part.space, options)
 end
 
--- {"name", option = value} as {name = "name", option = value}.
+-- Turns {"name", option = value} into {name = "name", option = value}.
 local function named(description)
   if type(description) ~= "table" or description.name or type(description[1]) ~= "string" then return description end
   local result = { name = description[1] }
@@ -338,7 +338,7 @@ end
 --- calr.lab.study.plan.search(study, values)
 --- @return table  a part: kind "search" with its space, sampler, pruner and counts
 function plan.search(study, values)
-  if type(values) ~= "table" then error("S:search wants a table of options and parameters", 0) end
+  if type(values) ~= "table" then error("S:search takes a table of options and parameters", 0) end
   local distributions, given = {}, {}
   local known = {}
   for _, name in ipairs(search_options) do known[name] = true end
@@ -362,11 +362,11 @@ function plan.search(study, values)
   local sampler = given.sampler or "tpe"
   if type(sampler) == "string" then sampler = { sampler } end
   if type(sampler) ~= "table" or type(sampler[1]) ~= "string" then
-    error("S:search: sampler is a name or {name, option = value}", 0)
+    error("S:search: sampler must be a name or {name, option = value}", 0)
   end
   local prune = named(given.prune)
   if prune ~= nil and (type(prune) ~= "table" or type(prune.name) ~= "string") then
-    error("S:search: prune is S.median{...}, S.asha{...}, S.hyperband{...}, S.wilcoxon{...} or "
+    error("S:search: prune must be S.median{...}, S.asha{...}, S.hyperband{...}, S.wilcoxon{...} or "
       .. "{\"./own.lua\", option = value}", 0)
   end
   local part = { kind = "search", space = sp, sampler = named(sampler), prune = prune,
@@ -376,20 +376,20 @@ function plan.search(study, values)
   if prune then require("calr.lab.study.pruner").make(prune) end
   plan.sampler(study, part)
   if not part.trials then
-    if sp:count() == math.huge then error("S:search: how many trials? trials = 60", 0) end
+    if sp:count() == math.huge then error("S:search: how many trials? Set trials = 60", 0) end
     part.trials = math.tointeger(sp:count())
   end
   return part
 end
 
--- What a parameter is, for plan.json and the comparison of spaces.
+-- Describes a parameter, for plan.json and the comparison of spaces.
 local function describe(p)
   return { name = p.name, kind = p.kind, low = p.low, high = p.high, log = p.log or nil, step = p.step,
     choices = p.choices and json.array(p.choices), parent = p.parent }
 end
 
 --- calr.lab.study.plan.record(study)
---- The plan as it is written to plan.json.
+--- Returns the plan as written to plan.json.
 --- @return table
 function plan.record(study)
   local parts = json.array()
@@ -420,11 +420,11 @@ function plan.record(study)
 end
 
 --- calr.lab.study.plan.conflict(now, before)
---- Why two plans cannot share a folder: other goals, or another space for the same search.
+--- Says why two plans cannot share a folder: different goals, or different spaces for the same search.
 --- @return string|nil
 function plan.conflict(now, before)
   if json.encode(now.goals) ~= json.encode(before.goals) then
-    return "its goal is another one"
+    return "its goal is different"
   end
   for i, part in ipairs(now.parts) do
     local old = before.parts[i]
@@ -448,9 +448,9 @@ function plan.conflict(now, before)
 end
 
 --- calr.lab.study.plan.refuse(folder, conflict)
---- Ends the program: two studies of one name with different spaces.
+--- Ends the program: two different studies have the same name.
 function plan.refuse(folder, conflict)
-  errors.usage("the study in %s is another one: %s. Give this one another name or --out DIR, or remove that folder",
+  errors.usage("the study in %s is a different one: %s. Give this one another name or --out DIR, or remove that folder",
     folder, conflict)
 end
 

@@ -1,6 +1,6 @@
 --- @module calr.lab.study.planned
---- Which trials a plan names, for calr.study.view: rows times seeds of ablations and grids, suggestions of searches,
---- the confirmations of their best.
+--- Lists the trials that a plan names, for calr.study.view: rows times seeds of ablations and grids, suggestions of
+--- searches, and the confirmations of their best.
 
 local code = require "calr.lab.study.code"
 local json = require "calr.json"
@@ -15,7 +15,7 @@ local function with(base, changes)
   return result
 end
 
--- Which of the plan's codes a configuration runs: that of the study, and of the Lua files that it names.
+-- The code of the plan that a configuration runs: the study's, with the Lua files that the configuration names.
 local function code_of(plan, config)
   local parts = (plan.codes or {})[plan.code]
   if not parts then return plan.code end
@@ -28,7 +28,7 @@ end
 
 local function add(self, book, index, number, row, seed)
   local made = require("calr.lab.study.plan").trial(index, row, seed)
-  if self.by_key[made.key] then return end -- the same cell stands in an earlier part too
+  if self.by_key[made.key] then return end -- the same cell is in an earlier part too
   local trial = book:trial(made.key)
   trial.cell, trial.seed, trial.code, trial.data = made.cell, seed, made.code, made.data
   trial.number = row.number
@@ -36,7 +36,7 @@ local function add(self, book, index, number, row, seed)
 end
 
 --- calr.lab.study.planned.place(view, trial, part, number, row)
---- Puts a trial into a view, as one of the plan.
+--- Puts a trial into a view, as a planned one.
 function planned.place(self, trial, index, number, row)
   trial.part, trial.row, trial.label, trial.config, trial.changes = index, number, row.label, row.config, row.changes
   trial.in_plan = true
@@ -54,7 +54,7 @@ local function add_rows(self, plan, book, index, part)
   end
 end
 
--- What a search chose of a configuration: its parameters, as far as they are active.
+-- The part of a configuration that a search chose: its active parameters.
 local function point_of(part, config)
   local point = {}
   for _, p in ipairs(part.parameters or {}) do
@@ -63,7 +63,7 @@ local function point_of(part, config)
   return point
 end
 
--- The trials that a search has recorded: number -> list.
+-- The recorded trials of a search: number -> list.
 local function recorded(book, index)
   local list = {}
   for _, trial in pairs(book.trials) do
@@ -90,7 +90,7 @@ local function add_search(self, plan, book, index, part)
       local row = { label = "#" .. number, number = number, config = config, changes = point_of(part, config) }
       row.code, row.data = code_of(plan, config), plan.data
       part.rows[number] = row
-      local own_data = config.data ~= self.base.data -- whose fingerprint only the study knows
+      local own_data = config.data ~= self.base.data -- only the study knows their fingerprint
       local current
       for _, trial in ipairs(found[number] or {}) do
         if trial.code == row.code and (own_data or trial.data == row.data) and trial.seed == self.seeds[1] then
@@ -126,12 +126,12 @@ end
 --- calr.lab.study.planned.add(view, plan, book)
 --- Adds the trials that the plan names to view.trials and view.by_key, in the order of the plan, and completes the rows
 --- of view.parts.
---- @param plan  what plan.json says
---- @param book  a ledger that has taken in all journals
+--- @param plan  the contents of plan.json
+--- @param book  a ledger that has read all journals
 function planned.add(self, plan, book)
   local here = sys.current_folder()
   local start = self.start
-  if start and start ~= here and sys.is_folder(start) then sys.change_folder(start) end -- files are named from there
+  if start and start ~= here and sys.is_folder(start) then sys.change_folder(start) end -- file names are relative to it
   for index, part in ipairs(self.parts) do
     if part.kind == "search" then
       add_search(self, plan, book, index, part)

@@ -1,9 +1,9 @@
 --- @module calr.lab.study.pulse
---- Whether the workers of a study live, as one process sees it.
+--- Tells whether the workers of a study are alive, as seen by one process.
 ---
---- On the machine where a worker ran, the lock on its file says at once that it has died. Elsewhere, and for a worker
---- that stands still, its count has to stay the same for `patience` seconds of the watching process; no time stamp is
---- looked at, so that clocks may be wrong.
+--- On a worker's own machine, the lock on its file says at once that it has died. Elsewhere, or if a worker has
+--- stalled, its count must stay the same for `patience` seconds of the watching process. No time stamp is used, so
+--- clocks may be wrong.
 
 local sys = require "calr.sys"
 
@@ -12,13 +12,13 @@ local pulse = {}
 local Watch = {}
 Watch.__index = Watch
 
--- A file is looked at a few times a second.
+-- A file is read a few times a second.
 local interval = 0.2
 
 --- calr.lab.study.pulse.watch(folder, patience [, clock])
 --- @param folder  DIR/workers
---- @param clock   function that gives seconds of a clock that only runs forward, and best only while this process runs
----                (default calr.sys.clock)
+--- @param clock   function that returns seconds of a monotonic clock, preferably one that runs only while this process
+---                does (default calr.sys.clock)
 --- @return watch
 function pulse.watch(folder, patience, clock)
   return setmetatable({ folder = folder, patience = patience, clock = clock or sys.clock, seen = {} }, Watch)

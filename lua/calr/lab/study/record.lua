@@ -2,18 +2,18 @@
 --- The folder of a study, which any number of workers on any number of machines share.
 ---
 ---     study.json             name, goals, script: what the study is
----     plan.json              what is to be computed, as the script said when it last ran
----     codes/HASH.json        the parts of each code that results were computed with
----     claims/KK/KEY.N        attempt N of trial KEY belongs to the worker named inside; made once, by link(2)
----     claims/KK/KEY.done     the attempt whose end counts; made once: the first one stands for ever
----     asks/PART-NNNNNN.json  suggestion N of a search; made once
----     journals/WORKER.jsonl  what a worker reports; only it adds to it
----     workers/WORKER.beat    its sign of life (see calr.sys.heartbeat); WORKER.claimN: what its claims are names of
+---     plan.json              what to compute, as of the script's last run
+---     codes/HASH.json        the parts of each code version that produced results
+---     claims/KK/KEY.N        attempt N of trial KEY belongs to the worker named inside; created once, by link(2)
+---     claims/KK/KEY.done     the attempt whose end counts; created once, so the first one stands
+---     asks/PART-NNNNNN.json  suggestion N of a search; created once
+---     journals/WORKER.jsonl  reports of a worker; only it appends
+---     workers/WORKER.beat    its heartbeat (see calr.sys.heartbeat); WORKER.claimN: the file that its claims link to
 ---     trials/KEY/N/          files of an attempt
 ---
---- Nothing is ever locked for others, and no time stamp decides anything. An attempt of a dead worker is followed by
---- the next attempt; should the worker only have stood still, then what it ends does not count: it is fenced. When a
---- power cut has taken the end that a marker names, the marker is void, and KEY.done2 stands in its place (and so on).
+--- Nothing stays locked for others, and no time stamp decides anything. After a dead worker's attempt comes the next
+--- one; if the worker had only stalled, the end of its attempt does not count: it is fenced. If a power cut has lost
+--- the end that a marker names, the marker is void and KEY.done2 replaces it (and so on).
 
 local claims = require "calr.lab.study.claims"
 local errors = require "calr.errors"
@@ -34,7 +34,7 @@ local deaths_allowed = 5
 
 -- ---- the folder
 
--- Without the line of ours that raised it.
+-- A message without the position in our code that raised it.
 local function plain(problem)
   return (tostring(problem):gsub("^[^\n]-%.lua:%d+: ", ""))
 end
@@ -42,16 +42,16 @@ end
 local function read_json(path)
   local ok, value = pcall(json.decode, sys.read_file(path), path)
   if not ok then errors.fail("%s is damaged: %s", path, plain(value)) end
-  if type(value) ~= "table" then errors.fail("%s is damaged: it holds no object", path) end
+  if type(value) ~= "table" then errors.fail("%s is damaged: it does not hold an object", path) end
   return value
 end
 
 local function check_format(path, value)
   local found = math.tointeger(value.format)
-  if not found or found < 1 then errors.usage("%s is not of a study: it has no format number", path) end
+  if not found or found < 1 then errors.usage("%s does not belong to a study: it has no format number", path) end
   if found > format_version then
     local by = type(value.calr) == "table" and value.calr.version
-    errors.usage("%s is of format %d%s; this program, calr %s, knows format %d: use a newer one", path, found,
+    errors.usage("%s has format %d%s; this program, calr %s, reads format %d: use a newer one", path, found,
       by and (", written by calr %s"):format(by) or "", sys.version.calr, format_version)
   end
   return value
@@ -64,7 +64,7 @@ function store.is_study(dir)
 end
 
 --- calr.lab.study.record.read_header(dir)
---- What study.json says; a folder without it, or of a newer format, is a usage error.
+--- Returns the contents of study.json; if it is missing or has a newer format, that is a usage error.
 --- @return table
 function store.read_header(dir)
   if not sys.exists(dir) then errors.usage("there is no study folder %s", dir) end
@@ -75,7 +75,7 @@ function store.read_header(dir)
 end
 
 --- calr.lab.study.record.read_plan(dir)
---- What plan.json says.
+--- Returns the contents of plan.json.
 --- @return table|nil  nil when no plan was saved
 function store.read_plan(dir)
   local path = dir .. "/plan.json"
@@ -83,7 +83,7 @@ function store.read_plan(dir)
   return check_format(path, read_json(path))
 end
 
--- Calls fn; what the system refuses is the user's to mend.
+-- Calls fn; a refusal by the system is a usage error.
 local function in_folder(dir, fn, ...)
   local ok, result = pcall(fn, ...)
   if ok then return result end
@@ -96,8 +96,8 @@ local function same(a, b)
 end
 
 --- calr.lab.study.record.create(dir, header)
---- Makes the folder of a study, or checks that it is this study's. What else the header says may change from one call
---- to the next.
+--- Creates the folder of a study, or checks that it belongs to this study. The rest of the header may change from one
+--- call to the next.
 --- @param header  `name`, and goals, seeds, script, arguments, folder
 --- @return table  the header with format, created and calr
 function store.create(dir, header)
@@ -105,7 +105,7 @@ function store.create(dir, header)
   if sys.exists(dir) and not sys.exists(path) then
     if not sys.is_folder(dir) then errors.usage("%s is a file; a study needs a folder", dir) end
     if #sys.list(dir) > 0 and not sys.is_folder(dir .. "/claims") then
-      errors.usage("the folder %s holds other things, and no study; choose another with --out", dir)
+      errors.usage("the folder %s holds other files but no study; choose another with --out", dir)
     end
   end
   local new = {}
@@ -139,7 +139,7 @@ local function new_name()
 end
 
 --- calr.lab.study.record.read_ledger(dir)
---- An empty ledger of a study, see calr.study.ledger; the caller feeds it.
+--- Returns an empty ledger of a study, see calr.study.ledger; the caller fills it.
 --- @return ledger
 function store.read_ledger(dir)
   return ledger.new(function(key) return claims.marked(dir, key) end)
@@ -158,9 +158,9 @@ local function register(self, options)
 end
 
 --- calr.lab.study.record.join(dir, {threads=, cpu=, library=, read_only=false, patience=60})
---- Opens the folder of a study, as a worker of it unless `read_only`.
---- @param threads   what the worker's record says of its threads, processor and calr's Lua files
---- @param patience  seconds after which a worker whose sign of life does not change is dead
+--- Opens the folder of a study, as one of its workers unless `read_only`.
+--- @param threads   for the worker's record: its threads, processor and calr's Lua files
+--- @param patience  seconds after which a worker whose heartbeat does not change is dead
 --- @return store    with `worker` (its name), `trials` (key -> trial, as in calr.study.view); a <close> variable
 function store.join(dir, options)
   options = options or {}
@@ -178,22 +178,22 @@ function store.join(dir, options)
   return self
 end
 
--- Adds a record to this worker's journal, and to what this process knows.
+-- Adds a record to this worker's journal, and to this process's ledger.
 function Store:write(record)
-  if not self.journal then error("the study was opened to be read, or is closed", 3) end
+  if not self.journal then error("the study is open for reading only, or is closed", 3) end
   self.ledger:apply(self.journal:write(record), self.worker)
 end
 
 --- store:read([force])
---- Takes in what the journals have gained; states are worked out by the next refresh.
---- @param force   true: journals of new workers are looked for at once, not a few times a second
+--- Reads new records from the journals; the next refresh updates the states.
+--- @param force   true: look for journals of new workers at once, not a few times a second
 function Store:read(force)
   self.reader:poll(function(record, worker) return self.ledger:apply(record, worker) end, force)
 end
 
 --- store:refresh([force])
---- Reads what the journals have gained, and works out the states of trials.
---- @param force   true: journals of new workers are looked for at once, not a few times a second
+--- Reads new records from the journals and updates the states of trials.
+--- @param force   true: look for journals of new workers at once, not a few times a second
 --- @return table  list of the keys of trials that changed since the last call, by this worker or others
 function Store:refresh(force)
   self:read(force)
@@ -209,7 +209,7 @@ function Store:alive(worker)
 end
 
 --- store:problem()
---- @return string|nil  why the sign of life of this worker cannot be written: others will hold it for dead
+--- @return string|nil  why this worker's heartbeat cannot be written: others will take it for dead
 function Store:problem()
   return self.heart and self.heart:problem()
 end
@@ -217,12 +217,12 @@ end
 -- ---- claims
 
 --- store:claim(key [, retry])
---- Makes the next attempt of a trial this worker's: of one that nobody has begun, that was interrupted, or whose worker
---- has died. A trial whose worker died 5 times in a row, without anything new, fails instead.
---- @param retry          true: a failed one too; a number: if its newest attempt is that
+--- Claims the next attempt of a trial for this worker, if nobody has begun it, it was interrupted, or its worker has
+--- died. A trial whose worker died 5 times in a row without progress fails instead.
+--- @param retry          true: claim a failed one too; a number: claim it if that is its newest attempt
 --- @return integer|nil  the number of the attempt; nil: it is done, failed, or runs elsewhere
 function Store:claim(key, retry)
-  if not self.journal then error("the study was opened to be read, or is closed", 2) end
+  if not self.journal then error("the study is open for reading only, or is closed", 2) end
   local number = claims.take(self, key, retry)
   if not number then return nil end
   local deaths = self.ledger:deaths_in_row(self.ledger:trial(key))
@@ -233,7 +233,7 @@ function Store:claim(key, retry)
 end
 
 --- store:trial(record)
---- Says what a trial is, before its first claim; a second time does nothing.
+--- Records what a trial is, before its first claim; a second call does nothing.
 --- @param record  key, cell, config (flat), seed, code, data, part, number, label
 function Store:trial(record)
   if self.announced[record.key] then return end
@@ -257,7 +257,7 @@ function Store:note(key, attempt, text)
 end
 
 --- store:checkpoint(key, attempt)
---- Says that a checkpoint was written: what comes after it has got further.
+--- Records that a checkpoint was written, which counts as progress.
 function Store:checkpoint(key, attempt)
   self:write { kind = "checkpoint", key = key, attempt = attempt }
 end
@@ -272,7 +272,7 @@ end
 --- store:finish(key, attempt, state, {values=, error=, seconds=})
 --- Ends an attempt of this worker.
 --- @param state  "finished" or "pruned" end the trial for good; "failed" or "interrupted" only the attempt
---- @return boolean  false: the attempt was fenced (another one took its place), and this end does not count
+--- @return boolean  false: the attempt was fenced (another one replaced it), and this end does not count
 function Store:finish(key, attempt, state, result)
   local function fence()
     self:write { kind = "fenced", key = key, attempt = attempt, state = state }
@@ -295,8 +295,8 @@ local function ask_path(self, part, number)
 end
 
 --- store:ask(part, number, config)
---- Makes suggestion `number` (1, 2, ...) of a search this one.
---- @return boolean  false: somebody else has made that number
+--- Records suggestion `number` (1, 2, ...) of a search.
+--- @return boolean  false: another worker has recorded that number
 function Store:ask(part, number, config)
   local record = { part = part, number = number, config = config, worker = self.worker }
   if not sys.link_new(ask_path(self, part, number), json.encode(record) .. "\n") then return false end
@@ -306,11 +306,11 @@ function Store:ask(part, number, config)
 end
 
 --- store:asks(part)
---- The suggestions of a search, made by any worker.
+--- Returns the suggestions of a search, by any worker.
 --- @return table  number -> {number, config, worker}
 function Store:asks(part)
   local asks = self.ledger:asks_of(part)
-  -- A worker that is killed between the file and the line in its journal leaves the file only.
+  -- A worker killed between writing the file and its journal line leaves only the file.
   local number = 1
   while true do
     while asks[number] do number = number + 1 end
@@ -327,7 +327,7 @@ end
 -- ---- files, stopping, the plan
 
 --- store:folder(key, attempt)
---- Makes the folder for the files of an attempt.
+--- Creates the folder for the files of an attempt.
 --- @return string
 function Store:folder(key, attempt)
   local path = ("%s/trials/%s/%d"):format(self.dir, key, attempt)
@@ -345,13 +345,13 @@ function Store:previous(key, attempt)
 end
 
 --- store:stop()
---- Asks all workers that are there now to stop.
+--- Asks all current workers to stop.
 function Store:stop()
   self:write { kind = "stop" }
 end
 
 --- store:stopped()
---- @return boolean  whether somebody has asked so since this worker joined, as of the last refresh
+--- @return boolean  whether that was asked since this worker joined, as of the last refresh
 function Store:stopped()
   return self.ledger.stops > self.old_stops
 end
@@ -362,7 +362,7 @@ local function keep_code(dir, hash, parts)
 end
 
 --- store:keep_code(hash, parts)
---- Keeps the parts of a code that is not the plan's, such as that of a suggestion which names a rule of one's own.
+--- Saves the parts of a code other than the plan's, such as for a suggestion that names the user's rule.
 function Store:keep_code(hash, parts)
   if self.codes[hash] or not self.journal then return end
   self.codes[hash] = true
@@ -370,7 +370,7 @@ function Store:keep_code(hash, parts)
 end
 
 --- calr.lab.study.record.write_plan(dir, plan)
---- Writes plan.json, and keeps the parts of its code, so that results of older code can say what has changed.
+--- Writes plan.json and saves the parts of its code, so that results of older code can say what has changed.
 --- @param plan  table; `format` is set
 function store.write_plan(dir, plan)
   plan.format = format_version
@@ -385,7 +385,7 @@ end
 --- Leaves the study; a second time does nothing.
 function Store:close()
   if not self.journal then return end
-  pcall(self.write, self, { kind = "leave" }) -- on a full disk its death is seen by others
+  pcall(self.write, self, { kind = "leave" }) -- on a full disk others see its death
   pcall(self.journal.close, self.journal)
   self.heart:close()
   self.journal, self.heart = nil, nil

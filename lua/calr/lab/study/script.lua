@@ -10,10 +10,10 @@ local sys = require "calr.sys"
 
 local script = {}
 
-local captured = {} -- error value: the script has said its options
+local captured = {} -- error value: the script has declared its options
 
 --- calr.lab.study.script.find(name)
---- The script of a study: beside the study's own script, from the current folder, or among calr's experiments.
+--- Finds the script of a study: beside the study's own script, in the current folder, or among calr's experiments.
 --- @return string  its absolute path
 function script.find(name)
   local own = context.current().script
@@ -32,7 +32,7 @@ local function load_script(path)
 end
 
 --- calr.lab.study.script.options(path)
---- The defaults that a script hands to calr.config; it runs until there.
+--- Returns the defaults that a script passes to calr.config; the script runs up to that call.
 --- @return table
 function script.options(path)
   local chunk, defaults = load_script(path), nil
@@ -47,7 +47,7 @@ function script.options(path)
   errors.usage("%s has no options (it does not call calr.config); a study cannot change anything in it", path)
 end
 
--- Copies an earlier attempt's run, which may still be written to by a worker that is thought dead.
+-- Copies an earlier attempt's run; a worker thought dead may still be writing to it.
 local function copy_run(from, to)
   local function copy(name)
     local ok, text = pcall(sys.read_file, from .. "/" .. name)
@@ -60,9 +60,9 @@ local function copy_run(from, to)
   for _, name in ipairs { "metrics.jsonl", "timing.jsonl", "log.txt", "run.json" } do copy(name) end
 end
 
--- Why a run cannot be gone on with here, or nil.
+-- Why a run cannot be resumed here, or nil.
 local function obstacle(record, path)
-  if record.status == "finished" then return "it had come to its end" end
+  if record.status == "finished" then return "it was finished" end
   if record.threads ~= sys.threads() then return ("it ran on %s threads"):format(tostring(record.threads)) end
   if (record.script or {}).hash ~= (path and sys.hash_file(path)) then return "the script's text has changed" end
   for file, hash in pairs(record.files or {}) do
@@ -70,7 +70,7 @@ local function obstacle(record, path)
   end
 end
 
--- The run of an earlier attempt, if it can be gone on with.
+-- The run of an earlier attempt, if it can be resumed.
 local function resumable(store, trial, path)
   local attempt = trial.attempt
   while attempt > 1 do
@@ -81,14 +81,14 @@ local function resumable(store, trial, path)
       local ok, record = pcall(function() return json.decode(sys.read_file(run .. "/run.json"), run) end)
       local why = ok and obstacle(record, path) or not ok and "its run.json cannot be read" or nil
       if not why then return run end
-      trial:log("attempt %d is not gone on with: %s", number or attempt - 1, why)
+      trial:log("attempt %d is not resumed: %s", number or attempt - 1, why)
     end
     attempt = number or attempt - 1
   end
 end
 
 --- calr.lab.study.script.context_fields(store, trial, path)
---- Where runs inside a trial go: into the trial's folder; one of an earlier attempt is gone on with.
+--- Says where runs inside a trial go: into the trial's folder; a run of an earlier attempt is resumed.
 --- @param path    the script of the trials, or nil
 --- @return table  `script`, and `out`, or `resume` and `record`; see calr.context
 function script.context_fields(store, trial, path)
@@ -100,7 +100,7 @@ function script.context_fields(store, trial, path)
 end
 
 --- calr.lab.study.script.words(values, seed)
---- A configuration as words of a command line, sorted.
+--- Returns a configuration as words of a command line, sorted.
 --- @return table  list of "key=value"
 function script.words(values, seed)
   local names, words = {}, {}
@@ -112,7 +112,7 @@ function script.words(values, seed)
 end
 
 --- calr.lab.study.script.runner(path)
---- The function of the trials of a study with a script.
+--- Returns the function of the trials of a study with a script.
 --- @return function
 function script.runner(path)
   return function(_)

@@ -1,6 +1,6 @@
 --- @module calr.lab.study.search
---- A search as a worker drives it: numbers are asked of the sampler, results are told to it, hopeless trials are given
---- up by the pruner, and the best configurations are confirmed with all seeds.
+--- Drives a search for a worker: asks the sampler for points, tells it results, lets the pruner stop hopeless trials,
+--- and confirms the best configurations with all seeds.
 
 local plan = require "calr.lab.study.plan"
 
@@ -37,7 +37,7 @@ function Search:losses(trial, values)
   return list
 end
 
--- What the search chose of a configuration.
+-- The part of a configuration that the search chose.
 local function point_of(space, config)
   local point = {}
   for _, p in ipairs(space.parameters) do
@@ -70,7 +70,7 @@ function Search:read_asks()
   end
 end
 
--- Tells the sampler what is known of a number.
+-- Tells the sampler what is known of a suggestion.
 function Search:tell(number)
   local row, key = self.rows[number], self.trials[number].key
   local trial = self.store.trials[key]
@@ -89,7 +89,7 @@ function Search:tell(number)
   self.sampler:tell { number = number, point = row.changes, losses = losses, state = state, step = step }
 end
 
--- Shows the pruner what a trial has reported since it was last looked at.
+-- Shows the pruner a trial's new reports.
 function Search:observe(key)
   local trial = self.store.trials[key]
   local confirms = trial and self.by_seed and trial.part == self.index + 1
@@ -107,7 +107,7 @@ function Search:observe(key)
 end
 
 --- search:changed(keys)
---- Takes in what other workers, or this one, have written.
+--- Processes what this or other workers have written.
 --- @param keys  of trials that changed
 function Search:changed(keys)
   for _, key in ipairs(keys) do
@@ -117,8 +117,8 @@ function Search:changed(keys)
 end
 
 --- search:judge(trial)
---- @param trial          a trial of the search, or of its confirmation, which only the pruner by seeds looks at
---- @return function|nil  function(step, values) -> true when the trial is to be given up, reason; nil without a pruner
+--- @param trial          a trial of the search, or of its confirmation, which only the pruner by seeds sees
+--- @return function|nil  function(step, values) -> true to stop the trial, reason; nil without a pruner
 function Search:judge(trial)
   if not self.pruner or self.by_seed ~= (trial.part ~= self.index) then return nil end
   return function(step, values)
@@ -146,15 +146,15 @@ function Search:ask()
   else
     self:read_asks()
   end
-  return self.asked >= number -- otherwise somebody else's ask is not visible yet
+  return self.asked >= number -- otherwise another worker's ask is not visible yet
 end
 
 --- search:next(claim)
---- The next trial to run.
+--- Returns the next trial to run.
 --- @param claim         function(trial) -> attempt or nil
 --- @return trial|nil    claimed
 --- @return integer|nil  its attempt
---- @return boolean      when there is none: whether others are still at work
+--- @return boolean      if there is none: whether others are still working
 function Search:next(claim)
   repeat
     local i = 1
@@ -176,7 +176,7 @@ function Search:next(claim)
   return nil, nil, #self.open > 0
 end
 
--- Finished configurations, best first; with two goals those that no other beats in both come first.
+-- Finished configurations, best first; with two goals, those that no other beats in both come first.
 local function ranked(self)
   local list, seen = {}, {}
   for number, row in ipairs(self.rows) do
@@ -208,7 +208,7 @@ local function ranked(self)
 end
 
 --- search:confirmation(index)
---- The trials that confirm the best configurations: each with every seed. For a search that is complete.
+--- Returns the trials that confirm the best configurations, each with every seed. The search must be complete.
 --- @param index   position of the confirmation among the study's parts
 --- @return table  list of trials
 function Search:confirmation(index)

@@ -1,8 +1,8 @@
 --- @module calr.lab.study.slurm
---- Workers of a study on a cluster that Slurm manages: the batch script, and its submission.
+--- Runs workers of a study on a Slurm cluster: writes the batch script and submits it.
 ---
---- Each task of a job array is a worker. Before Slurm takes a machine back (the time limit, a preemption) it warns the
---- script, which hands the warning on; the worker goes on to its next checkpoint and leaves, and the script asks Slurm
+--- Each task of a job array is a worker. Before Slurm takes a machine back (time limit, preemption), it warns the
+--- script, which passes the warning on. The worker runs on to its next checkpoint and leaves, and the script asks Slurm
 --- to queue the task again. A worker that left because nothing was left to do is not queued again.
 
 local errors = require "calr.errors"
@@ -11,15 +11,15 @@ local sys = require "calr.sys"
 
 local slurm = {}
 
--- A value on an #SBATCH line, whose reader knows quotes and backslashes, and takes # for a comment.
+-- Quotes a value on an #SBATCH line: Slurm understands quotes and backslashes, and takes # for a comment.
 local function directive(value)
   if value:match "^[%w_./:=,+%%@*-]+$" then return value end
-  if value:find "[\r\n]" then errors.usage("\"%s\" has a line break, which Slurm cannot read", value) end
+  if value:find "[\r\n]" then errors.usage("\"%s\" contains a line break, which Slurm cannot read", value) end
   return "\"" .. value:gsub("[\\\"]", "\\%0") .. "\""
 end
 
--- Slurm replaces %A and the like in the whole path of the log, and backslashes change its reading: from folders with
--- such names the script sends its output to the log by itself.
+-- In the path of the log Slurm expands %A and the like, and backslashes change how it is read. For folders with such
+-- names the script redirects its output to the log itself.
 local function log_directive(logs)
   return not logs:find "[%%\\\r\n]" and directive(logs .. "/%A_%a.log") or nil
 end
@@ -42,7 +42,7 @@ local function lines_of(options)
   add("account", options.account)
   add("signal", "B:USR1@" .. options.signal, "seconds of warning before the end")
   add("requeue", true, "the task may be started again; then")
-  add("open-mode", "append", "its log goes on")
+  add("open-mode", "append", "its log is continued")
   local log = log_directive(options.logs)
   list[#list + 1] = "#SBATCH --output=" .. (log or "/dev/null")
   if #options.extra > 0 then
@@ -53,20 +53,20 @@ local function lines_of(options)
   return table.concat(list, "\n"), log ~= nil
 end
 
--- What follows the #SBATCH lines and the settings. $$ of Lua's patterns does not matter here: nothing is replaced.
+-- Follows the #SBATCH lines and the settings. Lua patterns do not matter here: nothing is replaced.
 local body = [=[
 job=$SLURM_JOB_ID
 if [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID; fi
 say() { printf '%s  %s\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$*"; }
 
-# USR1: Slurm warns that this task ends soon. TERM: whoever sends it to this script alone means the same. The worker is
-# told by USR1; it goes on to its next checkpoint. (scancel sends TERM to the worker too, which then stops at once.)
+# USR1: Slurm warns that this task ends soon. TERM sent to this script alone means the same. The worker is told by
+# USR1 and runs on to its next checkpoint. (scancel sends TERM to the worker too, which then stops at once.)
 warned='' worker='' cut=''
 # shellcheck disable=SC2317 # it is called by trap
 warn() {
     if [ -z "$warned" ]; then
         warned=$SECONDS
-        say "warned: the worker goes on to its next checkpoint, for at most $grace seconds"
+        say "warned: the worker runs on to its next checkpoint, for at most $grace seconds"
     fi
     if [ -n "$worker" ]; then kill -USR1 "$worker" 2>/dev/null; fi
 }
@@ -74,7 +74,7 @@ warn() {
 trap warn USR1 TERM
 
 say "worker ${SLURM_ARRAY_TASK_ID:-1} of job $job on $HOSTNAME, start $((${SLURM_RESTART_COUNT:-0} + 1))"
-trap '' USR1 # the worker inherits it: a warning that comes before it listens does not end it
+trap '' USR1 # the worker inherits this: an early warning does not kill it
 # shellcheck disable=SC2086 # $trust is one word or none
 "$program" work "$study" --threads "${SLURM_CPUS_PER_TASK:-1}" $trust &
 worker=$!
@@ -86,9 +86,9 @@ while kill -0 "$worker" 2>/dev/null; do
         say "no checkpoint in $grace seconds: the worker stops where it is"
         kill -TERM "$worker" 2>/dev/null
     elif [ -n "$warned" ]; then
-        kill -USR1 "$worker" 2>/dev/null # again, should the first have come too early
+        kill -USR1 "$worker" 2>/dev/null # again, in case the first came too early
     fi
-    sleep 1 & # in the background, for a shell hears no signal while it waits for a command
+    sleep 1 & # in the background: a shell handles no signal while it waits for a command
     wait $!
 done
 wait "$worker"
@@ -100,15 +100,15 @@ if [ "$status" -ne 75 ] && [ -z "$cut" ]; then
     exit "$status"
 fi
 if [ "${SLURM_RESTART_COUNT:-0}" -ge "$most_restarts" ]; then
-    say "started $most_restarts times already; not again"
+    say "started $most_restarts times already; giving up"
     exit 1
 fi
 state=$(squeue --noheader --jobs="$job" --format=%T)
 if [ "$state" != RUNNING ]; then # cancelled, or Slurm queues it again by itself
-    say "the task is ${state:-gone}: it is not queued again from here"
+    say "the task is ${state:-gone}: it is not queued again by this script"
     exit 0
 fi
-say "queued again: go on where the checkpoint is"
+say "queued again, to resume from the checkpoint"
 trap '' USR1 TERM # it ends this script
 scontrol requeue "$job" && exit 0
 say "Slurm did not queue the task again; calr submit starts new workers"
@@ -116,16 +116,16 @@ exit 1
 ]=]
 
 --- calr.lab.study.slurm.script(options)
---- The batch script.
---- @param folder     the study's, from the root
+--- Returns the batch script.
+--- @param folder     the study's, as an absolute path
 --- @param name       of the study
 --- @param path       where the script will be
 --- @param workers    how many
 --- @param threads    of each
---- @param time, partition, mem, account  as sbatch takes them; nil: the cluster's defaults
---- @param trust      workers run the study's script wherever it comes from (calr work --trust)
+--- @param time, partition, mem, account  passed to sbatch; nil: the cluster's defaults
+--- @param trust      workers run the study's script whatever its origin (calr work --trust)
 --- @param signal     seconds of warning before the end
---- @param extra      list of further arguments of sbatch
+--- @param extra      list of further arguments for sbatch
 --- @return string
 function slurm.script(options)
   options = setmetatable({ logs = options.folder .. "/slurm", extra = options.extra or {} }, { __index = options })
@@ -134,7 +134,7 @@ function slurm.script(options)
   local head = {
     "#!/bin/bash",
     "# Workers of the study in the folder below, as tasks of a Slurm job array. Written by `calr submit`. To submit",
-    "# it once more (workers may join and leave at any time):",
+    "# it again (workers may join and leave at any time):",
     "#",
     "#     sbatch " .. quote(options.path):gsub("[\r\n]", "?"),
     "#",
@@ -143,9 +143,9 @@ function slurm.script(options)
     "program=" .. quote(sys.paths.executable),
     "study=" .. quote(options.folder),
     "trust=" .. (options.trust and "--trust" or "''"),
-    ("grace=%d # seconds from the warning until the worker has to leave; the rest is for queueing again")
+    ("grace=%d # seconds from the warning until the worker must leave; the rest is for requeueing")
       :format(math.max(1, options.signal * 3 // 4)),
-    "most_restarts=100 # of a task: were a trial longer than the time limit, without checkpoints, it would never end",
+    "most_restarts=100 # of a task: a trial longer than the time limit, without checkpoints, would never end",
   }
   if home then table.insert(head, "export CALR_HOME=" .. quote(home)) end
   if not logged then
@@ -156,7 +156,7 @@ function slurm.script(options)
 end
 
 --- calr.lab.study.slurm.path(folder)
---- A name for the next batch script of a study: FOLDER/slurm/submit-N.sh.
+--- Returns a path for the next batch script of a study: FOLDER/slurm/submit-N.sh.
 --- @return string
 function slurm.path(folder)
   local last = 0
@@ -173,7 +173,7 @@ function slurm.available()
 end
 
 --- calr.lab.study.slurm.submit(path)
---- Hands a batch script to sbatch.
+--- Passes a batch script to sbatch.
 --- @return string|nil  the number of the job; nil when sbatch refused
 --- @return string      what sbatch said
 function slurm.submit(path)
@@ -181,7 +181,7 @@ function slurm.submit(path)
   local said = pipe:read "a"
   local ok = pipe:close()
   said = said:gsub("%s+$", "")
-  -- Warnings may stand before the number, and the name of a cluster behind it.
+  -- Warnings may precede the number, and the cluster's name may follow it.
   return ok and ("\n" .. said):match "\n(%d+)[^\n]*$" or nil, said
 end
 

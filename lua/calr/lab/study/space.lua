@@ -1,5 +1,5 @@
 --- @module calr.lab.study.space
---- What a study searches: parameters with ranges, conditions between them, and points.
+--- The space that a study searches: parameters with ranges, conditions between them, and points.
 ---
 ---     local sp = space.make { lr = space.float(1e-5, 1e-3, "log"), refine = space.choice { "none",
 ---                             { "knn", alpha = space.float(.1, .9) } } }
@@ -9,7 +9,7 @@
 --- any value), `choices` (numbers, strings or booleans), `parent` ({name=, value=}: the parameter is active only when
 --- its parent has this value). Parents come before their children; otherwise parameters are sorted by name.
 ---
---- A point is a table name -> value of the active parameters.
+--- A point is a table: name -> value of the active parameters.
 
 local sys = require "calr.sys"
 
@@ -22,7 +22,7 @@ local Space = {}
 Space.__index = Space
 
 --- calr.lab.study.space.is(value)
---- @return boolean  whether a value is a distribution: what float, int, choice or zip returned
+--- @return boolean  whether a value is a distribution: as returned by float, int, choice or zip
 function space.is(value)
   return getmetatable(value) == Distribution
 end
@@ -31,18 +31,18 @@ local function finite(value)
   return type(value) == "number" and value == value and math.abs(value) < math.huge
 end
 
--- What float and int have in common: a third argument is "log" or a step.
+-- The common part of float and int: a third argument is "log" or a step.
 local function range(kind, low, high, extra)
   local what = ("S.%s(%s, %s)"):format(kind, tostring(low), tostring(high))
-  if not finite(low) or not finite(high) then error(what .. ": the borders must be finite numbers", 3) end
-  if low > high then error(what .. ": a space with no points: the lower border is above the upper one", 3) end
+  if not finite(low) or not finite(high) then error(what .. ": the bounds must be finite numbers", 3) end
+  if low > high then error(what .. ": the space has no points: the lower bound is above the upper one", 3) end
   local d = { kind = kind, low = low, high = high, log = false }
   if extra == "log" then
-    if low <= 0 then error(what .. ": a logarithmic range begins above 0", 3) end
+    if low <= 0 then error(what .. ": a logarithmic range must begin above 0", 3) end
     d.log = true
   elseif extra ~= nil then
     if not finite(extra) or extra <= 0 then
-      error(("%s: the third argument is \"log\" or a step above 0, not %s"):format(what, tostring(extra)), 3)
+      error(("%s: the third argument must be \"log\" or a step above 0, not %s"):format(what, tostring(extra)), 3)
     end
     d.step = extra
   end
@@ -50,7 +50,7 @@ local function range(kind, low, high, extra)
 end
 
 --- calr.study.float(low, high [, extra])
---- A real number. `calr.study.float` and `S.float` are the same.
+--- Declares a real number. `calr.study.float` and `S.float` are the same.
 --- @param extra  "log": uniform in the logarithm; a number: a step, counted from low
 function space.float(low, high, extra)
   local d = range("float", low, high, extra)
@@ -59,12 +59,12 @@ function space.float(low, high, extra)
 end
 
 --- calr.study.int(low, high [, extra])
---- A whole number, both borders included.
+--- Declares a whole number, both bounds included.
 --- @param extra  "log", or a step (a whole number), counted from low
 function space.int(low, high, extra)
   local d = range("int", low, high, extra)
   d.low, d.high = math.tointeger(low), math.tointeger(high)
-  if not d.low or not d.high then error("S.int: the borders must be whole numbers", 2) end
+  if not d.low or not d.high then error("S.int: the bounds must be whole numbers", 2) end
   if d.high - d.low < 0 then error("S.int: the range is too large", 2) end
   if d.step then
     d.step = math.tointeger(d.step) or error("S.int: the step must be a whole number", 2)
@@ -83,13 +83,13 @@ local function show(value)
 end
 
 --- calr.study.choice(values)
---- One of several values. A value that brings parameters of its own is written as a table: `{ "knn", alpha =
---- S.float(.1, .9) }`; they exist only where it is chosen, and are named after the choice: `refine.alpha`. A name with
+--- Declares one of several values. A value with parameters of its own is written as a table: `{ "knn", alpha =
+--- S.float(.1, .9) }`. They exist only where it is chosen, and are named after the choice: `refine.alpha`. A name with
 --- a dot, such as ["infomap.k"], stays as it is.
 --- @param values  list of strings, numbers, booleans and such tables
 function space.choice(values)
   if type(values) ~= "table" or #values == 0 then
-    error("S.choice wants a list of values; a space with no points has no trials", 2)
+    error("S.choice takes a list of values; a space with no points has no trials", 2)
   end
   local d = { kind = "choice", choices = {}, children = {} }
   local seen = {}
@@ -99,7 +99,7 @@ function space.choice(values)
       value = item[1]
       for name, child in pairs(item) do
         if name ~= 1 then
-          if type(name) ~= "string" then error("S.choice: an alternative has one value and named parameters", 2) end
+          if type(name) ~= "string" then error("S.choice: an alternative has one value, and named parameters", 2) end
           children = children or {}
           children[name] = child
         end
@@ -108,7 +108,7 @@ function space.choice(values)
     if not scalar(value) then
       error(("S.choice: alternative %d is a %s; it must be a string, a number or a boolean"):format(i, type(value)), 2)
     end
-    if seen[value] then error(("S.choice: %s stands there twice"):format(show(value)), 2) end
+    if seen[value] then error(("S.choice: %s is listed twice"):format(show(value)), 2) end
     seen[value] = true
     d.choices[i], d.children[i] = value, children
   end
@@ -116,7 +116,8 @@ function space.choice(values)
 end
 
 --- calr.study.zip(lists)
---- Parameters that change together, in grids: `S.zip { temperature = {.05, .07}, momentum = {.1, .2} }`: two points.
+--- Declares parameters that change together, in grids: `S.zip { temperature = {.05, .07}, momentum = {.1, .2} }`: two
+--- points.
 --- @param lists  name -> list; all of the same length
 function space.zip(lists)
   local length, names = nil, {}
@@ -125,14 +126,14 @@ function space.zip(lists)
   for _, name in ipairs(names) do
     local list = lists[name]
     if type(name) ~= "string" or type(list) ~= "table" or space.is(list) then
-      error("S.zip wants lists by name: S.zip { a = {1, 2}, b = {3, 4} }", 2)
+      error("S.zip takes lists by name: S.zip { a = {1, 2}, b = {3, 4} }", 2)
     end
     if length and #list ~= length then
       error(("S.zip: \"%s\" has %d values, the others have %d"):format(name, #list, length), 2)
     end
     length = #list
   end
-  if not length or length == 0 then error("S.zip: a space with no points: its lists are empty", 2) end
+  if not length or length == 0 then error("S.zip: the space has no points: its lists are empty", 2) end
   return setmetatable({ kind = "zip", names = names, lists = lists, length = length }, Distribution)
 end
 
@@ -141,7 +142,7 @@ end
 local function sorted_names(t)
   local names = {}
   for name in pairs(t) do
-    if type(name) ~= "string" then error("a space has parameters by name: name = S.float(...)", 0) end
+    if type(name) ~= "string" then error("parameters of a space need names: name = S.float(...)", 0) end
     names[#names + 1] = name
   end
   table.sort(names)
@@ -155,7 +156,7 @@ local function add_parameters(list, seen, distributions, prefix, parent)
     if not space.is(d) or d.kind == "zip" then
       error(("parameter \"%s\" must be S.float, S.int or S.choice"):format(name), 0)
     end
-    if seen[name] then error(("parameter \"%s\" stands there twice; give one of them another name"):format(name), 0) end
+    if seen[name] then error(("parameter \"%s\" is declared twice; rename one of them"):format(name), 0) end
     local p = { name = name, kind = d.kind, low = d.low, high = d.high, log = d.log or false, step = d.step,
       choices = d.choices, parent = parent }
     seen[name] = p
@@ -167,9 +168,9 @@ local function add_parameters(list, seen, distributions, prefix, parent)
 end
 
 --- calr.lab.study.space.make(distributions [, where])
---- A space.
+--- Makes a space.
 --- @param distributions  name -> float, int or choice
---- @param where          function(point) -> boolean: which points are allowed; it may get points of any kind, active
+--- @param where          function(point) -> boolean: which points are allowed; it may get any point, with active
 ---                       parameters only
 --- @return space         with `parameters`
 function space.make(distributions, where)
@@ -197,7 +198,7 @@ function Space:allowed(point)
   return self.where == nil or self.where(point) and true or false
 end
 
--- How many values a parameter has; nil for a continuous one.
+-- Number of values of a parameter; nil for a continuous one.
 local function levels(p)
   if p.kind == "choice" then return #p.choices end
   if p.kind == "int" then return (p.high - p.low) // (p.step or 1) + 1 end
@@ -213,7 +214,7 @@ end
 
 --- space:clip(parameter, x)
 --- @internal
---- The value of a number's range that is nearest to x.
+--- Returns the value nearest to x in a number's range.
 --- @return number
 function Space:clip(p, x)
   if p.kind == "float" then
@@ -227,7 +228,7 @@ function Space:clip(p, x)
   return p.low + math.tointeger(math.min(n - 1, i)) * step
 end
 
--- u in [0, 1) to a value; whole and stepped values have equal shares.
+-- Maps u in [0, 1) to a value; whole and stepped values have equal shares.
 local function from_unit(p, u)
   local n = levels(p)
   if n and not p.log then return level(p, math.min(n - 1, math.floor(u * n))) end
@@ -243,7 +244,7 @@ end
 
 --- space:from_unit(u)
 --- @internal
---- The point at a place of the unit cube.
+--- Returns the point at a position in the unit cube.
 --- @param u       list of numbers in [0, 1), one for each of `parameters`; those of inactive parameters do not matter
 --- @return table  a point
 function Space:from_unit(u)
@@ -256,8 +257,8 @@ end
 
 --- space:to_unit(point)
 --- @internal
---- The place of a point in the unit cube: the middle of what from_unit would give it from; 0.5 for inactive
---- parameters.
+--- Returns the position of a point in the unit cube: the middle of the positions that from_unit maps to it; 0.5 for
+--- inactive parameters.
 --- @return table  list of numbers
 function Space:to_unit(point)
   local u = {}
@@ -296,7 +297,7 @@ end
 
 --- space:count()
 --- @internal
---- How many points there are without the constraint: huge when a parameter is continuous.
+--- Returns the number of points without the constraint: huge if a parameter is continuous.
 --- @return number
 function Space:count()
   local product = 1
@@ -309,7 +310,7 @@ function Space:count()
   return product
 end
 
--- Points of a parameter together with those that depend on it.
+-- Number of points of a parameter together with those that depend on it.
 function Space:count_below(p)
   local total = 0.0
   for i = 0, levels(p) - 1 do
@@ -327,12 +328,12 @@ end
 
 --- space:points()
 --- @internal
---- All allowed points of a space whose parameters all have steps or choices, in the order of a grid.
+--- Returns all allowed points of a space whose parameters all have steps or choices, in grid order.
 --- @return table  list of points
 function Space:points()
   for _, p in ipairs(self.parameters) do
     if not levels(p) then
-      error(("parameter \"%s\" is continuous; a grid wants S.float(low, high, step) or a list"):format(p.name), 0)
+      error(("parameter \"%s\" is continuous; a grid needs S.float(low, high, step) or a list"):format(p.name), 0)
     end
   end
   if self:count() > 1e7 then error(("a grid of %.3g points is too large"):format(self:count()), 0) end
@@ -347,7 +348,7 @@ function Space:points()
 end
 
 --- calr.lab.study.space.suggest(name, names)
---- " (did you mean ...?)", or nothing.
+--- Returns " (did you mean ...?)", or "".
 --- @return string
 function space.suggest(name, names)
   local near = type(name) == "string" and sys.nearest(name, names)

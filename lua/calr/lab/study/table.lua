@@ -1,16 +1,16 @@
 --- @module calr.lab.study.table
---- Tables of a study's results: mean and standard deviation over seeds, paired differences with intervals and p-values,
---- the best marked and what is statistically as good, and the command behind each figure.
+--- Makes tables of a study's results: mean and standard deviation over seeds, paired differences with intervals and
+--- p-values, marks on the best and on those statistically as good, and the command behind each figure.
 ---
 ---     S:table { rows = "label", columns = { "mAP", "rank1", "mAP@best" }, versus = "Baseline" }
 ---     print(require("calr.lab.study.table").render(view, { format = "markdown" }))
 ---
---- An ablation or a grid is a row for each configuration, or for each value of a parameter (then, seed by seed, the
---- mean over everything else that varies), or a matrix of two parameters. A search is its best configurations, with the
---- figures of the seeds that confirmed them. With two goals a search is its Pareto front.
+--- An ablation or a grid has a row for each configuration, or for each value of a parameter (then, seed by seed, the
+--- mean over everything else that varies), or is a matrix of two parameters. A search shows its best configurations,
+--- with the figures of the seeds that confirmed them. With two goals it shows its Pareto front.
 ---
---- Units, digits and what counts as better: calr.lab.study.table.columns. What is compared with what: pairs are made of
---- the seeds that both rows have.
+--- calr.lab.study.table.columns sets units, digits and what counts as better. Pairs are made of the seeds that both
+--- rows have.
 
 local check_options = require "calr.options".check
 local columns = require "calr.lab.study.table.columns"
@@ -32,14 +32,14 @@ local function whole(options, name, low, default)
   local value = options[name]
   if value == nil then return default end
   if not math.tointeger(value) or value < low then
-    error(("%s is a whole number of at least %d, not %s"):format(name, low, tostring(value)), 0)
+    error(("%s must be a whole number of at least %d, not %s"):format(name, low, tostring(value)), 0)
   end
   return math.tointeger(value)
 end
 
 local function names_of(value, what)
   if type(value) == "string" then return { value } end
-  if type(value) ~= "table" or #value == 0 then error(("%s is a name or a list of names"):format(what), 0) end
+  if type(value) ~= "table" or #value == 0 then error(("%s must be a name or a list of names"):format(what), 0) end
   return value
 end
 
@@ -50,11 +50,11 @@ local function has_row(part, label)
   return false
 end
 
--- Which row the others are compared with: the first of an ablation, unless told otherwise.
+-- The row that the others are compared with: by default the first of an ablation.
 local function choose_versus(view, part, options)
   if options.versus == false then return nil end
   if options.versus ~= nil then
-    -- of several parts, only those with that row are compared with it
+    -- among several parts, only those with that row are compared with it
     local by_label = options.rows == nil or options.rows == "label"
     local elsewhere = by_label and not options.part and not has_row(view.parts[part], options.versus)
     for _, other in ipairs(elsewhere and view.parts or {}) do
@@ -69,7 +69,7 @@ end
 local function matrix_names(view, part, wanted)
   if wanted ~= true then
     local names = names_of(wanted, "matrix")
-    if #names ~= 2 then error("matrix wants two parameters", 0) end
+    if #names ~= 2 then error("matrix needs two parameters", 0) end
     return names
   end
   local names = groups.varying(view.parts[part].rows)
@@ -120,8 +120,8 @@ local function chosen_parts(view, options)
 end
 
 --- calr.lab.study.table.build(view, options)
---- The tables as sheets (calr.lab.study.table.cells), before they become text. An option that does not fit the study is
---- an error.
+--- Returns the tables as sheets (calr.lab.study.table.cells), before they become text. An option that does not fit the
+--- study is an error.
 --- @param view     calr.lab.study.view.read's
 --- @param options  rows, columns, versus, compare, part, matrix, top, stale: see calr.lab.study.table.render
 --- @return table   list of sheets
@@ -136,7 +136,7 @@ function study_table.build(view, options)
   local list = columns.parse(view, options.columns and names_of(options.columns, "columns"))
   local index, result = groups.index(view), {}
   for i, part in ipairs(chosen_parts(view, settings)) do
-    local own = {} -- digits and unit are decided for each part anew
+    local own = {} -- digits and unit are chosen for each part separately
     for c, column in ipairs(list) do
       own[c] = {}
       for key, value in pairs(column) do own[c][key] = value end
@@ -168,7 +168,7 @@ local function to_json(view, list)
 end
 
 --- calr.lab.study.table.render(view, options)
---- The tables of a study as text.
+--- Returns the tables of a study as text.
 --- @param view      calr.lab.study.view.read's
 --- @param rows      "label" (default): a row for each configuration; the name of a parameter: for each of its values
 --- @param columns   list of metrics, "mAP", "mAP@select" (the epoch chosen without labels), "mAP@best" (chosen on the
@@ -177,11 +177,11 @@ end
 --- @param compare   columns whose differences are shown; default: the first
 --- @param part      number of one part; default: all
 --- @param matrix    true, or {first, second}: a grid of two parameters with values of the second as columns
---- @param top       how many configurations of a search are shown; default 10; confirmed ones always
---- @param stale     true: results of older code or data stand in where there are no others, and the notes say so
+--- @param top       number of configurations of a search to show; default 10; confirmed ones always show
+--- @param stale     true: use results of older code or data where there are no others; the notes say so
 --- @param format    "terminal" (default), "markdown", "latex", "csv" (one part), "json"
 --- @param commands  in the terminal: list the command that reproduces each figure
---- @param width     columns of the terminal; default: those it has
+--- @param width     columns of the terminal; default: its width
 --- @return string   without a newline at its end
 function study_table.render(view, options)
   options = check_options("calr.study.table", options, option_names)
@@ -194,7 +194,7 @@ function study_table.render(view, options)
   local list = study_table.build(view, options)
   if format == "json" then return to_json(view, list) end
   if format == "csv" and #list > 1 then
-    error(("a CSV file holds one table, and the study has %d parts: say which by part (--part 1)"):format(#list), 0)
+    error(("a CSV file holds one table, and the study has %d parts: choose one with part (--part 1)"):format(#list), 0)
   end
   local render = require("calr.lab.study.table." .. format).render
   local settings = { commands = options.commands, width = options.width or sys.terminal_width(1),

@@ -1,5 +1,5 @@
 --- @module calr.lab.study.trial
---- One trial, as the function of a study sees it.
+--- One trial, as a study's function sees it.
 ---
 ---     S:run(function(trial)
 ---       local state = trial:restore() or { epoch = 0, w = start() }
@@ -12,12 +12,12 @@
 ---     end)
 
 --- @class trial
---- A trial, as the function of a study is given it.
+--- A trial, as passed to a study's function.
 --- @field config   table; the options, as calr.config returns them
---- @field seed     integer; names its random numbers
---- @field label    string; of its row in the tables
---- @field key      string; 16 hexadecimal digits that are its name in the record
---- @field number   integer; its place in a search
+--- @field seed     integer; seeds its random numbers
+--- @field label    string; label of its row in the tables
+--- @field key      string; its name in the record, 16 hexadecimal digits
+--- @field number   integer; its position in a search
 --- @field attempt  integer; 1, or more when earlier ones were interrupted
 
 local errors = require "calr.errors"
@@ -30,7 +30,7 @@ local Trial = {}
 Trial.__index = Trial
 
 --- calr.lab.study.trial.new(record, options)
---- A trial that is about to run.
+--- Makes a trial that is about to run.
 --- @param record   key, seed, label, number, part
 --- @param options  config, store, attempt, judge (function(step, values) -> true to prune, reason)
 function trial.new(record, options)
@@ -40,10 +40,10 @@ function trial.new(record, options)
 end
 
 local function check_values(values)
-  if type(values) ~= "table" then error("trial:report wants a step and a table: trial:report(3, { mAP = .5 })", 3) end
+  if type(values) ~= "table" then error("trial:report takes a step and a table: trial:report(3, { mAP = .5 })", 3) end
   for name, value in pairs(values) do
     if type(name) ~= "string" or type(value) ~= "number" then
-      error(("metric \"%s\" is a %s; metrics are numbers by name"):format(tostring(name), type(value)), 3)
+      error(("metric \"%s\" is a %s; metrics are numbers, by name"):format(tostring(name), type(value)), 3)
     end
     if value ~= value or math.abs(value) == math.huge then
       error(("metric \"%s\" is %s"):format(name, value ~= value and "NaN" or "infinite"), 3)
@@ -52,8 +52,8 @@ local function check_values(values)
 end
 
 --- trial:report(step, values)
---- What is known after a step (an epoch, usually). It is kept whatever happens afterwards; learning curves, pruners and
---- the choice of an epoch are made from it. When the study's pruner gives the trial up, this does not return.
+--- Records what is known after a step (usually an epoch). It is kept whatever happens afterwards; learning curves,
+--- pruners and the choice of an epoch use it. If the study's pruner stops the trial, this does not return.
 --- @param step    whole number; rising
 --- @param values  metric -> number; NaN and infinity are an error that names the metric
 function Trial:report(step, values)
@@ -74,19 +74,19 @@ function Trial:report(step, values)
 end
 
 --- trial:log(format, ...)
---- A note in the trial's record.
+--- Adds a note to the trial's record.
 function Trial:log(format, ...)
   self.store:note(self.key, self.attempt, select("#", ...) > 0 and format:format(...) or format)
 end
 
 --- trial:folder()
---- A folder of this attempt for files of any kind; made by the first call. Attempts do not share folders.
+--- Returns a folder of this attempt for files of any kind, created by the first call. Attempts do not share folders.
 --- @return string
 function Trial:folder()
   return self.store:folder(self.key, self.attempt)
 end
 
--- Tensors move out of the state; what stays is JSON.
+-- Moves tensors out of the state; the rest is JSON.
 local function split(value, path, tensors)
   if type(value) == "userdata" then
     tensors[path] = value
@@ -107,11 +107,11 @@ local function join(value, tensors)
 end
 
 --- trial:checkpoint(state)
---- Keeps a state to go on from: whole or not at all. When the machine is about to be taken away (SIGUSR1, a
+--- Saves a state to resume from, completely or not at all. If the machine is about to be taken away (SIGUSR1, a
 --- preemption), this does not return: the trial is interrupted here, with nothing lost.
 --- @param state  a table of numbers, strings, booleans, tensors and tables of them
 function Trial:checkpoint(state)
-  if type(state) ~= "table" then error("trial:checkpoint wants a table", 2) end
+  if type(state) ~= "table" then error("trial:checkpoint takes a table", 2) end
   local path, tensors = self:folder(), {}
   sys.make_folder(path .. "/checkpoints")
   local plain = split(state, "state", tensors)
@@ -121,8 +121,8 @@ function Trial:checkpoint(state)
 end
 
 --- trial:checkpointed()
---- Says that a checkpoint has been written by other means, as run:checkpoint does. When another worker has taken the
---- trial over, because this one stood still for long, this does not return: whatever came out would not count.
+--- Records that a checkpoint has been written by other means, such as run:checkpoint. If this worker stalled and
+--- another has taken the trial over, this does not return: its result would not count.
 function Trial:checkpointed()
   if self.store:fenced(self.key, self.attempt) then errors.leave("fenced", 0) end
   self.store:checkpoint(self.key, self.attempt)
@@ -130,8 +130,8 @@ function Trial:checkpointed()
 end
 
 --- trial:restore()
---- The state of the newest checkpoint of an earlier, interrupted attempt.
---- @return table|nil  what trial:checkpoint was given; nil: begin at the beginning
+--- Returns the state of the newest checkpoint of an earlier, interrupted attempt.
+--- @return table|nil  as given to trial:checkpoint; nil: start from scratch
 function Trial:restore()
   local attempt = self.attempt
   while attempt > 1 do
@@ -145,7 +145,7 @@ function Trial:restore()
 end
 
 --- trial:summary(values)
---- Final figures, in addition to what was reported last; a run inside the trial gives those of run:finish{...}.
+--- Sets final figures, in addition to the last report; a run inside the trial sets those of run:finish{...}.
 function Trial:summary(values)
   for name, value in pairs(values) do
     if type(value) == "number" then self.last[name] = value end
@@ -154,16 +154,16 @@ end
 
 --- trial:result(returned, goals)
 --- @internal
---- The metrics of a trial that has ended: what it reported last, together with what its function returned.
+--- Returns the metrics of a trial that has ended: its last report plus what its function returned.
 --- @param returned  a table metric -> number, a number (of the only goal), or nil
 --- @param goals     list of {metric=, direction=}
---- @return table    metric -> number; an error says what is missing or not finite
+--- @return table    metric -> number; missing values, or values that are not finite, are an error
 function Trial:result(returned, goals)
   if type(returned) == "number" then
     if #goals > 1 then error("the trial returned one number, but the study has several goals: return a table", 0) end
     returned = { [goals[1].metric] = returned }
   elseif returned ~= nil and type(returned) ~= "table" then
-    error(("the trial returned a %s; it returns a table of metrics, a number, or nothing"):format(type(returned)), 0)
+    error(("the trial returned a %s; it must return a table, a number, or nothing"):format(type(returned)), 0)
   end
   local ok, problem = pcall(check_values, returned or {})
   if not ok then error("the trial returned: " .. tostring(problem):gsub("^.-%.lua:%d+: ", ""), 0) end

@@ -1,12 +1,12 @@
 --- @module calr.lab.study.view
---- A study as plain tables: what is planned, what has been computed, by whom.
+--- Shows a study as plain tables: what is planned, what has been computed, and by which worker.
 ---
 ---     view.name, .folder, .format, .created, .script, .command (typed in the folder .start), .goals, .seeds, .select,
 ---                    .base
----     view.parts     kind ("ablate", "grid", "search", "confirm"), rows = { {label, config, changes} }, and of a
+---     view.parts     kind ("ablate", "grid", "search", "confirm"), rows = { {label, config, changes} }, and for a
 ---                    search sampler, trials, confirm, prune, parameters
 ---     view.code      hash, parts (name -> hash);  view.data: a fingerprint
----     view.trials    all planned ones in the order of the plan, then recorded ones that are not in it
+---     view.trials    planned ones in plan order, then recorded ones that are not in the plan
 ---     view.by_key    key -> trial
 ---     view.workers   id, host, pid, threads, alive, left, started, last, and their attempts (key, attempt, start,
 ---                    stop, state)
@@ -15,8 +15,8 @@
 ---
 --- A trial has key, cell, number, part, row, label, config, changes, seed, in_plan, stale ("code", "data", "code and
 --- data"), stale_why, state, attempt, deaths, metrics, reports = { {step, t, values} }, started, ended, seconds, hours,
---- worker, host, threads, error, notes, folder, command. `metrics` is what it ended with, and of what it did not end
---- with the last report; `hours` is the sum over its attempts.
+--- worker, host, threads, error, notes, folder, command. `metrics` holds its final figures, or its last report if it
+--- has not ended; `hours` is the sum over its attempts.
 
 local code = require "calr.lab.study.code"
 local journal = require "calr.lab.study.journal"
@@ -31,7 +31,7 @@ local view = {}
 
 local views = setmetatable({}, { __mode = "k" }) -- trial -> its view
 local kept = 0 -- KiB in use after the last full collection
-local watches = {} -- folder -> watch: a count that stays the same is seen only by looking twice
+local watches = {} -- folder -> watch: it takes two looks to see that a count stays the same
 
 -- The command that was typed, in the folder where it was typed (header.folder).
 local function command_of(header, dir)
@@ -73,7 +73,7 @@ local function code_change(self, plan, old, new)
   return #list > 0 and table.concat(list, ", ") or "the code changed"
 end
 
--- Recorded trials that are not in the plan: results of other code or data, or of rows that are gone.
+-- Recorded trials that are not in the plan: results of other code or data, or of removed rows.
 local function add_others(self, plan, book)
   local list, cells, reasons = {}, {}, {}
   for _, trial in ipairs(self.trials) do cells[trial.cell or ""] = trial end
@@ -120,7 +120,7 @@ end
 
 local states = { "waiting", "running", "finished", "failed", "pruned", "interrupted", "dead" }
 
--- The files of the attempt that counts, or of the newest before it that has any.
+-- The files of the attempt that counts, or of the newest one before it with files.
 local function newest_folder(self, trial)
   for number = trial.attempt, 1, -1 do
     local folder = ("trials/%s/%d"):format(trial.key, number)
@@ -148,7 +148,7 @@ local function complete_trials(self, book)
   end
 end
 
--- What the timeline of a worker shows.
+-- The attempts that a worker's timeline shows.
 local function complete_attempts(self, book)
   for key, trial in pairs(book.trials) do
     for number, attempt in pairs(trial.attempts) do
@@ -162,7 +162,7 @@ end
 
 local guesses = { running = true, dead = true, fenced = true }
 
--- Takes back what a view said about attempts without an end: a worker that seemed dead may live after all.
+-- Resets what a view said about attempts without an end: a worker that seemed dead may be alive after all.
 local function forget_guesses(book)
   for key, trial in pairs(book.trials) do
     for _, attempt in pairs(trial.attempts) do
@@ -172,7 +172,7 @@ local function forget_guesses(book)
   end
 end
 
--- The view of what a ledger holds by now.
+-- Makes the view of a ledger.
 local function assemble(dir, header, book, reader)
   local plan = store.read_plan(dir) or {}
   local self = {
@@ -200,8 +200,8 @@ local function assemble(dir, header, book, reader)
   return self
 end
 
--- Calls fn without the collector: nearly all that is made when a study is read stays, and to look through it again and
--- again takes half the time. What earlier views have left is collected first.
+-- Calls fn without the collector: nearly everything allocated while reading a study stays, and scanning it again and
+-- again would take half the time. Garbage of earlier views is collected first.
 local function uncollected(fn, ...)
   local collecting = collectgarbage "isrunning"
   if collecting and collectgarbage "count" > 2 * kept + 50000 then
@@ -227,8 +227,8 @@ local function read(dir)
 end
 
 --- calr.lab.study.view.read(dir)
---- Reads a study; nothing in its folder is written or locked. A folder that is no study, or of a newer version, is a
---- usage error.
+--- Reads a study without writing or locking anything in its folder. A folder that is not a study, or has a newer
+--- format, is a usage error.
 --- @return view
 function view.read(dir)
   return uncollected(read, dir)
@@ -238,19 +238,19 @@ local Follower = {}
 Follower.__index = Follower
 
 --- calr.lab.study.view.follow(dir)
---- Reads a study again and again, each time only what its journals have gained.
+--- Follows a study: each refresh reads only what its journals have gained.
 --- @return follower
 function view.follow(dir)
   return setmetatable({ dir = dir, header = store.read_header(dir) }, Follower)
 end
 
--- What tells one plan from the next.
+-- A mark that changes with the plan.
 local function plan_mark(dir)
   local info = sys.stat(dir .. "/plan.json")
   return info and ("%s %s"):format(info.mtime, info.size) or "none"
 end
 
--- What tells which workers live.
+-- A mark that changes with the set of living workers.
 local function life_mark(self)
   local names, watch = {}, watches[self.dir]
   for id, worker in pairs(self.book.workers) do
@@ -260,10 +260,10 @@ local function life_mark(self)
   return table.concat(names, " ")
 end
 
--- Takes in what is new; whether there was anything.
+-- Reads what is new; returns whether there was anything.
 local function catch_up(self)
   local mark = plan_mark(self.dir)
-  if mark ~= self.plan then -- what is planned, and what is stale, is worked out anew
+  if mark ~= self.plan then -- recompute what is planned and what is stale
     self.plan, self.view = mark, nil
     self.book, self.reader = open_journals(self.dir)
   end
@@ -280,7 +280,7 @@ local function catch_up(self)
 end
 
 --- follower:refresh()
---- The trials of the views that it returned before change too: a view is for the time until the next call.
+--- Updates the view. Trials of earlier views change too: a view is valid until the next call.
 --- @return view
 --- @return boolean  whether anything has changed since the last call; if not, the view is the last one
 function Follower:refresh()
@@ -295,7 +295,7 @@ local function direction_of(self, metric)
   return "max"
 end
 
--- The report with the best value of a metric, of those that have the other metric too; the earlier of two equal ones.
+-- The report with the best value of a metric among those that also have the other metric; the earlier of equal ones.
 local function best_report(trial, metric, direction, other)
   local best, at
   for _, report in ipairs(trial.reports) do
@@ -309,11 +309,11 @@ local function best_report(trial, metric, direction, other)
 end
 
 --- calr.lab.study.view.value(trial, column [, of])
---- A figure of a trial of a view.
---- @param column  "mAP": what it ended with; "mAP@select": at the report that the study's label-free criterion picks,
----                of those with this figure (epochs may be evaluated now and then); "mAP@best": the best over its
+--- Returns a figure of a trial of a view.
+--- @param column  "mAP": its final figure; "mAP@select": at the report picked by the study's label-free criterion,
+---                among those with this figure (epochs may be evaluated now and then); "mAP@best": the best over its
 ---                reports, which is chosen on the test set
---- @param of      the view; default: the one that the trial was read in
+--- @param of      the view; default: the view that the trial was read in
 --- @return number|nil
 function view.value(trial, column, of)
   local metric, variant = column:match "^(.+)@(%a+)$"
@@ -326,7 +326,7 @@ function view.value(trial, column, of)
   elseif variant == "best" then
     report = best_report(trial, metric, direction_of(of, metric), metric)
   else
-    error(("\"%s\" is no figure of a trial: NAME, NAME@select or NAME@best"):format(column), 2)
+    error(("\"%s\" is not a figure of a trial: use NAME, NAME@select or NAME@best"):format(column), 2)
   end
   return report and report.values[metric]
 end

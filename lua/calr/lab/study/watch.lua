@@ -1,9 +1,9 @@
 --- @module calr.lab.study.watch
---- The live view of a study in the terminal: states, best so far, curves of what runs, workers, failures, time left.
+--- Shows a live view of a study in the terminal: states, best so far, running curves, workers, failures, time left.
 ---
---- What is to be shown is worked out when something has changed (summary), and laid out for the size of the terminal
---- once a second (frame); of the screen only lines that differ are written. A large study is read less often, so that
---- watching takes no more than a tenth of a core.
+--- `summary` computes what to show when something has changed, and `frame` lays it out for the size of the terminal
+--- once a second; only lines that differ are written to the screen. A large study is read less often, so that watching
+--- takes at most a tenth of a core.
 
 local cells = require "calr.lab.study.table.cells"
 local columns = require "calr.lab.study.table.columns"
@@ -24,7 +24,7 @@ end
 
 -- ---- what there is to say
 
--- Mean seconds of a part's trials that have ended well; of all parts under 0.
+-- Mean seconds of a part's trials that ended well; key 0 is for all parts.
 local function mean_durations(view)
   local sums, counts = {}, {}
   for _, trial in ipairs(view.trials) do
@@ -41,7 +41,7 @@ local function mean_durations(view)
   return means
 end
 
--- How many trials a search will have: what it has suggested, twice the same being one, and what it has not yet.
+-- How many trials a search will have: its distinct suggestions so far, plus those still to come.
 local function count_search(part)
   local seen, asked, distinct = {}, 0, 0
   for _, row in pairs(part.rows) do
@@ -65,7 +65,7 @@ local function count_shared(view, index, ids)
   return count
 end
 
--- How many trials each part still has to begin: waiting ones, and those that a search has not suggested yet.
+-- How many trials each part has yet to begin: waiting ones, and those that a search has not suggested yet.
 local function count_left(view)
   local known, left = {}, {}
   for part in ipairs(view.parts) do known[part], left[part] = 0, 0 end
@@ -180,7 +180,7 @@ local function workers_of(view)
 end
 
 --- calr.lab.study.watch.summary(view)
---- What a view has to show, independent of the time and of the terminal.
+--- Returns what a view has to show, independent of time and terminal.
 --- @return table
 function watch.summary(view)
   if not view.goals[1] then view.goals = { { metric = "mAP", direction = "max" } } end -- not written yet
@@ -237,7 +237,7 @@ local function draw_bar(s, width)
   return table.concat(parts)
 end
 
--- A duration that is guessed: no seconds beside minutes.
+-- An estimated duration: no seconds next to minutes.
 local function roughly(seconds)
   if seconds < 1 then return "a moment" end
   if seconds > 120 and seconds < 3600 then return ("%d min"):format(math.floor(seconds / 60 + 0.5)) end
@@ -248,14 +248,14 @@ local function time_left(s, now)
   if s.is_over then return "done" end
   if s.total == 0 then return "there is no plan yet" end
   local hands = #s.workers
-  if hands == 0 then return "no worker is at work" end
-  if s.unknown or next(s.means) == nil then return "time left: not known before a trial has finished" end
+  if hands == 0 then return "no worker is running" end
+  if s.unknown or next(s.means) == nil then return "time left: unknown until a trial has finished" end
   local work = s.work
   for _, item in ipairs(s.running) do
     local mean = s.means[item.trial.part] or s.means[0]
     work = work + math.max(0, mean - math.max(0, now - (item.trial.started or now)))
   end
-  -- The last trials of several workers end one by one: never less than one trial's rest.
+  -- The last trials of several workers end one by one: never less than the rest of one trial.
   return ("about %s left"):format(roughly(work / math.min(hands, math.max(1, s.left + #s.running))))
 end
 
@@ -322,7 +322,7 @@ local function rows_block(s)
     { "", align = "right" }, "" }, rows) }
 end
 
--- The figure of the second goal, where there is one.
+-- The figure of the second goal, if there is one.
 local function second(s, trial)
   local goal = s.view.goals[2]
   local value = goal and trial.metrics[goal.metric]
@@ -388,7 +388,7 @@ local function failures_block(s)
   return { title = text.paint("red", "failures"), least = 2, most = 5, lines = lines, all = #s.failures }
 end
 
--- How many lines of each block fit: first the least of each, then more, from the first block on.
+-- How many lines of each block fit: first each block's minimum, then more, starting with the first block.
 local function share_out(blocks, room)
   local shown, used = {}, 0
   for b, block in ipairs(blocks) do
@@ -412,7 +412,7 @@ local function share_out(blocks, room)
 end
 
 --- calr.lab.study.watch.frame(summary, now, width [, height])
---- The lines of the view.
+--- Returns the lines of the view.
 --- @param now     seconds since 1970
 --- @param height  lines of the terminal; nil: as many as there are
 --- @return table  list of lines, none wider than `width`
@@ -444,7 +444,7 @@ end
 local Screen = {}
 Screen.__index = Screen
 
--- The other screen of the terminal, which gives the first one back when it is left.
+-- The terminal's alternate screen; leaving it restores the first one.
 local function open_screen()
   io.write "\27[?1049h\27[?25l\27[2J"
   return setmetatable({ lines = {} }, Screen)
@@ -483,7 +483,7 @@ local function follow(follower)
   local summary, next_look = nil, 0
   while true do
     if sys.clock() >= next_look then
-      local before = os.clock() -- seconds of the processor: waiting for it costs nothing
+      local before = os.clock() -- processor seconds: waiting is not counted
       local view, changed = follower:refresh()
       if changed then summary = watch.summary(view) end
       next_look = sys.clock() + math.max(0.9, math.min(10, 10 * (os.clock() - before)))
@@ -491,7 +491,7 @@ local function follow(follower)
     local width, height = terminal.size(1)
     local lines = watch.frame(summary, sys.time(), width, height - 1)
     for i = #lines + 1, height - 1 do lines[i] = "" end
-    lines[height] = text.cut(text.paint("dim", "q leaves; the study goes on"), width)
+    lines[height] = text.cut(text.paint("dim", "q leaves; the study continues"), width)
     screen:draw(lines, width, height)
     if summary.is_over then return summary end
     sys.check_interrupt()
@@ -504,8 +504,8 @@ local function follow(follower)
 end
 
 --- calr.lab.study.watch.run(dir)
---- Shows the study until it is over or the user leaves with q or Ctrl-C. Where the output is no terminal: what there is
---- to see now, once.
+--- Shows the study until it is over or the user leaves with q or Ctrl-C. If the output is not a terminal, it shows the
+--- current state once.
 function watch.run(dir)
   local follower = require("calr.lab.study.view").follow(dir)
   if not sys.is_terminal(1) or os.getenv "TERM" == "dumb" then

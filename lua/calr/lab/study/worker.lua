@@ -1,5 +1,5 @@
 --- @module calr.lab.study.worker
---- The loop of a worker: claim a trial, run it, write down how it ended, until nothing is left to claim.
+--- The loop of a worker: claim a trial, run it, record how it ended, until nothing is left to claim.
 
 local context = require "calr.context"
 local current = require "calr.lab.study.current"
@@ -20,8 +20,8 @@ Worker.__index = Worker
 local terminal = { finished = true, pruned = true, failed = true }
 
 --- calr.lab.study.worker.new(study, store, fn, options)
---- @param study    a study that is complete: with code and rows
---- @param store    what calr.lab.study.record.join returned
+--- @param study    a complete study, with code and rows
+--- @param store    as returned by calr.lab.study.record.join
 --- @param fn       the function of the trials
 --- @param options  retry (failed trials too), fail_fast
 --- @return worker
@@ -51,7 +51,7 @@ function Worker:state(key)
   return trial.state
 end
 
--- Takes a trial if it is to be had.
+-- Claims a trial if possible.
 function Worker:claim(trial)
   local known = self.store.trials[trial.key]
   local state = self:state(trial.key)
@@ -119,12 +119,12 @@ function Worker:progress()
   return done, total
 end
 
--- A number from a trial's key, for scripts that draw from math.random.
+-- A number from a trial's key, to seed math.random.
 local function random_seed(key)
   return tonumber(key:sub(1, 8), 16), tonumber(key:sub(9, 16), 16)
 end
 
--- Calls the trial's function as a script would be called; returns ok and what it returned, or the error value.
+-- Calls the trial's function as a script would be called; returns ok and its result, or the error value.
 function Worker:call(trial, record)
   local fields = script.context_fields(self.store, trial, self.study.script)
   fields.quiet, fields.overrides = true, script.words(record.config, record.seed)
@@ -140,11 +140,11 @@ function Worker:call(trial, record)
 end
 
 local function message_of(problem)
-  if errors.is_exit(problem) then return problem.message or ("it left with exit status %d"):format(problem.status) end
+  if errors.is_exit(problem) then return problem.message or ("it exited with status %d"):format(problem.status) end
   return tostring(problem)
 end
 
--- How a trial ended: its state, what to write down, and the error value that goes on upwards, if any.
+-- How a trial ended: its state, what to record, and the error value to pass on, if any.
 function Worker:outcome(trial, ok, result)
   if ok or (errors.is_exit(result) and result.status == 0 and not result.reason) then
     local fine, values = pcall(trial.result, trial, ok and result or nil, self.study.goals)
@@ -168,7 +168,7 @@ end
 --- @param record   of calr.lab.study.plan.trial
 --- @param judge    function(step, values) -> prune, reason; or nil
 --- @param heard    function(step, values): called at each report; or nil
---- @return string  its state, or "fenced" when another worker has taken it over meanwhile
+--- @return string  its state, or "fenced" if another worker has taken it over meanwhile
 function Worker:run_trial(record, attempt, judge, heard)
   local start = sys.clock()
   local ok, config = pcall(plan.resolve, self.study, record.config, record.seed)
@@ -201,7 +201,7 @@ local function short(values, goals)
 end
 
 --- worker:run()
---- Runs until nothing is left to claim and nobody else is at work, or until it has to stop.
+--- Runs until nothing is left to claim and no other worker is running, or until it has to stop.
 --- @return string  "complete", "warned" (the machine is about to be taken away) or "stopped" (a trial failed somewhere,
 ---                 with --fail-fast)
 function Worker:run()
