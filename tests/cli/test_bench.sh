@@ -76,9 +76,9 @@ expect 0 "$CALR" bench numerics $epoch --peer ./compares.sh
 prints "other 3.0" "losses of 2 steps" "2.0e-06  3.0e-02  conv1" "other f32" "1.0e-01  2.0e-01     2.0e-01"
 holds "$(grep -c -e weights -e first -e images.npy -e labels.npy -e vectors.npy folder.txt)" = 5
 expect 1 "$CALR" bench numerics $epoch --peer ./peer.sh
-says "calr: the peer other 1.0 told neither gradients nor losses"
+says "calr: the peer other 1.0 reported neither gradients nor losses"
 expect 2 "$CALR" bench numerics --network small --height 16 --width 8 --batch 80 --images 16 --peer ./compares.sh
-says "16 images are less than a batch"
+says "16 images are fewer than a batch"
 
 # ---- JSON
 expect 0 "$CALR" bench train $tiny --json --peer ./peer.sh
@@ -92,7 +92,7 @@ prints "train	1	small 16x8, batch 4	2	other 1.0	2.0	9437184.0"
 
 # ---- the others
 expect 0 "$CALR" bench step $tiny
-prints "kernels of a step" "conv2d_backward_weights" "batch_norm_train" "outside of kernels" "<= 3 %, is"
+prints "kernels of a step" "conv2d_backward_weights" "batch_norm_train" "outside kernels" "<= 3 %, is"
 expect 0 "$CALR" bench layers $tiny
 prints "by layer" "layer1.0.conv2 " "layer3.0.downsample.0 " "4x8x4x32>32 3x3/1" "(loss, update)" "sum " "norms, backward" \
     "all kernels"
@@ -103,7 +103,7 @@ prints "calr -e 'return'" "the shell alone"
 
 small="--network small --height 16 --width 8 --batch 4 --repeat 2 --limits 100,10"
 expect 0 "$CALR" bench layers $tiny --pass infer
-prints "inference, by layer" "layer3.0.downsample.1" "the whole, kernels being counted"
+prints "inference, by layer" "layer3.0.downsample.1" "the whole, with kernels counted"
 expect 0 "$CALR" bench train $tiny --scaling --threads 2
 prints "small, 2 threads" "products of matrices, 2 threads" "reading memory, 2 threads" "one thread" ">= 1.85x"
 expect 0 "$CALR" bench infer $small --precision bf16 --forms eager --peer ./peer.sh

@@ -81,7 +81,7 @@ says 'option "k" must be a whole number'
 expect 2 "$CALR" cluster x.npy --k 0
 says '"k"'
 expect 2 "$CALR" cluster x.npy --method dbscan --distance camera-jaccard
-says "wants the cameras of the images (--cameras)"
+says "needs the cameras of the images (--cameras)"
 expect 2 "$CALR" cluster x.npy --method agglomerative --clusters 500
 says "500"
 expect 2 "$CALR" cluster nan.npy
@@ -91,7 +91,7 @@ says "and these look like labels"
 expect 2 "$CALR" cluster x.npy --truth few.npy
 says "few.npy holds 3 identities for 120 images"
 expect 2 "$CALR" cluster x.npy --truth x.npy
-says "x.npy is f32[120 x 16]; identities are whole numbers"
+says "x.npy is f32[120 x 16]; identities must be whole numbers"
 expect 2 "$CALR" cluster x.npy -o absent/labels.npy
 says "there is no folder absent to write absent/labels.npy"
 echo nonsense >broken.npy

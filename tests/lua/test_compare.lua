@@ -246,7 +246,7 @@ check.test("errors", function()
   check.fails("has no part 2; it has 1", compare.rows, view, { part = 2 })
   check.fails("did you mean \"versus\"", compare.rows, view, { verses = "Baseline" })
   check.fails("needs two metrics", compare.pareto, view)
-  check.fails("level is a number between 0 and 1", compare.rows, view, { versus = 1, level = 95 })
+  check.fails("level must be a number between 0 and 1", compare.rows, view, { versus = 1, level = 95 })
 end)
 
 check.finish()

@@ -100,8 +100,8 @@ check.test("what does not fit together", function()
   check.fails("k1 is an option of the distance jaccard; the distance is cosine", K.run, "dbscan", x,
     { distance = "cosine", k1 = 4 })
   check.fails("k1_intra is an option of the distance camera-jaccard", K.run, "dbscan", x, { k1_intra = 4 })
-  check.fails("wants the cameras", K.run, "dbscan", x, { distance = "camera-jaccard" })
-  check.fails("cut and clusters exclude each other", K.run, "agglomerative", x, { cut = 0.5, clusters = 3 })
+  check.fails("needs the cameras", K.run, "dbscan", x, { distance = "camera-jaccard" })
+  check.fails("cut and clusters cannot be combined", K.run, "agglomerative", x, { cut = 0.5, clusters = 3 })
   check.fails("k2 must be at most k1 = 4", K.run, "dbscan", x, { k1 = 4, k2 = 6 })
   check.fails("must be a whole number", K.run, "infomap", x, { k = 2.5 })
   local _, _, options = K.run("agglomerative", x, { clusters = 3, k1 = 4 })
@@ -113,9 +113,9 @@ end)
 check.test("distances of all pairs that the memory does not hold", function()
   if not sys.exists "/proc/meminfo" then return end
   local many = T.zeros { 4000000, 1 }:fill(1)
-  check.fails("holds the distances of all pairs of 4,000,000 images, 58.2 TiB", K.run, "dbscan", many,
+  check.fails("needs the distances of all pairs of 4,000,000 images, 58.2 TiB", K.run, "dbscan", many,
     { distance = "cosine" })
-  check.fails("take infomap, or dbscan", K.run, "agglomerative", many, { clusters = 3 })
+  check.fails("use infomap, or dbscan", K.run, "agglomerative", many, { clusters = 3 })
 end)
 
 check.test("features in files", function()
@@ -132,7 +132,7 @@ check.test("features in files", function()
   refused("save x.reshape(len(x), -1)", T.zeros { 2, 3, 4 })
   refused("there is nothing to cluster", T.zeros { 0, 4 })
   refused("there is nothing to cluster", T.zeros { 4, 0 })
-  refused("zeros only", T.zeros { 4, 2 })
+  refused("holds only zeros", T.zeros { 4, 2 })
   for _, row in ipairs { 1, 2, 4, 5, 7 } do
     refused(("row %d of"):format(row), T.zeros({ 7, 3 }):set(row, 2, 0 / 0))
     refused(("row %d of"):format(row), T.zeros({ 7, 3 }):set(row, 1, -1 / 0))

@@ -186,7 +186,7 @@ check.test("mistakes in what is told", function()
     check.fails("must have 1 loss", s.tell, s, { number = 1, point = point, state = "finished", losses = { 1, 2 } })
     check.fails("no state \"finishd\"", s.tell, s, { number = 1, point = point, state = "finishd", losses = { 1 } })
     check.fails("has no point", s.tell, s, { number = 1, state = "running" })
-    check.fails("is told trials", s.tell, s, { number = 0, point = point, state = "running" })
+    check.fails("a trial must be a table", s.tell, s, { number = 0, point = point, state = "running" })
   end)
 end)
 

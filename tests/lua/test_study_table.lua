@@ -239,7 +239,7 @@ check.test("units and digits", function()
   contains(render(view, { columns = { "tiny" }, versus = false }), "4.2e-07 \u{b1} 2e-08")
   contains(render(view, { columns = { "tiny" }, versus = false, format = "tex" }),
     "$4.2 \\cdot 10^{-7} \\pm 2 \\cdot 10^{-8}$")
-  contains(render(fixture.ablation { seeds = 1 }), "Differences from \"Baseline\" at one seed: nothing tells them")
+  contains(render(fixture.ablation { seeds = 1 }), "Differences from \"Baseline\" at one seed cannot be told from chance")
   contains(render(fixture.ablation { seeds = 2 }), "(2 pairs), too few for an interval; p of the exact sign-flip test")
   check.equal(columns.direction(view, "train.loss"), "min")
   check.equal(columns.direction(view, "Rank-1"), "max")
@@ -264,14 +264,14 @@ check.test("figures at other epochs have columns and names of their own", functi
   local shown = render(view, { columns = { "mAP", "mAP@last", "mAP@select", "mAP@best" }, versus = false })
   contains(shown, "42.0 \u{b1} 2.0", "43.0 \u{b1} 2.0", "47.0 \u{b1} 2.0", "(label-free epoch)", "(best on test)",
     "at the epoch with the largest silhouette, which needs no labels",
-    "mAP (best on test): the epoch was chosen by the test set itself")
+    "mAP (best on test): the epoch was chosen on the test set itself")
   local csv = read_csv(render(view, { columns = { "mAP", "mAP@last", "mAP@best" }, versus = false, format = "csv" }))
   check.equal(csv[1][3] .. csv[1][7], "mAPmAP@best")
   contains(render(view, { columns = { "mAP@best" }, format = "tex" }), "mAP \\% (best on test)")
   contains(render(view, { columns = { "mAP", "mAP@select" }, compare = { "mAP@select" } }),
     "difference in mAP (label-free epoch)")
   view.select = nil
-  check.fails("wants a label-free criterion", render, view, { columns = { "mAP@select" } })
+  check.fails("needs a label-free criterion", render, view, { columns = { "mAP@select" } })
 end)
 
 check.test("the best and what is as good", function()
@@ -304,7 +304,7 @@ check.test("the best and what is as good", function()
   end
   sheet = study_table.build(view, {})[1]
   check.ok(not sheet.rows[1].cells[3].best and sheet.rows[4].cells[3].best)
-  contains(render(view), "Too few seeds in common with the best to be told from it: Baseline.")
+  contains(render(view), "Too few seeds in common with the best to tell them apart: Baseline.")
   -- A goal to be small.
   view = fixture.ablation {}
   view.goals = { { metric = "mAP", direction = "min" } }
@@ -321,7 +321,7 @@ check.test("what is missing is said, and pairs need both", function()
   local shown = render(view)
   contains(shown, "Baseline: seed 1 without a figure mAP.", "+ alignment: seed 2 failed (train.lua:3: loss is NaN).",
     "+ refinement: seeds 3, 4 waiting.", "+ cluster weights: seed 2 pruned.", "paired by seed (3 to 4 pairs)",
-    "fewer than others: + refinement 3",
+    "rows with fewer: + refinement 3",
     "2 finished results of other code or data are left out: refine/pivot.lua changed.")
   lacks(shown, "traceback")
   local rows = study_table.build(view, {})[1].rows
@@ -385,10 +385,10 @@ check.test("a grid by a parameter averages what all its values have", function()
     check.equal(sheet.rows[r].cells[2], 3)
     check.near(sheet.rows[r].cells[3].mean, mean, 1e-15)
   end
-  contains(render(view, options), "3 results are left out, because not all values of infomap.k have their counterpart")
+  contains(render(view, options), "3 results are left out because not all values of infomap.k have a counterpart")
   check.fails("\"infomap.kk\" does not vary in part 1 (did you mean \"infomap.k\"?)", render, view,
     { rows = "infomap.kk" })
-  check.fails("what varies: infomap.k, temperature", render, view, { rows = "epochs" })
+  check.fails("these vary: infomap.k, temperature", render, view, { rows = "epochs" })
 end)
 
 check.test("a matrix", function()

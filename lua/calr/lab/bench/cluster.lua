@@ -1,13 +1,14 @@
 --- @module calr.lab.bench.cluster
---- calr bench cluster: clustering, memories and ranking, beside the programs that this field uses for them. `--only`
---- names the parts wanted: neighbours, lists, jaccard, rerank, infomap, agglomerative, hdbscan, kmeans, leiden,
---- silhouette, ranking, memories; and curve, Jaccard distances over the number of images, which runs only when named.
+--- calr bench cluster: measures clustering, memories and ranking against the programs that this field uses for them.
+--- `--only` names the parts to run: neighbours, lists, jaccard, rerank, infomap, agglomerative, hdbscan, kmeans,
+--- leiden, silhouette, ranking, memories; and curve, Jaccard distances over the number of images, which runs only when
+--- named.
 
 local config = require "calr.config"
 local errors = require "calr.errors"
 local sys = require "calr.sys"
 
--- In the order of the table: which module has the part; asked: only when it is named.
+-- In table order: the module of each part; asked: run only when named.
 local parts = {
   { "neighbours", "neighbours" }, { "lists", "neighbours" }, { "jaccard", "neighbours" }, { "rerank", "neighbours" },
   { "curve", "neighbours", asked = true },
@@ -21,11 +22,11 @@ for i, part in ipairs(parts) do names[i] = part[1] end
 local benchmark = {
   summary = "clustering, memories, ranking; peers faiss, Infomap, scikit-learn, hdbscan, PyTorch, NumPy",
   options = {
-    only = config.option("", "the parts wanted, commas between: " .. table.concat(names, ", ") .. "; all but curve"),
-    seeds = config.option(5, "infomap: searches from different orders, whose code lengths are compared"),
-    images = config.option(12936, "images that are clustered"),
-    dim = config.option(2048, "numbers of a feature"),
-    hard = config.option(1.0, "how far images of one person are apart: 1 as a network in the middle of its training"),
+    only = config.option("", "parts to run, separated by commas: " .. table.concat(names, ", ") .. "; all but curve"),
+    seeds = config.option(5, "infomap: searches from different orders whose code lengths to compare"),
+    images = config.option(12936, "images to cluster"),
+    dim = config.option(2048, "feature dimension"),
+    hard = config.option(1.0, "spread of one person's images: 1 as for a network in mid-training"),
   },
 }
 
@@ -45,7 +46,7 @@ local function wanted_parts(only)
 end
 
 --- calr.lab.bench.cluster.rows(bench, options)
---- The rows of all parts that `only` names.
+--- Runs the rows of all parts that `only` names.
 function benchmark.rows(bench, options)
   local wanted = wanted_parts(options.only)
   for _, part in ipairs(parts) do

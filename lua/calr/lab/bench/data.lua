@@ -1,5 +1,5 @@
 --- @module calr.lab.bench.data
---- calr bench data: images of a store, decoded, resized, augmented and normalised into batches.
+--- calr bench data: decodes, resizes, augments and normalises images of a store into batches.
 
 local config = require "calr.config"
 local image = require "calr.image"
@@ -11,10 +11,10 @@ local benchmark = {
   summary = "images of a data set into training batches; peer Pillow and torchvision",
   options = {
     data = config.option("", "a data set (.lmdb); default: generated images of 128x64"),
-    images = config.option(1000, "how many images"),
-    height = config.option(256, "of the images that come out"),
-    width = config.option(128, "of the images that come out"),
-    batch = config.option(64, "images of a batch"),
+    images = config.option(1000, "number of images"),
+    height = config.option(256, "of the output images"),
+    width = config.option(128, "of the output images"),
+    batch = config.option(64, "images per batch"),
   },
 }
 
@@ -30,8 +30,8 @@ local function write_files(split, count, folder)
 end
 
 --- calr.lab.bench.data.rows(bench, options)
---- Rows: decoding alone and whole batches, by one thread; whole batches by as many workers as there are threads. The
---- peer reads the same files; its worker processes are those of a DataLoader.
+--- Prints rows for decoding alone and for whole batches on one thread, and for whole batches with one worker per
+--- thread. The peer reads the same files; its worker processes are those of a DataLoader.
 function benchmark.rows(bench, options)
   local folder <close> = pictures.folder()
   local files <close> = pictures.folder()

@@ -1,5 +1,5 @@
 --- @module calr.lab.bench.infer
---- calr bench infer: features of a batch, beside PyTorch.
+--- calr bench infer: measures the features of a batch against PyTorch.
 
 local config = require "calr.config"
 local meter = require "calr.meter"
@@ -13,8 +13,8 @@ local T = require "calr.tensor"
 local benchmark = {
   summary = "inference: the features of a batch by the folded network; peer PyTorch (channels-last, eager and frozen)",
   options = step.options {
-    unfolded = config.option(false, "a row for the network as it is trained, too"),
-    features = config.option(0, "images of a data set whose features are taken, decoding included; 0: none"),
+    unfolded = config.option(false, "add a row for the network in its training form"),
+    features = config.option(0, "images of a data set to extract features from, decoding included; 0: none"),
     data = config.option("", "the data set of --features (.lmdb); default: generated images of 128x64"),
     forms = config.option({ "eager", "frozen" }, "of the peer: eager, frozen (TorchScript for inference), compiled"),
   },
@@ -30,7 +30,7 @@ local function measure(bench, options, work, network, images, list)
     memory = memory(), aim = { share = 0.85 } }
 end
 
--- All features of a data set, images being decoded meanwhile, beside the bare network: run in alternation.
+-- All features of a data set, with decoding in parallel, alternating with the bare network.
 local function feature_row(bench, options, network, images)
   local folder <close> = pictures.folder()
   local split = pictures.open(options.data, options.features, folder, bench)
@@ -55,8 +55,8 @@ local function feature_row(bench, options, network, images)
 end
 
 --- calr.lab.bench.infer.rows(bench, options)
---- A row for the folded network (in bf16 it computes in f32 where the processor has no bf16), with --unfolded one for
---- the other, with --features N one for a data set's features.
+--- Prints a row for the folded network (in bf16 it computes in f32 if the processor has no bf16), with --unfolded one
+--- for the other form, with --features N one for a data set's features.
 function benchmark.rows(bench, options)
   bench.limits()
   local network = step.network(options):train(false)

@@ -1,5 +1,5 @@
 --- @module calr.lab.bench
---- What `calr bench` is made of. A benchmark is a file lua/calr/lab/bench/NAME.lua that returns {summary=, options=,
+--- The frame of `calr bench`. A benchmark is a file lua/calr/lab/bench/NAME.lua that returns {summary=, options=,
 --- rows=function(bench, options)}: `options` are defaults as calr.config takes them, `bench` measures and prints:
 ---
 ---     return {
@@ -14,22 +14,22 @@
 ---     }
 ---
 --- The functions of `bench`:
---- - limits() -> {gemm=, bandwidth=, ...}; memory() -> a function that gives the bytes by which this process has grown
----   at most since.
+--- - limits() -> {gemm=, bandwidth=, ...}; memory() -> a function that returns the most bytes by which this process has
+---   grown since.
 --- - time(fn, {repeat=5, warmup=1, single=false, lasts=0.02, probe=false, peers=}) -> {median=, min=, max=, samples=,
----   spread=, gemm=, peers=}; single: a sample is one call, however short; otherwise as many as fill `lasts` seconds,
----   and so are the peers' (of a step of milliseconds one alone would be measured with the other program's data in the
+---   spread=, gemm=, peers=}; single: a sample is one call, however short; otherwise it is as many calls as fill
+---   `lasts` seconds, for the peers too (a single step of milliseconds would find the other program's data in the
 ---   caches); probe: a product of matrices is timed after each sample, and the row's limit is the median of these rates
----   instead of the best at the beginning: on a machine whose speed drifts both then drift together.
+---   instead of the best at the start, so that both drift together with the speed of the machine.
 --- - row{work=, time= or seconds=, flops=, bytes=, limit=, count=, unit=, memory=, peer=, aim=}: a line of the table.
 --- - peer(script, options) -> list of peers, a value for <close>; compare(), before the first row: rows have peers even
----   when --peer is not given.
+---   without --peer.
 --- - table{columns=, rows=, title=, records=} (records: for --json); note(text); progress(text), for a terminal.
---- - repeats (of --repeat, or nil); median(list).
+--- - repeats (from --repeat, or nil); median(list).
 ---
---- All rows are measured with the clock that only runs forward; a row's time is the median of --repeat samples. Peers
---- are measured in alternation with us (ours, theirs, ours, theirs), and the ratio is the median of the ratios pair by
---- pair: a machine whose speed drifts slows both halves of a pair.
+--- All rows are measured with the monotonic clock; a row's time is the median of --repeat samples. Peers alternate with
+--- us (ours, theirs, ours, theirs), and the ratio is the median of the ratios pair by pair: if the machine's speed
+--- drifts, both halves of a pair slow down.
 
 local errors = require "calr.errors"
 local format = require "calr.lab.bench.frame.format"
@@ -43,7 +43,7 @@ local userfile = require "calr.userfile"
 local bench = {}
 
 --- calr.bench.names()
---- @return table  the benchmarks there are, sorted
+--- @return table  the available benchmarks, sorted
 function bench.names()
   local names = {}
   for _, file in ipairs(sys.list(sys.paths.lua .. "/calr/lab/bench")) do
@@ -70,7 +70,7 @@ end
 --- @return number
 bench.median = median
 
--- VmRSS, VmHWM: bytes; nil where the system does not tell.
+-- VmRSS, VmHWM: bytes; nil if the system does not report them.
 local function resident(field)
   local ok, status = pcall(sys.read_file, "/proc/self/status")
   local kib = ok and status:match(field .. ":%s*(%d+) kB")
@@ -78,7 +78,7 @@ local function resident(field)
 end
 
 --- calr.bench.measure_limits()
---- The rates this machine reaches now: the best of several large products of matrices by the backend, and of passes
+--- Measures the rates this machine reaches now: the best of several large matrix products by the backend, and of passes
 --- over a gigabyte of memory; on all threads.
 --- @return table  gemm (FLOP/s), bandwidth (bytes/s; the best of the three), read, write, copy (bytes/s)
 function bench.measure_limits()
@@ -107,7 +107,7 @@ Peers.__close = function(self)
   for _, peer in ipairs(self) do peer:close() end
 end
 
--- What the functions below share during one benchmark.
+-- State that the functions below share during one benchmark.
 local function new_session(name, settings)
   return { name = name, settings = settings, rows = {}, failed = 0, tables = {}, notes = {},
     machine = { threads = sys.threads() } }
@@ -117,7 +117,7 @@ local function say(session, line)
   if not session.settings.json then io.write(line, "\n") io.stdout:flush() end
 end
 
--- A line that goes away again, for whoever waits at a terminal.
+-- A temporary line, for people waiting at a terminal.
 local function progress(session, line)
   if not session.settings.json and sys.is_terminal(1) then io.write("\r\27[K", line) io.stdout:flush() end
 end
@@ -173,7 +173,7 @@ local function start_peers(session, script, options)
   return list
 end
 
--- A sample is the mean of as many calls as fill the time `lasts`, at least 20 ms: the clock's and the caches' grain.
+-- A sample is the mean of as many calls as fill the time `lasts`, at least 20 ms because of clock and caches.
 local function calls_for(seconds, lasts)
   return seconds < lasts and math.min(10000, math.ceil(lasts / math.max(seconds, 1e-7))) or 1
 end
@@ -203,7 +203,7 @@ local function spread_of(samples)
   return (high - low) / 2 / median(samples)
 end
 
--- FLOP/s of a product of matrices now.
+-- Present FLOP/s of a matrix product.
 local function product_rate(size)
   return 2 * size ^ 3 / meter.gemm(size, 3)
 end
@@ -277,7 +277,7 @@ local function add_row(session, given)
   return row
 end
 
--- Lets the peak start anew; what the allocator keeps for later goes back first.
+-- Resets the peak, after returning the allocator's reserve to the system.
 local function memory()
   collectgarbage()
   collectgarbage()
@@ -298,7 +298,7 @@ local function add_table(session, given)
   say(session, "\n" .. text.table { columns = given.columns, rows = given.rows, title = given.title })
 end
 
--- The functions that a benchmark is given.
+-- The functions passed to a benchmark.
 local function api(session)
   return {
     session = session,
@@ -333,7 +333,7 @@ local function title(session, options)
     session.machine.blas_core or "?"))
 end
 
--- Ticks of all processors so far, and those of them that the host of a virtual machine gave to others.
+-- Ticks of all processors so far, and those that the host of a virtual machine gave to other guests.
 local function processor_ticks()
   local ok, stat = pcall(sys.read_file, "/proc/stat")
   local total, stolen, i = 0, 0, 0
@@ -345,19 +345,19 @@ local function processor_ticks()
   return total, stolen
 end
 
--- Says so when others had the processors meanwhile.
+-- Notes if others had the processors in the meantime.
 local function check_stolen(session, total, stolen)
   local total_after, stolen_after = processor_ticks()
   local share = (stolen_after - stolen) / math.max(1, total_after - total)
   session.machine.stolen = share
   if share > 0.05 then
-    note(session, ("\nThe host of this virtual machine gave %.0f %% of the processors' time to others meanwhile: times "
-      .. "are that much too long, and rows are hardly comparable; ratios are still the best there is."):format(
+    note(session, ("\nThe host of this virtual machine gave %.0f %% of processor time to others in the meantime: times "
+      .. "are too long by as much, and rows are hardly comparable; ratios are the most reliable."):format(
       100 * share))
   end
 end
 
--- Says so when the machine was another one at the end.
+-- Notes if the machine's speed had changed by the end.
 local function check_drift(session)
   if not session.limits or session.settings.limits then return end
   local after = 0
@@ -365,14 +365,14 @@ local function check_drift(session)
   session.limits.gemm_after = after
   local change = after / session.limits.gemm - 1
   if math.abs(change) > 0.1 then
-    note(session, ("\nThe machine drifted: products of matrices ran at %s afterwards (%+.0f %%); take shares of the "
-      .. "limit with that much doubt."):format(format.amount(after, "FLOP/s"), 100 * change))
+    note(session, ("\nThe machine drifted: products of matrices ran at %s afterwards (%+.0f %%); shares of the limit "
+      .. "are uncertain by as much."):format(format.amount(after, "FLOP/s"), 100 * change))
   end
 end
 
 --- calr.bench.run(name, options [, settings])
 --- Runs a benchmark and prints its table or JSON.
---- @param options   its options, as calr.config.resolve returns them
+--- @param options   its options, as returned by calr.config.resolve
 --- @param settings  peers (list of Pythons), folder (of the peers' scripts), repeat, limits ({gemm=, bandwidth=}), json
 --- @return integer  exit status: 1 when a peer failed
 function bench.run(name, options, settings)

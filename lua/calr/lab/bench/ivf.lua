@@ -1,5 +1,5 @@
 --- @module calr.lab.bench.ivf
---- calr bench ivf: approximate neighbours of a million images, beside faiss with as many lists and probes.
+--- calr bench ivf: measures approximate neighbours of a million images against faiss with the same lists and probes.
 
 local cluster = require "calr.cluster"
 local config = require "calr.config"
@@ -10,18 +10,18 @@ local benchmark = {
   summary = "approximate neighbours of a million rows: making an index, searching it, recall; peer faiss IVF",
   options = {
     images = config.option(1000000, "rows of the index"),
-    dim = config.option(128, "numbers of a row"),
-    queries = config.option(10000, "rows that are searched for"),
-    k = config.option(30, "neighbours of each"),
+    dim = config.option(128, "dimension"),
+    queries = config.option(10000, "rows to search for"),
+    k = config.option(30, "neighbours per query"),
     lists = config.option(2000, "of the index"),
     sample = config.option(64000, "rows that k-means sees"),
-    recall = config.option(0.95, "part of the true neighbours that is wanted; chooses the probes"),
-    each = config.option(50, "images of a person"),
-    measure = config.option(500, "queries whose true neighbours are looked for, to tell the recall"),
+    recall = config.option(0.95, "share of true neighbours to find; sets the probes"),
+    each = config.option(50, "images per person"),
+    measure = config.option(500, "queries with exact neighbours, to measure the recall"),
   },
 }
 
--- Part of the true neighbours in lists i32[m x k], as a peer is measured too.
+-- Share of true neighbours in lists i32[m x k], also used for a peer.
 local function recall_of(found, truth)
   local m, k, hits = truth:size(1), truth:size(2), 0
   for i = 1, m do
@@ -39,13 +39,13 @@ local function make(options)
   return all:rows(rows.rest), all:rows(rows.first)
 end
 
--- The first run of a peer makes its index, all others search it.
+-- The first run of a peer builds its index; all others search it.
 local function peer_row(peer)
   local seconds = peer:run()
   return seconds and { name = peer.name, seconds = seconds, memory = peer.memory } or nil
 end
 
--- Makes the index: also how long it took, and the most memory.
+-- Builds the index; also returns its time and peak memory.
 local function build(bench, options, x)
   local memory, began = bench.memory(), sys.clock()
   local index = cluster.ivf(x, { lists = options.lists, sample = options.sample })
@@ -53,7 +53,7 @@ local function build(bench, options, x)
 end
 
 --- calr.lab.bench.ivf.rows(bench, options)
---- A row for the making of the index and one for the search, and a table of recalls: the part of the exact neighbours
+--- Prints a row for building the index, one for the search, and a table of recalls: the share of the exact neighbours
 --- of some queries that is found.
 function benchmark.rows(bench, options)
   local x, queries = make(options)
@@ -71,7 +71,7 @@ function benchmark.rows(bench, options)
   local near
   local function run() near = index:search(queries, { k = options.k, probes = chosen.probes }) end
   local time = bench.time(run, { peers = peers, single = true, ["repeat"] = 3 })
-  for _, peer in ipairs(time.peers) do -- without the run that made the index
+  for _, peer in ipairs(time.peers) do -- without the run that built the index
     peer.seconds = bench.median(table.move(peer.samples, 2, #peer.samples, 1, {}))
   end
   bench.row { work = ("%d queries, %d of %d lists, k = %d"):format(options.queries, chosen.probes, options.lists,

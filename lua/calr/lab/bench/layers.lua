@@ -1,6 +1,6 @@
 --- @module calr.lab.bench.layers
---- calr bench layers: the roofline of a training step, layer by layer: operations, bytes, what they allow at least, and
---- the time each pass took.
+--- calr bench layers: measures the roofline of a training step, layer by layer: operations, bytes, their least time,
+--- and the actual time of each pass.
 
 local config = require "calr.config"
 local format = require "calr.lab.bench.frame.format"
@@ -14,7 +14,7 @@ local benchmark = {
     clusters = config.option(1000, "clusters of the memory"),
     sort = config.choice({ "network", "gap", "time" }, "order of the layers"),
     pass = config.choice({ "train", "infer" }, "a training step, or inference by the folded network"),
-    top = config.option(0, "so many layers only; 0: all"),
+    top = config.option(0, "number of layers to show; 0: all"),
   },
 }
 
@@ -136,8 +136,8 @@ local function inference(options)
 end
 
 --- calr.lab.bench.layers.rows(bench, options)
---- A table of layers and its sum, then a row for each kind of pass. "%" is the share of the limit, max(operations /
---- rate of products, bytes / rate of the memory), in the measured time.
+--- Prints a table of layers with its sum, then a row for each kind of pass. "%" is the limit, max(operations / rate of
+--- products, bytes / rate of the memory), as a share of the measured time.
 function benchmark.rows(bench, options)
   local limits = bench.limits()
   local run, labels, parts = (options.pass == "train" and training or inference)(options)
@@ -176,9 +176,9 @@ function benchmark.rows(bench, options)
     end
   end
   bench.row { work = "all kernels", seconds = bench.median(kernels), flops = total.flops, limit = total.limit }
-  bench.row { work = "the whole, kernels being counted", seconds = bench.median(totals), flops = total.flops,
+  bench.row { work = "the whole, with kernels counted", seconds = bench.median(totals), flops = total.flops,
     count = options.batch, unit = "images", limit = total.limit }
-  bench.note(("Sum of the limits of all kernels: %s. Norms, activations and sums that were fused into the passes over "
+  bench.note(("Sum of the limits of all kernels: %s. Fusing norms, activations and sums into the passes over "
     .. "memory before or after them would lower it."):format(format.time(total.limit)))
 end
 

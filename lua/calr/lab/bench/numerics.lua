@@ -1,12 +1,12 @@
 --- @module calr.lab.bench.numerics
---- calr bench numerics: the gradients of a batch and the losses of an epoch, against PyTorch's in f32 and in f64.
+--- calr bench numerics: compares the gradients of a batch and the losses of an epoch with PyTorch's in f32 and f64.
 ---
 --- Both programs get the same weights, images and memory, in a temporary folder. The peer computes the gradients of
---- the first batch in f64, and says how far from them calr's are and how far its own f32 ones.
+--- the first batch in f64, and reports the distance of calr's gradients and of its own f32 gradients from them.
 ---
---- Where what a ReLU is given lies within rounding of zero, or two pixels of a pooling window within rounding of each
---- other, one computation decides this way and another that way, and the gradients follow. So calr's are also compared
---- with those in f64 where all these decisions are calr's: that distance is the arithmetic's alone.
+--- If the input of a ReLU is within rounding of zero, or two pixels of a pooling window are within rounding of each
+--- other, two computations may decide differently, and the gradients follow. So calr's are also compared with f64
+--- gradients that use calr's decisions: that distance comes from the arithmetic alone.
 
 local T = require "calr.tensor"
 local autograd = require "calr.autograd"
@@ -28,10 +28,10 @@ local benchmark = {
   summary = "gradients of a batch and losses of an epoch, against PyTorch in f32 and f64 (needs --peer)",
   options = {
     network = config.choice({ "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "small" }, "the network"),
-    batch = config.option(32, "images of a batch"),
+    batch = config.option(32, "images per batch"),
     height = config.option(128, "of the images"),
     width = config.option(64, "of the images"),
-    images = config.option(1600, "images of the epoch"),
+    images = config.option(1600, "images per epoch"),
     data = config.option("", "a data set (.lmdb); default: generated images of 128x64"),
     seed = config.option(1, "of the weights and the order"),
   },
@@ -40,7 +40,7 @@ local benchmark = {
 -- All images of the epoch in their order, f32[n x h x w x 3], and their classes, i32[n] from 0.
 local function read_epoch(split, options)
   local count = math.min(options.images, split:count()) // options.batch * options.batch
-  if count == 0 then errors.usage("%d images are less than a batch", math.min(options.images, split:count())) end
+  if count == 0 then errors.usage("%d images are fewer than a batch", math.min(options.images, split:count())) end
   local order = {}
   for i = 1, split:count() do order[i] = i - 1 end
   rng.open { seed = options.seed, purpose = "epoch" }:shuffle(order)
@@ -60,7 +60,7 @@ local function read_epoch(split, options)
   return images, T(labels, "i32"), classes
 end
 
--- Keeps what the ReLUs gave and what the max pooling was given, in the order of the forward pass.
+-- Keeps the outputs of the ReLUs and the input of the max pooling, in the order of the forward pass.
 local function watch(network, kept)
   local ended = {}
   local function visit(layer, name)
@@ -115,7 +115,7 @@ local function train(network, bank, images, labels, batch)
   return losses
 end
 
--- Largest and mean distance of two curves, and that of their last fifths' means, relative.
+-- Largest and mean relative distance of two curves, and that of the means of their last fifths.
 local function distance(a, b)
   local most, sum, last_a, last_b = 0, 0, 0, 0
   for i = 1, #a do
@@ -133,7 +133,7 @@ local function gradient_table(bench, found)
   for _, row in ipairs(found.gradients) do
     rows[#rows + 1] = { row.name, number(row.median), number(row.worst), row.parameter }
   end
-  bench.table { title = "gradients of the first batch: distance from f64, of the norm", records = found.gradients,
+  bench.table { title = "gradients of the first batch: relative distance from f64", records = found.gradients,
     columns = { { "computed by" }, { "median", align = "right" }, { "worst", align = "right" },
       { "of parameter" } }, rows = rows }
 end
@@ -155,7 +155,7 @@ local function curve_table(bench, ours, found)
 end
 
 --- calr.lab.bench.numerics.rows(bench, options)
---- Two tables: distances of gradients, and of loss curves, from the last line, which is PyTorch in f64.
+--- Prints two tables: distances of gradients and of loss curves from the last line, PyTorch in f64.
 function benchmark.rows(bench, options)
   if #(bench.session.settings.peers or {}) == 0 then
     errors.usage("calr bench numerics compares with PyTorch: name a Python that has it with --peer PYTHON")
@@ -182,7 +182,7 @@ function benchmark.rows(bench, options)
     lr = LEARNING_RATE, decay = DECAY })
   for _, peer in ipairs(list) do
     if not peer.answer.gradients or not peer.answer.curves then
-      errors.fail("the peer %s told neither gradients nor losses", peer.name)
+      errors.fail("the peer %s reported neither gradients nor losses", peer.name)
     end
     bench.note(("\n%s"):format(text.paint("bold", peer.name)))
     gradient_table(bench, peer.answer)

@@ -1,13 +1,13 @@
 --- @module calr.lab.bench.start
---- calr bench start: how long the program takes to start.
+--- calr bench start: measures how long the program takes to start.
 
 local config = require "calr.config"
 local sys = require "calr.sys"
 local text = require "calr.text"
 
 local benchmark = {
-  summary = "from the start of a process to its end, for programs that do nothing",
-  options = { program = config.option("", "the program that is started; default: this one") },
+  summary = "time from start to end of a process that does nothing",
+  options = { program = config.option("", "the program to start; default: this one") },
 }
 
 local function starter(command)
@@ -18,7 +18,7 @@ local function starter(command)
 end
 
 --- calr.lab.bench.start.rows(bench, options)
---- A row for each program; the shell's own start, which is in all of them, is the last.
+--- Prints a row for each program; the last is the shell's own start, which the others include.
 function benchmark.rows(bench, options)
   local program = text.quote(options.program ~= "" and options.program or sys.paths.executable)
   local settings = { single = true, ["repeat"] = 41, warmup = 3 }

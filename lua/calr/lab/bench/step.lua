@@ -1,5 +1,5 @@
 --- @module calr.lab.bench.step
---- calr bench step: where the time of a training step goes, kernel by kernel, and what is left outside of kernels.
+--- calr bench step: shows where the time of a training step goes, kernel by kernel, and the rest outside kernels.
 
 local config = require "calr.config"
 local format = require "calr.lab.bench.frame.format"
@@ -8,7 +8,7 @@ local step = require "calr.lab.bench.frame.step"
 local sys = require "calr.sys"
 
 local benchmark = {
-  summary = "a training step, kernel by kernel, and the time outside of kernels",
+  summary = "a training step, kernel by kernel, and the time outside kernels",
   options = step.options { clusters = config.option(1000, "clusters of the memory") },
 }
 
@@ -31,8 +31,8 @@ local function by_kernel(events, limits)
 end
 
 --- calr.lab.bench.step.rows(bench, options)
---- Tables of the step that took the median time of --repeat, counted with calr.meter; then a row for the step without
---- counting and one for the time outside of kernels.
+--- Prints tables of the step with the median time of --repeat, counted with calr.meter; then a row for the step without
+--- counting and one for the time outside kernels.
 function benchmark.rows(bench, options)
   local limits, run = bench.limits(), step.make(options)
   run()
@@ -64,7 +64,7 @@ function benchmark.rows(bench, options)
   bench.row { work = step.text(options), seconds = bench.median(plain), count = options.batch, unit = "images",
     flops = step.total(middle.events, "flops") }
   local share = median / middle.seconds
-  bench.row { work = "outside of kernels", seconds = median, detail = { share = share },
+  bench.row { work = "outside kernels", seconds = median, detail = { share = share },
     aim = { fraction = 0.03, of = share } }
 end
 

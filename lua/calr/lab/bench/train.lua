@@ -1,5 +1,5 @@
 --- @module calr.lab.bench.train
---- calr bench train: one training step, beside PyTorch.
+--- calr bench train: measures one training step against PyTorch.
 
 local config = require "calr.config"
 local meter = require "calr.meter"
@@ -10,13 +10,13 @@ local benchmark = {
   summary = "a training step: forward, memory loss, backward, Adam; peer PyTorch (channels-last)",
   options = step.options {
     clusters = config.option(1000, "clusters of the memory"),
-    checkpoint = config.option(false, "keep the inputs of blocks only and run them again: less memory, more time"),
-    scaling = config.option(false, "a row for one thread against all, too"),
+    checkpoint = config.option(false, "keep only the inputs of blocks and run them again: less memory, more time"),
+    scaling = config.option(false, "add rows for one thread against all"),
     compile = config.option(false, "the peer uses torch.compile"),
   },
 }
 
--- The same work on one thread and on all, in alternation. measure() gives the seconds of a sample.
+-- The same work on one thread and on all, in alternation. measure() returns the seconds of a sample.
 local function scaling_row(bench, row, measure)
   local threads, one, all, ratios = sys.threads(), {}, {}, {}
   local _ <close> = setmetatable({}, { __close = function() sys.threads(threads) end })
@@ -32,8 +32,8 @@ local function scaling_row(bench, row, measure)
   bench.row(row)
 end
 
--- What the machine itself gains by more threads stands beside the step: cores share power, caches and memory, and those
--- of a virtual machine may be two threads of one core.
+-- The machine's own gain from more threads is shown beside the step: cores share power, caches and memory, and those of
+-- a virtual machine may be two threads of one core.
 local function scaling_rows(bench, options, run)
   scaling_row(bench, { work = options.network, count = options.batch, unit = "images",
     aim = sys.threads() == 2 and { ratio = 1.85 } or nil }, function()
@@ -49,14 +49,14 @@ local function scaling_rows(bench, options, run)
 end
 
 --- calr.lab.bench.train.rows(bench, options)
---- One row, and with --scaling three more for one thread against all. The limit counts the operations of convolutions
---- and products as they are defined.
+--- Prints one row, and with --scaling three more for one thread against all. The limit counts the operations of
+--- convolutions and products as defined.
 function benchmark.rows(bench, options)
   bench.limits()
   if options.scaling then bench.compare() end
   local memory = bench.memory()
   local run = step.make(options)
-  local events = meter.count(run) -- the first step, which warms up, too
+  local events = meter.count(run) -- the first step, which also warms up
   do
     local peers <close> = bench.peer("train", options)
     local time = bench.time(run, { peers = peers, lasts = 0.3, probe = true, warmup = 0 })

@@ -6,7 +6,7 @@ local config = require "calr.config"
 local sys = require "calr.sys"
 
 --- @module calr.lab.cluster
---- Clustering by the name of a method, with defaults: what is behind `calr cluster`. A method is one entry of the list
+--- Clusters by the name of a method, with defaults; used by `calr cluster`. A method is one entry of the list
 --- in lua/calr/lab/cluster/init.lua: its options with their defaults, and a function of features and options.
 ---
 ---     local labels, info = calr.lab.cluster.run("dbscan", features, { eps = 0.5 })
@@ -15,15 +15,15 @@ local clusterers = {}
 
 local option, choice = config.option, config.choice
 
--- Distances between images, for the methods that go by them.
+-- Distances between images, for the methods that use them.
 local function with_distance(options)
   options.distance = choice({ "jaccard", "cosine", "euclidean", "camera-jaccard" }, "between images")
-  options.k1 = option(30, "jaccard: neighbours that count, an image itself among them")
-  options.k2 = option(6, "jaccard: neighbours an encoding is averaged over; 1: none")
-  options.k1_intra = option(5, "camera-jaccard: neighbours of the own camera")
-  options.k1_inter = option(20, "camera-jaccard: neighbours of other cameras")
-  options.k2_intra = option(2, "camera-jaccard: of the own camera, averaged over")
-  options.k2_inter = option(4, "camera-jaccard: of other cameras, averaged over")
+  options.k1 = option(30, "jaccard: neighbours considered, the image itself included")
+  options.k2 = option(6, "jaccard: neighbours to average an encoding over; 1: none")
+  options.k1_intra = option(5, "camera-jaccard: neighbours in the image's own camera")
+  options.k1_inter = option(20, "camera-jaccard: neighbours in other cameras")
+  options.k2_intra = option(2, "camera-jaccard: those of its own camera to average over")
+  options.k2_inter = option(4, "camera-jaccard: those of other cameras to average over")
   return options
 end
 
@@ -33,7 +33,7 @@ local of_distance = { k1 = "jaccard", k2 = "jaccard", k1_intra = "camera-jaccard
 
 local function distance_of(x, o)
   if o.distance == "jaccard" then
-    local near = o.eps and o.eps > 0 and o.eps < 1 and o.eps or 1 -- of the others DBSCAN never asks
+    local near = o.eps and o.eps > 0 and o.eps < 1 and o.eps or 1 -- DBSCAN never uses the others
     return C.jaccard(x, { k1 = o.k1, k2 = o.k2, within = near })
   end
   if o.distance == "camera-jaccard" then
@@ -58,13 +58,13 @@ local function all_pairs(n)
 end
 
 local graph = {
-  k = option(15, "neighbours of each image, the image itself counted"),
-  min_similarity = option(0.5, "least cosine similarity of neighbours that are joined"),
-  approximate = option(false, "neighbours by an index, for some hundred thousand images and more; says its recall"),
-  recall = option(0.95, "approximate: part of the true neighbours to find"),
+  k = option(15, "neighbours of each image, the image itself included"),
+  min_similarity = option(0.5, "least cosine similarity of neighbours to join"),
+  approximate = option(false, "find neighbours by an index, for 100,000 images and more; reports its recall"),
+  recall = option(0.95, "approximate: share of the true neighbours to find"),
 }
 
--- What graphs are made of: the features, or their neighbours when an index is to find them; and the measured recall.
+-- The input of the graph: the features, or their neighbours if an index finds them; and the measured recall.
 local function neighbours_of(x, o)
   if not o.approximate then return x, {} end
   local near = C.knn(x, { k = math.min(o.k, x:size(1)), approximate = { recall = o.recall } })
@@ -89,11 +89,11 @@ local methods = {
     options = {
       k = graph.k, min_similarity = graph.min_similarity, approximate = graph.approximate, recall = graph.recall,
       min_size = option(5, "smaller clusters become outliers"),
-      levels = choice({ "two", "many" }, "many: modules in modules, in as many levels as shorten the code"),
+      levels = choice({ "two", "many" }, "many: nested modules, in as many levels as shorten the code"),
       level = option(0, "many: the level whose modules are the clusters; 1: the coarsest, 0: the finest"),
       directed = option(true, "edges go from an image to its neighbours"),
-      seed = option(1, "of the order in which images are looked at"),
-      trials = option(1, "the best of so many searches"),
+      seed = option(1, "of the order in which images are visited"),
+      trials = option(1, "number of searches; the best one counts"),
       teleportation = option(0.15, "share of steps at which the random walker jumps; directed only"),
     },
     none = too_few.graph, one = "raise min_similarity, or lower k",
@@ -111,10 +111,10 @@ local methods = {
     options = {
       k = graph.k, min_similarity = graph.min_similarity, approximate = graph.approximate, recall = graph.recall,
       min_size = option(5, "smaller clusters become outliers"),
-      quality = choice({ "modularity", "potts" }, "what a good community is; potts does not depend on the data's size"),
-      resolution = option(1.0, "more for smaller clusters; potts: their least mean similarity, 0.1 to 1"),
-      seed = option(1, "of the order in which images are looked at"),
-      trials = option(1, "the best of so many searches"),
+      quality = choice({ "modularity", "potts" }, "measure of a community; potts does not depend on the data's size"),
+      resolution = option(1.0, "higher gives smaller clusters; potts: their least mean similarity, 0.1 to 1"),
+      seed = option(1, "of the order in which images are visited"),
+      trials = option(1, "number of searches; the best one counts"),
     },
     none = too_few.graph, one = "raise resolution or min_similarity",
     run = function(x, o)
@@ -125,21 +125,21 @@ local methods = {
     end,
   },
   {
-    name = "dbscan", summary = "dense places, all of one density",
+    name = "dbscan", summary = "dense regions of one density",
     options = with_distance {
-      eps = option(0.6, "how far a neighbour may be"),
-      min_samples = option(4, "neighbours, an image itself counted, that make it the core of a cluster"),
+      eps = option(0.6, "largest distance of a neighbour"),
+      min_samples = option(4, "neighbours, itself included, that make an image a core point"),
     },
     none = too_few.dense .. "raise eps, or lower min_samples", one = "lower eps",
     run = function(x, o) return (C.dbscan(distance_of(x, o), { eps = o.eps, min_samples = o.min_samples })) end,
     memory = function(n, o) return is_dense(o) and all_pairs(n) or 0 end,
   },
   {
-    name = "hdbscan", summary = "dense places, each of the density that suits it",
+    name = "hdbscan", summary = "dense regions of varying density",
     options = with_distance {
-      min_cluster_size = option(5, "images of the smallest group that is a cluster"),
-      min_samples = option(0, "neighbours that make a place dense; 0: as min_cluster_size"),
-      epsilon = option(0.0, "clusters that part below this distance stay one"),
+      min_cluster_size = option(5, "least number of images in a cluster"),
+      min_samples = option(0, "neighbours that make a region dense; 0: as min_cluster_size"),
+      epsilon = option(0.0, "clusters that split below this distance stay one"),
     },
     none = too_few.dense .. "lower min_cluster_size or min_samples", one = "lower epsilon or min_cluster_size",
     run = function(x, o)
@@ -149,14 +149,14 @@ local methods = {
     memory = function(n, o) return is_dense(o) and all_pairs(n) or 0 end,
   },
   {
-    name = "agglomerative", summary = "merges the nearest two clusters, again and again",
+    name = "agglomerative", summary = "repeatedly merges the two nearest clusters",
     options = with_distance {
-      clusters = option(0, "how many to leave; 0: as cut says"),
-      cut = option(0.8, "distance at which merging ends, where clusters is 0"),
-      linkage = choice({ "average", "complete", "single", "ward" }, "how far two clusters are apart"),
+      clusters = option(0, "number of clusters; 0: set by cut"),
+      cut = option(0.8, "distance at which merging ends if clusters is 0"),
+      linkage = choice({ "average", "complete", "single", "ward" }, "distance between two clusters"),
       min_size = option(1, "smaller clusters become outliers"),
     },
-    none = "lower min_size, or raise cut", one = "lower cut, or say how many: clusters=100",
+    none = "lower min_size, or raise cut", one = "lower cut, or set the number: clusters=100",
     run = function(x, o)
       local labels = C.agglomerative(distance_of(x, o), { linkage = o.linkage,
         clusters = o.clusters > 0 and o.clusters or nil, distance = o.clusters == 0 and o.cut or nil })
@@ -167,14 +167,14 @@ local methods = {
     end,
   },
   {
-    name = "kmeans", summary = "so many clusters around their means (euclidean)",
+    name = "kmeans", summary = "a given number of clusters around their means (euclidean)",
     options = {
-      clusters = option(0, "how many; 0: one for 16 images"),
-      iterations = option(100, "at most so many rounds"),
-      batch = option(0, "rows of a mini-batch, such as 1024, for data of millions; 0: all rows every time"),
+      clusters = option(0, "number of clusters; 0: one per 16 images"),
+      iterations = option(100, "largest number of rounds"),
+      batch = option(0, "rows per mini-batch, such as 1024, for millions of rows; 0: all rows"),
       seed = option(1, "of the choice of the first means"),
     },
-    one = "say how many: clusters=100",
+    one = "set the number: clusters=100",
     run = function(x, o)
       local clusters = o.clusters > 0 and o.clusters or math.max(1, x:size(1) // 16)
       local labels, info = C.kmeans(x, { clusters = clusters, iterations = o.iterations, seed = o.seed,
@@ -183,11 +183,11 @@ local methods = {
     end,
   },
   {
-    name = "components", summary = "all images that any chain of near neighbours joins",
+    name = "components", summary = "images joined by chains of near neighbours",
     options = {
       k = graph.k, approximate = graph.approximate, recall = graph.recall,
-      min_similarity = option(0.7, "least cosine similarity of neighbours that are joined"),
-      mutual = option(true, "only neighbours that are each among the other's"),
+      min_similarity = option(0.7, "least cosine similarity of neighbours to join"),
+      mutual = option(true, "join only mutual neighbours"),
       min_size = option(2, "smaller clusters become outliers"),
     },
     none = too_few.graph, one = "raise min_similarity, or lower k",
@@ -202,13 +202,13 @@ local methods = {
 
 --- calr.lab.cluster.methods()
 --- @return table  list of {name=, summary=, options = {name -> default, as for calr.config}, none=, one=}; the last two
----                say what to change when no cluster comes out, or one only
+---                say what to change if the result is no cluster, or only one
 function clusterers.methods()
   return table.move(methods, 1, #methods, 1, {})
 end
 
 --- calr.lab.cluster.method(name)
---- @return table  the method of that name; an error that lists them when there is none
+--- @return table  the method of that name; an unknown name is an error that lists them
 function clusterers.method(name)
   local names = {}
   for i, method in ipairs(methods) do
@@ -220,7 +220,7 @@ function clusterers.method(name)
     near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(names, ", ")), 0)
 end
 
--- Bytes that the system can still give, as Linux tells; nil when it does not.
+-- Available bytes of memory, as reported by Linux; nil if unknown.
 local function available()
   local ok, text = pcall(sys.read_file, "/proc/meminfo")
   local kilobytes = ok and text:match "MemAvailable:%s*(%d+) kB"
@@ -231,13 +231,13 @@ local function check_memory(method, n, o)
   local needed, free = method.memory and method.memory(n, o) or 0, available()
   if not free or needed <= free then return end
   local text = require "calr.text"
-  error(("%s holds the distances of all pairs of %s images, %s, and %s of memory are free; take %s"):format(
+  error(("%s needs the distances of all pairs of %s images, %s, but only %s of memory are free; use %s"):format(
     method.name, text.count(n), text.bytes(needed), text.bytes(free),
     method.name ~= "agglomerative" and "distance=jaccard, which is sparse"
       or "infomap, or dbscan or hdbscan with distance=jaccard"), 0)
 end
 
--- What has no meaning beside what else was given.
+-- Refuses options that have no meaning together with the others.
 local function check_together(o, given)
   for name, distance in pairs(of_distance) do
     if o[name] ~= nil and o.distance ~= distance then
@@ -251,7 +251,7 @@ local function check_together(o, given)
     if given.recall ~= nil then error("recall is an option of approximate neighbours (approximate)", 0) end
     o.approximate, o.recall = nil, nil
   elseif o.recall and not (o.recall > 0 and o.recall <= 1) then
-    error(("recall is a part, above 0 and at most 1; %s is not"):format(o.recall), 0)
+    error(("recall must be above 0 and at most 1; %s is not"):format(o.recall), 0)
   end
   if o.levels == "two" then
     if given.level ~= nil then error("level is an option of levels=many", 0) end
@@ -260,7 +260,7 @@ local function check_together(o, given)
     error(("level counts from 1, the coarsest; 0 is the finest; %d is neither"):format(o.level), 0)
   end
   if o.cut and o.clusters > 0 then
-    if given.cut ~= nil then error("cut and clusters exclude each other", 0) end
+    if given.cut ~= nil then error("cut and clusters cannot be combined", 0) end
     o.cut = nil
   end
   if o.k2 and o.k2 > o.k1 then
@@ -275,7 +275,7 @@ end
 --- @param options  of the method, by name (`calr cluster --help` lists them); cameras = i32[n], from 0, for
 ---                 distance="camera-jaccard"
 --- @return tensor  labels i32[n], numbered from 0 by first appearance, -1 for outliers
---- @return table   what else the method found, such as Infomap's codelength; may be empty
+--- @return table   other results of the method, such as Infomap's codelength; may be empty
 --- @return table   the options of the method that were in use, with their values
 function clusterers.run(name, x, options)
   local method = clusterers.method(name)
@@ -287,7 +287,7 @@ function clusterers.run(name, x, options)
   local o = config.apply(method.options, given)
   check_together(o, given)
   if o.distance == "camera-jaccard" and not cameras then
-    error("the distance camera-jaccard wants the cameras of the images (--cameras)", 0)
+    error("the distance camera-jaccard needs the cameras of the images (--cameras)", 0)
   end
   local n = x:size(1)
   if n == 0 then return T.zeros({ 0 }, "i32"), {}, o end

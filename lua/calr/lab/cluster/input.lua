@@ -1,6 +1,6 @@
 --- @module calr.lab.cluster.input
---- Reads and checks what `calr cluster` is given: features, identities and cameras as .npy files. What cannot be
---- clustered is a usage error that says what to do.
+--- Reads and checks the input of `calr cluster`: features, identities and cameras as .npy files. Unusable input is a
+--- usage error that says what to do.
 
 local L = require "calr.labels"
 local errors = require "calr.errors"
@@ -37,20 +37,20 @@ end
 function input.features(path)
   local x = load(path, "features")
   if x:dim() ~= 2 then
-    errors.usage("%s is %s; features are [images x numbers]%s", path, tostring(x), x:dim() == 1
+    errors.usage("%s is %s; features must be [images x numbers]%s", path, tostring(x), x:dim() == 1
       and ", and these look like labels" or x:dim() > 2 and ": save x.reshape(len(x), -1)" or "")
   end
   if x:size(1) == 0 or x:size(2) == 0 then errors.usage("%s is %s: there is nothing to cluster", path, tostring(x)) end
   if x:dtype() ~= "f32" then x = x:to "f32" end
   if not x:is_finite() then
-    errors.usage("row %d of %s (counted from 1) holds a NaN or an infinity, or a number that f32 cannot hold",
+    errors.usage("row %d of %s (counted from 1) holds a NaN, an infinity, or a number too large for f32",
       first_bad_row(x), path)
   end
   local largest = math.max(math.abs(x:max()), math.abs(x:min()))
   if largest > 1e15 then
-    errors.usage("%s holds numbers up to %g, whose squares leave the range of f32: scale them down", path, largest)
+    errors.usage("%s holds numbers up to %g, whose squares overflow f32: scale them down", path, largest)
   end
-  if largest == 0 then errors.usage("%s holds zeros only", path) end
+  if largest == 0 then errors.usage("%s holds only zeros", path) end
   return x
 end
 
@@ -58,7 +58,7 @@ local function integers(path, what, count)
   local values = load(path, what)
   if values:dim() == 2 and values:size(2) == 1 then values = values:reshape { -1 } end
   if values:dim() ~= 1 or values:dtype() == "f32" then
-    errors.usage("%s is %s; %s are whole numbers, one for each image: save x.astype(numpy.int64)", path,
+    errors.usage("%s is %s; %s must be whole numbers, one for each image: save x.astype(numpy.int64)", path,
       tostring(values), what)
   end
   if values:numel() ~= count then
@@ -79,7 +79,7 @@ end
 function input.cameras(path, count)
   local given = integers(path, "cameras", count)
   if given:min() < 0 or given:max() >= 2 ^ 30 then
-    errors.usage("%s holds cameras from %d to %d; they are numbered from 0 up to 2^30", path, given:min(), given:max())
+    errors.usage("%s holds cameras from %d to %d; camera numbers must be 0 to 2^30", path, given:min(), given:max())
   end
   given = given:to "i32"
   local cameras = L.pair(given, given)

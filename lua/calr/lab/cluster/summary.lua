@@ -1,5 +1,5 @@
 --- @module calr.lab.cluster.summary
---- What came out of a clustering: counts, sizes, quality where identities are known.
+--- Summarises a clustering: counts, sizes, and quality if identities are known.
 
 local C = require "calr.cluster"
 local L = require "calr.labels"
@@ -118,11 +118,11 @@ local function quality_table(quality)
     rows[#rows + 1] = row(("inside camera %d, %s images"):format(camera.camera, text.count(camera.images)), camera)
   end
   return text.table { columns = columns, rows = rows }
-    .. "\nP, R, F: B-cubed; outliers count as clusters of their own; exp.: clusters over which an identity is spread"
+    .. "\nP, R, F: B-cubed; each outlier counts as a cluster; exp.: clusters over which an identity is spread"
 end
 
 --- calr.lab.cluster.summary.text(result)
---- @param result  what summary.of gives, with file, method, options (text), info, seconds, output
+--- @param result  as returned by summary.of, with file, method, options (text), info, seconds, output
 --- @return string
 function summary.text(result)
   local lines = {}

@@ -8,8 +8,8 @@ local sys = require "calr.sys"
 local userfile = require "calr.userfile"
 
 --- @module calr.lab.refine
---- The workbench for refinement rules: applies rules to a snapshot of a training run and measures what they change.
---- What is behind `calr refine`, for scripts:
+--- The workbench for refinement rules: applies rules to a snapshot of a training run and measures what they change. It
+--- is used by `calr refine`, and by scripts:
 ---
 ---     local bench = calr.lab.refine.open "runs/calr-20260101-120000-1"
 ---     local plain = bench:measure(bench.snapshot.global)
@@ -23,7 +23,7 @@ local Bench = {}
 Bench.__index = Bench
 
 --- calr.lab.refine.file(path)
---- The snapshot that a path names: a file, or the newest of a run folder. Where there is none, a usage error that says
+--- Returns the snapshot that a path names: a file, or the newest of a run folder. If there is none, a usage error says
 --- how to get one.
 --- @return string
 function workbench.file(path)
@@ -39,7 +39,7 @@ function workbench.file(path)
   return files[#files]
 end
 
--- Identities without gaps, of the images whose identity is known.
+-- Identities without gaps, for images whose identity is known.
 local function read_truth(snapshot)
   if not snapshot.identities then return nil end
   local rows = L.rows(L.at_least(snapshot.identities, 0))
@@ -47,22 +47,22 @@ local function read_truth(snapshot)
   return { rows = rows, identities = snapshot.identities:rows(rows), cameras = snapshot.cameras:rows(rows) }
 end
 
--- Images that are not of the identity that most of their cluster are of.
+-- Images whose identity is not the majority identity of their cluster.
 local function misplaced(global, identities)
   local known = L.where(L.at_least(identities, 0), identities, -1)
   return L.differ(known, L.take(L.commonest(global, known), global))
 end
 
 --- calr.lab.refine.open(path [, {outliers="singletons", trust=false}])
---- A snapshot is data and chooses no code: where its options name Lua files (refine, pace), these run only with
+--- Opens a snapshot. It is data and chooses no code: Lua files that its options name (refine, pace) run only with
 --- `trust`, or when they are named again to bench:try.
---- @param path      a snapshot, or a run folder: its newest
---- @param outliers  what outliers count as: see calr.quality
+--- @param path      a snapshot, or a run folder for its newest
+--- @param outliers  how outliers count: see calr.quality
 --- @param trust     boolean; whether Lua files that the snapshot's options name may run
 --- @return bench    with `snapshot` (see calr.pipeline.snapshot.load), `files` (the Lua files that its options name, by
----                  option: refine, pace), `cameras` (how many there are), `identities`
----                  (how many are known; 0: no quality), `misplaced` (mask u8[n]: images that are not of the identity
----                  that most of their global cluster are of; nil without identities)
+---                  option: refine, pace), `cameras` (their number), `identities` (how many are known; 0: no quality),
+---                  `misplaced` (mask u8[n]: images whose identity is not the majority identity of their global
+---                  cluster; nil without identities)
 function workbench.open(path, given)
   given = require("calr.options").check("calr.lab.refine.open", given, { "outliers", "trust" })
   local snapshot = snapshots.load(workbench.file(path))
@@ -118,7 +118,7 @@ function Bench:measure(labels)
   return result
 end
 
--- What is missing in a snapshot is said when a rule asks for it.
+-- A field missing in the snapshot is an error when a rule reads it.
 local absent = {
   locals = "the snapshot has no local clusters (context.locals): its run had no stage 1",
   scores = "the snapshot has no node scores (context.scores)",
@@ -145,7 +145,7 @@ local function context_of(bench, values, given)
   end })
 end
 
--- Why images went, most frequent first.
+-- Why images were removed, most frequent first.
 local function reason_list(bench, why)
   local list = {}
   for place, text in ipairs(why.texts) do
@@ -161,13 +161,13 @@ local function reason_list(bench, why)
 end
 
 --- bench:try(rule [, options])
---- Applies a rule. Its mistakes are errors.
+--- Applies a rule. Mistakes in the rule are errors.
 --- @param rule     a name, a path, or a function: see calr.refine.load
---- @param options  of the rule, over those of the run: name -> value; epoch, epochs and seed stand in for the
+--- @param options  of the rule, overriding those of the run: name -> value; epoch, epochs and seed replace the
 ---                 snapshot's
---- @return table   what bench:measure gives, with rule, labels, seconds, reasons (a list of {reason=, images=,
----                 misplaced=}), changed (the options that were given) and used (the names of all options that the
----                 rule looked at, sorted)
+--- @return table   as returned by bench:measure, with rule, labels, seconds, reasons (a list of {reason=, images=,
+---                 misplaced=}), changed (the given options) and used (the sorted names of all options that the
+---                 rule read)
 function Bench:try(rule, given)
   local started = sys.clock()
   local loaded = refine.load(rule)
@@ -182,8 +182,8 @@ function Bench:try(rule, given)
 end
 
 --- bench:recorded()
---- What the run's own rule did in that epoch, as the snapshot has it.
---- @return table|nil  what bench:try gives, of the rule "recorded"; nil when the snapshot has no refined labels
+--- Returns what the run's own rule did in that epoch, as recorded in the snapshot.
+--- @return table|nil  as returned by bench:try, for the rule "recorded"; nil if the snapshot has no refined labels
 function Bench:recorded()
   local s = self.snapshot
   if not s.refined then return nil end

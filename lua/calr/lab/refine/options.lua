@@ -1,6 +1,6 @@
 --- @module calr.lab.refine.options
---- The options that a rule sees at the workbench: those of the run, changed by words key=value, and a note of which
---- ones it looked at.
+--- The options that a rule sees at the workbench: those of the run, changed by words key=value, with a record of which
+--- ones it read.
 
 local config = require "calr.config"
 local errors = require "calr.errors"
@@ -22,7 +22,7 @@ local function read(text)
 end
 
 --- calr.lab.refine.options.parse(word)
---- @param word    key=value; a value that looks like a number, true or false is one
+--- @param word    key=value; a value that looks like a number, true or false becomes one
 --- @return string  the name
 --- @return any     the value
 function options.parse(word)
@@ -31,7 +31,7 @@ function options.parse(word)
   return name, read(value)
 end
 
--- A view of a table that notes the dotted names that are read.
+-- A view of a table that records the dotted names read.
 local function view(values, prefix, seen)
   return setmetatable({}, {
     __index = function(_, key)
@@ -50,7 +50,7 @@ local function view(values, prefix, seen)
   })
 end
 
--- What stands under a dotted name in the options that a rule declares.
+-- The entry under a dotted name in the options that a rule declares.
 local function declaration(declared, name)
   local at = declared
   for part in name:gmatch "[^.]+" do
@@ -78,10 +78,10 @@ end
 
 --- calr.lab.refine.options.merge(base, given [, declared])
 --- @param base   options of a run
---- @param given  dotted name -> value; epoch, epochs and seed are no options and are returned beside them
---- @param declared  the options that the rule declares: what is given for them is checked by that
---- @return table  options (what the rule sees), epoch, epochs, seed (or nil), and used(): the sorted names that were
----                read
+--- @param given  dotted name -> value; epoch, epochs and seed are not options and are returned separately
+--- @param declared  the options that the rule declares; given values are checked against them
+--- @return table  options (what the rule sees), epoch, epochs, seed (or nil), and used(): the sorted names of the
+---                options read
 function options.merge(base, given, declared)
   local values, seen, out = copy(base), {}, {}
   for name, value in pairs(given) do

@@ -1,5 +1,5 @@
 --- @module calr.lab.refine.table
---- What rules do to a snapshot, as text, Markdown, CSV or JSON.
+--- Shows what rules do to a snapshot, as text, Markdown, CSV or JSON.
 
 local json = require "calr.json"
 local text = require "calr.text"
@@ -12,7 +12,7 @@ local figures = {
 }
 local counts = { { "clusters", "clusters" }, { "outliers", "outliers" }, { "discarded", "discarded" } }
 
--- The columns there are: quality only where identities are known.
+-- The columns: quality only if identities are known.
 local function columns_of(has_quality, of_camera)
   local list = {}
   for _, figure in ipairs(has_quality and figures or {}) do
@@ -47,7 +47,7 @@ local function show_difference(column, number)
 end
 
 --- calr.lab.refine.table.label(result)
---- @return string  the rule with the options it was given: "pivot pivot=camera-max"
+--- @return string  the rule with its given options: "pivot pivot=camera-max"
 function tables.label(result)
   local names, words = {}, { tostring(result.rule) }
   for name in pairs(result.changed or {}) do names[#names + 1] = name end
@@ -93,11 +93,11 @@ local function misplaced_note(report)
   local L = require "calr.labels"
   local bench = report.bench
   local clustered = L.total(L.at_least(bench.snapshot.global, 0))
-  return ("misplaced: not of the identity that most of their cluster are of, as %s of the %s clustered images are")
+  return ("misplaced: not of their cluster's majority identity, as %s of the %s clustered images are")
     :format(text.count(L.total(bench.misplaced)), text.count(clustered))
 end
 
-local camera_note = "by camera: clusters inside each camera; what happens between cameras does not count"
+local camera_note = "by camera: clusters inside each camera; pairs between cameras do not count"
 
 local function terminal_table(columns, rows, first)
   local heads, lines = { first }, {}
@@ -135,7 +135,7 @@ local function terminal(report)
   local notes = {}
   if has_quality then
     notes[1] = ("P, R, F: B-cubed; outliers count as %s; exp.: clusters over which an identity is spread"):format(
-      report.bench.outliers == "ignore" and "absent" or "clusters of their own")
+      report.bench.outliers == "ignore" and "absent" or "single clusters")
   end
   if has_quality and #reasons > 0 then notes[#notes + 1] = misplaced_note(report) end
   if report.by_camera then notes[#notes + 1] = camera_note end
@@ -206,7 +206,7 @@ local function exact(number)
   return math.type(number) == "integer" and ("%d"):format(number) or ("%.17g"):format(number)
 end
 
--- RFC 4180. A row for each rule (camera empty), and one for each rule and camera where they are asked for.
+-- RFC 4180. A row for each rule (camera empty), and with by_camera one for each rule and camera.
 local function csv(report)
   local columns = columns_of(report.plain.quality ~= nil)
   local heads, lines = { "rule", "camera", "images" }, {}
@@ -258,8 +258,8 @@ end
 local formats = { terminal = terminal, markdown = markdown, csv = csv, json = to_json }
 
 --- calr.lab.refine.table.render(report, format)
---- @param report  bench, plain (what bench:measure gives of the global clusters), results (list of what bench:try
----                gives), by_camera
+--- @param report  bench, plain (from bench:measure of the global clusters), results (list, from
+---                bench:try), by_camera
 --- @param format  "terminal", "markdown", "csv" or "json"
 --- @return string
 function tables.render(report, format)

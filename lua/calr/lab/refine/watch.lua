@@ -1,5 +1,5 @@
 --- @module calr.lab.refine.watch
---- Which Lua files a piece of work loads, and when they change.
+--- Tracks which Lua files a call loads, and when they change.
 
 local sys = require "calr.sys"
 
@@ -8,7 +8,7 @@ local watch = {}
 local Files = {}
 Files.__index = Files
 
--- Modules that are loaded anew when they change: all but the library's own, of which only the rules are.
+-- Modules to reload when they change: the user's, and of the library only the rules.
 local function is_ours(name, path)
   return path:sub(1, #sys.paths.lua + 1) == sys.paths.lua .. "/" and not name:match "^calr%.refine%."
 end
@@ -26,16 +26,16 @@ function Files:add(path)
   self.paths[path] = self.paths[path] or false
 end
 
--- What a file is now: false when there is none.
+-- The present state of a file: false if there is none.
 local function state(path)
   local ok, hash = pcall(function() return sys.is_folder(path) and sys.stat(path).mtime or sys.hash_file(path) end)
   return ok and hash or false
 end
 
 --- files:call(fn, ...)
---- Calls fn(...), and adds the files of the modules that are required meanwhile, whether they load or not. Before, the
---- modules of the last call are forgotten, so that they are read anew.
---- @return any  what pcall(fn, ...) returns
+--- Calls fn(...), and adds the files of the modules required during the call, whether they load or not. It first
+--- unloads the modules of the last call, so that they are read again.
+--- @return any  the results of pcall(fn, ...)
 function Files:call(fn, ...)
   for name in pairs(self.modules) do package.loaded[name] = nil end
   for _, path in ipairs(self.list) do self.paths[path] = state(path) end
@@ -47,7 +47,7 @@ function Files:call(fn, ...)
       self.paths[path] = state(path)
     end
   end
-  table.insert(package.searchers, 2, note) -- after those that are built in
+  table.insert(package.searchers, 2, note) -- after the built-in ones
   local results = table.pack(pcall(fn, ...))
   for i, searcher in ipairs(package.searchers) do
     if searcher == note then table.remove(package.searchers, i) break end
@@ -56,7 +56,7 @@ function Files:call(fn, ...)
 end
 
 --- files:changed()
---- @return string|nil  the first file that is another than at the last call; nil when all are the same
+--- @return string|nil  the first file that has changed since the last call; nil if none has
 function Files:changed()
   for _, path in ipairs(self.list) do
     if state(path) ~= self.paths[path] then return path end

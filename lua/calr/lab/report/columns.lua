@@ -7,7 +7,7 @@ local json = require "calr.json"
 local columns = {}
 
 --- calr.lab.report.columns.short(x [, digits])
---- A number with so many significant digits (default 6); a whole one as an integer. Not finite: JSON's null.
+--- Rounds a number to `digits` significant digits (default 6); a whole one becomes an integer. Not finite: JSON's null.
 --- @return number
 function columns.short(x, digits)
   if x == nil or x ~= x or x == math.huge or x == -math.huge then return json.null end
@@ -17,7 +17,7 @@ function columns.short(x, digits)
 end
 
 --- calr.lab.report.columns.fixed(x, digits)
---- A number with so many digits after the point, for times; absent: JSON's null.
+--- Rounds a number to `digits` digits after the point, for times; absent: JSON's null.
 --- @return number
 function columns.fixed(x, digits)
   if x == nil then return json.null end
@@ -26,7 +26,7 @@ function columns.fixed(x, digits)
 end
 
 --- calr.lab.report.columns.scalar(value)
---- A configuration's value as the page takes it: numbers shortened to 12 digits, lists as text, nothing as JSON's null.
+--- Returns a configuration's value for the page: numbers shortened to 12 digits, lists as text, nil as JSON's null.
 --- @return any
 function columns.scalar(value)
   if value == nil then return json.null end
@@ -36,7 +36,7 @@ function columns.scalar(value)
 end
 
 --- calr.lab.report.columns.shared(count, get)
---- A column whose values repeat: {values={...distinct}, index={...}}, with -1 in the index for nil.
+--- Returns a column whose values repeat: {values={...distinct}, index={...}}, with -1 in the index for nil.
 --- @param get  function(i) -> string, number, boolean or nil
 --- @return table
 function columns.shared(count, get)
@@ -58,7 +58,7 @@ function columns.shared(count, get)
 end
 
 --- calr.lab.report.columns.compact(count, get)
---- A column in whichever form is shorter: {numbers={...}}, or as columns.shared.
+--- Returns a column in whichever form is shorter: {numbers={...}}, or as columns.shared.
 --- @return table
 function columns.compact(count, get)
   local numbers, known, distinct, numeric = json.array {}, {}, 0, true
@@ -77,7 +77,7 @@ function columns.compact(count, get)
 end
 
 --- calr.lab.report.columns.thin(count, most)
---- Which of `count` rows to keep when there is room for `most`: evenly spread, the first and the last among them.
+--- Selects `most` of `count` rows: evenly spread, the first and the last among them.
 --- @return table  positions from 1
 function columns.thin(count, most)
   local keep = {}

@@ -1,6 +1,6 @@
 --- @module calr.lab.report.gallery
---- Images for the report of a run: some of its local clusters, and the pictures in its folder. Whatever is no longer
---- there, or has changed since, is left out.
+--- Collects images for the report of a run: some of its local clusters, and the pictures in its folder. Images that are
+--- missing or have changed since are left out.
 
 local columns = require "calr.lab.report.columns"
 local image = require "calr.image"
@@ -45,7 +45,7 @@ local function data_uri(kind, bytes)
   return ("data:image/%s;base64,%s"):format(kind, gallery.base64(bytes))
 end
 
--- A JPEG as it is, or smaller when it is large.
+-- A JPEG as it is, or reduced if it is large.
 local function jpeg_uri(bytes)
   if #bytes > 24 * 1024 then
     local pixels = image.decode(bytes)
@@ -96,7 +96,7 @@ end
 
 -- ---- local clusters ----
 
--- The data set that the run read, when it is there and the same; nil otherwise.
+-- The data set that the run read, if it exists unchanged; otherwise nil.
 local function open_data(record)
   local path = (record.config or {}).data or (record.data or {}).path
   if type(path) ~= "string" then return nil end
@@ -107,7 +107,7 @@ local function open_data(record)
   return data
 end
 
--- i32[n], the local cluster of each training image; nil where the run kept none.
+-- i32[n], the local cluster of each training image; nil if the run kept none.
 local function local_labels(path)
   local file = require("calr.run.folder").newest_file(path, "intra")
   if not file then return nil end
@@ -115,7 +115,7 @@ local function local_labels(path)
   return ok and tensors.locals or nil
 end
 
--- Clusters of three images or more, the largest first; some of them, evenly from that order.
+-- Clusters of three images or more, the largest first, sampled evenly.
 local function choose(members)
   local list = {}
   for label, rows in pairs(members) do
@@ -130,7 +130,7 @@ local function choose(members)
   return chosen, #list
 end
 
--- The identity that most members have, and how many; nil without identities.
+-- The identity of most members, and how many have it; nil without identities.
 local function majority(rows, identities)
   local count, best = {}, nil
   for _, row in ipairs(rows) do
@@ -175,13 +175,13 @@ end
 --- calr.lab.report.gallery.collect(path, record)
 --- @param path    a run folder
 --- @param record  its run.json
---- @return table  clusters, total (how many there are of three images or more), truth (whether identities are known),
----                files, left_out (how many more there are)
+--- @return table  clusters, total (the number with three images or more), truth (whether identities are known),
+---                files, left_out (the number of the others)
 function gallery.collect(path, record)
   local ok, clusters, total, truth = pcall(local_clusters, path, record)
   if not ok then
     if sys.is_interrupt(clusters) then error(clusters, 0) end
-    clusters, total, truth = json.array {}, 0, false -- a data set that is damaged is no reason for no report
+    clusters, total, truth = json.array {}, 0, false -- a damaged data set must not prevent the report
   end
   local files, left_out = saved_pictures(path)
   return { clusters = clusters, total = total, truth = truth, files = files, left_out = left_out }

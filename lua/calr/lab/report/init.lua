@@ -1,9 +1,9 @@
 --- @module calr.lab.report
---- What a study, a run or a folder of runs holds, as one HTML file that needs nothing else: no network, no server.
+--- Writes a study, a run or a folder of runs as one self-contained HTML file: no network, no server.
 ---
 ---     calr.report.write("studies/refinement", { to = "refinement.html" })
 ---
---- The same folder gives the same bytes. The figures are drawn by the page itself, from the data that stand in it as
+--- The same folder gives the same bytes. The page draws the figures itself, from the data that it contains as
 --- JSON; lua/calr/lab/report holds the page's parts (.html, .css, .js).
 
 local check_options = require("calr.options").check
@@ -26,12 +26,12 @@ local function escape(text)
   return (text:gsub("[&<>\"']", entities))
 end
 
--- JSON inside of a script element: no "<" can end the element or begin a comment.
+-- JSON inside a script element: no "<" can end the element or begin a comment.
 local function embed(value)
   return (json.encode(value):gsub("<", "\\u003c"):gsub("\u{2028}", "\\u2028"):gsub("\u{2029}", "\\u2029"))
 end
 
--- What stands in the page for those who switched scripts off.
+-- The content of the page for readers without scripts.
 local function plain_table(data)
   local rows = {}
   for _, line in ipairs(data.plain or {}) do
@@ -43,7 +43,7 @@ local function plain_table(data)
 end
 
 --- calr.report.page(data)
---- The page of what report.collect returned.
+--- Makes the page from the result of report.collect.
 --- @return string  HTML
 function report.page(data)
   local code = {}
@@ -58,16 +58,16 @@ function report.page(data)
 end
 
 --- calr.report.collect(folder [, {images=true, versus=}])
---- The data of a report, as plain tables.
+--- Returns the data of a report, as plain tables.
 --- @param folder  of a study (study.json), of a run (run.json), or a folder of run folders
---- @param images  whether the images of a run belong in it
---- @param versus  string; label of the row that the others are compared with; default: the first
+--- @param images  whether to include the images of a run
+--- @param versus  string; label of the row to compare the others with; default: the first
 --- @return table
 function report.collect(folder, options)
   options = check_options("calr.report.collect", options, { "images", "versus" })
   folder = #folder > 1 and folder:gsub("/+$", "") or folder
   if not sys.is_folder(folder) then
-    errors.usage(sys.exists(folder) and "%s is a file; a report is of a folder" or "there is no folder %s", folder)
+    errors.usage(sys.exists(folder) and "%s is a file; a report needs a folder" or "there is no folder %s", folder)
   end
   if sys.exists(folder .. "/study.json") then
     local view = require("calr.lab.study.view").read(folder)
@@ -76,16 +76,16 @@ function report.collect(folder, options)
   if sys.exists(folder .. "/run.json") then return require("calr.lab.report.run").collect(folder, options) end
   local view = require("calr.lab.report.runs").view(folder)
   if not view then
-    errors.usage("%s is neither a study (study.json) nor a run (run.json), nor are there runs in it", folder)
+    errors.usage("%s is neither a study (study.json) nor a run (run.json), and contains no runs", folder)
   end
   return require("calr.lab.report.study").collect(view, options)
 end
 
 --- calr.report.write(folder [, {to=, images=true, versus=}])
---- Writes the report of a folder, whole or not at all.
+--- Writes the report of a folder, completely or not at all.
 --- @param to      the file; default: FOLDER/report.html
---- @param images  whether the images of a run belong in it
---- @param versus  string; label of the row that the others are compared with; default: the first
+--- @param images  whether to include the images of a run
+--- @param versus  string; label of the row to compare the others with; default: the first
 --- @return string   the file
 --- @return integer  its size in bytes
 function report.write(folder, options)

@@ -1,5 +1,5 @@
 --- @module calr.lab.report.results
---- What a study's report says about its configurations: differences, and which are statistically as good as the best.
+--- Compares the configurations of a study for its report: differences, and those statistically as good as the best.
 
 local columns = require "calr.lab.report.columns"
 local compare = require "calr.lab.study.compare"
@@ -10,7 +10,7 @@ local sys = require "calr.sys"
 
 local results = {}
 
-local most_rows = 60 -- a table with more is not one of comparisons
+local most_rows = 60 -- larger tables are not compared
 local most_metrics = 8
 
 local function has_label(part, label)
@@ -33,7 +33,7 @@ local function check_versus(view, versus)
     near and (" (did you mean \"%s\"?)"):format(near) or "")
 end
 
--- The row that others are compared with: the one asked for; of an ablation otherwise the first.
+-- The row that others are compared with: the requested one, or else the first of an ablation.
 local function reference(part, versus)
   if versus and has_label(part, versus) then return versus end
   return (part.kind == "ablate" or part.kind == "runs") and part.rows[1] and part.rows[1].label or nil
@@ -60,8 +60,8 @@ local function standing(view, index, metric)
 end
 
 --- calr.lab.report.results.comparisons(view, metrics [, versus])
---- For each part with rows that are repeated, and each metric: differences to a reference, the best rows, notes.
---- @param metrics  names, variants such as "mAP@best" among them; the first ones are compared
+--- Returns, for each part with repeated rows and each metric: differences from a reference, the best rows, notes.
+--- @param metrics  names, including variants such as "mAP@best"; the first ones are compared
 --- @param versus   label of the reference; default: the first row of an ablation
 --- @return table   list of {part=, metric=, versus=, smallest_p=, comparisons=, rows={number -> difference}, best=,
 ---                 as_good=, decided=, notes=}
@@ -86,8 +86,8 @@ function results.comparisons(view, metrics, versus)
 end
 
 --- calr.lab.report.results.members(view)
---- The trials behind the rows of each part but searches: those that count for the row by their configuration, whatever
---- part they were run for, and those that were planned for it.
+--- Returns the trials behind the rows of each part but searches: those that count for the row by their configuration,
+--- whichever part they ran for, and those planned for it.
 --- @return table  part -> row -> list of numbers of trials, from 0; an empty list for a search
 function results.members(view)
   local list, index = json.array {}, {}
@@ -115,7 +115,7 @@ function results.members(view)
 end
 
 --- calr.lab.report.results.importance(view)
---- Which parameters matter, for every search and grid and every goal.
+--- Returns which parameters matter, for every search and grid and every goal.
 --- @return table  list of {part=, metric=, trials=, best=, notes=, parameters = {{name=, value=}}}
 function results.importance(view)
   local list = json.array {}

@@ -1,5 +1,5 @@
 --- @module calr.lab.report.run
---- The data of a run's report, from its folder.
+--- Collects the data of a run's report from its folder.
 
 local columns = require "calr.lab.report.columns"
 local json = require "calr.json"
@@ -55,7 +55,7 @@ local function numbers(prefix, value, out)
   return out
 end
 
--- What an evaluation looks like, wherever it stands in a line.
+-- Recognises an evaluation, wherever it is in a line.
 local function evaluation_in(line, place, out)
   for name, item in pairs(line) do
     if type(item) == "table" and type(item.mAP) == "number" then
@@ -154,8 +154,8 @@ end
 
 --- calr.lab.report.run.collect(path [, {images=true}])
 --- @param path    a run folder
---- @param images  whether its images belong in it
---- @return table  what calr.report.page takes
+--- @param images  whether to include its images
+--- @return table  input for calr.report.page
 function report.collect(path, options)
   local record, lines = run.read(path), run.metrics(path)
   local log, cut = log_of(path)

@@ -1,5 +1,5 @@
 --- @module calr.lab.report.runs
---- A folder of runs as a view of the shape that calr.study.view gives: runs with one configuration but different seeds
+--- Presents a folder of runs as a view like those of calr.study.view: runs with one configuration but different seeds
 --- are a row, runs are trials.
 
 local columns = require "calr.lab.report.columns"
@@ -98,7 +98,7 @@ local function stem_of(trial)
   return stem ~= "" and stem or trial.key
 end
 
--- Text that tells a configuration from others. The data file is left out where runs of one name read another one for
+-- A text that identifies a configuration. The data file is left out if runs of one name read a different one for
 -- each seed.
 local function describe(trial, varying)
   local parts = {}
@@ -126,7 +126,7 @@ local function varying_names(trials)
   return list
 end
 
--- Runs of one name whose configurations differ in nothing but the seed, and the data made for it.
+-- Runs of one name whose configurations differ only in the seed and in the data made for it.
 local function rows_of(trials)
   local varying, rows, known = varying_names(trials), {}, {}
   for _, trial in ipairs(trials) do
@@ -147,7 +147,7 @@ local function rows_of(trials)
   return rows
 end
 
--- The data file does not tell the runs of a row apart; that they read different data is said by calr.lab.study.compare.
+-- The data file does not separate the runs of a row; calr.lab.study.compare notes that they read different data.
 local function unite_data(rows)
   for _, row in ipairs(rows) do
     for _, trial in ipairs(row.trials) do trial.config.data = row.trials[1].config.data end

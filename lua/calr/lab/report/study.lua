@@ -1,5 +1,5 @@
 --- @module calr.lab.report.study
---- The data of a study's report, from a view of it (calr.study.view, or calr.report.runs for a folder of runs).
+--- Collects the data of a study's report from a view of it (calr.study.view, or calr.report.runs for a folder of runs).
 
 local columns = require "calr.lab.report.columns"
 local json = require "calr.json"
@@ -8,7 +8,7 @@ local sys = require "calr.sys"
 
 local study = {}
 
--- Numbers in learning curves that a page holds; above, curves are thinned.
+-- Most numbers of learning curves in a page; beyond, curves are thinned.
 local curve_budget = 400000
 
 local function sorted_keys(map)
@@ -20,7 +20,7 @@ end
 
 -- ---- metrics ----
 
--- The goals first, then what else trials report, sorted; hours last.
+-- The goals first, then other reported metrics, sorted; hours last.
 local function metric_names(view)
   local seen, names, rest = {}, json.array {}, {}
   for _, goal in ipairs(view.goals) do
@@ -127,7 +127,7 @@ end
 
 -- ---- configurations ----
 
--- Names whose values differ between trials become columns; the others stand once.
+-- Names whose values differ between trials become columns; the others are listed once.
 local function configurations(view)
   local trials, names = view.trials, {}
   for _, trial in ipairs(trials) do
@@ -178,7 +178,7 @@ end
 
 -- ---- trials ----
 
--- A command without the key of its trial, which stands where \1 is.
+-- A command with \1 in place of its trial's key.
 local function template(trial)
   local command = trial.command
   if not command then return nil end
@@ -235,7 +235,7 @@ end
 
 -- ---- time ----
 
--- The first and the last moment that the study's files speak of.
+-- The first and the last moment recorded in the study's files.
 local function period(view)
   local first, last
   local function see(t)
@@ -299,10 +299,10 @@ local function is_goal(view, name)
 end
 
 --- calr.lab.report.study.collect(view [, {versus=}])
---- @param versus  label of the row that the others are compared with; default: the first
---- @return table  what calr.report.page takes
+--- @param versus  label of the row to compare the others with; default: the first
+--- @return table  input for calr.report.page
 function study.collect(view, options)
-  if #view.goals == 0 then view.goals[1] = { metric = "mAP", direction = "max" } end -- a study that has no plan yet
+  if #view.goals == 0 then view.goals[1] = { metric = "mAP", direction = "max" } end -- a study without a plan yet
   local names = metric_names(view)
   local heads = variants(view)
   local origin, last = period(view)

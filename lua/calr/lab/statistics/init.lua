@@ -1,4 +1,4 @@
--- Figures, intervals and tests for a handful of repetitions.
+-- Figures, intervals and tests for a few repetitions.
 local Rng = require "calr.rng"
 local arguments = require "calr.options"
 local check_options = arguments.check
@@ -6,12 +6,12 @@ local normal = require "calr.lab.statistics.normal"
 local ranks = require "calr.lab.statistics.ranks"
 
 --- @module calr.lab.statistics
---- Statistics of a handful of repetitions: means and quantiles, paired differences with their BCa bootstrap interval
+--- Statistics of a few repetitions: means and quantiles, paired differences with their BCa bootstrap interval
 --- and exact sign-flip p-value, corrections for several comparisons, Wilcoxon's signed-rank test.
 ---
---- Values are plain lists of numbers. What cannot be said (a deviation of one value, an interval of two) is nil, never
---- NaN; a NaN or an infinity among the values is an error. Whatever draws at random draws from a fixed stream, so that
---- the same values give the same figures on every call.
+--- Values are plain lists of numbers. An undefined figure (a deviation of one value, an interval of two) is nil, never
+--- NaN; a NaN or an infinity among the values is an error. Random draws come from a fixed stream, so the same values
+--- give the same figures on every call.
 
 local statistics = {}
 
@@ -30,7 +30,7 @@ local function check_values(what, values)
   return #values
 end
 
--- Sums from the first value on, so that equal values have exactly that mean.
+-- Sums relative to the first value, so that equal values have exactly that mean.
 local function mean_of(values, n)
   local first, sum = values[1], 0.0
   for i = 2, n do sum = sum + (values[i] - first) end
@@ -65,7 +65,7 @@ function statistics.mean(values)
 end
 
 --- calr.statistics.sd(values)
---- Standard deviation of a sample: the sum of squares is divided by n - 1.
+--- Returns the standard deviation of a sample: the sum of squares is divided by n - 1.
 --- @return number|nil  nil for fewer than two values
 function statistics.sd(values)
   local n = check_values("calr.statistics.sd", values)
@@ -73,13 +73,13 @@ function statistics.sd(values)
 end
 
 --- calr.statistics.quantile(values, q)
---- Interpolated linearly between the two nearest ranks, as NumPy does.
+--- Interpolates linearly between the two nearest ranks, as NumPy does.
 --- @param q  0 .. 1
 --- @return number|nil  nil for an empty list
 function statistics.quantile(values, q)
   local n = check_values("calr.statistics.quantile", values)
   if not (type(q) == "number" and q >= 0 and q <= 1) then
-    error(("a quantile is a number in 0 .. 1, not %s"):format(tostring(q)), 2)
+    error(("a quantile must be a number in 0 .. 1, not %s"):format(tostring(q)), 2)
   end
   return n > 0 and quantile_of(sorted(values), q) or nil
 end
@@ -92,7 +92,7 @@ function statistics.median(values)
 end
 
 --- calr.statistics.summary(values)
---- @return table  n, mean, sd, min, q1, median, q3, max; what the values do not allow is nil
+--- @return table  n, mean, sd, min, q1, median, q3, max; undefined figures are nil
 function statistics.summary(values)
   local n = check_values("calr.statistics.summary", values)
   if n == 0 then return { n = 0 } end
@@ -105,7 +105,7 @@ end
 -- Bootstrap ---------------------------------------------------------------------------------------------------------
 
 -- Calls each(sample, weight) for every distinct resample of n out of n with replacement; the weights are whole numbers
--- that sum to n^n. `sample` is one table, filled anew each time.
+-- that sum to n^n. `sample` is one table, refilled each time.
 local function each_resample(values, n, each)
   local factorial, sample = { [0] = 1 }, {}
   for k = 1, n do factorial[k] = factorial[k - 1] * k end
@@ -118,7 +118,7 @@ local function each_resample(values, n, each)
     for count = 1, n - filled do
       sample[filled + count] = values[i]
       choose(i + 1, filled + count, weight // factorial[count])
-      -- deeper calls wrote beyond filled + count, never below
+      -- deeper calls wrote only beyond filled + count
     end
   end
   choose(1, 0, factorial[n])
@@ -135,7 +135,7 @@ local function draw_resamples(n, resamples)
   return drawn.positions
 end
 
--- The bootstrap distribution: how often each figure comes up, and of how many.
+-- The bootstrap distribution: how often each figure occurs, and the total.
 local function bootstrap_distribution(values, n, statistic, options)
   local counts, total = {}, 0
   local function each(sample, weight)
@@ -159,7 +159,7 @@ local function bootstrap_distribution(values, n, statistic, options)
   return counts, total
 end
 
--- The quantile of a distribution given as ascending figures with counts: as if each stood there that often.
+-- The quantile of a distribution given as ascending figures with counts: as if each were repeated that often.
 local function counted_quantile(figures, counts, total, q)
   local rank = q * (total - 1)
   local low = floor(rank)
@@ -187,8 +187,8 @@ local function acceleration_of(values, n, statistic)
   return squares > 0 and cubes / (6 * squares ^ 1.5) or 0.0
 end
 
--- How often a resample's figure lies below the estimate; equal ones count half. Rounding in the sums does not
--- separate what is equal.
+-- How often a resample's figure lies below the estimate; equal ones count half. Figures that differ only by rounding in
+-- the sums count as equal.
 local function bias_of(figures, counts, total, estimate)
   local tolerance = 1e-12 * (figures[#figures] - figures[1])
   local below = 0
@@ -217,7 +217,7 @@ local function flatten_indices(indices, n)
     if #list ~= n then error(("resample %d has %d positions, not %d"):format(b, #list, n), 3) end
     for _, position in ipairs(list) do
       if math.type(position) ~= "integer" or position < 1 or position > n then
-        error(("resample %d has the position %s; there are 1 .. %d"):format(b, tostring(position), n), 3)
+        error(("resample %d has the position %s; positions are 1 .. %d"):format(b, tostring(position), n), 3)
       end
       positions[#positions + 1] = position
     end
@@ -226,7 +226,7 @@ local function flatten_indices(indices, n)
   return positions
 end
 
--- How many distinct resamples there are, C(2n - 1, n), if no more than `limit`.
+-- The number of distinct resamples, C(2n - 1, n), if at most `limit`.
 local function count_distinct(n, limit)
   local count = 1
   for k = 1, n - 1 do
@@ -238,31 +238,31 @@ end
 
 local function check_level(level)
   if not (type(level) == "number" and level > 0 and level < 1) then
-    error(("level is a number between 0 and 1, not %s"):format(tostring(level)), 3)
+    error(("level must be a number between 0 and 1, not %s"):format(tostring(level)), 3)
   end
   return level
 end
 
 local function check_resamples(resamples)
   if math.type(resamples) ~= "integer" or resamples < 1 then
-    error(("resamples is a whole number of at least 1, not %s"):format(tostring(resamples)), 3)
+    error(("resamples must be a whole number of at least 1, not %s"):format(tostring(resamples)), 3)
   end
   return resamples
 end
 
 --- calr.statistics.bootstrap(values, {level=.95, resamples=9999, statistic=mean, indices=})
---- The bias-corrected and accelerated (BCa) bootstrap interval of Efron (1987), in the form of Efron and Tibshirani,
---- "An Introduction to the Bootstrap", chapter 14, and of scipy.stats.bootstrap. Where all distinct resamples are no
---- more than `resamples` (for 9999: up to 8 values) the whole bootstrap distribution is enumerated with its weights,
---- and the interval has no random part; otherwise resamples come from a fixed stream.
+--- Returns the bias-corrected and accelerated (BCa) bootstrap interval of Efron (1987), in the form of Efron and
+--- Tibshirani, "An Introduction to the Bootstrap", chapter 14, and of scipy.stats.bootstrap. If there are at most
+--- `resamples` distinct resamples (for 9999: up to 8 values), the whole bootstrap distribution is enumerated with its
+--- weights, and the interval has no random part; otherwise resamples come from a fixed stream.
 ---
---- Fewer than three values have no interval (low and high are nil). Of equal values, low and high are that value. The
---- interval of a few values is too narrow: of normal ones, one of level .95 holds the true mean in 69 of 100 cases for
---- 3 values, 84 for 5, 86 for 6, 88 for 10 (simulated).
---- @param level      share of cases in which the interval should hold the true figure
---- @param resamples  how many are drawn, at most
+--- Fewer than three values have no interval (low and high are nil). For equal values, low and high are that value. The
+--- interval of a few values is too narrow: for normal values, one of level .95 contains the true mean in 69 of 100
+--- cases with 3 values, 84 with 5, 86 with 6, 88 with 10 (simulated).
+--- @param level      share of cases in which the interval should contain the true figure
+--- @param resamples  the largest number to draw
 --- @param statistic  function(list) -> number
---- @param indices    list of resamples, each a list of n positions, to be used instead of own ones
+--- @param indices    list of resamples, each a list of n positions, to use instead of drawing
 --- @return table  n, estimate, low, high, level, exact (enumerated), resamples (distinct ones or drawn ones), z0,
 ---                acceleration
 function statistics.bootstrap(values, options)
@@ -298,11 +298,11 @@ end
 -- Paired comparisons ------------------------------------------------------------------------------------------------
 
 --- calr.statistics.smallest_p(n)
---- The smallest two-sided p-value that a sign-flip test of n pairs can give: 2^(1 - n). Five seeds allow .0625: no
---- difference between them, however large, is significant at .05; six allow .03125.
---- @return number  1 for no pair
+--- Returns the smallest two-sided p-value that a sign-flip test of n pairs can give: 2^(1 - n). With five seeds (.0625)
+--- no difference, however large, is significant at .05; six allow .03125.
+--- @return number  1 for no pairs
 function statistics.smallest_p(n)
-  if math.type(n) ~= "integer" or n < 0 then error(("a number of pairs, not %s"):format(tostring(n)), 2) end
+  if math.type(n) ~= "integer" or n < 0 then error(("n must be a number of pairs, not %s"):format(tostring(n)), 2) end
   return n == 0 and 1.0 or 2.0 ^ (1 - n)
 end
 
@@ -347,11 +347,11 @@ local function count_drawn(values, n, threshold, resamples)
 end
 
 --- calr.statistics.sign_flip(differences [, {resamples=9999}])
---- Paired permutation test of a mean difference of zero, two-sided: the share of all 2^n choices of signs whose sum
---- lies as far from 0 as the one seen. Up to 20 differences all are counted; for more, `resamples` are drawn from a
---- fixed stream and p is (b + 1) / (resamples + 1) (Phipson and Smyth 2010).
+--- Tests for a mean difference of zero, two-sided, by paired permutations: p is the share of all 2^n choices of signs
+--- whose sum is as far from 0 as the observed one. Up to 20 differences all are counted; for more, `resamples` are
+--- drawn from a fixed stream and p is (b + 1) / (resamples + 1) (Phipson and Smyth 2010).
 --- @param differences  list of numbers
---- @return number   p; 1 for no differences or none but zeros
+--- @return number   p; 1 without differences, or with only zeros
 --- @return boolean  whether it is exact
 function statistics.sign_flip(differences, options)
   options = check_options("calr.statistics.sign_flip", options, { "resamples" })
@@ -362,7 +362,7 @@ function statistics.sign_flip(differences, options)
     sum = sum + d
     size = size + abs(d)
   end
-  local threshold = abs(sum) - 1e-12 * size -- sums that differ by rounding only are equal
+  local threshold = abs(sum) - 1e-12 * size -- sums that differ only by rounding are equal
   if n <= 20 then
     if threshold <= 0 then return 1.0, true end
     return 2 * count_reaching(differences, n, threshold) / 2 ^ n, true
@@ -370,7 +370,7 @@ function statistics.sign_flip(differences, options)
   return (count_drawn(differences, n, threshold, resamples) + 1) / (resamples + 1), false
 end
 
--- Keys that both tables have, in order, and how many only one has.
+-- Keys of both tables, in order, and the number of keys in only one.
 local function common_keys(a, b)
   local keys, alone = {}, 0
   for key in pairs(a) do
@@ -387,23 +387,23 @@ local function common_keys(a, b)
 end
 
 --- calr.statistics.paired{a=, b=, level=.95, resamples=9999}
---- Compares two series that belong together pair by pair, such as the figures of two configurations by seed: the mean
---- of a - b, its BCa bootstrap interval and its exact sign-flip p-value.
+--- Compares two series pair by pair, such as the figures of two configurations by seed: returns the mean of a - b, its
+--- BCa bootstrap interval and its exact sign-flip p-value.
 --- @param a  table key -> number; a list, or a table by seed
---- @param b  the same; a key that only one of them has makes no pair
+--- @param b  the same; a key in only one of them makes no pair
 --- @param level      of the interval
 --- @param resamples  of the bootstrap, and of the test beyond 20 pairs
 --- @return table  n (pairs), unpaired (keys without a partner), mean, sd, low, high, level, p, exact (of p), smallest_p
----                (what n pairs allow), differences (list, by ascending key); what n does not allow is nil
+---                (for n pairs), differences (list, by ascending key); undefined figures are nil
 function statistics.paired(options)
   options = check_options("calr.statistics.paired", options, { "a", "b", "level", "resamples" })
   local a, b = options.a, options.b
-  if type(a) ~= "table" or type(b) ~= "table" then error("calr.statistics.paired wants two tables, a and b", 2) end
+  if type(a) ~= "table" or type(b) ~= "table" then error("calr.statistics.paired takes two tables, a and b", 2) end
   local keys, alone = common_keys(a, b)
   local differences = {}
   for i, key in ipairs(keys) do
     if type(a[key]) ~= "number" or type(b[key]) ~= "number" then
-      error(("calr.statistics.paired wants numbers; at %s there is no number"):format(tostring(key)), 2)
+      error(("calr.statistics.paired takes numbers; the value at %s is not one"):format(tostring(key)), 2)
     end
     differences[i] = a[key] - b[key]
   end
@@ -432,8 +432,8 @@ local function order_of(what, ps)
 end
 
 --- calr.statistics.holm(ps)
---- Holm's step-down correction: the chance of even one false finding among all comparisons stays below the level at
---- which a corrected p-value is read.
+--- Applies Holm's step-down correction: the chance of even one false finding among all comparisons stays below the
+--- level that a corrected p-value is compared with.
 --- @param ps  list of p-values
 --- @return table  list of corrected p-values, in the same order
 function statistics.holm(ps)
@@ -447,8 +447,8 @@ function statistics.holm(ps)
 end
 
 --- calr.statistics.benjamini_hochberg(ps)
---- Benjamini and Hochberg's step-up correction: the expected share of false findings among the findings stays below the
---- level at which a corrected p-value is read.
+--- Applies Benjamini and Hochberg's step-up correction: the expected share of false findings among the findings stays
+--- below the level that a corrected p-value is compared with.
 --- @param ps  list of p-values
 --- @return table  list of corrected p-values, in the same order
 function statistics.benjamini_hochberg(ps)
@@ -463,10 +463,10 @@ function statistics.benjamini_hochberg(ps)
 end
 
 --- calr.statistics.wilcoxon(differences [, {alternative="two-sided", zeros="wilcox"}])
---- Wilcoxon's signed-rank test of differences that lie symmetrically around 0. Differences of equal size share the mean
---- of their ranks. Up to 50 differences p is exact, with ties and zeros too: it counts all choices of signs (scipy does
---- so up to 13 where there are ties); beyond 50 it comes from the normal distribution with the variance corrected for
---- ties, as in scipy.
+--- Tests differences that lie symmetrically around 0 by Wilcoxon's signed ranks. Differences of equal size share the
+--- mean of their ranks. Up to 50 differences p is exact, with ties and zeros too: it counts all choices of signs (scipy
+--- does so up to 13 with ties); beyond 50 it comes from the normal distribution with the variance corrected for ties,
+--- as in scipy.
 --- @param differences  list of numbers
 --- @param alternative  "two-sided"; "less": they lie below 0; "greater": above
 --- @param zeros        "wilcox": differences of 0 are dropped before ranking; "zsplit": they are ranked, and half
@@ -478,10 +478,10 @@ function statistics.wilcoxon(differences, options)
   local alternative, zeros = options.alternative or "two-sided", options.zeros or "wilcox"
   check_values("calr.statistics.wilcoxon", differences)
   if zeros ~= "wilcox" and zeros ~= "zsplit" then
-    error(("zeros is \"wilcox\" or \"zsplit\", not \"%s\""):format(tostring(zeros)), 2)
+    error(("zeros must be \"wilcox\" or \"zsplit\", not \"%s\""):format(tostring(zeros)), 2)
   end
   if alternative ~= "two-sided" and alternative ~= "less" and alternative ~= "greater" then
-    error(("alternative is \"two-sided\", \"less\" or \"greater\", not \"%s\""):format(tostring(alternative)), 2)
+    error(("alternative must be \"two-sided\", \"less\" or \"greater\", not \"%s\""):format(tostring(alternative)), 2)
   end
   local counted = {}
   for _, d in ipairs(differences) do

@@ -27,7 +27,7 @@ local function upper_tail(x)
 end
 
 --- calr.lab.statistics.normal.cdf(x)
---- P(Z <= x) of the standard normal distribution, to about 13 digits, in the tails too.
+--- Returns P(Z <= x) of the standard normal distribution, to about 13 digits, in the tails too.
 --- @return number
 function normal.cdf(x)
   if x <= 0 then return upper_tail(-x) end
@@ -35,11 +35,11 @@ function normal.cdf(x)
 end
 
 --- calr.lab.statistics.normal.quantile(p)
---- The x with cdf(x) = p: a rational first guess (Abramowitz and Stegun 26.2.23), then Halley's method.
+--- Returns the x with cdf(x) = p: a rational first guess (Abramowitz and Stegun 26.2.23), then Halley's method.
 --- @return number  -inf for 0, inf for 1
 function normal.quantile(p)
   if not (type(p) == "number" and p >= 0 and p <= 1) then
-    error(("a probability is a number in 0 .. 1, not %s"):format(tostring(p)), 2)
+    error(("a probability must be a number in 0 .. 1, not %s"):format(tostring(p)), 2)
   end
   if p == 0 then return -huge end
   if p == 0.5 then return 0.0 end

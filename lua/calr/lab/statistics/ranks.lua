@@ -8,9 +8,9 @@ local ranks = {}
 local abs, sqrt = math.abs, math.sqrt
 
 --- calr.lab.statistics.ranks.doubled(values)
---- Twice the ranks of the sizes of the values. Equal sizes get the mean of their ranks; twice a rank is whole.
+--- Returns twice the ranks of the absolute values. Equal ones get the mean of their ranks; twice a rank is whole.
 --- @return table  list of doubled ranks
---- @return table  list of the numbers of equal ones
+--- @return table  list of the sizes of groups of ties
 function ranks.doubled(values)
   local order, doubled, ties = {}, {}, {}
   for i in ipairs(values) do order[i] = i end
@@ -26,7 +26,7 @@ function ranks.doubled(values)
   return doubled, ties
 end
 
--- counts[s]: in how many choices of signs the doubled ranks of the positive ones sum to s.
+-- counts[s]: the number of sign choices for which the doubled ranks of the positive ones sum to s.
 local function sum_counts(doubled)
   local counts, total = { [0] = 1.0 }, 0
   for _, rank in ipairs(doubled) do
@@ -40,8 +40,8 @@ local function sum_counts(doubled)
 end
 
 --- calr.lab.statistics.ranks.exact_tails(doubled, positive)
---- Where a sum of doubled ranks lies among those of all choices of signs.
---- @param doubled   list of doubled ranks of what has a sign
+--- Returns where a sum of doubled ranks lies among those of all sign choices.
+--- @param doubled   list of doubled ranks of the values with a sign
 --- @param positive  the sum of the positive ones
 --- @return number  share of the sums that are no larger
 --- @return number  share of the sums that are no smaller
@@ -57,10 +57,10 @@ function ranks.exact_tails(doubled, positive)
 end
 
 --- calr.lab.statistics.ranks.normal_tails(positive, n, ties)
---- The same for a sum of ranks (not doubled) taken as normal, its variance corrected for ties; no correction for
---- continuity.
---- @param n     how many ranks there are
---- @param ties  list of the numbers of equal ones
+--- Returns the same for a sum of ranks (not doubled) taken as normal, its variance corrected for ties, without a
+--- continuity correction.
+--- @param n     number of ranks
+--- @param ties  list of the sizes of groups of ties
 --- @return number  the lower tail
 --- @return number  the upper tail
 function ranks.normal_tails(positive, n, ties)

@@ -1,6 +1,6 @@
 --- @module calr.lab.bench.clustering.data
---- Features as networks of this field give them, made up: persons, what cameras do to them, and noise of few
---- dimensions, so that neighbours are wrong as often as they are in earnest. And files through which peers get them.
+--- Makes up features like those of this field's networks: persons, camera effects, and noise in few dimensions, so that
+--- neighbours are wrong as often as in real data. Also writes the files through which peers get them.
 
 local T = require "calr.tensor"
 local npy = require "calr.npy"
@@ -10,13 +10,13 @@ local rng = require "calr.rng"
 local data = {}
 
 --- calr.lab.bench.clustering.data.people{images=, dim=, each=17, cameras=6, hard=1, latent=96, seed=5}
---- @param images   rows
---- @param dim      numbers of a row
---- @param each     images of a person
---- @param cameras  cameras, that take turns
---- @param hard     0: all images of a person are nearly the same; 1: about as a network in the middle of its training
+--- @param images   number of rows
+--- @param dim      dimension
+--- @param each     images per person
+--- @param cameras  number of cameras, taken in turn
+--- @param hard     0: all images of a person are nearly the same; 1: about as for a network in mid-training
 --- @param latent   dimensions in which features differ
---- @param seed     of the numbers
+--- @param seed     of the random numbers
 --- @return tensor  f32[images x dim], unit rows
 --- @return tensor  i32[images], the persons, from 0
 --- @return tensor  i32[images], the cameras, from 0
@@ -35,7 +35,7 @@ function data.people(o)
 end
 
 --- calr.lab.bench.clustering.data.split(count, first)
---- Rows 0 .. count-1 in two parts, drawn at random.
+--- Splits rows 0 .. count-1 at random into two parts.
 --- @return table  {first = i64[first], rest = i64[count - first]}, each ascending
 function data.split(count, first)
   local order = {}
@@ -63,7 +63,7 @@ function data.files(tensors)
 end
 
 --- calr.lab.bench.clustering.data.options(files [, more])
---- @return table  what a peer is given: the paths, and more
+--- @return table  options for a peer: the paths, and more
 function data.options(files, more)
   local options = {}
   for name, path in pairs(files) do options[name] = path end

@@ -18,7 +18,7 @@ local function spread(values)
   return sorted[1], sorted[#sorted]
 end
 
--- One search a sample, each from another seed, ours and the peer's in alternation; adds to the list of code lengths.
+-- One search per sample, each with its own seed, ours and the peer's in turn; adds to the list of code lengths.
 local function search(bench, options, near, files, levels, lengths)
   local found, info = {}, nil
   local seed = -1 -- the first call warms up
@@ -46,7 +46,7 @@ local function search(bench, options, near, files, levels, lengths)
 end
 
 --- calr.lab.bench.clustering.graphs.infomap(bench, options)
---- Infomap on neighbours that are given: the graph, the flow and one search. The peer's time is that of its run()
+--- Measures Infomap on given neighbours: the graph, the flow and one search. The peer's time is that of its run()
 --- alone, links already added.
 function graphs.infomap(bench, options)
   local near = neighbours(options)
@@ -61,11 +61,11 @@ function graphs.infomap(bench, options)
   local function length(head) return { head, format = "%.4f", align = "right" } end
   bench.table { title = ("bits a step, median of %d seeds"):format(options.seeds), records = records, rows = lengths,
     columns = { "work", "program", length "median", length "least", length "most",
-      { "calr's against it", format = "%+.3f %%", align = "right" } } }
+      { "calr against it", format = "%+.3f %%", align = "right" } } }
 end
 
 --- calr.lab.bench.clustering.graphs.leiden(bench, options)
---- Leiden on the same graph. No program to compare with is usual in this field.
+--- Measures Leiden on the same graph. The field has no usual program to compare with.
 function graphs.leiden(bench, options)
   local near = neighbours(options)
   local _, info = cluster.leiden(near, { min_similarity = LEAST })

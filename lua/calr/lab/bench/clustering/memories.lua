@@ -1,5 +1,5 @@
 --- @module calr.lab.bench.clustering.memories
---- Rows of calr bench cluster: a step of each memory: unit features, loss, gradient of the features, update.
+--- Rows of calr bench cluster: a step of each memory: unit features, loss, feature gradient, update.
 
 local T = require "calr.tensor"
 local autograd = require "calr.autograd"
@@ -12,7 +12,7 @@ local memories = {}
 
 local BATCH, INSTANCES, CLUSTERS, KEYS = 256, 16, 1000, 16384
 
--- A batch of so many images of each of several clusters: their numbers i64, and their labels.
+-- A batch with several images of each of several clusters: their numbers i64, and their labels.
 local function draw(labels, each)
   local members = {}
   for i, label in ipairs(labels:totable()) do
@@ -30,7 +30,7 @@ local function draw(labels, each)
   return T(rows, "i64")
 end
 
--- The step of a memory: its loss of unit features, backward, its update.
+-- The step of a memory: loss of unit features, backward, update.
 local function step(raw, kind)
   return function()
     raw:zero_grad()
@@ -64,8 +64,8 @@ local function kinds(x, labels, cameras, rows)
 end
 
 --- calr.lab.bench.clustering.memories.memories(bench, options)
---- A row for each memory. The cluster memory has two peers: the update sample by sample in Python, as this field's code
---- has it, and the same by whole tensors.
+--- Prints a row for each memory. The cluster memory has two peers: the update sample by sample in Python, as in this
+--- field's code, and the same by whole tensors.
 function memories.memories(bench, options)
   local images = CLUSTERS * 12
   local x, labels, cameras = data.people { images = images, dim = options.dim, each = 12, hard = options.hard }

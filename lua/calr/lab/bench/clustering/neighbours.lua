@@ -1,7 +1,7 @@
 --- @module calr.lab.bench.clustering.neighbours
---- Rows of calr bench cluster: neighbours, the Jaccard distance made of them, and re-ranking. Products are counted in
---- full, n^2 d for neighbours of a set in itself, though each pair is computed once and some of it in bytes: a share of
---- the limit above 100 % is what that gains.
+--- Rows of calr bench cluster: neighbours, the Jaccard distance made from them, and re-ranking. Products are counted in
+--- full, n^2 d for neighbours within a set, though each pair is computed once and some of it in bytes. That gain can
+--- push the share of the limit above 100 %.
 
 local cluster = require "calr.cluster"
 local data = require "calr.lab.bench.clustering.data"
@@ -15,7 +15,7 @@ local function people(options, images)
   return data.people { images = images, dim = options.dim, hard = options.hard }
 end
 
--- Memory beyond the features of the first of two calls: a process that has just started.
+-- Memory beyond the features in the first of two calls, that of a fresh process.
 local function peak_of(bench, run)
   local memory = bench.memory()
   run()
@@ -32,7 +32,7 @@ local function note_difference(bench, peers, field, ours, tolerance)
 end
 
 --- calr.lab.bench.clustering.neighbours.neighbours(bench, options)
---- The 30 nearest of every row.
+--- Measures the 30 nearest neighbours of every row.
 function neighbours.neighbours(bench, options)
   local x = people(options, options.images)
   local files <close> = data.files { base = x }
@@ -50,7 +50,7 @@ function neighbours.neighbours(bench, options)
 end
 
 --- calr.lab.bench.clustering.neighbours.lists(bench, options)
---- The first ten of a gallery for each query.
+--- Measures the first ten gallery images for each query.
 function neighbours.lists(bench, options)
   local queries, gallery, k = 3368, 15913, 10
   local x = people(options, queries + gallery)
@@ -84,15 +84,15 @@ local function jaccard_row(bench, o)
   return distance
 end
 
--- All pairs are a matter of what the features are: the more they mix, the more pairs share a neighbour.
+-- The number of pairs depends on the features: the more they mix, the more pairs share a neighbour.
 local function note_pairs(bench, distance)
   local pairs_stored = tonumber(tostring(distance):match "(%d+) stored")
   bench.note(("  all pairs are %.1f million, %.0f MB"):format(pairs_stored / 1e6, pairs_stored * 8 / 1e6))
 end
 
 --- calr.lab.bench.clustering.neighbours.jaccard(bench, options)
---- Jaccard distances, neighbours included, all and those that DBSCAN looks at, and DBSCAN of them; then the same for
---- as many images as MSMT17 has.
+--- Measures Jaccard distances, neighbours included, all of them and only those that DBSCAN needs, and DBSCAN on them;
+--- then the same for the image count of MSMT17.
 function neighbours.jaccard(bench, options)
   local o = { images = options.images, dim = options.dim, hard = options.hard }
   local function row(more)
@@ -121,8 +121,8 @@ function neighbours.jaccard(bench, options)
 end
 
 --- calr.lab.bench.clustering.neighbours.curve(bench, options)
---- Jaccard distances of 5,000 to 200,000 images of 512 numbers, those that DBSCAN looks at: time and memory over the
---- number of images. Takes minutes, and runs only where it is asked for.
+--- Measures Jaccard distances for 5,000 to 200,000 images of 512 dimensions, only those that DBSCAN needs: time and
+--- memory over the number of images. Takes minutes, and runs only when named.
 function neighbours.curve(bench, options)
   for _, images in ipairs { 5000, 10000, 20000, 50000, 100000, 200000 } do
     jaccard_row(bench, { images = images, dim = 512, hard = options.hard, within = EPS, repeats = 1,
@@ -132,7 +132,7 @@ function neighbours.curve(bench, options)
 end
 
 --- calr.lab.bench.clustering.neighbours.rerank(bench, options)
---- k-reciprocal re-ranking of Market-1501's numbers of images, up to the first ten of each query.
+--- Measures k-reciprocal re-ranking at the size of Market-1501, for the first ten of each query.
 function neighbours.rerank(bench, options)
   local queries, gallery = 3368, 15913
   local rows, set = data.split(queries + gallery, queries), { k = 10, rerank = true }

@@ -1,19 +1,19 @@
 --- @module calr.lab.bench.clustering.partitions
---- Rows of calr bench cluster: hierarchies, densities, means, and what tells how good clusters are.
+--- Rows of calr bench cluster: hierarchies, densities, means, and measures of cluster quality.
 
 local cluster = require "calr.cluster"
 local data = require "calr.lab.bench.clustering.data"
 
 local partitions = {}
 
-local SMALL, EACH = 3000, 5 -- images of a camera, and of a local cluster
+local SMALL, EACH = 3000, 5 -- images per camera, and per local cluster
 
 local function people(options, images)
   return data.people { images = images, dim = options.dim, hard = options.hard }
 end
 
 --- calr.lab.bench.clustering.partitions.agglomerative(bench, options)
---- Average linkage of given distances: those of one camera, as stage 1 has them, and those of a whole data set.
+--- Measures average linkage on given distances: of one camera, as in stage 1, and of a whole data set.
 function partitions.agglomerative(bench, options)
   for _, images in ipairs(options.images > SMALL and { SMALL, options.images } or { options.images }) do
     local distances = cluster.distances((people(options, images)))
@@ -32,7 +32,7 @@ function partitions.agglomerative(bench, options)
 end
 
 --- calr.lab.bench.clustering.partitions.hdbscan(bench, options)
---- HDBSCAN of given distances.
+--- Measures HDBSCAN on given distances.
 function partitions.hdbscan(bench, options)
   local images = math.min(options.images, 6000)
   local distances = cluster.distances((people(options, images)), { metric = "euclidean" })
@@ -44,7 +44,7 @@ function partitions.hdbscan(bench, options)
 end
 
 --- calr.lab.bench.clustering.partitions.kmeans(bench, options)
---- Twenty rounds of k-means from k-means++ seeds.
+--- Measures twenty rounds of k-means from k-means++ seeds.
 function partitions.kmeans(bench, options)
   local x = people(options, options.images)
   local clusters, rounds = math.max(1, options.images // 17), 20
@@ -61,7 +61,7 @@ function partitions.kmeans(bench, options)
 end
 
 --- calr.lab.bench.clustering.partitions.silhouette(bench, options)
---- The silhouette by the cosine distances of features.
+--- Measures the silhouette by cosine distances of features.
 function partitions.silhouette(bench, options)
   local x, ids = people(options, options.images)
   local files <close> = data.files { x = x, labels = ids }

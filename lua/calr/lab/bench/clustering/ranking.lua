@@ -1,5 +1,5 @@
 --- @module calr.lab.bench.clustering.ranking
---- Rows of calr bench cluster: how good a search is.
+--- Rows of calr bench cluster: retrieval quality.
 
 local data = require "calr.lab.bench.clustering.data"
 local rank = require "calr.rank"
@@ -7,7 +7,7 @@ local rank = require "calr.rank"
 local ranking = {}
 
 --- calr.lab.bench.clustering.ranking.ranking(bench, options)
---- Mean average precision and cumulative matches of Market-1501's numbers of images, distances included.
+--- Measures mean average precision and cumulative matches at the size of Market-1501, distances included.
 function ranking.ranking(bench, options)
   local queries, gallery = 3368, 15913
   local x, ids, cameras = data.people { images = queries + gallery, dim = options.dim, each = 25, hard = options.hard }

@@ -1,5 +1,5 @@
 --- @module calr.lab.bench.frame.format
---- How a benchmark's figures are written.
+--- Formats the figures of a benchmark.
 
 local text = require "calr.text"
 
@@ -25,7 +25,7 @@ function format.time(seconds)
 end
 
 --- calr.lab.bench.frame.format.rate(row)
---- Things, floating-point operations or bytes a second: whichever the row counts.
+--- Returns items, floating-point operations or bytes per second, whichever the row counts.
 --- @return string|nil
 function format.rate(row)
   if row.count then
@@ -68,12 +68,12 @@ function format.aim(aim)
 end
 
 --- calr.lab.bench.frame.format.met(row)
---- Whether a row's aim is met.
---- @return boolean|nil  nil: a part of it cannot be told, as a ratio without a peer, and no other part is missed
+--- Tells whether a row meets its aim.
+--- @return boolean|nil  nil: part of it is unknown, such as a ratio without a peer, and no other part is missed
 function format.met(row)
   local aim, peer, missed, unknown = row.aim, row.peers and row.peers[1], false, false
   if type(aim) ~= "table" then return nil end
-  -- value >= wanted; where less is better, both come with their signs changed
+  -- value >= wanted; where less is better, both have their signs changed
   local function judge(wanted, value, sign)
     if wanted and not value then unknown = true end
     if wanted and value and sign * value < sign * wanted then missed = true end
@@ -89,7 +89,7 @@ function format.met(row)
   return not unknown or nil
 end
 
--- The columns: head, width, what stands there for a row and its n-th peer (a row has a line for each peer).
+-- The columns: head, width, the cell of a row and its n-th peer (a row has a line for each peer).
 local columns = {
   { "work", 40, left = true, function(row) return row.work end },
   { "time", 8, function(row) return format.time(row.seconds) end },
@@ -119,7 +119,7 @@ local function line(cells)
 end
 
 --- calr.lab.bench.frame.format.head(with_peers)
---- @return string  the heads of the columns and a rule
+--- @return string  the column heads and a rule
 function format.head(with_peers)
   local heads, rules = {}, {}
   for _, column in ipairs(columns) do

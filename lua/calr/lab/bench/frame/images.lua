@@ -1,5 +1,5 @@
 --- @module calr.lab.bench.frame.images
---- Data sets for benchmarks: made in a temporary folder, or the user's.
+--- Data sets for benchmarks: generated in a temporary folder, or the user's.
 
 local data = require "calr.data"
 local make = require "calr.data.make"
@@ -23,10 +23,10 @@ function images.folder()
 end
 
 --- calr.lab.bench.frame.images.open(path, count, folder, bench)
---- The training images of a data set.
---- @param path    of a file, or "" for a set of generated pictures of 128x64
---- @param count   how many images are wanted of a generated set
---- @param folder  as made by folder(), where it is written
+--- Opens the training images of a data set.
+--- @param path    of a file, or "" for a set of generated 128x64 pictures
+--- @param count   number of images in a generated set
+--- @param folder  from folder(); where to write the set
 --- @return split
 function images.open(path, count, folder, bench)
   if path == "" then

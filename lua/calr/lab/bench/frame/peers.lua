@@ -1,11 +1,11 @@
 --- @module calr.lab.bench.frame.peers
---- Other programs that do the same work as a benchmark, each a child process that is asked in alternation with us.
+--- Runs other programs that do the same work as a benchmark, each as a child process that alternates with us.
 ---
 --- A peer is a Python script of tests/bench/peers: it gets its options as JSON, prints a line of JSON when it is ready
 --- and another after each line "run" that it reads: {"name":, "seconds": [...], "peak_mb":}. common.py beside the
---- scripts has the other half of this.
+--- scripts contains the other half of this.
 ---
---- "run 5" asks for the work five times in a row, and for the mean of their times.
+--- "run 5" requests five runs in a row and the mean of their times.
 
 local json = require "calr.json"
 local sys = require "calr.sys"
@@ -41,7 +41,7 @@ local function complaint(self)
   return message or ("it ended with status %d"):format(self.ended)
 end
 
--- Waits until there are so many answers. False when it ended before.
+-- Waits for the given number of answers. False if the peer ended before.
 local function wait(self, wanted)
   local pause = 0.0005
   while true do
@@ -59,10 +59,10 @@ end
 
 --- calr.lab.bench.frame.peers.start(python, script, options)
 --- Starts a peer and waits until it is ready.
---- @param script   path
---- @param options  table that the script gets as JSON
---- @return peer|nil  a value for <close>; nil when it could not do its work
---- @return string    then why
+--- @param script   its path
+--- @param options  table passed to the script as JSON
+--- @return peer|nil  a value for <close>; nil if it could not start its work
+--- @return string    the reason if nil
 function peers.start(python, script, options)
   local self = setmetatable({ python = python, script = script, out = os.tmpname(), err = os.tmpname(), asked = 0,
     seconds = {} }, Peer)
@@ -81,9 +81,9 @@ function peers.start(python, script, options)
 end
 
 --- peer:run([calls])
---- Lets it do the work once, or so often in a row.
+--- Makes the peer do the work once, or `calls` times in a row.
 --- @return number|nil  its time in seconds, the mean of the calls; nil: it has ended
---- @return string      then why; nil when it had measured all by itself
+--- @return string      the reason; nil if it had measured everything itself
 function Peer:run(calls)
   if self.ended == nil then look(self) end
   if self.ended then return nil, self.ended ~= 0 and complaint(self) or nil end
@@ -94,7 +94,7 @@ function Peer:run(calls)
 end
 
 --- peer:close()
---- Lets it end, and waits for that; a second time does nothing.
+--- Ends the peer and waits for it; a second call does nothing.
 function Peer:close()
   if not self.pipe then return end
   self.pipe:close()

@@ -1,5 +1,5 @@
 --- @module calr.lab.bench.frame.step
---- A training step on made-up images, as the benchmarks measure it: forward, the loss of a cluster memory, backward,
+--- A training step on made-up images, as measured by the benchmarks: forward, the loss of a cluster memory, backward,
 --- Adam, the memory's update.
 
 local T = require "calr.tensor"
@@ -16,7 +16,7 @@ local rng = require "calr.rng"
 local step = {}
 
 --- calr.lab.bench.frame.step.options([more])
---- The options that choose the work: network, batch, height, width, precision.
+--- Returns the options that set the work: network, batch, height, width, precision.
 --- @param more  further options, or other defaults
 --- @return table  for a benchmark's `options`
 function step.options(more)
@@ -26,11 +26,11 @@ function step.options(more)
   end
   local options = {
     network = config.option("resnet50", "the network", names),
-    batch = config.option(32, "images of a batch"),
+    batch = config.option(32, "images per batch"),
     height = config.option(256, "of the images"),
     width = config.option(128, "of the images"),
     precision = config.choice({ "f32", "bf16" },
-      "of feature maps; the folded form takes bf16 where the processor has it"),
+      "of feature maps; the folded form uses bf16 if the processor supports it"),
   }
   for name, value in pairs(more or {}) do options[name] = value end
   return options
@@ -44,7 +44,7 @@ function step.images(options)
 end
 
 --- calr.lab.bench.frame.step.network(options)
---- @param options  network, precision; checkpoint: only the inputs of its blocks are kept for the way back
+--- @param options  network, precision; checkpoint: keep only the inputs of its blocks for the backward pass
 --- @return layer
 function step.network(options)
   return models.make(options.network, { seed = 1, precision = options.precision == "bf16" and "bf16" or nil,
@@ -52,7 +52,7 @@ function step.network(options)
 end
 
 --- calr.lab.bench.frame.step.make(options)
---- A network and all that trains it.
+--- Makes a network and everything that trains it.
 --- @param options  network, batch, height, width, precision, clusters (of the memory; default 1000)
 --- @return function  does one step
 --- @return layer     the network
@@ -90,8 +90,8 @@ function step.make(options)
 end
 
 --- calr.lab.bench.frame.step.label(network)
---- From now on calr.meter notes the kernels of every layer under a number of its own.
---- @return table  number -> {name=, layer=}, in the order of the network; 0 is all that belongs to no layer
+--- Makes calr.meter record the kernels of each layer under its own number.
+--- @return table  number -> {name=, layer=}, in the order of the network; 0 is everything outside layers
 function step.label(network)
   local labels = { [0] = { name = "(loss, update)" } }
   local function visit(layer, name)
@@ -123,7 +123,7 @@ end
 
 --- calr.lab.bench.frame.step.total(events, field [, pattern])
 --- @param pattern  only events whose kernel matches
---- @return number  the sum of a field of what calr.meter.count noted
+--- @return number  the sum of a field over the events of calr.meter.count
 function step.total(events, field, pattern)
   local sum = 0
   for _, event in ipairs(events) do

@@ -1,15 +1,15 @@
 --- @module calr.lab.study.pruner.asha
 --- Asynchronous successive halving (Li et al., "A System for Massively Parallel Hyperparameter Tuning", 2020), in the
 --- form that ends trials rather than pausing them: at its first report in rung k, at step min * eta^(rate + k) or
---- later, a trial's loss joins the rung; it goes on when it is among the best 1/eta of what the rung has seen by then
---- (the best one while there are fewer than eta), otherwise it ends. Nobody waits for anybody.
+--- later, a trial's loss joins the rung. The trial continues if it is among the best 1/eta of the rung so far (the best
+--- one while there are fewer than eta); otherwise it ends. No trial waits for another.
 ---
---- Options: `min` (1): the step of the first rung; `eta` (4): one of how many goes on; `max` (none): no rung at or
---- beyond this step, where a trial is over anyway; `rate` (0): how many rungs the first one is put off; `startup` (0):
+--- Options: `min` (1): the step of the first rung; `eta` (4): one in how many continues; `max` (none): no rung at or
+--- beyond this step, where a trial is over anyway; `rate` (0): by how many rungs to delay the first one; `startup` (0):
 --- losses that a rung must have before any trial passes it.
 ---
---- As Optuna's SuccessiveHalvingPruner. A report that passes several rungs at once joins them one by one. Steps are
---- taken for resources as they are: count epochs from 1.
+--- Same as Optuna's SuccessiveHalvingPruner. A report that passes several rungs at once joins them one by one. Steps
+--- are used as resources unchanged: count epochs from 1.
 
 local check = require "calr.lab.study.pruner.options".check
 local ranked = require "calr.lab.study.pruner.ranked"
@@ -21,7 +21,7 @@ function Asha:rung_step(rung)
   return self.min * self.eta ^ (self.rate + rung)
 end
 
--- Lets a report into the rungs that it reaches; whether it stays behind in one of them, and in which.
+-- Adds a report to the rungs that it reaches; returns whether it fails in one of them, and in which.
 function Asha:enter(trial, report)
   while report.step >= self:rung_step(trial.rung) and not (self.max and self:rung_step(trial.rung) >= self.max) do
     local rung = self.rungs[trial.rung]
@@ -29,7 +29,7 @@ function Asha:enter(trial, report)
       rung = ranked.new(self.share)
       self.rungs[trial.rung] = rung
     end
-    if report.loss ~= report.loss then return trial.rung end -- NaN stays behind and is not counted
+    if report.loss ~= report.loss then return trial.rung end -- NaN fails and is not counted
     rung:add(report.loss)
     trial.rung = trial.rung + 1
     if rung.n <= self.startup or report.loss > rung:cut() then return trial.rung - 1 end
@@ -50,7 +50,7 @@ function Asha:observe(report)
 end
 
 function Asha:ended(trial)
-  return trial -- what a trial has left in the rungs stays there
+  return trial -- a trial's losses stay in the rungs
 end
 
 function Asha:judge(report)

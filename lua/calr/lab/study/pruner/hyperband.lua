@@ -1,13 +1,13 @@
 --- @module calr.lab.study.pruner.hyperband
---- Hyperband (Li et al., JMLR 18, 2018), asynchronous: floor(log_eta(max / min)) + 1 brackets, of which bracket s is an
---- ASHA whose first rung lies at min * eta^s. A trial's bracket follows from a hash of its number; bracket s gets a
---- share in proportion to the trials that Hyperband gives it, ceil(brackets / (r + 1) * eta^r) with r = brackets - 1 -
---- s: many that are judged early, a few that are left alone for long.
+--- Hyperband (Li et al., JMLR 18, 2018), asynchronous: floor(log_eta(max / min)) + 1 brackets; bracket s is an ASHA
+--- whose first rung lies at min * eta^s. A hash of a trial's number selects its bracket; bracket s gets a share in
+--- proportion to the trials that Hyperband gives it, ceil(brackets / (r + 1) * eta^r) with r = brackets - 1 - s: many
+--- trials are judged early, a few run long undisturbed.
 ---
 --- Options: `min` (1), `max` (needed): first and last step of a trial; `eta` (3); `startup` (0): as for ASHA.
 ---
---- As Optuna's HyperbandPruner but for the hash (Optuna's includes the study's name), and no trial ends at `max` or
---- beyond, where it is over anyway.
+--- Same as Optuna's HyperbandPruner except for the hash (Optuna's includes the study's name), and that no trial ends at
+--- `max` or beyond, where it is over anyway.
 
 local check = require "calr.lab.study.pruner.options".check
 local asha = require "calr.lab.study.pruner.asha"
@@ -49,7 +49,7 @@ return function(options)
     min = { default = 1, least = 1, whole = true }, max = { least = 1, whole = true },
     eta = { default = 3, least = 2, whole = true }, startup = { default = 0, least = 0, whole = true },
   })
-  if not self.max then error("the pruner hyperband wants max, the last step of a trial: S.hyperband{max = 20}", 3) end
+  if not self.max then error("the pruner hyperband needs max, the last step of a trial: S.hyperband{max = 20}", 3) end
   if self.max < self.min then error("the pruner hyperband: max is below min", 3) end
   self.brackets, self.shares, self.total = {}, {}, 0
   local count, reach = 1, self.min * self.eta

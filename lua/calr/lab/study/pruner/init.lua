@@ -1,16 +1,16 @@
 --- @module calr.lab.study.pruner
---- Pruners: rules that end trials which promise nothing. A pruner is a Lua file that returns a function(options) ->
+--- Pruners: rules that end hopeless trials. A pruner is a Lua file that returns a function(options) ->
 --- pruner, an object with three methods:
 ---
---- - `observe{key=, number=, seed=, row=, step=, loss=}`: some trial, or the own one, has reported; in order of
----   arrival. A report that is told twice counts once. A loss that is nil is ignored.
---- - `ended{key=, state=}`: some trial has ended: "finished", "pruned", "failed", "interrupted".
---- - `judge{...}` with the fields of observe -> `true, reason` when the trial should end, otherwise `false`. What is
----   judged need not have been observed before; it is then.
+--- - `observe{key=, number=, seed=, row=, step=, loss=}`: any trial, including this worker's, has reported; in order of
+---   arrival. A repeated report counts once. A nil loss is ignored.
+--- - `ended{key=, state=}`: any trial has ended: "finished", "pruned", "failed", "interrupted".
+--- - `judge{...}` with the fields of observe -> `true, reason` if the trial should end, otherwise `false`. A judged
+---   report that has not been observed before is observed now.
 ---
 --- Losses are oriented so that smaller is better. Every process replays the same reports, so a pruner keeps its state
---- in memory and needs no file. Each judgement takes O(log n) of the number of trials n, the Wilcoxon pruner's as long
---- as its pairs of values take.
+--- in memory and needs no file. Each judgement takes O(log n) for n trials; for the Wilcoxon pruner, time proportional
+--- to its pairs of values.
 
 local options = require "calr.lab.study.pruner.options"
 
@@ -23,13 +23,13 @@ local function is_path(name)
 end
 
 --- calr.lab.study.pruner.names()
---- @return table  the pruners that come with calr
+--- @return table  calr's pruners
 function pruner.names()
   return table.move(bundled, 1, #bundled, 1, {})
 end
 
 --- calr.lab.study.pruner.load(name)
---- A pruner by its name, or by the path of a file of your own (anything with a slash, or that ends in .lua).
+--- Loads a pruner by its name, or by the path of your own file (anything with a slash, or ending in .lua).
 --- @return function  options -> pruner
 function pruner.load(name)
   if type(name) == "string" and not is_path(name) then
@@ -38,21 +38,21 @@ function pruner.load(name)
     end
   end
   if type(name) ~= "string" or not is_path(name) then
-    error(("there is no pruner \"%s\"; there are: %s, or give the path of a file of your own"):format(tostring(name),
+    error(("there is no pruner \"%s\"; there are: %s, or give the path of your own file"):format(tostring(name),
       table.concat(bundled, ", ")), 2)
   end
   local chunk, message = loadfile(name, "t")
   if not chunk then error("cannot load the pruner: " .. message, 2) end
   local make = chunk()
   if type(make) ~= "function" then
-    error(("%s must return a function(options), and returns a %s"):format(name, type(make)), 2)
+    error(("%s must return a function(options), not a %s"):format(name, type(make)), 2)
   end
   return make
 end
 
 --- calr.lab.study.pruner.make(description)
---- A pruner from what a plan holds: `{name = "asha", min = 5, eta = 4}`, or `{"asha", min = 5, eta = 4}`. Errors are
---- about the description and name no line.
+--- Makes a pruner from its description in a plan: `{name = "asha", min = 5, eta = 4}` or `{"asha", min = 5, eta = 4}`.
+--- Errors are about the description and name no line.
 --- @return table  the pruner
 function pruner.make(description)
   local name, given = description.name or description[1], {}
@@ -71,7 +71,7 @@ function pruner.make(description)
 end
 
 --- calr.lab.study.pruner.check(what, given, fields)
---- The check of a pruner's options: names, kinds and borders.
+--- Checks a pruner's options: names, types and bounds.
 --- @param what    the pruner, for the message
 --- @param fields  name -> {default=, least=, below=, whole=, choices=}; the option must be a number of at least `least`
 ---                and below `below`, an integer if `whole`, or one of `choices`. Without a default it may be nil.

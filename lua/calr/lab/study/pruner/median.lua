@@ -1,10 +1,10 @@
 --- @module calr.lab.study.pruner.median
 --- The median rule (Golovin et al., "Google Vizier", 2017; Optuna's MedianPruner, with its defaults): a trial ends when
---- its best loss so far is worse than the median of what the finished trials had reported at the same step.
+--- its best loss so far is worse than the median of the losses of finished trials at the same step.
 ---
 --- Options: `startup` (5): finished trials before anything ends; `warmup` (0): steps before anything ends; `interval`
---- (1): a trial is judged at its first report in each stretch of so many steps after the warm-up; `least` (1): values
---- at a step without which it judges nothing.
+--- (1): judge a trial at its first report in each stretch of this many steps after the warm-up; `least` (1): values
+--- needed at a step to judge anything.
 
 local check = require "calr.lab.study.pruner.options".check
 local ranked = require "calr.lab.study.pruner.ranked"
@@ -43,7 +43,7 @@ function Median:ended(trial)
   end
 end
 
--- The step is the first of its stretch that the trial reports.
+-- Whether the step is the trial's first report in its stretch.
 function Median:is_due(trial, step)
   local first = (step - self.warmup) // self.interval * self.interval + self.warmup
   return step == trial.last and trial.before < first
@@ -53,7 +53,7 @@ function Median:judge(report)
   local trial = self:observe(report)
   if self.finished == 0 or self.finished < self.startup then return false end
   if report.step < self.warmup or not self:is_due(trial, report.step) then return false end
-  if not trial.best then return report.loss ~= nil, "median: nothing but NaN so far" end
+  if not trial.best then return report.loss ~= nil, "median: only NaN so far" end
   local at_step = self.steps[report.step]
   if not at_step or at_step.n < self.least then return false end
   local median, above = at_step:cut()

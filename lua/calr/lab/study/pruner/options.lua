@@ -1,5 +1,5 @@
 --- @module calr.lab.study.pruner.options
---- The check of a pruner's options, described as calr.lab.study.pruner.check.
+--- Checks a pruner's options; documented as calr.lab.study.pruner.check.
 
 local check_options = require "calr.options".check
 
@@ -15,7 +15,7 @@ end
 local function check_number(what, name, value, field)
   local number = field.whole and math.tointeger(value) or not field.whole and type(value) == "number" and value
   if number and number >= (field.least or -math.huge) and number < (field.below or math.huge) then return number end
-  error(("the pruner %s: %s is a %snumber%s%s, not %s"):format(what, name, field.whole and "whole " or "",
+  error(("the pruner %s: %s must be a %snumber%s%s, not %s"):format(what, name, field.whole and "whole " or "",
     field.least and (" of at least %g"):format(field.least) or "",
     field.below and (" below %g"):format(field.below) or "", tostring(value)), 5)
 end

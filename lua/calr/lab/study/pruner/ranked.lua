@@ -1,6 +1,6 @@
 --- @module calr.lab.study.pruner.ranked
---- A growing collection of numbers that knows its k-th smallest, where k follows from how many there are: two heaps
---- meet at the cut. Adding takes O(log n), asking O(1).
+--- A growing collection of numbers that knows its k-th smallest, where k depends on their count: two heaps meet at the
+--- cut. Adding takes O(log n), reading O(1).
 
 local ranked = {}
 
@@ -49,8 +49,8 @@ function Ranked:add(value)
 end
 
 --- ranked:cut()
---- @return number|nil  the k-th smallest; nil when there is nothing
---- @return number|nil  the one after it; nil when there is none
+--- @return number|nil  the k-th smallest; nil if empty
+--- @return number|nil  the one after it; nil if there is none
 function Ranked:cut()
   return self.low[1] and -self.low[1], self.high[1]
 end

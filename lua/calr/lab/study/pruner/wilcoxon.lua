@@ -1,16 +1,16 @@
 --- @module calr.lab.study.pruner.wilcoxon
---- Pruning by repeated measurement (Optuna's WilcoxonPruner): what a candidate has reported so far is paired with what
---- the best one so far reported in the same places; the candidate ends when Wilcoxon's signed-rank test (one-sided,
---- zeros split) says with p below the threshold that it is worse. A candidate whose mean is no worse never ends.
+--- Prunes by repeated measurement (Optuna's WilcoxonPruner): pairs a candidate's reports so far with the reports of the
+--- best one so far at the same places. The candidate ends if Wilcoxon's signed-rank test (one-sided, zeros split) says
+--- with p below the threshold that it is worse. A candidate whose mean is no worse never ends.
 ---
---- Options: `by` ("seed"): the candidates are configurations (rows), the places seeds; a seed's value is the loss that
---- its trial ended with, and the running trial is compared at its present step. "step": the candidates are trials, the
---- places steps, for trials that report one measurement after the other, such as folds; a trial's score is the mean of
---- its reports. `p` (0.1): the threshold; `startup` (2): pairs before anything ends, at least 2.
+--- Options: `by` ("seed"): the candidates are configurations (rows), the places seeds; a seed's value is the final loss
+--- of its trial, and the running trial is compared at its present step. "step": the candidates are trials, the places
+--- steps, for trials that report one measurement after the other, such as folds; a trial's score is the mean of its
+--- reports. `p` (0.1): the threshold; `startup` (2): pairs before anything ends, at least 2.
 ---
 --- The best is the finished trial with the smallest mean; by seed, the configuration with the smallest mean among those
---- with the most finished seeds, at least `startup`. Seeds are few: with p = .1, nothing ends before 4 pairs, all of
---- which are worse (1/16). Testing again after each report finds by chance more often than p says.
+--- with the most finished seeds, at least `startup`. Few seeds prove little: with p = .1, nothing ends before 4 pairs,
+--- all of them worse (1/16). Testing again after each report raises the rate of chance findings above p.
 
 local check = require "calr.lab.study.pruner.options".check
 local wilcoxon = require "calr.lab.statistics".wilcoxon
@@ -68,13 +68,13 @@ function Wilcoxon:ended(trial)
   if not self.best or self:is_better(candidate, self.best) then self.best = candidate end
 end
 
--- Means over different seeds do not compare: more seeds come first.
+-- Means over different seeds are not comparable: more seeds come first.
 function Wilcoxon:is_better(a, b)
   if self.by == "seed" and a.finished ~= b.finished then return a.finished > b.finished end
   return a.mean < b.mean
 end
 
--- What candidate and best have, by place. By seed: what they both have, and the running seed at its present step.
+-- The values of candidate and best, by place. By seed: those of both, and the running seed at its present step.
 function Wilcoxon:places(candidate, report)
   local best = self.best
   if self.by == "step" then return candidate.values, best.values end

@@ -1,17 +1,17 @@
 --- @module calr.lab.study.sampler.cmaes
 --- Evolution strategy with covariance matrix adaptation (Hansen, "The CMA evolution strategy: a tutorial", arXiv
---- 1604.00772; weights and rates of its table 1, negative weights included), for one goal. Best where parameters are
---- numbers and depend on each other, and for more than a hundred trials.
+--- 1604.00772; weights and rates of its table 1, negative weights included), for one goal. Best if parameters are
+--- numbers that depend on each other, and for more than a hundred trials.
 ---
---- It works in the unit cube of the space. Points outside are drawn again, and clipped at the hundredth time. Whole and
---- stepped numbers are rounded, and their deviation kept so large that the next value has a chance (Hamano et al.,
---- GECCO 2022, "CMA-ES with margin"). A choice has probabilities, which move towards what the better half chose.
---- Parameters that are inactive in a point drift freely. When the distribution has converged or the losses no longer
---- differ, it starts again at a random place with twice the population (IPOP: Auger and Hansen, CEC 2005).
+--- It works in the unit cube of the space. Points outside are redrawn, and clipped at the hundredth attempt. Whole and
+--- stepped numbers are rounded, and their deviation is kept large enough for the next value to have a chance (Hamano et
+--- al., GECCO 2022, "CMA-ES with margin"). A choice has probabilities, which move towards the choices of the better
+--- half. Parameters inactive in a point drift freely. When the distribution has converged or the losses no longer
+--- differ, it restarts at a random place with twice the population (IPOP: Auger and Hansen, CEC 2005).
 ---
---- A generation is made of the next trials, by number, that finished or were pruned; pruned ones are its worst. A trial
---- that was drawn from an older generation, because several workers run, is taken in with its step limited (Hansen,
---- "Injecting external solutions into CMA-ES", arXiv 1110.4181). Failed trials count for nothing.
+--- A generation consists of the next trials, by number, that finished or were pruned; pruned ones are its worst. With
+--- several workers, a trial drawn from an older generation is included with its step limited (Hansen, "Injecting
+--- external solutions into CMA-ES", arXiv 1110.4181). Failed trials do not count.
 ---
 --- Options: `sigma` (0.2): the first deviation, in units of the range; `population` (0: 4 + floor(3 ln parameters));
 --- `restart` (true).
@@ -83,7 +83,7 @@ function Cmaes:begin(restarts)
   return self:decompose(state)
 end
 
--- The borders, in the unit interval, of what rounds to the same value as u; nil for continuous parameters.
+-- The bounds, in the unit interval, of the numbers that round to the same value as u; nil for continuous parameters.
 local function cell(space, p, u)
   if p.kind == "float" and not p.step then return nil end
   if p.log then
@@ -96,7 +96,7 @@ local function cell(space, p, u)
   return k / count, (k + 1) / count
 end
 
--- How often a normal deviation is exceeded on one side with the probability a: Abramowitz and Stegun 26.2.23.
+-- The normal deviation exceeded on one side with probability a: Abramowitz and Stegun 26.2.23.
 local function quantile(a)
   local t = math.sqrt(-2 * math.log(a))
   return t - (2.515517 + 0.802853 * t + 0.010328 * t * t) / (1 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t ^ 3)
@@ -210,7 +210,7 @@ local function same(space, a, b)
   return true
 end
 
--- Where a told trial stands in this distribution: as it was drawn from it, when it was; otherwise its point, at most a
+-- The position of a told trial in this distribution: as drawn, if it was drawn from it; otherwise its point, at most a
 -- long step away.
 function Cmaes:place(state, trial)
   local rng = self:stream(trial.number)
@@ -247,7 +247,7 @@ local function better(a, b)
   return a.number < b.number
 end
 
--- Moves the probabilities of a choice towards what the better half chose, leaving each a chance.
+-- Moves the probabilities of a choice towards the choices of the better half, leaving each a chance.
 local function learn_choice(state, p, trials)
   local chances, wanted, total = state.chances[p.name], zeros(#p.choices), 0.0
   for i = 1, state.rates.mu do
@@ -301,7 +301,7 @@ local function learn_numbers(state, xs, ys)
   state.sigma = math.min(1, state.sigma * math.exp(math.min(1, r.path_sigma / r.damping * (length / r.length - 1))))
 end
 
--- Whether there is nothing more to learn from this distribution.
+-- Whether this distribution has nothing more to teach.
 local function converged(state, trials)
   local n, recent = #state.mean, state.recent
   recent[#recent + 1] = trials[1].state == "finished" and trials[1].losses[1] or math.huge
@@ -332,7 +332,7 @@ function Cmaes:learn(state, trials)
   return state
 end
 
--- The distribution after all whole generations. What was learnt is kept until a trial of an older number comes in.
+-- The distribution after all whole generations. It is kept until a trial with an older number arrives.
 function Cmaes:current()
   local h = self.history
   if self.stale then self.state, self.used, self.last, self.stale = self:begin(0), 0, nil, false end

@@ -1,7 +1,7 @@
 --- @module calr.lab.study.sampler.grid
---- All points of a space without continuous parameters: trial 1 has the first, in the order of space:points().
+--- Samples all points of a space without continuous parameters, in the order of space:points().
 ---
---- Options: `shuffle` (false): the points come in an order drawn by the seed, so that any number of first trials is a
+--- Options: `shuffle` (false): shuffles the points by the seed, so that the first trials, however many, are a
 --- fair sample.
 
 local history = require "calr.lab.study.sampler.history"
@@ -25,7 +25,7 @@ end
 return function(space, options)
   local o = history.options("grid", options, { shuffle = { false } })
   local points = space:points()
-  if #points == 0 then error("a space with no points: the constraint allows none of them", 0) end
+  if #points == 0 then error("the space has no points: the constraint allows none", 0) end
   if o.shuffle then Rng.open { seed = o.seed, purpose = "study.grid" }:shuffle(points) end
   return setmetatable({ points = points, history = history.new(space, o.goals) }, Grid)
 end

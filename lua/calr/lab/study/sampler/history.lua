@@ -1,5 +1,5 @@
 --- @module calr.lab.study.sampler.history
---- What samplers share: the trials they were told, and drawing points that are allowed and new.
+--- Shared by samplers: the trials they were told, and drawing points that are allowed and new.
 
 local history = {}
 
@@ -7,14 +7,14 @@ local History = {}
 History.__index = History
 
 local TRIES = 10000 -- points drawn in a row before the constraint is said to allow nothing
-local LISTED = 100000 -- spaces of at most so many points are listed instead,
-local TRIES_LISTED = 300 -- after so many
+local LISTED = 100000 -- spaces of at most this many points are listed instead
+local TRIES_LISTED = 300 -- after this many tries
 
 local states = { waiting = "open", running = "open", interrupted = "open", dead = "open", finished = "finished",
   pruned = "pruned", failed = "failed" }
 
 --- calr.lab.study.sampler.history.options(name, given, own)
---- The options of a sampler, checked: its own names, and seed, goals and trials, which all take.
+--- Checks the options of a sampler: its own names, and seed, goals and trials, which all samplers take.
 --- @param name   the sampler's
 --- @param given  table of options, or nil
 --- @param own    name -> {default, lowest, highest} of a number; {default} of a boolean, {} of one without a default;
@@ -56,7 +56,7 @@ function history.options(name, given, own)
 end
 
 --- calr.lab.study.sampler.history.new(space, goals)
---- An empty history.
+--- Makes an empty history.
 --- @return table  with `list` (trials as told, in order of arrival: number, point, state = "open", "finished", "pruned"
 ---                or "failed", losses, step); `states` and `loss[goal]` (theirs, in the same order: flat lists, which
 ---                are quick to walk); `finished` and `pruned` (how many)
@@ -67,7 +67,7 @@ function history.new(space, goals)
     pruned = 0, ordered = {}, sorted = {}, fresh = {}, listable = space:count(), seen = {} }, History)
 end
 
--- A point as a string; two points are the same when these are.
+-- A point as a string; equal points have equal strings.
 local function key_of(space, point)
   local parts = {}
   for i, p in ipairs(space.parameters) do
@@ -86,7 +86,7 @@ local function check_losses(trial, goals)
   end
   for i = 1, goals do
     if type(losses[i]) ~= "number" or losses[i] ~= losses[i] then
-      error(("trial %d: loss %d is %s; a trial without a result is told as failed"):format(trial.number, i,
+      error(("trial %d: loss %d is %s; report a trial without a result as failed"):format(trial.number, i,
         tostring(losses[i])), 4)
     end
   end
@@ -104,12 +104,12 @@ local function insert(list, item, before)
 end
 
 --- history:tell(trial)
---- Keeps what a sampler was told; a mistake in it is an error.
+--- Records a trial; a mistake in it is an error.
 --- @param trial     number, point, state, losses, step
 --- @return integer  its place in `list`
 function History:tell(trial)
   if type(trial) ~= "table" or math.type(trial.number) ~= "integer" or trial.number < 1 then
-    error("a sampler is told trials: {number = 1, 2, ..., point =, state =, losses =}", 3)
+    error("a trial must be a table: {number = 1, 2, ..., point =, state =, losses =}", 3)
   end
   if type(trial.point) ~= "table" then error(("trial %d has no point"):format(trial.number), 3) end
   local kind = states[trial.state]
@@ -168,20 +168,20 @@ function History:ranked()
 end
 
 --- history:known(point)
---- Whether a trial has this point already; never in spaces with a continuous parameter.
+--- Tells whether a trial already has this point; never in spaces with a continuous parameter.
 --- @return boolean
 function History:known(point)
   return self.listable < math.huge and self.seen[key_of(self.space, point)] == true
 end
 
 --- history:left()
---- The allowed points that no trial has, in the order of the grid. The caller must not change it.
+--- Returns the allowed points that no trial has, in grid order. The caller must not change it.
 --- @return table  list of points; nil when the space has too many to list
 function History:left()
   if self.listable > LISTED then return nil end
   local kept = {}
   self.all = self.all or self.space:points()
-  if #self.all == 0 then error("a space with no points: the constraint allows none of them", 0) end
+  if #self.all == 0 then error("the space has no points: the constraint allows none", 0) end
   for _, point in ipairs(self.remaining or self.all) do
     if not self:known(point) then kept[#kept + 1] = point end
   end
@@ -190,12 +190,12 @@ function History:left()
 end
 
 --- history:draw(propose, rng [, patience])
---- A point that is allowed and, in spaces without continuous parameters, new. When chance finds none, one of those that
---- are left is drawn; an error when the constraint allows (nearly) nothing.
+--- Draws a point that is allowed and, in spaces without continuous parameters, new. If random draws find none, one of
+--- those left is drawn; it is an error if the constraint allows (nearly) nothing.
 --- @param propose   function() -> point
 --- @param rng       a stream, for the draw among those left
---- @param patience  how many known points to pass over before that; 50
---- @return table    a point; nil when there is none left
+--- @param patience  how many known points to skip before that; 50
+--- @return table    a point; nil if none is left
 function History:draw(propose, rng, patience)
   local repeats, point = 0, nil
   for _ = 1, self.listable <= LISTED and TRIES_LISTED or TRIES do
@@ -217,7 +217,7 @@ function History:draw(propose, rng, patience)
     error(("the constraint (where) allowed none of %d points drawn in a row: it leaves (nearly) nothing of the space")
       :format(TRIES), 0)
   end
-  return point -- too many points to list: one comes twice
+  return point -- too many points to list: one is repeated
 end
 
 --- calr.lab.study.sampler.history.unit(space, rng)

@@ -1,17 +1,18 @@
 --- @module calr.lab.study.sampler
---- Samplers: what proposes the next point of a search. A sampler is one Lua file that returns a function:
+--- Samplers propose the next point of a search. A sampler is one Lua file that returns a function:
 ---
 ---     return function(sp, options)          -- sp: calr.study.space; options: seed, goals, trials, and its own
 ---       return sampler
 ---     end
 ---
 --- `sampler:tell(trial)` reports a trial: `number` (from 1), `point`, `state` ("running", "finished", "pruned",
---- "failed", "interrupted"), `losses` (a list, one number a goal, smaller is better; of finished trials, and of pruned
---- ones what they reported last) and `step` (of that report). The same number may be told again, when its state
---- changed. `sampler:ask(number)` returns the point of that trial, or nil when the space is exhausted. The same trials
---- told give the same answer in any process: chance comes from the stream (seed, "study.NAME", 0, number) of calr.rng.
+--- "failed", "interrupted"), `losses` (a list, one number per goal, smaller is better; for finished trials, and for
+--- pruned ones their last report) and `step` (of that report). The same number may be told again when its state has
+--- changed. `sampler:ask(number)` returns the point of that trial, or nil if the space is exhausted. The same told
+--- trials give the same answer in any process: randomness comes from the stream (seed, "study.NAME", 0, number) of
+--- calr.rng.
 ---
---- There are grid, random, sobol, tpe and cmaes; calr.lab.study.sampler.history holds what they share.
+--- The samplers are grid, random, sobol, tpe and cmaes; calr.lab.study.sampler.history holds what they share.
 
 local sys = require "calr.sys"
 
@@ -20,7 +21,7 @@ local sampler = {}
 local names = { "grid", "random", "sobol", "tpe", "cmaes" }
 
 --- calr.lab.study.sampler.names()
---- @return table  list of the samplers that come with calr
+--- @return table  list of calr's samplers
 function sampler.names()
   return table.move(names, 1, #names, 1, {})
 end
@@ -30,7 +31,7 @@ local function is_path(name)
 end
 
 --- calr.lab.study.sampler.load(name)
---- The function that makes a sampler.
+--- Returns the function that makes a sampler.
 --- @param name       one of names(), or the path of a Lua file
 --- @return function  (space, options) -> sampler
 function sampler.load(name)
@@ -48,7 +49,7 @@ function sampler.load(name)
     if known == name then return require("calr.lab.study.sampler." .. name) end
   end
   local near = sys.nearest(name, names)
-  error(("there is no sampler \"%s\"%s; there are %s, and paths of Lua files"):format(name,
+  error(("there is no sampler \"%s\"%s; there are %s, or give the path of a Lua file"):format(name,
     near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(names, ", ")), 2)
 end
 

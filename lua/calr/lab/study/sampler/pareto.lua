@@ -1,11 +1,11 @@
 --- @module calr.lab.study.sampler.pareto
---- Trials with two losses: ranks of non-domination, dominated area, and the choice of a subset by it.
+--- Ranks trials with two losses by non-domination, and selects subsets by dominated area.
 
 local pareto = {}
 
--- Ranks of pairs that come sorted by the first loss, then the second. By the first loss, the last of each front has its
--- smallest second one; a pair belongs to the first front whose last does not dominate it. Fronts are followed until
--- they hold `wanted` pairs together; pairs beyond get no rank (false).
+-- Ranks of pairs sorted by the first loss, then the second. In that order, the last of each front has its smallest
+-- second loss; a pair belongs to the first front whose last does not dominate it. Fronts are followed until they hold
+-- `wanted` pairs together; pairs beyond get no rank (false).
 local function sorted_ranks(places, first, second, wanted)
   local last_first, last_second, sizes, ranks = {}, {}, {}, {}
   local deepest, held = 0, 0 -- fronts followed, pairs in them
@@ -38,7 +38,7 @@ local function sorted_ranks(places, first, second, wanted)
 end
 
 --- calr.lab.study.sampler.pareto.ranks(losses)
---- The rank of each pair: 1 for those that no other dominates, 2 for those that only rank 1 dominates, and so on.
+--- Returns the rank of each pair: 1 if no other dominates it, 2 if only rank 1 does, and so on.
 --- @param losses  list of pairs; smaller is better
 --- @return table  list of integers
 function pareto.ranks(losses)
@@ -56,7 +56,7 @@ function pareto.ranks(losses)
 end
 
 --- calr.lab.study.sampler.pareto.hypervolume(losses, reference)
---- The area that is dominated by the pairs and dominates the reference.
+--- Returns the area between the pairs and the reference: dominated by a pair, and dominating the reference.
 --- @param losses     list of pairs
 --- @param reference  a pair
 --- @return number
@@ -87,7 +87,7 @@ local function beyond(front, losses)
 end
 
 -- Chooses `count` of a front one after the other, each for the area that it adds. The front is sorted by the first
--- loss, so that what one adds depends on its chosen neighbours alone; each gap between two knows its best.
+-- loss, so that the added area depends only on the chosen neighbours; each gap between two knows its best.
 local function subset(front, first, second, count, chosen)
   local far_first, far_second = beyond(front, first), beyond(front, second)
   local function gap(from, to)
@@ -117,12 +117,12 @@ local function subset(front, first, second, count, chosen)
 end
 
 --- calr.lab.study.sampler.pareto.select(places, first, second, count, chosen)
---- Chooses trials: whole fronts, best first, and of the one that does not fit those that together dominate the largest
---- area (greedily: at least 1 - 1/e of the largest possible).
+--- Chooses trials: whole fronts, best first, and from the first that does not fit those that together dominate the
+--- largest area (greedily: at least 1 - 1/e of the largest possible).
 --- @param places  list of places in `first` and `second`, sorted by the first loss, then the second
 --- @param first   place -> first loss
 --- @param second  place -> second loss
---- @param count   how many, at most #places
+--- @param count   number to choose, at most #places
 --- @param chosen  table: gets chosen[place] = true
 function pareto.select(places, first, second, count, chosen)
   local fronts = {}

@@ -1,6 +1,6 @@
 --- @module calr.lab.study.sampler.random
---- Points drawn independently and uniformly; uniformly in the logarithm where a range is logarithmic. In a space
---- without continuous parameters no point comes twice, and there is an end. No options of its own.
+--- Draws points independently and uniformly, or uniformly in the logarithm for a logarithmic range. In a space without
+--- continuous parameters no point is repeated, and the search ends. It has no options.
 
 local history = require "calr.lab.study.sampler.history"
 local Rng = require "calr.rng"

@@ -1,7 +1,7 @@
 --- @module calr.lab.study.sampler.sobol
---- Quasi-random points: Sobol's sequence, which covers the space more evenly than chance does. Trial 1 has the first
---- point, whatever was told; what the constraint forbids is passed over, and so is what came before, in a space without
---- continuous parameters.
+--- Draws quasi-random points: Sobol's sequence, which covers the space more evenly than chance. Trial 1 has the first
+--- point, whatever was told. Points that the constraint forbids are skipped, and so are repeated points in a space
+--- without continuous parameters.
 ---
 --- Options: `scramble` (true): nested uniform scrambling by the seed; false: the plain sequence, which begins in the
 --- lowest corner.
@@ -17,8 +17,8 @@ function Sobol:tell(trial)
   self.history:tell(trial)
 end
 
--- The next point that counts, or nil. The points that came are the history of this sampler's own, so that point number
--- n is the same whoever asks.
+-- The next point that counts, or nil. This sampler keeps its own history of points, so that point number n is the same
+-- whoever asks.
 function Sobol:next()
   local function propose()
     local u = tune.sobol(self.index, #self.space.parameters, self.scramble and self.seed or nil)
@@ -44,7 +44,7 @@ end
 
 return function(space, options)
   local o = history.options("sobol", options, { scramble = { true } })
-  tune.sobol(0, #space.parameters) -- so many dimensions are possible, or an error
+  tune.sobol(0, #space.parameters) -- an error if there are too many dimensions
   return setmetatable({ space = space, seed = o.seed, scramble = o.scramble, index = 0, points = {},
     history = history.new(space, o.goals), drawn = history.new(space, 1) }, Sobol)
 end

@@ -1,24 +1,24 @@
 --- @module calr.lab.study.sampler.tpe
---- Tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011; Watanabe, arXiv 2304.11127): the trials so far are
---- split into the good ones and the rest; of candidates drawn where the good ones are dense, the one is taken at which
---- the ratio of the two densities is largest.
+--- Tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011; Watanabe, arXiv 2304.11127): splits the trials so
+--- far into good ones and the rest, draws candidates where the good ones are dense, and takes the candidate with the
+--- largest ratio of the two densities.
 ---
---- Trials count as good by their losses; pruned ones come after all finished ones, ranked by how far they came and then
---- by what they reported last. Failed trials count for nothing but their point; running ones belong to the rest, so
---- that several workers do not try the same place. A parameter that exists only under a choice is modelled by the
---- trials that have it. With two goals, trials are good by their rank of non-domination, and those of the first rank
---- that does not fit are chosen for the area that they dominate (Ozaki et al., JAIR 73 (2022)).
+--- Trials rank by their losses; pruned ones come after all finished ones, ranked by how far they got and then by their
+--- last report. Failed trials count only by their point; running ones belong to the rest, so that several workers do
+--- not try the same place. A parameter that exists only under a choice is modelled by the trials that have it. With two
+--- goals, trials are good by their rank of non-domination, and those of the first rank that does not fit are chosen by
+--- the area that they dominate (Ozaki et al., JAIR 73 (2022)).
 ---
---- Options, with their defaults: `startup` (10): trials drawn at random before; `candidates` (24); `gamma` (0.1) and
+--- Options, with their defaults: `startup` (10): trials drawn at random first; `candidates` (24); `gamma` (0.1) and
 --- `most` (25, with two goals no limit): min(ceil(gamma * n), most) trials are good; `prior` (1): weight of the prior
 --- kernel; `multivariate` (true; false with two goals and in spaces with conditional parameters): parameters are drawn
---- together, those under one choice apart from the others, rather than each by itself; `bandwidth` ("neighbour" or
+--- together, separately for each choice, rather than one by one; `bandwidth` ("neighbour" or
 --- "scott") and `endpoints` (false): see calr.tune.parzen; `clip` (1.5; 1 in spaces with conditional parameters): no
 --- kernel is narrower than range / min(100, (n + 2)^clip); `liar` (true): whether running trials count.
 ---
---- Optuna's and Hyperopt's clip is 1. 1.5 finds optima of numbers closer within a hundred trials
---- (tests/bench/samplers.lua compares), but lets a search settle on one alternative before it knows the others; so does
---- drawing together.
+--- Clip is 1 in Optuna and Hyperopt. 1.5 finds optima of numbers more closely within a hundred trials
+--- (tests/bench/samplers.lua compares them), but lets a search settle on one alternative before it knows the others; so
+--- does drawing together.
 
 local history = require "calr.lab.study.sampler.history"
 local pareto = require "calr.lab.study.sampler.pareto"
@@ -30,7 +30,7 @@ Tpe.__index = Tpe
 
 -- ---- parameters as axes of estimators ----
 
--- The axis of a parameter, and the functions from its values to numbers there and back.
+-- The axis of a parameter, and the functions from its values to numbers and back.
 local function make_axis(space, p)
   if p.kind == "choice" then
     local index = {}
@@ -53,7 +53,7 @@ local function make_axis(space, p)
   }
 end
 
--- Lists of parameters (their numbers) that are drawn together: all that hang on the same choice, or each alone.
+-- Lists of parameters (their numbers) to draw together: all under the same choice, or each alone.
 local function make_groups(space, together)
   local groups, by_parent = {}, {}
   for i, p in ipairs(space.parameters) do
@@ -71,7 +71,7 @@ end
 
 -- ---- good trials and the rest ----
 
--- Pruned trials: those that came further first, then by what they reported last.
+-- Pruned trials: those that got further first, then by their last report.
 local function by_progress(a, b)
   local a_step, b_step = a.losses and a.step or -math.huge, b.losses and b.step or -math.huge
   if a_step ~= b_step then return a_step > b_step end
@@ -80,7 +80,7 @@ local function by_progress(a, b)
   return a.number < b.number
 end
 
--- Rows of the good trials and of the rest, by number. `number` is the trial that is asked for.
+-- Rows of the good trials and of the rest, by number. `number` is the requested trial.
 function Tpe:split(number)
   local h, own, good = self.history, self.history.place[number], {}
   local finished, pruned = {}, {}
@@ -172,7 +172,7 @@ function Tpe:ask(number)
   model.below, model.above = self:split(number)
   return h:draw(function()
     tries = tries + 1
-    if tries > 200 then return by_chance() end -- the constraint refuses what the model likes
+    if tries > 200 then return by_chance() end -- the constraint refuses what the model proposes
     return self:propose(model, rng)
   end, rng, 10)
 end

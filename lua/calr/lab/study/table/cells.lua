@@ -1,21 +1,21 @@
 --- @module calr.lab.study.table.cells
---- The sheet that a study's table is before it becomes text, and its numbers as text.
+--- The sheet of a study's table before it becomes text, and the formatting of its numbers.
 ---
 --- A sheet is `{kind=, title=, columns=, rows=, notes=}`, the same for every format:
 ---
----     columns  list of {head=, kind=, id=, csv=, of=}; kind says what its cells are
+---     columns  list of {head=, kind=, id=, csv=, of=}; kind is the kind of its cells
 ---              "text"        a string
 ---              "count"       a whole number
----              "value"       what a parameter was set to: number, string, boolean
+---              "value"       a parameter's value: number, string, boolean
 ---              "figure"      {mean=, sd=, n=, best=, as_good=}; `of` is the column of calr.lab.study.table.columns
 ---              "difference"  {mean=, low=, high=, n=}, in the unit of `of`
 ---              "p"           a probability
----     rows     list of {cells = {...; nil where there is nothing}, n = number of columns,
+---     rows     list of {cells = {...; nil where empty}, n = number of columns,
 ---              commands = {{seed=, command=}...}, note=}
 ---     notes    list of strings
----     marks    {best=, as_good=, undecided=, any=}: what the marks mean, and whether anything is as good; nil when
----              there are none
----     start    the folder in which the commands work, when it is not the current one
+---     marks    {best=, as_good=, undecided=, any=}: the meaning of the marks, and whether any row is as good; nil if
+---              there are no marks
+---     start    the folder to run the commands in, if not the current one
 
 local cells = {}
 
@@ -23,7 +23,7 @@ local formats = {} -- "%.1f", "%+.1f" by digits
 for digits = 0, 17 do formats[digits] = { ("%%.%df"):format(digits), ("%%+.%df"):format(digits) } end
 
 --- calr.lab.study.table.cells.number(value, digits [, signed])
---- @return string  with so many decimals; never "-0.0"; "inf" and "nan" as such
+--- @return string  with `digits` decimals; never "-0.0"; "inf" and "nan" unchanged
 function cells.number(value, digits, signed)
   if value ~= value then return "nan" end
   if value == math.huge or value == -math.huge then return value > 0 and "inf" or "-inf" end
@@ -34,7 +34,7 @@ function cells.number(value, digits, signed)
 end
 
 --- calr.lab.study.table.cells.figure(column, value [, signed])
---- A figure in the unit and with the digits of its column.
+--- Formats a figure in the unit and with the digits of its column.
 --- @param column  one of calr.lab.study.table.columns, after columns.scale
 --- @return string
 function cells.figure(column, value, signed)
@@ -54,7 +54,7 @@ function cells.probability(p)
 end
 
 --- calr.lab.study.table.cells.value(value)
---- What a parameter was set to, for people: numbers with four digits.
+--- Formats a parameter's value for people: numbers with four digits.
 --- @return string
 function cells.value(value)
   if math.type(value) == "float" then
@@ -70,7 +70,7 @@ function cells.value(value)
 end
 
 --- calr.lab.study.table.cells.exact(value)
---- A number so that it reads back as the same bits; anything else as calr.lab.study.table.cells.value.
+--- Formats a number so that it reads back as the same bits; anything else as calr.lab.study.table.cells.value.
 --- @return string
 function cells.exact(value)
   if math.type(value) ~= "float" then return cells.value(value) end
@@ -82,7 +82,7 @@ function cells.exact(value)
 end
 
 --- calr.lab.study.table.cells.head(column [, percent])
---- The head of a sheet's column: two lines where a figure's choice of the epoch is told.
+--- Returns the head of a sheet's column: two lines if it names how the epoch was chosen.
 --- @param percent  the sign; default "%"
 --- @return string, string  the metric with its unit; the rest or ""
 function cells.head(column, percent)
@@ -93,7 +93,7 @@ function cells.head(column, percent)
 end
 
 --- calr.lab.study.table.cells.notes(sheet, best, as_good)
---- @param best     what the format's sign of the best figure is, before its meaning
+--- @param best     the format's mark of the best figure, put before its meaning
 --- @param as_good  the same for figures statistically as good
 --- @return table   the notes of a sheet, the meaning of its marks first
 function cells.notes(sheet, best, as_good)
@@ -107,7 +107,7 @@ function cells.notes(sheet, best, as_good)
 end
 
 --- calr.lab.study.table.cells.commands_head(sheet)
---- @return string  the line above the commands; it says where they work, unless it is here
+--- @return string  the line above the commands; it names their folder, unless it is the current one
 function cells.commands_head(sheet)
   return "Commands that reproduce the figures" .. (sheet.start and (", in %s:"):format(sheet.start) or ":")
 end

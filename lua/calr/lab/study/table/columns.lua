@@ -1,22 +1,22 @@
 --- @module calr.lab.study.table.columns
---- What the columns of a study's tables mean: which figure of a trial, its unit, its better side, how many digits.
+--- The columns of a study's tables: which figure of a trial, its unit, its better direction, its digits.
 ---
---- A column is named by a metric, "mAP", which is the figure at the trial's end, or by a metric and how its epoch was
---- chosen: "mAP@select" (the epoch that the study's label-free criterion picks) and "mAP@best" (the best epoch on the
---- test set itself, which no one may do who has no labels). The heads say so: figures chosen in different ways are
---- different columns.
+--- A column is named by a metric, "mAP", for the figure at the trial's end, or by a metric and how its epoch was
+--- chosen: "mAP@select" (the epoch picked by the study's label-free criterion) or "mAP@best" (the best epoch on the
+--- test set, a choice impossible without labels). The heads say so: figures chosen in different ways are different
+--- columns.
 ---
---- **Percent.** A metric is shown in percent, as the field prints it, when its name is a ranking score's (mAP, mINP,
---- rank1, rank-5, cmc10, top1, accuracy, acc; of "test.mAP" the last part counts) and all values of the column lie in
---- [0, 1]. Everything else is shown as it was reported. Files (CSV, JSON) hold the reported values always.
+--- **Percent.** A metric is shown in percent, as usual in the field, if its name is that of a ranking score (mAP, mINP,
+--- rank1, rank-5, cmc10, top1, accuracy, acc; for "test.mAP" the last part counts) and all values of the column lie in
+--- [0, 1]. Everything else is shown as reported. Files (CSV, JSON) always hold the reported values.
 ---
---- **Digits.** One decimal of a percentage, two where the seeds differ by less than 0.1 points. Otherwise as many as
---- show two digits of the typical standard deviation, or four digits of the value where there is none. Very large and
---- very small values have exponents.
+--- **Digits.** Percentages have one decimal, or two if the seeds differ by less than 0.1 points. Other figures show two
+--- digits of the typical standard deviation, or four digits of the value if there is none. Very large and very small
+--- values have exponents.
 ---
---- **Better.** A goal says its direction. Without one, ranking scores, silhouette, nmi, precision, recall and f are
---- better when larger; loss, error, hours, seconds, expansion and codelength when smaller; of anything else nothing is
---- marked as best.
+--- **Better.** A goal states its direction. Without one, ranking scores, silhouette, nmi, precision, recall and f are
+--- better when larger; loss, error, hours, seconds, expansion and codelength when smaller; no other figure gets a mark
+--- for the best.
 
 local sys = require "calr.sys"
 
@@ -26,7 +26,7 @@ local variants = { last = "", select = " (label-free epoch)", best = " (best on 
 
 local larger = { "^map$", "^minp$", "^rank[-_@]?%d+$", "^cmc[-_@]?%d+$", "^top[-_@]?%d+$", "^accuracy$", "^acc$",
   "^silhouette$", "^nmi$", "^precision$", "^recall$", "^f$", "^f1$" }
-local percents = 7 -- so many of those above are ranking scores
+local percents = 7 -- this many of the names above are ranking scores
 local smaller = { "loss", "error", "^hours$", "^seconds$", "^expansion$", "^codelength$" }
 
 local function matches(name, patterns, count)
@@ -38,7 +38,7 @@ local function matches(name, patterns, count)
 end
 
 --- calr.lab.study.table.columns.direction(view, metric)
---- @return string|nil  "max", "min", or nil when nobody knows
+--- @return string|nil  "max", "min", or nil if unknown
 function columns.direction(view, metric)
   for _, goal in ipairs(view.goals) do
     if goal.metric == metric then return goal.direction end
@@ -49,13 +49,13 @@ function columns.direction(view, metric)
 end
 
 --- calr.lab.study.table.columns.is_score(metric)
---- @return boolean  whether a metric is a ranking score by its name, shown in percent when its values lie in [0, 1]
+--- @return boolean  whether a metric is a ranking score by its name, shown in percent if its values lie in [0, 1]
 function columns.is_score(metric)
   return matches(metric, larger, percents)
 end
 
 --- calr.lab.study.table.columns.head(name)
---- @return string  what stands above a column: "mAP@best" -> "mAP (best on test)"
+--- @return string  the head of a column: "mAP@best" -> "mAP (best on test)"
 function columns.head(name)
   local metric, variant = name:match "^(.*)@(%a+)$"
   return metric and variants[variant] and metric .. variants[variant] or name
@@ -79,7 +79,7 @@ local function known_metrics(view)
 end
 
 --- calr.lab.study.table.columns.parse(view, names)
---- The columns of a list of names; an unknown name is an error that says what there is.
+--- Returns the columns for a list of names; an unknown name is an error that lists the known ones.
 --- @param names  list, or nil: the goals' metrics, and rank1 beside mAP when the trials have it
 --- @return table  list of {name=, metric=, variant="last"|"select"|"best", head=, direction=}
 function columns.parse(view, names)
@@ -101,7 +101,7 @@ function columns.parse(view, names)
         near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(known, ", "), known[1], known[1]), 0)
     end
     if variant == "select" and not view.select then
-      error(("\"%s\" wants a label-free criterion, and the study has none: give it select = \"max silhouette\""):format(
+      error(("\"%s\" needs a label-free criterion, and the study has none: give it select = \"max silhouette\""):format(
         name), 0)
     end
     local full = variant == "last" and metric or metric .. "@" .. variant
@@ -133,7 +133,7 @@ local function median(list)
 end
 
 --- calr.lab.study.table.columns.scale(column, means, deviations)
---- Decides unit and digits of a column from what stands in it: sets column.percent, column.scientific (booleans) and
+--- Chooses unit and digits of a column from its values: sets column.percent, column.scientific (booleans) and
 --- column.digits.
 --- @param means       list of the numbers shown
 --- @param deviations  list of standard deviations

@@ -1,7 +1,7 @@
 --- @module calr.lab.study.table.csv
---- A sheet as CSV (RFC 4180: CRLF, quotes doubled), in the reported unit and with all digits. A figure is the columns
---- NAME, NAME_sd, NAME_n and NAME_mark ("best", "as good" or empty), a difference NAME, NAME_low, NAME_high and NAME_n.
---- The last two columns are what is to be said of the row and the commands that reproduce it, joined by " && ".
+--- Writes a sheet as CSV (RFC 4180: CRLF, quotes doubled), in the reported unit and with all digits. A figure takes the
+--- columns NAME, NAME_sd, NAME_n and NAME_mark ("best", "as good" or empty), a difference NAME, NAME_low, NAME_high and
+--- NAME_n. The last two columns are a note on the row and the commands that reproduce it, joined by " && ".
 
 local cells = require "calr.lab.study.table.cells"
 

@@ -1,5 +1,5 @@
 --- @module calr.lab.study.table.figures
---- The figures of a sheet: mean and deviation over seeds, differences from one row, which row is best and which are
+--- Computes the figures of a sheet: mean and deviation over seeds, differences from one row, the best row and those
 --- statistically as good.
 
 local columns = require "calr.lab.study.table.columns"
@@ -18,8 +18,8 @@ local function listed(by_seed, seeds)
   return list
 end
 
--- The position of the best mean among those with the most seeds, so that one lucky seed does not win; nil where nobody
--- knows which side is better.
+-- The position of the best mean among those with the most seeds, so that one lucky seed does not win; nil if the better
+-- direction is unknown.
 local function best_of(cells, direction)
   local best
   for g, cell in pairs(cells) do
@@ -34,13 +34,13 @@ local function best_of(cells, direction)
   return direction and best
 end
 
--- How many resamples a bootstrap interval gets: fewer where many pairs and rows would take long.
+-- Number of resamples of a bootstrap interval: fewer if many pairs and rows would take long.
 local function resamples_for(pairs_count, comparisons)
   return math.max(999, math.min(9999, math.floor(3e6 / math.max(1, pairs_count * comparisons))))
 end
 
--- The p of the sign-flip test. Many pairs make it costly, and where the difference is plain a bound will do: a sum of
--- random signs times d is farther out than t with a chance of at most 2 exp(-t^2 / 2 sum d^2) (Hoeffding 1963).
+-- The p of the sign-flip test. Many pairs make it costly, and if the difference is obvious a bound will do: a sum of
+-- random signs times d exceeds t in size with probability at most 2 exp(-t^2 / 2 sum d^2) (Hoeffding 1963).
 local function p_of(differences, resamples)
   if #differences > 20 then
     local sum, squares = 0.0, 0.0
@@ -51,7 +51,7 @@ local function p_of(differences, resamples)
   return (statistics.sign_flip(differences, { resamples = resamples }))
 end
 
--- a - b of the seeds that both have, by ascending seed.
+-- a - b for the seeds of both, by ascending seed.
 local function paired(a, b, seeds)
   local differences = {}
   for _, seed in ipairs(seeds) do
@@ -60,7 +60,7 @@ local function paired(a, b, seeds)
   return differences
 end
 
--- Marks the best cell, and those whose paired difference from it no test tells from chance; the rule of
+-- Marks the best cell, and those whose paired difference from it no test distinguishes from chance; the rule of
 -- calr.lab.study.compare.best, without its intervals, which take a hundred times as long.
 local function mark(cells, groups, column, seeds)
   local best = best_of(cells, column.direction)
@@ -91,7 +91,7 @@ local function mark(cells, groups, column, seeds)
 end
 
 --- calr.lab.study.table.figures.seeds_wanted(comparisons)
---- @return integer  how many seeds allow a corrected p-value of 0.05 for so many comparisons
+--- @return integer  how many seeds allow a corrected p-value of 0.05 for this many comparisons
 function figures.seeds_wanted(comparisons)
   local n = 1
   while statistics.smallest_p(n) * comparisons > level do n = n + 1 end
@@ -99,10 +99,10 @@ function figures.seeds_wanted(comparisons)
 end
 
 --- calr.lab.study.table.figures.cells(groups, column, seeds)
---- The cells of a column of figures; decides its unit and digits (columns.scale).
+--- Returns the cells of a column of figures; chooses its unit and digits (columns.scale).
 --- @return table      position of the group -> cell; nil where a group has no figure
---- @return table|nil  about the marks: pairs (the most of a comparison with the best), comparisons, decided (whether
----                    so many pairs can tell any row from the best), few (labels of rows that have too few seeds in
+--- @return table|nil  about the marks: pairs (the most in a comparison with the best), comparisons, decided (whether
+---                    this many pairs can separate any row from the best), few (labels of rows with too few seeds in
 ---                    common with the best for any p to be 0.05), any (whether one is as good); nil: no marks
 function figures.cells(groups, column, seeds)
   local cells, means, deviations = {}, {}, {}
@@ -119,8 +119,8 @@ function figures.cells(groups, column, seeds)
 end
 
 --- calr.lab.study.table.figures.find(groups, versus)
---- The group that the others are compared with: by its label, or by the value where rows are values of a parameter.
---- An unknown one is an error that says what there is.
+--- Returns the group to compare the others with: by its label, or by the value if rows are values of a parameter.
+--- An unknown one is an error that lists the known ones.
 --- @return integer  its position
 function figures.find(groups, versus)
   local labels = {}
@@ -134,10 +134,11 @@ function figures.find(groups, versus)
 end
 
 --- calr.lab.study.table.figures.differences(groups, column, versus, seeds)
---- Paired differences of all groups from one of them: mean, BCa interval, exact sign-flip p, and p corrected by Holm.
+--- Returns paired differences of all groups from one of them: mean, BCa interval, exact sign-flip p, and p corrected by
+--- Holm.
 --- @param versus  position of a group
 --- @return table  position -> {mean=, low=, high=, n=, p=, corrected=}; without an entry for versus
---- @return table  comparisons (how many), least and most (pairs), smallest_p (what so many pairs allow)
+--- @return table  comparisons (how many), least and most (pairs), smallest_p (for this many pairs)
 function figures.differences(groups, column, versus, seeds)
   local cells, order, ps = {}, {}, {}
   local info = { comparisons = 0, least = math.huge, most = 0 }

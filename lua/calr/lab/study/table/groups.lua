@@ -1,10 +1,10 @@
 --- @module calr.lab.study.table.groups
---- The rows of a table before their figures: which trials stand for a configuration, or for a value of a parameter,
---- seed by seed, and what is missing.
+--- Groups trials into the rows of a table before their figures: which trials stand for a configuration, or for a value
+--- of a parameter, seed by seed, and what is missing.
 ---
 --- A group is `{label=, ids={...}, trials={seed -> trial}, values={column name -> {seed -> number}}, missing={...},
---- old={...}, commands={...}}`. Only finished trials of the plan count. With `stale`, the result of older code or data
---- stands in where the plan's trial has none; the group says so.
+--- old={...}, commands={...}}`. Only finished trials of the plan count. With `stale`, a result of older code or data
+--- is used where the plan's trial has none; the group says so.
 
 local columns = require "calr.lab.study.table.columns"
 local sys = require "calr.sys"
@@ -29,7 +29,7 @@ end
 groups.identify = identify
 
 --- calr.lab.study.table.groups.index(view)
---- The trials by part, row and seed, and stale results by cell; made once for all tables of a view.
+--- Indexes the trials by part, row and seed, and stale results by cell; done once for all tables of a view.
 --- @return table
 function groups.index(view)
   local index = { view = view, rows = {}, stale = {}, stale_trials = {} }
@@ -54,7 +54,7 @@ function groups.index(view)
   return index
 end
 
--- The same configuration may stand in several rows and parts, and its trials then belong to the first.
+-- The same configuration may be in several rows and parts; its trials then belong to the first.
 local function elsewhere(index, config)
   if not index.by_config then
     index.by_config = {}
@@ -70,7 +70,7 @@ local function elsewhere(index, config)
 end
 
 --- calr.lab.study.table.groups.trials(index, part, row, seeds)
---- @return table  seed -> trial of a row, wherever its trials stand
+--- @return table  seed -> trial of a row, whichever part its trials belong to
 function groups.trials(index, part, row, seeds)
   local own, list = index.rows[part][row] or {}, {}
   for _, seed in ipairs(seeds) do
@@ -91,7 +91,7 @@ local function reason(trial, column)
   return trial.state
 end
 
--- Puts the trial of a seed into a group: its figures, its command, or why it has none.
+-- Adds the trial of a seed to a group: its figures, its command, or why it has none.
 local function add(group, index, list, seed, trial, options)
   local view = index.view
   local stale = trial and trial.state ~= "finished" and options.stale and index.stale[trial.cell]
@@ -121,9 +121,9 @@ local function new_group(label, list)
 end
 
 --- calr.lab.study.table.groups.of_row(index, part, row, seeds, list, options)
---- The group of one configuration.
+--- Returns the group of one configuration.
 --- @param list     columns, from calr.lab.study.table.columns.parse
---- @param options  stale: whether results of older code or data may stand in
+--- @param options  stale: whether to use results of older code or data
 --- @return table
 function groups.of_row(index, part, row, seeds, list, options)
   local r = index.view.parts[part].rows[row]
@@ -149,7 +149,7 @@ end
 
 -- The names that differ between the rows of a part, sorted.
 local function varying(rows)
-  local changed, names = {}, {} -- what no row changes is the base's everywhere
+  local changed, names = {}, {} -- a name that no row changes has the base's value everywhere
   for _, row in ipairs(rows) do
     for name in pairs(row.changes) do changed[name] = true end
   end
@@ -166,7 +166,7 @@ local function varying(rows)
 end
 
 --- calr.lab.study.table.groups.varying(rows)
---- @return table  sorted names of what differs between rows
+--- @return table  sorted names that differ between rows
 groups.varying = varying
 
 local function check_parameters(names, rows, part)
@@ -176,13 +176,13 @@ local function check_parameters(names, rows, part)
     for _, other in ipairs(known) do found = found or other == name end
     if not found then
       local near = sys.nearest(name, known)
-      error(("\"%s\" does not vary in part %d%s; what varies: %s"):format(name, part,
+      error(("\"%s\" does not vary in part %d%s; these vary: %s"):format(name, part,
         near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(known, ", ")), 0)
     end
   end
 end
 
--- Rows by the values of the named parameters, and for each row what the others were set to.
+-- Rows by the values of the named parameters, and for each row the values of the others.
 local function split_rows(rows, names)
   local order, by_values = {}, {}
   for r, row in ipairs(rows) do
@@ -204,7 +204,7 @@ local function split_rows(rows, names)
   return order
 end
 
--- For each seed and column, the mean over those settings of the other parameters that all groups have: a group must
+-- For each seed and column, the mean over the settings of the other parameters that all groups have: a group must
 -- not look better because its worst setting failed.
 local function average(group, members, shared, column, seeds)
   for _, seed in ipairs(seeds) do
@@ -235,11 +235,11 @@ local function shared_settings(split, column, seeds)
 end
 
 --- calr.lab.study.table.groups.by_parameters(index, part, names, list, options)
---- Groups by the values of one or more parameters. What else varies is averaged, seed by seed, over the settings
---- that all groups have.
+--- Returns groups by the values of one or more parameters. Other varying parameters are averaged, seed by seed, over
+--- the settings that all groups have.
 --- @param names  list of parameters
 --- @return table    list of groups with `ids`, the values
---- @return integer  how many figures were left out, because other groups lack their partners
+--- @return integer  how many figures were left out because other groups lack their partners
 function groups.by_parameters(index, part, names, list, options)
   local rows, seeds = index.view.parts[part].rows, index.view.seeds
   check_parameters(names, rows, part)

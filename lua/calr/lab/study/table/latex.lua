@@ -1,5 +1,5 @@
 --- @module calr.lab.study.table.latex
---- A sheet as a LaTeX tabular with the rules of the package booktabs; notes and the commands that reproduce the
+--- Writes a sheet as a LaTeX tabular with booktabs rules; notes and the commands that reproduce the
 --- figures are comments.
 
 local cells = require "calr.lab.study.table.cells"
@@ -14,14 +14,14 @@ local escapes = {
 }
 
 --- calr.lab.study.table.latex.escape(string)
---- @return string  with every character that LaTeX takes for its own made harmless
+--- @return string  with every special character of LaTeX escaped
 function latex.escape(string)
   return (string:gsub("[\\{}$&#%%_%^~<>|\"\n]", escapes))
 end
 
 local escape = latex.escape
 
--- A number in mathematics, where a hyphen is a minus: 2e-05 -> 2 \cdot 10^{-5}.
+-- A number in math mode, where a hyphen is a minus: 2e-05 -> 2 \cdot 10^{-5}.
 local function math_number(number)
   return (number:gsub("e([-+]%d+)$", function(exponent)
     return (" \\cdot 10^{%d}"):format(math.tointeger(tonumber(exponent)))
@@ -88,7 +88,7 @@ function latex.render(sheet)
       local cell = row.cells[c]
       items[c] = cell ~= nil and makers[column.kind](column, cell) or "--"
     end
-    -- A row that begins with a bracket would be taken for the argument of the \\ before it.
+    -- LaTeX would take a row that begins with a bracket for the argument of the \\ before it.
     if items[1]:sub(1, 1) == "[" then items[1] = "{}" .. items[1] end
     lines[#lines + 1] = table.concat(items, " & ") .. " \\\\"
   end

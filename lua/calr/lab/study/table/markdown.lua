@@ -1,5 +1,5 @@
 --- @module calr.lab.study.table.markdown
---- A sheet as a Markdown table (GitHub's), with its notes and the commands that reproduce the figures below.
+--- Writes a sheet as a GitHub Markdown table, followed by its notes and the commands that reproduce the figures.
 
 local cells = require "calr.lab.study.table.cells"
 local text = require "calr.text"

@@ -1,9 +1,9 @@
 --- @module calr.lab.study.table.search
---- The sheet of a search: its best configurations, first those that were confirmed with more seeds, and in a sentence
---- the rest; for two goals the Pareto front.
+--- Makes the sheet of a search: its best configurations, first those confirmed with more seeds, and a sentence on the
+--- rest; for two goals the Pareto front.
 ---
---- The figure by which a configuration was chosen among many promises too much, so it stands in a column of its own,
---- apart from the figures of the seeds that had no part in the choice.
+--- The figure by which a configuration was chosen among many is too optimistic, so it has its own column, apart from
+--- the figures of the seeds that had no part in the choice.
 
 local cells = require "calr.lab.study.table.cells"
 local columns = require "calr.lab.study.table.columns"
@@ -27,7 +27,7 @@ local function confirmation(view, part)
   end
 end
 
--- Finished trials of a search with a figure, and how many there are in each state. A configuration that is confirmed
+-- Finished trials of a search with a figure, and how many there are in each state. A confirmed configuration
 -- has its search's trial in the confirmation's part.
 local function gather(view, part, column)
   local done, states, failed = {}, {}, nil
@@ -65,7 +65,7 @@ local function rest_of(list, from)
   return rest
 end
 
--- A group of one configuration: `values` are those of the seeds that count as confirmation, `chosen` those of the
+-- A group of one configuration: `values` are those of the confirming seeds, `chosen` those of the
 -- search's seed.
 local function new_group(view, item, list)
   local trial = item.trial
@@ -89,7 +89,7 @@ local function confirm(group, index, part, row, fresh, list, options)
   group.values, group.is_confirmed = own.values, true
 end
 
--- Sorts groups by the mean of their fresh seeds; those without any stay behind, in their order.
+-- Sorts groups by the mean of their fresh seeds; those without any come last, in their order.
 local function by_mean(list, direction, goal)
   local order = {}
   for i, group in ipairs(list) do
@@ -128,7 +128,7 @@ local function confirmed_groups(index, part, done, list, options)
   return result, by_item, #result > 0 and fresh or nil
 end
 
--- The groups to show: confirmed ones by what the fresh seeds say, then others by the search's figure.
+-- The groups to show: confirmed ones by the figures of the fresh seeds, then others by the search's figure.
 local function best_groups(index, part, done, list, options)
   local result, by_item, fresh = confirmed_groups(index, part, done, list, options)
   by_mean(result, list[1].direction, list[1].name)
@@ -190,7 +190,7 @@ local function without_marks(list)
   return list
 end
 
--- Columns of what the fresh seeds say, and how many they are.
+-- Columns of the fresh seeds' figures, and the number of seeds.
 local function add_fresh(sheet, list, columns_shown, fresh, is_marked)
   for _, column in ipairs(columns_shown) do
     local figure_cells, marks = figures.cells(list, column, fresh)
@@ -229,7 +229,7 @@ end
 
 --- calr.lab.study.table.search.sheet(index, part, list, options)
 --- @param list     columns, from calr.lab.study.table.columns.parse
---- @param options  top (how many configurations), versus (a label, compared over the confirming seeds), compare, stale
+--- @param options  top (number of configurations), versus (a label, compared over the confirming seeds), compare, stale
 --- @return table  a sheet
 function search.sheet(index, part, list, options)
   local view, goal = index.view, list[1]
@@ -246,7 +246,7 @@ function search.sheet(index, part, list, options)
     sheets.column(sheet, { head = ("%s (seed %s, chose)"):format(goal.head, seed), kind = "figure", of = goal,
       csv = goal.name .. "_search" }, without_marks(chosen_cells(chosen, goal, seed)))
     add_fresh(sheet, chosen, list, fresh, true)
-    sheet.notes[#sheet.notes + 1] = ("Seed %s chose the configurations, and the best of many promises too much; %s had "
+    sheet.notes[#sheet.notes + 1] = ("Seed %s chose the configurations, and the best of many is too optimistic; %s had "
       .. "no part in the choice."):format(seed, figures.seed_list(fresh))
   else
     for _, column in ipairs(list) do
@@ -254,7 +254,7 @@ function search.sheet(index, part, list, options)
         without_marks(chosen_cells(chosen, column, seed)))
     end
     if #done > 1 then
-      sheet.notes[#sheet.notes + 1] = ("One seed each (%s), and the best of many promises too much: `confirm` gives "
+      sheet.notes[#sheet.notes + 1] = ("One seed each (%s), and the best of many is too optimistic: `confirm` gives "
         .. "the best ones more seeds."):format(seed)
     end
   end
@@ -264,12 +264,12 @@ function search.sheet(index, part, list, options)
   sheets.epoch_notes(sheet, view, list)
   table.move(missing.notes, 1, #missing.notes, #sheet.notes + 1, sheet.notes)
   say_stale(sheet, view, part)
-  sheets.mixture_notes(sheet, view, chosen, { stale = true }) -- the stale ones are told above, of all trials
+  sheets.mixture_notes(sheet, view, chosen, { stale = true }) -- stale ones of all trials are noted above
   return sheet
 end
 
 --- calr.lab.study.table.search.front(index, part, list, options)
---- The Pareto front of a search with two goals.
+--- Makes the sheet of the Pareto front of a search with two goals.
 --- @return table  a sheet
 function search.front(index, part, list, options)
   local view = index.view
@@ -299,15 +299,15 @@ function search.front(index, part, list, options)
   add_parameters(sheet, part, chosen, view)
   local rest = #items - #chosen
   sheet.notes[#sheet.notes + 1] = ("No other configuration is better in one of %s and %s without being worse in the "
-    .. "other; %s more %s bettered in both or one."):format(goals[1].head, goals[2].head, text.count(rest),
+    .. "other; %s more %s worse in one or both."):format(goals[1].head, goals[2].head, text.count(rest),
     rest == 1 and "is" or "are")
-  sheet.notes[#sheet.notes + 1] = fresh and ("The front is by seed %s; %s had no part in it."):format(view.seeds[1],
+  sheet.notes[#sheet.notes + 1] = fresh and ("The front is that of seed %s; %s had no part in it."):format(view.seeds[1],
     figures.seed_list(fresh)) or "One seed each (" .. view.seeds[1]
-    .. "): neighbours on the front may change places with another one."
+    .. "): neighbours on the front may swap places with another seed."
   sheet.notes[#sheet.notes + 1] = rest_note({}, 0, states, failed, goals[1])
   sheets.epoch_notes(sheet, view, list)
   say_stale(sheet, view, part)
-  sheets.mixture_notes(sheet, view, chosen, { stale = true }) -- the stale ones are told above, of all trials
+  sheets.mixture_notes(sheet, view, chosen, { stale = true }) -- stale ones of all trials are noted above
   return sheet
 end
 

@@ -1,6 +1,6 @@
 --- @module calr.lab.study.table.sheets
---- The sheets of a study: rows of an ablation or a grid, values of a parameter, a matrix of two parameters, the Pareto
---- front of two goals. Searches are in calr.lab.study.table.search.
+--- Makes the sheets of a study: rows of an ablation or a grid, values of a parameter, a matrix of two parameters, the
+--- Pareto front of two goals. Searches are in calr.lab.study.table.search.
 
 local cells = require "calr.lab.study.table.cells"
 local compare = require "calr.lab.study.compare"
@@ -11,7 +11,7 @@ local statistics = require "calr.lab.statistics"
 local sheets = {}
 
 --- calr.lab.study.table.sheets.title(view, part, what)
---- @return string  "refinement, part 2: what"; the number only where there are several
+--- @return string  "refinement, part 2: what"; the number only if there are several
 function sheets.title(view, part, what)
   local several = 0
   for _, item in ipairs(view.parts) do
@@ -34,7 +34,7 @@ local function by_reason(items)
   return table.concat(reasons, "; ")
 end
 
--- What is to be said of a row: missing seeds, results of older code.
+-- The note on a row: missing seeds, results of older code.
 local function remark(group)
   local parts = {}
   if #group.missing > 0 then parts[1] = by_reason(group.missing) end
@@ -47,7 +47,7 @@ local function remark(group)
 end
 
 --- calr.lab.study.table.sheets.rows(sheet, list)
---- Puts a row for each group into a sheet, cells still empty, and what is missing into its notes.
+--- Adds a row with empty cells for each group to a sheet, and what is missing to its notes.
 function sheets.rows(sheet, list)
   local silent = 0
   for g, group in ipairs(list) do
@@ -74,7 +74,7 @@ function sheets.column(sheet, column, list)
 end
 
 --- calr.lab.study.table.sheets.mark_note(sheet, info)
---- Says what the marks mean, once for all columns.
+--- Notes what the marks mean, once for all columns.
 --- @param info  of calr.lab.study.table.figures.cells
 function sheets.mark_note(sheet, info)
   if not info then return end
@@ -85,7 +85,7 @@ function sheets.mark_note(sheet, info)
     marks.as_good = "statistically as good (exact sign-flip test against the best, paired by seed: p > 0.05 after "
       .. "Holm's correction)"
     if #info.few > 0 then
-      marks.undecided = ("Too few seeds in common with the best to be told from it: %s."):format(
+      marks.undecided = ("Too few seeds in common with the best to tell them apart: %s."):format(
         table.concat(info.few, ", "))
     end
   elseif not marks.as_good and not marks.undecided then
@@ -108,7 +108,7 @@ end
 local function add_differences(sheet, list, column, versus)
   local differences, info = figures.differences(list, column, versus, sheet.seeds)
   if info.comparisons == 0 then
-    add_note(sheet, ("No seed has figures of \"%s\" and of another row: there is nothing to compare."):format(
+    add_note(sheet, ("No seed has figures of both \"%s\" and another row: there is nothing to compare."):format(
       list[versus].label))
     return
   end
@@ -118,7 +118,7 @@ local function add_differences(sheet, list, column, versus)
   sheets.column(sheet, { head = ("difference in %s"):format(column.head), kind = "difference", of = column,
     csv = column.name .. "_difference", group = group }, differences)
   if info.most == 1 then -- p is 1, whatever it shows
-    add_note(sheet, ("Differences from \"%s\" at one seed: nothing tells them from chance."):format(of))
+    add_note(sheet, ("Differences from \"%s\" at one seed cannot be told from chance."):format(of))
     return
   end
   sheets.column(sheet, { head = "p", kind = "p", csv = column.name .. "_p", group = group }, ps)
@@ -139,7 +139,7 @@ local function add_differences(sheet, list, column, versus)
       if cell.n < info.most then uneven[#uneven + 1] = ("%s %d"):format(list[g].label, cell.n) end
     end
     table.sort(uneven)
-    add_note(sheet, "Pairs are seeds that both rows have; fewer than others: " .. table.concat(uneven, ", ") .. ".")
+    add_note(sheet, "Pairs are seeds that both rows have; rows with fewer: " .. table.concat(uneven, ", ") .. ".")
   end
 end
 
@@ -164,21 +164,21 @@ local function count_seeds(list, column)
 end
 
 --- calr.lab.study.table.sheets.epoch_notes(sheet, view, list)
---- Says how the epochs of the columns were chosen.
+--- Notes how the epochs of the columns were chosen.
 function sheets.epoch_notes(sheet, view, list)
   for _, column in ipairs(list) do
     if column.variant == "select" then
       sheet.notes[#sheet.notes + 1] = ("%s: at the epoch with the %s %s, which needs no labels."):format(column.head,
         view.select.direction == "min" and "smallest" or "largest", view.select.metric)
     elseif column.variant == "best" then
-      sheet.notes[#sheet.notes + 1] = ("%s: the epoch was chosen by the test set itself, so this is more than any "
-        .. "method without labels can be asked for; do not compare it with other columns."):format(column.head)
+      sheet.notes[#sheet.notes + 1] = ("%s: the epoch was chosen on the test set itself, so this is more than any "
+        .. "method without labels can reach; do not compare it with other columns."):format(column.head)
     end
   end
 end
 
 --- calr.lab.study.table.sheets.mixture_notes(sheet, view, list, options)
---- Adds what calr.lab.study.compare.notes says about the trials behind groups.
+--- Adds the notes of calr.lab.study.compare.notes on the trials behind groups.
 function sheets.mixture_notes(sheet, view, list, options)
   local rows = {}
   for _, group in ipairs(list) do
@@ -188,7 +188,7 @@ function sheets.mixture_notes(sheet, view, list, options)
   for _, note in ipairs(compare.notes(source, rows)) do sheet.notes[#sheet.notes + 1] = note end
 end
 
--- The columns that name the rows: a label, or what the parameters of a grid were set to.
+-- The columns that name the rows: a label, or the parameter values of a grid.
 local function add_names(sheet, view, part, list, options)
   local names = options.parameters
   if not names and view.parts[part].kind == "grid" then
@@ -211,7 +211,7 @@ local function add_names(sheet, view, part, list, options)
   end
 end
 
--- Which rows no other betters in both goals.
+-- The rows that no other beats in both goals.
 local function add_front(sheet, view, list, shown)
   local first, second = shown[view.goals[1].metric], shown[view.goals[2].metric]
   if not first or not second then return end
@@ -232,7 +232,7 @@ end
 local kind_names = { ablate = "ablation", grid = "grid", search = "search" }
 
 --- calr.lab.study.table.sheets.of_rows(index, part, list, options)
---- Rows of a part, or values of parameters, with figures and differences.
+--- Makes the sheet of a part's rows, or of parameter values, with figures and differences.
 --- @param list     columns, from calr.lab.study.table.columns.parse
 --- @param options  parameters (list of names, or nil for rows), versus (label or nil), compare (set of column names),
 ---                 stale
@@ -263,7 +263,7 @@ function sheets.of_rows(index, part, list, options)
   if #view.goals == 2 and not options.parameters then add_front(sheet, view, rows, shown) end
   sheets.differences(sheet, rows, list, options)
   if lost and lost > 0 then
-    add_note(sheet, ("%d results are left out, because not all values of %s have their counterpart."):format(lost,
+    add_note(sheet, ("%d results are left out because not all values of %s have a counterpart."):format(lost,
       table.concat(options.parameters, ", ")))
   end
   sheets.epoch_notes(sheet, view, list)
@@ -273,7 +273,7 @@ function sheets.of_rows(index, part, list, options)
 end
 
 --- calr.lab.study.table.sheets.matrix(index, part, names, column, options)
---- A grid of two parameters as a matrix: rows are values of the first, columns of the second.
+--- Makes the sheet of a grid of two parameters as a matrix: rows are values of the first, columns of the second.
 --- @return table  a sheet
 function sheets.matrix(index, part, names, column, options)
   local view = index.view
@@ -309,7 +309,7 @@ function sheets.matrix(index, part, names, column, options)
   end
   sheets.mark_note(sheet, marks)
   if lost > 0 then
-    sheet.notes[#sheet.notes + 1] = ("%d results are left out: other cells lack their counterparts."):format(lost)
+    sheet.notes[#sheet.notes + 1] = ("%d results are left out because other cells lack a counterpart."):format(lost)
   end
   sheets.epoch_notes(sheet, view, { column })
   sheets.mixture_notes(sheet, view, groups.by_label(index, part, { column }, options), options)

@@ -1,5 +1,5 @@
 --- @module calr.lab.study.table.terminal
---- A sheet for the terminal: aligned, cut into blocks of columns where it is wider than the terminal.
+--- Writes a sheet for the terminal: aligned, split into blocks of columns if it is too wide.
 
 local cells = require "calr.lab.study.table.cells"
 local text = require "calr.text"
@@ -22,7 +22,7 @@ local function right_pad(item, width)
   return item .. (" "):rep(width - text.width(item))
 end
 
--- The texts of a column of figures: mean and deviation each aligned, marks behind; and whether there are marks.
+-- The texts of a column of figures: mean and deviation each aligned, then marks; and whether there are marks.
 local function figure_texts(column, rows, c)
   local means, deviations, marked = {}, {}, false
   for _, row in ipairs(rows) do
@@ -97,8 +97,8 @@ local function is_right(column, rows, c)
   return true
 end
 
--- Columns in blocks that fit the width; those that name the row stand in every block, those of a group stay together
--- where the width allows.
+-- Columns in blocks that fit the width; those that name the row are in every block, those of a group stay together if
+-- the width allows.
 local function make_blocks(laid, width)
   local ids, id_width, blocks = {}, 0, {}
   for _, item in ipairs(laid) do
@@ -150,15 +150,15 @@ local function command_lines(sheet, lines, width)
     lines[#lines + 1] = text.cut(("[%d] %s"):format(r, row.label), width)
     if #row.commands == 0 then lines[#lines + 1] = "    nothing finished" end
     for _, item in ipairs(row.commands) do
-      lines[#lines + 1] = ("    seed %-4s %s"):format(item.seed, item.command) -- whole: it is there to be copied
+      lines[#lines + 1] = ("    seed %-4s %s"):format(item.seed, item.command) -- uncut, so that it can be copied
     end
   end
 end
 
 --- calr.lab.study.table.terminal.render(sheet, options)
 --- @param width     columns to fit into
---- @param folder    the study's, for the line that tells of --commands
---- @param commands  whether the commands that reproduce the figures stand below
+--- @param folder    the study's, for the line about --commands
+--- @param commands  whether to list the commands that reproduce the figures below
 --- @return string  without a newline at its end
 function terminal.render(sheet, options)
   local width = options.width or 80
