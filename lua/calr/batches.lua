@@ -1,15 +1,15 @@
--- Which images make up the batches of an epoch.
+-- Chooses the images of an epoch's batches.
 local Rng = require "calr.rng"
 local arguments = require "calr.options"
 local check_options = arguments.check
 local T = require "calr.tensor"
 
 --- @module calr.batches
---- Samplers: from labels to the order in which images are drawn.
+--- Samplers: the order in which images are drawn, from labels.
 
 local batches = {}
 
--- members[k]: 1-based list of the rows (0-based) of cluster k; outliers left out.
+-- members[k]: 1-based list of the rows (0-based) of cluster k; without outliers.
 local function group(labels)
   local members = {}
   for i, label in ipairs(labels:totable()) do
@@ -39,8 +39,8 @@ local function draw(rng, list, count, distinct, out)
   end
 end
 
--- One cluster's share of a batch: one image at random, then images of other cameras than that one's; where the cluster
--- has one camera only, other images of it.
+-- One cluster's share of a batch: one image at random, then images of other cameras; if the cluster has only one
+-- camera, other images of it.
 local function draw_cluster(rng, list, cameras, instances, out)
   if list.gathered then
     table.move(list, 1, #list, #out + 1, out)
@@ -58,7 +58,7 @@ local function draw_cluster(rng, list, cameras, instances, out)
   draw(rng, pool, instances - 1, #pool >= instances, out)
 end
 
--- Clusters that can be drawn, by their first rows: pairs has no order of its own.
+-- Clusters that can be drawn, ordered by their first rows, since pairs has no order.
 local function usable_clusters(labels, least)
   local usable, largest = {}, 0
   for _, list in pairs(group(labels)) do
@@ -88,7 +88,7 @@ local function draw_batches(rng, usable, cameras, o)
 end
 
 -- One group after the other, cut into batches by their number of rows alone: a cluster of one image gives one row, and
--- every later group begins in the middle of what would be its place.
+-- shifts every later group.
 local function draw_shifted(rng, usable, cameras, o)
   local rows, wanted = {}, o.iterations * o.count * o.instances
   while #rows < wanted do
@@ -99,7 +99,7 @@ local function draw_shifted(rng, usable, cameras, o)
   return table.move(rows, 1, wanted, 1, {})
 end
 
--- Clusters of one image, `instances` of them at a time, in random order: each such group stands for a cluster. The last
+-- Clusters of one image, `instances` of them at a time, in random order: each such group replaces a cluster. The last
 -- group is filled up with the first images.
 local function gather(rng, labels, instances)
   local singles, groups = {}, {}
@@ -117,20 +117,20 @@ local function gather(rng, labels, instances)
 end
 
 --- calr.batches.cross_camera{labels=, cameras=, clusters=16, instances=4, iterations=, singles="skip", seed=0, epoch=0}
---- P clusters x K images a batch, each cluster's images from other cameras than its first. Clusters are drawn in random
---- order, all of them before any comes again; a cluster of one image is skipped. Where fewer than P clusters can be
---- drawn, batches hold them all.
+--- Draws batches of P clusters x K images, each cluster's images from cameras other than that of its first. Clusters
+--- are drawn in random order, all of them before any is repeated; a cluster of one image is skipped. If fewer than P
+--- clusters can be drawn, each batch holds them all.
 --- @param labels      i32[n], -1 for outliers
 --- @param cameras     i32[n]
 --- @param clusters    P
 --- @param instances   K, at least 2
---- @param singles     "skip" clusters of one image; "gather" them, K different ones in the place of a cluster, for
----                    outliers that are classes of their own; or "shift": draw them too, one row each, so that the
----                    groups behind them are cut across batches (a slip of the method's authors' code, for comparisons)
---- @param iterations  batches; default: as many as it takes to draw every cluster once
+--- @param singles     "skip" clusters of one image; "gather" them, K different ones in place of a cluster, for
+---                    outliers that are classes of their own; or "shift": draw them too, one row each, so that later
+---                    groups are cut across batches (a slip in the authors' code, kept for comparisons)
+--- @param iterations  number of batches; default: enough to draw every cluster once
 --- @return tensor   i64[iterations * batch]: rows in the order of drawing, batch after batch
---- @return integer  images in a batch (P * K, or less when there are fewer clusters); 0 when there is nothing to draw:
----                  no cluster has two images
+--- @return integer  images in a batch (P * K, or less if there are fewer clusters); 0 if no cluster has two images, so
+---                  that there is nothing to draw
 function batches.cross_camera(options)
   check_options("calr.batches.cross_camera", options,
     { "labels", "cameras", "clusters", "instances", "iterations", "singles", "seed", "epoch" })
@@ -159,11 +159,11 @@ function batches.cross_camera(options)
 end
 
 --- calr.batches.shuffled{count=, batch=, iterations=, seed=0, epoch=0}
---- All rows in random order: once; or as often as it takes to fill batches, each time in another order.
---- @param batch       images in a batch; `count` of them where there are no more
+--- Returns all rows in random order: once, or repeatedly in new orders to fill the batches.
+--- @param batch       images in a batch; at most `count`
 --- @param iterations  batches; default: no batches, all rows once
 --- @return tensor   i64[count], or i64[iterations * batch]
---- @return integer  images in a batch; `count` where all rows come once
+--- @return integer  images in a batch; `count` if all rows come once
 function batches.shuffled(options)
   check_options("calr.batches.shuffled", options, { "count", "batch", "iterations", "seed", "epoch" })
   local count = options.count

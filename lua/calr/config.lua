@@ -2,12 +2,12 @@
 --- A script's options: `local cfg = calr.config { epochs = 20, lr = 3.5e-4, infomap = { k = 15 } }`.
 ---
 --- The table gives names and defaults; `key=value` on the command line overrides them: `epochs=5 infomap.k=20`. The
---- type comes from the default: a whole number wants a whole number, 1.0 any number, true or false a switch
---- (true/false, yes/no, on/off), a string anything, a list values between commas, a table its members by dots. An
---- unknown name, a wrong type or a value out of its range ends the program with exit status 2 and says what was meant.
+--- type comes from the default: a whole number takes a whole number, 1.0 any number, true or false a switch
+--- (true/false, yes/no, on/off), a string anything, a list values separated by commas, a table its members by dots. An
+--- unknown name, a wrong type or a value out of range ends the program with exit status 2 and names what was meant.
 --- `--help` after the script prints the options.
 ---
---- What else there is to say about an option stands beside its default, and nowhere else:
+--- Everything else about an option is declared beside its default, and nowhere else:
 ---
 ---     local option = calr.config.option
 ---     local cfg = calr.config {
@@ -15,11 +15,11 @@
 ---       mining = option("hard", "which negatives", { "hard", "all" }),         -- choices
 ---     }
 ---
---- What is returned is a plain table of the same shape.
+--- It returns a plain table of the same shape.
 
 --- calr.config(defaults)
---- The options of the script that runs: the defaults, changed by what the command line says.
---- @param defaults  table; name -> default, or what calr.config.option and its like give
+--- Returns the options of the running script: the defaults, changed by the command line.
+--- @param defaults  table; name -> default, or an option from calr.config.option and its like
 --- @return table    of the same shape
 
 local context = require "calr.context"
@@ -29,14 +29,14 @@ local userfile = require "calr.userfile"
 
 local config = {}
 
-local Option = {} -- metatable of defaults with more to say than their value
+local Option = {} -- metatable of defaults that carry more than a value
 local known = setmetatable({}, { __mode = "k" }) -- resolved table -> its options
 
 local function option(fields)
   return setmetatable(fields, Option)
 end
 
--- Puts what may be given into an option: choices, or the ends of a range.
+-- Adds the allowed values to an option: choices, or the ends of a range.
 local function allow(o, allowed)
   if allowed == nil then return o end
   if type(allowed) == "table" and type(allowed[1]) == "string" then
@@ -51,18 +51,18 @@ local function allow(o, allowed)
 end
 
 --- calr.config.option(default, text [, allowed [, more]])
---- A default with a description for --help, and with what may be given instead.
---- @param default  any; any value whose type the option takes
+--- Makes an option: a default with a description for --help and the allowed values.
+--- @param default  any; a value that sets the option's type
 --- @param text     string
 --- @param allowed  table; {low, high}: numbers from low to high; {low}: from low up; a list of strings: the choices.
----                 {"pivot", "none", open = "the path of a rule"} also takes a path, as `open` says
---- @param more     table; what the value of this option brings along. declares: function(value) -> further options, by
----                 name, or nil; defaults: value -> other options' names and the defaults that they have then
+---                 {"pivot", "none", open = "the path of a rule"} also takes a path, described by `open`
+--- @param more     table; what the value of this option adds. declares: function(value) -> further options, by
+---                 name, or nil; defaults: value -> names of other options and their defaults for this value
 function config.option(default, text, allowed, more)
   local o = allow(option { default = default, text = text }, allowed)
   for name, value in pairs(more or {}) do
     if name ~= "declares" and name ~= "defaults" then
-      error(("an option brings along `declares` or `defaults`, not \"%s\""):format(tostring(name)), 2)
+      error(("an option may add `declares` or `defaults`, not \"%s\""):format(tostring(name)), 2)
     end
     o[name] = value
   end
@@ -70,7 +70,7 @@ function config.option(default, text, allowed, more)
 end
 
 --- calr.config.with_default(option, default)
---- @param option   table; what calr.config.option gave
+--- @param option   table; from calr.config.option
 --- @param default  any; any value
 --- @return table  an option like the given one, with another default
 function config.with_default(given, default)
@@ -81,11 +81,11 @@ function config.with_default(given, default)
 end
 
 --- calr.config.declared_by(default, owner)
---- Options that a value of another option brings along belong to that value: a rule, a network. One of theirs may stand
---- in the place of another owner's, but not of the script's own.
+--- Marks options as added by a value of another option, and so owned by that value: a rule, a network. They may replace
+--- options of another owner, but not the script's own.
 --- @param default  any; any option or plain default, or a group of them
---- @param owner    string; such as "purity" or "./mine.lua"; stands before the description
---- @return table  the option, or the group of options, so marked
+--- @param owner    string; such as "purity" or "./mine.lua"; printed before the description
+--- @return table  the marked option or group of options
 function config.declared_by(default, owner)
   if config.is_group(default) then
     local group = {}
@@ -99,14 +99,14 @@ function config.declared_by(default, owner)
 end
 
 --- calr.config.choice(values [, text])
---- calr.config.option(values[1], text, values).
+--- Same as calr.config.option(values[1], text, values).
 function config.choice(values, text)
-  if type(values) ~= "table" or type(values[1]) ~= "string" then error("choice wants a list of strings", 2) end
+  if type(values) ~= "table" or type(values[1]) ~= "string" then error("choice takes a list of strings", 2) end
   return config.option(values[1], text, values)
 end
 
 --- calr.config.optional(kind [, text [, allowed]])
---- An option without a default: absent (nil) unless it is given.
+--- Makes an option without a default: nil unless given.
 --- @param kind     "integer", "number", "boolean" or "string"
 --- @param allowed  table; as in calr.config.option
 function config.optional(kind, text, allowed)
@@ -128,7 +128,7 @@ local function kind_of(value, name)
     kind), 0)
 end
 
--- A table inside itself has no end. `around`: the tables that this one is in.
+-- A table that contains itself has no end. `around`: the tables around this one.
 local function refuse_cycles(value, name, around)
   if type(value) ~= "table" then return end
   if around[value] then error(("calr.config: the table \"%s\" contains itself"):format(name), 0) end
@@ -144,7 +144,7 @@ local function flatten(defaults, prefix, out)
   if prefix == "" then refuse_cycles(defaults, "", {}) end
   for key, default in pairs(defaults) do
     if type(key) ~= "string" then
-      error("calr.config: options have names: write name = default", 0)
+      error("calr.config: options need names: write name = default", 0)
     end
     local name = prefix .. key
     if getmetatable(default) == Option then
@@ -234,7 +234,7 @@ local function range_text(o)
   return o.high < math.huge and ("%g to %g"):format(o.low, o.high) or ("%g or more"):format(o.low)
 end
 
--- Refuses what is neither one of an option's choices nor in its range.
+-- Refuses a value that is not one of an option's choices or is out of its range.
 local function check_allowed(o, value)
   if type(value) == "table" then
     for _, item in ipairs(value) do check_allowed(o, item) end
@@ -264,7 +264,7 @@ local function set_by_name(o, text)
 end
 
 --- calr.config.format(value)
---- A value as it is written on the command line.
+--- Formats a value as on the command line.
 --- @param value  any
 --- @return string
 function config.format(value)
@@ -321,17 +321,17 @@ end
 
 local function by_name(a, b) return a.name < b.name end
 
--- What stands under a name when a value brings an option along that may be there already. A plain value there is the
--- script's own default for it.
+-- The entry under the name of an added option, if there is one already. A plain value there is the script's own default
+-- for it.
 local function joined(old, new, name)
   if old == nil or getmetatable(old) == Option and old.owner then return new end
   if type(old) ~= "table" and getmetatable(new) == Option then return config.with_default(new, old) end
   local owner = new.owner or "a file"
-  errors.usage("%s declares the option \"%s\", which is there already; give it another name", owner, name)
+  errors.usage("%s declares the option \"%s\", which already exists; give it another name", owner, name)
 end
 
--- The options of a script, sorted, and the defaults with those that a value brings along: given(option) is the value
--- that a declaring option is going to have, nil for its default.
+-- The options of a script, sorted, and the defaults including options that a value adds: given(option) is the value
+-- that a declaring option will have, nil for its default.
 local function declared(defaults, given)
   local options, extended = flatten(defaults, "", {}), nil
   for _, o in ipairs(options) do
@@ -350,7 +350,7 @@ local function declared(defaults, given)
   return options, extended or defaults
 end
 
--- The last value that words key=value give an option, as text.
+-- The last value given to an option by words key=value, as text.
 local function last_word(overrides, name)
   for i = #(overrides or {}), 1, -1 do
     local key, value = overrides[i]:match "^([^=]+)=(.*)$"
@@ -359,15 +359,15 @@ local function last_word(overrides, name)
 end
 
 --- calr.config.list(defaults [, overrides])
---- The options that a table of defaults declares, sorted by name.
---- @param overrides  list of strings "key=value": with the options that these values bring along
+--- Lists the options that a table of defaults declares, sorted by name.
+--- @param overrides  list of strings "key=value": includes the options that these values add
 --- @return table  list of {name=, kind=, default=, text=, choices=, open=, low=, high=}: the dotted name, "integer",
----                "number", "boolean", "string" or "list", and what the declaration says
+---                "number", "boolean", "string" or "list", and the rest of the declaration
 function config.list(defaults, overrides)
   return (declared(defaults, function(o) return last_word(overrides, o.name) end))
 end
 
--- The values of options before anything is given: their defaults, and those that a value of another option brings.
+-- The initial values of options: their defaults, or those set by the value of another option.
 local function start_values(options, given)
   local values = {}
   for _, o in ipairs(options) do values[o.name] = copy(o.default) end
@@ -381,12 +381,12 @@ local function start_values(options, given)
   return values
 end
 
--- What was not given may be a script's own default, out of the range of the option that it replaces.
+-- A value not given may be the script's own default, outside the range of the option that it replaces.
 local function check_values(options, values)
   for _, o in ipairs(options) do check_allowed(o, values[o.name]) end
 end
 
--- Values of a resumed run by dotted name; they win over the defaults, and nothing may contradict them.
+-- Values of a resumed run by dotted name; they override the defaults, and nothing may contradict them.
 local function recorded_values(options, record, values)
   for _, o in ipairs(options) do
     local t, key = locate(record, o.name)
@@ -399,10 +399,10 @@ local function recorded_values(options, record, values)
 end
 
 --- calr.config.resolve(defaults [, overrides [, recorded]])
---- What calr.config{...} does, with the overrides given: for scripts that run scripts, and for tests.
+--- Does the work of calr.config{...} with given overrides: for scripts that run scripts, and for tests.
 --- @param overrides  list of strings "key=value"; later ones win
---- @param recorded   table; the resolved values of a run that is resumed: they replace the defaults, and an override
----                   that says otherwise is refused
+--- @param recorded   table; the resolved values of a resumed run: they replace the defaults, and an override
+---                   that contradicts them is refused
 --- @return table
 function config.resolve(defaults, overrides, recorded)
   local function given(o)
@@ -423,7 +423,7 @@ function config.resolve(defaults, overrides, recorded)
     local o = find(options, name) or unknown(options, name)
     value = set_by_name(o, value)
     if recorded and not same(value, values[o.name]) then
-      errors.usage("%s=%s contradicts the run that is resumed, which has %s=%s; leave it out, or start a new run",
+      errors.usage("%s=%s contradicts the resumed run, which has %s=%s; leave it out, or start a new run",
         o.name, config.format(value), o.name, config.format(values[o.name]))
     end
     values[o.name] = value
@@ -434,7 +434,7 @@ function config.resolve(defaults, overrides, recorded)
   return resolved
 end
 
--- A Lua value for an option, where one is given instead of text: checked and converted to the option's kind.
+-- A Lua value for an option, given instead of text: checked and converted to the option's kind.
 local function set_by_value(o, value)
   if type(value) == "string" then return set_by_name(o, value) end
   local converted
@@ -457,7 +457,7 @@ local function set_by_value(o, value)
 end
 
 --- calr.config.value(name, default, value)
---- What one option has: its default for nil, otherwise the value, checked and converted as calr.config.apply does.
+--- Returns one option's value: its default for nil, otherwise `value`, checked and converted as by calr.config.apply.
 --- @param default  any; any option, or a plain default
 --- @param value    any; any value, or nil
 function config.value(name, default, value)
@@ -467,7 +467,7 @@ function config.value(name, default, value)
 end
 
 --- calr.config.apply(defaults, values)
---- The options of a script with values by name instead of words from the command line: for scripts that run scripts.
+--- Returns a script's options with values by name instead of command-line words: for scripts that run scripts.
 --- @param values  dotted name -> value (text is read as on the command line); an unknown name or a wrong type is the
 ---                same error as there
 --- @return table  as calr.config returns it
@@ -490,10 +490,10 @@ function config.apply(defaults, values)
 end
 
 --- calr.config.check(values, defaults)
---- Refuses values that are out of range, or none of the choices, as when they are given: for a script that has changed
---- what calr.config returned, or made the table itself.
---- @param values    table; of the defaults' shape; what is missing in it is not looked at
---- @param defaults  table; where `values` did not come from calr.config
+--- Refuses values that are out of range or not among the choices, as if they were given: for a script that has changed
+--- the result of calr.config, or made the table itself.
+--- @param values    table; of the defaults' shape; missing values are not checked
+--- @param defaults  table; needed if `values` did not come from calr.config
 function config.check(values, defaults)
   local meta = known[values]
   for _, o in ipairs(meta and meta.options or (declared(defaults, function() end))) do
@@ -503,7 +503,7 @@ function config.check(values, defaults)
 end
 
 --- calr.config.names(defaults [, values])
---- @param values  table; dotted name -> value: with the options that these bring along
+--- @param values  table; dotted name -> value: includes the options that these add
 --- @return table  sorted list of the dotted names of all options
 --- @return table  sorted list of the names of groups
 function config.names(defaults, values)
@@ -522,11 +522,11 @@ function config.names(defaults, values)
 end
 
 --- calr.config.difference(resolved)
---- What differs from the script's defaults.
---- @param resolved  a table that calr.config returned
+--- Returns the values that differ from the script's defaults.
+--- @param resolved  a table returned by calr.config
 --- @return table    dotted name -> value
 function config.difference(resolved)
-  local meta = known[resolved] or error("calr.config.difference wants a table that calr.config returned", 2)
+  local meta = known[resolved] or error("calr.config.difference takes a table returned by calr.config", 2)
   local result = {}
   for _, o in ipairs(meta.options) do
     local t, key = locate(resolved, o.name)
@@ -552,7 +552,7 @@ end
 
 setmetatable(config, {
   __call = function(_, defaults)
-    if type(defaults) ~= "table" then error("calr.config wants a table of defaults: calr.config { epochs = 20 }", 2) end
+    if type(defaults) ~= "table" then error("calr.config takes a table of defaults: calr.config { epochs = 20 }", 2) end
     local current = context.current()
     current.heard = true
     current:tell("options", defaults)

@@ -12,7 +12,7 @@
 --- - `overrides`: list of "key=value" from the command line (default: none);
 --- - `values`: dotted name -> value, instead of overrides;
 --- - `out`: the folder of the run;
---- - `resume`: the folder of a run to go on with, for the first run that the script opens;
+--- - `resume`: the folder of a run to resume, for the first run that the script opens;
 --- - `record`: the run.json of that run, whose configuration replaces the defaults;
 --- - `quiet`: no progress, no log on the terminal.
 ---
@@ -29,7 +29,7 @@
 --- - "epoch" (run, number, step): an epoch of calr.pipeline.epochs has been recorded, and its checkpoint is about to be
 ---   written; the number counts from 1;
 --- - "checkpoint" (run, name): a checkpoint has been written;
---- - "finish" (run, summary): run:finish was given a summary;
+--- - "finish" (run, summary): run:finish was called with a summary;
 --- - "stop" (run, problem): an error or an interrupt has ended a run;
 --- - "leave" (problem): context.with is ending, with this error or without one (nil). The newest function is called
 ---   first, and all of them are called even if one fails.
@@ -45,7 +45,7 @@ local fields = { "script", "overrides", "values", "out", "resume", "record", "qu
 local events = { "options", "epoch", "checkpoint", "finish", "stop", "leave" }
 
 --- calr.context.new([fields])
---- A context with these fields. Nothing runs in it yet.
+--- Makes a context with these fields. Nothing runs in it yet.
 --- @return context
 function context.new(given)
   local self = { overrides = {}, heard = false, resumed = false, status = 0, hooks = {} }
@@ -76,23 +76,24 @@ function Context:on(event, fn)
   if not list then
     error(("there is no event \"%s\"; there are: %s"):format(tostring(event), table.concat(events, ", ")), 2)
   end
-  if type(fn) ~= "function" then error("an event wants a function: on(\"checkpoint\", function(run) ... end)", 2) end
+  if type(fn) ~= "function" then error("an event needs a function: on(\"checkpoint\", function(run) ... end)", 2) end
   local hook = setmetatable({ list = list, fn = fn }, Hook)
   list[#list + 1] = hook
   return hook
 end
 
 --- context:tell(event, ...)
---- Calls the functions that have subscribed to an event. One that another removes meanwhile is still called.
+--- Calls the functions that have subscribed to an event. A function removed by another during this call is still
+--- called.
 function Context:tell(event, ...)
   local list = self.hooks[event]
   for _, hook in ipairs(table.move(list, 1, #list, 1, {})) do hook.fn(...) end
 end
 
--- Tells "leave" to all, newest first, however some of them end; returns the first error.
+-- Tells "leave" to all, newest first, even if some fail; returns the first error.
 local function tell_leave(self, problem)
   local list, failed, first = self.hooks.leave, false, nil
-  local hooks = table.move(list, 1, #list, 1, {}) -- a function may take itself away
+  local hooks = table.move(list, 1, #list, 1, {}) -- a function may remove itself
   for i = #hooks, 1, -1 do
     local ok, message = pcall(hooks[i].fn, problem)
     if not ok and not failed then failed, first = true, message end
@@ -100,7 +101,7 @@ local function tell_leave(self, problem)
   return not failed, first
 end
 
--- coroutine -> the contexts that run in it, innermost last. A coroutine that is suspended inside context.with keeps its
+-- coroutine -> the contexts that run in it, innermost last. A coroutine suspended inside context.with keeps its
 -- own, and whoever resumed it sees theirs again.
 local stacks = setmetatable({}, { __mode = "k" })
 local entered = 0 -- how many there have been
@@ -128,7 +129,7 @@ end
 local root = context.new() -- of the prompt, and of commands that run no script
 
 --- calr.context.current()
---- The context of the innermost context.with that is running, in this coroutine or else in those that have resumed it.
+--- Returns the context of the innermost running context.with, in this coroutine or else in those that have resumed it.
 --- @return context
 function context.current()
   local own = stacks[coroutine.running()]
@@ -142,11 +143,11 @@ function context.current()
 end
 
 --- calr.context.with(context, fn, ...)
---- Calls fn(...) with this context as the current one. However fn ends, with an error or by coroutine.close too, the
---- runs that it opened end, and the previous context becomes the current one again.
+--- Calls fn(...) with this context as the current one. However fn ends, even with an error or by coroutine.close, the
+--- runs that it opened end, and the previous context becomes current again.
 --- @return any  what fn returns
 function context.with(self, fn, ...)
-  if getmetatable(self) ~= Context then error("calr.context.with wants what calr.context.new returned", 2) end
+  if getmetatable(self) ~= Context then error("calr.context.with takes a context from calr.context.new", 2) end
   local entry <close> = enter(self)
   local results = table.pack(fn(...))
   entry.returned = true

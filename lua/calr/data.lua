@@ -1,5 +1,5 @@
 --- @module calr.data
---- Data sets: open a file that `calr data import` or `calr data make` wrote, and take its images by split.
+--- Data sets: opens a file from `calr data import` or `calr data make`, and gives its images by split.
 ---
 ---     local data = calr.data.open("market.lmdb")
 ---     local train = data:train()
@@ -27,7 +27,7 @@ local function new_split(dataset, name, options)
 end
 
 --- split:position(i)
---- Where image i of the split stands in the file.
+--- Returns the position of image i of the split in the file.
 --- @param i  from 1
 --- @return integer  from 1
 local function position(split, i)
@@ -46,8 +46,8 @@ function Split:count() return self.rows:numel() end
 function Split:name() return self.split_name end
 
 --- split:identities()
---- The true identity of every image, as the source numbers them; -1 where it is not known. For evaluation: training
---- without labels does not look at them.
+--- Returns the true identity of every image, as numbered by the source; -1 if unknown. For evaluation only: training
+--- without labels does not use them.
 --- @return tensor  i32[n]
 function Split:identities()
   self.identity_values = self.identity_values or labels.take(self.dataset.file:identities(), self.rows):to "i32"
@@ -55,7 +55,7 @@ function Split:identities()
 end
 
 --- split:labels()
---- The true identities numbered from 0 in rising order; -1 where it is not known.
+--- Returns the true identities numbered from 0 in ascending order; -1 if unknown.
 --- @return tensor   i32[n]
 --- @return integer  the number of identities
 function Split:labels()
@@ -64,7 +64,7 @@ function Split:labels()
 end
 
 --- split:cameras()
---- The camera of every image. The cameras of a data set are numbered from 0 without gaps, the same in all splits.
+--- Returns the camera of every image. Cameras are numbered from 0 without gaps, the same in all splits.
 --- @return tensor  i32[n]
 function Split:cameras()
   self.camera_values = self.camera_values or labels.take(self.dataset:camera_table(), self.rows)
@@ -80,17 +80,17 @@ function Split:path(i) return self.dataset.file:path(position(self, i)) end
 function Split:jpeg(i) return self.dataset.file:jpeg(position(self, i)) end
 
 --- split:batches{height=, width=, batch=64, order=, augment=false, seed=0, epoch=0, workers=, ...}
---- Goes through images in batches that worker threads make ahead:
+--- Iterates over images in batches that worker threads prepare ahead:
 ---
 ---     for images, index in split:batches { height = 128, width = 64 } do ... end
 ---
 --- images is f32[b x height x width x 3], normalised; index i64[b] says which rows of the split they are. With views=2
---- a third value is a second view of the same images, augmented by random numbers of its own. What happens to an image
---- depends on (seed, epoch, its place in the order, the view) alone.
---- @param order    table, or a tensor of integers: rows of the split, from 0, in the order wanted, repeated or left out
----                 at will; the default is all, in order
---- @param augment  true: as for training; a table: some of it changed. All options of calr.loader.open are known
---- @return loader  for the generic for, which also closes it when the loop is left early
+--- a third value is a second view of the same images, augmented by separate random numbers. The processing of an image
+--- depends only on (seed, epoch, its place in the order, the view).
+--- @param order    table, or a tensor of integers: rows of the split, from 0, in any order, repeated or left out
+---                 at will; default: all, in order
+--- @param augment  true: as for training; a table: with changes. All options of calr.loader.open are accepted
+--- @return loader  for the generic for, which also closes it if the loop ends early
 function Split:batches(options)
   local o = {}
   for name, value in pairs(options or {}) do o[name] = value end
@@ -114,14 +114,14 @@ local open_options = { "ids" }
 
 --- calr.data.open(path [, {ids=}])
 --- Opens a data set.
---- @param ids  train on the first so many identities only (in the order of their numbers), for quick trials; query and
----             gallery stay whole
+--- @param ids  train on this many identities only (the first by number), for quick trials; query and
+---             gallery stay complete
 --- @return dataset
 function data.open(path, options)
   check_options("calr.data.open", options, open_options)
   local ids = options and options.ids
   if ids ~= nil and (math.type(ids) ~= "integer" or ids < 1) then
-    error(("option \"ids\" must be a whole number from 1 up, not %s"):format(tostring(ids)), 2)
+    error(("option \"ids\" must be a whole number of at least 1, not %s"):format(tostring(ids)), 2)
   end
   return setmetatable({ file = store.open(path), ids = ids, splits = {} }, Dataset)
 end
@@ -131,15 +131,15 @@ end
 function Dataset:name() return self.file:name() end
 
 --- dataset:fingerprint()
---- What tells this data set from every other: the fingerprint of the file, with the restriction to some identities
---- where there is one.
+--- Returns a string that identifies this data set: the fingerprint of the file, with the restriction to some identities
+--- if there is one.
 --- @return string
 function Dataset:fingerprint()
   return self.file:fingerprint() .. (self.ids and ("/ids=%d"):format(self.ids) or "")
 end
 
 --- dataset:train()
---- The images to train on. The first call makes it, the later ones return the same.
+--- Returns the images to train on. The first call makes the split; later ones return the same.
 --- @return split
 function Dataset:train()
   if not self.splits.train then
@@ -153,7 +153,7 @@ function Dataset:train()
 end
 
 --- dataset:query()
---- The images to search for.
+--- Returns the query images, to search for.
 --- @return split
 function Dataset:query()
   self.splits.query = self.splits.query or new_split(self, "query", { junk = true })
@@ -163,8 +163,8 @@ end
 local gallery_options = { "junk" }
 
 --- dataset:gallery([{junk=false}])
---- The images to search in.
---- @param junk  whether those of identity -1 are among them, which count neither for nor against a ranking
+--- Returns the gallery images, to search in.
+--- @param junk  whether to include images of identity -1, which count neither for nor against a ranking
 --- @return split
 function Dataset:gallery(options)
   check_options("dataset:gallery", options, gallery_options)
@@ -175,7 +175,7 @@ function Dataset:gallery(options)
 end
 
 --- dataset:subset{ids=}
---- The same data set with its training images restricted, as by calr.data.open(path, {ids=}).
+--- Returns the same data set with its training images restricted, as by calr.data.open(path, {ids=}).
 --- @return dataset
 function Dataset:subset(options)
   check_options("dataset:subset", options, open_options)

@@ -1,6 +1,6 @@
 --- @module calr.errors
---- Error values that end a script for a reason of its own: wrong usage, something that is not the script's fault, a
---- wish to exit. They carry an exit status and need no traceback (calr.traceback has those of other errors).
+--- Error values that end a script on purpose: wrong usage, a failure that is not the script's fault, a request to exit.
+--- They carry an exit status and need no traceback (calr.traceback handles those of other errors).
 
 local errors = {}
 
@@ -14,21 +14,22 @@ function errors.usage(format, ...)
 end
 
 --- calr.errors.fail(format, ...)
---- Ends the program with a message and exit status 1, without a traceback: for what is not the script's fault.
+--- Ends the program with a message and exit status 1, without a traceback: for a failure that is not the script's
+--- fault.
 function errors.fail(format, ...)
   error(setmetatable({ status = 1, message = format:format(...) }, Exit), 0)
 end
 
 --- calr.errors.exit(status)
---- Ends the program quietly. Runs that are open are finished; <close> variables are closed.
+--- Ends the program quietly. Open runs are finished; <close> variables are closed.
 function errors.exit(status)
   error(setmetatable({ status = status }, Exit), 0)
 end
 
 --- calr.errors.leave(reason, status)
---- Unwinds the script without its being at fault: `reason` is "pruned" (a study gave the trial up), "fenced" (another
---- worker has taken it over) or "warned" (the machine is about to be taken away). Runs that are open end with the
---- status "pruned" or "interrupted".
+--- Unwinds a script that is not at fault: `reason` is "pruned" (a study stopped the trial), "fenced" (another worker
+--- has taken it over) or "warned" (the machine is about to be taken away). Open runs end with the status "pruned" or
+--- "interrupted".
 --- @param reason  "pruned", "fenced" or "warned"
 function errors.leave(reason, status)
   error(setmetatable({ status = status, reason = reason }, Exit), 0)

@@ -4,17 +4,17 @@
 --- @field version  string; of the program
 
 --- calr.no_grad(fn, ...)
---- The same as calr.autograd.no_grad: calls fn(...) without recording.
+--- Calls fn(...) without recording; the same as calr.autograd.no_grad.
 --- @return any  what fn returns
 
 local sys = require "calr.sys"
 
--- Public names of modules that live on another floor: `calr.study` is `calr.lab.study`. `require "calr.study"` works
+-- Public names of modules on another floor: `calr.study` is `calr.lab.study`. `require "calr.study"` works
 -- too, and so do the names of their parts.
 local public = { bench = "calr.lab.bench", report = "calr.lab.report", statistics = "calr.lab.statistics",
   study = "calr.lab.study" }
 
--- Names of calr 0.1, which answer for one release (docs/CHANGES.md).
+-- Names of calr 0.1, which stay valid for one release (docs/CHANGES.md).
 local former = {
   ["calr.cli"] = "calr.program.command",
   ["calr.clusterers"] = "calr.lab.cluster",

@@ -1,8 +1,8 @@
 --- @module calr.optim
 --- Optimisers over a list of parameters, and schedules of their learning rate.
 ---
---- Parameters are a list of {name=, tensor=}, as network:parameters() gives it. The gradients are those that
---- calr.autograd.backward has left there; a parameter without a gradient is passed over.
+--- Parameters are a list of {name=, tensor=}, as from network:parameters(). The gradients are those left by
+--- calr.autograd.backward; a parameter without a gradient is skipped.
 
 --- @class optimizer
 --- Steps over a list of parameters by their gradients.
@@ -15,7 +15,7 @@ local tensor = require "calr.tensor"
 
 local optim = {}
 
--- Options with their defaults; a stranger, or one out of range, is an error at the caller's line.
+-- Options with their defaults; an unknown one, or one out of range, is an error at the caller's line.
 local function read_options(what, given, defaults)
   local options, names = {}, {}
   for name, default in pairs(defaults) do
@@ -89,7 +89,7 @@ local function state_of(self, param)
 end
 
 --- optimizer:step()
---- Changes every parameter that has a gradient, with the learning rate optimizer.lr.
+--- Updates every parameter that has a gradient, with the learning rate optimizer.lr.
 function Optimizer:step()
   for _, param in ipairs(self.params) do
     local gradient = param.tensor:grad()
@@ -108,8 +108,8 @@ function Optimizer:zero_grad()
 end
 
 --- optimizer:state()
---- What a checkpoint must keep besides the parameters: for each parameter that was stepped, tensors under
---- "PARAMETER.KIND" and its number of steps under "PARAMETER.steps" (i64[1]); the learning rate is not among them, a
+--- Returns what a checkpoint must keep besides the parameters: for each parameter with steps, tensors under
+--- "PARAMETER.KIND" and its number of steps under "PARAMETER.steps" (i64[1]). The learning rate is not included; a
 --- schedule sets it. The tensors are the optimiser's own, not copies.
 --- @return table  name -> tensor
 function Optimizer:state()
@@ -124,7 +124,7 @@ function Optimizer:state()
   return map
 end
 
--- The state of one parameter from the map; nil when the map has nothing of it. Names used are taken off `left`.
+-- The state of one parameter from the map; nil if the map has none. Names used are removed from `left`.
 local function read_state(self, map, left, param)
   local names = { param.name .. ".steps" }
   for _, kind in ipairs(self.kinds) do names[#names + 1] = param.name .. "." .. kind end
@@ -155,8 +155,8 @@ local function read_state(self, map, left, param)
 end
 
 --- optimizer:load_state(map)
---- Takes back what state() gave, by names. A name that is missing, strange, or of another shape is an error that says
---- so, and changes nothing.
+--- Restores the result of state(), by names. A missing or unknown name, or another shape, is an error that says so and
+--- changes nothing.
 --- @param map  name -> tensor; copied
 function Optimizer:load_state(map)
   local left, states = {}, {}
@@ -177,7 +177,7 @@ local function adam_step(self, weight, gradient, state)
 end
 
 --- calr.optim.adam(params [, {lr=1e-3, beta1=.9, beta2=.999, eps=1e-8, weight_decay=0}])
---- Adam (Kingma and Ba, ICLR 2015) as torch.optim.Adam has it: weight decay is added to the gradient.
+--- Makes Adam (Kingma and Ba, ICLR 2015) as in torch.optim.Adam: weight decay is added to the gradient.
 --- @param params  list of {name=, tensor=}
 --- @return optimizer  with the field lr
 function optim.adam(params, options)
@@ -193,7 +193,7 @@ local function sgd_step(self, weight, gradient, state)
 end
 
 --- calr.optim.sgd(params [, {lr=.01, momentum=0, weight_decay=0, nesterov=false}])
---- Stochastic gradient descent as torch.optim.SGD has it.
+--- Makes stochastic gradient descent as in torch.optim.SGD.
 --- @param params  list of {name=, tensor=}
 --- @return optimizer  with the field lr
 function optim.sgd(params, options)
@@ -218,8 +218,8 @@ function optim.step_schedule(target, options)
 end
 
 --- schedule:epoch(e)
---- Sets the learning rate of epoch e, counted from 0: the rate the optimiser had when the schedule was made, times
---- factor^floor(e / every). It depends on e alone, so a resumed run sets what the interrupted one had.
+--- Sets the learning rate of epoch e, counted from 0: the optimiser's rate when the schedule was made, times
+--- factor^floor(e / every). It depends only on e, so a resumed run sets the same rate.
 --- @return number  the learning rate
 function Schedule:epoch(e)
   self.optimizer.lr = self.base * self.factor ^ (e // self.every)

@@ -1,16 +1,16 @@
 --- @module calr.options
---- The checks of arguments and of tables of options, for functions written in Lua.
+--- Checks arguments and tables of options, for functions written in Lua.
 
 local sys = require "calr.sys"
 
 local options = {}
 
 --- calr.options.check(what, given, names [, depth])
---- Raises an error, at the line that called the function that checks, when a table has a key that is not among the
---- names; it says which was meant.
+--- Raises an error, at the line that called the checking function, if a table has a key that is not among the names; it
+--- suggests the nearest name.
 --- @param what   the function, for the message: "calr.models.small"
 --- @param given  the table of options, or nil
---- @param names  list of the names there are
+--- @param names  list of the valid names
 --- @param depth  1 (default): check is called by the function itself; 2: by one that it calls
 --- @return table  the options; an empty table for nil
 function options.check(what, given, names, depth)
@@ -29,14 +29,14 @@ function options.check(what, given, names, depth)
   return given
 end
 
--- "calr.optim.adam(params, options)", or "split:rows()" for a method, whose self nobody writes.
+-- "calr.optim.adam(params, options)", or "split:rows()" for a method, whose self is not written.
 local function signature(name, fn, self, count)
   local names = {}
   for i = self + 1, count do names[#names + 1] = debug.getlocal(fn, i) end
   return ("%s(%s)"):format(name, table.concat(names, ", "))
 end
 
--- fn, but arguments behind those it has names for are an error, unless they are nil.
+-- fn, but arguments beyond its named ones are an error unless nil.
 local function counting(name, fn, self, count)
   return function(...)
     local given = select("#", ...)
@@ -51,8 +51,8 @@ local function counting(name, fn, self, count)
 end
 
 --- calr.options.counted(prefix, functions [, hot])
---- Has every function of a table that is written in the file of the caller refuse more arguments than it takes, by its
---- name and at the line of the call.
+--- Makes every function of a table that is defined in the caller's file refuse extra arguments, by its name and at the
+--- line of the call.
 --- @param prefix     "calr.optim." for a module, "split:" for the methods of a class
 --- @param functions  the table, changed in place
 --- @param hot        {name = true}: functions that are called too often to count

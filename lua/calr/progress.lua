@@ -1,11 +1,12 @@
 --- @module calr.progress
---- How far long work is: one live line on a terminal, otherwise a line every ten seconds, nothing with --quiet.
+--- Shows the progress of long work: one live line on a terminal, otherwise a line every ten seconds, nothing with
+--- --quiet.
 ---
 ---     local bar = progress.new("features", count)
 ---     for i = 1, count do work(i); bar:update(i) end
 ---     bar:finish()
 ---
---- A bar is also a good <close> variable. Everything goes to stderr.
+--- A bar may be a <close> variable. Everything goes to stderr.
 
 local context = require "calr.context"
 local sys = require "calr.sys"
@@ -16,8 +17,8 @@ local progress = {}
 local Bar = {}
 Bar.__index = Bar
 
-local live -- the bar whose line stands on the terminal
-local last_plain -- when the last line was written where no terminal is
+local live -- the bar whose line is on the terminal
+local last_plain -- when the last line was written without a terminal
 
 local function clear()
   if live and live.shown then io.stderr:write "\r\27[K" end
@@ -34,7 +35,7 @@ end
 
 --- calr.progress.new(label [, total])
 --- Starts a bar.
---- @param total  how many steps there will be, when that is known
+--- @param total  number of steps, if known
 --- @return bar
 function progress.new(label, total)
   local now = sys.clock()
@@ -74,8 +75,8 @@ local function cut(line, width)
 end
 
 --- bar:update(done [, text])
---- Says how many steps are done so far; cheap enough for every step. Stops the script when the user asked for it.
---- @param text  stands behind the numbers, such as the loss
+--- Sets the number of steps done; cheap enough for every step. Stops the script if the user asked for it.
+--- @param text  printed after the numbers, such as the loss
 function Bar:update(done, note)
   sys.check_interrupt()
   self.done = done
@@ -94,7 +95,7 @@ function Bar:update(done, note)
 end
 
 --- bar:finish()
---- Takes the live line away. A second time does nothing.
+--- Removes the live line. A second call does nothing.
 function Bar:finish()
   if self.mode == "live" and live == self then
     clear()

@@ -1,12 +1,12 @@
 --- @module calr.run
---- A run is a folder: what was computed, from what, and how it ended, in files that other tools read.
+--- A run is a folder: what was computed, from what, and how it ended, in files that other tools can read.
 ---
 ---     run.json       script, configuration, difference from the defaults, seed, data, code, machine, exit reason
----     metrics.jsonl  one JSON object a line, only added to; bit-identical whether or not the run was interrupted
+---     metrics.jsonl  one JSON object per line, append-only; bit-identical whether or not the run was interrupted
 ---     timing.jsonl   when each of those lines was written
----     log.txt        what was said
+---     log.txt        log messages
 ---     tensorboard/   the numbers of metrics.jsonl for TensorBoard (`tensorboard --logdir RUN`)
----     checkpoints/   tensors (safetensors) and state, from which `calr run --resume DIR` goes on
+---     checkpoints/   tensors (safetensors) and state, from which `calr run --resume DIR` continues
 ---     snapshots/     features and clusters of some epochs, for `calr refine`: see calr.pipeline.snapshot
 ---
 ---     local run <close> = calr.run.open { config = cfg, data = data }
@@ -18,11 +18,11 @@
 ---       run:checkpoint("train", { tensors = net:state(), state = { epoch = epoch } })
 ---     end
 ---
---- When the script ends, the run is finished; when it fails or is interrupted, its record says so. calr.run.on calls a
---- function of your own after each epoch or checkpoint.
+--- When the script ends, the run is finished; if it fails or is interrupted, its record says so. calr.run.on calls
+--- your own function after each epoch or checkpoint.
 
 --- @class run
---- A run that is open. It ends with run:finish, or when the script does.
+--- An open run. It ends with run:finish, or with the script.
 --- @field path  string; its folder
 
 local board = require "calr.run.board"
@@ -50,11 +50,11 @@ local function save_record(self)
   sys.write_file(self.path .. "/run.json", json.encode(self.record, { indent = 2 }) .. "\n")
 end
 
--- What the new record has to share with the one that is resumed.
+-- Checks what the new record must share with the resumed one.
 local function check_same(record, old, path)
   local difference = identity.difference(record, old)
   if difference then
-    errors.usage("%s cannot be resumed: %s; start a new run, or resume with what it was started with", path, difference)
+    errors.usage("%s cannot be resumed: %s; start a new run, or resume with the original settings", path, difference)
   end
 end
 
@@ -92,7 +92,7 @@ local function continue_record(self, old)
   self.record = old
 end
 
--- Cuts metrics.jsonl to what the newest checkpoint knows; what came after is computed, and written, again.
+-- Cuts metrics.jsonl to the state of the newest checkpoint; later lines are computed, and written, again.
 local function rewind(self)
   local path = self.path .. "/metrics.jsonl"
   local newest, broken = folder.newest(self.path)
@@ -100,7 +100,7 @@ local function rewind(self)
   local length = newest and newest.metrics or 0
   local size = (sys.stat(path) or { size = 0 }).size
   if size < length then
-    errors.fail("%s cannot be resumed: metrics.jsonl has %d bytes, its checkpoint knows of %d", self.path, size, length)
+    errors.fail("%s cannot be resumed: metrics.jsonl has %d bytes, its checkpoint expects %d", self.path, size, length)
   end
   if size > length then sys.truncate(path, length) end
   self.sequence = newest and newest.sequence or 0
@@ -122,7 +122,7 @@ local function close(self, status, message)
   local ok, problem = pcall(save_record, self)
   for _, file in ipairs { self.metrics, self.timing, self.log_file, self.board } do file:close() end
   self.log_file = nil
-  -- Removing a lock lets two processes hold one each; nobody opens a finished run.
+  -- Removing a lock lets two processes each hold one; nobody opens a finished run.
   if status == "finished" then pcall(sys.remove, self.path .. "/.lock") end
   self.lock:release()
   if not ok then
@@ -131,7 +131,7 @@ local function close(self, status, message)
   end
 end
 
--- Ends a run by an error value: nil is none.
+-- Ends a run with an error value, or nil for none.
 local function close_by(self, problem)
   if self.closed then return end
   local reason = errors.is_exit(problem) and problem.reason
@@ -146,16 +146,16 @@ local function close_by(self, problem)
 end
 
 --- calr.run.open{config=, data=, network=, script=, seed=, out=, resume=}
---- Makes the run folder, or opens the one that `calr run --resume` named. Nothing of an earlier run is overwritten: a
---- folder with a run in it, or in use by another process, is refused.
---- @param config   what calr.config returned
---- @param data     a data set (anything with :fingerprint()), or a fingerprint (string); another one is refused on
+--- Makes the run folder, or opens the one named by `calr run --resume`. Nothing of an earlier run is overwritten: a
+--- folder that holds a run, or is in use by another process, is refused.
+--- @param config   from calr.config
+--- @param data     a data set (anything with :fingerprint()), or a fingerprint (string); a different one is refused on
 ---                 resume
---- @param network  tensors by name, as net:state() gives them; other names or shapes are refused on resume
---- @param script   path of the script; default: the one that runs
+--- @param network  tensors by name, as from net:state(); other names or shapes are refused on resume
+--- @param script   path of the script; default: the running one
 --- @param seed     default: config.seed
 --- @param out      the folder; default: --out, or runs/SCRIPT-DATE-TIME-N
---- @param resume   a folder to go on in; default: --resume
+--- @param resume   the folder of a run to resume; default: --resume
 --- @return run     with `path`, the folder
 function run.open(options)
   options = check_options("calr.run.open", options,
@@ -198,7 +198,7 @@ end
 
 --- run:metric(values)
 --- Adds a line to metrics.jsonl. Values are numbers, strings, booleans and tables of them; NaN and infinity are an
---- error that names the metric. Nothing that differs between two equal runs (times, host names) belongs here.
+--- error that names the metric. Do not add anything that differs between two equal runs (times, host names).
 function Run:metric(values)
   check_open(self)
   sys.check_interrupt()
@@ -218,7 +218,7 @@ function Run:metric(values)
 end
 
 --- run:log(format, ...)
---- Says a line: to log.txt, with the time, and to the terminal unless --quiet.
+--- Logs a line: to log.txt, with the time, and to the terminal unless --quiet.
 function Run:log(format, ...)
   local line = select("#", ...) > 0 and format:format(...) or format
   write_log(self, line)
@@ -243,14 +243,15 @@ function Run:model(values)
 end
 
 --- run:checkpoint(name, {tensors=, state=})
---- Writes a checkpoint: whole or not at all, and durable when this returns. Of each name the newest two stay.
+--- Writes a checkpoint, completely or not at all; it is durable when this returns. The newest two of each name are
+--- kept.
 --- @param name     of the series: letters, digits, - and _; such as "stage1" and "stage2"
 --- @param tensors  tensors by name (network, optimiser, memory)
---- @param state    table of what else is needed to go on, such as the epoch; JSON
+--- @param state    table of what else is needed to resume, such as the epoch; JSON
 function Run:checkpoint(name, content)
   check_open(self)
   if type(name) ~= "string" or not name:match "^[%w_-]+$" then
-    error("a checkpoint is named by letters, digits, - and _", 2)
+    error("a checkpoint's name is made of letters, digits, - and _", 2)
   end
   self.metrics:sync()
   self.sequence = self.sequence + 1
@@ -261,8 +262,8 @@ function Run:checkpoint(name, content)
 end
 
 --- run:restore(name)
---- The newest checkpoint of that name, in a run that was resumed.
---- @return table|nil  tensors by name; nil when there is none: start from the beginning
+--- Returns the newest checkpoint of that name, in a resumed run.
+--- @return table|nil  tensors by name; nil if there is none: start from scratch
 --- @return table      state
 function Run:restore(name)
   check_open(self)
@@ -273,14 +274,14 @@ function Run:restore(name)
 end
 
 --- run:resumable()
---- @return boolean  whether there is a checkpoint to go on from
+--- @return boolean  whether there is a checkpoint to resume from
 function Run:resumable()
   return folder.newest_file(self.path) ~= nil
 end
 
 --- run:finish([summary])
---- Ends the record: finished. The end of the script does the same.
---- @param summary  table of the results that count, kept in run.json
+--- Marks the run as finished. The end of the script does the same.
+--- @param summary  table of the final results, kept in run.json
 function Run:finish(summary)
   check_open(self)
   if summary then
@@ -315,14 +316,14 @@ function run.on(event, fn)
 end
 
 --- run:tell(event, ...)
---- Calls the functions that have subscribed to an event, with this run and the values. For loops of your own that take
---- the place of calr.pipeline.epochs.
+--- Calls the functions that have subscribed to an event, with this run and the values. It is for your own loops that
+--- replace calr.pipeline.epochs.
 function Run:tell(event, ...)
   self.context:tell(event, self, ...)
 end
 
 --- calr.run.read(path)
---- The record of a run: run.json, with `status` "dead" when it says "running" but no process does.
+--- Returns the record of a run: run.json, with `status` "dead" if it says "running" but no process runs it.
 --- @param path  a run folder
 --- @return table
 function run.read(path)
@@ -330,7 +331,7 @@ function run.read(path)
 end
 
 --- calr.run.metrics(path)
---- The lines of metrics.jsonl of a run folder. A last line that is not whole is left out.
+--- Returns the lines of metrics.jsonl of a run folder, without an incomplete last line.
 --- @return table  list of tables
 function run.metrics(path)
   local file = path .. "/metrics.jsonl"

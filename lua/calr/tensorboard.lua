@@ -1,12 +1,12 @@
 --- @module calr.tensorboard
---- Event files that TensorBoard shows: `tensorboard --logdir FOLDER`.
+--- Writes event files for TensorBoard: `tensorboard --logdir FOLDER`.
 ---
 ---     local writer <close> = calr.tensorboard.open "tensorboard"
 ---     for step = 1, 100 do writer:scalar("loss", 1 / step, step) end
 ---
---- Every run writes them, into its folder `tensorboard`: see calr.run. A file is a sequence of records (TFRecord: the
---- length, its checksum, the bytes, their checksum) of `Event` messages in the encoding of protocol buffers. Each is
---- written at once and in one piece, so TensorBoard may look on.
+--- Every run writes them into its folder `tensorboard`: see calr.run. A file is a sequence of records (TFRecord: the
+--- length, its checksum, the bytes, their checksum) of `Event` messages encoded as protocol buffers. Each record is
+--- written immediately in one piece, so TensorBoard can follow.
 
 local check_options = require "calr.options".check
 local sys = require "calr.sys"
@@ -16,7 +16,7 @@ local tensorboard = {}
 local Writer = {}
 Writer.__index = Writer
 
--- Of the protocol buffers: a number in groups of seven bits, the lowest first.
+-- Protocol buffers: a number in groups of seven bits, the lowest first.
 local function varint(n)
   if n >= 0 and n < 0x80 then return string.char(n) end
   local bytes = {}
@@ -28,18 +28,18 @@ local function varint(n)
   return string.char(table.unpack(bytes))
 end
 
--- A field: its number and kind (2: bytes with their length before them).
+-- A field: its number and kind (2: bytes preceded by their length).
 local function bytes_field(number, text)
   return varint(number << 3 | 2) .. varint(#text) .. text
 end
 
--- Numbers that are 0 are left out, as everything that is at its default.
+-- Zeros are left out, like everything at its default.
 local function event(wall_time, step, rest)
   return (wall_time ~= 0 and string.pack("<Bd", 1 << 3 | 1, wall_time) or "")
     .. (step ~= 0 and varint(2 << 3) .. varint(step) or "") .. rest
 end
 
--- Field 1 is the tag, field 2 the value in 32 bits: one of several kinds of value, so it stands there also when 0.
+-- Field 1 is the tag, field 2 the value in 32 bits: one of several kinds of value, so it is written even if 0.
 local function scalar_value(tag, value)
   return bytes_field(1, (tag ~= "" and bytes_field(1, tag) or "") .. string.pack("<Bf", 2 << 3 | 5, value))
 end
@@ -71,7 +71,7 @@ end
 
 --- writer:scalar(tag, value, step [, wall_time])
 --- Adds a point to a curve.
---- @param tag        the curve's name; what stands before a "/" groups curves
+--- @param tag        the curve's name; the part before a "/" groups curves
 --- @param value      a number; kept in 32 bits
 --- @param step       whole number
 --- @param wall_time  seconds since 1970; default: now
@@ -97,8 +97,7 @@ function Writer:scalars(values, step, wall_time)
 end
 
 --- writer:start(step [, wall_time])
---- Says that the program started again: of the earlier files of the folder, TensorBoard forgets the points of this step
---- and those after it.
+--- Marks a restart of the program: TensorBoard drops the points at and after this step from the folder's earlier files.
 --- @param step       whole number
 --- @param wall_time  seconds since 1970; default: now
 function Writer:start(step, wall_time)
@@ -107,13 +106,13 @@ function Writer:start(step, wall_time)
 end
 
 --- writer:flush()
---- Returns when the disk has everything written so far.
+--- Returns when everything written so far is on the disk.
 function Writer:flush()
   if self.file then self.file:sync() end
 end
 
 --- writer:close()
---- Closes the file; a second time does nothing. A <close> variable does the same.
+--- Closes the file; a second call does nothing. A <close> variable does the same.
 function Writer:close()
   if self.file then self.file:close() end
   self.file = nil
@@ -123,8 +122,8 @@ Writer.__close = Writer.close
 
 local opened = 0
 
--- TensorBoard reads the files of a folder by their names, which begin with a time: ours comes after all others, even
--- when the clock was set back.
+-- TensorBoard reads the files of a folder by their names, which begin with a time: ours must come after all others,
+-- even if the clock was set back.
 local function new_path(folder, time)
   local second = math.max(0, math.floor(time))
   for _, name in ipairs(sys.list(folder)) do
@@ -136,7 +135,7 @@ local function new_path(folder, time)
 end
 
 --- calr.tensorboard.open(folder [, {wall_time=}])
---- Makes a new event file in a folder, which is made when absent.
+--- Creates an event file in a folder, which is created if absent.
 --- @param wall_time  seconds since 1970, for the file's name and first record; default: now
 --- @return writer    with `path`, the file
 function tensorboard.open(folder, options)

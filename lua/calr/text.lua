@@ -1,5 +1,5 @@
 --- @module calr.text
---- Text for people: aligned tables, numbers, durations, colour where a terminal shows it.
+--- Text for people: aligned tables, numbers, durations, colour on a terminal.
 
 local sys = require "calr.sys"
 
@@ -8,15 +8,15 @@ local text = {}
 local codes = { bold = 1, dim = 2, red = 31, green = 32, yellow = 33, blue = 34, cyan = 36 }
 
 --- calr.text.has_colour([fd])
---- Whether colour is welcome: a terminal at fd (default 1), no NO_COLOR, not TERM=dumb.
+--- Tells whether colour is wanted: a terminal at fd (default 1), no NO_COLOR, not TERM=dumb.
 --- @return boolean
 function text.has_colour(fd)
   return sys.is_terminal(fd or 1) and not os.getenv "NO_COLOR" and os.getenv "TERM" ~= "dumb"
 end
 
 --- calr.text.paint(name, string [, fd])
---- The string in a colour ("bold", "dim", "red", "green", "yellow", "blue", "cyan") where colour is welcome,
---- otherwise the string.
+--- Returns the string in a colour ("bold", "dim", "red", "green", "yellow", "blue", "cyan") where colour is wanted,
+--- otherwise unchanged.
 --- @return string
 function text.paint(name, string, fd)
   local code = codes[name] or error(("no colour \"%s\""):format(tostring(name)), 2)
@@ -24,7 +24,7 @@ function text.paint(name, string, fd)
 end
 
 --- calr.text.width(string)
---- @return integer  columns that a UTF-8 string takes, without the codes of colours; wide letters count as one
+--- @return integer  columns of a UTF-8 string, without colour codes; wide letters count as one
 function text.width(string)
   if not string:find "[\27\128-\255]" then return #string end
   local plain = string:gsub("\27%[[%d;]*m", "")
@@ -32,7 +32,7 @@ function text.width(string)
 end
 
 --- calr.text.quote(word)
---- A word as a shell reads it back: in quotes where it needs them.
+--- Quotes a word for the shell, if it needs quotes.
 --- @return string
 function text.quote(word)
   return word:match "^[%w_./:=,+%%@-]+$" and word or "'" .. word:gsub("'", "'\\''") .. "'"
@@ -72,8 +72,8 @@ function text.bytes(n)
 end
 
 --- calr.text.wrap(string, width [, hang])
---- Breaks a text at its spaces into lines of at most so many columns; a longer word stays whole.
---- @param hang  how far all lines but the first are indented; default 0
+--- Breaks a text at its spaces into lines of at most `width` columns; a longer word stays whole.
+--- @param hang  indent of all lines but the first; default 0
 --- @return string  lines with newlines between them
 function text.wrap(string, width, hang)
   local lines, line, used = {}, nil, 0
@@ -95,7 +95,7 @@ function text.wrap(string, width, hang)
 end
 
 --- calr.text.cut(string, width)
---- The string, or its beginning and "\u{2026}" where it takes more columns. Colours stay.
+--- Returns the string, or its beginning and "\u{2026}" if it is wider. Colours stay.
 --- @return string
 function text.cut(string, width)
   if text.width(string) <= width then return string end
@@ -113,7 +113,8 @@ end
 local blocks = { "\u{2581}", "\u{2582}", "\u{2583}", "\u{2584}", "\u{2585}", "\u{2586}", "\u{2587}", "\u{2588}" }
 
 --- calr.text.sparkline(values, width [, low, high])
---- A curve in one line, of block characters. More values than columns: each column shows the last value of its share.
+--- Draws a curve in one line of block characters. With more values than columns, each column shows the last of its
+--- share.
 --- @param values  list of numbers; NaN leaves a gap
 --- @param low     the value of the lowest block; default the smallest value
 --- @param high    the value of the highest block; default the largest value
@@ -148,8 +149,8 @@ local function cell_text(value, column)
 end
 
 --- calr.text.table{columns=, rows=, title=, indent=0}
---- An aligned table: a line of heads, a rule, the rows. A column of numbers is set flush right. A newline in a head
---- makes another line of heads.
+--- Formats an aligned table: a line of heads, a rule, the rows. Columns of numbers are right-aligned. A newline in a
+--- head makes another line of heads.
 --- @param columns  list of heads, or of tables {head, format="%.1f", align="left"|"right", missing="-"}
 --- @param rows     list of lists of cells; the string "-" instead of a row draws a rule; nil cells: give row.n or use
 ---                 false

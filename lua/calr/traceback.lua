@@ -1,12 +1,12 @@
 --- @module calr.traceback
---- What an error says to the author of a script: where in the script it happened, and how the script got there.
+--- Explains an error to the author of a script: where in the script it happened, and how the script got there.
 
 local errors = require "calr.errors"
 local sys = require "calr.sys"
 
 local traceback = {}
 
--- A chunk is the user's when it is not part of our library.
+-- A chunk is the user's if it is not part of our library.
 local function is_user(source)
   local lua = sys.paths and sys.paths.lua
   return not (lua and source:sub(1, #lua + 2) == "@" .. lua .. "/")

@@ -1,5 +1,5 @@
 --- @module calr.userfile
---- Lua files of a user's own that stand where a name may stand: refinement rules, paces, networks.
+--- Loads a user's Lua files given in place of a name: refinement rules, paces, networks.
 ---
 --- Such a file returns a function, or a table of the function and the options that it declares:
 ---
@@ -18,11 +18,11 @@ function userfile.is_path(name)
 end
 
 --- calr.userfile.check(value, kind, name)
---- What a file has returned, or a script has given in its place, as a table.
+--- Returns, as a table, what a file has returned or a script has given in its place.
 --- @param value  a function, or a table of it and `options`
---- @param kind   what it is: what (for messages), field (the function's name in the table), arguments (for messages)
---- @param name   what it is called in messages
---- @return table  with the function under kind.field, and options (a table, empty where none are declared)
+--- @param kind   its kind: what (for messages), field (the function's name in the table), arguments (for messages)
+--- @param name   its name in messages
+--- @return table  with the function under kind.field, and options (a table, empty if none are declared)
 function userfile.check(value, kind, name)
   if type(value) == "function" then return { [kind.field] = value, options = {} } end
   if type(value) ~= "table" or type(value[kind.field]) ~= "function" then
@@ -46,7 +46,7 @@ end
 --- calr.userfile.load(path, kind)
 --- Runs a file. A mistake in it is an error with its line.
 --- @param kind  see calr.userfile.check
---- @return table  as calr.userfile.check gives it
+--- @return table  as from calr.userfile.check
 function userfile.load(path, kind)
   if path:sub(-4) ~= ".lua" then -- by this ending the files that a run depends on are known
     error(("the %s %s must be a file whose name ends in .lua"):format(kind.what, path), 0)

@@ -1,9 +1,9 @@
 --- @module calr.weights
---- Weights that somebody else trained, put into a network: files of PyTorch (.pth, .pt) and safetensors.
+--- Loads pretrained weights into a network, from files of PyTorch (.pth, .pt) or safetensors.
 ---
---- Names are matched as they are, so the networks of calr.models carry the names of torchvision (ResNets), of the
---- authors of IBN-Net, and of torchreid (OSNet). A classifier in the file, and parts of the network that the file knows
---- nothing of (neck, pooling exponent), are passed over; anything else that does not fit is an error.
+--- Names must match, so the networks of calr.models use the names of torchvision (ResNets), of the authors of IBN-Net,
+--- and of torchreid (OSNet). A classifier in the file, and parts of the network missing in the file (neck, pooling
+--- exponent), are skipped; any other mismatch is an error.
 
 local pth = require "calr.pth"
 local safetensors = require "calr.safetensors"
@@ -43,7 +43,7 @@ local function describe(map)
   return #words > 0 and table.concat(words, ", ") or "nothing with a name"
 end
 
--- Where training scripts put the weights, besides right at the top.
+-- Where training scripts put the weights, besides the top level.
 local usual = { "state_dict", "model", "model_state_dict", "net", "network", "state_dict_ema", "teacher", "student" }
 
 local function step_into(contents, key, path)
@@ -62,7 +62,7 @@ end
 local function find(contents, key, path)
   if type(contents) ~= "table" then
     local what = tensor.is(contents) and "single tensor" or type(contents)
-    error(("%s: it holds a %s and no weights"):format(path, what), 0)
+    error(("%s: it holds a %s, not weights"):format(path, what), 0)
   end
   if key then
     local found, count = tensors_of(step_into(contents, key, path))
@@ -81,7 +81,7 @@ local function find(contents, key, path)
     .. "network.state_dict() in PyTorch: a whole network cannot be read"):format(path, describe(contents)), 0)
 end
 
--- What DataParallel and training frameworks put in front of every name.
+-- Prefixes that DataParallel and training frameworks put before every name.
 local prefixes = { "module.", "model.", "backbone.", "base." }
 
 local function strip(state, prefix)
@@ -94,11 +94,11 @@ local function strip(state, prefix)
 end
 
 --- calr.weights.read(path [, {key=, strip=}])
---- Reads a file of weights: .safetensors by that ending, anything else as PyTorch's. The table of names is looked for
---- at the top and in the usual places; "module." and the like in front of all names go, and so do the counters of
---- PyTorch's batch norms (num_batches_tracked).
+--- Reads a file of weights: .safetensors by its extension, anything else as a PyTorch file. It looks for the table of
+--- names at the top level and in the usual places; it drops "module." and the like before all names, and the counters
+--- of PyTorch's batch norms (num_batches_tracked).
 --- @param key    the table that holds the weights, such as "state_dict" or "models/student"
---- @param strip  text in front of all names, instead of the usual ones
+--- @param strip  prefix to drop from all names, instead of the usual ones
 --- @return table   name -> tensor
 --- @return table   what was done: {key=, stripped={...}, counters=number}
 function weights.read(path, options)
@@ -156,8 +156,8 @@ local function left_over(of, other, message)
 end
 
 --- calr.weights.compare(net, state)
---- Whether a state fits a network, without changing it. A part of the network or of the file (conv1, layer1, fc: the
---- first word of a name) must fit as a whole or be absent as a whole. An error says what does not fit.
+--- Checks whether a state fits a network, without changing it. A part of the network or of the file (conv1, layer1, fc:
+--- the first word of a name) must fit as a whole or be absent as a whole. An error says what does not fit.
 --- @return table  {loaded = names in both, missing = names of the network only, unused = names of the file only}
 function weights.compare(net, state)
   local own, loaded = net:state(), {}
@@ -183,7 +183,7 @@ function weights.compare(net, state)
 end
 
 --- calr.weights.load(net, path [, {key=, strip=}])
---- Puts a file's weights into a network; nothing is changed when they do not fit.
+--- Loads a file's weights into a network; if they do not fit, nothing is changed.
 --- @return table  as calr.weights.compare
 function weights.load(net, path, options)
   local state = weights.read(path, options)
@@ -194,7 +194,7 @@ function weights.load(net, path, options)
   local own = net:state()
   for _, name in ipairs(matched.loaded) do
     local given = state[name]
-    given = given:detach() -- numbers alone are taken over
+    given = given:detach() -- only the numbers are copied
     own[name]:copy(given:dtype() == own[name]:dtype() and given or given:to(own[name]:dtype()))
   end
   return matched

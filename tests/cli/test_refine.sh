@@ -187,7 +187,7 @@ expect 2 "$CALR" refine run ./share.lua share=2
 says 'option "share" must be 0 to 1; 2.0 is not'
 sed 's/share = option/epochs = option/' share.lua >taken.lua
 expect 2 "$CALR" run "$experiment" refine=./taken.lua
-says './taken.lua declares the option "epochs", which is there already; give it another name'
+says './taken.lua declares the option "epochs", which already exists; give it another name'
 cat >shares.lua <<'LUA'
 local calr = require "calr"
 local S = calr.study "shares" { goal = "max mAP", script = "calr.lua", base = { data = "street.lmdb" } }

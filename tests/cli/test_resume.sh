@@ -54,7 +54,7 @@ while kill -0 $pid 2>/dev/null && ! [ -s stopped/metrics.jsonl ]; do sleep .02; 
 kill -9 $pid
 wait $pid 2>/dev/null
 expect 2 "$CALR" run --resume stopped network=resnet18
-says "network=resnet18 contradicts the run that is resumed, which has network=small"
+says "network=resnet18 contradicts the resumed run, which has network=small"
 mv street.lmdb kept.lmdb
 expect 0 "$CALR" data make street -o street.lmdb --ids 12 --cameras 2 --images 4 --test-ids 8 --distractors 9 --junk 5 --seed 2
 expect 2 "$CALR" run --resume stopped

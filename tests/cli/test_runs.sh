@@ -86,7 +86,7 @@ holds ! -e away/far
 # ---- what may not differ on resume
 strike other 0 "$CALR" run train.lua --out other pause=.1
 expect 2 "$CALR" run --resume other epochs=9
-says "epochs=9 contradicts the run that is resumed, which has epochs=6"
+says "epochs=9 contradicts the resumed run, which has epochs=6"
 expect 2 "$CALR" run --resume other --threads 3
 says "--threads 3 contradicts"
 expect 2 "$CALR" run --resume other --out elsewhere
@@ -107,7 +107,7 @@ expect 2 "$CALR" run --resume other
 says "the network differs (1 tensors, then 2)"
 sed -i 's/"format": 1/"format": 9/' other/run.json
 expect 1 "$CALR" run --resume other
-says "is of format 9"
+says "has format 9"
 echo '{' >other/run.json
 expect 1 "$CALR" run --resume other
 says "other/run.json, line"

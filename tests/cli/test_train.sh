@@ -93,7 +93,7 @@ says 'there is no refinement rule "pivott"; there are: none, pivot'
 train 1 "$calr_lua" refused data=nowhere.lmdb
 says 'nowhere.lmdb'
 train 1 "$calr_lua" refused ids=0
-says 'option "ids" must be a whole number from 1 up'
+says 'option "ids" must be a whole number of at least 1'
 holds ! -e refused
 
 # ---- odd data: some identities; none; no query and no gallery; no images to train on

@@ -116,7 +116,7 @@ same_end filled
 # ---- a checkpoint of another network
 interrupt another '"stage":"inter"'
 expect 2 "$CALR" run --resume another network=resnet18
-says "network=resnet18 contradicts the run that is resumed, which has network=small"
+says "network=resnet18 contradicts the resumed run, which has network=small"
 expect 2 "$CALR" run --resume another seed=2
 says "seed=2 contradicts"
 cat >width.lua <<'LUA'

@@ -67,7 +67,7 @@ check.test("mistakes are named", function()
   check.fails("must be a whole number; \"\" is not", resolve, "limit=")
   check.fails("not of the form key=value", resolve, "epochs")
   check.fails("is a function", config.resolve, { f = print })
-  check.fails("options have names", config.resolve, { 1, 2, a = { { 1, x = 2 }, y = 1 } })
+  check.fails("options need names", config.resolve, { 1, 2, a = { { 1, x = 2 }, y = 1 } })
 end)
 
 check.test("ranges stand beside the defaults", function()
@@ -87,7 +87,7 @@ check.test("ranges stand beside the defaults", function()
   check.fails("option \"share\" must be 0 to 1; 2.0 is not", config.resolve,
     { share = config.with_default(ranged.share, 2.0) }, {})
   check.fails("an option allows { low, high }, { low }, or a list of strings", option, 1, "text", { 0, 1, 2 })
-  check.fails("an option brings along `declares` or `defaults`, not \"declare\"", option, 1, "", nil,
+  check.fails("an option may add `declares` or `defaults`, not \"declare\"", option, 1, "", nil,
     { declare = print })
   check.equal(config.value("k", ranged.k), 2)
   check.equal(config.value("share", ranged.share, 1), 1.0)
@@ -114,7 +114,7 @@ check.test("a value brings options along", function()
   check.equal(config.resolve(script, { "refine=./mine.lua" }).share, 0.125)
   rules["./mine.lua"].epochs = config.declared_by(option(1, "again"), "./mine.lua")
   script.epochs = option(3, "of the training")
-  check.fails("./mine.lua declares the option \"epochs\", which is there already", config.resolve, script,
+  check.fails("./mine.lua declares the option \"epochs\", which already exists", config.resolve, script,
     { "refine=./mine.lua" })
 end)
 
@@ -136,7 +136,7 @@ check.test("a resumed run keeps its values", function()
   check.equal(math.type(cfg.lr), "float")
   check.equal(cfg.infomap.k, 4)
   check.equal(config.difference(cfg)["infomap.k"], 4)
-  check.fails("contradicts the run that is resumed, which has infomap.k=4", config.resolve, { infomap = { k = 15 } },
+  check.fails("contradicts the resumed run, which has infomap.k=4", config.resolve, { infomap = { k = 15 } },
     { "infomap.k=15" }, { infomap = { k = 4 } })
 end)
 

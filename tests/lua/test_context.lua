@@ -14,7 +14,7 @@ check.test("a context has the fields it was given, and no others", function()
   check.equal(c.status, 0)
   check.equal(#context.new().overrides, 0)
   check.fails("calr.context.new has no option \"quite\" (did you mean \"quiet\"?)", context.new, { quite = true })
-  check.fails("context.new returned", context.with, { script = "a.lua" }, print)
+  check.fails("from calr.context.new", context.with, { script = "a.lua" }, print)
 end)
 
 check.test("with hands results through and puts the context before back", function()
@@ -108,7 +108,7 @@ check.test("events reach those who listen, in order, until they are removed", fu
   check.equal(table.concat(heard, " "), "a1 b1 b2 b3 c3 b4")
   context.new():tell("checkpoint", 6)
   check.fails("there is no event \"checkpoints\"; there are: options, epoch", c.on, c, "checkpoints", print)
-  check.fails("an event wants a function", c.on, c, "epoch")
+  check.fails("an event needs a function", c.on, c, "epoch")
 end)
 
 check.test("one who removes himself does not keep the event from the next", function()

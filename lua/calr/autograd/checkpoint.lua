@@ -1,6 +1,6 @@
 --- @module calr.autograd.checkpoint
---- The Lua half of calr.autograd: functions whose intermediate results are computed twice instead of kept. Reached as
---- calr.autograd.checkpoint and calr.autograd.once.
+--- The Lua half of calr.autograd: functions whose intermediate results are computed twice instead of kept. It is
+--- reached as calr.autograd.checkpoint and calr.autograd.once.
 
 local Tensor = require "calr.tensor"
 local autograd = require "calr.autograd"
@@ -15,7 +15,7 @@ local function draw(from, fn)
   if from.next then
     local i = from.next
     if i > from.log.n then
-      error("calr.autograd.once: the second run of a checkpointed function asks for more than the first did", 0)
+      error("calr.autograd.once: the second run of a checkpointed function calls it more often than the first did", 0)
     end
     from.next = i + 1
     return from.log[i]
@@ -41,7 +41,7 @@ local function within(log, second, fn, ...)
   return (fn(...))
 end
 
--- What forward and backward share besides tensors: fn, its arguments where they are no tensors, which are.
+-- What forward and backward share besides tensors: fn, its non-tensor arguments, and which arguments are tensors.
 local function describe(call, ...)
   call.count = select("#", ...)
   call.args, call.places, call.wanted = {}, {}, {}
@@ -65,7 +65,7 @@ local function forward(ctx, _, call, ...)
   return within(call.log, false, call.fn, ...)
 end
 
--- Leaves of a graph of their own in the place of the saved tensors.
+-- Leaves of a separate graph in place of the saved tensors.
 local function leaves(call, ...)
   local list = {}
   for i, place in ipairs(call.places) do
@@ -99,7 +99,7 @@ end
 
 local apply = autograd.op { name = "checkpoint", forward = forward, backward = backward }
 
--- Something that needs a gradient, so that parameters inside get theirs when no argument does.
+-- A tensor that needs a gradient, so that parameters inside get theirs even if no argument needs one.
 local token = Tensor.zeros({ 1 }):requires_grad(true)
 
 --- calr.autograd.checkpoint.run(fn, ...)

@@ -1,5 +1,5 @@
 --- @module calr.data.import
---- From a folder of images to a data set in one file.
+--- Imports a folder of images into a data set in one file.
 
 local layout = require "calr.data.layout"
 local progress = require "calr.progress"
@@ -12,7 +12,7 @@ local import = {}
 local STEP = 256
 
 --- calr.data.import.layouts()
---- The data sets that can be imported by name: the files of datasets/ that return `records`.
+--- Lists the data sets that can be imported by name: the files of datasets/ that return `records`.
 --- @return table  sorted list of {name=, summary=}
 function import.layouts()
   local found = {}
@@ -33,7 +33,7 @@ local function names_of(list)
 end
 
 --- calr.data.import.layout(name)
---- How a data set's folders and names become records.
+--- Returns the description of how folders and names become records.
 --- @param name  of a file in datasets/, or the path of a Lua file of your own (see calr.data.layout)
 --- @return table
 function import.layout(name)
@@ -43,7 +43,7 @@ function import.layout(name)
     if not sys.exists(path) then
       local names = names_of(import.layouts())
       local near = sys.nearest(name, names)
-      layout.fail("there is no data set layout \"%s\"%s; there are: %s; or give a Lua file of your own", name,
+      layout.fail("there is no data set layout \"%s\"%s; there are: %s; or give your own Lua file", name,
         near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(names, ", "))
     end
   elseif not sys.exists(path) then
@@ -56,7 +56,7 @@ function import.layout(name)
   return description
 end
 
--- A record's fields are checked where they are written; two images of one path would be two names for one thing.
+-- A record's fields are checked where they are written; only paths must be checked here: they must be unique.
 local function check_paths(records)
   local seen = {}
   for i, record in ipairs(records) do
@@ -68,12 +68,12 @@ local function check_paths(records)
 end
 
 --- calr.data.import.run{layout=, folder=, to=, skip_bad=false}
---- Imports a folder: every image is read and decoded once, and its bytes are stored as they are. The file appears
---- under its name when it is complete.
+--- Imports a folder: reads and decodes every image once, and stores its bytes unchanged. The file appears under its
+--- name only when it is complete.
 --- @param layout    a name or a path, as for calr.data.import.layout, or such a table itself
---- @param folder    where the images are
+--- @param folder    of the images
 --- @param to        the file to write
---- @param skip_bad  whether files that cannot be read or decoded are left out; otherwise the first ends the import
+--- @param skip_bad  whether to leave out files that cannot be read or decoded; otherwise the first ends the import
 --- @return table  images=, bytes=, seconds=, skipped= (list of {path=, reason=})
 function import.run(o)
   local started = sys.clock()

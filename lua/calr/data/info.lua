@@ -1,5 +1,5 @@
 --- @module calr.data.info
---- What a data set holds, as numbers and as text.
+--- Describes the contents of a data set, as numbers and as text.
 
 local labels = require "calr.labels"
 local store = require "calr.store"
@@ -18,7 +18,7 @@ end
 local function count_of(values, wanted) return labels.total(labels.at_least(values, wanted)) end
 
 --- calr.data.info.table(dataset)
---- Identities, images and cameras by split. Junk (identity -1) of the gallery is set aside, as in evaluation;
+--- Counts identities, images and cameras by split. Junk (identity -1) of the gallery is set aside, as in evaluation;
 --- distractors (identity 0) of the gallery count as images but not as an identity.
 --- @return table  list of {split=, identities=, images=, cameras=, distractors=, junk=, unlabelled=}: train, query,
 ---                gallery
@@ -43,7 +43,7 @@ local columns = { "split", { "identities", align = "right" }, { "images", align 
   { "cameras", align = "right" } }
 
 --- calr.data.info.text(dataset)
---- The same for people: name, file, fingerprint, and an aligned table.
+--- Formats the same for people: name, file, fingerprint, and an aligned table.
 --- @return string
 function info.text(dataset)
   local file = dataset:store()

@@ -2,9 +2,9 @@
 --- Tools for the files in datasets/, which say how the folders and names of a data set become records.
 ---
 --- Such a file returns a table: `name`, `summary` (one line), and `records`, a function of the folder that returns a
---- list of {file=, path=, identity=, camera=, split=}: where an image lies; its path relative to the folder; its
---- identity (-1: none, or junk in the gallery; 0 and up); its camera, from 0; "train", "query" or "gallery". It raises
---- an error, by layout.fail, when the folder is not what it should be.
+--- list of {file=, path=, identity=, camera=, split=}: the image's file; its path relative to the folder; its identity
+--- (-1: none, or junk in the gallery; 0 and up); its camera, from 0; "train", "query" or "gallery". It raises an error,
+--- by layout.fail, if the folder is not as expected.
 
 local sys = require "calr.sys"
 
@@ -16,7 +16,7 @@ function layout.fail(format, ...)
   error(format:format(...), 0)
 end
 
--- What file managers leave behind.
+-- Files left behind by file managers.
 local function is_litter(name)
   local lower = name:lower()
   return name:sub(1, 1) == "." or lower == "thumbs.db" or lower == "desktop.ini"
@@ -28,8 +28,8 @@ local function listed(names, most)
 end
 
 --- calr.data.layout.list(folder)
---- The names in a folder, sorted by their bytes, without what file managers leave there (names that begin with a dot,
---- Thumbs.db, desktop.ini).
+--- Returns the names in a folder, sorted by their bytes, without the files of file managers (names that begin with a
+--- dot, Thumbs.db, desktop.ini).
 --- @return table
 function layout.list(folder)
   local names = {}
@@ -67,12 +67,12 @@ local function check_folder(folder, o)
   local wanted = table.concat(folder_names(o), ", ")
   if not sys.exists(folder) then layout.fail("there is no folder %s", folder) end
   if not sys.is_folder(folder) then
-    layout.fail("%s is a file; %s wants the folder that holds %s", folder, o.name, wanted)
+    layout.fail("%s is a file; %s needs the folder that holds %s", folder, o.name, wanted)
   end
   local missing = missing_in(folder, o)
   if #missing == 0 then return end
   local found = layout.list(folder)
-  if #found == 0 then layout.fail("%s is empty; %s wants the folder that holds %s", folder, o.name, wanted) end
+  if #found == 0 then layout.fail("%s is empty; %s needs the folder that holds %s", folder, o.name, wanted) end
   local hint = elsewhere(folder, o)
   layout.fail("%s is not laid out as %s: it lacks %s, and holds %s%s", folder, o.name, listed(missing, 5),
     listed(found, 5), hint and ("; did you mean %s?"):format(hint) or "")
@@ -100,12 +100,12 @@ local function scan(folder, name, split, o, records)
 end
 
 --- calr.data.layout.folders{name=, folders=, example=, parse=}
---- A `records` function for data sets with one folder a split and everything else in the names of the files.
---- Images are numbered folder by folder, in each by the bytes of their names.
+--- Makes a `records` function for data sets with one folder per split and everything else in the file names. Images are
+--- numbered folder by folder, within each by the bytes of their names.
 --- @param name     the data set's, for messages
 --- @param folders  list of {folder, split}
 --- @param example  a name, for messages
---- @param parse    function of a file's name: identity and camera (from 0), or nil and why not
+--- @param parse    function of a file's name: identity and camera (from 0), or nil and the reason
 --- @return function  of the data set's folder
 function layout.folders(o)
   return function(folder)

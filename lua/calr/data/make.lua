@@ -1,6 +1,6 @@
 --- @module calr.data.make
---- Generated data sets: those files of datasets/ that return `generate`, a function that paints images instead of
---- reading them, and `options`, its options with their defaults (and `meanings`, what --help says of each).
+--- Generates data sets from the files of datasets/ that return `generate`, a function that paints images instead of
+--- reading them, and `options`, its options with their defaults (and `meanings`, their texts for --help).
 
 local layout = require "calr.data.layout"
 local progress = require "calr.progress"
@@ -10,7 +10,7 @@ local sys = require "calr.sys"
 local make = {}
 
 --- calr.data.make.generators()
---- The data sets that can be made.
+--- Lists the data sets that can be generated.
 --- @return table  sorted list of names
 function make.generators()
   local found = {}
@@ -22,7 +22,7 @@ function make.generators()
 end
 
 --- calr.data.make.generator(name)
---- @return table  what the file of datasets/ returns: `name`, `options`, `count(options)`, `generate(options, emit)`
+--- @return table  as returned by the file of datasets/: `name`, `options`, `count(options)`, `generate(options, emit)`
 function make.generator(name)
   local path = sys.paths.datasets .. "/" .. name .. ".lua"
   local description = name:match "^[%w_-]+$" and sys.exists(path) and dofile(path)
@@ -42,7 +42,7 @@ local function into_store(o, run)
       bytes = image.jpeg }
   end)
   local images, bytes = writer:count(), writer:bytes()
-  if images == 0 then layout.fail("these options make no image at all") end
+  if images == 0 then layout.fail("these options generate no images") end
   writer:commit()
   return images, bytes
 end
@@ -67,8 +67,8 @@ local function into_folder(o, run)
 end
 
 --- calr.data.make.run{generator=, options=, to=, folder=}
---- Makes a data set: as a file, or as a folder of JPEG files of the layout that can be imported.
---- @param generator  as of calr.data.make.generator, or its name
+--- Generates a data set: as a file, or as a folder of JPEG files in a layout that can be imported.
+--- @param generator  from calr.data.make.generator, or its name
 --- @param options    the generator's
 --- @param to         the file to write
 --- @param folder     a new folder to write to instead

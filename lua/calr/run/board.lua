@@ -1,12 +1,12 @@
 --- @module calr.run.board
---- What TensorBoard shows of a run: the numbers of metrics.jsonl as event files, in the run's folder `tensorboard`.
+--- Writes the numbers of metrics.jsonl as event files for TensorBoard, in the run's folder `tensorboard`.
 ---
---- Each number of a line is a point of a curve. The curve is named by the way to the number, after the line's `stage`
---- and `camera` when it has them ("inter/evaluation/mAP", "intra/camera-0/loss"); the step is the line's `epoch`, or
---- the line's number when it has none.
+--- Each number of a line is a point of a curve. The curve is named by the path to the number, after the line's `stage`
+--- and `camera` if it has them ("inter/evaluation/mAP", "intra/camera-0/loss"); the step is the line's `epoch`, or else
+--- the line's number.
 ---
---- A process that goes on with a run begins a new file: it tells TensorBoard to forget the earlier ones, whose last
---- lines may have been taken back, and repeats the lines that stand.
+--- A process that resumes a run begins a new file: it tells TensorBoard to forget the earlier ones, whose last lines
+--- may have been dropped, and repeats the remaining lines.
 
 local json = require "calr.json"
 local sys = require "calr.sys"
@@ -39,8 +39,8 @@ local function collect(values, prefix, skip, list)
 end
 
 --- calr.run.board.points(values, number)
---- A metric line as points.
---- @param values    the line, as run:metric takes it
+--- Turns a metric line into points.
+--- @param values    the line, as passed to run:metric
 --- @param number    of the line, from 1
 --- @return table    list of {tag, value}, sorted by tag's parts
 --- @return integer  step
@@ -56,7 +56,7 @@ function board.points(values, number)
   return list, math.tointeger(values.epoch) or number
 end
 
--- When each line was written, by the size of metrics.jsonl after it. What was written twice counts by its last time.
+-- When each line was written, by the size of metrics.jsonl after it. A line written twice counts with its last time.
 local function read_times(path)
   local times = {}
   for line in (sys.exists(path) and sys.read_file(path) or ""):gmatch "([^\n]*)\n" do
@@ -76,7 +76,7 @@ function board.open(path)
   for line in sys.read_file(file):gmatch "([^\n]*)\n" do
     bytes = bytes + #line + 1
     local ok, values = pcall(json.decode, line, file)
-    self:add(ok and values or {}, times[bytes]) -- a line that somebody spoilt is a line without numbers
+    self:add(ok and values or {}, times[bytes]) -- a damaged line counts as one without numbers
   end
   return self
 end

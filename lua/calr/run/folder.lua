@@ -1,5 +1,5 @@
 --- @module calr.run.folder
---- Run folders on the disk: making and reopening them, their lock, their checkpoints.
+--- Handles run folders on disk: creates and reopens them, with their lock and their checkpoints.
 
 local errors = require "calr.errors"
 local json = require "calr.json"
@@ -8,7 +8,7 @@ local sys = require "calr.sys"
 local folder = {}
 
 --- calr.run.folder.read(path)
---- The record of a run folder; `status` is "dead" when it says "running" but no process holds the folder.
+--- Returns the record of a run folder; `status` is "dead" if it says "running" but no process holds the folder.
 --- @return table
 function folder.read(path)
   local file = path .. "/run.json"
@@ -19,7 +19,7 @@ function folder.read(path)
     errors.fail("%s is not the record of a run", file)
   end
   if record.format ~= 1 then
-    errors.fail("%s is of format %s; this program knows format 1", file, tostring(record.format))
+    errors.fail("%s has format %s; this program reads format 1", file, tostring(record.format))
   end
   if record.status == "running" then
     local lock = sys.lock(path .. "/.lock")
@@ -42,12 +42,12 @@ local function refuse_used(path)
   if record.status == "finished" then
     errors.usage("%s holds a finished run; choose another folder with --out", path)
   end
-  errors.usage("%s holds a run that is not finished (%s); go on with calr run --resume %s, or choose another folder",
+  errors.usage("%s holds a run that is not finished (%s); continue with calr run --resume %s, or choose another folder",
     path, record.status, path)
 end
 
 --- calr.run.folder.make(path, name)
---- A new run folder, locked.
+--- Creates a run folder and locks it.
 --- @param path  nil: runs/NAME-DATE-TIME-N
 --- @return string  the folder
 --- @return lock
@@ -75,7 +75,7 @@ function folder.make(path, name)
   errors.fail("no free run folder %s-N", stem)
 end
 
--- A kill in the middle of a write leaves NAME.tmp-PID behind; with the lock held, nobody is writing it.
+-- A kill in the middle of a write leaves NAME.tmp-PID behind; with the lock held, nobody is writing to it.
 local function remove_leftovers(path)
   for _, folder_path in ipairs { path, path .. "/checkpoints", path .. "/snapshots" } do
     for _, file in ipairs(sys.is_folder(folder_path) and sys.list(folder_path) or {}) do
@@ -85,7 +85,7 @@ local function remove_leftovers(path)
 end
 
 --- calr.run.folder.reopen(path)
---- The folder of an unfinished run, locked.
+--- Opens the folder of an unfinished run and locks it.
 --- @return string  the folder
 --- @return lock
 --- @return table   its record
@@ -96,7 +96,7 @@ function folder.reopen(path)
   local record = json.decode(sys.read_file(path .. "/run.json"), path .. "/run.json")
   if record.status == "finished" then
     lock:release()
-    errors.usage("the run in %s is finished; there is nothing to go on with", path)
+    errors.usage("the run in %s is finished; there is nothing to resume", path)
   end
   return path, lock, record
 end
@@ -125,7 +125,7 @@ end
 
 --- calr.run.folder.save(path, checkpoint)
 --- Writes a checkpoint and removes all but the newest two of its name.
---- @param checkpoint  sequence, name, metrics (bytes of metrics.jsonl that belong to it), tensors, state
+--- @param checkpoint  sequence, name, metrics (bytes of metrics.jsonl at that point), tensors, state
 function folder.save(path, checkpoint)
   local file = ("%s/checkpoints/%06d-%s.safetensors"):format(path, checkpoint.sequence, checkpoint.name)
   require("calr.safetensors").save(file, checkpoint.tensors, {
@@ -136,8 +136,8 @@ function folder.save(path, checkpoint)
   for i = 1, #list - 2 do sys.remove(list[i].path) end
 end
 
--- A checkpoint, or nil and what is wrong with the file. That it cannot be read at all (no memory, no permission) is an
--- error: it says nothing of the file.
+-- A checkpoint, or nil and what is wrong with the file. If it cannot be read at all (no memory, no permission), that is
+-- an error: it says nothing about the file.
 local function load(file)
   local tensors, metadata = require("calr.safetensors").try(file.path)
   if not tensors then return nil, metadata end
@@ -149,8 +149,8 @@ local function load(file)
 end
 
 --- calr.run.folder.newest(path [, name])
---- Reads the newest checkpoint that is sound. Damaged ones are set aside as NAME.broken; a checkpoint that cannot be
---- read for any other reason is an error, and nothing is changed.
+--- Reads the newest sound checkpoint. Damaged ones are renamed to NAME.broken; a checkpoint that cannot be read for any
+--- other reason is an error, and nothing is changed.
 --- @return table|nil  sequence, name, metrics, tensors, state
 --- @return table      list of sentences about broken ones
 function folder.newest(path, name)

@@ -1,5 +1,5 @@
 --- @module calr.run.identity
---- What makes two runs the same: script, configuration, data, network, code, machine.
+--- Identifies a run: script, configuration, data, network, code, machine.
 
 local json = require "calr.json"
 local sys = require "calr.sys"
@@ -15,7 +15,7 @@ end
 
 --- calr.run.identity.data(data)
 --- @param data  a data set, a fingerprint, or nil
---- @return table|nil  fingerprint, and name and path where the data set has them
+--- @return table|nil  fingerprint, and name and path if the data set has them
 function identity.data(data)
   if data == nil then return nil end
   if type(data) == "string" then return { fingerprint = data } end
@@ -41,7 +41,7 @@ end
 
 --- calr.run.identity.network(tensors)
 --- @param tensors  tensors by name, or nil
---- @return table|nil  tensors (how many) and hash, over names, types and shapes
+--- @return table|nil  tensors (their number) and hash, over names, types and shapes
 function identity.network(tensors)
   if tensors == nil then return nil end
   local lines = {}
@@ -71,7 +71,7 @@ function identity.code()
 end
 
 --- calr.run.identity.files(config)
---- The Lua files that a configuration names, such as a refinement rule of one's own.
+--- Returns the Lua files that a configuration names, such as the user's refinement rule.
 --- @return table  path -> hash
 function identity.files(config)
   local result = {}
@@ -86,7 +86,7 @@ function identity.files(config)
 end
 
 --- calr.run.identity.modules()
---- The Lua modules in use that are not calr's own.
+--- Returns the Lua modules in use that are not calr's own.
 --- @return table  name -> hash
 function identity.modules()
   local result = {}
@@ -131,8 +131,8 @@ local function compare(now, old, name)
 end
 
 --- calr.run.identity.difference(now, old)
---- Why a run cannot be gone on with: script, configuration, threads, data or network differ.
---- @return string|nil  nil when nothing does
+--- Says why a run cannot be resumed: script, configuration, threads, data or network differ.
+--- @return string|nil  nil if none does
 function identity.difference(now, old)
   if old.script and old.script.hash ~= now.script.hash then return "the script has changed" end
   local config = json.decode(json.encode(now.config))
@@ -149,7 +149,7 @@ function identity.difference(now, old)
     end
   end
   if now.threads ~= old.threads then
-    return ("it ran on %d threads, not %d, and their number changes the last bits"):format(old.threads, now.threads)
+    return ("it ran on %d threads, not %d, and this number changes the last bits"):format(old.threads, now.threads)
   end
   if (now.data or {}).fingerprint ~= (old.data or {}).fingerprint then
     return ("the data differ (fingerprint %s instead of %s)"):format((now.data or {}).fingerprint or "none",
@@ -162,7 +162,7 @@ function identity.difference(now, old)
 end
 
 --- calr.run.identity.changes(now, old)
---- What may make the continuation differ in its bits but does not forbid it.
+--- Lists changes that may alter the last bits of the continuation but do not forbid it.
 --- @return table  list of sentences
 function identity.changes(now, old)
   local notes = {}
@@ -170,12 +170,12 @@ function identity.changes(now, old)
     notes[#notes + 1] = "calr's Lua files have changed since the run began"
   end
   if now.code.revision ~= (old.code or {}).revision or now.code.version ~= (old.code or {}).version then
-    notes[#notes + 1] = "the program is another build than the one that began the run"
+    notes[#notes + 1] = "the program is a different build from the one that began the run"
   end
   for _, key in ipairs { "processor", "blas_core", "conv", "onednn_isa" } do
     local was = (old.machine or {})[key]
     if now.machine[key] ~= was then
-      notes[#notes + 1] = ("%s is %s, and was %s: the last bits of results may differ"):format(key,
+      notes[#notes + 1] = ("%s is %s, but was %s: the last bits of results may differ"):format(key,
         now.machine[key] or "none", was or "none")
     end
   end
