@@ -239,7 +239,8 @@ check.test("units and digits", function()
   contains(render(view, { columns = { "tiny" }, versus = false }), "4.2e-07 \u{b1} 2e-08")
   contains(render(view, { columns = { "tiny" }, versus = false, format = "tex" }),
     "$4.2 \\cdot 10^{-7} \\pm 2 \\cdot 10^{-8}$")
-  contains(render(fixture.ablation { seeds = 1 }), "Differences from \"Baseline\" at one seed cannot be told from chance")
+  contains(render(fixture.ablation { seeds = 1 }),
+    "Differences from \"Baseline\" at one seed cannot be told from chance")
   contains(render(fixture.ablation { seeds = 2 }), "(2 pairs), too few for an interval; p of the exact sign-flip test")
   check.equal(columns.direction(view, "train.loss"), "min")
   check.equal(columns.direction(view, "Rank-1"), "max")

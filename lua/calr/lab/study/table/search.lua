@@ -301,7 +301,7 @@ function search.front(index, part, list, options)
   sheet.notes[#sheet.notes + 1] = ("No other configuration is better in one of %s and %s without being worse in the "
     .. "other; %s more %s worse in one or both."):format(goals[1].head, goals[2].head, text.count(rest),
     rest == 1 and "is" or "are")
-  sheet.notes[#sheet.notes + 1] = fresh and ("The front is that of seed %s; %s had no part in it."):format(view.seeds[1],
+  sheet.notes[#sheet.notes + 1] = fresh and ("The front is by seed %s; %s had no part in it."):format(view.seeds[1],
     figures.seed_list(fresh)) or "One seed each (" .. view.seeds[1]
     .. "): neighbours on the front may swap places with another seed."
   sheet.notes[#sheet.notes + 1] = rest_note({}, 0, states, failed, goals[1])
