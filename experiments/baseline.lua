@@ -7,7 +7,7 @@ local data = calr.data.open(cfg.data, { ids = cfg.ids })
 local net  = calr.pipeline.network(cfg)
 local run  = calr.pipeline.run_of(cfg, data)
 
-local untrained = calr.pipeline.evaluate(net, data, cfg)
+local untrained = cfg.epochs > 0 and calr.pipeline.evaluate(net, data, cfg, "untrained network") or nil
 
 for epoch, step in calr.pipeline.epochs(net, data, cfg) do
   local features     = step:features()

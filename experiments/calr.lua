@@ -9,7 +9,7 @@ local net  = calr.pipeline.network(cfg)
 local rule = calr.refine.load(cfg.refine)
 local run  = calr.pipeline.run_of(cfg, data)
 
-local untrained = calr.pipeline.evaluate(net, data, cfg)
+local untrained = cfg.epochs > 0 and calr.pipeline.evaluate(net, data, cfg, "untrained network") or nil
 local locals    = cfg.refine ~= "none" and calr.pipeline.intra(net, data, cfg) or nil
 local cameras   = data:train():cameras()
 

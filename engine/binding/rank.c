@@ -309,12 +309,44 @@ static int rank_expand(lua_State *L)
     return 1;
 }
 
+/* Numbers of a set without features; leaves converted copies on the stack. */
+static calr_rank_set check_numbers(lua_State *L, const char *ids, const char *cameras)
+{
+    calr_tensor *given = calr_lua_option_tensor(L, 1, ids, 1);
+    calr_rank_set set = {.count = given->ndim == 1 ? given->shape[0] : 0};
+    set.identities = option_numbers(L, ids, 1, set.count);
+    set.cameras = option_numbers(L, cameras, 0, set.count);
+    return set;
+}
+
+/// calr.rank.matched{query_ids=, gallery_ids=, query_cameras=, gallery_cameras=, ignore="own"}
+/// How many queries have a match in the gallery, by the rule of calr.rank.evaluate, which needs one at least.
+/// @param query_ids        i32 or i64 [q], true identities
+/// @param gallery_ids      i32 or i64 [g]
+/// @param query_cameras    i32 or i64 [q]; optional, but then gallery_cameras too
+/// @param gallery_cameras  i32 or i64 [g]
+/// @param ignore           "own" (default), "camera" or "junk"
+/// @return integer
+static int rank_matched(lua_State *L)
+{
+    static const char *const names[] = {"query_ids",       "gallery_ids", "query_cameras",
+                                        "gallery_cameras", "ignore",      NULL};
+    luaL_checktype(L, 1, LUA_TTABLE);
+    calr_lua_check_options(L, 1, names);
+    calr_rank_rule rule =
+        (calr_rank_rule)calr_lua_option_choice(L, 1, "ignore", CALR_RULE_OWN, rules);
+    calr_rank_set query = check_numbers(L, "query_ids", "query_cameras");
+    calr_rank_set gallery = check_numbers(L, "gallery_ids", "gallery_cameras");
+    int64_t matched = 0;
+    calr_lua_call(L, calr_rank_matched(&query, &gallery, rule, &matched));
+    lua_pushinteger(L, matched);
+    return 1;
+}
+
 static const calr_lua_function functions[] = {
-    {"evaluate", rank_evaluate, "options"},
-    {"expand", rank_expand, "options"},
-    {"merge", rank_merge, "lists, part, first"},
-    {"topk", rank_topk, "options"},
-    {NULL, NULL, NULL},
+    {"evaluate", rank_evaluate, "options"}, {"expand", rank_expand, "options"},
+    {"matched", rank_matched, "options"},   {"merge", rank_merge, "lists, part, first"},
+    {"topk", rank_topk, "options"},         {NULL, NULL, NULL},
 };
 
 int luaopen_calr_rank(lua_State *L)

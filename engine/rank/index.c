@@ -104,3 +104,30 @@ void calr_rank_index_ignore(const calr_rank_index *index, const calr_rank_set *q
             score[row] = -INFINITY;
     }
 }
+
+/* Whether a gallery entry of the query's identity counts as found. */
+static bool counts(const calr_rank_set *query, const calr_rank_set *gallery, calr_rank_rule rule,
+                   int64_t i, int32_t row)
+{
+    return !query->cameras || rule == CALR_RULE_JUNK || gallery->cameras[row] != query->cameras[i];
+}
+
+calr_status calr_rank_matched(const calr_rank_set *query, const calr_rank_set *gallery,
+                              calr_rank_rule rule, int64_t *matched)
+{
+    calr_rank_index index = {0};
+    CALR_TRY(calr_rank_check_sets(query, gallery, 1));
+    CALR_TRY(calr_rank_index_make(&index, gallery));
+    *matched = 0;
+    for (int64_t i = 0; i < query->count; i++) {
+        int64_t identity = query->identities[i], end;
+        if (identity == CALR_RANK_JUNK || identity == CALR_RANK_DISTRACTOR)
+            continue;
+        int64_t at = calr_rank_index_find(&index, identity, &end);
+        while (at < end && !counts(query, gallery, rule, i, index.entries[at].row))
+            at++;
+        *matched += at < end;
+    }
+    calr_rank_index_release(&index);
+    return CALR_OK;
+}

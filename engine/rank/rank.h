@@ -72,6 +72,11 @@ typedef struct calr_rank_result {
                                  where it has none */
 } calr_rank_result;
 
+/* How many queries have a match in the gallery that the rule does not ignore. Identities are needed in both sets,
+ * features in none. CALR_EINVAL: cameras in one set only; CALR_ENOMEM. */
+calr_status calr_rank_matched(const calr_rank_set *query, const calr_rank_set *gallery,
+                              calr_rank_rule rule, int64_t *matched);
+
 /* Ranks the gallery for each query. Identities are needed in both sets; result->cmc and the two
  * optional arrays come from the caller. A rank past the end of a small gallery finds what the last
  * one does. CALR_EINVAL: options out of range, cameras in one set only, or no query at all has a

@@ -111,8 +111,21 @@ local function write_log(self, line)
   if self.log_file then self.log_file:write(os.date "%Y-%m-%d %H:%M:%S  " .. line .. "\n") end
 end
 
+-- What a run came to: its last evaluation, and where to look.
+local function say_result(self)
+  local found = self.evaluation
+  if not found then -- of an earlier process
+    for _, record in ipairs(run.metrics(self.path)) do found = record.evaluation or found end
+  end
+  if type(found) == "table" and found.mAP and found.rank1 then
+    self:log("result: mAP %.1f %%, rank-1 %.1f %%", 100 * found.mAP, 100 * found.rank1)
+  end
+  self:log("finished: %s/metrics.jsonl has every epoch; pictures and curves: calr report %s", self.path, self.path)
+end
+
 local function close(self, status, message)
   if self.closed then return end
+  if status == "finished" then say_result(self) end
   self.closed = true
   self.leaving:remove()
   self.record.status, self.record.error, self.record.ended = status, message, timestamp()
@@ -207,6 +220,7 @@ function Run:metric(values)
     local what, where = line:match "cannot write (%a+) as JSON %(at (.-)%)"
     error(what and ("metric \"%s\" is %s"):format(where, what) or line, 2)
   end
+  if type(values.evaluation) == "table" then self.evaluation = values.evaluation end
   self.metrics:write(line .. "\n")
   local now = sys.time()
   self.timing:write(json.encode { bytes = self.metrics:size(), time = now, elapsed = sys.clock() - self.start } .. "\n")

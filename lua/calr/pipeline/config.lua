@@ -2,6 +2,7 @@
 --- What experiments can be told, its defaults, and what is made of it: the network, the optimiser, the run.
 
 local models = require "calr.models"
+local opened = require "calr.pipeline.opened"
 local options = require "calr.config"
 local refine = require "calr.refine"
 local training = require("calr.loader").training
@@ -88,6 +89,8 @@ local function defaults()
     eval_every = option(0, "evaluate after so many epochs; 0: at the end only", { 0 }),
     eval_batch = option(64, "images in a batch of evaluation", { 1 }),
     snapshot_every = option(0, "save features and clusters for `calr refine` after so many epochs; 0: never", { 0 }),
+    ignore = choice({ "own", "camera", "junk" }, "gallery entries that a query must not find: of its own identity and "
+      .. "camera, of its own camera, or none but junk"),
     ap = choice({ "step", "trapezoid" }, "average precision: the field's, or Market-1501's own script's"),
     workers = option(1, "threads that prepare images beside the training", { 0 }),
   }
@@ -154,20 +157,19 @@ local function check(cfg)
   end
 end
 
-local runs = setmetatable({}, { __mode = "k" })
-
 function config.run_of(cfg, data, net)
   if net then models.check(net, cfg) end
-  if not runs[cfg] then
+  if not opened.get(cfg) then
     check(cfg)
     if data:train():count() == 0 then error(data:name() .. " has no images to train on", 0) end
-    runs[cfg] = require("calr.run").open { config = cfg, data = data:fingerprint() }
+    opened.put(cfg, require("calr.run").open { config = cfg, data = data:fingerprint() })
   end
-  if net and runs[cfg].network ~= net then
-    runs[cfg].network = net
-    runs[cfg]:model { from = made[net], network = net }
+  local run = opened.get(cfg)
+  if net and run.network ~= net then
+    run.network = net
+    run:model { from = made[net], network = net }
   end
-  return runs[cfg]
+  return run
 end
 
 --- calr.pipeline.config.stage_seed(cfg, part)

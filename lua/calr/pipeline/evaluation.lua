@@ -5,6 +5,7 @@
 local L = require "calr.labels"
 local autograd = require "calr.autograd"
 local models = require "calr.models"
+local opened = require "calr.pipeline.opened"
 local progress = require "calr.progress"
 local rank = require "calr.rank"
 local T = require "calr.tensor"
@@ -38,23 +39,52 @@ function evaluation.features(net, split, cfg, rows)
   return features
 end
 
-function evaluation.evaluate(net, data, cfg)
-  local query, gallery = data:query(), data:gallery()
+-- Why there is nothing to rank, or nil.
+local function nothing_to_rank(query, gallery, ignore)
   local function known(split)
     return L.total(L.at_least(split:identities(), 0))
   end
   if known(query) == 0 or known(gallery) == 0 then
-    progress.print(("note: %s is not evaluated: it has %d query and %d gallery images of known identity"):format(
-      data:name(), known(query), known(gallery)))
+    return ("it has %d query and %d gallery images of known identity"):format(known(query), known(gallery))
+  end
+  local matched = rank.matched { query_ids = query:identities(), gallery_ids = gallery:identities(),
+    query_cameras = query:cameras(), gallery_cameras = gallery:cameras(), ignore = ignore }
+  if matched == 0 then
+    return ("none of its %d queries has a match in the gallery%s"):format(query:count(), ignore ~= "junk"
+      and " from another camera (ignore=junk counts matches from the query's own camera)" or "")
+  end
+end
+
+--- calr.pipeline.evaluation.describe(result)
+--- @return string  such as "mAP 13.4 %, rank-1 0.0 %, rank-5 6.3 %, rank-10 31.3 % (16 queries)"
+function evaluation.describe(result)
+  return ("mAP %.1f %%, rank-1 %.1f %%, rank-5 %.1f %%, rank-10 %.1f %% (%d queries)"):format(100 * result.mAP,
+    100 * result.rank1, 100 * result.rank5, 100 * result.rank10, result.queries)
+end
+
+-- Says a line: in the run's log, where one is open.
+local function say(cfg, ...)
+  local line, run = (...):format(select(2, ...)), opened.run(cfg)
+  if run then run:log("%s", line) else progress.print(line) end
+end
+
+function evaluation.evaluate(net, data, cfg, label)
+  local query, gallery, ignore = data:query(), data:gallery(), cfg.ignore or "own"
+  local reason = nothing_to_rank(query, gallery, ignore)
+  if reason then
+    say(cfg, "note: %s is not evaluated: %s", data:name(), reason)
     return nil
   end
   local result = rank.evaluate {
     query = evaluation.features(net, query, cfg), gallery = evaluation.features(net, gallery, cfg),
     query_ids = query:identities(), gallery_ids = gallery:identities(),
-    query_cameras = query:cameras(), gallery_cameras = gallery:cameras(), ap = cfg.ap,
+    query_cameras = query:cameras(), gallery_cameras = gallery:cameras(), ap = cfg.ap, ignore = ignore,
   }
   local function at(k) return result.cmc[math.min(k, #result.cmc)] end
-  return { mAP = result.mAP, mINP = result.mINP, rank1 = at(1), rank5 = at(5), rank10 = at(10), queries = result.valid }
+  local figures = { mAP = result.mAP, mINP = result.mINP, rank1 = at(1), rank5 = at(5), rank10 = at(10),
+    queries = result.valid }
+  say(cfg, "%s: %s", label or "evaluation", evaluation.describe(figures))
+  return figures
 end
 
 return evaluation

@@ -34,10 +34,13 @@ pipeline.run_of = config.run_of
 --- @return tensor  f32[m x dim]
 pipeline.features = evaluation.features
 
---- calr.pipeline.evaluate(net, data, cfg)
---- Ranks the gallery for every query of the data set.
+--- calr.pipeline.evaluate(net, data, cfg [, label])
+--- Ranks the gallery for every query of the data set, and says the result in a line: to the terminal, and to the log of
+--- the run where calr.pipeline.run_of has opened one.
+--- @param label  string; the line begins with it; default "evaluation"
 --- @return table  mAP, rank1, rank5, rank10, mINP (fractions) and queries (how many had a match); or nil, with a note
----                to the terminal, for a data set that has nothing to rank: no query or gallery, or no identities
+---                to the terminal, for a data set that has nothing to rank: no query or gallery, no identities, or
+---                no query with a match that the option ignore leaves
 pipeline.evaluate = evaluation.evaluate
 
 --- calr.pipeline.quality(split, labels)

@@ -34,12 +34,21 @@ function Step:neighbours(features)
 end
 
 --- step:cluster_weights(labels)
---- The cluster weights ln(1 + H_k) of this epoch, or nil while camera_weights_from says that there are none.
+--- The cluster weights ln(1 + H_k) of this epoch, or nil while camera_weights_from says that there are none. Where
+--- every cluster is of one camera all of them would be 0: then nil too, with a warning.
 --- @return tensor  f32[clusters] or nil
 function Step:cluster_weights(labels)
   local from = self.cfg.camera_weights_from
   if from < 0 or self.epoch < from then return nil end
-  return memory.camera_weights(labels, self.cameras)
+  local weights = memory.camera_weights(labels, self.cameras)
+  if weights:numel() == 0 or weights:max() > 0 then return weights end
+  if not self.noted.weights then
+    self.run:log("warning: epoch %d: every cluster is of one camera, so all cluster weights are 0 and nothing would be "
+      .. "learned; all clusters weigh the same instead, here and in later epochs like this one "
+      .. "(camera_weights_from=-1 turns the weights off)", self.epoch)
+    self.noted.weights = true
+  end
+  return nil
 end
 
 --- step:quality{global=, locals=, refined=}
@@ -318,7 +327,7 @@ return function(net, data, cfg, more)
   local function finish_epoch()
     local due = cfg.eval_every > 0 and (step.epoch + 1) % cfg.eval_every == 0
     if due or step.epoch + 1 == cfg.epochs then
-      step.record.evaluation = evaluation.evaluate(net, data, cfg)
+      step.record.evaluation = evaluation.evaluate(net, data, cfg, "epoch " .. step.epoch)
     end
     if (cfg.snapshot_every or 0) > 0 and not step.offered then
       run:log "note: there are no snapshots: the script does not call step:snapshot"
@@ -330,8 +339,15 @@ return function(net, data, cfg, more)
     checkpoint(step, run)
   end
 
+  -- Without an epoch the weights that the run starts from are what there is to measure.
+  local function evaluate_start()
+    local result = evaluation.evaluate(net, data, cfg, "no epochs, the network as it starts")
+    if result then run:metric { stage = "start", evaluation = result } end
+  end
+
   return function()
     if step.epoch > started then finish_epoch() end
+    if cfg.epochs == 0 then return evaluate_start() end
     step.epoch = step.epoch + 1
     if step.epoch >= cfg.epochs then return nil end
     step.record, step.seen, step.trained = {}, nil, nil
