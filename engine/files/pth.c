@@ -484,9 +484,12 @@ static calr_status check_layout(const calr_pth *file, const layout *l, const sto
             __builtin_add_overflow(last, far, &last))
             return bad_tensor(file, "lies outside its storage");
     }
+    if (last >= s->count)
+        return bad_tensor(file, "lies outside its storage");
     /* Repeated elements would let a small file ask for any amount of memory. */
-    return last < s->count && l->count <= s->count ? CALR_OK
-                                                   : bad_tensor(file, "lies outside its storage");
+    return l->count <= s->count
+               ? CALR_OK
+               : bad_tensor(file, "repeats elements (tensor.expand); save tensor.contiguous()");
 }
 
 /* The elements one after the other. */

@@ -60,6 +60,10 @@ local function step_into(contents, key, path)
 end
 
 local function find(contents, key, path)
+  if type(contents) == "boolean" then -- what calr.pth makes of an object of a class that it does not know
+    error(("%s: it holds a whole network (torch.save(model), or TorchScript), which cannot be read without running its "
+      .. "code; in PyTorch, save the state_dict: torch.save(model.state_dict(), \"weights.pth\")"):format(path), 0)
+  end
   if type(contents) ~= "table" then
     local what = tensor.is(contents) and "single tensor" or type(contents)
     error(("%s: it holds a %s, not weights"):format(path, what), 0)

@@ -17,6 +17,26 @@ expect() {
     [ $status -eq "$want" ] || fault "$* ends with $status, want $want"
 }
 
+# last_of WORD...: puts the words into the array `words`; of several key=value with one key the last stays, for calr
+# refuses an option that is given twice.
+last_of() {
+    local word
+    local -A place=()
+    words=()
+    for word in "$@"; do
+        case $word in
+        *=*)
+            if [ -n "${place[${word%%=*}]:-}" ]; then
+                words[place[${word%%=*}]]=$word
+                continue
+            fi
+            place[${word%%=*}]=${#words[@]}
+            ;;
+        esac
+        words+=("$word")
+    done
+}
+
 # says TEXT...: the last command's stderr contains each text. prints: the same of stdout.
 says() { contains err.txt "$@"; }
 prints() { contains out.txt "$@"; }

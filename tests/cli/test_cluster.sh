@@ -61,9 +61,9 @@ expect 0 "$CALR" cluster x.npy --method dbscan --distance camera-jaccard --camer
 prints "k1_inter=8" "k1_intra=5"
 expect 0 "$CALR" cluster x.npy --min-similarity 1
 prints "clusters    0" "outliers    120 (100.0 %)"
-says "note: there are no clusters; no image has enough neighbours: lower min_similarity"
+says "note: there are no clusters; no image has enough neighbours: lower --min-similarity or --min-size, or raise --k"
 expect 0 "$CALR" cluster x.npy --method dbscan --eps 1
-says "note: there is only one cluster; lower eps"
+says "note: there is only one cluster; lower --eps"
 
 # ---- what it refuses
 expect 2 "$CALR" cluster

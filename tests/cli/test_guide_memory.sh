@@ -31,7 +31,8 @@ contains hybrid/metrics.jsonl '"outliers":0'
     piece 5
     echo end
 } >warm.lua
-expect 0 "$CALR" warm.lua "${small[@]}" epochs=5 --out warm
+last_of "${small[@]}" epochs=5
+expect 0 "$CALR" warm.lua "${words[@]}" --out warm
 holds "$(grep -c '"losses":{"size":' warm/metrics.jsonl)" -eq 1
 { sed '/^local Plain/,$d' experiment.lua; piece 6; } >queue.lua
 expect 0 "$CALR" queue.lua "${small[@]}" --out queue

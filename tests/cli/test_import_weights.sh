@@ -29,7 +29,7 @@ says 'there is no table "models"; there are: arch, best, done, epoch, history, n
 expect 1 "$CALR" import-weights "$files/empty.pth" -o out.safetensors
 says "no weights were found; it holds: epoch"
 expect 1 "$CALR" import-weights "$files/network.pth" -o out.safetensors
-says "no weights" "a boolean"
+says "it holds a whole network" "torch.save(model.state_dict()"
 expect 1 "$CALR" import-weights "$files/complex.pth" -o out.safetensors
 says "ComplexFloatStorage"
 expect 1 "$CALR" import-weights missing.pth -o out.safetensors

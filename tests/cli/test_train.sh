@@ -12,7 +12,8 @@ train() {
     shift 3
     [ "$script" = "$baseline" ] && intra=
     # shellcheck disable=SC2086
-    expect "$want" "$CALR" run "$script" $tiny $intra data=street.lmdb "$@" --out "$dir"
+    last_of $tiny $intra data=street.lmdb "$@"
+    expect "$want" "$CALR" run "$script" "${words[@]}" --out "$dir"
 }
 
 same() { checks=$((checks + 1)) && cmp "$1/metrics.jsonl" "$2/metrics.jsonl" || fault "the metrics of $1 and $2 differ"; }

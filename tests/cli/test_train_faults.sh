@@ -11,7 +11,8 @@ train() {
     local want=$1 dir=$2
     shift 2
     # shellcheck disable=SC2086
-    expect "$want" "$CALR" run "$calr_lua" $tiny "$@" --out "$dir"
+    last_of $tiny "$@"
+    expect "$want" "$CALR" run "$calr_lua" "${words[@]}" --out "$dir"
 }
 
 # Nothing half-written, and every line of the metrics and every checkpoint can be read.

@@ -93,4 +93,24 @@ expect 1 sh -c "'$CALR' -e 'print(1)' >/dev/full"
 says "cannot write the output"
 expect 2 env CALR_HOME=/nowhere "$CALR" info
 says "CALR_HOME is \"/nowhere\"" "lua/calr/init.lua"
+
+# ---- slips at the command line
+cat >plain.lua <<'LUA'
+local calr = require "calr"
+local cfg = calr.config { lr = 0.1, seed = 1 }
+print("this is no study, lr", cfg.lr)
+LUA
+expect 2 "$CALR" run plain.lua seed=1 seed=2
+says "seed is given twice: seed=1 and seed=2"
+expect 2 "$CALR" study plain.lua --workers 2 --seeds 1,2 --dry-run
+says "plain.lua makes no study; calr run plain.lua runs it"
+holds ! -s out.txt
+printf 'local study = 1\nprint(study)\n' >late.lua
+expect 2 "$CALR" study late.lua
+says "late.lua makes no study; calr run late.lua runs it"
+mkdir pictures
+expect 2 "$CALR" data import ./pictures market1501 -o x.lmdb
+says "./pictures is a folder, not a layout; the order is NAME DIR: calr data import market1501 ./pictures -o x.lmdb"
+expect 1 "$CALR" -e 'local nn = calr.nn nn.sequential { nn.relu(), nn.relu() }'
+says "write sequential(a, b), not sequential{a, b}"
 finish

@@ -150,6 +150,8 @@ check.test("errors say what does not fit", function()
   check.fails("no dimension 3", ops.sum, x, 3)
   check.fails("outside the 2 rows", ops.gather, x, T({ 2 }, "i64"))
   check.fails("must agree in all but dimension 1", ops.concat, { x, y })
+  check.fails("i64[2] (tensor 2) are of different types; convert one with x:to(type)", ops.concat,
+    { T { 1, 2 }, T({ 1, 2 }, "i64") })
   check.fails("item 2 is a number, not a tensor", ops.concat, { x, 1 })
   check.fails("at least one tensor", ops.concat, {})
   check.fails("eps must be above 0", ops.l2_normalize, x, { eps = 0 })

@@ -76,7 +76,13 @@ static calr_status concat_check(calr_op_call *call)
     memcpy(shape, a->shape, sizeof shape);
     for (int i = 0; i < call->count; i++) {
         const calr_op_shape *b = &call->shape[i];
-        bool fits = b->ndim == a->ndim && b->dtype == a->dtype;
+        if (b->dtype != a->dtype)
+            return calr_error(
+                CALR_EINVAL,
+                "%s (tensor 1) and %s (tensor %d) are of different types; convert one "
+                "with x:to(type)",
+                calr_op_describe(a, first), calr_op_describe(b, other), i + 1);
+        bool fits = b->ndim == a->ndim;
         for (int d = 0; d < a->ndim && fits; d++)
             fits = d == dim || b->shape[d] == a->shape[d];
         if (!fits)

@@ -67,9 +67,19 @@ local function check_paths(records)
   end
 end
 
+-- A layout of a user's own may list whatever is there.
+local function without_litter(records)
+  local kept = {}
+  for _, record in ipairs(records) do
+    if not layout.is_litter(record.path) then kept[#kept + 1] = record end
+  end
+  return kept
+end
+
 --- calr.data.import.run{layout=, folder=, to=, skip_bad=false}
 --- Imports a folder: reads and decodes every image once, and stores its bytes unchanged. The file appears under its
---- name only when it is complete.
+--- name only when it is complete. Files left behind by file managers (calr.data.layout.is_litter) never count as
+--- images, whatever the layout says.
 --- @param layout    a name or a path, as for calr.data.import.layout, or such a table itself
 --- @param folder    of the images
 --- @param to        the file to write
@@ -79,8 +89,9 @@ function import.run(o)
   local started = sys.clock()
   local description = type(o.layout) == "table" and o.layout or import.layout(o.layout)
   local records = description.records(o.folder)
-  if #records == 0 then layout.fail("%s holds no images", o.folder) end
   check_paths(records)
+  records = without_litter(records)
+  if #records == 0 then layout.fail("%s holds no images", o.folder) end
   local skipped = {}
   local writer <close> = store.writer { path = o.to, name = description.name }
   do

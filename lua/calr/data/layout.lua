@@ -19,7 +19,17 @@ end
 -- Files left behind by file managers.
 local function is_litter(name)
   local lower = name:lower()
-  return name:sub(1, 1) == "." or lower == "thumbs.db" or lower == "desktop.ini"
+  return name:sub(1, 1) == "." or lower == "thumbs.db" or lower == "desktop.ini" or name == "__MACOSX"
+end
+
+--- calr.data.layout.is_litter(path)
+--- @return boolean  whether a relative path is, or lies in, what file managers leave behind: names that begin with a
+---                  dot, Thumbs.db, desktop.ini, __MACOSX
+function layout.is_litter(path)
+  for name in path:gmatch "[^/]+" do
+    if name ~= "." and name ~= ".." and is_litter(name) then return true end
+  end
+  return false
 end
 
 local function listed(names, most)
@@ -29,7 +39,7 @@ end
 
 --- calr.data.layout.list(folder)
 --- Returns the names in a folder, sorted by their bytes, without the files of file managers (names that begin with a
---- dot, Thumbs.db, desktop.ini).
+--- dot, Thumbs.db, desktop.ini, __MACOSX).
 --- @return table
 function layout.list(folder)
   local names = {}

@@ -284,7 +284,15 @@ Sequential.folds = "sequence" -- see calr.nn.folded
 --- @return layer
 function nn.sequential(...)
   local self = new(Sequential)
-  for i, layer in ipairs { ... } do self:add(tostring(i - 1), layer) end
+  for i = 1, select("#", ...) do
+    local layer = select(i, ...)
+    if type(layer) ~= "table" or layer.forward == nil then
+      error(("calr.nn.sequential: argument %d is %s and no layer%s"):format(i, type(layer) == "table" and "a table"
+        or "a " .. type(layer), type(layer) == "table" and layer[1] and "; write sequential(a, b), not sequential{a, b}"
+        or ""), 2)
+    end
+    self:add(tostring(i - 1), layer)
+  end
   return self
 end
 

@@ -106,8 +106,12 @@ end
 
 -- Says what to change, by what the images became.
 local function collapsed(self, clusters, outliers)
-  local o, count = self.cfg.infomap, self.split:count()
-  local advice = outliers > count // 2
+  local o, count, discarded = self.cfg.infomap, self.split:count(), 0
+  for _, images in pairs(self.record.discarded or {}) do discarded = discarded + images end
+  local advice = 2 * discarded > outliers
+    and ("the refinement rule discarded %d images: change its options, or take another rule (refine=%s now)"):format(
+      discarded, tostring(self.cfg.refine))
+    or outliers > count // 2
     and ("most images have no neighbours: lower infomap.min_similarity (now %g) or infomap.min_size (%d), or raise "
       .. "infomap.k (%d)"):format(o.min_similarity, o.min_size, o.k)
     or ("the images are all alike: raise infomap.min_similarity (now %g), or lower infomap.k (%d)"):format(
@@ -214,8 +218,9 @@ function Step:train(bank, options)
   o.clusters, o.instances, o.iterations = cfg.clusters, cfg.instances, cfg.iterations
   local loss, means = train(o)
   if not loss then
-    error(("epoch %d: none of the %d clusters has two images: raise infomap.min_size (now %d)"):format(self.epoch,
-      self.record.clusters or 0, self.cfg.infomap.min_size), 0)
+    error(("epoch %d: none of the %d clusters has two images to draw: lower infomap.min_similarity (now %g), or raise "
+      .. "infomap.k (%d)"):format(self.epoch, self.record.clusters or 0, self.cfg.infomap.min_similarity,
+      self.cfg.infomap.k), 0)
   end
   self:report { loss = loss, alignment = means.alignment }
   means.alignment = nil

@@ -50,6 +50,18 @@ function arguments.parse(args, options)
   return fields, words
 end
 
+--- calr.program.arguments.check_once(words)
+--- Ends the program when one option key=value is given twice.
+--- @param words  list of strings
+function arguments.check_once(words)
+  local seen = {}
+  for _, word in ipairs(words) do
+    local name = word:match "^([^=]+)="
+    if name and seen[name] then errors.usage("%s is given twice: %s and %s", name, seen[name], word) end
+    if name then seen[name] = word end
+  end
+end
+
 --- calr.program.arguments.integer(fields, name, option, low, high)
 --- Returns an option that must be a whole number.
 --- @return integer|nil  nil when it was not given

@@ -73,6 +73,24 @@ function code.normalise(text)
   return (table.concat(out):gsub("^ ", ""):gsub(" $", ""))
 end
 
+--- calr.lab.study.code.may_study(path)
+--- Whether a script can make a study, as far as its text tells without running it: it has a name "study" outside
+--- strings and comments, or loads another file that might.
+--- @param path  of a Lua file
+--- @return boolean
+function code.may_study(path)
+  if path == "-" or not sys.exists(path) or sys.is_folder(path) then return true end
+  local text = code.normalise(sys.read_file(path))
+  for name in text:gmatch "require%s*%(?%s*[\"']([^\"']+)[\"']" do
+    if not name:match "^calr%f[%W]" or name:find("study", 1, true) then return true end
+  end
+  local bare = text:gsub("%b\"\"", ""):gsub("%b''", "")
+  for _, word in ipairs { "study", "dofile", "loadfile", "load", "require%s*[^%s\"'(]" } do
+    if bare:find("%f[%w_]" .. word .. "%f[^%w_]") then return true end
+  end
+  return false
+end
+
 local function lines_of(path, first, last)
   local n, list = 0, {}
   for line in (sys.read_file(path) .. "\n"):gmatch "([^\n]*)\n" do

@@ -8,6 +8,7 @@ local current = {}
 
 -- context -> what was asked, and context -> trial
 local modes = setmetatable({}, { __mode = "k" })
+local answers = setmetatable({}, { __mode = "k" }) -- contexts whose script has declared a study
 local trials = setmetatable({}, { __mode = "k" })
 
 --- calr.lab.study.current.ask(where, mode)
@@ -21,7 +22,14 @@ end
 --- calr.lab.study.current.mode()
 --- @return table  as given to current.ask; {kind = "run"} for a script started in another way
 function current.mode()
+  answers[context.current()] = true
   return modes[context.current()] or { kind = "run" }
+end
+
+--- calr.lab.study.current.answered(where)
+--- @return boolean  whether the script of a context has declared a study, which asked for its mode
+function current.answered(where)
+  return answers[where] == true
 end
 
 --- calr.lab.study.current.attach(where, trial)

@@ -113,6 +113,9 @@ end
 local function advise(method, result)
   local advice = result.clusters == 0 and method.none or result.clusters == 1 and method.one
   if not advice then return end
+  advice = advice:gsub("%f[%w_]([%a][%w_]*)%f[^%w_](=?)", function(word, equals) -- options as they are written here
+    return method.options[word] and "--" .. word:gsub("_", "-") .. (equals ~= "" and " " or "") or nil
+  end)
   io.stderr:write(("calr: note: %s; %s\n"):format(result.clusters == 0 and "there are no clusters"
     or "there is only one cluster", advice))
 end

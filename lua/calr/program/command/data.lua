@@ -103,6 +103,10 @@ layouts:]]
   end
   local name, folder = expect(positional, { "NAME", "DIR" }, usages.import)
   if not options["-o"] then errors.usage("-o FILE is missing; usage: %s", usages.import) end
+  if sys.is_folder(name) then
+    errors.usage("%s is a folder, not a layout; the order is NAME DIR: calr data import %s %s -o %s", name, folder,
+      name, options["-o"])
+  end
   local description = call(errors.usage, import.layout, name)
   local result = try(import.run,
     { layout = description, folder = folder, to = options["-o"], skip_bad = options["--skip-bad"] })

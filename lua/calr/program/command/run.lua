@@ -1,6 +1,7 @@
 --- @module calr.program.command.run
 --- calr run SCRIPT.lua [key=value ...]: runs a script.
 
+local arguments = require "calr.program.arguments"
 local context = require "calr.context"
 local errors = require "calr.errors"
 local sys = require "calr.sys"
@@ -44,6 +45,7 @@ local function parse(args)
     end
     i = i + 1
   end
+  arguments.check_once(fields.overrides)
   return fields
 end
 
@@ -106,6 +108,9 @@ function run.execute(fields)
   if fields.threads then set_threads(fields.threads) end
   local chunk, message = load_script(fields)
   if not chunk then errors.fail("%s", message) end
+  if fields.study and not require("calr.lab.study.code").may_study(fields.script) then
+    errors.usage("%s makes no study; calr run %s runs it", fields.script, fields.script)
+  end
   local inside = context_of(fields)
   set_arg(fields)
   if fields.code then calr = require "calr" end -- luacheck: globals calr
@@ -114,6 +119,9 @@ function run.execute(fields)
   if not ok then
     if type(problem) == "string" then errors.fail("%s", problem) end -- its traceback is already there
     error(problem, 0)
+  end
+  if fields.study and not require("calr.lab.study.current").answered(inside) then
+    errors.usage("%s makes no study; calr run %s runs it", fields.script, fields.script)
   end
   if not inside.heard then explain_no_options(fields) end
   return inside.status

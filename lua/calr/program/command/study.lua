@@ -58,6 +58,7 @@ function study.run(args)
       errors.usage("\"%s\" is not of the form key=value; usage: %s", word, study.usage)
     end
   end
+  arguments.check_once(words)
   local mode = { kind = fields.dry_run and "dry-run" or fields.trial and "trial" or "run", out = fields.out,
     workers = arguments.integer(fields, "workers", "--workers", 0, 1024),
     threads = arguments.integer(fields, "threads", "--threads", 1, 1024),
