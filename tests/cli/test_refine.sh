@@ -142,7 +142,8 @@ return function(c)
   return L.where(some, -1, c.global), { ["by chance"] = some }
 end
 LUA
-expect 0 "$CALR" run "$experiment" "${tiny[@]}" "${stage_1[@]}" refine=./drop.lua epochs=1 snapshot_every=1 --out dropped
+last_of run "$experiment" "${tiny[@]}" "${stage_1[@]}" refine=./drop.lua epochs=1 snapshot_every=1 --out dropped
+expect 0 "$CALR" "${words[@]}"
 contains dropped/metrics.jsonl '"discarded":{'
 expect 0 "$CALR" -e 'local s, L = require "calr.pipeline.snapshot".load "dropped/snapshots/epoch-000.safetensors", calr.labels
     local gone = L.both(L.at_least(s.global, 0), L.invert(L.at_least(s.refined, 0)))
@@ -174,10 +175,12 @@ expect 2 "$CALR" run "$experiment" "${tiny[@]}" refine=./share.lua share=1.5
 says 'option "share" must be 0 to 1; 1.5 is not'
 expect 2 "$CALR" run "$experiment" "${tiny[@]}" share=0.9
 says 'unknown option "share"'
-expect 0 "$CALR" run "$experiment" "${tiny[@]}" "${stage_1[@]}" refine=./share.lua share=0.9 intra.cache=cache epochs=1 --out shared
+last_of run "$experiment" "${tiny[@]}" "${stage_1[@]}" refine=./share.lua share=0.9 intra.cache=cache epochs=1 --out shared
+expect 0 "$CALR" "${words[@]}"
 contains shared/run.json '"share": 0.9'
 contains shared/metrics.jsonl '"not of the share":'
-expect 0 "$CALR" run "$experiment" "${tiny[@]}" "${stage_1[@]}" refine=./share.lua share=0.8 intra.cache=cache epochs=1 --out again_shared
+last_of run "$experiment" "${tiny[@]}" "${stage_1[@]}" refine=./share.lua share=0.8 intra.cache=cache epochs=1 --out again_shared
+expect 0 "$CALR" "${words[@]}"
 contains again_shared/log.txt "stage 1: found in cache"
 expect 2 "$CALR" run "$CALR_TEST_SOURCE/experiments/baseline.lua" min_purity=0.4
 says 'unknown option "min_purity"'
@@ -200,9 +203,11 @@ expect 1 env SHARE=0.9 "$CALR" study <(sed 's/refine = "..share.lua", //' shares
 says 'there is no option "share"'
 
 # ---- compat=authors: the slips of the authors' code, each an option of its own
-expect 0 "$CALR" run "$experiment" "${tiny[@]}" "${stage_1[@]}" compat=authors singles=skip epochs=1 --out authors
+last_of run "$experiment" "${tiny[@]}" "${stage_1[@]}" compat=authors singles=skip epochs=1 --out authors
+expect 0 "$CALR" "${words[@]}"
 contains authors/run.json '"pivot": "last-above-mean"' '"lone_clusters": "negative"' '"singles": "skip"' '"double_softmax": true'
-expect 0 "$CALR" run "$CALR_TEST_SOURCE/experiments/baseline.lua" "${tiny[@]}" compat=authors epochs=1 --out authors_base
+last_of run "$CALR_TEST_SOURCE/experiments/baseline.lua" "${tiny[@]}" compat=authors epochs=1 --out authors_base
+expect 0 "$CALR" "${words[@]}"
 contains authors_base/run.json '"singles": "shift"'
 expect 2 "$CALR" run "$experiment" compat=author
 says 'option "compat" has no choice "author" (did you mean "authors"?); there are: none, authors'
