@@ -3,8 +3,8 @@
 --- layout: three folders of JPEG files with names like 0002_c1s1_000451_03.jpg: identity 2, camera 1 (of 1 to 6),
 --- sequence 1, frame 451, box 3.
 ---
---- In bounding_box_test, -1 marks junk (a box that holds too little of a person to count for or against a ranking)
---- and 0000 distractors (a box that holds no person of the query). Both are kept with these identities.
+--- In bounding_box_test, -1 marks junk (a box with too little of a person to count for or against a ranking) and 0000
+--- distractors (a box without any person of the query). Both are kept with these identities.
 
 local layout = require "calr.data.layout"
 

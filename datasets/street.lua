@@ -1,8 +1,8 @@
 -- street: generated pedestrians under cameras that differ.
 --
--- What is a person, a street, a camera is all here, in Lua; calr.draw only paints. Every random decision is drawn from
--- a stream named by (seed, purpose, index), so that one identity looks the same whatever the other options are, and
--- any image can be made on its own.
+-- Persons, streets and cameras are all defined here, in Lua; calr.draw only paints. Every random decision comes from a
+-- stream named by (seed, purpose, index), so that an identity looks the same whatever the other options are, and any
+-- image can be made on its own.
 
 local draw = require "calr.draw"
 local sys = require "calr.sys"
@@ -17,8 +17,8 @@ local chance, choose, pick, stream = tools.chance, tools.choose, tools.pick, too
 
 --- @module street
 --- The generated data set: pedestrians with clothes, hair, build and bags, walking through the views of several
---- cameras. Inside one camera persons are told apart by their colours; between cameras white balance, exposure,
---- contrast, sharpness, viewpoint and surroundings differ more than persons do. `gap` sets by how much.
+--- cameras. Within a camera persons differ by their colours; between cameras white balance, exposure,
+--- contrast, sharpness, viewpoint and surroundings differ more than persons do. `gap` sets how much.
 
 local street = { name = "street" }
 
@@ -27,17 +27,17 @@ local option_list = {
   { "seed", 1, "another seed: other persons, other cameras" },
   { "ids", 90, "identities of the training split" },
   { "test_ids", 60, "other identities, of query and gallery" },
-  { "cameras", 6, "how many there are" },
-  { "images", 5, "of one identity in one camera, in the mean (1 .. 2 times this less 1)" },
-  { "presence", 0.85, "share of the cameras that see an identity (two at least, where there are two)" },
-  { "gap", 1.0, "how much cameras differ: 0 not at all, 1 strongly, above 1 more still" },
+  { "cameras", 6, "number of cameras" },
+  { "images", 5, "mean number per identity and camera (1 .. 2 times this less 1)" },
+  { "presence", 0.85, "share of the cameras that see an identity (at least two, if there are two)" },
+  { "gap", 1.0, "how much cameras differ: 0 not at all, 1 strongly, above 1 even more" },
   { "similar", 0.3, "share of the identities that borrow clothes from another" },
   { "occlusion", 0.12, "share of the images with something or somebody in front" },
   { "distractors", 150, "gallery boxes that show no person of the query (identity 0)" },
   { "junk", 100, "gallery boxes too bad to count (identity -1)" },
   { "height", 128, "of an image, in pixels" },
   { "width", 64, "of an image, in pixels" },
-  { "quality", 92, "of the JPEGs of the best camera" },
+  { "quality", 92, "JPEG quality of the best camera" },
 }
 
 street.options, street.meanings = {}, {}
@@ -45,7 +45,7 @@ for _, o in ipairs(option_list) do street.options[o[1]], street.meanings[o[1]] =
 
 -- ---- one image ----
 
--- Places a person in the frame of 64 x 128 units: `size` is its height in units, (x, y) where it stands.
+-- Places a person in the frame of 64 x 128 units: `size` is the height in units, (x, y) the position.
 local function stand(s, camera, who, pose, x, y, size)
   local k = size / 100
   s:transform(k * camera.stretch, 0, -k * camera.roll, k, x, y)
@@ -60,7 +60,7 @@ local function draw_shadow(s, camera, x, y, size)
   s:ellipse(x + camera.light * -7, y - 1, size * 0.17, size * 0.032):soft(0)
 end
 
--- A walk of one person past one camera: what its images have in common.
+-- A walk of one person past one camera: the common part of its images.
 local function track_of(r)
   local yaw = choose(r, { { 0, 0.34 }, { pi, 0.30 }, { pi / 2, 0.18 }, { -pi / 2, 0.18 } })
   return {
@@ -78,7 +78,7 @@ local function scene_of(options, job, everybody)
   local size = 112 * (1 + track.size + r:normal(0, 0.03))
   local x, y = 32 + r:normal(0, 1.9), 121 + r:normal(0, 1.9)
   local pose = { yaw = track.yaw + r:normal(0, 0.15), phase = track.phase + r:uniform(0, 2 * pi), rise = camera.rise }
-  if job.kind ~= "person" then -- a bad box: beside, too small or too large, or nobody at all
+  if job.kind ~= "person" then -- a bad box: off target, too small, too large, or empty
     size = size * (chance(r, 0.5) and r:uniform(0.45, 0.7) or r:uniform(1.5, 2.2))
     x = x + (chance(r, 0.5) and 1 or -1) * r:uniform(10, 26)
     y = size > 112 and y + r:uniform(0.2, 0.6) * size or y - r:uniform(0, 20)
@@ -108,7 +108,7 @@ end
 
 -- ---- the data set ----
 
--- How often which camera sees an identity: a table of counts, and the tracks.
+-- How often each camera sees an identity: a table of counts, and the tracks.
 local function visits(options, id)
   local r = stream(options, "visits", id)
   local seen, count = {}, 0
@@ -195,7 +195,7 @@ local limits = {
   similar = { 0.0, 1.0 }, occlusion = { 0.0, 1.0 }, gap = { 0.0, 3.0 }, seed = { math.mininteger, math.maxinteger },
 }
 
--- The options with their defaults; errors for what is unknown or out of range.
+-- The options with their defaults; unknown or out-of-range ones are errors.
 local function complete(given)
   local options, names = {}, {}
   for key, value in pairs(street.options) do
@@ -221,7 +221,7 @@ local function complete(given)
 end
 
 --- street.count([options])
---- Counts without painting.
+--- Returns the number of images, without painting any.
 --- @return table  images by split: {train=, query=, gallery=}
 function street.count(given)
   local counts = { train = 0, query = 0, gallery = 0 }
@@ -232,7 +232,7 @@ end
 local BATCH = 256 -- scenes in memory at a time
 
 --- street.generate(options, emit)
---- Makes the data set: calls emit{path=, identity=, camera=, split=, jpeg=} for each image, in order: train, query,
+--- Generates the data set: calls emit{path=, identity=, camera=, split=, jpeg=} for each image, in order: train, query,
 --- gallery. Paths and names are those of Market-1501; identities count from 1, 0 is a distractor and -1 junk; cameras
 --- count from 1; split is "train", "query" or "gallery"; jpeg is the file as a string. The same options give the same
 --- bytes, whatever the number of threads.

@@ -2,7 +2,7 @@
 -- Options: calr run experiments/calr.lua --help
 local calr = require "calr"
 
--- Clusters seen by more cameras count more, from the first epoch on: the authors' setting for Market-1501.
+-- Clusters seen by more cameras count more, from the first epoch: the authors' setting for Market-1501.
 local cfg  = calr.config(calr.pipeline.defaults { camera_weights_from = 0 })
 local data = calr.data.open(cfg.data, { ids = cfg.ids })
 local net  = calr.pipeline.network(cfg)

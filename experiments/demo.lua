@@ -1,7 +1,7 @@
 -- The demonstration: generated data, the baseline and CALR, one table.
 --
--- Everything goes into one folder: the data, and a run folder for each experiment. What is there already is kept, and
--- an interrupted run goes on.
+-- Everything goes into one folder: the data, and a run folder for each experiment. Existing parts are kept, and an
+-- interrupted run is resumed.
 local calr = require "calr"
 local sys, text = calr.sys, calr.text
 local errors = require "calr.errors"
@@ -12,11 +12,11 @@ local cfg = calr.config {
   seed = option(1, "of the data, the weights and the training"),
 }
 
--- What both experiments are told, and stage 1 besides.
+-- The settings of both experiments, and those of stage 1.
 local street = dofile(sys.paths.experiments .. "/common/street.lua")
 local schedule, stage_1 = street.words(street.schedule), street.words(street.stage_1)
 
--- Runs this program as a user would, and says how.
+-- Runs this program as a user would, and prints the command.
 local function calr_command(words)
   local quoted = {}
   for i, word in ipairs(words) do quoted[i] = text.quote(word) end
@@ -25,14 +25,14 @@ local function calr_command(words)
   io.stdout:flush()
   local ok, how, status = os.execute(text.quote(sys.paths.executable) .. " " .. line)
   if ok then return end
-  if status == 130 or how == "signal" and status == 2 then -- Ctrl-C reaches the shell that waits for the command, too
-    io.stderr:write "calr: the demo goes on from here when it is started again\n"
+  if status == 130 or how == "signal" and status == 2 then -- Ctrl-C also reaches the shell that waits for the command
+    io.stderr:write "calr: start the demo again to continue from here\n"
     errors.exit(130)
   end
   errors.fail("the command above failed with %s %s", how == "signal" and "signal" or "exit status", status)
 end
 
--- Runs an experiment into its folder; one that is finished is kept, one that was interrupted goes on.
+-- Runs an experiment into its folder; a finished one is kept, an interrupted one is resumed.
 local function experiment(name, store, options)
   local dir = ("%s/%s-%d"):format(cfg.dir, name, cfg.seed)
   local status = sys.exists(dir .. "/run.json") and calr.run.read(dir).status

@@ -1,4 +1,4 @@
--- Who walks in the street: how a person looks, and how to draw one from any side.
+-- The persons of the street: how they look, and how to draw one from any side.
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local tools = dofile(here .. "tools.lua")
 
@@ -77,7 +77,7 @@ function person.of(options, id)
   return p
 end
 
--- Some persons share clothes with one of a few before them: telling them apart takes more than one colour.
+-- Some persons share clothes with one of the few before them: telling them apart takes more than one colour.
 function person.list(options, first, count)
   local list = {}
   for i = 1, count do
@@ -98,7 +98,7 @@ end
 
 -- ---- drawing ----
 
--- Puts the paint of a piece of cloth in place; `factor` darkens it.
+-- Sets the paint of a piece of cloth; `factor` darkens it.
 local function wear(s, piece, factor)
   s:color(shade(piece.color, factor))
   if piece.kind == "across" then
@@ -119,9 +119,9 @@ local function bare(s, color, factor)
   s:color(shade(color, factor)):texture(0, 1, 1, 1, 0)
 end
 
--- Draws a person whose feet are at the origin of the transform in force and who is 100 units high (times its own
--- height). pose: yaw (0: towards the camera, pi/2: to the right, pi: away), phase of the step, rise (of the camera
--- above the horizontal: what is nearer lies lower, the upper body looks larger).
+-- Draws a person 100 units high (times its own height), with the feet at the origin of the current transform. pose: yaw
+-- (0: towards the camera, pi/2: to the right, pi: away), phase of the step, rise (of the camera above the horizontal:
+-- nearer parts are lower, the upper body looks larger).
 function person.draw(s, p, pose)
   local cy, sy = cos(pose.yaw), sin(pose.yaw)
   local H, g = p.height, p.girth
@@ -138,7 +138,7 @@ function person.draw(s, p, pose)
     local x1, y1, k1 = at(X1, Y1, Z1)
     s:limb(x0, y0, r0 * k0, x1, y1, r1 * k1)
   end
-  -- Half width of an elliptic section, seen from the yaw.
+  -- Half width of an elliptic section, seen from angle yaw.
   local function half(a, b) return math.sqrt((a * cy) ^ 2 + (b * sy) ^ 2) end
   -- A closed outline from the centre line's heights and half widths.
   local function body(rows)
@@ -235,7 +235,7 @@ function person.draw(s, p, pose)
       s:color(p.upper_cloth.second)
       body { { -85.5, w1 * 0.40 }, { -82.5, w1 * 0.86 }, { -78, w1 * 0.98 }, { -73, w1 * 0.96 }, { -70, w1 * 0.94 } }
     end
-    local open = cy -- how much of the front is seen
+    local open = cy -- how much of the front is visible
     if (p.upper == "jacket" or p.upper == "coat") and open > 0.1 then
       local x, y = at(0, -84, 6.5 * g)
       local x1, y1 = at(0, hem + 1, 6.5 * g)

@@ -1,4 +1,4 @@
--- What the files of street share: random choices and colours.
+-- Shared by the files of street: random choices and colours.
 local rng = require "calr.rng"
 
 local max, min = math.max, math.min

@@ -1,4 +1,4 @@
--- What the cameras look at, and what they make of it.
+-- What the cameras see, and how their images look.
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local tools = dofile(here .. "tools.lua")
 
@@ -8,7 +8,7 @@ local mix, shade, vary, hsv = tools.mix, tools.shade, tools.vary, tools.hsv
 
 local view = {}
 
--- Kinds of street, with the colours of what is below and behind.
+-- Kinds of street, with the colours of ground and background.
 local streets = {
   { "shop", { 0.56, 0.55, 0.53 }, { 0.62, 0.60, 0.56 } },
   { "park", { 0.35, 0.47, 0.24 }, { 0.30, 0.42, 0.26 } },
@@ -17,7 +17,7 @@ local streets = {
   { "plaza", { 0.70, 0.68, 0.62 }, { 0.80, 0.76, 0.66 } },
   { "glass", { 0.45, 0.48, 0.54 }, { 0.34, 0.42, 0.52 } },
 }
-local common = { 0.55, 0.54, 0.53 } -- ground and wall where cameras do not differ
+local common = { 0.55, 0.54, 0.53 } -- ground and wall if cameras do not differ
 
 -- ---- cameras ----
 
@@ -81,7 +81,7 @@ function view.cameras(options)
   return list
 end
 
---- What a camera does to all that it sees, with a little that is of one image.
+--- The effects of a camera on everything it sees, with a little variation per image.
 function view.develop(s, r, camera)
   local e, g = exp(r:normal(0, 0.04)), camera.gain
   s:matrix(g[1] * e, 0, 0, 0, g[2] * e, 0, 0, 0, g[3] * e, camera.offset, camera.offset, camera.offset)
@@ -95,7 +95,7 @@ end
 
 -- ---- backgrounds ----
 
--- A number in [0, 1) that belongs to a place of a camera's street.
+-- A number in [0, 1) tied to a place in a camera's street.
 local function place(camera, n, what)
   local h = (n * 0x9E3779B1 + what * 0x85EBCA77 + camera.seed * 0xC2B2AE3D) & 0xffffffff
   h = ((h ~ (h >> 15)) * 0x2C1B3C6D) & 0xffffffff
@@ -103,7 +103,7 @@ local function place(camera, n, what)
   return (h ~ (h >> 15)) / 2 ^ 32
 end
 
--- What stands behind, a function for each kind of street. `each(step, fn)` calls fn(n, x) along the street; q is
+-- The background, a function for each kind of street. `each(step, fn)` calls fn(n, x) along the street; q is
 -- the camera's detail, h its horizon.
 local behind = {}
 
@@ -167,7 +167,7 @@ function behind.plaza(s, camera, each, q, h)
   end)
 end
 
--- What is painted on the ground: a crossing, a path, or slabs.
+-- Paints the ground: a crossing, a path, or slabs.
 local function paint_ground(s, camera, each, q, h, left, right, offset)
   local ground = camera.ground
   s:light(0, h, 1 - 0.18 * q, 0, 130, 1 + 0.10 * q)
@@ -212,7 +212,7 @@ function view.background(s, camera, offset, zoom)
   s:light(0, 0, 1, 1, 0, 1):texture(0, 1, 1, 1, 0):transform(1, 0, 0, 1, 0, 0)
 end
 
--- ---- what stands in front ----
+-- ---- the foreground ----
 
 local before = {}
 
@@ -243,7 +243,7 @@ function before.hedge(s, r, camera)
   s:curve(-10, y + 2, 12, y - 2, 32, y + 1, 52, y - 3, 74, y + 2, 74, 140, -10, 140)
 end
 
---- Puts a post, a bicycle, a box or a hedge before what is painted.
+--- Paints a post, a bicycle, a box or a hedge in front.
 function view.obstacle(s, r, camera)
   local kind = choose(r, { { "post", 0.3 }, { "bicycle", 0.3 }, { "box", 0.2 }, { "hedge", 0.2 } })
   local x = r:uniform(6, 58)

@@ -1,5 +1,5 @@
--- Where the global clusters come from: Infomap, DBSCAN and agglomerative clustering on the Jaccard distance, k-means.
--- The scores by which pivots are found are those of Infomap's graph in every row, so that only the clusters differ.
+-- The source of the global clusters: Infomap, DBSCAN and agglomerative clustering on the Jaccard distance, k-means.
+-- In every row the scores that select pivots come from Infomap's graph, so that only the clusters differ.
 --
 --     calr study experiments/ablations/clusterers.lua --workers 2 --threads 1
 local calr = require "calr"
@@ -27,7 +27,7 @@ local S = calr.study "clusterers" {
     clusterer = calr.config.choice({ "infomap", "dbscan", "agglomerative", "kmeans" }, "finds the global clusters"),
     global_clusters = option(120, "of agglomerative clustering and k-means"),
     jaccard = { k1 = option(20, "k-reciprocal neighbours"), k2 = option(6, "query expansion") },
-    dbscan = { eps = option(0.6, "how far a neighbour may be"), min_samples = option(4, "that make a core") },
+    dbscan = { eps = option(0.6, "largest distance of a neighbour"), min_samples = option(4, "that make a core") },
   },
   base = street.base { camera_weights_from = 0 },
 }
@@ -39,7 +39,7 @@ S:ablate {
   { "k-means", clusterer = "kmeans" },
 }
 
--- experiments/calr.lua with another way to find the clusters.
+-- experiments/calr.lua with another clustering method.
 S:run(function(trial)
   local cfg     = trial.config
   local data    = calr.data.open(cfg.data, { ids = cfg.ids })

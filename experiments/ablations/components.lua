@@ -1,4 +1,4 @@
--- What each part of the method adds on its own, and what the method loses without it.
+-- What each part of the method adds alone, and what the method loses without it.
 --
 --     calr study experiments/ablations/components.lua --workers 2 --threads 1
 local calr = require "calr"

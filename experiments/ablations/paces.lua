@@ -1,5 +1,5 @@
--- How likely wrong members are discarded, by epoch: always (what the authors' code does), the self-paced cosine, and a
--- pace of one's own that begins softly.
+-- How likely wrong members are discarded, by epoch: always (as in the authors' code), the self-paced cosine, and a
+-- custom pace that begins softly.
 --
 --     calr study experiments/ablations/paces.lua --workers 2 --threads 1
 local calr = require "calr"

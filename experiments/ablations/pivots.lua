@@ -1,5 +1,5 @@
--- Who speaks for a cluster: the member with the highest score, the one that the authors' code takes (the last above the
--- mean), one for each camera, nobody (a rule that goes by majority), and no refinement at all.
+-- The pivots of a cluster: the member with the highest score, the one of the authors' code (the last above the mean),
+-- one for each camera, none (a rule that goes by majority), and no refinement at all.
 --
 --     calr study experiments/ablations/pivots.lua --workers 2 --threads 1
 local calr = require "calr"

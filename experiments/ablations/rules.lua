@@ -1,5 +1,5 @@
--- The refinement rules that come with calr, each training a network. What they do to the clusters of one epoch is seen
--- in a second by `calr refine` (docs/guide/refinement-rules.md); which one trains best is seen here only.
+-- calr's refinement rules, each training a network. `calr refine` shows their effect on the clusters of one epoch in a
+-- second (docs/guide/refinement-rules.md); only this study shows which one trains best.
 --
 --     calr study experiments/ablations/rules.lua --workers 2 --threads 1
 local calr = require "calr"

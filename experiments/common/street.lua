@@ -1,12 +1,12 @@
--- What the demonstration and the studies of this folder share: generated pedestrians, and a schedule that a processor
--- core manages in two or three minutes from random weights (docs/decisions/demonstration.md).
+-- Shared by the demonstration and the studies of this folder: generated pedestrians, and a schedule that one processor
+-- core completes in two or three minutes from random weights (docs/decisions/demonstration.md).
 --
--- Other data are a word on the command line: calr study experiments/ablations/components.lua data=market.lmdb
+-- Other data need one word on the command line: calr study experiments/ablations/components.lua data=market.lmdb
 local calr = require "calr"
 local sys = calr.sys
 
--- Cameras that differ, but not so much that an untrained network sees nothing but the camera: from random weights
--- something must be there to begin with. (gap=1 needs a network that has seen images before.)
+-- Cameras differ, but not so much that an untrained network sees only the camera: training from random weights needs
+-- something to start from. (gap=1 needs a pretrained network.)
 local street = { seeds = { 1, 2, 3, 4, 5, 6 }, gap = 0.25 }
 
 local store = "street.lmdb"
@@ -24,7 +24,7 @@ function street.base(changes)
   return base
 end
 
--- Settings as words of a command: "epochs=20", in the order of the alphabet.
+-- Settings as words of a command, "epochs=20", in alphabetical order.
 function street.words(settings)
   local words = {}
   for name, value in pairs(settings) do words[#words + 1] = name .. "=" .. calr.config.format(value) end
@@ -32,7 +32,7 @@ function street.words(settings)
   return words
 end
 
--- Makes street.lmdb where it is missing.
+-- Makes street.lmdb if it is missing.
 function street.prepare(config)
   if config.data ~= store or sys.exists(config.data) then return end
   local make = require "calr.data.make"

@@ -1,4 +1,4 @@
--- A pace: wrong members stay at first, while local clusters may still be wrong themselves, and go at the end.
+-- A pace: wrong members stay at first, while local clusters may be wrong themselves, and are discarded late.
 return function(epoch, epochs)
   return (epoch + 1) / epochs
 end

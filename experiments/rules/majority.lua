@@ -1,4 +1,4 @@
--- A refinement rule without pivots: of each global cluster and camera only the largest local cluster stays.
+-- A refinement rule without pivots: only the largest local cluster of each global cluster and camera stays.
 local calr = require "calr"
 local L = calr.labels
 

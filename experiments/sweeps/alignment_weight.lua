@@ -1,4 +1,4 @@
--- The weight of the camera loss; 0 is without alignment.
+-- The weight of the camera loss; 0 means no alignment.
 --
 --     calr study experiments/sweeps/alignment_weight.lua --workers 2 --threads 1
 local calr = require "calr"

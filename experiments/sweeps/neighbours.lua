@@ -1,4 +1,4 @@
--- The graph that Infomap clusters: neighbours of an image, and the similarity below which an edge is left out.
+-- The graph that Infomap clusters: neighbours per image, and the least similarity of an edge.
 --
 --     calr study experiments/sweeps/neighbours.lua --workers 2 --threads 1
 local calr = require "calr"

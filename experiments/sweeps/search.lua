@@ -1,6 +1,6 @@
--- A search over the main settings: 60 trials that TPE suggests, most of them given up early (ASHA), then the best five
--- with every seed. What it finds is chosen by the test set: to report figures, search on one data set and measure on
--- another (data=other.lmdb in an ablation).
+-- A search over the main settings: 60 trials suggested by TPE, most of them stopped early (ASHA), then the best five
+-- with every seed. The test set chooses the winner: to report figures, search on one data set and measure on another
+-- (data=other.lmdb in an ablation).
 --
 --     calr study experiments/sweeps/search.lua --workers 2 --threads 1
 local calr = require "calr"

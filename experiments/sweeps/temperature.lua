@@ -1,4 +1,4 @@
--- The memory: the temperature of its loss, and how much of an old vector stays in an update.
+-- The memory: the temperature of its loss, and how much of the old vector an update keeps.
 --
 --     calr study experiments/sweeps/temperature.lua --workers 2 --threads 1
 local calr = require "calr"

@@ -17,7 +17,7 @@ interrupt() {
     status=$?
     checks=$((checks + 1))
     [ $status -eq 130 ] || fault "interrupted, the demo ends with $status, want 130"
-    says "the demo goes on from here"
+    says "start the demo again to continue from here"
     contains demo/baseline-7/run.json '"status": "interrupted"'
 }
 interrupt 1
