@@ -53,12 +53,12 @@ static calr_status take_error(lua_State *L)
 }
 
 /// calr.autograd.backward(loss [, gradient])
-/// Follows a single number back to every tensor with requires_grad(true) it was computed from, and
-/// adds the gradients there (tensor:grad()). The record is freed on the way, so it can be followed
-/// once. A tensor that was changed in place since an operation saved it is an error that names
+/// Follows a single number back to every tensor with requires_grad(true) that it was computed from,
+/// and adds the gradients there (tensor:grad()). The record is freed on the way, so it can be
+/// followed only once. If a tensor was changed in place after an operation saved it, an error names
 /// both. Also loss:backward().
 /// @param loss      a tensor of one element; with a gradient, of any shape
-/// @param gradient  of its shape: what is known of the gradient at this place
+/// @param gradient  of the loss's shape: the gradient of the loss itself
 static int autograd_backward(lua_State *L)
 {
     calr_tensor *loss = calr_lua_check_tensor(L, 1);
@@ -138,9 +138,9 @@ static void enter_replay(void)
 }
 
 /// calr.autograd.replay(fn, ...)
-/// Calls fn(...) with recording, wherever it is called from, and as the second run of work that was
-/// done before: batch norms in training leave their running statistics as they are. What
-/// calr.autograd.checkpoint does on the way back.
+/// Calls fn(...) with recording, wherever it is called from, as a second run of earlier work: batch
+/// norms in training leave their running statistics unchanged. Used by calr.autograd.checkpoint in
+/// the backward pass.
 /// @return any  what fn returns
 static int autograd_replay(lua_State *L)
 {
@@ -162,15 +162,14 @@ static int call_lua_half(lua_State *L, const char *name)
 }
 
 /// calr.autograd.checkpoint(fn, ...)
-/// fn(...), a function of tensors (and other values) that gives one tensor, without keeping what its
-/// gradient needs: only its arguments are kept, and the backward pass runs it once more (Chen et
-/// al., "Training deep nets with sublinear memory cost", arXiv 1604.06174). Gradients are the same
-/// bits, of parameters that fn uses too, where its arguments are used nowhere else; otherwise their
-/// gradients are added up in another order. The second run must do what the first did: batch norms
-/// and dropout layers take care of it, other effects belong into calr.autograd.once. Without
-/// recording it is fn(...).
-/// @param fn   function(...) -> tensor
-/// @param ...  its arguments; a tensor is given a gradient only as an argument, or as a parameter
+/// Calls fn(...), a function of tensors (and other values) that returns one tensor, without keeping
+/// its intermediate results: only its arguments are kept, and the backward pass runs it once more
+/// (Chen et al., "Training deep nets with sublinear memory cost", arXiv 1604.06174). Gradients are
+/// the same bits, also of parameters that fn uses, if its arguments are used nowhere else; otherwise
+/// their gradients are added up in another order. The second run must repeat the first: batch norms
+/// and dropout layers take care of it; put other effects into calr.autograd.once. Without recording
+/// it simply calls fn(...).
+/// @param ...  its arguments; a tensor gets a gradient only as an argument or as a parameter
 /// @return tensor
 static int autograd_checkpoint(lua_State *L)
 {
@@ -179,7 +178,7 @@ static int autograd_checkpoint(lua_State *L)
 
 /// calr.autograd.once(fn)
 /// Inside a function that calr.autograd.checkpoint runs twice: calls fn() in the first run only, and
-/// returns the same value in the second. For random numbers and counters. Elsewhere it is fn().
+/// returns the same value in the second. For random numbers and counters. Elsewhere it calls fn().
 /// @param fn  function() -> value, not a tensor
 /// @return any
 static int autograd_once(lua_State *L)
@@ -188,8 +187,8 @@ static int autograd_once(lua_State *L)
 }
 
 /// calr.autograd.keep_below([bytes])
-/// Outputs of batch norms are not kept for the backward pass but computed again there, at the price
-/// of one pass, unless they are smaller than this: 8 MiB at first; 0: none is kept; math.maxinteger:
+/// Sets a size below which outputs of batch norms are kept for the backward pass; larger ones are
+/// computed again there, at the cost of one pass. Initially 8 MiB; 0: none is kept; math.maxinteger:
 /// all are. Gradients are the same bits. Measurements: docs/notebook/training.md.
 /// @param bytes  the new bound, for graphs recorded from now on
 /// @return integer  the bound before
@@ -206,7 +205,7 @@ static int autograd_keep_below(lua_State *L)
 }
 
 /// calr.autograd.recording()
-/// Whether operations are recorded now (not inside no_grad).
+/// Tells whether operations are being recorded (not inside no_grad).
 /// @return boolean
 static int autograd_recording(lua_State *L)
 {
@@ -444,18 +443,18 @@ static void check_function(lua_State *L, const char *name)
 }
 
 /// calr.autograd.op{name=, forward=, backward=}
-/// An operation with a gradient of your own. Returns a function: f(...) runs forward(ctx, ...), and
-/// when a gradient is wanted, calr.autograd.backward later runs backward(ctx, dy). A loss built of
-/// existing operations needs no such thing.
+/// Makes an operation with your own gradient. Returns a function: f(...) runs forward(ctx, ...), and
+/// if a gradient is needed, calr.autograd.backward later runs backward(ctx, dy). A loss built from
+/// existing operations does not need this.
 ///
-/// forward returns one tensor. Tensors that backward needs go through ctx:save(a, b, ...) and come
-/// back from ctx:saved(), so that a change in place is noticed and memory is freed when it should
-/// be; kept as fields of ctx, they may keep a graph alive for good. Other values may be fields of
-/// ctx. backward returns one gradient for each argument of forward, of the argument's shape; nil
-/// for an argument that is no tensor, and for a gradient of zeros. dy and what ctx:saved() gives
-/// must not be changed in place; they may be closed. Both run without recording. With ctx.gives =
-/// true backward says that nobody else holds the gradients it returns: the tape takes them over, and
-/// they are closed.
+/// forward returns one tensor. Save tensors for backward with ctx:save(a, b, ...) and get them back
+/// with ctx:saved(), so that a change in place is noticed and memory is freed in time; kept as fields
+/// of ctx, they may keep a graph alive for good. Other values may be fields of ctx. backward returns
+/// one gradient for each argument of forward, of the argument's shape; nil for a non-tensor argument
+/// and for a gradient of zeros. dy and the tensors from ctx:saved() must not be changed in place; they
+/// may be closed. Both functions run without recording. By setting ctx.gives = true, backward promises
+/// that nothing else holds the gradients it returns: the tape then takes them over, and they are
+/// closed.
 /// @param name      for messages; "op" by default
 /// @param forward   function(ctx, ...) -> tensor
 /// @param backward  function(ctx, dy) -> dx1, dx2, ...
@@ -476,7 +475,7 @@ static int autograd_op(lua_State *L)
 }
 
 /// ctx:save(tensor, ...)
-/// In forward of an operation: keeps tensors for backward. Called again, it adds to them.
+/// Saves tensors for backward, in an operation's forward. Further calls add to them.
 static int context_save(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -497,7 +496,7 @@ static int context_save(lua_State *L)
 }
 
 /// ctx:saved()
-/// In backward of an operation: the tensors that forward saved, in that order.
+/// Returns the tensors that forward saved, in that order, in an operation's backward.
 /// @return tensor, ...
 static int context_saved(lua_State *L)
 {
@@ -514,8 +513,8 @@ static int context_saved(lua_State *L)
 /* ---- methods of tensors ---- */
 
 /// tensor:requires_grad([wanted])
-/// Declares that gradients with respect to this f32 tensor are wanted (true) or not (false).
-/// Without an argument: whether it was so declared, or computed from tensors that were.
+/// Declares whether gradients with respect to this f32 tensor are wanted.
+/// Without an argument: returns whether it was so declared, or computed from such tensors.
 /// @return tensor  itself; or a boolean
 static int gradient_requires(lua_State *L)
 {
@@ -531,8 +530,8 @@ static int gradient_requires(lua_State *L)
 }
 
 /// tensor:grad()
-/// The gradient that backward() has added up in a tensor declared with requires_grad(true); nil
-/// when there is none. It is the gradient itself, not a copy: later backward() calls add to it.
+/// Returns the gradient that backward() has added up in a tensor declared with requires_grad(true);
+/// nil if there is none. It is the gradient itself, not a copy: later backward() calls add to it.
 /// @return tensor
 static int gradient_grad(lua_State *L)
 {
@@ -567,7 +566,7 @@ static int gradient_set(lua_State *L)
 }
 
 /// tensor:detach()
-/// The same elements (shared memory) without the record of how they were computed.
+/// Returns the same elements (shared memory) without the record of how they were computed.
 /// @return tensor
 static int gradient_detach(lua_State *L)
 {

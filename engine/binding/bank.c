@@ -8,7 +8,7 @@
 #include "labels/labels.h"
 
 /// @module calr.bank
-/// Memory banks: what calr.memory is made of, for memories of your own.
+/// Memory banks: the parts of calr.memory, for your own memories.
 
 /* labels i32[n] at `arg`, one for each row of the features. */
 static const int32_t *check_labels(lua_State *L, int arg, const calr_tensor *features,
@@ -24,7 +24,7 @@ static const int32_t *check_labels(lua_State *L, int arg, const calr_tensor *fea
 }
 
 /// calr.bank.centroids(features, labels)
-/// The L2-normalised mean of the features of each cluster; outliers (-1) do not count.
+/// Returns the L2-normalised mean of the features of each cluster; outliers (-1) do not count.
 /// @param features  f32[n x d]
 /// @param labels    i32[n]
 /// @return tensor  f32[clusters x d]
@@ -105,7 +105,7 @@ static int bank_means(lua_State *L)
 /// @param means     f32[classes x d], and
 /// @param counts    i64[classes], of calr.bank.means
 /// @param features  f32[b x d], unit rows
-/// @param rows      i64[b], from 0: whose features they are
+/// @param rows      i64[b], from 0: the images of the features
 /// @return tensor  the vectors
 static int bank_update_instances(lua_State *L)
 {
@@ -140,7 +140,7 @@ static int bank_update_instances(lua_State *L)
 /* ---- camera proxies ---- */
 
 /// calr.bank.own_proxies(clusters, cameras, own_clusters, own_cameras)
-/// Which of the camera proxies each sample of a batch belongs to. A sample without one is an error that names it.
+/// Returns the camera proxy of each sample of a batch. A sample without one is an error that names it.
 /// @param clusters      i32[p], of each proxy
 /// @param cameras       i32[p]
 /// @param own_clusters  i32[b], of each sample
@@ -171,10 +171,10 @@ static int bank_own_proxies(lua_State *L)
 
 /// calr.bank.proxies(term, clusters, cameras, own [, {scores=, affinity=, positives=3, negatives=50, balance=.15,
 ///   weights=}])
-/// Which camera proxies a batch is contrasted with (CAP and O2CAP, Wang et al. 2021, 2022): the
+/// Selects the camera proxies to contrast a batch with (CAP and O2CAP, Wang et al. 2021, 2022): the
 /// loss of a term is -sum(target * log_softmax(logits + mask)). Targets of a sample are divided by
 /// the samples of its camera in the batch.
-/// @param term      "intra": the own proxy against those of its camera; "offline": all proxies of the own cluster
+/// @param term      "intra": a sample's proxy against those of its camera; "offline": all proxies of its cluster
 ///   against the highest others; "online": the best proxies of the best cameras against the highest others
 /// @param clusters  i32[p], of each proxy
 /// @param cameras   i32[p]
@@ -182,10 +182,10 @@ static int bank_own_proxies(lua_State *L)
 /// @param scores    f32[b x p]: inner products of samples and proxies; for offline and online
 /// @param affinity  f32[b x p]: inner products of the samples' own proxies and all proxies; for online
 /// @param positives  proxies of different cameras that count as the same person; online
-/// @param negatives  how many others; offline and online
-/// @param balance    share of the scores in the choice, the rest is that of the affinity; online
+/// @param negatives  number of other proxies; offline and online
+/// @param balance    weight of the scores in the choice; the rest is that of the affinity; online
 /// @param weights    f32[b], 0 or more: of the samples, in the means over those of a camera
-/// @return tensor  mask f32[b x p]: 0, or -1e30 for proxies that take no part
+/// @return tensor  mask f32[b x p]: 0, or -1e30 for excluded proxies
 /// @return tensor  target f32[b x p]
 static int bank_proxies(lua_State *L)
 {

@@ -26,20 +26,20 @@ static void set_tensor(lua_State *L, int table, const char *name)
 }
 
 /// calr.cluster.knn(x, {k=15, metric="cosine", include_self=true, base=nil, approximate=false})
-/// The k nearest rows of every row of x, nearest first, ties by the lowest row number. With
-/// include_self every row heads its own list, and counts: k = 15 is the row and 14 others, as in
-/// this field's code.
-/// @param x             f32[n x d]; for the cosine rows of any length, a row of zeros has
+/// Finds the k nearest rows of every row of x, nearest first, ties by the lowest row number. With
+/// include_self every row is first in its own list and counts: k = 15 means the row and 14 others,
+/// as in this field's code.
+/// @param x             f32[n x d]; for the cosine, rows of any length; a row of zeros has
 ///   similarity 0 to all
-/// @param k             neighbours of each row; an error when there are fewer rows
+/// @param k             neighbours of each row; fewer rows are an error
 /// @param metric        "cosine" or "euclidean"
 /// @param include_self  whether a row is its own first neighbour; ignored with a base
-/// @param base          f32[m x d], the rows to look among, with x as the queries; x itself where absent
-/// @param approximate   true, for some hundred thousand rows and more: by an index that is made for this call
-///   (calr.cluster.ivf), with as many probes as give a recall of 0.95. Or a table of its options: lists, sample, seed,
-///   copy, and probes or recall, and measure (see index:search)
+/// @param base          f32[m x d], the rows to search, with x as the queries; default: x itself
+/// @param approximate   true, for 100,000 rows and more: use an index built for this call (calr.cluster.ivf), with
+///   enough probes for a recall of 0.95. Or a table of its options: lists, sample, seed, copy, and probes or recall,
+///   and measure (see index:search)
 /// @return table  indices = i32[n x k] from 0; similarities = f32[n x k] (cosine) or distances =
-///   f32[n x k] (euclidean); approximate: recall = the measured one, probes and lists too
+///   f32[n x k] (euclidean); if approximate also recall (measured), probes and lists
 static int cluster_knn(lua_State *L)
 {
     static const char *const names[] = {"k", "metric", "include_self", "base", "approximate", NULL};
@@ -76,12 +76,12 @@ static int cluster_knn(lua_State *L)
 }
 
 /// calr.cluster.dbscan(distance, {eps=0.6, min_samples=4})
-/// Density clusters (DBSCAN; Ester, Kriegel, Sander, Xu, KDD 1996), the memberships of scikit-learn.
+/// Clusters by density (DBSCAN; Ester, Kriegel, Sander, Xu, KDD 1996), with the memberships of scikit-learn.
 /// @param distance     a distance, or f32[n x n]
-/// @param eps          how far a neighbour may be, inclusive
-/// @param min_samples  how many neighbours, itself included, make an image the core of a cluster
+/// @param eps          largest distance of a neighbour, inclusive
+/// @param min_samples  neighbours, itself included, that make an image a core point
 /// @return tensor  labels i32[n], -1 = outlier
-/// @return integer  the number of clusters, 0 when all are outliers
+/// @return integer  the number of clusters, 0 if all are outliers
 static int cluster_dbscan(lua_State *L)
 {
     static const char *const names[] = {"eps", "min_samples", NULL};
@@ -100,12 +100,12 @@ static int cluster_dbscan(lua_State *L)
 /// 2007); with a batch, over mini-batches (Sculley 2010), for data of millions of rows.
 /// @param x           f32[n x d]
 /// @param clusters    1 .. n; none is ever empty
-/// @param iterations  at most so many rounds
-/// @param tolerance   stop when the centroids move by no more than this part of the variance
+/// @param iterations  largest number of rounds
+/// @param tolerance   stop when the centroids move by no more than this share of the variance
 ///   (scikit-learn's tol)
 /// @param seed        names the random choice of seeds
-/// @param batch       rows of a mini-batch (1024 is usual): `iterations` of them are drawn, and the tolerance plays no
-///   part; all rows every time where absent
+/// @param batch       rows of a mini-batch (1024 is usual): `iterations` of them are drawn, and the tolerance is not
+///   used; default: all rows in every round
 /// @return tensor  labels i32[n]
 /// @return table  centroids = f32[clusters x d], inertia = sum of squared distances, iterations =
 ///   rounds done

@@ -57,14 +57,12 @@ calr_distance calr_lua_check_distance(lua_State *L, int arg)
 /// @module calr.cluster
 
 /// calr.cluster.jaccard(x, {k1=30, k2=6, exact_reciprocal=false, within=1})
-/// The Jaccard distance of k-reciprocal neighbours (Zhong et al., CVPR 2017): small for images that
-/// have each other's neighbours in common, 1 for images that share none. Sparse: memory grows with
+/// Computes the Jaccard distance of k-reciprocal neighbours (Zhong et al., CVPR 2017): small for images that
+/// share neighbours, 1 for images that share none. Sparse: memory grows with
 /// n * k1, not with n * n.
-/// @param x   f32[n x d] features; cosines are taken, so that rows may have any length
-/// @param k1  entries of a row's list of neighbours that count, itself included; all rows where
-///   there are fewer
-/// @param k2  how many of the nearest rows a row's encoding is averaged over; at most k1, 1 for
-///   none
+/// @param x   f32[n x d] features; compared by cosine, so rows may have any length
+/// @param k1  neighbours considered for each row, itself included; at most all rows
+/// @param k2  nearest rows to average a row's encoding over; at most k1, 1 for none
 /// @param exact_reciprocal  true: k1 neighbours besides the row itself, as in the paper; false: as
 ///   in the field's code
 /// @return distance
@@ -86,16 +84,16 @@ static int cluster_jaccard(lua_State *L)
 }
 
 /// calr.cluster.camera_jaccard(x, cameras, {k1_intra=5, k1_inter=20, k2_intra=2, k2_inter=4})
-/// The camera-aware Jaccard distance (CA-Jaccard; Chen et al., CVPR 2024): neighbours are looked for in the image's own
-/// camera and, apart from them, in all others, so that images of its own camera, which look alike, cannot fill the
-/// list. Sparse as calr.cluster.jaccard, and takes its place in everything. The authors' code looks at one neighbour
-/// more of other cameras (k1_inter + 1), and fills up lists of cameras with too few images with others; here they end.
-/// @param x         f32[n x d] features; cosines are taken, so that rows may have any length
+/// Computes the camera-aware Jaccard distance (CA-Jaccard; Chen et al., CVPR 2024): searches neighbours in the image's
+/// own camera and, separately, in all others, so that images of its own camera, which look alike, cannot fill the list.
+/// Sparse like calr.cluster.jaccard, and can replace it anywhere. The authors' code uses one more neighbour in other
+/// cameras (k1_inter + 1), and fills lists of cameras with too few images with others; here these lists end.
+/// @param x         f32[n x d] features; compared by cosine, so rows may have any length
 /// @param cameras   i32[n], from 0
-/// @param k1_intra  neighbours of the own camera, besides the image itself
-/// @param k1_inter  neighbours of other cameras
-/// @param k2_intra  how many of the own camera an encoding is averaged over, itself the first; 1 .. k1_intra + 1
-/// @param k2_inter  and how many of the others; 0 .. k1_inter
+/// @param k1_intra  neighbours in the image's own camera, besides the image itself
+/// @param k1_inter  neighbours in other cameras
+/// @param k2_intra  neighbours in its own camera to average an encoding over, itself first; 1 .. k1_intra + 1
+/// @param k2_inter  and in the others; 0 .. k1_inter
 /// @return distance
 static int cluster_camera_jaccard(lua_State *L)
 {
@@ -122,7 +120,7 @@ static int cluster_camera_jaccard(lua_State *L)
 }
 
 /// distance:size()
-/// How many images it is between. #distance is the same.
+/// Returns the number of images. #distance is the same.
 /// @return integer
 static int distance_size(lua_State *L)
 {
@@ -131,7 +129,7 @@ static int distance_size(lua_State *L)
 }
 
 /// distance:nonzeros()
-/// How many pairs are stored, in both directions and with the diagonal; all others are at
+/// Returns the number of stored pairs, in both directions and with the diagonal; all others are at
 /// distance 1.
 /// @return integer
 static int distance_nonzeros(lua_State *L)
@@ -151,7 +149,7 @@ static int64_t check_position(lua_State *L, int arg, int64_t n)
 }
 
 /// distance:get(i, j)
-/// The distance between two images, by their positions from 1.
+/// Returns the distance between two images, by their positions from 1.
 /// @return number
 static int distance_get(lua_State *L)
 {
@@ -162,7 +160,7 @@ static int distance_get(lua_State *L)
 }
 
 /// distance:dense()
-/// All of it as one tensor. Takes 4 n^2 bytes; nothing in calr.cluster needs it.
+/// Returns all distances as one tensor. Takes 4 n^2 bytes; nothing in calr.cluster needs it.
 /// @return tensor  f32[n x n]
 static int distance_dense(lua_State *L)
 {
@@ -208,9 +206,9 @@ calr_tensor *calr_lua_new_labels(lua_State *L, int64_t n)
 }
 
 /// calr.cluster.distances(x, {metric="cosine"})
-/// The distances of all pairs of rows, for what takes any distance. 4 n^2 bytes: calr.cluster.jaccard stays sparse.
-/// Exact: measured in double precision on the rows as given and rounded once, so that whole numbers give whole
-/// distances, wherever other rows lie. Symmetric bit by bit; equal rows are at distance 0.
+/// Returns the distances of all pairs of rows, for functions that take any distance. 4 n^2 bytes: calr.cluster.jaccard
+/// stays sparse. Exact: computed in double precision on the rows as given and rounded once, so whole numbers give whole
+/// distances, whatever the other rows are. Symmetric bit by bit; equal rows are at distance 0.
 /// @param x       f32[n x d]
 /// @param metric  "cosine" (1 - cos, 0 .. 2; a row of zeros is at 1 from all) or "euclidean"
 /// @return tensor  f32[n x n]

@@ -9,12 +9,12 @@
 #include "image/draw.h"
 
 /// @module calr.draw
-/// Painting small images for generated data sets. A scene is a list of shapes and camera effects,
+/// Paints small images for generated data sets. A scene is a list of shapes and camera effects,
 /// written by a script in units of its own; `render` paints many scenes at once on all threads.
 ///
 /// x points right, y down; angles are in radians, from x towards y. A colour is a table {red,
 /// green, blue} of numbers in 0 .. 1. State (transform, colour, pattern, light, texture, softness)
-/// holds until it is set again. Edges are exact: a pixel gets the share of its area that a shape
+/// holds until set again. Edges are exact: a pixel gets the share of its area that a shape
 /// covers. Every method returns the scene.
 
 #define SCENE "calr.draw.scene"
@@ -34,8 +34,8 @@ static calr_draw_scene *check_scene(lua_State *L, int arg)
 }
 
 /// calr.draw.scene(width, height)
-/// An empty scene of width x height units: what it paints outside of 0 .. width and 0 .. height is
-/// not seen. It starts on black, with an opaque black colour.
+/// Makes an empty scene of width x height units: anything painted outside 0 .. width and 0 .. height
+/// is invisible. It starts on black, with an opaque black colour.
 /// @return scene
 static int draw_scene(lua_State *L)
 {
@@ -80,7 +80,7 @@ static void check_color(lua_State *L, int arg, double rgb[3])
 }
 
 /// scene:transform(a, b, c, d, e, f)
-/// Maps what follows by (x, y) -> (a x + c y + e, b x + d y + f) to the units of the scene.
+/// Maps what follows by (x, y) -> (a x + c y + e, b x + d y + f) to scene units.
 /// Replaces the last transform; scene:transform(1, 0, 0, 1, 0, 0) is none.
 /// @param a, b, c, d, e, f  number; of the map
 static int scene_transform(lua_State *L)
@@ -108,7 +108,7 @@ static int scene_color(lua_State *L)
 ///               away), "radial" (the same in all directions)
 /// @param color  list of numbers: the second colour
 /// @param angle  0 (default): bands across x
-/// @param share  0 .. 1 (default 0.5): of a period, what the second colour's band or dot takes
+/// @param share  0 .. 1 (default 0.5): share of a period taken by the second colour's band or dot
 /// @param alpha  of the second colour, default 1
 static int scene_pattern(lua_State *L)
 {
@@ -144,7 +144,7 @@ static int scene_light(lua_State *L)
 
 /// scene:texture(amount, width, height, octaves, seed)
 /// Multiplies the paint of what follows by 1 + amount * noise, a fractal noise in -1 .. 1 with
-/// grains of that size. scene:texture(0, 1, 1, 1, 0) is none.
+/// grains of that size. scene:texture(0, 1, 1, 1, 0) removes it.
 /// @param octaves  1 .. 6
 /// @param seed     a whole number
 static int scene_texture(lua_State *L)
@@ -212,7 +212,7 @@ static int scene_ellipse(lua_State *L)
 }
 
 /// scene:limb(x0, y0, r0, x1, y1, r1)
-/// Fills two circles and all that lies between: a thick line with round ends that may taper.
+/// Fills two circles and everything between: a thick line with round ends that may taper.
 static int scene_limb(lua_State *L)
 {
     return add_numbers(L, CALR_DRAW_LIMB, 6);
@@ -230,8 +230,8 @@ static int scene_matrix(lua_State *L)
 }
 
 /// scene:tone(gamma, contrast, saturation)
-/// Effect: colour^gamma, then the contrast about 0.5, then the distance from grey. 1, 1, 1 changes
-/// nothing but that colours are brought into 0 .. 1 first.
+/// Effect: colour^gamma, then the contrast about 0.5, then the distance from grey. 1, 1, 1 only
+/// clips colours to 0 .. 1.
 static int scene_tone(lua_State *L)
 {
     return add_numbers(L, CALR_DRAW_TONE, 3);
@@ -252,8 +252,8 @@ static int scene_motion(lua_State *L)
 }
 
 /// scene:resolution(factor)
-/// Effect: shrinks the picture to that share (above 0, at most 1) of its pixels a side and enlarges
-/// it again.
+/// Effect: shrinks each side of the picture to that share (above 0, at most 1) of its pixels and
+/// enlarges it again.
 static int scene_resolution(lua_State *L)
 {
     return add_numbers(L, CALR_DRAW_RESOLUTION, 1);
@@ -267,7 +267,7 @@ static int scene_vignette(lua_State *L)
 }
 
 /// scene:noise(luma, chroma, seed)
-/// Effect: sensor noise, with deviations common to and apart in the three channels; Philox, keyed
+/// Effect: sensor noise, with deviations shared by and separate for the three channels; Philox, keyed
 /// by the seed.
 static int scene_noise(lua_State *L)
 {
@@ -389,7 +389,7 @@ static void release_scene(void *scene)
 }
 
 /// scene:close()
-/// Frees the memory of the scene now rather than when it is collected.
+/// Frees the memory of the scene now rather than at a collection.
 static int scene_close(lua_State *L)
 {
     calr_draw_scene **slot = scene_slot(L, 1), *scene = *slot;

@@ -6,9 +6,9 @@
 #include "backend/frozen.h"
 
 /// @module calr.frozen
-/// Convolutions for inference. The weights are copied once, in the order that the kernels want;
+/// Convolutions for inference. The weights are copied once, in the kernels' order;
 /// bias, residual and ReLU are added while a result is still in registers. There are no gradients.
-/// layer:folded() builds an inference form of a whole network on it.
+/// layer:folded() uses it to build the inference form of a whole network.
 
 #define FROZEN "calr.frozen.conv"
 
@@ -30,7 +30,7 @@ static void release_frozen(void *frozen)
 }
 
 /// frozen:close()
-/// Frees the weights now rather than at a collection. Twice is fine.
+/// Frees the weights now rather than at a collection. A second call does nothing.
 static int frozen_close(lua_State *L)
 {
     calr_frozen_conv **slot = check_slot(L, 1), *frozen = *slot;
@@ -50,10 +50,10 @@ static const float *output_numbers(lua_State *L, const char *name, const calr_te
 }
 
 /// calr.frozen.conv(w [, {scale=, bias=, stride=1, padding=0, groups=1, relu=false}])
-/// A convolution with weights that stay as they are now, times scale. The result is called as
+/// Makes a convolution with fixed weights, times scale. Call the result as
 /// conv(x [, residual [, overwrite]]): y = max(0, conv(x, w) + bias + residual), without the
-/// maximum when relu is false. With overwrite=true y may take the memory of the residual, whose
-/// numbers are gone then: less memory is read and written.
+/// maximum if relu is false. With overwrite=true y may take the memory of the residual, whose
+/// values are then lost: less memory is read and written.
 /// @param w     f32[out x in/groups x kh x kw]
 /// @param scale f32[out]: a factor for each output's weights
 /// @param bias  f32[out]
@@ -152,7 +152,7 @@ static int frozen_call(lua_State *L)
 }
 
 /// frozen:name(n, h, w [, residual])
-/// What computes the convolution for images of this size: the name of oneDNN's implementation, or
+/// Returns the implementation used for images of this size: the name of oneDNN's, or
 /// "portable: im2col".
 /// @param residual  whether one is added
 /// @return string

@@ -61,14 +61,14 @@ static const calr_csr *check_graph(lua_State *L, int arg, int64_t k, double min_
 /// @module calr.cluster
 
 /// calr.cluster.components(x, {k=15, min_similarity=0.5, mutual=false, min_size=1})
-/// Connected components of the graph of nearest neighbours: images joined by any chain of similarities of at least
-/// min_similarity. The cheapest clustering, and the one that a single wrong link leads furthest astray; mutual links
-/// are the safer ones.
+/// Finds connected components of the graph of nearest neighbours: images joined by any chain of similarities of at
+/// least min_similarity. This is the cheapest clustering, and the one that a single wrong link damages most; mutual
+/// links are safer.
 /// @param x               f32[n x d], one row an image; or a table of neighbours {indices=i32[n x k],
 ///   similarities=f32[n x k]}
-/// @param k               neighbours of each row, the row itself counted; all rows where there are fewer
+/// @param k               neighbours of each row, the row itself included; at most all rows
 /// @param min_similarity  of a link; 0 or more, links of similarity 0 never count
-/// @param mutual          true: only links between images that are each among the other's neighbours
+/// @param mutual          true: only links between mutual neighbours
 /// @param min_size        smaller components become outliers
 /// @return tensor   labels i32[n], -1 for outliers
 /// @return integer  the number of clusters
@@ -89,9 +89,9 @@ static int cluster_components(lua_State *L)
 }
 
 /// calr.cluster.components_of(distance, {within=t, min_size=1})
-/// The same of distances: images joined by any chain of pairs that are at most t apart.
+/// The same for distances: images joined by any chain of pairs at most t apart.
 /// @param distance  a distance, or f32[n x n]
-/// @param within    number; how far joined images may be apart: 0 or more; required
+/// @param within    number; largest distance of joined images: 0 or more; required
 /// @param min_size  smaller components become outliers
 /// @return tensor   labels i32[n], -1 for outliers
 /// @return integer  the number of clusters
@@ -102,7 +102,7 @@ static int cluster_components_of(lua_State *L)
     double most = calr_lua_option_number(L, 2, "within", -1, 0, HUGE_VAL);
     int64_t min_size = calr_lua_option_integer(L, 2, "min_size", 1, 1, INT64_MAX), clusters;
     if (most < 0)
-        luaL_error(L, "option \"within\" is missing (how far joined images may be apart)");
+        luaL_error(L, "option \"within\" is missing (the largest distance of joined images)");
     calr_distance distance = calr_lua_check_distance(L, 1);
     calr_tensor *labels = calr_lua_new_labels(L, distance.n);
     calr_lua_call(L, calr_components_of_distance(&distance, most, min_size, calr_tensor_i32(labels),
@@ -112,24 +112,24 @@ static int cluster_components_of(lua_State *L)
 }
 
 /// calr.cluster.leiden(x, {k=15, min_similarity=0.5, min_size=5, quality="modularity", resolution=1, seed=1, trials=1})
-/// Communities of the graph of nearest neighbours by Leiden (Traag et al. 2019): an undirected link for each neighbour
-/// of similarity >= min_similarity, weights of both directions added; the resolution decides how
-/// large clusters are. Images without a link, and clusters smaller than min_size, become outliers. The same seed gives
-/// the same labels.
+/// Finds communities of the graph of nearest neighbours by Leiden (Traag et al. 2019): an undirected link for each
+/// neighbour of similarity >= min_similarity, weights of both directions added; the resolution sets the size of
+/// clusters. Images without a link, and clusters smaller than min_size, become outliers. The same seed gives the same
+/// labels.
 /// @param x               f32[n x d], one row an image; or a table of neighbours {indices=i32[n x k],
 ///   similarities=f32[n x k]}
-/// @param k               neighbours of each row, the row itself counted; all rows where there are fewer
+/// @param k               neighbours of each row, the row itself included; at most all rows
 /// @param min_similarity  of a link; 0 or more, links of similarity 0 never count
-/// @param min_size        images of the smallest cluster that is kept
+/// @param min_size        least number of images in a cluster
 /// @param quality         "modularity", or "potts": the constant Potts model, which finds small clusters in large data
 ///   as well as in small ones
-/// @param resolution      above 0; more for smaller clusters. Potts: the least mean weight between the images of a
+/// @param resolution      above 0; higher for smaller clusters. Potts: the least mean weight between the images of a
 ///   cluster (0.1 to 1 for cosines; links that count both ways weigh double)
 /// @param seed            names the random order of the search
-/// @param trials          searches, of which the best is taken
+/// @param trials          number of searches; the best one counts
 /// @return tensor  labels i32[n], -1 for outliers
-/// @return table   {quality = what was reached, communities = how many were found, clusters = how many of them were
-///   kept, edges = links}
+/// @return table   {quality = the value reached, communities = the number found, clusters = the number kept,
+///   edges = links}
 static int cluster_leiden(lua_State *L)
 {
     static const char *const names[] = {"k",          "min_similarity", "min_size", "quality",

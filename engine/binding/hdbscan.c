@@ -53,16 +53,16 @@ static int return_results(lua_State *L, int64_t clusters)
 /// @module calr.cluster
 
 /// calr.cluster.hdbscan(distance, {min_cluster_size=5, min_samples=nil, epsilon=0, method="mass", single=false})
-/// Density clusters, each at the density that suits it (HDBSCAN; Campello et al. 2013): no eps to choose. Agrees with
-/// scikit-learn but where groups part at one and the same height: then all of them do, and what falls out is an
-/// outlier, while scikit-learn leaves it with one of them.
+/// Clusters by density, each cluster at its own density (HDBSCAN; Campello et al. 2013): no eps to choose. Agrees with
+/// scikit-learn except if groups split at exactly the same height: then all of them split, and the images that fall
+/// out are outliers, while scikit-learn leaves them with one of the groups.
 /// @param distance          a distance, or f32[n x n]
-/// @param min_cluster_size  images of the smallest group that is a cluster, 2 or more
-/// @param min_samples       neighbours, the image itself counted, that must be near for it to be in a dense place: more
-///   for fewer and surer clusters; as min_cluster_size where absent (the hdbscan package does not count the image)
-/// @param epsilon           clusters that part below this distance stay one; 0: none do
-/// @param method            "mass": the clusters that last longest over all densities; "leaves": the smallest ones
-/// @param single            true: all images may come out as one cluster; false: two at least, or none
+/// @param min_cluster_size  least number of images in a cluster, 2 or more
+/// @param min_samples       neighbours, the image itself included, that define its density: more for fewer and surer
+///   clusters; default: min_cluster_size (the hdbscan package does not count the image itself)
+/// @param epsilon           clusters that split below this distance stay one; 0: none do
+/// @param method            "mass": the clusters that persist longest over all densities; "leaves": the smallest ones
+/// @param single            true: all images may form one cluster; false: at least two clusters, or none
 /// @return tensor   labels i32[n], -1 = outlier
 /// @return integer  the number of clusters
 /// @return tensor   f32[n]: how deep in its cluster each image is, 0 .. 1; 0 for outliers
@@ -85,8 +85,8 @@ static int cluster_hdbscan(lua_State *L)
 
 /// calr.cluster.hdbscan_features(x, {metric="cosine", min_cluster_size=5, min_samples=nil, epsilon=0, method="mass",
 ///   single=false})
-/// The same of the distances between features. They are held while it runs, 4 n^2 bytes, up to 2 GiB; above that they
-/// are computed again in each of some ten rounds, and memory grows with n only.
+/// The same for the distances between features. They are held while it runs, 4 n^2 bytes, up to 2 GiB; above that they
+/// are recomputed in each of about ten rounds, and memory grows only with n.
 /// @param x       f32[n x d]
 /// @param metric  "cosine" (1 - cos) or "euclidean"; the other options as for calr.cluster.hdbscan
 /// @return tensor   labels i32[n], -1 = outlier

@@ -122,7 +122,7 @@ static int image_decode_file(lua_State *L)
 
 /// calr.image.probe(bytes)
 /// Reads the header of a JPEG file held in a string, without decoding it.
-/// @param bytes  string; the first kilobytes of a file are enough when its header lies there
+/// @param bytes  string; the first kilobytes of a file are enough if they contain its header
 /// @return table  {width=, height=, color="rgb"|"gray"|"cmyk"}
 static int image_probe(lua_State *L)
 {
@@ -197,7 +197,7 @@ static int image_resize(lua_State *L)
 }
 
 /// calr.image.save_png(image, path)
-/// Writes a PNG file, whole or not at all.
+/// Writes a PNG file, completely or not at all.
 /// @param image  tensor u8[height x width x 3], or u8[height x width] for gray
 /// @param path   string
 static int image_save_png(lua_State *L)
@@ -222,7 +222,7 @@ static int image_save_png(lua_State *L)
 }
 
 /// calr.image.load_png(path)
-/// Reads a PNG file of any kind as RGB; transparent pixels are laid on black.
+/// Reads a PNG file of any kind as RGB; transparent pixels are put on black.
 /// @param path  string
 /// @return tensor  u8[height x width x 3]
 static int image_load_png(lua_State *L)

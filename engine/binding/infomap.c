@@ -87,34 +87,34 @@ static void find_tree(lua_State *L, int info, const calr_csr *graph,
 ///   teleportation=0.15, levels="two", level=nil})
 /// Clusters by Infomap (map equation; Rosvall and Bergstrom 2008) on the graph of nearest neighbours: an edge
 /// i -> j of weight s for each neighbour j with cosine similarity s >= min_similarity. Images without an edge, and
-/// clusters smaller than min_size, become outliers. When no edge is left, every label is -1 and info.edges is 0. The
+/// clusters smaller than min_size, become outliers. If no edge is left, every label is -1 and info.edges is 0. The
 /// same seed gives the same labels, for any number of threads.
 ///
-/// With levels="many", modules may hold modules, in as many levels as make the code shorter (hierarchical map equation;
-/// Rosvall and Bergstrom 2011). The labels are those of the finest level, or of the one that `level` names.
+/// With levels="many", modules may contain modules, in as many levels as shorten the code (hierarchical map equation;
+/// Rosvall and Bergstrom 2011). The labels are those of the finest level, or of the one given by `level`.
 ///
 /// x may be features, whose neighbours are found first, or the result of calr.cluster.knn: {indices=i32[n x k],
-/// similarities=f32[n x k]}, where an index of -1 is no neighbour and the option k is not looked at.
+/// similarities=f32[n x k]}, where an index of -1 means no neighbour and the option k is ignored.
 ///
-/// The second result holds: codelength, bits a step of the random walker; one_level, the same were everything one
-/// module; modules, how many were found (at the level taken), and clusters, how many of them were kept; edges; and
-/// scores=f32[n], how central an image is: the sum over its edges of 1/(d + mean d), d = 1 - similarity, the mean over
-/// all neighbours found, its own place included; 0 without an edge.
+/// The second result holds: codelength, bits per step of the random walker; one_level, the same with everything in one
+/// module; modules, the number found (at the level taken); clusters, the number kept; edges; and scores=f32[n], how
+/// central an image is: the sum over its edges of 1/(d + mean d), d = 1 - similarity, with the mean over all neighbours
+/// found, the image itself included; 0 without an edge.
 ///
-/// For levels="many" it holds two more, whatever min_size says: levels, a list of i32[n], the
+/// For levels="many" it holds two more, regardless of min_size: levels, a list of i32[n], the
 /// modules of each level, the coarsest first, -1 for an image without an edge; and tree=i32[modules
-/// x levels], for each module of the finest level the one it lies in at each level, itself last. A
-/// module that is not divided at a level is there again at the next, if under another number.
+/// x levels], for each module of the finest level its module at each level, itself last. A
+/// module that is not divided at a level appears again at the next, possibly with another number.
 /// @param x               f32[n x d], one row an image; or a table of neighbours
-/// @param k               neighbours of each row, the row itself counted; all rows where there are fewer
+/// @param k               neighbours of each row, the row itself included; at most all rows
 /// @param min_similarity  0 or more; edges of similarity 0 are never kept
-/// @param min_size        images of the smallest cluster that is kept
+/// @param min_size        least number of images in a cluster
 /// @param directed        false: an edge counts both ways, weights add up
 /// @param seed            names the random order of the search
-/// @param trials          searches, of which the shortest code is taken
+/// @param trials          number of searches; the shortest code counts
 /// @param teleportation   share of steps at which the random walker jumps; directed only
-/// @param levels          "two": modules and their images; "many": modules in modules too
-/// @param level           only with levels="many": 1, the coarsest, or more; the finest where there are fewer
+/// @param levels          "two": modules and their images; "many": nested modules too
+/// @param level           only with levels="many": 1, the coarsest, or more; at most the finest
 /// @return labels  i32[n], from 0 in the order of first appearance, -1 for outliers
 /// @return table  {codelength=, one_level=, modules=, clusters=, edges=, scores=, levels=, tree=}
 static int cluster_infomap(lua_State *L)

@@ -61,22 +61,21 @@ static index *new_index(lua_State *L, calr_tensor *x, const calr_ivf_options *op
 /// @module calr.cluster
 
 /// calr.cluster.ivf(x, {metric="cosine", lists=nil, sample=nil, seed=0, copy=true})
-/// An index for approximate neighbours among many rows: an inverted file with flat lists (IVF-flat; Jégou et al. 2011).
-/// k-means cuts the space into cells, one a list, and a query looks into the few lists nearest to it: into `probes` of
-/// them. What is found is scored exactly; what lies in other lists is missed. How much that is can be measured
-/// (index:recall), and a search takes as many probes as the recall wanted needs. From about a hundred thousand rows on
-/// it is worth its making.
+/// Builds an index for approximate neighbours among many rows: an inverted file with flat lists (IVF-flat; Jégou et
+/// al. 2011). k-means divides the space into cells, one per list, and a query searches only the `probes` lists nearest
+/// to it. Rows in these lists are scored exactly; rows in other lists are missed. index:recall measures how many, and a
+/// search takes as many probes as the requested recall needs. The index pays off from about 100,000 rows.
 ///
 ///     local index = calr.cluster.ivf(features)
 ///     local near = index:search(nil, { k = 30, recall = .98 })
 ///     print(near.indices, near.similarities, near.recall, near.probes)
-/// @param x       f32[n x d]; the index holds on to it, and it must not be changed
+/// @param x       f32[n x d]; the index keeps a reference, so it must not be changed
 /// @param metric  "cosine" or "euclidean"
-/// @param lists   how many, n at most; 4 sqrt(n) where absent
-/// @param sample  rows that k-means sees, at least one a list; 32 a list where absent
+/// @param lists   number of lists, at most n; default: 4 sqrt(n)
+/// @param sample  rows that k-means sees, at least one per list; default: 32 per list
 /// @param seed    of the sample and of k-means
-/// @param copy    keep a copy of the rows in the order of the lists, as large as x. Without it a search is slower: a
-///   little with many queries, several times with few
+/// @param copy    keep a copy of the rows in list order, as large as x. Without it a search is slower: a little with
+///   many queries, several times with few
 /// @return index
 static int cluster_ivf(lua_State *L)
 {
@@ -163,18 +162,18 @@ static int push_neighbours(lua_State *L, const index *on, const calr_ivf_query *
 }
 
 /// index:search([queries,] {k=15, probes=nil, recall=0.95, include_self=true, measure=256, seed=0})
-/// The k nearest rows of every query, nearest first, ties by the lowest row number, as calr.cluster.knn gives them. A
-/// query whose lists hold fewer than k rows looks into further lists until there are k.
+/// Finds the k nearest rows of every query, nearest first, ties by the lowest row number, as calr.cluster.knn does. A
+/// query whose lists hold fewer than k rows searches further lists until there are k.
 /// @param queries       f32[m x d]; nil for the rows of the index themselves
-/// @param k             neighbours of each; an error when there are fewer rows
-/// @param probes        lists that a query looks into; more than there are means all, which is exact
-/// @param recall        where no probes are given: the part of the true neighbours to find, above 0; the probes for it
-///   are chosen by measurement
+/// @param k             neighbours of each; fewer rows are an error
+/// @param probes        lists that a query searches; more than exist means all, which is exact
+/// @param recall        without probes: the share of the true neighbours to find, above 0; the number of probes for it
+///   is chosen by measurement
 /// @param include_self  whether a row is its own first neighbour; ignored with queries
-/// @param measure       how many of the queries that measurement takes, at random: they look into all lists
+/// @param measure       number of random queries for that measurement: they search all lists
 /// @param seed          names the draw
-/// @return table  indices = i32[m x k] from 0; similarities or distances = f32[m x k]; probes; lists; recall = what was
-///   measured, nil where the probes were given
+/// @return table  indices = i32[m x k] from 0; similarities or distances = f32[m x k]; probes; lists; recall = the
+///   measured one, nil if probes were given
 static int index_search(lua_State *L)
 {
     static const char *const names[] = {"k",       "probes", "recall", "include_self",
@@ -196,13 +195,13 @@ static int index_search(lua_State *L)
 }
 
 /// index:recall{probes=p, queries=nil, k=15, include_self=true, measure=256, seed=0}
-/// Measures which part of the k nearest a search with p probes finds: the mean over queries drawn at random, each
-/// compared with its exact neighbours. A row itself, at the head of its own list, does not count.
-/// @param probes        lists that a query looks into; required
-/// @param queries       f32[m x d]; the rows of the index where absent
+/// Measures the share of the k nearest that a search with p probes finds: the mean over random queries, each
+/// compared with its exact neighbours. A row itself, first in its own list, does not count.
+/// @param probes        lists that a query searches; required
+/// @param queries       f32[m x d]; default: the rows of the index
 /// @param k             neighbours of each
 /// @param include_self  whether a row is its own first neighbour
-/// @param measure       how many queries are drawn; all where there are no more
+/// @param measure       number of queries to draw; at most all
 /// @param seed          names the draw
 /// @return number  0 .. 1
 static int index_recall(lua_State *L)
@@ -217,7 +216,7 @@ static int index_recall(lua_State *L)
     int include_self = calr_lua_option_boolean(L, 2, "include_self", 1);
     effort e = check_effort(L, 2);
     if (e.probes == 0)
-        luaL_error(L, "option \"probes\" is missing (how many lists a query looks into)");
+        luaL_error(L, "option \"probes\" is missing (how many lists a query searches)");
     calr_ivf_query query = make_query(L, &on, rows, k, include_self);
     double recall;
     calr_lua_call(L, calr_ivf_recall(on.ivf, &query, e.probes, &e.sample, &recall));
@@ -226,7 +225,7 @@ static int index_recall(lua_State *L)
 }
 
 /// index:size()
-/// How many rows it is of. #index is the same.
+/// Returns the number of rows. #index is the same.
 /// @return integer
 static int index_size(lua_State *L)
 {
@@ -235,7 +234,7 @@ static int index_size(lua_State *L)
 }
 
 /// index:lists()
-/// How many rows each of its lists holds; 0 is possible.
+/// Returns the number of rows in each list, possibly 0.
 /// @return tensor  i32[lists]
 static int index_lists(lua_State *L)
 {

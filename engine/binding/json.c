@@ -14,9 +14,9 @@
 /// JSON (RFC 8259). Objects and arrays become tables, `null` becomes `calr.json.null`, whole
 /// numbers stay whole.
 ///
-/// A table that is written becomes an array when its keys are 1 .. n, an object when they are
-/// strings; the empty table becomes an object unless calr.json.array has marked it. Keys are
-/// written sorted, numbers so that they read back as the same bits.
+/// A table is written as an array if its keys are 1 .. n, as an object if they are strings; the
+/// empty table becomes an object unless calr.json.array has marked it. Keys are written sorted,
+/// numbers so that they read back as the same bits.
 
 #define ARRAY     "calr.json.array"
 #define WRITER    "calr.json.writer"
@@ -98,9 +98,8 @@ static void release_document(void *document)
 }
 
 /// calr.json.decode(text [, name])
-/// Reads JSON text. What is wrong with it is an error with line and column; a key given twice is
-/// wrong.
-/// @param name  stands in the message for where the text came from, such as the path of its file
+/// Reads JSON text. Invalid text is an error with line and column; a repeated key is invalid.
+/// @param name  names the text's origin in messages, such as the path of its file
 /// @return any
 static int json_decode(lua_State *L)
 {
@@ -411,7 +410,7 @@ static void put_value(writer *w, int index, int depth)
 /// Writes a value as JSON text. NaN, infinity, functions, strings that are not UTF-8 and tables
 /// that contain themselves are errors that name the place.
 /// @param value   any; a string, a number, a boolean, or a table of them
-/// @param indent  spaces a level, each item on a line of its own; 0: all on one line
+/// @param indent  spaces per level, one item per line; 0: all on one line
 /// @return string
 static int json_encode(lua_State *L)
 {
@@ -437,7 +436,7 @@ static int json_encode(lua_State *L)
 }
 
 /// calr.json.array([table])
-/// Marks a table as an array, so that it is written as [] when it is empty.
+/// Marks a table as an array, so that it is written as [] if empty.
 /// @param table  table
 /// @return table  the same
 static int json_array_mark(lua_State *L)

@@ -81,7 +81,7 @@ static int labels_canonical(lua_State *L)
 }
 
 /// calr.labels.pair(a, b)
-/// One label for each pair (a, b) that occurs, such as cluster and camera; -1 where either is -1.
+/// Makes one label for each pair (a, b) that occurs, such as cluster and camera; -1 where either is -1.
 /// @return tensor   i32[n]
 /// @return integer  the number of pairs
 static int labels_pair(lua_State *L)
@@ -116,8 +116,8 @@ static int labels_match(lua_State *L)
 }
 
 /// calr.labels.align(before, after)
-/// `after` with the numbers of `before`: a cluster that is matched (calr.labels.match) gets the number it had, the
-/// others numbers past those of `before`. For pictures and tables in which a cluster keeps its name over epochs.
+/// Renumbers `after` like `before`: a matched cluster (calr.labels.match) keeps its number, the others get numbers
+/// past those of `before`. For pictures and tables in which a cluster keeps its name over epochs.
 /// @param before  i32[n]
 /// @param after   i32[n]
 /// @return tensor   i32[n]
@@ -147,7 +147,7 @@ static int labels_count(lua_State *L)
 }
 
 /// calr.labels.argmax(labels, scores)
-/// For each cluster the row of its member with the highest score (the first of equals).
+/// Returns, for each cluster, the row of its member with the highest score (the first of equals).
 /// @param scores  f32[n]
 /// @return tensor  i64[clusters], -1 for an empty cluster
 static int labels_argmax(lua_State *L)
@@ -163,7 +163,7 @@ static int labels_argmax(lua_State *L)
 }
 
 /// calr.labels.last_above(labels, scores, threshold)
-/// For each cluster the last member, in the order of the rows, whose score exceeds the threshold.
+/// Returns, for each cluster, the last member in row order whose score exceeds the threshold.
 /// @return tensor  i64[clusters], -1 where none does
 static int labels_last_above(lua_State *L)
 {
@@ -179,7 +179,7 @@ static int labels_last_above(lua_State *L)
 }
 
 /// calr.labels.entropy(labels, groups)
-/// For each cluster the entropy (natural logarithm) of its members' distribution over the groups.
+/// Returns, for each cluster, the entropy (natural logarithm) of its members' distribution over the groups.
 /// @param groups  i32[n], such as the cameras
 /// @return tensor  f32[clusters]
 static int labels_entropy(lua_State *L)
@@ -194,8 +194,8 @@ static int labels_entropy(lua_State *L)
 }
 
 /// calr.labels.commonest(labels, groups)
-/// For each cluster the group that most of its members have: the local cluster, the camera or the identity that
-/// dominates it. Of equally common ones the one that comes first; members of group -1 do not count.
+/// Returns, for each cluster, the group of most of its members: the dominant local cluster, camera or identity. Of
+/// equally common groups the first counts; members of group -1 do not count.
 /// @param groups  i32[n], such as the local clusters
 /// @return tensor  i32[clusters], -1 for a cluster without a group
 static int labels_commonest(lua_State *L)
@@ -210,11 +210,11 @@ static int labels_commonest(lua_State *L)
 }
 
 /// calr.labels.neighbour_share(labels, indices [, {count=nil}])
-/// For each image the share of its nearest neighbours that are in its cluster, the image itself not counted. 0 for an
-/// outlier; an outlier among the neighbours is in no cluster.
-/// @param indices  i32[n x k], as calr.cluster.knn gives them; -1 for no neighbour
-/// @param count    only the first so many entries of each list, the image itself counted when it heads its list; all
-///   where absent
+/// Returns, for each image, the share of its nearest neighbours in its cluster, not counting the image itself. 0 for
+/// an outlier; an outlier among the neighbours is in no cluster.
+/// @param indices  i32[n x k], as from calr.cluster.knn; -1 for no neighbour
+/// @param count    use only the first `count` entries of each list, including the image itself if it is first;
+///   default: all
 /// @return tensor  f32[n], 0 .. 1
 static int labels_neighbour_share(lua_State *L)
 {
@@ -279,7 +279,7 @@ static void set_integer(calr_tensor *t, int64_t i, int64_t value)
 }
 
 /// calr.labels.take(values, rows)
-/// values[rows[i]] for every i, and -1 where rows[i] is -1: follows a pointer for all images at
+/// Returns values[rows[i]] for every i, and -1 where rows[i] is -1: follows a pointer for all images at
 /// once.
 /// @param values  integers[m]
 /// @param rows    integers[n], 0-based, -1 for none
@@ -384,17 +384,17 @@ static int labels_both(lua_State *L)
 }
 
 /// calr.labels.quantile(values, q [, mask])
-/// The value below which a share q of the values lies, interpolated between the two nearest as NumPy does: 0.5 is the
-/// median. A NaN is an error.
+/// Returns the value below which a share q of the values lies, interpolated between the two nearest as in NumPy: 0.5
+/// is the median. A NaN is an error.
 /// @param values  f32[n]
 /// @param q       0 .. 1
 /// @param mask    u8[n]: only these values; all where absent
-/// @return number|nil  nil when there is no value
+/// @return number|nil  nil if there is no value
 static int labels_quantile(lua_State *L)
 {
     calr_tensor *values = calr_lua_check_form(L, 1, CALR_F32, 1, "f32[n]");
     double q = luaL_checknumber(L, 2), quantile;
-    luaL_argcheck(L, q >= 0 && q <= 1, 2, "a quantile is named by a share, 0 to 1");
+    luaL_argcheck(L, q >= 0 && q <= 1, 2, "a quantile is given by a share, 0 to 1");
     calr_tensor *mask = lua_isnoneornil(L, 3) ? NULL : check_mask(L, 3);
     if (mask)
         check_length(L, 3, values, mask);
@@ -450,7 +450,7 @@ static int labels_rows(lua_State *L)
 }
 
 /// calr.labels.put(labels, rows, values)
-/// labels[rows[i]] := values[i], in place: the labels of a part among those of all.
+/// Sets labels[rows[i]] := values[i] in place: puts labels of a part among those of all.
 /// @param labels  i32[n]
 /// @param rows    i64[m], 0-based
 /// @param values  i32[m]
@@ -476,7 +476,7 @@ static int labels_put(lua_State *L)
 }
 
 /// calr.labels.shift(labels, by)
-/// Adds a number to all labels but those of outliers: numbers for clusters that stand beside others.
+/// Adds a number to all labels except outliers, so that clusters do not collide with others.
 /// @return tensor  i32[n]
 static int labels_shift(lua_State *L)
 {
@@ -516,8 +516,8 @@ static int labels_where(lua_State *L)
 }
 
 /// calr.labels.chance(count, probability, {seed=0, epoch=0, purpose="chance"})
-/// A mask whose items are set with a probability, each by its own random number: item i of an epoch
-/// does not depend on the others.
+/// Makes a mask whose items are set with a probability, each by its own random number: item i of an
+/// epoch does not depend on the others.
 /// @return tensor  u8[count]
 static int labels_chance(lua_State *L)
 {

@@ -59,12 +59,12 @@ static int64_t check_stop(lua_State *L, int arg, double *threshold)
 /// calr.cluster.agglomerative(distance, {clusters=n, linkage="average"})
 /// calr.cluster.agglomerative(distance, {distance=t, linkage="average"})
 /// Merges the two nearest clusters (Lance and Williams 1967; found by chains of nearest neighbours,
-/// Murtagh 1983, Müllner 2011) until as many as asked for are left, or until the nearest two are at
+/// Murtagh 1983, Müllner 2011) until the requested number is left, or until the nearest two are at
 /// `distance` or more. All but single linkage hold all pairs while they run: 4 n^2 bytes. For
-/// several cuts of one tree, and for the tree itself: calr.cluster.linkage.
+/// several cuts of one tree, and for the tree itself, use calr.cluster.linkage.
 /// @param distance  a distance, or f32[n x n]
-/// @param clusters  how many to leave, 1 .. n; either this or the option distance
-/// @param linkage   "average" (default), "complete", "single" or "ward": how far two clusters are apart; Ward's is
+/// @param clusters  number of clusters, 1 .. n; either this or the option distance
+/// @param linkage   "average" (default), "complete", "single" or "ward": the distance between clusters; Ward's is
 ///   meant for euclidean distances
 /// @return tensor  labels i32[n]
 /// @return integer  the number of clusters
@@ -84,7 +84,7 @@ static int cluster_agglomerative(lua_State *L)
 }
 
 /// calr.cluster.linkage(distance, {linkage="average"})
-/// The whole tree of merges (dendrogram), to be cut where you like.
+/// Returns the whole tree of merges (dendrogram), which can be cut anywhere.
 /// @param distance  a distance, or f32[n x n]
 /// @param linkage   "average", "complete", "single" or "ward"
 /// @return dendrogram
@@ -100,8 +100,8 @@ static int cluster_linkage(lua_State *L)
 }
 
 /// calr.cluster.linkage_features(x, {metric="euclidean", linkage="ward"})
-/// The tree of features: as of their distances (calr.cluster.distances), which need no memory beside the pairs that
-/// merging holds (4 n^2 bytes).
+/// Returns the tree of features, as for their distances (calr.cluster.distances) but with no memory besides the pairs
+/// that merging holds (4 n^2 bytes).
 /// @param x        f32[n x d]
 /// @param metric   "euclidean" or "cosine" (1 - cos)
 /// @param linkage  "ward" (least growth of the squared distances to the centroids), "average", "complete" or "single"
@@ -121,7 +121,7 @@ static int cluster_linkage_features(lua_State *L)
 }
 
 /// dendrogram:size()
-/// How many images it is of. #dendrogram is the same.
+/// Returns the number of images. #dendrogram is the same.
 /// @return integer
 static int dendrogram_size(lua_State *L)
 {
@@ -131,8 +131,8 @@ static int dendrogram_size(lua_State *L)
 
 /// dendrogram:cut({clusters=n})
 /// dendrogram:cut({distance=t})
-/// Labels at one height.
-/// @param clusters  how many to leave, 1 .. n
+/// Returns the labels at one height.
+/// @param clusters  number of clusters, 1 .. n
 /// @param distance  or: undo the merges at this height and above
 /// @return tensor   labels i32[n]
 /// @return integer  the number of clusters
@@ -151,9 +151,9 @@ static int dendrogram_cut(lua_State *L)
 }
 
 /// dendrogram:merges()
-/// The tree in the numbering of SciPy: images are 0 .. n-1, and merge number m, counted from 0, makes cluster n + m.
-/// @return table  left = i32[n-1] < right = i32[n-1]: what is merged; heights = f32[n-1], ascending; sizes = i32[n-1]:
-///   images of what comes out
+/// Returns the tree in SciPy's numbering: images are 0 .. n-1, and merge m, counted from 0, makes cluster n + m.
+/// @return table  left = i32[n-1] < right = i32[n-1]: the merged clusters; heights = f32[n-1], ascending; sizes =
+///   i32[n-1]: images of the merged cluster
 static int dendrogram_merges(lua_State *L)
 {
     static const char *const names[] = {"left", "right", "sizes"};

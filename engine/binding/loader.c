@@ -9,10 +9,10 @@
 #include "loader/source.h"
 
 /// @module calr.loader
-/// Batches of images, decoded, resized and augmented ahead of their use by worker threads. What
-/// happens to an image depends on (seed, epoch, its place in the order) alone, never on the number
-/// of workers. Most scripts use split:batches of calr.data, which calls this.
-/// @field training  table; flip, pad and erase as the training augmentation has them
+/// Batches of images, decoded, resized and augmented ahead of use by worker threads. The processing
+/// of an image depends only on (seed, epoch, its place in the order), never on the number of workers.
+/// Most scripts use split:batches of calr.data, which calls this.
+/// @field training  table; flip, pad and erase of the training augmentation
 
 #define LOADER "calr.loader"
 #define CACHE  "calr.loader.cache"
@@ -122,7 +122,7 @@ static calr_loader_cache *option_cache(lua_State *L, int arg, const calr_store *
     if (calr_lua_push_option(L, arg, "cache") != LUA_TNIL) {
         cache_value *value = luaL_testudata(L, -1, CACHE);
         if (!value)
-            luaL_error(L, "option \"cache\" must be what calr.loader.cache returns, not a %s",
+            luaL_error(L, "option \"cache\" must be a cache of calr.loader.cache, not a %s",
                        luaL_typename(L, -1));
         if (!value->cache)
             luaL_error(L, "the cache was closed");
@@ -164,20 +164,19 @@ static calr_status resolve(const calr_tensor *order, const calr_tensor *records,
 }
 
 /// calr.loader.open(store, {height=, width=, batch=64, order=, augment=false, ...})
-/// Starts to make batches of a store's images, in an order.
+/// Starts making batches of a store's images, in a given order.
 ///
 ///     for images, index in calr.loader.open(store, { height = 128, width = 64 }) do ... end
 ///
-/// The result is called for each batch: it returns images, f32[b x height x width x 3], normalised,
-/// and index, i64[b], the items of the order that they belong to, and with views=2 a second view of
-/// the images in a tensor of the same form; after the last batch, nil. An
-/// image that cannot be decoded raises an error that names it. To end early, close the loader
-/// (close(), or a <close> variable).
+/// Call the result for each batch: it returns images, f32[b x height x width x 3], normalised,
+/// and index, i64[b], their items of the order, and with views=2 a second view of the images in a
+/// tensor of the same shape; after the last batch, nil. An image that cannot be decoded raises an
+/// error that names it. To end early, close the loader (close(), or a <close> variable).
 /// @param store        an open store
-/// @param height       of the images that come out
-/// @param width        of the images that come out
-/// @param batch        images a batch; the last batch holds what is left
-/// @param records      i64[n], numbers of the store's images from 0; the default is all of them
+/// @param height       of the output images
+/// @param width        of the output images
+/// @param batch        images per batch; the last batch holds the rest
+/// @param records      i64[n], numbers of the store's images from 0; default: all
 /// @param order        i64[m], positions in records from 0, repeated or left out at will; the
 ///                     default is all, in order
 /// @param augment      false: resize and normalise only. true: the training augmentation, in this
@@ -192,15 +191,15 @@ static calr_status resolve(const calr_tensor *order, const calr_tensor *records,
 /// @param std          list of numbers; deviation of the three channels; the default is ImageNet's
 /// @param seed         names the random numbers, with epoch and the place in the order; 0
 /// @param epoch        0
-/// @param first_slot   the place of the order's first item, 0: for going on in the middle of an
+/// @param first_slot   the place of the order's first item, 0: for resuming in the middle of an
 ///                     epoch
-/// @param workers      threads that work ahead; 0: none, all threads make a batch when it is asked
-///                     for. The default is 2, or 1 where one thread is in use
-/// @param ahead        batches in the making or waiting, 3
-/// @param views        integer: with 2 a second view of each image, augmented by random numbers of its
-///                     own, comes with the batch; the first view stays as it is. 1
+/// @param workers      threads that work ahead; 0: none, all threads make a batch on request.
+///                     The default is 2, or 1 if one thread is in use
+/// @param ahead        batches in progress or waiting, 3
+/// @param views        integer: with 2 each batch has a second view of each image, augmented by
+///                     separate random numbers; the first view stays as it is. 1
 /// @param pixel_limit  larger JPEG images (width x height) are refused; 67108864
-/// @param cache        what calr.loader.cache returned: decode each image once
+/// @param cache        from calr.loader.cache: decode each image once
 /// @return loader
 static int loader_open(lua_State *L)
 {
@@ -244,7 +243,7 @@ static loader_value check_loader(lua_State *L, int arg)
 }
 
 /// loader:next()
-/// The next batch; calling the loader itself does the same.
+/// Returns the next batch; calling the loader itself does the same.
 /// @return tensor  f32[b x height x width x 3], or nil after the last batch
 /// @return tensor  i64[b], the items of the order
 /// @return tensor  with views=2, f32[b x height x width x 3]: the second view of the same images
@@ -300,7 +299,7 @@ static void release_order(void *order)
 }
 
 /// loader:close()
-/// Stops the workers and frees what was made ahead. Batches already returned stay. Twice is fine.
+/// Stops the workers and frees prepared batches. Returned batches stay. A second call does nothing.
 static int loader_close(lua_State *L)
 {
     loader_value *value = luaL_checkudata(L, 1, LOADER), closed = *value;
@@ -325,14 +324,13 @@ static int loader_tostring(lua_State *L)
 /* ---- the cache ---- */
 
 /// calr.loader.cache(store, {height=, width=, filter="bicubic", bytes=1073741824})
-/// Memory for resized images, so that many epochs over little data decode each image once. It is
-/// filled by the loaders that are given it, with the images that come first, and never changes a
-/// result.
+/// Makes a cache of resized images, so that many epochs over little data decode each image once. The
+/// loaders that use it fill it with the first images they process; it never changes a result.
 /// @param store   an open store
 /// @param height  of the images
 /// @param width   of the images
 /// @param filter  "bicubic" or "bilinear"
-/// @param bytes   at most so much is kept
+/// @param bytes   largest size
 /// @return cache
 static int cache_new(lua_State *L)
 {
@@ -386,7 +384,7 @@ static void release_store(void *store)
 }
 
 /// cache:close()
-/// Frees the images, once no loader uses them. Twice is fine.
+/// Frees the images once no loader uses them. A second call does nothing.
 static int cache_close(lua_State *L)
 {
     cache_value *value = luaL_checkudata(L, 1, CACHE), closed = *value;

@@ -14,12 +14,12 @@
 #include "tensor/pool.h"
 
 /// @module calr.meter
-/// Measuring the engine itself: the limits of the machine that `calr bench` holds times against, and
+/// Measures the engine itself: the limits of the machine, which `calr bench` compares times with, and
 /// the kernels that run during a call.
 
 /// calr.meter.gemm(size [, repeats])
 /// Multiplies two f32 matrices of size x size with the backend that networks use, on all threads.
-/// @param repeats  how many times, after one that does not count (default 3)
+/// @param repeats  number of runs, after one that does not count (default 3)
 /// @return number  the shortest time in seconds; 2 size^3 floating-point operations
 static int meter_gemm(lua_State *L)
 {
@@ -33,10 +33,10 @@ static int meter_gemm(lua_State *L)
 }
 
 /// calr.meter.stream(kind, bytes [, repeats])
-/// Passes over memory on all threads. For the rate of the memory, and not of a cache, take several
+/// Passes over memory on all threads. To measure the memory and not a cache, take several
 /// times the size of the last cache.
 /// @param kind     "read", "write" or "copy"; a copy reads half of the bytes and writes the other half
-/// @param repeats  how many times, after one that does not count (default 3)
+/// @param repeats  number of runs, after one that does not count (default 3)
 /// @return number  the shortest time in seconds
 static int meter_stream(lua_State *L)
 {
@@ -69,10 +69,10 @@ static void push_event(lua_State *L, const calr_meter_event *event)
 }
 
 /// calr.meter.count(fn, ...)
-/// Calls a function and notes every kernel that runs meanwhile for this thread: the entries of the
-/// backend's table (convolutions, products, norms, ...), and under the name "parallel" whatever else
-/// runs on all threads. Of kernels within kernels the outermost counts: their seconds add up to the
-/// time spent in kernels, and the rest of the call's time is overhead.
+/// Calls a function and records every kernel that it runs for this thread: the entries of the
+/// backend's table (convolutions, products, norms, ...), and as "parallel" anything else that runs on
+/// all threads. Only the outermost of nested kernels counts: their seconds add up to the time spent in
+/// kernels, and the rest of the call's time is overhead.
 /// @return table  in order, {kernel=, label=, seconds=, flops=, bytes=, detail=}: the operations and
 ///   bytes (inputs and outputs, each once) of the kernel's definition, and its shapes as text
 /// @return number  the seconds that the whole call took
@@ -80,7 +80,7 @@ static int meter_count(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
     if (calr_meter_on)
-        return luaL_error(L, "kernels are being counted already");
+        return luaL_error(L, "kernels are already being counted");
     struct timespec began, ended;
     int arguments = lua_gettop(L) - 1;
     calr_meter_start();
@@ -111,7 +111,7 @@ static int meter_count(lua_State *L)
 }
 
 /// calr.meter.label([number])
-/// With a number, sets the label that kernels are noted under from now on (0 at first). The kernels of
+/// With a number, sets the label for kernels recorded from now on (initially 0). The kernels of
 /// a backward pass carry the label that was set when the operation ran forward.
 /// @return integer  the label that was set before
 static int meter_label(lua_State *L)
@@ -127,8 +127,8 @@ static int meter_label(lua_State *L)
 }
 
 /// calr.meter.trim()
-/// Returns the memory that freed tensors have left for later ones to the system, so that the peak of
-/// what follows can be measured.
+/// Returns to the system the memory that freed tensors left for reuse, so that the peak of later work
+/// can be measured.
 static int meter_trim(lua_State *L)
 {
     (void)L;

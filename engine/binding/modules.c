@@ -3,7 +3,7 @@
 #include "binding/bind.h"
 
 static const luaL_Reg modules[] = {
-    {"calr.autograd", luaopen_calr_autograd},       /* the tape; gradients of one's own */
+    {"calr.autograd", luaopen_calr_autograd},       /* the tape; custom gradients */
     {"calr.bank", luaopen_calr_bank},               /* memory banks */
     {"calr.cluster", luaopen_calr_cluster},         /* neighbours and clustering */
     {"calr.draw", luaopen_calr_draw},               /* painting generated images */
@@ -16,7 +16,7 @@ static const luaL_Reg modules[] = {
     {"calr.npy", luaopen_calr_npy},                 /* NumPy files */
     {"calr.ops", luaopen_calr_ops},                 /* operations with gradients */
     {"calr.optim.step", luaopen_calr_optim_step},   /* steps of optimisers */
-    {"calr.pth", luaopen_calr_pth},                 /* what torch.save wrote */
+    {"calr.pth", luaopen_calr_pth},                 /* files of torch.save */
     {"calr.quality", luaopen_calr_quality},         /* cluster quality */
     {"calr.rank", luaopen_calr_rank},               /* ranking metrics */
     {"calr.rng", luaopen_calr_rng},                 /* random numbers */

@@ -9,7 +9,7 @@
 
 /// calr.npy.load(path)
 /// Reads an array. float16 and float64 become f32, int8, int16 and uint16 become i32, bool becomes
-/// u8; other types that are not ours are an error.
+/// u8; other types that calr lacks are an error.
 /// @return tensor
 static int npy_load(lua_State *L)
 {
@@ -20,7 +20,7 @@ static int npy_load(lua_State *L)
 }
 
 /// calr.npy.save(path, tensor)
-/// Writes an array; the file is whole or absent.
+/// Writes an array, completely or not at all.
 static int npy_save(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);

@@ -9,13 +9,13 @@
 #include "autograd/ops.h"
 
 /// @module calr.ops
-/// Operations with gradients. Each runs at once; when an input needs a gradient
+/// Operations with gradients. Each runs at once; if an input needs a gradient
 /// (tensor:requires_grad), it is recorded, and calr.autograd.backward follows the record back.
 ///
-/// All take and return f32 tensors. Arithmetic, relu, reverse_gradient and max_pool also work on
-/// bf16, and give it (of a bf16 and an f32 tensor comes f32); avg_pool and gem make f32 of it. A
-/// gradient has the type of its tensor. Those whose first argument is a tensor are methods of tensors
-/// too: x:relu(). The operators + - * / ^ and unary minus work on tensors and numbers.
+/// All take and return f32 tensors. Arithmetic, relu, reverse_gradient and max_pool also accept
+/// bf16 and return it (mixing bf16 and f32 gives f32); avg_pool and gem turn bf16 into f32. A
+/// gradient has the type of its tensor. Operations whose first argument is a tensor are also methods
+/// of tensors: x:relu(). The operators + - * / ^ and unary minus work on tensors and numbers.
 
 /* Runs an operation into a new tensor value. */
 #define PUSH(L, call_with_slot)                                                                    \
@@ -56,7 +56,7 @@ static int push_affine(lua_State *L, int arg, double alpha, double beta)
 }
 
 /// calr.ops.add(a, b)
-/// a + b, element by element. One of the two may be a number. Shapes are aligned at their last
+/// Adds element by element: a + b. One of them may be a number. Shapes are aligned at their last
 /// dimensions; a missing dimension, or one of length 1, is repeated: f32[64 x 10] + f32[10] adds
 /// the row to each row.
 /// @return tensor
@@ -178,7 +178,7 @@ static int opt_dim(lua_State *L, int arg, const calr_tensor *x)
 }
 
 /// calr.ops.sum(x [, dim])
-/// The sum of all elements (a single number), or along one dimension, which goes away. Added up in
+/// Sums all elements (to a single number), or along one dimension, which is removed. Adds up in
 /// double precision.
 /// @param dim  from 1; -1 is the last
 /// @return tensor
@@ -204,7 +204,7 @@ static int ops_mean(lua_State *L)
 /* ---- rows and parts ---- */
 
 /// calr.ops.gather(x, index)
-/// Rows of the first dimension, in the order of `index`, with a gradient (tensor:rows is the same
+/// Takes rows of the first dimension, in the order of `index`, with a gradient (tensor:rows is the same
 /// without).
 /// @param index  i64[m], or i32[m], of row numbers from 0
 /// @return tensor  [m x ...]
@@ -244,8 +244,8 @@ static calr_tensor **check_list(lua_State *L, int arg, lua_Integer *count)
 }
 
 /// calr.ops.gated_sum(maps, gates)
-/// Feature maps weighted by channel and added: y = sum over i of gates[i] maps[i], one number of a gate for each
-/// image and channel (the aggregation of OSNet's streams: Zhou et al., ICCV 2019, eq. 4).
+/// Weights feature maps by channel and adds them: y = sum over i of gates[i] maps[i]; a gate has one number per image
+/// and channel (the aggregation of OSNet's streams: Zhou et al., ICCV 2019, eq. 4).
 /// @param maps   a list of 1 to 16 f32[n x h x w x c]
 /// @param gates  a list of as many f32[n x c]
 /// @return tensor  f32[n x h x w x c]
@@ -260,7 +260,7 @@ static int ops_gated_sum(lua_State *L)
 }
 
 /// calr.ops.concat(tensors [, dim])
-/// One after the other along a dimension; the others must agree.
+/// Concatenates along a dimension; the other dimensions must agree.
 /// @param tensors  a list
 /// @param dim      from 1 (default); -1 is the last
 /// @return tensor
@@ -277,7 +277,7 @@ static int ops_concat(lua_State *L)
 /* ---- products ---- */
 
 /// calr.ops.matmul(a, b [, {transpose_a=false, transpose_b=false, scale=1}])
-/// The matrix product of f32[m x k] and f32[k x n], either transposed on the way if so told, times `scale`.
+/// The matrix product of f32[m x k] and f32[k x n], times `scale`; either may be given transposed.
 /// @return tensor  [m x n]
 static int ops_matmul(lua_State *L)
 {
@@ -314,8 +314,8 @@ static int ops_linear(lua_State *L)
 /* ---- networks ---- */
 
 /// calr.ops.conv2d(x, w [, {stride=1, padding=0, groups=1, bias=}])
-/// Convolution of feature maps. With groups the channels of the input and of the output are cut into so many
-/// parts, and part i of the output sees part i of the input only; groups = in = out is a depthwise convolution.
+/// Convolution of feature maps. With groups, input and output channels are split into `groups` parts, and part i of
+/// the output sees only part i of the input; groups = in = out is a depthwise convolution.
 /// @param x  f32[n x h x w x in]
 /// @param w  f32[out x in/groups x kh x kw], the order of torchvision's files
 /// @param groups  divides in and out
@@ -335,7 +335,7 @@ static int ops_conv2d(lua_State *L)
 }
 
 /// calr.ops.batch_norm(x, gamma, beta, running_mean, running_var [, options])
-/// Batch normalisation over all but the last dimension, with what often follows it fused in:
+/// Batch normalisation over all but the last dimension, fused with what often follows it:
 /// y = max(0, norm(x) gamma + beta + residual). In training the statistics are those of the batch,
 /// and the running ones become (1 - momentum) running + momentum batch, with the unbiased variance,
 /// as in PyTorch; otherwise the statistics are the running ones.
@@ -366,7 +366,7 @@ static int ops_batch_norm(lua_State *L)
 }
 
 /// calr.ops.instance_norm(x [, gamma, beta, {eps=1e-5, relu=false}])
-/// Normalisation of every channel of every image by its own mean and variance, in training and
+/// Normalises every channel of every image by its own mean and variance, in training and
 /// evaluation alike.
 /// @param x  f32[n x h x w x c]
 /// @param gamma  f32[c], or nil for 1
@@ -464,7 +464,7 @@ static int ops_l2_normalize(lua_State *L)
 
 /// calr.ops.cross_entropy(logits, labels [, {weights=, row_weights=}])
 /// The mean of -log softmax(logits)[label], weighted by the weight of the label's class times the
-/// weight of the row; 0, with gradient 0, when the weights of the batch sum to 0. Against a memory
+/// weight of the row; 0, with gradient 0, if the weights of the batch sum to 0. Against a memory
 /// of centroids: logits = matmul(f, M, {transpose_b=true}) / tau.
 /// @param logits   f32[n x classes]
 /// @param labels   i32[n] (or i64[n]) in 0 .. classes-1
@@ -491,8 +491,7 @@ static int ops_cross_entropy(lua_State *L)
 
 /// calr.ops.dropout(x [, {p=.5, training=true, seed=0, epoch=0, index=0}])
 /// Sets elements to 0 with probability p and divides the others by 1 - p; in evaluation, x itself.
-/// Which elements depends on (seed, epoch, index) alone: give every call of a run an index of its
-/// own.
+/// The choice depends only on (seed, epoch, index): give every call of a run its own index.
 /// @return tensor
 static int ops_dropout(lua_State *L)
 {
@@ -513,8 +512,8 @@ static int ops_dropout(lua_State *L)
 }
 
 /// calr.ops.reverse_gradient(x [, alpha])
-/// x itself on the way forward; on the way back the gradient is multiplied by -alpha. What follows
-/// learns to tell something (the camera, say), what comes before learns to hide it. Ganin and
+/// Returns x in the forward pass and multiplies the gradient by -alpha in the backward pass. Later
+/// layers learn to predict something (such as the camera), earlier ones learn to hide it. Ganin and
 /// Lempitsky, ICML 2015.
 /// @param alpha  1 by default
 /// @return tensor

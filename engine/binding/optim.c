@@ -7,7 +7,7 @@
 #include "backend/backend.h"
 
 /// @module calr.optim.step
-/// Single steps of optimisers on one parameter, in place. calr.optim is what training scripts use:
+/// Single steps of optimisers on one parameter, in place. Training scripts use calr.optim:
 /// it keeps the state and steps over a list of parameters.
 
 static const calr_backend *backend(lua_State *L)
@@ -32,7 +32,7 @@ static calr_tensor *check_array(lua_State *L, int arg, const calr_tensor *shape)
 }
 
 /// calr.optim.step.adam(w, dw, m, v, {step=, lr=, beta1=.9, beta2=.999, eps=1e-8, weight_decay=0})
-/// One step of Adam as PyTorch defines it: g = dw + weight_decay w; m = beta1 m + (1 - beta1) g;
+/// Does one step of Adam as defined by PyTorch: g = dw + weight_decay w; m = beta1 m + (1 - beta1) g;
 /// v = beta2 v + (1 - beta2) g^2; w -= lr / (1 - beta1^step) m / (sqrt(v / (1 - beta2^step)) +
 /// eps).
 /// @param w   f32, changed in place
@@ -70,7 +70,7 @@ static int optimizer_adam(lua_State *L)
 }
 
 /// calr.optim.step.sgd(w, dw, velocity, {lr=, momentum=0, weight_decay=0, nesterov=false})
-/// One step of stochastic gradient descent as PyTorch defines it: g = dw + weight_decay w; b =
+/// Does one step of stochastic gradient descent as defined by PyTorch: g = dw + weight_decay w; b =
 /// momentum b + g; w -= lr (nesterov and g + momentum b or b).
 /// @param w         f32, changed in place
 /// @param dw        its gradient

@@ -5,8 +5,8 @@
 #include "binding/modules.h"
 
 /// @module calr.pth
-/// Files that PyTorch's torch.save wrote (.pth, .pt), in both of its forms. Nothing of a file is
-/// executed: classes that are not known stay out.
+/// Files of PyTorch's torch.save (.pth, .pt), in both of its formats. Nothing in a file is
+/// executed: unknown classes stay out.
 
 /* Lists and dictionaries deeper than this are no weights. */
 #define DEEPEST 100
@@ -105,10 +105,10 @@ static void push_value(lua_State *L, calr_pth *file, const calr_pickle_value *va
 }
 
 /// calr.pth.load(path)
-/// Reads what was saved. Dictionaries and lists become tables, tensors and parameters tensors (half
-/// and double as f32, 8 and 16 bits with a sign as i32, bool as u8), text, numbers and booleans what
-/// they are; None and objects of other classes become false.
-/// @return table  most often name -> tensor, or a table with such a one in it
+/// Reads the saved values. Dictionaries and lists become tables, tensors and parameters tensors (half
+/// and double as f32, 8 and 16 signed bits as i32, bool as u8); text, numbers and booleans stay
+/// themselves; None and objects of other classes become false.
+/// @return table  usually name -> tensor, or a table that contains such a table
 static int pth_load(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);

@@ -7,12 +7,12 @@
 #include "labels/labels.h"
 
 /// @module calr.quality
-///   How well clusters agree with true identities.
+///   Measures how well clusters agree with true identities.
 ///
-/// Every function takes true_labels (i32 or i64 [n], any numbers) and labels (i32[n], clusters from 0 on, -1 for
-/// an outlier). The option `outliers` says what an outlier counts as: "singletons" (default), a cluster of its
-/// own, which costs recall and NMI and adds to the expansion; or "ignore", left out as if it were not in the data.
-/// A method that throws away much looks better with "ignore": say which one a table uses.
+/// Every function takes true_labels (i32 or i64 [n], any numbers) and labels (i32[n], clusters from 0, -1 for an
+/// outlier). The option `outliers` says how an outlier counts: "singletons" (default), as a cluster of one, which costs
+/// recall and NMI and raises the expansion; or "ignore", left out as if it were not in the data. A method that discards
+/// many images looks better with "ignore": say which one a table uses.
 
 static void release_quality(void *quality)
 {
@@ -99,7 +99,7 @@ static int quality_nmi(lua_State *L)
 }
 
 /// calr.quality.ami(true_labels, labels [, {outliers="singletons"}])
-/// Adjusted mutual information (Vinh, Epps, Bailey, JMLR 2010): NMI less what chance gives to clusters of these sizes.
+/// Adjusted mutual information (Vinh, Epps, Bailey, JMLR 2010): NMI minus its chance value for clusters of these sizes.
 /// About 0 for random labels, where NMI grows with the number of clusters.
 /// @param true_labels  i32[n] or i64[n]
 /// @param labels       i32[n], -1 for an outlier
@@ -113,7 +113,7 @@ static int quality_ami(lua_State *L)
 }
 
 /// calr.quality.ari(true_labels, labels [, {outliers="singletons"}])
-/// Adjusted Rand index (Hubert and Arabie 1985): the pairs on which both agree, less what chance gives.
+/// Adjusted Rand index (Hubert and Arabie 1985): the agreeing pairs, minus the number expected by chance.
 /// @param true_labels  i32[n] or i64[n]
 /// @param labels       i32[n], -1 for an outlier
 /// @return number  -0.5 .. 1
@@ -236,12 +236,12 @@ static void push_report(lua_State *L, const calr_quality *quality, const figures
 }
 
 /// calr.quality.report(true_labels, labels [, {outliers="singletons"}])
-/// All figures at once, for little more than the price of one.
+/// Computes all figures at once, for little more than the cost of one.
 /// @param true_labels  i32[n] or i64[n]
 /// @param labels       i32[n], -1 for an outlier
 /// @return table  {pairwise={precision=, recall=, f=}, bcubed={precision=, recall=, f=}, nmi=, ami=, ari=,
-///   homogeneity=, completeness=, purity=, expansion=, items=, identities=, clusters=}; the last three are what the
-///   figures speak of
+///   homogeneity=, completeness=, purity=, expansion=, items=, identities=, clusters=}; the last three are the
+///   counts behind the figures
 static int quality_report(lua_State *L)
 {
     const calr_quality *quality = check_quality(L);
@@ -274,8 +274,8 @@ static int64_t *new_integers(lua_State *L, int64_t count)
 }
 
 /// calr.quality.by_camera(true_labels, labels, cameras [, {outliers="singletons"}])
-/// The report of each camera on its own, for clusters that were made inside cameras or to find the camera that
-/// spoils the others: what happens between cameras does not count. The mean weighs every camera by its images.
+/// Reports each camera separately, for clusters made inside cameras, or to find a camera that spoils the result. Pairs
+/// between cameras do not count. The mean weights every camera by its images.
 /// @param true_labels  i32[n] or i64[n]
 /// @param labels       i32[n], -1 for an outlier
 /// @param cameras      i32[n], from 0; images of camera -1 are left out
@@ -335,9 +335,9 @@ static int quality_by_camera(lua_State *L)
 }
 
 /// calr.quality.stability(before, after)
-/// How much of a clustering stayed from one epoch to the next. Clusters of both are matched one to
+/// Measures how much of a clustering stayed from one epoch to the next. Clusters are matched one to
 /// one so that as many images as possible are in matched clusters (the assignment problem, Kuhn
-/// 1955; calr.labels.match); their numbers play no part.
+/// 1955; calr.labels.match); cluster numbers do not matter.
 /// @param before  i32[n], -1 for an outlier
 /// @param after   i32[n], of the same images
 /// @return table  stable = share of the images in a cluster both times whose clusters are matched;

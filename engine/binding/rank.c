@@ -6,13 +6,13 @@
 #include "rank/rerank.h"
 
 /// @module calr.rank
-/// Ranking: what a search of each query through a gallery finds, and how good that is.
+/// Ranking: searches a gallery for each query, and measures the results.
 ///
-/// Euclidean distances between the features as they are; with unit features that is the order of
+/// Distances are euclidean, between the features as given; with unit features the order is that of
 /// the cosine too. Entries at the same distance keep the order of the gallery. Gallery entries of
 /// identity -1 (junk), and those of the query's own identity and camera, are ignored; distractors
-/// (identity 0) stay. The option `ignore` has other rules: "own" (the usual one), "camera" (all
-/// entries of the query's camera, as in CUHK03's first protocol), "junk" (no more than junk).
+/// (identity 0) stay. The option `ignore` sets the rule: "own" (the usual one), "camera" (all
+/// entries of the query's camera, as in CUHK03's first protocol), "junk" (only junk).
 /// Memory grows with the gallery, not with queries times gallery.
 
 /* The numbers of option `name` as i64[count], kept on the stack; NULL when absent. */
@@ -94,17 +94,17 @@ static const calr_rerank *new_rerank(lua_State *L, const calr_rank_set *query,
 }
 
 /// calr.rank.evaluate{query=, gallery=, query_ids=, gallery_ids=, query_cameras=, gallery_cameras=, ap="step", ...}
-/// Mean average precision and cumulative match characteristic as Market-1501 has them (Zheng et
+/// Computes mean average precision and cumulative match characteristic as for Market-1501 (Zheng et
 /// al., ICCV 2015), and mINP, how early the last match comes (Ye et al., TPAMI 2021). Queries
-/// without a match in the gallery are left out; when that is every query, it is an error. Without
+/// without a match in the gallery are left out; if no query has one, that is an error. Without
 /// cameras (both options absent), only junk is ignored.
 ///
 /// In the result, cmc[r] is the share of queries with a match among the first r; a rank past the end of a small gallery
 /// counts as its last. valid is the number of queries with a match. With per_query there are also
 /// average_precision=f32[q] and first_match=i32[q] (rank of the first match from 1 on), -1 for queries left out.
 ///
-/// Single-shot (shots="single") draws one entry of every identity for each query, `repeats` times, and gives means
-/// over the draws; distractors all stay, each a person of its own. There first_match is the rank in the first draw.
+/// Single-shot (shots="single") draws one entry of every identity for each query, `repeats` times, and returns means
+/// over the draws; all distractors stay, each as a person of its own. first_match is then the rank in the first draw.
 ///
 /// Re-ranking (Zhong et al., CVPR 2017) ranks by the k-reciprocal distance instead; it needs unit features, and takes
 /// the time of a neighbour search over queries and gallery together.
@@ -183,10 +183,9 @@ static int rank_evaluate(lua_State *L)
 }
 
 /// calr.rank.topk{query=, gallery=, k=10, query_ids=, gallery_ids=, query_cameras=, gallery_cameras=, rerank=false}
-/// The first k gallery entries for each query, nearest first: indices are rows of the gallery from 0 on, distances
-/// euclidean, or re-ranked ones; -1 and infinity where the gallery ends before. With identities, junk is left out, and
-/// with cameras also entries of the query's own identity and camera: the list is then what evaluate judges. Without,
-/// nothing is.
+/// Finds the first k gallery entries for each query, nearest first: indices are gallery rows from 0, distances are
+/// euclidean or re-ranked; -1 and infinity fill lists beyond the gallery's end. With identities, junk is left out, and
+/// with cameras also entries of the query's own identity and camera, as in evaluate. Without them nothing is left out.
 /// @param query            f32[q x d]
 /// @param gallery          f32[g x d]
 /// @param k                length of the lists
@@ -213,8 +212,7 @@ static int rank_topk(lua_State *L)
     calr_rank_set query, gallery;
     int64_t dim = check_sides(L, 0, &query, &gallery);
     if (query.cameras && !query.identities)
-        luaL_error(L,
-                   "cameras without identities: which entries are the query's own can't be told");
+        luaL_error(L, "cameras without identities: the query's own entries can't be identified");
 
     lua_createtable(L, 0, 2);
     int table = lua_gettop(L);
@@ -247,13 +245,13 @@ static void check_lists(lua_State *L, int arg, calr_tensor **indices, calr_tenso
 }
 
 /// calr.rank.merge(lists, part, first)
-/// For galleries too large to hold: joins the lists of the parts seen so far with those of the next
-/// part, in place. With parts of tens of thousands of rows, galleries of millions stream by:
+/// Joins the lists of earlier gallery parts with those of the next part, in place, for galleries too
+/// large for memory. With parts of tens of thousands of rows, galleries of millions can be searched:
 ///   lists = rank.topk{query=q, gallery=part, k=100}                    -- of the first part
 ///   rank.merge(lists, rank.topk{query=q, gallery=part, k=100}, first)  -- of each other
-/// @param lists  {indices=, distances=} of calr.rank.topk (the same without re-ranking); changed
-/// @param part   the same of the next part; its lists may have another length
-/// @param first  the row of the whole gallery, from 0, that the part begins with
+/// @param lists  {indices=, distances=} of calr.rank.topk, without re-ranking; changed
+/// @param part   the same for the next part; its lists may have a different length
+/// @param first  the part's first row in the whole gallery, from 0
 /// @return table  the lists
 static int rank_merge(lua_State *L)
 {
@@ -279,11 +277,11 @@ static int rank_merge(lua_State *L)
 /// Query expansion: each query becomes the normalised sum of itself and its k nearest gallery
 /// entries, weighted by their cosine to the power alpha (Radenovic et al., TPAMI 2019); alpha = 0
 /// is the plain average (Chum et al., ICCV 2007). With the gallery as the query too, it is
-/// database-side augmentation, and no entry is its own neighbour. Rank with what comes out in place
-/// of the queries.
+/// database-side augmentation, and no entry is its own neighbour. Use the result in place of the
+/// queries.
 /// @param query    f32[q x d], unit features
 /// @param gallery  f32[g x d], unit features
-/// @param k        entries taken; fewer where the gallery ends before
+/// @param k        entries taken; fewer if the gallery is smaller
 /// @param alpha    0 or more
 /// @return tensor  f32[q x d], unit features
 static int rank_expand(lua_State *L)

@@ -8,7 +8,7 @@
 #include "base/rng.h"
 
 /// @module calr.rng
-/// Random numbers. A stream is named by (seed, purpose, epoch, index): opened again, it gives the
+/// Random numbers. A stream is named by (seed, purpose, epoch, index): reopened, it gives the
 /// same numbers, whatever the number of threads and whether or not the run was interrupted.
 /// Philox4x32-10.
 

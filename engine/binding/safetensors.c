@@ -7,8 +7,8 @@
 #include "binding/modules.h"
 
 /// @module calr.safetensors
-/// Safetensors files: named tensors and a few strings, in a form that other programs read. Tensors
-/// are written in a fixed order, so that the same tensors give the same bytes.
+/// Safetensors files: named tensors and a few strings, readable by other programs. Tensors are
+/// written in a fixed order, so the same tensors give the same bytes.
 
 static void release_set(void *set)
 {
@@ -36,8 +36,8 @@ static int push_set(lua_State *L, const calr_safetensors *set)
 }
 
 /// calr.safetensors.load(path)
-/// Reads all tensors of a file. F16 and F64 become f32, I8, I16 and U16 i32, BOOL u8. A checksum that
-/// calr.safetensors.save has written is compared with what was read.
+/// Reads all tensors of a file. F16 and F64 become f32, I8, I16 and U16 i32, BOOL u8. A checksum
+/// written by calr.safetensors.save is verified.
 /// @return table  name -> tensor
 /// @return table  metadata: string -> string
 static int safetensors_load(lua_State *L)
@@ -49,11 +49,11 @@ static int safetensors_load(lua_State *L)
 }
 
 /// calr.safetensors.try(path)
-/// Reads a file as calr.safetensors.load does, for a reader that has another file to go to. Only a damaged file is
-/// answered with nil: that a file is absent, cannot be opened, or does not fit into memory is an error, as it says
-/// nothing of what the file holds.
-/// @return table|nil  name -> tensor; nil when the file is damaged or of another form
-/// @return table|string  the metadata, or what is wrong with the file
+/// Reads a file as calr.safetensors.load does, for a reader that can fall back on another file. Only a damaged file
+/// gives nil. A file that is absent, cannot be opened, or does not fit into memory is an error, since that says nothing
+/// about its contents.
+/// @return table|nil  name -> tensor; nil if the file is damaged or has another format
+/// @return table|string  the metadata, or the fault in the file
 static int safetensors_try(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -80,11 +80,11 @@ static const char *check_key(lua_State *L, const char *what)
 }
 
 /// calr.safetensors.save(path, tensors [, metadata [, {checksum=false}]])
-/// Writes a file; it is whole or absent.
+/// Writes a file, completely or not at all.
 /// @param tensors   name -> tensor
 /// @param metadata  string -> string; numbers are written as text
-/// @param checksum  adds a checksum of everything to the metadata, under "calr.checksum": calr.safetensors.load then
-///   notices a flipped bit. Other programs read past it
+/// @param checksum  adds a checksum of everything to the metadata, under "calr.checksum", so that
+///   calr.safetensors.load notices a flipped bit. Other programs ignore it
 static int safetensors_save(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);

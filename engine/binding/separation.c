@@ -49,17 +49,17 @@ static int push_score(lua_State *L, calr_status status, const double *mean)
 /// @module calr.cluster
 
 /// calr.cluster.silhouette(distance, labels [, {sample=, seed=0}])
-/// How well each image fits its cluster (Rousseeuw 1987): -1 (nearer to another) .. 1; 0 for the
-/// only member of a cluster. Outliers (-1) take part nowhere; to score them as a cluster, give them
-/// a label of their own. A sparse distance stays sparse.
+/// Measures how well each image fits its cluster (Rousseeuw 1987): -1 (nearer to another) .. 1; 0
+/// for the only member of a cluster. Outliers (-1) are left out; to score them as a cluster, give
+/// them a label of their own. A sparse distance stays sparse.
 /// @param distance  a distance, or f32[n x n]
 /// @param labels    i32[n]
-/// @param sample    score so many images only, drawn at random, each against all others: an estimate of the mean
-///   without bias. All where absent, or where there are no more
+/// @param sample    score only this many images, drawn at random, each against all others: an unbiased estimate of the
+///   mean. Default: all
 /// @param seed      names the draw
-/// @return number  the mean over all that are no outliers (and were drawn); nil when there are fewer than two
+/// @return number  the mean over all non-outliers (that were drawn); nil if there are fewer than two
 ///   clusters
-/// @return tensor  f32[n], one for each image, 0 for outliers, NaN for those not drawn; a message in place of it when
+/// @return tensor  f32[n], one for each image, 0 for outliers, NaN for those not drawn; a message instead if
 ///   the first is nil
 static int cluster_silhouette(lua_State *L)
 {
@@ -76,14 +76,14 @@ static int cluster_silhouette(lua_State *L)
 }
 
 /// calr.cluster.silhouette_features(x, labels [, {metric="cosine", sample=, seed=0}])
-/// The same of the distances between features, which are never held all at once.
+/// The same for the distances between features, which are never all in memory.
 /// @param x       f32[n x d]
 /// @param labels  i32[n]
 /// @param metric  "cosine" (1 - cos) or "euclidean"
-/// @param sample  score so many images only, drawn at random, each against all others
+/// @param sample  score only this many images, drawn at random, each against all others
 /// @param seed    names the draw
-/// @return number  the mean; nil when there are fewer than two clusters
-/// @return tensor  f32[n], 0 for outliers, NaN for those not drawn; a message in place of it when the first is nil
+/// @return number  the mean; nil if there are fewer than two clusters
+/// @return tensor  f32[n], 0 for outliers, NaN for those not drawn; a message instead if the first is nil
 static int cluster_silhouette_features(lua_State *L)
 {
     static const char *const names[] = {"metric", "sample", "seed", NULL};
@@ -105,12 +105,12 @@ static int cluster_silhouette_features(lua_State *L)
 /// calr.cluster.simplified_silhouette(x, labels)
 /// The silhouette against centroids (Hruschka et al., 2004): how much nearer, by the cosine distance, each image is to
 /// the mean direction of its own cluster than to the nearest other. -1 (nearer to another) .. 1; 0 for the only member
-/// of a cluster. Outliers (-1) take part nowhere. It needs no distances between images, one matrix product only, so
-/// it can be had in every epoch; and no identities, so it may choose one.
+/// of a cluster. Outliers (-1) are left out. It needs only one matrix product and no distances between images, so it is
+/// cheap enough for every epoch; and it needs no identities, so it may choose an epoch.
 /// @param x       f32[n x d] features; rows of any length
 /// @param labels  i32[n]
-/// @return number  the mean over all that are no outliers; nil when there are fewer than two clusters
-/// @return tensor  f32[n], one for each image, 0 for outliers; a message in place of it when the first is nil
+/// @return number  the mean over all non-outliers; nil if there are fewer than two clusters
+/// @return tensor  f32[n], one for each image, 0 for outliers; a message instead if the first is nil
 static int cluster_simplified_silhouette(lua_State *L)
 {
     calr_tensor *x = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");
@@ -124,12 +124,12 @@ static int cluster_simplified_silhouette(lua_State *L)
 }
 
 /// calr.cluster.davies_bouldin(x, labels)
-/// The Davies-Bouldin index (1979): how wide clusters are for the distance between their centroids, each against the
-/// worst of the others, by euclidean distance. 0 is best. Outliers (-1) take no part.
+/// The Davies-Bouldin index (1979): the width of clusters relative to the distance between their centroids, each
+/// against the worst of the others, by euclidean distance. 0 is best. Outliers (-1) are left out.
 /// @param x       f32[n x d]
 /// @param labels  i32[n]
-/// @return number  nil when there are fewer than two clusters
-/// @return string  a message when the first is nil
+/// @return number  nil if there are fewer than two clusters
+/// @return string  a message if the first is nil
 static int cluster_davies_bouldin(lua_State *L)
 {
     calr_tensor *x = calr_lua_check_form(L, 1, CALR_F32, 2, "f32[n x d]");

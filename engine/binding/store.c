@@ -10,7 +10,7 @@
 
 /// @module calr.store
 /// The data-set store: one file that holds the JPEG bytes of every image and a record of each.
-/// calr.data puts splits and labels on top; a script that only trains needs nothing of this module.
+/// calr.data adds splits and labels; a script that only trains does not need this module.
 /// Images are numbered from 1 here.
 
 #define STORE "calr.store"
@@ -30,7 +30,7 @@ calr_store *calr_lua_check_store(lua_State *L, int arg)
 }
 
 /// calr.store.open(path)
-/// Opens a data set. The file is never written to, and needs no lock: it may be read-only.
+/// Opens a data set. The file is never written to and needs no lock, so it may be read-only.
 /// @return store
 static int store_open(lua_State *L)
 {
@@ -68,7 +68,7 @@ static int store_name(lua_State *L)
 }
 
 /// store:fingerprint()
-/// What tells this data set from every other: 32 hexadecimal digits over paths, identities,
+/// Returns an identifier of this data set: 32 hexadecimal digits over paths, identities,
 /// cameras, splits and bytes of all images, in order.
 /// @return string
 static int store_fingerprint(lua_State *L)
@@ -108,7 +108,7 @@ static int push_table(lua_State *L, calr_dtype dtype, const void *data)
 }
 
 /// store:identities()
-/// The identity of every image as the source gives it (-1 and 0 may have meanings of their own).
+/// Returns the identity of every image as given by the source (-1 and 0 may have special meanings).
 /// @return tensor  i64[n]
 static int store_identities(lua_State *L)
 {
@@ -176,10 +176,10 @@ static void push_numbers(lua_State *L, int64_t *numbers, int64_t count, calr_ten
 }
 
 /// store:rows{split=, junk=false, ids=}
-/// The numbers of the images of a split, from 0, rising.
+/// Returns the numbers of the images of a split, from 0, ascending.
 /// @param split  "train", "query" or "gallery"
-/// @param junk   whether images of identity -1 are among them
-/// @param ids    only the images of the first so many identities of the split, in rising order
+/// @param junk   whether to include images of identity -1
+/// @param ids    only the images of the first `ids` identities of the split, in ascending order
 /// @return tensor  i64[m]
 static int store_rows(lua_State *L)
 {
@@ -200,11 +200,11 @@ static int store_rows(lua_State *L)
 }
 
 /// calr.store.dense(values)
-/// Numbers values from 0 in rising order: identities 7, 2, 7 become 1, 0, 1. Negative values become
+/// Numbers values from 0 in ascending order: identities 7, 2, 7 become 1, 0, 1. Negative values become
 /// -1.
 /// @param values  i32[n] or i64[n]
 /// @return tensor  i32[n]
-/// @return tensor  i64[k]: the distinct values, rising
+/// @return tensor  i64[k]: the distinct values, ascending
 static int store_dense(lua_State *L)
 {
     calr_tensor *values = calr_lua_check_tensor(L, 1);
@@ -223,7 +223,7 @@ static int store_dense(lua_State *L)
 }
 
 /// store:verify()
-/// Reads all images and compares them with the fingerprint; an error when the file is damaged.
+/// Reads all images and checks them against the fingerprint; a damaged file is an error.
 static int store_verify(lua_State *L)
 {
     calr_lua_call(L, calr_store_verify(calr_lua_check_store(L, 1)));
@@ -241,7 +241,7 @@ static void release_store(void *store)
 }
 
 /// store:close()
-/// Closes it now rather than when it is collected. Loaders that read from it keep the file open
+/// Closes it now rather than at a collection. Loaders that read from it keep the file open
 /// until they end.
 static int store_close(lua_State *L)
 {

@@ -37,12 +37,12 @@ static writer_value *check_writer(lua_State *L)
 /// @module calr.store
 
 /// calr.store.writer{path=, name=, check=true}
-/// Begins a data set. It is written beside `path` and gets its name when it is committed; a writer
+/// Begins a data set. It is written beside `path` and gets its name on commit; a writer
 /// that is collected or closed without commit leaves nothing behind. An existing data set of that
 /// name is replaced, any other file is not.
 /// @param path   the file to write
-/// @param name   what the data set is called
-/// @param check  whether every image is decoded before it is taken
+/// @param name   name of the data set
+/// @param check  whether to decode every image before adding it
 /// @return writer
 int calr_lua_store_writer(lua_State *L)
 {
@@ -110,9 +110,9 @@ static calr_store_record check_record(lua_State *L)
 }
 
 /// writer:add{path=, identity=, camera=, split=, bytes=}
-/// Appends one image that is in memory.
+/// Appends one image from memory.
 /// @param path      relative, "/" between names; unique in the data set
-/// @param identity  from -1 (by custom: junk) up
+/// @param identity  -1 (by convention: junk) or more
 /// @param camera    from 0
 /// @param split     "train", "query" or "gallery"
 /// @param bytes     a JPEG file as a string

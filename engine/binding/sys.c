@@ -17,20 +17,20 @@
 #include "os/terminal.h"
 
 /// @module calr.sys
-/// The system: files that are whole or absent, folders, time, the terminal, threads, the request to
-/// stop.
+/// The system: files written completely or not at all, folders, time, the terminal, threads, the
+/// request to stop.
 ///
-/// What the system refuses (a missing file, a full disk) is a Lua error that names the file and the
+/// A failure of the system (a missing file, a full disk) is a Lua error that names the file and the
 /// reason.
 ///
-/// `calr.sys.paths` holds where this program found itself: `executable`, `home` (the source
+/// `calr.sys.paths` holds this program's folders: `executable`, `home` (the source
 /// checkout, or PREFIX/share/calr), `lua`, `experiments`, `datasets`. `calr.sys.version` holds
 /// `calr`, `revision` (of the source tree, when it was built in a git checkout) and `lua`.
 
 /* ---- files ---- */
 
 /// calr.sys.read_file(path)
-/// A whole file.
+/// Reads a whole file.
 /// @return string
 static int sys_read_file(lua_State *L)
 {
@@ -43,8 +43,7 @@ static int sys_read_file(lua_State *L)
 }
 
 /// calr.sys.write_file(path, text)
-/// Writes a whole file: under its name stands the old file or the new one, never a part, whatever
-/// happens.
+/// Writes a whole file: its name always refers to the complete old file or the complete new one.
 static int sys_write_file(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -66,7 +65,7 @@ static int sys_truncate(lua_State *L)
 }
 
 /// calr.sys.make_folder(path)
-/// Makes a folder and its parents; fine when it exists.
+/// Creates a folder and its parents; an existing one is fine.
 static int sys_make_folder(lua_State *L)
 {
     calr_lua_call(L, calr_folder_make(luaL_checkstring(L, 1)));
@@ -96,7 +95,7 @@ static void release_names(void *names)
 }
 
 /// calr.sys.list(path)
-/// The names in a folder, without "." and "..", sorted by their bytes.
+/// Lists the names in a folder, without "." and "..", sorted by their bytes.
 /// @return table
 static int sys_list(lua_State *L)
 {
@@ -123,7 +122,7 @@ static int sys_remove(lua_State *L)
 }
 
 /// calr.sys.rename(from, to)
-/// Renames durably; a file of the new name is replaced in one step.
+/// Renames durably; an existing file of the new name is replaced atomically.
 static int sys_rename(lua_State *L)
 {
     const char *from = luaL_checkstring(L, 1), *to = luaL_checkstring(L, 2);
@@ -159,7 +158,7 @@ static int sys_stat(lua_State *L)
 }
 
 /// calr.sys.absolute(path)
-/// The path from the root, links resolved; of something that exists.
+/// Returns the absolute path of something that exists, with links resolved.
 /// @return string
 static int sys_absolute(lua_State *L)
 {
@@ -181,7 +180,7 @@ static int sys_current_folder(lua_State *L)
 }
 
 /// calr.sys.change_folder(path)
-/// Makes a folder the one that relative paths start from.
+/// Changes the folder that relative paths start from.
 static int sys_change_folder(lua_State *L)
 {
     calr_lua_call(L, calr_folder_change(luaL_checkstring(L, 1)));
@@ -217,7 +216,7 @@ static int sys_hash_file(lua_State *L)
 }
 
 /// calr.sys.crc32c(text)
-/// The checksum CRC32C of a string, which file formats such as TFRecord ask for.
+/// Returns the checksum CRC32C of a string, used by file formats such as TFRecord.
 /// @return integer  0 to 2^32 - 1
 static int sys_crc32c(lua_State *L)
 {
@@ -238,7 +237,7 @@ static int sys_time(lua_State *L)
 }
 
 /// calr.sys.clock()
-/// @return number  seconds of a clock that only runs forward; for differences
+/// @return number  seconds of a monotonic clock; for differences
 static int sys_clock(lua_State *L)
 {
     lua_pushnumber(L, calr_clock_now());
@@ -265,7 +264,7 @@ static int sys_is_terminal(lua_State *L)
 }
 
 /// calr.sys.terminal_width([fd])
-/// @return integer  columns of the terminal at fd (default 1); COLUMNS or 80 where there is none
+/// @return integer  columns of the terminal at fd (default 1); COLUMNS or 80 without a terminal
 static int sys_terminal_width(lua_State *L)
 {
     int columns, lines;
@@ -330,8 +329,8 @@ static int sys_processors(lua_State *L)
 /* ---- the request to stop ---- */
 
 /// calr.sys.interrupted()
-/// Whether the user asked to stop (Ctrl-C or SIGTERM). A script need not ask: it is stopped by an
-/// error at its next line.
+/// Tells whether the user asked to stop (Ctrl-C or SIGTERM). A script need not check: an error stops
+/// it at its next line.
 /// @return integer|nil  the number of the signal
 static int sys_interrupted(lua_State *L)
 {
@@ -342,8 +341,8 @@ static int sys_interrupted(lua_State *L)
 }
 
 /// calr.sys.is_interrupt(value)
-/// Whether an error value caught by pcall, or given to a __close metamethod, is the request to
-/// stop.
+/// Tells whether an error value caught by pcall, or passed to a __close metamethod, is the request
+/// to stop.
 /// @param value  any
 /// @return boolean
 static int sys_is_interrupt(lua_State *L)
@@ -355,7 +354,7 @@ static int sys_is_interrupt(lua_State *L)
 }
 
 /// calr.sys.check_interrupt()
-/// Raises the request to stop again, when there was one: a pcall somewhere may have swallowed it.
+/// Raises the request to stop again if there was one: a pcall somewhere may have swallowed it.
 static int sys_check_interrupt(lua_State *L)
 {
     calr_lua_call(L, calr_interrupt_check());
@@ -363,9 +362,9 @@ static int sys_check_interrupt(lua_State *L)
 }
 
 /// calr.sys.warned()
-/// Whether a warning (SIGUSR1) came since the program started: this process will be stopped soon, as
-/// when a cluster's scheduler wants the machine for somebody else. Nothing is stopped by it: what runs
-/// is to end, at a point where nothing is lost.
+/// Tells whether a warning (SIGUSR1) has arrived: this process will be stopped soon, for example
+/// because a cluster's scheduler needs the machine. The warning itself stops nothing: end the work at
+/// a point where nothing is lost.
 /// @return boolean
 static int sys_warned(lua_State *L)
 {
@@ -374,9 +373,9 @@ static int sys_warned(lua_State *L)
 }
 
 /// calr.sys.nearest(word, names)
-/// The name most like a misspelt word.
+/// Returns the name most similar to a misspelt word.
 /// @param names  list of strings
-/// @return string|nil  nil when none is near
+/// @return string|nil  nil if none is similar
 static int sys_nearest(lua_State *L)
 {
     const char *word = luaL_checkstring(L, 1);

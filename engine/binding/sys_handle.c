@@ -52,9 +52,9 @@ static int close_handle(lua_State *L, const char *kind)
 /// @module calr.sys
 
 /// calr.sys.append(path [, {follow=true}])
-/// Opens a file to which text is added; makes it when absent. Close it with `file:close()` or a
+/// Opens a file for appending; creates it if absent. Close it with `file:close()` or a
 /// <close> variable.
-/// @param follow  false: a symbolic link in the place of the file is an error
+/// @param follow  false: a symbolic link in place of the file is an error
 /// @return append
 static int sys_append(lua_State *L)
 {
@@ -68,8 +68,8 @@ static int sys_append(lua_State *L)
 }
 
 /// append:write(text)
-/// Adds text in one piece; another process that reads the file sees it at once. When the disk is
-/// full nothing of the text stays in the file.
+/// Adds text in one piece; another process that reads the file sees it at once. If the disk is
+/// full, none of the text stays in the file.
 static int append_write(lua_State *L)
 {
     handle *h = check_open(L, APPEND);
@@ -80,7 +80,7 @@ static int append_write(lua_State *L)
 }
 
 /// append:sync()
-/// Returns when the disk has everything written so far.
+/// Returns when everything written so far is on the disk.
 static int append_sync(lua_State *L)
 {
     handle *h = check_open(L, APPEND);
@@ -100,7 +100,7 @@ static int append_size(lua_State *L)
 }
 
 /// append:close()
-/// Closes the file; a second time does nothing.
+/// Closes the file; a second call does nothing.
 /* Also __gc and __close. */
 static int append_close(lua_State *L)
 {
@@ -108,11 +108,11 @@ static int append_close(lua_State *L)
 }
 
 /// calr.sys.lock(path)
-/// Takes the lock of a file, which is made when absent and holds the number of the process. The
-/// lock goes with the process, however it ends; `lock:release()` or a <close> variable gives it
-/// back earlier.
-/// @return lock|nil  nil when another process holds it
-/// @return string    then what that process wrote: its number
+/// Takes the lock of a file, which is created if absent and holds the number of the process. The
+/// lock ends with the process, however that ends; `lock:release()` or a <close> variable releases it
+/// earlier.
+/// @return lock|nil  nil if another process holds it
+/// @return string    if nil, the number of that process
 static int sys_lock(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -129,7 +129,7 @@ static int sys_lock(lua_State *L)
 }
 
 /// lock:release()
-/// Gives the lock back; a second time does nothing.
+/// Releases the lock; a second call does nothing.
 /* Also __gc and __close. */
 static int lock_release(lua_State *L)
 {

@@ -15,7 +15,7 @@ static void set(lua_State *L, const char *key, const char *value)
 /// @module calr.sys
 
 /// calr.sys.info()
-/// What the engine runs on; loads the numerical libraries.
+/// Describes the hardware and libraries in use; loads the numerical libraries.
 /// @return table  conv ("onednn" or "portable"), conv_bf16 ("onednn" or "f32"), cpu, cpu_features,
 ///                blas_file, blas_config, blas_core (the kernels that OpenBLAS runs), blas_choice
 ///                (who chose them), onednn_version, onednn_isa, threads, and the versions that were

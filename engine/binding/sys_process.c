@@ -114,12 +114,12 @@ static void take_environment(lua_State *L, start *s)
 /// @module calr.sys
 
 /// calr.sys.spawn{command=, env=, stdout=, stderr=}
-/// Starts a program and goes on. It has no input; the request to stop (Ctrl-C) in a terminal
-/// reaches it like this process. It goes on when this process ends or forgets it.
-/// @param command  list: the program (looked for in PATH when it has no "/") and its arguments
-/// @param env      table: variables of its environment that differ from this process's; false
+/// Starts a program and returns at once. The program has no input; Ctrl-C in a terminal reaches it
+/// as it does this process. It keeps running if this process ends or closes it.
+/// @param command  list: the program (searched in PATH if it has no "/") and its arguments
+/// @param env      table: environment variables that differ from this process's; false
 ///                 removes one
-/// @param stdout   file that what it prints is added to; default: where this process prints
+/// @param stdout   file that its output is appended to; default: this process's output
 /// @param stderr   string; the same for its messages; may be the same file
 /// @return process
 static int sys_spawn(lua_State *L)
@@ -167,9 +167,9 @@ static calr_process *check_process(lua_State *L)
 }
 
 /// process:wait([seconds])
-/// Waits for the end of the process; without a time, as long as it takes. A request to stop ends
+/// Waits for the end of the process; without a time, without limit. A request to stop ends
 /// the waiting.
-/// @return integer|nil  its exit status, 128 + signal when one killed it; nil: it still runs
+/// @return integer|nil  its exit status, or 128 + signal if one killed it; nil: it still runs
 /// @return integer|nil  the signal
 static int process_wait(lua_State *L)
 {
@@ -211,7 +211,7 @@ static int process_pid(lua_State *L)
 }
 
 /// process:close()
-/// Forgets the process, which goes on when it has not ended; a second time does nothing.
+/// Forgets the process, which keeps running if it has not ended; a second call does nothing.
 /* Also __close. */
 static int process_close(lua_State *L)
 {

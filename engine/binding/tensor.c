@@ -13,7 +13,7 @@
 /// @module calr.tensor
 /// Tensors: numbers in memory with a type (f32, bf16, i32, i64, u8) and a shape.
 ///
-/// Positions that are passed as Lua numbers count from 1, as everywhere in Lua. Numbers inside a
+/// Positions passed as Lua numbers count from 1, as everywhere in Lua. Numbers inside a
 /// tensor that name a row (labels, indices of neighbours) count from 0, as in every file format of
 /// this field. Images and feature maps are [N x H x W x C].
 
@@ -66,7 +66,7 @@ static calr_dtype opt_dtype(lua_State *L, int arg, calr_dtype fallback)
 }
 
 /// calr.tensor.zeros(shape [, type])
-/// A tensor of zeros.
+/// Makes a tensor of zeros.
 /// @param shape  table of whole numbers, such as {128, 2048}; {} for a single number
 /// @param type   "f32" (default), "bf16", "i32", "i64" or "u8"
 /// @return tensor
@@ -81,7 +81,7 @@ static int tensor_zeros(lua_State *L)
 }
 
 /// calr.tensor.full(shape, value [, type])
-/// A tensor of one value.
+/// Makes a tensor with all elements equal to `value`.
 /// @param value  number
 /// @return tensor
 static int tensor_full(lua_State *L)
@@ -98,7 +98,7 @@ static int tensor_full(lua_State *L)
 }
 
 /// calr.tensor.range(count [, type])
-/// The numbers 0 .. count-1.
+/// Makes a tensor of the numbers 0 .. count-1.
 /// @param type  "i64" (default) or another
 /// @return tensor[count]
 static int tensor_range(lua_State *L)
@@ -208,13 +208,13 @@ static void push_from_table(lua_State *L, calr_dtype dtype)
 }
 
 /// calr.tensor(numbers [, type])
-/// A tensor from numbers: the same as calr.tensor.from.
+/// Makes a tensor from numbers: the same as calr.tensor.from.
 /// @param numbers  number or a table, such as {{1, 2}, {3, 4}}
 /// @param type     "f32" (default) or another
 /// @return tensor
 
 /// calr.tensor.from(numbers [, type])
-/// A tensor from a number, a table of numbers, or nested tables of equal lengths.
+/// Makes a tensor from a number, a table of numbers, or nested tables of equal lengths.
 /// @param numbers  number or a table, such as {{1, 2}, {3, 4}}
 /// @param type     "f32" (default) or another
 /// @return tensor
@@ -265,7 +265,7 @@ int calr_lua_check_dim(lua_State *L, int arg, const calr_tensor *t)
 }
 
 /// tensor:size(dim)
-/// One dimension, from 1; -1 is the last.
+/// Returns the size of a dimension, counted from 1; -1 is the last.
 /// @return integer
 static int tensor_size(lua_State *L)
 {
@@ -312,8 +312,8 @@ static void push_element(lua_State *L, const calr_tensor *t, const int64_t *inde
 }
 
 /// tensor:get(i, j, ...)
-/// One element; positions count from 1. Without positions: the only element of a tensor that has
-/// one.
+/// Returns one element; positions count from 1. Without positions: the only element of a tensor with
+/// one element.
 /// @return number
 static int tensor_get(lua_State *L)
 {
@@ -357,7 +357,7 @@ static void push_table(lua_State *L, const calr_tensor *t, int dim, int64_t *ind
 }
 
 /// tensor:totable()
-/// The elements as (nested) tables; of a single number, the number.
+/// Returns the elements as (nested) tables; for a single number, the number.
 /// @return table
 static int tensor_totable(lua_State *L)
 {
@@ -367,7 +367,7 @@ static int tensor_totable(lua_State *L)
 }
 
 /// tensor:reshape(shape)
-/// The same elements in another shape; shares memory. One dimension may be -1.
+/// Returns the same elements in another shape; shares memory. One dimension may be -1.
 /// @return tensor
 static int tensor_reshape(lua_State *L)
 {
@@ -379,7 +379,7 @@ static int tensor_reshape(lua_State *L)
 }
 
 /// tensor:narrow(dim, first, count)
-/// `count` items of a dimension from position `first` on; shares memory.
+/// Returns `count` items of a dimension from position `first`; shares memory.
 /// @return tensor
 static int tensor_narrow(lua_State *L)
 {
@@ -391,7 +391,7 @@ static int tensor_narrow(lua_State *L)
 }
 
 /// tensor:select(dim, position)
-/// One item of a dimension, which goes away; shares memory.
+/// Returns one item of a dimension, which is removed; shares memory.
 /// @return tensor
 static int tensor_select(lua_State *L)
 {
@@ -403,7 +403,7 @@ static int tensor_select(lua_State *L)
 }
 
 /// tensor:transpose(dim_a, dim_b)
-/// Two dimensions swapped; shares memory (a strided view).
+/// Returns the tensor with two dimensions swapped; shares memory (a strided view).
 /// @return tensor
 static int tensor_transpose(lua_State *L)
 {
@@ -414,7 +414,7 @@ static int tensor_transpose(lua_State *L)
 }
 
 /// tensor:contiguous()
-/// The tensor itself when its elements lie in order, otherwise a copy that does.
+/// Returns the tensor itself if its elements lie in order, otherwise a contiguous copy.
 /// @return tensor
 static int tensor_contiguous(lua_State *L)
 {
@@ -424,7 +424,7 @@ static int tensor_contiguous(lua_State *L)
 }
 
 /// tensor:clone()
-/// A copy with memory of its own.
+/// Returns a copy with its own memory.
 /// @return tensor
 static int tensor_clone(lua_State *L)
 {
@@ -434,7 +434,7 @@ static int tensor_clone(lua_State *L)
 }
 
 /// tensor:to(type)
-/// A copy converted to another type; to integers by truncation, out-of-range values clamped; to
+/// Returns a copy converted to another type; to integers by truncation, with out-of-range values clamped; to
 /// bf16 (8 significant bits, the range of f32) by rounding to the nearest, to even between two.
 /// Between f32 and bf16 it is an operation with a gradient; integers have none.
 /// @return tensor
@@ -450,7 +450,7 @@ static int tensor_to(lua_State *L)
 }
 
 /// tensor:copy(source)
-/// Copies the elements of a tensor of the same shape into this one, in place, converting types. No gradient is followed
+/// Copies the elements of a tensor of the same shape into this one, in place, converting types. Gradients do not pass
 /// through a copy: a source that needs one is an error while operations are recorded (copy source:detach(), or inside
 /// calr.no_grad; calr.ops.concat puts parts together with their gradients).
 /// @return tensor  itself
@@ -467,7 +467,7 @@ static int tensor_copy(lua_State *L)
 }
 
 /// tensor:fill(value)
-/// Writes one value everywhere, in place.
+/// Sets all elements to one value, in place.
 /// @param value  number
 /// @return tensor  itself
 static int tensor_fill(lua_State *L)
@@ -499,7 +499,7 @@ static int tensor_rows(lua_State *L)
 }
 
 /// tensor:equal(other)
-/// Whether type, shape and every bit of every element agree.
+/// Tells whether type, shape and every bit of every element agree.
 /// @param other  tensor
 /// @return boolean
 static int tensor_equal(lua_State *L)
@@ -517,7 +517,7 @@ static int tensor_equal(lua_State *L)
 }
 
 /// tensor:is_finite()
-/// Whether no element is NaN or infinite.
+/// Tells whether no element is NaN or infinite.
 /// @return boolean
 static int tensor_is_finite(lua_State *L)
 {
@@ -540,7 +540,7 @@ static int push_extreme(lua_State *L, int highest)
 }
 
 /// tensor:max()
-/// The largest element; NaN when there is one.
+/// Returns the largest element; NaN if there is one.
 /// @return number
 static int tensor_max(lua_State *L)
 {
@@ -548,7 +548,7 @@ static int tensor_max(lua_State *L)
 }
 
 /// tensor:min()
-/// The smallest element; NaN when there is one.
+/// Returns the smallest element; NaN if there is one.
 /// @return number
 static int tensor_min(lua_State *L)
 {
@@ -556,7 +556,7 @@ static int tensor_min(lua_State *L)
 }
 
 /// tensor:norm()
-/// The euclidean norm of all elements, without a gradient.
+/// Returns the euclidean norm of all elements, without a gradient.
 /// @return number
 static int tensor_norm(lua_State *L)
 {
@@ -567,7 +567,7 @@ static int tensor_norm(lua_State *L)
 }
 
 /// tensor:argmax(dim)
-/// Where the largest element along a dimension stands, counted from 0; the first of equals.
+/// Returns the position of the largest element along a dimension, from 0; the first of equals.
 /// @param dim  from 1; -1 is the last
 /// @return tensor  i64, without that dimension
 static int tensor_argmax(lua_State *L)
@@ -580,7 +580,7 @@ static int tensor_argmax(lua_State *L)
 }
 
 /// calr.tensor.memory()
-/// What the allocator under the tensors holds.
+/// Returns the memory held by the tensors' allocator.
 /// @return table  live, cached, peak: bytes
 static int tensor_memory(lua_State *L)
 {
@@ -614,9 +614,9 @@ static int tensor_tostring(lua_State *L)
 }
 
 /// tensor:close()
-/// Gives the memory back now, without waiting for the collector: what the tensor is to be asked
-/// afterwards is an error. Other tensors of the same memory, and what a gradient needs of it, are
-/// not concerned. Closing twice does nothing; local x <close> = ... does it at the end of a block.
+/// Frees the memory now, without waiting for the collector: any later use of the tensor is an
+/// error. Other tensors that share the memory, and gradients that need it, are not affected.
+/// A second call does nothing; local x <close> = ... closes it at the end of a block.
 /* Also __gc and __close. */
 static int tensor_close(lua_State *L)
 {

@@ -5,7 +5,7 @@
 #include "os/terminal.h"
 
 /// @module calr.terminal
-/// The terminal as a surface: its size, and keys as they are pressed.
+/// The terminal: its size, and keys as they are pressed.
 ///
 ///     local keys <close> = terminal.keys()
 ///     local key = keys:read(1)   -- nil after a second without one
@@ -13,7 +13,7 @@
 #define KEYS "calr.terminal.keys"
 
 /// calr.terminal.size([fd])
-/// The size of the terminal at fd (default 1). Where there is none, COLUMNS and LINES, or 80 x 24.
+/// Returns the size of the terminal at fd (default 1). Without one, COLUMNS and LINES, or 80 x 24.
 /// @return integer  columns
 /// @return integer  lines
 static int terminal_size(lua_State *L)
@@ -26,9 +26,9 @@ static int terminal_size(lua_State *L)
 }
 
 /// calr.terminal.keys()
-/// Has the terminal at the standard input give every key at once and show none, until the value is
-/// closed; a <close> variable. Ctrl-C is a key then ("\3") and stops nothing. An error where the
-/// standard input is no terminal.
+/// Makes the terminal at standard input deliver every key at once without echo, until the value is
+/// closed; a <close> variable. Ctrl-C is then a key ("\3") and stops nothing. It is an error if
+/// standard input is not a terminal.
 /// @return keys
 static int terminal_keys(lua_State *L)
 {
@@ -41,7 +41,7 @@ static int terminal_keys(lua_State *L)
 
 /// keys:read(seconds)
 /// Waits for a key; a request to stop ends the wait early.
-/// @return string|nil  what the keys pressed since the last call send; nil: none was pressed; "":
+/// @return string|nil  the codes of the keys pressed since the last call; nil: none; "":
 ///                     the terminal has gone away
 static int keys_read(lua_State *L)
 {
@@ -58,7 +58,7 @@ static int keys_read(lua_State *L)
 }
 
 /// keys:close()
-/// Gives the terminal back as it was; a second time does nothing.
+/// Restores the terminal; a second call does nothing.
 /* Also __gc and __close. */
 static int keys_close(lua_State *L)
 {

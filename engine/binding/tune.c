@@ -11,9 +11,9 @@
 #include "tune/sobol.h"
 
 /// @module calr.tune
-/// What the samplers of `calr.study` compute in C: Parzen estimators and Sobol's sequence.
+/// The parts of `calr.study`'s samplers in C: Parzen estimators and Sobol's sequence.
 ///
-/// A history keeps the values of all trials; an estimator is made of some of its rows and columns:
+/// A history keeps the values of all trials; an estimator is made from some of its rows and columns:
 ///
 /// ```lua
 /// local h = search.history(2)
@@ -41,7 +41,7 @@ static history *check_history(lua_State *L, int arg)
 }
 
 /// calr.tune.history(columns)
-/// An empty table of numbers, one row a trial, one column a parameter.
+/// Makes an empty table of numbers, one row per trial, one column per parameter.
 /// @return history
 static int search_history(lua_State *L)
 {
@@ -81,7 +81,7 @@ static void reserve(lua_State *L, history *h, int64_t rows)
 }
 
 /// history:set(row, values)
-/// Stores a row, from 1; rows that were left out hold nothing.
+/// Stores a row, from 1; skipped rows hold nothing.
 /// @param values  list of finite numbers, false for an inactive parameter
 static int history_set(lua_State *L)
 {
@@ -195,7 +195,7 @@ static int64_t gather(lua_State *L, int rows, int64_t row_count, const history *
 
 /// calr.tune.parzen{history=, rows=, columns=, axes=, prior=1, bandwidth="neighbour", clip=1,
 ///   endpoints=false, recent=true}
-/// A Parzen estimator: a mixture of one kernel for each row and a prior kernel as wide as the
+/// Makes a Parzen estimator: a mixture of one kernel for each row and a prior kernel as wide as the
 /// range. A kernel is a product over the axes: a truncated normal distribution, its share of an
 /// interval, or a distribution over choices (Bergstra et al., NeurIPS 2011; Watanabe, arXiv
 /// 2304.11127).
@@ -234,7 +234,7 @@ static int search_parzen(lua_State *L)
     int64_t row_count = push_list(L, 1, "rows");
     int64_t axis_count = push_list(L, 1, "columns");
     if (push_list(L, 1, "axes") != axis_count || axis_count < 1)
-        luaL_error(L, "as many axes as columns are needed, one at least");
+        luaL_error(L, "as many axes as columns are needed, at least one");
 
     calr_parzen_axis *axes = lua_newuserdatauv(L, (size_t)axis_count * sizeof *axes, 0);
     int64_t *columns = lua_newuserdatauv(L, (size_t)axis_count * sizeof *columns, 0);
@@ -316,7 +316,7 @@ static int parzen_log_density(lua_State *L)
 }
 
 /// parzen:kernels()
-/// How many kernels there are: the rows that hold all columns, and the prior.
+/// Returns the number of kernels: the rows that hold all columns, and the prior.
 /// @return integer
 static int parzen_kernels(lua_State *L)
 {
@@ -325,16 +325,16 @@ static int parzen_kernels(lua_State *L)
 }
 
 /// parzen:close()
-/// Frees the memory now, not when the collector finds it. `local p <close> = ...` does it too.
+/// Frees the memory now rather than at a collection. `local p <close> = ...` does it too.
 
 /* ---- Sobol's sequence ---- */
 
 /// calr.tune.sobol(index, dimensions [, seed])
-/// A point of Sobol's sequence (direction numbers of Joe and Kuo, 2008; the order of SciPy's
+/// Returns a point of Sobol's sequence (direction numbers of Joe and Kuo, 2008; the order of SciPy's
 /// stats.qmc.Sobol).
 /// @param index       which point, from 0
 /// @param dimensions  1 .. 256
-/// @param seed        an integer: the points are scrambled (nested uniform scrambling) under it; nil: plain
+/// @param seed        an integer: scrambles the points (nested uniform scrambling); nil: plain
 /// @return table  list of numbers in [0, 1)
 static int search_sobol(lua_State *L)
 {

@@ -192,7 +192,7 @@ check.test("options that cannot be", function()
   check.fails("std of channel 1", open, { std = { 0, 1, 1 } })
   check.fails("erase_area", open, { augment = { erase_area = { .5, .1 } } })
   check.fails("\"height\" is missing", loader.open, data, { width = 8 })
-  check.fails("calr.loader.cache returns", open, { cache = 3 })
+  check.fails("must be a cache of calr.loader.cache", open, { cache = 3 })
   local cache = loader.cache(data, { height = 16, width = 8, bytes = 1000 })
   check.fails("16 x 8, not 20 x 8", open, { height = 20, cache = cache })
   for _ in open { cache = cache } do end
