@@ -154,11 +154,12 @@ local function read_state(self, map, left, param)
   return state
 end
 
---- optimizer:load_state(map)
+--- optimizer:load_state(map [, metadata])
 --- Restores the result of state(), by names. A missing or unknown name, or another shape, is an error that says so and
 --- changes nothing.
---- @param map  name -> tensor; copied
-function Optimizer:load_state(map)
+--- @param map       name -> tensor; copied
+--- @param metadata  table; the second result of calr.safetensors.load; it changes nothing
+function Optimizer:load_state(map, metadata) -- luacheck: ignore 212
   local left, states = {}, {}
   for name in pairs(map) do left[name] = true end
   for _, param in ipairs(self.params) do states[param.name] = read_state(self, map, left, param) end

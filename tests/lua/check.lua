@@ -62,7 +62,7 @@ function check.test(name, fn)
   print((ok and "ok   " or "FAIL ") .. name)
   if not ok then
     check.failed = check.failed + 1
-    io.stderr:write(name, ": ", message, "\n")
+    io.stderr:write(name, ": ", tostring(message), "\n") -- an interrupt is a table
   end
 end
 

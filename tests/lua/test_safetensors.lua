@@ -2,6 +2,7 @@
 local check = require "check"
 local safetensors = require "calr.safetensors"
 local T = require "calr.tensor"
+local sys = require "calr.sys"
 
 local path = os.getenv("CALR_TEST_TMP") .. "/x.safetensors"
 
@@ -50,6 +51,25 @@ check.test("errors", function()
   check.fails("metadata \"a\" must be a string", safetensors.save, path, {}, { a = {} })
   check.fails("no safetensors file", safetensors.load, debug.getinfo(1, "S").source:sub(2))
   check.fails("/nonexistent/x", safetensors.save, "/nonexistent/x", {})
+end)
+
+check.test("a file is loaded into a network in one line, and a sealed one is checked", function()
+  local nn = require "calr.nn"
+  local file = os.getenv "CALR_TEST_TMP" .. "/net.safetensors"
+  local from, to = nn.linear(3, 2):init(1), nn.linear(3, 2):init(2)
+  safetensors.save(file, from:state(), { epoch = 4 }, { checksum = true })
+  to:load_state(safetensors.load(file))
+  check.ok(to:state().weight:equal(from:state().weight))
+  local _, metadata = safetensors.load(file)
+  check.equal(metadata.epoch, "4")
+  check.equal(metadata["calr.checksum"], nil)
+  local bytes = sys.read_file(file)
+  sys.write_file(file, bytes:sub(1, -2) .. string.char(bytes:byte(-1) ~ 1))
+  check.fails("its checksum does not fit its contents", safetensors.load, file)
+  local tensors, why = safetensors.try(file)
+  check.equal(tensors, nil)
+  check.ok(why:find("is damaged", 1, true))
+  check.fails("No such file", safetensors.try, file .. ".absent")
 end)
 
 check.finish()

@@ -113,12 +113,14 @@ local function first_words(list)
   return #list > 4 and ("%s and %d more"):format(shown, #list - 4) or shown
 end
 
---- layer:load_state(state)
+--- layer:load_state(state [, metadata])
 --- Copies a state into the layer. Every name must be there with its shape, and no other: a state of another network is
 --- refused as a whole, before anything is changed. bf16 is converted.
---- @param state  name -> tensor
+--- @param state     name -> tensor
+--- @param metadata  table; the second result of calr.safetensors.load, so that a file is loaded by
+---                  net:load_state(calr.safetensors.load(path)); it changes nothing
 --- @return layer  itself
-function Module:load_state(state)
+function Module:load_state(state, metadata) -- luacheck: ignore 212
   local own, names, missing, unknown = self:state(), {}, {}, {}
   for name in pairs(own) do names[#names + 1] = name end
   table.sort(names) -- so that the same mistake always gives the same message

@@ -175,7 +175,7 @@ function benchmark.rows(bench, options)
   bench.progress "calr: the first batch"
   safetensors.save(folder.path .. "/first.safetensors", first_gradients(network, new_bank(),
     images:narrow(1, 1, batch), labels:narrow(1, 1, batch)))
-  network:load_state((safetensors.load(folder.path .. "/weights.safetensors")))
+  network:load_state(safetensors.load(folder.path .. "/weights.safetensors"))
   bench.progress "calr: the epoch"
   local losses = train(network, new_bank(), images, labels, batch)
   local list <close> = bench.peer("numerics", { folder = folder.path, network = options.network, batch = batch,
