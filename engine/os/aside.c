@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/descriptor.h"
 #include "os/folder.h"
-#include "os/lock.h"
 
 static calr_status no_memory(const char *path)
 {
@@ -56,7 +56,7 @@ static void remove_unlocked(const char *folder, const char *entry)
     if (asprintf(&stale, "%s/%s", folder, entry) < 0)
         return;
     int fd = open(stale, O_RDWR | O_CLOEXEC);
-    if (fd >= 0 && calr_lock_descriptor(fd) == 0)
+    if (fd >= 0 && calr_descriptor_lock(fd) == 0)
         unlink(stale);
     if (fd >= 0)
         close(fd);

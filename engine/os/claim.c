@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "os/aside.h"
-#include "os/file.h"
+#include "os/descriptor.h"
 
 /* 0: made; EEXIST: there was one; another errno. Over NFS the answer to link() can get lost, and the call that is sent
  * again then finds the name taken by itself: the number of names that the file aside has is the truth. */
@@ -25,7 +25,7 @@ static int write_and_link(const char *aside, const char *path, const void *data,
     int fd = open(aside, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
         return errno;
-    int error = calr_file_write_all(fd, data, size);
+    int error = calr_descriptor_write(fd, data, size);
     /* Closing before the link: over NFS it sends the bytes, so that nobody sees the name without them. */
     if (close(fd) != 0 && !error)
         error = errno;

@@ -10,25 +10,13 @@
 
 #include "base/interrupt.h"
 #include "os/aside.h"
+#include "os/descriptor.h"
 #include "os/folder.h"
 
 bool calr_file_exists(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0;
-}
-
-calr_status calr_file_open_plain(const char *path, int flags, const char *doing, int *fd)
-{
-    int opened = open(path, flags | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (opened < 0 && errno == ELOOP)
-        return calr_error(CALR_EINVAL,
-                          "cannot %s %s: it is a symbolic link; put the file itself in its place",
-                          doing, path);
-    if (opened < 0)
-        return calr_error_system(errno, "cannot %s %s", doing, path);
-    *fd = opened;
-    return CALR_OK;
 }
 
 /* ---- reading ---- */
@@ -125,25 +113,10 @@ calr_status calr_file_read_from(const char *path, int64_t offset, size_t limit, 
 
 /* ---- writing ---- */
 
-int calr_file_write_all(int fd, const void *data, size_t size)
-{
-    const char *bytes = data;
-    while (size > 0) {
-        ssize_t written = write(fd, bytes, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return errno;
-        bytes += written;
-        size -= (size_t)written;
-    }
-    return 0;
-}
-
 calr_status calr_file_truncate(const char *path, int64_t size)
 {
     int fd;
-    CALR_TRY(calr_file_open_plain(path, O_WRONLY, "cut", &fd));
+    CALR_TRY(calr_descriptor_open(path, O_WRONLY, "cut", &fd));
     int error = ftruncate(fd, size) == 0 ? 0 : errno;
     close(fd);
     return error ? calr_error_system(error, "cannot cut %s to %lld bytes", path, (long long)size)
@@ -195,7 +168,7 @@ calr_status calr_file_writer_write(calr_file_writer *writer, const void *data, s
 {
     if (writer->status != CALR_OK)
         return writer->status;
-    int error = calr_file_write_all(writer->fd, data, size);
+    int error = calr_descriptor_write(writer->fd, data, size);
     if (error)
         writer->status = calr_error_system(error, "cannot write %s", writer->path);
     return writer->status;
@@ -236,7 +209,7 @@ calr_status calr_append_open(const char *path, bool follow, int *fd)
 {
     const int flags = O_WRONLY | O_CREAT | O_APPEND;
     if (!follow)
-        return calr_file_open_plain(path, flags, "open", fd);
+        return calr_descriptor_open(path, flags, "open", fd);
     int opened = open(path, flags | O_CLOEXEC, 0666);
     if (opened < 0)
         return calr_error_system(errno, "cannot open %s", path);
@@ -247,7 +220,7 @@ calr_status calr_append_open(const char *path, bool follow, int *fd)
 calr_status calr_append_write(int fd, const char *path, const void *data, size_t size)
 {
     off_t before = lseek(fd, 0, SEEK_END);
-    int error = calr_file_write_all(fd, data, size);
+    int error = calr_descriptor_write(fd, data, size);
     if (error && before >= 0 && ftruncate(fd, before) != 0 && errno != EINVAL)
         error = errno;
     return error ? calr_error_system(error, "cannot write %s", path) : CALR_OK;

@@ -8,10 +8,6 @@
 
 #include "base/status.h"
 
-/* open() for a file of a folder that may be a stranger's: a symbolic link in the place of the file is refused, not
- * followed. `doing` is the verb of the message ("write"). *fd is the caller's. */
-calr_status calr_file_open_plain(const char *path, int flags, const char *doing, int *fd);
-
 /* Whether there is a file or folder of this name. */
 bool calr_file_exists(const char *path);
 
@@ -23,9 +19,6 @@ calr_status calr_file_read(const char *path, void **data, size_t *size);
  * or NULL where there is nothing; *size is 0 at the end. CALR_ENOTFOUND, CALR_EIO, CALR_ENOMEM. */
 calr_status calr_file_read_from(const char *path, int64_t offset, size_t limit, void **data,
                                 size_t *size);
-
-/* Writes all of it to a descriptor. 0 or an errno. */
-int calr_file_write_all(int fd, const void *data, size_t size);
 
 /* Cuts a file to its first `size` bytes. CALR_EINVAL: the name is a symbolic link, which might lead anywhere. */
 calr_status calr_file_truncate(const char *path, int64_t size);

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "os/file.h"
+#include "os/descriptor.h"
 
 enum { BOOT_LENGTH = 36 };
 
@@ -160,7 +160,7 @@ calr_status calr_heartbeat_new(const char *path, double period, int journal, cal
     h->fd = h->journal = -1;
     h->period = period;
     read_boot_id(h->boot);
-    calr_status status = calr_file_open_plain(path, O_RDWR | O_CREAT, "write", &h->fd);
+    calr_status status = calr_descriptor_open(path, O_RDWR | O_CREAT, "write", &h->fd);
     int error = status == CALR_OK ? start(h, journal) : 0;
     if (error)
         status = calr_error_system(error, "cannot write %s", path);

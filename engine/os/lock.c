@@ -4,15 +4,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include "os/file.h"
-
-int calr_lock_descriptor(int fd)
-{
-    return flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
-}
+#include "os/descriptor.h"
 
 static void read_holder(int fd, char holder[CALR_LOCK_HOLDER])
 {
@@ -26,8 +20,8 @@ static void read_holder(int fd, char holder[CALR_LOCK_HOLDER])
 calr_status calr_lock_take(const char *path, int *fd, char holder[CALR_LOCK_HOLDER])
 {
     int opened;
-    CALR_TRY(calr_file_open_plain(path, O_RDWR | O_CREAT, "open", &opened));
-    int error = calr_lock_descriptor(opened);
+    CALR_TRY(calr_descriptor_open(path, O_RDWR | O_CREAT, "open", &opened));
+    int error = calr_descriptor_lock(opened);
     if (error) {
         read_holder(opened, holder);
         close(opened);

@@ -12,7 +12,4 @@ enum { CALR_LOCK_HOLDER = 32 };
  * that it wrote, or "unknown". */
 calr_status calr_lock_take(const char *path, int *fd, char holder[CALR_LOCK_HOLDER]);
 
-/* The lock of an open file, without waiting. 0, EWOULDBLOCK when another process holds it, or another errno. */
-int calr_lock_descriptor(int fd);
-
 #endif

@@ -11,8 +11,8 @@
 
 #include "base/size.h"
 #include "os/aside.h"
+#include "os/descriptor.h"
 #include "os/file.h"
-#include "os/lock.h"
 #include "store/format.h"
 
 /* Bytes of images in one transaction: LMDB keeps the pages of a transaction in memory. */
@@ -87,7 +87,7 @@ static calr_status open_aside(calr_store_writer *writer)
     writer->lock = open(writer->aside, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (writer->lock < 0)
         return calr_error_system(errno, "cannot write %s", writer->path);
-    int error = calr_lock_descriptor(writer->lock);
+    int error = calr_descriptor_lock(writer->lock);
     if (error == EWOULDBLOCK)
         return calr_error(CALR_EBUSY, "%s is being written already", writer->path);
     if (error)

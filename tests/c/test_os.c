@@ -16,6 +16,7 @@
 #include "os/aside.h"
 #include "os/claim.h"
 #include "os/clock.h"
+#include "os/descriptor.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "os/heartbeat.h"
@@ -197,7 +198,7 @@ static void stale_files_aside_go(void)
     write_text(in_scratch("set.tmp-x"), "no writer's");
     write_text(in_scratch("settle.tmp-99999"), "another name's");
     int fd = open(mine, O_RDWR);
-    CHECK_INT(calr_lock_descriptor(fd), 0);
+    CHECK_INT(calr_descriptor_lock(fd), 0);
     calr_aside_remove_stale(path);
     CHECK(calr_file_exists(mine));
     CHECK(!calr_file_exists(in_scratch("set.tmp-99999")));
