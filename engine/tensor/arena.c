@@ -130,8 +130,8 @@ static size_t physical_memory(void)
     return pages > 0 && page > 0 ? (size_t)pages * (size_t)page : SIZE_MAX / 4;
 }
 
-/* What one stretch takes at most: all of the memory, but of an address space that is limited (ulimit -v) a quarter, since
- * OpenBLAS needs some of it too. */
+/* What one stretch takes at most: all of the memory, but of an address space that is limited
+ * (ulimit -v) a quarter, since OpenBLAS needs some of it too. */
 static size_t largest_stretch(void)
 {
     struct rlimit limit;

@@ -179,4 +179,4 @@ function batches.shuffled(options)
   return T(order, "i64"), batch
 end
 
-return arguments.counted("calr.batches.", batches)
+return (arguments.counted("calr.batches.", batches))

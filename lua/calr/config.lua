@@ -561,4 +561,4 @@ setmetatable(config, {
   end,
 })
 
-return config
+return (require("calr.options").counted("calr.config.", config))

@@ -209,4 +209,4 @@ data.Split = Split
 arguments.counted("split:", Split)
 arguments.counted("dataset:", Dataset)
 
-return arguments.counted("calr.data.", data)
+return (arguments.counted("calr.data.", data))

@@ -152,4 +152,4 @@ function memory.camera_weights(cluster_labels, cameras)
   return T(entropy)
 end
 
-return arguments.counted("calr.memory.", memory)
+return (arguments.counted("calr.memory.", memory))

@@ -229,4 +229,4 @@ end
 
 arguments.counted("optimizer:", Optimizer)
 arguments.counted("schedule:", Schedule)
-return arguments.counted("calr.optim.", optim)
+return (arguments.counted("calr.optim.", optim))

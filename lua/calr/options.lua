@@ -52,12 +52,15 @@ end
 
 --- calr.options.counted(prefix, functions [, hot])
 --- Makes every function of a table that is defined in the caller's file refuse extra arguments, by its name and at the
---- line of the call.
+--- line of the call. A tail call hides the caller's file and is an error: return (options.counted("calr.nn.", nn)).
 --- @param prefix     "calr.optim." for a module, "split:" for the methods of a class
 --- @param functions  the table, changed in place
 --- @param hot        {name = true}: functions that are called too often to count
 --- @return table  the functions
 function options.counted(prefix, functions, hot)
+  if debug.getinfo(1, "t").istailcall then
+    error(("calr.options.counted(\"%s\") is a tail call: put it in parentheses"):format(prefix), 0)
+  end
   local self, file = prefix:sub(-1) == ":" and 1 or 0, debug.getinfo(2, "S").source
   for name, fn in pairs(functions) do
     local info = type(name) == "string" and not name:find "^__" and type(fn) == "function" and debug.getinfo(fn, "uS")

@@ -109,4 +109,4 @@ end
 
 Bar.__close = Bar.finish
 
-return progress
+return (require("calr.options").counted("calr.progress.", progress))

@@ -356,4 +356,4 @@ function run.metrics(path)
 end
 
 arguments.counted("run:", Run)
-return arguments.counted("calr.run.", run)
+return (arguments.counted("calr.run.", run))

@@ -148,4 +148,4 @@ function tensorboard.open(folder, options)
   return self
 end
 
-return tensorboard
+return (require("calr.options").counted("calr.tensorboard.", tensorboard))

@@ -198,4 +198,4 @@ function text.table(options)
   return table.concat(lines, "\n")
 end
 
-return text
+return (require("calr.options").counted("calr.text.", text))

@@ -204,4 +204,4 @@ function weights.load(net, path, options)
   return matched
 end
 
-return require("calr.options").counted("calr.weights.", weights)
+return (require("calr.options").counted("calr.weights.", weights))

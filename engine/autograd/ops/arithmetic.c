@@ -159,7 +159,7 @@ static const calr_op op_mul = {
 static const calr_op op_div = {
     .name = "div", .check = check, .forward = div_forward, .backward = div_backward};
 
-/* Of a bf16 and an f32 operand the first is widened, on the tape. */
+/* Where one operand is bf16 and the other f32, the tape widens the bf16 one. */
 static calr_status binary(const calr_op *op, calr_tensor *a, calr_tensor *b, calr_tensor **y)
 {
     calr_tensor *in[] = {a, b}, *wide = NULL;

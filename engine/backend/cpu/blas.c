@@ -60,8 +60,8 @@ static void *open_with_core(void)
     return library;
 }
 
-/* What OpenBLAS maps: itself and what threads are made of, a buffer for each thread and two more, of 128 MiB (measured, of Debian's 0.3.21).
- * It asks the system for them again and again, for ever, while they are refused. */
+/* What OpenBLAS maps: itself and what threads are made of, a buffer for each thread and two more, of
+ * 128 MiB (measured, of Debian's 0.3.21). While the system refuses them, it asks again without end. */
 #define LIBRARY_BYTES ((size_t)96 << 20)
 #define BUFFER_BYTES  ((size_t)128 << 20)
 #define MORE_BUFFERS  2

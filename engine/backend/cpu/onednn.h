@@ -3,10 +3,11 @@
  * onednn.c holds what any version needs (the cache of plans, the kernels of the table); onednn2.c
  * is all that knows oneDNN's own types, for version 2 of its C interface.
  *
- * Memory that cannot be had is a status here, as everywhere, but for one moment: the library's own initialisation, which
- * the dynamic loader runs before main. A failure there throws std::bad_alloc where nothing that is ours is on the stack,
- * and ends the process. No code of a program, in C or in C++, can catch it; only loading the library late could, at the
- * price of its ten functions called through pointers. */
+ * Memory that cannot be had is a status here, as everywhere, but for one moment: the library's own
+ * initialisation, which the dynamic loader runs before main. A failure there throws std::bad_alloc
+ * where nothing that is ours is on the stack, and ends the process. No code of a program, in C or in
+ * C++, can catch it; only loading the library late could, at the price of its ten functions called
+ * through pointers. */
 #ifndef CALR_BACKEND_CPU_ONEDNN_H
 #define CALR_BACKEND_CPU_ONEDNN_H
 

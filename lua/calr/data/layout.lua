@@ -127,4 +127,4 @@ function layout.folders(o)
   end
 end
 
-return layout
+return (require("calr.options").counted("calr.data.layout.", layout))

@@ -74,4 +74,4 @@ function batch.cross_entropy(logits, classes, given, weights)
   return ops.cross_entropy(logits, classes, { weights = weights, row_weights = given.weights })
 end
 
-return batch
+return (require("calr.options").counted("calr.memory.", batch))

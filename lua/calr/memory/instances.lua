@@ -163,4 +163,4 @@ function Hybrid:load_state(map)
   self.clusters = labels.clusters(self.labels)
 end
 
-return require("calr.options").counted("calr.memory.", instances)
+return (require("calr.options").counted("calr.memory.", instances))

@@ -120,4 +120,4 @@ function Camera:load_state(map)
   self.proxies = self.vectors:size(1)
 end
 
-return require("calr.options").counted("calr.memory.", proxies)
+return (require("calr.options").counted("calr.memory.", proxies))

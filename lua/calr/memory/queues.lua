@@ -114,4 +114,4 @@ function Queue:load_state(map)
   state.load(self, names, map)
 end
 
-return require("calr.options").counted("calr.memory.", queues)
+return (require("calr.options").counted("calr.memory.", queues))

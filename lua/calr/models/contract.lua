@@ -75,4 +75,4 @@ function contract.check(network, size)
   return network
 end
 
-return contract
+return (require("calr.options").counted("calr.models.", contract))

@@ -349,4 +349,4 @@ models.check = contract.check
 --- @return network
 models.inference = contract.inference
 
-return arguments.counted("calr.models.", models)
+return (arguments.counted("calr.models.", models))

@@ -329,4 +329,4 @@ function nn.domain_head(inputs, cameras, options)
     nn.linear(hidden, cameras))
 end
 
-return arguments.counted("calr.nn.", nn)
+return (arguments.counted("calr.nn.", nn))

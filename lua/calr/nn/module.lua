@@ -212,4 +212,4 @@ end
 
 local counted = require("calr.options").counted
 counted("layer:", Module)
-return counted("calr.nn.", { Module = Module, class = class, new = new })
+return (counted("calr.nn.", { Module = Module, class = class, new = new }))

@@ -201,4 +201,4 @@ function config.take_up(run, load)
   error(("a checkpoint in %s/checkpoints does not fit: %s"):format(run.path, text), 0)
 end
 
-return require("calr.options").counted("calr.pipeline.", config)
+return (require("calr.options").counted("calr.pipeline.", config))

@@ -87,4 +87,4 @@ function evaluation.evaluate(net, data, cfg, label)
   return figures
 end
 
-return evaluation
+return (require("calr.options").counted("calr.pipeline.", evaluation))

@@ -83,4 +83,4 @@ function pipeline.epochs(net, data, cfg, more)
   return require("calr.pipeline.inter")(net, data, cfg, more)
 end
 
-return require("calr.options").counted("calr.pipeline.", pipeline)
+return (require("calr.options").counted("calr.pipeline.", pipeline))

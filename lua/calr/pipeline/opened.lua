@@ -24,4 +24,4 @@ function opened.get(cfg)
   return runs[cfg]
 end
 
-return require("calr.options").counted("calr.pipeline.opened.", opened)
+return (require("calr.options").counted("calr.pipeline.opened.", opened))

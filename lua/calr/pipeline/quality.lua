@@ -48,4 +48,4 @@ function quality.by_camera(split, labels)
   return total
 end
 
-return require("calr.options").counted("calr.pipeline.", quality)
+return (require("calr.options").counted("calr.pipeline.", quality))

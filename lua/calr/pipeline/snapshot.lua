@@ -129,4 +129,4 @@ function snapshot.list(run)
   return files
 end
 
-return snapshot
+return (require("calr.options").counted("calr.pipeline.snapshot.", snapshot))

@@ -274,4 +274,4 @@ function refine.pace(name, options)
   return function(epoch, epochs) return pace.apply(epoch, epochs, own) end
 end
 
-return require("calr.options").counted("calr.refine.", refine)
+return (require("calr.options").counted("calr.refine.", refine))

@@ -296,4 +296,4 @@ function clusterers.run(name, x, options)
   return labels, info or {}, o
 end
 
-return clusterers
+return (require("calr.options").counted("calr.lab.cluster.", clusterers))

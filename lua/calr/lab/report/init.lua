@@ -96,4 +96,4 @@ function report.write(folder, options)
   return to, #html
 end
 
-return report
+return (require("calr.options").counted("calr.report.", report))

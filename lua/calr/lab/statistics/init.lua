@@ -507,4 +507,4 @@ function statistics.wilcoxon(differences, options)
   return result
 end
 
-return arguments.counted("calr.statistics.", statistics)
+return (arguments.counted("calr.statistics.", statistics))
