@@ -173,7 +173,7 @@ static int push_neighbours(lua_State *L, const index *on, const calr_ivf_query *
 /// @param measure       number of random queries for that measurement: they search all lists
 /// @param seed          names the draw
 /// @return table  indices = i32[m x k] from 0; similarities or distances = f32[m x k]; probes; lists; recall = the
-///   measured one, nil if probes were given
+///   measured one, nil when probes were given
 static int index_search(lua_State *L)
 {
     static const char *const names[] = {"k",       "probes", "recall", "include_self",

@@ -108,7 +108,7 @@ static void push_value(lua_State *L, calr_pth *file, const calr_pickle_value *va
 /// Reads the saved values. Dictionaries and lists become tables, tensors and parameters tensors (half
 /// and double as f32, 8 and 16 signed bits as i32, bool as u8); text, numbers and booleans stay
 /// themselves; None and objects of other classes become false.
-/// @return table  usually name -> tensor, or a table that contains such a table
+/// @return table  most often name -> tensor, or a table that contains such a table
 static int pth_load(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);

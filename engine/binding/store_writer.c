@@ -112,7 +112,7 @@ static calr_store_record check_record(lua_State *L)
 /// writer:add{path=, identity=, camera=, split=, bytes=}
 /// Appends one image from memory.
 /// @param path      relative, "/" between names; unique in the data set
-/// @param identity  -1 (by convention: junk) or more
+/// @param identity  from -1 up (-1 is junk by convention)
 /// @param camera    from 0
 /// @param split     "train", "query" or "gallery"
 /// @param bytes     a JPEG file as a string
