@@ -1,5 +1,6 @@
-/* Running an operation (op.h), and what its functions use while it runs: what forward keeps for the backward pass, and
- * how backward gets at it. Every function belongs to the thread that runs the tape. */
+/* Runs an operation (op.h), and serves its functions while it runs: what forward keeps for the
+ * backward pass, and how backward gets at it. Every function belongs to the thread that runs the
+ * tape. */
 #ifndef CALR_AUTOGRAD_APPLY_H
 #define CALR_AUTOGRAD_APPLY_H
 
@@ -11,14 +12,14 @@ calr_status calr_op_apply(const calr_op *op, calr_tensor *const *inputs, int cou
                           const void *attributes, calr_tensor **out);
 
 /* For forward: keeps a tensor for the backward pass; nothing happens unless call->recording. `name`
- * is that of the argument (static text). A NULL tensor keeps the numbering. Of an input that can be
- * made again only the recipe is kept, not the memory. */
+ * is that of the argument (static text). A NULL tensor keeps the numbering. For an input that can
+ * be recomputed only the recipe is kept, not the memory. */
 calr_status calr_op_save(calr_op_call *call, const char *name, calr_tensor *tensor);
 /* For forward: how many outputs in a row must be made again for this tensor; 0: it is kept. */
 int calr_op_recipe_depth(const calr_tensor *tensor);
 /* Outputs of fewer bytes are kept although they could be made again, at first those below
- * CALR_OP_KEEP_BELOW: they are no part of what makes a large batch large, and the pass that makes
- * them again is 3 to 6 % of a step of a small network (docs/notebook/training.md). */
+ * CALR_OP_KEEP_BELOW: they matter little for a large batch, and the pass that recomputes
+ * them is 3 to 6 % of a step of a small network (docs/notebook/training.md). */
 #define CALR_OP_KEEP_BELOW ((size_t)8 << 20)
 size_t calr_op_keep_below(void);
 void calr_op_set_keep_below(size_t bytes);

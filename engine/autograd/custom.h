@@ -1,4 +1,4 @@
-/* Operations whose forward and backward are callbacks: the way in for a script's own gradients. */
+/* Operations whose forward and backward are callbacks, for a script's own gradients. */
 #ifndef CALR_AUTOGRAD_CUSTOM_H
 #define CALR_AUTOGRAD_CUSTOM_H
 
@@ -13,7 +13,7 @@ typedef struct calr_custom_op {
      * and the saved tensors are borrowed. */
     calr_status (*forward)(void *context, calr_op_call *call, calr_tensor **y);
     calr_status (*backward)(void *context, calr_op_call *call, calr_tensor *dy, calr_tensor **dx);
-    /* Called once for every apply: when the tape is through with the operation. */
+    /* Called once for every apply, when the tape is done with the operation. */
     void (*release)(void *context);
 } calr_custom_op;
 

@@ -33,7 +33,7 @@ void calr_node_retain(calr_node *node);
 void calr_node_release(void *node);
 /* Gives back what was saved, the attributes and the edges. */
 void calr_node_clear(calr_node *node);
-/* What the node's operation sees of it in a backward pass. `needs` has node->count entries. */
+/* The node as its operation sees it in a backward pass. `needs` has node->count entries. */
 calr_op_call calr_node_call(calr_node *node, bool *needs);
 /* The tensor of a recipe, borrowed: made again on first use, kept until calr_node_clear. */
 calr_status calr_node_output(calr_node *node, calr_tensor **out);

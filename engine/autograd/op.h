@@ -1,4 +1,4 @@
-/* What an operation is to the tape: a descriptor, an entry of a table rather than a case of a switch.
+/* An operation on the tape: a descriptor, an entry of a table rather than a case of a switch.
  *
  * The life of a call:
  *   apply     The tape makes inputs contiguous (unless `strided`), calls check, allocates the output

@@ -19,7 +19,7 @@
 
 /* ---- elements: arithmetic.c, unary.c ---- */
 
-/* f32 or bf16; of one each, f32 comes out. Shapes are aligned at their last dimensions; a missing
+/* f32 or bf16; mixing both gives f32. Shapes are aligned at their last dimensions; a missing
  * dimension, or one of length 1, is repeated. */
 calr_status calr_op_add(calr_tensor *a, calr_tensor *b, calr_tensor **y);
 calr_status calr_op_sub(calr_tensor *a, calr_tensor *b, calr_tensor **y);

@@ -186,7 +186,7 @@ static calr_status check_node(const calr_node *node)
         return calr_error(CALR_EINVAL,
                           "%s: this graph was used by an earlier backward(), which freed it; add "
                           "losses up before one "
-                          "backward(), or compute the value anew",
+                          "backward(), or compute the value again",
                           calr_node_title(node));
     for (int i = 0; i < node->saved_count; i++) {
         const calr_op_saved_tensor *saved = &node->saved[i];

@@ -1,4 +1,4 @@
-/* The tape: what was computed from what, so that gradients can be followed back.
+/* The tape: records what was computed from what, so that gradients can be followed back.
  *
  * Eager: operations (op.h) run at once and leave a node when one of their inputs needs a gradient.
  * A tensor made by a node, or declared with calr_tape_require, carries a reference to it in

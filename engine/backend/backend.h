@@ -1,8 +1,8 @@
 /* The table of kernels that a device offers.
  *
- * A kernel is a function of pointers and sizes: no tensors, no tape, no Lua. What holds for all of them:
+ * A kernel is a function of pointers and sizes: no tensors, no tape, no Lua. Rules for all of them:
  *   - Arguments go sizes and settings first, inputs next, outputs last. Arrays are contiguous f32
- *     unless said otherwise; shapes stand in the comment. Gradients are named d + the name of what
+ *     unless stated otherwise; the comment gives shapes. Gradients are named d + the name of what
  *     they belong to.
  *   - An array that is `void *` holds f32 or bf16, as the argument or member `dtype` says (0 is f32;
  *     there are no other values). bf16 is how numbers are kept, not how they are computed: each is
@@ -146,10 +146,10 @@ typedef struct calr_backend {
 
     /* ---- Batch normalisation ----
      * y = gamma (x - mean) inv_std + beta (+ residual, then max(0, .) when norm->relu), x, y,
-     * residual: rows x c. gamma, beta, residual may be NULL: 1, 0, none. What of the forward pass
-     * the others need is the table, 4 x c: mean, inv_std = 1 / sqrt(var + eps), scale = gamma
-     * inv_std, and shift, with which y = (x - mean) scale + shift (beta and what was lost when the
-     * mean became a float).
+     * residual: rows x c. gamma, beta, residual may be NULL: 1, 0, none. What the other passes
+     * need from the forward pass is the table, 4 x c: mean, inv_std = 1 / sqrt(var + eps), scale =
+     * gamma inv_std, and shift, with which y = (x - mean) scale + shift (beta and what was lost
+     * when the mean became a float).
      * Training: mean and the biased variance of the batch; running_* (both or neither may be NULL)
      * become (1 - momentum) running + momentum batch, with the unbiased variance, as PyTorch does
      * (one row: the biased one). The table is an output. In place allowed: y may be x or residual
@@ -293,8 +293,8 @@ typedef struct calr_backend {
     void (*sgd_step)(int64_t n, const calr_sgd *sgd, const float *dw, float *velocity, float *w);
 } calr_backend;
 
-/* CALR_EINVAL for a value of CALR_BACKEND, CALR_BF16 or CALR_CONV in the environment that is none of theirs; loads
- * nothing. */
+/* CALR_EINVAL for an unknown value of CALR_BACKEND, CALR_BF16 or CALR_CONV in the environment;
+ * loads nothing. */
 calr_status calr_backend_check_environment(void);
 
 /* Loads the libraries and picks the kernels; on first use. Later calls return the same table until
@@ -315,14 +315,14 @@ calr_status calr_backend_select(const char *name);
  * name. */
 calr_status calr_backend_select_bf16(const char *name);
 
-/* What is in use, for `calr info`. All text; empty where it does not apply. */
+/* The libraries and hardware in use, for `calr info`. All text; empty if it does not apply. */
 typedef struct calr_backend_info {
     char conv[16];          /* "onednn" or "portable" */
     char conv_bf16[16];     /* "onednn", or "f32": converted, and computed as f32 */
     char cpu[64];           /* the processor's name */
     char cpu_features[128]; /* "sse4.2 avx2 fma avx512f ..." */
     char blas_file[256];    /* where the library was loaded from */
-    char blas_config[128];  /* its version and build, in its own words */
+    char blas_config[128];  /* its own description of its version and build */
     char blas_core[32];     /* the kernels it runs: "SkylakeX", "Haswell", ... */
     char blas_choice[64];   /* who chose: "by the library", "OPENBLAS_CORETYPE", "calr: ..." */
     char onednn_version[32];
@@ -338,8 +338,8 @@ typedef enum calr_conv2d_pass {
     CALR_CONV2D_BACKWARD_WEIGHTS
 } calr_conv2d_pass;
 
-/* Whether the gradient of the data of a (resolved) convolution can be added to another one in place, sooner than it is
- * written: where a stride passes over most of the data. */
+/* Whether the gradient of the data of a (resolved) convolution can be added to another in place
+ * faster than it is written: if a stride skips most of the data. */
 bool calr_backend_conv2d_adds(const calr_conv2d *conv);
 
 /* The name of the implementation that computes a convolution ("portable: im2col",

@@ -1,10 +1,10 @@
 /* Convolutions with weights that do not change, for inference.
  *
- * A frozen convolution owns a copy of its weights in the order that its kernels want, so that a run reorders
+ * A frozen convolution owns a copy of its weights in its kernels' order, so that a run reorders
  * nothing, and adds bias, residual and ReLU while a result is still in registers: with the weights of a batch
  * normalisation multiplied in, a whole block of a residual network is two or three such calls.
  *
- *   y = max(0, conv(x, w) + bias + residual)        (bias, residual and the ReLU each as asked for)
+ *   y = max(0, conv(x, w) + bias + residual)        (bias, residual and the ReLU are each optional)
  *
  * The backend selected when it was made computes it. Functions may be called from any thread, runs of one object
  * also at the same time; from inside a calr_parallel_for body a run stays on that thread. */
@@ -18,7 +18,7 @@
 
 typedef struct calr_frozen_conv calr_frozen_conv;
 
-/* conv says channels, groups, kernel, stride and padding; its other sizes are not looked at. w, times
+/* conv says channels, groups, kernel, stride and padding; its other sizes are ignored. w, times
  * scale[c_out] where that is not NULL, and bias (may be NULL) are copied. CALR_EINVAL: sizes as for
  * calr_conv2d_resolve; CALR_ENOMEM. */
 calr_status calr_frozen_conv_new(const calr_conv2d *conv, const float *w, const float *scale,

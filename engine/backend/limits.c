@@ -25,7 +25,7 @@ calr_status calr_limits_gemm(int64_t size, int repeat, double *seconds)
     size_t count;
     if (size < 1 || repeat < 1)
         return calr_error(CALR_EINVAL,
-                          "a product of matrices wants a size and a number of times of at least 1");
+                          "a product of matrices needs a size and a repeat count of at least 1");
     if (!calr_size_mul((size_t)size, (size_t)size, &count) || count > SIZE_MAX / 16)
         return calr_error(CALR_ENOMEM, "matrices of %lld x %lld numbers do not fit into memory",
                           (long long)size, (long long)size);
@@ -79,7 +79,7 @@ calr_status calr_limits_stream(calr_stream kind, size_t bytes, int repeat, doubl
 {
     if (bytes < 64 || bytes > SIZE_MAX / 4 || repeat < 1)
         return calr_error(CALR_EINVAL,
-                          "a stream wants at least 64 bytes and a number of times of at least 1");
+                          "a stream needs at least 64 bytes and a repeat count of at least 1");
     size_t half = (kind == CALR_STREAM_COPY ? bytes / 2 : bytes) / 64 * 64;
     size_t whole = kind == CALR_STREAM_COPY ? 2 * half : half;
     stream s = {.kind = kind,

@@ -1,4 +1,4 @@
-/* What this machine can do at most: the rates that `calr bench` holds measured times against. */
+/* The limits of this machine: the rates that `calr bench` compares measured times with. */
 #ifndef CALR_BACKEND_LIMITS_H
 #define CALR_BACKEND_LIMITS_H
 

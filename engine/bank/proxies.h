@@ -1,4 +1,4 @@
-/* What camera proxies contrast: the softmaxes of CAP and O2CAP over one centroid for each cluster and
+/* Camera proxies: the softmaxes of CAP and O2CAP over one centroid for each cluster and
  * camera. Wang et al., "Camera-aware proxies for unsupervised person re-identification", AAAI 2021, and
  * "Offline-online associated camera-aware proxies", IEEE TIP 31, 2022; details are of the latter's code.
  *
@@ -20,7 +20,7 @@
 
 #define CALR_PROXY_OUT (-1e30f)
 
-/* The proxies: which cluster and camera each is of, from 0 on. */
+/* The proxies: the cluster and camera of each, from 0. */
 typedef struct calr_proxies {
     int64_t count;
     const int32_t *cluster; /* [count] */

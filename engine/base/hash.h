@@ -1,5 +1,5 @@
 /* Fingerprints: XXH3, 128 bits. Not for secrets; for telling data, code and configurations apart.
- * And CRC32C, which file formats of others ask for. */
+ * And CRC32C, for other programs' file formats. */
 #ifndef CALR_BASE_HASH_H
 #define CALR_BASE_HASH_H
 

@@ -3,10 +3,10 @@
  * The host's signal handler leaves the signal here and stops the script between two of its
  * instructions. A call of the engine that can take longer than 200 ms asks here as it goes (between
  * rows, chunks, iterations), frees what it holds and returns CALR_EINTERRUPTED; any other is finished
- * first. What catches errors asks here too, so that a request that was swallowed is not lost.
+ * first. Code that catches errors also checks here, so that a swallowed request is not lost.
  *
  * A warning (SIGUSR1: a cluster's scheduler wants the machine back soon) stops nothing: it is kept
- * for whoever asks, who ends where nothing is lost. */
+ * for code that checks it and ends where nothing is lost. */
 #ifndef CALR_BASE_INTERRUPT_H
 #define CALR_BASE_INTERRUPT_H
 
@@ -26,7 +26,7 @@ static inline bool calr_interrupt_due(int64_t step)
 }
 /* Forgets the request (the prompt does, before it reads the next line). */
 void calr_interrupt_clear(void);
-/* CALR_EINTERRUPTED with a message when a stop was asked for. */
+/* CALR_EINTERRUPTED with a message if a stop was requested. */
 calr_status calr_interrupt_check(void);
 
 /* From a signal handler: async-signal-safe. */

@@ -1,6 +1,6 @@
 /* The meter: which kernels ran, for how long, and for whom. Switched on only by measurements.
  *
- * A kernel is what does the numerical work: an entry of the backend's table, or a calr_parallel_for. Of
+ * A kernel does the numerical work: an entry of the backend's table, or a calr_parallel_for. Of
  * kernels inside kernels only the outermost counts, so that the seconds of all events add up to the time
  * spent in kernels; what remains of a step is overhead. Everything here belongs to the calling thread: other
  * threads' kernels (a loader's) are not counted, and while a thread's meter is off a kernel costs one test. */

@@ -15,7 +15,8 @@
  * may use. */
 int calr_parallel_threads(void);
 
-/* CALR_EINVAL for a value of CALR_THREADS that is no number of threads; calr_parallel_threads goes on without it. */
+/* CALR_EINVAL for a value of CALR_THREADS that is not a number of threads; calr_parallel_threads
+ * ignores it. */
 calr_status calr_parallel_check_environment(void);
 
 /* Sets the number for all later work, of OpenMP's users (oneDNN, OpenBLAS) too. 1 .. 1024. */
@@ -30,10 +31,10 @@ typedef void (*calr_parallel_body)(void *context, int64_t begin, int64_t end, in
  * thread, or when called from inside a body. Returns when all is done. */
 void calr_parallel_for(int64_t count, int64_t grain, calr_parallel_body body, void *context);
 
-/* The same for work of more than a moment, which the user may want to end: once a stop was asked for
+/* The same for longer work, which the user may want to end: once a stop was requested
  * (base/interrupt.h), no further chunk begins. CALR_EINTERRUPTED then: some chunks were not worked on,
  * or only in part, and nothing that the loop wrote may be used. A body whose chunk takes longer than
- * some 50 ms asks calr_interrupt_requested itself, and returns when told to. */
+ * about 50 ms checks calr_interrupt_requested itself, and returns if it says so. */
 calr_status calr_parallel_try(int64_t count, int64_t grain, calr_parallel_body body, void *context);
 
 #endif

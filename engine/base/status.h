@@ -17,8 +17,8 @@ typedef enum calr_status {
     CALR_ENOSPC,    /* the disk is full */
     CALR_ENOTFOUND, /* a file, record or name does not exist */
     CALR_EEXIST,    /* something exists that must not */
-    CALR_EFORMAT,   /* foreign data is not of the form it claims: corrupt, truncated, unsupported */
-    CALR_EVERSION,  /* our own file, of another version */
+    CALR_EFORMAT,   /* foreign data has not the form it claims: corrupt, truncated, unsupported */
+    CALR_EVERSION,  /* our own file, of a different version */
     CALR_EBUSY,     /* in use by somebody else */
     CALR_ESTALE,    /* a tensor needed by the backward pass was changed in place */
     CALR_ENUMERIC,  /* NaN or infinity where a number is needed */

@@ -14,7 +14,7 @@
 /* What both addresses and the size of a copy must be multiples of. */
 #define CALR_STREAM_ALIGN 16
 
-/* Whether a result of so many bytes is large enough: outputs of batch norm of 8 MB were read again
+/* Whether a result of this size is large enough: outputs of batch norm of 8 MB were read again
  * sooner from the cache, those of 16 MB were not. */
 static inline bool calr_stream_pays(int64_t bytes)
 {

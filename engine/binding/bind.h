@@ -54,7 +54,7 @@ calr_tensor *calr_lua_check_form(lua_State *L, int arg, calr_dtype dtype, int nd
 /* ---- options: the table f(x, {k = 15}) ---- */
 
 /* The value at `arg` must be a table or nothing, and hold only the keys named (NULL ends the list).
- * A stranger is an error with the nearest name: unknown option "min_sise" (did you mean
+ * An unknown key is an error with the nearest name: unknown option "min_sise" (did you mean
  * "min_size"?). Call it before anything else is looked up: it does what calr_lua_plain_options does. */
 void calr_lua_check_options(lua_State *L, int arg, const char *const *names);
 /* Replaces a table with an `__index` by a plain one with the fields named (NULL ends the list), so that

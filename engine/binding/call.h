@@ -37,7 +37,7 @@ void calr_lua_class(lua_State *L, const char *name, const char *prefix,
 void *calr_lua_hold(lua_State *L, void *object);
 /* When the running function ends, `release` gets the object. A memory error releases it at once. */
 void calr_lua_keep(lua_State *L, void *object, void (*release)(void *object));
-/* What the methods that close and the finalizers call: releases the object now, or when the last function that holds it
+/* Called by closing methods and finalizers: releases the object now, or when the last function that holds it
  * ends. NULL is allowed. */
 void calr_lua_let_go(void *object, void (*release)(void *object));
 

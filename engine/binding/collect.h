@@ -1,4 +1,4 @@
-/* Lua's collector sees a tensor as 8 bytes. This makes it feel the rest. Internal to binding/. */
+/* Lua's collector sees a tensor as 8 bytes. This makes it account for the rest. Internal to binding/. */
 #ifndef CALR_BINDING_COLLECT_H
 #define CALR_BINDING_COLLECT_H
 
@@ -10,8 +10,8 @@
  * were measured and fail: docs/decisions). */
 void calr_collect_when_full(lua_State *L);
 
-/* Before a backward pass: what the script let go of meanwhile keeps the memory of the forward pass
- * from being used again on the way back, while the graph gives it up piece by piece. A full
+/* Before a backward pass: tensors that the script has dropped keep the memory of the forward pass
+ * from being reused in the backward pass, while the graph releases it piece by piece. A full
  * collection, unless little was allocated since the last one (half of what is live, or all of it is
  * below the first limit). */
 void calr_collect_before_backward(lua_State *L);

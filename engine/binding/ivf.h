@@ -7,7 +7,7 @@
 #include "neighbours/knn.h"
 #include "tensor/tensor.h"
 
-/* Whether the options at `arg` (a table or nil) say approximate = true or a table, which is pushed then; an error where
+/* Whether the options at `arg` (a table or nil) say approximate = true or a table, which is then pushed; an error if
  * it is neither that nor a boolean. */
 int calr_lua_wants_approximate(lua_State *L, int arg);
 

@@ -7,8 +7,9 @@
 
 #include "base/status.h"
 
-/* json_loadb with these flags. CALR_EFORMAT: the text is malformed, as *error tells. CALR_ENOMEM: jansson itself does
- * not always tell, and can take a text cut short by it for a bad one. Release *out with json_decref. Thread-safe. */
+/* json_loadb with these flags. CALR_EFORMAT: the text is malformed; see *error. CALR_ENOMEM:
+ * jansson itself does not always report it, and may then call the text malformed. Release *out with
+ * json_decref. Thread-safe. */
 calr_status calr_json_load(const char *text, size_t size, size_t flags, json_error_t *error,
                            json_t **out);
 

@@ -1,10 +1,10 @@
 /* NumPy's .npy files: one array each.
  *
  * Read: format 1, 2 and 3; little- and big-endian numbers; C and Fortran order (turned into C
- * order); types f4 f8 f2, i1 i2 i4 i8, u1 u2, b1. What is no type of ours is widened or narrowed:
+ * order); types f4 f8 f2, i1 i2 i4 i8, u1 u2, b1. Types that calr lacks are widened or narrowed:
  * f2 and f8 become f32 (f8 rounds), i1 i2 u2 become i32, b1 becomes u8. Others (complex, strings,
  * objects, u4, u8) are refused by name. Written: format 1, little-endian, C order, f4 i4 i8 u1:
- * what numpy.load reads as it is. The format has no bf16: it is written as f4, which holds the same
+ * numpy.load reads it directly. The format has no bf16: it is written as f4, which holds the same
  * numbers. */
 #ifndef CALR_FILES_NPY_H
 #define CALR_FILES_NPY_H
@@ -15,9 +15,9 @@
  * says, more than CALR_MAX_DIMS dimensions, a type that is not read; CALR_ENOMEM. Messages name the
  * file. */
 calr_status calr_npy_load(const char *path, calr_tensor **out);
-/* The same from memory; `name` stands in messages. */
+/* The same from memory; `name` is used in messages. */
 calr_status calr_npy_parse(const void *data, size_t size, const char *name, calr_tensor **out);
-/* Any tensor, strided too. The file is whole or absent. */
+/* Any tensor, strided too. Writes the file completely or not at all. */
 calr_status calr_npy_save(const char *path, const calr_tensor *tensor);
 
 #endif

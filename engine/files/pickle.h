@@ -43,7 +43,7 @@ typedef struct calr_pickle calr_pickle;
 
 /* Reads one pickle from the first of `size` bytes; *used bytes were read. `name` stands in
  * messages. The text of values is the pickle's own, not part of `data`. Values may be shared, and a
- * list or dictionary may contain itself: whoever walks them must count. Memory is bounded by a
+ * list or dictionary may contain itself, so a walk must be bounded. Memory is bounded by a
  * small multiple of `size`. CALR_EFORMAT: cut off, or an operation that is unknown or impossible;
  * CALR_ENOMEM. */
 calr_status calr_pickle_read(const void *data, size_t size, const char *name, size_t *used,
@@ -57,7 +57,7 @@ const calr_pickle_value *calr_pickle_stored(const calr_pickle *pickle, int64_t i
 
 /* Whether a value is this text. */
 bool calr_pickle_is_text(const calr_pickle_value *value, const char *text);
-/* The value of a text key; NULL when there is none or `dict` is no dictionary. */
+/* The value of a text key; NULL if there is none or `dict` is not a dictionary. */
 const calr_pickle_value *calr_pickle_get(const calr_pickle_value *dict, const char *key);
 
 #endif

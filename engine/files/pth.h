@@ -1,4 +1,4 @@
-/* Files that torch.save wrote (.pth, .pt): what a PyTorch user has of weights.
+/* Files of torch.save (.pth, .pt), in which PyTorch users keep weights.
  *
  * Two forms exist: a zip archive (PyTorch 1.6 and newer) that holds a pickle and one file for each
  * storage, and the older one, five pickles followed by the storages. Both are read, on the machine
@@ -15,11 +15,11 @@ typedef struct calr_pth calr_pth;
 /* CALR_EFORMAT: not such a file, or a damaged one (a zip archive's checksums are compared);
  * CALR_ENOTFOUND, CALR_EIO, CALR_ENOMEM. Messages name the file. */
 calr_status calr_pth_load(const char *path, calr_pth **out);
-/* The same from memory, of which nothing is kept; `name` stands in messages. */
+/* The same from memory, which is not kept; `name` is used in messages. */
 calr_status calr_pth_parse(const void *data, size_t size, const char *name, calr_pth **out);
 void calr_pth_release(calr_pth *file); /* NULL is allowed */
 
-/* What was saved: a dictionary, most often. Lives as long as the file. */
+/* The saved value, usually a dictionary. Lives as long as the file. */
 const calr_pickle_value *calr_pth_root(const calr_pth *file);
 
 /* Whether a value of the pickle is a tensor or a parameter. */

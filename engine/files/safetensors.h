@@ -15,7 +15,7 @@ typedef struct calr_safetensors calr_safetensors;
 calr_status calr_safetensors_new(calr_safetensors **out);
 void calr_safetensors_release(calr_safetensors *file); /* NULL is allowed */
 
-/* Retains the tensor. CALR_EEXIST: the name is there already; CALR_EINVAL: "__metadata__", or no
+/* Retains the tensor. CALR_EEXIST: the name already exists; CALR_EINVAL: "__metadata__", or not
  * UTF-8. */
 calr_status calr_safetensors_add(calr_safetensors *file, const char *name, calr_tensor *tensor);
 /* Adds a string of the metadata; the same errors. */
@@ -43,7 +43,7 @@ calr_status calr_safetensors_seal(calr_safetensors *file);
  * CALR_MAX_DIMS dimensions, a checksum that does not fit; CALR_ENOTFOUND, CALR_EIO, CALR_ENOMEM.
  * Messages name the file and the tensor. */
 calr_status calr_safetensors_load(const char *path, calr_safetensors **out);
-/* The same from memory; `name` stands in messages. */
+/* The same from memory; `name` is used in messages. */
 calr_status calr_safetensors_parse(const void *data, size_t size, const char *name,
                                    calr_safetensors **out);
 

@@ -1,4 +1,4 @@
-/* The parts of the `calr` program. What it does with its arguments is lua/calr/program/main.lua. */
+/* The parts of the `calr` program. lua/calr/program/main.lua handles its arguments. */
 #ifndef CALR_HOST_HOST_H
 #define CALR_HOST_HOST_H
 

@@ -7,8 +7,8 @@
  * AAAI 2020): area uniform in erase_area of the image, height / width uniform in erase_aspect,
  * drawn again (up to 100 times) until it fits.
  *
- * What is drawn depends on the stream alone, and every draw before the erasing happens whatever the
- * probabilities: switching one step off leaves the others as they were. */
+ * The draws depend only on the stream, and every draw before the erasing happens whatever the
+ * probabilities: switching one step off leaves the others unchanged. */
 #ifndef CALR_IMAGE_AUGMENT_H
 #define CALR_IMAGE_AUGMENT_H
 

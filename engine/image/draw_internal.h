@@ -1,4 +1,4 @@
-/* What the files of the painter share. */
+/* Shared by the files of the painter. */
 #ifndef CALR_IMAGE_DRAW_INTERNAL_H
 #define CALR_IMAGE_DRAW_INTERNAL_H
 

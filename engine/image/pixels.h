@@ -9,7 +9,7 @@
 #define CALR_PIXELS_FRACTION 22 /* bits of a weight; Pillow's PRECISION_BITS */
 #define CALR_PIXELS_PERIOD   48 /* floats: 16 pixels, whole vectors of 8 and of 16 */
 
-/* The weights of one sum, in both forms that the kernels want them in. */
+/* The weights of one sum, in both forms used by the kernels. */
 typedef struct calr_pixel_weights {
     int count;             /* of rows, at least 1 */
     const int32_t *weight; /* [count] */

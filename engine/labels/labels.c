@@ -17,7 +17,7 @@ calr_status calr_labels_clusters(const int32_t *labels, int64_t n, int64_t *clus
         if (labels[i] < -1 || labels[i] >= MOST_CLUSTERS)
             return calr_error(CALR_EINVAL,
                               "label %" PRId32 " of image %" PRId64
-                              " is no cluster number (-1: outlier)",
+                              " is not a cluster number (-1: outlier)",
                               labels[i], i + 1);
         if (labels[i] >= most)
             most = (int64_t)labels[i] + 1;

@@ -20,7 +20,7 @@ calr_status calr_loader_cache_new(int64_t count, int height, int width, calr_fil
 calr_loader_cache *calr_loader_cache_retain(calr_loader_cache *cache); /* returns its argument */
 void calr_loader_cache_release(calr_loader_cache *cache);              /* NULL is allowed */
 
-/* CALR_EINVAL unless the cache was made for so many records of this size and filter. */
+/* CALR_EINVAL unless the cache was made for this number of records, this size and this filter. */
 calr_status calr_loader_cache_check(const calr_loader_cache *cache, int64_t count, int height,
                                     int width, calr_filter filter);
 

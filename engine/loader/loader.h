@@ -1,8 +1,8 @@
-/* Batches of images, made ahead of their use by worker threads.
+/* Batches of images, prepared ahead of use by worker threads.
  *
- * A loader goes once through an order: a list of record numbers of a source of JPEG bytes. It
+ * A loader passes once through an order: a list of record numbers of a source of JPEG bytes. It
  * decodes, resizes and augments each record straight into its place of a batch, f32[b x height x
- * width x 3], and hands the batches out in order. With two views an image is decoded once and
+ * width x 3], and returns the batches in order. With two views an image is decoded once and
  * augmented twice. The pixels of a place depend on (record, seed, epoch, slot, view) alone, never on
  * the number of workers or on timing. While the user's thread waits for a batch, all threads of
  * calr_parallel_try help to make it; without workers they make all of it.
@@ -37,7 +37,7 @@ typedef struct calr_loader_source {
     calr_status (*fetch)(void *context, void *reader, int64_t record, const void **bytes,
                          size_t *size);
 
-    /* Writes what people call the record (its path) into text[size], for messages. NULL: "record
+    /* Writes the record's name for people (its path) into text[size], for messages. NULL: "record
      * 17". */
     void (*name)(void *context, void *reader, int64_t record, char *text, size_t size);
 
@@ -48,13 +48,13 @@ typedef struct calr_loader_source {
 
 typedef struct calr_loader_options {
     calr_augment augment; /* the size of the images too */
-    int64_t batch;        /* images a batch, at least 1; the last batch holds what is left */
+    int64_t batch;        /* images per batch, at least 1; the last batch holds the rest */
     uint64_t seed;
     uint32_t epoch;
     int64_t first_slot;       /* slot of the first item of the order: its stream is (seed, epoch,
                                  first_slot) */
     int workers;              /* threads, 0 .. 256; -1: calr_loader_default_workers() */
-    int ahead;                /* batches in the making or waiting, 1 .. 64 */
+    int ahead;                /* batches in progress or waiting, 1 .. 64 */
     int views;                /* augmented views of each image, 1 .. CALR_AUGMENT_VIEWS; the first
                                  is the same whatever their number */
     int64_t pixel_limit;      /* the largest JPEG accepted; 0: CALR_JPEG_LIMIT */
@@ -64,7 +64,7 @@ typedef struct calr_loader_options {
 /* Batches of 64, no augmentation, one view, default workers, 3 ahead. */
 calr_loader_options calr_loader_options_default(int height, int width);
 
-/* How many workers a loader has unless told: min(2, threads in use). */
+/* The default number of workers: min(2, threads in use). */
 int calr_loader_default_workers(void);
 
 typedef struct calr_loader calr_loader;

@@ -167,7 +167,7 @@ calr_status calr_ivf_choose_probes(const calr_ivf *ivf, const calr_ivf_query *qu
                                    const calr_ivf_sample *sample, int64_t *probes, double *recall)
 {
     if (!(wanted > 0 && wanted <= 1))
-        return calr_error(CALR_EINVAL, "a recall lies above 0 and is at most 1, not %g", wanted);
+        return calr_error(CALR_EINVAL, "a recall must be above 0 and at most 1, not %g", wanted);
     truth t = {.ivf = ivf, .query = query};
     calr_status status = begin_truth(&t, sample, 1);
     if (status == CALR_OK)

@@ -1,8 +1,9 @@
 /* Files written aside: a file under its final name is complete.
  *
- * What is being written lies beside the final name and takes it when it is whole and on the disk. A crash, a full disk
- * or a kill leaves the old file, or none, and at worst a file aside. Everything in calr that writes a file goes
- * through these names: files (os/file.h), claims (os/claim.h) and the data-set store. */
+ * A file is written beside its final name and renamed when it is complete and on the disk. A crash,
+ * a full disk or a kill leaves the old file, or none, and at worst a file aside. Everything in calr
+ * that writes a file goes through these names: files (os/file.h), claims (os/claim.h) and the
+ * data-set store. */
 #ifndef CALR_OS_ASIDE_H
 #define CALR_OS_ASIDE_H
 
@@ -18,8 +19,8 @@ calr_status calr_aside_unique(const char *path, char **out);
  * the rename the file aside stays where it is. CALR_EIO, CALR_ENOSPC. */
 calr_status calr_aside_publish(const char *aside, const char *path);
 
-/* Removes every NAME.tmp-PID of `path` on which no process holds a flock: what killed writers have left
- * behind. Only for writers that lock their file aside. Failing to is no error. */
+/* Removes every NAME.tmp-PID of `path` on which no process holds a flock: files that killed writers
+ * left behind. Only for writers that lock their file aside. Failure is not an error. */
 void calr_aside_remove_stale(const char *path);
 
 #endif

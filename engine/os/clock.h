@@ -4,7 +4,7 @@
 
 /* Seconds since 1970, with fractions. */
 double calr_clock_date(void);
-/* Seconds of a clock that only runs forward; for differences. */
+/* Seconds of a monotonic clock; for differences. */
 double calr_clock_now(void);
 /* Waits for 0 .. 1e9 seconds. A request to stop (base/interrupt.h) ends it early, a warning does not. */
 void calr_clock_sleep(double seconds);

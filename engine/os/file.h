@@ -42,13 +42,13 @@ calr_status calr_file_write(const char *path, const void *data, size_t size);
 
 /* ---- added to ---- */
 
-/* Opens a file to which bytes are added; makes it when absent. *fd is the caller's, close() ends it. With `follow` a
- * symbolic link is followed; otherwise it is CALR_EINVAL. */
+/* Opens a file for appending; creates it if absent. *fd is the caller's, close() ends it. With
+ * `follow` a symbolic link is followed; otherwise it is CALR_EINVAL. */
 calr_status calr_append_open(const char *path, bool follow, int *fd);
-/* Adds bytes in one piece. When the disk is full, nothing of them stays in the file. `path` is for messages, here and
- * below. */
+/* Adds bytes in one piece. If the disk is full, none of them stay in the file. `path` is for
+ * messages, here and below. */
 calr_status calr_append_write(int fd, const char *path, const void *data, size_t size);
-/* Returns when the disk has everything written so far. */
+/* Returns when everything written so far is on the disk. */
 calr_status calr_append_sync(int fd, const char *path);
 /* Bytes in the file. */
 calr_status calr_append_size(int fd, const char *path, int64_t *size);

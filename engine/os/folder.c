@@ -177,7 +177,7 @@ calr_status calr_folder_current(char **out)
 {
     char *path = getcwd(NULL, 0);
     if (!path)
-        return calr_error_system(errno, "the current folder cannot be named");
+        return calr_error_system(errno, "cannot find the path of the current folder");
     *out = path;
     return CALR_OK;
 }
@@ -185,6 +185,6 @@ calr_status calr_folder_current(char **out)
 calr_status calr_folder_change(const char *path)
 {
     if (chdir(path) != 0)
-        return calr_error_system(errno, "cannot work in the folder %s", path);
+        return calr_error_system(errno, "cannot change to the folder %s", path);
     return CALR_OK;
 }

@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 
-/* Makes a folder and its parents; fine when it exists. */
+/* Creates a folder and its parents; an existing one is fine. */
 calr_status calr_folder_make(const char *path);
 bool calr_folder_exists(const char *path);
 
@@ -23,10 +23,11 @@ typedef struct calr_folder_names {
 calr_status calr_folder_list(const char *path, calr_folder_names *out);
 void calr_folder_names_release(calr_folder_names *names);
 
-/* Makes the rename or removal of names inside a folder durable. `path` may be a file: its folder is meant. */
+/* Makes the rename or removal of names inside a folder durable. `path` may be a file, for its
+ * folder. */
 calr_status calr_folder_sync(const char *path);
 
-/* Renames durably; a file of the new name is replaced in one step. */
+/* Renames durably; an existing file of the new name is replaced atomically. */
 calr_status calr_folder_rename(const char *from, const char *to);
 /* Removes a file or an empty folder. */
 calr_status calr_folder_remove(const char *path);
@@ -37,7 +38,7 @@ typedef struct calr_path_info {
     calr_path_kind kind;
     int64_t size;   /* bytes */
     double changed; /* seconds since 1970 */
-    int64_t owner;  /* number of the user whom it belongs to */
+    int64_t owner;  /* user number of its owner */
 } calr_path_info;
 
 /* Whether the path itself is a symbolic link. */
@@ -48,7 +49,7 @@ int64_t calr_path_user(void);
 /* What a path names, links followed. CALR_ENOTFOUND when it names nothing. */
 calr_status calr_path_look(const char *path, calr_path_info *out);
 
-/* The path from the root, links resolved, of something that exists. *out is malloc'ed. */
+/* The absolute path of something that exists, with links resolved. *out is malloc'ed. */
 calr_status calr_path_absolute(const char *path, char **out);
 
 /* The folder that relative paths start from; *out is malloc'ed. */

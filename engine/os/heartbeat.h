@@ -15,20 +15,20 @@ typedef struct calr_heartbeat calr_heartbeat;
  * thread. Waits for the lock. */
 calr_status calr_heartbeat_new(const char *path, double period, int journal, calr_heartbeat **out);
 
-/* How often it has beaten: a clock that stands still while this process does. Thread-safe, as are the others. */
+/* Number of beats: a clock that stops with this process. Thread-safe, like the others. */
 uint64_t calr_heartbeat_count(const calr_heartbeat *heartbeat);
-/* CALR_OK, or why the last beat could not be written; the thread goes on trying. */
+/* CALR_OK, or why the last beat could not be written; the thread keeps trying. */
 calr_status calr_heartbeat_problem(calr_heartbeat *heartbeat);
 /* Ends the thread and gives the lock back; NULL is allowed. */
 void calr_heartbeat_free(calr_heartbeat *heartbeat);
 
 typedef struct calr_pulse {
-    uint64_t count; /* the same for long: the process has died or stands still */
+    uint64_t count; /* unchanged for long: the process has died or stalled */
     bool known;     /* whether `alive` says anything: the process would be on this machine */
     bool alive;
 } calr_pulse;
 
-/* What a heartbeat has written. CALR_ENOTFOUND when there is no such file or nothing in it. */
+/* Reads a heartbeat. CALR_ENOTFOUND if there is no such file or nothing in it. */
 calr_status calr_pulse_read(const char *path, calr_pulse *out);
 
 #endif

@@ -10,16 +10,15 @@
 typedef struct calr_process calr_process;
 
 typedef struct calr_process_options {
-    const char *const
-        *command; /* program (looked for in PATH when it has no "/"), arguments, NULL */
+    const char *const *command; /* program (searched in PATH if it has no "/"), arguments, NULL */
     const char *const
         *environment;   /* NAME=VALUE ..., NULL: all of it; or NULL for this process's */
-    const char *output; /* file that what it prints is added to; NULL: where we print */
+    const char *output; /* file that its output is appended to; NULL: our output */
     const char *errors; /* the same for its messages; may be the same file */
 } calr_process_options;
 
-/* Starts a program and goes on. It has no input, and signals as a program expects them. CALR_ENOTFOUND, CALR_EIO,
- * CALR_ENOMEM. */
+/* Starts a program and returns at once. It has no input, and default signals. CALR_ENOTFOUND,
+ * CALR_EIO, CALR_ENOMEM. */
 calr_status calr_process_start(const calr_process_options *options, calr_process **out);
 
 /* Waits up to `seconds` (0: looks; infinity: as long as it takes) for the end; a request to stop ends the waiting.
@@ -32,7 +31,7 @@ bool calr_process_kill(calr_process *process, int signal);
 
 int calr_process_pid(const calr_process *process);
 
-/* Forgets the process, which goes on when it has not ended; NULL is allowed. */
+/* Forgets the process, which keeps running if it has not ended; NULL is allowed. */
 void calr_process_free(calr_process *process);
 
 #endif

@@ -19,7 +19,7 @@ calr_status calr_terminal_keys_new(calr_terminal_keys **out);
  * Returns its bytes (at most `room`), 0 when the terminal has gone away, or -1 when no key was pressed or a
  * request to stop ended the wait. */
 long calr_terminal_keys_read(calr_terminal_keys *keys, double seconds, char *buffer, size_t room);
-/* Gives the terminal back as it was; NULL is allowed. */
+/* Restores the terminal; NULL is allowed. */
 void calr_terminal_keys_free(calr_terminal_keys *keys);
 
 #endif

@@ -1,4 +1,4 @@
-/* Who is where in a gallery, and what a query must not find. Internal to rank/. */
+/* The identities of a gallery, and which entries a query must not find. Internal to rank/. */
 #ifndef CALR_RANK_INDEX_H
 #define CALR_RANK_INDEX_H
 
@@ -7,9 +7,9 @@
 #include "base/status.h"
 #include "rank/rank.h"
 
-/* Identity of gallery entries that nobody is to find. */
+/* Identity of gallery entries that no query may find. */
 #define CALR_RANK_JUNK (-1)
-/* Identity of entries that are nobody's: each is a person of its own. */
+/* Identity of distractors: each is a person of its own. */
 #define CALR_RANK_DISTRACTOR 0
 
 typedef struct calr_rank_entry {

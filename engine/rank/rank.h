@@ -1,4 +1,4 @@
-/* Ranking: what a search of each query through a gallery finds, and how good that is.
+/* Ranking: searches a gallery for each query, and measures the results.
  *
  * Distances are euclidean between the rows as they are; with unit features, as everywhere in this
  * field, that is the order of the cosine too. Entries at the same distance keep the order of the
@@ -7,8 +7,8 @@
  * precision (docs/decisions/exact-distances.md), so that lists and figures are exact, agree with each other and are the
  * same for any number of threads. Distances of re-ranking are f32, and so is their order.
  *
- * What a query may find: a gallery entry of identity -1 (junk), and, by the usual rule, one of the
- * query's own identity and camera, are ignored, as if they were not there. Where no cameras are given,
+ * Which entries count: a gallery entry of identity -1 (junk) and, by the usual rule, one of the
+ * query's own identity and camera are ignored, as if they were not there. Without cameras,
  * only junk is. Distractors (identity 0 in the layout of Market-1501) need no rule: they stay, and match
  * nobody.
  *
@@ -25,7 +25,7 @@
 typedef struct calr_rank_set {
     int64_t count;
     const float *features;     /* [count x dim] */
-    const int64_t *identities; /* [count], NULL where not asked for */
+    const int64_t *identities; /* [count], or NULL if not needed */
     const int64_t *cameras;    /* [count], or NULL in both sets */
 } calr_rank_set;
 
@@ -35,7 +35,7 @@ typedef enum calr_rank_ap {
                          own script */
 } calr_rank_ap;
 
-/* What is ignored besides junk, where cameras are given. */
+/* What is ignored besides junk, if cameras are given. */
 typedef enum calr_rank_rule {
     CALR_RULE_OWN, /* entries of the query's identity and camera: Market-1501 and most others */
     CALR_RULE_CAMERA, /* all entries of the query's camera: cross-camera search, as CUHK03's first protocol */
@@ -53,9 +53,10 @@ typedef struct calr_rank_options {
     int64_t max_rank;          /* length of the CMC; 1 .. CALR_RANK_MAX_CMC */
     const calr_rerank *rerank; /* ranks by its distance; NULL: by the euclidean one */
     calr_rank_rule rule;
-    /* 0: all entries of the gallery (multi-shot). Otherwise single-shot: so many times, one entry of every
-     * identity that is left is drawn for each query, and the figures are means over the draws (CUHK03's
-     * first protocol; 10 to 100 are usual). Distractors (identity 0) are persons of their own: all stay. */
+    /* 0: all entries of the gallery (multi-shot). Otherwise single-shot: this many times, one entry
+     * of every identity that is left is drawn for each query, and the figures are means over the
+     * draws (CUHK03's first protocol; 10 to 100 are usual). Distractors (identity 0) are persons of
+     * their own: all stay. */
     int64_t repeats;
     uint64_t seed; /* of the stream "single shot", one for each draw and query */
 } calr_rank_options;
@@ -78,8 +79,8 @@ calr_status calr_rank_matched(const calr_rank_set *query, const calr_rank_set *g
                               calr_rank_rule rule, int64_t *matched);
 
 /* Ranks the gallery for each query. Identities are needed in both sets; result->cmc and the two
- * optional arrays come from the caller. A rank past the end of a small gallery finds what the last
- * one does. CALR_EINVAL: options out of range, cameras in one set only, or no query at all has a
+ * optional arrays come from the caller. A rank past the end of a small gallery counts like the last
+ * one. CALR_EINVAL: options out of range, cameras in one set only, or no query at all has a
  * match; CALR_ENUMERIC names the first row with NaN, infinity or numbers too large to square;
  * CALR_ENOMEM. Time: the matrix products, and one look at each distance: matches are counted past,
  * nothing is sorted but they. */

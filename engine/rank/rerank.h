@@ -23,7 +23,7 @@ typedef struct calr_rerank_options {
     double lambda; /* 0 .. 1; usual 0.3 */
 } calr_rerank_options;
 
-/* Encodes both sets; identities and cameras are not looked at. Good for ranking these two sets,
+/* Encodes both sets; identities and cameras are ignored. Valid for ranking these two sets,
  * with the features at hand, in calr_rank_evaluate and calr_rank_topk. CALR_EINVAL: options out of
  * range, or a row whose length is not 1 (within 0.001); CALR_ENUMERIC: NaN or infinity;
  * CALR_ENOMEM. Release with calr_rerank_release. */

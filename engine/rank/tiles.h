@@ -19,7 +19,7 @@ calr_status calr_rank_tiles(const calr_rank_set *query, const calr_rank_set *gal
  * first row (of `what`) that is not made of ordinary numbers. */
 calr_status calr_rank_norms(const char *what, const calr_rank_set *set, int64_t dim, float *norms);
 
-/* What decides between entries whose scores are too near each other (docs/decisions/exact-distances.md): their
+/* Decides between entries whose scores are too close (docs/decisions/exact-distances.md): their
  * distances in double precision. */
 typedef struct calr_rank_exact {
     const calr_rank_set *query, *gallery;

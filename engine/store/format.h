@@ -1,4 +1,4 @@
-/* What a data set's LMDB file holds. Inside store/ only.
+/* The contents of a data set's LMDB file. Inside store/ only.
  *
  *   database "records":
  *     "header"      calr_store_header
@@ -13,7 +13,7 @@
  *     "check"       uint64[count + 1]: checksum of each image, then of the arrays above and the checksums before it.
  *                   Stores of calr 0.1 have none and are read without
  *   database "images":
- *     number (size_t, MDB_INTEGERKEY) -> the bytes of the file as it was found
+ *     number (size_t, MDB_INTEGERKEY) -> the unchanged bytes of the file
  *
  * Numbers are in the byte order of the machine, as LMDB's own are; the header tells. */
 #ifndef CALR_STORE_FORMAT_H
@@ -55,8 +55,8 @@ uint64_t calr_store_check_arrays(int64_t count, const int64_t *identities, const
                                  const uint64_t *path_ends, const char *paths, size_t paths_size,
                                  const uint64_t *checks);
 
-/* Looks at the first pages of a file before LMDB does: LMDB trusts them, and a file shorter than
- * they say would end the process by SIGBUS. Errors as calr_store_open. */
+/* Checks the first pages of a file before LMDB reads them: LMDB trusts them, and a file shorter
+ * than they say would kill the process by SIGBUS. Errors as calr_store_open. */
 calr_status calr_store_check_file(const char *path, int64_t *file_bytes);
 /* Whether a file is empty or begins as an LMDB file does, in whatever state the rest is. */
 bool calr_store_looks_like_one(const char *path);

@@ -138,7 +138,7 @@ static calr_status read_header(calr_store *store, MDB_txn *txn)
     if (header->order != STORE_ORDER)
         return calr_error(
             CALR_EVERSION,
-            "%s was written by a machine of another byte order; import the data set here",
+            "%s was written by a machine with a different byte order; import the data set here",
             store->file);
     if (header->format != CALR_STORE_FORMAT)
         return calr_error(CALR_EVERSION,
@@ -176,7 +176,7 @@ static calr_status check_tables(const calr_store *store, size_t paths_size)
                                            store->paths, paths_size, store->checks);
     return sum == store->checks[store->header.count]
                ? CALR_OK
-               : damaged(store, "the checksum of its records does not fit");
+               : damaged(store, "the checksum of its records does not match");
 }
 
 /* Checksums are missing in stores of calr 0.1. */
@@ -400,7 +400,7 @@ calr_status calr_store_reader_get(calr_store_reader *reader, int64_t index, cons
         calr_hash_checksum(value.mv_data, value.mv_size, 0) != store->checks[index])
         return calr_error(
             CALR_EFORMAT,
-            "%s is damaged (the checksum of %s does not fit); import the data set again",
+            "%s is damaged (the checksum of %s does not match); import the data set again",
             store->file, calr_store_path(store, index));
     *bytes = value.mv_data;
     *size = value.mv_size;
@@ -435,6 +435,6 @@ calr_status calr_store_verify(calr_store *store)
     calr_hash_text(hash, text);
     calr_hash_release(hash);
     if (status == CALR_OK && strcmp(text, store->header.fingerprint) != 0)
-        status = damaged(store, "its fingerprint does not fit its contents");
+        status = damaged(store, "its fingerprint does not match its contents");
     return status;
 }

@@ -25,10 +25,10 @@ typedef enum calr_split { CALR_SPLIT_TRAIN, CALR_SPLIT_QUERY, CALR_SPLIT_GALLERY
 /* "train", "query" or "gallery"; CALR_EINVAL names the three. */
 calr_status calr_split_parse(const char *name, calr_split *out);
 
-/* What is known of an image besides its bytes. */
+/* The record of an image. */
 typedef struct calr_store_record {
     const char *path; /* relative to the data set's folder, "/" between names, unique */
-    int64_t identity; /* as the source gives it, at least -1; what -1 and 0 mean, the source says */
+    int64_t identity; /* as given by the source, at least -1; the source defines -1 and 0 */
     int32_t camera;   /* from 0 */
     calr_split split;
 } calr_store_record;

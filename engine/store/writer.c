@@ -89,7 +89,7 @@ static calr_status open_aside(calr_store_writer *writer)
         return calr_error_system(errno, "cannot write %s", writer->path);
     int error = calr_descriptor_lock(writer->lock);
     if (error == EWOULDBLOCK)
-        return calr_error(CALR_EBUSY, "%s is being written already", writer->path);
+        return calr_error(CALR_EBUSY, "%s is already being written", writer->path);
     if (error)
         return calr_error_system(error, "cannot write %s", writer->path);
     writer->made = true;

@@ -1,6 +1,6 @@
-/* Writing a data set: the file is whole or absent.
+/* Writes a data set, completely or not at all.
  *
- * The writer works on NAME.tmp-PID beside the final name, and renames when all is on the disk. A
+ * The writer works on NAME.tmp-PID beside the final name, and renames it once all is on the disk. A
  * crash or a kill leaves that file behind; the next writer of the same name removes it (a file that
  * a living process works on is locked, and stays).
  *
@@ -15,7 +15,7 @@
 typedef struct calr_store_writer calr_store_writer;
 
 /* Begins a data set called `name`; `created_by` tells which program wrote it. An existing data set
- * at `path` is replaced at the end. CALR_EEXIST: something else than a data set is there;
+ * at `path` is replaced at the end. CALR_EEXIST: something other than a data set is there;
  * CALR_EBUSY: another process of the same number works on it; CALR_EIO, CALR_ENOSPC, CALR_ENOMEM.
  */
 calr_status calr_store_writer_new(const char *path, const char *name, const char *created_by,
@@ -42,7 +42,7 @@ void calr_store_writer_abort(calr_store_writer *writer);
 typedef calr_status (*calr_store_check)(void *context, const void *bytes, size_t size, int worker);
 
 typedef struct calr_store_source {
-    const char *file; /* where it is read from */
+    const char *file; /* the file to read */
     calr_store_record record;
 } calr_store_source;
 
@@ -51,7 +51,7 @@ typedef struct calr_store_source {
  * bad == NULL: the first file that cannot be read or fails the check ends the call (CALR_EFORMAT
  * and the like; the message names it). Otherwise bad[i] becomes NULL for a file that was appended,
  * or the reason, malloc'ed, for one that was left out; the caller frees. On failure all bad[i] are
- * NULL, and the writer is to be aborted. */
+ * NULL, and the caller must abort the writer. */
 calr_status calr_store_writer_import(calr_store_writer *writer, const calr_store_source *sources,
                                      int64_t count, calr_store_check check, void *context,
                                      char **bad);

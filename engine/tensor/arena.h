@@ -14,11 +14,11 @@
 /* A block of `size` > 0 bytes, aligned to 64; NULL when the system has no more address space, or
  * less memory than that in all. */
 void *calr_arena_alloc(size_t size);
-/* Gives a block back; returns its size as calr_arena_size says. */
+/* Returns a block; the result is its size as of calr_arena_size. */
 size_t calr_arena_free(void *block);
-/* What a request takes up. */
+/* The space that a request takes. */
 size_t calr_arena_size(size_t size);
-/* Gives the pages of free pieces back to the system. */
+/* Returns the pages of free pieces to the system. */
 void calr_arena_trim(void);
 /* Bytes of free pieces whose pages may still be there. */
 size_t calr_arena_cached(void);

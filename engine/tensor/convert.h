@@ -1,4 +1,4 @@
-/* Numbers of foreign files into ours. Inside tensor/ only. */
+/* Converts numbers of foreign files into calr's types. Inside tensor/ only. */
 #ifndef CALR_TENSOR_CONVERT_H
 #define CALR_TENSOR_CONVERT_H
 
@@ -18,7 +18,7 @@ typedef struct foreign_type {
     bool big; /* most significant byte first */
 } foreign_type;
 
-/* The type of ours that holds it: see npy.h. False when there is none. */
+/* calr's type that holds it: see npy.h. False if there is none. */
 bool calr_foreign_dtype(foreign_type type, calr_dtype *out);
 
 /* Converts `count` elements, unaligned, into ours. CALR_EINTERRUPTED, of millions of elements only. */

@@ -1,7 +1,7 @@
 /* The caching allocator under every tensor.
  *
- * Training asks for the same sizes again and again; the system would hand the pages back and fault
- * them in anew each time. Freed blocks are kept and given out again: small ones by size class, those
+ * Training requests the same sizes again and again; the system would return the pages and fault
+ * them in again each time. Freed blocks are kept and reused: small ones by size class, those
  * from 64 KiB on from an arena (tensor/arena.h) whose free pieces are cut and joined, in huge pages
  * where the system has them. Blocks are aligned to 64 bytes: a cache line, an AVX-512 register.
  * Thread-safe. */
@@ -23,7 +23,7 @@ typedef struct calr_pool_stats {
 /* A block of at least `size` bytes, contents undefined. size 0 gives a block too. CALR_ENOMEM after
  * the cache was emptied and the system still had nothing. */
 calr_status calr_pool_alloc(size_t size, void **out);
-/* Gives a block back; NULL is allowed. `size` is what was asked for. */
+/* Returns a block; NULL is allowed. `size` is the requested size. */
 void calr_pool_free(void *block, size_t size);
 /* Returns all cached blocks to the system. */
 void calr_pool_trim(void);

@@ -58,7 +58,7 @@ static calr_status scan(const calr_tensor *tensor, struct slot *out)
     struct slot one, *slots = chunks <= 1 ? &one : malloc((size_t)chunks * sizeof *slots);
     if (!slots) {
         calr_tensor_release(straight);
-        return calr_error(CALR_ENOMEM, "no memory to look through a tensor");
+        return calr_error(CALR_ENOMEM, "no memory to scan a tensor");
     }
     pass p = {tensor->dtype == CALR_BF16, calr_tensor_data(straight), count, slots};
     calr_parallel_for(chunks, 1, look, &p);

@@ -36,7 +36,7 @@ calr_status calr_dtype_parse(const char *name, calr_dtype *out)
         }
     }
     return calr_error(CALR_EINVAL,
-                      "\"%s\" is no element type; there are f32, bf16, i32, i64 and u8", name);
+                      "\"%s\" is not an element type; there are f32, bf16, i32, i64 and u8", name);
 }
 
 bool calr_dtype_is_real(calr_dtype dtype)
@@ -87,7 +87,7 @@ static calr_status tensor_struct(calr_dtype dtype, int ndim, const int64_t *shap
                                  calr_tensor **out, size_t *bytes)
 {
     if ((int)dtype < 0 || dtype >= CALR_DTYPES)
-        return calr_error(CALR_EINVAL, "%d is no element type", (int)dtype);
+        return calr_error(CALR_EINVAL, "%d is not an element type", (int)dtype);
     CALR_TRY(calr_shape_check(dtype, ndim, shape, bytes));
     calr_tensor *tensor = calloc(1, sizeof *tensor);
     if (!tensor)

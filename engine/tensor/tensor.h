@@ -6,7 +6,7 @@
  *     caller releases; tensors passed in are borrowed;
  *   - on failure *out is untouched;
  *   - images and feature maps are N x H x W x C ("NHWC"), matrices rows x columns, row-major. There
- *     is no other layout for scripts to know of; what a kernel wants otherwise, it reorders for
+ *     is no other layout for scripts to know; a kernel that needs another reorders for
  *     itself.
  *
  * Reference counts are atomic; the contents are not guarded: one writer at a time. */
@@ -81,8 +81,8 @@ int64_t *calr_tensor_i64(const calr_tensor *tensor);
 uint8_t *calr_tensor_u8(const calr_tensor *tensor);
 calr_bf16 *calr_tensor_bf16(const calr_tensor *tensor);
 
-/* Every write in place must say so: the version tells the backward pass of autograd/ that what it
- * saved is no longer what it was. All views of one storage share the version. */
+/* Every write in place must bump the version: it tells the backward pass of autograd/ that what it
+ * saved has changed. All views of one storage share the version. */
 void calr_tensor_touch(calr_tensor *tensor);
 uint64_t calr_tensor_version(const calr_tensor *tensor);
 
@@ -99,7 +99,7 @@ calr_status calr_tensor_reshape(const calr_tensor *tensor, int ndim, const int64
 /* Items start .. start+length-1 of a dimension (0-based). */
 calr_status calr_tensor_narrow(const calr_tensor *tensor, int dim, int64_t start, int64_t length,
                                calr_tensor **out);
-/* One item of a dimension, which goes away. */
+/* One item of a dimension, which is removed. */
 calr_status calr_tensor_select(const calr_tensor *tensor, int dim, int64_t index,
                                calr_tensor **out);
 calr_status calr_tensor_transpose(const calr_tensor *tensor, int dim_a, int dim_b,

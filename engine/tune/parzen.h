@@ -1,4 +1,4 @@
-/* Parzen estimators over the parameters of a search: what the tree-structured Parzen estimator
+/* Parzen estimators over the parameters of a search: the tree-structured Parzen estimator
  * draws its candidates from and weighs them with (Bergstra et al., "Algorithms for hyper-parameter
  * optimization", NeurIPS 2011; Watanabe, "Tree-structured Parzen estimator", arXiv 2304.11127).
  *
@@ -50,8 +50,8 @@ calr_parzen_options calr_parzen_options_default(void);
 typedef struct calr_parzen calr_parzen;
 
 /* The estimator of `count` observations, oldest first: x[i * axes + a], a value inside its axis's
- * range (others are moved to the border), or a choice's number. count may be 0: the prior alone.
- * CALR_EINVAL: an axis, a prior or a number that is not as said above. CALR_ENOMEM. */
+ * range (others are moved to the bound), or a choice's number. count may be 0: the prior alone.
+ * CALR_EINVAL: an axis, a prior or a number that breaks the rules above. CALR_ENOMEM. */
 calr_status calr_parzen_new(const calr_parzen_axis *axes, int64_t axis_count, const double *x,
                             int64_t count, const calr_parzen_options *options, calr_parzen **out);
 void calr_parzen_release(calr_parzen *parzen); /* NULL is allowed */

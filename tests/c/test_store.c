@@ -398,7 +398,7 @@ static void atomicity(void)
     CHECK_OK(calr_store_writer_new(path, "test", "", &writer));
     CHECK_INT(files_like("atomic.lmdb.tmp-"), 1);
     CHECK_FAILS(calr_store_writer_new(path, "test", "", &second), CALR_EBUSY,
-                "being written already");
+                "is already being written");
     CHECK_OK(fill(writer, 4));
     CHECK_OK(calr_store_writer_commit(writer));
     CHECK_INT(files_like("atomic.lmdb.tmp-"), 0);

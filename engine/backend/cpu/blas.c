@@ -101,7 +101,7 @@ calr_status calr_blas_load(void)
     if (!blas.sgemm || !blas.dgemm || !blas.config || !blas.core || !parallel) {
         dlclose(library);
         return calr_error(CALR_ENOTFOUND,
-                          "the library in place of OpenBLAS (%s or %s) is another one",
+                          "the library in place of OpenBLAS (%s or %s) is a different one",
                           CALR_OPENBLAS_FILE, SONAME);
     }
     if (parallel() != 2) /* not OpenMP */

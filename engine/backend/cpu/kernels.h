@@ -1,4 +1,4 @@
-/* The kernels of the processor, by family. What they compute stands in backend/backend.h. Internal
+/* The kernels of the processor, by family. backend/backend.h says what they compute. Internal
  * to cpu/. */
 #ifndef CALR_BACKEND_CPU_KERNELS_H
 #define CALR_BACKEND_CPU_KERNELS_H
@@ -47,7 +47,7 @@ calr_cpu_vector_set calr_cpu_vectors(void);
 /* conv.c: winograd/, pointwise/, im2col and gemm, or depthwise.c. f32 only: conv_bf16.h makes the table's
  * entries of them. */
 #define CALR_PORTABLE_NAME "portable: im2col"
-/* What computes a (resolved) convolution here. */
+/* The name of the implementation of a (resolved) convolution here. */
 const char *calr_cpu_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass);
 calr_status calr_cpu_conv2d_forward(const calr_conv2d *conv, const float *x, const float *w,
                                     const float *bias, float *y);

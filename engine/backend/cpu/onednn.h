@@ -30,14 +30,14 @@ typedef enum calr_onednn_bf16 {
     CALR_ONEDNN_BF16_F32
 } calr_onednn_bf16;
 void calr_onednn_choose_bf16(calr_onednn_bf16 choice);
-bool calr_onednn_takes_bf16(void); /* what the choice comes to */
+bool calr_onednn_takes_bf16(void); /* the result of that choice */
 calr_status calr_onednn_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass, char *text,
                                     size_t size);
 
 /* ---- onednn2.c: one convolution of one geometry, ready to run ---- */
 typedef struct calr_onednn_plan calr_onednn_plan;
 
-/* What a plan computes; two plans of the same specification are the same. Specifications are
+/* What a plan computes; two plans with equal specifications are the same. Specifications are
  * compared as bytes: fields of 64 bits only, so that there is no padding. */
 typedef struct calr_onednn_spec {
     calr_conv2d conv;

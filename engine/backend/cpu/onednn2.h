@@ -1,4 +1,4 @@
-/* What the two kinds of plans of oneDNN 2.x share. Inside backend/cpu only. */
+/* Shared by the two kinds of plans of oneDNN 2.x. Inside backend/cpu only. */
 #ifndef CALR_BACKEND_CPU_ONEDNN2_H
 #define CALR_BACKEND_CPU_ONEDNN2_H
 
@@ -6,7 +6,7 @@
 
 #include "backend/backend.h"
 
-/* The failure of a call as a status of ours; `what` it was about stands in the message. */
+/* Turns the failure of a call into a calr_status; `what` names its subject in the message. */
 calr_status calr_onednn2_failed(dnnl_status_t status, const char *what);
 
 #define TRY_DNNL(call, what)                                                                       \
@@ -19,7 +19,7 @@ calr_status calr_onednn2_failed(dnnl_status_t status, const char *what);
 /* Plain NHWC maps of the convolution's type, and its f32 bias. */
 calr_status calr_onednn2_describe_maps(const calr_conv2d *g, dnnl_memory_desc_t *x,
                                        dnnl_memory_desc_t *y, dnnl_memory_desc_t *bias);
-/* Weights in the order and type that oneDNN likes (any), or plain f32. */
+/* Weights in oneDNN's preferred order and type (any), or plain f32. */
 calr_status calr_onednn2_describe_weights(const calr_conv2d *g, bool any, dnnl_memory_desc_t *out);
 
 #endif

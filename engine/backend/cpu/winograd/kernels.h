@@ -23,7 +23,7 @@ typedef struct calr_winograd_layout {
     int64_t point, panel;
 } calr_winograd_layout;
 
-/* What becomes of a sum: max(0, sum + bias[c] + residual), each as asked for. */
+/* Applied to a sum: max(0, sum + bias[c] + residual), each part optional. */
 typedef struct calr_winograd_end {
     const float *bias, *residual; /* may be NULL */
     bool relu;

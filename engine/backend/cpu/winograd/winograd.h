@@ -12,8 +12,8 @@
 
 #include "backend/backend.h"
 
-/* Whether a (resolved) convolution is to be computed this way: a rule of geometry and processor
- * only. Always false where the environment variable CALR_CONV is "direct". */
+/* Whether a (resolved) convolution should be computed this way: a rule of geometry and processor
+ * only. Always false if the environment variable CALR_CONV is "direct". */
 bool calr_winograd_wanted(const calr_conv2d *conv);
 
 /* "winograd: avx512" */
