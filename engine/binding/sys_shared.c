@@ -92,10 +92,10 @@ static calr_heartbeat *check_open(lua_State *L)
 }
 
 /// calr.sys.heartbeat(path, seconds [, file])
-/// A sign of life: from now on a thread rewrites a counter in the file every so many seconds, and a
+/// Starts a heartbeat: a thread rewrites a counter in the file every `seconds`, and a
 /// lock on the file tells other processes of this machine at once when this one has died. Signals
 /// never reach the thread. calr.sys.pulse reads the file.
-/// @param file  what calr.sys.append opened: flushed to the disk each time
+/// @param file  from calr.sys.append: flushed to the disk each time
 /// @return heartbeat  ends by `heartbeat:close()` or as a <close> variable
 static int sys_heartbeat(lua_State *L)
 {
@@ -111,7 +111,7 @@ static int sys_heartbeat(lua_State *L)
 }
 
 /// heartbeat:problem()
-/// @return string|nil  why the last beat could not be written; the thread goes on trying
+/// @return string|nil  why the last beat could not be written; the thread keeps trying
 static int heartbeat_problem(lua_State *L)
 {
     calr_heartbeat **slot = luaL_checkudata(L, 1, HEARTBEAT);

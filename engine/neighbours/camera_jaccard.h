@@ -1,7 +1,7 @@
 /* The camera-aware Jaccard distance: Chen, Fan, Chen, Zhu, "CA-Jaccard: Camera-aware Jaccard distance for
  * person re-identification", CVPR 2024 (arXiv 2311.10605).
  *
- * Neighbours are looked for among images of one's own camera and, apart from them, among those of all
+ * Neighbours are searched among images of the same camera and, separately, among those of all
  * other cameras, so that the own camera, whose images look alike, cannot fill the list:
  *   C(i)      the j of i's own camera with j among the first k1_intra of i's list there and i among those
  *             of j, i itself included; and the j of other cameras with j among the first k1_inter of i's
@@ -13,7 +13,7 @@
  *
  * The authors' published code differs in three places. It looks at k1_inter + 1 images of other cameras:
  * give one more here. Where a camera has too few images, it fills up with images of the wrong side; here
- * the list ends. And in its first epoch k2_intra and k2_inter are 3, whatever was asked for. */
+ * the list ends. And in its first epoch k2_intra and k2_inter are 3, whatever the options say. */
 #ifndef CALR_NEIGHBOURS_CAMERA_JACCARD_H
 #define CALR_NEIGHBOURS_CAMERA_JACCARD_H
 

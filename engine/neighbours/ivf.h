@@ -32,7 +32,7 @@ typedef struct calr_ivf_options {
                 * each product: slower by a few per cent in large batches, by more in small ones */
 } calr_ivf_options;
 
-/* Which neighbours are asked for. */
+/* Which neighbours to find. */
 typedef struct calr_ivf_query {
     const float *rows; /* [n x d]; NULL: the rows of the index itself, and n is not read */
     int64_t n;
@@ -66,9 +66,10 @@ int64_t calr_ivf_list_size(const calr_ivf *ivf, int64_t list);
 calr_status calr_ivf_search(const calr_ivf *ivf, const calr_ivf_query *query, int64_t probes,
                             int32_t *indices, float *values);
 
-/* Recall at k: the part of the k nearest that a search with so many probes finds, as the mean over the sampled queries.
- * The truth is a search of all lists. A row itself, at the head of its own list, counts neither way; a row found counts
- * where it is as near as the last true one, so that ties do no harm. 1 when there is nothing to find. */
+/* Recall at k: the share of the k nearest found by a search with these probes, as the mean over the
+ * sampled queries. The truth is a search of all lists. A row itself, at the head of its own list,
+ * counts neither way; a row found counts where it is as near as the last true one, so that ties do
+ * no harm. 1 when there is nothing to find. */
 calr_status calr_ivf_recall(const calr_ivf *ivf, const calr_ivf_query *query, int64_t probes,
                             const calr_ivf_sample *sample, double *recall);
 

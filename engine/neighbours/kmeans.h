@@ -9,7 +9,7 @@
 
 typedef struct calr_kmeans_options {
     int64_t clusters;   /* 1 .. n */
-    int64_t iterations; /* at most so many; at least 1. Usual: 100 */
+    int64_t iterations; /* the most; at least 1. Usual: 100 */
     double
         tolerance; /* stop when the centroids move, squared and summed, by no more than this part of
                     * the mean variance of the columns; 0: only when nothing moves. Usual: 1e-4 */

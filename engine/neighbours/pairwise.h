@@ -30,12 +30,13 @@ void calr_pairwise_release(calr_pairwise *pairwise); /* NULL is allowed */
 int64_t calr_pairwise_scratch(const calr_pairwise *pairwise);
 
 /* out[count x n] = distances of rows which[count] (at most CALR_PAIRWISE_ROWS) to all, 0 to themselves; once a stop was
- * asked for, the rest of `out` is left as it was. */
+ * requested, the rest of `out` is left unchanged. */
 void calr_pairwise_rows(const calr_pairwise *pairwise, const int64_t *which, int64_t count,
                         double *scratch, double *out);
 
-/* out[CALR_PAIRWISE_ROWS x CALR_PAIRWISE_ROWS] = distances between the rows of two tiles of so many, counted from 0,
- * row <= column; in f32 those that calr_pairwise_all gives. What lies past the last row is undefined. */
+/* out[CALR_PAIRWISE_ROWS x CALR_PAIRWISE_ROWS] = distances between the rows of two tiles, numbered
+ * from 0, row <= column; in f32 those that calr_pairwise_all gives. What lies past the last row is
+ * undefined. */
 void calr_pairwise_tile(const calr_pairwise *pairwise, int64_t row, int64_t column, double *scratch,
                         float *out);
 void calr_pairwise_tile_double(const calr_pairwise *pairwise, int64_t row, int64_t column,

@@ -34,7 +34,7 @@ local T = require "calr.tensor"
 ---     labels    i32[b]: their labels in this training
 ---     cameras   i32[b]: their cameras
 ---     images    f32[b x h x w x 3]: the images as the network saw them
----     views     f32[b x h x w x 3]: a second view of each, augmented by random numbers of its own; where asked for
+---     views     f32[b x h x w x 3]: a second view of each, augmented by separate random numbers; if needed
 ---     keys      f32[b x d]: unit features of the views by the mean teacher; where there is one
 ---     weights   f32[b]: weights of the images; where step:train was given some
 ---     targets   f32[b x classes]: soft targets; where step:train was given some

@@ -243,7 +243,8 @@ static void move_node(search *s, const calr_flow *flow, int64_t i, int32_t *modu
         s->due[flow->neighbour[p]] = true;
 }
 
-/* Looks at the first `count` nodes of the order, or until a stop is asked for. Returns whether any moved. */
+/* Visits the first `count` nodes of the order, or until a stop is requested. Returns whether any
+ * moved. */
 static bool pass_over(search *s, const calr_flow *flow, int64_t count, int32_t *module,
                       const int32_t *within)
 {

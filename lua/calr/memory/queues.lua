@@ -79,7 +79,7 @@ function Queue:update(_, given)
 end
 
 --- queue:push(keys)
---- Puts the keys of a batch in the place of the oldest; call it after the backward pass. Of a batch larger than the
+--- Replaces the oldest keys with those of a batch; call it after the backward pass. From a batch larger than the
 --- queue the last keys stay.
 --- @param keys  f32[b x dim]
 function Queue:push(keys)

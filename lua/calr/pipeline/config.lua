@@ -1,5 +1,5 @@
 --- @module calr.pipeline.config
---- What experiments can be told, its defaults, and what is made of it: the network, the optimiser, the run.
+--- The options of experiments with their defaults, and what is made from them: the network, the optimiser, the run.
 
 local models = require "calr.models"
 local opened = require "calr.pipeline.opened"
@@ -10,57 +10,57 @@ local option, choice, optional = options.option, options.choice, options.optiona
 
 local config = {}
 
--- What the authors' code does where it and the method differ (docs/guide/refinement-rules.md lists the slips).
+-- The settings of the authors' code where it differs from the method (docs/guide/refinement-rules.md lists the slips).
 local authors = {
   pivot = "last-above-mean", lone_clusters = "negative", singles = "shift", ["alignment.double_softmax"] = true,
 }
 
 local function defaults()
   return {
-    compat = option("none", "authors: what the authors' code does where it slips from the method (pivot, "
+    compat = option("none", "authors: do as the authors' code does where it differs from the method (pivot, "
       .. "lone_clusters, singles, alignment.double_softmax), unless given otherwise", { "none", "authors" },
       { defaults = { authors = authors } }),
     data = option("street.lmdb", "a data-set store (calr data import, calr data make)"),
-    ids = optional("integer", "train on the first so many identities only"),
+    ids = optional("integer", "train on this many identities only, the first ones"),
     seed = option(1, "of the weights, the batches, the augmentation and the refinement"),
-    network = option("small", "a network (calr.models), or the path of a file of your own", nil,
+    network = option("small", "a network (calr.models), or the path of your own file", nil,
       { declares = models.declared }),
     pooling = choice({ "gem", "average" }, "how feature maps become a vector"),
     precision = choice({ "f32", "bf16" }, "of feature maps and their gradients; weights and sums are f32"),
     ibn = option(false, "instance norm on half of the channels (IBN-a)"),
-    checkpoint = option(false, "less memory for more time: each residual block is computed again on the way back"),
-    weights = option("", "a file of weights to start from (.safetensors, or PyTorch's .pth); empty: random ones"),
+    checkpoint = option(false, "less memory for more time: recompute each residual block in the backward pass"),
+    weights = option("", "initial weights: a .safetensors file or PyTorch's .pth; empty: random weights"),
     height = option(64, "of the images, in pixels", { 1 }),
     width = option(32, "of the images, in pixels", { 1 }),
     epochs = option(20, "of stage 2", { 0 }),
     iterations = option(40, "batches in an epoch", { 1 }),
     clusters = option(16, "clusters in a batch", { 2 }),
     instances = option(4, "images of each cluster in a batch", { 2 }),
-    singles = option("skip", "clusters of one image: left out of batches, or drawn as the authors' sampler does, which "
-      .. "shifts the groups behind them", { "skip", "shift" }),
+    singles = option("skip", "clusters of one image: left out of batches, or drawn as by the authors' sampler, which "
+      .. "shifts later groups", { "skip", "shift" }),
     optimizer = choice({ "adam", "sgd" }, "sgd has momentum 0.9"),
     lr = option(3.5e-4, "learning rate", { 0 }),
     weight_decay = option(5e-4, "added to the gradient", { 0 }),
     lr_every = option(20, "epochs (of either stage) after which the learning rate is multiplied by lr_factor", { 1 }),
     lr_factor = option(0.1, "see lr_every", { 0 }),
     temperature = option(0.05, "divides the similarities to the memory", { 1e-6 }),
-    momentum = option(0.1, "of the memory: how much of the old vector stays", { 0, 1 }),
+    momentum = option(0.1, "of the memory: share of the old vector kept", { 0, 1 }),
     update = choice({ "mean", "hard" }, "of the memory: each sample, or the least similar one of each cluster"),
     camera_weights_from = option(-1, "epoch from which clusters weigh ln(1 + entropy of their cameras); -1: never",
       { -1 }),
     infomap = {
-      k = option(15, "neighbours in the graph, an image itself counted", { 2 }),
+      k = option(15, "neighbours in the graph, the image itself included", { 2 }),
       min_similarity = option(0.5, "edges below are left out", { 0 }),
       min_size = option(5, "smaller clusters become outliers", { 1 }),
       directed = option(true, "edges go from an image to its neighbours"),
-      trials = option(1, "the best of so many searches", { 1 }),
-      seed = option(1, "of the order in which it looks at images"),
+      trials = option(1, "number of searches; the best one counts", { 1 }),
+      seed = option(1, "of the order in which images are visited"),
     },
-    refine = option("pivot", "a refinement rule (calr refine --help lists them), or the path of a rule of your own",
+    refine = option("pivot", "a refinement rule (calr refine --help lists them), or the path of your own rule",
       nil, { declares = refine.declared }),
     alignment = {
       weight = option(1.0, "of the camera loss; 0: no alignment", { 0 }),
-      epochs = option(-1, "alignment is on for the first so many epochs; -1: all", { -1 }),
+      epochs = option(-1, "number of first epochs with alignment; -1: all", { -1 }),
       alpha = option(1.0, "strength of the gradient reversal", { 0 }),
       ramp = option(false, "alpha grows as 2 / (1 + exp(-10 p)) - 1 over the epochs (DANN)"),
       double_softmax = option(false, "the slip in the authors' code"),
@@ -79,24 +79,24 @@ local function defaults()
       lr = option(3.5e-4, "learning rate of stage 1", { 0 }),
       momentum = option(0.2, "of the memory in stage 1", { 0, 1 }),
       temperature = option(0.05, "of the memory loss in stage 1", { 1e-6 }),
-      cache = option("", "a folder in which stage 1 is kept for runs that share all it depends on; empty: none"),
+      cache = option("", "folder that keeps stage 1 for runs with the same data and settings; empty: none"),
     },
     augment = {
       flip = option(training.flip, "probability of a mirror image", { 0, 1 }),
       pad = option(training.pad, "black pixels on each side before the random crop", { 0 }),
       erase = option(training.erase, "probability of random erasing", { 0, 1 }),
     },
-    eval_every = option(0, "evaluate after so many epochs; 0: at the end only", { 0 }),
+    eval_every = option(0, "epochs between evaluations; 0: evaluate only at the end", { 0 }),
     eval_batch = option(64, "images in a batch of evaluation", { 1 }),
-    snapshot_every = option(0, "save features and clusters for `calr refine` after so many epochs; 0: never", { 0 }),
-    ignore = choice({ "own", "camera", "junk" }, "gallery entries that a query must not find: of its own identity and "
-      .. "camera, of its own camera, or none but junk"),
+    snapshot_every = option(0, "epochs between saves of features and clusters for `calr refine`; 0: never", { 0 }),
+    ignore = choice({ "own", "camera", "junk" }, "entries that a query must not find: those of its identity and "
+      .. "camera, those of its camera, or only junk"),
     ap = choice({ "step", "trapezoid" }, "average precision: the field's, or Market-1501's own script's"),
-    workers = option(1, "threads that prepare images beside the training", { 0 }),
+    workers = option(1, "threads that prepare images during training", { 0 }),
   }
 end
 
--- Those of the pipeline and of all refinement rules that come with calr.
+-- The options of the pipeline and of all of calr's refinement rules.
 local function all_defaults()
   local all = defaults()
   for name, rule_option in pairs(refine.options()) do all[name] = rule_option end

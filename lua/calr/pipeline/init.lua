@@ -66,7 +66,7 @@ end
 
 --- calr.pipeline.epochs(net, data, cfg [, {keep=, layers=}])
 --- Stage 2, the frame: for epoch, step in calr.pipeline.epochs(net, data, cfg) do ... end, with epoch from 0. At the
---- end of each epoch its record and a checkpoint are written; a resumed run goes on with the first epoch that is
+--- end of each epoch its record and a checkpoint are written; a resumed run continues with the first epoch that is
 --- missing. The event "epoch" of calr.run.on follows each record; a study (calr.study) hears it, so that every epoch is
 --- reported to the trial, as step epoch + 1, with the numbers of step:figures().
 --- `step` has :features(), :neighbours(features), :train(memory), :teacher(),

@@ -121,7 +121,7 @@ local function collapsed(self, clusters, outliers)
 end
 
 --- step:teacher([{momentum=.999}])
---- The mean teacher of this run, made as a copy of the network when it is first asked for; see calr.nn.mean_teacher.
+--- Returns the mean teacher of this run, made as a copy of the network on first use; see calr.nn.mean_teacher.
 --- Checkpoints keep it, and step:train moves it when it is told `teacher`.
 --- @param momentum  how much of the old weights stays at each step; where it is absent, as it was
 --- @return teacher
@@ -131,7 +131,7 @@ function Step:teacher(options)
   if not teacher then
     teacher = nn.mean_teacher(self.net, o)
     self.own_teacher = teacher
-    local state = self.teacher_state -- of the checkpoint that the run goes on from
+    local state = self.teacher_state -- of the checkpoint that the run resumes from
     if state then config.take_up(self.run, function() teacher:load_state(state) end) end
     self.teacher_state = nil
   end

@@ -1,5 +1,5 @@
 --- @module calr.pipeline.request
---- What step:train is asked for, checked before the first batch: the memory against its contract, and each option.
+--- Checks the arguments of step:train before the first batch: the memory against its contract, and each option.
 
 local T = require "calr.tensor"
 local fields = require "calr.memory.batch".fields

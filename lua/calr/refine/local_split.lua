@@ -22,7 +22,7 @@ end
 
 return {
   options = {
-    split_members = option(4, "images that make a local cluster in the minority one of its own", { 1 }),
+    split_members = option(4, "images that turn a local cluster in the minority into a separate one", { 1 }),
   },
   apply = apply,
 }

@@ -59,7 +59,7 @@ end
 
 return {
   options = {
-    pivot = option("max", "which member speaks for a cluster",
+    pivot = option("max", "which member represents a cluster",
       { "max", "last-above-mean", "camera-max", "last-camera" }),
     camera_members = option(5, "members that make a camera's share of a cluster large enough (camera-max, last-camera)",
       { 1 }),
