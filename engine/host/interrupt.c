@@ -75,7 +75,7 @@ static uintptr_t take_number(const char **text)
 }
 
 /* The file mapped at `address` by a line of /proc/self/maps; NULL: none. Such a line reads
- * "begin-end rwxp offset device inode   path". */
+ * "begin-end rwxp offset device inode path". */
 static const char *file_of_line(const char *line, uintptr_t address)
 {
     uintptr_t begin = take_number(&line);
