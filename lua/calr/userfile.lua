@@ -11,6 +11,8 @@
 
 local userfile = {}
 
+local running = {} -- paths of the files that run at the moment
+
 --- calr.userfile.is_path(name)
 --- @return boolean  whether a name is the path of a file: it has a slash, or ends in .lua
 function userfile.is_path(name)
@@ -26,9 +28,9 @@ end
 function userfile.check(value, kind, name)
   if type(value) == "function" then return { [kind.field] = value, options = {} } end
   if type(value) ~= "table" or type(value[kind.field]) ~= "function" then
-    error(("%s must return a function(%s), or { options = {...}, %s = function(%s) ... end }, and returns a %s"):format(
-      name, kind.arguments, kind.field, kind.arguments, type(value) == "table" and "table without " .. kind.field
-      or type(value)), 0)
+    error(("%s must return a function(%s), or { options = {...}, %s = function(%s) ... end }, and returns %s"):format(
+      name, kind.arguments, kind.field, kind.arguments, type(value) == "table" and "a table without " .. kind.field
+      or value == nil and "nothing" or "a " .. type(value)), 0)
   end
   for key in pairs(value) do
     if key ~= "options" and key ~= kind.field then
@@ -53,6 +55,12 @@ function userfile.load(path, kind)
   end
   local chunk, message = loadfile(path, "t")
   if not chunk then error(("cannot load the %s: %s"):format(kind.what, message), 0) end
+  if running[path] then -- a script that reads its options, among which is its own path
+    error(("%s is a script of its own, not a %s: such a file returns a function(%s) and makes no configuration"):format(
+      path, kind.what, kind.arguments), 0)
+  end
+  running[path] = true
+  local _ <close> = setmetatable({}, { __close = function() running[path] = nil end })
   return userfile.check(chunk(), kind, path)
 end
 

@@ -23,6 +23,8 @@ expect 2 "$CALR" run
 says "which script?"
 expect 2 "$CALR" run --thread 2 x.lua
 says "unknown option --thread (did you mean --threads?)"
+expect 2 "$CALR" run x.lua --infomap.k=20
+says "unknown option --infomap.k=20; the script's own options have no dashes: infomap.k=VALUE"
 expect 2 "$CALR" run --out
 says "--out wants a value"
 

@@ -324,6 +324,10 @@ check.test("mistakes in a rule name its line", function()
     context {})
   check.fails("must return a function(context), or { options = {...}, apply = function(context) ... end }, and returns "
     .. "a table without apply", R.load, write("table.lua", "return {}"))
+  check.fails("and returns nothing", R.load, write("empty.lua", ""))
+  local script = write("script.lua", "")
+  write("script.lua", ("return require(\"calr.refine\").load(%q)"):format(script))
+  for _ = 1, 2 do check.fails("is a script of its own, not a refinement rule", R.load, script) end
   check.fails("with \"option\", which no refinement rule has", R.load,
     write("option.lua", "return { option = {}, apply = print }"))
   check.fails("must return labels i32[9], not i32[2]", R.apply, function() return i32 { 1, 2 } end, context {})

@@ -16,7 +16,8 @@ local methods = {
 
 local function called(network)
   local meta = getmetatable(network)
-  return network.name or type(meta) == "table" and meta.__tostring and tostring(network) or "given"
+  if type(network.name) == "string" then return network.name end
+  return type(meta) == "table" and meta.__tostring and tostring(network) or "given"
 end
 
 local function check_fields(network)

@@ -59,6 +59,9 @@ function own.make(name, options)
   end
   local view, looked_at = watched(values)
   local network = found.make(view)
+  if network == nil then
+    error(("the function that makes the network %s returns nothing: end it with return net"):format(name), 0)
+  end
   for option, usual in pairs(common) do
     local value = options[option]
     if value and value ~= usual and not looked_at[option] then

@@ -233,8 +233,9 @@ end
 function GeM:forward(x)
   local p = self.p:get(1)
   if not (p > 0) then
-    error(("the exponent of the GeM pooling became %g and must stay above 0: the training has diverged, lower the "
-      .. "learning rate"):format(p), 0)
+    error(("the exponent of the GeM pooling became %g and must stay above 0: %s"):format(p, p == 0
+      and "the network has no weights yet; end the function that makes it with return net:init(options.seed)"
+      or "the training has diverged, lower the learning rate"), 0)
   end
   return ops.gem(x, self.p, { eps = self.eps })
 end

@@ -157,7 +157,15 @@ local function check(cfg)
   end
 end
 
+local function check_data(data)
+  local kind = type(data)
+  if (kind == "userdata" or kind == "table") and type(data.fingerprint) == "function" then return end
+  error(("a data set (calr.data.open) is wanted, not %s; look at the order of the arguments"):format(
+    data == nil and "nil" or "a " .. kind), 0)
+end
+
 function config.run_of(cfg, data, net)
+  check_data(data)
   if net then models.check(net, cfg) end
   if not opened.get(cfg) then
     check(cfg)

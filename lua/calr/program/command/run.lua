@@ -34,7 +34,9 @@ local function parse(args)
     elseif word:sub(1, 1) == "-" and word ~= "-" then
       local names = { "--out", "--resume", "--trust", "--threads", "--quiet", "--help" }
       local near = sys.nearest(word, names)
-      local hint = near and (" (did you mean %s?)"):format(near) or ""
+      local option = word:match "^%-%-(%a[%w_.]*)"
+      local hint = near and (" (did you mean %s?)"):format(near)
+        or option and ("; the script's own options have no dashes: %s=VALUE"):format(option) or ""
       errors.usage("unknown option %s%s; usage: %s", word, hint, run.usage)
     elseif not fields.script and not fields.code and (not word:find("=", 1, true) or sys.exists(word)) then
       fields.script = word
