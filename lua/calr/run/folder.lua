@@ -142,9 +142,8 @@ local function load(file)
   local tensors, metadata = require("calr.safetensors").try(file.path)
   if not tensors then return nil, metadata end
   local metrics = math.tointeger(tonumber(metadata.metrics))
-  local sound, state = pcall(json.decode, metadata.state or "", file.path)
-  if not sound and sys.is_interrupt(state) then error(state, 0) end
-  if not sound or not metrics then return nil, file.path .. " is not a checkpoint of a run" end
+  if not metadata.state or not metrics then return nil, file.path .. " is not a checkpoint of a run" end
+  local state = json.decode(metadata.state, file.path)
   return { sequence = file.sequence, name = file.name, tensors = tensors, metrics = metrics, state = state }
 end
 
