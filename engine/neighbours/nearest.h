@@ -88,8 +88,8 @@ double calr_nearest_least(const calr_nearest *in, const calr_nearest_query *quer
 
 /* Measures the rows of a list, best score first, until no other can be among the k best, be it in
  * the list or, unless it holds `all` there are, left out of it because of a score no better than
- * the list's last. False: there may be others; best[k] is then the best of those in the list, k of
- * them where the list has so many. */
+ * the list's last. False: there may be others; best[k] is then the best of those in the list: k rows,
+ * or all of them where the list is shorter. */
 bool calr_nearest_settle(const calr_nearest *in, const calr_nearest_query *query,
                          const float *scores, const int32_t *rows, int64_t count, bool all,
                          int64_t k, calr_measured *best);

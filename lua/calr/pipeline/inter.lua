@@ -70,8 +70,8 @@ function Step:report(fields)
 end
 
 --- step:snapshot(context [, {refined=, reasons=, always=false}])
---- Saves the epoch for `calr refine`, when it is one that the option snapshot_every names: after so many epochs, and
---- after the last. The file RUN/snapshots/epoch-NNN.safetensors is whole or absent; see calr.pipeline.snapshot for what
+--- Saves the epoch for `calr refine` if it is due: the option snapshot_every=N makes every N-th epoch and the last one
+--- due. The file RUN/snapshots/epoch-NNN.safetensors is whole or absent; see calr.pipeline.snapshot for what
 --- it holds.
 --- @param context  what a refinement rule sees: global, features, and where there are any locals, scores, neighbours;
 ---                 other fields are not saved

@@ -315,8 +315,8 @@ end
 --- Returns the best configuration of a part and those statistically as good: those whose difference from the best,
 --- paired by seed, has a Holm-corrected p-value above 1 - level. The best has the best mean among those with the most
 --- seeds, so that one lucky seed does not win. A configuration that shares too few seeds with it for any p-value to be
---- that small (fewer than 6 at level .95) is undecided. `decided` is false if there are so many comparisons that no
---- corrected p-value could be either; then "as good" means only "could not be told apart".
+--- that small (fewer than 6 at level .95) is undecided. `decided` is false if the comparisons are
+--- too many for any corrected p-value to be below 1 - level; then "as good" means only "could not be told apart".
 ---
 --- The best is chosen by the same figures that it is then compared with, so its mean and its differences are somewhat
 --- too good.
