@@ -36,83 +36,6 @@ static calr_tensor *check_writable(lua_State *L, int arg)
     return t;
 }
 
-/* Reads {2, 3} at `arg` (nothing: a single number) into shape; returns the number of dimensions. */
-static int check_shape(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS])
-{
-    luaL_checktype(L, arg, LUA_TTABLE);
-    lua_Integer ndim = calr_lua_length(L, arg);
-    if (ndim > CALR_MAX_DIMS)
-        luaL_argerror(
-            L, arg,
-            lua_pushfstring(L, "a tensor has at most %d dimensions, not %I", CALR_MAX_DIMS, ndim));
-    for (int i = 0; i < (int)ndim; i++) {
-        lua_geti(L, arg, i + 1);
-        int whole;
-        shape[i] = lua_tointegerx(L, -1, &whole);
-        if (!whole)
-            luaL_argerror(L, arg, "a shape holds whole numbers");
-        lua_pop(L, 1);
-    }
-    return (int)ndim;
-}
-
-static calr_dtype opt_dtype(lua_State *L, int arg, calr_dtype fallback)
-{
-    const char *name = luaL_optstring(L, arg, NULL);
-    calr_dtype dtype = fallback;
-    if (name && calr_dtype_parse(name, &dtype) != CALR_OK)
-        luaL_argerror(L, arg, calr_status_message());
-    return dtype;
-}
-
-/// calr.tensor.zeros(shape [, type])
-/// Makes a tensor of zeros.
-/// @param shape  table of whole numbers, such as {128, 2048}; {} for a single number
-/// @param type   "f32" (default), "bf16", "i32", "i64" or "u8"
-/// @return tensor
-static int tensor_zeros(lua_State *L)
-{
-    int64_t shape[CALR_MAX_DIMS];
-    int ndim = check_shape(L, 1, shape);
-    calr_dtype dtype = opt_dtype(L, 2, CALR_F32);
-    calr_lua_call(L, calr_tensor_zeros(dtype, ndim, shape, calr_lua_new_tensor(L)));
-    calr_lua_account(L);
-    return 1;
-}
-
-/// calr.tensor.full(shape, value [, type])
-/// Makes a tensor with all elements equal to `value`.
-/// @param value  number
-/// @return tensor
-static int tensor_full(lua_State *L)
-{
-    int64_t shape[CALR_MAX_DIMS];
-    int ndim = check_shape(L, 1, shape);
-    double value = luaL_checknumber(L, 2);
-    calr_dtype dtype = opt_dtype(L, 3, CALR_F32);
-    calr_tensor **slot = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_new(dtype, ndim, shape, slot));
-    calr_lua_call(L, calr_tensor_fill(*slot, value));
-    calr_lua_account(L);
-    return 1;
-}
-
-/// calr.tensor.range(count [, type])
-/// Makes a tensor of the numbers 0 .. count-1.
-/// @param type  "i64" (default) or another
-/// @return tensor[count]
-static int tensor_range(lua_State *L)
-{
-    int64_t count = luaL_checkinteger(L, 1);
-    calr_dtype dtype = opt_dtype(L, 2, CALR_I64);
-    calr_tensor **slot = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_new(dtype, 1, &count, slot));
-    for (int64_t i = 0; i < count; i++)
-        calr_lua_call(L, calr_tensor_set(*slot, &i, (double)i));
-    calr_lua_account(L);
-    return 1;
-}
-
 /* Where an element lies, for the types that are read and written without a detour. In range. */
 static int64_t element_at(const calr_tensor *t, const int64_t *index)
 {
@@ -122,8 +45,7 @@ static int64_t element_at(const calr_tensor *t, const int64_t *index)
     return at;
 }
 
-/* The position at `arg`, from 1; returned from 0. Whether there is such an item, the engine checks. */
-static int64_t check_position(lua_State *L, int arg)
+int64_t calr_lua_check_position(lua_State *L, int arg)
 {
     lua_Integer position = luaL_checkinteger(L, arg);
     luaL_argcheck(L, position >= 1, arg, "positions count from 1");
@@ -133,7 +55,7 @@ static int64_t check_position(lua_State *L, int arg)
 static void check_index(lua_State *L, int arg, const calr_tensor *t, int64_t *index)
 {
     for (int d = 0; d < t->ndim; d++)
-        index[d] = check_position(L, arg + d);
+        index[d] = calr_lua_check_position(L, arg + d);
 }
 
 /* So many positions were given to a method. */
@@ -145,96 +67,13 @@ static void check_count(lua_State *L, int given, const calr_tensor *t, const cha
                    method, t->ndim, t->ndim == 1 ? "" : "s", given);
 }
 
-/* Writes the number at `arg`. Beyond 2^53 a double would round what i64 holds. */
-static void set_element(lua_State *L, int arg, calr_tensor *t, const int64_t *index)
+void calr_lua_set_element(lua_State *L, int arg, calr_tensor *t, const int64_t *index)
 {
     int whole;
     lua_Integer exact = lua_tointegerx(L, arg, &whole);
     calr_lua_call(L, calr_tensor_set(t, index, luaL_checknumber(L, arg)));
-    if (t->dtype == CALR_I64 && whole)
+    if (t->dtype == CALR_I64 && whole) /* beyond 2^53 a double rounds */
         calr_tensor_i64(t)[element_at(t, index)] = exact;
-}
-
-/* Finds the shape of a table of tables of numbers at the top of the stack. */
-static int table_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
-{
-    int ndim = 0, top = lua_gettop(L);
-    lua_pushvalue(L, -1);
-    while (lua_istable(L, -1)) {
-        if (ndim == CALR_MAX_DIMS)
-            luaL_error(L, "a tensor has at most %d dimensions", CALR_MAX_DIMS);
-        shape[ndim] = calr_lua_length(L, -1);
-        luaL_checkstack(L, 2, NULL);
-        if (shape[ndim++] == 0)
-            break;
-        lua_geti(L, -1, 1);
-    }
-    lua_settop(L, top);
-    return ndim;
-}
-
-/* Copies the table (or number) on top of the stack into the tensor from dimension `dim` on. */
-static void fill_from(lua_State *L, calr_tensor *tensor, int dim, int64_t *index)
-{
-    if (dim == tensor->ndim) {
-        if (lua_type(L, -1) != LUA_TNUMBER)
-            luaL_error(L, "a tensor holds numbers, not a %s", luaL_typename(L, -1));
-        set_element(L, -1, tensor, index);
-        return;
-    }
-    if (!lua_istable(L, -1) || luaL_len(L, -1) != tensor->shape[dim])
-        luaL_error(L, "ragged table: every item of dimension %d must hold %I items", dim + 1,
-                   (lua_Integer)tensor->shape[dim]);
-    for (int64_t i = 0; i < tensor->shape[dim]; i++) {
-        index[dim] = i;
-        lua_geti(L, -1, i + 1);
-        fill_from(L, tensor, dim + 1, index);
-        lua_pop(L, 1);
-    }
-}
-
-/* Replaces the number or table on top of the stack by a tensor. */
-static void push_from_table(lua_State *L, calr_dtype dtype)
-{
-    int64_t shape[CALR_MAX_DIMS], index[CALR_MAX_DIMS] = {0};
-    int ndim = table_shape(L, shape);
-    calr_tensor **slot = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_zeros(dtype, ndim, shape, slot));
-    lua_pushvalue(L, -2);
-    fill_from(L, *slot, 0, index);
-    lua_pop(L, 1);
-    lua_remove(L, -2);
-    calr_lua_account(L);
-}
-
-/// calr.tensor(numbers [, type])
-/// Makes a tensor from numbers: the same as calr.tensor.from.
-/// @param numbers  number or a table, such as {{1, 2}, {3, 4}}
-/// @param type     "f32" (default) or another
-/// @return tensor
-
-/// calr.tensor.from(numbers [, type])
-/// Makes a tensor from a number, a table of numbers, or nested tables of equal lengths.
-/// @param numbers  number or a table, such as {{1, 2}, {3, 4}}
-/// @param type     "f32" (default) or another
-/// @return tensor
-static int tensor_from(lua_State *L)
-{
-    luaL_checkany(L, 1);
-    calr_dtype dtype = opt_dtype(L, 2, CALR_F32);
-    lua_settop(L, 1);
-    push_from_table(L, dtype);
-    return 1;
-}
-
-/* calr.tensor(numbers [, type]) */
-static int tensor_call(lua_State *L)
-{
-    lua_remove(L, 1); /* the module */
-    if (lua_gettop(L) > 2)
-        luaL_error(L, "calr.tensor(numbers [, type]) takes at most 2 arguments, and %d were given",
-                   lua_gettop(L));
-    return tensor_from(L);
 }
 
 /// tensor:shape()
@@ -336,7 +175,7 @@ static int tensor_set(lua_State *L)
     int64_t index[CALR_MAX_DIMS];
     check_index(L, 2, t, index);
     check_count(L, lua_gettop(L) - 2, t, "set");
-    set_element(L, 2 + t->ndim, t, index);
+    calr_lua_set_element(L, 2 + t->ndim, t, index);
     lua_settop(L, 1);
     return 1;
 }
@@ -366,73 +205,6 @@ static int tensor_totable(lua_State *L)
     return 1;
 }
 
-/// tensor:reshape(shape)
-/// Returns the same elements in another shape; shares memory. One dimension may be -1.
-/// @return tensor
-static int tensor_reshape(lua_State *L)
-{
-    calr_tensor *t = calr_lua_check_tensor(L, 1);
-    int64_t shape[CALR_MAX_DIMS];
-    int ndim = check_shape(L, 2, shape);
-    calr_lua_call(L, calr_op_reshape(t, ndim, shape, calr_lua_new_tensor(L)));
-    return 1;
-}
-
-/// tensor:narrow(dim, first, count)
-/// Returns `count` items of a dimension from position `first`; shares memory.
-/// @return tensor
-static int tensor_narrow(lua_State *L)
-{
-    calr_tensor *t = calr_lua_check_tensor(L, 1);
-    int dim = calr_lua_check_dim(L, 2, t);
-    int64_t first = check_position(L, 3), count = luaL_checkinteger(L, 4);
-    calr_lua_call(L, calr_op_narrow(t, dim, first, count, calr_lua_new_tensor(L)));
-    return 1;
-}
-
-/// tensor:select(dim, position)
-/// Returns one item of a dimension, which is removed; shares memory.
-/// @return tensor
-static int tensor_select(lua_State *L)
-{
-    calr_tensor *t = calr_lua_check_tensor(L, 1);
-    int dim = calr_lua_check_dim(L, 2, t);
-    int64_t position = check_position(L, 3);
-    calr_lua_call(L, calr_op_select(t, dim, position, calr_lua_new_tensor(L)));
-    return 1;
-}
-
-/// tensor:transpose(dim_a, dim_b)
-/// Returns the tensor with two dimensions swapped; shares memory (a strided view).
-/// @return tensor
-static int tensor_transpose(lua_State *L)
-{
-    calr_tensor *t = calr_lua_check_tensor(L, 1);
-    int a = calr_lua_check_dim(L, 2, t), b = calr_lua_check_dim(L, 3, t);
-    calr_lua_call(L, calr_op_transpose(t, a, b, calr_lua_new_tensor(L)));
-    return 1;
-}
-
-/// tensor:contiguous()
-/// Returns the tensor itself if its elements lie in order, otherwise a contiguous copy.
-/// @return tensor
-static int tensor_contiguous(lua_State *L)
-{
-    calr_lua_call(L, calr_op_contiguous(calr_lua_check_tensor(L, 1), calr_lua_new_tensor(L)));
-    calr_lua_account(L);
-    return 1;
-}
-
-/// tensor:clone()
-/// Returns a copy with its own memory.
-/// @return tensor
-static int tensor_clone(lua_State *L)
-{
-    calr_lua_call(L, calr_op_clone(calr_lua_check_tensor(L, 1), calr_lua_new_tensor(L)));
-    calr_lua_account(L);
-    return 1;
-}
-
 /// tensor:to(type)
 /// Returns a copy converted to another type; to integers by truncation, with out-of-range values clamped; to
 /// bf16 (8 significant bits, the range of f32) by rounding to the nearest, to even between two.
@@ -442,7 +214,7 @@ static int tensor_to(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     luaL_checkstring(L, 2);
-    calr_dtype dtype = opt_dtype(L, 2, CALR_F32);
+    calr_dtype dtype = calr_lua_opt_dtype(L, 2, CALR_F32);
     calr_tensor **slot = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_op_cast(t, dtype, slot));
     calr_lua_account(L);
@@ -488,7 +260,7 @@ static int tensor_rows(lua_State *L)
     lua_settop(L, 2);
     if (lua_istable(L, 2)) {
         lua_pushvalue(L, 2);
-        push_from_table(L, CALR_I64);
+        calr_lua_push_from_table(L, CALR_I64);
         lua_replace(L, 2);
     }
     calr_tensor *index = calr_lua_check_form(L, 2, CALR_I64, 1, "i64[m]");
@@ -653,10 +425,6 @@ static int tensor_newindex(lua_State *L)
 }
 
 static const calr_lua_function functions[] = {
-    {"zeros", tensor_zeros, "shape [, type]"},
-    {"full", tensor_full, "shape, value [, type]"},
-    {"range", tensor_range, "count [, type]"},
-    {"from", tensor_from, "numbers [, type]"},
     {"is", tensor_is, "value"},
     {"memory", tensor_memory, ""},
     {NULL, NULL, NULL},
@@ -671,12 +439,6 @@ static const calr_lua_function methods[] = {
     {"get", tensor_get, "self, ..."},
     {"set", tensor_set, "self, ..."},
     {"totable", tensor_totable, "self"},
-    {"reshape", tensor_reshape, "self, shape"},
-    {"narrow", tensor_narrow, "self, dim, first, count"},
-    {"select", tensor_select, "self, dim, position"},
-    {"transpose", tensor_transpose, "self, dim_a, dim_b"},
-    {"contiguous", tensor_contiguous, "self"},
-    {"clone", tensor_clone, "self"},
     {"close", tensor_close, "self"},
     {"to", tensor_to, "self, type"},
     {"copy", tensor_copy, "self, source"},
@@ -704,17 +466,13 @@ static const calr_lua_function strangers[] = {
     {NULL, NULL, NULL},
 };
 
-static const calr_lua_function call_method[] = {
-    {"__call", tensor_call, NULL},
-    {NULL, NULL, NULL},
-};
-
 int luaopen_calr_tensor(lua_State *L)
 {
     if (luaL_newmetatable(L, TENSOR)) {
         calr_lua_add_functions(L, "", metamethods);
         calr_lua_add_functions(L, "", calr_lua_operators);
         calr_lua_new_module(L, "tensor:", methods);
+        calr_lua_add_functions(L, "tensor:", calr_lua_view_methods);
         calr_lua_add_functions(L, "tensor:", calr_lua_operation_methods);
         calr_lua_add_functions(L, "tensor:", calr_lua_gradient_methods);
         calr_lua_new_module(L, "", strangers);
@@ -723,7 +481,8 @@ int luaopen_calr_tensor(lua_State *L)
     }
     lua_pop(L, 1);
     calr_lua_new_module(L, "calr.tensor.", functions);
-    calr_lua_new_module(L, "", call_method);
+    calr_lua_add_functions(L, "calr.tensor.", calr_lua_creation_functions);
+    calr_lua_new_module(L, "", calr_lua_creation_call);
     lua_setmetatable(L, -2);
     return 1;
 }
