@@ -1,13 +1,11 @@
-/* calr.autograd: gradients, and operations written in Lua. */
+/* calr.autograd: gradients. */
+#include "binding/autograd.h"
 #include "binding/bind.h"
 #include "binding/collect.h"
 #include "binding/methods.h"
 #include "binding/modules.h"
 
-#include <string.h>
-
 #include "autograd/apply.h"
-#include "autograd/custom.h"
 #include "autograd/tape.h"
 
 /// @module calr.autograd
@@ -15,17 +13,43 @@
 /// follows the record from a single number back to the tensors declared with requires_grad(true)
 /// and adds the gradients there.
 
-/* The state that called the engine, for callbacks: a coroutine is a state of its own. */
+/* ---- callbacks ---- */
+
 static _Thread_local lua_State *running;
 
-/* Keys of the registry and of ctx tables, by address. */
-static const char error_key, saved_key;
+/* Key of the registry, by address. */
+static const char error_key;
 
-#define CONTEXT "calr.autograd.context"
+lua_State *calr_autograd_enter(lua_State *L)
+{
+    lua_State *outer = running;
+    running = L;
+    return outer;
+}
 
-/* As calr_lua_call, but an error that a callback raised and that is not text (an interrupt) is
- * raised as it was. */
-static void call_engine(lua_State *L, calr_status status)
+void calr_autograd_leave(lua_State *outer)
+{
+    running = outer;
+}
+
+lua_State *calr_autograd_state(void)
+{
+    return running;
+}
+
+calr_status calr_autograd_take_error(lua_State *L)
+{
+    int kind = lua_type(L, -1);
+    calr_status status = calr_error(
+        CALR_EINVAL, "%s", kind == LUA_TSTRING ? lua_tostring(L, -1) : "an error without text");
+    if (kind == LUA_TSTRING || kind == LUA_TNIL || kind == LUA_TBOOLEAN)
+        lua_pop(L, 1);
+    else
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &error_key); /* the key exists: this allocates nothing */
+    return status;
+}
+
+void calr_autograd_call(lua_State *L, calr_status status)
 {
     if (status == CALR_OK)
         return;
@@ -39,18 +63,7 @@ static void call_engine(lua_State *L, calr_status status)
     calr_lua_call(L, status);
 }
 
-/* The error on top of the stack becomes the message of a status. It is popped. */
-static calr_status take_error(lua_State *L)
-{
-    int kind = lua_type(L, -1);
-    calr_status status = calr_error(
-        CALR_EINVAL, "%s", kind == LUA_TSTRING ? lua_tostring(L, -1) : "an error without text");
-    if (kind == LUA_TSTRING || kind == LUA_TNIL || kind == LUA_TBOOLEAN)
-        lua_pop(L, 1);
-    else
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &error_key); /* the key exists: this allocates nothing */
-    return status;
-}
+/* ---- backward ---- */
 
 /// calr.autograd.backward(loss [, gradient])
 /// Follows a single number back to every tensor with requires_grad(true) that it was computed from,
@@ -63,14 +76,13 @@ static int autograd_backward(lua_State *L)
 {
     calr_tensor *loss = calr_lua_check_tensor(L, 1);
     calr_tensor *gradient = lua_isnoneornil(L, 2) ? NULL : calr_lua_check_tensor(L, 2);
-    lua_State *outer = running;
     lua_settop(L, 2); /* keeps them alive */
     calr_collect_before_backward(L);
-    running = L;
+    lua_State *outer = calr_autograd_enter(L);
     calr_status status =
         gradient ? calr_tape_backward_from(loss, gradient) : calr_tape_backward(loss);
-    running = outer;
-    call_engine(L, status);
+    calr_autograd_leave(outer);
+    calr_autograd_call(L, status);
     return 0;
 }
 
@@ -213,303 +225,6 @@ static int autograd_recording(lua_State *L)
     return 1;
 }
 
-/* ---- operations written in Lua ---- */
-
-/* One call of such an operation: a userdata with the ctx table and the operation as user values,
- * kept in the registry while the tape needs it. */
-typedef struct script_call {
-    lua_State *main;
-    int reference;
-    int arguments; /* of the Lua call */
-    int count;     /* of them tensors */
-    const char *name;
-    int *position; /* of each tensor among the arguments, from 0 */
-} script_call;
-
-enum { CTX = 1, OPERATION = 2 }; /* user values */
-
-typedef struct script_job {
-    script_call *script;
-    calr_op_call *call;
-    calr_tensor *dy;
-    calr_tensor **result; /* y, or dx */
-} script_job;
-
-/* Pushes the function `name` of the operation, and ctx. */
-static void push_function(lua_State *L, const script_call *script, const char *name)
-{
-    lua_rawgeti(L, LUA_REGISTRYINDEX, script->reference);
-    lua_getiuservalue(L, -1, OPERATION);
-    lua_getfield(L, -1, name);
-    lua_getiuservalue(L, -3, CTX);
-    lua_rotate(L, -4, 2);
-    lua_pop(L, 2);
-}
-
-/* Puts what forward saved onto the tape. ctx is on top of the stack. */
-static void save_all(lua_State *L, calr_op_call *call)
-{
-    if (lua_rawgetp(L, -1, &saved_key) == LUA_TTABLE) {
-        lua_Integer count = luaL_len(L, -1);
-        for (lua_Integer i = 1; i <= count; i++) {
-            lua_geti(L, -1, i);
-            calr_tensor *saved = calr_lua_peek_tensor(L, -1);
-            if (!saved)
-                luaL_error(L, "tensor %I that forward saved was closed", i);
-            calr_lua_call(L, calr_op_save(call, NULL, saved));
-            lua_pop(L, 1);
-        }
-        lua_pushnil(L);
-        lua_rawsetp(L, -3, &saved_key);
-    }
-    lua_pop(L, 1);
-}
-
-/* (job, arguments ...): runs protected. */
-static int protected_forward(lua_State *L)
-{
-    script_job *job = lua_touserdata(L, 1);
-    int arguments = lua_gettop(L) - 1;
-    push_function(L, job->script, "forward");
-    lua_pushvalue(L, -1); /* ctx, for afterwards */
-    lua_replace(L, 1);
-    lua_rotate(L, 2, 2); /* function, ctx, arguments */
-    lua_call(L, arguments + 1, 1);
-    int y = lua_gettop(L);
-    if (!calr_lua_peek_tensor(L, y))
-        luaL_error(L, "forward must return a tensor, not a %s", luaL_typename(L, y));
-    lua_pushvalue(L, 1);
-    save_all(L, job->call);
-    if (!calr_lua_peek_tensor(L, y)) /* a finalizer, perhaps */
-        luaL_error(L, "the tensor that forward returned was closed");
-    *job->result = calr_tensor_retain(calr_lua_peek_tensor(L, y));
-    return 0;
-}
-
-static calr_status script_forward(void *context, calr_op_call *call, calr_tensor **y)
-{
-    script_job job = {.script = context, .call = call, .result = y};
-    lua_State *L = running;
-    int arguments = job.script->arguments;
-    /* script_apply left the arguments at the bottom of its frame and made room. */
-    lua_pushcfunction(L, protected_forward);
-    lua_pushlightuserdata(L, &job);
-    for (int i = 1; i <= arguments; i++)
-        lua_pushvalue(L, i);
-    return lua_pcall(L, arguments + 1, 0, 0) == LUA_OK ? CALR_OK : take_error(L);
-}
-
-/* A list of what the tape saved, into ctx (on top of the stack). */
-static void restore_saved(lua_State *L, const calr_op_call *call)
-{
-    lua_createtable(L, call->saved_count, 0);
-    for (int i = 0; i < call->saved_count; i++) {
-        calr_tensor **slot = calr_lua_new_tensor(L);
-        calr_lua_call(L, calr_tensor_alias(calr_op_saved(call, i), slot));
-        lua_seti(L, -2, i + 1);
-    }
-    lua_rawsetp(L, -2, &saved_key);
-}
-
-static void take_gradients(lua_State *L, script_job *job, int first)
-{
-    const script_call *script = job->script;
-    int returned = lua_gettop(L) - first + 1;
-    int least = script->count ? script->position[script->count - 1] + 1 : 0;
-    if (returned < least || returned > script->arguments)
-        luaL_error(L,
-                   "backward returned %d values; there must be one for each of the %d arguments of "
-                   "forward",
-                   returned, script->arguments);
-    for (int i = 0, tensor = 0; i < returned; i++) {
-        calr_tensor *dx = calr_lua_peek_tensor(L, first + i);
-        if (!dx && !lua_isnil(L, first + i))
-            luaL_error(
-                L,
-                "backward returned a %s as the gradient of argument %d; a tensor or nil is needed",
-                luaL_typename(L, first + i), i + 1);
-        if (tensor == script->count || script->position[tensor] != i) {
-            if (dx)
-                luaL_error(L, "backward returned a gradient for argument %d, which is no tensor",
-                           i + 1);
-            continue;
-        }
-        if (dx && job->call->needs[tensor])
-            job->result[tensor] = calr_tensor_retain(dx);
-        tensor++;
-    }
-}
-
-/* (job): runs protected. */
-static int protected_backward(lua_State *L)
-{
-    script_job *job = lua_touserdata(L, 1);
-    push_function(L, job->script, "backward");
-    lua_pushvalue(L, -1);
-    lua_replace(L, 1); /* ctx, for afterwards */
-    restore_saved(L, job->call);
-    calr_tensor **dy = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_alias(job->dy, dy));
-    lua_call(L, 2, LUA_MULTRET);
-    luaL_checkstack(L, 4, NULL);
-    take_gradients(L, job, 2);
-    lua_getfield(L, 1, "gives");
-    bool gives = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    for (int i = 2; gives && i <= lua_gettop(L); i++)
-        calr_lua_close_tensor(L, i);
-    lua_pushnil(L);
-    lua_rawsetp(L, 1, &saved_key);
-    return 0;
-}
-
-static calr_status script_backward(void *context, calr_op_call *call, calr_tensor *dy,
-                                   calr_tensor **dx)
-{
-    script_job job = {.script = context, .call = call, .dy = dy, .result = dx};
-    lua_State *L = running;
-    if (!lua_checkstack(L, 8))
-        return calr_error(CALR_ENOMEM, "too many values on the Lua stack");
-    lua_pushcfunction(L, protected_backward);
-    lua_pushlightuserdata(L, &job);
-    return lua_pcall(L, 1, 0, 0) == LUA_OK ? CALR_OK : take_error(L);
-}
-
-/* Any thread of the state may be running when the tape lets go; only the main one is sure to live.
- */
-static void script_release(void *context)
-{
-    script_call *script = context;
-    if (lua_checkstack(script->main, 4))
-        luaL_unref(script->main, LUA_REGISTRYINDEX, script->reference);
-}
-
-/* The userdata, with its arrays behind it. Pushed. */
-static script_call *new_script_call(lua_State *L, int arguments)
-{
-    script_call *script = lua_newuserdatauv(L, sizeof *script + (size_t)arguments * sizeof(int), 2);
-    *script = (script_call){
-        .arguments = arguments, .reference = LUA_NOREF, .position = (int *)(script + 1)};
-    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-    script->main = lua_tothread(L, -1);
-    lua_pop(L, 1);
-    lua_createtable(L, 0, 2);
-    luaL_setmetatable(L, CONTEXT);
-    lua_setiuservalue(L, -2, CTX);
-    lua_getfield(L, lua_upvalueindex(CALR_LUA_UPVALUE), "name");
-    script->name = lua_tostring(L, -1);
-    lua_pop(L, 1);
-    lua_pushvalue(L, lua_upvalueindex(CALR_LUA_UPVALUE));
-    lua_setiuservalue(L, -2, OPERATION);
-    return script;
-}
-
-/* The function that calr.autograd.op returns. */
-static int script_apply(lua_State *L)
-{
-    int arguments = lua_gettop(L);
-    luaL_checkstack(L, arguments + 12, "too many arguments");
-    script_call *script = new_script_call(L, arguments);
-    calr_tensor **inputs = lua_newuserdatauv(L, (size_t)(arguments + 1) * sizeof(calr_tensor *), 0);
-    for (int i = 0; i < arguments; i++) {
-        inputs[script->count] = calr_lua_test_tensor(L, i + 1);
-        if (inputs[script->count])
-            script->position[script->count++] = i;
-    }
-    calr_tensor **slot = calr_lua_new_tensor(L);
-    lua_pushvalue(L, arguments + 1);
-    script->reference = luaL_ref(L, LUA_REGISTRYINDEX);
-    calr_custom_op op = {.name = script->name,
-                         .context = script,
-                         .forward = script_forward,
-                         .backward = script_backward,
-                         .release = script_release};
-    lua_State *outer = running;
-    running = L;
-    calr_status status = calr_custom_apply(&op, inputs, script->count, slot);
-    running = outer;
-    call_engine(L, status);
-    calr_lua_account(L);
-    return 1;
-}
-
-static const calr_lua_function apply = {"op", script_apply, NULL};
-
-static void check_function(lua_State *L, const char *name)
-{
-    if (lua_getfield(L, 1, name) != LUA_TFUNCTION)
-        luaL_error(L, "option \"%s\" must be a function, not a %s", name, luaL_typename(L, -1));
-    lua_setfield(L, -2, name);
-}
-
-/// calr.autograd.op{name=, forward=, backward=}
-/// Makes an operation with your own gradient. Returns a function: f(...) runs forward(ctx, ...), and
-/// if a gradient is needed, calr.autograd.backward later runs backward(ctx, dy). A loss built from
-/// existing operations does not need this.
-///
-/// forward returns one tensor. Save tensors for backward with ctx:save(a, b, ...) and get them back
-/// with ctx:saved(), so that a change in place is noticed and memory is freed in time; kept as fields
-/// of ctx, they may keep a graph alive for good. Other values may be fields of ctx. backward returns
-/// one gradient for each argument of forward, of the argument's shape; nil for a non-tensor argument
-/// and for a gradient of zeros. dy and the tensors from ctx:saved() must not be changed in place; they
-/// may be closed. Both functions run without recording. By setting ctx.gives = true, backward promises
-/// that nothing else holds the gradients it returns: the tape then takes them over, and they are
-/// closed.
-/// @param name      for messages; "op" by default
-/// @param forward   function(ctx, ...) -> tensor
-/// @param backward  function(ctx, dy) -> dx1, dx2, ...
-/// @return function
-static int autograd_op(lua_State *L)
-{
-    static const char *const names[] = {"name", "forward", "backward", NULL};
-    luaL_checktype(L, 1, LUA_TTABLE);
-    calr_lua_check_options(L, 1, names);
-    const char *name = calr_lua_option_string(L, 1, "name", "op");
-    lua_createtable(L, 0, 3);
-    lua_pushstring(L, name);
-    lua_setfield(L, -2, "name");
-    check_function(L, "forward");
-    check_function(L, "backward");
-    calr_lua_push_function(L, "", &apply, 1);
-    return 1;
-}
-
-/// ctx:save(tensor, ...)
-/// Saves tensors for backward, in an operation's forward. Further calls add to them.
-static int context_save(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TTABLE);
-    int top = lua_gettop(L);
-    for (int i = 2; i <= top; i++)
-        calr_lua_check_tensor(L, i);
-    if (lua_rawgetp(L, 1, &saved_key) != LUA_TTABLE) {
-        lua_createtable(L, top - 1, 0);
-        lua_pushvalue(L, -1);
-        lua_rawsetp(L, 1, &saved_key);
-    }
-    lua_Integer count = luaL_len(L, -1);
-    for (int i = 2; i <= top; i++) {
-        lua_pushvalue(L, i);
-        lua_seti(L, -2, ++count);
-    }
-    return 0;
-}
-
-/// ctx:saved()
-/// Returns the tensors that forward saved, in that order, in an operation's backward.
-/// @return tensor, ...
-static int context_saved(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TTABLE);
-    if (lua_rawgetp(L, 1, &saved_key) != LUA_TTABLE)
-        return 0;
-    int count = (int)luaL_len(L, -1);
-    luaL_checkstack(L, count, "too many saved tensors");
-    for (int i = 1; i <= count; i++)
-        lua_geti(L, 2, i);
-    return count;
-}
-
 /* ---- methods of tensors ---- */
 
 /// tensor:requires_grad([wanted])
@@ -583,7 +298,6 @@ static const calr_lua_function functions[] = {
     {"checkpoint", autograd_checkpoint, "fn, ..."},
     {"once", autograd_once, "fn"},
     {"recording", autograd_recording, ""},
-    {"op", autograd_op, "options"},
     {NULL, NULL, NULL},
 };
 
@@ -597,21 +311,11 @@ const calr_lua_function calr_lua_gradient_methods[] = {
     {NULL, NULL, NULL},
 };
 
-static const calr_lua_function context_methods[] = {
-    {"save", context_save, "self, tensor, ..."},
-    {"saved", context_saved, "self"},
-    {NULL, NULL, NULL},
-};
-
 int luaopen_calr_autograd(lua_State *L)
 {
-    if (luaL_newmetatable(L, CONTEXT)) {
-        calr_lua_new_module(L, "ctx:", context_methods);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_pop(L, 1);
     lua_pushboolean(L, 0);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &error_key);
     calr_lua_new_module(L, "calr.autograd.", functions);
+    calr_lua_add_custom(L);
     return 1;
 }
