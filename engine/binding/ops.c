@@ -203,25 +203,44 @@ static int ops_mean(lua_State *L)
 
 /* ---- rows and parts ---- */
 
+/* The vector of numbers from 0 at `arg`, i64 or i32, as i64; held. */
+static calr_tensor *check_index(lua_State *L, int arg)
+{
+    calr_tensor *index = calr_lua_check_tensor(L, arg);
+    if (index->dtype != CALR_I32)
+        return calr_lua_check_form(L, arg, CALR_I64, 1, "i64[m]");
+    luaL_argcheck(L, index->ndim == 1, arg, "a list of numbers, i64[m], is needed");
+    calr_tensor **wide = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_cast(index, CALR_I64, wide));
+    return *wide;
+}
+
+static int push_selected(lua_State *L, calr_tensor *x, int dim, int index_arg)
+{
+    calr_tensor *index = check_index(L, index_arg);
+    PUSH(L, calr_op_index_select(x, dim, calr_tensor_i64(index), index->shape[0], slot));
+    return 1;
+}
+
+/// calr.ops.index_select(x, dim, index)
+/// Takes items of a dimension, in the order of `index`, with a gradient: rows with dim 1, columns with 2.
+/// @param x      tensor of any type
+/// @param dim    from 1; -1 is the last
+/// @param index  i64[m], or i32[m], of numbers from 0
+/// @return tensor  like x, with m items in that dimension
+static int ops_index_select(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    return push_selected(L, x, calr_lua_check_dim(L, 2, x), 3);
+}
+
 /// calr.ops.gather(x, index)
-/// Takes rows of the first dimension, in the order of `index`, with a gradient (tensor:rows is the same
-/// without).
+/// Former name of x:index_select(1, index).
 /// @param index  i64[m], or i32[m], of row numbers from 0
 /// @return tensor  [m x ...]
 static int ops_gather(lua_State *L)
 {
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    calr_tensor *index = calr_lua_check_tensor(L, 2);
-    if (index->dtype == CALR_I32) {
-        calr_tensor **wide = calr_lua_new_tensor(L);
-        calr_lua_call(L, calr_tensor_cast(index, CALR_I64, wide));
-        index = *wide;
-    } else {
-        calr_lua_check_form(L, 2, CALR_I64, 1, "i64[m]");
-    }
-    luaL_argcheck(L, index->ndim == 1, 2, "a list of row numbers, i64[m], is needed");
-    PUSH(L, calr_op_gather(x, calr_tensor_i64(index), index->shape[0], slot));
-    return 1;
+    return push_selected(L, calr_lua_check_tensor(L, 1), 0, 2);
 }
 
 /* The tensors of the list at `arg`, one at least; borrowed and held, the array is on the stack. */
@@ -260,17 +279,21 @@ static int ops_gated_sum(lua_State *L)
 }
 
 /// calr.ops.concat(tensors [, dim])
+/// Former name of calr.ops.cat.
+/// @return tensor
+
+/// calr.ops.cat(tensors [, dim])
 /// Concatenates along a dimension; the other dimensions must agree.
 /// @param tensors  a list
 /// @param dim      from 1 (default); -1 is the last
 /// @return tensor
-static int ops_concat(lua_State *L)
+static int ops_cat(lua_State *L)
 {
     lua_settop(L, 2);
     lua_Integer count;
     calr_tensor **list = check_list(L, 1, &count);
     int dim = lua_isnil(L, 2) ? 0 : calr_lua_check_dim(L, 2, list[0]);
-    PUSH(L, calr_op_concat(list, (int)count, dim, slot));
+    PUSH(L, calr_op_cat(list, (int)count, dim, slot));
     return 1;
 }
 
@@ -539,6 +562,7 @@ const calr_lua_function calr_lua_operation_methods[] = {
     {"pow", ops_pow, "x, exponent"},
     {"sum", ops_sum, "x [, dim]"},
     {"mean", ops_mean, "x [, dim]"},
+    {"index_select", ops_index_select, "x, dim, index"},
     {"gather", ops_gather, "x, index"},
     {"matmul", ops_matmul, "a, b [, options]"},
     {"linear", ops_linear, "x, w [, bias]"},
@@ -559,7 +583,8 @@ const calr_lua_function calr_lua_operation_methods[] = {
 };
 
 static const calr_lua_function functions[] = {
-    {"concat", ops_concat, "tensors [, dim]"},
+    {"cat", ops_cat, "tensors [, dim]"},
+    {"concat", ops_cat, "tensors [, dim]"},
     {"gated_sum", ops_gated_sum, "maps, gates"},
     {NULL, NULL, NULL},
 };

@@ -166,6 +166,23 @@ static int tensor_get(lua_State *L)
     return 1;
 }
 
+/// tensor:item()
+/// Returns the number of a tensor that holds just one, such as x:sum():item().
+/// @return number
+static int tensor_item(lua_State *L)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    int64_t index[CALR_MAX_DIMS] = {0};
+    char text[CALR_TENSOR_TEXT];
+    if (calr_tensor_numel(t) != 1)
+        luaL_error(L,
+                   "tensor:item() is the number of a tensor that holds just one, and this is %s: "
+                   "x:get(i, ...) reads one of several, x:totable() all",
+                   calr_tensor_describe(t, text));
+    push_element(L, t, index);
+    return 1;
+}
+
 /// tensor:set(i, j, ..., value)
 /// Writes one element in place.
 /// @return tensor  itself
@@ -224,7 +241,7 @@ static int tensor_to(lua_State *L)
 /// tensor:copy(source)
 /// Copies the elements of a tensor of the same shape into this one, in place, converting types. Gradients do not pass
 /// through a copy: a source that needs one is an error while operations are recorded (copy source:detach(), or inside
-/// calr.no_grad; calr.ops.concat puts parts together with their gradients).
+/// calr.no_grad; calr.ops.cat puts parts together with their gradients).
 /// @return tensor  itself
 static int tensor_copy(lua_State *L)
 {
@@ -232,7 +249,7 @@ static int tensor_copy(lua_State *L)
     if (calr_tape_is_recording() && calr_tape_requires(from))
         luaL_argerror(L, 2,
                       "its gradient would be lost: copy source:detach(), or inside calr.no_grad; "
-                      "calr.ops.concat keeps gradients");
+                      "calr.ops.cat keeps gradients");
     calr_lua_call(L, calr_tensor_copy(to, from));
     lua_settop(L, 1);
     return 1;
@@ -250,8 +267,8 @@ static int tensor_fill(lua_State *L)
 }
 
 /// tensor:rows(index)
-/// Copies rows of the first dimension, in the order of `index`, without a gradient (calr.ops.gather
-/// has one).
+/// Copies rows of the first dimension, in the order of `index`, without a gradient
+/// (x:index_select(1, index) has one).
 /// @param index  i64[m] of row numbers from 0, or a table of them
 /// @return tensor  [m x ...]
 static int tensor_rows(lua_State *L)
@@ -264,8 +281,8 @@ static int tensor_rows(lua_State *L)
         lua_replace(L, 2);
     }
     calr_tensor *index = calr_lua_check_form(L, 2, CALR_I64, 1, "i64[m]");
-    calr_lua_call(
-        L, calr_tensor_gather(t, calr_tensor_i64(index), index->shape[0], calr_lua_new_tensor(L)));
+    calr_lua_call(L, calr_tensor_index_select(t, 0, calr_tensor_i64(index), index->shape[0],
+                                              calr_lua_new_tensor(L)));
     calr_lua_account(L);
     return 1;
 }
@@ -299,43 +316,49 @@ static int tensor_is_finite(lua_State *L)
     return 1;
 }
 
+/* Pushes a tensor of a single number. */
+static int push_single(lua_State *L, calr_dtype dtype, double value)
+{
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(dtype, 0, NULL, slot));
+    calr_lua_call(L, calr_tensor_fill(*slot, value));
+    return 1;
+}
+
 static int push_extreme(lua_State *L, int highest)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     double extreme[2];
     calr_lua_call(L, calr_tensor_range(t, &extreme[0], &extreme[1]));
-    if (calr_dtype_is_real(t->dtype))
-        lua_pushnumber(L, extreme[highest]);
-    else
-        lua_pushinteger(L, (lua_Integer)extreme[highest]);
-    return 1;
+    return push_single(L, t->dtype, extreme[highest]);
 }
 
 /// tensor:max()
-/// Returns the largest element; NaN if there is one.
-/// @return number
+/// Returns the largest element, NaN if there is one, as a tensor of a single number: x:max():item() is the number.
+/// Without a gradient.
+/// @return tensor  of the same type
 static int tensor_max(lua_State *L)
 {
     return push_extreme(L, 1);
 }
 
 /// tensor:min()
-/// Returns the smallest element; NaN if there is one.
-/// @return number
+/// Returns the smallest element, as tensor:max.
+/// @return tensor
 static int tensor_min(lua_State *L)
 {
     return push_extreme(L, 0);
 }
 
 /// tensor:norm()
-/// Returns the euclidean norm of all elements, without a gradient.
-/// @return number
+/// Returns the euclidean norm of all elements (f32 or bf16), without a gradient, as a tensor of a single number.
+/// @return tensor  of the same type
 static int tensor_norm(lua_State *L)
 {
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
     double norm;
-    calr_lua_call(L, calr_tensor_norm(calr_lua_check_tensor(L, 1), &norm));
-    lua_pushnumber(L, norm);
-    return 1;
+    calr_lua_call(L, calr_tensor_norm(t, &norm));
+    return push_single(L, t->dtype, norm);
 }
 
 /// tensor:argmax(dim)
@@ -437,6 +460,7 @@ static const calr_lua_function methods[] = {
     {"numel", tensor_numel, "self"},
     {"dtype", tensor_dtype, "self"},
     {"get", tensor_get, "self, ..."},
+    {"item", tensor_item, "self"},
     {"set", tensor_set, "self, ..."},
     {"totable", tensor_totable, "self"},
     {"close", tensor_close, "self"},

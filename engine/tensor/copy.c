@@ -161,49 +161,72 @@ calr_status calr_tensor_contiguous(const calr_tensor *tensor, calr_tensor **out)
     return CALR_OK;
 }
 
-typedef struct gather_job {
+typedef struct select_job {
     char *to;
     const char *from;
     const int64_t *index;
-    size_t row;
-} gather_job;
+    int64_t count, length; /* of the dimension, after and before */
+    size_t bytes;          /* of one item */
+} select_job;
 
-static void gather_rows(void *context, int64_t begin, int64_t end, int worker)
+static void select_items(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
-    const gather_job *job = context;
-    for (int64_t i = begin; i < end; i++)
-        memcpy(job->to + (size_t)i * job->row, job->from + (size_t)job->index[i] * job->row,
-               job->row);
+    const select_job *job = context;
+    int64_t at = begin % job->count;
+    const char *from = job->from + (size_t)(begin / job->count * job->length) * job->bytes;
+    char *to = job->to + (size_t)begin * job->bytes;
+    for (int64_t i = begin; i < end; i++, to += job->bytes) {
+        memcpy(to, from + (size_t)job->index[at] * job->bytes, job->bytes);
+        if (++at == job->count) {
+            at = 0;
+            from += (size_t)job->length * job->bytes;
+        }
+    }
 }
 
-calr_status calr_tensor_gather(const calr_tensor *tensor, const int64_t *index, int64_t count,
-                               calr_tensor **out)
+static calr_status check_index(const calr_tensor *tensor, int dim, const int64_t *index,
+                               int64_t count)
 {
     char text[CALR_TENSOR_TEXT];
-    if (tensor->ndim < 1)
-        return calr_error(CALR_EINVAL, "%s has no rows to gather",
-                          calr_tensor_describe(tensor, text));
+    if (dim < 0 || dim >= tensor->ndim)
+        return calr_error(CALR_EINVAL, "%s has no dimension %d", calr_tensor_describe(tensor, text),
+                          dim + 1);
     for (int64_t i = 0; i < count; i++)
-        if (index[i] < 0 || index[i] >= tensor->shape[0])
-            return calr_error(
-                CALR_EINVAL,
-                "index %" PRId64 " (item %" PRId64 ") is outside the %" PRId64 " rows of %s",
-                index[i], i + 1, tensor->shape[0], calr_tensor_describe(tensor, text));
-    calr_tensor *source, *rows = NULL;
+        if (index[i] < 0 || index[i] >= tensor->shape[dim])
+            return calr_error(CALR_EINVAL,
+                              "index %" PRId64 " (item %" PRId64 ") is outside the %" PRId64
+                              " items, from 0, of dimension %d of %s",
+                              index[i], i + 1, tensor->shape[dim], dim + 1,
+                              calr_tensor_describe(tensor, text));
+    return CALR_OK;
+}
+
+calr_status calr_tensor_index_select(const calr_tensor *tensor, int dim, const int64_t *index,
+                                     int64_t count, calr_tensor **out)
+{
+    CALR_TRY(check_index(tensor, dim, index, count));
+    calr_tensor *source, *chosen = NULL;
     CALR_TRY(calr_tensor_contiguous(tensor, &source));
-    int64_t shape[CALR_MAX_DIMS];
+    int64_t shape[CALR_MAX_DIMS], items = count;
     memcpy(shape, tensor->shape, sizeof shape);
-    shape[0] = count;
-    calr_status status = calr_tensor_new(tensor->dtype, tensor->ndim, shape, &rows);
-    if (status == CALR_OK && calr_tensor_numel(rows) > 0) {
-        size_t row = calr_tensor_bytes(rows) / (size_t)count;
-        gather_job job = {calr_tensor_data(rows), calr_tensor_data(source), index, row};
-        calr_parallel_for(count, 1 + (int64_t)(65536 / row), gather_rows, &job);
+    shape[dim] = count;
+    for (int d = 0; d < dim; d++)
+        items *= shape[d];
+    calr_status status = calr_tensor_new(tensor->dtype, tensor->ndim, shape, &chosen);
+    if (status == CALR_OK && calr_tensor_numel(chosen) > 0) {
+        size_t bytes = calr_tensor_bytes(chosen) / (size_t)items;
+        select_job job = {.to = calr_tensor_data(chosen),
+                          .from = calr_tensor_data(source),
+                          .index = index,
+                          .count = count,
+                          .length = tensor->shape[dim],
+                          .bytes = bytes};
+        calr_parallel_for(items, 1 + (int64_t)(65536 / bytes), select_items, &job);
     }
     calr_tensor_release(source);
     if (status == CALR_OK)
-        *out = rows;
+        *out = chosen;
     return status;
 }
 

@@ -116,10 +116,10 @@ calr_status calr_tensor_contiguous(const calr_tensor *tensor, calr_tensor **out)
  * clamped, to bf16 by rounding to the nearest, to even between two). */
 calr_status calr_tensor_copy(calr_tensor *to, const calr_tensor *from);
 calr_status calr_tensor_cast(const calr_tensor *tensor, calr_dtype dtype, calr_tensor **out);
-/* Rows `index[i]` of the first dimension, in that order: [count x ...]. CALR_EINVAL names the first
+/* Items `index[i]` of a dimension, in that order: it becomes `count` long. CALR_EINVAL names the first
  * index out of range. */
-calr_status calr_tensor_gather(const calr_tensor *tensor, const int64_t *index, int64_t count,
-                               calr_tensor **out);
+calr_status calr_tensor_index_select(const calr_tensor *tensor, int dim, const int64_t *index,
+                                     int64_t count, calr_tensor **out);
 calr_status calr_tensor_fill(calr_tensor *tensor, double value);
 
 /* One element, converted. `index` holds ndim 0-based positions. */

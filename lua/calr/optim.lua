@@ -140,7 +140,7 @@ local function read_state(self, map, left, param)
     if value == nil then error(("%s: the state lacks \"%s\""):format(self.what, name), 3) end
     local fits = tensor.is(value)
     if fits and name == names[1] then
-      fits = value:numel() == 1 and value:max() >= 1 and math.tointeger(value:max()) ~= nil
+      fits = value:numel() == 1 and value:item() >= 1 and math.tointeger(value:item()) ~= nil
     elseif fits then
       fits = value:dtype() == "f32" and table.concat(value:shape(), " x ") == wanted
     end

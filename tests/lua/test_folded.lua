@@ -27,7 +27,7 @@ local function images(n, h, w)
   return x
 end
 
-local function difference(a, b) return (a - b):norm() / b:norm() end
+local function difference(a, b) return (a - b):norm():item() / b:norm():item() end
 
 local function same(net, x, message)
   net:train(false)

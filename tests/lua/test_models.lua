@@ -67,7 +67,7 @@ for _, want in ipairs(golden) do
       check.ok(parameters[name], "no parameter " .. name)
       local gradient = parameters[name]:grad():reshape { -1 }
       parameters[name] = nil
-      check.near(gradient:norm(), norm, loose * (2e-3 * norm + 1e-6), name .. " norm")
+      check.near(gradient:norm():item(), norm, loose * (2e-3 * norm + 1e-6), name .. " norm")
       -- single elements of a small gradient in a large tensor: compare at the scale of the mean
       local scale = loose * (0.03 * norm / math.sqrt(gradient:numel()) + 1e-6)
       check.near(gradient:get(1), first, scale + 2e-3 * math.abs(first), name .. " first")
@@ -88,7 +88,7 @@ check.test("all networks can be built and run", function()
         calr.no_grad(function()
           local f = net(images)
           check.equal(f:size(2), net.dim)
-          check.near(f:select(1, 1):norm(), 1, 1e-4)
+          check.near(f:select(1, 1):norm():item(), 1, 1e-4)
         end)
       end
     end
@@ -103,7 +103,7 @@ check.test("random weights are a matter of the seed and the name", function()
   check.ok(a.layer2["0"].conv1.weight:equal(b.layer2["0"].conv1.weight))
   check.ok(not a.layer2["0"].conv1.weight:equal(c.layer2["0"].conv1.weight))
   local w = a.layer3["0"].conv2.weight -- 128 x 128 x 3 x 3: deviation sqrt(2 / (128 * 9))
-  check.near(w:detach():norm() / math.sqrt(w:numel()), math.sqrt(2 / (128 * 9)), 2e-4)
+  check.near(w:detach():norm():item() / math.sqrt(w:numel()), math.sqrt(2 / (128 * 9)), 2e-4)
 end)
 
 check.test("a state is taken as a whole or refused", function()

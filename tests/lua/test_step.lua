@@ -546,7 +546,7 @@ check.test("a copy of a network: the same state, frozen parameters, tensors of i
   end
   check.ok(not same(twin:state(), net:state()))
   check.ok(same(net:state(), calr.models.small({ width = 16, seed = 1, ibn = true }):state()))
-  check.equal(twin.layer1.children[1].layer.conv1.weight:max(), 0.0)
+  check.equal(twin.layer1.children[1].layer.conv1.weight:max():item(), 0.0)
 end)
 
 -- ---- checkpoints ----

@@ -40,7 +40,39 @@ check.test("rows by number", function()
   local t = T { { 1, 2 }, { 3, 4 }, { 5, 6 } }
   check.all_near(t:rows { 2, 0 }, { { 5, 6 }, { 1, 2 } }, 0)
   check.equal(tostring(t:rows {}), "f32[0 x 2]")
-  check.fails("outside the 3 rows", t.rows, t, { 3 })
+  check.fails("outside the 3 items", t.rows, t, { 3 })
+end)
+
+check.test("items of a dimension by number, of any type", function()
+  local t = T { { 1, 2, 3 }, { 4, 5, 6 } }
+  check.all_near(t:index_select(1, T({ 1, 1, 0 }, "i64")), { { 4, 5, 6 }, { 4, 5, 6 }, { 1, 2, 3 } }, 0)
+  check.all_near(t:index_select(2, T({ 2, 0 }, "i32")), { { 3, 1 }, { 6, 4 } }, 0)
+  check.all_near(t:transpose(1, 2):index_select(-1, T({ 1 }, "i64")), { { 4 }, { 5 }, { 6 } }, 0)
+  check.equal(tostring(t:index_select(2, T({}, "i64"))), "f32[2 x 0]")
+  check.equal(tostring(T.zeros({ 0, 3 }):index_select(2, T({ 1 }, "i64"))), "f32[0 x 1]")
+  for _, kind in ipairs { "i64", "i32", "u8", "bf16" } do
+    check.equal(tostring(t:to(kind):index_select(2, T({ 2, 2 }, "i64"))), kind .. "[2 x 2]")
+  end
+  local half = t:to "bf16":requires_grad(true)
+  half:index_select(2, T({ 1, 1 }, "i64")):to "f32":sum():backward()
+  check.all_near(half:grad(), { { 0, 2, 0 }, { 0, 2, 0 } }, 0)
+  check.equal(half:grad():dtype(), "bf16")
+  check.fails("outside the 3 items, from 0, of dimension 2 of f32[2 x 3]", t.index_select, t, 2, T({ 3 }, "i64"))
+  check.fails("outside the 2 items", t.index_select, t, 1, T({ -1 }, "i64"))
+  check.fails("no dimension 3", t.index_select, t, 3, T({ 0 }, "i64"))
+  check.fails("i64[m]", t.index_select, t, 1, T { 0 })
+  check.fails("i64[m]", t.index_select, t, 1, T({ { 0 } }, "i32"))
+end)
+
+check.test("the number of a tensor that holds one", function()
+  check.equal(T(7):item(), 7)
+  check.equal(T({ { 7 } }):item(), 7)
+  check.equal(math.type(T({ 7 }, "i64"):item()), "integer")
+  check.equal(T({ (1 << 53) + 1 }, "i64"):item(), 9007199254740993)
+  check.fails("tensor:item() is the number of a tensor that holds just one, and this is f32[2]: x:get(i, ...)",
+    T({ 1, 2 }).item, T { 1, 2 })
+  check.fails("f32[0]", T({}).item, T {})
+  check.fails("takes no argument", T({ 1 }).item, T { 1 }, 1)
 end)
 
 check.test("sizes that overflow or make no sense", function()

@@ -1,4 +1,4 @@
-/* Rows by number, and tensors one after the other. */
+/* Items by number, and tensors one after the other. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,63 +8,97 @@
 #include "backend/backend.h"
 #include "base/size.h"
 
-/* ---- gather ---- */
+/* ---- index_select ---- */
 
-typedef struct rows {
+typedef struct chosen {
     int64_t *index; /* owned */
     int64_t count;
-} rows;
+    int dim;
+} chosen;
 
-static calr_status gather_check(calr_op_call *call)
+static calr_status select_check(calr_op_call *call)
 {
-    return calr_op_expect(call, 0, "x", -1, "f32");
-}
-
-static calr_status gather_forward(calr_op_call *call, calr_tensor **y)
-{
-    const rows *r = call->attributes;
-    return calr_tensor_gather(call->in[0], r->index, r->count, y);
-}
-
-static calr_status gather_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
-{
+    char text[CALR_TENSOR_TEXT];
     const calr_op_shape *x = &call->shape[0];
-    const rows *r = call->attributes;
-    const calr_backend *k;
-    CALR_TRY(calr_backend_get(&k));
-    CALR_TRY(calr_tensor_zeros(CALR_F32, x->ndim, x->shape, &dx[0]));
-    int64_t width = 1;
-    for (int d = 1; d < x->ndim; d++)
-        width *= x->shape[d];
-    k->add_rows(r->count, width, r->index, calr_tensor_f32(dy), calr_tensor_f32(dx[0]));
+    const chosen *c = call->attributes;
+    if (c->dim < 0 || c->dim >= x->ndim)
+        return calr_error(CALR_EINVAL, "%s has no dimension %d", calr_op_describe(x, text),
+                          c->dim + 1);
     return CALR_OK;
 }
 
-static void gather_release(void *attributes)
+static calr_status select_forward(calr_op_call *call, calr_tensor **y)
 {
-    free(((rows *)attributes)->index);
+    const chosen *c = call->attributes;
+    return calr_tensor_index_select(call->in[0], c->dim, c->index, c->count, y);
 }
 
-static const calr_op op_gather = {.name = "gather",
-                                  .attribute_bytes = sizeof(rows),
-                                  .makes_output = true,
-                                  .check = gather_check,
-                                  .forward = gather_forward,
-                                  .backward = gather_backward,
-                                  .release = gather_release};
-
-calr_status calr_op_gather(calr_tensor *x, const int64_t *index, int64_t count, calr_tensor **y)
+/* Adds dy[n x count x inner] to dx[n x length x inner], both f32, at the items chosen. */
+static calr_status add_chosen(const calr_op_shape *x, const chosen *c, const calr_tensor *dy,
+                              calr_tensor *dx)
 {
-    rows r = {.index = calr_array_new(count, sizeof *index), .count = count};
-    if (!r.index)
-        return calr_error(CALR_ENOMEM, "gather: no memory for %" PRId64 " row numbers", count);
-    memcpy(r.index, index, (size_t)count * sizeof *index);
-    return calr_op_apply(&op_gather, &x, 1, &r, y);
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    int64_t outer = 1, inner = 1;
+    for (int d = 0; d < x->ndim; d++)
+        if (d != c->dim)
+            *(d < c->dim ? &outer : &inner) *= x->shape[d];
+    for (int64_t i = 0; i < outer; i++)
+        k->add_rows(c->count, inner, c->index, calr_tensor_f32(dy) + i * c->count * inner,
+                    calr_tensor_f32(dx) + i * x->shape[c->dim] * inner);
+    return CALR_OK;
 }
 
-/* ---- concat ---- */
+/* A gradient of bf16 is added up in f32 and rounded once. */
+static calr_status select_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
+{
+    const calr_op_shape *x = &call->shape[0];
+    calr_tensor *sum, *wide = NULL;
+    CALR_TRY(calr_tensor_zeros(CALR_F32, x->ndim, x->shape, &sum));
+    calr_status status = CALR_OK;
+    if (dy->dtype != CALR_F32)
+        status = calr_tensor_cast(dy, CALR_F32, &wide);
+    if (status == CALR_OK)
+        status = add_chosen(x, call->attributes, wide ? wide : dy, sum);
+    calr_tensor_release(wide);
+    if (status == CALR_OK && x->dtype != CALR_F32) {
+        status = calr_tensor_cast(sum, x->dtype, &dx[0]);
+        calr_tensor_release(sum);
+        return status;
+    }
+    if (status == CALR_OK)
+        dx[0] = sum;
+    else
+        calr_tensor_release(sum);
+    return status;
+}
 
-static calr_status concat_check(calr_op_call *call)
+static void select_release(void *attributes)
+{
+    free(((chosen *)attributes)->index);
+}
+
+static const calr_op op_index_select = {.name = "index_select",
+                                        .attribute_bytes = sizeof(chosen),
+                                        .makes_output = true,
+                                        .check = select_check,
+                                        .forward = select_forward,
+                                        .backward = select_backward,
+                                        .release = select_release};
+
+calr_status calr_op_index_select(calr_tensor *x, int dim, const int64_t *index, int64_t count,
+                                 calr_tensor **y)
+{
+    chosen c = {.index = calr_array_new(count, sizeof *index), .count = count, .dim = dim};
+    if (!c.index)
+        return calr_error(CALR_ENOMEM, "index_select: no memory for %" PRId64 " numbers", count);
+    memcpy(c.index, index, (size_t)count * sizeof *index);
+    return calr_op_apply(&op_index_select, &x, 1, &c, y);
+}
+
+/* ---- cat ---- */
+
+static calr_status cat_check(calr_op_call *call)
 {
     int dim = *(const int *)call->attributes;
     char first[CALR_TENSOR_TEXT], other[CALR_TENSOR_TEXT];
@@ -97,7 +131,7 @@ static calr_status concat_check(calr_op_call *call)
     return CALR_OK;
 }
 
-static calr_status concat_forward(calr_op_call *call, calr_tensor **y)
+static calr_status cat_forward(calr_op_call *call, calr_tensor **y)
 {
     int dim = *(const int *)call->attributes;
     int64_t at = 0;
@@ -113,7 +147,7 @@ static calr_status concat_forward(calr_op_call *call, calr_tensor **y)
     return CALR_OK;
 }
 
-static calr_status concat_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
+static calr_status cat_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
     int dim = *(const int *)call->attributes;
     int64_t at = 0;
@@ -126,16 +160,16 @@ static calr_status concat_backward(calr_op_call *call, calr_tensor *dy, calr_ten
     return CALR_OK;
 }
 
-static const calr_op op_concat = {.name = "concat",
-                                  .attribute_bytes = sizeof(int),
-                                  .strided = true,
-                                  .check = concat_check,
-                                  .forward = concat_forward,
-                                  .backward = concat_backward};
+static const calr_op op_cat = {.name = "cat",
+                               .attribute_bytes = sizeof(int),
+                               .strided = true,
+                               .check = cat_check,
+                               .forward = cat_forward,
+                               .backward = cat_backward};
 
-calr_status calr_op_concat(calr_tensor *const *x, int count, int dim, calr_tensor **y)
+calr_status calr_op_cat(calr_tensor *const *x, int count, int dim, calr_tensor **y)
 {
     if (count < 1)
-        return calr_error(CALR_EINVAL, "concat: at least one tensor is needed");
-    return calr_op_apply(&op_concat, x, count, &dim, y);
+        return calr_error(CALR_EINVAL, "cat: at least one tensor is needed");
+    return calr_op_apply(&op_cat, x, count, &dim, y);
 }

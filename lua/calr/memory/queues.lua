@@ -64,7 +64,7 @@ function Queue:loss(features, given)
   local logits = ops.sum(features * given.keys:detach(), 2):reshape { size, 1 }
   if self:count() > 0 then
     local negatives = ops.matmul(features, self.vectors:narrow(1, 1, self:count()), { transpose_b = true })
-    logits = ops.concat({ logits, negatives }, 2)
+    logits = ops.cat({ logits, negatives }, 2)
   end
   return batch.cross_entropy(logits * (1 / self.temperature), T.zeros({ size }, "i32"), given)
 end

@@ -3,6 +3,7 @@
 
 local T = require "calr.tensor"
 local autograd = require "calr.autograd"
+local form = require "calr.form"
 local rng = require "calr.rng"
 
 local contract = {}
@@ -49,13 +50,11 @@ local function check_features(network, height, width)
   local images = rng.open { seed = 1, purpose = "first look" }:fill_normal(T.zeros { 1, height, width, 3 })
   local batch = { rows = T({ 0 }, "i64"), cameras = T({ 0 }, "i32"), images = images }
   local features = autograd.no_grad(function() return contract.inference(network):forward(images, batch) end)
-  local wanted = ("f32[1 x %d]"):format(network.dim)
-  if not T.is(features) or tostring(features) ~= wanted then
-    error(("the network %s gives %s for an image of %dx%d, and must give features %s: its .dim is %d"):format(
-      called(network), T.is(features) and tostring(features) or "a " .. type(features), height, width, wanted,
-      network.dim), 0)
+  if not form.is(features, "f32", 1, network.dim) then
+    error(("the network %s gives %s for an image of %dx%d, and must give features f32[1 x %d]: its .dim is %d"):format(
+      called(network), form.text(features), height, width, network.dim, network.dim), 0)
   end
-  local length = features:norm()
+  local length = features:norm():item()
   if math.abs(length - 1) > 1e-2 then -- NaN, of weights that have diverged, is said elsewhere
     error(("the network %s gives features of length %.3g, and must give unit features: end its forward function with "
       .. "calr.ops.l2_normalize"):format(called(network), length), 0)

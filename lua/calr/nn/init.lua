@@ -148,7 +148,7 @@ end
 
 function IBN:forward(x)
   local rest = x:size(4) - self.half
-  local y = ops.concat({
+  local y = ops.cat({
     self.IN(x:narrow(4, 1, self.half):contiguous()),
     self.BN(x:narrow(4, self.half + 1, rest):contiguous()),
   }, 4)

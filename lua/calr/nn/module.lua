@@ -9,6 +9,7 @@
 
 
 local Tensor = require "calr.tensor"
+local form = require "calr.form"
 local keeping = require "calr.nn.keeping"
 local autograd_leaf = function(tensor) return tensor:requires_grad(true) end
 
@@ -113,6 +114,13 @@ local function first_words(list)
   return #list > 4 and ("%s and %d more"):format(shown, #list - 4) or shown
 end
 
+-- Whether a tensor of a state can be copied into the layer's own.
+local function fits(given, own)
+  if not Tensor.is(given) then return false end
+  local kind = given:dtype()
+  return form.is(given, kind, table.unpack(own:shape())) and (kind == own:dtype() or kind == "bf16" and own:dtype() == "f32")
+end
+
 --- layer:load_state(state [, metadata])
 --- Copies a state into the layer. Every name must be there with its shape, and no other: a state of another network is
 --- refused as a whole, before anything is changed. bf16 is converted.
@@ -128,9 +136,9 @@ function Module:load_state(state, metadata) -- luacheck: ignore 212
     local given, tensor = state[name], own[name]
     if not given then
       missing[#missing + 1] = name
-    elseif tostring(given):gsub("^bf16", "f32") ~= tostring(tensor) then
-      error(("this is the state of another network: %s is %s there and %s here"):format(name, tostring(given),
-        tostring(tensor)), 2)
+    elseif not fits(given, tensor) then
+      error(("this is the state of another network: %s is %s there and %s here"):format(name, form.text(given),
+        form.text(tensor)), 2)
     end
   end
   for name in pairs(state) do

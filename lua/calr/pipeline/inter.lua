@@ -41,7 +41,7 @@ function Step:cluster_weights(labels)
   local from = self.cfg.camera_weights_from
   if from < 0 or self.epoch < from then return nil end
   local weights = memory.camera_weights(labels, self.cameras)
-  if weights:numel() == 0 or weights:max() > 0 then return weights end
+  if weights:numel() == 0 or weights:max():item() > 0 then return weights end
   if not self.noted.weights then
     self.run:log("warning: epoch %d: every cluster is of one camera, so all cluster weights are 0 and nothing would be "
       .. "learned; all clusters weigh the same instead, here and in later epochs like this one "

@@ -17,6 +17,7 @@
 --- reasons (JSON list). Rows are training images, in the data set's order.
 
 local L = require "calr.labels"
+local form = require "calr.form"
 local json = require "calr.json"
 local safetensors = require "calr.safetensors"
 local sys = require "calr.sys"
@@ -53,11 +54,11 @@ local function check(tensors, problem)
       local shape, wanted = {}, {}
       for i = 3, #field do
         sizes[field[i]] = sizes[field[i]] or tensor:dim() >= i - 2 and tensor:size(i - 2) or 0
-        shape[i - 2], wanted[i - 2] = ("%d"):format(sizes[field[i]]), field[i]
+        shape[i - 2], wanted[i - 2] = sizes[field[i]], field[i]
       end
-      local text = ("%s[%s]"):format(kind, table.concat(shape, "x"))
-      if tostring(tensor):gsub(" ", "") ~= text then
-        problem("%s must be %s[%s], here %s; it is %s", name, kind, table.concat(wanted, " x "), text, tostring(tensor))
+      if not form.is(tensor, kind, table.unpack(shape)) then
+        problem("%s must be %s[%s], here %s[%s]; it is %s", name, kind, table.concat(wanted, " x "), kind,
+          table.concat(shape, "x"), form.text(tensor))
       end
     end
   end

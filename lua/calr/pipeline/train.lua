@@ -67,7 +67,7 @@ local function check_weights(o, state)
   for name in pairs(state) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do
-    local norm = state[name]:norm()
+    local norm = state[name]:norm():item()
     if not (norm < 1e15) then diverged(o, ("norm of \"%s\""):format(name), norm, "") end
   end
 end

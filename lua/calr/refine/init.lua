@@ -1,5 +1,6 @@
 -- Refinement: rules that throw wrong members out of the global clusters.
 local config = require "calr.config"
+local form = require "calr.form"
 local labels = require "calr.labels"
 local paces = require "calr.refine.paces"
 local T = require "calr.tensor"
@@ -160,22 +161,18 @@ function refine.declared(name)
   return userfile.is_path(name) and marked(find(name).options, name) or nil
 end
 
-local function describe(value)
-  return type(value) == "userdata" and tostring(value) or type(value) == "nil" and "nil" or "a " .. type(value)
-end
-
 -- The texts of a rule's reasons, sorted.
 local function check_reasons(reasons, n)
   if reasons == nil then return {} end
   if type(reasons) ~= "table" then
     error(("the reasons of a refinement rule must be a table of text -> mask u8[%d], not %s"):format(n,
-      describe(reasons)), 0)
+      form.text(reasons)), 0)
   end
   local texts = {}
   for text, mask in pairs(reasons) do
-    if type(text) ~= "string" or type(mask) ~= "userdata" or tostring(mask) ~= ("u8[%d]"):format(n) then
+    if type(text) ~= "string" or not form.is(mask, "u8", n) then
       error(("the reasons of a refinement rule must be masks u8[%d] by their text; reason %q is %s"):format(n,
-        tostring(text), describe(mask)), 0)
+        tostring(text), form.text(mask)), 0)
     end
     texts[#texts + 1] = text
   end
@@ -222,10 +219,11 @@ end
 
 -- Weights by image as they are; those by cluster with the columns of the tidied clusters.
 local function tidy_weights(weights, out, tidy)
-  local n, text = out:numel(), describe(weights)
-  if text == ("f32[%d]"):format(n) then return weights end
-  if not text:match(("^f32%%[%d x %%d+%%]$"):format(n)) then
-    error(("the weights of a refinement rule must be f32[%d] or f32[%d x clusters], not %s"):format(n, n, text), 0)
+  local n = out:numel()
+  if form.is(weights, "f32", n) then return weights end
+  if not form.is(weights, "f32", n, nil) then
+    error(("the weights of a refinement rule must be f32[%d] or f32[%d x clusters], not %s"):format(n, n,
+      form.text(weights)), 0)
   end
   if weights:size(2) < labels.clusters(out) then
     error(("the weights of a refinement rule have %d columns; its labels are of %d clusters"):format(weights:size(2),
@@ -251,8 +249,8 @@ end
 function refine.apply(rule, context)
   local out, reasons, weights = parts(refine.load(rule), context)
   local n = context.global:numel()
-  if type(out) ~= "userdata" or tostring(out) ~= ("i32[%d]"):format(n) then
-    error(("a refinement rule must return labels i32[%d], not %s"):format(n, describe(out)), 0)
+  if not form.is(out, "i32", n) then
+    error(("a refinement rule must return labels i32[%d], not %s"):format(n, form.text(out)), 0)
   end
   local keeps = context.options and context.options.lone_clusters == "negative"
   local tidy = labels.canonical(out, { min_size = keeps and 1 or 2 })

@@ -1,6 +1,7 @@
 --- @module calr.run.identity
 --- Identifies a run: script, configuration, data, network, code, machine.
 
+local form = require "calr.form"
 local json = require "calr.json"
 local sys = require "calr.sys"
 
@@ -45,7 +46,7 @@ end
 function identity.network(tensors)
   if tensors == nil then return nil end
   local lines = {}
-  for name, tensor in pairs(tensors) do lines[#lines + 1] = name .. " " .. tostring(tensor) end
+  for name, tensor in pairs(tensors) do lines[#lines + 1] = name .. " " .. form.text(tensor) end
   table.sort(lines)
   return { tensors = #lines, hash = sys.hash(table.concat(lines, "\n")) }
 end

@@ -163,9 +163,9 @@ case("cross_entropy against a memory", "ops.cross_entropy(f:l2_normalize():matmu
 case("reverse_gradient", "(ops.reverse_gradient(x, .5) * x)", lambda x: x * x - 1.5 * (x - x.detach()) * x.detach(),
      dict(x=rand(4)))
 
-case("gather", "ops.gather(x, index)", lambda x, index: x[torch.tensor(index)], dict(x=rand(4, 3)),
+case("index_select", "ops.index_select(x, 1, index)", lambda x, index: x[torch.tensor(index)], dict(x=rand(4, 3)),
      dict(index=[2, 0, 2, 3, 2]))
-case("concat", "ops.concat({a, b, a}, 2)", lambda a, b: torch.cat([a, b, a], 1), dict(a=rand(2, 2), b=rand(2, 3)))
+case("cat", "ops.cat({a, b, a}, 2)", lambda a, b: torch.cat([a, b, a], 1), dict(a=rand(2, 2), b=rand(2, 3)))
 case("reshape", "x:reshape{3, -1} * 2", lambda x: x.reshape(3, -1) * 2, dict(x=rand(2, 6)))
 case("narrow", "x:narrow(2, 2, 2)", lambda x: x.narrow(1, 1, 2), dict(x=rand(2, 4)))
 case("select", "x:select(2, 3) * x:select(2, 1)", lambda x: x.select(1, 2) * x.select(1, 0), dict(x=rand(2, 3, 2)))
@@ -223,6 +223,10 @@ case("cross_entropy with weights of classes and rows", "ops.cross_entropy(x, lab
      lambda x, labels, w, r: (F.cross_entropy(x, torch.tensor(labels), w, reduction="none") * r).sum()
      / (w[torch.tensor(labels)] * r).sum(), dict(x=rand(4, 3)),
      dict(labels=labels, w=torch.tensor([0.5, 0.25, 2.0]).double(), r=torch.tensor([1.0, 0.5, 0.0, 3.0]).double()))
+case("index_select in the middle", "ops.index_select(x, 2, index)",
+     lambda x, index: x.index_select(1, torch.tensor(index)), dict(x=rand(2, 4, 3)), dict(index=[3, 1, 3, 3, 0]))
+case("index_select of the last", "ops.index_select(x:transpose(1, 2), -1, index)",
+     lambda x, index: x.t().index_select(1, torch.tensor(index)), dict(x=rand(3, 4)), dict(index=[2, 2, 0]))
 
 print("-- Made by make.py with PyTorch %s.\nreturn {\n  cases = {" % torch.__version__.split("+")[0])
 for c in cases:

@@ -46,7 +46,7 @@ function input.features(path)
     errors.usage("row %d of %s (counted from 1) holds a NaN, an infinity, or a number too large for f32",
       first_bad_row(x), path)
   end
-  local largest = math.max(math.abs(x:max()), math.abs(x:min()))
+  local largest = math.max(math.abs(x:max():item()), math.abs(x:min():item()))
   if largest > 1e15 then
     errors.usage("%s holds numbers up to %g, whose squares overflow f32: scale them down", path, largest)
   end
@@ -78,8 +78,9 @@ end
 --- @return table   their numbers in the file, in that order
 function input.cameras(path, count)
   local given = integers(path, "cameras", count)
-  if given:min() < 0 or given:max() >= 2 ^ 30 then
-    errors.usage("%s holds cameras from %d to %d; camera numbers must be 0 to 2^30", path, given:min(), given:max())
+  local lowest, highest = given:min():item(), given:max():item()
+  if lowest < 0 or highest >= 2 ^ 30 then
+    errors.usage("%s holds cameras from %d to %d; camera numbers must be 0 to 2^30", path, lowest, highest)
   end
   given = given:to "i32"
   local cameras = L.pair(given, given)
