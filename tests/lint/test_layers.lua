@@ -152,7 +152,7 @@ end)
 -- `sees`: the rooms of the same floor that it may load from. It may load all of the floors below and of the engine.
 local floors = {
   { name = "calr", rooms = {
-    tools = { "errors", "options", "tensorboard", "text", "traceback", "userfile", sees = {} },
+    tools = { "errors", "form", "options", "tensorboard", "text", "traceback", "userfile", sees = {} },
     context = { "config", "context", "progress", sees = { "tools" } },
     tensors = { "autograd", sees = { "tools" } },
     nn = { "nn", sees = { "tensors", "tools" } },

@@ -224,7 +224,8 @@ end)
 -- ---- networks ----
 
 local function cosine(a, b)
-  return (a:to "f32" * b:to "f32"):sum():get() / (a:norm():item() * b:norm():item())
+  a, b = a:to "f32", b:to "f32"
+  return (a * b):sum():item() / (a:norm() * b:norm()):item()
 end
 
 -- Images of 8x8 patches and some noise, not all alike.

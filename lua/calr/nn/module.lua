@@ -117,8 +117,8 @@ end
 -- Whether a tensor of a state can be copied into the layer's own.
 local function fits(given, own)
   if not Tensor.is(given) then return false end
-  local kind = given:dtype()
-  return form.is(given, kind, table.unpack(own:shape())) and (kind == own:dtype() or kind == "bf16" and own:dtype() == "f32")
+  local kind, wanted = given:dtype(), own:dtype()
+  return form.is(given, kind, table.unpack(own:shape())) and (kind == wanted or kind == "bf16" and wanted == "f32")
 end
 
 --- layer:load_state(state [, metadata])
