@@ -34,7 +34,9 @@
 --- - "leave" (problem): context.with is ending, with this error or without one (nil). The newest function is called
 ---   first, and all of them are called even if one fails.
 
-local check_options = require "calr.options".check
+local options = require "calr.options"
+
+local check_options = options.check
 
 local context = {}
 
@@ -154,4 +156,6 @@ function context.with(self, fn, ...)
   return table.unpack(results, 1, results.n)
 end
 
-return context
+options.counted("context:", Context)
+options.counted("hook:", Hook)
+return (options.counted("calr.context.", context))

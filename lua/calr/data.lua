@@ -26,10 +26,7 @@ local function new_split(dataset, name, options)
   return setmetatable({ dataset = dataset, split_name = name, rows = dataset.file:rows(options) }, Split)
 end
 
---- split:position(i)
---- Returns the position of image i of the split in the file.
---- @param i  from 1
---- @return integer  from 1
+-- The position of image i of the split in the file; both count from 1.
 local function position(split, i)
   if math.type(i) ~= "integer" or i < 1 or i > split:count() then
     error(("%s has the images 1 to %d; there is no image %s"):format(split, split:count(), tostring(i)), 3)

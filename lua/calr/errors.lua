@@ -42,4 +42,4 @@ function errors.is_exit(value)
   return getmetatable(value) == Exit
 end
 
-return errors
+return (require("calr.options").counted("calr.errors.", errors))

@@ -152,4 +152,5 @@ function memory.camera_weights(cluster_labels, cameras)
   return T(entropy)
 end
 
+arguments.counted("memory:", Cluster)
 return (arguments.counted("calr.memory.", memory))

@@ -93,4 +93,4 @@ function options.watched(values)
   }), seen
 end
 
-return options
+return (options.counted("calr.options.", options, { counted = true })) -- which looks at its caller

@@ -109,4 +109,6 @@ end
 
 Bar.__close = Bar.finish
 
-return (require("calr.options").counted("calr.progress.", progress))
+local counted = require("calr.options").counted
+counted("bar:", Bar)
+return (counted("calr.progress.", progress))

@@ -148,4 +148,6 @@ function tensorboard.open(folder, options)
   return self
 end
 
-return (require("calr.options").counted("calr.tensorboard.", tensorboard))
+local counted = require("calr.options").counted
+counted("writer:", Writer)
+return (counted("calr.tensorboard.", tensorboard))

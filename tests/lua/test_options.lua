@@ -40,19 +40,7 @@ check.test("functions that count their arguments", function()
   check.equal(message:match ":(%d+):", tostring(line))
 end)
 
--- A wrapper takes any number of arguments, to count them; a function that names its arguments is not wrapped.
-check.test("the library's functions count their arguments", function()
-  local modules = { "batches", "config", "data", "data.layout", "memory", "models", "nn", "optim", "pipeline",
-    "pipeline.snapshot", "progress", "refine", "report", "run", "statistics", "tensorboard", "text", "weights" }
-  local hot = { ["nn.release"] = true, ["nn.mean_teacher"] = true } -- the latter reads a table of options
-  for _, name in ipairs(modules) do
-    for key, fn in pairs(require("calr." .. name)) do
-      local info = type(fn) == "function" and debug.getinfo(fn, "uS")
-      if info and info.what == "Lua" and not hot[name .. "." .. tostring(key)] then
-        check.ok(info.isvararg, ("calr.%s.%s"):format(name, key))
-      end
-    end
-  end
+check.test("the library's functions count their arguments: tests/lua/test_counted.lua has all of them", function()
   check.fails("calr.nn.relu() takes no arguments, and 1 was given", require("calr.nn").relu, true)
   check.fails("calr.optim.sgd(params, options) takes at most 2 arguments, and 3 were given",
     require("calr.optim").sgd, {}, {}, 1)

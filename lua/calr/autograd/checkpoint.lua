@@ -110,4 +110,4 @@ function checkpoint.run(fn, ...)
   return apply(token, { fn = fn, log = { n = 0 } }, ...)
 end
 
-return checkpoint
+return (require("calr.options").counted("calr.autograd.checkpoint.", checkpoint))

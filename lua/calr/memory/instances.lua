@@ -163,4 +163,7 @@ function Hybrid:load_state(map)
   self.clusters = labels.clusters(self.labels)
 end
 
-return (require("calr.options").counted("calr.memory.", instances))
+local counted = require("calr.options").counted
+counted("instance:", Instance)
+counted("hybrid:", Hybrid)
+return (counted("calr.memory.", instances))

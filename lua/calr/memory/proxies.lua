@@ -120,4 +120,6 @@ function Camera:load_state(map)
   self.proxies = self.vectors:size(1)
 end
 
-return (require("calr.options").counted("calr.memory.", proxies))
+local counted = require("calr.options").counted
+counted("camera:", Camera)
+return (counted("calr.memory.", proxies))

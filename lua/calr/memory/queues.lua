@@ -114,4 +114,6 @@ function Queue:load_state(map)
   state.load(self, names, map)
 end
 
-return (require("calr.options").counted("calr.memory.", queues))
+local counted = require("calr.options").counted
+counted("queue:", Queue)
+return (counted("calr.memory.", queues))

@@ -349,4 +349,5 @@ models.check = contract.check
 --- @return network
 models.inference = contract.inference
 
+Network.maps = arguments.counted("network:", { maps = Network.maps }).maps
 return (arguments.counted("calr.models.", models))

@@ -315,7 +315,9 @@ end
 --- @param momentum  how much of the old weights stays at each step, 0 .. 1; the field .momentum, free to change
 --- @return teacher  with .net, .momentum, teacher(images), teacher:follow(net), teacher:state() and
 ---   teacher:load_state(map)
-nn.mean_teacher = require "calr.nn.teacher"
+function nn.mean_teacher(net, options)
+  return require "calr.nn.teacher"(net, options)
+end
 
 --- calr.nn.domain_head(inputs, cameras, {hidden=100, dropout=.5, seed=0})
 --- The camera classifier of the alignment: inputs-100-100-cameras, batch norm and ReLU after both hidden layers,

@@ -62,7 +62,7 @@ end
 
 require("calr.options").counted("teacher:", Teacher)
 
--- calr.nn.mean_teacher, see there.
+-- What calr.nn.mean_teacher does.
 return function(net, options)
   local o = check_options("calr.nn.mean_teacher", options, { "momentum" })
   local momentum = check_momentum(o.momentum or 0.999)

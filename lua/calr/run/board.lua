@@ -95,4 +95,6 @@ function Board:close()
   self.writer:close()
 end
 
-return board
+local counted = require("calr.options").counted
+counted("board:", Board)
+return (counted("calr.run.board.", board))

@@ -390,4 +390,4 @@ function bench.run(name, options, settings)
   return session.failed > 0 and 1 or 0
 end
 
-return bench
+return (require("calr.options").counted("calr.bench.", bench))

@@ -193,4 +193,6 @@ function Bench:recorded()
   return result
 end
 
-return workbench
+local counted = require("calr.options").counted
+counted("bench:", Bench)
+return (counted("calr.lab.refine.", workbench))

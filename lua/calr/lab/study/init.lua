@@ -20,6 +20,7 @@ local check_options = require "calr.options".check
 local code = require "calr.lab.study.code"
 local config = require "calr.config"
 local context = require "calr.context"
+local counted = require "calr.options".counted
 local current = require "calr.lab.study.current"
 local errors = require "calr.errors"
 local plan = require "calr.lab.study.plan"
@@ -305,13 +306,17 @@ end
 ---                 the store or file named by the option `data`
 --- @param prepare  function(config), called before anything else, by one process at a time, to create what is missing
 --- @return study
-setmetatable(study, {
-  __call = function(_, name)
-    if type(name) ~= "string" or not name:match "^[%w_.-]+$" or name:match "^%.+$" then
-      error("a study's name is made of letters, digits, - _ and .: calr.study \"refinement\" { ... }", 2)
-    end
-    return function(options) return new(name, options) end
-  end,
-})
+local declare = {}
+function declare.study(name)
+  if type(name) ~= "string" or not name:match "^[%w_.-]+$" or name:match "^%.+$" then
+    error("a study's name is made of letters, digits, - _ and .: calr.study \"refinement\" { ... }", 2)
+  end
+  local function study_of(options) return new(name, options) end
+  return counted("calr.study(name)", { [""] = study_of })[""]
+end
+counted("calr.", declare)
 
-return study
+setmetatable(study, { __call = function(_, ...) return declare.study(...) end })
+
+counted("study:", Study)
+return (counted("calr.study.", study))

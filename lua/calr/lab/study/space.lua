@@ -355,4 +355,6 @@ function space.suggest(name, names)
   return near and (" (did you mean \"%s\"?)"):format(near) or ""
 end
 
+require("calr.options").counted("calr.study.", space)
+
 return space

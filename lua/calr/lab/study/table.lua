@@ -204,4 +204,4 @@ function study_table.render(view, options)
   return table.concat(texts, "\n\n")
 end
 
-return study_table
+return (require("calr.options").counted("calr.lab.study.table.", study_table))

@@ -179,4 +179,6 @@ function Trial:result(returned, goals)
   return values
 end
 
+require("calr.options").counted("trial:", Trial)
+
 return trial

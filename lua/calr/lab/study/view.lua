@@ -331,4 +331,6 @@ function view.value(trial, column, of)
   return report and report.values[metric]
 end
 
-return view
+local counted = require("calr.options").counted
+counted("follower:", Follower)
+return (counted("calr.lab.study.view.", view))
