@@ -8,7 +8,6 @@
 --- Tensors that describe a split have one row an image, in the split's order; row numbers count from 0, positions
 --- given as Lua numbers from 1.
 
-local labels = require "calr.labels"
 local arguments = require "calr.options"
 local check_options = arguments.check
 local store = require "calr.store"
@@ -47,7 +46,7 @@ function Split:name() return self.split_name end
 --- without labels does not use them.
 --- @return tensor  i32[n]
 function Split:identities()
-  self.identity_values = self.identity_values or labels.take(self.dataset.file:identities(), self.rows):to "i32"
+  self.identity_values = self.identity_values or self.dataset.file:identities():index_select(1, self.rows):to "i32"
   return self.identity_values
 end
 
@@ -64,7 +63,7 @@ end
 --- Returns the camera of every image. Cameras are numbered from 0 without gaps, the same in all splits.
 --- @return tensor  i32[n]
 function Split:cameras()
-  self.camera_values = self.camera_values or labels.take(self.dataset:camera_table(), self.rows)
+  self.camera_values = self.camera_values or self.dataset:camera_table():index_select(1, self.rows)
   return self.camera_values
 end
 

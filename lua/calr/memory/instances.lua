@@ -134,7 +134,7 @@ function Hybrid:loss(features, given)
   batch.check("calr.memory.hybrid", given, "rows")
   local logits = ops.matmul(features, self.means, { transpose_b = true,
     scale = 1 / self.temperature })
-  return batch.cross_entropy(logits, labels.take(self.classes, given.rows), given)
+  return batch.cross_entropy(logits, self.classes:index_select(1, given.rows), given)
 end
 
 --- hybrid:update(features, batch)

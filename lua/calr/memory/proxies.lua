@@ -58,7 +58,8 @@ function proxies.camera(options)
   local pair, count = labels.pair(options.labels, options.cameras)
   local first = labels.argmax(pair, T.zeros { pair:numel() })
   self.vectors = bank.centroids(options.features, pair)
-  self.cluster_of, self.camera_of = labels.take(options.labels, first), labels.take(options.cameras, first)
+  self.cluster_of = options.labels:index_select(1, first)
+  self.camera_of = options.cameras:index_select(1, first)
   self.proxies = count
   return self
 end
@@ -83,7 +84,7 @@ function Camera:loss(features, given)
   local chosen = { scores = scores:detach(), positives = self.choice.positives, negatives = self.choice.negatives,
     balance = self.choice.balance, weights = given.weights }
   if self.weights.online > 0 then
-    chosen.affinity = ops.matmul(self.vectors:rows(own:to("i64")), self.vectors, { transpose_b = true })
+    chosen.affinity = ops.matmul(self.vectors:index_select(1, own), self.vectors, { transpose_b = true })
   end
   for _, name in ipairs { "intra", "offline", "online" } do
     if self.weights[name] > 0 then

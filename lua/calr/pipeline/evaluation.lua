@@ -30,7 +30,7 @@ function evaluation.features(net, split, cfg, rows)
     local first = 1
     for images, index in split:batches { order = rows, batch = cfg.eval_batch, height = cfg.height, width = cfg.width,
                                   workers = cfg.workers } do
-      local f = fast:forward(images, { rows = index, cameras = L.take(cameras, index), images = images })
+      local f = fast:forward(images, { rows = index, cameras = cameras:index_select(1, index), images = images })
       features:narrow(1, first, f:size(1)):copy(f)
       first = first + f:size(1)
     end

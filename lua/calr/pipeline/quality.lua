@@ -19,7 +19,7 @@ function quality.overall(split, labels)
   -- own images may have no identities: all of them -1
   local rows = L.rows(L.at_least(identities, 0))
   if rows:numel() == 0 then return nil end
-  return measure(identities:rows(rows), labels:rows(rows))
+  return measure(identities:index_select(1, rows), labels:index_select(1, rows))
 end
 
 --- calr.pipeline.quality.camera_rows(cameras)
@@ -40,7 +40,7 @@ function quality.by_camera(split, labels)
   for camera = 0, L.clusters(cameras) - 1 do
     local rows = L.rows(L.both(known, L.equal(cameras, camera)))
     if rows:numel() > 0 then
-      for name, value in pairs(measure(identities:rows(rows), labels:rows(rows))) do
+      for name, value in pairs(measure(identities:index_select(1, rows), labels:index_select(1, rows))) do
         total[name] = (total[name] or 0) + value * rows:numel() / n
       end
     end

@@ -2,7 +2,6 @@
 --- One epoch of contrastive training, the same in both stages: a function of one table. Scripts reach it as step:train,
 --- where its hooks are described.
 
-local L = require "calr.labels"
 local T = require "calr.tensor"
 local autograd = require "calr.autograd"
 local batches = require "calr.batches"
@@ -75,12 +74,13 @@ end
 -- Rows of a tensor over all images, or what a function of the batch gives.
 local function of_batch(values, batch)
   if type(values) == "function" then return values(batch) end
-  return values and values:rows(batch.rows)
+  return values and values:detach():index_select(1, batch.rows)
 end
 
 local function new_batch(o, images, rows, views)
   local batch = memory_batch.new {
-    rows = rows, labels = o.labels and L.take(o.labels, rows) or rows:to "i32", cameras = L.take(o.cameras, rows),
+    rows = rows, labels = o.labels and o.labels:index_select(1, rows) or rows:to "i32",
+    cameras = o.cameras:index_select(1, rows),
     images = images, views = views, keys = o.teacher and o.teacher(views),
   }
   batch.weights = of_batch(o.weights, batch)

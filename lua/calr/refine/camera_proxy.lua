@@ -15,7 +15,8 @@ local function nearest_of_camera(context, proxies, camera_of)
   for camera = 0, L.clusters(context.cameras) - 1 do
     local images, own = L.rows(L.equal(context.cameras, camera)), L.rows(L.equal(camera_of, camera))
     if own:numel() > 0 then
-      local found = C.knn(context.features:rows(images), { k = 1, base = proxies:rows(own) }).indices
+      local found = C.knn(context.features:index_select(1, images),
+        { k = 1, base = proxies:index_select(1, own) }).indices
       L.put(nearest, images, L.take(own:to "i32", found:reshape { -1 }))
     end
   end

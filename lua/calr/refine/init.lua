@@ -229,8 +229,7 @@ local function tidy_weights(weights, out, tidy)
     error(("the weights of a refinement rule have %d columns; its labels are of %d clusters"):format(weights:size(2),
       labels.clusters(out)), 0)
   end
-  local columns = labels.commonest(tidy, out):to "i64" -- the number that each tidied cluster had
-  return weights:transpose(1, 2):contiguous():rows(columns):transpose(1, 2):contiguous()
+  return weights:index_select(2, labels.commonest(tidy, out)) -- the number that each tidied cluster had
 end
 
 --- calr.refine.apply(rule, context)

@@ -13,7 +13,7 @@ local option = require("calr.config").option
 local function apply(context)
   local global, clusters = L.canonical(context.global)
   if clusters < 2 then return global end
-  local pivots = context.features:rows(L.argmax(global, context.scores))
+  local pivots = context.features:index_select(1, L.argmax(global, context.scores))
   local merged = C.components(pivots, -- two neighbours: a pivot itself and the nearest other
     { k = 2, mutual = true, min_similarity = context.options.merge_similarity })
   return L.take(merged, global)

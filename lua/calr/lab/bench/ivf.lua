@@ -36,7 +36,7 @@ local function make(options)
   local all = data.people { images = options.images + options.queries, dim = options.dim, each = options.each,
     latent = math.max(8, options.dim * 3 // 8) }
   local rows = data.split(options.images + options.queries, options.queries)
-  return all:rows(rows.rest), all:rows(rows.first)
+  return all:index_select(1, rows.rest), all:index_select(1, rows.first)
 end
 
 -- The first run of a peer builds its index; all others search it.

@@ -41,12 +41,12 @@ local function quality_of(labels, truth, cameras, names)
   local known = L.at_least(truth, 0)
   local rows = L.rows(known)
   if rows:numel() == 0 then return nil end
-  local ids, found = truth:rows(rows), labels:rows(rows)
+  local ids, found = truth:index_select(1, rows), labels:index_select(1, rows)
   local quality = figures(Q.report(ids, found))
   quality.images, quality.identities = rows:numel(), Q.report(ids, found).identities
   if cameras then
     quality.cameras = json.array()
-    for i, report in ipairs((Q.by_camera(ids, found, cameras:rows(rows)))) do
+    for i, report in ipairs((Q.by_camera(ids, found, cameras:index_select(1, rows)))) do
       quality.cameras[i] = figures(report)
       quality.cameras[i].camera, quality.cameras[i].images = names[report.camera + 1], report.items
     end

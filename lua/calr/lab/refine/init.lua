@@ -44,7 +44,8 @@ local function read_truth(snapshot)
   if not snapshot.identities then return nil end
   local rows = L.rows(L.at_least(snapshot.identities, 0))
   if rows:numel() == 0 then return nil end
-  return { rows = rows, identities = snapshot.identities:rows(rows), cameras = snapshot.cameras:rows(rows) }
+  return { rows = rows, identities = snapshot.identities:index_select(1, rows),
+    cameras = snapshot.cameras:index_select(1, rows) }
 end
 
 -- Images whose identity is not the majority identity of their cluster.
@@ -101,7 +102,7 @@ function Bench:measure(labels)
   local by_camera = {}
   local truth, how = self.truth, { outliers = self.outliers }
   if truth then
-    local known = labels:rows(truth.rows)
+    local known = labels:index_select(1, truth.rows)
     result.quality = figures(Q.report(truth.identities, known, how))
     for _, report in ipairs((Q.by_camera(truth.identities, known, truth.cameras, how))) do
       by_camera[report.camera] = figures(report)

@@ -29,8 +29,8 @@ function data.people(o)
     return random:fill_normal(T.zeros { rows, columns }, 0, deviation)
   end
   local x = normal(o.images, latent, 0.9 * hard)
-    + normal((o.images - 1) // each + 1, latent, 1):rows(T(ids, "i64"))
-    + normal(count, latent, 0.7 * hard):rows(T(cameras, "i64"))
+    + normal((o.images - 1) // each + 1, latent, 1):index_select(1, T(ids, "i64"))
+    + normal(count, latent, 0.7 * hard):index_select(1, T(cameras, "i64"))
   return ops.l2_normalize(ops.matmul(x, normal(latent, o.dim, 1))), T(ids, "i32"), T(cameras, "i32")
 end
 

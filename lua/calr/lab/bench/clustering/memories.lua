@@ -39,7 +39,8 @@ local function step(raw, kind)
 end
 
 local function kinds(x, labels, cameras, rows)
-  local batch = { rows = rows, labels = labels:rows(rows), cameras = cameras:rows(rows), keys = x:rows(rows) }
+  local batch = { rows = rows, labels = labels:index_select(1, rows), cameras = cameras:index_select(1, rows),
+    keys = x:index_select(1, rows) }
   local list = {}
   local function add(name, work, rule, contrasts, bank)
     list[#list + 1] = { name = name, work = work, rule = rule, contrasts = contrasts,
@@ -71,7 +72,7 @@ function memories.memories(bench, options)
   local x, labels, cameras = data.people { images = images, dim = options.dim, each = 12, hard = options.hard }
   local rows = draw(labels, INSTANCES)
   local files <close> = data.files { x = x, labels = labels, cameras = cameras, rows = rows }
-  local raw = x:rows(rows)
+  local raw = x:index_select(1, rows)
   raw:requires_grad(true)
   for _, kind in ipairs(kinds(x, labels, cameras, rows)) do
     for _, whole in ipairs(kind.name == "cluster" and { false, true } or { false }) do

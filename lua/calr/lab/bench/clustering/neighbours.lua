@@ -55,7 +55,7 @@ function neighbours.lists(bench, options)
   local queries, gallery, k = 3368, 15913, 10
   local x = people(options, queries + gallery)
   local rows = data.split(queries + gallery, queries)
-  local set = { query = x:rows(rows.first), gallery = x:rows(rows.rest), k = k }
+  local set = { query = x:index_select(1, rows.first), gallery = x:index_select(1, rows.rest), k = k }
   local files <close> = data.files { query = set.query, base = set.gallery }
   local function run() rank.topk(set) end
   local peak = peak_of(bench, run)
@@ -138,7 +138,7 @@ function neighbours.rerank(bench, options)
   local rows, set = data.split(queries + gallery, queries), { k = 10, rerank = true }
   do
     local x = data.people { images = queries + gallery, dim = options.dim, each = 25, hard = options.hard }
-    set.query, set.gallery = x:rows(rows.first), x:rows(rows.rest)
+    set.query, set.gallery = x:index_select(1, rows.first), x:index_select(1, rows.rest)
   end
   local files <close> = data.files { query = set.query, gallery = set.gallery }
   local function run() rank.topk(set) end

@@ -12,9 +12,10 @@ function ranking.ranking(bench, options)
   local queries, gallery = 3368, 15913
   local x, ids, cameras = data.people { images = queries + gallery, dim = options.dim, each = 25, hard = options.hard }
   local rows = data.split(queries + gallery, queries)
-  local set = { query = x:rows(rows.first), gallery = x:rows(rows.rest), query_ids = ids:rows(rows.first),
-    gallery_ids = ids:rows(rows.rest), query_cameras = cameras:rows(rows.first),
-    gallery_cameras = cameras:rows(rows.rest) }
+  local first, rest = rows.first, rows.rest
+  local set = { query = x:index_select(1, first), gallery = x:index_select(1, rest),
+    query_ids = ids:index_select(1, first), gallery_ids = ids:index_select(1, rest),
+    query_cameras = cameras:index_select(1, first), gallery_cameras = cameras:index_select(1, rest) }
   local files <close> = data.files(set)
   local memory = bench.memory()
   local result = rank.evaluate(set)
