@@ -49,11 +49,17 @@ calr_status calr_op_dropout(calr_tensor *x, double p, uint64_t seed, uint32_t ep
 calr_status calr_op_sum(calr_tensor *x, int dim, calr_tensor **y);
 calr_status calr_op_mean(calr_tensor *x, int dim, calr_tensor **y);
 
-/* ---- shapes: view.c ---- Any type. Views share memory, as those of tensor.h. */
+/* ---- shapes: view.c, axes.c ---- Any type. Views share memory, as those of tensor.h. */
+/* A view where there is one, a copy elsewhere; calr_op_view refuses to copy. */
 calr_status calr_op_reshape(calr_tensor *x, int ndim, const int64_t *shape, calr_tensor **y);
+calr_status calr_op_view(calr_tensor *x, int ndim, const int64_t *shape, calr_tensor **y);
 calr_status calr_op_narrow(calr_tensor *x, int dim, int64_t start, int64_t length, calr_tensor **y);
 calr_status calr_op_select(calr_tensor *x, int dim, int64_t index, calr_tensor **y);
 calr_status calr_op_transpose(calr_tensor *x, int dim_a, int dim_b, calr_tensor **y);
+calr_status calr_op_permute(calr_tensor *x, const int *dims, calr_tensor **y);
+calr_status calr_op_expand(calr_tensor *x, int ndim, const int64_t *shape, calr_tensor **y);
+calr_status calr_op_diagonal(calr_tensor *x, int64_t offset, int dim_a, int dim_b, calr_tensor **y);
+calr_status calr_op_unfold(calr_tensor *x, int dim, int64_t size, int64_t step, calr_tensor **y);
 /* A copy with memory of its own, contiguous. */
 calr_status calr_op_clone(calr_tensor *x, calr_tensor **y);
 /* A copy in another type, or a clone in the same. With a gradient between f32 and bf16. */

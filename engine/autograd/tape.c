@@ -114,5 +114,10 @@ calr_status calr_tape_check_write(const calr_tensor *tensor)
                           "calr.no_grad, or into its detach()",
                           calr_tensor_describe(tensor, text),
                           calr_node_title(calr_node_of(tensor)));
+    if (calr_tensor_overlaps(tensor))
+        return calr_error(CALR_EINVAL,
+                          "%s is a view that shows places of memory more than once (x:expand, "
+                          "x:unfold); write into its clone()",
+                          calr_tensor_describe(tensor, text));
     return CALR_OK;
 }

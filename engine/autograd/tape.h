@@ -56,7 +56,8 @@ int calr_tape_replays(void);
 void calr_tape_set_replays(int depth);
 
 /* CALR_EINVAL when writing in place would make gradients wrong without anyone noticing: the tensor
- * is the output of a recorded operation, and recording is on. */
+ * is the output of a recorded operation, and recording is on. CALR_EINVAL also when the tensor
+ * overlaps itself (calr_tensor_overlaps). */
 calr_status calr_tape_check_write(const calr_tensor *tensor);
 
 #endif

@@ -28,6 +28,8 @@ void calr_lua_set_element(lua_State *L, int arg, calr_tensor *tensor, const int6
 
 /* Reads {2, 3} at `arg` (nothing: a single number) into shape; returns the number of dimensions. */
 int calr_lua_check_shape(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS]);
+/* The same from separate arguments too: 2, 3. */
+int calr_lua_check_shape_arguments(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS]);
 /* The type named at `arg`, or the one to take where there is none. */
 calr_dtype calr_lua_opt_dtype(lua_State *L, int arg, calr_dtype fallback);
 /* Replaces the number or table on top of the stack by a tensor. */

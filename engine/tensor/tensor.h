@@ -93,9 +93,12 @@ const char *calr_shape_describe(calr_dtype dtype, int ndim, const int64_t *shape
                                 char text[CALR_TENSOR_TEXT]);
 
 /* Views: share the storage, keep no tape. */
-/* One dimension may be -1: it is found from the others. The tensor must be contiguous. */
+/* One dimension may be -1: it is found from the others. CALR_EINVAL also for a strided view whose elements are not in
+ * the order that the shape needs (a copy would have it). */
 calr_status calr_tensor_reshape(const calr_tensor *tensor, int ndim, const int64_t *shape,
                                 calr_tensor **out);
+/* Whether calr_tensor_reshape to this shape needs no copy; false too where the shape does not fit. */
+bool calr_tensor_is_viewable(const calr_tensor *tensor, int ndim, const int64_t *shape);
 /* Items start .. start+length-1 of a dimension (0-based). */
 calr_status calr_tensor_narrow(const calr_tensor *tensor, int dim, int64_t start, int64_t length,
                                calr_tensor **out);
@@ -104,6 +107,22 @@ calr_status calr_tensor_select(const calr_tensor *tensor, int dim, int64_t index
                                calr_tensor **out);
 calr_status calr_tensor_transpose(const calr_tensor *tensor, int dim_a, int dim_b,
                                   calr_tensor **out);
+/* dims: for each dimension of the view, in order, the one of the tensor; each is named once. */
+calr_status calr_tensor_permute(const calr_tensor *tensor, const int *dims, calr_tensor **out);
+/* Repeats dimensions of length 1, and puts further ones before the others, by steps of length 0; -1 keeps a length. */
+calr_status calr_tensor_expand(const calr_tensor *tensor, int ndim, const int64_t *shape,
+                               calr_tensor **out);
+/* The items [..., i, ..., i + offset, ...] of dimensions a and b, which are removed; the diagonal is the last
+ * dimension, of length 0 where it lies outside. offset < 0: below the main diagonal. */
+calr_status calr_tensor_diagonal(const calr_tensor *tensor, int64_t offset, int a, int b,
+                                 calr_tensor **out);
+/* Windows of `size` items, one every `step` items, of a dimension; the items of a window are a new last dimension. */
+calr_status calr_tensor_unfold(const calr_tensor *tensor, int dim, int64_t size, int64_t step,
+                               calr_tensor **out);
+/* The dimensions marked in `dims` from their ends, by negative strides: to be copied from, no script sees it. */
+calr_status calr_tensor_reversed(const calr_tensor *tensor, const bool *dims, calr_tensor **out);
+/* Whether two positions of the view are one place in memory: it may be read, not written. */
+bool calr_tensor_overlaps(const calr_tensor *tensor);
 /* The same view without the tape. */
 calr_status calr_tensor_alias(const calr_tensor *tensor, calr_tensor **out);
 
@@ -120,6 +139,8 @@ calr_status calr_tensor_cast(const calr_tensor *tensor, calr_dtype dtype, calr_t
  * index out of range. */
 calr_status calr_tensor_index_select(const calr_tensor *tensor, int dim, const int64_t *index,
                                      int64_t count, calr_tensor **out);
+/* to += from: f32, the same shape, any strides; `to` does not overlap itself. */
+calr_status calr_tensor_accumulate(calr_tensor *to, const calr_tensor *from);
 calr_status calr_tensor_fill(calr_tensor *tensor, double value);
 
 /* One element, converted. `index` holds ndim 0-based positions. */

@@ -26,10 +26,12 @@ static calr_status reshape_forward(calr_op_call *call, calr_tensor **y)
 
 static calr_status reshape_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
+    const calr_op_shape *x = &call->shape[0];
+    if (calr_tensor_is_viewable(dy, x->ndim, x->shape))
+        return calr_tensor_reshape(dy, x->ndim, x->shape, &dx[0]);
     calr_tensor *straight;
-    CALR_TRY(calr_tensor_contiguous(dy, &straight));
-    calr_status status =
-        calr_tensor_reshape(straight, call->shape[0].ndim, call->shape[0].shape, &dx[0]);
+    CALR_TRY(calr_tensor_clone(dy, &straight));
+    calr_status status = calr_tensor_reshape(straight, x->ndim, x->shape, &dx[0]);
     calr_tensor_release(straight);
     return status;
 }
@@ -42,14 +44,39 @@ static const calr_op op_reshape = {.name = "reshape",
                                    .forward = reshape_forward,
                                    .backward = reshape_backward};
 
-calr_status calr_op_reshape(calr_tensor *x, int ndim, const int64_t *shape, calr_tensor **y)
+static const calr_op op_view = {.name = "view",
+                                .attribute_bytes = sizeof(new_shape),
+                                .strided = true,
+                                .makes_output = true,
+                                .check = nothing_to_check,
+                                .forward = reshape_forward,
+                                .backward = reshape_backward};
+
+static calr_status apply_shape(const calr_op *op, calr_tensor *x, int ndim, const int64_t *shape,
+                               calr_tensor **y)
 {
     new_shape s = {.ndim = ndim};
     if (ndim < 0 || ndim > CALR_MAX_DIMS)
         return calr_error(CALR_EINVAL, "a tensor has 0 to %d dimensions, not %d", CALR_MAX_DIMS,
                           ndim);
     memcpy(s.shape, shape, (size_t)ndim * sizeof shape[0]);
-    return calr_op_apply(&op_reshape, &x, 1, &s, y);
+    return calr_op_apply(op, &x, 1, &s, y);
+}
+
+calr_status calr_op_view(calr_tensor *x, int ndim, const int64_t *shape, calr_tensor **y)
+{
+    return apply_shape(&op_view, x, ndim, shape, y);
+}
+
+calr_status calr_op_reshape(calr_tensor *x, int ndim, const int64_t *shape, calr_tensor **y)
+{
+    calr_tensor *straight;
+    if (calr_tensor_is_contiguous(x) || calr_tensor_is_viewable(x, ndim, shape))
+        return apply_shape(&op_reshape, x, ndim, shape, y);
+    CALR_TRY(calr_op_clone(x, &straight));
+    calr_status status = apply_shape(&op_reshape, straight, ndim, shape, y);
+    calr_tensor_release(straight);
+    return status;
 }
 
 /* ---- narrow and select ---- */
