@@ -1,4 +1,5 @@
--- calr.tensor: views of other shapes, their gradients, and what can't be a view.
+-- calr.tensor: views of other shapes: what they share, and what can't be a view. Values and gradients:
+-- vocabulary/shapes.lua.
 local check = require "check"
 local calr = require "calr"
 local T = calr.tensor
@@ -8,25 +9,6 @@ local function counting(...)
   local count = 1
   for _, size in ipairs(shape) do count = count * size end
   return T.range(count, "f32"):reshape(shape)
-end
-
--- The gradient of sum(f(x) w), which is linear in x, against differences.
-local function check_gradient(f, shape, dtype)
-  local rng = calr.rng.open { seed = 3 }
-  local x = rng:fill_normal(T.zeros(shape)):to(dtype or "f32")
-  x:requires_grad(true)
-  local y = f(x)
-  local w = rng:fill_normal(T.zeros(y:shape()))
-  calr.autograd.backward((y * w):sum())
-  local gradient = x:grad():to("f32"):reshape(-1)
-  check.equal(x:grad():dtype(), dtype or "f32")
-  calr.no_grad(function()
-    for i = 1, x:numel() do
-      local one = T.zeros { x:numel() }
-      one:set(i, 1)
-      check.near(gradient:get(i), (f(one:reshape(shape)) * w):sum():get(), dtype and .05 or 1e-5)
-    end
-  end)
 end
 
 local function shape_is(x, text)
@@ -159,20 +141,6 @@ check.test("windows", function()
   local apart, shared = x:unfold(1, 2, 2), x:unfold(1, 2, 1)
   check.equal(apart:fill(5):get(1, 1), 5)
   check.fails("more than once", shared.fill, shared, 5)
-end)
-
-check.test("gradients of views", function()
-  check_gradient(function(x) return x:permute(3, 1, 2) end, { 2, 3, 4 })
-  check_gradient(function(x) return x:expand(5, 3, 4) end, { 3, 1 })
-  check_gradient(function(x) return x:expand(5, 3, 4) end, { 3, 1 }, "bf16")
-  check_gradient(function(x) return x:diagonal(-1, 1, 3) end, { 4, 3, 4 })
-  check_gradient(function(x) return x:diagonal(9) end, { 2, 2 })
-  check_gradient(function(x) return x:unfold(2, 3, 2) end, { 2, 9 })
-  check_gradient(function(x) return x:unfold(1, 3, 1) end, { 7, 2 })
-  check_gradient(function(x) return x:unfold(1, 3, 1) end, { 7, 2 }, "bf16")
-  check_gradient(function(x) return x:transpose(1, 2):reshape(4, -1):unsqueeze(1):squeeze() end, { 2, 6 })
-  check_gradient(function(x) return x:transpose(1, 2):flatten() end, { 2, 6 })
-  check_gradient(function(x) return x:movedim(1, 3):narrow(1, 2, 2):view(-1, 2) end, { 2, 3, 2 })
 end)
 
 check.finish()
