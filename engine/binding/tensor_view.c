@@ -254,6 +254,11 @@ static int tensor_expand(lua_State *L)
     return 1;
 }
 
+/// tensor:broadcast_to(shape)
+/// The same as tensor:expand.
+/// @param shape  whole numbers, or a list of them
+/// @return tensor
+
 /// tensor:expand_as(other)
 /// tensor:expand to the shape of another tensor.
 /// @param other  tensor

@@ -107,7 +107,8 @@ return vocabulary.rows({ types = "any" }, {
     end
     return out
   end },
-  { "cat", call = "cat({ a, b })", on = { "a 2 3, b 1 3", "a 2, b 0", "a 0, b 0", { "a 2 3, b 2 2", fails = "must agree" } },
+  { "cat", call = "cat({ a, b })",
+    on = { "a 2 3, b 1 3", "a 2, b 0", "a 0, b 0", { "a 2 3, b 2 2", fails = "must agree" } },
     torch = "torch.cat([a, b])", plain = joined },
   { "cat", call = "cat({ a, b }, -1)", on = { "a 2 3, b 2 1", "a 1 1, b 1 1" }, torch = "torch.cat([a, b], -1)",
     plain = joined_rows },
