@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/anomaly.h"
 #include "autograd/node.h"
+#include "autograd/pass.h"
 #include "autograd/tape.h"
 
 #define FEW 8 /* inputs that need no heap */
@@ -67,7 +69,8 @@ calr_tensor *calr_op_saved(const calr_op_call *call, int i)
 calr_tensor *calr_op_take(calr_op_call *call, int i)
 {
     calr_tensor *tensor = calr_op_saved(call, i);
-    if (!tensor || !calr_tensor_is_unshared(tensor) || !calr_tensor_is_contiguous(tensor))
+    if (call->keep || !tensor || !calr_tensor_is_unshared(tensor) ||
+        !calr_tensor_is_contiguous(tensor))
         return NULL;
     call->saved[i].tensor = NULL;
     return tensor;
@@ -75,8 +78,7 @@ calr_tensor *calr_op_take(calr_op_call *call, int i)
 
 calr_tensor *calr_op_gradient_so_far(const calr_op_call *call, int i)
 {
-    calr_tensor *sum = call->needs[i] ? call->node->from[i]->gradient : NULL;
-    return sum && calr_tensor_is_unshared(sum) && calr_tensor_is_contiguous(sum) ? sum : NULL;
+    return call->needs[i] ? calr_pass_sum(call->node->from[i]) : NULL;
 }
 
 calr_status calr_op_output(const calr_op_call *call, calr_tensor **y)
@@ -179,6 +181,7 @@ static calr_status record(const calr_op *op, calr_op_call *call, calr_tensor *co
         memcpy(node->attributes, call->attributes, op->attribute_bytes);
     }
     node->op = op;
+    node->place = calr_anomaly_place();
     node->saved = call->saved;
     node->saved_count = call->saved_count;
     call->saved = NULL;
@@ -215,6 +218,8 @@ static calr_status run(const calr_op *op, calr_op_call *call, calr_tensor *const
             y = alias;
         }
     }
+    if (status == CALR_OK && calr_anomaly_mode() != CALR_ANOMALY_OFF)
+        status = calr_anomaly_check_forward(call, y);
     if (status == CALR_OK && call->recording) {
         status = record(op, call, inputs, y);
         *recorded = status == CALR_OK;

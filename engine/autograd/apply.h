@@ -26,10 +26,10 @@ void calr_op_set_keep_below(size_t bytes);
 /* For backward: the i-th saved tensor, borrowed. */
 calr_tensor *calr_op_saved(const calr_op_call *call, int i);
 /* For backward: the i-th saved tensor as a new reference to write into, if nobody else sees its
- * memory; otherwise NULL. It then is no longer saved. */
+ * memory and the graph is not followed again; otherwise NULL. It then is no longer saved. */
 calr_tensor *calr_op_take(calr_op_call *call, int i);
-/* For backward: the gradient that input i has from others by now, borrowed, to add to in place, where nobody else sees
- * its memory; otherwise NULL. dx[i] then stays NULL. */
+/* For backward: the gradient that input i, computed, has from others by now, borrowed, to add to in place, where
+ * nobody else sees its memory; otherwise NULL. dx[i] then stays NULL. */
 calr_tensor *calr_op_gradient_so_far(const calr_op_call *call, int i);
 /* For backward: the output, borrowed, made again where it is not there (op->recompute). */
 calr_status calr_op_output(const calr_op_call *call, calr_tensor **y);

@@ -2,79 +2,106 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "autograd/node.h"
+#include "autograd/anomaly.h"
+#include "autograd/pass.h"
 #include "autograd/tape.h"
-#include "backend/backend.h"
 #include "base/interrupt.h"
 #include "base/meter.h"
 
-/* ---- adding gradients up ---- */
+/* The pass whose operation with op->reaches runs now: passes that begin meanwhile are a part of it. */
+static _Thread_local calr_pass *around;
 
-/* *sum := *sum + x, in place when nobody else sees *sum or `in_place`. Both have the same shape. */
-static calr_status add_to(calr_tensor **sum, calr_tensor *x, bool in_place)
+/* ---- what lies behind the roots ---- */
+
+static calr_status append(calr_pass *pass, calr_node *node)
 {
-    const calr_backend *k;
-    calr_tensor *a, *b, *to;
-    CALR_TRY(calr_backend_get(&k));
-    CALR_TRY(calr_tensor_contiguous(*sum, &a));
-    calr_status status = calr_tensor_contiguous(x, &b);
-    if (status != CALR_OK) {
-        calr_tensor_release(a);
-        return status;
+    if (pass->count == pass->capacity) {
+        size_t capacity = pass->capacity ? 2 * pass->capacity : 256;
+        calr_node **grown = realloc(pass->nodes, capacity * sizeof(calr_node *));
+        if (!grown)
+            return calr_error(CALR_ENOMEM, "no memory for a graph of %zu operations", capacity);
+        pass->nodes = grown;
+        pass->capacity = capacity;
     }
-    /* `a` is *sum itself, with one more reference, or a fresh copy. */
-    bool same = a == *sum;
-    calr_tensor_release(*sum);
-    *sum = a;
-    if ((in_place && same) || calr_tensor_is_unshared(a))
-        to = calr_tensor_retain(a);
-    else
-        status = calr_tensor_like(a, &to);
-    if (status == CALR_OK) {
-        k->add(a->dtype, calr_tensor_numel(a), calr_tensor_data(a), calr_tensor_data(b),
-               calr_tensor_data(to));
-        calr_tensor_touch(to);
-        calr_tensor_release(a);
-        *sum = to;
-    }
-    calr_tensor_release(b);
-    return status;
+    calr_node_retain(node);
+    pass->nodes[pass->count++] = node;
+    return CALR_OK;
 }
 
-/* Takes over the reference dx. A declared tensor keeps its gradient, so it gets memory of its own.
- */
-static calr_status receive(calr_node *node, calr_tensor *dx)
+static calr_status visit(calr_pass *pass, calr_node *node)
 {
-    calr_status status = CALR_OK;
-    if (node->gradient && node->op && node->op->takes_parts) {
-        if (node->part)
-            status = add_to(&node->gradient, node->part, false);
-        calr_tensor_release(node->part);
-        node->part = dx;
-        return status;
-    }
-    if (node->gradient) {
-        status = add_to(&node->gradient, dx, node->op == NULL);
-    } else if (node->op || (calr_tensor_is_unshared(dx) && calr_tensor_is_contiguous(dx))) {
-        node->gradient = dx;
+    if (!node || node->visit == pass->id)
         return CALR_OK;
-    } else {
-        status = calr_tensor_clone(dx, &node->gradient);
+    if (node->busy)
+        return calr_error(
+            CALR_EINVAL,
+            "%s: a backward pass is working on this graph right now; a hook, or the backward of "
+            "an operation, can follow other graphs only",
+            calr_node_title(node));
+    node->visit = pass->id;
+    if (node->op) {
+        pass->reaches = pass->reaches || node->op->reaches;
+        pass->meets_freed = pass->meets_freed || node->used;
+        return append(pass, node);
     }
-    calr_tensor_release(dx);
-    return status;
+    if (node->hooks || node->apart)
+        return calr_pass_open_leaf(pass, node);
+    return CALR_OK;
 }
 
-/* ---- the backward pass ---- */
+static int later_first(const void *a, const void *b)
+{
+    const calr_node *x = *(calr_node *const *)a, *y = *(calr_node *const *)b;
+    return x->sequence < y->sequence ? 1 : x->sequence > y->sequence ? -1 : 0;
+}
+
+/* The list serves as its own queue. */
+calr_status calr_pass_collect(calr_pass *pass, const calr_pass_start *from)
+{
+    for (int i = 0; i < from->count; i++)
+        CALR_TRY(visit(pass, from->y[i]->tape));
+    for (size_t i = 0; i < pass->count; i++) {
+        const calr_node *node = pass->nodes[i];
+        for (int k = 0; k < node->count; k++)
+            CALR_TRY(visit(pass, node->from[k]));
+    }
+    if (pass->count > 0)
+        qsort(pass->nodes, pass->count, sizeof pass->nodes[0], later_first);
+    return CALR_OK;
+}
+
+static bool wants(const calr_pass *pass, const calr_node *node)
+{
+    return node && (!calr_pass_chooses(pass) || node->wanted == pass->id);
+}
+
+/* Whether the operation's backward runs. */
+static bool is_active(const calr_pass *pass, const calr_node *node)
+{
+    bool active = !calr_pass_chooses(pass) || node->op->reaches;
+    for (int i = 0; i < node->count && !active; i++)
+        active = wants(pass, node->from[i]);
+    return active;
+}
+
+void calr_pass_mark(const calr_pass *pass)
+{
+    for (size_t i = pass->count; i-- > 0;) /* inputs before what was computed from them */
+        if (is_active(pass, pass->nodes[i]))
+            pass->nodes[i]->wanted = pass->id;
+}
+
+/* ---- what is refused before anything happens ---- */
 
 static calr_status check_node(const calr_node *node)
 {
     if (node->used)
-        return calr_error(CALR_EINVAL,
-                          "%s: this graph was used by an earlier backward(), which freed it; add "
-                          "losses up before one "
-                          "backward(), or compute the value again",
-                          calr_node_title(node));
+        return calr_error(
+            CALR_EINVAL,
+            "%s: this graph was used by an earlier backward(), which freed it; pass "
+            "retain_graph = true to the earlier one, add losses up before one backward(), or "
+            "compute the value again",
+            calr_node_title(node));
     for (int i = 0; i < node->saved_count; i++) {
         const calr_op_saved_tensor *saved = &node->saved[i];
         char text[CALR_TENSOR_TEXT];
@@ -93,52 +120,17 @@ static calr_status check_node(const calr_node *node)
     return CALR_OK;
 }
 
-typedef struct node_list {
-    calr_node **nodes;
-    size_t count, capacity;
-} node_list;
-
-static calr_status append(node_list *list, calr_node *node)
+static calr_status check_graph(const calr_pass *pass)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 256;
-        calr_node **grown = realloc(list->nodes, capacity * sizeof(calr_node *));
-        if (!grown)
-            return calr_error(CALR_ENOMEM, "no memory for a graph of %zu operations", capacity);
-        list->nodes = grown;
-        list->capacity = capacity;
-    }
-    calr_node_retain(node);
-    list->nodes[list->count++] = node;
-    return CALR_OK;
-}
-
-/* Every operation behind `root`: the list serves as its own queue. */
-static calr_status collect(calr_node *root, node_list *list)
-{
-    static uint64_t last_visit; /* atomic */
-    uint64_t visit = __atomic_add_fetch(&last_visit, 1, __ATOMIC_RELAXED);
-    root->visit = visit;
-    CALR_TRY(append(list, root));
-    for (size_t i = 0; i < list->count; i++) {
-        const calr_node *node = list->nodes[i];
-        CALR_TRY(check_node(node));
-        for (int k = 0; k < node->count; k++) {
-            calr_node *from = node->from[k];
-            if (!from || !from->op || from->visit == visit)
-                continue;
-            from->visit = visit;
-            CALR_TRY(append(list, from));
-        }
+    for (size_t i = 0; i < pass->count; i++) {
+        const calr_node *node = pass->nodes[i];
+        if (is_active(pass, node))
+            CALR_TRY(check_node(node));
     }
     return CALR_OK;
 }
 
-static int later_first(const void *a, const void *b)
-{
-    const calr_node *x = *(calr_node *const *)a, *y = *(calr_node *const *)b;
-    return x->sequence < y->sequence ? 1 : x->sequence > y->sequence ? -1 : 0;
-}
+/* ---- one operation ---- */
 
 static calr_status check_gradient(const calr_node *node, int i, const calr_tensor *dx)
 {
@@ -151,137 +143,239 @@ static calr_status check_gradient(const calr_node *node, int i, const calr_tenso
                       calr_tensor_describe(dx, a), i + 1, calr_op_describe(x, b));
 }
 
-static calr_status run_backward(calr_node *node, calr_tensor *dy, bool *needs, calr_tensor **dx)
+static calr_status call_backward(calr_pass *pass, calr_node *node, calr_tensor *dy, bool *needs,
+                                 calr_tensor **dx)
 {
     CALR_TRY(calr_node_restore(node));
     calr_op_call call = calr_node_call(node, needs);
+    for (int i = 0; i < node->count; i++)
+        needs[i] = wants(pass, node->from[i]);
+    call.keep = pass->keep;
+    calr_pass *outer = around;
+    around = node->op->reaches ? pass->root : NULL;
     calr_status status = node->op->backward(&call, dy, dx);
-    for (int i = 0; i < node->count && status == CALR_OK; i++) {
-        if (!dx[i] || !needs[i])
-            continue;
-        status = check_gradient(node, i, dx[i]);
-        if (status == CALR_OK) {
-            calr_tensor *given = dx[i];
-            dx[i] = NULL;
-            status = receive(node->from[i], given);
-        }
-    }
+    around = outer;
     return status;
 }
 
-/* Puts a contiguous tensor in the place of a strided one. */
-static calr_status straighten(calr_tensor **tensor)
+static calr_status run_backward(calr_pass *pass, calr_node *node, calr_tensor *dy, bool *needs,
+                                calr_tensor **dx)
 {
-    calr_tensor *straight;
-    CALR_TRY(calr_tensor_contiguous(*tensor, &straight));
-    calr_tensor_release(*tensor);
-    *tensor = straight;
+    CALR_TRY(calr_anomaly_check_arriving(node, dy));
+    CALR_TRY(call_backward(pass, node, dy, needs, dx));
+    for (int i = 0; i < node->count; i++) {
+        if (!needs[i])
+            continue;
+        if (dx[i])
+            CALR_TRY(check_gradient(node, i, dx[i]));
+        CALR_TRY(calr_anomaly_check_backward(node, i, dx[i]));
+        calr_tensor *given = dx[i];
+        dx[i] = NULL;
+        if (given)
+            CALR_TRY(calr_pass_receive(pass, node->from[i], given));
+    }
     return CALR_OK;
 }
 
-/* One operation: its dy is complete, since everything computed from its output came before. */
-static calr_status step(calr_node *node)
+/* Its dy is complete, since everything computed from its output came before. */
+static calr_status run_node(calr_pass *pass, calr_node *node, calr_tensor **dy)
 {
-    CALR_TRY(check_node(node));
-    node->used = true;
-    calr_tensor *dy = node->gradient;
-    node->gradient = NULL;
-    if (!dy) /* nothing flowed here */
-        return CALR_OK;
     calr_status status = CALR_OK;
     if (!node->op->strided) {
-        status = straighten(&dy);
+        status = calr_gradient_straighten(dy);
         if (status == CALR_OK && node->part)
-            status = straighten(&node->part);
+            status = calr_gradient_straighten(&node->part);
     }
     bool *needs = calloc((size_t)node->count, sizeof *needs);
     calr_tensor **dx = calloc((size_t)node->count, sizeof(calr_tensor *));
     if (status == CALR_OK && (!needs || !dx))
         status = calr_error(CALR_ENOMEM, "no memory for gradients");
     if (status == CALR_OK)
-        status = run_backward(node, dy, needs, dx);
+        status = run_backward(pass, node, *dy, needs, dx);
     for (int i = 0; dx && i < node->count; i++)
         calr_tensor_release(dx[i]);
     free(dx);
     free(needs);
-    calr_tensor_release(dy);
-    calr_tensor_release(node->part);
-    node->part = NULL;
     if (status != CALR_OK)
         return calr_error(status, "backward of %s: %s", calr_node_title(node),
                           calr_status_message());
     return CALR_OK;
 }
 
-static calr_status walk(node_list *list, calr_tensor *one)
+static bool is_target(const calr_pass *pass, const calr_node *node)
 {
-    qsort(list->nodes, list->count, sizeof list->nodes[0], later_first);
-    list->nodes[0]->gradient = one; /* the root was made last */
-    calr_status status = CALR_OK;
+    for (int i = 0; i < pass->target_count; i++)
+        if (pass->targets[i] == node)
+            return true;
+    return false;
+}
+
+/* Lets hooks, and the caller of calr_tape_grad, see dy. */
+static calr_status show_gradient(calr_pass *pass, calr_node *node, calr_tensor **dy)
+{
+    bool target = is_target(pass, node);
+    if (!node->hooks && !target)
+        return CALR_OK;
+    if (node->part)
+        CALR_TRY(calr_gradient_add(dy, node->part, false));
+    calr_tensor_release(node->part);
+    node->part = NULL;
+    if (node->hooks)
+        CALR_TRY(calr_hooks_run(node, dy));
+    if (target)
+        calr_pass_capture(pass, node, *dy);
+    return CALR_OK;
+}
+
+static void drop_gradient(calr_node *node)
+{
+    calr_tensor_release(node->gradient);
+    calr_tensor_release(node->part);
+    node->gradient = node->part = NULL;
+}
+
+static calr_status step(calr_pass *pass, calr_node *node)
+{
+    bool active = is_active(pass, node);
+    if (active)
+        CALR_TRY(check_node(node));
+    node->used = node->used || (active && !pass->keep);
+    calr_tensor *dy = node->gradient;
+    node->gradient = NULL;
+    if (!dy) /* nothing flowed here */
+        return CALR_OK;
+    calr_status status = show_gradient(pass, node, &dy);
+    if (status == CALR_OK && active)
+        status = run_node(pass, node, &dy);
+    calr_tensor_release(dy);
+    drop_gradient(node);
+    return status;
+}
+
+/* After a failure, that of `status` or one on the way, what is left is only given back. */
+static calr_status walk(calr_pass *pass, calr_status status)
+{
     int label = calr_meter_label();
-    for (size_t i = 0; i < list->count; i++) {
-        calr_node *node = list->nodes[i];
+    for (size_t i = 0; i < pass->count; i++) {
+        calr_node *node = pass->nodes[i];
+        bool freed = !pass->keep && is_active(pass, node);
         if (status == CALR_OK) {
             calr_meter_set_label(node->label);
             status = calr_interrupt_check();
             if (status == CALR_OK)
-                status = step(node);
-        } else {
-            node->used = true;
-            calr_tensor_release(node->gradient);
-            calr_tensor_release(node->part);
-            node->gradient = node->part = NULL;
+                status = step(pass, node);
         }
-        calr_node_clear(node);
+        if (status != CALR_OK)
+            drop_gradient(node);
+        node->used = node->used || freed;
+        if (freed)
+            calr_node_clear(node);
+        else
+            calr_node_reset(node);
     }
     calr_meter_set_label(label);
     return status;
 }
 
-static calr_status follow(calr_tensor *tensor, calr_tensor *gradient)
+/* ---- a pass ---- */
+
+void calr_pass_begin(calr_pass *pass, bool keep)
 {
-    char text[CALR_TENSOR_TEXT];
-    if (!tensor->tape)
-        return calr_error(
-            CALR_EINVAL,
-            "backward(): no tensor with requires_grad(true) lies behind this %s, or it was "
-            "computed inside no_grad",
-            calr_tensor_describe(tensor, text));
-    calr_node *root = tensor->tape;
-    if (!root->op)
-        return receive(root, calr_tensor_retain(gradient));
-    node_list list = {0};
-    calr_status status = collect(root, &list);
-    if (status == CALR_OK)
-        status = walk(&list, calr_tensor_retain(gradient));
-    for (size_t i = 0; i < list.count; i++)
-        calr_node_release(list.nodes[i]);
-    free(list.nodes);
+    static uint64_t last_pass; /* atomic */
+    pass->root = around && !calr_pass_chooses(pass) ? around : pass;
+    pass->id = __atomic_add_fetch(&last_pass, 1, __ATOMIC_RELAXED);
+    pass->since = calr_node_youngest();
+    pass->keep = keep;
+}
+
+calr_status calr_pass_go(calr_pass *pass, const calr_pass_start *from)
+{
+    CALR_TRY(check_graph(pass));
+    for (size_t i = 0; i < pass->count; i++)
+        pass->nodes[i]->busy = true;
+    calr_pass *outer = around;
+    around = NULL;
+    calr_status status = CALR_OK;
+    for (int i = 0; i < from->count && status == CALR_OK; i++)
+        if (wants(pass, from->y[i]->tape))
+            status = calr_pass_receive(pass, from->y[i]->tape, calr_tensor_retain(from->dy[i]));
+    status = walk(pass, status);
+    for (size_t i = 0; i < pass->count; i++)
+        pass->nodes[i]->busy = false;
+    around = outer;
     return status;
 }
 
-calr_status calr_tape_backward_from(calr_tensor *tensor, calr_tensor *gradient)
+calr_status calr_pass_end(calr_pass *pass, calr_status status)
+{
+    if (pass->root == pass) {
+        calr_pass *outer = around;
+        around = NULL; /* hooks run */
+        calr_status closed = calr_pass_close_leaves(pass, status == CALR_OK);
+        around = outer;
+        status = status == CALR_OK ? closed : status;
+    }
+    for (size_t i = 0; i < pass->count; i++)
+        calr_node_release(pass->nodes[i]);
+    free(pass->nodes);
+    return status;
+}
+
+static calr_status follow(const calr_pass_start *from, bool keep)
+{
+    calr_pass pass = {0};
+    calr_pass_begin(&pass, keep);
+    calr_status status = calr_pass_collect(&pass, from);
+    if (status == CALR_OK)
+        status = calr_pass_go(&pass, from);
+    return calr_pass_end(&pass, status);
+}
+
+/* ---- what others call ---- */
+
+calr_status calr_pass_check_root(const calr_tensor *y, const calr_tensor *dy, const char *caller)
 {
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
-    if (gradient->dtype != tensor->dtype || !calr_tensor_same_shape(gradient, tensor))
-        return calr_error(CALR_EINVAL, "backward(): the gradient of %s cannot be %s",
-                          calr_tensor_describe(tensor, a), calr_tensor_describe(gradient, b));
-    return follow(tensor, gradient);
+    if (dy && (dy->dtype != y->dtype || !calr_tensor_same_shape(dy, y)))
+        return calr_error(CALR_EINVAL, "%s: the gradient of %s cannot be %s", caller,
+                          calr_tensor_describe(y, a), calr_tensor_describe(dy, b));
+    if (!dy && calr_tensor_numel(y) != 1)
+        return calr_error(
+            CALR_EINVAL,
+            "%s starts from a single number, not from %s; take its mean or sum first, or pass "
+            "the gradient of the tensor",
+            caller, calr_tensor_describe(y, a));
+    if (!y->tape)
+        return calr_error(
+            CALR_EINVAL,
+            "%s: no tensor with requires_grad(true) lies behind this %s, or it was computed "
+            "inside no_grad",
+            caller, calr_tensor_describe(y, a));
+    return CALR_OK;
+}
+
+calr_status calr_pass_root_gradient(const calr_tensor *y, calr_tensor *dy, calr_tensor **out)
+{
+    if (dy) {
+        *out = calr_tensor_retain(dy);
+        return CALR_OK;
+    }
+    CALR_TRY(calr_tensor_new(y->dtype, y->ndim, y->shape, out));
+    return calr_tensor_fill(*out, 1);
+}
+
+calr_status calr_tape_backward_from(calr_tensor *tensor, calr_tensor *gradient, unsigned flags)
+{
+    calr_tensor *dy = NULL;
+    CALR_TRY(calr_pass_check_root(tensor, gradient, "backward()"));
+    calr_status status = calr_pass_root_gradient(tensor, gradient, &dy);
+    if (status == CALR_OK)
+        status = follow(&(calr_pass_start){&tensor, &dy, 1}, flags & CALR_RETAIN_GRAPH);
+    calr_tensor_release(dy);
+    return status;
 }
 
 calr_status calr_tape_backward(calr_tensor *loss)
 {
-    char text[CALR_TENSOR_TEXT];
-    if (calr_tensor_numel(loss) != 1)
-        return calr_error(
-            CALR_EINVAL,
-            "backward() starts from a single number, not from %s; take its mean or sum first",
-            calr_tensor_describe(loss, text));
-    calr_tensor *one;
-    CALR_TRY(calr_tensor_new(loss->dtype, loss->ndim, loss->shape, &one));
-    calr_status status = calr_tensor_fill(one, 1);
-    if (status == CALR_OK)
-        status = follow(loss, one);
-    calr_tensor_release(one);
-    return status;
+    return calr_tape_backward_from(loss, NULL, 0);
 }

@@ -47,18 +47,16 @@ static void release(void *attributes)
         op->release(op->context);
 }
 
-static const calr_op op_custom = {.name = "a script's operation",
-                                  .attribute_bytes = sizeof(calr_custom_op),
-                                  .strided = true,
-                                  .makes_output = true,
-                                  .check = check,
-                                  .forward = forward,
-                                  .backward = backward,
-                                  .title = title,
-                                  .release = release};
+#define CUSTOM                                                                                     \
+    .name = "a script's operation", .attribute_bytes = sizeof(calr_custom_op), .strided = true,    \
+    .makes_output = true, .check = check, .forward = forward, .backward = backward,                \
+    .title = title, .release = release
+
+static const calr_op op_custom = {CUSTOM};
+static const calr_op op_reaching = {CUSTOM, .reaches = true};
 
 calr_status calr_custom_apply(const calr_custom_op *op, calr_tensor *const *inputs, int count,
                               calr_tensor **out)
 {
-    return calr_op_apply(&op_custom, inputs, count, op, out);
+    return calr_op_apply(op->reaches ? &op_reaching : &op_custom, inputs, count, op, out);
 }

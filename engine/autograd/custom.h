@@ -13,6 +13,8 @@ typedef struct calr_custom_op {
      * and the saved tensors are borrowed. */
     calr_status (*forward)(void *context, calr_op_call *call, calr_tensor **y);
     calr_status (*backward)(void *context, calr_op_call *call, calr_tensor *dy, calr_tensor **dx);
+    /* backward follows a graph of its own to declared tensors that are no inputs (op.h). */
+    bool reaches;
     /* Called once for every apply, when the tape is done with the operation. */
     void (*release)(void *context);
 } calr_custom_op;

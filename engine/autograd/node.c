@@ -6,6 +6,11 @@
 
 static uint64_t last_sequence; /* atomic */
 
+uint64_t calr_node_youngest(void)
+{
+    return __atomic_load_n(&last_sequence, __ATOMIC_RELAXED);
+}
+
 calr_status calr_node_new(int count, calr_node **out)
 {
     calr_node *node = calloc(1, sizeof *node);
@@ -65,6 +70,9 @@ static calr_node *clear_own(calr_node *node, calr_node *list)
         node->op->release(node->attributes);
     free(node->attributes);
     node->attributes = NULL;
+    calr_hooks_clear(&node->hooks);
+    free(node->place);
+    node->place = NULL;
     return list;
 }
 
@@ -104,6 +112,19 @@ void calr_node_release(void *pointer)
 void calr_node_clear(calr_node *node)
 {
     free_list(clear_own(node, unlink_inputs(node, NULL)));
+}
+
+void calr_node_reset(calr_node *node)
+{
+    for (int i = 0; i < node->saved_count; i++) {
+        calr_op_saved_tensor *saved = &node->saved[i];
+        if (!saved->recipe)
+            continue;
+        calr_tensor_release(saved->tensor);
+        saved->tensor = NULL;
+    }
+    calr_tensor_release(node->output);
+    node->output = NULL;
 }
 
 calr_op_call calr_node_call(calr_node *node, bool *needs)

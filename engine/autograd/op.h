@@ -42,8 +42,10 @@ typedef struct calr_op_call {
     const void *attributes;
     int count;              /* inputs; absent optional ones are NULL in `in`, with ndim -1 below */
     calr_tensor *const *in; /* check and forward only */
-    const calr_op_shape *shape;  /* of the inputs, always */
-    const bool *needs;           /* which inputs want a gradient; all false when not recording */
+    const calr_op_shape *shape; /* of the inputs, always */
+    const bool
+        *needs; /* which inputs want a gradient; all false when not recording. In the backward pass
+                          fewer may than in the forward pass (calr_tape_grad) */
     bool recording;              /* a backward pass may follow: save what it needs */
     calr_op_shape out;           /* check fills it in: f32 unless it says otherwise */
     calr_op_saved_tensor *saved; /* through the functions below */
@@ -54,6 +56,7 @@ typedef struct calr_op_call {
     int recipe_depth;
     calr_tensor *dy2; /* backward of an operation that takes parts: dy is dy + dy2; or NULL */
     calr_node *node;  /* backward only */
+    bool keep;        /* backward only: the graph will be followed again */
 } calr_op_call;
 
 typedef struct calr_op {
@@ -63,6 +66,8 @@ typedef struct calr_op {
     bool makes_output; /* forward returns a new tensor in *y; otherwise *y is allocated as `out`
                           says */
     bool takes_parts;  /* backward adds dy and call->dy2 up for itself */
+    bool reaches; /* backward follows a graph of its own (calr_tape_backward_from), and so gives
+                          gradients to declared tensors that are no inputs */
     /* Validates shapes and attributes, fills in call->out. Nothing is allocated yet. */
     calr_status (*check)(calr_op_call *call);
     calr_status (*forward)(calr_op_call *call, calr_tensor **y);

@@ -3,7 +3,8 @@
  * Eager: operations (op.h) run at once and leave a node when one of their inputs needs a gradient.
  * A tensor made by a node, or declared with calr_tape_require, carries a reference to it in
  * tensor->tape. The graph is freed with the tensors that hold it, and a node gives back what it
- * saved as soon as the backward pass is through with it; so a graph can be walked once.
+ * saved as soon as the backward pass is through with it; so a graph can be walked once, unless it is
+ * retained.
  *
  * Gradients add up in a fixed order (the reverse of the order of creation): same inputs, same bits.
  * One thread at a time works on a graph; nothing here recurses, so a graph may be as deep as memory
@@ -33,15 +34,33 @@ calr_status calr_tape_set_gradient(calr_tensor *tensor, const calr_tensor *gradi
 
 /* Follows a single number back to every declared tensor it was computed from and adds the gradients
  * there. A gradient that is there already is added to in place. CALR_EINVAL: more than one number,
- * or no declared tensor behind it, or the graph was used before; CALR_ESTALE names operation and
+ * or no declared tensor behind it, or an earlier pass freed the graph; CALR_ESTALE names operation and
  * argument when a saved tensor was changed in place. Those are found before any gradient is
- * touched; when an operation fails later on, the graph counts as used and some gradients may have
- * been added. */
+ * touched; when an operation or a hook (hook.h) fails later on, the graph counts as used, unless it is
+ * retained, and some gradients may have been added. */
 calr_status calr_tape_backward(calr_tensor *loss);
-/* The same from a tensor of any shape whose gradient is known: f32 of its shape, borrowed. CALR_EINVAL
- * also when it is of another. May be called from inside the backward pass of an operation, on a graph
- * made there. */
-calr_status calr_tape_backward_from(calr_tensor *tensor, calr_tensor *gradient);
+/* The same from a tensor of any shape whose gradient is known: of its type and shape, borrowed; CALR_EINVAL
+ * when it is of another. NULL: 1, for a single number. May be called from inside the backward pass of an
+ * operation, or from a hook, on another graph. With CALR_RETAIN_GRAPH the graph can be followed again, with
+ * the same bits. */
+calr_status calr_tape_backward_from(calr_tensor *tensor, calr_tensor *gradient, unsigned flags);
+
+#define CALR_RETAIN_GRAPH 1u
+#define CALR_ALLOW_UNUSED 2u
+
+typedef struct calr_tape_roots {
+    calr_tensor *const *tensors;
+    calr_tensor *const *gradients; /* as in calr_tape_backward_from; may be NULL, or hold NULL */
+    int count;
+} calr_tape_roots;
+
+/* The gradients of the sum of the roots, each weighted by its gradient, with respect to `count` tensors x,
+ * declared or computed. dx[i] is a new reference, memory of its own. The gradients that declared tensors have
+ * stay as they are. Only operations between x and the roots run, and without CALR_RETAIN_GRAPH only these are
+ * freed. CALR_EINVAL as above, and when no root was computed from x[i]; with CALR_ALLOW_UNUSED dx[i] is NULL
+ * then. On failure dx is untouched. */
+calr_status calr_tape_grad(const calr_tape_roots *y, calr_tensor *const *x, int count,
+                           unsigned flags, calr_tensor **dx);
 
 /* While off (per thread) operations leave no node. Pauses nest: calr_tape_paused is the depth, which
  * the caller keeps before it pauses, and to which it restores afterwards, after an error too. */

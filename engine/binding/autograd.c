@@ -5,7 +5,6 @@
 #include "binding/methods.h"
 #include "binding/modules.h"
 
-#include "autograd/apply.h"
 #include "autograd/tape.h"
 
 /// @module calr.autograd
@@ -49,6 +48,16 @@ calr_status calr_autograd_take_error(lua_State *L)
     return status;
 }
 
+calr_status calr_autograd_protect(lua_CFunction fn, void *job)
+{
+    lua_State *L = running;
+    if (!lua_checkstack(L, 8))
+        return calr_error(CALR_ENOMEM, "too many values on the Lua stack");
+    lua_pushcfunction(L, fn);
+    lua_pushlightuserdata(L, job);
+    return lua_pcall(L, 1, 0, 0) == LUA_OK ? CALR_OK : calr_autograd_take_error(L);
+}
+
 void calr_autograd_call(lua_State *L, calr_status status)
 {
     if (status == CALR_OK)
@@ -65,163 +74,148 @@ void calr_autograd_call(lua_State *L, calr_status status)
 
 /* ---- backward ---- */
 
-/// calr.autograd.backward(loss [, gradient])
+/* create_graph = true is refused: the options hold no graph of a backward pass. */
+static void refuse_create_graph(lua_State *L, int arg)
+{
+    if (calr_lua_option_boolean(L, arg, "create_graph", 0))
+        luaL_error(
+            L,
+            "create_graph: calr has no second derivatives. To train on a gradient, write it as a "
+            "formula of tensors; to look at curvature, take the difference of two gradients: "
+            "(grad at x + e v - grad at x - e v) / 2e");
+}
+
+static unsigned read_flags(lua_State *L, int arg)
+{
+    refuse_create_graph(L, arg);
+    return calr_lua_option_boolean(L, arg, "retain_graph", 0) ? CALR_RETAIN_GRAPH : 0;
+}
+
+/// calr.autograd.backward(loss [, gradient] [, {gradient=, retain_graph=false}])
 /// Follows a single number back to every tensor with requires_grad(true) that it was computed from,
 /// and adds the gradients there (tensor:grad()). The record is freed on the way, so it can be
-/// followed only once. If a tensor was changed in place after an operation saved it, an error names
-/// both. Also loss:backward().
-/// @param loss      a tensor of one element; with a gradient, of any shape
-/// @param gradient  of the loss's shape: the gradient of the loss itself
+/// followed only once, unless retain_graph = true keeps it. If a tensor was changed in place after an
+/// operation saved it, an error names both. Also loss:backward(). There are no second derivatives.
+/// @param loss          a tensor of one element; with a gradient, of any shape
+/// @param gradient      of the loss's shape: the gradient of the loss itself
+/// @param retain_graph  the record, and the memory in it, stay until the loss is gone, and a second call
+///                      gives the same bits
 static int autograd_backward(lua_State *L)
 {
+    static const char *const names[] = {"gradient", "retain_graph", "create_graph", NULL};
+    int options = lua_istable(L, 2) ? 2 : 3;
+    calr_lua_check_options(L, options, names);
     calr_tensor *loss = calr_lua_check_tensor(L, 1);
-    calr_tensor *gradient = lua_isnoneornil(L, 2) ? NULL : calr_lua_check_tensor(L, 2);
-    lua_settop(L, 2); /* keeps them alive */
+    calr_tensor *gradient =
+        options == 3 && !lua_isnoneornil(L, 2) ? calr_lua_check_tensor(L, 2) : NULL;
+    calr_tensor *named = calr_lua_option_tensor(L, options, "gradient", 0);
+    if (named && gradient)
+        luaL_error(L, "the gradient is given twice, as an argument and as an option");
+    unsigned flags = read_flags(L, options);
+    lua_settop(L, 3); /* keeps them alive */
     calr_collect_before_backward(L);
     lua_State *outer = calr_autograd_enter(L);
-    calr_status status =
-        gradient ? calr_tape_backward_from(loss, gradient) : calr_tape_backward(loss);
+    calr_status status = calr_tape_backward_from(loss, gradient ? gradient : named, flags);
     calr_autograd_leave(outer);
     calr_autograd_call(L, status);
     return 0;
 }
 
-/* ---- no_grad, replay, checkpoint ---- */
+/* ---- grad ---- */
 
-static int restore_recording(lua_State *L)
+/* The tensors of a list, or the one tensor, at `arg`, in a userdata that is pushed; nil counts as none where
+ * `optional`. */
+static calr_tensor **read_tensors(lua_State *L, int arg, bool optional, int *count)
 {
-    calr_tape_restore((int)lua_tointeger(L, lua_upvalueindex(1)));
-    calr_tape_set_replays((int)lua_tointeger(L, lua_upvalueindex(2)));
-    return 0;
-}
-
-/* In a coroutine that an error ends, values to be closed stay open until somebody closes it, or for good: there the
- * error is caught here, and raised again. */
-static int call_within_coroutine(lua_State *L, void (*enter)(void))
-{
-    int paused = calr_tape_paused(), replays = calr_tape_replays();
-    enter();
-    int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-    calr_tape_restore(paused);
-    calr_tape_set_replays(replays);
-    return status == LUA_OK ? lua_gettop(L) : lua_error(L);
-}
-
-/* Calls the function at 1 with what follows, after `enter`, and restores recording. A value to be
- * closed: it comes back on an error too, whose traceback stays whole. */
-static int call_within(lua_State *L, void (*enter)(void))
-{
-    luaL_checkany(L, 1);
-    luaL_checkstack(L, 6, NULL);
-    int is_main = lua_pushthread(L);
-    lua_pop(L, 1);
-    if (!is_main)
-        return call_within_coroutine(L, enter);
-    int arguments = lua_gettop(L) - 1;
-    lua_createtable(L, 0, 0);
-    lua_createtable(L, 0, 1);
-    lua_pushinteger(L, calr_tape_paused());
-    lua_pushinteger(L, calr_tape_replays());
-    lua_pushcclosure(L, restore_recording, 2);
-    lua_setfield(L, -2, "__close");
-    lua_setmetatable(L, -2);
-    lua_insert(L, 1);
-    lua_toclose(L, 1);
-    enter();
-    lua_call(L, arguments, LUA_MULTRET);
-    int results = lua_gettop(L) - 1;
-    lua_closeslot(L, 1);
-    return results;
-}
-
-/// calr.autograd.no_grad(fn, ...)
-/// Calls fn(...) without recording: nothing computed inside needs a gradient, or keeps memory for
-/// one. fn may not yield out of it. Also calr.no_grad.
-/// @return any  what fn returns
-static int autograd_no_grad(lua_State *L)
-{
-    return call_within(L, calr_tape_pause);
-}
-
-static void enter_replay(void)
-{
-    calr_tape_restore(0);
-    calr_tape_set_replays(calr_tape_replays() + 1);
-}
-
-/// calr.autograd.replay(fn, ...)
-/// Calls fn(...) with recording, wherever it is called from, as a second run of earlier work: batch
-/// norms in training leave their running statistics unchanged. Used by calr.autograd.checkpoint in
-/// the backward pass.
-/// @return any  what fn returns
-static int autograd_replay(lua_State *L)
-{
-    return call_within(L, enter_replay);
-}
-
-/* The function `name` of the Lua half of this module, called with all arguments. */
-static int call_lua_half(lua_State *L, const char *name)
-{
-    luaL_checkstack(L, 2, NULL);
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "calr.autograd.checkpoint");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, name);
-    lua_remove(L, -2);
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
-}
-
-/// calr.autograd.checkpoint(fn, ...)
-/// Calls fn(...), a function of tensors (and other values) that returns one tensor, without keeping
-/// its intermediate results: only its arguments are kept, and the backward pass runs it once more
-/// (Chen et al., "Training deep nets with sublinear memory cost", arXiv 1604.06174). Gradients are
-/// the same bits, also of parameters that fn uses, if its arguments are used nowhere else; otherwise
-/// their gradients are added up in another order. The second run must repeat the first: batch norms
-/// and dropout layers take care of it; put other effects into calr.autograd.once. Without recording
-/// it simply calls fn(...).
-/// @param ...  its arguments; a tensor gets a gradient only as an argument or as a parameter
-/// @return tensor
-static int autograd_checkpoint(lua_State *L)
-{
-    return call_lua_half(L, "run");
-}
-
-/// calr.autograd.once(fn)
-/// Inside a function that calr.autograd.checkpoint runs twice: calls fn() in the first run only, and
-/// returns the same value in the second. For random numbers and counters. Elsewhere it calls fn().
-/// @param fn  function() -> value, not a tensor
-/// @return any
-static int autograd_once(lua_State *L)
-{
-    return call_lua_half(L, "once");
-}
-
-/// calr.autograd.keep_below([bytes])
-/// Sets a size below which outputs of batch norms are kept for the backward pass; larger ones are
-/// computed again there, at the cost of one pass. Initially 8 MiB; 0: none is kept; math.maxinteger:
-/// all are. Gradients are the same bits. Measurements: docs/notebook/training.md.
-/// @param bytes  the new bound, for graphs recorded from now on
-/// @return integer  the bound before
-static int autograd_keep_below(lua_State *L)
-{
-    size_t before = calr_op_keep_below();
-    if (!lua_isnoneornil(L, 1)) {
-        lua_Integer bytes = luaL_checkinteger(L, 1);
-        luaL_argcheck(L, bytes >= 0, 1, "0 or more bytes");
-        calr_op_set_keep_below((size_t)bytes);
+    bool single = luaL_testudata(L, arg, "calr.tensor");
+    if (!single && lua_type(L, arg) != LUA_TTABLE)
+        luaL_typeerror(L, arg, "tensor, or list of them");
+    lua_Integer length = single ? 1 : *count > 0 ? *count : calr_lua_length(L, arg);
+    calr_tensor **list = lua_newuserdatauv(L, (size_t)(length + 1) * sizeof *list, 0);
+    for (int i = 0; i < (int)length; i++) {
+        if (single)
+            lua_pushvalue(L, arg);
+        else
+            lua_geti(L, arg, i + 1);
+        list[i] = calr_lua_test_tensor(L, -1);
+        if (!list[i] && !(optional && lua_isnil(L, -1)))
+            luaL_argerror(
+                L, arg,
+                lua_pushfstring(L, "item %d is no tensor, but a %s", i + 1, luaL_typename(L, -1)));
+        lua_pop(L, 1);
     }
-    lua_pushinteger(L, (lua_Integer)before);
-    return 1;
+    *count = (int)length;
+    return list;
 }
 
-/// calr.autograd.recording()
-/// Tells whether operations are being recorded (not inside no_grad).
-/// @return boolean
-static int autograd_recording(lua_State *L)
+/* The option grad_outputs, for `count` roots; NULL: absent. */
+static calr_tensor **read_root_gradients(lua_State *L, int options, int count)
 {
-    lua_pushboolean(L, calr_tape_is_recording());
+    if (calr_lua_push_option(L, options, "grad_outputs") == LUA_TNIL)
+        return NULL;
+    int given = lua_istable(L, -1) ? count : 0, arg = lua_gettop(L);
+    if (!lua_istable(L, arg) && !calr_lua_test_tensor(L, arg))
+        luaL_error(L, "option \"grad_outputs\" must be a tensor, or a list of them, not a %s",
+                   luaL_typename(L, arg));
+    if (lua_istable(L, arg) && calr_lua_length(L, arg) > count)
+        luaL_error(L, "option \"grad_outputs\" holds %I gradients for %d tensors",
+                   calr_lua_length(L, arg), count);
+    calr_tensor **list = read_tensors(L, arg, true, &given);
+    if (given != count)
+        luaL_error(L, "option \"grad_outputs\" is one gradient for %d tensors", count);
+    return list;
+}
+
+/// calr.autograd.grad(y, x [, {grad_outputs=, retain_graph=false, allow_unused=false}])
+/// Returns the gradient of y with respect to x. Nothing is added anywhere: x:grad() and that of every
+/// other tensor stay as they are. Only what lies between x and y is followed, and freed.
+/// @param y             a tensor of one element; with grad_outputs, of any shape; or a list of tensors, whose
+///                      gradients are added up
+/// @param x             a tensor that y was computed from, declared or computed itself; or a list of tensors
+/// @param grad_outputs  tensor or list; the gradient of each y, of its shape
+/// @param retain_graph  the record stays, for a further call
+/// @param allow_unused  nil for an x that y was not computed from, in place of an error
+/// @return tensor  of x's shape; a list of them where x is a list
+static int autograd_grad(lua_State *L)
+{
+    static const char *const names[] = {"grad_outputs", "retain_graph", "create_graph",
+                                        "allow_unused", NULL};
+    bool single = !lua_istable(L, 2);
+    int y_count = 0, x_count = 0;
+    lua_settop(L, 3);
+    calr_lua_check_options(L, 3, names);
+    luaL_checkstack(L, 12, NULL);
+    calr_tensor **y = read_tensors(L, 1, false, &y_count);
+    calr_tensor **x = read_tensors(L, 2, false, &x_count);
+    luaL_argcheck(L, y_count > 0, 1, "an empty list");
+    luaL_argcheck(L, x_count > 0, 2, "an empty list");
+    calr_tape_roots roots = {y, read_root_gradients(L, 3, y_count), y_count};
+    unsigned flags = read_flags(L, 3);
+    if (calr_lua_option_boolean(L, 3, "allow_unused", 0))
+        flags |= CALR_ALLOW_UNUSED;
+    lua_createtable(L, x_count, 0);
+    calr_tensor ***slots = lua_newuserdatauv(L, (size_t)x_count * sizeof *slots, 0);
+    calr_tensor **found = lua_newuserdatauv(L, (size_t)x_count * sizeof *found, 0);
+    for (int i = 0; i < x_count; i++) {
+        slots[i] = calr_lua_new_tensor(L);
+        lua_seti(L, -4, i + 1);
+    }
+    calr_collect_before_backward(L);
+    lua_State *outer = calr_autograd_enter(L);
+    calr_status status = calr_tape_grad(&roots, x, x_count, flags, found);
+    calr_autograd_leave(outer);
+    for (int i = 0; i < x_count && status == CALR_OK; i++)
+        *slots[i] = found[i];
+    calr_autograd_call(L, status);
+    lua_pop(L, 2);
+    for (int i = 0; i < x_count; i++) {
+        if (*slots[i])
+            continue;
+        lua_pushnil(L);
+        lua_seti(L, -2, i + 1);
+    }
+    if (single)
+        lua_geti(L, -1, 1);
     return 1;
 }
 
@@ -241,6 +235,29 @@ static int gradient_requires(lua_State *L)
     luaL_checktype(L, 2, LUA_TBOOLEAN);
     calr_lua_call(L, calr_tape_require(t, lua_toboolean(L, 2)));
     lua_settop(L, 1);
+    return 1;
+}
+
+/// tensor:requires_grad_([wanted])
+/// Declares that gradients with respect to this tensor are wanted; with false, that they no longer are.
+/// @param wanted  true by default
+/// @return tensor  itself
+static int gradient_requires_in_place(lua_State *L)
+{
+    calr_tensor *t = calr_lua_check_tensor(L, 1);
+    if (!lua_isnoneornil(L, 2))
+        luaL_checktype(L, 2, LUA_TBOOLEAN);
+    calr_lua_call(L, calr_tape_require(t, lua_isnoneornil(L, 2) || lua_toboolean(L, 2)));
+    lua_settop(L, 1);
+    return 1;
+}
+
+/// tensor:is_leaf()
+/// Tells whether the tensor was not computed by a recorded operation: backward() ends there.
+/// @return boolean
+static int gradient_is_leaf(lua_State *L)
+{
+    lua_pushboolean(L, !calr_tape_is_computed(calr_lua_check_tensor(L, 1)));
     return 1;
 }
 
@@ -291,23 +308,20 @@ static int gradient_detach(lua_State *L)
 }
 
 static const calr_lua_function functions[] = {
-    {"backward", autograd_backward, "loss [, gradient]"},
-    {"no_grad", autograd_no_grad, "fn, ..."},
-    {"replay", autograd_replay, "fn, ..."},
-    {"keep_below", autograd_keep_below, "[bytes]"},
-    {"checkpoint", autograd_checkpoint, "fn, ..."},
-    {"once", autograd_once, "fn"},
-    {"recording", autograd_recording, ""},
+    {"backward", autograd_backward, "loss [, gradient] [, options]"},
+    {"grad", autograd_grad, "y, x [, options]"},
     {NULL, NULL, NULL},
 };
 
 const calr_lua_function calr_lua_gradient_methods[] = {
+    {"requires_grad_", gradient_requires_in_place, "self [, wanted]"},
+    {"is_leaf", gradient_is_leaf, "self"},
     {"requires_grad", gradient_requires, "self [, wanted]"},
     {"grad", gradient_grad, "self"},
     {"zero_grad", gradient_zero, "self"},
     {"set_grad", gradient_set, "self, gradient"},
     {"detach", gradient_detach, "self"},
-    {"backward", autograd_backward, "loss [, gradient]"},
+    {"backward", autograd_backward, "loss [, gradient] [, options]"},
     {NULL, NULL, NULL},
 };
 
@@ -316,6 +330,8 @@ int luaopen_calr_autograd(lua_State *L)
     lua_pushboolean(L, 0);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &error_key);
     calr_lua_new_module(L, "calr.autograd.", functions);
+    calr_lua_add_recording(L);
+    calr_lua_add_hooks(L);
     calr_lua_add_custom(L);
     return 1;
 }

@@ -14,11 +14,15 @@ lua_State *calr_autograd_state(void);
 
 /* In a callback: the error on top of the stack becomes the message of a status. It is popped. */
 calr_status calr_autograd_take_error(lua_State *L);
+/* In a callback: fn with the job as its argument, a light userdata; its error becomes a status. */
+calr_status calr_autograd_protect(lua_CFunction fn, void *job);
 /* Afterwards: as calr_lua_call, but an error that a callback raised and that is not text (an interrupt) is
  * raised as it was. */
 void calr_autograd_call(lua_State *L, calr_status status);
 
 /* What adds to the table of calr.autograd on top of the stack. */
-void calr_lua_add_custom(lua_State *L); /* autograd_custom.c */
+void calr_lua_add_custom(lua_State *L);    /* autograd_custom.c */
+void calr_lua_add_hooks(lua_State *L);     /* autograd_hook.c */
+void calr_lua_add_recording(lua_State *L); /* autograd_record.c */
 
 #endif

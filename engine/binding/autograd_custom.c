@@ -20,6 +20,7 @@ typedef struct script_call {
     int arguments; /* of the Lua call */
     int count;     /* of them tensors */
     const char *name;
+    bool reaches;
     int *position; /* of each tensor among the arguments, from 0 */
 } script_call;
 
@@ -164,12 +165,7 @@ static calr_status script_backward(void *context, calr_op_call *call, calr_tenso
                                    calr_tensor **dx)
 {
     script_job job = {.script = context, .call = call, .dy = dy, .result = dx};
-    lua_State *L = calr_autograd_state();
-    if (!lua_checkstack(L, 8))
-        return calr_error(CALR_ENOMEM, "too many values on the Lua stack");
-    lua_pushcfunction(L, protected_backward);
-    lua_pushlightuserdata(L, &job);
-    return lua_pcall(L, 1, 0, 0) == LUA_OK ? CALR_OK : calr_autograd_take_error(L);
+    return calr_autograd_protect(protected_backward, &job);
 }
 
 /* Any thread of the state may be running when the tape lets go; only the main one is sure to live.
@@ -196,6 +192,9 @@ static script_call *new_script_call(lua_State *L, int arguments)
     lua_getfield(L, lua_upvalueindex(CALR_LUA_UPVALUE), "name");
     script->name = lua_tostring(L, -1);
     lua_pop(L, 1);
+    lua_getfield(L, lua_upvalueindex(CALR_LUA_UPVALUE), "reaches");
+    script->reaches = lua_toboolean(L, -1);
+    lua_pop(L, 1);
     lua_pushvalue(L, lua_upvalueindex(CALR_LUA_UPVALUE));
     lua_setiuservalue(L, -2, OPERATION);
     return script;
@@ -220,6 +219,7 @@ static int script_apply(lua_State *L)
                          .context = script,
                          .forward = script_forward,
                          .backward = script_backward,
+                         .reaches = script->reaches,
                          .release = script_release};
     lua_State *outer = calr_autograd_enter(L);
     calr_status status = calr_custom_apply(&op, inputs, script->count, slot);
@@ -238,7 +238,7 @@ static void check_function(lua_State *L, const char *name)
     lua_setfield(L, -2, name);
 }
 
-/// calr.autograd.op{name=, forward=, backward=}
+/// calr.autograd.op{name=, forward=, backward=, reaches=false}
 /// Makes an operation with your own gradient. Returns a function: f(...) runs forward(ctx, ...), and
 /// if a gradient is needed, calr.autograd.backward later runs backward(ctx, dy). A loss built from
 /// existing operations does not need this.
@@ -254,16 +254,21 @@ static void check_function(lua_State *L, const char *name)
 /// @param name      for messages; "op" by default
 /// @param forward   function(ctx, ...) -> tensor
 /// @param backward  function(ctx, dy) -> dx1, dx2, ...
+/// @param reaches   backward calls calr.autograd.backward on a graph that it makes, and so gives gradients to
+///                  parameters that are no arguments: calr.autograd.grad then finds them there, too
 /// @return function
 static int autograd_op(lua_State *L)
 {
-    static const char *const names[] = {"name", "forward", "backward", NULL};
+    static const char *const names[] = {"name", "forward", "backward", "reaches", NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
     calr_lua_check_options(L, 1, names);
     const char *name = calr_lua_option_string(L, 1, "name", "op");
-    lua_createtable(L, 0, 3);
+    bool reaches = calr_lua_option_boolean(L, 1, "reaches", 0);
+    lua_createtable(L, 0, 4);
     lua_pushstring(L, name);
     lua_setfield(L, -2, "name");
+    lua_pushboolean(L, reaches);
+    lua_setfield(L, -2, "reaches");
     check_function(L, "forward");
     check_function(L, "backward");
     calr_lua_push_function(L, "", &apply, 1);

@@ -84,6 +84,11 @@ static bool find_frame(lua_State *L)
     return false;
 }
 
+lua_State *calr_lua_running(void)
+{
+    return frame_count > 0 ? frames[frame_count - 1].L : NULL;
+}
+
 void *calr_lua_hold(lua_State *L, void *object)
 {
     if (object && find_frame(L)) {

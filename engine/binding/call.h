@@ -33,6 +33,9 @@ void calr_lua_new_module(lua_State *L, const char *prefix, const calr_lua_functi
 void calr_lua_class(lua_State *L, const char *name, const char *prefix,
                     const calr_lua_function *methods, const calr_lua_function *metamethods);
 
+/* The state in which the innermost registered function runs; for callbacks of the engine. */
+lua_State *calr_lua_running(void);
+
 /* Until the running function ends, calr_lua_let_go of the object waits. Returns the object; NULL is allowed. */
 void *calr_lua_hold(lua_State *L, void *object);
 /* When the running function ends, `release` gets the object. A memory error releases it at once. */

@@ -15,8 +15,9 @@ extern const calr_lua_function calr_lua_view_methods[];
 /* ops.c: operations whose first argument is the tensor, and the operators. */
 extern const calr_lua_function calr_lua_operation_methods[];
 extern const calr_lua_function calr_lua_operators[];
-/* autograd.c: gradients. */
+/* autograd.c, autograd_hook.c: gradients. */
 extern const calr_lua_function calr_lua_gradient_methods[];
+extern const calr_lua_function calr_lua_hook_methods[];
 
 /* The dimension at `arg`, from 1, or from the end when negative; returned from 0. */
 int calr_lua_check_dim(lua_State *L, int arg, const calr_tensor *tensor);

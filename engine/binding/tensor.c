@@ -499,6 +499,7 @@ int luaopen_calr_tensor(lua_State *L)
         calr_lua_add_functions(L, "tensor:", calr_lua_view_methods);
         calr_lua_add_functions(L, "tensor:", calr_lua_operation_methods);
         calr_lua_add_functions(L, "tensor:", calr_lua_gradient_methods);
+        calr_lua_add_functions(L, "tensor:", calr_lua_hook_methods);
         calr_lua_new_module(L, "", strangers);
         lua_setmetatable(L, -2);
         lua_setfield(L, -2, "__index");

@@ -189,7 +189,11 @@ static void twice_release(void *context)
 
 static calr_status apply_twice(twice *t, calr_tensor *x, calr_tensor **y)
 {
-    calr_custom_op op = {"twice", t, twice_forward, twice_backward, twice_release};
+    calr_custom_op op = {.name = "twice",
+                         .context = t,
+                         .forward = twice_forward,
+                         .backward = twice_backward,
+                         .release = twice_release};
     return calr_custom_apply(&op, &x, 1, y);
 }
 

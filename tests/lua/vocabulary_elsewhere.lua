@@ -10,5 +10,7 @@ add("test_tensor.lua", "zeros full range from is memory shape size dim numel dty
 add("test_ops.lua and test_autograd.lua", "gather index_select concat gated_sum softmax log_softmax l2_normalize "
   .. "dropout reverse_gradient max_pool avg_pool gem instance_norm batch_norm conv2d cross_entropy")
 add("test_autograd.lua", "backward requires_grad grad zero_grad set_grad detach")
+add("test_autograd_grad.lua", "requires_grad_ is_leaf")
+add("test_autograd_hooks.lua", "register_hook")
 
 return list

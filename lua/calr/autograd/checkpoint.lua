@@ -97,7 +97,7 @@ local function backward(ctx, dy)
   return table.unpack(gradients, 1, call.count + 2)
 end
 
-local apply = autograd.op { name = "checkpoint", forward = forward, backward = backward }
+local apply = autograd.op { name = "checkpoint", forward = forward, backward = backward, reaches = true }
 
 -- A tensor that needs a gradient, so that parameters inside get theirs even if no argument needs one.
 local token = Tensor.zeros({ 1 }):requires_grad(true)
