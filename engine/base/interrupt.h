@@ -5,6 +5,10 @@
  * rows, chunks, iterations), frees what it holds and returns CALR_EINTERRUPTED; any other is finished
  * first. Code that catches errors also checks here, so that a swallowed request is not lost.
  *
+ * What is not stopped on its way: one product of matrices, one convolution, one element-wise operation
+ * (the libraries that compute them do not ask); a backward pass asks between two of them. And a call
+ * that is stopped gives back its memory before it returns: the system takes about 0.1 to 0.2 s a GB.
+ *
  * A warning (SIGUSR1: a cluster's scheduler wants the machine back soon) stops nothing: it is kept
  * for code that checks it and ends where nothing is lost. */
 #ifndef CALR_BASE_INTERRUPT_H
