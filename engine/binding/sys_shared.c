@@ -94,7 +94,8 @@ static calr_heartbeat *check_open(lua_State *L)
 /// calr.sys.heartbeat(path, seconds [, file])
 /// Starts a heartbeat: a thread rewrites a counter in the file every `seconds`, and a
 /// lock on the file tells other processes of this machine at once when this one has died. Signals
-/// never reach the thread. calr.sys.pulse reads the file.
+/// never reach the thread. calr.sys.pulse reads the file. A file in which another heartbeat beats, of this process or
+/// of another, is an error.
 /// @param file  from calr.sys.append: flushed to the disk each time
 /// @return heartbeat  ends by `heartbeat:close()` or as a <close> variable
 static int sys_heartbeat(lua_State *L)

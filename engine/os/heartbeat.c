@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/interrupt.h"
+#include "os/clock.h"
 #include "os/descriptor.h"
 
 enum { BOOT_LENGTH = 36 };
@@ -136,19 +138,33 @@ void calr_heartbeat_free(calr_heartbeat *h)
     free(h);
 }
 
-/* Takes the lock, beats once and starts the thread: 0 or an errno. */
+/* Readers of the file hold its lock for a moment only: a lock that stays is another heartbeat's, which would never give
+ * it up. A file system that knows no locks is no failure: the counter is enough. */
+static calr_status take_lock(calr_heartbeat *h, const char *path)
+{
+    enum { TRIES = 100 };
+    for (int i = 0; i < TRIES; i++) {
+        int error = calr_descriptor_lock(h->fd);
+        h->locked = !error;
+        if (error != EWOULDBLOCK)
+            return CALR_OK;
+        CALR_TRY(calr_interrupt_check());
+        calr_clock_sleep(0.01);
+    }
+    return calr_error(CALR_EBUSY,
+                      "%s is locked: another heartbeat writes it, of this process or of another; "
+                      "each needs its own file",
+                      path);
+}
+
+/* Beats once and starts the thread: 0 or an errno. */
 static int start(calr_heartbeat *h, int journal)
 {
-    int error;
-    do
-        error = flock(h->fd, LOCK_EX) == 0 ? 0 : errno;
-    while (error == EINTR);
-    h->locked = !error; /* some file systems know no locks: the counter is enough */
     if (journal >= 0)
         h->journal = fcntl(journal, F_DUPFD_CLOEXEC, 3);
     if (journal >= 0 && h->journal < 0)
         return errno;
-    error = beat_once(h); /* the first one here, so that what is wrong is seen */
+    int error = beat_once(h); /* the first one here, so that what is wrong is seen */
     return error ? error : start_thread(h);
 }
 
@@ -161,6 +177,8 @@ calr_status calr_heartbeat_new(const char *path, double period, int journal, cal
     h->period = period;
     read_boot_id(h->boot);
     calr_status status = calr_descriptor_open(path, O_RDWR | O_CREAT, "write", &h->fd);
+    if (status == CALR_OK)
+        status = take_lock(h, path);
     int error = status == CALR_OK ? start(h, journal) : 0;
     if (error)
         status = calr_error_system(error, "cannot write %s", path);

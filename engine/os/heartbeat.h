@@ -12,7 +12,8 @@ typedef struct calr_heartbeat calr_heartbeat;
 /* From now on a thread rewrites a counter in the file every `period` seconds (0.001 .. 1e6), and a lock on
  * the file tells other processes of this machine at once when this one has died. `journal` is another open
  * file to flush each time, or -1; the heartbeat keeps a descriptor of its own. Signals never reach the
- * thread. Waits for the lock. */
+ * thread. CALR_EBUSY after a second during which another heartbeat held the lock, of this process or of
+ * another. */
 calr_status calr_heartbeat_new(const char *path, double period, int journal, calr_heartbeat **out);
 
 /* Number of beats: a clock that stops with this process. Thread-safe, like the others. */

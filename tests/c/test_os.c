@@ -287,6 +287,13 @@ static void a_heart_beats(void)
         usleep(1000);
     CHECK(calr_heartbeat_count(heart) >= 5);
     CHECK_OK(calr_heartbeat_problem(heart));
+    calr_heartbeat *second =
+        NULL; /* the lock is never given up: to wait for it would be for ever */
+    CHECK_FAILS(calr_heartbeat_new(path, 1, -1, &second), CALR_EBUSY, "beat is locked");
+    CHECK(!second);
+    calr_interrupt_request(SIGINT);
+    CHECK_FAILS(calr_heartbeat_new(path, 1, -1, &second), CALR_EINTERRUPTED, "interrupted");
+    calr_interrupt_clear();
     calr_heartbeat_free(heart);
     CHECK_OK(calr_pulse_read(path, &pulse));
     CHECK(pulse.count >= 5 && pulse.known && !pulse.alive);
