@@ -18,7 +18,7 @@ static calr_status forward(calr_op_call *call, calr_tensor **y)
     calr_status status = op->forward(op->context, call, y);
     calr_tape_restore(depth);
     CALR_TRY(status);
-    if (call->recording && !calr_dtype_is_real((*y)->dtype))
+    if (call->recording && !calr_dtype_has_gradients((*y)->dtype))
         return calr_error(CALR_EINVAL,
                           "forward must return f32 or bf16 where a gradient is wanted, not %s",
                           calr_tensor_describe(*y, text));

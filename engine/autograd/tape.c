@@ -55,8 +55,9 @@ bool calr_tape_is_computed(const calr_tensor *tensor)
 calr_status calr_tape_require(calr_tensor *tensor, bool wanted)
 {
     char text[CALR_TENSOR_TEXT];
-    if (wanted && !calr_dtype_is_real(tensor->dtype))
-        return calr_error(CALR_EINVAL, "only f32 and bf16 tensors have gradients; this one is %s",
+    if (wanted && !calr_dtype_has_gradients(tensor->dtype))
+        return calr_error(CALR_EINVAL,
+                          "only f32, f64 and bf16 tensors have gradients; this one is %s",
                           calr_tensor_describe(tensor, text));
     if (!wanted && calr_tape_is_computed(tensor))
         return calr_error(

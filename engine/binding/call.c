@@ -1,4 +1,4 @@
-#include "binding/call.h"
+#include "binding/bind.h"
 
 #include <lauxlib.h>
 #include <stdbool.h>
@@ -160,11 +160,103 @@ static void refuse_arguments(lua_State *L, const calr_lua_function *function, in
                most - self == 1 ? "" : "s", given - self);
 }
 
+int calr_lua_code(lua_State *L)
+{
+    return ((const calr_lua_function *)lua_touserdata(L, lua_upvalueindex(1)))->code;
+}
+
+const char *calr_lua_name(lua_State *L)
+{
+    return ((const calr_lua_function *)lua_touserdata(L, lua_upvalueindex(1)))->name;
+}
+
+bool calr_lua_in_place(lua_State *L)
+{
+    const char *name = calr_lua_name(L);
+    return name[0] && name[strlen(name) - 1] == '_';
+}
+
+/* The length of the argument name that `takes` begins with, after what separates it from the one before; *from is
+ * moved to it. 0 at the end. */
+static size_t argument_name(const char **from)
+{
+    *from += strspn(*from, "[], ");
+    return strspn(*from, "abcdefghijklmnopqrstuvwxyz_0123456789");
+}
+
+/* Whether the value on top is a table of names: it has no metatable, and a string is its first key. */
+static bool is_named(lua_State *L)
+{
+    if (lua_type(L, -1) != LUA_TTABLE || lua_getmetatable(L, -1))
+        return false; /* what was pushed is dropped by the caller's settop */
+    lua_pushnil(L);
+    if (!lua_next(L, -2))
+        return false;
+    return lua_type(L, -2) == LUA_TSTRING;
+}
+
+static void refuse_name(lua_State *L, const calr_lua_function *function)
+{
+    const char *prefix = lua_tostring(L, lua_upvalueindex(3));
+    const char *given =
+        lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_tolstring(L, -2, NULL);
+    const char *names[16];
+    int count = 0;
+    const char *at = function->takes;
+    for (size_t length; count < 15 && (length = argument_name(&at)) > 0; at += length)
+        names[count++] = lua_pushlstring(L, at, length);
+    names[count] = NULL;
+    const char *nearest = calr_lua_push_nearest(L, given, names + 1) ? lua_tostring(L, -1) : NULL;
+    if (nearest)
+        luaL_error(L, "%s%s(%s) has no argument \"%s\" (did you mean \"%s\"?)", prefix,
+                   function->name, function->takes, given, nearest);
+    luaL_error(L, "%s%s(%s) has no argument \"%s\"", prefix, function->name, function->takes,
+               given);
+}
+
+/* Spreads the table of names on top, argument number `last`, over the arguments that it names. */
+static void spread_names(lua_State *L, const calr_lua_function *function, int last, int most)
+{
+    luaL_checkstack(L, most + 24, NULL);
+    int table = most + 1; /* behind all arguments */
+    lua_settop(L, most);
+    lua_pushvalue(L, last);
+    lua_pushnil(L);
+    lua_replace(L, last);
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        const char *at = function->takes;
+        int place = 0;
+        size_t length, given = 0;
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &given) : "";
+        for (int i = 1; (length = argument_name(&at)) > 0; at += length, i++)
+            if (i > 1 && length == given && memcmp(at, name, length) == 0)
+                place = i;
+        if (place == 0)
+            refuse_name(L, function);
+        if (place < last || !lua_isnil(L, place)) {
+            const char *prefix = lua_tostring(L, lua_upvalueindex(3));
+            luaL_error(L, "%s%s(%s): \"%s\" is given twice, by position and by name", prefix,
+                       function->name, function->takes, name);
+        }
+        lua_pushvalue(L, -1);
+        lua_replace(L, place);
+    }
+    lua_settop(L, most);
+    while (lua_gettop(L) > 0 && lua_isnil(L, -1))
+        lua_settop(L, -2);
+}
+
 /* Upvalues: the function, how many arguments it takes, the prefix of its name, its own. */
 static int call_function(lua_State *L)
 {
     const calr_lua_function *function = lua_touserdata(L, lua_upvalueindex(1));
-    int most = (int)lua_tointeger(L, lua_upvalueindex(2));
+    int most = (int)lua_tointeger(L, lua_upvalueindex(2)), given = lua_gettop(L);
+    if (function->named && given > 1 && given <= most && lua_type(L, given) == LUA_TTABLE) {
+        bool named = is_named(L);
+        lua_settop(L, given);
+        if (named)
+            spread_names(L, function, given, most);
+    }
     if (most >= 0 && lua_gettop(L) > most)
         refuse_arguments(L, function, most);
     uintptr_t address = (uintptr_t)__builtin_frame_address(0);
@@ -187,11 +279,36 @@ void calr_lua_push_function(lua_State *L, const char *prefix, const calr_lua_fun
     lua_pushcclosure(L, call_function, 3 + upvalues);
 }
 
+void calr_lua_push_row(lua_State *L, const char *prefix, int upvalues)
+{
+    const calr_lua_function *row = lua_touserdata(L, -1 - upvalues);
+    lua_pushinteger(L, count_arguments(row->takes));
+    lua_pushstring(L, prefix);
+    lua_rotate(L, -2 - upvalues, 2);
+    lua_pushcclosure(L, call_function, 3 + upvalues);
+}
+
+/* Adds NAME_ to the table on top. */
+static void add_in_place(lua_State *L, const char *prefix, const calr_lua_function *function)
+{
+    const char *name = lua_pushfstring(L, "%s_", function->name);
+    calr_lua_function *row = lua_newuserdatauv(L, sizeof *row, 1);
+    *row = *function;
+    row->name = name;
+    row->in_place = false;
+    lua_pushvalue(L, -2);
+    lua_setiuservalue(L, -2, 1); /* the name's owner */
+    calr_lua_push_row(L, prefix, 0);
+    lua_rawset(L, -3);
+}
+
 void calr_lua_add_functions(lua_State *L, const char *prefix, const calr_lua_function *functions)
 {
     for (; functions->name; functions++) {
         calr_lua_push_function(L, prefix, functions, 0);
         lua_setfield(L, -2, functions->name);
+        if (functions->in_place)
+            add_in_place(L, prefix, functions);
     }
 }
 

@@ -9,6 +9,7 @@
 #define CALR_BINDING_CALL_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 typedef struct calr_lua_function {
     const char *name; /* NULL ends a list */
@@ -16,7 +17,21 @@ typedef struct calr_lua_function {
     /* All arguments by name: "x, index [, options]"; "..." for any number; "" for none. For methods the value itself is
      * the first: "self, dim". NULL for metamethods, whose arguments Lua chooses. */
     const char *takes;
+    /* Which operation of a family: one C function may serve many rows (calr_lua_code). */
+    int code;
+    /* A table of names at the end stands for the arguments that `takes` names: f(x, {keepdim = true}) is f(x, nil,
+     * true). The function itself sees arguments by position only. */
+    bool named;
+    /* The function is registered twice: as NAME, and as NAME_, which writes into its first argument
+     * (calr_lua_in_place). */
+    bool in_place;
 } calr_lua_function;
+
+/* Of the running function, which must be registered here. */
+int calr_lua_code(lua_State *L);
+const char *calr_lua_name(lua_State *L);
+/* Whether the running function was called as NAME_. */
+bool calr_lua_in_place(lua_State *L);
 
 /* Adds the functions to the table on top of the stack. `prefix` stands before the name in messages: "calr.ops." for a
  * module; one that ends with a colon, "tensor:", makes them methods. */
@@ -25,6 +40,10 @@ void calr_lua_add_functions(lua_State *L, const char *prefix, const calr_lua_fun
 void calr_lua_push_function(lua_State *L, const char *prefix, const calr_lua_function *function,
                             int upvalues);
 #define CALR_LUA_UPVALUE 4
+
+/* The same for a row that a userdata on the stack holds (below the upvalues, which go, as it does); it keeps the row
+ * and what it points to alive. */
+void calr_lua_push_row(lua_State *L, const char *prefix, int upvalues);
 
 /* A table of the functions, pushed: what luaopen_* returns. */
 void calr_lua_new_module(lua_State *L, const char *prefix, const calr_lua_function *functions);

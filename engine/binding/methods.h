@@ -7,17 +7,47 @@
 #include "binding/call.h"
 #include "tensor/tensor.h"
 
+/* The vocabulary, by family: functions whose first argument is a tensor, each a function calr.NAME and a method
+ * x:NAME. tensor.c lists the families. */
+extern const calr_lua_function calr_lua_operation_methods[]; /* ops.c */
+/* tensor_view.c: the same elements in other shapes. */
+extern const calr_lua_function calr_lua_view_methods[];
+/* Functions calr.NAME that are no methods. */
+extern const calr_lua_function calr_lua_operation_functions[]; /* ops.c */
+extern const calr_lua_function calr_lua_word_functions[];      /* tensor_words.c */
 /* tensor_create.c: functions of calr.tensor that make tensors, and the call of the module itself. */
 extern const calr_lua_function calr_lua_creation_functions[];
 extern const calr_lua_function calr_lua_creation_call[];
-/* tensor_view.c: the same elements in other shapes. */
-extern const calr_lua_function calr_lua_view_methods[];
-/* ops.c: operations whose first argument is the tensor, and the operators. */
-extern const calr_lua_function calr_lua_operation_methods[];
-extern const calr_lua_function calr_lua_operators[];
-/* autograd.c, autograd_hook.c: gradients. */
-extern const calr_lua_function calr_lua_gradient_methods[];
-extern const calr_lua_function calr_lua_hook_methods[];
+/* Metamethods. */
+extern const calr_lua_function calr_lua_operators[]; /* ops.c */
+/* Methods that are no functions. */
+extern const calr_lua_function calr_lua_gradient_methods[]; /* autograd.c */
+extern const calr_lua_function calr_lua_hook_methods[];     /* autograd_hook.c */
+
+/* Runs an operation into a new tensor value: PUSH(L, calr_op_relu(x, slot)). */
+#define PUSH(L, call_with_slot)                                                                    \
+    do {                                                                                           \
+        calr_tensor **slot = calr_lua_new_tensor(L);                                               \
+        calr_lua_call(L, call_with_slot);                                                          \
+        calr_lua_account(L);                                                                       \
+    } while (0)
+
+/* The dimensions at `arg`, a number or a list of them; each at most once, from 0, ascending. Nothing: all. Returns how
+ * many. */
+int calr_lua_check_dims(lua_State *L, int arg, const calr_tensor *tensor, int dims[CALR_MAX_DIMS]);
+/* The boolean at `arg`; `fallback` where there is nothing. Another type is an error. */
+bool calr_lua_opt_boolean(lua_State *L, int arg, bool fallback);
+/* The element type named at `arg`. */
+calr_dtype calr_lua_opt_dtype(lua_State *L, int arg, calr_dtype fallback);
+/* Reads a shape into `shape`: a list at `arg`, or whole numbers from `arg` up to the last argument. Returns the number
+ * of dimensions. */
+int calr_lua_check_shape(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS]);
+/* The list of tensors at `arg`, one at least; borrowed and held, the array is on the stack. */
+calr_tensor **calr_lua_check_tensors(lua_State *L, int arg, lua_Integer *count);
+/* A tensor, or nil where it may be absent. */
+calr_tensor *calr_lua_opt_tensor(lua_State *L, int arg);
+/* A tensor that is about to be written in place. */
+calr_tensor *calr_lua_check_writable(lua_State *L, int arg);
 
 /* The dimension at `arg`, from 1, or from the end when negative; returned from 0. */
 int calr_lua_check_dim(lua_State *L, int arg, const calr_tensor *tensor);
@@ -27,13 +57,12 @@ int64_t calr_lua_check_position(lua_State *L, int arg);
 /* Writes the number at `arg` into an element. */
 void calr_lua_set_element(lua_State *L, int arg, calr_tensor *tensor, const int64_t *index);
 
-/* Reads {2, 3} at `arg` (nothing: a single number) into shape; returns the number of dimensions. */
-int calr_lua_check_shape(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS]);
-/* The same from separate arguments too: 2, 3. */
-int calr_lua_check_shape_arguments(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS]);
-/* The type named at `arg`, or the one to take where there is none. */
-calr_dtype calr_lua_opt_dtype(lua_State *L, int arg, calr_dtype fallback);
 /* Replaces the number or table on top of the stack by a tensor. */
 void calr_lua_push_from_table(lua_State *L, calr_dtype dtype);
+
+/* Pushes the function of the vocabulary that the string at index 2 names and the table at index `table` lacks, from a
+ * page in Lua (lua/calr/vocabulary), and keeps it there. Where there is none: an error that begins with `complaint`
+ * and names the nearest. */
+void calr_lua_push_word(lua_State *L, int table, const char *complaint);
 
 #endif

@@ -1,29 +1,14 @@
-/* calr.ops: operations with gradients. */
+/* The vocabulary's operations of networks, and what has no family of its own. */
 #include "binding/bind.h"
 #include "binding/methods.h"
-#include "binding/modules.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "autograd/ops.h"
 
-/// @module calr.ops
-/// Operations with gradients. Each runs at once; if an input needs a gradient
-/// (tensor:requires_grad), it is recorded, and calr.autograd.backward follows the record back.
-///
-/// All take and return f32 tensors. Arithmetic, relu, reverse_gradient and max_pool also accept
-/// bf16 and return it (mixing bf16 and f32 gives f32); avg_pool and gem turn bf16 into f32. A
-/// gradient has the type of its tensor. Operations whose first argument is a tensor are also methods
-/// of tensors: x:relu(). The operators + - * / ^ and unary minus work on tensors and numbers.
-
-/* Runs an operation into a new tensor value. */
-#define PUSH(L, call_with_slot)                                                                    \
-    do {                                                                                           \
-        calr_tensor **slot = calr_lua_new_tensor(L);                                               \
-        calr_lua_call(L, call_with_slot);                                                          \
-        calr_lua_account(L);                                                                       \
-    } while (0)
+/// @module calr.tensor.network
+/// Operations of networks. Feature maps are [N x H x W x C].
 
 /* ---- arithmetic ---- */
 
@@ -55,7 +40,7 @@ static int push_affine(lua_State *L, int arg, double alpha, double beta)
     return 1;
 }
 
-/// calr.ops.add(a, b)
+/// calr.add(a, b)
 /// Adds element by element: a + b. One of them may be a number. Shapes are aligned at their last
 /// dimensions; a missing dimension, or one of length 1, is repeated: f32[64 x 10] + f32[10] adds
 /// the row to each row.
@@ -69,8 +54,8 @@ static int ops_add(lua_State *L)
     return push_binary(L, calr_op_add);
 }
 
-/// calr.ops.sub(a, b)
-/// a - b, as calr.ops.add.
+/// calr.sub(a, b)
+/// a - b, as calr.add.
 /// @return tensor
 static int ops_sub(lua_State *L)
 {
@@ -81,8 +66,8 @@ static int ops_sub(lua_State *L)
     return push_binary(L, calr_op_sub);
 }
 
-/// calr.ops.mul(a, b)
-/// a * b element by element, as calr.ops.add.
+/// calr.mul(a, b)
+/// a * b element by element, as calr.add.
 /// @return tensor
 static int ops_mul(lua_State *L)
 {
@@ -93,15 +78,15 @@ static int ops_mul(lua_State *L)
     return push_binary(L, calr_op_mul);
 }
 
-/// calr.ops.div(a, b)
-/// a / b element by element, as calr.ops.add.
+/// calr.div(a, b)
+/// a / b element by element, as calr.add.
 /// @return tensor
 static int ops_div(lua_State *L)
 {
     return push_binary(L, calr_op_div);
 }
 
-/// calr.ops.neg(x)
+/// calr.neg(x)
 /// -x
 /// @return tensor
 static int ops_neg(lua_State *L)
@@ -109,7 +94,7 @@ static int ops_neg(lua_State *L)
     return push_affine(L, 1, -1, 0);
 }
 
-/// calr.ops.relu(x)
+/// calr.relu(x)
 /// max(0, x)
 /// @return tensor
 static int ops_relu(lua_State *L)
@@ -119,7 +104,7 @@ static int ops_relu(lua_State *L)
     return 1;
 }
 
-/// calr.ops.exp(x)
+/// calr.exp(x)
 /// @return tensor
 static int ops_exp(lua_State *L)
 {
@@ -128,7 +113,7 @@ static int ops_exp(lua_State *L)
     return 1;
 }
 
-/// calr.ops.sigmoid(x)
+/// calr.sigmoid(x)
 /// 1 / (1 + e^-x)
 /// @return tensor
 static int ops_sigmoid(lua_State *L)
@@ -138,7 +123,7 @@ static int ops_sigmoid(lua_State *L)
     return 1;
 }
 
-/// calr.ops.log(x)
+/// calr.log(x)
 /// The natural logarithm.
 /// @return tensor
 static int ops_log(lua_State *L)
@@ -148,7 +133,7 @@ static int ops_log(lua_State *L)
     return 1;
 }
 
-/// calr.ops.sqrt(x)
+/// calr.sqrt(x)
 /// @return tensor
 static int ops_sqrt(lua_State *L)
 {
@@ -157,7 +142,7 @@ static int ops_sqrt(lua_State *L)
     return 1;
 }
 
-/// calr.ops.pow(x, exponent)
+/// calr.pow(x, exponent)
 /// x to a power; also x ^ exponent.
 /// @param exponent  a number
 /// @return tensor
@@ -177,7 +162,7 @@ static int opt_dim(lua_State *L, int arg, const calr_tensor *x)
     return lua_isnoneornil(L, arg) ? -1 : calr_lua_check_dim(L, arg, x);
 }
 
-/// calr.ops.sum(x [, dim])
+/// calr.sum(x [, dim])
 /// Sums all elements (to a single number), or along one dimension, which is removed. Adds up in
 /// double precision.
 /// @param dim  from 1; -1 is the last
@@ -190,8 +175,8 @@ static int ops_sum(lua_State *L)
     return 1;
 }
 
-/// calr.ops.mean(x [, dim])
-/// The mean, as calr.ops.sum.
+/// calr.mean(x [, dim])
+/// The mean, as calr.sum.
 /// @return tensor
 static int ops_mean(lua_State *L)
 {
@@ -222,7 +207,7 @@ static int push_selected(lua_State *L, calr_tensor *x, int dim, int index_arg)
     return 1;
 }
 
-/// calr.ops.index_select(x, dim, index)
+/// calr.index_select(x, dim, index)
 /// Takes items of a dimension, in the order of `index`, with a gradient: rows with dim 1, columns with 2.
 /// @param x      tensor of any type
 /// @param dim    from 1; -1 is the last
@@ -234,7 +219,7 @@ static int ops_index_select(lua_State *L)
     return push_selected(L, x, calr_lua_check_dim(L, 2, x), 3);
 }
 
-/// calr.ops.gather(x, index)
+/// calr.gather(x, index)
 /// Former name of x:index_select(1, index).
 /// @param index  i64[m], or i32[m], of row numbers from 0
 /// @return tensor  [m x ...]
@@ -243,26 +228,7 @@ static int ops_gather(lua_State *L)
     return push_selected(L, calr_lua_check_tensor(L, 1), 0, 2);
 }
 
-/* The tensors of the list at `arg`, one at least; borrowed and held, the array is on the stack. */
-static calr_tensor **check_list(lua_State *L, int arg, lua_Integer *count)
-{
-    luaL_checktype(L, arg, LUA_TTABLE);
-    *count = calr_lua_length(L, arg);
-    luaL_argcheck(L, *count >= 1, arg, "at least one tensor is needed");
-    calr_tensor **list = lua_newuserdatauv(L, (size_t)*count * sizeof(calr_tensor *), 0);
-    for (lua_Integer i = 0; i < *count; i++) {
-        lua_geti(L, arg, i + 1);
-        list[i] = calr_lua_test_tensor(L, -1);
-        if (!list[i])
-            luaL_argerror(
-                L, arg,
-                lua_pushfstring(L, "item %I is a %s, not a tensor", i + 1, luaL_typename(L, -1)));
-        lua_pop(L, 1);
-    }
-    return list;
-}
-
-/// calr.ops.gated_sum(maps, gates)
+/// calr.gated_sum(maps, gates)
 /// Weights feature maps by channel and adds them: y = sum over i of gates[i] maps[i]; a gate has one number per image
 /// and channel (the aggregation of OSNet's streams: Zhou et al., ICCV 2019, eq. 4).
 /// @param maps   a list of 1 to 16 f32[n x h x w x c]
@@ -272,17 +238,18 @@ static int ops_gated_sum(lua_State *L)
 {
     lua_Integer count, gates_count;
     lua_settop(L, 2);
-    calr_tensor **maps = check_list(L, 1, &count), **gates = check_list(L, 2, &gates_count);
+    calr_tensor **maps = calr_lua_check_tensors(L, 1, &count),
+                **gates = calr_lua_check_tensors(L, 2, &gates_count);
     luaL_argcheck(L, count == gates_count, 2, "as many gates as maps are needed");
     PUSH(L, calr_op_gated_sum(maps, gates, (int)count, slot));
     return 1;
 }
 
-/// calr.ops.concat(tensors [, dim])
-/// Former name of calr.ops.cat.
+/// calr.concat(tensors [, dim])
+/// Former name of calr.cat.
 /// @return tensor
 
-/// calr.ops.cat(tensors [, dim])
+/// calr.cat(tensors [, dim])
 /// Concatenates along a dimension; the other dimensions must agree.
 /// @param tensors  a list
 /// @param dim      from 1 (default); -1 is the last
@@ -291,7 +258,7 @@ static int ops_cat(lua_State *L)
 {
     lua_settop(L, 2);
     lua_Integer count;
-    calr_tensor **list = check_list(L, 1, &count);
+    calr_tensor **list = calr_lua_check_tensors(L, 1, &count);
     int dim = lua_isnil(L, 2) ? 0 : calr_lua_check_dim(L, 2, list[0]);
     PUSH(L, calr_op_cat(list, (int)count, dim, slot));
     return 1;
@@ -299,7 +266,7 @@ static int ops_cat(lua_State *L)
 
 /* ---- products ---- */
 
-/// calr.ops.matmul(a, b [, {transpose_a=false, transpose_b=false, scale=1}])
+/// calr.matmul(a, b [, {transpose_a=false, transpose_b=false, scale=1}])
 /// The matrix product of f32[m x k] and f32[k x n], times `scale`; either may be given transposed.
 /// @return tensor  [m x n]
 static int ops_matmul(lua_State *L)
@@ -314,13 +281,7 @@ static int ops_matmul(lua_State *L)
     return 1;
 }
 
-/* A tensor, or nil where it may be absent. */
-static calr_tensor *opt_tensor(lua_State *L, int arg)
-{
-    return lua_isnoneornil(L, arg) ? NULL : calr_lua_check_tensor(L, arg);
-}
-
-/// calr.ops.linear(x, w [, bias])
+/// calr.linear(x, w [, bias])
 /// x w^T + bias.
 /// @param x     f32[n x in]
 /// @param w     f32[out x in]
@@ -329,14 +290,14 @@ static calr_tensor *opt_tensor(lua_State *L, int arg)
 static int ops_linear(lua_State *L)
 {
     calr_tensor *x = calr_lua_check_tensor(L, 1), *w = calr_lua_check_tensor(L, 2),
-                *bias = opt_tensor(L, 3);
+                *bias = calr_lua_opt_tensor(L, 3);
     PUSH(L, calr_op_linear(x, w, bias, slot));
     return 1;
 }
 
 /* ---- networks ---- */
 
-/// calr.ops.conv2d(x, w [, {stride=1, padding=0, groups=1, bias=}])
+/// calr.conv2d(x, w [, {stride=1, padding=0, groups=1, bias=}])
 /// Convolution of feature maps. With groups, input and output channels are split into `groups` parts, and part i of
 /// the output sees only part i of the input; groups = in = out is a depthwise convolution.
 /// @param x  f32[n x h x w x in]
@@ -357,7 +318,7 @@ static int ops_conv2d(lua_State *L)
     return 1;
 }
 
-/// calr.ops.batch_norm(x, gamma, beta, running_mean, running_var [, options])
+/// calr.batch_norm(x, gamma, beta, running_mean, running_var [, options])
 /// Batch normalisation over all but the last dimension, fused with what often follows it:
 /// y = max(0, norm(x) gamma + beta + residual). In training the statistics are those of the batch,
 /// and the running ones become (1 - momentum) running + momentum batch, with the unbiased variance,
@@ -373,9 +334,9 @@ static int ops_conv2d(lua_State *L)
 static int ops_batch_norm(lua_State *L)
 {
     static const char *const names[] = {"training", "momentum", "eps", "relu", "residual", NULL};
-    calr_tensor *x = calr_lua_check_tensor(L, 1), *gamma = opt_tensor(L, 2),
-                *beta = opt_tensor(L, 3);
-    calr_tensor *mean = opt_tensor(L, 4), *var = opt_tensor(L, 5);
+    calr_tensor *x = calr_lua_check_tensor(L, 1), *gamma = calr_lua_opt_tensor(L, 2),
+                *beta = calr_lua_opt_tensor(L, 3);
+    calr_tensor *mean = calr_lua_opt_tensor(L, 4), *var = calr_lua_opt_tensor(L, 5);
     calr_lua_check_options(L, 6, names);
     calr_batch_norm_options options = {
         .training = calr_lua_option_boolean(L, 6, "training", 0),
@@ -388,7 +349,7 @@ static int ops_batch_norm(lua_State *L)
     return 1;
 }
 
-/// calr.ops.instance_norm(x [, gamma, beta, {eps=1e-5, relu=false}])
+/// calr.instance_norm(x [, gamma, beta, {eps=1e-5, relu=false}])
 /// Normalises every channel of every image by its own mean and variance, in training and
 /// evaluation alike.
 /// @param x  f32[n x h x w x c]
@@ -398,8 +359,8 @@ static int ops_batch_norm(lua_State *L)
 static int ops_instance_norm(lua_State *L)
 {
     static const char *const names[] = {"eps", "relu", NULL};
-    calr_tensor *x = calr_lua_check_tensor(L, 1), *gamma = opt_tensor(L, 2),
-                *beta = opt_tensor(L, 3);
+    calr_tensor *x = calr_lua_check_tensor(L, 1), *gamma = calr_lua_opt_tensor(L, 2),
+                *beta = calr_lua_opt_tensor(L, 3);
     calr_lua_check_options(L, 4, names);
     double eps = calr_lua_option_number(L, 4, "eps", 1e-5, 0, HUGE_VAL);
     bool relu = calr_lua_option_boolean(L, 4, "relu", 0);
@@ -407,7 +368,7 @@ static int ops_instance_norm(lua_State *L)
     return 1;
 }
 
-/// calr.ops.max_pool(x [, {kernel=3, stride=2, padding=1}])
+/// calr.max_pool(x [, {kernel=3, stride=2, padding=1}])
 /// The maximum of each window.
 /// @param x  f32[n x h x w x c]
 /// @return tensor  [n x h' x w' x c]
@@ -423,7 +384,7 @@ static int ops_max_pool(lua_State *L)
     return 1;
 }
 
-/// calr.ops.avg_pool(x)
+/// calr.avg_pool(x)
 /// The mean of each channel over the whole map.
 /// @param x  f32[n x h x w x c]
 /// @return tensor  [n x c]
@@ -434,7 +395,7 @@ static int ops_avg_pool(lua_State *L)
     return 1;
 }
 
-/// calr.ops.gem(x, p [, {eps=1e-6}])
+/// calr.gem(x, p [, {eps=1e-6}])
 /// Generalised mean of each channel over the whole map: (mean max(x, eps)^p)^(1/p). p = 1 is the
 /// mean, large p the maximum. Radenovic, Tolias, Chum, arXiv 1711.02512.
 /// @param x  f32[n x h x w x c]
@@ -452,7 +413,7 @@ static int ops_gem(lua_State *L)
 
 /* ---- along the last dimension ---- */
 
-/// calr.ops.softmax(x)
+/// calr.softmax(x)
 /// Along the last dimension.
 /// @return tensor
 static int ops_softmax(lua_State *L)
@@ -462,7 +423,7 @@ static int ops_softmax(lua_State *L)
     return 1;
 }
 
-/// calr.ops.log_softmax(x)
+/// calr.log_softmax(x)
 /// Along the last dimension.
 /// @return tensor
 static int ops_log_softmax(lua_State *L)
@@ -472,7 +433,7 @@ static int ops_log_softmax(lua_State *L)
     return 1;
 }
 
-/// calr.ops.l2_normalize(x [, {eps=1e-12}])
+/// calr.l2_normalize(x [, {eps=1e-12}])
 /// x / max(|x|, eps) along the last dimension.
 /// @return tensor
 static int ops_l2_normalize(lua_State *L)
@@ -485,7 +446,7 @@ static int ops_l2_normalize(lua_State *L)
     return 1;
 }
 
-/// calr.ops.cross_entropy(logits, labels [, {weights=, row_weights=}])
+/// calr.cross_entropy(logits, labels [, {weights=, row_weights=}])
 /// The mean of -log softmax(logits)[label], weighted by the weight of the label's class times the
 /// weight of the row; 0, with gradient 0, if the weights of the batch sum to 0. Against a memory
 /// of centroids: logits = matmul(f, M, {transpose_b=true}) / tau.
@@ -512,7 +473,7 @@ static int ops_cross_entropy(lua_State *L)
 
 /* ---- training ---- */
 
-/// calr.ops.dropout(x [, {p=.5, training=true, seed=0, epoch=0, index=0}])
+/// calr.dropout(x [, {p=.5, training=true, seed=0, epoch=0, index=0}])
 /// Sets elements to 0 with probability p and divides the others by 1 - p; in evaluation, x itself.
 /// The choice depends only on (seed, epoch, index): give every call of a run its own index.
 /// @return tensor
@@ -534,7 +495,7 @@ static int ops_dropout(lua_State *L)
     return 1;
 }
 
-/// calr.ops.reverse_gradient(x [, alpha])
+/// calr.reverse_gradient(x [, alpha])
 /// Returns x in the forward pass and multiplies the gradient by -alpha in the backward pass. Later
 /// layers learn to predict something (such as the camera), earlier ones learn to hide it. Ganin and
 /// Lempitsky, ICML 2015.
@@ -582,7 +543,7 @@ const calr_lua_function calr_lua_operation_methods[] = {
     {NULL, NULL, NULL},
 };
 
-static const calr_lua_function functions[] = {
+const calr_lua_function calr_lua_operation_functions[] = {
     {"cat", ops_cat, "tensors [, dim]"},
     {"concat", ops_cat, "tensors [, dim]"},
     {"gated_sum", ops_gated_sum, "maps, gates"},
@@ -594,10 +555,3 @@ const calr_lua_function calr_lua_operators[] = {
     {"__div", ops_div, NULL}, {"__unm", ops_neg, NULL}, {"__pow", ops_pow, NULL},
     {NULL, NULL, NULL},
 };
-
-int luaopen_calr_ops(lua_State *L)
-{
-    calr_lua_new_module(L, "calr.ops.", functions);
-    calr_lua_add_functions(L, "calr.ops.", calr_lua_operation_methods);
-    return 1;
-}

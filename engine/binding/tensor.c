@@ -28,14 +28,6 @@
 
 #define TENSOR "calr.tensor"
 
-/* A tensor that is about to be written in place. */
-static calr_tensor *check_writable(lua_State *L, int arg)
-{
-    calr_tensor *t = calr_lua_check_tensor(L, arg);
-    calr_lua_call(L, calr_tape_check_write(t));
-    return t;
-}
-
 /* Where an element lies, for the types that are read and written without a detour. In range. */
 static int64_t element_at(const calr_tensor *t, const int64_t *index)
 {
@@ -70,6 +62,10 @@ static void check_count(lua_State *L, int given, const calr_tensor *t, const cha
 void calr_lua_set_element(lua_State *L, int arg, calr_tensor *t, const int64_t *index)
 {
     int whole;
+    if (lua_isboolean(L, arg) && t->dtype == CALR_BOOL) {
+        calr_lua_call(L, calr_tensor_set(t, index, lua_toboolean(L, arg)));
+        return;
+    }
     lua_Integer exact = lua_tointegerx(L, arg, &whole);
     calr_lua_call(L, calr_tensor_set(t, index, luaL_checknumber(L, arg)));
     if (t->dtype == CALR_I64 && whole) /* beyond 2^53 a double rounds */
@@ -87,20 +83,6 @@ static int tensor_shape(lua_State *L)
         lua_seti(L, -2, i + 1);
     }
     return 1;
-}
-
-int calr_lua_check_dim(lua_State *L, int arg, const calr_tensor *t)
-{
-    lua_Integer dim = luaL_checkinteger(L, arg);
-    if (dim < 0)
-        dim += t->ndim + 1; /* -1 is the last */
-    if (dim < 1 || dim > t->ndim) {
-        char text[CALR_TENSOR_TEXT];
-        luaL_argerror(L, arg,
-                      lua_pushfstring(L, "%s has no dimension %I", calr_tensor_describe(t, text),
-                                      luaL_checkinteger(L, arg)));
-    }
-    return (int)dim - 1;
 }
 
 /// tensor:size(dim)
@@ -141,8 +123,10 @@ static void push_element(lua_State *L, const calr_tensor *t, const int64_t *inde
 {
     double value;
     calr_lua_call(L, calr_tensor_get(t, index, &value));
-    if (calr_dtype_is_real(t->dtype)) {
+    if (calr_dtype_is_float(t->dtype)) {
         lua_pushnumber(L, value);
+    } else if (t->dtype == CALR_BOOL) {
+        lua_pushboolean(L, value != 0);
     } else if (t->dtype == CALR_I64) {
         lua_pushinteger(L, calr_tensor_i64(t)[element_at(t, index)]);
     } else {
@@ -188,7 +172,7 @@ static int tensor_item(lua_State *L)
 /// @return tensor  itself
 static int tensor_set(lua_State *L)
 {
-    calr_tensor *t = check_writable(L, 1);
+    calr_tensor *t = calr_lua_check_writable(L, 1);
     int64_t index[CALR_MAX_DIMS];
     check_index(L, 2, t, index);
     check_count(L, lua_gettop(L) - 2, t, "set");
@@ -245,7 +229,7 @@ static int tensor_to(lua_State *L)
 /// @return tensor  itself
 static int tensor_copy(lua_State *L)
 {
-    calr_tensor *to = check_writable(L, 1), *from = calr_lua_check_tensor(L, 2);
+    calr_tensor *to = calr_lua_check_writable(L, 1), *from = calr_lua_check_tensor(L, 2);
     if (calr_tape_is_recording() && calr_tape_requires(from))
         luaL_argerror(L, 2,
                       "its gradient would be lost: copy source:detach(), or inside calr.no_grad; "
@@ -261,7 +245,7 @@ static int tensor_copy(lua_State *L)
 /// @return tensor  itself
 static int tensor_fill(lua_State *L)
 {
-    calr_lua_call(L, calr_tensor_fill(check_writable(L, 1), luaL_checknumber(L, 2)));
+    calr_lua_call(L, calr_tensor_fill(calr_lua_check_writable(L, 1), luaL_checknumber(L, 2)));
     lua_settop(L, 1);
     return 1;
 }
@@ -420,12 +404,17 @@ static int tensor_close(lua_State *L)
     return 0;
 }
 
-/* What is asked for is no method: the `__index` of the table of methods. */
+/* x:name, or x[position]. The upvalue holds the methods; a name that is not among them may be a page in Lua. */
 static int tensor_index(lua_State *L)
 {
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
+        return 1;
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        calr_lua_push_word(L, lua_upvalueindex(1), "a tensor has no field or method");
+        return 1;
+    }
     int type = lua_type(L, 2);
-    if (type == LUA_TSTRING)
-        return luaL_error(L, "a tensor has no field or method \"%s\"", lua_tostring(L, 2));
     if (type != LUA_TNUMBER)
         return luaL_error(L,
                           "brackets with a %s do not index a tensor: see x:select(dim, i), "
@@ -485,29 +474,50 @@ static const calr_lua_function metamethods[] = {
     {NULL, NULL, NULL},
 };
 
-static const calr_lua_function strangers[] = {
-    {"__index", tensor_index, NULL},
-    {NULL, NULL, NULL},
-};
+/* The families of the vocabulary (methods.h). */
+static const calr_lua_function *const words[] = {calr_lua_operation_methods};
+static const calr_lua_function *const word_functions[] = {calr_lua_operation_functions};
 
-int luaopen_calr_tensor(lua_State *L)
+/* What is asked of the module and not there: a page of the vocabulary written in Lua, or an error. */
+static int module_index(lua_State *L)
+{
+    calr_lua_push_word(L, lua_upvalueindex(1), "calr.tensor has no function");
+    return 1;
+}
+
+static void add_class(lua_State *L)
 {
     if (luaL_newmetatable(L, TENSOR)) {
         calr_lua_add_functions(L, "", metamethods);
         calr_lua_add_functions(L, "", calr_lua_operators);
         calr_lua_new_module(L, "tensor:", methods);
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+            calr_lua_add_functions(L, "tensor:", words[i]);
         calr_lua_add_functions(L, "tensor:", calr_lua_view_methods);
-        calr_lua_add_functions(L, "tensor:", calr_lua_operation_methods);
         calr_lua_add_functions(L, "tensor:", calr_lua_gradient_methods);
         calr_lua_add_functions(L, "tensor:", calr_lua_hook_methods);
-        calr_lua_new_module(L, "", strangers);
-        lua_setmetatable(L, -2);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -3, "methods");
+        lua_pushcclosure(L, tensor_index, 1);
         lua_setfield(L, -2, "__index");
     }
     lua_pop(L, 1);
+}
+
+int luaopen_calr_tensor(lua_State *L)
+{
+    add_class(L);
     calr_lua_new_module(L, "calr.tensor.", functions);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        calr_lua_add_functions(L, "calr.", words[i]);
+    calr_lua_add_functions(L, "calr.tensor.", calr_lua_word_functions);
+    for (size_t i = 0; i < sizeof word_functions / sizeof word_functions[0]; i++)
+        calr_lua_add_functions(L, "calr.", word_functions[i]);
     calr_lua_add_functions(L, "calr.tensor.", calr_lua_creation_functions);
     calr_lua_new_module(L, "", calr_lua_creation_call);
+    lua_pushvalue(L, -2);
+    lua_pushcclosure(L, module_index, 1);
+    lua_setfield(L, -2, "__index");
     lua_setmetatable(L, -2);
     return 1;
 }

@@ -4,34 +4,6 @@
 
 /// @module calr.tensor
 
-int calr_lua_check_shape(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS])
-{
-    luaL_checktype(L, arg, LUA_TTABLE);
-    lua_Integer ndim = calr_lua_length(L, arg);
-    if (ndim > CALR_MAX_DIMS)
-        luaL_argerror(
-            L, arg,
-            lua_pushfstring(L, "a tensor has at most %d dimensions, not %I", CALR_MAX_DIMS, ndim));
-    for (int i = 0; i < (int)ndim; i++) {
-        lua_geti(L, arg, i + 1);
-        int whole;
-        shape[i] = lua_tointegerx(L, -1, &whole);
-        if (!whole)
-            luaL_argerror(L, arg, "a shape holds whole numbers");
-        lua_pop(L, 1);
-    }
-    return (int)ndim;
-}
-
-calr_dtype calr_lua_opt_dtype(lua_State *L, int arg, calr_dtype fallback)
-{
-    const char *name = luaL_optstring(L, arg, NULL);
-    calr_dtype dtype = fallback;
-    if (name && calr_dtype_parse(name, &dtype) != CALR_OK)
-        luaL_argerror(L, arg, calr_status_message());
-    return dtype;
-}
-
 /// calr.tensor.zeros(shape [, type])
 /// Makes a tensor of zeros.
 /// @param shape  table of whole numbers, such as {128, 2048}; {} for a single number
@@ -102,7 +74,7 @@ static int table_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
 static void fill_from(lua_State *L, calr_tensor *tensor, int dim, int64_t *index)
 {
     if (dim == tensor->ndim) {
-        if (lua_type(L, -1) != LUA_TNUMBER)
+        if (lua_type(L, -1) != LUA_TNUMBER && !(lua_isboolean(L, -1) && tensor->dtype == CALR_BOOL))
             luaL_error(L, "a tensor holds numbers, not a %s", luaL_typename(L, -1));
         calr_lua_set_element(L, -1, tensor, index);
         return;

@@ -34,11 +34,6 @@ static int check_numbers(lua_State *L, int arg, int64_t numbers[CALR_MAX_DIMS], 
     return (int)count;
 }
 
-int calr_lua_check_shape_arguments(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS])
-{
-    return check_numbers(L, arg, shape, "a shape");
-}
-
 /* A dimension from 1, or from the end when negative, of `ndim`; returned from 0. */
 static int resolve_dim(lua_State *L, int arg, const calr_tensor *x, int ndim, int64_t dim)
 {
@@ -76,7 +71,7 @@ static int tensor_reshape(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int64_t shape[CALR_MAX_DIMS];
-    int ndim = calr_lua_check_shape_arguments(L, 2, shape);
+    int ndim = calr_lua_check_shape(L, 2, shape);
     calr_lua_call(L, calr_op_reshape(t, ndim, shape, calr_lua_new_tensor(L)));
     calr_lua_account(L);
     return 1;
@@ -91,7 +86,7 @@ static int tensor_view(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int64_t shape[CALR_MAX_DIMS];
-    int ndim = calr_lua_check_shape_arguments(L, 2, shape);
+    int ndim = calr_lua_check_shape(L, 2, shape);
     calr_lua_call(L, calr_op_view(t, ndim, shape, calr_lua_new_tensor(L)));
     return 1;
 }
@@ -249,7 +244,7 @@ static int tensor_expand(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int64_t shape[CALR_MAX_DIMS];
-    int ndim = calr_lua_check_shape_arguments(L, 2, shape);
+    int ndim = calr_lua_check_shape(L, 2, shape);
     calr_lua_call(L, calr_op_expand(t, ndim, shape, calr_lua_new_tensor(L)));
     return 1;
 }

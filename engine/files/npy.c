@@ -276,7 +276,10 @@ calr_status calr_npy_load(const char *path, calr_tensor **out)
 /* Writes the header into text[256]; returns its length, a multiple of 64 as NumPy's. */
 static size_t format_header(const calr_tensor *tensor, char text[256])
 {
-    static const char *const descr[CALR_DTYPES] = {"<f4", "<i4", "<i8", "|u1", NULL};
+    static const char *const descr[CALR_DTYPES] = {
+        [CALR_F32] = "<f4", [CALR_I32] = "<i4", [CALR_I64] = "<i8",  [CALR_U8] = "|u1",
+        [CALR_F64] = "<f8", [CALR_F16] = "<f2", [CALR_BOOL] = "|b1",
+    };
     memcpy(text, "\x93NUMPY\x01\x00", 8);
     int used = 10 + snprintf(text + 10, 246, "{'descr': '%s', 'fortran_order': False, 'shape': (",
                              descr[tensor->dtype]);

@@ -165,8 +165,11 @@ const char *calr_safetensors_value(const calr_safetensors *file, int64_t i)
 
 /* ---- order ---- */
 
-/* Types in the reference implementation's order: I64, F32, I32, BF16, U8. */
-static const int type_ranks[CALR_DTYPES] = {1, 2, 0, 4, 3};
+/* Types in the reference implementation's order, the widest first. */
+static const int type_ranks[CALR_DTYPES] = {
+    [CALR_I64] = 0,  [CALR_F64] = 1, [CALR_F32] = 2, [CALR_I32] = 3,
+    [CALR_BF16] = 4, [CALR_F16] = 5, [CALR_U8] = 6,  [CALR_BOOL] = 7,
+};
 
 static int compare_tensors(const void *a, const void *b)
 {
@@ -492,7 +495,9 @@ calr_status calr_safetensors_load(const char *path, calr_safetensors **out)
 
 /* ---- writing ---- */
 
-static const char *const type_names[CALR_DTYPES] = {"F32", "I32", "I64", "U8", "BF16"};
+static const char *const type_names[CALR_DTYPES] = {"F32",  "I32", "I64", "U8",
+                                                    "BF16", "F64", "F16", "BOOL"};
+
 /* 0, or -1 when there was no memory. */
 static int describe_notes(json_t *header, const note *notes, int64_t count)
 {

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/f16.h"
 #include "base/interrupt.h"
 
 enum { PART = 1 << 20 }; /* elements converted without asking whether to stop */
@@ -34,31 +35,13 @@ static uint64_t bits_of(const unsigned char *from, int size, bool big)
     return bits;
 }
 
-/* IEEE 754 binary16, exactly. */
-static float from_half(uint32_t half)
-{
-    uint32_t sign = (half & 0x8000) << 16, exponent = half >> 10 & 31, fraction = half & 1023, bits;
-    if (exponent == 31) { /* infinity, NaN with its payload */
-        bits = sign | 0x7F800000 | fraction << 13;
-    } else if (exponent > 0) {
-        bits = sign | (exponent + 112) << 23 | fraction << 13;
-    } else { /* zero and the numbers below 2^-14, which are normal here */
-        float small = (float)fraction * 0x1p-24f;
-        memcpy(&bits, &small, sizeof bits);
-        bits |= sign;
-    }
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 static float to_float(foreign_type type, uint64_t bits)
 {
     float value;
     double wide;
     uint32_t low = (uint32_t)bits;
     if (type.size == 2)
-        return from_half(low);
+        return calr_f16_to_f32((calr_f16)low);
     if (type.size == 8) {
         memcpy(&wide, &bits, sizeof wide);
         return (float)wide;

@@ -1,92 +1,10 @@
 /* Copies, conversions and single elements. */
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/parallel.h"
+#include "tensor/cast.h"
 #include "tensor/tensor.h"
-
-static double load(const void *data, calr_dtype dtype, int64_t i)
-{
-    switch (dtype) {
-    case CALR_F32:
-        return ((const float *)data)[i];
-    case CALR_I32:
-        return ((const int32_t *)data)[i];
-    case CALR_I64:
-        return (double)((const int64_t *)data)[i];
-    case CALR_BF16:
-        return calr_bf16_to_f32(((const calr_bf16 *)data)[i]);
-    default:
-        return ((const uint8_t *)data)[i];
-    }
-}
-
-/* By way of f32, a double would be rounded twice. Rounded to odd on the way (the last bit is set
- * when bits were cut off), it comes out as if rounded once. */
-static calr_bf16 narrow(double value)
-{
-    float f = (float)value;
-    uint32_t bits;
-    if ((double)f != value && isfinite(f)) {
-        if (fabs((double)f) > fabs(value))
-            f = nextafterf(f, 0);
-        memcpy(&bits, &f, sizeof bits);
-        bits |= 1;
-        memcpy(&f, &bits, sizeof f);
-    }
-    return calr_bf16_from_f32(f);
-}
-
-/* Out of range is clamped, NaN becomes 0: a conversion in C would be undefined there. */
-static void store(void *data, calr_dtype dtype, int64_t i, double value)
-{
-    double whole = isnan(value) ? 0 : trunc(value);
-    switch (dtype) {
-    case CALR_F32:
-        ((float *)data)[i] = (float)value;
-        break;
-    case CALR_I32:
-        ((int32_t *)data)[i] = (int32_t)fmax(INT32_MIN, fmin(INT32_MAX, whole));
-        break;
-    case CALR_I64: /* the largest double below 2^63 */
-        ((int64_t *)data)[i] = (int64_t)fmax(-0x1p63, fmin(0x1.fffffffffffffp62, whole));
-        break;
-    case CALR_U8:
-        ((uint8_t *)data)[i] = (uint8_t)fmax(0, fmin(255, whole));
-        break;
-    case CALR_BF16:
-        ((calr_bf16 *)data)[i] = narrow(value);
-        break;
-    }
-}
-
-/* Converts one row of `count` elements with any strides. 64-bit integers never pass through a
- * double. */
-static void copy_row(void *to, calr_dtype to_type, int64_t to_stride, const void *from,
-                     calr_dtype from_type, int64_t from_stride, int64_t count)
-{
-    size_t size = calr_dtype_size(to_type);
-    if (to_type == from_type && to_stride == 1 && from_stride == 1) {
-        memcpy(to, from, (size_t)count * size);
-    } else if (to_type == from_type) {
-        for (int64_t i = 0; i < count; i++)
-            memcpy((char *)to + (size_t)(i * to_stride) * size,
-                   (const char *)from + (size_t)(i * from_stride) * size, size);
-    } else if (to_type == CALR_BF16 && from_type == CALR_F32 && to_stride == 1 &&
-               from_stride == 1) {
-        calr_bf16_round(count, from, to);
-    } else if (to_type == CALR_F32 && from_type == CALR_BF16 && to_stride == 1 &&
-               from_stride == 1) {
-        calr_bf16_widen(count, from, to);
-    } else if (to_type == CALR_I64 && from_type == CALR_I32) {
-        for (int64_t i = 0; i < count; i++)
-            ((int64_t *)to)[i * to_stride] = ((const int32_t *)from)[i * from_stride];
-    } else {
-        for (int64_t i = 0; i < count; i++)
-            store(to, to_type, i * to_stride, load(from, from_type, i * from_stride));
-    }
-}
 
 typedef struct copy_job {
     const calr_tensor *to, *from;
@@ -108,11 +26,11 @@ static void copy_rows(void *context, int64_t begin, int64_t end, int worker)
             to_at += i * to->stride[d];
             from_at += i * from->stride[d];
         }
-        copy_row((char *)calr_tensor_data(to) + to_at * (int64_t)calr_dtype_size(to->dtype),
-                 to->dtype, to->stride[last],
-                 (const char *)calr_tensor_data(from) +
-                     from_at * (int64_t)calr_dtype_size(from->dtype),
-                 from->dtype, from->stride[last], job->row);
+        calr_cast_row((char *)calr_tensor_data(to) + to_at * (int64_t)calr_dtype_size(to->dtype),
+                      to->dtype, to->stride[last],
+                      (const char *)calr_tensor_data(from) +
+                          from_at * (int64_t)calr_dtype_size(from->dtype),
+                      from->dtype, from->stride[last], job->row);
     }
 }
 
@@ -127,7 +45,8 @@ calr_status calr_tensor_copy(calr_tensor *to, const calr_tensor *from)
         return CALR_OK;
     calr_tensor_touch(to);
     if (to->ndim == 0) {
-        copy_row(calr_tensor_data(to), to->dtype, 1, calr_tensor_data(from), from->dtype, 1, 1);
+        calr_cast_row(calr_tensor_data(to), to->dtype, 1, calr_tensor_data(from), from->dtype, 1,
+                      1);
         return CALR_OK;
     }
     copy_job job = {to, from, to->shape[to->ndim - 1]};
@@ -234,7 +153,7 @@ calr_status calr_tensor_fill(calr_tensor *tensor, double value)
 {
     calr_tensor *one;
     CALR_TRY(calr_tensor_new(tensor->dtype, 0, NULL, &one));
-    store(calr_tensor_data(one), one->dtype, 0, value);
+    calr_cast_store(calr_tensor_data(one), one->dtype, 0, value);
     /* The single number seen in the tensor's shape, every step of length 0. */
     one->ndim = tensor->ndim;
     memcpy(one->shape, tensor->shape, sizeof one->shape);
@@ -260,7 +179,7 @@ calr_status calr_tensor_get(const calr_tensor *tensor, const int64_t *index, dou
 {
     int64_t at;
     CALR_TRY(element(tensor, index, &at));
-    *out = load(calr_tensor_data(tensor), tensor->dtype, at);
+    *out = calr_cast_load(calr_tensor_data(tensor), tensor->dtype, at);
     return CALR_OK;
 }
 
@@ -269,6 +188,6 @@ calr_status calr_tensor_set(calr_tensor *tensor, const int64_t *index, double va
     int64_t at;
     CALR_TRY(element(tensor, index, &at));
     calr_tensor_touch(tensor);
-    store(calr_tensor_data(tensor), tensor->dtype, at, value);
+    calr_cast_store(calr_tensor_data(tensor), tensor->dtype, at, value);
     return CALR_OK;
 }

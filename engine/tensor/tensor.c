@@ -14,7 +14,8 @@ static const struct {
     size_t size;
 } dtypes[CALR_DTYPES] = {
     [CALR_F32] = {"f32", 4}, [CALR_I32] = {"i32", 4},   [CALR_I64] = {"i64", 8},
-    [CALR_U8] = {"u8", 1},   [CALR_BF16] = {"bf16", 2},
+    [CALR_U8] = {"u8", 1},   [CALR_BF16] = {"bf16", 2}, [CALR_F64] = {"f64", 8},
+    [CALR_F16] = {"f16", 2}, [CALR_BOOL] = {"bool", 1},
 };
 
 size_t calr_dtype_size(calr_dtype dtype)
@@ -35,13 +36,36 @@ calr_status calr_dtype_parse(const char *name, calr_dtype *out)
             return CALR_OK;
         }
     }
-    return calr_error(CALR_EINVAL,
-                      "\"%s\" is not an element type; there are f32, bf16, i32, i64 and u8", name);
+    return calr_error(
+        CALR_EINVAL,
+        "\"%s\" is not an element type; there are f32, f64, bf16, f16, i64, i32, u8 and bool",
+        name);
 }
 
 bool calr_dtype_is_real(calr_dtype dtype)
 {
     return dtype == CALR_F32 || dtype == CALR_BF16;
+}
+
+bool calr_dtype_is_float(calr_dtype dtype)
+{
+    return calr_dtype_is_real(dtype) || dtype == CALR_F64 || dtype == CALR_F16;
+}
+
+bool calr_dtype_has_gradients(calr_dtype dtype)
+{
+    return calr_dtype_is_real(dtype) || dtype == CALR_F64;
+}
+
+calr_dtype calr_dtype_promote(calr_dtype a, calr_dtype b)
+{
+    static const int rank[CALR_DTYPES] = {
+        [CALR_BOOL] = 0, [CALR_U8] = 1,  [CALR_I32] = 2, [CALR_I64] = 3,
+        [CALR_BF16] = 4, [CALR_F16] = 4, [CALR_F32] = 5, [CALR_F64] = 6,
+    };
+    if (rank[a] == rank[b])
+        return a == b ? a : CALR_F32;
+    return rank[a] > rank[b] ? a : b;
 }
 
 const char *calr_shape_describe(calr_dtype dtype, int ndim, const int64_t *shape,
@@ -230,6 +254,18 @@ int64_t *calr_tensor_i64(const calr_tensor *tensor)
 uint8_t *calr_tensor_u8(const calr_tensor *tensor)
 {
     assert(tensor->dtype == CALR_U8);
+    return calr_tensor_data(tensor);
+}
+
+double *calr_tensor_f64(const calr_tensor *tensor)
+{
+    assert(tensor->dtype == CALR_F64);
+    return calr_tensor_data(tensor);
+}
+
+uint8_t *calr_tensor_bool(const calr_tensor *tensor)
+{
+    assert(tensor->dtype == CALR_BOOL);
     return calr_tensor_data(tensor);
 }
 

@@ -23,17 +23,33 @@
 #define CALR_MAX_DIMS    6
 #define CALR_TENSOR_TEXT 160 /* room for calr_tensor_describe */
 
-typedef enum calr_dtype { CALR_F32, CALR_I32, CALR_I64, CALR_U8, CALR_BF16 } calr_dtype;
+typedef enum calr_dtype {
+    CALR_F32,
+    CALR_I32,
+    CALR_I64,
+    CALR_U8,
+    CALR_BF16,
+    CALR_F64,
+    CALR_F16, /* IEEE 754 binary16: kept and converted, not computed with */
+    CALR_BOOL /* a byte that is 0 or 1 */
+} calr_dtype;
 
-#define CALR_DTYPES 5
+#define CALR_DTYPES 8
 
 size_t calr_dtype_size(calr_dtype dtype);
-/* "f32", "i32", "i64", "u8", "bf16". */
+/* "f32", "i32", "i64", "u8", "bf16", "f64", "f16", "bool". */
 const char *calr_dtype_name(calr_dtype dtype);
-/* Finds a type by that name; CALR_EINVAL names the five. */
+/* Finds a type by that name; CALR_EINVAL names all of them. */
 calr_status calr_dtype_parse(const char *name, calr_dtype *out);
-/* f32 and bf16: what is computed with, and has gradients. */
+/* f32 and bf16: what the kernels of networks take. */
 bool calr_dtype_is_real(calr_dtype dtype);
+/* f64, f32, bf16 and f16; the others are integers, and bool. */
+bool calr_dtype_is_float(calr_dtype dtype);
+/* f64, f32 and bf16: what has gradients. */
+bool calr_dtype_has_gradients(calr_dtype dtype);
+/* The type of what is computed from both, as PyTorch promotes tensors: bool < u8 < i32 < i64 < bf16, f16 < f32 < f64;
+ * bf16 with f16 is f32. */
+calr_dtype calr_dtype_promote(calr_dtype a, calr_dtype b);
 
 typedef struct calr_storage calr_storage;
 
@@ -79,6 +95,8 @@ calr_tensor_f32(const calr_tensor *tensor); /* calr_tensor_data with the type ch
 int32_t *calr_tensor_i32(const calr_tensor *tensor);
 int64_t *calr_tensor_i64(const calr_tensor *tensor);
 uint8_t *calr_tensor_u8(const calr_tensor *tensor);
+double *calr_tensor_f64(const calr_tensor *tensor);
+uint8_t *calr_tensor_bool(const calr_tensor *tensor);
 calr_bf16 *calr_tensor_bf16(const calr_tensor *tensor);
 
 /* Every write in place must bump the version: it tells the backward pass of autograd/ that what it
@@ -131,8 +149,8 @@ calr_status calr_tensor_alias(const calr_tensor *tensor, calr_tensor **out);
 calr_status calr_tensor_clone(const calr_tensor *tensor, calr_tensor **out);
 /* The tensor itself (retained) when contiguous, a clone otherwise. */
 calr_status calr_tensor_contiguous(const calr_tensor *tensor, calr_tensor **out);
-/* Element by element, same shape; converts between types (to integers by truncation, to u8
- * clamped, to bf16 by rounding to the nearest, to even between two). */
+/* Element by element, same shape; converts between types (to integers by truncation, out of range clamped, NaN to 0; to
+ * bf16 and f16 by rounding to the nearest, to even between two; to bool: whether it is not 0). */
 calr_status calr_tensor_copy(calr_tensor *to, const calr_tensor *from);
 calr_status calr_tensor_cast(const calr_tensor *tensor, calr_dtype dtype, calr_tensor **out);
 /* Items `index[i]` of a dimension, in that order: it becomes `count` long. CALR_EINVAL names the first

@@ -1,6 +1,7 @@
 --- @module calr
 --- The engine and its Lua library: `local calr = require "calr"`. A part is loaded when it is first named:
 --- `calr.tensor` is `require "calr.tensor"`, and so on.
+--- Every function of tensors is `calr.NAME` too: `calr.relu(x)` is `x:relu()` (calr.tensor lists them).
 --- @field version  string; of the program
 
 --- calr.no_grad(fn, ...)
@@ -19,6 +20,7 @@ local former = {
   ["calr.cli"] = "calr.program.command",
   ["calr.clusterers"] = "calr.lab.cluster",
   ["calr.docs"] = "calr.program.docs",
+  ["calr.ops"] = "calr.tensor",
   ["calr.optimizer"] = "calr.optim.step",
   ["calr.run.resume"] = "calr.program.resume",
   ["calr.sampler"] = "calr.batches",
@@ -61,6 +63,8 @@ local function parts()
     end
   end
   for name in pairs(public) do add(name) end
+  for name in pairs(require "calr.tensor") do add(name) end
+  for _, name in ipairs(require("calr.vocabulary").names()) do add(name) end
   for name in pairs(package.preload) do add(name:match "^calr%.([%w_]+)$") end
   local folder = sys.paths and sys.paths.lua .. "/calr"
   for _, name in ipairs(folder and sys.is_folder(folder) and sys.list(folder) or {}) do
@@ -68,6 +72,12 @@ local function parts()
   end
   table.sort(names)
   return names
+end
+
+-- The function of tensors of that name, or nil.
+local function word_of(name)
+  local tensor = require "calr.tensor"
+  return rawget(tensor, name) or (require("calr.vocabulary").find(tensor, name))
 end
 
 setmetatable(calr, {
@@ -78,6 +88,11 @@ setmetatable(calr, {
     end
     local module = "calr." .. tostring(name)
     if not resolve(module) and not package.preload[module] and not package.searchpath(module, package.path) then
+      local word = word_of(name)
+      if word then
+        rawset(self, name, word)
+        return word
+      end
       local near = sys.nearest(tostring(name), parts())
       local hint = near and (" (did you mean \"%s\"?)"):format(near) or ""
       error(("calr has no part \"%s\"%s"):format(tostring(name), hint), 2)

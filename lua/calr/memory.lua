@@ -4,7 +4,7 @@ local arguments = require "calr.options"
 local batch = require "calr.memory.batch"
 local check_options = arguments.check
 local labels = require "calr.labels"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 local state = require "calr.memory.state"
 local T = require "calr.tensor"
 

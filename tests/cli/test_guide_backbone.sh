@@ -35,7 +35,7 @@ says "the network ./bare.lua must say how wide its features are: set .dim to a w
 sed 's/self.neck(self.pool(maps))/maps/' mine.lua >maps.lua
 expect 1 "$CALR" run experiments/calr.lua data=street.lmdb "${small[@]}" network=./maps.lua
 says "the network ./maps.lua gives f32[1 x 4 x 2 x 64] for an image of 32x16, and must give features f32[1 x 64]: its .dim is 64"
-sed 's/calr.ops.l2_normalize(\(.*\))$/\1/' mine.lua >long.lua
+sed 's/calr.l2_normalize(\(.*\))$/\1/' mine.lua >long.lua
 expect 1 "$CALR" run experiments/calr.lua data=street.lmdb "${small[@]}" network=./long.lua
 says "the network ./long.lua gives features of length" "and must give unit features"
 expect 1 "$CALR" run experiments/calr.lua data=street.lmdb "${small[@]}" network=./absent.lua
@@ -45,7 +45,7 @@ says 'there is no network "mine"; there are: osnet_x0_25' "give the path of a fi
 
 # ---- a file or a module that has changed is noticed
 echo 'return require("calr").ops.l2_normalize' >unit.lua
-sed 's/calr.ops.l2_normalize(/require "unit"(/' mine.lua >parts.lua
+sed 's/calr.l2_normalize(/require "unit"(/' mine.lua >parts.lua
 sed 's/  step:train(/  if epoch == 1 and not calr.sys.exists "again" then error "stop here" end\n&/' experiments/calr.lua >stops.lua
 for changed in parts unit; do
     rm -f again

@@ -169,7 +169,7 @@ local net = calr.pipeline.network(cfg)
 local Squared = { clusters = 2, temperature = 1 }
 function Squared:loss(features)
   if cfg.broken then return features .. self.labels end
-  return calr.ops.mean(features * features)
+  return calr.mean(features * features)
 end
 function Squared.update() end
 for _, step in calr.pipeline.epochs(net, data, cfg) do

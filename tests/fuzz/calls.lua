@@ -72,7 +72,7 @@ local function call_method(draw)
   local meta = getmetatable(value)
   if type(value) ~= "userdata" or not meta then return end
   counts.methods = counts.methods + 1
-  local keys, source = {}, draw.chance(.15) and meta or meta.__index
+  local keys, source = {}, draw.chance(.15) and meta or meta.methods or meta.__index
   if type(source) ~= "table" then return end
   for key, fn in pairs(source) do
     if type(fn) == "function" then keys[#keys + 1] = key end

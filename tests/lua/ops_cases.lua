@@ -1,6 +1,6 @@
 -- What the tests of the operations share: evaluating a golden case (tests/reference/ops/golden.lua) and checking
 -- gradients by finite differences.
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 local tensor = require "calr.tensor"
 
 local cases = {}

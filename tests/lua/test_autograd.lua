@@ -1,7 +1,7 @@
 -- calr.autograd: the tape from Lua, operations written in Lua, no_grad, stale tensors, memory.
 local check = require "check"
 local T = require "calr.tensor"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 local autograd = require "calr.autograd"
 
 local function line()
@@ -55,7 +55,7 @@ check.test("what backward refuses", function()
   local shared = x:exp()
   shared:sum():backward()
   check.fails("exp: this graph was used", autograd.backward, (shared * 2):sum())
-  check.fails("only f32 and bf16 tensors have gradients", function() T({ 1 }, "i32"):requires_grad(true) end)
+  check.fails("only f32, f64 and bf16 tensors have gradients", function() T({ 1 }, "i32"):requires_grad(true) end)
   check.fails("was computed from tensors that need", function() (x * 2):requires_grad(false) end)
 end)
 

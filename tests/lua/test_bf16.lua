@@ -3,7 +3,7 @@ local check = require "check"
 local T = require "calr.tensor"
 local autograd = require "calr.autograd"
 local npy = require "calr.npy"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 local rng = require "calr.rng"
 local safetensors = require "calr.safetensors"
 
@@ -35,7 +35,7 @@ check.test("tensors", function()
   check.all_near(u:rows { 1 }, { { 3, 4 } }, 0)
   check.all_near(T.full({ 3 }, .1, "bf16"), { 0.10009765625, 0.10009765625, 0.10009765625 }, 0)
   check.equal(tostring(T.zeros({ 2, 0 }, "bf16"):to "f32"), "f32[2 x 0]")
-  check.fails("there are f32, bf16, i32, i64 and u8", T.zeros, { 1 }, "f16")
+  check.fails("there are f32, f64, bf16, f16, i64, i32, u8 and bool", T.zeros, { 1 }, "f8")
 end)
 
 check.test("files", function()

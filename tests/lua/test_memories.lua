@@ -1,6 +1,6 @@
 -- The memories besides the cluster memory: losses and gradients by PyTorch and by finite differences, updates, state.
 local check = require "check"
-local M, T, autograd, ops = require "calr.memory", require "calr.tensor", require "calr.autograd", require "calr.ops"
+local M, T, autograd, ops = require "calr.memory", require "calr.tensor", require "calr.autograd", require "calr.tensor"
 local bank, Rng = require "calr.bank", require "calr.rng"
 
 local golden = dofile(os.getenv "CALR_TEST_REFERENCE" .. "/memory/golden.lua")

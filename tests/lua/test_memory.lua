@@ -1,6 +1,6 @@
 -- calr.memory: the contrastive loss against a plain computation and finite differences, updates, weights.
 local check = require "check"
-local M, T, autograd, ops = require "calr.memory", require "calr.tensor", require "calr.autograd", require "calr.ops"
+local M, T, autograd, ops = require "calr.memory", require "calr.tensor", require "calr.autograd", require "calr.tensor"
 local Rng = require "calr.rng"
 
 local dim = 5

@@ -2,7 +2,7 @@
 local check = require "check"
 local cases = require "ops_cases"
 local T = require "calr.tensor"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 
 -- The backend is chosen at the first use: the test runs itself once more for each, by name.
 if not os.getenv "CALR_TEST_BACKEND" then

@@ -295,7 +295,7 @@ check.test("lists of parts join to those of the whole", function()
 end)
 
 check.test("query expansion by its definition", function()
-  local ops = require "calr.ops"
+  local ops = require "calr.tensor"
   local r = rng.open { seed = 9 }
   local query = ops.l2_normalize(r:fill_normal(T.zeros { 30, 8 }))
   local gallery = ops.l2_normalize(r:fill_normal(T.zeros { 90, 8 }))

@@ -9,7 +9,7 @@ local rng = require "calr.rng"
 
 local n = 24
 local x = rng.open { seed = 1 }:fill_normal(T.zeros { n, 8 })
-x = require "calr.ops".l2_normalize(x)
+x = require "calr.tensor".l2_normalize(x)
 local ids, cameras = {}, {}
 for i = 1, n do ids[i], cameras[i] = i % 6, i % 4 end
 ids, cameras = T.from(ids, "i32"), T.from(cameras, "i32")

@@ -179,23 +179,23 @@ function vocabulary.inputs(row, set, dtype)
 end
 
 local function methods()
-  return getmetatable(calr.tensor.zeros {}).__index
+  return getmetatable(calr.tensor.zeros {}).methods
 end
 
 -- A word of the vocabulary: a function or nil.
 function vocabulary.find(name)
-  local ops = calr.ops
-  return rawget(calr.tensor, name) or ops[name] or rawget(methods(), name)
+  return rawget(calr.tensor, name) or rawget(methods(), name) or require("calr.vocabulary").find(calr.tensor, name)
 end
 
 -- All words, with what they are: "function", "method" or both.
 function vocabulary.words()
   local found = {}
-  for _, list in ipairs { calr.tensor, calr.ops, methods() } do
+  for _, list in ipairs { calr.tensor, methods() } do
     for name, fn in next, list do
-      if type(fn) == "function" then found[name] = true end
+      if type(fn) == "function" and name:sub(1, 1) ~= "_" then found[name] = true end
     end
   end
+  for _, name in ipairs(require("calr.vocabulary").names()) do found[name] = true end
   return found
 end
 

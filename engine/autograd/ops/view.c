@@ -3,6 +3,7 @@
 
 #include "autograd/apply.h"
 #include "autograd/ops.h"
+#include "autograd/tape.h"
 
 /* Views are checked by the functions of tensor.h that make them. */
 static calr_status nothing_to_check(calr_op_call *call)
@@ -220,7 +221,10 @@ calr_status calr_op_cast(calr_tensor *x, calr_dtype dtype, calr_tensor **y)
 {
     if (x->dtype == dtype)
         return calr_op_clone(x, y);
-    if (!calr_dtype_is_real(x->dtype) || !calr_dtype_is_real(dtype))
+    if (dtype == CALR_F16 && calr_tape_requires(x) && calr_tape_is_recording())
+        return calr_error(CALR_EINVAL,
+                          "to: gradients do not pass through f16; convert x:detach(), or use bf16");
+    if (!calr_dtype_has_gradients(x->dtype) || !calr_dtype_has_gradients(dtype))
         return calr_tensor_cast(x, dtype, y);
     return calr_op_apply(&op_cast, &x, 1, &dtype, y);
 }

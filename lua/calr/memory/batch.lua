@@ -3,7 +3,7 @@
 --- and the cross-entropy that they share.
 
 local T = require "calr.tensor"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 
 local batch = {}
 

@@ -5,7 +5,7 @@ local bank = require "calr.bank"
 local batch = require "calr.memory.batch"
 local check_options = require "calr.options".check
 local labels = require "calr.labels"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 local state = require "calr.memory.state"
 local T = require "calr.tensor"
 

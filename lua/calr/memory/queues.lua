@@ -3,7 +3,7 @@
 
 local batch = require "calr.memory.batch"
 local check_options = require "calr.options".check
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 local state = require "calr.memory.state"
 local T = require "calr.tensor"
 

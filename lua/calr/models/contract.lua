@@ -57,7 +57,7 @@ local function check_features(network, height, width)
   local length = features:norm():item()
   if math.abs(length - 1) > 1e-2 then -- NaN, of weights that have diverged, is said elsewhere
     error(("the network %s gives features of length %.3g, and must give unit features: end its forward function with "
-      .. "calr.ops.l2_normalize"):format(called(network), length), 0)
+      .. "calr.l2_normalize"):format(called(network), length), 0)
   end
 end
 

@@ -3,7 +3,7 @@ local arguments = require "calr.options"
 local check_options = arguments.check
 local contract = require "calr.models.contract"
 local nn = require "calr.nn"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 local own = require "calr.models.own"
 
 --- @module calr.models

@@ -8,7 +8,7 @@
 
 local T = require "calr.tensor"
 local nn = require "calr.nn"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 
 -- Instance norm and ReLU, as the variant "ibn" has it in its stem and after the blocks of its first stage.
 local InstanceRelu = nn.class "OSNetInstanceRelu"

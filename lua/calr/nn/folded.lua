@@ -15,7 +15,7 @@
 local T = require "calr.tensor"
 local autograd = require "calr.autograd"
 local frozen = require "calr.frozen"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 local sys = require "calr.sys"
 
 local folded = {}

@@ -8,7 +8,7 @@ local arguments = require "calr.options"
 local check_options = arguments.check
 local keeping = require "calr.nn.keeping"
 local module = require "calr.nn.module"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 local class, new = module.class, module.new
 
 local nn = { Module = module.Module }

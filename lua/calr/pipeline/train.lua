@@ -6,7 +6,7 @@ local T = require "calr.tensor"
 local autograd = require "calr.autograd"
 local batches = require "calr.batches"
 local memory_batch = require "calr.memory.batch"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 local progress = require "calr.progress"
 
 -- Camera alignment: features -> gradient reversal -> head -> cross-entropy with the camera.

@@ -26,7 +26,7 @@ function benchmark.rows(bench, options)
     aim = { seconds = 0.02 } }
   bench.row { work = "calr --version", time = bench.time(starter(program .. " --version"), settings) }
   bench.row { work = "first product (libraries are loaded)",
-    time = bench.time(starter(program .. " -e 'local a = calr.tensor{{1}} calr.ops.matmul(a, a)'"), settings) }
+    time = bench.time(starter(program .. " -e 'local a = calr.tensor{{1}} calr.matmul(a, a)'"), settings) }
   bench.row { work = "the shell alone", time = bench.time(starter "true", settings) }
 end
 

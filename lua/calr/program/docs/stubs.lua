@@ -183,11 +183,11 @@ function stubs.classes(pages)
 end
 
 --- calr.program.docs.stubs.methods(pages)
---- Lists the functions that are also methods of tensors, found in the running program: x:relu() is calr.ops.relu(x).
+--- Lists the functions that are also methods of tensors, found in the running program: x:relu() is calr.relu(x).
 --- @param pages  table of the pages
 --- @return table  list of {method=, item=}, by name; the first argument is the tensor
 function stubs.methods(pages)
-  local methods, own, list = getmetatable(require("calr.tensor").zeros { 1 }).__index, {}, {}
+  local methods, own, list = getmetatable(require("calr.tensor").zeros { 1 }).methods, {}, {}
   for _, page in ipairs(pages) do
     for _, item in ipairs(page.functions) do
       local name = item.name:match "^tensor:([%w_]+)$"
@@ -196,7 +196,7 @@ function stubs.methods(pages)
   end
   for _, page in ipairs(pages) do
     for _, item in ipairs(page.functions) do
-      local name = item.name:match "^calr%.ops%.([%w_]+)$" or item.name:match "^calr%.autograd%.([%w_]+)$"
+      local name = item.name:match "^calr%.([%w_]+)$" or item.name:match "^calr%.autograd%.([%w_]+)$"
       if name and rawget(methods, name) and not own[name] then list[#list + 1] = { method = name, item = item } end
     end
   end
@@ -231,10 +231,17 @@ function stubs.make(page, pages, classes)
       class_header({ name = class }, classes, out)
     end
     local name = item.name:sub(1, #page.name + 1) == page.name .. "." and item.name:sub(#page.name + 2)
+    if page.name == "calr.tensor" and not class then name = name or item.name:match "^calr%.([%w_]+)$" end
     if class then
       declare(item, class .. ":" .. method, classes, out)
     elseif name and name:match "^[%w_]+$" then
       declare(item, "M." .. legal(name), classes, out)
+    end
+  end
+  for _, other in ipairs(page.name == "calr" and pages or {}) do
+    for _, item in ipairs(other.name == "calr.tensor" and other.functions or {}) do
+      local name = item.name:match "^calr%.([%w_]+)$"
+      if name and name ~= "tensor" then declare(item, "M." .. legal(name), classes, out) end
     end
   end
   for _, entry in ipairs(page.name == "calr.tensor" and stubs.methods(pages) or {}) do

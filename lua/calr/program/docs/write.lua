@@ -34,7 +34,8 @@ end
 local function belongs(item, module, page)
   if item.internal then return false end
   if module.name == page.name or #page.of == 1 then return true end
-  return item.name:find ":" or item.name == page.name or item.name:sub(1, #page.name + 1) == page.name .. "."
+  return item.name:find ":" or item.name == page.name or page.name == "calr.tensor" and item.name:match "^calr%.[%w_]+$"
+    or item.name:sub(1, #page.name + 1) == page.name .. "."
     and not item.name:find("%.", #page.name + 2)
 end
 
@@ -77,11 +78,11 @@ local function methods_page(page, pages, out)
   if page.name ~= "calr.tensor" then return end
   local names = {}
   for _, entry in ipairs(stubs.methods(pages)) do
-    local module = entry.item.name:match "^(.*)%."
+    local module = entry.item.name:match "^(calr%..*)%." or page.name
     names[#names + 1] = ("[`%s`](%s.md#%s)"):format(entry.method, module, anchor(entry.item.signature))
   end
   out[#out + 1] = "### Operations that are methods too\n"
-  out[#out + 1] = "`x:relu()` is `calr.ops.relu(x)`. The others are: " .. table.concat(names, ", ") .. ".\n"
+  out[#out + 1] = "`x:relu()` is `calr.relu(x)`. The others are: " .. table.concat(names, ", ") .. ".\n"
 end
 
 --- calr.program.docs.write.page(page, pages)

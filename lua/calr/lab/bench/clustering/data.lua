@@ -4,7 +4,7 @@
 
 local T = require "calr.tensor"
 local npy = require "calr.npy"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 local rng = require "calr.rng"
 
 local data = {}

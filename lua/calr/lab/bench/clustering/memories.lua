@@ -5,7 +5,7 @@ local T = require "calr.tensor"
 local autograd = require "calr.autograd"
 local data = require "calr.lab.bench.clustering.data"
 local memory = require "calr.memory"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 local rng = require "calr.rng"
 
 local memories = {}

@@ -9,7 +9,7 @@ local memory = require "calr.memory"
 local meter = require "calr.meter"
 local models = require "calr.models"
 local keeping = require "calr.nn.keeping"
-local ops = require "calr.ops"
+local ops = require "calr.tensor"
 local optim = require "calr.optim"
 local rng = require "calr.rng"
 
