@@ -1,5 +1,6 @@
 -- calr.tensor: creation, views, copies, conversions, errors.
 local check = require "check"
+local calr = require "calr"
 local T = require "calr.tensor"
 
 check.test("from nested tables and back", function()
@@ -113,6 +114,28 @@ check.test("closing releases, and says so", function()
   other:close()
   other:close()
   check.equal(view:numel(), 10)
+end)
+
+check.test("f64, f16 and bool are kept and converted", function()
+  local x = T({ -3.7, 0, 65519, 65520, 6e-8, 1 / 0 }, "f64")
+  check.equal(x:get(1), -3.7)
+  -- numpy.float16 of the same numbers
+  check.equal(table.concat(x:to("f16"):totable(), " "), "-3.69921875 0.0 65504.0 inf 5.9604644775391e-08 inf")
+  check.equal(x:to("bool"):get(1), true)
+  check.equal(x:to("bool"):get(2), false)
+  check.all_near(x:to("bool"):to "i32", { 1, 0, 1, 1, 1, 1 }, 0)
+  check.equal(T({ true, false }, "bool"):get(2), false)
+  check.equal(T(0 / 0):to("bool"):item(), true)
+end)
+
+check.test("a word is a function of calr, a method, and a function of calr.tensor", function()
+  local x = T { -1, 2 }
+  check.all_near(calr.relu(x), { 0, 2 }, 0)
+  check.ok(rawequal(calr.relu, T.relu))
+  check.equal(calr.is_tensor(x), true)
+  check.equal(x:is_floating_point(), true)
+  check.fails("did you mean \"relu\"", function() return x.rellu end)
+  check.fails("did you mean \"relu\"", function() return T.rellu end)
 end)
 
 check.finish()

@@ -268,7 +268,7 @@ local function check_forms(row, set, dtype, results)
     if name ~= row.word or not fn then return fn end
     return function(first, ...)
       if not calr.tensor.is(first) then return fn(first, ...) end
-      local method = getmetatable(first).__index[name]
+      local method = getmetatable(first).methods[name]
       return method == nil and fn(first, ...) or first[name](first, ...)
     end
   end
