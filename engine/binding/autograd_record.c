@@ -111,12 +111,12 @@ static int autograd_replay(lua_State *L)
     return call_within(L, enter_replay);
 }
 
-/* The function `name` of the Lua half of this module, called with all arguments. */
-static int call_lua_half(lua_State *L, const char *name)
+/* The function `name` of a file of the Lua half of this module, called with all arguments. */
+static int call_lua_half(lua_State *L, const char *file, const char *name)
 {
     luaL_checkstack(L, 2, NULL);
     lua_getglobal(L, "require");
-    lua_pushliteral(L, "calr.autograd.checkpoint");
+    lua_pushstring(L, file);
     lua_call(L, 1, 1);
     lua_getfield(L, -1, name);
     lua_remove(L, -2);
@@ -137,7 +137,7 @@ static int call_lua_half(lua_State *L, const char *name)
 /// @return tensor
 static int autograd_checkpoint(lua_State *L)
 {
-    return call_lua_half(L, "run");
+    return call_lua_half(L, "calr.autograd.checkpoint", "run");
 }
 
 /// calr.autograd.once(fn)
@@ -147,7 +147,7 @@ static int autograd_checkpoint(lua_State *L)
 /// @return any
 static int autograd_once(lua_State *L)
 {
-    return call_lua_half(L, "once");
+    return call_lua_half(L, "calr.autograd.checkpoint", "once");
 }
 
 /// calr.autograd.keep_below([bytes])
@@ -192,6 +192,24 @@ static int autograd_set_recording(lua_State *L)
         calr_tape_pause();
     lua_pushboolean(L, before);
     return 1;
+}
+
+/// calr.autograd.gradcheck(fn, inputs [, {eps=, atol=, rtol=}])
+/// Compares the gradients that backward gives for fn with finite differences, element by element: for an
+/// operation of your own, calr.autograd.op. An error names the input, the element and both numbers. It also
+/// refuses a function that gives different values for the same inputs, and a backward whose second run gives
+/// other gradients than its first. fn is called four times an element: take small inputs, away from kinks.
+/// Also calr.gradcheck.
+/// @param fn      function(...) of the inputs, that returns one tensor or several
+/// @param inputs  a tensor, or the list of fn's arguments, which may hold other values too; checked are those
+///                with requires_grad(true), or, when there are none, all of type f32 and f64
+/// @param eps     number; the step, relative to elements above 1: 1e-2 for f32, 1e-3 for f64
+/// @param atol    number; allowed are atol + rtol |difference|: 1e-3 for f32, 1e-7 for f64
+/// @param rtol    number; 5e-3 for f32, 1e-5 for f64
+/// @return boolean  true
+static int autograd_gradcheck(lua_State *L)
+{
+    return call_lua_half(L, "calr.autograd.gradcheck", "run");
 }
 
 /* ---- anomaly mode ---- */
@@ -270,6 +288,7 @@ static const calr_lua_function functions[] = {
     {"checkpoint", autograd_checkpoint, "fn, ..."},
     {"once", autograd_once, "fn"},
     {"recording", autograd_recording, ""},
+    {"gradcheck", autograd_gradcheck, "fn, inputs [, options]"},
     {"set_recording", autograd_set_recording, "wanted"},
     {"detect_anomaly", autograd_detect_anomaly, "fn, ..."},
     {"set_detect_anomaly", autograd_set_detect_anomaly, "mode"},

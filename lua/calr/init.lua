@@ -8,6 +8,10 @@
 --- Calls fn(...) without recording; the same as calr.autograd.no_grad.
 --- @return any  what fn returns
 
+--- calr.gradcheck(fn, inputs [, options])
+--- Compares the gradients of fn with finite differences; the same as calr.autograd.gradcheck.
+--- @return boolean  true
+
 local sys = require "calr.sys"
 
 -- Public names of modules on another floor: `calr.study` is `calr.lab.study`. `require "calr.study"` works
@@ -82,9 +86,9 @@ end
 
 setmetatable(calr, {
   __index = function(self, name)
-    if name == "no_grad" then
-      self.no_grad = require("calr.autograd").no_grad
-      return self.no_grad
+    if name == "no_grad" or name == "gradcheck" then
+      rawset(self, name, require("calr.autograd")[name])
+      return self[name]
     end
     local module = "calr." .. tostring(name)
     if not resolve(module) and not package.preload[module] and not package.searchpath(module, package.path) then
