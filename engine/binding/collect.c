@@ -1,12 +1,16 @@
 #include "binding/collect.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "tensor/pool.h"
 
 #define FIRST_LIMIT ((size_t)256 << 20)
+#define YOUNG_STEP  ((size_t)8 << 20)
 
 static size_t soft_limit = FIRST_LIMIT;
+static size_t young_base; /* the fewest live bytes since the last young collection */
+static bool generational;
 static size_t last_requested; /* bytes ever asked for when the last collection ran */
 
 static void collect(lua_State *L)
@@ -23,12 +27,28 @@ void calr_collect_before_backward(lua_State *L)
         collect(L);
 }
 
+/* Frees what was made and dropped since the last time. Its cost does not grow with what Lua holds. */
+static void collect_young(lua_State *L)
+{
+    if (!generational)
+        lua_gc(L, LUA_GCGEN, 0, 0);
+    generational = true;
+    lua_gc(L, LUA_GCSTEP, 0);
+    young_base = calr_pool_get_stats().live_bytes;
+}
+
 void calr_collect_when_full(lua_State *L)
 {
-    if (calr_pool_get_stats().live_bytes < soft_limit)
-        return;
-    collect(L);
     size_t live = calr_pool_get_stats().live_bytes;
+    if (live < young_base)
+        young_base = live;
+    if (live < soft_limit) {
+        if (live - young_base >= YOUNG_STEP)
+            collect_young(L);
+        return;
+    }
+    collect(L);
+    live = young_base = calr_pool_get_stats().live_bytes;
     while (live > soft_limit / 5 * 4)
         soft_limit += soft_limit / 2;
 }

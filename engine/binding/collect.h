@@ -4,10 +4,11 @@
 
 #include <lua.h>
 
-/* Runs a full collection when the pool's live bytes have passed a soft limit. The limit starts at
- * 256 MiB and grows by half when a collection leaves more than 80 % of it live: so the cost of
- * collections stays a constant fraction of the work (generational mode and per-allocation steps
- * were measured and fail: docs/decisions). */
+/* After each 8 MiB that have become live, the young objects are collected: temporaries go, at a cost that does not grow
+ * with what Lua holds (Lua's collector is switched to its generational mode for that). What got old before it was
+ * dropped stays until the pool's live bytes pass a soft limit: then everything is collected. The limit starts at
+ * 256 MiB and grows by half when a collection leaves more than 80 % of it live. Generational mode alone lets memory
+ * grow without bounds, and full collections alone cost either time or memory: docs/decisions. */
 void calr_collect_when_full(lua_State *L);
 
 /* Before a backward pass: tensors that the script has dropped keep the memory of the forward pass
