@@ -149,7 +149,7 @@ local function read_state(self, map, left, param)
         tostring(param.tensor)), 3)
     end
   end
-  local state = { count = math.tointeger(map[names[1]]:get()) }
+  local state = { count = math.tointeger(map[names[1]]:item()) }
   for _, kind in ipairs(self.kinds) do state[kind] = map[param.name .. "." .. kind]:clone() end
   return state
 end

@@ -4,6 +4,7 @@
 
 local Tensor = require "calr.tensor"
 local autograd = require "calr.autograd"
+local form = require "calr.form"
 
 local checkpoint = {}
 
@@ -82,9 +83,9 @@ local function backward(ctx, dy)
   local call = ctx.call
   local list = leaves(call, ctx:saved())
   local y <close> = autograd.replay(within, call.log, true, call.fn, table.unpack(call.args, 1, call.count))
-  if not (Tensor.is(y) and tostring(y) == tostring(dy)) then
+  if not form.is(y, dy:dtype(), table.unpack(dy:shape())) then
     error(("calr.autograd.checkpoint: the function gave %s in its first run and %s in its second: "
-      .. "both must do the same"):format(tostring(dy), tostring(y)), 0)
+      .. "both must do the same"):format(form.text(dy), form.text(y)), 0)
   end
   if y:requires_grad() then autograd.backward(y, dy) end
   dy:close()

@@ -3,6 +3,7 @@
 --- and the cross-entropy that they share.
 
 local T = require "calr.tensor"
+local form = require "calr.form"
 local ops = require "calr.tensor"
 
 local batch = {}
@@ -41,10 +42,10 @@ end
 function batch.check(what, given, ...)
   local wanted = { ... }
   if type(given) ~= "table" then
-    local form = {}
-    for i, name in ipairs(wanted) do form[i] = ("%s = %s"):format(name, name) end
-    error(("%s takes a batch, a table such as { %s }, not %s"):format(what, table.concat(form, ", "),
-      T.is(given) and "a tensor: " .. tostring(given) or tostring(given)), 3)
+    local fields = {}
+    for i, name in ipairs(wanted) do fields[i] = ("%s = %s"):format(name, name) end
+    error(("%s takes a batch, a table such as { %s }, not %s"):format(what, table.concat(fields, ", "),
+      T.is(given) and "a tensor: " .. form.text(given) or tostring(given)), 3)
   end
   for _, name in ipairs(wanted) do
     if given[name] == nil then error(("%s: the batch has no \"%s\""):format(what, name), 3) end
@@ -52,15 +53,15 @@ function batch.check(what, given, ...)
 end
 
 local function soft_cross_entropy(logits, given, weights)
-  local wanted = ("f32[%d x %d]"):format(logits:size(1), logits:size(2))
-  if tostring(given.targets) ~= wanted then
-    error(("targets must be %s, a share of each class for each image, not %s"):format(wanted,
-      tostring(given.targets)), 4)
+  local images, classes = logits:size(1), logits:size(2)
+  if not form.is(given.targets, "f32", images, classes) then
+    error(("targets must be f32[%d x %d], a share of each class for each image, not %s"):format(images, classes,
+      form.text(given.targets)), 4)
   end
   local mass = given.targets
   if weights then mass = mass * weights end
   if given.weights then mass = mass * given.weights:reshape { -1, 1 } end
-  local total = ops.sum(mass):get()
+  local total = ops.sum(mass):item()
   if total == 0 then return ops.sum(logits) * 0 end
   return ops.sum(ops.log_softmax(logits) * mass) * (-1 / total)
 end

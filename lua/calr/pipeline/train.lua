@@ -53,7 +53,7 @@ local function value_of(loss, what, o, iteration)
   if not T.is(loss) or loss:numel() ~= 1 then
     error(("the %s must be a tensor of a single number, not %s"):format(what, tostring(loss)), 0)
   end
-  local value = loss:get()
+  local value = loss:item()
   if value ~= value or value == math.huge or value == -math.huge then
     diverged(o, what, value, ("batch %d of "):format(iteration))
   end

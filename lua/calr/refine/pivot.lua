@@ -16,7 +16,7 @@ end
 
 -- What the authors' code does: the last member, in index order, whose score exceeds the mean of all scores.
 variants["last-above-mean"] = function(c)
-  local mean = require("calr.tensor").mean(c.scores):get()
+  local mean = c.scores:mean():item()
   return L.take(L.last_above(c.global, c.scores, mean), c.global)
 end
 

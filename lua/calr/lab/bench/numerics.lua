@@ -106,7 +106,7 @@ local function train(network, bank, images, labels, batch)
     local wanted = { labels = labels:narrow(1, at, batch) }
     local features = network(images:narrow(1, at, batch))
     local loss = bank:loss(features, wanted)
-    losses[#losses + 1] = loss:get()
+    losses[#losses + 1] = loss:item()
     optimizer:zero_grad()
     autograd.backward(loss)
     optimizer:step()
