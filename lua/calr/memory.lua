@@ -4,7 +4,6 @@ local arguments = require "calr.options"
 local batch = require "calr.memory.batch"
 local check_options = arguments.check
 local labels = require "calr.labels"
-local ops = require "calr.tensor"
 local state = require "calr.memory.state"
 local T = require "calr.tensor"
 
@@ -111,7 +110,7 @@ end
 --- @return tensor  f32[], a single number
 function Cluster:loss(features, given)
   batch.check("calr.memory.cluster", given, "labels")
-  local logits = ops.matmul(features, self.vectors, { transpose_b = true,
+  local logits = T.matmul(features, self.vectors, { transpose_b = true,
     scale = 1 / self.temperature })
   return batch.cross_entropy(logits, given.labels, given, self.weights)
 end

@@ -4,7 +4,6 @@
 
 local T = require "calr.tensor"
 local form = require "calr.form"
-local ops = require "calr.tensor"
 
 local batch = {}
 
@@ -61,9 +60,9 @@ local function soft_cross_entropy(logits, given, weights)
   local mass = given.targets
   if weights then mass = mass * weights end
   if given.weights then mass = mass * given.weights:reshape { -1, 1 } end
-  local total = ops.sum(mass):item()
-  if total == 0 then return ops.sum(logits) * 0 end
-  return ops.sum(ops.log_softmax(logits) * mass) * (-1 / total)
+  local total = mass:sum():item()
+  if total == 0 then return logits:sum() * 0 end
+  return (logits:log_softmax() * mass):sum() * (-1 / total)
 end
 
 --- calr.memory.batch.cross_entropy(logits, classes, batch [, weights])
@@ -72,7 +71,7 @@ end
 --- @return tensor  a single number
 function batch.cross_entropy(logits, classes, given, weights)
   if given.targets then return soft_cross_entropy(logits, given, weights) end
-  return ops.cross_entropy(logits, classes, { weights = weights, row_weights = given.weights })
+  return T.cross_entropy(logits, classes, { weights = weights, row_weights = given.weights })
 end
 
 return (require("calr.options").counted("calr.memory.", batch))

@@ -5,7 +5,6 @@ local bank = require "calr.bank"
 local batch = require "calr.memory.batch"
 local check_options = require "calr.options".check
 local labels = require "calr.labels"
-local ops = require "calr.tensor"
 local state = require "calr.memory.state"
 local T = require "calr.tensor"
 
@@ -37,7 +36,7 @@ function instances.instance(options)
   return setmetatable({
     temperature = state.number("temperature", options.temperature or 0.05, 0),
     momentum = state.number("momentum", options.momentum or 0.2, 0, 1),
-    vectors = ops.l2_normalize(options.features:detach()),
+    vectors = T.l2_normalize(options.features:detach()),
   }, Instance)
 end
 
@@ -49,7 +48,7 @@ end
 --- @return tensor  a single number
 function Instance:loss(features, given)
   batch.check("calr.memory.instance", given, "rows")
-  local logits = ops.matmul(features, self.vectors, { transpose_b = true,
+  local logits = T.matmul(features, self.vectors, { transpose_b = true,
     scale = 1 / self.temperature })
   return batch.cross_entropy(logits, as_labels(given.rows), given)
 end
@@ -100,7 +99,7 @@ function instances.hybrid(options)
   local self = setmetatable({
     temperature = state.number("temperature", options.temperature or 0.05, 0),
     momentum = state.number("momentum", options.momentum or 0.2, 0, 1),
-    vectors = ops.l2_normalize(options.features:detach()),
+    vectors = T.l2_normalize(options.features:detach()),
   }, Hybrid)
   self:relabel(options.labels)
   return self
@@ -132,7 +131,7 @@ end
 --- @return tensor  a single number
 function Hybrid:loss(features, given)
   batch.check("calr.memory.hybrid", given, "rows")
-  local logits = ops.matmul(features, self.means, { transpose_b = true,
+  local logits = T.matmul(features, self.means, { transpose_b = true,
     scale = 1 / self.temperature })
   return batch.cross_entropy(logits, self.classes:index_select(1, given.rows), given)
 end

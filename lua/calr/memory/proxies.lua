@@ -5,7 +5,6 @@ local bank = require "calr.bank"
 local batch = require "calr.memory.batch"
 local check_options = require "calr.options".check
 local labels = require "calr.labels"
-local ops = require "calr.tensor"
 local state = require "calr.memory.state"
 local T = require "calr.tensor"
 
@@ -79,22 +78,22 @@ end
 function Camera:loss(features, given)
   batch.check("calr.memory.camera", given, "labels", "cameras")
   local own = own_proxies(self, given)
-  local scores = ops.matmul(features, self.vectors, { transpose_b = true })
+  local scores = T.matmul(features, self.vectors, { transpose_b = true })
   local logits, total, terms = scores * (1 / self.temperature), nil, {}
   local chosen = { scores = scores:detach(), positives = self.choice.positives, negatives = self.choice.negatives,
     balance = self.choice.balance, weights = given.weights }
   if self.weights.online > 0 then
-    chosen.affinity = ops.matmul(self.vectors:index_select(1, own), self.vectors, { transpose_b = true })
+    chosen.affinity = self.vectors:index_select(1, own):matmul(self.vectors, { transpose_b = true })
   end
   for _, name in ipairs { "intra", "offline", "online" } do
     if self.weights[name] > 0 then
       local mask, target = bank.proxies(name, self.cluster_of, self.camera_of, own, chosen)
-      terms[name] = -ops.sum(ops.log_softmax(logits + mask) * target)
+      terms[name] = -((logits + mask):log_softmax() * target):sum()
       local weighted = terms[name] * self.weights[name]
       total = total and total + weighted or weighted
     end
   end
-  return total or ops.sum(logits) * 0, terms
+  return total or logits:sum() * 0, terms
 end
 
 --- camera:update(features, batch)

@@ -3,7 +3,6 @@
 
 local batch = require "calr.memory.batch"
 local check_options = require "calr.options".check
-local ops = require "calr.tensor"
 local state = require "calr.memory.state"
 local T = require "calr.tensor"
 
@@ -61,10 +60,10 @@ end
 function Queue:loss(features, given)
   batch.check("calr.memory.queue", given, "keys")
   local size = features:size(1)
-  local logits = ops.sum(features * given.keys:detach(), 2):reshape { size, 1 }
+  local logits = (features * given.keys:detach()):sum(2):reshape { size, 1 }
   if self:count() > 0 then
-    local negatives = ops.matmul(features, self.vectors:narrow(1, 1, self:count()), { transpose_b = true })
-    logits = ops.cat({ logits, negatives }, 2)
+    local negatives = T.matmul(features, self.vectors:narrow(1, 1, self:count()), { transpose_b = true })
+    logits = T.cat({ logits, negatives }, 2)
   end
   return batch.cross_entropy(logits * (1 / self.temperature), T.zeros({ size }, "i32"), given)
 end

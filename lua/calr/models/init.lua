@@ -3,7 +3,7 @@ local arguments = require "calr.options"
 local check_options = arguments.check
 local contract = require "calr.models.contract"
 local nn = require "calr.nn"
-local ops = require "calr.tensor"
+local T = require "calr.tensor"
 local own = require "calr.models.own"
 
 --- @module calr.models
@@ -91,7 +91,7 @@ local Network = nn.class "Network"
 Network.pairs = { { "conv1", "bn1" } }
 
 function Network:forward(x)
-  return ops.l2_normalize(nn.chain(self:maps(x), self.pool, self.neck))
+  return T.l2_normalize(nn.chain(self:maps(x), self.pool, self.neck))
 end
 
 --- network:maps(images)

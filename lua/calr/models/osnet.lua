@@ -8,7 +8,6 @@
 
 local T = require "calr.tensor"
 local nn = require "calr.nn"
-local ops = require "calr.tensor"
 
 -- Instance norm and ReLU, as the variant "ibn" has it in its stem and after the blocks of its first stage.
 local InstanceRelu = nn.class "OSNetInstanceRelu"
@@ -20,7 +19,7 @@ local function instance_relu(channels)
 end
 
 function InstanceRelu:forward(x)
-  return ops.instance_norm(x, self.weight, self.bias, { relu = true })
+  return T.instance_norm(x, self.weight, self.bias, { relu = true })
 end
 
 -- conv - norm - ReLU; forward(x, residual) adds the residual before the ReLU.
@@ -63,7 +62,7 @@ local function point(inputs, outputs)
 end
 
 function Point:forward(x)
-  return ops.linear(x, self.weight:reshape { self.weight:size(1), self.weight:size(2) }, self.bias)
+  return T.linear(x, self.weight:reshape { self.weight:size(1), self.weight:size(2) }, self.bias)
 end
 
 -- The aggregation gate (section 3.2): a weight in 0 .. 1 for each image and channel, from the channels' means.
@@ -76,7 +75,7 @@ local function channel_gate(channels)
 end
 
 function Gate:forward(x)
-  return ops.sigmoid(self.fc2(ops.relu(self.fc1(ops.avg_pool(x)))))
+  return T.sigmoid(self.fc2(T.relu(self.fc1(T.avg_pool(x)))))
 end
 
 local streams = { "conv2a", "conv2b", "conv2c", "conv2d" }
@@ -106,7 +105,7 @@ function Block:forward(x)
     maps[i] = self[name](x1)
     gates[i] = self.gate(maps[i])
   end
-  local y = self.conv3(ops.gated_sum(maps, gates), self.downsample and self.downsample(x) or x)
+  local y = self.conv3(T.gated_sum(maps, gates), self.downsample and self.downsample(x) or x)
   return self.IN and self.IN(y) or y
 end
 
@@ -119,7 +118,7 @@ local function halve(channels)
 end
 
 function Halve:forward(x)
-  return ops.conv2d(x, self.filter, { stride = 2, groups = self.filter:size(1) })
+  return T.conv2d(x, self.filter, { stride = 2, groups = self.filter:size(1) })
 end
 
 local OSNet = nn.class "OSNet"
@@ -133,7 +132,7 @@ end
 function OSNet:forward(x)
   x = self.pool(self:maps(x))
   if self.fc then x = self.fc(x) end
-  return ops.l2_normalize(self.neck(x))
+  return T.l2_normalize(self.neck(x))
 end
 
 function OSNet:maps(x)

@@ -15,7 +15,6 @@
 local T = require "calr.tensor"
 local autograd = require "calr.autograd"
 local frozen = require "calr.frozen"
-local ops = require "calr.tensor"
 local sys = require "calr.sys"
 
 local folded = {}
@@ -23,7 +22,7 @@ local folded = {}
 -- w' = w gamma / sqrt(var + eps), b' = beta - mean gamma / sqrt(var + eps): with fixed statistics the normalisation of
 -- what a convolution gives is the convolution with these.
 local function fold_weights(conv, norm)
-  local scale = norm.weight / ops.sqrt(norm.running_var + norm.eps)
+  local scale = norm.weight / (norm.running_var + norm.eps):sqrt()
   local bias = norm.bias - norm.running_mean * scale
   if conv.bias then bias = bias + conv.bias * scale end
   return scale, bias

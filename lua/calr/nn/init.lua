@@ -8,7 +8,7 @@ local arguments = require "calr.options"
 local check_options = arguments.check
 local keeping = require "calr.nn.keeping"
 local module = require "calr.nn.module"
-local ops = require "calr.tensor"
+local T = require "calr.tensor"
 local class, new = module.class, module.new
 
 local nn = { Module = module.Module }
@@ -102,7 +102,7 @@ function nn.conv(inputs, outputs, options)
 end
 
 function Conv:forward(x)
-  return ops.conv2d(x, self.weight, { stride = self.stride, padding = self.padding, groups = self.groups })
+  return T.conv2d(x, self.weight, { stride = self.stride, padding = self.padding, groups = self.groups })
 end
 
 local BatchNorm = class "BatchNorm"
@@ -125,7 +125,7 @@ function nn.batch_norm(channels, options)
 end
 
 function BatchNorm:forward(x, residual)
-  return ops.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var, {
+  return T.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var, {
     training = self.training, momentum = self.momentum, eps = self.eps, relu = self.relu, residual = residual,
   })
 end
@@ -148,11 +148,11 @@ end
 
 function IBN:forward(x)
   local rest = x:size(4) - self.half
-  local y = ops.cat({
+  local y = T.cat({
     self.IN(x:narrow(4, 1, self.half):contiguous()),
     self.BN(x:narrow(4, self.half + 1, rest):contiguous()),
   }, 4)
-  return self.relu and ops.relu(y) or y
+  return self.relu and T.relu(y) or y
 end
 
 local InstanceNorm = class "InstanceNorm"
@@ -170,7 +170,7 @@ function nn.instance_norm(channels, options)
 end
 
 function InstanceNorm:forward(x)
-  return ops.instance_norm(x, self.weight, self.bias, { eps = self.eps })
+  return T.instance_norm(x, self.weight, self.bias, { eps = self.eps })
 end
 
 local Linear = class "Linear"
@@ -186,7 +186,7 @@ function nn.linear(inputs, outputs, options)
 end
 
 function Linear:forward(x)
-  return ops.linear(x, self.weight, self.bias)
+  return T.linear(x, self.weight, self.bias)
 end
 
 local MaxPool = class "MaxPool"
@@ -201,7 +201,7 @@ function nn.max_pool(options)
 end
 
 function MaxPool:forward(x)
-  return ops.max_pool(x, self.options)
+  return T.max_pool(x, self.options)
 end
 
 local AvgPool = class "AvgPool"
@@ -214,7 +214,7 @@ function nn.avg_pool()
 end
 
 function AvgPool:forward(x)
-  return ops.avg_pool(x)
+  return T.avg_pool(x)
 end
 
 local GeM = class "GeM"
@@ -237,7 +237,7 @@ function GeM:forward(x)
       and "the network has no weights yet; end the function that makes it with return net:init(options.seed)"
       or "the training has diverged, lower the learning rate"), 0)
   end
-  return ops.gem(x, self.p, { eps = self.eps })
+  return T.gem(x, self.p, { eps = self.eps })
 end
 
 local Relu = class "Relu"
@@ -249,7 +249,7 @@ function nn.relu()
 end
 
 function Relu:forward(x)
-  return ops.relu(x)
+  return T.relu(x)
 end
 
 local Dropout = class "Dropout"
@@ -274,7 +274,7 @@ function Dropout:forward(x)
     self.passes:fill(count + 1)
     return count
   end)
-  return ops.dropout(x, { p = self.p, seed = self.seed, epoch = pass // 1 | 0, training = true })
+  return T.dropout(x, { p = self.p, seed = self.seed, epoch = pass // 1 | 0, training = true })
 end
 
 local Sequential = class "Sequential"

@@ -6,18 +6,17 @@ local T = require "calr.tensor"
 local autograd = require "calr.autograd"
 local batches = require "calr.batches"
 local memory_batch = require "calr.memory.batch"
-local ops = require "calr.tensor"
 local progress = require "calr.progress"
 
 -- Camera alignment: features -> gradient reversal -> head -> cross-entropy with the camera.
 local function alignment_loss(alignment)
   local function compute(batch)
-    local logits = alignment.head(ops.reverse_gradient(batch.features, alignment.alpha))
+    local logits = alignment.head(batch.features:reverse_gradient(alignment.alpha))
     if alignment.double_softmax then
       -- log-softmax, then softmax, then a cross-entropy that applies log-softmax once more
-      logits = ops.softmax(ops.log_softmax(logits))
+      logits = logits:log_softmax():softmax()
     end
-    return ops.cross_entropy(logits, batch.cameras)
+    return logits:cross_entropy(batch.cameras)
   end
   return { name = "alignment", label = "alignment loss", compute = compute, weight = alignment.weight }
 end

@@ -14,7 +14,6 @@ local config = require "calr.config"
 local memory = require "calr.memory"
 local models = require "calr.models"
 local npy = require "calr.npy"
-local ops = require "calr.tensor"
 local optim = require "calr.optim"
 local pictures = require "calr.lab.bench.frame.images"
 local rng = require "calr.rng"
@@ -164,7 +163,7 @@ function benchmark.rows(bench, options)
   local split = pictures.open(options.data, options.images, folder, bench)
   local images, labels, classes = read_epoch(split, options)
   local network = models.make(options.network, { seed = options.seed }):train(true)
-  local vectors = ops.l2_normalize(rng.open { seed = options.seed, purpose = "memory" }:fill_normal(
+  local vectors = T.l2_normalize(rng.open { seed = options.seed, purpose = "memory" }:fill_normal(
     T.zeros { classes, network.dim }))
   local function new_bank() return memory.cluster { features = vectors, labels = T.range(classes, "i32") } end
   safetensors.save(folder.path .. "/weights.safetensors", network:state())

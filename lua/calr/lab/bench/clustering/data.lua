@@ -4,7 +4,6 @@
 
 local T = require "calr.tensor"
 local npy = require "calr.npy"
-local ops = require "calr.tensor"
 local rng = require "calr.rng"
 
 local data = {}
@@ -31,7 +30,7 @@ function data.people(o)
   local x = normal(o.images, latent, 0.9 * hard)
     + normal((o.images - 1) // each + 1, latent, 1):index_select(1, T(ids, "i64"))
     + normal(count, latent, 0.7 * hard):index_select(1, T(cameras, "i64"))
-  return ops.l2_normalize(ops.matmul(x, normal(latent, o.dim, 1))), T(ids, "i32"), T(cameras, "i32")
+  return T.l2_normalize(T.matmul(x, normal(latent, o.dim, 1))), T(ids, "i32"), T(cameras, "i32")
 end
 
 --- calr.lab.bench.clustering.data.split(count, first)

@@ -5,7 +5,6 @@ local T = require "calr.tensor"
 local autograd = require "calr.autograd"
 local data = require "calr.lab.bench.clustering.data"
 local memory = require "calr.memory"
-local ops = require "calr.tensor"
 local rng = require "calr.rng"
 
 local memories = {}
@@ -34,7 +33,7 @@ end
 local function step(raw, kind)
   return function()
     raw:zero_grad()
-    kind.step(ops.l2_normalize(raw))
+    kind.step(T.l2_normalize(raw))
   end
 end
 

@@ -9,7 +9,6 @@ local memory = require "calr.memory"
 local meter = require "calr.meter"
 local models = require "calr.models"
 local keeping = require "calr.nn.keeping"
-local ops = require "calr.tensor"
 local optim = require "calr.optim"
 local rng = require "calr.rng"
 
@@ -61,7 +60,7 @@ function step.make(options)
   local network = step.network(options)
   local clusters = options.clusters or 1000
   local random, images = rng.open { seed = 1, purpose = "bench" }, step.images(options)
-  local features = ops.l2_normalize(random:fill_normal(T.zeros { clusters, network.dim }))
+  local features = T.l2_normalize(random:fill_normal(T.zeros { clusters, network.dim }))
   local batch_labels = {}
   for i = 1, options.batch do batch_labels[i] = random:integer(0, clusters - 1) end
   local bank = memory.cluster { features = features, labels = T.range(clusters, "i32") }
