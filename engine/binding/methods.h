@@ -10,8 +10,9 @@
 /* The vocabulary, by family: functions whose first argument is a tensor, each a function calr.NAME and a method
  * x:NAME. tensor.c lists the families. */
 extern const calr_lua_function calr_lua_operation_methods[]; /* ops.c */
-/* tensor_view.c: the same elements in other shapes. */
-extern const calr_lua_function calr_lua_view_methods[];
+extern const calr_lua_function calr_lua_view_methods[];      /* tensor_view.c */
+extern const calr_lua_function calr_lua_text_methods[];      /* tensor_text.c */
+extern const calr_lua_function calr_lua_item_methods[];      /* tensor_items.c */
 /* Functions calr.NAME that are no methods. */
 extern const calr_lua_function calr_lua_operation_functions[]; /* ops.c */
 extern const calr_lua_function calr_lua_word_functions[];      /* tensor_words.c */
@@ -19,7 +20,8 @@ extern const calr_lua_function calr_lua_word_functions[];      /* tensor_words.c
 extern const calr_lua_function calr_lua_creation_functions[];
 extern const calr_lua_function calr_lua_creation_call[];
 /* Metamethods. */
-extern const calr_lua_function calr_lua_operators[]; /* ops.c */
+extern const calr_lua_function calr_lua_operators[];        /* ops.c */
+extern const calr_lua_function calr_lua_item_metamethods[]; /* tensor_items.c */
 /* Methods that are no functions. */
 extern const calr_lua_function calr_lua_gradient_methods[]; /* autograd.c */
 extern const calr_lua_function calr_lua_hook_methods[];     /* autograd_hook.c */
@@ -39,6 +41,9 @@ int calr_lua_check_dims(lua_State *L, int arg, const calr_tensor *tensor, int di
 bool calr_lua_opt_boolean(lua_State *L, int arg, bool fallback);
 /* The element type named at `arg`. */
 calr_dtype calr_lua_opt_dtype(lua_State *L, int arg, calr_dtype fallback);
+/* The whole numbers that are the list at `arg`, or the arguments from `arg` to the last; returns how many, at most
+ * CALR_MAX_DIMS. `what` they are, for messages. */
+int calr_lua_check_numbers(lua_State *L, int arg, const char *what, int64_t numbers[CALR_MAX_DIMS]);
 /* Reads a shape into `shape`: a list at `arg`, or whole numbers from `arg` up to the last argument. Returns the number
  * of dimensions. */
 int calr_lua_check_shape(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS]);
@@ -49,11 +54,17 @@ calr_tensor *calr_lua_opt_tensor(lua_State *L, int arg);
 /* A tensor that is about to be written in place. */
 calr_tensor *calr_lua_check_writable(lua_State *L, int arg);
 
+/* The dimension `given` at `arg`, of `ndim` (one more than the tensor's where one is put in), from 1, or from the end
+ * when negative; returned from 0. */
+int calr_lua_resolve_dim(lua_State *L, int arg, lua_Integer given, const calr_tensor *tensor,
+                         int ndim);
 /* The dimension at `arg`, from 1, or from the end when negative; returned from 0. */
 int calr_lua_check_dim(lua_State *L, int arg, const calr_tensor *tensor);
 
 /* The position at `arg`, from 1; returned from 0. Whether there is such an item, the engine checks. */
 int64_t calr_lua_check_position(lua_State *L, int arg);
+/* Pushes an element, whose position is in range. */
+void calr_lua_push_element(lua_State *L, const calr_tensor *tensor, const int64_t *index);
 /* Writes the number at `arg` into an element. */
 void calr_lua_set_element(lua_State *L, int arg, calr_tensor *tensor, const int64_t *index);
 

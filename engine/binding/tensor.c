@@ -119,7 +119,7 @@ static int tensor_dtype(lua_State *L)
     return 1;
 }
 
-static void push_element(lua_State *L, const calr_tensor *t, const int64_t *index)
+void calr_lua_push_element(lua_State *L, const calr_tensor *t, const int64_t *index)
 {
     double value;
     calr_lua_call(L, calr_tensor_get(t, index, &value));
@@ -146,7 +146,7 @@ static int tensor_get(lua_State *L)
         check_index(L, 2, t, index);
     if (lua_gettop(L) > 1)
         check_count(L, lua_gettop(L) - 1, t, "get");
-    push_element(L, t, index);
+    calr_lua_push_element(L, t, index);
     return 1;
 }
 
@@ -163,7 +163,7 @@ static int tensor_item(lua_State *L)
                    "tensor:item() is the number of a tensor that holds just one, and this is %s: "
                    "x:get(i, ...) reads one of several, x:totable() all",
                    calr_tensor_describe(t, text));
-    push_element(L, t, index);
+    calr_lua_push_element(L, t, index);
     return 1;
 }
 
@@ -184,7 +184,7 @@ static int tensor_set(lua_State *L)
 static void push_table(lua_State *L, const calr_tensor *t, int dim, int64_t *index)
 {
     if (dim == t->ndim) {
-        push_element(L, t, index);
+        calr_lua_push_element(L, t, index);
         return;
     }
     luaL_checkstack(L, 3, NULL);
@@ -475,7 +475,8 @@ static const calr_lua_function metamethods[] = {
 };
 
 /* The families of the vocabulary (methods.h). */
-static const calr_lua_function *const words[] = {calr_lua_operation_methods};
+static const calr_lua_function *const words[] = {calr_lua_operation_methods, calr_lua_view_methods,
+                                                 calr_lua_text_methods, calr_lua_item_methods};
 static const calr_lua_function *const word_functions[] = {calr_lua_operation_functions};
 
 /* What is asked of the module and not there: a page of the vocabulary written in Lua, or an error. */
@@ -490,10 +491,10 @@ static void add_class(lua_State *L)
     if (luaL_newmetatable(L, TENSOR)) {
         calr_lua_add_functions(L, "", metamethods);
         calr_lua_add_functions(L, "", calr_lua_operators);
+        calr_lua_add_functions(L, "", calr_lua_item_metamethods);
         calr_lua_new_module(L, "tensor:", methods);
         for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
             calr_lua_add_functions(L, "tensor:", words[i]);
-        calr_lua_add_functions(L, "tensor:", calr_lua_view_methods);
         calr_lua_add_functions(L, "tensor:", calr_lua_gradient_methods);
         calr_lua_add_functions(L, "tensor:", calr_lua_hook_methods);
         lua_pushvalue(L, -1);

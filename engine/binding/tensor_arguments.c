@@ -13,31 +13,36 @@ calr_tensor *calr_lua_check_writable(lua_State *L, int arg)
     return t;
 }
 
-int calr_lua_check_shape(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS])
+int calr_lua_check_numbers(lua_State *L, int arg, const char *what, int64_t numbers[CALR_MAX_DIMS])
 {
     bool list = lua_istable(L, arg);
-    lua_Integer ndim = list ? calr_lua_length(L, arg) : lua_gettop(L) - arg + 1;
-    if (!list && ndim <= 0)
-        luaL_argerror(L, arg, "a shape is needed: {2, 3}, or 2, 3");
-    if (ndim > CALR_MAX_DIMS)
+    lua_Integer count = list ? calr_lua_length(L, arg) : lua_gettop(L) - arg + 1;
+    if (!list && count <= 0)
+        luaL_argerror(L, arg, lua_pushfstring(L, "%s is needed: {2, 3}, or 2, 3", what));
+    if (count > CALR_MAX_DIMS)
         luaL_argerror(
             L, arg,
-            lua_pushfstring(L, "a tensor has at most %d dimensions, not %I", CALR_MAX_DIMS, ndim));
-    for (int i = 0; i < (int)ndim; i++) {
+            lua_pushfstring(L, "a tensor has at most %d dimensions, not %I", CALR_MAX_DIMS, count));
+    for (int i = 0; i < (int)count; i++) {
         int whole;
         if (list)
             lua_geti(L, arg, i + 1);
         else
             lua_pushvalue(L, arg + i);
-        shape[i] = lua_tointegerx(L, -1, &whole);
+        numbers[i] = lua_tointegerx(L, -1, &whole);
         if (!whole || lua_type(L, -1) != LUA_TNUMBER)
-            luaL_argerror(
-                L, arg,
-                lua_pushfstring(L, "a shape holds whole numbers, such as {2, 3}; item %d is %s",
-                                i + 1, luaL_tolstring(L, -1, NULL)));
+            luaL_argerror(L, arg,
+                          lua_pushfstring(L,
+                                          "%s holds whole numbers, such as {2, 3}; item %d is %s",
+                                          what, i + 1, luaL_tolstring(L, -1, NULL)));
         lua_pop(L, 1);
     }
-    return (int)ndim;
+    return (int)count;
+}
+
+int calr_lua_check_shape(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS])
+{
+    return calr_lua_check_numbers(L, arg, "a shape", shape);
 }
 
 calr_dtype calr_lua_opt_dtype(lua_State *L, int arg, calr_dtype fallback)
@@ -49,10 +54,10 @@ calr_dtype calr_lua_opt_dtype(lua_State *L, int arg, calr_dtype fallback)
     return dtype;
 }
 
-static int check_dim(lua_State *L, int arg, lua_Integer given, const calr_tensor *t)
+int calr_lua_resolve_dim(lua_State *L, int arg, lua_Integer given, const calr_tensor *t, int ndim)
 {
-    lua_Integer dim = given < 0 ? given + t->ndim + 1 : given; /* -1 is the last */
-    if (dim < 1 || dim > t->ndim) {
+    lua_Integer dim = given < 0 ? given + ndim + 1 : given; /* -1 is the last */
+    if (dim < 1 || dim > ndim) {
         char text[CALR_TENSOR_TEXT];
         luaL_argerror(
             L, arg,
@@ -63,7 +68,7 @@ static int check_dim(lua_State *L, int arg, lua_Integer given, const calr_tensor
 
 int calr_lua_check_dim(lua_State *L, int arg, const calr_tensor *t)
 {
-    return check_dim(L, arg, luaL_checkinteger(L, arg), t);
+    return calr_lua_resolve_dim(L, arg, luaL_checkinteger(L, arg), t, t->ndim);
 }
 
 int calr_lua_check_dims(lua_State *L, int arg, const calr_tensor *t, int dims[CALR_MAX_DIMS])
@@ -87,7 +92,7 @@ int calr_lua_check_dims(lua_State *L, int arg, const calr_tensor *t, int dims[CA
             luaL_argerror(L, arg,
                           lua_pushfstring(L, "a dimension, or a list of them, is needed, not %s",
                                           luaL_tolstring(L, -1, NULL)));
-        int dim = check_dim(L, arg, lua_tointeger(L, -1), t);
+        int dim = calr_lua_resolve_dim(L, arg, lua_tointeger(L, -1), t, t->ndim);
         if (wanted[dim])
             luaL_argerror(L, arg, lua_pushfstring(L, "dimension %d is given twice", dim + 1));
         wanted[dim] = true;

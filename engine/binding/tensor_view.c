@@ -6,54 +6,22 @@
 
 /// @module calr.tensor
 
-/* The whole numbers from `arg` on, each an argument or all in one list there; returns how many. `what` they are, for
- * messages. */
-static int check_numbers(lua_State *L, int arg, int64_t numbers[CALR_MAX_DIMS], const char *what)
+/* The shape that is the list, or the numbers, behind the tensor, and nothing else. */
+static int check_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
 {
-    int listed = lua_istable(L, arg);
-    lua_Integer count = listed ? calr_lua_length(L, arg) : lua_gettop(L) - arg + 1;
-    if (listed && lua_gettop(L) > arg)
-        luaL_argerror(L, arg + 1, "the list before it is complete");
-    if (count > CALR_MAX_DIMS)
-        luaL_argerror(
-            L, arg,
-            lua_pushfstring(L, "a tensor has at most %d dimensions, not %I", CALR_MAX_DIMS, count));
-    for (int i = 0; i < (int)count; i++) {
-        int whole;
-        if (listed)
-            lua_geti(L, arg, i + 1);
-        else
-            lua_pushvalue(L, arg + i);
-        numbers[i] = lua_tointegerx(L, -1, &whole);
-        if (!whole)
-            luaL_argerror(L, listed ? arg : arg + i,
-                          lua_pushfstring(L, "%s: whole numbers, or one list of them, not %s", what,
-                                          luaL_tolstring(L, -1, NULL)));
-        lua_pop(L, 1);
-    }
-    return (int)count;
+    if (lua_istable(L, 2) && lua_gettop(L) > 2)
+        luaL_argerror(L, 3, "the list before it is complete");
+    return calr_lua_check_shape(L, 2, shape);
 }
 
-/* A dimension from 1, or from the end when negative, of `ndim`; returned from 0. */
-static int resolve_dim(lua_State *L, int arg, const calr_tensor *x, int ndim, int64_t dim)
-{
-    char text[CALR_TENSOR_TEXT];
-    int64_t from_first = dim < 0 ? dim + ndim : dim - 1;
-    if (dim == 0 || from_first < 0 || from_first >= ndim)
-        luaL_argerror(L, arg,
-                      lua_pushfstring(L, "%s has no dimension %I", calr_tensor_describe(x, text),
-                                      (lua_Integer)dim));
-    return (int)from_first;
-}
-
-/* The dimensions from `arg` on, each named once; returns how many. */
+/* The dimensions from `arg` on, in the order given, each named once; returns how many. */
 static int check_dims(lua_State *L, int arg, const calr_tensor *x, int dims[CALR_MAX_DIMS])
 {
     int64_t numbers[CALR_MAX_DIMS];
     bool seen[CALR_MAX_DIMS] = {false};
-    int count = check_numbers(L, arg, numbers, "dimensions");
+    int count = calr_lua_check_numbers(L, arg, "a list of dimensions", numbers);
     for (int i = 0; i < count; i++) {
-        dims[i] = resolve_dim(L, arg, x, x->ndim, numbers[i]);
+        dims[i] = calr_lua_resolve_dim(L, arg, numbers[i], x, x->ndim);
         if (seen[dims[i]])
             luaL_argerror(L, arg, lua_pushfstring(L, "dimension %d is named twice", dims[i] + 1));
         seen[dims[i]] = true;
@@ -61,38 +29,38 @@ static int check_dims(lua_State *L, int arg, const calr_tensor *x, int dims[CALR
     return count;
 }
 
-/// tensor:reshape(shape)
+/// calr.reshape(x, shape)
 /// Returns the same elements, in order, in another shape: x:reshape(2, -1) or x:reshape { 2, -1 }. One dimension may be
 /// -1. Where the elements lie so that a view will do, it shares memory; where they don't (after a transpose, say) it is
-/// a copy, and what is written into it does not reach x. tensor:view never copies.
+/// a copy, and what is written into it does not reach x. calr.view never copies.
 /// @param shape  whole numbers, or a list of them
 /// @return tensor
 static int tensor_reshape(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int64_t shape[CALR_MAX_DIMS];
-    int ndim = calr_lua_check_shape(L, 2, shape);
+    int ndim = check_shape(L, shape);
     calr_lua_call(L, calr_op_reshape(t, ndim, shape, calr_lua_new_tensor(L)));
     calr_lua_account(L);
     return 1;
 }
 
-/// tensor:view(shape)
+/// calr.view(x, shape)
 /// Returns the same elements in another shape; shares memory always: where only a copy would have that order, it is an
-/// error. tensor:reshape copies there.
+/// error. calr.reshape copies there.
 /// @param shape  whole numbers, or a list of them; one may be -1
 /// @return tensor
 static int tensor_view(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int64_t shape[CALR_MAX_DIMS];
-    int ndim = calr_lua_check_shape(L, 2, shape);
+    int ndim = check_shape(L, shape);
     calr_lua_call(L, calr_op_view(t, ndim, shape, calr_lua_new_tensor(L)));
     return 1;
 }
 
-/// tensor:flatten([start_dim, end_dim])
-/// Makes one dimension of those from start_dim to end_dim; a view where that is possible, as tensor:reshape. A
+/// calr.flatten(x [, start_dim, end_dim])
+/// Makes one dimension of those from start_dim to end_dim; a view where that is possible, as calr.reshape. A
 /// single number becomes a list of one.
 /// @param start_dim  1 by default
 /// @param end_dim    -1, the last, by default
@@ -102,7 +70,7 @@ static int tensor_flatten(lua_State *L)
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int64_t shape[CALR_MAX_DIMS];
     int ndim = t->ndim ? t->ndim : 1;
-    int first = resolve_dim(L, 2, t, ndim, luaL_optinteger(L, 2, 1));
+    int first = calr_lua_resolve_dim(L, 2, luaL_optinteger(L, 2, 1), t, ndim);
     int last = resolve_dim(L, 3, t, ndim, luaL_optinteger(L, 3, -1)), count = 0;
     luaL_argcheck(L, first <= last, 3, "end_dim comes before start_dim");
     for (int d = 0; d < first; d++)
@@ -118,7 +86,7 @@ static int tensor_flatten(lua_State *L)
     return 1;
 }
 
-/// tensor:squeeze([dim])
+/// calr.squeeze(x [, dim])
 /// Removes dimensions of length 1: all, or of those named the ones that have that length. Shares memory.
 /// @param dim  from 1, or a list
 /// @return tensor
@@ -139,7 +107,7 @@ static int tensor_squeeze(lua_State *L)
     return 1;
 }
 
-/// tensor:unsqueeze(dim)
+/// calr.unsqueeze(x, dim)
 /// Puts a dimension of length 1 in: it becomes dimension `dim` of the result. Shares memory.
 /// @param dim  from 1 to the number of dimensions + 1; -1 puts it behind the last
 /// @return tensor
@@ -148,7 +116,7 @@ static int tensor_unsqueeze(lua_State *L)
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int64_t shape[CALR_MAX_DIMS];
     luaL_argcheck(L, t->ndim < CALR_MAX_DIMS, 1, "it has as many dimensions as a tensor can have");
-    int at = resolve_dim(L, 2, t, t->ndim + 1, luaL_checkinteger(L, 2));
+    int at = calr_lua_resolve_dim(L, 2, luaL_checkinteger(L, 2), t, t->ndim + 1);
     for (int d = 0; d <= t->ndim; d++)
         shape[d] = d == at ? 1 : t->shape[d - (d > at)];
     calr_lua_call(L, calr_op_view(t, t->ndim + 1, shape, calr_lua_new_tensor(L)));
@@ -161,7 +129,7 @@ static int push_permuted(lua_State *L, calr_tensor *t, const int *dims)
     return 1;
 }
 
-/// tensor:permute(dims)
+/// calr.permute(x, dims)
 /// Orders the dimensions anew: x:permute(3, 1, 2) begins with the third. Shares memory.
 /// @param dims  every dimension once, as arguments or a list
 /// @return tensor
@@ -191,7 +159,7 @@ static int check_dims_at(lua_State *L, int arg, const calr_tensor *x, int dims[C
     return 1;
 }
 
-/// tensor:movedim(source, destination)
+/// calr.movedim(x, source, destination)
 /// Moves dimensions to other places; the others keep their order. x:movedim(4, 2) turns N x H x W x C into N x C x H x
 /// W. Shares memory.
 /// @param source       a dimension or a list of them
@@ -218,7 +186,7 @@ static int tensor_movedim(lua_State *L)
     return push_permuted(L, t, dims);
 }
 
-/// tensor:t()
+/// calr.t(x)
 /// The transpose of a matrix; a vector or a single number stays as it is. Shares memory.
 /// @return tensor
 static int tensor_t(lua_State *L)
@@ -235,7 +203,7 @@ static int tensor_t(lua_State *L)
     return push_permuted(L, t, t->ndim == 2 ? swapped : straight);
 }
 
-/// tensor:expand(shape)
+/// calr.expand(x, shape)
 /// Repeats dimensions of length 1, and puts further dimensions before the first; -1 keeps a length. Shares memory: an
 /// element is in several places, so it can be read, not written (clone it first).
 /// @param shape  whole numbers, or a list of them
@@ -244,18 +212,18 @@ static int tensor_expand(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int64_t shape[CALR_MAX_DIMS];
-    int ndim = calr_lua_check_shape(L, 2, shape);
+    int ndim = check_shape(L, shape);
     calr_lua_call(L, calr_op_expand(t, ndim, shape, calr_lua_new_tensor(L)));
     return 1;
 }
 
-/// tensor:broadcast_to(shape)
-/// The same as tensor:expand.
+/// calr.broadcast_to(x, shape)
+/// The same as calr.expand.
 /// @param shape  whole numbers, or a list of them
 /// @return tensor
 
-/// tensor:expand_as(other)
-/// tensor:expand to the shape of another tensor.
+/// calr.expand_as(x, other)
+/// calr.expand to the shape of another tensor.
 /// @param other  tensor
 /// @return tensor
 static int tensor_expand_as(lua_State *L)
@@ -265,7 +233,7 @@ static int tensor_expand_as(lua_State *L)
     return 1;
 }
 
-/// tensor:diagonal([offset, dim1, dim2])
+/// calr.diagonal(x [, offset, dim1, dim2])
 /// The elements whose positions in two dimensions are equal, or `offset` apart: the last dimension of the result, in
 /// place of those two. Shares memory.
 /// @param offset  0 by default; above 0 to the right of the main diagonal, below 0 under it
@@ -276,13 +244,13 @@ static int tensor_diagonal(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int64_t offset = luaL_optinteger(L, 2, 0);
-    int a = resolve_dim(L, 3, t, t->ndim, luaL_optinteger(L, 3, 1));
-    int b = resolve_dim(L, 4, t, t->ndim, luaL_optinteger(L, 4, 2));
+    int a = calr_lua_resolve_dim(L, 3, luaL_optinteger(L, 3, 1), t, t->ndim);
+    int b = calr_lua_resolve_dim(L, 4, luaL_optinteger(L, 4, 2), t, t->ndim);
     calr_lua_call(L, calr_op_diagonal(t, offset, a, b, calr_lua_new_tensor(L)));
     return 1;
 }
 
-/// tensor:unfold(dim, size, step)
+/// calr.unfold(x, dim, size, step)
 /// Windows of a dimension: item i of it becomes the window that begins at item 1 + (i - 1) step, and what a window
 /// holds is a new last dimension. Shares memory: windows that overlap can be read, not written.
 /// @param dim   from 1
@@ -298,7 +266,7 @@ static int tensor_unfold(lua_State *L)
     return 1;
 }
 
-/// tensor:narrow(dim, first, count)
+/// calr.narrow(x, dim, first, count)
 /// Returns `count` items of a dimension from position `first`; shares memory.
 /// @return tensor
 static int tensor_narrow(lua_State *L)
@@ -310,7 +278,7 @@ static int tensor_narrow(lua_State *L)
     return 1;
 }
 
-/// tensor:select(dim, position)
+/// calr.select(x, dim, position)
 /// Returns one item of a dimension, which is removed; shares memory.
 /// @return tensor
 static int tensor_select(lua_State *L)
@@ -322,7 +290,7 @@ static int tensor_select(lua_State *L)
     return 1;
 }
 
-/// tensor:transpose(dim_a, dim_b)
+/// calr.transpose(x, dim_a, dim_b)
 /// Returns the tensor with two dimensions swapped; shares memory (a strided view).
 /// @return tensor
 static int tensor_transpose(lua_State *L)
@@ -333,7 +301,7 @@ static int tensor_transpose(lua_State *L)
     return 1;
 }
 
-/// tensor:contiguous()
+/// calr.contiguous(x)
 /// Returns the tensor itself if its elements lie in order, otherwise a contiguous copy.
 /// @return tensor
 static int tensor_contiguous(lua_State *L)
@@ -343,7 +311,7 @@ static int tensor_contiguous(lua_State *L)
     return 1;
 }
 
-/// tensor:clone()
+/// calr.clone(x)
 /// Returns a copy with its own memory.
 /// @return tensor
 static int tensor_clone(lua_State *L)
@@ -354,23 +322,23 @@ static int tensor_clone(lua_State *L)
 }
 
 const calr_lua_function calr_lua_view_methods[] = {
-    {"reshape", tensor_reshape, "self, ..."},
-    {"view", tensor_view, "self, ..."},
-    {"flatten", tensor_flatten, "self [, start_dim, end_dim]"},
-    {"squeeze", tensor_squeeze, "self [, dim]"},
-    {"unsqueeze", tensor_unsqueeze, "self, dim"},
-    {"permute", tensor_permute, "self, ..."},
-    {"movedim", tensor_movedim, "self, source, destination"},
-    {"t", tensor_t, "self"},
-    {"expand", tensor_expand, "self, ..."},
-    {"broadcast_to", tensor_expand, "self, ..."},
-    {"expand_as", tensor_expand_as, "self, other"},
-    {"diagonal", tensor_diagonal, "self [, offset, dim1, dim2]"},
-    {"unfold", tensor_unfold, "self, dim, size, step"},
-    {"narrow", tensor_narrow, "self, dim, first, count"},
-    {"select", tensor_select, "self, dim, position"},
-    {"transpose", tensor_transpose, "self, dim_a, dim_b"},
-    {"contiguous", tensor_contiguous, "self"},
-    {"clone", tensor_clone, "self"},
+    {"reshape", tensor_reshape, "x, ..."},
+    {"view", tensor_view, "x, ..."},
+    {"flatten", tensor_flatten, "x [, start_dim, end_dim]"},
+    {"squeeze", tensor_squeeze, "x [, dim]"},
+    {"unsqueeze", tensor_unsqueeze, "x, dim"},
+    {"permute", tensor_permute, "x, ..."},
+    {"movedim", tensor_movedim, "x, source, destination"},
+    {"t", tensor_t, "x"},
+    {"expand", tensor_expand, "x, ..."},
+    {"broadcast_to", tensor_expand, "x, ..."},
+    {"expand_as", tensor_expand_as, "x, other"},
+    {"diagonal", tensor_diagonal, "x [, offset, dim1, dim2]"},
+    {"unfold", tensor_unfold, "x, dim, size, step"},
+    {"narrow", tensor_narrow, "x, dim, first, count"},
+    {"select", tensor_select, "x, dim, position"},
+    {"transpose", tensor_transpose, "x, dim_a, dim_b"},
+    {"contiguous", tensor_contiguous, "x"},
+    {"clone", tensor_clone, "x"},
     {NULL, NULL, NULL},
 };

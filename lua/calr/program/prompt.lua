@@ -3,6 +3,7 @@
 
 local errors = require "calr.errors"
 local sys = require "calr.sys"
+local tensor = require "calr.tensor"
 local traceback = require "calr.traceback"
 
 local repl = {}
@@ -28,6 +29,7 @@ local function is_name(key)
 end
 
 local function show(value, depth)
+  if depth == 0 and tensor.is(value) then return value:describe() end
   if type(value) == "string" then return depth > 0 and ("%q"):format(value) or value end
   if type(value) ~= "table" or (getmetatable(value) or {}).__tostring then return tostring(value) end
   if depth > 1 then return "{...}" end
