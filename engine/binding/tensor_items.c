@@ -76,9 +76,9 @@ static void apply(lua_State *L, int fn, const calr_tensor *from, calr_tensor *to
 }
 
 /// calr.apply(x, fn)
-/// Calls fn(element) for each element, in order, and returns a tensor of the results, of the type and shape of this one.
-/// Slow beside the operations, which work on all elements at once, and without a gradient: a tensor that needs one is an
-/// error while operations are recorded.
+/// Calls fn(element) for each element, in order, and returns a tensor of the results, of the type and shape of this
+/// one. Slow beside the operations, which work on all elements at once, and without a gradient: a tensor that needs
+/// one is an error while operations are recorded.
 /// @param fn  function of a number that returns a number
 /// @return tensor
 static int tensor_apply(lua_State *L)

@@ -9,8 +9,8 @@
 /// @module calr.tensor
 
 /// calr.describe(x [, {threshold=1000, edgeitems=3, precision=4}])
-/// The type, the shape and the numbers as text, laid out and summarised as NumPy does it: print(x:describe()). The prompt
-/// shows tensors this way; tostring(x) gives type and shape alone.
+/// The type, the shape and the numbers as text, laid out and summarised as NumPy does it: print(x:describe()). The
+/// prompt shows tensors this way; tostring(x) gives type and shape alone.
 /// @param threshold  of tensors with more elements than these, only the edges are shown
 /// @param edgeitems  items at either end of each dimension then
 /// @param precision  digits after the point at most, 0 to 17
