@@ -62,8 +62,8 @@ static int tensor_view(lua_State *L)
 /// calr.flatten(x [, start_dim, end_dim])
 /// Makes one dimension of those from start_dim to end_dim; a view where that is possible, as calr.reshape. A
 /// single number becomes a list of one.
-/// @param start_dim  1 by default
-/// @param end_dim    -1, the last, by default
+/// @param start_dim  integer, 1 by default
+/// @param end_dim    integer; -1, the last, by default
 /// @return tensor
 static int tensor_flatten(lua_State *L)
 {
@@ -71,7 +71,7 @@ static int tensor_flatten(lua_State *L)
     int64_t shape[CALR_MAX_DIMS];
     int ndim = t->ndim ? t->ndim : 1;
     int first = calr_lua_resolve_dim(L, 2, luaL_optinteger(L, 2, 1), t, ndim);
-    int last = resolve_dim(L, 3, t, ndim, luaL_optinteger(L, 3, -1)), count = 0;
+    int last = calr_lua_resolve_dim(L, 3, luaL_optinteger(L, 3, -1), t, ndim), count = 0;
     luaL_argcheck(L, first <= last, 3, "end_dim comes before start_dim");
     for (int d = 0; d < first; d++)
         shape[count++] = t->shape[d];
@@ -131,7 +131,7 @@ static int push_permuted(lua_State *L, calr_tensor *t, const int *dims)
 
 /// calr.permute(x, dims)
 /// Orders the dimensions anew: x:permute(3, 1, 2) begins with the third. Shares memory.
-/// @param dims  every dimension once, as arguments or a list
+/// @param dims  integer or table; every dimension once, as arguments or a list
 /// @return tensor
 static int tensor_permute(lua_State *L)
 {
@@ -162,8 +162,8 @@ static int check_dims_at(lua_State *L, int arg, const calr_tensor *x, int dims[C
 /// calr.movedim(x, source, destination)
 /// Moves dimensions to other places; the others keep their order. x:movedim(4, 2) turns N x H x W x C into N x C x H x
 /// W. Shares memory.
-/// @param source       a dimension or a list of them
-/// @param destination  where they go; as many
+/// @param source       integer or table; a dimension, or a list of them
+/// @param destination  integer or table; where they go, as many
 /// @return tensor
 static int tensor_movedim(lua_State *L)
 {
@@ -236,9 +236,9 @@ static int tensor_expand_as(lua_State *L)
 /// calr.diagonal(x [, offset, dim1, dim2])
 /// The elements whose positions in two dimensions are equal, or `offset` apart: the last dimension of the result, in
 /// place of those two. Shares memory.
-/// @param offset  0 by default; above 0 to the right of the main diagonal, below 0 under it
-/// @param dim1    1 by default
-/// @param dim2    2 by default
+/// @param offset  integer, 0 by default; above 0 to the right of the main diagonal, below 0 under it
+/// @param dim1    integer, 1 by default
+/// @param dim2    integer, 2 by default
 /// @return tensor
 static int tensor_diagonal(lua_State *L)
 {

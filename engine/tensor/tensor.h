@@ -157,7 +157,7 @@ calr_status calr_tensor_cast(const calr_tensor *tensor, calr_dtype dtype, calr_t
  * index out of range. */
 calr_status calr_tensor_index_select(const calr_tensor *tensor, int dim, const int64_t *index,
                                      int64_t count, calr_tensor **out);
-/* to += from: f32, the same shape, any strides; `to` does not overlap itself. */
+/* to += from: f32 or f64, the same shape and type, any strides; `to` does not overlap itself. */
 calr_status calr_tensor_accumulate(calr_tensor *to, const calr_tensor *from);
 calr_status calr_tensor_fill(calr_tensor *tensor, double value);
 

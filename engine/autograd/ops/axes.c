@@ -164,9 +164,10 @@ static calr_status add_windows(const windows *w, calr_tensor *dx, calr_tensor *d
 static calr_status unfold_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
     const calr_op_shape *x = &call->shape[0];
+    calr_dtype dtype = x->dtype == CALR_F64 ? CALR_F64 : CALR_F32;
     calr_tensor *sum, *wide;
-    CALR_TRY(calr_tensor_zeros(CALR_F32, x->ndim, x->shape, &sum));
-    calr_status status = calr_tensor_cast(dy, CALR_F32, &wide);
+    CALR_TRY(calr_tensor_zeros(dtype, x->ndim, x->shape, &sum));
+    calr_status status = calr_tensor_cast(dy, dtype, &wide);
     if (status == CALR_OK) {
         status = add_windows(call->attributes, sum, wide);
         calr_tensor_release(wide);
