@@ -210,11 +210,11 @@ static bool is_target(const calr_pass *pass, const calr_node *node)
     return false;
 }
 
-/* Lets hooks, and the caller of calr_tape_grad, see dy. */
+/* Lets hooks, the caller of calr_tape_grad, and the script see dy. */
 static calr_status show_gradient(calr_pass *pass, calr_node *node, calr_tensor **dy)
 {
-    bool target = is_target(pass, node);
-    if (!node->hooks && !target)
+    bool target = is_target(pass, node), kept = node->keeps && !calr_pass_chooses(pass);
+    if (!node->hooks && !target && !kept)
         return CALR_OK;
     if (node->part)
         CALR_TRY(calr_gradient_add(dy, node->part, false));
@@ -224,6 +224,9 @@ static calr_status show_gradient(calr_pass *pass, calr_node *node, calr_tensor *
         CALR_TRY(calr_hooks_run(node, dy));
     if (target)
         calr_pass_capture(pass, node, *dy);
+    if (kept)
+        return node->kept ? calr_gradient_add(&node->kept, *dy, true)
+                          : calr_tensor_clone(*dy, &node->kept);
     return CALR_OK;
 }
 

@@ -94,6 +94,7 @@ static void free_list(calr_node *list)
         list = clear_own(node, list);
         calr_tensor_release(node->gradient);
         calr_tensor_release(node->part);
+        calr_tensor_release(node->kept);
         free(node->from);
         free(node->shape);
         free(node);

@@ -21,6 +21,8 @@ struct calr_node {
     calr_tensor *output;   /* made again for the backward pass; owned, or NULL */
     calr_tensor *gradient; /* added up so far; owned */
     calr_tensor *part; /* what is still to be added, where op->takes_parts; or see pass.h; owned */
+    bool keeps;        /* an operation whose output\'s gradient is kept for the script, */
+    calr_tensor *kept; /* here; owned */
     calr_hook *hooks;  /* hook.h; owned */
     char *place;       /* the script's line that made it, in anomaly mode; owned, or NULL */
     calr_node *next;   /* list of nodes being freed */

@@ -67,8 +67,7 @@ calr_status calr_tape_require(calr_tensor *tensor, bool wanted)
     if (wanted == (tensor->tape != NULL))
         return CALR_OK;
     if (!wanted) {
-        calr_node_release(tensor->tape);
-        tensor->tape = NULL;
+        calr_tape_detach(tensor);
         return CALR_OK;
     }
     calr_node *node;
@@ -79,29 +78,57 @@ calr_status calr_tape_require(calr_tensor *tensor, bool wanted)
     return CALR_OK;
 }
 
+calr_status calr_tape_keep_gradient(calr_tensor *tensor)
+{
+    char text[CALR_TENSOR_TEXT];
+    if (!tensor->tape)
+        return calr_error(CALR_EINVAL,
+                          "%s needs no gradient, so it will have none to keep; declare it, or what "
+                          "it is computed "
+                          "from, with requires_grad(true)",
+                          calr_tensor_describe(tensor, text));
+    calr_node_of(tensor)->keeps = calr_tape_is_computed(tensor);
+    return CALR_OK;
+}
+
+void calr_tape_detach(calr_tensor *tensor)
+{
+    calr_node_release(tensor->tape);
+    tensor->tape = NULL;
+}
+
+/* Where the gradient that a script sees is kept, or NULL. */
+static calr_tensor **gradient_of(const calr_tensor *tensor)
+{
+    calr_node *node = calr_node_of(tensor);
+    if (!node || (node->op && !node->keeps))
+        return NULL;
+    return node->op ? &node->kept : &node->gradient;
+}
+
 calr_tensor *calr_tape_gradient(const calr_tensor *tensor)
 {
-    return tensor->tape && !calr_node_of(tensor)->op ? calr_node_of(tensor)->gradient : NULL;
+    calr_tensor **gradient = gradient_of(tensor);
+    return gradient ? *gradient : NULL;
 }
 
 calr_status calr_tape_set_gradient(calr_tensor *tensor, const calr_tensor *gradient)
 {
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
-    if (!tensor->tape || calr_node_of(tensor)->op) {
-        if (!gradient)
-            return CALR_OK;
+    calr_tensor **place = gradient_of(tensor), *copy = NULL;
+    if (!place && !gradient)
+        return CALR_OK;
+    if (!place)
         return calr_error(CALR_EINVAL, "%s was not declared with requires_grad(true)",
                           calr_tensor_describe(tensor, a));
-    }
-    calr_tensor *copy = NULL;
     if (gradient) {
         if (gradient->dtype != tensor->dtype || !calr_tensor_same_shape(tensor, gradient))
             return calr_error(CALR_EINVAL, "the gradient of %s cannot be %s",
                               calr_tensor_describe(tensor, a), calr_tensor_describe(gradient, b));
         CALR_TRY(calr_tensor_clone(gradient, &copy));
     }
-    calr_tensor_release(calr_node_of(tensor)->gradient);
-    calr_node_of(tensor)->gradient = copy;
+    calr_tensor_release(*place);
+    *place = copy;
     return CALR_OK;
 }
 

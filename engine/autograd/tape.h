@@ -26,10 +26,16 @@ bool calr_tape_requires(const calr_tensor *tensor);
 /* Whether it was computed, by an operation that the tape recorded. */
 bool calr_tape_is_computed(const calr_tensor *tensor);
 
-/* The gradient that backward passes have added up in a declared tensor; borrowed, NULL when there
- * is none yet. */
+/* Has backward passes add the gradient of a computed tensor up, too; a declared one does so anyway.
+ * CALR_EINVAL when it needs no gradient. */
+calr_status calr_tape_keep_gradient(calr_tensor *tensor);
+/* Forgets how the tensor was computed, or that it was declared. */
+void calr_tape_detach(calr_tensor *tensor);
+
+/* The gradient that backward passes have added up in a declared tensor, or in one that keeps its gradient;
+ * borrowed, NULL when there is none yet. */
 calr_tensor *calr_tape_gradient(const calr_tensor *tensor);
-/* Replaces the gradient (of a declared tensor, same shape, f32) by a copy, or drops it (NULL). */
+/* Replaces the gradient (of such a tensor, of its type and shape) by a copy, or drops it (NULL). */
 calr_status calr_tape_set_gradient(calr_tensor *tensor, const calr_tensor *gradient);
 
 /* Follows a single number back to every declared tensor it was computed from and adds the gradients

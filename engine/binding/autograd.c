@@ -262,8 +262,9 @@ static int gradient_is_leaf(lua_State *L)
 }
 
 /// tensor:grad()
-/// Returns the gradient that backward() has added up in a tensor declared with requires_grad(true);
-/// nil if there is none. It is the gradient itself, not a copy: later backward() calls add to it.
+/// Returns the gradient that backward() has added up in a tensor declared with requires_grad(true), or in a
+/// computed one after tensor:retain_grad(); nil if there is none. It is the gradient itself, not
+/// a copy: later backward() calls add to it.
 /// @return tensor
 static int gradient_grad(lua_State *L)
 {
@@ -273,6 +274,16 @@ static int gradient_grad(lua_State *L)
         return 1;
     }
     *calr_lua_new_tensor(L) = calr_tensor_retain(gradient);
+    return 1;
+}
+
+/// tensor:retain_grad()
+/// Has tensor:grad() give the gradient of this computed tensor after backward(), as a declared one does anyway.
+/// @return tensor  itself
+static int gradient_retain(lua_State *L)
+{
+    calr_lua_call(L, calr_tape_keep_gradient(calr_lua_check_tensor(L, 1)));
+    lua_settop(L, 1);
     return 1;
 }
 
@@ -307,6 +318,17 @@ static int gradient_detach(lua_State *L)
     return 1;
 }
 
+/// tensor:detach_()
+/// Forgets how this tensor was computed, or that it was declared: what is computed from it from now on has no
+/// gradient through it. A graph that it is part of stays whole.
+/// @return tensor  itself
+static int gradient_detach_in_place(lua_State *L)
+{
+    calr_tape_detach(calr_lua_check_tensor(L, 1));
+    lua_settop(L, 1);
+    return 1;
+}
+
 static const calr_lua_function functions[] = {
     {"backward", autograd_backward, "loss [, gradient] [, options]"},
     {"grad", autograd_grad, "y, x [, options]"},
@@ -316,6 +338,8 @@ static const calr_lua_function functions[] = {
 const calr_lua_function calr_lua_gradient_methods[] = {
     {"requires_grad_", gradient_requires_in_place, "self [, wanted]"},
     {"is_leaf", gradient_is_leaf, "self"},
+    {"retain_grad", gradient_retain, "self"},
+    {"detach_", gradient_detach_in_place, "self"},
     {"requires_grad", gradient_requires, "self [, wanted]"},
     {"grad", gradient_grad, "self"},
     {"zero_grad", gradient_zero, "self"},

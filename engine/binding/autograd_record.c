@@ -196,7 +196,7 @@ static int autograd_set_recording(lua_State *L)
 
 /// calr.autograd.gradcheck(fn, inputs [, {eps=, atol=, rtol=}])
 /// Compares the gradients that backward gives for fn with finite differences, element by element: for an
-/// operation of your own, calr.autograd.op. An error names the input, the element and both numbers. It also
+/// operation of your own, calr.autograd.op. An error names the elements of input and result, and both numbers. It also
 /// refuses a function that gives different values for the same inputs, and a backward whose second run gives
 /// other gradients than its first. fn is called four times an element: take small inputs, away from kinks.
 /// Also calr.gradcheck.

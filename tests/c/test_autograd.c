@@ -4,6 +4,7 @@
 
 #include "autograd/apply.h"
 #include "autograd/custom.h"
+#include "autograd/hook.h"
 #include "autograd/ops.h"
 #include "autograd/tape.h"
 #include "backend/backend.h"
@@ -258,6 +259,114 @@ static void a_failing_backward_leaves_nothing_behind(void)
     CHECK_INT(calr_pool_get_stats().live_bytes, before);
 }
 
+typedef struct counted {
+    int calls, releases;
+    bool fails;
+} counted;
+
+static calr_status counted_call(void *context, calr_tensor *gradient, calr_tensor **replacement)
+{
+    counted *c = context;
+    c->calls++;
+    if (c->fails)
+        return calr_error(CALR_ENUMERIC, "no luck");
+    CHECK(!calr_tape_is_recording() && calr_tensor_is_unshared(gradient));
+    return calr_op_affine(gradient, 10, 0, replacement);
+}
+
+static void counted_release(void *context)
+{
+    ((counted *)context)->releases++;
+}
+
+static calr_hook *add_hook(calr_tensor *x, counted *c)
+{
+    calr_hook_function function = {counted_call, c, counted_release};
+    calr_hook *hook = NULL;
+    CHECK_OK(calr_hook_add(x, &function, &hook));
+    return hook;
+}
+
+/* sum((2 x)^2) */
+static calr_tensor *square(calr_tensor *x, calr_tensor **doubled)
+{
+    calr_tensor *y = NULL;
+    CHECK_OK(calr_op_affine(x, 2, 0, doubled));
+    CHECK_OK(calr_op_mul(*doubled, *doubled, &y));
+    STEP(y, calr_op_sum(y, -1, out));
+    return y;
+}
+
+static void hooks_belong_to_the_graph(void)
+{
+    size_t before = calr_pool_get_stats().live_bytes;
+    counted on_leaf = {0}, on_node = {0}, failing = {.fails = true}, refused = {0};
+    calr_tensor *x = parameter(3, 1), *plain = vector(3, 1), *doubled = NULL,
+                *y = square(x, &doubled);
+    calr_hook *leaf = add_hook(x, &on_leaf), *node = add_hook(doubled, &on_node), *none = NULL;
+    CHECK_OK(calr_tape_backward_from(y, NULL, CALR_RETAIN_GRAPH));
+    CHECK_NEAR(calr_tensor_f32(calr_tape_gradient(x))[0], 800, 0);
+    calr_hook *last = add_hook(doubled, &failing);
+    CHECK_FAILS(calr_tape_backward_from(y, NULL, CALR_RETAIN_GRAPH), CALR_ENUMERIC,
+                "a hook on the gradient of f32[3] (arithmetic with a number): no luck");
+    CHECK_NEAR(calr_tensor_f32(calr_tape_gradient(x))[0], 800, 0);
+    calr_hook_remove(last);
+    calr_hook_remove(last);
+    CHECK_INT(failing.releases, 1);
+    calr_hook_remove(leaf);
+    CHECK_OK(calr_tape_backward(y));
+    CHECK_NEAR(calr_tensor_f32(calr_tape_gradient(x))[0], 880, 0);
+    CHECK_INT(on_leaf.calls, 1);
+    CHECK_INT(on_node.calls, 3);
+    CHECK_INT(on_node.releases, 1); /* the graph has been freed */
+    calr_hook_function function = {counted_call, &refused, counted_release};
+    CHECK_FAILS(calr_hook_add(doubled, &function, &none), CALR_EINVAL,
+                "that an earlier backward() freed");
+    CHECK_FAILS(calr_hook_add(plain, &function, &none), CALR_EINVAL, "needs no gradient");
+    CHECK_INT(refused.releases, 2);
+    calr_hook_release(leaf);
+    calr_hook_release(node);
+    calr_hook_release(last);
+    calr_hook_release(add_hook(x, &on_leaf));
+    calr_tensor_release(y);
+    calr_tensor_release(doubled);
+    calr_tensor_release(plain);
+    calr_tensor_release(x);
+    CHECK_INT(on_leaf.releases, 2);
+    CHECK_INT(calr_pool_get_stats().live_bytes, before);
+}
+
+static void gradients_of_chosen_tensors(void)
+{
+    size_t before = calr_pool_get_stats().live_bytes;
+    calr_tensor *x = parameter(3, 1), *other = parameter(3, 1), *doubled = NULL,
+                *y = square(x, &doubled);
+    calr_tensor *targets[] = {doubled, x, other}, *found[] = {NULL, NULL, NULL};
+    calr_tape_roots roots = {.tensors = &y, .count = 1};
+    CHECK_FAILS(calr_tape_grad(&roots, targets, 3, 0, found), CALR_EINVAL,
+                "y was not computed from x[3], f32[3]");
+    CHECK_OK(calr_tape_grad(&roots, targets, 3, CALR_RETAIN_GRAPH | CALR_ALLOW_UNUSED, found));
+    CHECK_NEAR(calr_tensor_f32(found[0])[2], 4, 0);
+    CHECK_NEAR(calr_tensor_f32(found[1])[2], 8, 0);
+    CHECK(found[2] == NULL && !calr_tape_gradient(x) && !calr_tape_gradient(other));
+    CHECK(calr_tensor_is_unshared(found[0]) && calr_tensor_is_unshared(found[1]));
+    calr_tensor_release(found[0]);
+    calr_tensor_release(found[1]);
+    CHECK_OK(calr_tape_grad(&roots, targets, 1, 0, found));
+    calr_tensor_release(found[0]);
+    CHECK_FAILS(calr_tape_backward(y), CALR_EINVAL, "pass retain_graph = true to the earlier one");
+    CHECK_OK(calr_tape_keep_gradient(doubled));
+    STEP(y, calr_op_sum(doubled, -1, out)); /* that part of the graph is whole */
+    CHECK_OK(calr_tape_backward(y));
+    CHECK_NEAR(calr_tensor_f32(calr_tape_gradient(x))[0], 2, 0);
+    CHECK_NEAR(calr_tensor_f32(calr_tape_gradient(doubled))[0], 1, 0);
+    calr_tensor_release(y);
+    calr_tensor_release(doubled);
+    calr_tensor_release(other);
+    calr_tensor_release(x);
+    CHECK_INT(calr_pool_get_stats().live_bytes, before);
+}
+
 /* The gradient of x behind convolutions with these strides (0: none), the first of which goes backward last. */
 static void strided(int64_t first, int64_t second, float *gradient)
 {
@@ -384,6 +493,8 @@ int main(void)
     RUN(paused_costs_nothing);
     RUN(callbacks_are_released_once);
     RUN(a_failing_backward_leaves_nothing_behind);
+    RUN(hooks_belong_to_the_graph);
+    RUN(gradients_of_chosen_tensors);
     RUN(strided_gradients_are_added_in_place);
     RUN(backends_agree);
     return check_finish();

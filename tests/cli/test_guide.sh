@@ -38,7 +38,7 @@ says 'no refinement rule "pivt"; there are:'
 piece 4 >swish.lua
 expect 0 "$CALR" swish.lua
 awk '/^\$ build\/calr swish.lua$/ { on = 1; next } /^```$/ { on = 0 } on' "$guide" >swish.txt
-holds "$(wc -l <swish.txt)" -eq 5
+holds "$(wc -l <swish.txt)" -eq 6
 expect 0 diff swish.txt <("$CALR" swish.lua)
 
 # Options of one's own.

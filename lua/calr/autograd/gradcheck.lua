@@ -137,19 +137,28 @@ function Check:moved(i, at, step)
   return self:call(arguments), row:get(at)
 end
 
--- The slope along element `at` of input i, and how far apart the slopes to its two sides are. Central differences of
--- two widths cancel the error of the second order.
+-- The outputs with element `at` of input i moved up and down, and the distance between.
+function Check:around(i, at, step)
+  local up, high = self:moved(i, at, step)
+  local down, low = self:moved(i, at, -step)
+  return up, down, high - low, high, low
+end
+
+-- Of central differences of two widths: the errors of second order cancel.
+local function extrapolate(wide, narrow)
+  return (4 * narrow - wide) / 3
+end
+
+-- The slope along element `at` of input i, and the slopes to its two sides.
 function Check:slope(i, at, value, eps)
-  local function central(step)
-    local up, high = self:moved(i, at, step)
-    local down, low = self:moved(i, at, -step)
-    return self:difference(up, down) / (high - low), up, down, high, low
-  end
-  local wide, up, down, high, low = central(eps)
-  local narrow = central(eps / 2)
-  local right = self:difference(up, self.outputs) / (high - value)
-  local left = self:difference(self.outputs, down) / (value - low)
-  return (4 * narrow - wide) / 3, right, left
+  local up, down, width, high, low = self:around(i, at, eps)
+  local closer_up, closer_down, closer_width = self:around(i, at, eps / 2)
+  local slope = extrapolate(self:difference(up, down) / width, self:difference(closer_up, closer_down) / closer_width)
+  return slope, self:difference(up, self.outputs) / (high - value), self:difference(self.outputs, down) / (value - low)
+end
+
+local function flat(t)
+  return t:contiguous():reshape({ -1 }):totable()
 end
 
 -- Positions from 1, of element `at` in row-major order.
@@ -166,32 +175,75 @@ end
 function Check:compare(i, gradient, worst)
   local x = self.inputs[i]:detach()
   local options = setmetatable(self.options, { __index = defaults[x:dtype()] })
-  local numbers = x:contiguous():reshape({ -1 }):totable()
-  local found = gradient and gradient:contiguous():reshape({ -1 }):totable()
+  local numbers, found = flat(x), gradient and flat(gradient)
   for at, value in ipairs(numbers) do
-    local slope, right, left = self:slope(i, at, value, options.eps * math.max(1, math.abs(value)))
+    local eps = options.eps * math.max(1, math.abs(value))
+    local slope, right, left = self:slope(i, at, value, eps)
     local given = found and found[at] or 0
     local off, allowed = math.abs(given - slope), options.atol + options.rtol * math.abs(slope)
     worst.looked = worst.looked + 1
     if not (off <= allowed) then -- NaN is wrong too
       worst.count = worst.count + 1
       if not worst.off or off / allowed > worst.off then
-        worst.off, worst.input, worst.x, worst.at = off / allowed, i, x, position(x:shape(), at)
+        worst.off, worst.input, worst.x, worst.at, worst.eps = off / allowed, i, x, at, eps
         worst.given, worst.slope, worst.allowed = given, slope, allowed
         worst.kink = math.abs(right - left) > 0.1 * (math.abs(right) + math.abs(left))
-        worst.right, worst.left, worst.unused = right, left, not found
+        worst.unused = not found
       end
     end
   end
 end
 
-local function report(worst)
-  local kink = worst.kink and ("; the slopes to its two sides differ, %.7g and %.7g: if it is a kink there, take other "
-    .. "inputs"):format(worst.left, worst.right) or ""
-  complain("input %d, %s, element [%s]: backward gives %.7g%s, finite differences %.7g (%.2g apart, %.2g allowed)%s. "
-    .. "%d of %d elements are wrong; this is the worst", worst.input, tostring(worst.x), worst.at, worst.given,
-    worst.unused and " (nothing leads there)" or "", worst.slope, math.abs(worst.given - worst.slope), worst.allowed,
-    kink, worst.count, worst.looked)
+-- How element `at` of input i moves each element of output k: what backward gives, and what differences give.
+function Check:column(k, i, at, eps)
+  local up, down, width = self:around(i, at, eps)
+  local closer_up, closer_down, closer_width = self:around(i, at, eps / 2)
+  local wide, narrow = flat(up[k] - down[k]), flat(closer_up[k] - closer_down[k])
+  local arguments = self:arguments()
+  local y = autograd.enable_grad(self.call, self, arguments)[k]
+  local given, slopes = {}, {}
+  for j = 1, #wide do
+    slopes[j] = extrapolate(wide[j] / width, narrow[j] / closer_width)
+    local one = Tensor.zeros(y:shape(), y:dtype())
+    one:reshape({ -1 }):set(j, 1)
+    local dx = autograd.grad(y, arguments[i], { grad_outputs = one, retain_graph = true, allow_unused = true })
+    given[j] = dx and dx:contiguous():reshape({ -1 }):get(at) or 0
+  end
+  return given, slopes
+end
+
+local most_outputs = 1000 -- of which each is looked at alone
+
+-- Puts the numbers of the one output element that is most wrong in the place of those of all, weighted.
+function Check:find_output(worst)
+  local apart = 0
+  for k, weight in pairs(self.weights) do
+    if weight:numel() > most_outputs then return end
+    local given, slopes = self:column(k, worst.input, worst.at, worst.eps)
+    for j = 1, #given do
+      local off = math.abs(given[j] - slopes[j])
+      if not (off <= apart) then
+        apart, worst.output, worst.element, worst.given, worst.slope = off, k, j, given[j], slopes[j]
+        if off ~= off then return end
+      end
+    end
+  end
+end
+
+local function describe_output(self, worst)
+  if not worst.output then return "the sum of all results, with random weights," end
+  local y = self.outputs[worst.output]
+  local name = self.outputs.n > 1 and ("result %d"):format(worst.output) or "the result"
+  return y:dim() == 0 and name or ("%s at [%s]"):format(name, position(y:shape(), worst.element))
+end
+
+function Check:report(worst)
+  self:find_output(worst)
+  local kink = worst.kink and "; the slopes to its two sides differ: if there is a kink, take other inputs" or ""
+  complain("the gradient of %s with respect to input %d, %s, at [%s]: backward gives %.7g%s, finite differences "
+    .. "%.7g%s. %d of %d elements of the inputs are wrong; this is the worst", describe_output(self, worst),
+    worst.input, tostring(worst.x), position(worst.x:shape(), worst.at), worst.given,
+    worst.unused and " (nothing leads there)" or "", worst.slope, kink, worst.count, worst.looked)
 end
 
 --- calr.autograd.gradcheck.run(fn, inputs, options)
@@ -214,7 +266,7 @@ function gradcheck.run(fn, inputs, options)
   autograd.no_grad(function()
     for k, i in ipairs(self.checked) do self:compare(i, gradients[k], worst) end
   end)
-  if worst.count > 0 then report(worst) end
+  if worst.count > 0 then autograd.no_grad(self.report, self, worst) end
   return true
 end
 
