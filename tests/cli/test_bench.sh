@@ -90,6 +90,27 @@ expect 0 "$CALR" -e 'local b = calr.json.decode(calr.sys.read_file "bench.json")
     assert(row.flops > 1e6 and row.seconds > 0 and b.options.batch == 4 and b.limits.gemm == 100e9)'
 prints "train	1	small 16x8, batch 4	2	other 1.0	2.0	9437184.0"
 
+# ---- the words of the vocabulary: the peer is asked for each expression, both ways
+cat >words.sh <<'SH'
+#!/bin/sh
+cp "$(expr "$2" : '.*"questions":"\([^"]*\)"')" questions.json
+echo '{"name": "other 1.0", "seconds": []}'
+while read -r line; do
+    echo "$line" >>asked.txt
+    echo '{"name": "other 1.0", "seconds": [0.002]}'
+done
+SH
+chmod +x words.sh
+expect 0 "$CALR" bench ops --only reduce/sum,matmul --quick --repeat 2 --threads 2 --peer ./words.sh --markdown ops.md
+prints "linalg" "matmul  4 x 4 " "2.00 ms" "sum   64 x 2048 " "and backward" "at most 16 elements" "median of 2" "without recording"
+holds "$(grep -c '"torch":"x.sum()"' questions.json)" = 1
+holds "$(grep -c '^run [0-9]* [0-9]* forward$' asked.txt)" -ge 10
+holds "$(grep -c '^run [0-9]* [0-9]* both$' asked.txt)" -ge 10
+holds "$(grep -c -e '^## linalg' -e '^## reduce' -e '^| sum | 64 x 2048 | ' ops.md)" = 3
+expect 0 "$CALR" bench ops --only sum --quick --repeat 1
+expect 2 "$CALR" bench ops --only sume
+says "no family or word is called sume"
+
 # ---- the others
 expect 0 "$CALR" bench step $tiny
 prints "kernels of a step" "conv2d_backward_weights" "batch_norm_train" "outside kernels" "<= 3 %, is"

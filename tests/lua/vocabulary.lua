@@ -23,6 +23,8 @@
 --   near    tolerances are multiplied by it;  name: tells rows apart whose call is the same
 --   result  { i32 = "f32" }: types of the (first) result where they differ from PyTorch's on purpose
 --   fails   { ["clamp(x, 'a')"] = "number expected" }: calls with the inputs of the first set, and what they say
+--   bench   sets for `calr bench ops`, in the notation of `on`, or false; left out: by the dimensions of the first set
+--           (lua/calr/lab/bench/ops.lua), where all inputs have one shape
 --
 -- Every set is compared with the plain reference and with PyTorch, forward and backward; with finite differences; in
 -- every type; as method, in place and on strided views. Both back ends run it all.

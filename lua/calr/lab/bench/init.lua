@@ -24,6 +24,7 @@
 --- - row{work=, time= or seconds=, flops=, bytes=, limit=, count=, unit=, memory=, peer=, aim=}: a line of the table.
 --- - peer(script, options) -> list of peers, a value for <close>; compare(), before the first row: rows have peers even
 ---   without --peer.
+--- - folder(): that of the peers' scripts, in the sources; fail(message): a complaint, and exit status 1 at the end.
 --- - table{columns=, rows=, title=, records=} (records: for --json); note(text); progress(text), for a terminal.
 --- - repeats (from --repeat, or nil); median(list).
 ---
@@ -128,6 +129,13 @@ local function note(session, message)
   say(session, message)
 end
 
+-- The benchmark goes on without what failed; its exit status tells.
+local function fail(session, message)
+  session.failed = session.failed + 1
+  progress(session, "")
+  io.stderr:write("calr: ", message, "\n")
+end
+
 local function get_limits(session)
   if not session.limits then
     progress(session, "measuring the machine's limits")
@@ -166,8 +174,7 @@ local function start_peers(session, script, options)
     if peer then
       list[#list + 1] = peer
     else
-      session.failed = session.failed + 1
-      io.stderr:write(("calr: peer %s %s.py failed: %s\n"):format(python, script, why))
+      fail(session, ("peer %s %s.py failed: %s"):format(python, script, why))
     end
   end
   return list
@@ -231,8 +238,7 @@ local function time(session, fn, options)
         else
           peer.gone = true
           if why then
-            session.failed = session.failed + 1
-            io.stderr:write(("calr: peer %s failed: %s\n"):format(peer.python, why))
+            fail(session, ("peer %s failed: %s"):format(peer.python, why))
           end
         end
       end
@@ -306,6 +312,8 @@ local function api(session)
     time = function(fn, options) return time(session, fn, options or {}) end,
     row = function(row) return add_row(session, row) end,
     peer = function(script, options) return start_peers(session, script, options) end,
+    folder = function() return peers_folder(session) end,
+    fail = function(message) fail(session, message) end,
     memory = memory,
     compare = function() session.compares = true end,
     table = function(given) add_table(session, given) end,
@@ -374,7 +382,7 @@ end
 --- Runs a benchmark and prints its table or JSON.
 --- @param options   its options, as returned by calr.config.resolve
 --- @param settings  peers (list of Pythons), folder (of the peers' scripts), repeat, limits ({gemm=, bandwidth=}), json
---- @return integer  exit status: 1 when a peer failed
+--- @return integer  exit status: 1 when a peer or a row failed
 function bench.run(name, options, settings)
   local session = new_session(name, settings or {})
   title(session, options)

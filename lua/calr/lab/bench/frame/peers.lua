@@ -5,7 +5,7 @@
 --- and another after each line "run" that it reads: {"name":, "seconds": [...], "peak_mb":}. common.py beside the
 --- scripts contains the other half of this.
 ---
---- "run 5" requests five runs in a row and the mean of their times.
+--- "run 5" requests five runs in a row and the mean of their times. What may follow says which work is meant.
 
 local json = require "calr.json"
 local sys = require "calr.sys"
@@ -16,21 +16,26 @@ local peers = {}
 local Peer = {}
 Peer.__index = Peer
 
--- What the child has printed so far: its last answer, the number of answers, whether it has ended.
+-- Reads what the child has printed since the last time: its answers are counted, the last is kept.
 local function look(self)
-  local answers, last = 0, nil
-  for line in sys.read_file(self.out):gmatch "([^\n]+)\n" do
+  local file <close> = assert(io.open(self.out, "rb"))
+  file:seek("set", self.read)
+  local text_read = file:read "a"
+  local whole = text_read:match "^.*\n" or ""
+  self.read = self.read + #whole
+  for line in whole:gmatch "([^\n]+)\n" do
     local status = line:match "^=exit (%d+)$"
     if status then
       self.ended = tonumber(status)
     elseif line:match "^{" then
       local ok, value = pcall(json.decode, line, self.script)
       if ok and type(value) == "table" and type(value.seconds) == "table" then
-        answers, last = answers + 1, value
+        self.answers = self.answers + 1
+        self.name, self.memory = value.name, value.peak_mb and value.peak_mb * 2 ^ 20
+        self.seconds, self.answer = value.seconds, value
       end
     end
   end
-  return answers, last
 end
 
 local function complaint(self)
@@ -45,12 +50,8 @@ end
 local function wait(self, wanted)
   local pause = 0.0005
   while true do
-    local answers, last = look(self)
-    if last then
-      self.name, self.memory = last.name, last.peak_mb and last.peak_mb * 2 ^ 20
-      self.seconds, self.answer = last.seconds, last
-    end
-    if answers >= wanted then return true end
+    look(self)
+    if self.answers >= wanted then return true end
     if self.ended then return false end
     sys.sleep(pause)
     pause = math.min(pause * 1.2, 0.01)
@@ -65,7 +66,7 @@ end
 --- @return string    the reason if nil
 function peers.start(python, script, options)
   local self = setmetatable({ python = python, script = script, out = os.tmpname(), err = os.tmpname(), asked = 0,
-    seconds = {} }, Peer)
+    read = 0, answers = 0, seconds = {} }, Peer)
   local words = {}
   for i, word in ipairs { python, script, json.encode(options) } do words[i] = text.quote(word) end
   io.stdout:flush()
@@ -80,15 +81,20 @@ function peers.start(python, script, options)
   return self
 end
 
---- peer:run([calls])
+--- peer:run([calls, what])
 --- Makes the peer do the work once, or `calls` times in a row.
+--- @param what  words that follow, for a peer that knows more than one work
 --- @return number|nil  its time in seconds, the mean of the calls; nil: it has ended
 --- @return string      the reason; nil if it had measured everything itself
-function Peer:run(calls)
+function Peer:run(calls, what)
   if self.ended == nil then look(self) end
   if self.ended then return nil, self.ended ~= 0 and complaint(self) or nil end
   self.asked = self.asked + 1
-  self.pipe:write(calls and calls > 1 and ("run %d\n"):format(calls) or "run\n")
+  if what then
+    self.pipe:write(("run %d %s\n"):format(calls, what))
+  else
+    self.pipe:write(calls and calls > 1 and ("run %d\n"):format(calls) or "run\n")
+  end
   if not wait(self, self.asked + 1) then return nil, complaint(self) end
   return self.seconds[#self.seconds]
 end
