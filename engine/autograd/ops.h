@@ -78,11 +78,41 @@ calr_status calr_op_cat(calr_tensor *const *x, int count, int dim, calr_tensor *
 
 /* ---- products: matrix.c ---- */
 
-/* y = scale op(a) op(b), op: itself or the transpose; a and b have two dimensions. */
+/* y = scale op(a) op(b), op: itself or the transpose of the last two dimensions. f32, f64 or bf16, the wider type
+ * counts. A vector is a row on the left and a column on the right; dimensions before are repeated as for add. */
 calr_status calr_op_matmul(calr_tensor *a, calr_tensor *b, bool transpose_a, bool transpose_b,
                            double scale, calr_tensor **y);
-/* y[n x out] = x[n x in] w[out x in]^T + bias[out]; bias may be NULL. */
+/* y[... x out] = x[... x in] w[out x in]^T + bias[out], all f32 or all f64; bias may be NULL. */
 calr_status calr_op_linear(calr_tensor *x, calr_tensor *w, calr_tensor *bias, calr_tensor **y);
+
+/* ---- linear algebra: decompose.c, linalg.c ---- f32 or f64, [... x m x n]: each matrix for itself. CALR_ENUMERIC
+ * names the matrix that has no such decomposition, or holds a NaN or an infinity where that matters. */
+
+/* x = u diag(s) vh, s falling; u: [... x m x k], vh: [... x k x n], k = min(m, n); full: m and n instead. The gradients
+ * of u and vh are infinite where singular values are equal; with `full` there are none. */
+calr_status calr_op_svd(calr_tensor *x, bool full, calr_tensor **u, calr_tensor **s,
+                        calr_tensor **vh);
+/* Eigenvalues, rising, and vectors in columns of a symmetric matrix, of which one triangle is read. The gradient, as
+ * PyTorch's, is that with respect to the symmetric matrix; it is infinite for vectors of equal eigenvalues. */
+calr_status calr_op_eigh(calr_tensor *x, bool upper, calr_tensor **w, calr_tensor **v);
+/* x = q r; q: [... x m x k], r: [... x k x n]; complete: k = m. */
+calr_status calr_op_qr(calr_tensor *x, bool complete, calr_tensor **q, calr_tensor **r);
+/* x = l l^T, x symmetric, its lower triangle is read. The gradient is symmetric. */
+calr_status calr_op_cholesky(calr_tensor *x, calr_tensor **l);
+/* y = a^-1 b; a: [... x n x n], b: [... x n x k], dimensions before are repeated as for add; or vectors, b: [n] or
+ * [... x n]. */
+calr_status calr_op_solve(calr_tensor *a, calr_tensor *b, calr_tensor **y);
+/* The same for a triangular a, whose other triangle is not read; unit: its diagonal counts as 1. */
+calr_status calr_op_solve_triangular(calr_tensor *a, calr_tensor *b, bool upper, bool unit,
+                                     calr_tensor **y);
+calr_status calr_op_inverse(calr_tensor *x, calr_tensor **y);
+/* y: [...] */
+calr_status calr_op_det(calr_tensor *x, calr_tensor **y);
+/* sign (without gradient) and logarithm of the size of the determinant; 0 and -infinity for a singular matrix. */
+calr_status calr_op_slogdet(calr_tensor *x, calr_tensor **sign, calr_tensor **logabsdet);
+/* Moore and Penrose's inverse [... x n x m]; singular values up to rcond times the largest count as 0. Computed in
+ * double precision. */
+calr_status calr_op_pinverse(calr_tensor *x, double rcond, calr_tensor **y);
 
 /* ---- networks: convolution.c, norm.c, pool.c ---- x: [n x h x w x c], f32 or bf16 */
 

@@ -99,6 +99,46 @@ typedef enum calr_unary {
 /* Whether the gradient is computed from the function's output rather than from its input. */
 bool calr_unary_gradient_of_output(calr_unary op);
 
+/* Products of matrices, one for each place of a grid of `dims` dimensions (0: one product): c = alpha a b, a: m x k,
+ * b: k x n. */
+typedef struct calr_matrices {
+    int64_t row, column;          /* steps to the next row and column, in elements */
+    int64_t batch[CALR_MAX_DIMS]; /* steps along the grid; 0 where all places share the matrix */
+} calr_matrices;
+
+typedef struct calr_products {
+    calr_dtype dtype; /* of a, b and c: f32 or f64 */
+    int64_t m, n, k;
+    double alpha;
+    bool add; /* to what is in c */
+    int dims;
+    int64_t grid[CALR_MAX_DIMS];
+    calr_matrices a, b,
+        c; /* calr_matrices_fit each of them. Where a step of c along the grid is 0 (and only
+                              there), products are added up */
+} calr_products;
+
+/* Whether products can take a matrix of this size with these steps: one of the steps is 1, and the
+ * other reaches the next line. Others must be copied first. */
+bool calr_matrices_fit(int64_t rows, int64_t columns, int64_t row, int64_t column);
+
+/* What is decomposed: `count` contiguous matrices, m x n each. */
+typedef struct calr_linalg {
+    calr_dtype dtype; /* f32 or f64 */
+    int64_t count, m, n;
+    bool full;  /* svd, qr: all m (n) columns of the orthogonal factors, not min(m, n) of them */
+    bool upper; /* which triangle: of a symmetric matrix (eigh), of a triangular one */
+    bool transpose,
+        unit; /* triangular, lu_solve: solve with the transpose; the diagonal counts as 1 */
+} calr_linalg;
+
+/* "matrix 3 of the batch", or "the matrix" where there is one. Returns `text`. */
+#define CALR_LINALG_TEXT 48
+const char *calr_linalg_which(int64_t count, int64_t item, char text[CALR_LINALG_TEXT]);
+
+/* CALR_ENUMERIC names the first of the matrices, decomposed by lu, that is singular. */
+calr_status calr_linalg_check_lu(const calr_linalg *sizes, const void *lu);
+
 enum { CALR_GATED_MOST = 16 };
 
 /* Sizes of a sum of feature maps whose channels are weighted: y = sum_i x_i g_i, x_i and y n x area x c, g_i n x c. */
@@ -120,6 +160,9 @@ typedef struct calr_backend {
     void (*gemm)(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
                  const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
                  int64_t ldc);
+    /* Many products at once. CALR_EINTERRUPTED too: between two products. The bits are those for any number
+     * of threads when the products are small (each is computed by one thread). */
+    calr_status (*products)(const calr_products *sizes, const void *a, const void *b, void *c);
     /* c[m x n] = a[m x k] times the transpose of b[n x k] (added to c where `add`), in double precision, for distances
      * that must be exact. Sizes and row strides within 31 bits. Threads as above. */
     void (*gemm_double)(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
@@ -130,6 +173,28 @@ typedef struct calr_backend {
      * Threads as above. */
     bool (*gemm_bytes)(int64_t m, int64_t n, int64_t k, const int8_t *a, const int8_t *b,
                        int32_t *c, int64_t ldc);
+
+    /* ---- Linear algebra ---- by LAPACK. CALR_ENUMERIC names the matrix that cannot be decomposed;
+     * CALR_EINVAL: too large for its 32 bits; CALR_ENOTFOUND: the library lacks it; CALR_EINTERRUPTED:
+     * between two matrices. A single matrix uses all threads, and a batch one for each matrix.
+     * NaN and infinity: CALR_ENUMERIC from svd and eigh; the others pass NaN on. */
+    /* a = u diag(s) vh; s falls. k = min(m, n): u[m x k], s[k], vh[k x n]; full: u[m x m], vh[n x n]. */
+    calr_status (*svd)(const calr_linalg *sizes, const void *a, void *u, void *s, void *vh);
+    /* The eigenvalues w[n], rising, of a symmetric a[n x n], and vectors in the columns of v[n x n]. One
+     * triangle of a is read. */
+    calr_status (*eigh)(const calr_linalg *sizes, const void *a, void *w, void *v);
+    /* a = q r: q[m x k], r[k x n]; full: q[m x m], r[m x n]. */
+    calr_status (*qr)(const calr_linalg *sizes, const void *a, void *q, void *r);
+    /* a = l l^T; the lower triangle of a[n x n] is read. Above the diagonal l is 0. */
+    calr_status (*cholesky)(const calr_linalg *sizes, const void *a, void *l);
+    /* x[n x m] := op(t)^-1 x, in place; the other triangle of t[n x n] is not read. */
+    calr_status (*triangular)(const calr_linalg *sizes, const void *t, void *x);
+    /* Decomposes a[n x n] in place, for lu_solve: det a = product of the diagonal, its sign changed for
+     * each pivots[i] != i + 1; a 0 on it: a is singular. */
+    calr_status (*lu)(const calr_linalg *sizes, void *a, int32_t *pivots);
+    /* x[n x m] := op(a)^-1 x, in place. */
+    calr_status (*lu_solve)(const calr_linalg *sizes, const void *lu, const int32_t *pivots,
+                            void *x);
 
     /* ---- Convolution ---- bias[c_out] may be NULL. Where the processor multiplies bf16, the
      * weights are rounded to it for a convolution in bf16; elsewhere they are taken as they are. */

@@ -70,6 +70,26 @@ static void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64
     count_product(began, "gemm", m, n, k, 4, beta != 0 ? 2 : 1);
 }
 
+/* Bytes as if no two products shared a matrix. */
+static calr_status products(const calr_products *sizes, const void *a, const void *b, void *c)
+{
+    double began = calr_meter_begin();
+    calr_status status = original->products(sizes, a, b, c);
+    double count = 1;
+    for (int d = 0; d < sizes->dims; d++)
+        count *= (double)sizes->grid[d];
+    calr_meter_event *event = calr_meter_end(began, "products");
+    if (!event)
+        return status;
+    double rows = (double)sizes->m, columns = (double)sizes->n, inner = (double)sizes->k;
+    event->flops = 2 * count * rows * columns * inner;
+    event->bytes = (double)calr_dtype_size(sizes->dtype) * count *
+                   (rows * inner + inner * columns + rows * columns);
+    snprintf(event->detail, sizeof event->detail, "%lldx(%lldx%lldx%lld)", (long long)count,
+             (long long)sizes->m, (long long)sizes->n, (long long)sizes->k);
+    return status;
+}
+
 static void gemm_double(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
                         const double *b, int64_t ldb, bool add, double *c, int64_t ldc)
 {
@@ -86,6 +106,29 @@ static bool gemm_bytes(int64_t m, int64_t n, int64_t k, const int8_t *a, const i
     count_product(began, "gemm_bytes", m, n, k, 1, 1);
     return done;
 }
+
+/* ---- linear algebra ---- operations as they are counted for a dense matrix with n <= m */
+
+#define SIDES(s) ((double)(s)->count * (double)(s)->m * (double)(s)->n)
+#define WORDS(s) ((s)->dtype == CALR_F64 ? 2.0 : 1.0)
+#define LINALG(name, parameters, arguments, operations)                                            \
+    STATUS(name, parameters, arguments, .flops = (operations)*SIDES(sizes),                        \
+           .floats = 2 * WORDS(sizes) * SIDES(sizes))
+
+LINALG(svd, (const calr_linalg *sizes, const void *a, void *u, void *s, void *vh),
+       (sizes, a, u, s, vh), 22 * (double)sizes->n)
+LINALG(eigh, (const calr_linalg *sizes, const void *a, void *w, void *v), (sizes, a, w, v),
+       9 * (double)sizes->n)
+LINALG(qr, (const calr_linalg *sizes, const void *a, void *q, void *r), (sizes, a, q, r),
+       4 * (double)sizes->n)
+LINALG(cholesky, (const calr_linalg *sizes, const void *a, void *l), (sizes, a, l),
+       (double)sizes->n / 3)
+LINALG(triangular, (const calr_linalg *sizes, const void *t, void *x), (sizes, t, x),
+       (double)sizes->n)
+LINALG(lu, (const calr_linalg *sizes, void *a, int32_t *pivots), (sizes, a, pivots),
+       2 * (double)sizes->n / 3)
+LINALG(lu_solve, (const calr_linalg *sizes, const void *lu, const int32_t *pivots, void *x),
+       (sizes, lu, pivots, x), 2 * (double)sizes->n)
 
 void calr_metered_conv(double began, const char *kernel, const calr_conv2d *conv)
 {
@@ -325,7 +368,8 @@ const calr_backend *calr_backend_metered(const calr_backend *under)
     table = *under;
     if (under->gemm_bytes)
         PUT(gemm_bytes);
-    PUT(gemm), PUT(gemm_double), PUT(conv2d_forward), PUT(conv2d_backward_data),
+    PUT(gemm), PUT(products), PUT(svd), PUT(eigh), PUT(qr), PUT(cholesky), PUT(triangular), PUT(lu),
+        PUT(lu_solve), PUT(gemm_double), PUT(conv2d_forward), PUT(conv2d_backward_data),
         PUT(conv2d_backward_weights);
     PUT(conv2d_backward_data_add);
     PUT(batch_norm_train), PUT(batch_norm_infer), PUT(batch_norm_backward);

@@ -181,7 +181,7 @@ bool calr_lua_in_place(lua_State *L)
 static size_t argument_name(const char **from)
 {
     *from += strspn(*from, "[], ");
-    return strspn(*from, "abcdefghijklmnopqrstuvwxyz_0123456789");
+    return strspn(*from, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
 }
 
 /* Whether the value on top is a table of names: it has no metatable, and a string is its first key. */

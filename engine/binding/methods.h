@@ -13,6 +13,7 @@ extern const calr_lua_function calr_lua_operation_methods[]; /* ops.c */
 extern const calr_lua_function calr_lua_view_methods[];      /* tensor_view.c */
 extern const calr_lua_function calr_lua_text_methods[];      /* tensor_text.c */
 extern const calr_lua_function calr_lua_item_methods[];      /* tensor_items.c */
+extern const calr_lua_function calr_lua_linalg_methods[];    /* tensor_linalg.c */
 /* Functions calr.NAME that are no methods. */
 extern const calr_lua_function calr_lua_operation_functions[]; /* ops.c */
 extern const calr_lua_function calr_lua_word_functions[];      /* tensor_words.c */

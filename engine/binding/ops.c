@@ -264,37 +264,6 @@ static int ops_cat(lua_State *L)
     return 1;
 }
 
-/* ---- products ---- */
-
-/// calr.matmul(a, b [, {transpose_a=false, transpose_b=false, scale=1}])
-/// The matrix product of f32[m x k] and f32[k x n], times `scale`; either may be given transposed.
-/// @return tensor  [m x n]
-static int ops_matmul(lua_State *L)
-{
-    static const char *const names[] = {"transpose_a", "transpose_b", "scale", NULL};
-    calr_tensor *a = calr_lua_check_tensor(L, 1), *b = calr_lua_check_tensor(L, 2);
-    calr_lua_check_options(L, 3, names);
-    bool ta = calr_lua_option_boolean(L, 3, "transpose_a", 0),
-         tb = calr_lua_option_boolean(L, 3, "transpose_b", 0);
-    double scale = calr_lua_option_number(L, 3, "scale", 1, -HUGE_VAL, HUGE_VAL);
-    PUSH(L, calr_op_matmul(a, b, ta, tb, scale, slot));
-    return 1;
-}
-
-/// calr.linear(x, w [, bias])
-/// x w^T + bias.
-/// @param x     f32[n x in]
-/// @param w     f32[out x in]
-/// @param bias  f32[out]
-/// @return tensor  [n x out]
-static int ops_linear(lua_State *L)
-{
-    calr_tensor *x = calr_lua_check_tensor(L, 1), *w = calr_lua_check_tensor(L, 2),
-                *bias = calr_lua_opt_tensor(L, 3);
-    PUSH(L, calr_op_linear(x, w, bias, slot));
-    return 1;
-}
-
 /* ---- networks ---- */
 
 /// calr.conv2d(x, w [, {stride=1, padding=0, groups=1, bias=}])
@@ -525,8 +494,6 @@ const calr_lua_function calr_lua_operation_methods[] = {
     {"mean", ops_mean, "x [, dim]"},
     {"index_select", ops_index_select, "x, dim, index"},
     {"gather", ops_gather, "x, index"},
-    {"matmul", ops_matmul, "a, b [, options]"},
-    {"linear", ops_linear, "x, w [, bias]"},
     {"softmax", ops_softmax, "x"},
     {"log_softmax", ops_log_softmax, "x"},
     {"l2_normalize", ops_l2_normalize, "x [, options]"},

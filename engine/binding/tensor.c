@@ -476,7 +476,8 @@ static const calr_lua_function metamethods[] = {
 
 /* The families of the vocabulary (methods.h). */
 static const calr_lua_function *const words[] = {calr_lua_operation_methods, calr_lua_view_methods,
-                                                 calr_lua_text_methods, calr_lua_item_methods};
+                                                 calr_lua_text_methods, calr_lua_item_methods,
+                                                 calr_lua_linalg_methods};
 static const calr_lua_function *const word_functions[] = {calr_lua_operation_functions};
 
 /* What is asked of the module and not there: a page of the vocabulary written in Lua, or an error. */

@@ -54,6 +54,14 @@ calr_status calr_broadcast_expand(const calr_tensor *x, const calr_op_shape *to,
     return status;
 }
 
+static void sum_middle_double(int64_t outer, int64_t n, int64_t inner, const double *x, double *y)
+{
+    memset(y, 0, (size_t)(outer * inner) * sizeof *y);
+    for (int64_t i = 0; i < outer * n; i++)
+        for (int64_t j = 0; j < inner; j++)
+            y[i / n * inner + j] += x[i * inner + j];
+}
+
 /* Sums over dimensions first .. last of x: [outer x n x inner] -> the same with length 1 there. */
 static calr_status sum_dims(const calr_tensor *x, int first, int last, calr_tensor **out)
 {
@@ -65,8 +73,10 @@ static calr_status sum_dims(const calr_tensor *x, int first, int last, calr_tens
         *(d < first ? &outer : d <= last ? &n : &inner) *= x->shape[d];
     }
     calr_tensor *y;
-    CALR_TRY(calr_tensor_new(CALR_F32, x->ndim, shape, &y));
-    if (outer == 1 && inner == 1)
+    CALR_TRY(calr_tensor_new(x->dtype, x->ndim, shape, &y));
+    if (x->dtype == CALR_F64)
+        sum_middle_double(outer, n, inner, calr_tensor_f64(x), calr_tensor_f64(y));
+    else if (outer == 1 && inner == 1)
         calr_tensor_f32(y)[0] = (float)k->sum(n, calr_tensor_f32(x));
     else
         k->sum_middle(outer, n, inner, calr_tensor_f32(x), calr_tensor_f32(y));

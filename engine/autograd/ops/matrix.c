@@ -1,101 +1,273 @@
 /* Products of matrices. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "autograd/apply.h"
 #include "autograd/ops.h"
 #include "backend/backend.h"
 
+/* Input i must be there, and f32 or f64, as the first input is. */
+static calr_status expect_float(const calr_op_call *call, int i, const char *name, const char *form)
+{
+    char text[CALR_TENSOR_TEXT];
+    const calr_op_shape *shape = &call->shape[i];
+    if (!call->in[i] || (shape->dtype != CALR_F32 && shape->dtype != CALR_F64))
+        return calr_error(CALR_EINVAL, "%s must be %s (f64 will do too), not %s", name, form,
+                          call->in[i] ? calr_op_describe(shape, text) : "absent");
+    if (shape->dtype != call->shape[0].dtype)
+        return calr_error(CALR_EINVAL, "%s is %s, and the others are %s: convert one with x:to()",
+                          name, calr_dtype_name(shape->dtype),
+                          calr_dtype_name(call->shape[0].dtype));
+    return CALR_OK;
+}
+
 /* ---- matmul ---- */
 
 typedef struct product {
     bool a, b; /* whether it is transposed */
-    float scale;
+    double scale;
 } product;
 
-/* op(a): m x k, op(b): k x n. */
-static void sizes(const calr_op_call *call, int64_t *m, int64_t *n, int64_t *k)
+/* An operand's matrices: a vector is a row on the left and a column on the right. */
+static int64_t rows_of(const calr_op_shape *x, bool transposed, bool left)
+{
+    if (x->ndim == 1)
+        return left ? 1 : x->shape[0];
+    return x->shape[x->ndim - (transposed ? 1 : 2)];
+}
+
+static int64_t columns_of(const calr_op_shape *x, bool transposed, bool left)
+{
+    if (x->ndim == 1)
+        return left ? x->shape[0] : 1;
+    return x->shape[x->ndim - (transposed ? 2 : 1)];
+}
+
+static int grid_dims(const calr_op_shape *x)
+{
+    return x->ndim > 2 ? x->ndim - 2 : 0;
+}
+
+/* Length of the grid's dimension d of `dims` in one of the operands; 1 where it lacks it. */
+static int64_t grid_length(const calr_op_shape *x, int dims, int d)
+{
+    int own = d - (dims - grid_dims(x));
+    return own < 0 ? 1 : x->shape[own];
+}
+
+static calr_status misfit(const calr_op_call *call)
 {
     const product *t = call->attributes;
-    *m = call->shape[0].shape[t->a];
-    *k = call->shape[0].shape[!t->a];
-    *n = call->shape[1].shape[!t->b];
+    char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
+    return calr_error(CALR_EINVAL, "%s%s and %s%s do not fit", calr_op_describe(&call->shape[0], a),
+                      t->a ? " (transposed)" : "", calr_op_describe(&call->shape[1], b),
+                      t->b ? " (transposed)" : "");
+}
+
+static calr_status check_operand(const calr_op_call *call, int i, const char *name, bool transposed)
+{
+    char text[CALR_TENSOR_TEXT];
+    CALR_TRY(expect_float(call, i, name, i == 0 ? "f32[... x m x k]" : "f32[... x k x n]"));
+    if (call->shape[i].ndim < 1 + transposed)
+        return calr_error(
+            CALR_EINVAL, "%s is %s: %s", name, calr_op_describe(&call->shape[i], text),
+            transposed ? "a transpose needs two dimensions at least"
+                       : "a product needs vectors or matrices; multiply by a number with *");
+    return CALR_OK;
 }
 
 static calr_status matmul_check(calr_op_call *call)
 {
     const product *t = call->attributes;
-    char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
-    CALR_TRY(calr_op_expect(call, 0, "a", 2, "f32[m x k]"));
-    CALR_TRY(calr_op_expect(call, 1, "b", 2, "f32[k x n]"));
-    int64_t m, n, k;
-    sizes(call, &m, &n, &k);
-    if (call->shape[1].shape[t->b] != k)
-        return calr_error(CALR_EINVAL, "%s%s and %s%s do not fit",
-                          calr_op_describe(&call->shape[0], a), t->a ? " (transposed)" : "",
-                          calr_op_describe(&call->shape[1], b), t->b ? " (transposed)" : "");
-    calr_op_out(call, 2, (int64_t[]){m, n});
+    const calr_op_shape *a = &call->shape[0], *b = &call->shape[1];
+    calr_op_shape *out = &call->out;
+    CALR_TRY(check_operand(call, 0, "a", t->a));
+    CALR_TRY(check_operand(call, 1, "b", t->b));
+    if (columns_of(a, t->a, true) != rows_of(b, t->b, false))
+        return misfit(call);
+    int dims = grid_dims(a) > grid_dims(b) ? grid_dims(a) : grid_dims(b);
+    out->dtype = a->dtype;
+    for (int d = 0; d < dims; d++) {
+        int64_t x = grid_length(a, dims, d), y = grid_length(b, dims, d);
+        if (x != y && x != 1 && y != 1)
+            return misfit(call);
+        out->shape[d] = x == 1 ? y : x;
+    }
+    out->ndim = dims;
+    if (a->ndim > 1)
+        out->shape[out->ndim++] = rows_of(a, t->a, true);
+    if (b->ndim > 1)
+        out->shape[out->ndim++] = columns_of(b, t->b, false);
     return CALR_OK;
+}
+
+/* The steps of an operand (0, 1) or of what has the output's shape (2), for a grid of `dims` dimensions. */
+static calr_matrices steps(const calr_op_call *call, int which, const int64_t *stride, int dims)
+{
+    const product *t = call->attributes;
+    const calr_op_shape *x = which < 2 ? &call->shape[which] : &call->out;
+    bool transposed = which == 0 ? t->a : which == 1 ? t->b : false;
+    bool row =
+        which == 1 ? x->ndim > 1 : call->shape[0].ndim > 1; /* whether it has this dimension */
+    bool column = which == 0 ? x->ndim > 1 : call->shape[1].ndim > 1;
+    if (which < 2 && x->ndim == 1)
+        row = which == 1, column = which == 0;
+    calr_matrices m = {0};
+    int at = x->ndim;
+    m.column = column ? stride[--at] : 1;
+    m.row = row ? stride[--at] : 1;
+    if (transposed) {
+        int64_t swap = m.row;
+        m.row = m.column;
+        m.column = swap;
+    }
+    for (int d = dims; d-- > 0;)
+        m.batch[d] = at-- > 0 && (x->shape[at] != 1 || call->out.shape[d] == 1) ? stride[at] : 0;
+    return m;
+}
+
+static void contiguous_strides(const calr_op_shape *x, int64_t *stride)
+{
+    int64_t step = 1;
+    for (int d = x->ndim; d-- > 0; step *= x->shape[d])
+        stride[d] = step;
+}
+
+/* A tensor of the call as one factor: itself where its steps suit, or a copy. */
+typedef struct factor {
+    calr_tensor *tensor; /* owned */
+    calr_matrices steps;
+    int64_t rows, columns;
+} factor;
+
+static calr_status take(const calr_op_call *call, int which, calr_tensor *x, int dims, factor *f)
+{
+    const product *t = call->attributes;
+    const calr_op_shape *a = &call->shape[0], *b = &call->shape[1];
+    f->rows = which == 1 ? rows_of(b, t->b, false) : rows_of(a, t->a, true);
+    f->columns = which == 0 ? columns_of(a, t->a, true) : columns_of(b, t->b, false);
+    f->steps = steps(call, which, x->stride, dims);
+    if (calr_matrices_fit(f->rows, f->columns, f->steps.row, f->steps.column)) {
+        f->tensor = calr_tensor_retain(x);
+        return CALR_OK;
+    }
+    CALR_TRY(calr_tensor_clone(x, &f->tensor));
+    f->steps = steps(call, which, f->tensor->stride, dims);
+    return CALR_OK;
+}
+
+static factor transposed(factor f)
+{
+    factor t = f;
+    t.rows = f.columns;
+    t.columns = f.rows;
+    t.steps.row = f.steps.column;
+    t.steps.column = f.steps.row;
+    return t;
+}
+
+/* to = scale a b; `to` is contiguous, with the steps given. */
+static calr_status multiply(const calr_op_call *call, int dims, factor a, factor b,
+                            calr_matrices to_steps, calr_tensor *to)
+{
+    const product *t = call->attributes;
+    const calr_backend *backend;
+    CALR_TRY(calr_backend_get(&backend));
+    calr_products p = {.dtype = to->dtype,
+                       .m = a.rows,
+                       .n = b.columns,
+                       .k = a.columns,
+                       .alpha = t->scale,
+                       .dims = dims,
+                       .a = a.steps,
+                       .b = b.steps,
+                       .c = to_steps};
+    memcpy(p.grid, call->out.shape, (size_t)dims * sizeof p.grid[0]);
+    return backend->products(&p, calr_tensor_data(a.tensor), calr_tensor_data(b.tensor),
+                             calr_tensor_data(to));
+}
+
+static int output_grid(const calr_op_call *call)
+{
+    int a = grid_dims(&call->shape[0]), b = grid_dims(&call->shape[1]);
+    return a > b ? a : b;
 }
 
 static calr_status matmul_forward(calr_op_call *call, calr_tensor **y)
 {
-    const product *t = call->attributes;
-    const calr_backend *backend;
-    CALR_TRY(calr_backend_get(&backend));
-    int64_t m, n, k;
-    sizes(call, &m, &n, &k);
-    backend->gemm(t->a, t->b, m, n, k, t->scale, calr_tensor_f32(call->in[0]), t->a ? m : k,
-                  calr_tensor_f32(call->in[1]), t->b ? k : n, 0, calr_tensor_f32(*y), n);
+    int dims = output_grid(call);
+    factor a = {0}, b = {0};
+    calr_status status = take(call, 0, call->in[0], dims, &a);
+    if (status == CALR_OK)
+        status = take(call, 1, call->in[1], dims, &b);
+    if (status == CALR_OK)
+        status = multiply(call, dims, a, b, steps(call, 2, (*y)->stride, dims), *y);
+    calr_tensor_release(a.tensor);
+    calr_tensor_release(b.tensor);
+    CALR_TRY(status);
     CALR_TRY(calr_op_save(call, "a", call->needs[1] ? call->in[0] : NULL));
     return calr_op_save(call, "b", call->needs[0] ? call->in[1] : NULL);
 }
 
-/* d op(a) = dy op(b)^T, d op(b) = op(a)^T dy; where an input was transposed, so is its gradient. */
+/* d op(a) = dy op(b)^T, d op(b) = op(a)^T dy, summed over the dimensions of the grid that an operand repeats. */
+static calr_status operand_gradient(calr_op_call *call, int i, int dims, factor dy,
+                                    calr_tensor **dx)
+{
+    int64_t stride[CALR_MAX_DIMS];
+    factor other = {0};
+    if (!call->needs[i])
+        return CALR_OK;
+    CALR_TRY(calr_op_gradient(call, i, dx));
+    contiguous_strides(&call->shape[i], stride);
+    calr_matrices to = steps(call, i, stride, dims);
+    CALR_TRY(take(call, 1 - i, calr_op_saved(call, 1 - i), dims, &other));
+    calr_status status = i == 0 ? multiply(call, dims, dy, transposed(other), to, dx[i])
+                                : multiply(call, dims, transposed(other), dy, to, dx[i]);
+    calr_tensor_release(other.tensor);
+    return status;
+}
+
 static calr_status matmul_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
-    const product *t = call->attributes;
-    const calr_backend *backend;
-    CALR_TRY(calr_backend_get(&backend));
-    int64_t m, n, k;
-    sizes(call, &m, &n, &k);
-    const float *g = calr_tensor_f32(dy);
-    CALR_TRY(calr_op_gradient(call, 0, dx));
-    CALR_TRY(calr_op_gradient(call, 1, dx));
-    if (call->needs[0]) {
-        const float *b = calr_tensor_f32(calr_op_saved(call, 1));
-        int64_t ldb = t->b ? k : n;
-        if (t->a)
-            backend->gemm(t->b, true, k, m, n, t->scale, b, ldb, g, n, 0, calr_tensor_f32(dx[0]),
-                          m);
-        else
-            backend->gemm(false, !t->b, m, k, n, t->scale, g, n, b, ldb, 0, calr_tensor_f32(dx[0]),
-                          k);
-    }
-    if (call->needs[1]) {
-        const float *a = calr_tensor_f32(calr_op_saved(call, 0));
-        int64_t lda = t->a ? m : k;
-        if (t->b)
-            backend->gemm(true, t->a, n, k, m, t->scale, g, n, a, lda, 0, calr_tensor_f32(dx[1]),
-                          k);
-        else
-            backend->gemm(!t->a, false, k, n, m, t->scale, a, lda, g, n, 0, calr_tensor_f32(dx[1]),
-                          n);
-    }
-    return CALR_OK;
+    int dims = output_grid(call);
+    factor g = {0};
+    CALR_TRY(take(call, 2, dy, dims, &g));
+    calr_status status = operand_gradient(call, 0, dims, g, dx);
+    if (status == CALR_OK)
+        status = operand_gradient(call, 1, dims, g, dx);
+    calr_tensor_release(g.tensor);
+    return status;
 }
 
 static const calr_op op_matmul = {.name = "matmul",
                                   .attribute_bytes = sizeof(product),
+                                  .strided = true,
                                   .check = matmul_check,
                                   .forward = matmul_forward,
                                   .backward = matmul_backward};
 
+/* bf16 is widened, and the product rounded once where both are bf16. */
 calr_status calr_op_matmul(calr_tensor *a, calr_tensor *b, bool transpose_a, bool transpose_b,
                            double scale, calr_tensor **y)
 {
-    calr_tensor *in[] = {a, b};
-    product t = {transpose_a, transpose_b, (float)scale};
-    return calr_op_apply(&op_matmul, in, 2, &t, y);
+    product t = {transpose_a, transpose_b, scale};
+    calr_tensor *in[] = {a, b}, *wide[2] = {0}, *result = NULL;
+    bool half = a->dtype == CALR_BF16 && b->dtype == CALR_BF16;
+    calr_dtype dtype = half ? CALR_F32 : calr_dtype_promote(a->dtype, b->dtype);
+    calr_status status = CALR_OK;
+    for (int i = 0; i < 2 && status == CALR_OK; i++)
+        if (in[i]->dtype != dtype && calr_dtype_has_gradients(in[i]->dtype)) {
+            status = calr_op_cast(in[i], dtype, &wide[i]);
+            in[i] = wide[i];
+        }
+    if (status == CALR_OK)
+        status = calr_op_apply(&op_matmul, in, 2, &t, half ? &result : y);
+    if (status == CALR_OK && half)
+        status = calr_op_cast(result, CALR_BF16, y);
+    calr_tensor_release(result);
+    calr_tensor_release(wide[0]);
+    calr_tensor_release(wide[1]);
+    return status;
 }
 
 /* ---- linear ---- */
@@ -104,52 +276,106 @@ static calr_status linear_check(calr_op_call *call)
 {
     const calr_op_shape *x = &call->shape[0], *w = &call->shape[1];
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
-    CALR_TRY(calr_op_expect(call, 0, "x", 2, "f32[n x in]"));
-    CALR_TRY(calr_op_expect(call, 1, "w", 2, "f32[out x in]"));
-    if (x->shape[1] != w->shape[1])
+    CALR_TRY(expect_float(call, 0, "x", "f32[... x in]"));
+    CALR_TRY(expect_float(call, 1, "w", "f32[out x in]"));
+    if (x->ndim < 1 || w->ndim != 2)
+        return calr_error(CALR_EINVAL, "x must be f32[... x in] and w f32[out x in], not %s and %s",
+                          calr_op_describe(x, a), calr_op_describe(w, b));
+    if (x->shape[x->ndim - 1] != w->shape[1])
         return calr_error(CALR_EINVAL, "x, %s, and w, %s, differ in their last dimension",
                           calr_op_describe(x, a), calr_op_describe(w, b));
     if (call->in[2]) {
-        CALR_TRY(calr_op_expect(call, 2, "bias", 1, "f32[out]"));
-        if (call->shape[2].shape[0] != w->shape[0])
-            return calr_error(CALR_EINVAL, "bias must be f32[%" PRId64 "], not %s", w->shape[0],
+        CALR_TRY(expect_float(call, 2, "bias", "f32[out]"));
+        if (call->shape[2].ndim != 1 || call->shape[2].shape[0] != w->shape[0])
+            return calr_error(CALR_EINVAL, "bias must be %s[%" PRId64 "], not %s",
+                              calr_dtype_name(x->dtype), w->shape[0],
                               calr_op_describe(&call->shape[2], a));
     }
-    calr_op_out(call, 2, (int64_t[]){x->shape[0], w->shape[0]});
+    call->out = *x;
+    call->out.shape[x->ndim - 1] = w->shape[0];
     return CALR_OK;
+}
+
+/* x is rows x in, w out x in, y rows x out. */
+typedef struct linear {
+    const calr_backend *backend;
+    calr_dtype dtype;
+    int64_t rows, in, out;
+} linear;
+
+static calr_status linear_sizes(const calr_op_call *call, linear *l)
+{
+    const calr_op_shape *x = &call->shape[0], *w = &call->shape[1];
+    *l = (linear){.dtype = x->dtype, .rows = 1, .in = w->shape[1], .out = w->shape[0]};
+    for (int d = 0; d < x->ndim - 1; d++)
+        l->rows *= x->shape[d];
+    return calr_backend_get(&l->backend);
+}
+
+/* c[m x n] = op(a) op(b), all contiguous; `add`: to c. */
+static calr_status contiguous_product(const linear *l, bool transpose_a, bool transpose_b,
+                                      int64_t m, int64_t n, int64_t k, const calr_tensor *a,
+                                      const calr_tensor *b, bool add, calr_tensor *c)
+{
+    calr_products p = {.dtype = l->dtype,
+                       .m = m,
+                       .n = n,
+                       .k = k,
+                       .alpha = 1,
+                       .add = add,
+                       .a = {.row = transpose_a ? 1 : k, .column = transpose_a ? m : 1},
+                       .b = {.row = transpose_b ? 1 : n, .column = transpose_b ? k : 1},
+                       .c = {.row = n, .column = 1}};
+    return l->backend->products(&p, calr_tensor_data(a), calr_tensor_data(b), calr_tensor_data(c));
+}
+
+static void repeat_row(int64_t rows, size_t bytes, const void *row, char *to)
+{
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(to + (size_t)i * bytes, row, bytes);
 }
 
 static calr_status linear_forward(calr_op_call *call, calr_tensor **y)
 {
-    const calr_backend *backend;
-    CALR_TRY(calr_backend_get(&backend));
-    int64_t n = call->shape[0].shape[0], in = call->shape[0].shape[1],
-            out = call->shape[1].shape[0];
-    if (call->in[2])
-        CALR_TRY(backend->add_row(n, out, NULL, calr_tensor_f32(call->in[2]), calr_tensor_f32(*y)));
-    backend->gemm(false, true, n, out, in, 1, calr_tensor_f32(call->in[0]), in,
-                  calr_tensor_f32(call->in[1]), in, call->in[2] ? 1 : 0, calr_tensor_f32(*y), out);
+    linear l;
+    CALR_TRY(linear_sizes(call, &l));
+    if (call->in[2] && l.dtype == CALR_F64)
+        repeat_row(l.rows, calr_tensor_bytes(call->in[2]), calr_tensor_data(call->in[2]),
+                   calr_tensor_data(*y));
+    else if (call->in[2])
+        CALR_TRY(l.backend->add_row(l.rows, l.out, NULL, calr_tensor_f32(call->in[2]),
+                                    calr_tensor_f32(*y)));
+    CALR_TRY(contiguous_product(&l, false, true, l.rows, l.out, l.in, call->in[0], call->in[1],
+                                call->in[2] != NULL, *y));
     CALR_TRY(calr_op_save(call, "x", call->needs[1] ? call->in[0] : NULL));
     return calr_op_save(call, "w", call->needs[0] ? call->in[1] : NULL);
 }
 
+static void add_rows(int64_t rows, int64_t out, const double *dy, double *to)
+{
+    memset(to, 0, (size_t)out * sizeof *to);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < out; j++)
+            to[j] += dy[i * out + j];
+}
+
 static calr_status linear_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
-    const calr_backend *backend;
-    CALR_TRY(calr_backend_get(&backend));
-    int64_t n = call->shape[0].shape[0], in = call->shape[0].shape[1],
-            out = call->shape[1].shape[0];
-    const float *g = calr_tensor_f32(dy);
+    linear l;
+    CALR_TRY(linear_sizes(call, &l));
     for (int i = 0; i < 3; i++)
         CALR_TRY(calr_op_gradient(call, i, dx));
     if (call->needs[0])
-        backend->gemm(false, false, n, in, out, 1, g, out, calr_tensor_f32(calr_op_saved(call, 1)),
-                      in, 0, calr_tensor_f32(dx[0]), in);
+        CALR_TRY(contiguous_product(&l, false, false, l.rows, l.in, l.out, dy,
+                                    calr_op_saved(call, 1), false, dx[0]));
     if (call->needs[1])
-        backend->gemm(true, false, out, in, n, 1, g, out, calr_tensor_f32(calr_op_saved(call, 0)),
-                      in, 0, calr_tensor_f32(dx[1]), in);
-    if (call->needs[2])
-        CALR_TRY(backend->sum_rows(CALR_F32, n, out, g, calr_tensor_f32(dx[2])));
+        CALR_TRY(contiguous_product(&l, true, false, l.out, l.in, l.rows, dy,
+                                    calr_op_saved(call, 0), false, dx[1]));
+    if (call->needs[2] && l.dtype == CALR_F64)
+        add_rows(l.rows, l.out, calr_tensor_f64(dy), calr_tensor_f64(dx[2]));
+    else if (call->needs[2])
+        CALR_TRY(l.backend->sum_rows(CALR_F32, l.rows, l.out, calr_tensor_f32(dy),
+                                     calr_tensor_f32(dx[2])));
     return CALR_OK;
 }
 

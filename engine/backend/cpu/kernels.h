@@ -109,6 +109,19 @@ calr_status calr_cpu_gem_backward(calr_dtype dtype, int64_t n, int64_t area, int
                                   float eps, const void *x, const float *y, const float *dy,
                                   void *dx, float *dp);
 
+/* products.c */
+calr_status calr_cpu_products(const calr_products *sizes, const void *a, const void *b, void *c);
+
+/* lapack.c */
+calr_status calr_cpu_svd(const calr_linalg *sizes, const void *a, void *u, void *s, void *vh);
+calr_status calr_cpu_eigh(const calr_linalg *sizes, const void *a, void *w, void *v);
+calr_status calr_cpu_qr(const calr_linalg *sizes, const void *a, void *q, void *r);
+calr_status calr_cpu_cholesky(const calr_linalg *sizes, const void *a, void *l);
+calr_status calr_cpu_triangular(const calr_linalg *sizes, const void *t, void *x);
+calr_status calr_cpu_lu(const calr_linalg *sizes, void *a, int32_t *pivots);
+calr_status calr_cpu_lu_solve(const calr_linalg *sizes, const void *lu, const int32_t *pivots,
+                              void *x);
+
 /* rows.c */
 calr_status calr_cpu_softmax(int64_t rows, int64_t c, const float *x, float *y);
 calr_status calr_cpu_log_softmax(int64_t rows, int64_t c, const float *x, float *y);

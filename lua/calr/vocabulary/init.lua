@@ -14,8 +14,12 @@ local vocabulary = {}
 
 -- Where each function is: lua/calr/vocabulary/PAGE.lua.
 local pages = {
+  einsum = "einsum",
   is_floating_point = "types",
   is_tensor = "types",
+  lstsq = "products",
+  outer = "products",
+  tensordot = "products",
 }
 
 --- calr.vocabulary.names()
