@@ -14,6 +14,7 @@ local reasons = {
   ["calr.sys.setenv"] = "changes the environment",
   ["calr.sys.truncate"] = "makes files of any size, which then are read",
   ["calr.sys.threads"] = "starts up to 1024 threads",
+  ["calr.autograd.set_recording"] = "turns recording off for good; that nothing else does so is checked every round",
   ["calr.meter.gemm"] = "takes minutes for large matrices; that is its purpose",
   ["calr.meter.stream"] = "the same for memory",
 }
