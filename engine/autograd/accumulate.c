@@ -45,8 +45,9 @@ calr_status calr_gradient_add(calr_tensor **sum, calr_tensor *x, bool in_place)
     else
         status = calr_tensor_like(a, &to);
     if (status == CALR_OK) {
-        k->add(a->dtype, calr_tensor_numel(a), calr_tensor_data(a), calr_tensor_data(b),
-               calr_tensor_data(to));
+        calr_pairing pairing = calr_pairing_of(calr_tensor_numel(a));
+        status = k->binary(CALR_ADD, a->dtype, &pairing, calr_tensor_data(a), calr_tensor_data(b),
+                           calr_tensor_data(to));
         calr_tensor_touch(to);
         calr_tensor_release(a);
         *sum = to;

@@ -181,6 +181,8 @@ static calr_status record(const calr_op *op, calr_op_call *call, calr_tensor *co
         memcpy(node->attributes, call->attributes, op->attribute_bytes);
     }
     node->op = op;
+    if (op->static_title)
+        node->title = op->title(call->attributes);
     node->place = calr_anomaly_place();
     node->saved = call->saved;
     node->saved_count = call->saved_count;

@@ -191,6 +191,8 @@ void calr_node_attach(calr_node *node, calr_tensor *tensor)
 
 const char *calr_node_title(const calr_node *node)
 {
+    if (node->title)
+        return node->title;
     if (node->op->title && node->attributes)
         return node->op->title(node->attributes);
     return node->op->name;

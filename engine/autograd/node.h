@@ -27,6 +27,8 @@ struct calr_node {
     char *place;       /* the script's line that made it, in anomaly mode; owned, or NULL */
     calr_node *next;   /* list of nodes being freed */
     void *attributes;
+    const char *
+        title; /* for op->static_title, which is asked for after the attributes have gone; or NULL */
     calr_op_saved_tensor *saved;
     int saved_count;
     int count;

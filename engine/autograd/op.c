@@ -21,6 +21,27 @@ const char *calr_op_describe(const calr_op_shape *shape, char text[CALR_TENSOR_T
     return calr_shape_describe(shape->dtype, shape->ndim, shape->shape, text);
 }
 
+calr_status calr_op_refuse_dtype(calr_dtype dtype)
+{
+    if (dtype == CALR_F16)
+        return calr_error(
+            CALR_EINVAL, "f16 numbers are kept, not computed with: convert them with x:to \"f32\"");
+    if (dtype == CALR_BOOL)
+        return calr_error(
+            CALR_EINVAL,
+            "there is no such arithmetic of bool: convert it with x:to \"i64\", or use "
+            "logical_and, logical_or, logical_xor, logical_not");
+    return calr_error(CALR_EINVAL,
+                      "%s numbers have no such operation: convert them with x:to \"f32\"",
+                      calr_dtype_name(dtype));
+}
+
+void calr_op_shape_of(const calr_tensor *tensor, calr_op_shape *out)
+{
+    *out = (calr_op_shape){.dtype = tensor->dtype, .ndim = tensor->ndim};
+    memcpy(out->shape, tensor->shape, sizeof tensor->shape);
+}
+
 void calr_op_out(calr_op_call *call, int ndim, const int64_t *shape)
 {
     call->out.dtype = CALR_F32;

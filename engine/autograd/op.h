@@ -79,6 +79,7 @@ typedef struct calr_op {
     calr_status (*recompute)(calr_op_call *call, calr_tensor *y);
     /* Optional: a name for messages that depends on the attributes. */
     const char *(*title)(const void *attributes);
+    bool static_title; /* the name outlives the attributes */
     /* Optional: gives back what the attributes own. Called once for every apply, also for a failed
      * one. */
     void (*release)(void *attributes);
@@ -95,6 +96,11 @@ void calr_op_out_like(calr_op_call *call, int i);
 /* For check: the output is f32 of this shape. */
 void calr_op_out(calr_op_call *call, int ndim, const int64_t *shape);
 
+/* CALR_EINVAL "f16 numbers are kept, not computed with: convert them with x:to \"f32\"", or that the type does not
+ * do. */
+calr_status calr_op_refuse_dtype(calr_dtype dtype);
+
+void calr_op_shape_of(const calr_tensor *tensor, calr_op_shape *out);
 int64_t calr_op_numel(const calr_op_shape *shape);
 bool calr_op_same_shape(const calr_op_shape *a, const calr_op_shape *b);
 const char *calr_op_describe(const calr_op_shape *shape, char text[CALR_TENSOR_TEXT]);

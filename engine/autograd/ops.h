@@ -14,31 +14,42 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend/elements.h"
 #include "base/status.h"
 #include "tensor/tensor.h"
 
-/* ---- elements: arithmetic.c, unary.c ---- */
+/* ---- elements: binary.c, ternary.c, unary.c ---- Operands of different types are converted to a common one, as
+ * PyTorch promotes them; a tensor with dimensions outranks a single number of its category (bool, integers, floats).
+ * f16 is CALR_EINVAL. Shapes are aligned at their last dimensions; a missing dimension, or one of length 1, is
+ * repeated. */
 
-/* f32 or bf16; mixing both gives f32. Shapes are aligned at their last dimensions; a missing
- * dimension, or one of length 1, is repeated. */
-calr_status calr_op_add(calr_tensor *a, calr_tensor *b, calr_tensor **y);
-calr_status calr_op_sub(calr_tensor *a, calr_tensor *b, calr_tensor **y);
-calr_status calr_op_mul(calr_tensor *a, calr_tensor *b, calr_tensor **y);
-calr_status calr_op_div(calr_tensor *a, calr_tensor *b, calr_tensor **y);
+/* The type that two operands are converted to. */
+calr_dtype calr_op_promote(const calr_tensor *a, const calr_tensor *b);
+/* Division and atan2 of integers are of f32; gradients of f64, f32 and bf16. */
+calr_status calr_op_binary(calr_binary op, calr_tensor *a, calr_tensor *b, calr_tensor **y);
+/* Integers become f32. p as the operation says. */
+calr_status calr_op_ternary(calr_ternary op, double p, calr_tensor *a, calr_tensor *b,
+                            calr_tensor *c, calr_tensor **y);
+/* mask: bool. */
+calr_status calr_op_where(calr_tensor *mask, calr_tensor *a, calr_tensor *b, calr_tensor **y);
+/* p: parameters, or NULL. Integers become f32 for functions of floats. */
+calr_status calr_op_unary(calr_unary op, calr_tensor *x, const double p[2], calr_tensor **y);
 
-/* y = alpha x + beta; f32 or bf16, as is x of relu and reverse_gradient. */
+/* In place: the first operand is overwritten. CALR_EINVAL when a gradient would become wrong or be lost, and when shape
+ * or type of the result do not fit. */
+calr_status calr_op_binary_into(calr_binary op, calr_tensor *a, calr_tensor *b);
+calr_status calr_op_unary_into(calr_unary op, calr_tensor *x, const double p[2]);
+calr_status calr_op_affine_into(calr_tensor *x, double alpha, double beta);
+/* What they check, and how they write what was computed elsewhere. `name` is that of the operation, without the
+ * underscore; `other` may be NULL. */
+calr_status calr_op_check_into(const char *name, const calr_tensor *x, const calr_tensor *other);
+calr_status calr_op_store(const char *name, calr_tensor *x, const calr_tensor *y);
+
+/* y = alpha x + beta; f64, f32 or bf16, as is x of reverse_gradient. */
 calr_status calr_op_affine(calr_tensor *x, double alpha, double beta, calr_tensor **y);
-calr_status calr_op_relu(calr_tensor *x, calr_tensor **y);
-calr_status calr_op_exp(calr_tensor *x, calr_tensor **y);
-calr_status calr_op_log(calr_tensor *x, calr_tensor **y);
-calr_status calr_op_sqrt(calr_tensor *x, calr_tensor **y);
-/* y = x^exponent, x^0 = 1 with gradient 0. */
-calr_status calr_op_pow(calr_tensor *x, double exponent, calr_tensor **y);
 /* y = x; dx = -alpha dy (Ganin and Lempitsky, "Unsupervised domain adaptation by backpropagation",
  * ICML 2015). */
 calr_status calr_op_reverse_gradient(calr_tensor *x, double alpha, calr_tensor **y);
-/* y = 1 / (1 + e^-x); gate.c */
-calr_status calr_op_sigmoid(calr_tensor *x, calr_tensor **y);
 /* y = kept ? x / (1 - p) : 0; element i of the call is kept or not by (seed, epoch, index, i)
  * alone. 0 <= p < 1. */
 calr_status calr_op_dropout(calr_tensor *x, double p, uint64_t seed, uint32_t epoch, uint64_t index,

@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/elements.h"
 #include "base/status.h"
 #include "tensor/tensor.h"
 
@@ -86,18 +87,6 @@ typedef struct calr_dropout {
     uint32_t epoch;
     uint64_t index;
 } calr_dropout;
-
-/* Functions of one element; those with a parameter say what it is. */
-typedef enum calr_unary {
-    CALR_EXP,
-    CALR_LOG,
-    CALR_SQRT,
-    CALR_POW, /* x to the power of the parameter */
-    CALR_SIGMOID
-} calr_unary;
-
-/* Whether the gradient is computed from the function's output rather than from its input. */
-bool calr_unary_gradient_of_output(calr_unary op);
 
 /* Products of matrices, one for each place of a grid of `dims` dimensions (0: one product): c = alpha a b, a: m x k,
  * b: k x n. */
@@ -326,25 +315,32 @@ typedef struct calr_backend {
     calr_status (*add_row)(int64_t rows, int64_t c, const float *x, const float *row, float *y);
 
     /* ---- Elements ---- arrays of n; in place allowed; cannot fail */
-    void (*relu)(calr_dtype dtype, int64_t n, const void *x, void *y);
-    void (*relu_backward)(calr_dtype dtype, int64_t n, const void *y, const void *dy,
-                          void *dx); /* y > 0 ? dy : 0 */
-    void (*add)(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
-    void (*sub)(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
-    void (*mul)(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
-    void (*div)(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
-    void (*scale)(calr_dtype dtype, int64_t n, float alpha, const void *x,
+    /* Of f32, f64 and bf16. */
+    void (*scale)(calr_dtype dtype, int64_t n, double alpha, const void *x,
                   void *y); /* y = alpha x */
-    void (*axpy)(calr_dtype dtype, int64_t n, float alpha, const void *x,
+    void (*axpy)(calr_dtype dtype, int64_t n, double alpha, const void *x,
                  void *y); /* y += alpha x */
-    void (*affine)(calr_dtype dtype, int64_t n, float alpha, float beta, const void *x,
+    void (*affine)(calr_dtype dtype, int64_t n, double alpha, double beta, const void *x,
                    void *y);                                  /* y = alpha x + beta */
     double (*sum)(int64_t n, const float *x);                 /* accumulates in double */
     double (*dot)(int64_t n, const float *a, const float *b); /* accumulates in double */
-    /* y = f(x), and dx = dy f' from what calr_unary_gradient_of_output says. */
-    void (*unary)(calr_unary op, int64_t n, float parameter, const float *x, float *y);
-    void (*unary_backward)(calr_unary op, int64_t n, float parameter, const float *saved,
-                           const float *dy, float *dx);
+    /* y = f(x), and dx = dy f' from what calr_unary_gradient_of_output says; p holds the parameters, NULL where there
+     * are none. Of the types that calr_unary_takes names; gradients of f32, f64 and bf16. In place allowed, where the
+     * types of x and y have one size. */
+    void (*unary)(calr_unary op, calr_dtype dtype, int64_t n, const double p[2], const void *x,
+                  void *y);
+    void (*unary_backward)(calr_unary op, calr_dtype dtype, int64_t n, const double p[2],
+                           const void *saved, const void *dy, void *dx);
+    /* y = f(a, b), both of this type, one that calr_binary_takes names. CALR_EINVAL as elements.h says. In place
+     * allowed for operands that are paired one to one with y. */
+    calr_status (*binary)(calr_binary op, calr_dtype dtype, const calr_pairing *pairing,
+                          const void *a, const void *b, void *y);
+    /* y = f(a, b, c), of f32, f64 and bf16. In place as above. */
+    void (*ternary)(calr_ternary op, calr_dtype dtype, const calr_pairing *pairing, double p,
+                    const void *a, const void *b, const void *c, void *y);
+    /* y = mask ? a : b, of any type whose elements have `size` bytes. In place as above. */
+    void (*where)(size_t size, const calr_pairing *pairing, const uint8_t *mask, const void *a,
+                  const void *b, void *y);
     /* y = kept ? x / (1 - p) : 0. The backward pass is the same call on the gradient. */
     void (*dropout)(int64_t n, const calr_dropout *dropout, const float *x, float *y);
 

@@ -16,8 +16,8 @@ typedef struct work {
     double floats; /* numbers read and written, those in bf16 counted as halves */
 } work;
 
-/* What a number of this type counts. */
-#define REAL(dtype) ((dtype) == CALR_BF16 ? 0.5 : 1.0)
+/* What an element of this type counts. */
+#define REAL(dtype) (0.25 * (double)calr_dtype_size(dtype))
 
 static void finish(double began, const char *kernel, work done)
 {
@@ -311,29 +311,55 @@ VOID(add_rows, (int64_t rows, int64_t c, const int64_t *index, const float *x, f
 
 #define EACH(k) (k * REAL(dtype) * (double)n)
 
-VOID(relu, (calr_dtype dtype, int64_t n, const void *x, void *y), (dtype, n, x, y),
-     .floats = EACH(2))
-VOID(relu_backward, (calr_dtype dtype, int64_t n, const void *y, const void *dy, void *dx),
-     (dtype, n, y, dy, dx), .floats = EACH(3))
-VOID(add, (calr_dtype dtype, int64_t n, const void *a, const void *b, void *y), (dtype, n, a, b, y),
-     .floats = EACH(3))
-VOID(sub, (calr_dtype dtype, int64_t n, const void *a, const void *b, void *y), (dtype, n, a, b, y),
-     .floats = EACH(3))
-VOID(mul, (calr_dtype dtype, int64_t n, const void *a, const void *b, void *y), (dtype, n, a, b, y),
-     .floats = EACH(3))
-VOID(div, (calr_dtype dtype, int64_t n, const void *a, const void *b, void *y), (dtype, n, a, b, y),
-     .floats = EACH(3))
-VOID(scale, (calr_dtype dtype, int64_t n, float alpha, const void *x, void *y),
+VOID(scale, (calr_dtype dtype, int64_t n, double alpha, const void *x, void *y),
      (dtype, n, alpha, x, y), .floats = EACH(2))
-VOID(axpy, (calr_dtype dtype, int64_t n, float alpha, const void *x, void *y),
+VOID(axpy, (calr_dtype dtype, int64_t n, double alpha, const void *x, void *y),
      (dtype, n, alpha, x, y), .floats = EACH(3))
-VOID(affine, (calr_dtype dtype, int64_t n, float alpha, float beta, const void *x, void *y),
+VOID(affine, (calr_dtype dtype, int64_t n, double alpha, double beta, const void *x, void *y),
      (dtype, n, alpha, beta, x, y), .floats = EACH(2))
-VOID(unary, (calr_unary op, int64_t n, float parameter, const float *x, float *y),
-     (op, n, parameter, x, y), .floats = 2 * (double)n)
-VOID(unary_backward,
-     (calr_unary op, int64_t n, float parameter, const float *saved, const float *dy, float *dx),
-     (op, n, parameter, saved, dy, dx), .floats = 3 * (double)n)
+
+/* These go by the name of the operation, not of the kernel. */
+static void unary(calr_unary op, calr_dtype dtype, int64_t n, const double p[2], const void *x,
+                  void *y)
+{
+    double began = calr_meter_begin();
+    original->unary(op, dtype, n, p, x, y);
+    finish(began, calr_unary_name(op), (work){.floats = EACH(2)});
+}
+
+static void unary_backward(calr_unary op, calr_dtype dtype, int64_t n, const double p[2],
+                           const void *saved, const void *dy, void *dx)
+{
+    double began = calr_meter_begin();
+    original->unary_backward(op, dtype, n, p, saved, dy, dx);
+    finish(began, op == CALR_RELU ? "relu_backward" : "unary_backward", (work){.floats = EACH(3)});
+}
+
+static double pairs(const calr_pairing *pairing)
+{
+    double n = 1;
+    for (int d = 0; d < pairing->ndim; d++)
+        n *= (double)pairing->shape[d];
+    return n;
+}
+
+static calr_status binary(calr_binary op, calr_dtype dtype, const calr_pairing *pairing,
+                          const void *a, const void *b, void *y)
+{
+    double began = calr_meter_begin();
+    calr_status status = original->binary(op, dtype, pairing, a, b, y);
+    finish(began, calr_binary_name(op), (work){.floats = 3 * REAL(dtype) * pairs(pairing)});
+    return status;
+}
+
+VOID(ternary,
+     (calr_ternary op, calr_dtype dtype, const calr_pairing *pairing, double p, const void *a,
+      const void *b, const void *c, void *y),
+     (op, dtype, pairing, p, a, b, c, y), .floats = 4 * REAL(dtype) * pairs(pairing))
+VOID(where,
+     (size_t size, const calr_pairing *pairing, const uint8_t *mask, const void *a, const void *b,
+      void *y),
+     (size, pairing, mask, a, b, y), .floats = (0.25 + 0.75 * (double)size) * pairs(pairing))
 VOID(dropout, (int64_t n, const calr_dropout *dropout_, const float *x, float *y),
      (n, dropout_, x, y), .floats = 2 * (double)n)
 VOID(adam_step, (int64_t n, const calr_adam *adam, const float *dw, float *m, float *v, float *w),
@@ -381,8 +407,7 @@ const calr_backend *calr_backend_metered(const calr_backend *under)
     PUT(cross_entropy_forward), PUT(cross_entropy_backward), PUT(l2_normalize_forward),
         PUT(l2_normalize_backward);
     PUT(sum_rows), PUT(sum_columns), PUT(add_row);
-    PUT(relu), PUT(relu_backward), PUT(add), PUT(sub), PUT(mul), PUT(div), PUT(scale), PUT(axpy),
-        PUT(affine);
+    PUT(binary), PUT(ternary), PUT(where), PUT(scale), PUT(axpy), PUT(affine);
     PUT(sum_middle), PUT(add_rows), PUT(gated_sum_forward), PUT(gated_sum_backward);
     PUT(unary), PUT(unary_backward);
     PUT(sum), PUT(dot), PUT(dropout), PUT(adam_step), PUT(sgd_step);

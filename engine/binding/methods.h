@@ -9,6 +9,7 @@
 
 /* The vocabulary, by family: functions whose first argument is a tensor, each a function calr.NAME and a method
  * x:NAME. tensor.c lists the families. */
+extern const calr_lua_function calr_lua_element_methods[];   /* tensor_elements.c */
 extern const calr_lua_function calr_lua_operation_methods[]; /* ops.c */
 extern const calr_lua_function calr_lua_view_methods[];      /* tensor_view.c */
 extern const calr_lua_function calr_lua_text_methods[];      /* tensor_text.c */
@@ -21,7 +22,7 @@ extern const calr_lua_function calr_lua_word_functions[];      /* tensor_words.c
 extern const calr_lua_function calr_lua_creation_functions[];
 extern const calr_lua_function calr_lua_creation_call[];
 /* Metamethods. */
-extern const calr_lua_function calr_lua_operators[];        /* ops.c */
+extern const calr_lua_function calr_lua_operators[];        /* tensor_elements.c */
 extern const calr_lua_function calr_lua_item_metamethods[]; /* tensor_items.c */
 /* Methods that are no functions. */
 extern const calr_lua_function calr_lua_gradient_methods[]; /* autograd.c */

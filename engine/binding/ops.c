@@ -10,150 +10,6 @@
 /// @module calr.tensor.network
 /// Operations of networks. Feature maps are [N x H x W x C].
 
-/* ---- arithmetic ---- */
-
-typedef calr_status (*binary)(calr_tensor *a, calr_tensor *b, calr_tensor **y);
-
-/* A tensor at `arg`, made of a number if there is one; it belongs to the stack. */
-static calr_tensor *check_operand(lua_State *L, int arg)
-{
-    if (lua_type(L, arg) != LUA_TNUMBER)
-        return calr_lua_check_tensor(L, arg);
-    double value = lua_tonumber(L, arg);
-    calr_tensor **slot = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_new(CALR_F32, 0, NULL, slot));
-    calr_lua_call(L, calr_tensor_fill(*slot, value));
-    return *slot;
-}
-
-static int push_binary(lua_State *L, binary operation)
-{
-    calr_tensor *a = check_operand(L, 1), *b = check_operand(L, 2);
-    PUSH(L, operation(a, b, slot));
-    return 1;
-}
-
-static int push_affine(lua_State *L, int arg, double alpha, double beta)
-{
-    calr_tensor *x = calr_lua_check_tensor(L, arg);
-    PUSH(L, calr_op_affine(x, alpha, beta, slot));
-    return 1;
-}
-
-/// calr.add(a, b)
-/// Adds element by element: a + b. One of them may be a number. Shapes are aligned at their last
-/// dimensions; a missing dimension, or one of length 1, is repeated: f32[64 x 10] + f32[10] adds
-/// the row to each row.
-/// @return tensor
-static int ops_add(lua_State *L)
-{
-    if (lua_type(L, 2) == LUA_TNUMBER)
-        return push_affine(L, 1, 1, lua_tonumber(L, 2));
-    if (lua_type(L, 1) == LUA_TNUMBER)
-        return push_affine(L, 2, 1, lua_tonumber(L, 1));
-    return push_binary(L, calr_op_add);
-}
-
-/// calr.sub(a, b)
-/// a - b, as calr.add.
-/// @return tensor
-static int ops_sub(lua_State *L)
-{
-    if (lua_type(L, 2) == LUA_TNUMBER)
-        return push_affine(L, 1, 1, -lua_tonumber(L, 2));
-    if (lua_type(L, 1) == LUA_TNUMBER)
-        return push_affine(L, 2, -1, lua_tonumber(L, 1));
-    return push_binary(L, calr_op_sub);
-}
-
-/// calr.mul(a, b)
-/// a * b element by element, as calr.add.
-/// @return tensor
-static int ops_mul(lua_State *L)
-{
-    if (lua_type(L, 2) == LUA_TNUMBER)
-        return push_affine(L, 1, lua_tonumber(L, 2), 0);
-    if (lua_type(L, 1) == LUA_TNUMBER)
-        return push_affine(L, 2, lua_tonumber(L, 1), 0);
-    return push_binary(L, calr_op_mul);
-}
-
-/// calr.div(a, b)
-/// a / b element by element, as calr.add.
-/// @return tensor
-static int ops_div(lua_State *L)
-{
-    return push_binary(L, calr_op_div);
-}
-
-/// calr.neg(x)
-/// -x
-/// @return tensor
-static int ops_neg(lua_State *L)
-{
-    return push_affine(L, 1, -1, 0);
-}
-
-/// calr.relu(x)
-/// max(0, x)
-/// @return tensor
-static int ops_relu(lua_State *L)
-{
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    PUSH(L, calr_op_relu(x, slot));
-    return 1;
-}
-
-/// calr.exp(x)
-/// @return tensor
-static int ops_exp(lua_State *L)
-{
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    PUSH(L, calr_op_exp(x, slot));
-    return 1;
-}
-
-/// calr.sigmoid(x)
-/// 1 / (1 + e^-x)
-/// @return tensor
-static int ops_sigmoid(lua_State *L)
-{
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    PUSH(L, calr_op_sigmoid(x, slot));
-    return 1;
-}
-
-/// calr.log(x)
-/// The natural logarithm.
-/// @return tensor
-static int ops_log(lua_State *L)
-{
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    PUSH(L, calr_op_log(x, slot));
-    return 1;
-}
-
-/// calr.sqrt(x)
-/// @return tensor
-static int ops_sqrt(lua_State *L)
-{
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    PUSH(L, calr_op_sqrt(x, slot));
-    return 1;
-}
-
-/// calr.pow(x, exponent)
-/// x to a power; also x ^ exponent.
-/// @param exponent  a number
-/// @return tensor
-static int ops_pow(lua_State *L)
-{
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    double exponent = luaL_checknumber(L, 2);
-    PUSH(L, calr_op_pow(x, exponent, slot));
-    return 1;
-}
-
 /* ---- sums ---- */
 
 /* The optional dimension at `arg`; -1 for none. */
@@ -480,16 +336,6 @@ static int ops_reverse_gradient(lua_State *L)
 
 /* Operations whose first argument is a tensor: functions of calr.ops, and methods of tensors. */
 const calr_lua_function calr_lua_operation_methods[] = {
-    {"add", ops_add, "a, b"},
-    {"sub", ops_sub, "a, b"},
-    {"mul", ops_mul, "a, b"},
-    {"div", ops_div, "a, b"},
-    {"neg", ops_neg, "x"},
-    {"relu", ops_relu, "x"},
-    {"exp", ops_exp, "x"},
-    {"log", ops_log, "x"},
-    {"sqrt", ops_sqrt, "x"},
-    {"pow", ops_pow, "x, exponent"},
     {"sum", ops_sum, "x [, dim]"},
     {"mean", ops_mean, "x [, dim]"},
     {"index_select", ops_index_select, "x, dim, index"},
@@ -505,7 +351,6 @@ const calr_lua_function calr_lua_operation_methods[] = {
     {"instance_norm", ops_instance_norm, "x [, gamma, beta, options]"},
     {"batch_norm", ops_batch_norm, "x, gamma, beta, running_mean, running_var [, options]"},
     {"conv2d", ops_conv2d, "x, w [, options]"},
-    {"sigmoid", ops_sigmoid, "x"},
     {"cross_entropy", ops_cross_entropy, "logits, labels [, options]"},
     {NULL, NULL, NULL},
 };
@@ -514,11 +359,5 @@ const calr_lua_function calr_lua_operation_functions[] = {
     {"cat", ops_cat, "tensors [, dim]"},
     {"concat", ops_cat, "tensors [, dim]"},
     {"gated_sum", ops_gated_sum, "maps, gates"},
-    {NULL, NULL, NULL},
-};
-
-const calr_lua_function calr_lua_operators[] = {
-    {"__add", ops_add, NULL}, {"__sub", ops_sub, NULL}, {"__mul", ops_mul, NULL},
-    {"__div", ops_div, NULL}, {"__unm", ops_neg, NULL}, {"__pow", ops_pow, NULL},
     {NULL, NULL, NULL},
 };

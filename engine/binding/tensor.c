@@ -23,8 +23,14 @@
 /// @operator sub(tensor|number)
 /// @operator mul(tensor|number)
 /// @operator div(tensor|number)
-/// @operator pow(number)
+/// @operator pow(tensor|number)
+/// @operator idiv(tensor|number)
+/// @operator mod(tensor|number)
+/// @operator band(tensor)
+/// @operator bor(tensor)
+/// @operator bxor(tensor)
 /// @operator unm
+/// @operator bnot
 
 #define TENSOR "calr.tensor"
 
@@ -475,9 +481,10 @@ static const calr_lua_function metamethods[] = {
 };
 
 /* The families of the vocabulary (methods.h). */
-static const calr_lua_function *const words[] = {calr_lua_operation_methods, calr_lua_view_methods,
-                                                 calr_lua_text_methods, calr_lua_item_methods,
-                                                 calr_lua_linalg_methods};
+static const calr_lua_function *const words[] = {
+    calr_lua_operation_methods, calr_lua_view_methods,   calr_lua_text_methods,
+    calr_lua_item_methods,      calr_lua_linalg_methods, calr_lua_element_methods,
+};
 static const calr_lua_function *const word_functions[] = {calr_lua_operation_functions};
 
 /* What is asked of the module and not there: a page of the vocabulary written in Lua, or an error. */

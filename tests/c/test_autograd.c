@@ -53,7 +53,7 @@ static calr_tensor *noise(int ndim, const int64_t *shape, uint64_t index)
 static void gradients_add_up(void)
 {
     calr_tensor *a = parameter(3, 2), *b = parameter(3, 5), *y = NULL, *sum = NULL;
-    CHECK_OK(calr_op_mul(a, b, &y));
+    CHECK_OK(calr_op_binary(CALR_MUL, a, b, &y));
     CHECK(calr_tape_is_computed(y) && calr_tape_requires(a) && !calr_tape_is_computed(a));
     CHECK_OK(calr_op_sum(y, -1, &sum));
     CHECK_NEAR(calr_tensor_f32(sum)[0], 30, 0);
@@ -76,7 +76,7 @@ static void a_chain(int64_t length, bool walk)
     calr_tensor *x = parameter(1, 1), *y = calr_tensor_retain(x);
     for (int64_t i = 0; i < length; i++) {
         calr_tensor *next;
-        if (calr_op_add(y, x, &next) != CALR_OK)
+        if (calr_op_binary(CALR_ADD, y, x, &next) != CALR_OK)
             break;
         calr_tensor_release(y);
         y = next;
@@ -115,10 +115,10 @@ static void stale_tensors_are_named_before_anything_happens(void)
 {
     size_t before = calr_pool_get_stats().live_bytes;
     calr_tensor *x = parameter(4, 2), *y = NULL, *sum = NULL;
-    CHECK_OK(calr_op_log(x, &y));
+    CHECK_OK(calr_op_unary(CALR_LOG, x, NULL, &y));
     CHECK_OK(calr_op_sum(y, -1, &sum));
     calr_tensor *straight = NULL;
-    CHECK_OK(calr_op_add(sum, x, &straight)); /* a second way to x */
+    CHECK_OK(calr_op_binary(CALR_ADD, sum, x, &straight)); /* a second way to x */
     STEP(straight, calr_op_sum(straight, -1, out));
     calr_tensor_touch(x);
     CHECK_FAILS(calr_tape_backward(straight), CALR_ESTALE, "log: x, f32[4], was changed in place");
@@ -140,7 +140,7 @@ static void paused_costs_nothing(void)
     calr_tensor *x = parameter(4, 2), *y = NULL;
     calr_tape_pause();
     CHECK(!calr_tape_is_recording());
-    CHECK_OK(calr_op_exp(x, &y));
+    CHECK_OK(calr_op_unary(CALR_EXP, x, NULL, &y));
     calr_tape_restore(0);
     CHECK(calr_tape_is_recording() && y->tape == NULL);
     CHECK_FAILS(calr_tape_backward(y), CALR_EINVAL, "not from f32[4]");
@@ -240,7 +240,8 @@ static void a_failing_backward_leaves_nothing_behind(void)
         calr_tensor *x = parameter(3, 1), *y = NULL, *sum = NULL, *shifted = NULL;
         CHECK_OK(calr_op_affine(x, 1, 1, &shifted));
         CHECK_OK(apply_twice(&t, shifted, &y));
-        CHECK_OK(calr_op_mul(y, shifted, &sum)); /* shifted holds a gradient when twice fails */
+        CHECK_OK(calr_op_binary(CALR_MUL, y, shifted,
+                                &sum)); /* shifted holds a gradient when twice fails */
         STEP(sum, calr_op_sum(sum, -1, out));
         if (kind == 0)
             CHECK_FAILS(calr_tape_backward(sum), CALR_ENUMERIC, "backward of twice: no luck");
@@ -292,7 +293,7 @@ static calr_tensor *square(calr_tensor *x, calr_tensor **doubled)
 {
     calr_tensor *y = NULL;
     CHECK_OK(calr_op_affine(x, 2, 0, doubled));
-    CHECK_OK(calr_op_mul(*doubled, *doubled, &y));
+    CHECK_OK(calr_op_binary(CALR_MUL, *doubled, *doubled, &y));
     STEP(y, calr_op_sum(y, -1, out));
     return y;
 }
@@ -381,11 +382,11 @@ static void strided(int64_t first, int64_t second, float *gradient)
         if (stride == 0)
             continue;
         CHECK_OK(calr_op_conv2d(shifted, w, NULL, stride, 0, 1, &y));
-        STEP(y, calr_op_mul(y, y, out));
+        STEP(y, calr_op_binary(CALR_MUL, y, y, out));
         CHECK_OK(calr_op_sum(y, -1, &total));
         calr_tensor_release(y);
         if (sum)
-            STEP(sum, calr_op_add(sum, total, out));
+            STEP(sum, calr_op_binary(CALR_ADD, sum, total, out));
         else
             sum = calr_tensor_retain(total);
         calr_tensor_release(total);

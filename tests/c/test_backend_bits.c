@@ -416,14 +416,15 @@ static void check_rows(int64_t rows, int64_t c)
 static void run_elements(const void *count, void **a)
 {
     int64_t n = *(const int64_t *)count;
-    backend->relu(dtype, n, a[0], a[2]);
-    backend->relu_backward(dtype, n, a[0], a[1], a[3]);
-    backend->mul(dtype, n, a[0], a[1], a[4]);
+    calr_pairing one = calr_pairing_of(n);
+    backend->unary(CALR_RELU, dtype, n, NULL, a[0], a[2]);
+    backend->unary_backward(CALR_RELU, dtype, n, NULL, a[0], a[1], a[3]);
+    CHECK_OK(backend->binary(CALR_MUL, dtype, &one, a[0], a[1], a[4]));
     backend->axpy(dtype, n, 0.3f, a[1], a[4]);
-    backend->div(dtype, n, a[4], a[1], a[5]);
-    backend->sub(dtype, n, a[5], a[0], a[6]);
+    CHECK_OK(backend->binary(CALR_DIV, dtype, &one, a[4], a[1], a[5]));
+    CHECK_OK(backend->binary(CALR_SUB, dtype, &one, a[5], a[0], a[6]));
     backend->affine(dtype, n, 0.7f, 0.1f, a[6], a[7]);
-    backend->add(dtype, n, a[7], a[1], a[8]);
+    CHECK_OK(backend->binary(CALR_ADD, dtype, &one, a[7], a[1], a[8]));
     backend->scale(dtype, n, 1.7f, a[8], a[8]);
 }
 

@@ -15,12 +15,18 @@ static void check_elements(int64_t n)
         call;                                                                                      \
         CHECK_ARRAY(y, e, n, 1e-6);                                                                \
     } while (0)
-    EXPECT(backend->relu(CALR_F32, n, a, y), fmax((double)a[i], 0));
-    EXPECT(backend->relu_backward(CALR_F32, n, a, b, y), a[i] > 0 ? (double)b[i] : 0);
-    EXPECT(backend->add(CALR_F32, n, a, b, y), (double)a[i] + (double)b[i]);
-    EXPECT(backend->sub(CALR_F32, n, a, b, y), (double)a[i] - (double)b[i]);
-    EXPECT(backend->mul(CALR_F32, n, a, b, y), (double)a[i] * (double)b[i]);
-    EXPECT(backend->div(CALR_F32, n, a, b, y), (double)a[i] / (double)b[i]);
+    calr_pairing one = calr_pairing_of(n);
+    EXPECT(backend->unary(CALR_RELU, CALR_F32, n, NULL, a, y), fmax((double)a[i], 0));
+    EXPECT(backend->unary_backward(CALR_RELU, CALR_F32, n, NULL, a, b, y),
+           a[i] > 0 ? (double)b[i] : 0);
+    EXPECT(CHECK_OK(backend->binary(CALR_ADD, CALR_F32, &one, a, b, y)),
+           (double)a[i] + (double)b[i]);
+    EXPECT(CHECK_OK(backend->binary(CALR_SUB, CALR_F32, &one, a, b, y)),
+           (double)a[i] - (double)b[i]);
+    EXPECT(CHECK_OK(backend->binary(CALR_MUL, CALR_F32, &one, a, b, y)),
+           (double)a[i] * (double)b[i]);
+    EXPECT(CHECK_OK(backend->binary(CALR_DIV, CALR_F32, &one, a, b, y)),
+           (double)a[i] / (double)b[i]);
     EXPECT(backend->scale(CALR_F32, n, -2.5f, a, y), -2.5 * (double)a[i]);
     EXPECT(backend->axpy(CALR_F32, n, 0.5f, a, y), -2.5 * (double)a[i] + 0.5 * (double)a[i]);
     EXPECT(backend->affine(CALR_F32, n, 3, -1, a, y), 3 * (double)a[i] - 1);
@@ -48,7 +54,7 @@ static void test_elements(void)
 static void test_relu_nan(void)
 {
     float x[3] = {NAN, -0.0f, -INFINITY}, y[3];
-    backend->relu(CALR_F32, 3, x, y);
+    backend->unary(CALR_RELU, CALR_F32, 3, NULL, x, y);
     CHECK(y[0] != y[0] && y[1] == 0 && y[2] == 0); /* a NaN must not vanish */
 }
 
@@ -177,25 +183,27 @@ static void test_functions(void)
     const int64_t n = 40001; /* several chunks, the last of another length */
     float *x = random_array(n, 90), *dy = random_array(n, 91);
     double *value = double_array(n), *gradient = double_array(n);
-    for (int op = CALR_EXP; op <= CALR_SIGMOID; op++) {
+    static const calr_unary ops[] = {CALR_EXP, CALR_LOG, CALR_SQRT, CALR_POW, CALR_SIGMOID};
+    for (size_t o = 0; o < sizeof ops / sizeof ops[0]; o++) {
+        calr_unary op = ops[o];
         float *y = output_array(n), *dx = output_array(n);
         for (int64_t i = 0; i < n; i++) {
             x[i] = op == CALR_LOG || op == CALR_SQRT || op == CALR_POW ? fabsf(x[i]) + 0.1f : x[i];
             double slope;
-            value[i] = function_of((calr_unary)op, x[i], 2.5, &slope);
+            value[i] = function_of(op, x[i], 2.5, &slope);
             gradient[i] = dy[i] * slope;
         }
-        backend->unary((calr_unary)op, n, 2.5f, x, y);
+        backend->unary(op, CALR_F32, n, (double[]){2.5, 0}, x, y);
         CHECK_ARRAY(y, value, n, 2e-6);
-        backend->unary_backward((calr_unary)op, n, 2.5f,
-                                calr_unary_gradient_of_output((calr_unary)op) ? y : x, dy, dx);
+        backend->unary_backward(op, CALR_F32, n, (double[]){2.5, 0},
+                                calr_unary_gradient_of_output(op) ? y : x, dy, dx);
         CHECK_ARRAY(dx, gradient, n, 2e-6);
-        backend->unary((calr_unary)op, 0, 0, x, y);
+        backend->unary(op, CALR_F32, 0, NULL, x, y);
         free(y);
         free(dx);
     }
     float zero = 0, one = 1, dzero = 7; /* the gradient of x^0 is 0, at 0 too */
-    backend->unary_backward(CALR_POW, 1, 0, &zero, &one, &dzero);
+    backend->unary_backward(CALR_POW, CALR_F32, 1, NULL, &zero, &one, &dzero);
     CHECK(dzero == 0);
     free(x), free(dy), free(value), free(gradient);
 }

@@ -116,20 +116,25 @@ static void check_elements(int64_t n)
         call_h;                                                                                    \
         CHECK(rounded(y));                                                                         \
     } while (0)
-#define BINARY(name)                                                                               \
-    BOTH(backend->name(CALR_F32, n, a.f, b.f, y.f), backend->name(CALR_BF16, n, a.h, b.h, y.h))
-    BINARY(relu_backward);
-    BINARY(add);
-    BINARY(sub);
-    BINARY(mul);
-    BINARY(div);
-    BOTH(backend->relu(CALR_F32, n, a.f, y.f), backend->relu(CALR_BF16, n, a.h, y.h));
+    calr_pairing one = calr_pairing_of(n);
+#define BINARY(op)                                                                                 \
+    BOTH(CHECK_OK(backend->binary(op, CALR_F32, &one, a.f, b.f, y.f)),                             \
+         CHECK_OK(backend->binary(op, CALR_BF16, &one, a.h, b.h, y.h)))
+    BOTH(backend->unary_backward(CALR_RELU, CALR_F32, n, NULL, a.f, b.f, y.f),
+         backend->unary_backward(CALR_RELU, CALR_BF16, n, NULL, a.h, b.h, y.h));
+    BINARY(CALR_ADD);
+    BINARY(CALR_SUB);
+    BINARY(CALR_MUL);
+    BINARY(CALR_DIV);
+    BOTH(backend->unary(CALR_RELU, CALR_F32, n, NULL, a.f, y.f),
+         backend->unary(CALR_RELU, CALR_BF16, n, NULL, a.h, y.h));
     BOTH(backend->axpy(CALR_F32, n, 0.7f, b.f, y.f), backend->axpy(CALR_BF16, n, 0.7f, b.h, y.h));
     BOTH(backend->scale(CALR_F32, n, 0.3f, a.f, y.f), backend->scale(CALR_BF16, n, 0.3f, a.h, y.h));
     BOTH(backend->affine(CALR_F32, n, 3, -1, a.f, y.f),
          backend->affine(CALR_BF16, n, 3, -1, a.h, y.h));
     memcpy(y.f, a.f, (size_t)n * sizeof *y.f), memcpy(y.h, a.h, (size_t)n * sizeof *y.h);
-    BOTH(backend->add(CALR_F32, n, y.f, b.f, y.f), backend->add(CALR_BF16, n, y.h, b.h, y.h));
+    BOTH(CHECK_OK(backend->binary(CALR_ADD, CALR_F32, &one, y.f, b.f, y.f)),
+         CHECK_OK(backend->binary(CALR_ADD, CALR_BF16, &one, y.h, b.h, y.h)));
     pair_free(a), pair_free(b), pair_free(y);
 }
 

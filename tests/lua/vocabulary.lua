@@ -19,6 +19,7 @@
 --   types   that the other inputs may have: "float" (f32 f64 bf16, the default), "number" (and i64 i32 u8), "all" (and
 --           bool), "any" (and f16), or a list "f32 i64". Every other type must be an error that names word and type.
 --   inner   a word within the call that may be named by errors of types instead
+--   also    types that are taken too, but that another row checks: "i64 bool"
 --   grad    whether results have a gradient (default true)
 --   pairs   true: the first two inputs in all pairs of types
 --   near    tolerances are multiplied by it;  name: tells rows apart whose call is the same

@@ -6,7 +6,7 @@ local function add(test, words)
 end
 
 add("test_tensor.lua", "zeros full range from is memory shape size dim numel dtype get item set totable contiguous "
-  .. "clone close to copy fill rows equal is_finite max min norm argmax neg is_tensor "
+  .. "clone close to copy fill rows equal is_finite max min norm argmax is_tensor "
   .. "is_floating_point")
 add("test_describe.lua", "describe apply apply_")
 add("test_ops.lua and test_autograd.lua", "gather index_select concat gated_sum softmax log_softmax l2_normalize "

@@ -20,6 +20,48 @@ calr_status calr_broadcast_shape(const calr_op_shape *a, const calr_op_shape *b,
     return CALR_OK;
 }
 
+/* The step of an operand along dimension d of the result. */
+static int64_t step_of(const calr_tensor *x, int ndim, int d)
+{
+    int own = d - (ndim - x->ndim);
+    return own < 0 || x->shape[own] == 1 ? 0 : x->stride[own];
+}
+
+void calr_broadcast_pair(const calr_op_shape *out, calr_tensor *const *x, int count,
+                         calr_pairing *pairing)
+{
+    int last = 0; /* dimension of the pairing that is being built, from the innermost outwards */
+    int64_t shape[CALR_MAX_DIMS] = {1}, step[CALR_MAX_DIMS][3] = {{0}};
+    for (int d = out->ndim - 1; d >= 0; d--) {
+        int64_t n = out->shape[d], own[3];
+        if (n == 1)
+            continue;
+        bool joins = true;
+        for (int k = 0; k < count; k++) {
+            own[k] = step_of(x[k], out->ndim, d);
+            joins = joins && own[k] == step[last][k] * shape[last];
+        }
+        if (shape[last] == 1 && last == 0) {
+            joins = false; /* nothing is there yet */
+        } else if (!joins) {
+            last++;
+        }
+        if (joins) {
+            shape[last] *= n;
+            continue;
+        }
+        shape[last] = n;
+        for (int k = 0; k < count; k++)
+            step[last][k] = own[k];
+    }
+    pairing->ndim = last + 1;
+    for (int d = 0; d <= last; d++) {
+        pairing->shape[d] = shape[last - d];
+        for (int k = 0; k < count; k++)
+            pairing->step[k][d] = step[last - d][k];
+    }
+}
+
 static bool has_shape(const calr_tensor *x, const calr_op_shape *to)
 {
     return x->ndim == to->ndim &&
@@ -98,6 +140,13 @@ static calr_status reduce_half(calr_tensor *x, const calr_op_shape *to, calr_ten
 
 calr_status calr_broadcast_reduce(calr_tensor *x, const calr_op_shape *to, calr_tensor **out)
 {
+    if (!has_shape(x, to) && !calr_tensor_is_contiguous(x)) {
+        calr_tensor *straight;
+        CALR_TRY(calr_tensor_clone(x, &straight));
+        calr_status status = calr_broadcast_reduce(straight, to, out);
+        calr_tensor_release(straight);
+        return status;
+    }
     if (x->dtype == CALR_BF16 && !has_shape(x, to))
         return reduce_half(x, to, out);
     calr_tensor *sum = calr_tensor_retain(x);

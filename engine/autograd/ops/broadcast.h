@@ -3,6 +3,7 @@
 #define CALR_AUTOGRAD_OPS_BROADCAST_H
 
 #include "autograd/op.h"
+#include "backend/elements.h"
 
 /* The common shape: aligned at the last dimension, missing ones and those of length 1 are repeated.
  * Fills ndim and shape of *out. CALR_EINVAL when they do not fit. */
@@ -13,5 +14,9 @@ calr_status calr_broadcast_expand(const calr_tensor *x, const calr_op_shape *to,
 /* The reverse: contiguous f32 `x` summed down to the shape `to`; itself, retained, when that is its
  * shape. */
 calr_status calr_broadcast_reduce(calr_tensor *x, const calr_op_shape *to, calr_tensor **out);
+
+/* How up to three operands, of any strides, are paired in a result of that shape. */
+void calr_broadcast_pair(const calr_op_shape *out, calr_tensor *const *x, int count,
+                         calr_pairing *pairing);
 
 #endif

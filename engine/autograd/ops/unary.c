@@ -1,6 +1,7 @@
 /* Operations on single elements. */
 #include "autograd/apply.h"
 #include "autograd/ops.h"
+#include "autograd/tape.h"
 #include "backend/backend.h"
 
 static calr_status check(calr_op_call *call)
@@ -10,11 +11,12 @@ static calr_status check(calr_op_call *call)
     return CALR_OK;
 }
 
-static calr_status check_real(calr_op_call *call)
+static calr_status check_float(calr_op_call *call)
 {
-    CALR_TRY(calr_op_expect_real(call, 0, "x", -1, "f32"));
     calr_op_out_like(call, 0);
-    return CALR_OK;
+    return calr_dtype_has_gradients(call->shape[0].dtype)
+               ? CALR_OK
+               : calr_op_refuse_dtype(call->shape[0].dtype);
 }
 
 static calr_status apply(const calr_op *op, calr_tensor *x, const void *attributes, calr_tensor **y)
@@ -33,8 +35,8 @@ static calr_status affine_forward(calr_op_call *call, calr_tensor **y)
     const affine *a = call->attributes;
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
-    k->affine((*y)->dtype, calr_tensor_numel(*y), (float)a->alpha, (float)a->beta,
-              calr_tensor_data(call->in[0]), calr_tensor_data(*y));
+    k->affine((*y)->dtype, calr_tensor_numel(*y), a->alpha, a->beta, calr_tensor_data(call->in[0]),
+              calr_tensor_data(*y));
     return CALR_OK;
 }
 
@@ -48,7 +50,7 @@ static calr_status scale_gradient(const calr_op_call *call, double alpha, calr_t
     }
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_op_gradient(call, 0, dx));
-    k->scale(dy->dtype, calr_tensor_numel(dy), (float)alpha, calr_tensor_data(dy),
+    k->scale(dy->dtype, calr_tensor_numel(dy), alpha, calr_tensor_data(dy),
              calr_tensor_data(dx[0]));
     return CALR_OK;
 }
@@ -60,7 +62,7 @@ static calr_status affine_backward(calr_op_call *call, calr_tensor *dy, calr_ten
 
 static const calr_op op_affine = {.name = "arithmetic with a number",
                                   .attribute_bytes = sizeof(affine),
-                                  .check = check_real,
+                                  .check = check_float,
                                   .forward = affine_forward,
                                   .backward = affine_backward};
 
@@ -83,7 +85,7 @@ static calr_status reverse_backward(calr_op_call *call, calr_tensor *dy, calr_te
 static const calr_op op_reverse = {.name = "reverse_gradient",
                                    .attribute_bytes = sizeof(double),
                                    .makes_output = true,
-                                   .check = check_real,
+                                   .check = check_float,
                                    .forward = same_forward,
                                    .backward = reverse_backward};
 
@@ -92,107 +94,160 @@ calr_status calr_op_reverse_gradient(calr_tensor *x, double alpha, calr_tensor *
     return apply(&op_reverse, x, &alpha, y);
 }
 
-/* ---- relu ---- */
-
-static calr_status relu_forward(calr_op_call *call, calr_tensor **y)
-{
-    const calr_backend *k;
-    CALR_TRY(calr_backend_get(&k));
-    k->relu((*y)->dtype, calr_tensor_numel(*y), calr_tensor_data(call->in[0]),
-            calr_tensor_data(*y));
-    return calr_op_save(call, "its output", *y);
-}
-
-static calr_status relu_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
-{
-    const calr_backend *k;
-    CALR_TRY(calr_backend_get(&k));
-    CALR_TRY(calr_op_gradient(call, 0, dx));
-    k->relu_backward(dy->dtype, calr_tensor_numel(dy), calr_tensor_data(calr_op_saved(call, 0)),
-                     calr_tensor_data(dy), calr_tensor_data(dx[0]));
-    return CALR_OK;
-}
-
-static const calr_op op_relu = {
-    .name = "relu", .check = check_real, .forward = relu_forward, .backward = relu_backward};
-
-calr_status calr_op_relu(calr_tensor *x, calr_tensor **y)
-{
-    return apply(&op_relu, x, NULL, y);
-}
-
 /* ---- functions of one element: y = f(x), dx = dy f'(saved) ---- */
 
-static calr_status function_forward(calr_op_call *call, calr_unary function, calr_tensor *y)
-{
-    const double *parameter = call->attributes;
-    const calr_backend *k;
-    CALR_TRY(calr_backend_get(&k));
-    k->unary(function, calr_tensor_numel(y), parameter ? (float)*parameter : 0,
-             calr_tensor_f32(call->in[0]), calr_tensor_f32(y));
-    bool of_output = calr_unary_gradient_of_output(function);
-    return calr_op_save(call, of_output ? "its output" : "x", of_output ? y : call->in[0]);
-}
+typedef struct function {
+    calr_unary op;
+    double p[2];
+} function;
 
-static calr_status function_backward(calr_op_call *call, calr_unary function, calr_tensor *dy,
-                                     calr_tensor **dx)
+static calr_status function_check(calr_op_call *call)
 {
-    const double *parameter = call->attributes;
     const calr_backend *k;
+    const function *f = call->attributes;
     CALR_TRY(calr_backend_get(&k));
-    CALR_TRY(calr_op_gradient(call, 0, dx));
-    k->unary_backward(function, calr_tensor_numel(dy), parameter ? (float)*parameter : 0,
-                      calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_f32(dy),
-                      calr_tensor_f32(dx[0]));
+    if (!calr_unary_takes(f->op, call->shape[0].dtype))
+        return calr_op_refuse_dtype(call->shape[0].dtype);
+    calr_op_out_like(call, 0);
+    if (calr_unary_is_test(f->op))
+        call->out.dtype = CALR_BOOL;
     return CALR_OK;
 }
 
-/* FUNCTION(name, CALR_NAME, bytes of attributes) defines the descriptor op_NAME. */
-#define FUNCTION(function_name, function, bytes)                                                   \
-    static calr_status function_name##_forward(calr_op_call *call, calr_tensor **y)                \
-    {                                                                                              \
-        return function_forward(call, function, *y);                                               \
-    }                                                                                              \
-    static calr_status function_name##_backward(calr_op_call *call, calr_tensor *dy,               \
-                                                calr_tensor **dx)                                  \
-    {                                                                                              \
-        return function_backward(call, function, dy, dx);                                          \
-    }                                                                                              \
-    static const calr_op op_##function_name = {.name = #function_name,                             \
-                                               .attribute_bytes = bytes,                           \
-                                               .check = check,                                     \
-                                               .forward = function_name##_forward,                 \
-                                               .backward = function_name##_backward};
-
-FUNCTION(exp, CALR_EXP, 0)
-FUNCTION(log, CALR_LOG, 0)
-FUNCTION(sqrt, CALR_SQRT, 0)
-FUNCTION(pow, CALR_POW, sizeof(double))
-FUNCTION(sigmoid, CALR_SIGMOID, 0)
-
-calr_status calr_op_exp(calr_tensor *x, calr_tensor **y)
+static calr_status function_forward(calr_op_call *call, calr_tensor **y)
 {
-    return apply(&op_exp, x, NULL, y);
+    const function *f = call->attributes;
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    k->unary(f->op, call->shape[0].dtype, calr_tensor_numel(*y), f->p,
+             calr_tensor_data(call->in[0]), calr_tensor_data(*y));
+    bool of_output = calr_unary_gradient_of_output(f->op);
+    return calr_op_save(call, of_output ? "its output" : "x", of_output ? *y : call->in[0]);
 }
 
-calr_status calr_op_log(calr_tensor *x, calr_tensor **y)
+static calr_status function_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
-    return apply(&op_log, x, NULL, y);
+    const function *f = call->attributes;
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    CALR_TRY(calr_op_gradient(call, 0, dx));
+    k->unary_backward(f->op, dy->dtype, calr_tensor_numel(dy), f->p,
+                      calr_tensor_data(calr_op_saved(call, 0)), calr_tensor_data(dy),
+                      calr_tensor_data(dx[0]));
+    return CALR_OK;
 }
 
-calr_status calr_op_sqrt(calr_tensor *x, calr_tensor **y)
+static const char *function_title(const void *attributes)
 {
-    return apply(&op_sqrt, x, NULL, y);
+    return calr_unary_name(((const function *)attributes)->op);
 }
 
-calr_status calr_op_pow(calr_tensor *x, double exponent, calr_tensor **y)
+static const calr_op op_function = {.name = "function",
+                                    .attribute_bytes = sizeof(function),
+                                    .check = function_check,
+                                    .forward = function_forward,
+                                    .backward = function_backward,
+                                    .title = function_title,
+                                    .static_title = true};
+/* What has no gradient. */
+static const calr_op op_test = {.name = "test",
+                                .attribute_bytes = sizeof(function),
+                                .check = function_check,
+                                .forward = function_forward,
+                                .title = function_title,
+                                .static_title = true};
+
+/* Functions that integers must be converted for, and those that leave them alone. */
+static bool of_floats(calr_unary op)
 {
-    return apply(&op_pow, x, &exponent, y);
+    return op >= CALR_RECIPROCAL && op < CALR_LOGICAL_NOT;
 }
 
-calr_status calr_op_sigmoid(calr_tensor *x, calr_tensor **y)
+static bool rounds(calr_unary op)
 {
-    return apply(&op_sigmoid, x, NULL, y);
+    return op >= CALR_FLOOR && op <= CALR_TRUNC;
+}
+
+calr_status calr_op_unary(calr_unary op, calr_tensor *x, const double p[2], calr_tensor **y)
+{
+    bool whole = !calr_dtype_is_float(x->dtype);
+    if (whole && rounds(op) && x->dtype != CALR_BOOL)
+        return calr_op_clone(x, y);
+    function f = {.op = op, .p = {p ? p[0] : 0, p ? p[1] : 0}};
+    const calr_op *descriptor = calr_unary_is_test(op) ? &op_test : &op_function;
+    if (!whole || !of_floats(op))
+        return apply(descriptor, x, &f, y);
+    calr_tensor *real;
+    CALR_TRY(calr_tensor_cast(x, CALR_F32, &real));
+    calr_status status = apply(descriptor, real, &f, y);
+    calr_tensor_release(real);
+    return status;
+}
+
+calr_status calr_op_unary_into(calr_unary op, calr_tensor *x, const double p[2])
+{
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    CALR_TRY(calr_op_check_into(calr_unary_name(op), x, NULL));
+    if (calr_tensor_is_contiguous(x) && calr_unary_takes(op, x->dtype) && !calr_unary_is_test(op)) {
+        calr_tensor_touch(x);
+        k->unary(op, x->dtype, calr_tensor_numel(x), p, calr_tensor_data(x), calr_tensor_data(x));
+        return CALR_OK;
+    }
+    calr_tensor *y;
+    CALR_TRY(calr_op_unary(op, x, p, &y));
+    calr_status status = calr_op_store(calr_unary_name(op), x, y);
+    calr_tensor_release(y);
+    return status;
+}
+
+calr_status calr_op_affine_into(calr_tensor *x, double alpha, double beta)
+{
+    const calr_backend *k;
+    CALR_TRY(calr_backend_get(&k));
+    CALR_TRY(calr_op_check_into("arithmetic with a number", x, NULL));
+    if (calr_tensor_is_contiguous(x) && calr_dtype_has_gradients(x->dtype)) {
+        calr_tensor_touch(x);
+        k->affine(x->dtype, calr_tensor_numel(x), alpha, beta, calr_tensor_data(x),
+                  calr_tensor_data(x));
+        return CALR_OK;
+    }
+    calr_tensor *y;
+    CALR_TRY(calr_op_affine(x, alpha, beta, &y));
+    calr_status status = calr_op_store("arithmetic with a number", x, y);
+    calr_tensor_release(y);
+    return status;
+}
+
+/* ---- in place ---- */
+
+calr_status calr_op_check_into(const char *name, const calr_tensor *x, const calr_tensor *other)
+{
+    char text[CALR_TENSOR_TEXT];
+    CALR_TRY(calr_tape_check_write(x));
+    if (!calr_tape_is_recording())
+        return CALR_OK;
+    if (calr_tape_requires(x))
+        return calr_error(CALR_EINVAL,
+                          "%s_: %s needs a gradient, which writing into it would make wrong. Write "
+                          "inside calr.no_grad, or use %s",
+                          name, calr_tensor_describe(x, text), name);
+    if (other && calr_tape_requires(other))
+        return calr_error(CALR_EINVAL,
+                          "%s_: the gradient of %s would be lost. Use %s, or give its detach()",
+                          name, calr_tensor_describe(other, text), name);
+    return CALR_OK;
+}
+
+calr_status calr_op_store(const char *name, calr_tensor *x, const calr_tensor *y)
+{
+    char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
+    bool fits = x->dtype == y->dtype || calr_dtype_is_float(x->dtype) ||
+                (!calr_dtype_is_float(y->dtype) && (x->dtype != CALR_BOOL));
+    if (!fits || !calr_tensor_same_shape(x, y))
+        return calr_error(CALR_EINVAL, "%s_: the result, %s, cannot be written into %s", name,
+                          calr_tensor_describe(y, b), calr_tensor_describe(x, a));
+    return calr_tensor_copy(x, y);
 }
 
 /* ---- dropout ---- */

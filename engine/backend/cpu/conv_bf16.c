@@ -144,7 +144,7 @@ calr_status calr_cpu_conv2d_bf16_backward_weights(const calr_conv_kernels *f32,
         widen(n * p.y_size, dy + i * p.y_size, p.y);
         status = f32->backward_weights(&p.conv, p.x, p.y, i ? p.dw : dw, NULL);
         if (status == CALR_OK && i)
-            calr_cpu_add(CALR_F32, weights, dw, p.dw, dw);
+            calr_cpu_axpy(CALR_F32, weights, 1, p.dw, dw);
     }
     calr_pool_free(p.x, p.bytes);
     if (status == CALR_OK && dbias)

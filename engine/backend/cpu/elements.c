@@ -6,99 +6,60 @@
 #include "base/rng.h"
 
 typedef struct elements {
-    bool half;
-    const void *x1, *x2;
-    void *out;
-    float alpha, beta;
+    const void *x;
+    void *y;
+    double alpha, beta;
 } elements;
 
-/* FUNCTION(name, expression of a, b, y, alpha, beta) defines the body name; y is the old value of
- * what is written. */
-#define FUNCTION(name, expression)                                                                 \
-    CALR_INLINE void name##_of(bool half, const elements *e, int64_t begin, int64_t end)           \
-    {                                                                                              \
-        const float alpha = e->alpha, beta = e->beta;                                              \
-        const void *x1 = e->x1, *x2 = e->x2;                                                       \
-        void *out = e->out;                                                                        \
-        (void)alpha, (void)beta;                                                                   \
-        _Pragma("omp simd") for (int64_t i = begin; i < end; i++)                                  \
-        {                                                                                          \
-            float a = calr_real_load(half, x1, i), b = calr_real_load(half, x2, i),                \
-                  y = calr_real_load(half, out, i);                                                \
-            (void)b, (void)y;                                                                      \
-            calr_real_store(half, out, i, (expression));                                           \
-        }                                                                                          \
-    }                                                                                              \
+/* The loop `name`: expression of x, alpha, beta, and y, the old value of what is written. */
+#define LOOP(name, T, C, load, store, expression)                                                  \
     CALR_CLONES static void name(void *context, int64_t begin, int64_t end, int worker)            \
     {                                                                                              \
         const elements *e = context;                                                               \
-        (void)worker;                                                                              \
-        if (e->half)                                                                               \
-            name##_of(true, e, begin, end);                                                        \
-        else                                                                                       \
-            name##_of(false, e, begin, end);                                                       \
+        const C alpha = (C)e->alpha, beta = (C)e->beta;                                            \
+        const T *from = e->x;                                                                      \
+        T *to = e->y;                                                                              \
+        (void)worker, (void)beta;                                                                  \
+        _Pragma("omp simd") for (int64_t i = begin; i < end; i++)                                  \
+        {                                                                                          \
+            const C x = load(from[i]), y = load(to[i]);                                            \
+            (void)y;                                                                               \
+            to[i] = store(expression);                                                             \
+        }                                                                                          \
     }
+#define SAME(x)   (x)
+#define WIDEN(x)  calr_bf16_to_f32(x)
+#define NARROW(x) calr_bf16_from_f32(x)
+#define LOOPS(name, expression)                                                                    \
+    LOOP(name##_f32, float, float, SAME, SAME, expression)                                         \
+    LOOP(name##_f64, double, double, SAME, SAME, expression)                                       \
+    LOOP(name##_bf16, calr_bf16, float, WIDEN, NARROW, expression)                                 \
+    static void name(calr_dtype dtype, int64_t n, double alpha, double beta, const void *x,        \
+                     void *y)                                                                      \
+    {                                                                                              \
+        elements e = {x, y, alpha, beta};                                                          \
+        calr_parallel_for(n, CALR_GRAIN,                                                           \
+                          dtype == CALR_BF16  ? name##_bf16                                        \
+                          : dtype == CALR_F64 ? name##_f64                                         \
+                                              : name##_f32,                                        \
+                          &e);                                                                     \
+    }
+LOOPS(affine, alpha *x + beta)
+LOOPS(axpy, y + alpha * x)
 
-FUNCTION(relu_body, a > 0 || a != a ? a : 0.0f)
-FUNCTION(relu_backward_body, a > 0 ? b : 0.0f)
-FUNCTION(add_body, a + b)
-FUNCTION(sub_body, a - b)
-FUNCTION(mul_body, a *b)
-FUNCTION(div_body, a / b)
-FUNCTION(axpy_body, y + alpha * a)
-FUNCTION(affine_body, alpha *a + beta)
-
-static void run(calr_parallel_body body, calr_dtype dtype, int64_t n, float alpha, float beta,
-                const void *a, const void *b, void *y)
+void calr_cpu_scale(calr_dtype dtype, int64_t n, double alpha, const void *x, void *y)
 {
-    elements e = {
-        .half = dtype == CALR_BF16, .x1 = a, .x2 = b, .out = y, .alpha = alpha, .beta = beta};
-    calr_parallel_for(n, CALR_GRAIN, body, &e);
+    affine(dtype, n, alpha, 0, x, y);
 }
 
-void calr_cpu_relu(calr_dtype dtype, int64_t n, const void *x, void *y)
+void calr_cpu_axpy(calr_dtype dtype, int64_t n, double alpha, const void *x, void *y)
 {
-    run(relu_body, dtype, n, 0, 0, x, x, y);
+    axpy(dtype, n, alpha, 0, x, y);
 }
 
-void calr_cpu_relu_backward(calr_dtype dtype, int64_t n, const void *y, const void *dy, void *dx)
+void calr_cpu_affine(calr_dtype dtype, int64_t n, double alpha, double beta, const void *x, void *y)
 {
-    run(relu_backward_body, dtype, n, 0, 0, y, dy, dx);
-}
-
-void calr_cpu_add(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y)
-{
-    run(add_body, dtype, n, 0, 0, a, b, y);
-}
-
-void calr_cpu_sub(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y)
-{
-    run(sub_body, dtype, n, 0, 0, a, b, y);
-}
-
-void calr_cpu_mul(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y)
-{
-    run(mul_body, dtype, n, 0, 0, a, b, y);
-}
-
-void calr_cpu_div(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y)
-{
-    run(div_body, dtype, n, 0, 0, a, b, y);
-}
-
-void calr_cpu_scale(calr_dtype dtype, int64_t n, float alpha, const void *x, void *y)
-{
-    run(affine_body, dtype, n, alpha, 0, x, x, y);
-}
-
-void calr_cpu_axpy(calr_dtype dtype, int64_t n, float alpha, const void *x, void *y)
-{
-    run(axpy_body, dtype, n, alpha, 0, x, x, y);
-}
-
-void calr_cpu_affine(calr_dtype dtype, int64_t n, float alpha, float beta, const void *x, void *y)
-{
-    run(affine_body, dtype, n, alpha, beta, x, x, y);
+    affine(dtype, n, alpha, beta, x, y);
 }
 
 /* Sums: chunk by chunk into slots, the slots added up in order. SLOTS bounds the memory; the chunks

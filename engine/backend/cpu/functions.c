@@ -1,64 +1,217 @@
-/* Functions of one element and their gradients, by the C library's arithmetic: the same bits everywhere
- * it is the same. */
+/* Functions of one element and their gradients. */
 #include <math.h>
 
 #include "backend/cpu/kernels.h"
 
 typedef struct function {
-    float p; /* the parameter */
-    const float *x, *dy;
-    float *y;
+    double p, q; /* the parameters */
+    const void *x, *dy;
+    void *y;
 } function;
 
-/* BODY(name, expression of x, dy, p) defines the loop `name`. */
-#define BODY(name, expression)                                                                     \
-    static void name(void *context, int64_t begin, int64_t end, int worker)                        \
+/* The loop `name`: y = expression of x, p and q; with a gradient, x is what was saved and dy that of the result. T is
+ * how elements are kept, C how they are computed with, R the result. */
+#define LOOP(clones, name, T, C, R, load, store, expression)                                       \
+    clones static void name(void *context, int64_t begin, int64_t end, int worker)                 \
     {                                                                                              \
         const function *f = context;                                                               \
-        const float p = f->p;                                                                      \
-        (void)worker, (void)p;                                                                     \
-        for (int64_t i = begin; i < end; i++) {                                                    \
-            const float x = f->x[i], dy = f->dy ? f->dy[i] : 0;                                    \
-            (void)dy;                                                                              \
-            f->y[i] = (expression);                                                                \
+        const C p = (C)f->p, q = (C)f->q;                                                          \
+        const T *from = f->x, *gradient = f->dy ? f->dy : f->x;                                    \
+        R *to = f->y;                                                                              \
+        (void)worker, (void)p, (void)q;                                                            \
+        _Pragma("omp simd") for (int64_t i = begin; i < end; i++)                                  \
+        {                                                                                          \
+            const C x = load(from[i]), dy = load(gradient[i]);                                     \
+            (void)dy, (void)x;                                                                     \
+            to[i] = store(expression);                                                             \
         }                                                                                          \
     }
 
-BODY(exp_body, expf(x))
-BODY(exp_gradient, dy *x)
-BODY(log_body, logf(x))
-BODY(log_gradient, dy / x)
-BODY(sqrt_body, sqrtf(x))
-BODY(sqrt_gradient, dy / (2 * x))
-BODY(pow_body, powf(x, p))
-BODY(pow_gradient, p == 0 ? 0 : dy * p * powf(x, p - 1))
-BODY(sigmoid_body, 1 / (1 + expf(-x)))
-BODY(sigmoid_gradient, dy *x *(1 - x))
+#define SAME(x)   (x)
+#define TRUTH(x)  (uint8_t)((x) != 0)
+#define WIDEN(x)  calr_bf16_to_f32(x)
+#define NARROW(x) calr_bf16_from_f32(x)
+
+#define TWO_OVER_ROOT_PI  1.1283791670955126
+#define ROOT_HALF         0.7071067811865476
+#define ONE_OVER_ROOT_2PI 0.3989422804014327
+#define LN_2              0.6931471805599453
+#define LN_10             2.302585092994046
+#define GELU_SCALE        0.7978845608028654 /* sqrt(2 / pi) */
+#define GELU_CUBE         0.044715
+
+#define HELPERS(C, suffix)                                                                         \
+    CALR_INLINE C sigmoid_##C(C x)                                                                 \
+    {                                                                                              \
+        return 1 / (1 + exp##suffix(-x));                                                          \
+    }                                                                                              \
+    CALR_INLINE C normal_##C(C x)                                                                  \
+    {                                                                                              \
+        return (C)0.5 * (1 + erf##suffix(x * (C)ROOT_HALF));                                       \
+    }                                                                                              \
+    CALR_INLINE C gelu_tanh_##C(C x)                                                               \
+    {                                                                                              \
+        return tanh##suffix((C)GELU_SCALE * (x + (C)GELU_CUBE * x * x * x));                       \
+    }                                                                                              \
+    CALR_INLINE C gelu_tanh_slope_##C(C x)                                                         \
+    {                                                                                              \
+        C t = gelu_tanh_##C(x);                                                                    \
+        return (C)0.5 * (1 + t) +                                                                  \
+               (C)0.5 * x * (1 - t * t) * (C)GELU_SCALE * (1 + 3 * (C)GELU_CUBE * x * x);          \
+    }
+HELPERS(float, f)
+HELPERS(double, )
+
+/* FUNCTION(clones, name, T, C, load, store, y, gradient) */
+#define FUNCTION(clones, name, T, C, load, store, y, gradient)                                     \
+    LOOP(clones, name, T, C, T, load, store, y)                                                    \
+    LOOP(clones, name##_gradient, T, C, T, load, store, gradient)
+
+#define FUNCTIONS(t, T, C, m, load, store)                                                         \
+    FUNCTION(CALR_CLONES, neg_##t, T, C, load, store, -x, -dy)                                     \
+    FUNCTION(CALR_CLONES, abs_##t, T, C, load, store, fabs##m(x), x > 0 ? dy : x < 0 ? -dy : 0)    \
+    FUNCTION(CALR_CLONES, sign_##t, T, C, load, store, (C)((x > 0) - (x < 0)), 0)                  \
+    FUNCTION(CALR_CLONES, square_##t, T, C, load, store, x *x, 2 * x * dy)                         \
+    FUNCTION(CALR_CLONES, relu_##t, T, C, load, store, x > 0 || x != x ? x : 0, x > 0 ? dy : 0)    \
+    FUNCTION(CALR_CLONES, clamp_##t, T, C, load, store,                                            \
+             x > q   ? q                                                                           \
+             : x < p ? p                                                                           \
+                     : x,                                                                          \
+             x < p || x > q ? 0 : dy)                                                              \
+    FUNCTION(CALR_CLONES, floor_##t, T, C, load, store, floor##m(x), 0)                            \
+    FUNCTION(CALR_CLONES, ceil_##t, T, C, load, store, ceil##m(x), 0)                              \
+    FUNCTION(CALR_CLONES, round_##t, T, C, load, store, nearbyint##m(x), 0)                        \
+    FUNCTION(CALR_CLONES, trunc_##t, T, C, load, store, trunc##m(x), 0)                            \
+    FUNCTION(CALR_CLONES, reciprocal_##t, T, C, load, store, 1 / x, -dy * x * x)                   \
+    FUNCTION(CALR_CLONES, sqrt_##t, T, C, load, store, sqrt##m(x), dy / (2 * x))                   \
+    FUNCTION(CALR_CLONES, rsqrt_##t, T, C, load, store, 1 / sqrt##m(x), (C)-0.5 * dy * x * x * x)  \
+    FUNCTION(, exp_##t, T, C, load, store, exp##m(x), dy *x)                                       \
+    FUNCTION(, exp2_##t, T, C, load, store, exp2##m(x), dy *x *(C)LN_2)                            \
+    FUNCTION(, expm1_##t, T, C, load, store, expm1##m(x), dy *(x + 1))                             \
+    FUNCTION(, log_##t, T, C, load, store, log##m(x), dy / x)                                      \
+    FUNCTION(, log2_##t, T, C, load, store, log2##m(x), dy / (x * (C)LN_2))                        \
+    FUNCTION(, log10_##t, T, C, load, store, log10##m(x), dy / (x * (C)LN_10))                     \
+    FUNCTION(, log1p_##t, T, C, load, store, log1p##m(x), dy / (x + 1))                            \
+    FUNCTION(, sin_##t, T, C, load, store, sin##m(x), dy *cos##m(x))                               \
+    FUNCTION(, cos_##t, T, C, load, store, cos##m(x), -dy *sin##m(x))                              \
+    FUNCTION(, tan_##t, T, C, load, store, tan##m(x), dy *(1 + x * x))                             \
+    FUNCTION(, asin_##t, T, C, load, store, asin##m(x), dy / sqrt##m(1 - x * x))                   \
+    FUNCTION(, acos_##t, T, C, load, store, acos##m(x), -dy / sqrt##m(1 - x * x))                  \
+    FUNCTION(, atan_##t, T, C, load, store, atan##m(x), dy / (1 + x * x))                          \
+    FUNCTION(, sinh_##t, T, C, load, store, sinh##m(x), dy *cosh##m(x))                            \
+    FUNCTION(, cosh_##t, T, C, load, store, cosh##m(x), dy *sinh##m(x))                            \
+    FUNCTION(, tanh_##t, T, C, load, store, tanh##m(x), dy *(1 - x * x))                           \
+    FUNCTION(, erf_##t, T, C, load, store, erf##m(x), dy *(C)TWO_OVER_ROOT_PI *exp##m(-x *x))      \
+    FUNCTION(, pow_##t, T, C, load, store, pow##m(x, p), p == 0 ? 0 : dy * p * pow##m(x, p - 1))   \
+    FUNCTION(, sigmoid_##t, T, C, load, store, sigmoid_##C(x), dy *x *(1 - x))                     \
+    FUNCTION(CALR_CLONES, leaky_relu_##t, T, C, load, store, x > 0 ? x : p * x,                    \
+             x > 0 ? dy : p * dy)                                                                  \
+    FUNCTION(, elu_##t, T, C, load, store, x > 0 ? x : p * expm1##m(x),                            \
+             x > 0 ? dy : dy * p * exp##m(x))                                                      \
+    FUNCTION(, softplus_##t, T, C, load, store, p *x > q ? x : log1p##m(exp##m(p * x)) / p,        \
+             p * x > q ? dy : dy * sigmoid_##C(p * x))                                             \
+    FUNCTION(, silu_##t, T, C, load, store, x *sigmoid_##C(x),                                     \
+             dy *sigmoid_##C(x) * (1 + x * (1 - sigmoid_##C(x))))                                  \
+    FUNCTION(, gelu_##t, T, C, load, store, x *normal_##C(x),                                      \
+             dy *(normal_##C(x) + x * (C)ONE_OVER_ROOT_2PI * exp##m((C)-0.5 * x * x)))             \
+    FUNCTION(, gelu_tanh_##t, T, C, load, store, (C)0.5 * x * (1 + gelu_tanh_##C(x)),              \
+             dy * gelu_tanh_slope_##C(x))                                                          \
+    FUNCTION(CALR_CLONES, hardsigmoid_##t, T, C, load, store,                                      \
+             x <= -3  ? 0                                                                          \
+             : x >= 3 ? 1                                                                          \
+                      : (x + 3) / 6,                                                               \
+             x > -3 && x < 3 ? dy / 6 : 0)                                                         \
+    FUNCTION(CALR_CLONES, hardswish_##t, T, C, load, store,                                        \
+             x <= -3  ? 0                                                                          \
+             : x >= 3 ? x                                                                          \
+                      : x * (x + 3) / 6,                                                           \
+             x < -3   ? 0                                                                          \
+             : x <= 3 ? dy * (x / 3 + (C)0.5)                                                      \
+                      : dy)                                                                        \
+    LOOP(CALR_CLONES, not_##t, T, C, uint8_t, load, TRUTH, x == 0)                                 \
+    LOOP(CALR_CLONES, isnan_##t, T, C, uint8_t, load, TRUTH, x != x)                               \
+    LOOP(CALR_CLONES, isinf_##t, T, C, uint8_t, load, TRUTH, fabs##m(x) == (C)INFINITY)            \
+    LOOP(CALR_CLONES, isfinite_##t, T, C, uint8_t, load, TRUTH, fabs##m(x) < (C)INFINITY)
+FUNCTIONS(f32, float, float, f, SAME, SAME)
+FUNCTIONS(f64, double, double, , SAME, SAME)
+FUNCTIONS(bf16, calr_bf16, float, f, WIDEN, NARROW)
+
+/* Of integers: U is the unsigned type, in which nothing overflows. The parameters of clamp are whole. */
+#define INTEGER_FUNCTIONS(t, T, U)                                                                 \
+    LOOP(CALR_CLONES, neg_##t, T, int64_t, T, SAME, (T)(U), 0 - (uint64_t)x)                       \
+    LOOP(CALR_CLONES, abs_##t, T, int64_t, T, SAME, (T)(U), x < 0 ? 0 - (uint64_t)x : (uint64_t)x) \
+    LOOP(CALR_CLONES, sign_##t, T, int64_t, T, SAME, (T), (x > 0) - (x < 0))                       \
+    LOOP(CALR_CLONES, square_##t, T, int64_t, T, SAME, (T)(U), (uint64_t)x *(uint64_t)x)           \
+    LOOP(CALR_CLONES, relu_##t, T, int64_t, T, SAME, (T), x > 0 ? x : 0)                           \
+    LOOP(CALR_CLONES, clamp_##t, T, int64_t, T, SAME, (T), x > q ? q : x < p ? p : x)              \
+    LOOP(CALR_CLONES, not_##t, T, int64_t, uint8_t, SAME, TRUTH, x == 0)                           \
+    LOOP(CALR_CLONES, isnan_##t, T, int64_t, uint8_t, SAME, TRUTH, 0)                              \
+    LOOP(CALR_CLONES, isfinite_##t, T, int64_t, uint8_t, SAME, TRUTH, 1)
+INTEGER_FUNCTIONS(i64, int64_t, uint64_t)
+INTEGER_FUNCTIONS(i32, int32_t, uint32_t)
+INTEGER_FUNCTIONS(u8, uint8_t, uint8_t)
+
+#define WITH(name, t)                                                                              \
+    {                                                                                              \
+        name##_##t, name##_##t##_gradient                                                          \
+    }
+#define TESTS(t, inf)                                                                              \
+    [CALR_LOGICAL_NOT] = {not_##t}, [CALR_ISNAN] = {isnan_##t}, [CALR_ISINF] = {inf},              \
+    [CALR_ISFINITE] = {isfinite_##t}
+#define TABLE(t)                                                                                   \
+    {                                                                                              \
+        [CALR_NEG] = WITH(neg, t), [CALR_ABS] = WITH(abs, t), [CALR_SIGN] = WITH(sign, t),         \
+        [CALR_SQUARE] = WITH(square, t), [CALR_RELU] = WITH(relu, t),                              \
+        [CALR_CLAMP] = WITH(clamp, t), [CALR_FLOOR] = WITH(floor, t), [CALR_CEIL] = WITH(ceil, t), \
+        [CALR_ROUND] = WITH(round, t), [CALR_TRUNC] = WITH(trunc, t),                              \
+        [CALR_RECIPROCAL] = WITH(reciprocal, t), [CALR_SQRT] = WITH(sqrt, t),                      \
+        [CALR_RSQRT] = WITH(rsqrt, t), [CALR_EXP] = WITH(exp, t), [CALR_EXP2] = WITH(exp2, t),     \
+        [CALR_EXPM1] = WITH(expm1, t), [CALR_LOG] = WITH(log, t), [CALR_LOG2] = WITH(log2, t),     \
+        [CALR_LOG10] = WITH(log10, t), [CALR_LOG1P] = WITH(log1p, t), [CALR_SIN] = WITH(sin, t),   \
+        [CALR_COS] = WITH(cos, t), [CALR_TAN] = WITH(tan, t), [CALR_ASIN] = WITH(asin, t),         \
+        [CALR_ACOS] = WITH(acos, t), [CALR_ATAN] = WITH(atan, t), [CALR_SINH] = WITH(sinh, t),     \
+        [CALR_COSH] = WITH(cosh, t), [CALR_TANH] = WITH(tanh, t), [CALR_ERF] = WITH(erf, t),       \
+        [CALR_POW] = WITH(pow, t), [CALR_SIGMOID] = WITH(sigmoid, t),                              \
+        [CALR_LEAKY_RELU] = WITH(leaky_relu, t), [CALR_ELU] = WITH(elu, t),                        \
+        [CALR_SOFTPLUS] = WITH(softplus, t), [CALR_SILU] = WITH(silu, t),                          \
+        [CALR_GELU] = WITH(gelu, t), [CALR_GELU_TANH] = WITH(gelu_tanh, t),                        \
+        [CALR_HARDSIGMOID] = WITH(hardsigmoid, t), [CALR_HARDSWISH] = WITH(hardswish, t),          \
+        TESTS(t, isinf_##t)                                                                        \
+    }
+#define INTEGER_TABLE(t)                                                                           \
+    {                                                                                              \
+        [CALR_NEG] = {neg_##t}, [CALR_ABS] = {abs_##t}, [CALR_SIGN] = {sign_##t},                  \
+        [CALR_SQUARE] = {square_##t}, [CALR_RELU] = {relu_##t}, [CALR_CLAMP] = {clamp_##t},        \
+        TESTS(t, isnan_##t) /* an integer is neither */                                            \
+    }
 
 static const struct {
     calr_parallel_body forward, gradient;
-} bodies[] = {
-    [CALR_EXP] = {exp_body, exp_gradient},
-    [CALR_LOG] = {log_body, log_gradient},
-    [CALR_SQRT] = {sqrt_body, sqrt_gradient},
-    [CALR_POW] = {pow_body, pow_gradient},
-    [CALR_SIGMOID] = {sigmoid_body, sigmoid_gradient},
+} bodies[CALR_DTYPES][CALR_UNARY_COUNT] = {
+    [CALR_F32] = TABLE(f32),
+    [CALR_F64] = TABLE(f64),
+    [CALR_BF16] = TABLE(bf16),
+    [CALR_I64] = INTEGER_TABLE(i64),
+    [CALR_I32] = INTEGER_TABLE(i32),
+    [CALR_U8] = INTEGER_TABLE(u8),
+    [CALR_BOOL] = {TESTS(u8, isnan_u8)},
 };
 
-bool calr_unary_gradient_of_output(calr_unary op)
+void calr_cpu_unary(calr_unary op, calr_dtype dtype, int64_t n, const double p[2], const void *x,
+                    void *y)
 {
-    return op == CALR_EXP || op == CALR_SQRT || op == CALR_SIGMOID;
+    function f = {.p = p ? p[0] : 0, .q = p ? p[1] : 0, .x = x, .y = y};
+    if (op == CALR_CLAMP &&
+        !calr_dtype_is_float(dtype)) { /* so that the limits can be whole numbers */
+        f.p = fmax(-0x1p63, fmin(0x1.fffffffffffffp62, f.p));
+        f.q = fmax(-0x1p63, fmin(0x1.fffffffffffffp62, f.q));
+    }
+    calr_parallel_for(n, CALR_GRAIN, bodies[dtype][op].forward, &f);
 }
 
-void calr_cpu_unary(calr_unary op, int64_t n, float parameter, const float *x, float *y)
+void calr_cpu_unary_backward(calr_unary op, calr_dtype dtype, int64_t n, const double p[2],
+                             const void *saved, const void *dy, void *dx)
 {
-    function f = {.p = parameter, .x = x, .y = y};
-    calr_parallel_for(n, CALR_GRAIN, bodies[op].forward, &f);
-}
-
-void calr_cpu_unary_backward(calr_unary op, int64_t n, float parameter, const float *saved,
-                             const float *dy, float *dx)
-{
-    function f = {.p = parameter, .x = saved, .dy = dy, .y = dx};
-    calr_parallel_for(n, CALR_GRAIN, bodies[op].gradient, &f);
+    function f = {.p = p ? p[0] : 0, .q = p ? p[1] : 0, .x = saved, .dy = dy, .y = dx};
+    calr_parallel_for(n, CALR_GRAIN, bodies[dtype][op].gradient, &f);
 }

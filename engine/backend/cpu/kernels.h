@@ -148,23 +148,29 @@ void calr_cpu_add_rows(int64_t rows, int64_t c, const int64_t *index, const floa
 calr_status calr_cpu_add_row(int64_t rows, int64_t c, const float *x, const float *row, float *y);
 
 /* elements.c */
-void calr_cpu_relu(calr_dtype dtype, int64_t n, const void *x, void *y);
-void calr_cpu_relu_backward(calr_dtype dtype, int64_t n, const void *y, const void *dy, void *dx);
-void calr_cpu_add(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
-void calr_cpu_sub(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
-void calr_cpu_mul(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
-void calr_cpu_div(calr_dtype dtype, int64_t n, const void *a, const void *b, void *y);
-void calr_cpu_scale(calr_dtype dtype, int64_t n, float alpha, const void *x, void *y);
-void calr_cpu_axpy(calr_dtype dtype, int64_t n, float alpha, const void *x, void *y);
-void calr_cpu_affine(calr_dtype dtype, int64_t n, float alpha, float beta, const void *x, void *y);
+void calr_cpu_scale(calr_dtype dtype, int64_t n, double alpha, const void *x, void *y);
+void calr_cpu_axpy(calr_dtype dtype, int64_t n, double alpha, const void *x, void *y);
+void calr_cpu_affine(calr_dtype dtype, int64_t n, double alpha, double beta, const void *x,
+                     void *y);
 double calr_cpu_sum(int64_t n, const float *x);
 double calr_cpu_dot(int64_t n, const float *a, const float *b);
 void calr_cpu_dropout(int64_t n, const calr_dropout *dropout, const float *x, float *y);
 
 /* functions.c */
-void calr_cpu_unary(calr_unary op, int64_t n, float parameter, const float *x, float *y);
-void calr_cpu_unary_backward(calr_unary op, int64_t n, float parameter, const float *saved,
-                             const float *dy, float *dx);
+void calr_cpu_unary(calr_unary op, calr_dtype dtype, int64_t n, const double p[2], const void *x,
+                    void *y);
+void calr_cpu_unary_backward(calr_unary op, calr_dtype dtype, int64_t n, const double p[2],
+                             const void *saved, const void *dy, void *dx);
+
+/* binary.c */
+calr_status calr_cpu_binary(calr_binary op, calr_dtype dtype, const calr_pairing *pairing,
+                            const void *a, const void *b, void *y);
+
+/* ternary.c */
+void calr_cpu_ternary(calr_ternary op, calr_dtype dtype, const calr_pairing *pairing, double p,
+                      const void *a, const void *b, const void *c, void *y);
+void calr_cpu_where(size_t size, const calr_pairing *pairing, const uint8_t *mask, const void *a,
+                    const void *b, void *y);
 
 /* gate.c */
 void calr_cpu_gated_sum_forward(const calr_gated_sum *sizes, const void *const *x,

@@ -226,6 +226,13 @@ local function add_block(block, file, modules, state)
     owner = module_named(modules, prefix)
   end
   owner.functions[#owner.functions + 1] = item
+  -- "In place too." on the page of calr.relu stands for calr.relu_ as well.
+  if item.text:find "In place%s+too%." then
+    local written = item.name .. "_"
+    owner.functions[#owner.functions + 1] = { name = written, signature = (item.signature:gsub("^[%w_.:]+", written)),
+      parameters = item.parameters, params = item.params, returns = item.returns, file = file, line = item.line,
+      text = ("%s, written into its first argument."):format(item.name), in_place = true }
+  end
 end
 
 local function walk(folder, pattern, out)

@@ -4,6 +4,8 @@
 
 local types = require "calr.program.docs.types"
 
+local vocabulary = require "calr.vocabulary"
+
 local stubs = {}
 
 local keywords = {}
@@ -197,7 +199,8 @@ function stubs.methods(pages)
   for _, page in ipairs(pages) do
     for _, item in ipairs(page.functions) do
       local name = item.name:match "^calr%.([%w_]+)$" or item.name:match "^calr%.autograd%.([%w_]+)$"
-      if name and rawget(methods, name) and not own[name] then list[#list + 1] = { method = name, item = item } end
+      local is_method = name and not own[name] and (rawget(methods, name) or vocabulary.find(methods, name))
+      if is_method then list[#list + 1] = { method = name, item = item } end
     end
   end
   table.sort(list, function(a, b) return a.method < b.method end)

@@ -79,7 +79,9 @@ local function methods_page(page, pages, out)
   local names = {}
   for _, entry in ipairs(stubs.methods(pages)) do
     local module = entry.item.name:match "^(calr%..*)%." or page.name
-    names[#names + 1] = ("[`%s`](%s.md#%s)"):format(entry.method, module, anchor(entry.item.signature))
+    if not entry.item.in_place then
+      names[#names + 1] = ("[`%s`](%s.md#%s)"):format(entry.method, module, anchor(entry.item.signature))
+    end
   end
   out[#out + 1] = "### Operations that are methods too\n"
   out[#out + 1] = "`x:relu()` is `calr.relu(x)`. The others are: " .. table.concat(names, ", ") .. ".\n"
@@ -96,14 +98,18 @@ function write.page(page, pages)
   if #page.fields > 0 then out[#out + 1] = "" end
   if #page.functions > 3 then
     for _, item in ipairs(page.functions) do
-      out[#out + 1] = ("- [`%s`](#%s)"):format(item.name, anchor(item.signature))
+      if not item.in_place then
+        out[#out + 1] = ("- [`%s`](#%s)"):format(item.name, anchor(item.signature))
+      end
     end
     out[#out + 1] = ""
   end
   for _, section in ipairs(page.sections) do
     if section.title then out[#out + 1] = ("## %s\n\n%s\n"):format(section.title, section.text) end
     for _, class in ipairs(section.classes) do class_page(class, out) end
-    for _, item in ipairs(section.functions) do function_page(item, out) end
+    for _, item in ipairs(section.functions) do
+      if not item.in_place then function_page(item, out) end
+    end
   end
   methods_page(page, pages, out)
   out[#out + 1] = ("From %s."):format(table.concat(page.files, ", "))
