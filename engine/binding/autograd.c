@@ -74,48 +74,44 @@ void calr_autograd_call(lua_State *L, calr_status status)
 
 /* ---- backward ---- */
 
-/* create_graph = true is refused: the options hold no graph of a backward pass. */
-static void refuse_create_graph(lua_State *L, int arg)
+static bool opt_boolean(lua_State *L, int arg)
 {
-    if (calr_lua_option_boolean(L, arg, "create_graph", 0))
+    if (!lua_isnoneornil(L, arg))
+        luaL_checktype(L, arg, LUA_TBOOLEAN);
+    return lua_toboolean(L, arg);
+}
+
+/* retain_graph at `arg`, and create_graph behind it, which is refused: a backward pass leaves no graph. */
+static unsigned check_flags(lua_State *L, int arg)
+{
+    if (opt_boolean(L, arg + 1))
         luaL_error(
             L,
             "create_graph: calr has no second derivatives. To train on a gradient, write it as a "
             "formula of tensors; to look at curvature, take the difference of two gradients: "
             "(grad at x + e v - grad at x - e v) / 2e");
+    return opt_boolean(L, arg) ? CALR_RETAIN_GRAPH : 0;
 }
 
-static unsigned read_flags(lua_State *L, int arg)
-{
-    refuse_create_graph(L, arg);
-    return calr_lua_option_boolean(L, arg, "retain_graph", 0) ? CALR_RETAIN_GRAPH : 0;
-}
-
-/// calr.autograd.backward(loss [, gradient] [, {gradient=, retain_graph=false}])
+/// calr.autograd.backward(loss [, gradient, retain_graph, create_graph])
 /// Follows a single number back to every tensor with requires_grad(true) that it was computed from,
 /// and adds the gradients there (tensor:grad()). The record is freed on the way, so it can be
 /// followed only once, unless retain_graph = true keeps it. If a tensor was changed in place after an
-/// operation saved it, an error names both. Also loss:backward(). There are no second derivatives.
+/// operation saved it, an error names both. Also loss:backward { retain_graph = true }.
 /// @param loss          a tensor of one element; with a gradient, of any shape
-/// @param gradient      of the loss's shape: the gradient of the loss itself
-/// @param retain_graph  the record, and the memory in it, stay until the loss is gone, and a second call
-///                      gives the same bits
+/// @param gradient      tensor of the loss's shape; the gradient of the loss itself
+/// @param retain_graph  boolean; the record, and the memory in it, stay until the loss is gone, and a second
+///                      call gives the same bits
+/// @param create_graph  boolean; an error when true: there are no second derivatives
 static int autograd_backward(lua_State *L)
 {
-    static const char *const names[] = {"gradient", "retain_graph", "create_graph", NULL};
-    int options = lua_istable(L, 2) ? 2 : 3;
-    calr_lua_check_options(L, options, names);
     calr_tensor *loss = calr_lua_check_tensor(L, 1);
-    calr_tensor *gradient =
-        options == 3 && !lua_isnoneornil(L, 2) ? calr_lua_check_tensor(L, 2) : NULL;
-    calr_tensor *named = calr_lua_option_tensor(L, options, "gradient", 0);
-    if (named && gradient)
-        luaL_error(L, "the gradient is given twice, as an argument and as an option");
-    unsigned flags = read_flags(L, options);
-    lua_settop(L, 3); /* keeps them alive */
+    calr_tensor *gradient = lua_isnoneornil(L, 2) ? NULL : calr_lua_check_tensor(L, 2);
+    unsigned flags = check_flags(L, 3);
+    lua_settop(L, 2); /* keeps them alive */
     calr_collect_before_backward(L);
     lua_State *outer = calr_autograd_enter(L);
-    calr_status status = calr_tape_backward_from(loss, gradient ? gradient : named, flags);
+    calr_status status = calr_tape_backward_from(loss, gradient, flags);
     calr_autograd_leave(outer);
     calr_autograd_call(L, status);
     return 0;
@@ -148,51 +144,47 @@ static calr_tensor **read_tensors(lua_State *L, int arg, bool optional, int *cou
     return list;
 }
 
-/* The option grad_outputs, for `count` roots; NULL: absent. */
-static calr_tensor **read_root_gradients(lua_State *L, int options, int count)
+/* The gradients of the roots at `arg`; NULL: absent. */
+static calr_tensor **read_root_gradients(lua_State *L, int arg, int count)
 {
-    if (calr_lua_push_option(L, options, "grad_outputs") == LUA_TNIL)
+    if (lua_isnoneornil(L, arg))
         return NULL;
-    int given = lua_istable(L, -1) ? count : 0, arg = lua_gettop(L);
-    if (!lua_istable(L, arg) && !calr_lua_test_tensor(L, arg))
-        luaL_error(L, "option \"grad_outputs\" must be a tensor, or a list of them, not a %s",
-                   luaL_typename(L, arg));
-    if (lua_istable(L, arg) && calr_lua_length(L, arg) > count)
-        luaL_error(L, "option \"grad_outputs\" holds %I gradients for %d tensors",
-                   calr_lua_length(L, arg), count);
-    calr_tensor **list = read_tensors(L, arg, true, &given);
+    bool list = lua_istable(L, arg);
+    if (list && calr_lua_length(L, arg) > count)
+        luaL_error(L, "grad_outputs holds %I gradients for %d tensors", calr_lua_length(L, arg),
+                   count);
+    int given = list ? count : 0;
+    calr_tensor **gradients = read_tensors(L, arg, true, &given);
     if (given != count)
-        luaL_error(L, "option \"grad_outputs\" is one gradient for %d tensors", count);
-    return list;
+        luaL_error(L, "grad_outputs is one gradient for %d tensors", count);
+    return gradients;
 }
 
-/// calr.autograd.grad(y, x [, {grad_outputs=, retain_graph=false, allow_unused=false}])
+/// calr.autograd.grad(y, x [, grad_outputs, retain_graph, create_graph, allow_unused])
 /// Returns the gradient of y with respect to x. Nothing is added anywhere: x:grad() and that of every
 /// other tensor stay as they are. Only what lies between x and y is followed, and freed.
 /// @param y             a tensor of one element; with grad_outputs, of any shape; or a list of tensors, whose
 ///                      gradients are added up
 /// @param x             a tensor that y was computed from, declared or computed itself; or a list of tensors
 /// @param grad_outputs  tensor or list; the gradient of each y, of its shape
-/// @param retain_graph  the record stays, for a further call
-/// @param allow_unused  nil for an x that y was not computed from, in place of an error
+/// @param retain_graph  boolean; the record stays, for a further call
+/// @param create_graph  boolean; an error when true: there are no second derivatives
+/// @param allow_unused  boolean; nil for an x that y was not computed from, in place of an error
 /// @return tensor  of x's shape; a list of them where x is a list
 static int autograd_grad(lua_State *L)
 {
-    static const char *const names[] = {"grad_outputs", "retain_graph", "create_graph",
-                                        "allow_unused", NULL};
     bool single = !lua_istable(L, 2);
     int y_count = 0, x_count = 0;
-    lua_settop(L, 3);
-    calr_lua_check_options(L, 3, names);
+    lua_settop(L, 6);
+    unsigned flags = check_flags(L, 4);
+    if (opt_boolean(L, 6))
+        flags |= CALR_ALLOW_UNUSED;
     luaL_checkstack(L, 12, NULL);
     calr_tensor **y = read_tensors(L, 1, false, &y_count);
     calr_tensor **x = read_tensors(L, 2, false, &x_count);
     luaL_argcheck(L, y_count > 0, 1, "an empty list");
     luaL_argcheck(L, x_count > 0, 2, "an empty list");
     calr_tape_roots roots = {y, read_root_gradients(L, 3, y_count), y_count};
-    unsigned flags = read_flags(L, 3);
-    if (calr_lua_option_boolean(L, 3, "allow_unused", 0))
-        flags |= CALR_ALLOW_UNUSED;
     lua_createtable(L, x_count, 0);
     calr_tensor ***slots = lua_newuserdatauv(L, (size_t)x_count * sizeof *slots, 0);
     calr_tensor **found = lua_newuserdatauv(L, (size_t)x_count * sizeof *found, 0);
@@ -222,7 +214,7 @@ static int autograd_grad(lua_State *L)
 /* ---- methods of tensors ---- */
 
 /// tensor:requires_grad([wanted])
-/// Declares whether gradients with respect to this f32 tensor are wanted.
+/// Declares whether gradients with respect to this tensor (f32, f64 or bf16) are wanted.
 /// Without an argument: returns whether it was so declared, or computed from such tensors.
 /// @return tensor  itself; or a boolean
 static int gradient_requires(lua_State *L)
@@ -329,9 +321,12 @@ static int gradient_detach_in_place(lua_State *L)
     return 1;
 }
 
+#define BACKWARD "loss [, gradient, retain_graph, create_graph]"
+
 static const calr_lua_function functions[] = {
-    {"backward", autograd_backward, "loss [, gradient] [, options]"},
-    {"grad", autograd_grad, "y, x [, options]"},
+    {"backward", autograd_backward, BACKWARD, .named = true},
+    {"grad", autograd_grad, "y, x [, grad_outputs, retain_graph, create_graph, allow_unused]",
+     .named = true},
     {NULL, NULL, NULL},
 };
 
@@ -345,7 +340,7 @@ const calr_lua_function calr_lua_gradient_methods[] = {
     {"zero_grad", gradient_zero, "self"},
     {"set_grad", gradient_set, "self, gradient"},
     {"detach", gradient_detach, "self"},
-    {"backward", autograd_backward, "loss [, gradient] [, options]"},
+    {"backward", autograd_backward, BACKWARD, .named = true},
     {NULL, NULL, NULL},
 };
 

@@ -194,12 +194,12 @@ static int autograd_set_recording(lua_State *L)
     return 1;
 }
 
-/// calr.autograd.gradcheck(fn, inputs [, {eps=, atol=, rtol=}])
+/// calr.autograd.gradcheck(fn, inputs [, eps, atol, rtol])
 /// Compares the gradients that backward gives for fn with finite differences, element by element: for an
-/// operation of your own, calr.autograd.op. An error names the elements of input and result, and both numbers. It also
-/// refuses a function that gives different values for the same inputs, and a backward whose second run gives
-/// other gradients than its first. fn is called four times an element: take small inputs, away from kinks.
-/// Also calr.gradcheck.
+/// operation of your own, calr.autograd.op. An error names the elements of input and result, and both
+/// numbers. It also refuses a function that gives different values for the same inputs, and a backward whose
+/// second run gives other gradients than its first. fn is called four times an element: take small inputs,
+/// away from kinks. Also calr.gradcheck.
 /// @param fn      function(...) of the inputs, that returns one tensor or several
 /// @param inputs  a tensor, or the list of fn's arguments, which may hold other values too; checked are those
 ///                with requires_grad(true), or, when there are none, all of type f32 and f64
@@ -249,7 +249,7 @@ static int push_mode(lua_State *L)
 /// an infinity raises an error that names the operation, the element and whether an input held one before;
 /// and so does the first one whose backward makes one, with the line of the script that called the operation.
 /// It reads every output once more.
-/// @param mode  true; false; or "nan", which lets infinities pass, for scripts that mask with them
+/// @param mode  boolean; or "nan", which lets infinities pass, for scripts that mask with them
 /// @return any  the mode before
 static int autograd_set_detect_anomaly(lua_State *L)
 {
@@ -288,7 +288,7 @@ static const calr_lua_function functions[] = {
     {"checkpoint", autograd_checkpoint, "fn, ..."},
     {"once", autograd_once, "fn"},
     {"recording", autograd_recording, ""},
-    {"gradcheck", autograd_gradcheck, "fn, inputs [, options]"},
+    {"gradcheck", autograd_gradcheck, "fn, inputs [, eps, atol, rtol]", .named = true},
     {"set_recording", autograd_set_recording, "wanted"},
     {"detect_anomaly", autograd_detect_anomaly, "fn, ..."},
     {"set_detect_anomaly", autograd_set_detect_anomaly, "mode"},

@@ -8,8 +8,13 @@
 --- Calls fn(...) without recording; the same as calr.autograd.no_grad.
 --- @return any  what fn returns
 
---- calr.gradcheck(fn, inputs [, options])
+--- calr.gradcheck(fn, inputs [, eps, atol, rtol])
 --- Compares the gradients of fn with finite differences; the same as calr.autograd.gradcheck.
+--- @param fn      function(...) of the inputs
+--- @param inputs  a tensor, or a list
+--- @param eps     number
+--- @param atol    number
+--- @param rtol    number
 --- @return boolean  true
 
 local sys = require "calr.sys"

@@ -35,7 +35,7 @@ check.test("a retained graph gives the same bits, and adds up", function()
   local first = {}
   loss:backward { retain_graph = true }
   for _, name in ipairs(network.names) do first[name] = p[name]:grad():clone() p[name]:zero_grad() end
-  autograd.backward(loss, nil, { retain_graph = true })
+  autograd.backward(loss, nil, true)
   for _, name in ipairs(network.names) do check.ok(first[name]:equal(p[name]:grad()), name) end
   loss:backward()
   for _, name in ipairs(network.names) do near(p[name]:grad(), golden.twice[name], name) end
@@ -175,6 +175,7 @@ check.test("what grad refuses", function()
   check.fails("calr has no second derivatives", autograd.grad, y, x, { create_graph = true })
   check.fails("calr has no second derivatives", y.backward, y, { create_graph = true })
   check.fails("given twice", y.backward, y, T(1), { gradient = T(1) })
+  check.fails("boolean expected", y.backward, y, nil, 1)
   check.all_near(autograd.grad(y, x), { 2, 4 }, 0, "nothing was used up")
 end)
 

@@ -3,7 +3,6 @@
 
 local Tensor = require "calr.tensor"
 local autograd = require "calr.autograd"
-local check_options = require("calr.options").check
 local rng = require "calr.rng"
 
 local gradcheck = {}
@@ -18,11 +17,10 @@ local function complain(format, ...)
   error("gradcheck: " .. format:format(...), 0)
 end
 
-local function read_options(given)
-  local options = check_options("calr.gradcheck", given, { "eps", "atol", "rtol" }, 3)
+local function check_numbers(options)
   for name, value in pairs(options) do
     if type(value) ~= "number" or not (value > 0 and value < math.huge) then
-      complain("option \"%s\" must be a number above 0, not %s", name, tostring(value))
+      complain("%s must be a number above 0, not %s", name, tostring(value))
     end
   end
   return options
@@ -120,24 +118,35 @@ function Check:backward()
   return first, outputs
 end
 
--- The weighted sum of the differences between the outputs at two places.
+local function flat(t)
+  return t:contiguous():reshape({ -1 }):totable()
+end
+
+-- The numbers of the outputs that have a gradient, a list for each.
+function Check:numbers(outputs)
+  local lists = {}
+  for k in pairs(self.weights) do lists[k] = flat(outputs[k]:detach()) end
+  return lists
+end
+
+-- The weighted sum of the differences between the numbers of two places.
 function Check:difference(up, down)
   local sum = 0
-  for i, weight in pairs(self.weights) do
-    sum = sum + ((up[i]:detach() - down[i]:detach()) * weight):sum():item()
+  for k, weights in pairs(self.weight_numbers) do
+    for j, weight in ipairs(weights) do sum = sum + (up[k][j] - down[k][j]) * weight end
   end
   return sum
 end
 
--- The outputs with element `at` of input i moved, and where it is then.
+-- The numbers with element `at` of input i moved, and where it is then.
 function Check:moved(i, at, step)
   local arguments = self:arguments()
   local row = arguments[i]:detach():reshape { -1 }
   row:set(at, row:get(at) + step)
-  return self:call(arguments), row:get(at)
+  return self:numbers(self:call(arguments)), row:get(at)
 end
 
--- The outputs with element `at` of input i moved up and down, and the distance between.
+-- The numbers with element `at` of input i moved up and down, and the distance between.
 function Check:around(i, at, step)
   local up, high = self:moved(i, at, step)
   local down, low = self:moved(i, at, -step)
@@ -154,11 +163,7 @@ function Check:slope(i, at, value, eps)
   local up, down, width, high, low = self:around(i, at, eps)
   local closer_up, closer_down, closer_width = self:around(i, at, eps / 2)
   local slope = extrapolate(self:difference(up, down) / width, self:difference(closer_up, closer_down) / closer_width)
-  return slope, self:difference(up, self.outputs) / (high - value), self:difference(self.outputs, down) / (value - low)
-end
-
-local function flat(t)
-  return t:contiguous():reshape({ -1 }):totable()
+  return slope, self:difference(up, self.here) / (high - value), self:difference(self.here, down) / (value - low)
 end
 
 -- Positions from 1, of element `at` in row-major order.
@@ -198,16 +203,15 @@ end
 function Check:column(k, i, at, eps)
   local up, down, width = self:around(i, at, eps)
   local closer_up, closer_down, closer_width = self:around(i, at, eps / 2)
-  local wide, narrow = flat(up[k] - down[k]), flat(closer_up[k] - closer_down[k])
   local arguments = self:arguments()
   local y = autograd.enable_grad(self.call, self, arguments)[k]
   local given, slopes = {}, {}
-  for j = 1, #wide do
-    slopes[j] = extrapolate(wide[j] / width, narrow[j] / closer_width)
+  for j = 1, #up[k] do
+    slopes[j] = extrapolate((up[k][j] - down[k][j]) / width, (closer_up[k][j] - closer_down[k][j]) / closer_width)
     local one = Tensor.zeros(y:shape(), y:dtype())
     one:reshape({ -1 }):set(j, 1)
     local dx = autograd.grad(y, arguments[i], { grad_outputs = one, retain_graph = true, allow_unused = true })
-    given[j] = dx and dx:contiguous():reshape({ -1 }):get(at) or 0
+    given[j] = dx and flat(dx)[at] or 0
   end
   return given, slopes
 end
@@ -246,16 +250,18 @@ function Check:report(worst)
     worst.unused and " (nothing leads there)" or "", worst.slope, kink, worst.count, worst.looked)
 end
 
---- calr.autograd.gradcheck.run(fn, inputs, options)
+--- calr.autograd.gradcheck.run(fn, inputs, eps, atol, rtol)
 --- See calr.autograd.gradcheck.
 --- @return boolean
-function gradcheck.run(fn, inputs, options)
+function gradcheck.run(fn, inputs, eps, atol, rtol)
   if type(fn) ~= "function" then complain("fn is a function of tensors, not a %s", type(fn)) end
-  local self = setmetatable({ fn = fn, options = read_options(options) }, Check)
+  local self = setmetatable({ fn = fn, options = check_numbers { eps = eps, atol = atol, rtol = rtol } }, Check)
   self.inputs, self.checked, self.count = read_inputs(inputs)
   local gradients
   gradients, self.outputs = autograd.enable_grad(self.backward, self)
   local again = autograd.no_grad(self.call, self, self:arguments())
+  self.here = self:numbers(self.outputs)
+  self.weight_numbers = self:numbers(self.weights)
   for i in pairs(self.weights) do
     if not again[i]:equal(self.outputs[i]) then
       complain("fn gave two different values of result %d for the same inputs: is there a random number in it, or a "
