@@ -36,6 +36,12 @@ local function find_functions()
       for _, key in ipairs(keys) do add(module .. "." .. key, loaded[key]) end
     end
   end
+  -- Words written in Lua are loaded when first named; those in C are in calr.tensor.
+  local x = calr.tensor.zeros { 1 }
+  for _, word in ipairs(require("calr.vocabulary").names()) do
+    add("calr." .. word, calr[word])
+    pcall(function() return x[word] end) -- and is a method from then on
+  end
   return list
 end
 
@@ -43,7 +49,7 @@ local functions = find_functions()
 local counts = { calls = 0, fine = 0, methods = 0, rounds = 0 }
 
 local function call(target, draw, ...)
-  counts.calls = counts.calls + 1
+  counts.calls, counts.last = counts.calls + 1, target.name
   if verbose then
     io.stderr:write(target.name)
     for i = 1, select("#", ...) do io.stderr:write(" ", (hostile.describe((select(i, ...))))) end
@@ -99,9 +105,13 @@ local function round(number)
     call(target, draw, draw.arguments(target))
   end
   draw.nested = anything
-  for _ = 1, 200 do anything() end
+  for i = 1, 200 do
+    anything()
+    if not calr.autograd.recording() then
+      error(("recording of gradients was left off by call %d of round %d, %s"):format(i, number, counts.last))
+    end
+  end
   draw.finish()
-  assert(calr.autograd.recording(), "recording of gradients was left off by round " .. number)
 end
 
 local stop = sys.clock() + seconds

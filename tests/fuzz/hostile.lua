@@ -44,7 +44,8 @@ function hostile.describe(value)
   return "{" .. table.concat(parts, " ") .. "}"
 end
 
-local dtypes = { "f32", "f32", "f32", "bf16", "i32", "i32", "i64", "u8" }
+local dtypes = { "f32", "f32", "f32", "f32", "f64", "f64", "bf16", "f16", "i32", "i32", "i64", "i64", "u8", "bool" }
+local floats_of = { f32 = true, f64 = true, bf16 = true, f16 = true }
 -- None between a million and 2^50: a tensor of so many numbers can be made, and takes its time.
 local integers = { 0, 1, 2, 3, 4, 5, 8, -1, -2, 16, 100, 255, 65536, -(1 << 31), (1 << 53) + 1, 1 << 62,
   math.maxinteger, math.mininteger }
@@ -54,7 +55,9 @@ local words = { "", "f32", "i64", "x", "cosine", "euclidean", "mean", "hard", "a
   "[1,{\"a\":2}]" }
 local keys = { "k", "metric", "base", "seed", "clusters", "labels", "features", "indices", "similarities", "distances",
   "query", "gallery", "query_ids", "gallery_ids", "query_cameras", "gallery_cameras", "scores", "affinity", "bias",
-  "weights", "eps", "lr", "step", "height", "width", "n", "min_size", "momentum", "residual", "order", "records" }
+  "weights", "eps", "lr", "step", "height", "width", "n", "min_size", "momentum", "residual", "order", "records",
+  "dim", "keepdim", "dtype", "p", "index", "value", "other", "min", "max", "size",
+  "descending", "correction", "alpha", "start_dim", "repeats", "mask" }
 
 -- A source of values; closing it closes what it opened. draw.nested, which the caller sets, is a call of anything: what
 -- metamethods and finalizers do at times.
@@ -115,19 +118,29 @@ function hostile.new(seed)
     if not ok then return tensor.zeros { 2, 2 } end
     if t:numel() > 100000 then return tensor.zeros { 2, 2 } end
     local dtype = t:dtype()
-    if dtype == "f32" and draw.chance(.8) then
-      calr.rng.open({ seed = random(1000) }):fill_normal(t)
-    elseif dtype ~= "bf16" and t:dim() > 0 then
-      for i = 1, math.min(t:numel(), 64) do
-        t:reshape({ -1 }):set(i, dtype == "u8" and random(0, 1) or random(-1, 3))
-      end
-    end
+    local float = floats_of[dtype]
+    draw.fill(t)
     if t:dim() >= 2 and draw.chance(.2) then t = t:transpose(1, 2) end
     if t:dim() >= 1 and t:size(1) > 1 and draw.chance(.2) then t = t:narrow(1, 2, t:size(1) - 1) end
-    if dtype == "f32" and t:numel() > 0 and draw.chance(.05) then t:fill(draw.pick(floats)) end
-    if dtype == "f32" and draw.chance(.2) then t:requires_grad(true) end
-    if draw.chance(.3) and t:requires_grad() then t = t * 2 end
+    if float and t:numel() > 0 and draw.chance(.05) then t:fill(draw.pick(floats)) end
+    if float and dtype ~= "f16" and draw.chance(.2) then t:requires_grad(true) end
+    if draw.chance(.3) and t:requires_grad() then
+      local ok_twice, twice = pcall(function() return t * 2 end)
+      t = ok_twice and twice or t
+    end
     return t
+  end
+
+  -- Numbers that fit the type: small integers, bits, normal numbers.
+  function draw.fill(t)
+    local dtype = t:dtype()
+    if floats_of[dtype] then
+      if draw.chance(.2) or t:numel() == 0 then return end
+      t:copy(calr.rng.open({ seed = random(1000) }):fill_normal(tensor.zeros(t:shape())))
+    elseif t:dim() > 0 then
+      local flat, bits = t:reshape { -1 }, dtype == "u8" or dtype == "bool"
+      for i = 1, math.min(t:numel(), 64) do flat:set(i, bits and random(0, 1) or random(-1, 3)) end
+    end
   end
 
   local function list(make)
@@ -199,11 +212,11 @@ function hostile.new(seed)
       for i = 1, kind.ndim do shape[i] = sizes[i] end
       local ok, t = pcall(tensor.zeros, shape, kind.dtype)
       if not ok then return draw.tensor() end
-      if kind.dtype == "f32" then
-        calr.rng.open({ seed = random(1000) }):fill_normal(t)
-      elseif kind.dtype ~= "bf16" then
-        local flat = t:reshape { -1 }
-        for i = 1, t:numel() do flat:set(i, kind.dtype == "u8" and random(0, 1) or random(0, 3)) end
+      if floats_of[kind.dtype] then
+        draw.fill(t)
+      else
+        local flat, bits = t:reshape { -1 }, kind.dtype == "u8" or kind.dtype == "bool"
+        for i = 1, t:numel() do flat:set(i, bits and random(0, 1) or random(0, 3)) end
       end
       return t
     end
