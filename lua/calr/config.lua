@@ -15,7 +15,8 @@
 ---       mining = option("hard", "which negatives", { "hard", "all" }),         -- choices
 ---     }
 ---
---- It returns a plain table of the same shape.
+--- It returns a table of the same shape. A field that was not declared is an error in the script, with what was meant:
+--- `cfg.infomp` has no silent nil, and `cfg.epoch = 5` changes nothing in silence. calr.config.has asks.
 
 --- calr.config(defaults)
 --- Returns the options of the running script: the defaults, changed by the command line.
@@ -24,7 +25,8 @@
 
 local context = require "calr.context"
 local errors = require "calr.errors"
-local sys = require "calr.sys"
+local guarded, has = require "calr.options".guarded, require "calr.options".has
+local suggest = require "calr.options".suggest
 local userfile = require "calr.userfile"
 
 local config = {}
@@ -225,9 +227,8 @@ local function unknown(options, name)
   if #members > 0 then
     errors.usage("option \"%s\" is a group; give its members: %s", name, table.concat(members, ", "))
   end
-  local near = sys.nearest(name, names)
   errors.usage("unknown option \"%s\"%s; the script has: %s", name,
-    near and (" (did you mean \"%s\"?)"):format(near) or "", #names > 0 and table.concat(names, ", ") or "none")
+    suggest(name, names), #names > 0 and table.concat(names, ", ") or "none")
 end
 
 local function range_text(o)
@@ -246,9 +247,8 @@ local function check_allowed(o, value)
     for _, choice in ipairs(o.choices) do
       if choice == value then return end
     end
-    local near = sys.nearest(tostring(value), o.choices)
     errors.usage("option \"%s\" has no choice \"%s\"%s; there are: %s%s", o.name, value,
-      near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(o.choices, ", "),
+      suggest(tostring(value), o.choices), table.concat(o.choices, ", "),
       o.open and ", or " .. tostring(o.open) or "")
   end
 end
@@ -295,9 +295,9 @@ end
 
 -- The value under a dotted name in a table of the defaults' shape. A name may itself contain dots.
 local function locate(defaults, name)
-  if defaults[name] ~= nil then return defaults, name end
+  if rawget(defaults, name) ~= nil then return defaults, name end
   for head, rest in name:gmatch "()%.()" do
-    local group = defaults[name:sub(1, head - 1)]
+    local group = rawget(defaults, name:sub(1, head - 1))
     if type(group) == "table" and getmetatable(group) ~= Option then
       local t, key = locate(group, name:sub(rest))
       if t then return t, key, name:sub(1, head - 1) end
@@ -305,18 +305,31 @@ local function locate(defaults, name)
   end
 end
 
--- Builds the resolved table: the defaults' shape with the values by name.
+-- Where else there is an option with a name: " (did you mean \"intra.k1\"?)" for "k1".
+local function member_hint(values, name)
+  local found = {}
+  for full in pairs(values) do
+    if full:sub(-#name - 1) == "." .. name then found[#found + 1] = ("\"%s\""):format(full) end
+  end
+  table.sort(found)
+  return #found > 0 and (" (did you mean %s?)"):format(table.concat(found, " or ")) or nil
+end
+
+-- Builds the resolved table: the defaults' shape with the values by name. A name that is none of them is an error.
 local function build(defaults, prefix, values)
-  local result = {}
+  local result, names = {}, {}
   for key, default in pairs(defaults) do
     local name = prefix .. key
+    names[key] = true
     if type(default) == "table" and getmetatable(default) ~= Option and not is_list(default) then
       result[key] = build(default, name .. ".", values)
     else
       result[key] = values[name]
     end
   end
-  return result
+  local what = prefix == "" and "the configuration has"
+    or ("the group \"%s\" of the configuration has"):format(prefix:sub(1, -2))
+  return guarded(result, what, names, function(name) return member_hint(values, name) end)
 end
 
 local function by_name(a, b) return a.name < b.name end
@@ -543,6 +556,14 @@ function config.is_group(default)
   return type(default) == "table" and getmetatable(default) ~= Option and not is_list(default)
 end
 
+--- calr.config.has(resolved, name)
+--- @param resolved  table; as calr.config returns it
+--- @param name      string; of an option or a group in it, without dots
+--- @return boolean  whether the script has declared it, so that it can be read: for code that serves several scripts
+function config.has(resolved, name)
+  return has(resolved, name)
+end
+
 --- calr.config.is(value)
 --- @param value  any
 --- @return boolean  whether a table came from calr.config
@@ -553,6 +574,7 @@ end
 setmetatable(config, {
   __call = function(_, defaults)
     if type(defaults) ~= "table" then error("calr.config takes a table of defaults: calr.config { epochs = 20 }", 2) end
+    userfile.refuse_script "calr.config"
     local current = context.current()
     current.heard = true
     current:tell("options", defaults)

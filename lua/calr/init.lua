@@ -17,6 +17,7 @@
 --- @param rtol    number
 --- @return boolean  true
 
+local suggest = require "calr.options".suggest
 local sys = require "calr.sys"
 
 -- Public names of modules on another floor: `calr.study` is `calr.lab.study`. `require "calr.study"` works
@@ -102,8 +103,7 @@ setmetatable(calr, {
         rawset(self, name, word)
         return word
       end
-      local near = sys.nearest(tostring(name), parts())
-      local hint = near and (" (did you mean \"%s\"?)"):format(near) or ""
+      local hint = suggest(tostring(name), parts())
       error(("calr has no part \"%s\"%s"):format(tostring(name), hint), 2)
     end
     local part = require(module)

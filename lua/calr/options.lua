@@ -5,6 +5,21 @@ local sys = require "calr.sys"
 
 local options = {}
 
+--- calr.options.suggest(name, names)
+--- What was meant by a misspelt name, for the end of a message.
+--- @param name   any; what was given
+--- @param names  list of strings; what there is
+--- @return string  ` (did you mean "epochs"?)`, or the empty text where nothing is near
+function options.suggest(name, names)
+  if type(name) ~= "string" then return "" end
+  local near
+  for _, known in ipairs(names) do
+    if known:lower() == name:lower() then near = known end
+  end
+  near = near or sys.nearest(name, names)
+  return near and (" (did you mean \"%s\"?)"):format(near) or ""
+end
+
 --- calr.options.check(what, given, names [, depth])
 --- Raises an error, at the line that called the checking function, if a table has a key that is not among the names; it
 --- suggests the nearest name.
@@ -21,9 +36,8 @@ function options.check(what, given, names, depth)
   for _, name in ipairs(names) do known[name] = true end
   for name in pairs(given) do
     if not known[name] then
-      local near = type(name) == "string" and sys.nearest(name, names)
-      error(("%s has no option \"%s\"%s; there are: %s"):format(what, tostring(name),
-        near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(names, ", ")), level)
+      error(("%s has no option \"%s\"%s; there are: %s"):format(what, tostring(name), options.suggest(name, names),
+        table.concat(names, ", ")), level)
     end
   end
   return given
@@ -69,6 +83,72 @@ function options.counted(prefix, functions, hot)
     end
   end
   return functions
+end
+
+--- calr.options.is_library(source)
+--- @param source  string; of a chunk, as debug.getinfo gives it
+--- @return boolean  whether the chunk is one of calr's own Lua files
+function options.is_library(source)
+  local lua = sys.paths and sys.paths.lua
+  return lua ~= nil and source:sub(1, #lua + 2) == "@" .. lua .. "/"
+end
+
+--- calr.options.unknown(what, name, list [, elsewhere])
+--- For the __index function of a table: raises an error if a script has looked for a field that the table does not
+--- have, with the nearest name. It returns if the library or a C function has: a group of options is given to them as a
+--- table of options, and they look for fields that may be absent.
+--- @param what       string; begins the message: "the configuration"
+--- @param list       function() -> list of the names that there are
+--- @param elsewhere  function(name) -> string or nil: what was meant, where that is known better
+function options.unknown(what, name, list, elsewhere)
+  local asked = type(name) == "string" and debug.getinfo(3, "S")
+  if not asked or asked.what == "C" or options.is_library(asked.source) then return end
+  local names = list()
+  table.sort(names)
+  local hint = elsewhere and elsewhere(name) or options.suggest(name, names)
+  error(("%s no \"%s\"%s; there are: %s"):format(what, name, hint, table.concat(names, ", ")), 3)
+end
+
+--- calr.options.guarded(values, what [, names [, elsewhere]])
+--- Makes a misspelt field of a table an error in scripts, where it would be nil (see calr.options.unknown). To give the
+--- table a field that it does not have is the same error.
+--- @param values     table; changed in place. It must have no metatable
+--- @param what       string; begins the message
+--- @param names      table; name -> true: fields that may be nil
+--- @param elsewhere  function(name) -> string or nil
+--- @return table  values
+function options.guarded(values, what, names, elsewhere)
+  names = names or {}
+  local unknown = options.unknown
+  local function list()
+    local all = {}
+    for key in next, values do
+      if type(key) == "string" then all[#all + 1] = key end
+    end
+    for key in pairs(names) do
+      if rawget(values, key) == nil then all[#all + 1] = key end
+    end
+    return all
+  end
+  return setmetatable(values, {
+    names = names,
+    __index = function(_, name)
+      if not names[name] then unknown(what, name, list, elsewhere) end
+      return nil
+    end,
+    __newindex = function(_, name, value)
+      if not names[name] then unknown(what, name, list, elsewhere) end
+      rawset(values, name, value)
+    end,
+  })
+end
+
+--- calr.options.has(values, name)
+--- @param values  table; guarded or not
+--- @return boolean  whether a field is there, or is one of a guarded table that may be nil
+function options.has(values, name)
+  local meta = getmetatable(values)
+  return rawget(values, name) ~= nil or type(meta) == "table" and meta.names ~= nil and meta.names[name] ~= nil
 end
 
 --- calr.options.watched(values)

@@ -36,6 +36,7 @@ local identity = require "calr.run.identity"
 local json = require "calr.json"
 local progress = require "calr.progress"
 local sys = require "calr.sys"
+local userfile = require "calr.userfile"
 
 local run = {}
 
@@ -173,6 +174,7 @@ end
 function run.open(options)
   options = check_options("calr.run.open", options,
     { "config", "data", "network", "script", "seed", "out", "resume" })
+  userfile.refuse_script "calr.run.open"
   local current = context.current()
   local record = new_record(options, current)
   local resume = options.resume or not current.resumed and current.resume or nil

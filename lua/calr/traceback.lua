@@ -2,14 +2,13 @@
 --- Explains an error to the author of a script: where in the script it happened, and how the script got there.
 
 local errors = require "calr.errors"
+local options = require "calr.options"
 local sys = require "calr.sys"
 
 local traceback = {}
 
--- A chunk is the user's if it is not part of our library.
 local function is_user(source)
-  local lua = sys.paths and sys.paths.lua
-  return not (lua and source:sub(1, #lua + 2) == "@" .. lua .. "/")
+  return not options.is_library(source)
 end
 
 -- A position "file:line" inside our library, whose path Lua may have shortened to "...end".

@@ -1,5 +1,5 @@
 --- @module calr.userfile
---- Loads a user's Lua files given in place of a name: refinement rules, paces, networks.
+--- Loads a user's Lua files given in place of a name: refinement rules, paces, networks, layouts, samplers, pruners.
 ---
 --- Such a file returns a function, or a table of the function and the options that it declares:
 ---
@@ -11,7 +11,7 @@
 
 local userfile = {}
 
-local running = {} -- paths of the files that run at the moment
+local loading -- the file that runs at the moment: {path=, what=, around=}; around: the one that loads it
 
 --- calr.userfile.is_path(name)
 --- @return boolean  whether a name is the path of a file: it has a slash, or ends in .lua
@@ -45,23 +45,43 @@ function userfile.check(value, kind, name)
   return { [kind.field] = value[kind.field], options = options }
 end
 
+--- calr.userfile.run(path, what, ...)
+--- Runs a file that describes something, and returns what it returns. Unlike a script it makes no configuration and
+--- opens no run.
+--- @param what  string; what it describes, for messages: "refinement rule"
+--- @return any
+function userfile.run(path, what, ...)
+  local chunk, message = loadfile(path, "t")
+  if not chunk then error(("cannot load the %s: %s"):format(what, message), 0) end
+  local around = loading
+  while around do
+    if around.path == path then userfile.refuse_script "its own file" end
+    around = around.around
+  end
+  around = loading
+  local _ <close> = setmetatable({}, { __close = function() loading = around end })
+  loading = { path = path, what = what, around = around }
+  return (chunk(...))
+end
+
+--- calr.userfile.refuse_script(call)
+--- Raises an error while a file given as a rule, a network or the like runs: for what only scripts do.
+--- @param call  string; what the file has called: "calr.config"
+function userfile.refuse_script(call)
+  if not loading then return end
+  error(("%s is a script of its own, not a %s: it calls %s. A %s is a file that only describes one"):format(
+    loading.path, loading.what, call, loading.what), 0)
+end
+
 --- calr.userfile.load(path, kind)
---- Runs a file. A mistake in it is an error with its line.
+--- Runs a file and checks what it returns. A mistake in it is an error with its line.
 --- @param kind  see calr.userfile.check
 --- @return table  as from calr.userfile.check
 function userfile.load(path, kind)
   if path:sub(-4) ~= ".lua" then -- by this ending the files that a run depends on are known
     error(("the %s %s must be a file whose name ends in .lua"):format(kind.what, path), 0)
   end
-  local chunk, message = loadfile(path, "t")
-  if not chunk then error(("cannot load the %s: %s"):format(kind.what, message), 0) end
-  if running[path] then -- a script that reads its options, among which is its own path
-    error(("%s is a script of its own, not a %s: such a file returns a function(%s) and makes no configuration"):format(
-      path, kind.what, kind.arguments), 0)
-  end
-  running[path] = true
-  local _ <close> = setmetatable({}, { __close = function() running[path] = nil end })
-  return userfile.check(chunk(), kind, path)
+  return userfile.check(userfile.run(path, kind.what), kind, path)
 end
 
 return userfile

@@ -32,7 +32,7 @@ printf 'local x = = 1\n' >syntax.lua
 expect 1 "$CALR" "$experiment" "${small[@]}" refine=./syntax.lua --out syntax
 says "syntax.lua:1: unexpected symbol near '='"
 expect 1 "$CALR" "$experiment" "${small[@]}" refine=pivt --out pivt
-says 'no refinement rule "pivt"; there are:'
+says 'no refinement rule "pivt" (did you mean "pivot"?); there are:'
 
 # A gradient of one's own: what the page prints.
 piece 4 >swish.lua

@@ -127,7 +127,7 @@ expect 1 "$CALR" refine run syntax.lua
 says "syntax.lua:2: "
 echo 'return function() return nil end' >nothing.lua
 expect 1 "$CALR" refine run nothing.lua
-says "rule nothing.lua: a refinement rule must return labels i32[67], not nil"
+says "rule nothing.lua: the refinement rule nothing.lua must return labels i32[67], not nil"
 echo 'return 3' >number.lua
 expect 1 "$CALR" refine run number.lua
 says "number.lua must return a function(context), or { options = {...}, apply = function(context) ... end }, and returns a number"

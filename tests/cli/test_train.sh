@@ -63,11 +63,17 @@ says "syntax.lua:2: " "cannot load the refinement rule"
 holds ! -e syntax
 printf 'local function deep(c)\n  return c.globl + 1\nend\nreturn function(c)\n  local out = deep(c)\n  return out\nend\n' >wrong.lua
 train 1 "$calr_lua" wrong refine=./wrong.lua
-says "./wrong.lua:2: attempt to perform arithmetic on a nil value (field 'globl')" "./wrong.lua:5" "experiments/calr.lua:"
-contains wrong/run.json '"status": "failed"' "wrong.lua:2: attempt to perform arithmetic"
+says "./wrong.lua:2: a rule's context has no \"globl\" (did you mean \"global\"?)" "./wrong.lua:5" "experiments/calr.lua:"
+holds ! -e wrong
+sed -i 's/c.globl + 1/c.seed.x + 1/' wrong.lua
+train 1 "$calr_lua" wrong refine=./wrong.lua
+says "note: the rule ./wrong.lua fails on a made-up epoch: ./wrong.lua:2: attempt to index a number value"
+says "./wrong.lua:2: attempt to index a number value (field 'seed')" "./wrong.lua:5" "experiments/calr.lua:"
+contains wrong/run.json '"status": "failed"' "wrong.lua:2: attempt to index"
 printf 'return function(c) return c.features end\n' >type.lua
 train 1 "$calr_lua" type refine=./type.lua
-says "a refinement rule must return labels i32["
+says "the refinement rule ./type.lua must return labels i32[96], not f32[96 x 16] (found on a made-up epoch"
+holds ! -e type
 printf 'return function(c)\n  return require("calr.labels").where(c.global, -2, c.global)\nend\n' >labels.lua
 train 1 "$calr_lua" labels refine=./labels.lua
 printf 'return function(c)\n  c.features:fill(0 / 0)\n  return c.global\nend\n' >nan.lua
@@ -88,9 +94,9 @@ says 'option "clusters" must be 2 or more; 0 is not'
 train 2 "$baseline" refused intra.epochs=1
 says 'unknown option "intra.epochs"'
 train 1 "$calr_lua" refused network=resnet19
-says 'there is no network "resnet19"; there are:'
+says 'there is no network "resnet19" (did you mean "resnet18"?); there are:'
 train 1 "$calr_lua" refused refine=pivott
-says 'there is no refinement rule "pivott"; there are: none, pivot'
+says 'there is no refinement rule "pivott" (did you mean "pivot"?); there are: none, pivot'
 train 1 "$calr_lua" refused data=nowhere.lmdb
 says 'nowhere.lmdb'
 train 1 "$calr_lua" refused ids=0

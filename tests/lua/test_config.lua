@@ -102,7 +102,7 @@ check.test("a value brings options along", function()
   local cfg = config.resolve(script, { "share=1", "refine=./mine.lua", "deep.on=yes" })
   check.equal(cfg.share, 1.0)
   check.equal(cfg.deep.on, true)
-  check.equal(config.resolve(script, {}).share, nil)
+  check.equal(config.has(config.resolve(script, {}), "share"), false)
   check.fails("unknown option \"share\"", config.resolve, script, { "share=1" })
   check.fails("option \"share\" must be 0 to 1; 2.0 is not", config.resolve, script,
     { "refine=./mine.lua", "share=2" })

@@ -20,16 +20,21 @@ local function lines_of(path)
   return lines
 end
 
--- "file:line" of a definition -> its name, for all functions of the library that stand on a page.
+local function is_counted_here(file)
+  return file:match "^lua/.*%.lua$" and not file:match "^lua/calr/vocabulary/"
+end
+
+-- "file:line" of a definition -> its name, for all functions of the library that stand on a page. Not for those of
+-- calr.vocabulary, whose arguments the engine counts.
 local function documented()
   local found, count = {}, 0
   for _, page in ipairs(write.pages(read.modules(root))) do
-    for _, name in ipairs(page.of) do
-      if not package.preload[name] then require(name) end
-    end
     for _, item in ipairs(page.functions) do
-      local line = item.file:match "%.lua$" and definition(lines_of(root .. "/" .. item.file), item.line)
-      if line then found[item.file .. ":" .. line], count = item.name, count + 1 end
+      local line = is_counted_here(item.file) and definition(lines_of(root .. "/" .. item.file), item.line)
+      if line then
+        require((item.file:match "^lua/(.*)%.lua$":gsub("/init$", ""):gsub("/", ".")))
+        found[item.file .. ":" .. line], count = item.name, count + 1
+      end
     end
   end
   return found, count

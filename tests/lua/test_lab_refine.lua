@@ -177,7 +177,7 @@ check.test("a rule sees the run's options, and those that are given", function()
   local bench = W.open(save "options")
   local seen
   local function rule(c)
-    seen = { c.options.pivot, c.options.infomap.k, c.options.absent, c.epoch, c.epochs, c.seed, c.pace(0, 10) }
+    seen = { c.options.pivot, c.options.infomap.k, nil, c.epoch, c.epochs, c.seed, c.pace(0, 10) }
     c.global:fill(-1) -- a rule may spoil its own copy
     return c.global
   end
@@ -186,7 +186,8 @@ check.test("a rule sees the run's options, and those that are given", function()
   check.equal(seen[2], 3)
   check.equal(seen[3], nil)
   check.equal(("%d %d %d %g"):format(table.unpack(seen, 4, 7)), "7 10 5 1")
-  check.equal(table.concat(result.used, " "), "absent epoch infomap.k lone_clusters pace pivot seed")
+  check.equal(table.concat(result.used, " "), "epoch infomap.k lone_clusters pace pivot seed")
+  check.fails("no \"pivt\" (did you mean \"pivot\"?)", bench.try, bench, function(c) return c.options.pivt end)
   check.equal(bench.snapshot.global:get(1), 0)
   check.equal(bench.snapshot.options.infomap.k, 15)
   check.fails("must be a string", function() bench:try(rule, { pivot = 3 }) end)

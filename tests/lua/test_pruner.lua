@@ -237,7 +237,8 @@ check.test("10,000 trials", function()
 end)
 
 check.test("errors", function()
-  check.fails("no pruner \"ahsa\"; there are: asha, hyperband, median, wilcoxon", pruner.load, "ahsa")
+  check.fails("no pruner \"ahsa\" (did you mean \"asha\"?); there are: "
+    .. "asha, hyperband, median, wilcoxon", pruner.load, "ahsa")
   check.fails("cannot load the pruner", pruner.load, "./no-such.lua")
   check.fails("did you mean \"min\"", pruner.make, { "asha", mim = 3 })
   check.fails("whole number of at least 2, not 1.5", pruner.make, { "asha", eta = 1.5 })

@@ -206,7 +206,7 @@ check.test("options and names", function()
   file:write "return function(sp, options) return { ask = function() return { k = options.mine } end } end"
   file:close()
   check.equal(sampler.make(path, sp, { mine = 2 }):ask(1).k, 2)
-  check.fails("sampler \"./absent.lua\"", sampler.make, "./absent.lua", sp)
+  check.fails("cannot load the sampler: cannot open ./absent.lua", sampler.make, "./absent.lua", sp)
 end)
 
 check.test("the constraint is kept, and one that allows nothing is an error", function()

@@ -4,7 +4,9 @@
 local layout = require "calr.data.layout"
 local progress = require "calr.progress"
 local store = require "calr.store"
+local suggest = require "calr.options".suggest
 local sys = require "calr.sys"
+local userfile = require "calr.userfile"
 
 local import = {}
 
@@ -42,22 +44,29 @@ function import.layout(name)
     path = sys.paths.datasets .. "/" .. name .. ".lua"
     if not sys.exists(path) then
       local names = names_of(import.layouts())
-      local near = sys.nearest(name, names)
       layout.fail("there is no data set layout \"%s\"%s; there are: %s; or give your own Lua file", name,
-        near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(names, ", "))
+        suggest(name, names), table.concat(names, ", "))
     end
   elseif not sys.exists(path) then
     layout.fail("there is no file %s that describes a data set", path)
   end
-  local description = dofile(path)
+  local description = userfile.run(path, "layout")
   if type(description) ~= "table" or type(description.records) ~= "function" or type(description.name) ~= "string" then
-    layout.fail("%s does not describe a folder of images: it must return a table with name and records", path)
+    layout.fail("%s does not describe a folder of images: it must return a table { name = \"mine\", "
+      .. "records = function(folder) ... return records end }, and returns %s", path, description == nil and "nothing"
+      or type(description) == "table" and "a table without " .. (type(description.name) == "string" and "a function "
+      .. "records" or "a text name") or "a " .. type(description))
   end
   return description
 end
 
 -- A record's fields are checked where they are written; only paths must be checked here: they must be unique.
-local function check_paths(records)
+local function check_paths(records, name)
+  if type(records) ~= "table" then
+    layout.fail("the layout %s: records(folder) must return a list of { file =, path =, identity =, camera =, "
+      .. "split = }, and returns %s%s", name, records == nil and "nothing" or "a " .. type(records),
+      records == nil and ": is its last line \"return records\"?" or "")
+  end
   local seen = {}
   for i, record in ipairs(records) do
     local path = type(record) == "table" and record.path
@@ -89,7 +98,7 @@ function import.run(o)
   local started = sys.clock()
   local description = type(o.layout) == "table" and o.layout or import.layout(o.layout)
   local records = description.records(o.folder)
-  check_paths(records)
+  check_paths(records, type(o.layout) == "string" and o.layout or description.name)
   records = without_litter(records)
   if #records == 0 then layout.fail("%s holds no images", o.folder) end
   local skipped = {}

@@ -5,6 +5,7 @@
 local layout = require "calr.data.layout"
 local progress = require "calr.progress"
 local store = require "calr.store"
+local suggest = require "calr.options".suggest
 local sys = require "calr.sys"
 
 local make = {}
@@ -28,9 +29,8 @@ function make.generator(name)
   local description = name:match "^[%w_-]+$" and sys.exists(path) and dofile(path)
   if not description or not description.generate then
     local names = make.generators()
-    local near = sys.nearest(name, names)
     layout.fail("there is no generated data set \"%s\"%s; there are: %s", name,
-      near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(names, ", "))
+      suggest(name, names), table.concat(names, ", "))
   end
   return description
 end

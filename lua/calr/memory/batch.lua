@@ -7,7 +7,7 @@ local form = require "calr.form"
 
 local batch = {}
 
-local sys = require "calr.sys"
+local suggest = require "calr.options".suggest
 
 --- calr.memory.batch.fields
 --- What a batch may hold, in the order of the documentation: see calr.memory.
@@ -20,9 +20,8 @@ for _, name in ipairs(batch.fields) do known[name] = true end
 local guard = {
   __index = function(_, name)
     if known[name] then return nil end
-    local near = type(name) == "string" and sys.nearest(name, batch.fields)
     error(("a batch has no field \"%s\"%s; it is a table with %s"):format(tostring(name),
-      near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(batch.fields, ", ")), 2)
+      suggest(name, batch.fields), table.concat(batch.fields, ", ")), 2)
   end,
 }
 

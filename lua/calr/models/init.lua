@@ -331,9 +331,9 @@ end
 --- @return network
 function models.make(name, options)
   if is_bundled(name) then return models[name](options) end
-  return own.make(name, options or {}) or error(("there is no network \"%s\"; there are: %s, or give the path of a "
-    .. "file of your own, such as ./%s.lua"):format(tostring(name), table.concat(models.names(), ", "),
-    tostring(name)), 2)
+  return own.make(name, options or {}) or error(("there is no network \"%s\"%s; there are: %s, or give the path of "
+    .. "a file of your own, such as ./%s.lua"):format(tostring(name), arguments.suggest(name, models.names()),
+    table.concat(models.names(), ", "), tostring(name)), 2)
 end
 
 --- calr.models.check(network [, size])

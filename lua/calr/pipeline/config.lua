@@ -5,7 +5,9 @@ local models = require "calr.models"
 local opened = require "calr.pipeline.opened"
 local options = require "calr.config"
 local refine = require "calr.refine"
+local suggest = require("calr.options").suggest
 local training = require("calr.loader").training
+local userfile = require "calr.userfile"
 local option, choice, optional = options.option, options.choice, options.optional
 
 local config = {}
@@ -103,14 +105,36 @@ local function all_defaults()
   return all
 end
 
+local function names_of(map)
+  local names = {}
+  for name in pairs(map) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+-- A new name that is nearly that of an option, or stands in one of the pipeline's own groups, is a slip, unless it is
+-- declared as an option.
+local function check_new(key, value, into, prefix)
+  if type(key) ~= "string" or getmetatable(value) ~= nil then return end
+  local hint = suggest(key, names_of(into))
+  if prefix == "" and hint == "" then return end
+  error(("calr.pipeline.defaults: there is no option \"%s%s\"%s; give one of your own another name, or declare it with "
+    .. "calr.config.option"):format(prefix, key, hint), 0)
+end
+
 -- A described default keeps its description when a script gives it another value.
-local function merge(into, changes)
+local function merge(into, changes, prefix)
   for key, value in pairs(changes) do
     local old = into[key]
+    if old == nil then check_new(key, value, into, prefix) end
     if type(old) ~= "table" then
       into[key] = value
     elseif getmetatable(old) == nil then
-      merge(old, value)
+      if not options.is_group(value) then
+        error(("calr.pipeline.defaults: \"%s%s\" is a group of options: %s = { %s = ... }"):format(prefix, key, key,
+          names_of(old)[1]), 0)
+      end
+      merge(old, value, prefix .. key .. ".")
     elseif type(value) == "table" then
       into[key] = value
     else
@@ -125,7 +149,9 @@ local function leave_out(all, without)
   local known = {}
   for name in pairs(all) do known[name] = true end
   for _, name in ipairs(without) do
-    if not known[name] then error(("calr.pipeline.defaults: there is no option \"%s\""):format(name), 4) end
+    if not known[name] then
+      error(("calr.pipeline.defaults: there is no option \"%s\"%s"):format(name, suggest(name, names_of(known))), 4)
+    end
     all[name] = nil
     for rule_option in pairs(name == "refine" and refine.options() or {}) do all[rule_option] = nil end
   end
@@ -133,7 +159,7 @@ local function leave_out(all, without)
 end
 
 function config.defaults(changes, without)
-  return merge(leave_out(all_defaults(), without or {}), changes or {})
+  return merge(leave_out(all_defaults(), without or {}), changes or {}, "")
 end
 
 local made = setmetatable({}, { __mode = "k" }) -- network -> the name by which config.network made it
@@ -157,6 +183,11 @@ local function check(cfg)
   end
 end
 
+-- A rule of the user's own is tried before the run begins; returns what raises doubts about it.
+local function try_rule(cfg)
+  return userfile.is_path(cfg.refine) and require "calr.pipeline.trial"(cfg.refine, cfg) or nil
+end
+
 local function check_data(data)
   local kind = type(data)
   if (kind == "userdata" or kind == "table") and type(data.fingerprint) == "function" then return end
@@ -170,7 +201,9 @@ function config.run_of(cfg, data, net)
   if not opened.get(cfg) then
     check(cfg)
     if data:train():count() == 0 then error(data:name() .. " has no images to train on", 0) end
+    local doubt = try_rule(cfg)
     opened.put(cfg, require("calr.run").open { config = cfg, data = data:fingerprint() })
+    if doubt then opened.get(cfg):log("note: the rule %s fails on a made-up epoch: %s", cfg.refine, doubt) end
   end
   local run = opened.get(cfg)
   if net and run.network ~= net then

@@ -3,7 +3,7 @@
 
 local T = require "calr.tensor"
 local fields = require "calr.memory.batch".fields
-local sys = require "calr.sys"
+local suggest = require "calr.options".suggest
 
 local request = {}
 
@@ -48,9 +48,8 @@ local function needs_problem(memory, o)
   local needs = memory.needs or {}
   local fits, stranger = is_list_of(needs, fields)
   if not fits then
-    local near = sys.nearest(tostring(stranger), fields)
     return ("the memory needs \"%s\", which no batch has%s; there are: %s"):format(tostring(stranger),
-      near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(fields, ", "))
+      suggest(tostring(stranger), fields), table.concat(fields, ", "))
   end
   for _, name in ipairs(needs) do
     if name == "views" then o.views = true end

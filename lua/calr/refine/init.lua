@@ -2,9 +2,12 @@
 local config = require "calr.config"
 local form = require "calr.form"
 local labels = require "calr.labels"
+local arguments = require "calr.options"
 local paces = require "calr.refine.paces"
 local T = require "calr.tensor"
 local userfile = require "calr.userfile"
+
+local has, suggest, unknown = arguments.has, arguments.suggest, arguments.unknown
 
 --- @module calr.refine
 --- Refinement rules. A rule is a Lua file that returns a function(context) -> labels [, reasons], or that function
@@ -71,21 +74,40 @@ local function find(name)
   if type(name) == "function" or type(name) == "table" then return userfile.check(name, kind, "the rule") end
   if userfile.is_path(name) then return userfile.load(name, kind) end
   if is_bundled(name) then return userfile.check(require("calr.refine." .. name), kind, name) end
-  error(("there is no refinement rule \"%s\"; there are: %s, or give the path of a file of your own, such as "
-    .. "./%s.lua"):format(tostring(name), table.concat((refine.names()), ", "), tostring(name)), 0)
+  error(("there is no refinement rule \"%s\"%s; there are: %s, or give the path of a file of your own, such as "
+    .. "./%s.lua"):format(tostring(name), suggest(name, (refine.names())), table.concat((refine.names()), ", "),
+    tostring(name)), 0)
 end
 
 -- The values of declared options: those that are given, and the defaults of others. Whatever else is given can be read
--- as well. One is looked up when it is asked for, since `calr refine` notes which ones are.
+-- as well; what is not is an error where the rule declares options, and nil where it declares none, unless the name is
+-- nearly another's. One is looked up when it is asked for, since `calr refine` notes which ones are.
 local function complete(given, options, prefix)
+  local declares = next(options) ~= nil
   local function value_of(name)
     local value, default = given[name], options[name]
     if default == nil then return value end
     if config.is_group(default) then return complete(value or {}, default, prefix .. name .. ".") end
     return config.value(prefix .. name, default, value)
   end
+  local function names()
+    local list = {}
+    for name in pairs(options) do list[#list + 1] = name end
+    for name in pairs(given) do
+      if options[name] == nil then list[#list + 1] = name end
+    end
+    return list
+  end
   return setmetatable({}, {
-    __index = function(_, name) return value_of(name) end,
+    __index = function(_, name)
+      local value = value_of(name)
+      if value == nil and options[name] == nil and not has(given, name)
+        and (declares or suggest(name, names()) ~= "") then
+        unknown(prefix == "" and "the rule reads an option that it does not declare; its context.options has"
+          or ("the group context.options.%s has"):format(prefix:sub(1, -2)), name, names)
+      end
+      return value
+    end,
     __newindex = function(_, name)
       error(("a rule must not change its options (\"%s%s\")"):format(prefix, tostring(name)), 2)
     end,
@@ -98,6 +120,21 @@ local function complete(given, options, prefix)
   })
 end
 
+local fields = { "global", "locals", "cameras", "scores", "features", "neighbours", "epoch", "epochs", "seed", "pace",
+  "options" }
+local known = {}
+for _, name in ipairs(fields) do known[name] = true end
+
+-- Fields that the script has left out are nil; others are no fields of a context.
+local function guard(context, around)
+  local before = type(around) == "table" and around.__index
+  return setmetatable(context, { __index = function(_, name)
+    if type(before) == "function" then before(context, name) end
+    if not known[name] then unknown("a rule's context has", name, function() return { table.unpack(fields) } end) end
+    return nil
+  end })
+end
+
 -- A context with the same fields, the rule's options complete, and a pace.
 local function completed(context, rule)
   local copy = {}
@@ -108,10 +145,10 @@ local function completed(context, rule)
     pace = pace or refine.pace(copy.options.pace or "always", copy.options)
     return pace(...)
   end
-  return setmetatable(copy, getmetatable(context))
+  return guard(copy, getmetatable(context))
 end
 
-local loaded = setmetatable({}, { __mode = "k" }) -- what calr.refine.load has returned
+local loaded = setmetatable({}, { __mode = "k" }) -- what calr.refine.load has returned -> how messages call it
 
 --- calr.refine.load(name)
 --- A rule by its name, or by the path of a file of your own (anything with a slash, or that ends in .lua). A mistake in
@@ -126,7 +163,7 @@ function refine.load(name)
     options = rule.options,
     apply = function(context) return rule.apply(completed(context, rule)) end,
   }
-  loaded[result] = true
+  loaded[result] = type(name) == "string" and "the refinement rule " .. name or "a refinement rule"
   return result
 end
 
@@ -162,16 +199,16 @@ function refine.declared(name)
 end
 
 -- The texts of a rule's reasons, sorted.
-local function check_reasons(reasons, n)
+local function check_reasons(reasons, n, what)
   if reasons == nil then return {} end
   if type(reasons) ~= "table" then
-    error(("the reasons of a refinement rule must be a table of text -> mask u8[%d], not %s"):format(n,
+    error(("the reasons of %s must be a table of text -> mask u8[%d], not %s"):format(what, n,
       form.text(reasons)), 0)
   end
   local texts = {}
   for text, mask in pairs(reasons) do
     if type(text) ~= "string" or not form.is(mask, "u8", n) then
-      error(("the reasons of a refinement rule must be masks u8[%d] by their text; reason %q is %s"):format(n,
+      error(("the reasons of %s must be masks u8[%d] by their text; reason %q is %s"):format(what, n,
         tostring(text), form.text(mask)), 0)
     end
     texts[#texts + 1] = text
@@ -183,7 +220,7 @@ end
 local no_reason, alone = "no reason given", "alone in its cluster"
 
 -- Why each discarded image went: its first reason, or what the rule left unsaid.
-local function explain(global, out, tidy, reasons)
+local function explain(global, out, tidy, reasons, what)
   local n = global:numel()
   local texts, counts, places, of = {}, {}, {}, T.full({ n }, -1, "i32")
   local open = labels.both(labels.at_least(global, 0), labels.invert(labels.at_least(tidy, 0)))
@@ -197,7 +234,7 @@ local function explain(global, out, tidy, reasons)
     of = labels.where(chosen, places[text], of)
     open = labels.both(open, labels.invert(mask))
   end
-  for _, text in ipairs(check_reasons(reasons, n)) do assign(text, reasons[text]) end
+  for _, text in ipairs(check_reasons(reasons, n, what)) do assign(text, reasons[text]) end
   local kept = labels.at_least(out, 0)
   for _, unsaid in ipairs { { alone, kept }, { no_reason, labels.invert(kept) } } do
     if labels.total(labels.both(open, unsaid[2])) > 0 then assign(table.unpack(unsaid)) end
@@ -205,28 +242,35 @@ local function explain(global, out, tidy, reasons)
   return counts, { texts = texts, of = of }
 end
 
+-- What makes labels of what a rule has returned, where there is something.
+local function remedy(out, n)
+  if out == nil then return ": is its last line \"return labels\"?" end
+  return (form.is(out, "i64", n) or form.is(out, "f32", n)) and ": labels:to \"i32\" converts them" or ""
+end
+
 -- What a rule gives in an epoch.
-local function parts(rule, context)
+local function parts(rule, context, what)
   local out, reasons = rule.apply(context)
   if type(out) ~= "table" or out.labels == nil then return out, reasons end
   for name in pairs(out) do
     if name ~= "labels" and name ~= "weights" and name ~= "reasons" then
-      error(("a refinement rule gives labels, weights and reasons; \"%s\" is none of them"):format(tostring(name)), 0)
+      error(("%s gives labels, weights and reasons; \"%s\" is none of them%s"):format(what, tostring(name),
+        suggest(name, { "labels", "weights", "reasons" })), 0)
     end
   end
   return out.labels, out.reasons, out.weights
 end
 
 -- Weights by image as they are; those by cluster with the columns of the tidied clusters.
-local function tidy_weights(weights, out, tidy)
+local function tidy_weights(weights, out, tidy, what)
   local n = out:numel()
   if form.is(weights, "f32", n) then return weights end
   if not form.is(weights, "f32", n, nil) then
-    error(("the weights of a refinement rule must be f32[%d] or f32[%d x clusters], not %s"):format(n, n,
+    error(("the weights of %s must be f32[%d] or f32[%d x clusters], not %s"):format(what, n, n,
       form.text(weights)), 0)
   end
   if weights:size(2) < labels.clusters(out) then
-    error(("the weights of a refinement rule have %d columns; its labels are of %d clusters"):format(weights:size(2),
+    error(("the weights of %s have %d columns; its labels are of %d clusters"):format(what, weights:size(2),
       labels.clusters(out)), 0)
   end
   return weights:index_select(2, labels.commonest(tidy, out)) -- the number that each tidied cluster had
@@ -246,15 +290,17 @@ end
 ---                 that were not
 --- @return tensor|nil  the weights, where the rule gives some: f32[n], or f32[n x clusters] in the tidied numbers
 function refine.apply(rule, context)
-  local out, reasons, weights = parts(refine.load(rule), context)
+  rule = refine.load(rule)
+  local what = loaded[rule]
+  local out, reasons, weights = parts(rule, context, what)
   local n = context.global:numel()
   if not form.is(out, "i32", n) then
-    error(("a refinement rule must return labels i32[%d], not %s"):format(n, form.text(out)), 0)
+    error(("%s must return labels i32[%d], not %s%s"):format(what, n, form.text(out), remedy(out, n)), 0)
   end
   local keeps = context.options and context.options.lone_clusters == "negative"
   local tidy = labels.canonical(out, { min_size = keeps and 1 or 2 })
-  local counts, why = explain(context.global, out, tidy, reasons)
-  return tidy, counts, why, weights and tidy_weights(weights, out, tidy)
+  local counts, why = explain(context.global, out, tidy, reasons, what)
+  return tidy, counts, why, weights and tidy_weights(weights, out, tidy, what)
 end
 
 --- calr.refine.pace(name [, options])
@@ -271,4 +317,4 @@ function refine.pace(name, options)
   return function(epoch, epochs) return pace.apply(epoch, epochs, own) end
 end
 
-return (require("calr.options").counted("calr.refine.", refine))
+return (arguments.counted("calr.refine.", refine))

@@ -1,6 +1,7 @@
 --- @module calr.refine.paces
 --- Paces: how likely a wrong member is discarded, by epoch. What is behind calr.refine.pace.
 
+local suggest = require "calr.options".suggest
 local userfile = require "calr.userfile"
 
 local paces = {}
@@ -22,8 +23,9 @@ paces.choices = { "always", "cosine", open = "the path of a pace of your own" }
 function paces.load(name)
   if type(name) == "function" then return userfile.check(name, kind, "the pace") end
   if userfile.is_path(name) then return userfile.load(name, kind) end
-  local pace = bundled[name] or error(("there is no pace \"%s\"; there are: %s, or give the path of a file of your "
-    .. "own, such as ./%s.lua"):format(tostring(name), table.concat(paces.choices, ", "), tostring(name)), 0)
+  local pace = bundled[name] or error(("there is no pace \"%s\"%s; there are: %s, or give the path of a file of your "
+    .. "own, such as ./%s.lua"):format(tostring(name), suggest(name, paces.choices), table.concat(paces.choices, ", "),
+    tostring(name)), 0)
   return { apply = pace, options = {} }
 end
 

@@ -6,7 +6,7 @@
 
 local config = require "calr.config"
 local errors = require "calr.errors"
-local sys = require "calr.sys"
+local suggest = require "calr.options".suggest
 
 -- In table order: the module of each part; asked: run only when named.
 local parts = {
@@ -36,9 +36,7 @@ local function wanted_parts(only)
     local known = false
     for _, other in ipairs(names) do known = known or other == name end
     if not known then
-      local near = sys.nearest(name, names)
-      errors.usage("there is no part \"%s\"%s; there are: %s", name, near and (" (did you mean \"%s\"?)"):format(near)
-        or "", table.concat(names, ", "))
+      errors.usage("there is no part \"%s\"%s; there are: %s", name, suggest(name, names), table.concat(names, ", "))
     end
     wanted[name], any = true, true
   end

@@ -3,6 +3,7 @@ local L = require "calr.labels"
 local T = require "calr.tensor"
 local check_options = require("calr.options").check
 local config = require "calr.config"
+local suggest = require "calr.options".suggest
 local sys = require "calr.sys"
 
 --- @module calr.lab.cluster
@@ -215,9 +216,8 @@ function clusterers.method(name)
     if method.name == name then return method end
     names[i] = method.name
   end
-  local near = sys.nearest(tostring(name), names)
   error(("there is no method \"%s\"%s; there are: %s"):format(tostring(name),
-    near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(names, ", ")), 0)
+    suggest(tostring(name), names), table.concat(names, ", ")), 0)
 end
 
 -- Available bytes of memory, as reported by Linux; nil if unknown.

@@ -6,7 +6,7 @@ local compare = require "calr.lab.study.compare"
 local errors = require "calr.errors"
 local importance = require "calr.lab.study.importance"
 local json = require "calr.json"
-local sys = require "calr.sys"
+local suggest = require "calr.options".suggest
 
 local results = {}
 
@@ -28,9 +28,8 @@ local function check_versus(view, versus)
       for _, row in ipairs(part.rows or {}) do labels[#labels + 1] = row.label end
     end
   end
-  local near = sys.nearest(versus, labels)
   errors.usage("the study has no row \"%s\" to compare with%s", versus,
-    near and (" (did you mean \"%s\"?)"):format(near) or "")
+    suggest(versus, labels))
 end
 
 -- The row that others are compared with: the requested one, or else the first of an ablation.

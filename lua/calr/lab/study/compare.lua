@@ -2,7 +2,7 @@
 local check_options = require "calr.options".check
 local json = require "calr.json"
 local statistics = require "calr.lab.statistics"
-local sys = require "calr.sys"
+local suggest = require "calr.options".suggest
 local value_of = require "calr.lab.study.view".value
 
 --- @module calr.lab.study.compare
@@ -262,9 +262,8 @@ local function find_row(rows, versus, what)
     if row.label == versus or row.row == versus then return row end
     labels[i] = row.label
   end
-  local near = type(versus) == "string" and sys.nearest(versus, labels)
   error(("%s: there is no row \"%s\"%s"):format(what, tostring(versus),
-    near and (" (did you mean \"%s\"?)"):format(near) or ""), 3)
+    suggest(versus, labels)), 3)
 end
 
 --- calr.lab.study.compare.rows(view, {part=1, metric=, versus=, level=.95})

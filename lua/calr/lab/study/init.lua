@@ -25,6 +25,7 @@ local current = require "calr.lab.study.current"
 local errors = require "calr.errors"
 local plan = require "calr.lab.study.plan"
 local space = require "calr.lab.study.space"
+local suggest = require "calr.options".suggest
 local sys = require "calr.sys"
 local userfile = require "calr.userfile"
 
@@ -104,7 +105,7 @@ local function override(self, words)
     if not name then errors.usage("\"%s\" is not of the form key=value", word) end
     local defaults = self.options or plan.nested(self.base)
     if not self.options and self.base[name] == nil then
-      errors.usage("the study has no option \"%s\" in its base%s", name, space.suggest(name, self:base_names()))
+      errors.usage("the study has no option \"%s\" in its base%s", name, suggest(name, self:base_names()))
     end
     self.base[name] = nil
     local given = {} -- files in the base add options
@@ -132,6 +133,7 @@ local names_of_options = { "goal", "seeds", "base", "options", "script", "select
 
 local function new(name, options)
   options = check_options("calr.study", options, names_of_options, 2)
+  userfile.refuse_script "calr.study"
   local mode, here = current.mode(), context.current()
   local self = setmetatable({ name = name, goals = goals_of(options.goal), parts = {}, codes = {}, arguments = {},
     data = options.data, prepare = options.prepare, mode = mode, fingerprints = {} }, Study)

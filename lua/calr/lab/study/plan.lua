@@ -9,6 +9,7 @@ local config = require "calr.config"
 local errors = require "calr.errors"
 local json = require "calr.json"
 local space = require "calr.lab.study.space"
+local suggest = require "calr.options".suggest
 local sys = require "calr.sys"
 
 local plan = {}
@@ -125,14 +126,14 @@ function plan.check_names(study, where, flat, new)
   for _, name in ipairs((config.names(defaults, merged(study.base, flat)))) do brought[name] = true end
   for _, name in ipairs(sorted) do
     if name == "seed" then error(where .. ": the seed comes from the study's seeds = {...}", 0) end
-    local is_new = new and not study.options and (#name < 4 or space.suggest(name, names) == "")
+    local is_new = new and not study.options and (#name < 4 or suggest(name, names) == "")
     if not set[name] and not brought[name] and not is_new then
       local group = {}
       for _, known in ipairs(names) do
         if known:sub(1, #name + 1) == name .. "." then group[#group + 1] = known end
       end
       error(("%s: there is no option \"%s\"%s%s"):format(where, name, #group > 0 and "; it is a group of "
-        .. table.concat(group, ", ") or space.suggest(name, names),
+        .. table.concat(group, ", ") or suggest(name, names),
         study.options and "" or "; put your own option into base = {...}"), 0)
     end
   end
@@ -351,7 +352,7 @@ function plan.search(study, values)
       distributions[name] = space.choice(value)
     else
       error(("S:search: \"%s\" is neither an option%s nor a parameter (S.float, S.int, S.choice)"):format(
-        tostring(name), space.suggest(name, search_options)), 0)
+        tostring(name), suggest(name, search_options)), 0)
     end
   end
   local where = given.where

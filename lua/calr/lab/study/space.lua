@@ -11,8 +11,6 @@
 ---
 --- A point is a table: name -> value of the active parameters.
 
-local sys = require "calr.sys"
-
 local space = {}
 
 local Distribution = {}
@@ -345,14 +343,6 @@ function Space:points()
     list[#list + 1] = copy
   end)
   return list
-end
-
---- calr.lab.study.space.suggest(name, names)
---- Returns " (did you mean ...?)", or "".
---- @return string
-function space.suggest(name, names)
-  local near = type(name) == "string" and sys.nearest(name, names)
-  return near and (" (did you mean \"%s\"?)"):format(near) or ""
 end
 
 require("calr.options").counted("calr.study.", space)

@@ -18,6 +18,7 @@ local groups = require "calr.lab.study.table.groups"
 local json = require "calr.json"
 local search = require "calr.lab.study.table.search"
 local sheets = require "calr.lab.study.table.sheets"
+local suggest = require "calr.options".suggest
 local sys = require "calr.sys"
 
 local study_table = {}
@@ -187,9 +188,9 @@ function study_table.render(view, options)
   options = check_options("calr.study.table", options, option_names)
   local format = formats[options.format or "terminal"]
   if not format then
-    local near = sys.nearest(tostring(options.format), { "terminal", "markdown", "latex", "csv", "json" })
-    error(("there is no format \"%s\"%s; there are: terminal, markdown, latex, csv, json"):format(
-      tostring(options.format), near and (" (did you mean \"%s\"?)"):format(near) or ""), 0)
+    local known = { "terminal", "markdown", "latex", "csv", "json" }
+    error(("there is no format \"%s\"%s; there are: %s"):format(tostring(options.format),
+      suggest(options.format, known), table.concat(known, ", ")), 0)
   end
   local list = study_table.build(view, options)
   if format == "json" then return to_json(view, list) end

@@ -5,6 +5,7 @@ local arguments = require "calr.program.arguments"
 local bench = require "calr.lab.bench"
 local config = require "calr.config"
 local errors = require "calr.errors"
+local suggest = require "calr.options".suggest
 local sys = require "calr.sys"
 
 local command = {
@@ -118,9 +119,8 @@ local function find(name)
   for _, known in ipairs(names) do
     if known == name then return bench.load(name) end
   end
-  local near = sys.nearest(name, names)
   errors.usage("there is no benchmark \"%s\"%s; there are: %s", name,
-    near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(names, ", "))
+    suggest(name, names), table.concat(names, ", "))
 end
 
 --- calr.program.command.bench.run(args)

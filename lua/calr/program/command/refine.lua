@@ -5,6 +5,7 @@ local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
 local options = require "calr.lab.refine.options"
 local refine = require "calr.refine"
+local suggest = require "calr.options".suggest
 local sys = require "calr.sys"
 local tables = require "calr.lab.refine.table"
 local text = require "calr.text"
@@ -152,10 +153,9 @@ local function complain(item)
   local names = item.used or {}
   for name in pairs(item.looked or {}) do names[#names + 1] = name end
   table.sort(names)
-  local near = sys.nearest(item.unused, names)
   return ("%s reads the option \"%s\"%s; %s"):format(
     item.rule and "rule " .. item.rule.name .. " never" or "no rule", item.unused,
-    near and (" (did you mean \"%s\"?)"):format(near) or "",
+    suggest(item.unused, names),
     #names > 0 and "options read: " .. table.concat(names, ", ") or "no option was read")
 end
 

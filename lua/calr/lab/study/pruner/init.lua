@@ -13,14 +13,12 @@
 --- to its pairs of values.
 
 local options = require "calr.lab.study.pruner.options"
+local suggest = require "calr.options".suggest
+local userfile = require "calr.userfile"
 
 local pruner = {}
 
 local bundled = { "asha", "hyperband", "median", "wilcoxon" }
-
-local function is_path(name)
-  return name:find("/", 1, true) or name:sub(-4) == ".lua"
-end
 
 --- calr.lab.study.pruner.names()
 --- @return table  calr's pruners
@@ -32,18 +30,16 @@ end
 --- Loads a pruner by its name, or by the path of your own file (anything with a slash, or ending in .lua).
 --- @return function  options -> pruner
 function pruner.load(name)
-  if type(name) == "string" and not is_path(name) then
+  if type(name) == "string" and not userfile.is_path(name) then
     for _, known in ipairs(bundled) do
       if known == name then return require("calr.lab.study.pruner." .. name) end
     end
   end
-  if type(name) ~= "string" or not is_path(name) then
-    error(("there is no pruner \"%s\"; there are: %s, or give the path of your own file"):format(tostring(name),
-      table.concat(bundled, ", ")), 2)
+  if type(name) ~= "string" or not userfile.is_path(name) then
+    error(("there is no pruner \"%s\"%s; there are: %s, or give the path of your own file"):format(tostring(name),
+      suggest(name, bundled), table.concat(bundled, ", ")), 2)
   end
-  local chunk, message = loadfile(name, "t")
-  if not chunk then error("cannot load the pruner: " .. message, 2) end
-  local make = chunk()
+  local make = userfile.run(name, "pruner")
   if type(make) ~= "function" then
     error(("%s must return a function(options), not a %s"):format(name, type(make)), 2)
   end

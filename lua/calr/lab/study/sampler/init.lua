@@ -14,7 +14,8 @@
 ---
 --- The samplers are grid, random, sobol, tpe and cmaes; calr.lab.study.sampler.history holds what they share.
 
-local sys = require "calr.sys"
+local suggest = require "calr.options".suggest
+local userfile = require "calr.userfile"
 
 local sampler = {}
 
@@ -26,20 +27,14 @@ function sampler.names()
   return table.move(names, 1, #names, 1, {})
 end
 
-local function is_path(name)
-  return name:find("/", 1, true) ~= nil or name:match "%.lua$" ~= nil
-end
-
 --- calr.lab.study.sampler.load(name)
 --- Returns the function that makes a sampler.
 --- @param name       one of names(), or the path of a Lua file
 --- @return function  (space, options) -> sampler
 function sampler.load(name)
   if type(name) ~= "string" then error("a sampler is a name or the path of a Lua file, not a " .. type(name), 2) end
-  if is_path(name) then
-    local chunk, message = loadfile(name)
-    if not chunk then error(("sampler \"%s\": %s"):format(name, message), 2) end
-    local make = chunk(name)
+  if userfile.is_path(name) then
+    local make = userfile.run(name, "sampler", name)
     if type(make) ~= "function" then
       error(("sampler \"%s\" must return a function (space, options) -> sampler, not a %s"):format(name, type(make)), 2)
     end
@@ -48,9 +43,8 @@ function sampler.load(name)
   for _, known in ipairs(names) do
     if known == name then return require("calr.lab.study.sampler." .. name) end
   end
-  local near = sys.nearest(name, names)
   error(("there is no sampler \"%s\"%s; there are %s, or give the path of a Lua file"):format(name,
-    near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(names, ", ")), 2)
+    suggest(name, names), table.concat(names, ", ")), 2)
 end
 
 --- calr.lab.study.sampler.make(name, space [, options])

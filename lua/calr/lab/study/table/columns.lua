@@ -18,7 +18,7 @@
 --- better when larger; loss, error, hours, seconds, expansion and codelength when smaller; no other figure gets a mark
 --- for the best.
 
-local sys = require "calr.sys"
+local suggest = require "calr.options".suggest
 
 local columns = {}
 
@@ -96,9 +96,8 @@ function columns.parse(view, names)
     local metric, variant = name:match "^(.*)@(%a+)$"
     if not metric or not variants[variant] then metric, variant = name, "last" end
     if not is_known[metric] then
-      local near = sys.nearest(metric, known)
       error(("the study has no metric \"%s\"%s; there are: %s; each also as \"%s@select\" and \"%s@best\""):format(name,
-        near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(known, ", "), known[1], known[1]), 0)
+        suggest(metric, known), table.concat(known, ", "), known[1], known[1]), 0)
     end
     if variant == "select" and not view.select then
       error(("\"%s\" needs a label-free criterion, and the study has none: give it select = \"max silhouette\""):format(

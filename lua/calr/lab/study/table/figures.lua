@@ -4,7 +4,7 @@
 
 local columns = require "calr.lab.study.table.columns"
 local statistics = require "calr.lab.statistics"
-local sys = require "calr.sys"
+local suggest = require "calr.options".suggest
 local text = require "calr.text"
 
 local figures = {}
@@ -128,9 +128,8 @@ function figures.find(groups, versus)
     labels[g] = group.label
     if group.label == versus or (#group.ids == 1 and tostring(group.ids[1]) == tostring(versus)) then return g end
   end
-  local near = sys.nearest(tostring(versus), labels)
   error(("there is no row \"%s\"%s; there are: %s"):format(versus,
-    near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(labels, ", ")), 0)
+    suggest(tostring(versus), labels), table.concat(labels, ", ")), 0)
 end
 
 --- calr.lab.study.table.figures.differences(groups, column, versus, seeds)

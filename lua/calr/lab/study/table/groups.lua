@@ -7,7 +7,7 @@
 --- is used where the plan's trial has none; the group says so.
 
 local columns = require "calr.lab.study.table.columns"
-local sys = require "calr.sys"
+local suggest = require "calr.options".suggest
 
 local groups = {}
 
@@ -175,9 +175,8 @@ local function check_parameters(names, rows, part)
     local found = false
     for _, other in ipairs(known) do found = found or other == name end
     if not found then
-      local near = sys.nearest(name, known)
       error(("\"%s\" does not vary in part %d%s; these vary: %s"):format(name, part,
-        near and (" (did you mean \"%s\"?)"):format(near) or "", table.concat(known, ", ")), 0)
+        suggest(name, known), table.concat(known, ", ")), 0)
     end
   end
 end

@@ -1,0 +1,151 @@
+-- Slips of a newcomer are errors that say what was meant: fields, options, rules, layouts, scripts in the wrong place.
+local check = require "check"
+local calr = require "calr"
+local config, sys, T = calr.config, calr.sys, calr.tensor
+local tmp = os.getenv "CALR_TEST_TMP"
+
+local function write(name, text)
+  local path = tmp .. "/" .. name
+  sys.write_file(path, text)
+  return path
+end
+
+local function with(values)
+  return config.apply(calr.pipeline.defaults(), values or {})
+end
+
+check.test("a misspelt field of the configuration", function()
+  local cfg = with()
+  check.fails("the configuration has no \"infomp\" (did you mean \"infomap\"?); there are: ", function()
+    return cfg.infomp.k
+  end)
+  check.fails("the group \"infomap\" of the configuration has no \"kk\" (did you mean \"k\"?); there are: directed, k,",
+    function() return cfg.infomap.kk end)
+  check.fails("has no \"min_similarity\" (did you mean \"infomap.min_similarity\"?)", function()
+    return cfg.min_similarity
+  end)
+  check.fails("the configuration has no \"epoch\" (did you mean \"epochs\"?)", function() cfg.epoch = 5 end)
+  local line = debug.getinfo(1, "l").currentline + 1
+  local _, message = pcall(function() return cfg.infomp end)
+  check.equal(message:match ":(%d+):", tostring(line))
+  cfg.epochs = 3
+  check.equal(cfg.epochs, 3)
+  check.equal(cfg.ids, nil, "an option without a value")
+  check.equal(config.has(cfg, "ids"), true)
+  check.equal(config.has(cfg, "infomap"), true)
+  check.equal(config.has(cfg, "infomp"), false)
+  check.equal(config.has(with { refine = "none" }, "margin"), false)
+end)
+
+check.test("a group is still a table of options for the engine and the library", function()
+  local x = T.zeros { 40, 4 }
+  calr.rng.open({ seed = 1 }):fill_normal(x)
+  local cfg = with { ["infomap.k"] = 5 }
+  check.equal(calr.cluster.infomap(x, cfg.infomap):numel(), 40)
+  local names = {}
+  for name in pairs(cfg.infomap) do names[#names + 1] = name end
+  check.equal(#names, 6)
+  check.equal(calr.json.decode(calr.json.encode(cfg)).infomap.k, 5)
+end)
+
+check.test("a misspelt name in calr.pipeline.defaults", function()
+  local defaults = calr.pipeline.defaults
+  check.fails("there is no option \"aligment\" (did you mean \"alignment\"?)", defaults, { aligment = { weight = 0 } })
+  check.fails("there is no option \"epoch\" (did you mean \"epochs\"?)", defaults, { epoch = 5 })
+  check.fails("there is no option \"alignment.wieght\" (did you mean \"weight\"?)", defaults,
+    { alignment = { wieght = 0 } })
+  check.fails("there is no option \"infomap.depth\"", defaults, { infomap = { depth = 2 } })
+  check.fails("\"alignment\" is a group of options: alignment = {", defaults, { alignment = 0 })
+  check.fails("there is no option \"refne\" (did you mean \"refine\"?)", defaults, {}, { "refne" })
+  local mine = defaults { margin = 0.3, epoch = config.option(1, "my own"), ["my group"] = { a = 1 } }
+  check.equal(config.apply(mine, {}).epoch, 1)
+  check.equal(config.apply(mine, {}).margin, 0.3)
+  check.equal(config.apply(mine, {})["my group"].a, 1)
+end)
+
+-- ---- rules ----
+
+local function context(options)
+  local x = T.zeros { 6, 2 }
+  calr.rng.open({ seed = 1 }):fill_normal(x)
+  return { global = T({ 0, 0, 0, 1, 1, 1 }, "i32"), cameras = T({ 0, 0, 1, 1, 0, 1 }, "i32"), scores = T.zeros { 6 },
+    features = x, epoch = 0, epochs = 2, seed = 1, options = options or {} }
+end
+
+check.test("a rule that reads a field or an option that is none", function()
+  local R = calr.refine
+  check.fails("a rule's context has no \"gloabl\" (did you mean \"global\"?); there are: ", R.apply,
+    function(c) return c.gloabl end, context())
+  check.equal(R.apply(function(c) return c.locals or c.global end, context()):get(1), 0, "what was not given is nil")
+  local rule = { options = { share = config.option(0.5, "of it") }, apply = function(c)
+    return c.options.shrae and c.global or c.global
+  end }
+  check.fails("its context.options has no \"shrae\" (did you mean \"share\"?); there are: lr, share", R.apply, rule,
+    context { lr = 1 })
+  local optional = function(c) return c.options.ids and c.global or c.global end
+  check.equal(R.apply(optional, context(with())):get(1), 0, "an option of the run without a value")
+end)
+
+check.test("a rule's wrong result names the rule and says what to do", function()
+  local R = calr.refine
+  local nothing = R.load(write("nothing.lua", "return function(c) local labels = c.global end"))
+  check.fails("the refinement rule " .. tmp .. "/nothing.lua must return labels i32[6], not nil: is its last line "
+    .. "\"return labels\"?", R.apply, nothing, context())
+  local wide = R.load(write("wide.lua", "return function(c) return c.global:to \"i64\" end"))
+  check.fails("wide.lua must return labels i32[6], not i64[6]: labels:to \"i32\" converts them", R.apply, wide,
+    context())
+  local strange = R.load(write("strange.lua", "return function(c) return { labels = c.global, wieghts = 1 } end"))
+  check.fails("strange.lua gives labels, weights and reasons; \"wieghts\" is none of them (did you mean \"weights\"?)",
+    R.apply, strange, context())
+  check.fails("there is no refinement rule \"pivvot\" (did you mean \"pivot\"?)", R.load, "pivvot")
+  check.fails("there is no pace \"cosin\" (did you mean \"cosine\"?)", R.pace, "cosin")
+end)
+
+check.test("a rule is tried before the run begins", function()
+  local try = require "calr.pipeline.trial"
+  local cfg = with()
+  check.fails("/nothing.lua must return labels i32[96], not nil: is its last line \"return labels\"? (found on a "
+    .. "made-up epoch of 96 images, before the training)", try, tmp .. "/nothing.lua", cfg)
+  check.fails("has no \"gloabl\" (did you mean \"global\"?)", try,
+    write("slip.lua", "return function(c) return c.gloabl end"), cfg)
+  check.equal(try(write("fine.lua", "return function(c) return c.global end"), cfg), nil)
+  local doubt = try(write("doubt.lua", "return function(c) error \"too few images\" end"), cfg)
+  check.ok(doubt:find("too few images", 1, true))
+  for _, name in ipairs((calr.refine.names())) do check.equal(try(name, cfg), nil, name) end
+end)
+
+-- ---- files in the wrong place ----
+
+check.test("a script given as a rule, a pace, a network or a layout does not run", function()
+  local marker = tmp .. "/ran"
+  local text = "local calr = require \"calr\"\nlocal cfg = calr.config { epochs = 1 }\n"
+    .. ("calr.sys.write_file(%q, \"\")\n"):format(marker)
+  local script = write("script.lua", text)
+  local says = "script.lua is a script of its own, not a %s: it calls calr.config"
+  check.fails(says:format "refinement rule", calr.refine.load, script)
+  check.fails(says:format "pace", calr.refine.pace, script)
+  check.fails(says:format "network", calr.models.make, script)
+  check.fails(says:format "layout", require("calr.data.import").layout, script)
+  check.fails(says:format "sampler", require("calr.lab.study.sampler").load, script)
+  check.fails(says:format "pruner", require("calr.lab.study.pruner").load, script)
+  check.equal(sys.exists(marker), false)
+  write("script.lua", "require(\"calr\").run.open {}\n")
+  check.fails("it calls calr.run.open", calr.refine.load, script)
+  write("script.lua", "require(\"calr\").study \"x\" {}\n")
+  check.fails("it calls calr.study", calr.refine.load, script)
+end)
+
+check.test("a layout that returns nothing", function()
+  local import = require "calr.data.import"
+  local empty = write("empty.lua", "local layout = { name = \"mine\" }\n")
+  check.fails("it must return a table { name = \"mine\", records = function(folder) ... return records end }, and "
+    .. "returns nothing", import.layout, empty)
+  check.fails("and returns a table without a function records", import.layout, write("half.lua",
+    "return { name = \"mine\" }"))
+  local silent = write("silent.lua", "return { name = \"mine\", records = function(folder) local list = {} end }")
+  check.fails("silent.lua: records(folder) must return a list of { file =, path =, identity =, camera =, "
+    .. "split = }, and returns nothing: is its last line \"return records\"?", import.run,
+    { layout = silent, folder = tmp, to = tmp .. "/x.lmdb" })
+end)
+
+check.finish()
