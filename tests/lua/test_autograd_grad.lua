@@ -208,6 +208,45 @@ check.test("through a checkpoint: its parameters, seen and unseen", function()
   check.all_near(w:grad(), { 6, 16 }, 1e-6)
 end)
 
+-- A graph at random: leaves, and nodes computed from earlier ones, some of which are used often and some never.
+local function random_graph(rng, count)
+  local nodes = {}
+  local function pick() return nodes[rng:integer(1, #nodes)] end
+  local function random() return rng:fill_uniform(T.zeros { 3, 4 }, .5, 1.5) end
+  for i = 1, 3 do nodes[i] = random():requires_grad_() end
+  local makers = {
+    function() return pick() + pick() end,
+    function() return pick() * pick() * .5 end,
+    function() return pick() / (pick() + 2) end,
+    function() return pick():sigmoid() end,
+    function() return ops.cat({ pick():narrow(2, 1, 2), pick():narrow(2, 3, 2) }, 2) end,
+    function() return ops.batch_norm(pick(), nil, nil, nil, nil, { training = true, relu = true, residual = pick() }) end,
+    function() return autograd.checkpoint(function(a, b) return a * b + a end, pick(), pick()) end,
+  }
+  for _ = 1, count do nodes[#nodes + 1] = makers[rng:integer(1, #makers)]() end
+  return nodes, (nodes[#nodes] * random()):sum()
+end
+
+check.test("in graphs at random: all at once, each alone, hooks and backward agree, bit for bit", function()
+  local rng = require("calr.rng").open { seed = 4 }
+  for _ = 1, 30 do
+    local nodes, loss = random_graph(rng, 12)
+    local all = autograd.grad(loss, nodes, { allow_unused = true, retain_graph = true })
+    local seen = {}
+    for i, node in ipairs(nodes) do node:register_hook(function(g) seen[i] = g:clone() end) end
+    loss:backward { retain_graph = true }
+    for i, node in ipairs(nodes) do
+      check.equal(seen[i] ~= nil, all[i] ~= nil, i)
+      if all[i] then
+        check.ok(seen[i]:equal(all[i]), i)
+        local alone = autograd.grad(loss, node, { retain_graph = true })
+        check.ok(alone:equal(all[i]), i)
+        if node:is_leaf() then check.ok(node:grad():equal(all[i]), i) end
+      end
+    end
+  end
+end)
+
 check.test("a computed tensor that keeps its gradient", function()
   local x = T({ 1, 2 }):requires_grad_()
   local y = (x * 3):retain_grad()
