@@ -212,6 +212,28 @@ static int autograd_gradcheck(lua_State *L)
     return call_lua_half(L, "calr.autograd.gradcheck", "run");
 }
 
+/// calr.autograd.clip_grad_norm_(parameters, max_norm [, norm_type, error_if_nonfinite])
+/// Scales the gradients of all parameters in place by one factor, so that their norm, taken over all elements of
+/// all of them, is max_norm at most. Call it between backward() and the step of the optimiser.
+/// @param parameters          table or tensor; net:parameters(), or tensors; those without a gradient are left out
+/// @param max_norm            number
+/// @param norm_type           number; 2 (default): the euclidean norm; math.huge: the largest element
+/// @param error_if_nonfinite  boolean; an error when the norm is NaN or infinite, before anything is scaled
+/// @return number  the norm before
+static int autograd_clip_norm(lua_State *L)
+{
+    return call_lua_half(L, "calr.autograd.clip", "norm");
+}
+
+/// calr.autograd.clip_grad_value_(parameters, clip_value)
+/// Limits every element of the gradients of all parameters to -clip_value .. clip_value, in place.
+/// @param parameters  table or tensor; as for calr.autograd.clip_grad_norm_
+/// @param clip_value  number
+static int autograd_clip_value(lua_State *L)
+{
+    return call_lua_half(L, "calr.autograd.clip", "value");
+}
+
 /* ---- anomaly mode ---- */
 
 /* The line of the script that called the engine: the innermost Lua function that is not of the library, or
@@ -289,6 +311,9 @@ static const calr_lua_function functions[] = {
     {"once", autograd_once, "fn"},
     {"recording", autograd_recording, ""},
     {"gradcheck", autograd_gradcheck, "fn, inputs [, eps, atol, rtol]", .named = true},
+    {"clip_grad_norm_", autograd_clip_norm,
+     "parameters, max_norm [, norm_type, error_if_nonfinite]", .named = true},
+    {"clip_grad_value_", autograd_clip_value, "parameters, clip_value"},
     {"set_recording", autograd_set_recording, "wanted"},
     {"detect_anomaly", autograd_detect_anomaly, "fn, ..."},
     {"set_detect_anomaly", autograd_set_detect_anomaly, "mode"},

@@ -220,7 +220,9 @@ local function random_graph(rng, count)
     function() return pick() / (pick() + 2) end,
     function() return pick():sigmoid() end,
     function() return ops.cat({ pick():narrow(2, 1, 2), pick():narrow(2, 3, 2) }, 2) end,
-    function() return ops.batch_norm(pick(), nil, nil, nil, nil, { training = true, relu = true, residual = pick() }) end,
+    function()
+      return ops.batch_norm(pick(), nil, nil, nil, nil, { training = true, relu = true, residual = pick() })
+    end,
     function() return autograd.checkpoint(function(a, b) return a * b + a end, pick(), pick()) end,
   }
   for _ = 1, count do nodes[#nodes + 1] = makers[rng:integer(1, #makers)]() end

@@ -55,6 +55,14 @@ check.test("the operations of the engine pass", function()
   check.ok(passed > 60, passed)
 end)
 
+check.test("in f64 small mistakes show", function()
+  local x = T({ { 1, 2 }, { -3, .5 } }, "f64")
+  check.equal(calr.gradcheck(cube(3), x), true)
+  check.equal(calr.gradcheck(cube(3.002), x:to "f32"), true)
+  check.fails("with respect to input 1, f64[2 x 2], at [2, 1]: backward gives 27.018, finite differences 27.",
+    calr.gradcheck, cube(3.002), x)
+end)
+
 check.test("a wrong gradient is named: input, element, both numbers", function()
   local x, y = T { { 1, 2 }, { -3, .5 } }, T { { 2, 3 }, { 1, 1 } }
   local mul = autograd.op {
