@@ -60,7 +60,7 @@ calr_status calr_op_dropout(calr_tensor *x, double p, uint64_t seed, uint32_t ep
 calr_status calr_op_sum(calr_tensor *x, int dim, calr_tensor **y);
 calr_status calr_op_mean(calr_tensor *x, int dim, calr_tensor **y);
 
-/* ---- shapes: view.c, axes.c ---- Any type. Views share memory, as those of tensor.h. */
+/* ---- shapes: view.c, axes.c, rearrange.c, pad.c ---- Any type. Views share memory, as those of tensor.h. */
 /* A view where there is one, a copy elsewhere; calr_op_view refuses to copy. */
 calr_status calr_op_reshape(calr_tensor *x, int ndim, const int64_t *shape, calr_tensor **y);
 calr_status calr_op_view(calr_tensor *x, int ndim, const int64_t *shape, calr_tensor **y);
@@ -71,6 +71,33 @@ calr_status calr_op_permute(calr_tensor *x, const int *dims, calr_tensor **y);
 calr_status calr_op_expand(calr_tensor *x, int ndim, const int64_t *shape, calr_tensor **y);
 calr_status calr_op_diagonal(calr_tensor *x, int64_t offset, int dim_a, int dim_b, calr_tensor **y);
 calr_status calr_op_unfold(calr_tensor *x, int dim, int64_t size, int64_t step, calr_tensor **y);
+/* rearrange.c: copies. The marked dimensions from their ends; each dimension moved on by so many places, what leaves at
+ * the end comes in at the beginning; each dimension repeated so many times. */
+calr_status calr_op_flip(calr_tensor *x, const bool dims[CALR_MAX_DIMS], calr_tensor **y);
+calr_status calr_op_roll(calr_tensor *x, const int64_t by[CALR_MAX_DIMS], calr_tensor **y);
+calr_status calr_op_tile(calr_tensor *x, const int64_t times[CALR_MAX_DIMS], calr_tensor **y);
+/* Tensors of one type and shape side by side in a new dimension; count >= 1. */
+calr_status calr_op_stack(calr_tensor *const *x, int count, int dim, calr_tensor **y);
+/* The last two dimensions on and above (below, unless `upper`) a diagonal; zeros elsewhere. */
+calr_status calr_op_triangle(calr_tensor *x, int64_t diagonal, bool upper, calr_tensor **y);
+
+typedef enum calr_pad_mode {
+    CALR_PAD_CONSTANT,
+    CALR_PAD_REFLECT, /* about the outermost item, which is not repeated */
+    CALR_PAD_REPLICATE
+} calr_pad_mode;
+
+/* Items put on before and after each dimension. */
+typedef struct calr_padding {
+    int64_t before[CALR_MAX_DIMS], after[CALR_MAX_DIMS];
+    calr_pad_mode mode;
+    double value; /* of a constant border */
+} calr_padding;
+
+/* pad.c */
+calr_status calr_op_pad(calr_tensor *x, const calr_padding *padding, calr_tensor **y);
+/* A vector as a diagonal among zeros; the diagonal of a matrix, a view. */
+calr_status calr_op_diag(calr_tensor *x, int64_t offset, calr_tensor **y);
 /* A copy with memory of its own, contiguous. */
 calr_status calr_op_clone(calr_tensor *x, calr_tensor **y);
 /* A copy in another type, or a clone in the same. With a gradient between f32 and bf16. */

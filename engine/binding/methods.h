@@ -11,11 +11,14 @@
  * x:NAME. tensor.c lists the families. */
 extern const calr_lua_function calr_lua_element_methods[];   /* tensor_elements.c */
 extern const calr_lua_function calr_lua_operation_methods[]; /* ops.c */
+extern const calr_lua_function calr_lua_creation_methods[];  /* tensor_create.c */
 extern const calr_lua_function calr_lua_view_methods[];      /* tensor_view.c */
+extern const calr_lua_function calr_lua_rearrange_methods[]; /* tensor_rearrange.c */
 extern const calr_lua_function calr_lua_text_methods[];      /* tensor_text.c */
 extern const calr_lua_function calr_lua_item_methods[];      /* tensor_items.c */
 extern const calr_lua_function calr_lua_linalg_methods[];    /* tensor_linalg.c */
 /* Functions calr.NAME that are no methods. */
+extern const calr_lua_function calr_lua_rearrange_functions[]; /* tensor_rearrange.c */
 extern const calr_lua_function calr_lua_operation_functions[]; /* ops.c */
 extern const calr_lua_function calr_lua_word_functions[];      /* tensor_words.c */
 /* tensor_create.c: functions of calr.tensor that make tensors, and the call of the module itself. */
@@ -39,6 +42,9 @@ extern const calr_lua_function calr_lua_hook_methods[];     /* autograd_hook.c *
 /* The dimensions at `arg`, a number or a list of them; each at most once, from 0, ascending. Nothing: all. Returns how
  * many. */
 int calr_lua_check_dims(lua_State *L, int arg, const calr_tensor *tensor, int dims[CALR_MAX_DIMS]);
+/* The dimensions that are the list at `arg`, or the arguments from there on, in the order given, each named once, from
+ * 0; returns how many. */
+int calr_lua_check_order(lua_State *L, int arg, const calr_tensor *tensor, int dims[CALR_MAX_DIMS]);
 /* The boolean at `arg`; `fallback` where there is nothing. Another type is an error. */
 bool calr_lua_opt_boolean(lua_State *L, int arg, bool fallback);
 /* The element type named at `arg`. */

@@ -482,10 +482,14 @@ static const calr_lua_function metamethods[] = {
 
 /* The families of the vocabulary (methods.h). */
 static const calr_lua_function *const words[] = {
-    calr_lua_operation_methods, calr_lua_view_methods,   calr_lua_text_methods,
-    calr_lua_item_methods,      calr_lua_linalg_methods, calr_lua_element_methods,
+    calr_lua_operation_methods, calr_lua_view_methods,      calr_lua_text_methods,
+    calr_lua_item_methods,      calr_lua_linalg_methods,    calr_lua_element_methods,
+    calr_lua_creation_methods,  calr_lua_rearrange_methods,
 };
-static const calr_lua_function *const word_functions[] = {calr_lua_operation_functions};
+static const calr_lua_function *const word_functions[] = {
+    calr_lua_operation_functions,
+    calr_lua_rearrange_functions,
+};
 
 /* What is asked of the module and not there: a page of the vocabulary written in Lua, or an error. */
 static int module_index(lua_State *L)
@@ -522,7 +526,7 @@ int luaopen_calr_tensor(lua_State *L)
     calr_lua_add_functions(L, "calr.tensor.", calr_lua_word_functions);
     for (size_t i = 0; i < sizeof word_functions / sizeof word_functions[0]; i++)
         calr_lua_add_functions(L, "calr.", word_functions[i]);
-    calr_lua_add_functions(L, "calr.tensor.", calr_lua_creation_functions);
+    calr_lua_add_functions(L, "calr.", calr_lua_creation_functions);
     calr_lua_new_module(L, "", calr_lua_creation_call);
     lua_pushvalue(L, -2);
     lua_pushcclosure(L, module_index, 1);

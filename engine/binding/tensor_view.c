@@ -14,8 +14,7 @@ static int check_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
     return calr_lua_check_shape(L, 2, shape);
 }
 
-/* The dimensions from `arg` on, in the order given, each named once; returns how many. */
-static int check_dims(lua_State *L, int arg, const calr_tensor *x, int dims[CALR_MAX_DIMS])
+int calr_lua_check_order(lua_State *L, int arg, const calr_tensor *x, int dims[CALR_MAX_DIMS])
 {
     int64_t numbers[CALR_MAX_DIMS];
     bool seen[CALR_MAX_DIMS] = {false};
@@ -98,7 +97,7 @@ static int tensor_squeeze(lua_State *L)
     int64_t shape[CALR_MAX_DIMS];
     if (all)
         lua_settop(L, 1);
-    for (int i = all ? 0 : check_dims(L, 2, t, dims); i-- > 0;)
+    for (int i = all ? 0 : calr_lua_check_order(L, 2, t, dims); i-- > 0;)
         named[dims[i]] = true;
     for (int d = 0; d < t->ndim; d++)
         if (t->shape[d] != 1 || (!all && !named[d]))
@@ -137,7 +136,7 @@ static int tensor_permute(lua_State *L)
 {
     char text[CALR_TENSOR_TEXT];
     calr_tensor *t = calr_lua_check_tensor(L, 1);
-    int dims[CALR_MAX_DIMS], count = check_dims(L, 2, t, dims);
+    int dims[CALR_MAX_DIMS], count = calr_lua_check_order(L, 2, t, dims);
     if (count != t->ndim)
         luaL_argerror(L, 2,
                       lua_pushfstring(L, "every dimension of %s must be named, not %d of %d",
@@ -151,7 +150,7 @@ static int check_dims_at(lua_State *L, int arg, const calr_tensor *x, int dims[C
     if (lua_istable(L, arg)) {
         lua_pushvalue(L, arg);
         lua_Integer top = lua_gettop(L);
-        int count = check_dims(L, (int)top, x, dims);
+        int count = calr_lua_check_order(L, (int)top, x, dims);
         lua_pop(L, 1);
         return count;
     }
@@ -324,20 +323,20 @@ static int tensor_clone(lua_State *L)
 const calr_lua_function calr_lua_view_methods[] = {
     {"reshape", tensor_reshape, "x, ..."},
     {"view", tensor_view, "x, ..."},
-    {"flatten", tensor_flatten, "x [, start_dim, end_dim]"},
-    {"squeeze", tensor_squeeze, "x [, dim]"},
-    {"unsqueeze", tensor_unsqueeze, "x, dim"},
+    {"flatten", tensor_flatten, "x [, start_dim, end_dim]", .named = true},
+    {"squeeze", tensor_squeeze, "x [, dim]", .named = true},
+    {"unsqueeze", tensor_unsqueeze, "x, dim", .named = true},
     {"permute", tensor_permute, "x, ..."},
-    {"movedim", tensor_movedim, "x, source, destination"},
+    {"movedim", tensor_movedim, "x, source, destination", .named = true},
     {"t", tensor_t, "x"},
     {"expand", tensor_expand, "x, ..."},
     {"broadcast_to", tensor_expand, "x, ..."},
     {"expand_as", tensor_expand_as, "x, other"},
-    {"diagonal", tensor_diagonal, "x [, offset, dim1, dim2]"},
-    {"unfold", tensor_unfold, "x, dim, size, step"},
-    {"narrow", tensor_narrow, "x, dim, first, count"},
-    {"select", tensor_select, "x, dim, position"},
-    {"transpose", tensor_transpose, "x, dim_a, dim_b"},
+    {"diagonal", tensor_diagonal, "x [, offset, dim1, dim2]", .named = true},
+    {"unfold", tensor_unfold, "x, dim, size, step", .named = true},
+    {"narrow", tensor_narrow, "x, dim, first, count", .named = true},
+    {"select", tensor_select, "x, dim, position", .named = true},
+    {"transpose", tensor_transpose, "x, dim_a, dim_b", .named = true},
     {"contiguous", tensor_contiguous, "x"},
     {"clone", tensor_clone, "x"},
     {NULL, NULL, NULL},

@@ -104,7 +104,7 @@ expect 0 "$CALR" data make street -o set.lmdb --cameras 2 --ids 3 --test-ids 2 -
 cat >read.lua <<'LUA'
 local calr = require "calr"
 local split = calr.data.open "set.lmdb":train()
-for _ in split:batches { order = calr.tensor.range(split:count()), batch = 4, height = 32, width = 16 } do end
+for _ in split:batches { order = calr.tensor.arange(split:count()), batch = 4, height = 32, width = 16 } do end
 LUA
 expect 0 "$CALR" run read.lua
 at=$(LC_ALL=C grep -obUaP '\xff\xd8\xff\xe0' set.lmdb | head -1 | cut -d: -f1) # a JPEG begins

@@ -17,7 +17,7 @@ check.test("columns are aligned, zeros at the end left out", function()
   reads(T({ 7, 200 }, "u8"), { "u8[2]", "[  7 200]" })
   reads(T({ 1.5, -2 }):to "bf16", { "bf16[2]", "[ 1.5 -2.0]" })
   reads(T { { 1, 2 }, { 3, 4 } }:transpose(1, 2), { "f32[2 x 2]", "[[1. 3.]", " [2. 4.]]" })
-  reads(T.range(12):reshape(2, 2, 3),
+  reads(T.arange(12):reshape(2, 2, 3),
     { "i64[2 x 2 x 3]", "[[[ 0  1  2]", "  [ 3  4  5]]", "", " [[ 6  7  8]", "  [ 9 10 11]]]" })
 end)
 
@@ -40,17 +40,17 @@ check.test("powers of ten where the numbers are far apart, large or small, as Nu
 end)
 
 check.test("of many elements only the edges are shown", function()
-  reads(T.range(1001), { "i64[1001]", "[   0    1    2 ...  998  999 1000]" })
-  reads(T.range(40):reshape(8, 5), { "i64[8 x 5]", "[[ 0 ...  4]", " ...", " [35 ... 39]]" },
+  reads(T.arange(1001), { "i64[1001]", "[   0    1    2 ...  998  999 1000]" })
+  reads(T.arange(40):reshape(8, 5), { "i64[8 x 5]", "[[ 0 ...  4]", " ...", " [35 ... 39]]" },
     { threshold = 39, edgeitems = 1 })
-  reads(T.range(27):reshape(3, 3, 3), { "i64[3 x 3 x 3]", "[[[ 0 ...  2]", "  ...", "  [ 6 ...  8]]", "", " ...", "",
+  reads(T.arange(27):reshape(3, 3, 3), { "i64[3 x 3 x 3]", "[[[ 0 ...  2]", "  ...", "  [ 6 ...  8]]", "", " ...", "",
     " [[18 ... 20]", "  ...", "  [24 ... 26]]]" }, { threshold = 0, edgeitems = 1 })
-  reads(T.range(6), { "i64[6]", "[0 1 2 3 4 5]" }, { threshold = 5 })
-  reads(T.range(6), { "i64[6]", "[...]" }, { threshold = 5, edgeitems = 0 })
+  reads(T.arange(6), { "i64[6]", "[0 1 2 3 4 5]" }, { threshold = 5 })
+  reads(T.arange(6), { "i64[6]", "[...]" }, { threshold = 5, edgeitems = 0 })
   -- Only what is shown counts for the width, and only that is looked at.
   reads(T.zeros({ 1, 1 }):expand(1 << 30, 1 << 30), { "f32[1073741824 x 1073741824]", "[[0. ... 0.]", " ...",
     " [0. ... 0.]]" }, { edgeitems = 1 })
-  for line in T.range(1000):describe():gmatch "[^\n]+" do check.ok(#line <= 100) end
+  for line in T.arange(1000):describe():gmatch "[^\n]+" do check.ok(#line <= 100) end
   check.fails("unknown option \"edgeitem\"", T.zeros({}).describe, T.zeros {}, { edgeitem = 2 })
   check.fails("precision", T.zeros({}).describe, T.zeros {}, { precision = 18 })
 end)

@@ -133,7 +133,7 @@ end)
 
 check.test("an epoch can be entered in its middle", function()
   local whole = collect { augment = true, seed = 1 }
-  local rest = collect { augment = true, seed = 1, order = T.range(count):narrow(1, 11, count - 10), first_slot = 10 }
+  local rest = collect { augment = true, seed = 1, order = T.arange(count):narrow(1, 11, count - 10), first_slot = 10 }
   check.all_near(rest[1][1], whole[3][1], 0)
   check.all_near(rest[3][1], whole[5][1], 0)
 end)

@@ -482,7 +482,7 @@ end)
 -- A memory without a say, so that the alignment alone moves the network.
 local function silent(n)
   return {
-    labels = T.range(n, "i32"), clusters = 2, temperature = 1,
+    labels = T.arange(n, "i32"), clusters = 2, temperature = 1,
     loss = function(_, features) return ops.sum(features) * 0 end,
     update = function() end,
   }
@@ -605,7 +605,7 @@ check.test("collapse says what happened and what to do", function()
   local n = train:count()
   labelled(T.zeros({ n }, "i32"), "one cluster only to learn from (0 of " .. n)
   labelled(T.zeros({ n }, "i32"), "the images are all alike: raise infomap.min_similarity (now 0.1)")
-  labelled(T.range(n, "i32"), "none of the " .. n .. " clusters has two images")
+  labelled(T.arange(n, "i32"), "none of the " .. n .. " clusters has two images")
 end)
 
 check.test("NaN and runaway weights are named with epoch and batch", function()

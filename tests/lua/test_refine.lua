@@ -226,8 +226,9 @@ end)
 check.test("a pace is a probability, drawn for each image and epoch", function()
   local n = 4000
   local half = {
-    global = T.zeros({ n }, "i32"), cameras = T.zeros({ n }, "i32"), locals = T.range(n, "i32"), scores = T.zeros { n },
-    epoch = 0, epochs = 10, seed = 1, pace = R.pace(function(epoch, epochs) return epochs == 10 and 0.5 + epoch end),
+    global = T.zeros({ n }, "i32"), cameras = T.zeros({ n }, "i32"), locals = T.arange(n, "i32"),
+    scores = T.zeros { n }, epoch = 0, epochs = 10, seed = 1,
+    pace = R.pace(function(epoch, epochs) return epochs == 10 and 0.5 + epoch end),
     options = {},
   }
   local out = R.apply(R.load "pivot", half)

@@ -21,7 +21,7 @@ end
 local function step(make, height)
   local net = make()
   net:train(true)
-  local x, labels = noise({ 8, height, height // 2, 3 }, 3), T.range(8, "i32")
+  local x, labels = noise({ 8, height, height // 2, 3 }, 3), T.arange(8, "i32")
   local classifier = noise({ 8, net.dim }, 4):requires_grad(true)
   local loss = ops.cross_entropy(ops.linear(net(x), classifier) * 10, labels)
   autograd.backward(loss)

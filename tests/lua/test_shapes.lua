@@ -8,7 +8,7 @@ local function counting(...)
   local shape = { ... }
   local count = 1
   for _, size in ipairs(shape) do count = count * size end
-  return T.range(count, "f32"):reshape(shape)
+  return T.arange(count, "f32"):reshape(shape)
 end
 
 local function shape_is(x, text)

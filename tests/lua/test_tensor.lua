@@ -84,7 +84,7 @@ check.test("sizes that overflow or make no sense", function()
   check.fails("more than can be addressed", T.zeros({ 0 }).reshape, T.zeros { 0 }, { 0, 1 << 40, 1 << 40 })
   check.equal(T.zeros({ 0, 5 }):numel(), 0)
   check.equal(T.full({ 2 }, 3, "i32"):get(2), 3)
-  check.equal(T.range(4):get(4), 3)
+  check.equal(T.arange(4):get(4), 3)
 end)
 
 check.test("positions count from 1, and 64-bit integers are exact", function()

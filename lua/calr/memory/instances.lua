@@ -116,7 +116,7 @@ function Hybrid:relabel(new_labels)
   local clusters = labels.clusters(new_labels)
   local outliers = labels.invert(labels.at_least(new_labels, 0))
   local alone = labels.rows(outliers)
-  local numbers = labels.shift(T.range(alone:numel(), "i32"), clusters)
+  local numbers = labels.shift(T.arange(alone:numel(), "i32"), clusters)
   self.classes = labels.put(new_labels:clone(), alone, numbers)
   self.labels, self.clusters = new_labels, clusters
   self.means, self.counts = bank.means(self.vectors, self.classes)

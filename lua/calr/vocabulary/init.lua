@@ -14,12 +14,16 @@ local vocabulary = {}
 
 -- Where each function is: lua/calr/vocabulary/PAGE.lua.
 local pages = {
+  chunk = "shapes",
   einsum = "einsum",
   is_floating_point = "types",
   is_tensor = "types",
   lstsq = "products",
+  meshgrid = "shapes",
   outer = "products",
+  split = "shapes",
   tensordot = "products",
+  unbind = "shapes",
 }
 
 --- calr.vocabulary.names()

@@ -165,7 +165,7 @@ function benchmark.rows(bench, options)
   local network = models.make(options.network, { seed = options.seed }):train(true)
   local vectors = T.l2_normalize(rng.open { seed = options.seed, purpose = "memory" }:fill_normal(
     T.zeros { classes, network.dim }))
-  local function new_bank() return memory.cluster { features = vectors, labels = T.range(classes, "i32") } end
+  local function new_bank() return memory.cluster { features = vectors, labels = T.arange(classes, "i32") } end
   safetensors.save(folder.path .. "/weights.safetensors", network:state())
   npy.save(folder.path .. "/images.npy", images)
   npy.save(folder.path .. "/labels.npy", labels)

@@ -63,7 +63,7 @@ function step.make(options)
   local features = T.l2_normalize(random:fill_normal(T.zeros { clusters, network.dim }))
   local batch_labels = {}
   for i = 1, options.batch do batch_labels[i] = random:integer(0, clusters - 1) end
-  local bank = memory.cluster { features = features, labels = T.range(clusters, "i32") }
+  local bank = memory.cluster { features = features, labels = T.arange(clusters, "i32") }
   local batch, optimizer = { labels = T(batch_labels, "i32") }, optim.adam(network:parameters(), { lr = 3.5e-4,
     weight_decay = 5e-4 })
   network:train(true)
