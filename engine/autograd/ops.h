@@ -65,6 +65,9 @@ calr_status calr_op_mean(calr_tensor *x, int dim, calr_tensor **y);
 calr_status calr_op_reshape(calr_tensor *x, int ndim, const int64_t *shape, calr_tensor **y);
 calr_status calr_op_view(calr_tensor *x, int ndim, const int64_t *shape, calr_tensor **y);
 calr_status calr_op_narrow(calr_tensor *x, int dim, int64_t start, int64_t length, calr_tensor **y);
+/* As calr_tensor_slice. */
+calr_status calr_op_slice(calr_tensor *x, int dim, int64_t start, int64_t step, int64_t length,
+                          calr_tensor **y);
 calr_status calr_op_select(calr_tensor *x, int dim, int64_t index, calr_tensor **y);
 calr_status calr_op_transpose(calr_tensor *x, int dim_a, int dim_b, calr_tensor **y);
 calr_status calr_op_permute(calr_tensor *x, const int *dims, calr_tensor **y);

@@ -25,8 +25,9 @@ extern const calr_lua_function calr_lua_word_functions[];      /* tensor_words.c
 extern const calr_lua_function calr_lua_creation_functions[];
 extern const calr_lua_function calr_lua_creation_call[];
 /* Metamethods. */
-extern const calr_lua_function calr_lua_operators[];        /* tensor_elements.c */
-extern const calr_lua_function calr_lua_item_metamethods[]; /* tensor_items.c */
+extern const calr_lua_function calr_lua_operators[];           /* tensor_elements.c */
+extern const calr_lua_function calr_lua_item_metamethods[];    /* tensor_items.c */
+extern const calr_lua_function calr_lua_bracket_metamethods[]; /* tensor_index.c */
 /* Methods that are no functions. */
 extern const calr_lua_function calr_lua_gradient_methods[]; /* autograd.c */
 extern const calr_lua_function calr_lua_hook_methods[];     /* autograd_hook.c */
@@ -79,6 +80,8 @@ void calr_lua_set_element(lua_State *L, int arg, calr_tensor *tensor, const int6
 /* Replaces the number or table on top of the stack by a tensor. */
 void calr_lua_push_from_table(lua_State *L, calr_dtype dtype);
 
+/* Pushes what reads x[key] for keys that are no strings. */
+void calr_lua_push_index(lua_State *L);
 /* Pushes the function of the vocabulary that the string at index 2 names and the table at index `table` lacks, from a
  * page in Lua (lua/calr/vocabulary), and keeps it there. Where there is none: an error that begins with `complaint`
  * and names the nearest. */

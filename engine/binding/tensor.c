@@ -410,7 +410,8 @@ static int tensor_close(lua_State *L)
     return 0;
 }
 
-/* x:name, or x[position]. The upvalue holds the methods; a name that is not among them may be a page in Lua. */
+/* x:name, or x[position]. The first upvalue holds the methods; a name that is not among them may be a page in Lua. The
+ * second upvalue is what reads brackets. */
 static int tensor_index(lua_State *L)
 {
     lua_pushvalue(L, 2);
@@ -420,26 +421,11 @@ static int tensor_index(lua_State *L)
         calr_lua_push_word(L, lua_upvalueindex(1), "a tensor has no field or method");
         return 1;
     }
-    int type = lua_type(L, 2);
-    if (type != LUA_TNUMBER)
-        return luaL_error(L,
-                          "brackets with a %s do not index a tensor: see x:select(dim, i), "
-                          "x:narrow(dim, first, count), x:rows(index)",
-                          luaL_typename(L, 2));
-    const char *i = luaL_tolstring(L, 2, NULL);
-    return luaL_error(
-        L,
-        "brackets do not index a tensor: x:select(1, %s) is item %s, x:get(%s) a number, "
-        "x:totable() a table of all",
-        i, i, i);
-}
-
-static int tensor_newindex(lua_State *L)
-{
-    if (lua_type(L, 2) == LUA_TSTRING)
-        return luaL_error(L, "a tensor has no field \"%s\" to assign to", lua_tostring(L, 2));
-    return luaL_error(L, "brackets do not write to a tensor: x:set(i, ..., value) writes a number, "
-                         "x:select(1, i):copy(y) an item, x:fill(value) everything");
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_settop(L, 3);
+    lua_call(L, 2, 1);
+    return 1;
 }
 
 static const calr_lua_function functions[] = {
@@ -474,7 +460,6 @@ static const calr_lua_function methods[] = {
 
 static const calr_lua_function metamethods[] = {
     {"__tostring", tensor_tostring, NULL},
-    {"__newindex", tensor_newindex, NULL},
     {"__gc", tensor_close, NULL},
     {"__close", tensor_close, NULL},
     {NULL, NULL, NULL},
@@ -503,6 +488,7 @@ static void add_class(lua_State *L)
     if (luaL_newmetatable(L, TENSOR)) {
         calr_lua_add_functions(L, "", metamethods);
         calr_lua_add_functions(L, "", calr_lua_operators);
+        calr_lua_add_functions(L, "", calr_lua_bracket_metamethods);
         calr_lua_add_functions(L, "", calr_lua_item_metamethods);
         calr_lua_new_module(L, "tensor:", methods);
         for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
@@ -511,7 +497,8 @@ static void add_class(lua_State *L)
         calr_lua_add_functions(L, "tensor:", calr_lua_hook_methods);
         lua_pushvalue(L, -1);
         lua_setfield(L, -3, "methods");
-        lua_pushcclosure(L, tensor_index, 1);
+        calr_lua_push_index(L);
+        lua_pushcclosure(L, tensor_index, 2);
         lua_setfield(L, -2, "__index");
     }
     lua_pop(L, 1);

@@ -120,6 +120,9 @@ bool calr_tensor_is_viewable(const calr_tensor *tensor, int ndim, const int64_t 
 /* Items start .. start+length-1 of a dimension (0-based). */
 calr_status calr_tensor_narrow(const calr_tensor *tensor, int dim, int64_t start, int64_t length,
                                calr_tensor **out);
+/* Every step-th item from start on, `length` of them; step >= 1. */
+calr_status calr_tensor_slice(const calr_tensor *tensor, int dim, int64_t start, int64_t step,
+                              int64_t length, calr_tensor **out);
 /* One item of a dimension, which is removed. */
 calr_status calr_tensor_select(const calr_tensor *tensor, int dim, int64_t index,
                                calr_tensor **out);

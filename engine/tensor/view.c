@@ -143,6 +143,28 @@ calr_status calr_tensor_narrow(const calr_tensor *tensor, int dim, int64_t start
     return CALR_OK;
 }
 
+calr_status calr_tensor_slice(const calr_tensor *tensor, int dim, int64_t start, int64_t step,
+                              int64_t length, calr_tensor **out)
+{
+    char text[CALR_TENSOR_TEXT];
+    CALR_TRY(check_dim(tensor, dim));
+    int64_t size = tensor->shape[dim];
+    if (start < 0 || length < 0 || step < 1 || start > size ||
+        (length > 0 && (length - 1 > (size - start - 1) / step || start == size)))
+        return calr_error(CALR_EINVAL,
+                          "%" PRId64 " items from number %" PRId64 " on, in steps of %" PRId64
+                          ", are outside dimension %d of %s",
+                          length, start + 1, step, dim + 1, calr_tensor_describe(tensor, text));
+    calr_tensor *view;
+    CALR_TRY(calr_tensor_alias(tensor, &view));
+    view->shape[dim] = length;
+    view->offset += start * view->stride[dim];
+    if (length > 1) /* no step is taken otherwise, and it might overflow */
+        view->stride[dim] *= step;
+    *out = view;
+    return CALR_OK;
+}
+
 /* Takes a dimension away. */
 static void remove_dim(calr_tensor *view, int dim)
 {

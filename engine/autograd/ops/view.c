@@ -84,7 +84,7 @@ calr_status calr_op_reshape(calr_tensor *x, int ndim, const int64_t *shape, calr
 
 typedef struct part {
     int dim;
-    int64_t start, length;
+    int64_t start, step, length;
     bool drop; /* select: the dimension goes away */
 } part;
 
@@ -93,7 +93,9 @@ static calr_status part_forward(calr_op_call *call, calr_tensor **y)
     const part *p = call->attributes;
     if (p->drop)
         return calr_tensor_select(call->in[0], p->dim, p->start, y);
-    return calr_tensor_narrow(call->in[0], p->dim, p->start, p->length, y);
+    if (p->step == 1)
+        return calr_tensor_narrow(call->in[0], p->dim, p->start, p->length, y);
+    return calr_tensor_slice(call->in[0], p->dim, p->start, p->step, p->length, y);
 }
 
 /* dy in its place among zeros. */
@@ -106,7 +108,7 @@ static calr_status part_backward(calr_op_call *call, calr_tensor *dy, calr_tenso
     if (p->drop)
         CALR_TRY(calr_tensor_select(dx[0], p->dim, p->start, &place));
     else
-        CALR_TRY(calr_tensor_narrow(dx[0], p->dim, p->start, p->length, &place));
+        CALR_TRY(calr_tensor_slice(dx[0], p->dim, p->start, p->step, p->length, &place));
     calr_status status = calr_tensor_copy(place, dy);
     calr_tensor_release(place);
     return status;
@@ -119,6 +121,13 @@ static const calr_op op_narrow = {.name = "narrow",
                                   .check = nothing_to_check,
                                   .forward = part_forward,
                                   .backward = part_backward};
+static const calr_op op_slice = {.name = "slice",
+                                 .attribute_bytes = sizeof(part),
+                                 .strided = true,
+                                 .makes_output = true,
+                                 .check = nothing_to_check,
+                                 .forward = part_forward,
+                                 .backward = part_backward};
 static const calr_op op_select = {.name = "select",
                                   .attribute_bytes = sizeof(part),
                                   .strided = true,
@@ -129,13 +138,20 @@ static const calr_op op_select = {.name = "select",
 
 calr_status calr_op_narrow(calr_tensor *x, int dim, int64_t start, int64_t length, calr_tensor **y)
 {
-    part p = {dim, start, length, false};
+    part p = {dim, start, 1, length, false};
     return calr_op_apply(&op_narrow, &x, 1, &p, y);
+}
+
+calr_status calr_op_slice(calr_tensor *x, int dim, int64_t start, int64_t step, int64_t length,
+                          calr_tensor **y)
+{
+    part p = {dim, start, step, length, false};
+    return calr_op_apply(&op_slice, &x, 1, &p, y);
 }
 
 calr_status calr_op_select(calr_tensor *x, int dim, int64_t index, calr_tensor **y)
 {
-    part p = {dim, index, 1, true};
+    part p = {dim, index, 1, 1, true};
     return calr_op_apply(&op_select, &x, 1, &p, y);
 }
 
