@@ -190,7 +190,7 @@ local function plan(options)
 end
 
 local limits = {
-  ids = { 0, 9000 }, test_ids = { 0, 900 }, cameras = { 1, 64 }, images = { 1, 1000 }, distractors = { 0, 100000 },
+  ids = { 1, 9000 }, test_ids = { 0, 900 }, cameras = { 1, 64 }, images = { 1, 1000 }, distractors = { 0, 100000 },
   junk = { 0, 100000 }, height = { 8, 4096 }, width = { 8, 4096 }, quality = { 1, 100 }, presence = { 0.0, 1.0 },
   similar = { 0.0, 1.0 }, occlusion = { 0.0, 1.0 }, gap = { 0.0, 3.0 }, seed = { math.mininteger, math.maxinteger },
 }

@@ -31,6 +31,17 @@ function text.width(string)
   return utf8.len(plain) or #plain
 end
 
+--- calr.text.csv(cell)
+--- Quotes a cell of a CSV file, if it needs quotes: RFC 4180, and blanks at its ends, which some readers drop.
+--- @param cell  string
+--- @return string
+function text.csv(cell)
+  if cell:find "[\",\r\n]" or cell:find "^%s" or cell:find "%s$" then
+    return "\"" .. cell:gsub("\"", "\"\"") .. "\""
+  end
+  return cell
+end
+
 --- calr.text.quote(word)
 --- Quotes a word for the shell, if it needs quotes.
 --- @return string

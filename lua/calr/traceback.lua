@@ -36,6 +36,19 @@ local function split_position(message, path)
   return file .. ":" .. line, rest
 end
 
+--- calr.traceback.plain(problem)
+--- A message without the position in calr's own files that raised it, which means nothing to its reader. The position
+--- in a file of the reader's own stays.
+--- @param problem  any; an error value
+--- @return string
+function traceback.plain(problem)
+  local message = tostring(problem)
+  local position, rest = message:match "^([^\n]-%.lua:%d+): (.*)$"
+  local data = sys.paths and sys.paths.datasets
+  local ours = position and (is_ours(position) or data and position:sub(1, #data + 1) == data .. "/")
+  return ours and traceback.plain(rest) or message
+end
+
 --- calr.traceback.describe(value [, level])
 --- A message handler for xpcall: turns an error value into text that starts with the user's line and ends with the
 --- calls of the user's functions that led there. Positions inside calr's own files are left out; the environment

@@ -148,4 +148,79 @@ check.test("a layout that returns nothing", function()
     { layout = silent, folder = tmp, to = tmp .. "/x.lmdb" })
 end)
 
+-- ---- runs and studies ----
+
+check.test("a loop that never trains is told so", function()
+  local data = tmp .. "/street.lmdb"
+  require("calr.data.make").run { generator = require("calr.data.make").generator "street", to = data,
+    options = { ids = 4, test_ids = 2, cameras = 2, images = 2, distractors = 0, junk = 0, height = 16, width = 8 } }
+  local function log_of(body, name)
+    local cfg = with { data = data, height = 16, width = 8, epochs = 1, ["infomap.min_size"] = 2, refine = "none",
+      iterations = 1, clusters = 2, instances = 2 }
+    local inside = calr.context.new { script = "x.lua", out = tmp .. "/" .. name, quiet = true }
+    calr.context.with(inside, function()
+      local net, opened = calr.pipeline.network(cfg), calr.data.open(data)
+      for _, step in calr.pipeline.epochs(net, opened, cfg) do body(step, opened) end
+    end)
+    return sys.read_file(tmp .. "/" .. name .. "/log.txt")
+  end
+  local text = "warning: epoch 0: nothing was learned, the weights are what they were: the loop over "
+    .. "calr.pipeline.epochs does not call step:train(memory)"
+  check.ok(log_of(function(step) step:features() end, "idle"):find(text, 1, true))
+  check.ok(not log_of(function(step, opened)
+    local labels = opened:train():labels()
+    step:train(calr.memory.cluster { features = step:features(), labels = labels })
+  end, "busy"):find("nothing was learned", 1, true))
+end)
+
+check.test("labels of another type: how to convert them", function()
+  local logits = T.zeros { 2, 3 }
+  check.fails("labels must be i32[n], not u8[2]: labels:to \"i32\" converts them", calr.cross_entropy, logits,
+    T({ 0, 1 }, "u8"))
+  local request = require "calr.pipeline.request"
+  local memory = { loss = print, update = print }
+  check.ok(request.check(memory, { labels = T({ 0, 1 }, "i64") }, 2):find("; labels:to \"i32\" converts it", 1, true))
+  check.ok(not request.check(memory, { labels = T({ 0, 1, 1 }, "i32") }, 2):find("converts", 1, true))
+end)
+
+check.test("a study's goal that no run reports", function()
+  local script = write("trains.lua", "local cfg = require(\"calr\").config { epochs = 1 }\n")
+  local inside = calr.context.new { script = "study.lua" }
+  check.fails("the goal \"max map\": runs report no \"map\" (did you mean \"mAP\"?); there are: mAP, rank1", function()
+    calr.context.with(inside, function()
+      local S = calr.study "goal" { goal = "max map", script = script }
+      S:ablate { { "one" } }
+      S:run()
+    end)
+  end)
+  local trial = require "calr.lab.study.trial"
+  local one = trial.new({ key = "k", seed = 1 }, {})
+  check.fails("without the study's goal \"map\" (did you mean \"mAP\"?)", one.result, one, { mAP = 1 },
+    { { metric = "map", direction = "max" } })
+end)
+
+-- ---- what the commands share ----
+
+check.test("positions, cells and words", function()
+  local plain = require("calr.traceback").plain
+  check.equal(plain(sys.paths.lua .. "/calr/json.lua:3: " .. sys.paths.lua .. "/calr/run.lua:12: no"), "no")
+  check.equal(plain(sys.paths.datasets .. "/market1501.lua:3: no"), "no")
+  check.equal(plain("mine.lua:3: no"), "mine.lua:3: no")
+  check.equal(plain("no"), "no")
+  check.equal(calr.text.csv "a,b", "\"a,b\"")
+  check.equal(calr.text.csv " a", "\" a\"")
+  check.equal(calr.text.csv "say \"x\"", "\"say \"\"x\"\"\"")
+  check.equal(calr.text.csv "plain", "plain")
+  local arguments = require "calr.program.arguments"
+  local taken = { flags = { ["--quiet"] = "quiet" }, values = { ["--out"] = "out" }, usage = "u",
+    hint = function(word) return "; " .. word .. " is strange" end }
+  local fields, words = arguments.parse({ "--out=x", "a", "--quiet", "--", "-b" }, taken)
+  check.equal(fields.out .. words[1] .. words.rest[1], "xa-b")
+  check.equal(fields.quiet, true)
+  check.fails("--out is given twice", arguments.parse, { "--out", "a", "--out", "b" }, taken)
+  check.fails("--out wants a value; usage: u", arguments.parse, { "--out" }, taken)
+  check.fails("(did you mean --out?)", arguments.parse, { "--ouf" }, taken)
+  check.fails("unknown option --epochs; --epochs is strange", arguments.parse, { "--epochs" }, taken)
+end)
+
 check.finish()

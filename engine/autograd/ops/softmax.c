@@ -167,8 +167,9 @@ static calr_status cross_entropy_check(calr_op_call *call)
     CALR_TRY(calr_op_expect(call, LOGITS, "logits", 2, "f32[n x classes]"));
     const calr_op_shape *logits = &call->shape[LOGITS], *labels = &call->shape[LABELS];
     if (labels->dtype != CALR_I32 || labels->ndim != 1)
-        return calr_error(CALR_EINVAL, "labels must be i32[n], not %s",
-                          calr_op_describe(labels, a));
+        return calr_error(CALR_EINVAL, "labels must be i32[n], not %s%s",
+                          calr_op_describe(labels, a),
+                          labels->dtype != CALR_I32 ? ": labels:to \"i32\" converts them" : "");
     if (labels->shape[0] != logits->shape[0])
         return calr_error(CALR_EINVAL, "logits, %s, and labels, %s, differ in length",
                           calr_op_describe(logits, a), calr_op_describe(labels, b));

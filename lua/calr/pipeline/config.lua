@@ -238,8 +238,8 @@ end
 function config.take_up(run, load)
   local ok, problem = pcall(load)
   if ok then return end
-  local text = tostring(problem):gsub("^.-%.lua:%d+: ", "") -- the place in this library helps nobody
-  error(("a checkpoint in %s/checkpoints does not fit: %s"):format(run.path, text), 0)
+  error(("a checkpoint in %s/checkpoints does not fit: %s"):format(run.path,
+    require("calr.traceback").plain(problem)), 0)
 end
 
 return (require("calr.options").counted("calr.pipeline.", config))

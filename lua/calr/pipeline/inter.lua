@@ -222,6 +222,7 @@ function Step:train(bank, options)
       .. "infomap.k (%d)"):format(self.epoch, self.record.clusters or 0, self.cfg.infomap.min_similarity,
       self.cfg.infomap.k), 0)
   end
+  self.trains = true
   self:report { loss = loss, alignment = means.alignment }
   means.alignment = nil
   if next(means) then self:report { losses = means } end
@@ -311,6 +312,13 @@ local function add_parameters(list, layers)
   end
 end
 
+-- A number that changes when the parameters do.
+local function size_of(parameters)
+  local sum = 0
+  for _, parameter in ipairs(parameters) do sum = sum + parameter.tensor:norm():item() end
+  return sum
+end
+
 return function(net, data, cfg, more)
   more = check_options("calr.pipeline.epochs", more, { "keep", "layers" })
   local run, split = config.run_of(cfg, data, net), data:train()
@@ -334,6 +342,11 @@ return function(net, data, cfg, more)
     if due or step.epoch + 1 == cfg.epochs then
       step.record.evaluation = evaluation.evaluate(net, data, cfg, "epoch " .. step.epoch)
     end
+    if not step.trains and size_of(parameters) == step.size then
+      run:log("warning: epoch %d: nothing was learned, the weights are what they were: the loop over "
+        .. "calr.pipeline.epochs does not call step:train(memory)", step.epoch)
+    end
+    step.trains = true -- said once
     if (cfg.snapshot_every or 0) > 0 and not step.offered then
       run:log "note: there are no snapshots: the script does not call step:snapshot"
       step.offered = true -- said once
@@ -356,6 +369,7 @@ return function(net, data, cfg, more)
     step.epoch = step.epoch + 1
     if step.epoch >= cfg.epochs then return nil end
     step.record, step.seen, step.trained = {}, nil, nil
+    step.size = not step.trains and size_of(parameters) or nil
     schedule:epoch(step.epoch)
     return step.epoch, step
   end

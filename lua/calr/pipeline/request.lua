@@ -72,7 +72,9 @@ end
 local function tensor_problem(name, value, form, words, may_compute)
   if value == nil or may_compute and callable(value) then return nil end
   if T.is(value) and tostring(value):match(form) then return nil end
-  return ("%s must be %s, not %s"):format(name, words, text_of(value))
+  local kind = form:match "^%^(%w+)"
+  local remedy = T.is(value) and value:dtype() ~= kind and ("; %s:to \"%s\" converts it"):format(name, kind) or ""
+  return ("%s must be %s, not %s%s"):format(name, words, text_of(value), remedy)
 end
 
 local function sets_problem(o, n)

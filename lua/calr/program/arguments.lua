@@ -10,7 +10,8 @@ local arguments = {}
 --- Sorts a command's words. `--name value` and `--name=value` are the same; `--` ends the options.
 --- @param args     list of words
 --- @param options  flags = {["--quiet"] = "quiet"}, values = {["--out"] = "out"} (option -> name of the field), usage =
----                 the usage line for messages, at_most = the largest number of other words
+---                 the usage line for messages, at_most = the largest number of other words, hint = function(name) ->
+---                 string: what to say of an unknown option that is not nearly another
 --- @return table   fields by name: true for a flag, the text for an option with a value
 --- @return table   the other words, in order; if there was a "--", its field `rest` lists the words after it
 function arguments.parse(args, options)
@@ -29,7 +30,8 @@ function arguments.parse(args, options)
         i = i + 1
         value = args[i]
       end
-      if not value or value == "" then errors.usage("%s needs a value; usage: %s", name or word, options.usage) end
+      if not value or value == "" then errors.usage("%s wants a value; usage: %s", name or word, options.usage) end
+      if fields[values[name or word]] then errors.usage("%s is given twice", name or word) end
       fields[values[name or word]] = value
     elseif word:sub(1, 1) == "-" and word ~= "-" then
       local names = {}
@@ -37,8 +39,8 @@ function arguments.parse(args, options)
       for option in pairs(values) do names[#names + 1] = option end
       table.sort(names)
       local near = sys.nearest(name or word, names)
-      errors.usage("unknown option %s%s; usage: %s", word, near and (" (did you mean %s?)"):format(near) or "",
-        options.usage)
+      errors.usage("unknown option %s%s; usage: %s", word, near and (" (did you mean %s?)"):format(near)
+        or options.hint and options.hint(word) or "", options.usage)
     else
       words[#words + 1] = word
     end

@@ -196,11 +196,6 @@ local function markdown(report)
   return table.concat(parts, "\n\n") .. "\n"
 end
 
-local function csv_quote(string)
-  if string:find "[\",\r\n]" then return "\"" .. string:gsub("\"", "\"\"") .. "\"" end
-  return string
-end
-
 local function exact(number)
   if number == nil then return "" end
   return math.type(number) == "integer" and ("%d"):format(number) or ("%.17g"):format(number)
@@ -216,7 +211,7 @@ local function csv(report)
   lines[1] = table.concat(heads, ",")
   local function add(row, camera)
     local result = row[2]
-    local cells = { csv_quote(row[1]), exact(camera), exact(result.images or report.bench.snapshot.global:numel()) }
+    local cells = { text.csv(row[1]), exact(camera), exact(result.images or report.bench.snapshot.global:numel()) }
     for _, column in ipairs(columns) do
       cells[#cells + 1] = exact(value(result, column))
       cells[#cells + 1] = exact(row[3] and difference(result, row[3], column) or nil)

@@ -232,8 +232,26 @@ local function prepare(self)
   if not ok then error(problem, 0) end
 end
 
+-- What runs of a script report (step:figures), and what every trial has.
+local figures = { "mAP", "rank1", "rank5", "rank10", "mINP", "loss", "alignment", "silhouette", "clusters", "outliers",
+  "precision", "recall", "f", "expansion", "hours" }
+
+-- A goal that is nearly a figure's name is a slip: trials would run to their ends and then lack it.
+local function check_goals(self)
+  for _, goal in ipairs(self.goals) do
+    local known = false
+    for _, name in ipairs(figures) do known = known or name == goal.metric end
+    local hint = known and "" or suggest(goal.metric, figures)
+    if hint ~= "" then
+      errors.usage("the goal \"%s %s\": runs report no \"%s\"%s; there are: %s, and what a script gives to "
+        .. "run:finish", goal.direction, goal.metric, goal.metric, hint, table.concat(figures, ", "))
+    end
+  end
+end
+
 -- Once the function is known: sets data, code and rows, and checks every configuration before anything runs.
 function Study:complete(fn)
+  if self.script then check_goals(self) end
   if self.prepare and self.mode.kind ~= "dry-run" then prepare(self) end
   self.code = self.script and code.of_script(self.script) or code.of_function(fn)
   self.code_hash = code.hash(self.code)

@@ -20,6 +20,7 @@ local errors = require "calr.errors"
 local journal = require "calr.lab.study.journal"
 local json = require "calr.json"
 local ledger = require "calr.lab.study.ledger"
+local plain = require("calr.traceback").plain
 local pulse = require "calr.lab.study.pulse"
 local sys = require "calr.sys"
 
@@ -33,11 +34,6 @@ local folders = { "claims", "asks", "journals", "workers", "trials", "codes" }
 local deaths_allowed = 5
 
 -- ---- the folder
-
--- A message without the position in our code that raised it.
-local function plain(problem)
-  return (tostring(problem):gsub("^[^\n]-%.lua:%d+: ", ""))
-end
 
 local function read_json(path)
   local ok, value = pcall(json.decode, sys.read_file(path), path)

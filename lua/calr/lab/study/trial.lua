@@ -22,6 +22,7 @@
 
 local errors = require "calr.errors"
 local folder = require "calr.run.folder"
+local suggest = require("calr.options").suggest
 local sys = require "calr.sys"
 
 local trial = {}
@@ -172,8 +173,10 @@ function Trial:result(returned, goals)
   for name, value in pairs(returned or {}) do values[name] = value end
   for _, goal in ipairs(goals) do
     if values[goal.metric] == nil and goal.metric ~= "hours" then
-      error(("the trial ended without the study's goal \"%s\": report it, or return { %s = ... }"):format(goal.metric,
-        goal.metric), 0)
+      local names = {}
+      for name in pairs(values) do names[#names + 1] = name end
+      error(("the trial ended without the study's goal \"%s\"%s: report it, or return { %s = ... }"):format(goal.metric,
+        suggest(goal.metric, names), goal.metric), 0)
     end
   end
   return values

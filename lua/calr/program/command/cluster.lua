@@ -8,6 +8,7 @@ local errors = require "calr.errors"
 local input = require "calr.lab.cluster.input"
 local json = require "calr.json"
 local npy = require "calr.npy"
+local plain = require("calr.traceback").plain
 local summary = require "calr.lab.cluster.summary"
 local sys = require "calr.sys"
 
@@ -96,10 +97,6 @@ local function check_output(path)
   if folder == "" then folder = "/" end
   if folder and not sys.is_folder(folder) then errors.usage("there is no folder %s to write %s in", folder, path) end
   if sys.is_folder(path) then errors.usage("%s is a folder", path) end
-end
-
-local function plain(problem)
-  return (tostring(problem):gsub("^[^\n]-%.lua:%d+: ", ""))
 end
 
 local function options_text(options, names)

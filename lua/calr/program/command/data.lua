@@ -1,7 +1,10 @@
 --- @module calr.program.command.data
 --- calr data import|info|make: handles data sets in files.
 
+local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
+local plain = require("calr.traceback").plain
+local suggest = require("calr.options").suggest
 local sys = require "calr.sys"
 local text = require "calr.text"
 
@@ -19,32 +22,10 @@ local command = {
 
 -- Splits words into positional ones and the options of `known`: {["--skip-bad"] = "flag", ["-o"] = "value"}.
 local function parse(words, known, usage)
-  local positional, options, i = {}, {}, 1
-  while words[i] do
-    local word = words[i]
-    local name, value = word:match "^(%-%-[%w-]+)=(.*)$"
-    name = name or word
-    if known[name] == "flag" and not value then
-      options[name] = true
-    elseif known[name] == "value" then
-      if not value then
-        i = i + 1
-        value = words[i]
-      end
-      if not value or value == "" then errors.usage("%s wants a value; usage: %s", name, usage) end
-      if options[name] then errors.usage("%s is given twice", name) end
-      options[name] = value
-    elseif word:sub(1, 1) == "-" and #word > 1 then
-      local names = {}
-      for each in pairs(known) do names[#names + 1] = each end
-      table.sort(names)
-      local near = sys.nearest(name, names)
-      errors.usage("unknown option %s%s; usage: %s", name, near and (" (did you mean %s?)"):format(near) or "", usage)
-    else
-      positional[#positional + 1] = word
-    end
-    i = i + 1
-  end
+  local flags, values = {}, {}
+  for name, kind in pairs(known) do (kind == "flag" and flags or values)[name] = name end
+  local options, positional = arguments.parse(words, { flags = flags, values = values, usage = usage })
+  table.move(positional.rest or {}, 1, #(positional.rest or {}), #positional + 1, positional)
   return positional, options
 end
 
@@ -55,16 +36,6 @@ local function expect(positional, names, usage)
   local extra = positional[#names + 1]
   if extra then errors.usage("\"%s\" is one word too many; usage: %s", extra, usage) end
   return table.unpack(positional)
-end
-
--- Strips the position in our library from a message: it means nothing to the user.
-local function plain(problem)
-  local at = problem:match "^(.-%.lua):%d+: "
-  local homes = { sys.paths.lua .. "/", sys.paths.datasets .. "/", "..." }
-  for _, home in ipairs(homes) do
-    if at and at:sub(1, #home) == home then return (problem:gsub("^.-%.lua:%d+: ", "")) end
-  end
-  return problem
 end
 
 -- Calls fn; its errors end the program by `ending` with a message and no traceback.
@@ -207,9 +178,8 @@ function command.run(args)
     return 0
   end
   if not parts[word] then
-    local near = word and sys.nearest(word, { "import", "info", "make" })
     local what = word and ("calr data has no \"%s\""):format(word) or "no subcommand is given"
-    errors.usage("%s%s; usage: %s", what, near and (" (did you mean \"%s\"?)"):format(near) or "", command.usage)
+    errors.usage("%s%s; usage: %s", what, suggest(word, { "import", "info", "make" }), command.usage)
   end
   return parts[word](table.move(args, 2, #args, 1, {}))
 end

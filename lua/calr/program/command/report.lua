@@ -3,7 +3,7 @@
 
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
-local sys = require "calr.sys"
+local plain = require("calr.traceback").plain
 local text = require "calr.text"
 
 local command = {
@@ -30,13 +30,6 @@ local function parse(args)
     values = { ["-o"] = "to", ["--out"] = "to", ["--versus"] = "versus" } })
   fields.folder, fields.images = words[1], not fields.no_images
   return fields
-end
-
--- Strips the position in this library from a message: it means nothing to the user.
-local function plain(problem)
-  local home = sys.paths.lua .. "/"
-  if problem:sub(1, #home) == home or problem:sub(1, 3) == "..." then return (problem:gsub("^.-%.lua:%d+: ", "")) end
-  return problem
 end
 
 --- calr.program.command.report.run(args)

@@ -17,35 +17,23 @@ local run = {
 local flags = { ["--quiet"] = "quiet", ["--trust"] = "trust", ["--help"] = "help", ["-h"] = "help" }
 local valued = { ["--out"] = "out", ["--resume"] = "resume", ["--threads"] = "threads", ["-e"] = "code" }
 
+local function hint(word)
+  local option = word:match "^%-%-(%a[%w_.]*)"
+  return option and ("; the script's own options have no dashes: %s=VALUE"):format(option)
+end
+
 local function parse(args)
-  local fields, i = { overrides = {} }, 1
-  while args[i] do
-    local word = args[i]
-    local name, value = word:match "^(%-%-[%w-]+)=(.*)$"
-    if flags[word] then
-      fields[flags[word]] = true
-    elseif valued[name or word] then
-      if not name then
-        i = i + 1
-        value = args[i]
-      end
-      if not value or value == "" then errors.usage("%s wants a value; usage: %s", name or word, run.usage) end
-      fields[valued[name or word]] = value
-    elseif word:sub(1, 1) == "-" and word ~= "-" then
-      local names = { "--out", "--resume", "--trust", "--threads", "--quiet", "--help" }
-      local near = sys.nearest(word, names)
-      local option = word:match "^%-%-(%a[%w_.]*)"
-      local hint = near and (" (did you mean %s?)"):format(near)
-        or option and ("; the script's own options have no dashes: %s=VALUE"):format(option) or ""
-      errors.usage("unknown option %s%s; usage: %s", word, hint, run.usage)
-    elseif not fields.script and not fields.code and (not word:find("=", 1, true) or sys.exists(word)) then
+  local fields, words = arguments.parse(args, { flags = flags, values = valued, usage = run.usage, hint = hint })
+  table.move(words.rest or {}, 1, #(words.rest or {}), #words + 1, words)
+  fields.overrides = {}
+  for _, word in ipairs(words) do
+    if not fields.script and not fields.code and (not word:find("=", 1, true) or sys.exists(word)) then
       fields.script = word
     elseif word:find("=", 1, true) then
       table.insert(fields.overrides, word)
     else
       errors.usage("\"%s\" is not of the form key=value; usage: %s", word, run.usage)
     end
-    i = i + 1
   end
   arguments.check_once(fields.overrides)
   return fields
@@ -83,8 +71,12 @@ local function context_of(fields)
     end)
   end
   made:on("stop", function(stopped, problem)
-    if sys.exists(stopped.path .. "/run.json") and (sys.is_interrupt(problem) or stopped:resumable()) then
+    if not sys.exists(stopped.path .. "/run.json") then return end
+    if sys.is_interrupt(problem) then
       io.stderr:write("calr: to continue: calr run --resume ", stopped.path, "\n")
+    elseif stopped:resumable() then -- a changed script or rule cannot resume it
+      io.stderr:write("calr: if the cause is outside the script and its files (memory, disk), continue with: calr run "
+        .. "--resume ", stopped.path, "; after a change in them start a new run\n")
     end
   end)
   if fields.study then require("calr.lab.study.current").ask(made, fields.study) end

@@ -4,15 +4,9 @@
 --- NAME_n. The last two columns are a note on the row and the commands that reproduce it, joined by " && ".
 
 local cells = require "calr.lab.study.table.cells"
+local quote = require("calr.text").csv
 
 local csv = {}
-
-local function quote(string)
-  if string:find "[\",\r\n]" or string:find "^%s" or string:find "%s$" then
-    return "\"" .. string:gsub("\"", "\"\"") .. "\""
-  end
-  return string
-end
 
 local function exact(value)
   return value == nil and "" or cells.exact(value)
