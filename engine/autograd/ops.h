@@ -108,12 +108,8 @@ calr_status calr_op_cast(calr_tensor *x, calr_dtype dtype, calr_tensor **y);
 /* x itself (retained) when contiguous, a clone otherwise. */
 calr_status calr_op_contiguous(calr_tensor *x, calr_tensor **y);
 
-/* ---- rows and parts: gather.c ---- */
+/* ---- parts: cat.c; more in ops_index.h ---- */
 
-/* Items index[i] of a dimension of x, of any type; index: i64[m], a constant, copied. The gradient of an
- * item that is taken more than once is the sum, in order of i. */
-calr_status calr_op_index_select(calr_tensor *x, int dim, const int64_t *index, int64_t count,
-                                 calr_tensor **y);
 /* One after the other along a dimension; count >= 1. */
 calr_status calr_op_cat(calr_tensor *const *x, int count, int dim, calr_tensor **y);
 

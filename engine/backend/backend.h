@@ -137,6 +137,29 @@ typedef struct calr_gated_sum {
     int64_t n, area, c; /* area = h w */
 } calr_gated_sum;
 
+/* What a scan makes of all numbers so far. */
+typedef enum calr_scan {
+    CALR_CUMSUM,
+    CALR_CUMPROD,
+    CALR_CUMMAX,
+    CALR_CUMMIN,
+    CALR_LOGCUMSUMEXP
+} calr_scan;
+
+/* Items of the middle dimension of outer x n x inner by their numbers: `count` of them, 0 .. n-1. */
+typedef struct calr_index_rows {
+    int64_t outer, n, inner, count;
+} calr_index_rows;
+
+/* Elements whose place along dimension `dim` is in an index of `shape`; strides in elements. */
+typedef struct calr_index_elements {
+    int ndim, dim; /* ndim >= 1 */
+    int64_t shape[CALR_MAX_DIMS];
+    int64_t index_stride[CALR_MAX_DIMS];
+    int64_t stride[CALR_MAX_DIMS];       /* of the tensor that the index points into */
+    int64_t other_stride[CALR_MAX_DIMS]; /* of the other one, which has the shape of the index */
+} calr_index_elements;
+
 typedef struct calr_backend {
     const char *name; /* "cpu" */
     const char *conv; /* what computes convolutions: "onednn" or "portable" */
@@ -308,9 +331,6 @@ typedef struct calr_backend {
     /* sum over a dimension in the middle: x is outer x n x inner, y outer x inner. Accumulates in double.
      * Cannot fail. */
     void (*sum_middle)(int64_t outer, int64_t n, int64_t inner, const float *x, float *y);
-    /* y[index[i]] += x[i] for every row i of x, in that order: adds to y, unlike the others. index[rows] are rows of y.
-     * Cannot fail. */
-    void (*add_rows)(int64_t rows, int64_t c, const int64_t *index, const float *x, float *y);
     /* y = x + row[c] in every row; x NULL: y = row in every row. In place allowed. */
     calr_status (*add_row)(int64_t rows, int64_t c, const float *x, const float *row, float *y);
 
@@ -343,6 +363,63 @@ typedef struct calr_backend {
                   const void *b, void *y);
     /* y = kept ? x / (1 - p) : 0. The backward pass is the same call on the gradient. */
     void (*dropout)(int64_t n, const calr_dropout *dropout, const float *x, float *y);
+
+    /* ---- Order ---- along the middle of x[outer x n x inner]; not f16. NaN is above all numbers; of equals, the one
+     * with the lower position comes first. positions may be NULL. CALR_EINTERRUPTED. */
+    calr_status (*sort)(calr_dtype dtype, int64_t outer, int64_t n, int64_t inner, bool descending,
+                        const void *x, void *y, int64_t *positions);
+    /* The k smallest (or largest), 0 <= k <= n: y and positions are outer x k x inner; in any order unless `sorted`. */
+    calr_status (*top)(calr_dtype dtype, int64_t outer, int64_t n, int64_t inner, int64_t k,
+                       bool largest, bool sorted, const void *x, void *y, int64_t *positions);
+    /* The k-th smallest, 1 <= k <= n: y and positions are outer x inner. `median`: where there is a NaN, the first. */
+    calr_status (*rank)(calr_dtype dtype, int64_t outer, int64_t n, int64_t inner, int64_t k,
+                        bool median, const void *x, void *y, int64_t *positions);
+    /* The different ones among n sorted numbers, in y[n]; returns how many there are (NaN differs from NaN). With their
+     * positions before they were sorted: inverse[positions[i]] = which of y sorted[i] is; and counts[n]: how often each
+     * occurs. inverse and counts may be NULL. Cannot fail. */
+    int64_t (*unique)(calr_dtype dtype, int64_t n, const void *sorted, const int64_t *positions,
+                      void *y, int64_t *inverse, int64_t *counts);
+    /* y[i] = how many of the n sorted numbers come before x[i]: those below it, or (right) not above it. f32, f64,
+     * i64. x is rows x count, sorted rows x n, or n for all rows (shared). Cannot fail. */
+    void (*search)(calr_dtype dtype, bool right, int64_t rows, int64_t n, const void *sorted,
+                   bool shared, int64_t count, const void *x, int64_t *y);
+    /* counts[i] = the number (or, with weights[n], the weight) of x[n] from edges[i] to below edges[i+1]; the last bin
+     * holds edges[bins] too. `even`: the bins are equally wide, and only the outer edges count. f32 or f64. */
+    calr_status (*histogram)(calr_dtype dtype, bool even, int64_t n, const void *x,
+                             const void *weights, int64_t bins, const void *edges, double *counts);
+
+    /* ---- Scans ---- along the middle of x[outer x n x inner]; f32, bf16, f64, and (not logcumsumexp) i64, which
+     * wraps around. Sums and products are accumulated in double. reverse: from the end (not logcumsumexp). positions
+     * of cummax and cummin: the last of equals; a NaN stays. CALR_EINTERRUPTED. */
+    calr_status (*scan)(calr_scan op, calr_dtype dtype, bool reverse, int64_t outer, int64_t n,
+                        int64_t inner, const void *x, void *y, int64_t *positions);
+    /* Of cumprod and logcumsumexp; that of cumsum is its reverse, that of the others a scatter. */
+    calr_status (*scan_backward)(calr_scan op, calr_dtype dtype, int64_t outer, int64_t n,
+                                 int64_t inner, const void *x, const void *y, const void *dy,
+                                 void *dx);
+
+    /* ---- Index ---- any type, unless arithmetic is asked for: that is of f32, f64 and, wrapping around, integers.
+     * Numbers must be in range (index_outside tells). Cannot fail, unless a status is returned. */
+    /* The first that is not 0 .. n-1; -1 when all are. */
+    int64_t (*index_outside)(int64_t count, const int64_t *index, int64_t n);
+    /* y[o][i] = x[o][index[i]], rows of `inner` elements of `size` bytes. */
+    void (*take_rows)(size_t size, const calr_index_rows *rows, const int64_t *index, const void *x,
+                      void *y);
+    /* y[o][index[i]] = x[o][i], or (add) += alpha x[o][i], in the order of i. one: x is a single number. */
+    void (*put_rows)(calr_dtype dtype, bool add, bool one, const calr_index_rows *rows,
+                     double alpha, const int64_t *index, const void *x, void *y);
+    /* y[.. i ..] = x[.. index[.. i ..] ..] */
+    void (*gather)(calr_dtype dtype, const calr_index_elements *elements, const int64_t *index,
+                   const void *x, void *y);
+    /* y[.. index[.. i ..] ..] = x[.. i ..], or (add) +=, in the order of i along the dimension. */
+    void (*scatter)(calr_dtype dtype, bool add, const calr_index_elements *elements,
+                    const int64_t *index, const void *x, void *y);
+    /* Masks of n bytes, 0 or 1: how many are 1; their numbers; those elements of x[n] taken; and x written to those
+     * elements of y[n]. Elements of `size` bytes. */
+    int64_t (*mask_count)(int64_t n, const uint8_t *mask);
+    calr_status (*mask_find)(int64_t n, const uint8_t *mask, int64_t *y);
+    calr_status (*mask_take)(size_t size, int64_t n, const uint8_t *mask, const void *x, void *y);
+    calr_status (*mask_put)(size_t size, int64_t n, const uint8_t *mask, const void *x, void *y);
 
     /* ---- Optimizers ---- in place on w and the state
      * PyTorch's definitions: m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,

@@ -304,9 +304,6 @@ VOID(gated_sum_backward,
 
 VOID(sum_middle, (int64_t outer, int64_t n, int64_t inner, const float *x, float *y),
      (outer, n, inner, x, y), .floats = (double)outer * (double)(n + 1) * (double)inner)
-VOID(add_rows, (int64_t rows, int64_t c, const int64_t *index, const float *x, float *y),
-     (rows, c, index, x, y), .floats = 3 * (double)rows * (double)c)
-
 /* ---- elements ---- */
 
 #define EACH(k) (k * REAL(dtype) * (double)n)
@@ -383,6 +380,100 @@ static double dot(int64_t n, const float *a, const float *b)
     return result;
 }
 
+/* ---- order, scans, index ---- floats count 4 bytes: an index counts 2 */
+
+#define LINES (FLOATS(dtype) * (double)outer * (double)n * (double)inner)
+/* What a number counts, and what an element of `size` bytes does. */
+#define FLOATS(dtype) ((double)calr_dtype_size(dtype) / 4)
+#define CHOSEN(rows_) ((double)(rows_)->outer * (double)(rows_)->count * (double)(rows_)->inner)
+
+static double indexed(const calr_index_elements *elements)
+{
+    double count = 1;
+    for (int d = 0; d < elements->ndim; d++)
+        count *= (double)elements->shape[d];
+    return count;
+}
+
+STATUS(sort,
+       (calr_dtype dtype, int64_t outer, int64_t n, int64_t inner, bool descending, const void *x,
+        void *y, int64_t *positions),
+       (dtype, outer, n, inner, descending, x, y, positions), .floats = 2 * LINES)
+STATUS(top,
+       (calr_dtype dtype, int64_t outer, int64_t n, int64_t inner, int64_t k, bool largest,
+        bool sorted, const void *x, void *y, int64_t *positions),
+       (dtype, outer, n, inner, k, largest, sorted, x, y, positions), .floats = LINES)
+STATUS(rank,
+       (calr_dtype dtype, int64_t outer, int64_t n, int64_t inner, int64_t k, bool median,
+        const void *x, void *y, int64_t *positions),
+       (dtype, outer, n, inner, k, median, x, y, positions), .floats = LINES)
+VOID(search,
+     (calr_dtype dtype, bool right, int64_t rows, int64_t n, const void *sorted, bool shared,
+      int64_t count, const void *x, int64_t *y),
+     (dtype, right, rows, n, sorted, shared, count, x, y),
+     .floats = (2 + FLOATS(dtype)) * (double)rows * (double)count)
+STATUS(histogram,
+       (calr_dtype dtype, bool even, int64_t n, const void *x, const void *weights, int64_t bins,
+        const void *edges, double *counts),
+       (dtype, even, n, x, weights, bins, edges, counts),
+       .floats = (weights ? 2 : 1) * FLOATS(dtype) * (double)n)
+STATUS(scan,
+       (calr_scan op, calr_dtype dtype, bool reverse, int64_t outer, int64_t n, int64_t inner,
+        const void *x, void *y, int64_t *positions),
+       (op, dtype, reverse, outer, n, inner, x, y, positions), .floats = 2 * LINES)
+STATUS(scan_backward,
+       (calr_scan op, calr_dtype dtype, int64_t outer, int64_t n, int64_t inner, const void *x,
+        const void *y, const void *dy, void *dx),
+       (op, dtype, outer, n, inner, x, y, dy, dx), .floats = 4 * LINES)
+VOID(take_rows,
+     (size_t size, const calr_index_rows *rows_, const int64_t *index, const void *x, void *y),
+     (size, rows_, index, x, y), .floats = (double)size / 2 * CHOSEN(rows_))
+VOID(put_rows,
+     (calr_dtype dtype, bool add, bool one, const calr_index_rows *rows_, double alpha,
+      const int64_t *index, const void *x, void *y),
+     (dtype, add, one, rows_, alpha, index, x, y),
+     .floats = ((add ? 2 : 1) + (one ? 0 : 1)) * FLOATS(dtype) * CHOSEN(rows_))
+VOID(gather,
+     (calr_dtype dtype, const calr_index_elements *elements, const int64_t *index, const void *x,
+      void *y),
+     (dtype, elements, index, x, y), .floats = (2 + 2 * FLOATS(dtype)) * indexed(elements))
+VOID(scatter,
+     (calr_dtype dtype, bool add, const calr_index_elements *elements, const int64_t *index,
+      const void *x, void *y),
+     (dtype, add, elements, index, x, y),
+     .floats = (2 + (add ? 3 : 2) * FLOATS(dtype)) * indexed(elements))
+STATUS(mask_find, (int64_t n, const uint8_t *mask, int64_t *y), (n, mask, y),
+       .floats = (double)n / 4)
+STATUS(mask_take, (size_t size, int64_t n, const uint8_t *mask, const void *x, void *y),
+       (size, n, mask, x, y), .floats = (double)(size + 1) / 4 * (double)n)
+STATUS(mask_put, (size_t size, int64_t n, const uint8_t *mask, const void *x, void *y),
+       (size, n, mask, x, y), .floats = (double)(2 * size + 1) / 4 * (double)n)
+
+static int64_t index_outside(int64_t count, const int64_t *index, int64_t n)
+{
+    double began = calr_meter_begin();
+    int64_t result = original->index_outside(count, index, n);
+    finish(began, "index_outside", (work){.floats = 2 * (double)count});
+    return result;
+}
+
+static int64_t unique(calr_dtype dtype, int64_t n, const void *sorted, const int64_t *positions,
+                      void *y, int64_t *inverse, int64_t *counts)
+{
+    double began = calr_meter_begin();
+    int64_t result = original->unique(dtype, n, sorted, positions, y, inverse, counts);
+    finish(began, "unique", (work){.floats = ((inverse ? 4 : 0) + FLOATS(dtype)) * (double)n});
+    return result;
+}
+
+static int64_t mask_count(int64_t n, const uint8_t *mask)
+{
+    double began = calr_meter_begin();
+    int64_t result = original->mask_count(n, mask);
+    finish(began, "mask_count", (work){.floats = (double)n / 4});
+    return result;
+}
+
 #define PUT(name) table.name = name
 
 const calr_backend *calr_backend_metered(const calr_backend *under)
@@ -408,8 +499,12 @@ const calr_backend *calr_backend_metered(const calr_backend *under)
         PUT(l2_normalize_backward);
     PUT(sum_rows), PUT(sum_columns), PUT(add_row);
     PUT(binary), PUT(ternary), PUT(where), PUT(scale), PUT(axpy), PUT(affine);
-    PUT(sum_middle), PUT(add_rows), PUT(gated_sum_forward), PUT(gated_sum_backward);
+    PUT(sum_middle), PUT(gated_sum_forward), PUT(gated_sum_backward);
     PUT(unary), PUT(unary_backward);
     PUT(sum), PUT(dot), PUT(dropout), PUT(adam_step), PUT(sgd_step);
+    PUT(sort), PUT(top), PUT(rank), PUT(unique), PUT(search), PUT(histogram), PUT(scan),
+        PUT(scan_backward);
+    PUT(index_outside), PUT(take_rows), PUT(put_rows), PUT(gather), PUT(scatter);
+    PUT(mask_count), PUT(mask_find), PUT(mask_take), PUT(mask_put);
     return &table;
 }

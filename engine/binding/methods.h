@@ -17,6 +17,8 @@ extern const calr_lua_function calr_lua_rearrange_methods[]; /* tensor_rearrange
 extern const calr_lua_function calr_lua_text_methods[];      /* tensor_text.c */
 extern const calr_lua_function calr_lua_item_methods[];      /* tensor_items.c */
 extern const calr_lua_function calr_lua_linalg_methods[];    /* tensor_linalg.c */
+extern const calr_lua_function calr_lua_position_methods[];  /* tensor_positions.c */
+extern const calr_lua_function calr_lua_order_methods[];     /* tensor_order.c */
 /* Functions calr.NAME that are no methods. */
 extern const calr_lua_function calr_lua_rearrange_functions[]; /* tensor_rearrange.c */
 extern const calr_lua_function calr_lua_operation_functions[]; /* ops.c */

@@ -44,46 +44,6 @@ static int ops_mean(lua_State *L)
 
 /* ---- rows and parts ---- */
 
-/* The vector of numbers from 0 at `arg`, i64 or i32, as i64; held. */
-static calr_tensor *check_index(lua_State *L, int arg)
-{
-    calr_tensor *index = calr_lua_check_tensor(L, arg);
-    if (index->dtype != CALR_I32)
-        return calr_lua_check_form(L, arg, CALR_I64, 1, "i64[m]");
-    luaL_argcheck(L, index->ndim == 1, arg, "a list of numbers, i64[m], is needed");
-    calr_tensor **wide = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_cast(index, CALR_I64, wide));
-    return *wide;
-}
-
-static int push_selected(lua_State *L, calr_tensor *x, int dim, int index_arg)
-{
-    calr_tensor *index = check_index(L, index_arg);
-    PUSH(L, calr_op_index_select(x, dim, calr_tensor_i64(index), index->shape[0], slot));
-    return 1;
-}
-
-/// calr.index_select(x, dim, index)
-/// Takes items of a dimension, in the order of `index`, with a gradient: rows with dim 1, columns with 2.
-/// @param x      tensor of any type
-/// @param dim    from 1; -1 is the last
-/// @param index  i64[m], or i32[m], of numbers from 0
-/// @return tensor  like x, with m items in that dimension
-static int ops_index_select(lua_State *L)
-{
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    return push_selected(L, x, calr_lua_check_dim(L, 2, x), 3);
-}
-
-/// calr.gather(x, index)
-/// Former name of x:index_select(1, index).
-/// @param index  i64[m], or i32[m], of row numbers from 0
-/// @return tensor  [m x ...]
-static int ops_gather(lua_State *L)
-{
-    return push_selected(L, calr_lua_check_tensor(L, 1), 0, 2);
-}
-
 /// calr.gated_sum(maps, gates)
 /// Weights feature maps by channel and adds them: y = sum over i of gates[i] maps[i]; a gate has one number per image
 /// and channel (the aggregation of OSNet's streams: Zhou et al., ICCV 2019, eq. 4).
@@ -338,8 +298,6 @@ static int ops_reverse_gradient(lua_State *L)
 const calr_lua_function calr_lua_operation_methods[] = {
     {"sum", ops_sum, "x [, dim]"},
     {"mean", ops_mean, "x [, dim]"},
-    {"index_select", ops_index_select, "x, dim, index"},
-    {"gather", ops_gather, "x, index"},
     {"softmax", ops_softmax, "x"},
     {"log_softmax", ops_log_softmax, "x"},
     {"l2_normalize", ops_l2_normalize, "x [, options]"},

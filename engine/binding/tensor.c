@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/ops.h"
+#include "autograd/ops_index.h"
 #include "autograd/tape.h"
 #include "tensor/pool.h"
 #include "tensor/scan.h"
@@ -271,8 +272,9 @@ static int tensor_rows(lua_State *L)
         lua_replace(L, 2);
     }
     calr_tensor *index = calr_lua_check_form(L, 2, CALR_I64, 1, "i64[m]");
-    calr_lua_call(L, calr_tensor_index_select(t, 0, calr_tensor_i64(index), index->shape[0],
-                                              calr_lua_new_tensor(L)));
+    calr_tensor **plain = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_alias(t, plain)); /* keeps no tape */
+    calr_lua_call(L, calr_op_index_select(*plain, 0, index, calr_lua_new_tensor(L)));
     calr_lua_account(L);
     return 1;
 }
@@ -469,7 +471,8 @@ static const calr_lua_function metamethods[] = {
 static const calr_lua_function *const words[] = {
     calr_lua_operation_methods, calr_lua_view_methods,      calr_lua_text_methods,
     calr_lua_item_methods,      calr_lua_linalg_methods,    calr_lua_element_methods,
-    calr_lua_creation_methods,  calr_lua_rearrange_methods,
+    calr_lua_creation_methods,  calr_lua_rearrange_methods, calr_lua_position_methods,
+    calr_lua_order_methods,
 };
 static const calr_lua_function *const word_functions[] = {
     calr_lua_operation_functions,

@@ -156,10 +156,6 @@ calr_status calr_tensor_contiguous(const calr_tensor *tensor, calr_tensor **out)
  * bf16 and f16 by rounding to the nearest, to even between two; to bool: whether it is not 0). */
 calr_status calr_tensor_copy(calr_tensor *to, const calr_tensor *from);
 calr_status calr_tensor_cast(const calr_tensor *tensor, calr_dtype dtype, calr_tensor **out);
-/* Items `index[i]` of a dimension, in that order: it becomes `count` long. CALR_EINVAL names the first
- * index out of range. */
-calr_status calr_tensor_index_select(const calr_tensor *tensor, int dim, const int64_t *index,
-                                     int64_t count, calr_tensor **out);
 /* to += from: f32 or f64, the same shape and type, any strides; `to` does not overlap itself. */
 calr_status calr_tensor_accumulate(calr_tensor *to, const calr_tensor *from);
 calr_status calr_tensor_fill(calr_tensor *tensor, double value);

@@ -256,7 +256,8 @@ static void test_rows_by_number(void)
         want[i] = y[i];
     for (int64_t i = 0; i < ROWS * C; i++)
         want[index[i / C] * C + i % C] += x[i];
-    backend->add_rows(ROWS, C, index, x, y);
+    calr_index_rows rows = {.outer = 1, .n = 4, .inner = C, .count = ROWS};
+    backend->put_rows(CALR_F32, true, false, &rows, 1, index, x, y);
     CHECK_ARRAY(y, want, 4 * C, 1e-6);
     float *sums = output_array(2 * 200);
     memset(want, 0, 400 * sizeof *want);

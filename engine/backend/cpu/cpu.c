@@ -41,10 +41,16 @@
     .sum_columns = calr_cpu_sum_columns, .add_row = calr_cpu_add_row, .binary = calr_cpu_binary,   \
     .ternary = calr_cpu_ternary, .where = calr_cpu_where, .scale = calr_cpu_scale,                 \
     .axpy = calr_cpu_axpy, .affine = calr_cpu_affine, .sum = calr_cpu_sum, .dot = calr_cpu_dot,    \
-    .sum_middle = calr_cpu_sum_middle, .add_rows = calr_cpu_add_rows, .unary = calr_cpu_unary,     \
+    .sum_middle = calr_cpu_sum_middle, .unary = calr_cpu_unary,                                    \
     .unary_backward = calr_cpu_unary_backward, .gated_sum_forward = calr_cpu_gated_sum_forward,    \
     .gated_sum_backward = calr_cpu_gated_sum_backward, .dropout = calr_cpu_dropout,                \
-    .adam_step = calr_cpu_adam_step, .sgd_step = calr_cpu_sgd_step
+    .sort = calr_cpu_sort, .top = calr_cpu_top, .rank = calr_cpu_rank, .unique = calr_cpu_unique,  \
+    .search = calr_cpu_search, .histogram = calr_cpu_histogram, .scan = calr_cpu_scan,             \
+    .scan_backward = calr_cpu_scan_backward, .index_outside = calr_cpu_index_outside,              \
+    .take_rows = calr_cpu_take_rows, .put_rows = calr_cpu_put_rows, .gather = calr_cpu_gather,     \
+    .scatter = calr_cpu_scatter, .mask_count = calr_cpu_mask_count,                                \
+    .mask_find = calr_cpu_mask_find, .mask_take = calr_cpu_mask_take,                              \
+    .mask_put = calr_cpu_mask_put, .adam_step = calr_cpu_adam_step, .sgd_step = calr_cpu_sgd_step
 
 static const calr_backend portable = {
     SHARED_KERNELS,

@@ -144,7 +144,6 @@ calr_status calr_cpu_l2_normalize_backward(int64_t rows, int64_t c, float eps, c
 calr_status calr_cpu_sum_rows(calr_dtype dtype, int64_t rows, int64_t c, const void *x, float *y);
 calr_status calr_cpu_sum_columns(int64_t rows, int64_t c, const float *x, float *y);
 void calr_cpu_sum_middle(int64_t outer, int64_t n, int64_t inner, const float *x, float *y);
-void calr_cpu_add_rows(int64_t rows, int64_t c, const int64_t *index, const float *x, float *y);
 calr_status calr_cpu_add_row(int64_t rows, int64_t c, const float *x, const float *row, float *y);
 
 /* elements.c */
@@ -178,6 +177,46 @@ void calr_cpu_gated_sum_forward(const calr_gated_sum *sizes, const void *const *
 void calr_cpu_gated_sum_backward(const calr_gated_sum *sizes, const void *const *x,
                                  const float *const *gates, const void *dy, void *const *dx,
                                  float *const *dgates);
+
+/* order/ */
+calr_status calr_cpu_sort(calr_dtype dtype, int64_t outer, int64_t n, int64_t inner,
+                          bool descending, const void *x, void *y, int64_t *positions);
+calr_status calr_cpu_top(calr_dtype dtype, int64_t outer, int64_t n, int64_t inner, int64_t k,
+                         bool largest, bool sorted, const void *x, void *y, int64_t *positions);
+calr_status calr_cpu_rank(calr_dtype dtype, int64_t outer, int64_t n, int64_t inner, int64_t k,
+                          bool median, const void *x, void *y, int64_t *positions);
+
+/* index/ */
+int64_t calr_cpu_unique(calr_dtype dtype, int64_t n, const void *sorted, const int64_t *positions,
+                        void *y, int64_t *inverse, int64_t *counts);
+void calr_cpu_search(calr_dtype dtype, bool right, int64_t rows, int64_t n, const void *sorted,
+                     bool shared, int64_t count, const void *x, int64_t *y);
+calr_status calr_cpu_histogram(calr_dtype dtype, bool even, int64_t n, const void *x,
+                               const void *weights, int64_t bins, const void *edges,
+                               double *counts);
+int64_t calr_cpu_index_outside(int64_t count, const int64_t *index, int64_t n);
+void calr_cpu_take_rows(size_t size, const calr_index_rows *rows, const int64_t *index,
+                        const void *x, void *y);
+void calr_cpu_put_rows(calr_dtype dtype, bool add, bool one, const calr_index_rows *rows,
+                       double alpha, const int64_t *index, const void *x, void *y);
+void calr_cpu_gather(calr_dtype dtype, const calr_index_elements *elements, const int64_t *index,
+                     const void *x, void *y);
+void calr_cpu_scatter(calr_dtype dtype, bool add, const calr_index_elements *elements,
+                      const int64_t *index, const void *x, void *y);
+int64_t calr_cpu_mask_count(int64_t n, const uint8_t *mask);
+calr_status calr_cpu_mask_find(int64_t n, const uint8_t *mask, int64_t *y);
+calr_status calr_cpu_mask_take(size_t size, int64_t n, const uint8_t *mask, const void *x, void *y);
+calr_status calr_cpu_mask_put(size_t size, int64_t n, const uint8_t *mask, const void *x, void *y);
+
+/* scan/ */
+/* Of logcumsumexp. */
+calr_status calr_cpu_log_scan(calr_dtype dtype, int64_t outer, int64_t n, int64_t inner,
+                              const void *x, void *y);
+calr_status calr_cpu_scan(calr_scan op, calr_dtype dtype, bool reverse, int64_t outer, int64_t n,
+                          int64_t inner, const void *x, void *y, int64_t *positions);
+calr_status calr_cpu_scan_backward(calr_scan op, calr_dtype dtype, int64_t outer, int64_t n,
+                                   int64_t inner, const void *x, const void *y, const void *dy,
+                                   void *dx);
 
 /* optimizer.c */
 void calr_cpu_adam_step(int64_t n, const calr_adam *adam, const float *dw, float *m, float *v,

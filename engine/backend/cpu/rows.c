@@ -349,33 +349,7 @@ calr_status calr_cpu_add_row(int64_t rows, int64_t c, const float *x, const floa
     return CALR_OK;
 }
 
-/* ---- rows by number, and sums over a dimension in the middle ---- */
-
-typedef struct adding {
-    int64_t rows, c;
-    const int64_t *index;
-    const float *x;
-    float *y;
-} adding;
-
-/* Columns begin .. end-1 of all rows: each sum belongs to one chunk, in order of the index. */
-static void add_columns(void *context, int64_t begin, int64_t end, int worker)
-{
-    const adding *job = context;
-    (void)worker;
-    for (int64_t i = 0; i < job->rows; i++) {
-        const float *from = job->x + i * job->c;
-        float *to = job->y + job->index[i] * job->c;
-        for (int64_t j = begin; j < end; j++)
-            to[j] += from[j];
-    }
-}
-
-void calr_cpu_add_rows(int64_t rows, int64_t c, const int64_t *index, const float *x, float *y)
-{
-    adding job = {rows, c, index, x, y};
-    calr_parallel_for(c, 256, add_columns, &job);
-}
+/* ---- sums over a dimension in the middle ---- */
 
 enum { BLOCK = 128 }; /* neighbouring sums that one pass over memory serves */
 
