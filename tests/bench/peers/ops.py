@@ -47,7 +47,7 @@ def loop_of(question, kind):
         y = eval(question["torch"], scope)
         if isinstance(y, (tuple, list)):
             lines[0], y = "y = (%s)[0]" % question["torch"], y[0]
-        scope["dy"] = torch.ones_like(y)
+        scope["dy"] = torch.ones(y.shape, dtype=y.dtype)
         lines += ["y.backward(dy)"] + ["%s.grad = None" % name for name in leaves]
     exec("def loop(n):\n    for _ in range(n):\n        " + "\n        ".join(lines) + "\n", scope)
     return scope["loop"]

@@ -23,7 +23,7 @@ local benchmark = {
   },
 }
 
--- Sizes by the number of dimensions that a row's first set of inputs has.
+-- Sizes by the number of dimensions that a row's first set of inputs has; [0] are those of the elementwise family.
 local sizes = {
   [0] = { "16", "64 2048" },
   { "16", "131072" },
@@ -36,16 +36,17 @@ local with_maps = { elementwise = true, reduce = true, reductions = true }
 
 -- ---- what is measured ----
 
+-- Sets where all inputs have one shape: always so element by element, otherwise if the row's own first set is like that.
 local function default_sets(row)
-  local inputs, shape = row.sets[1].inputs, nil
+  local inputs, shape, list = row.sets[1].inputs, nil, {}
+  local elementwise = row.family == "elementwise"
   for _, input in ipairs(inputs) do
     local text_of = table.concat(input.shape, " ")
-    if (row.with[input.name] or {})[3] or shape and shape ~= text_of then return {} end
+    if not elementwise and ((row.with[input.name] or {})[3] or shape and shape ~= text_of) then return {} end
     shape = text_of
   end
-  local list = {}
   local ndim = inputs[1] and #inputs[1].shape or -1
-  for _, size in ipairs(row.family == "elementwise" and sizes[0] or sizes[ndim] or {}) do list[#list + 1] = size end
+  for _, size in ipairs(elementwise and sizes[0] or sizes[ndim] or {}) do list[#list + 1] = size end
   if with_maps[row.family] and #list > 0 then list[#list + 1] = maps end
   for i, size in ipairs(list) do
     local parts = {}
