@@ -25,7 +25,8 @@
 --- - peer(script, options) -> list of peers, a value for <close>; compare(), before the first row: rows have peers even
 ---   without --peer.
 --- - folder(): that of the peers' scripts, in the sources; fail(message): a complaint, and exit status 1 at the end.
---- - table{columns=, rows=, title=, records=} (records: for --json); note(text); progress(text), for a terminal.
+--- - table{columns=, rows=, title=, records=} (records: for --json; without rows nothing is printed); line(text), which
+---   --json leaves out; note(text); progress(text), for a terminal.
 --- - repeats (from --repeat, or nil); median(list).
 ---
 --- All rows are measured with the monotonic clock; a row's time is the median of --repeat samples. Peers alternate with
@@ -301,7 +302,9 @@ end
 
 local function add_table(session, given)
   session.tables[#session.tables + 1] = { title = given.title, records = given.records }
-  say(session, "\n" .. text.table { columns = given.columns, rows = given.rows, title = given.title })
+  if given.rows then
+    say(session, "\n" .. text.table { columns = given.columns, rows = given.rows, title = given.title })
+  end
 end
 
 -- The functions passed to a benchmark.
@@ -317,6 +320,7 @@ local function api(session)
     memory = memory,
     compare = function() session.compares = true end,
     table = function(given) add_table(session, given) end,
+    line = function(text_of) say(session, text_of) end,
     note = function(message) note(session, message) end,
     progress = function(line) progress(session, line) end,
     repeats = session.settings["repeat"],

@@ -36,7 +36,7 @@ local with_maps = { elementwise = true, reduce = true, reductions = true }
 
 -- ---- what is measured ----
 
--- Sets where all inputs have one shape: always so element by element, otherwise if the row's own first set is like that.
+-- Sets where all inputs have one shape: always element by element, otherwise if the row's own first set is like that.
 local function default_sets(row)
   local inputs, shape, list = row.sets[1].inputs, nil, {}
   local elementwise = row.family == "elementwise"
@@ -231,6 +231,7 @@ local function measure(bench, loop, peer, what, settings)
   local their_calls = peer and calibrate(theirs, settings.lasts)
   local mine, other, ratios = {}, {}, {}
   local samples = bench.repeats or settings.samples
+  local began = sys.clock()
   for i = 1, samples do
     mine[i] = ours(calls)
     local seconds = their_calls and theirs(their_calls)
@@ -238,7 +239,7 @@ local function measure(bench, loop, peer, what, settings)
       other[#other + 1] = seconds
       ratios[#ratios + 1] = seconds / mine[i]
     end
-    if mine[i] * calls > 0.3 and i >= 3 then break end
+    if i >= 3 and sys.clock() - began > 1 then break end
   end
   return { seconds = bench.median(mine), theirs = other[1] and bench.median(other),
     ratio = ratios[1] and bench.median(ratios) }
@@ -264,18 +265,34 @@ end
 
 -- ---- the report ----
 
-local columns = { "word", "size", { "forward", align = "right" }, { "peer", align = "right" },
-  { "ratio", format = "%.2f", align = "right" }, { "and backward", align = "right" }, { "peer", align = "right" },
-  { "ratio", format = "%.2f", align = "right" } }
+-- Head, width, and whether a column is read from its left edge.
+local columns = { { "word", 18, true }, { "size", 30, true }, { "forward", 8 }, { "peer", 8 }, { "ratio", 6 },
+  { "and backward", 12 }, { "peer", 8 }, { "ratio", 6 } }
 
 local function cells(record)
   local row = { record.word, record.size }
   for i, times in ipairs { record.forward, record.both or false } do
     row[3 * i] = times and format.time(times.seconds) or "-"
     row[3 * i + 1] = times and times.theirs and format.time(times.theirs) or "-"
-    row[3 * i + 2] = times and times.ratio or false
+    row[3 * i + 2] = times and times.ratio and ("%.2f"):format(times.ratio) or "-"
   end
   return row
+end
+
+-- Rows are printed as they are measured, so that nothing is lost when the rest is not waited for.
+local function row_text(row)
+  local parts = {}
+  for i, column in ipairs(columns) do
+    local space = (" "):rep(column[2] - #row[i])
+    parts[i] = column[3] and row[i] .. space or space .. row[i]
+  end
+  return (table.concat(parts, "  "):gsub("%s+$", ""))
+end
+
+local function heads_of(list)
+  local heads = {}
+  for i, column in ipairs(list) do heads[i] = type(column) == "table" and column[1] or column end
+  return heads
 end
 
 -- Sizes by the number of elements: small ones show the cost of a call, large ones that of the kernels.
@@ -367,12 +384,6 @@ local function markdown_table(out, heads, rows)
   end
 end
 
-local function heads_of(list)
-  local heads = {}
-  for i, column in ipairs(list) do heads[i] = type(column) == "table" and column[1] or column end
-  return heads
-end
-
 local function write_markdown(path, machine, families, classes_found, lines)
   local out = { machine }
   markdown_table(out, heads_of(class_columns), classes_found)
@@ -398,7 +409,7 @@ local function start_peer(bench, items)
 end
 
 --- calr.lab.bench.ops.rows(bench, options)
---- Prints a table a family, and a summary.
+--- Prints a line for each word and size, by family, and a summary.
 function benchmark.rows(bench, options)
   local items, missing = read_items(bench.folder() .. "/../../lua", options)
   if #items == 0 then errors.usage("no family or word is called %s", options.only) end
@@ -410,15 +421,18 @@ function benchmark.rows(bench, options)
     if not family or family.name ~= item.row.family then
       family = { name = item.row.family, rows = {}, records = {} }
       families[#families + 1] = family
+      bench.line(("\n%s\n%s"):format(family.name, row_text(heads_of(columns))))
     end
     local record = measure_item(bench, item, peers[1], settings)
     if record then
       records[#records + 1] = record
       family.rows[#family.rows + 1] = cells(record)
       family.records[#family.records + 1] = record
+      bench.progress ""
+      bench.line(row_text(family.rows[#family.rows]))
     end
     if not items[i + 1] or items[i + 1].row.family ~= family.name then
-      bench.table { title = family.name, columns = columns, rows = family.rows, records = json.array(family.records) }
+      bench.table { title = family.name, records = json.array(family.records) }
     end
   end
   os.remove(path)
