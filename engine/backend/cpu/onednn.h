@@ -3,11 +3,15 @@
  * onednn.c holds what any version needs (the cache of plans, the kernels of the table); onednn2.c
  * is all that knows oneDNN's own types, for version 2 of its C interface.
  *
- * Memory that cannot be had is a status here, as everywhere, but for one moment: the library's own
- * initialisation, which the dynamic loader runs before main. A failure there throws std::bad_alloc
- * where nothing that is ours is on the stack, and ends the process. No code of a program, in C or in
- * C++, can catch it; only loading the library late could, at the price of its ten functions called
- * through pointers. */
+ * Memory that cannot be had is a status here, as everywhere, but for the library's own small objects
+ * (operator new, some hundred bytes each). It does not catch the std::bad_alloc of one that fails:
+ * - in its initialisation, which the dynamic loader runs before main, where nothing that is ours is on
+ *   the stack and no code of a program can catch it;
+ * - in dnnl_primitive_desc_create and its like, where the exception passes through the C interface. C
+ *   cannot catch it, and the engine has no C++.
+ * Either way the process ends with "std::bad_alloc". Injected failures of single allocations show it;
+ * what a limit of memory refuses first in practice are the large blocks (maps, scratchpads, generated
+ * code), and those are a status. */
 #ifndef CALR_BACKEND_CPU_ONEDNN_H
 #define CALR_BACKEND_CPU_ONEDNN_H
 
