@@ -111,6 +111,14 @@ typedef struct calr_products {
  * other reaches the next line. Others must be copied first. */
 bool calr_matrices_fit(int64_t rows, int64_t columns, int64_t row, int64_t column);
 
+/* Distances (sum |a_i - b_j|^p)^(1/p) between the m rows of each of `count` matrices a and the n rows of b, d numbers
+ * each; p = 0 counts differences, p = infinity takes the largest. */
+typedef struct calr_distances {
+    calr_dtype dtype; /* f32 or f64 */
+    int64_t count, m, n, d;
+    double p; /* >= 0 */
+} calr_distances;
+
 /* What is decomposed: `count` contiguous matrices, m x n each. */
 typedef struct calr_linalg {
     calr_dtype dtype; /* f32 or f64 */
@@ -207,6 +215,12 @@ typedef struct calr_backend {
     /* x[n x m] := op(a)^-1 x, in place. */
     calr_status (*lu_solve)(const calr_linalg *sizes, const void *lu, const int32_t *pivots,
                             void *x);
+
+    /* ---- Distances ---- decided in double precision, rounded once. y: count x m x n. CALR_EINTERRUPTED too. */
+    calr_status (*distances)(const calr_distances *sizes, const void *a, const void *b, void *y);
+    /* da and db may be NULL. At a distance of 0 the gradient is 0. */
+    calr_status (*distances_backward)(const calr_distances *sizes, const void *a, const void *b,
+                                      const void *y, const void *dy, void *da, void *db);
 
     /* ---- Convolution ---- bias[c_out] may be NULL. Where the processor multiplies bf16, the
      * weights are rounded to it for a convolution in bf16; elsewhere they are taken as they are. */

@@ -130,6 +130,16 @@ LINALG(lu, (const calr_linalg *sizes, void *a, int32_t *pivots), (sizes, a, pivo
 LINALG(lu_solve, (const calr_linalg *sizes, const void *lu, const int32_t *pivots, void *x),
        (sizes, lu, pivots, x), 2 * (double)sizes->n)
 
+#define PAIRS(s) ((double)(s)->count * (double)(s)->m * (double)(s)->n)
+STATUS(distances, (const calr_distances *sizes, const void *a, const void *b, void *y),
+       (sizes, a, b, y), .flops = 3 * PAIRS(sizes) * (double)sizes->d,
+       .floats = WORDS(sizes) * PAIRS(sizes))
+STATUS(distances_backward,
+       (const calr_distances *sizes, const void *a, const void *b, const void *y, const void *dy,
+        void *da, void *db),
+       (sizes, a, b, y, dy, da, db), .flops = 4 * PAIRS(sizes) * (double)sizes->d,
+       .floats = 2 * WORDS(sizes) * PAIRS(sizes))
+
 void calr_metered_conv(double began, const char *kernel, const calr_conv2d *conv)
 {
     calr_meter_event *event = calr_meter_end(began, kernel);
@@ -485,9 +495,9 @@ const calr_backend *calr_backend_metered(const calr_backend *under)
     table = *under;
     if (under->gemm_bytes)
         PUT(gemm_bytes);
-    PUT(gemm), PUT(products), PUT(svd), PUT(eigh), PUT(qr), PUT(cholesky), PUT(triangular), PUT(lu),
-        PUT(lu_solve), PUT(gemm_double), PUT(conv2d_forward), PUT(conv2d_backward_data),
-        PUT(conv2d_backward_weights);
+    PUT(gemm), PUT(products), PUT(distances), PUT(distances_backward), PUT(svd), PUT(eigh), PUT(qr),
+        PUT(cholesky), PUT(triangular), PUT(lu), PUT(lu_solve), PUT(gemm_double),
+        PUT(conv2d_forward), PUT(conv2d_backward_data), PUT(conv2d_backward_weights);
     PUT(conv2d_backward_data_add);
     PUT(batch_norm_train), PUT(batch_norm_infer), PUT(batch_norm_backward);
     PUT(batch_norm_table), PUT(batch_norm_apply);

@@ -248,6 +248,24 @@ static int linalg_solve_triangular(lua_State *L)
     return 1;
 }
 
+/* ---- distances ---- */
+
+/// calr.cdist(x1, x2 [, p])
+/// The distances between all pairs of rows, (sum |a - b|^p)^(1/p), as torch.cdist with compute_mode
+/// "donot_use_mm_for_euclid_dist", but decided in double precision and rounded once: equal rows are at exactly 0. Where
+/// a distance is 0, its gradient is 0. Dimensions before the matrices are repeated as by calr.matmul.
+/// @param x1  f32[... x m x d], or f64
+/// @param x2  [... x n x d]
+/// @param p   0 or more: 2 (default), 1, math.huge for the largest difference; 0 counts the differences
+/// @return tensor  [... x m x n]
+static int linalg_cdist(lua_State *L)
+{
+    calr_tensor *a = calr_lua_check_tensor(L, 1), *b = calr_lua_check_tensor(L, 2);
+    double p = luaL_optnumber(L, 3, 2);
+    PUSH(L, calr_op_cdist(a, b, p, slot));
+    return 1;
+}
+
 const calr_lua_function calr_lua_linalg_methods[] = {
     {"matmul", linalg_matmul, "a, b [, transpose_a, transpose_b, scale]", .named = true},
     {"mm", linalg_product, "a, b", .code = 0},
@@ -265,5 +283,6 @@ const calr_lua_function calr_lua_linalg_methods[] = {
     {"pinverse", linalg_pinverse, "x [, rcond]", .named = true},
     {"solve", linalg_solve, "a, b"},
     {"solve_triangular", linalg_solve_triangular, "a, b, upper [, unitriangular]", .named = true},
+    {"cdist", linalg_cdist, "x1, x2 [, p]", .named = true},
     {NULL, NULL, NULL},
 };

@@ -142,9 +142,8 @@ static calr_op_shape grid_of(const calr_tensor *x)
     return grid;
 }
 
-/* Applies `op` once both have the same dimensions before the matrices. */
-static calr_status apply_system(const calr_op *op, const void *attributes, calr_tensor *a,
-                                calr_tensor *b, calr_tensor **y)
+calr_status calr_linalg_apply(const calr_op *op, const void *attributes, calr_tensor *a,
+                              calr_tensor *b, calr_tensor **y)
 {
     calr_tensor *in[2] = {NULL, NULL};
     if (a->ndim < 2 || b->ndim < 2)
@@ -176,12 +175,12 @@ calr_status calr_op_solve(calr_tensor *a, calr_tensor *b, calr_tensor **y)
 {
     int64_t shape[CALR_MAX_DIMS + 1];
     if (!is_vector(a, b) || a->ndim < 2)
-        return apply_system(&op_solve, NULL, a, b, y);
+        return calr_linalg_apply(&op_solve, NULL, a, b, y);
     calr_tensor *column, *solution;
     memcpy(shape, b->shape, sizeof b->shape);
     shape[b->ndim] = 1;
     CALR_TRY(calr_op_reshape(b, b->ndim + 1, shape, &column));
-    calr_status status = apply_system(&op_solve, NULL, a, column, &solution);
+    calr_status status = calr_linalg_apply(&op_solve, NULL, a, column, &solution);
     calr_tensor_release(column);
     CALR_TRY(status);
     status = calr_op_reshape(solution, solution->ndim - 1, solution->shape, y);
@@ -255,7 +254,7 @@ calr_status calr_op_solve_triangular(calr_tensor *a, calr_tensor *b, bool upper,
                                      calr_tensor **y)
 {
     triangle t = {upper, unit};
-    return apply_system(&op_triangular, &t, a, b, y);
+    return calr_linalg_apply(&op_triangular, &t, a, b, y);
 }
 
 /* ---- inverse ---- */

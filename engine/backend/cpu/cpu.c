@@ -18,9 +18,11 @@
 
 #define SHARED_KERNELS                                                                             \
     .name = "cpu", .gemm = calr_blas_gemm, .gemm_double = calr_blas_gemm_double,                   \
-    .products = calr_cpu_products, .svd = calr_cpu_svd, .eigh = calr_cpu_eigh, .qr = calr_cpu_qr,  \
-    .cholesky = calr_cpu_cholesky, .triangular = calr_cpu_triangular, .lu = calr_cpu_lu,           \
-    .lu_solve = calr_cpu_lu_solve, .batch_norm_train = calr_cpu_batch_norm_train,                  \
+    .products = calr_cpu_products, .distances = calr_cpu_distances,                                \
+    .distances_backward = calr_cpu_distances_backward, .svd = calr_cpu_svd, .eigh = calr_cpu_eigh, \
+    .qr = calr_cpu_qr, .cholesky = calr_cpu_cholesky, .triangular = calr_cpu_triangular,           \
+    .lu = calr_cpu_lu, .lu_solve = calr_cpu_lu_solve,                                              \
+    .batch_norm_train = calr_cpu_batch_norm_train,                                                 \
     .conv2d_backward_data_add = calr_cpu_conv2d_backward_data_add,                                 \
     .batch_norm_infer = calr_cpu_batch_norm_infer, .batch_norm_table = calr_cpu_batch_norm_table,  \
     .batch_norm_apply = calr_cpu_batch_norm_apply,                                                 \

@@ -112,6 +112,11 @@ calr_status calr_cpu_gem_backward(calr_dtype dtype, int64_t n, int64_t area, int
 /* products.c */
 calr_status calr_cpu_products(const calr_products *sizes, const void *a, const void *b, void *c);
 
+/* distances.c */
+calr_status calr_cpu_distances(const calr_distances *sizes, const void *a, const void *b, void *y);
+calr_status calr_cpu_distances_backward(const calr_distances *sizes, const void *a, const void *b,
+                                        const void *y, const void *dy, void *da, void *db);
+
 /* lapack.c */
 calr_status calr_cpu_svd(const calr_linalg *sizes, const void *a, void *u, void *s, void *vh);
 calr_status calr_cpu_eigh(const calr_linalg *sizes, const void *a, void *w, void *v);

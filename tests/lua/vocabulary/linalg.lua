@@ -211,8 +211,27 @@ local function rebuilds(variables, q, r)
   end
 end
 
+-- Distances of rows.
+local function distances(p)
+  return each(function(a, b)
+    local out = {}
+    for i, x in ipairs(a) do
+      out[i] = {}
+      for j, y in ipairs(b) do
+        local sum = 0
+        for k, value in ipairs(x) do
+          local size = math.abs(value - y[k])
+          sum = p == math.huge and math.max(sum, size) or p == 0 and sum + (size > 0 and 1 or 0) or sum + size ^ p
+        end
+        out[i][j] = (p == 0 or p == math.huge) and sum or sum ^ (1 / p)
+      end
+    end
+    return out
+  end)
+end
+
 local both = "f32 f64" -- the types of linear algebra
-local positive = "matmul(detach(x), detach(x), { transpose_b = true })" -- symmetric, positive definite for wide x
+local positive = "matmul(x, x, { transpose_b = true })" -- symmetric, positive definite for wide x
 
 return vocabulary.rows({ types = "float" }, {
   { "matmul", bench = { "a 4 4, b 4 4", "a 64 2048, b 2048 64", "a 512 512, b 512 512",
@@ -313,6 +332,18 @@ return vocabulary.rows({ types = "float" }, {
       ["einsum('i_,jk', a, b)"] = "'_' in the subscripts of operand 1 is no letter",
       ["einsum('ij,jk->ii', a, b)"] = "the result names 'i' twice", ["einsum('ii,jk', a, b)"] = "subscript 'i' differ",
       ["einsum('...i...,jk', a, b)"] = "two ellipses", ["einsum(a, b)"] = "the equation comes first" } },
+  { "einsum", bench = { "a 256 256, b 256 256" }, call = "einsum('ij,ij->ij', a, b)", on = { "a 2 3, b 2 3",
+    "a 1 1, b 1 1" },
+    torch = "torch.einsum('ij,ij->ij', a, b)", each = function(a, b) return a * b end },
+  { "einsum", bench = false, call = "einsum('ijij->ji', x)", on = { "x 2 3 2 3", "x 1 1 1 1" },
+    torch = "torch.einsum('ijij->ji', x)", plain = function(x)
+      local out = {}
+      for j = 1, #x[1] do
+        out[j] = {}
+        for i = 1, #x do out[j][i] = x[i][j][i][j] end
+      end
+      return out
+    end },
   { "einsum", bench = { "a 64 12 129 64, b 64 12 129 64" }, call = "einsum('bhqd,bhkd->bhqk', a, b)",
     on = { "a 2 2 3 4, b 2 2 2 4", "a 1 1 1 1, b 1 1 1 1",
     "a 2 0 3 4, b 2 0 2 4" }, torch = "torch.einsum('bhqd,bhkd->bhqk', a, b)", plain = function(a, b)
@@ -331,6 +362,22 @@ return vocabulary.rows({ types = "float" }, {
       local sum = 0
       for i = 1, #b do sum = sum + a[i][i] * b[i] end
       return sum
+    end },
+  { "einsum", bench = false, call = "einsum('xij,xjk,kj->xi', a, b, c)", on = { "a 2 3 2, b 2 2 4, c 4 2",
+    "a 1 1 1, b 1 1 1, c 1 1" },
+    torch = "torch.einsum('xij,xjk,kj->xi', a, b, c)", near = 2, plain = function(a, b, c)
+      local out = {}
+      for x = 1, #a do
+        out[x] = {}
+        for i = 1, #a[x] do
+          local sum = 0
+          for j = 1, #c[1] do
+            for k = 1, #c do sum = sum + a[x][i][j] * b[x][j][k] * c[k][j] end
+          end
+          out[x][i] = sum
+        end
+      end
+      return out
     end },
 
   { "svd", bench = { "x 64 64", "x 32 8 8" }, call = "(function(u, s, vh) return s end)(svd(x))",
@@ -362,8 +409,8 @@ return vocabulary.rows({ types = "float" }, {
     end },
   -- a x of rank 2, from the first two singular vectors: x P, P projecting on the first two right ones
   { "svd", bench = false, call = "(function(u, s, v) return matmul(narrow(u, -1, 1, 2), narrow(v, -2, 1, 2)), s end)"
-    .. "(svd(detach(x), false))",
-    name = "polar part of rank 2", on = { "x 4 3", "x 3 3", "x 3 5" }, grad = false, types = both, near = 60,
+    .. "(svd(x, false))",
+    name = "polar part of rank 2", on = { "x 4 3", "x 3 3", "x 3 5" }, types = both, near = 60,
     torch = "(lambda r: (r[0][..., :2] @ r[2][..., :2, :], r[1]))(torch.linalg.svd(x, full_matrices=False))",
     plain = function(x)
       local s = singular_values(x)
@@ -393,9 +440,9 @@ return vocabulary.rows({ types = "float" }, {
       local back = calr.matmul(calr.matmul(v, scaled:to(x:dtype())), v, { transpose_b = true })
       assert(near(back, calr.matmul(x, x, { transpose_a = true }), x:dtype() == "f64" and 1e-6 or 1e-5))
     end },
-  { "eigh", bench = { "x 64 64", "x 32 8 8" }, inner = "matmul",
-    call = "(eigh(matmul(detach(x), detach(x), { transpose_a = true })))", grad = false,
-    name = "eigenvalues", on = { "x 4 3", "x 2 3", "x 1 1",
+  { "eigh", bench = { "x 64 64", "x 32 8 8" }, inner = "matmul", call = "(eigh(matmul(x, x, { transpose_a = true })))",
+    name = "eigenvalues",
+    on = { "x 4 3", "x 2 3", "x 1 1",
     "x 0 2", "x 2 3 2" }, types = both, near = 10, torch = "torch.linalg.eigh(x.mT @ x)[0]", plain = function(x)
       if depth(x) > 2 then
         local out = {}
@@ -417,25 +464,23 @@ return vocabulary.rows({ types = "float" }, {
     end },
   { "eigh", bench = false, inner = "matmul",
     call = "(function(w, v) v = narrow(v, -1, 1, 2) return matmul(v, v, false, true) end)"
-    .. "(eigh(matmul(detach(x), detach(x), { transpose_a = true })))", grad = false,
-    name = "projector on two eigenvectors", on = { "x 5 3", "x 4 4" },
+    .. "(eigh(matmul(x, x, { transpose_a = true })))", name = "projector on two eigenvectors", on = { "x 5 3",
+    "x 4 4" },
     types = both, near = 30, torch = "(lambda v: v[..., :2] @ v[..., :2].mT)(torch.linalg.eigh(x.mT @ x)[1])",
     plain = function(x) return projector(gram(x), 2) end },
-  { "qr", bench = { "x 64 64", "x 32 8 8" }, call = "qr(detach(x))", grad = false, on = { "x 4 3", "x 3 3", "x 3 5",
-    "x 1 1", "x 2 3 2" }, types = both,
+  { "qr", bench = { "x 64 64", "x 32 8 8" }, on = { "x 4 3", "x 3 3", "x 3 5", "x 1 1", "x 2 3 2" }, types = both,
     near = 10, torch = "torch.linalg.qr(x)",
     holds = rebuilds, fails = { ["qr(x, 'r')"] = "invalid option" } },
   { "qr", bench = false, call = "qr(detach(x), { mode = 'complete' })", on = { "x 4 2", "x 3 0", "x 2 2" },
     grad = false,
     name = "complete", types = both,
     torch = "torch.linalg.qr(x, mode='complete')", holds = rebuilds },
-  { "qr", bench = false, call = "qr(detach(x), 'complete')", grad = false, on = { "x 3 3", "x 3 4" }, types = both,
-    near = 10,
+  { "qr", bench = false, call = "qr(x, 'complete')", on = { "x 3 3", "x 3 4" }, types = both, near = 10,
     name = "complete, wide",
     torch = "torch.linalg.qr(x, mode='complete')", holds = rebuilds },
-  { "cholesky", bench = { "x 64 64", "x 32 8 8" }, inner = "matmul", grad = false,
-    call = "cholesky(" .. positive .. ")", on = { "x 3 5", "x 1 1",
-    "x 0 2", "x 2 2 3" }, types = both, near = 20,
+  { "cholesky", bench = { "x 64 64", "x 32 8 8" }, inner = "matmul", call = "cholesky(" .. positive .. ")",
+    on = { "x 3 5", "x 1 1", "x 0 2", "x 2 2 3" },
+    types = both, near = 20,
     torch = "torch.linalg.cholesky(x @ x.mT)", plain = each(function(x) return cholesky(product(x, transposed(x))) end),
     fails = { ["cholesky(x)"] = "cholesky: x must be square matrices",
       ["cholesky(matmul(x, x, { transpose_b = true, scale = -1 }))"] = "is not positive definite (its first 1 row" } },
@@ -534,4 +579,34 @@ return vocabulary.rows({ types = "float" }, {
       local x = (solve(gram(a), product(transposed(a), b)))
       return one and transposed(x)[1] or x
     end) },
+  { "cdist", bench = { "a 4 4, b 4 4", "a 64 2048, b 64 2048", "a 512 64, b 512 64" },
+    on = { "a 3 4, b 2 4", "a 0 4, b 2 4", "a 1 1, b 1 1", "a 2 3 4, b 2 5 4", "a 70 5, b 9 5", "a 3 70, b 2 70",
+      { "a 3 4, b 2 3", fails = "cdist: x1, f32[3 x 4], and x2, f32[2 x 3], do not fit" },
+      { "a 3, b 3 3", fails = "x1 must be matrices" } }, types = both, torch = "torch.cdist(a, b)",
+      plain = distances(2),
+    fails = { ["cdist(a, b, -1)"] = "p must be 0 or more, not -1" } },
+  { "cdist", bench = { "a 64 512, b 64 512" }, call = "cdist(a, b, 1)", on = { "a 3 4, b 2 4", "a 1 1, b 1 1",
+    "a 2 3 4, b 2 5 4" },
+    types = both, torch = "torch.cdist(a, b, p=1)", plain = distances(1) },
+  { "cdist", bench = false, call = "cdist(a, b, { p = math.huge })", on = { "a 3 4, b 2 4", "a 1 1, b 1 1" },
+    types = both,
+    torch = "torch.cdist(a, b, p=math.inf)", plain = distances(math.huge) },
+  { "cdist", bench = false, call = "cdist(a, b, 3)", on = { "a 3 4, b 2 4", "a 1 1, b 1 1", "a 2 3 4, b 2 5 4" },
+    types = both,
+    torch = "torch.cdist(a, b, p=3)", plain = distances(3) },
+  { "cdist", bench = false, call = "cdist(detach(a), detach(b), 0)", on = { "a 3 4, b 2 4" }, types = both,
+    grad = false,
+    with = { b = { values = { 1, 0, 2, 1, 0, .5, 1, 1 } }, a = { values = { 1, 0, 1, 1, 0, .5, 1, 1, 2, 2, 2, 2 } } },
+    torch = "torch.cdist(a, b, p=0)", plain = distances(0) },
+  -- equal rows: at exactly 0, with gradient 0
+  { "cdist", bench = false, call = "cdist(detach(a), detach(a))", name = "equal rows", on = { "a 3 3" }, types = both,
+    grad = false,
+    torch = false, holds = function(variables, y)
+      local a = variables.a:detach():requires_grad(true)
+      calr.cdist(a, a:detach()):backward(y)
+      assert(y:get(2, 2) == 0 and near(y, y:t(), 0), "not symmetric, or not 0")
+      for _, row in ipairs(a:grad():totable()) do
+        for _, value in ipairs(row) do assert(value == value, "NaN") end
+      end
+    end },
 })
