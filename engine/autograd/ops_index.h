@@ -92,7 +92,10 @@ calr_status calr_op_histc(const calr_tensor *x, int64_t bins, double low, double
                           calr_tensor **y);
 /* The number (or weight) of elements between edges[i] and edges[i+1], i from 0 to bins-1, in the type of x. */
 calr_status calr_op_histogram(const calr_tensor *x, const calr_tensor *edges,
-                              const calr_tensor *weights, calr_tensor **y);
+                              const calr_tensor *weights, bool density, calr_tensor **y);
+/* The edges of `bins` equal parts of low .. high, or (both 0) of the elements, in the type of x. */
+calr_status calr_op_histogram_edges(const calr_tensor *x, int64_t bins, double low, double high,
+                                    calr_tensor **edges);
 
 /* ---- of all numbers so far: scan.c ---- */
 

@@ -188,6 +188,48 @@ static int order_histc(lua_State *L)
     return 1;
 }
 
+/* {low, high} at `arg`; 0 and 0 where there is nothing. */
+static void opt_range(lua_State *L, int arg, double *low, double *high)
+{
+    *low = *high = 0;
+    if (lua_isnoneornil(L, arg))
+        return;
+    luaL_checktype(L, arg, LUA_TTABLE);
+    lua_geti(L, arg, 1);
+    lua_geti(L, arg, 2);
+    if (lua_type(L, -1) != LUA_TNUMBER || lua_type(L, -2) != LUA_TNUMBER)
+        luaL_argerror(L, arg, "a range is {low, high}");
+    *low = lua_tonumber(L, -2);
+    *high = lua_tonumber(L, -1);
+    lua_pop(L, 2);
+}
+
+/// calr.histogram(x, bins [, range, weight, density])
+/// The number of elements in intervals. An element on an edge belongs to the interval above it; the last interval holds
+/// its upper edge too. Elements outside do not count.
+/// @param x        tensor; f32, f64 or bf16
+/// @param bins     integer or tensor; how many equal intervals; or their edges, ascending
+/// @param range    list of two numbers; {low, high} of the equal intervals; those of the elements by default
+/// @param weight   tensor; of the shape of x: elements count so much
+/// @param density  boolean; true: parts of the whole, for one unit of width
+/// @return tensor  [bins], the type of x
+/// @return tensor  [bins + 1]: the edges
+static int order_histogram(lua_State *L)
+{
+    double low, high;
+    calr_tensor *x = calr_lua_check_tensor(L, 1), *weight = calr_lua_opt_tensor(L, 4);
+    bool density = calr_lua_opt_boolean(L, 5, false), counted = lua_type(L, 2) == LUA_TNUMBER;
+    calr_tensor *edges = counted ? NULL : calr_lua_check_tensor(L, 2);
+    lua_Integer bins = counted ? luaL_checkinteger(L, 2) : 0;
+    opt_range(L, 3, &low, &high);
+    luaL_argcheck(L, counted || lua_isnoneornil(L, 3), 3, "edges have their range already");
+    pair p = new_pair(L);
+    calr_lua_call(L, counted ? calr_op_histogram_edges(x, bins, low, high, p.positions)
+                             : calr_tensor_clone(edges, p.positions));
+    calr_lua_call(L, calr_op_histogram(x, *p.positions, weight, density, p.values));
+    return push_pair(L);
+}
+
 /// calr.cumsum(x, dim)
 /// The sums of all elements so far along a dimension. Adds up in double precision.
 /// @param x    tensor; f32, f64, bf16; or whole numbers and bools, whose sums are i64
@@ -245,6 +287,7 @@ const calr_lua_function calr_lua_order_methods[] = {
     {"unique", order_unique, "x [, return_inverse, return_counts]", .named = true},
     {"bincount", order_bincount, "x [, weights, minlength]", .named = true},
     {"histc", order_histc, "x [, bins, min, max]", .named = true},
+    {"histogram", order_histogram, "x, bins [, range, weight, density]", .named = true},
     {"cumsum", order_scan, "x, dim", 0, .named = true},
     {"cumprod", order_scan, "x, dim", 1, .named = true},
     {"logcumsumexp", order_scan, "x, dim", 2, .named = true},

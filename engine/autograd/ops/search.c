@@ -225,8 +225,25 @@ static calr_status counted_in(const char *name, const calr_tensor *x, calr_dtype
     return CALR_OK;
 }
 
+typedef enum counted { EVEN, WITHIN, DENSITY } counted;
+
+/* Counts become parts of the whole, for one unit of width. */
+static calr_status as_density(const calr_tensor *edges, calr_tensor *counts)
+{
+    double *count = calr_tensor_f64(counts), sum = 0;
+    for (int64_t i = 0; i < counts->shape[0]; i++)
+        sum += count[i];
+    for (int64_t i = 0; i < counts->shape[0]; i++) {
+        double low, high;
+        CALR_TRY(calr_tensor_get(edges, &i, &low));
+        CALR_TRY(calr_tensor_get(edges, &(int64_t){i + 1}, &high));
+        count[i] /= sum * (high - low);
+    }
+    return CALR_OK;
+}
+
 /* The counts as a tensor. */
-static calr_status counts_of(calr_dtype dtype, bool even, const calr_tensor *x,
+static calr_status counts_of(calr_dtype dtype, counted how, const calr_tensor *x,
                              const calr_tensor *weights, const calr_tensor *edges, calr_dtype out,
                              calr_tensor **y)
 {
@@ -235,9 +252,11 @@ static calr_status counts_of(calr_dtype dtype, bool even, const calr_tensor *x,
     int64_t bins = edges->shape[0] - 1;
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_tensor_new(CALR_F64, 1, &bins, &counts));
-    calr_status status = k->histogram(dtype, even, calr_tensor_numel(x), calr_tensor_data(x),
+    calr_status status = k->histogram(dtype, how == EVEN, calr_tensor_numel(x), calr_tensor_data(x),
                                       weights ? calr_tensor_data(weights) : NULL, bins,
                                       calr_tensor_data(edges), calr_tensor_f64(counts));
+    if (status == CALR_OK && how == DENSITY)
+        status = as_density(edges, counts);
     if (status == CALR_OK)
         status = calr_narrow_sum(&counts, out);
     if (status == CALR_OK)
@@ -247,8 +266,8 @@ static calr_status counts_of(calr_dtype dtype, bool even, const calr_tensor *x,
     return status;
 }
 
-/* The range of the elements, one wide at least. */
-static calr_status element_range(const calr_tensor *x, double *low, double *high)
+/* The range of the elements; where they are all the same, `room` to each side. */
+static calr_status element_range(const calr_tensor *x, double room, double *low, double *high)
 {
     int64_t n = calr_tensor_numel(x);
     *low = INFINITY;
@@ -261,8 +280,8 @@ static calr_status element_range(const calr_tensor *x, double *low, double *high
     if (n == 0)
         *low = *high = 0;
     if (*low == *high) {
-        *low -= 1;
-        *high += 1;
+        *low -= room;
+        *high += room;
     }
     if (!isfinite(*low) || !isfinite(*high))
         return calr_error(CALR_EINVAL, "the elements go from %g to %g; give a range", *low, *high);
@@ -283,7 +302,7 @@ calr_status calr_op_histc(const calr_tensor *x, int64_t bins, double low, double
     CALR_TRY(as_type(x, dtype, &numbers));
     calr_status status = CALR_OK;
     if (low == 0 && high == 0)
-        status = element_range(numbers, &low, &high);
+        status = element_range(numbers, 1, &low, &high);
     else if (low == high)
         low -= 1, high += 1;
     if (status == CALR_OK)
@@ -291,12 +310,45 @@ calr_status calr_op_histc(const calr_tensor *x, int64_t bins, double low, double
     if (status == CALR_OK) {
         calr_tensor_set(edges, &(int64_t){0}, low);
         calr_tensor_set(edges, &bins, high);
-        status = counts_of(dtype, true, numbers, NULL, edges, x->dtype, y);
+        status = counts_of(dtype, EVEN, numbers, NULL, edges, x->dtype, y);
     } else {
         status = calr_error(status, "histc: %s", calr_status_message());
     }
     calr_tensor_release(edges);
     calr_tensor_release(numbers);
+    return status;
+}
+
+calr_status calr_op_histogram_edges(const calr_tensor *x, int64_t bins, double low, double high,
+                                    calr_tensor **edges)
+{
+    calr_dtype dtype;
+    calr_tensor *numbers, *made = NULL;
+    CALR_TRY(counted_in("histogram", x, &dtype));
+    if (bins < 1 || !(low <= high) || !isfinite(low) || !isfinite(high))
+        return calr_error(CALR_EINVAL,
+                          "histogram: %" PRId64 " bins from %g to %g; at least 1 from low to high",
+                          bins, low, high);
+    CALR_TRY(as_type(x, dtype, &numbers));
+    calr_status status = CALR_OK;
+    if (low == 0 && high == 0)
+        status = element_range(numbers, 0.5, &low, &high);
+    else if (low == high)
+        low -= 0.5, high += 0.5;
+    calr_tensor_release(numbers);
+    if (status == CALR_OK)
+        status = calr_tensor_new(dtype, 1, &(int64_t){bins + 1}, &made);
+    if (status != CALR_OK)
+        return status;
+    double step = (high - low) / (double)bins;
+    for (int64_t i = 0; i <= bins; i++) /* from both ends, so that both are exact */
+        calr_tensor_set(made, &i,
+                        i <= bins / 2 ? low + step * (double)i : high - step * (double)(bins - i));
+    status = calr_narrow_sum(&made, x->dtype);
+    if (status == CALR_OK)
+        *edges = made;
+    else
+        calr_tensor_release(made);
     return status;
 }
 
@@ -319,7 +371,7 @@ static calr_status check_edges(const calr_tensor *edges)
 }
 
 calr_status calr_op_histogram(const calr_tensor *x, const calr_tensor *edges,
-                              const calr_tensor *weights, calr_tensor **y)
+                              const calr_tensor *weights, bool density, calr_tensor **y)
 {
     enum { NUMBERS, EDGES, WEIGHTS, ALL };
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
@@ -336,7 +388,8 @@ calr_status calr_op_histogram(const calr_tensor *x, const calr_tensor *edges,
     if (status == CALR_OK && weights)
         status = as_type(weights, dtype, &t[WEIGHTS]);
     if (status == CALR_OK)
-        status = counts_of(dtype, false, t[NUMBERS], t[WEIGHTS], t[EDGES], x->dtype, y);
+        status = counts_of(dtype, density ? DENSITY : WITHIN, t[NUMBERS], t[WEIGHTS], t[EDGES],
+                           x->dtype, y);
     release(t, ALL);
     return status;
 }

@@ -15,12 +15,15 @@ local vocabulary = {}
 -- Where each function is: lua/calr/vocabulary/PAGE.lua.
 local pages = {
   chunk = "shapes",
+  diff = "order",
   einsum = "einsum",
   is_floating_point = "types",
   is_tensor = "types",
   lstsq = "products",
   meshgrid = "shapes",
   outer = "products",
+  quantile = "order",
+  repeat_interleave = "order",
   split = "shapes",
   tensordot = "products",
   unbind = "shapes",

@@ -148,6 +148,17 @@ local moved = vocabulary.rows({ types = "any" }, {
   { "take_along_dim", call = "take_along_dim(x, i, 1)", on = { "x 3 4, i 2 4", "x 3 4, i 1 4" }, with = rows,
     torch = "x.take_along_dim(i, 0)", plain = gathered(1),
     fails = { ["take_along_dim(x, i:reshape(-1), 1)"] = "must have the dimensions of x" } },
+  { "take_along_dim", call = "take_along_dim(x, i, 2)", name = "take_along_dim, repeated", on = { "x 3 4, i 1 2",
+    "x 1 4, i 3 2" }, with = columns, torch = "x.take_along_dim(i.long(), 1)", plain = function(x, i)
+      local out = {}
+      for r = 1, math.max(#x, #i) do
+        for c, at in ipairs(i[(r - 1) % #i + 1]) do
+          out[r] = out[r] or {}
+          out[r][c] = x[(r - 1) % #x + 1][at + 1]
+        end
+      end
+      return out
+    end },
   { "take_along_dim", call = "take_along_dim(x, i)", on = { "x 3 2, i 4", "x 3, i" }, with = rows,
     torch = "x.take_along_dim(i)", plain = function(x, i)
       return select_items(lines.flat(x), i, 1)
@@ -157,6 +168,16 @@ local moved = vocabulary.rows({ types = "any" }, {
     torch = "x.masked_select(m)", plain = function(x, m) return named(x, m, true) end,
     fails = { ["masked_select(x, x)"] = "mask must be bool, not f32[3 x 4]",
       ["masked_select(x, calr.tensor({ 1, 0 }, 'bool'))"] = "do not fit" } },
+  { "masked_select", name = "masked_select of a repeated x", on = { "x 3, m 4 3", "x 1, m 5" }, with = mask,
+    torch = "x.masked_select(m)", plain = function(x, m)
+      local out = {}
+      for _, row in ipairs(type(m[1]) == "table" and m or { m }) do
+        for j, value in ipairs(row) do
+          if value == 1 then out[#out + 1] = x[(j - 1) % #x + 1] end
+        end
+      end
+      return out
+    end },
   { "masked_scatter", on = { "x 3 4, m 3 4, s 12", "x 2 4, m 4, s 3 3", "x 1, m 1, s 1", "x 0 2, m 0 2, s 0" },
     with = mask, torch = "x.masked_scatter(m, s)", plain = function(x, m, s)
       local out, from = lines.flat(x), lines.flat(s)
@@ -198,7 +219,8 @@ local summed = vocabulary.rows({ types = "number" }, {
   { "scatter_add", name = "scatter_add of a part of the source", call = "scatter_add(x, 2, i, s)",
     on = { "x 3 4, i 2 2, s 3 3", "x 3 4, i 3 1, s 3 4" }, with = columns, torch = false, plain = scattered(2, sum) },
   { "index_put", call = "index_put(x, { i, j }, s, true)", on = { "x 3 4, i 6, j 6, s 6", "x 3 4 2, i 3, j 3, s 3 2",
-    "x 3 4, i 0, j 0, s 0", "x 3 4, i 2 1, j 3, s 2 3" }, with = pairs_of,
+    "x 3 4, i 0, j 0, s 0", "x 3 4, i 2 1, j 3, s 2 3",
+    "x 3 4, i 5, j 5, s" }, with = pairs_of,
     torch = "x.index_put((i, j), s, accumulate=True)", plain = function(x, i, j, s)
       local out = copy(x)
       local a, b, values = lines.flat(i), lines.flat(j), s
@@ -218,7 +240,7 @@ local summed = vocabulary.rows({ types = "number" }, {
 
 local written = vocabulary.rows({ types = "any", with = { i = { values = { 2, 0, 1 }, [3] = "i64" },
   j = { values = { 1, 3, 0 }, [3] = "i64" } } }, {
-  { "index_put", call = "index_put(x, { i, j }, s)", on = { "x 3 4, i 3, j 3, s 3" },
+  { "index_put", call = "index_put(x, { i, j }, s)", on = { "x 3 4, i 3, j 3, s 3", "x 3 4 2, i 3, j 3, s 2" },
     torch = "x.index_put((i.long(), j.long()), s)", plain = function(x, i, j, s)
       local out = copy(x)
       for k, at in ipairs(i) do out[at + 1][j[k] + 1] = type(x[1][1]) == "table" and copy(s) or s[k] end

@@ -173,10 +173,106 @@ local plain = vocabulary.rows({ types = "all", grad = false }, {
     torch = "torch.bucketize(x, s, right=True)", plain = function(x, s) return bounds(true)(s, x) end },
 })
 
+-- ---- words in Lua ----
+
+local function quantile(q)
+  return function(list)
+    local values = sorted(list)
+    local at = q * (#values - 1)
+    local low, high = values[math.floor(at) + 1], values[math.ceil(at) + 1]
+    return low + (high - low) * (at - math.floor(at))
+  end
+end
+
+local function differences(list)
+  local out = {}
+  for i = 2, #list do out[i - 1] = list[i] - list[i - 1] end
+  return out
+end
+
+local function repeats(counts)
+  return function(list)
+    local out = {}
+    for i, item in ipairs(list) do
+      for _ = 1, type(counts) == "table" and counts[i] or counts do out[#out + 1] = item end
+    end
+    return out
+  end
+end
+
+local function counted_between(edges)
+  return function(x)
+    local counts = {}
+    for i = 1, #edges - 1 do counts[i] = 0 end
+    for _, value in ipairs(flat(x)) do
+      if value >= edges[1] and value <= edges[#edges] then
+        local bin = math.min(bound(edges, value, true), #edges - 1)
+        counts[bin] = counts[bin] + 1
+      end
+    end
+    return counts, edges
+  end
+end
+
+local in_lua = {
+  { "quantile", call = "quantile(x, .3)", on = { "x 3 5", "x 1", "x", "x 4", { "x 0", fails = "has no items" } },
+    with = distinct, types = "float", torch = "x.quantile(.3)",
+    plain = function(x) return quantile(.3)(flat(x)) end,
+    fails = { ["quantile(x, 1.5)"] = "q must be 0 to 1, not 1.5", ["quantile(x, .5, 3)"] = "no dimension 3",
+      ["quantile(x, .5, 1, false, 'cubic')"] = "interpolation must be" } },
+  { "quantile", call = "quantile(x, { 0, .25, 1 }, 2, true)", on = { "x 3 6", "x 2 1" }, with = distinct,
+    types = "float", torch = "x.quantile(torch.tensor([0, .25, 1], dtype=x.dtype), 1, True)", plain = function(x)
+      local out = {}
+      for _, q in ipairs { 0, .25, 1 } do out[#out + 1] = along(x, 2, quantile(q)) end
+      return out
+    end },
+  { "quantile", call = "quantile(x, .4, { dim = 1, interpolation = 'nearest' })", on = { "x 4 3" }, with = distinct,
+    types = "float", torch = "x.quantile(.4, 0, interpolation='nearest')",
+    plain = rows(function(list) return sorted(list)[2] end, 1) },
+  { "quantile", call = "quantile(x, .4, 1, false, 'midpoint')", on = { "x 4 3" }, with = distinct, types = "float",
+    torch = "x.quantile(.4, 0, interpolation='midpoint')",
+    plain = rows(function(list) return (sorted(list)[2] + sorted(list)[3]) / 2 end, 1) },
+  { "diff", on = { "x 3 5", "x 6", "x 1", "x 2 0" }, types = "number", torch = "x.diff()",
+    plain = function(x) return along(x, type(x[1]) == "table" and 2 or 1, differences) end,
+    fails = { ["diff(x, -1)"] = "n must be", ["diff(x, 1, 4)"] = "no dimension 4" } },
+  { "diff", call = "diff(x, 2, 1)", on = { "x 4 3", "x 2 2" }, types = "number", torch = "x.diff(2, 0)",
+    plain = rows(function(list) return differences(differences(list)) end, 1) },
+  { "diff", call = "diff(x, 1, 1, before, after)", on = { "x 3, before 1, after 2" }, types = "number",
+    torch = "x.diff(1, 0, before, after)", plain = function(x, before, after)
+      return differences(table.move(after, 1, 2, 5, table.move(x, 1, 3, 2, before)))
+    end },
+  { "repeat_interleave", call = "repeat_interleave(x, 3)", on = { "x 2 3", "x 1", "x 0", "x" }, types = "any",
+    torch = "x.repeat_interleave(3)", plain = function(x) return repeats(3)(flat(x)) end,
+    fails = { ["repeat_interleave(x, -1)"] = "must be a whole number from 0",
+      ["repeat_interleave(x, 1, 3)"] = "no dimension" } },
+  { "repeat_interleave", call = "repeat_interleave(x, 2, 2)", on = { "x 2 3", "x 2 3 2" }, types = "any",
+    torch = "x.repeat_interleave(2, 1)", plain = rows(repeats(2), 2) },
+  { "repeat_interleave", call = "repeat_interleave(x, n, 1)", on = { "x 3 2, n 3" }, types = "any",
+    with = { n = { values = { 2, 0, 3 }, [3] = "i64" } }, torch = "x.repeat_interleave(n, 0)",
+    plain = function(x, n) return along(x, 1, repeats(n)) end },
+  { "histogram", call = "histogram(x, 4, { -1, 1 })", on = { "x 3 9", "x 0", "x 1" }, types = "float", grad = false,
+    torch = "x.histogram(4, range=(-1, 1))", plain = counted_between { -1, -.5, 0, .5, 1 },
+    fails = { ["histogram(x, 0)"] = "at least 1", ["histogram(x, 2, { 1, -1 })"] = "from low to high" } },
+  { "histogram", call = "histogram(x, 3)", on = { "x 30" }, types = "float", grad = false, torch = "x.histogram(3)",
+    holds = function(variables, counts)
+      local total = 0
+      for _, count in ipairs(counts:totable()) do total = total + count end
+      check.equal(total, variables.x:numel())
+    end },
+  { "histogram", call = "histogram(x, e, nil, w, true)", on = { "x 20, e 4, w 20" }, types = "float", grad = false,
+    with = { e = { values = { -1.5, 0, .25, 2 } }, w = { 1, 2 } },
+    torch = "torch.histogram(x, e, weight=w, density=True)", holds = function(_, density, edges)
+      local area = 0
+      for i = 1, 3 do area = area + density:get(i) * (edges:get(i + 1) - edges:get(i)) end
+      check.near(area, 1, .01)
+    end },
+}
+
 local weighted = { { "bincount", call = "bincount(i, x)", on = { "i 9, x 9", "i 0, x 0" },
     with = { i = { 0, 5, "i64" } },
   types = "f32 f64 bf16 i64 i32 u8", torch = false, plain = bincount(0),
   fails = { ["bincount(i, reshape(x, 3, 3))"] = "must have the length" } } }
 
 table.move(plain, 1, #plain, #order + 1, order)
+table.move(in_lua, 1, #in_lua, #order + 1, order)
 return table.move(weighted, 1, #weighted, #order + 1, order)

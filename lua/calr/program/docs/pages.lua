@@ -19,7 +19,7 @@ return {
     { name = "calr.progress" } },
   { title = "Tensors and gradients",
     { name = "calr.tensor", of = { "calr.tensor", "calr.tensor.brackets",
-      "calr.tensor.elements", "calr.vocabulary.types",
+      "calr.tensor.elements", "calr.vocabulary.order", "calr.vocabulary.types",
       "calr.tensor.network" } },
     { name = "calr.autograd", of = { "calr.autograd", "calr.autograd.checkpoint",
       "calr.autograd.clip", "calr.autograd.gradcheck" },
