@@ -19,7 +19,9 @@ extern const calr_lua_function calr_lua_item_methods[];      /* tensor_items.c *
 extern const calr_lua_function calr_lua_linalg_methods[];    /* tensor_linalg.c */
 extern const calr_lua_function calr_lua_position_methods[];  /* tensor_positions.c */
 extern const calr_lua_function calr_lua_order_methods[];     /* tensor_order.c */
+extern const calr_lua_function calr_lua_random_methods[];    /* tensor_random.c */
 /* Functions calr.NAME that are no methods. */
+extern const calr_lua_function calr_lua_random_functions[];    /* tensor_random.c */
 extern const calr_lua_function calr_lua_rearrange_functions[]; /* tensor_rearrange.c */
 extern const calr_lua_function calr_lua_operation_functions[]; /* ops.c */
 extern const calr_lua_function calr_lua_word_functions[];      /* tensor_words.c */
@@ -33,6 +35,9 @@ extern const calr_lua_function calr_lua_bracket_metamethods[]; /* tensor_index.c
 /* Methods that are no functions. */
 extern const calr_lua_function calr_lua_gradient_methods[]; /* autograd.c */
 extern const calr_lua_function calr_lua_hook_methods[];     /* autograd_hook.c */
+
+/* The class of generators: rng.c, whose values are a calr_rng. */
+#define CALR_LUA_RNG "calr.rng"
 
 /* Runs an operation into a new tensor value: PUSH(L, calr_op_relu(x, slot)). */
 #define PUSH(L, call_with_slot)                                                                    \

@@ -1,7 +1,9 @@
 /* calr.rng: random numbers that are named, not stored. */
 #include "binding/bind.h"
+#include "binding/methods.h"
 #include "binding/modules.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "autograd/tape.h"
@@ -12,7 +14,7 @@
 /// same numbers, whatever the number of threads and whether or not the run was interrupted.
 /// Philox4x32-10.
 
-#define RNG "calr.rng"
+#define RNG CALR_LUA_RNG
 
 static calr_rng *check_rng(lua_State *L, int arg)
 {
@@ -150,6 +152,41 @@ static int rng_fill_uniform(lua_State *L)
     return 1;
 }
 
+/// rng:get_state()
+/// Where in its stream the generator is, as text to be kept: rng:set_state(text) goes there.
+/// @return string
+static int rng_get_state(lua_State *L)
+{
+    char text[96];
+    const calr_rng *rng = check_rng(L, 1);
+    snprintf(text, sizeof text, "%08x%08x %08x%08x%08x%08x %d", rng->key[0], rng->key[1],
+             rng->counter[0], rng->counter[1], rng->counter[2], rng->counter[3], rng->used);
+    lua_pushstring(L, text);
+    return 1;
+}
+
+/// rng:set_state(state)
+/// Continues as the generator whose state was kept.
+/// @param state  string of rng:get_state()
+/// @return rng   itself
+static int rng_set_state(lua_State *L)
+{
+    calr_rng *rng = check_rng(L, 1), kept;
+    size_t length;
+    int used = 0;
+    const char *text = luaL_checklstring(L, 2, &length);
+    int found =
+        sscanf(text, "%8x%8x %8x%8x%8x%8x %d%n", &kept.key[0], &kept.key[1], &kept.counter[0],
+               &kept.counter[1], &kept.counter[2], &kept.counter[3], &kept.used, &used);
+    if (found != 7 || (size_t)used != length || kept.used < 0 || kept.used > 4)
+        luaL_argerror(L, 2, "this is no state of a generator: rng:get_state() gives one");
+    uint32_t block[] = {kept.counter[0] - 1, kept.counter[1], kept.counter[2], kept.counter[3]};
+    calr_philox(block, kept.key, kept.block);
+    *rng = kept;
+    lua_settop(L, 1);
+    return 1;
+}
+
 static const calr_lua_function functions[] = {
     {"open", rng_open, "options"},
     {NULL, NULL, NULL},
@@ -161,6 +198,8 @@ static const calr_lua_function methods[] = {
     {"integer", rng_integer, "self, low, high"},
     {"shuffle", rng_shuffle, "self, list"},
     {"fill_normal", rng_fill_normal, "self, tensor [, mean, deviation]"},
+    {"get_state", rng_get_state, "self"},
+    {"set_state", rng_set_state, "self, state"},
     {"fill_uniform", rng_fill_uniform, "self, tensor [, low, high]"},
     {NULL, NULL, NULL},
 };

@@ -473,10 +473,12 @@ static const calr_lua_function *const words[] = {
     calr_lua_item_methods,      calr_lua_linalg_methods,    calr_lua_element_methods,
     calr_lua_creation_methods,  calr_lua_rearrange_methods, calr_lua_position_methods,
     calr_lua_order_methods,
+    calr_lua_random_methods,
 };
 static const calr_lua_function *const word_functions[] = {
     calr_lua_operation_functions,
     calr_lua_rearrange_functions,
+    calr_lua_random_functions,
 };
 
 /* What is asked of the module and not there: a page of the vocabulary written in Lua, or an error. */

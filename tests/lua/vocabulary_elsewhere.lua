@@ -8,6 +8,7 @@ end
 add("test_tensor.lua", "from is memory shape size dim numel dtype get item set totable contiguous "
   .. "clone close to copy fill rows equal is_finite max min norm argmax is_tensor "
   .. "is_floating_point")
+add("test_random.lua", "rand randn randint randperm bernoulli multinomial")
 add("test_describe.lua", "describe apply apply_")
 add("test_ops.lua and test_autograd.lua", "concat gated_sum softmax log_softmax l2_normalize "
   .. "dropout reverse_gradient max_pool avg_pool gem instance_norm batch_norm conv2d cross_entropy")
