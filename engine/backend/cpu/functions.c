@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/vector_math.h"
 
 typedef struct function {
     double p, q; /* the parameters */
@@ -40,27 +41,39 @@ typedef struct function {
 #define GELU_SCALE        0.7978845608028654 /* sqrt(2 / pi) */
 #define GELU_CUBE         0.044715
 
-#define HELPERS(C, suffix)                                                                         \
-    CALR_INLINE C sigmoid_##C(C x)                                                                 \
+/* Elementary functions of both kinds: V(name) is that of vector_math.h or the C library's. */
+#define V_vector(name)  calr_v_##name
+#define V_library(name) name
+
+/* erf and gelu are computed in float where floats are kept; the exponents there are not above 0. */
+#define REAL_vector         float
+#define REAL_library        double
+#define NEGATIVE_vector(x)  calr_v_expf(x)
+#define NEGATIVE_library(x) exp(x)
+
+/* Composed ones. */
+#define HELPERS(kind)                                                                              \
+    CALR_INLINE double sigmoid_##kind(double x)                                                    \
     {                                                                                              \
-        return 1 / (1 + exp##suffix(-x));                                                          \
+        return 1 / (1 + V_##kind(exp)(-x));                                                        \
     }                                                                                              \
-    CALR_INLINE C normal_##C(C x)                                                                  \
+    CALR_INLINE double gelu_tanh_##kind(double x)                                                  \
     {                                                                                              \
-        return (C)0.5 * (1 + erf##suffix(x * (C)ROOT_HALF));                                       \
+        return V_##kind(tanh)(GELU_SCALE * (x + GELU_CUBE * x * x * x));                           \
     }                                                                                              \
-    CALR_INLINE C gelu_tanh_##C(C x)                                                               \
+    CALR_INLINE double gelu_tanh_slope_##kind(double x)                                            \
     {                                                                                              \
-        return tanh##suffix((C)GELU_SCALE * (x + (C)GELU_CUBE * x * x * x));                       \
-    }                                                                                              \
-    CALR_INLINE C gelu_tanh_slope_##C(C x)                                                         \
-    {                                                                                              \
-        C t = gelu_tanh_##C(x);                                                                    \
-        return (C)0.5 * (1 + t) +                                                                  \
-               (C)0.5 * x * (1 - t * t) * (C)GELU_SCALE * (1 + 3 * (C)GELU_CUBE * x * x);          \
+        double t = gelu_tanh_##kind(x);                                                            \
+        return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * GELU_SCALE * (1 + 3 * GELU_CUBE * x * x);   \
     }
-HELPERS(float, f)
-HELPERS(double, )
+HELPERS(vector)
+HELPERS(library)
+#define normal_vector(x) calr_v_normal((float)(x))
+
+CALR_INLINE double normal_library(double x)
+{
+    return 0.5 * erfc(-x * ROOT_HALF);
+}
 
 /* FUNCTION(clones, name, T, C, load, store, y, gradient) */
 #define FUNCTION(clones, name, T, C, load, store, y, gradient)                                     \
@@ -85,37 +98,8 @@ HELPERS(double, )
     FUNCTION(CALR_CLONES, reciprocal_##t, T, C, load, store, 1 / x, -dy * x * x)                   \
     FUNCTION(CALR_CLONES, sqrt_##t, T, C, load, store, sqrt##m(x), dy / (2 * x))                   \
     FUNCTION(CALR_CLONES, rsqrt_##t, T, C, load, store, 1 / sqrt##m(x), (C)-0.5 * dy * x * x * x)  \
-    FUNCTION(, exp_##t, T, C, load, store, exp##m(x), dy *x)                                       \
-    FUNCTION(, exp2_##t, T, C, load, store, exp2##m(x), dy *x *(C)LN_2)                            \
-    FUNCTION(, expm1_##t, T, C, load, store, expm1##m(x), dy *(x + 1))                             \
-    FUNCTION(, log_##t, T, C, load, store, log##m(x), dy / x)                                      \
-    FUNCTION(, log2_##t, T, C, load, store, log2##m(x), dy / (x * (C)LN_2))                        \
-    FUNCTION(, log10_##t, T, C, load, store, log10##m(x), dy / (x * (C)LN_10))                     \
-    FUNCTION(, log1p_##t, T, C, load, store, log1p##m(x), dy / (x + 1))                            \
-    FUNCTION(, sin_##t, T, C, load, store, sin##m(x), dy *cos##m(x))                               \
-    FUNCTION(, cos_##t, T, C, load, store, cos##m(x), -dy *sin##m(x))                              \
-    FUNCTION(, tan_##t, T, C, load, store, tan##m(x), dy *(1 + x * x))                             \
-    FUNCTION(, asin_##t, T, C, load, store, asin##m(x), dy / sqrt##m(1 - x * x))                   \
-    FUNCTION(, acos_##t, T, C, load, store, acos##m(x), -dy / sqrt##m(1 - x * x))                  \
-    FUNCTION(, atan_##t, T, C, load, store, atan##m(x), dy / (1 + x * x))                          \
-    FUNCTION(, sinh_##t, T, C, load, store, sinh##m(x), dy *cosh##m(x))                            \
-    FUNCTION(, cosh_##t, T, C, load, store, cosh##m(x), dy *sinh##m(x))                            \
-    FUNCTION(, tanh_##t, T, C, load, store, tanh##m(x), dy *(1 - x * x))                           \
-    FUNCTION(, erf_##t, T, C, load, store, erf##m(x), dy *(C)TWO_OVER_ROOT_PI *exp##m(-x *x))      \
-    FUNCTION(, pow_##t, T, C, load, store, pow##m(x, p), p == 0 ? 0 : dy * p * pow##m(x, p - 1))   \
-    FUNCTION(, sigmoid_##t, T, C, load, store, sigmoid_##C(x), dy *x *(1 - x))                     \
     FUNCTION(CALR_CLONES, leaky_relu_##t, T, C, load, store, x > 0 ? x : p * x,                    \
              x > 0 ? dy : p * dy)                                                                  \
-    FUNCTION(, elu_##t, T, C, load, store, x > 0 ? x : p * expm1##m(x),                            \
-             x > 0 ? dy : dy * p * exp##m(x))                                                      \
-    FUNCTION(, softplus_##t, T, C, load, store, p *x > q ? x : log1p##m(exp##m(p * x)) / p,        \
-             p * x > q ? dy : dy * sigmoid_##C(p * x))                                             \
-    FUNCTION(, silu_##t, T, C, load, store, x *sigmoid_##C(x),                                     \
-             dy *sigmoid_##C(x) * (1 + x * (1 - sigmoid_##C(x))))                                  \
-    FUNCTION(, gelu_##t, T, C, load, store, x *normal_##C(x),                                      \
-             dy *(normal_##C(x) + x * (C)ONE_OVER_ROOT_2PI * exp##m((C)-0.5 * x * x)))             \
-    FUNCTION(, gelu_tanh_##t, T, C, load, store, (C)0.5 * x * (1 + gelu_tanh_##C(x)),              \
-             dy * gelu_tanh_slope_##C(x))                                                          \
     FUNCTION(CALR_CLONES, hardsigmoid_##t, T, C, load, store,                                      \
              x <= -3  ? 0                                                                          \
              : x >= 3 ? 1                                                                          \
@@ -132,9 +116,72 @@ HELPERS(double, )
     LOOP(CALR_CLONES, isnan_##t, T, C, uint8_t, load, TRUTH, x != x)                               \
     LOOP(CALR_CLONES, isinf_##t, T, C, uint8_t, load, TRUTH, fabs##m(x) == (C)INFINITY)            \
     LOOP(CALR_CLONES, isfinite_##t, T, C, uint8_t, load, TRUTH, fabs##m(x) < (C)INFINITY)
+
+#define ELEMENTARY(clones, t, T, kind, load, store)                                                \
+    FUNCTION(clones, exp_##t, T, double, load, store, V_##kind(exp)(x), dy *x)                     \
+    FUNCTION(clones, exp2_##t, T, double, load, store, V_##kind(exp2)(x), dy *x *LN_2)             \
+    FUNCTION(clones, expm1_##t, T, double, load, store, V_##kind(expm1)(x), dy *(x + 1))           \
+    FUNCTION(clones, log_##t, T, double, load, store, V_##kind(log)(x), dy / x)                    \
+    FUNCTION(clones, log2_##t, T, double, load, store, V_##kind(log2)(x), dy / (x * LN_2))         \
+    FUNCTION(clones, log10_##t, T, double, load, store, V_##kind(log10)(x), dy / (x * LN_10))      \
+    FUNCTION(clones, log1p_##t, T, double, load, store, V_##kind(log1p)(x), dy / (x + 1))          \
+    FUNCTION(clones, sin_##t, T, double, load, store, V_##kind(sin)(x), dy *V_##kind(cos)(x))      \
+    FUNCTION(clones, cos_##t, T, double, load, store, V_##kind(cos)(x), -dy *V_##kind(sin)(x))     \
+    FUNCTION(clones, tan_##t, T, double, load, store, V_##kind(tan)(x), dy *(1 + x * x))           \
+    FUNCTION(clones, asin_##t, T, double, load, store, V_##kind(asin)(x), dy / sqrt(1 - x * x))    \
+    FUNCTION(clones, acos_##t, T, double, load, store, V_##kind(acos)(x), -dy / sqrt(1 - x * x))   \
+    FUNCTION(clones, atan_##t, T, double, load, store, V_##kind(atan)(x), dy / (1 + x * x))        \
+    FUNCTION(clones, sinh_##t, T, double, load, store, V_##kind(sinh)(x), dy *V_##kind(cosh)(x))   \
+    FUNCTION(clones, cosh_##t, T, double, load, store, V_##kind(cosh)(x), dy *V_##kind(sinh)(x))   \
+    FUNCTION(clones, tanh_##t, T, double, load, store, V_##kind(tanh)(x), dy *(1 - x * x))         \
+    FUNCTION(clones, erf_##t, T, REAL_##kind, load, store, V_##kind(erf)(x),                       \
+             dy *(REAL_##kind)TWO_OVER_ROOT_PI *NEGATIVE_##kind(-x *x))                            \
+    FUNCTION(clones, pow_##t, T, double, load, store, V_##kind(pow)(x, p),                         \
+             p == 0 ? 0 : dy * p * V_##kind(pow)(x, p - 1))                                        \
+    FUNCTION(clones, sigmoid_##t, T, double, load, store, sigmoid_##kind(x), dy *x *(1 - x))       \
+    FUNCTION(clones, elu_##t, T, double, load, store, x > 0 ? x : p * V_##kind(expm1)(x),          \
+             x > 0 ? dy : dy * p * V_##kind(exp)(x))                                               \
+    FUNCTION(clones, softplus_##t, T, double, load, store,                                         \
+             p *x > q ? x : V_##kind(log1p)(V_##kind(exp)(p * x)) / p,                             \
+             p * x > q ? dy : dy * sigmoid_##kind(p * x))                                          \
+    FUNCTION(clones, silu_##t, T, double, load, store, x *sigmoid_##kind(x),                       \
+             dy *sigmoid_##kind(x) * (1 + x * (1 - sigmoid_##kind(x))))                            \
+    FUNCTION(clones, gelu_##t, T, REAL_##kind, load, store, x *normal_##kind(x),                   \
+             dy *(normal_##kind(x) + x * (REAL_##kind)ONE_OVER_ROOT_2PI *                          \
+                                         NEGATIVE_##kind((REAL_##kind) - 0.5 * x * x)))            \
+    FUNCTION(clones, gelu_tanh_##t, T, double, load, store, 0.5 * x * (1 + gelu_tanh_##kind(x)),   \
+             dy * gelu_tanh_slope_##kind(x))
+
+#define ROUND_ONCE(x)   (float)(x)
+#define NARROW_TWICE(x) calr_bf16_from_f32((float)(x))
 FUNCTIONS(f32, float, float, f, SAME, SAME)
 FUNCTIONS(f64, double, double, , SAME, SAME)
 FUNCTIONS(bf16, calr_bf16, float, f, WIDEN, NARROW)
+ELEMENTARY(CALR_CLONES, f32, float, vector, SAME, ROUND_ONCE)
+ELEMENTARY(CALR_CLONES, bf16, calr_bf16, vector, WIDEN, NARROW_TWICE)
+ELEMENTARY(, f64, double, library, SAME, SAME)
+
+/* Angles that are too large for vector_math.h are for the C library: a chunk that holds one is computed by it. */
+#define WAVE(name, near, t, T, load, store, y)                                                     \
+    LOOP(, name##_##t##_far, T, double, T, load, store, y)                                         \
+    CALR_CLONES static void name##_##t##_any(void *context, int64_t begin, int64_t end,            \
+                                             int worker)                                           \
+    {                                                                                              \
+        const function *f = context;                                                               \
+        const T *x = f->x;                                                                         \
+        int far = 0;                                                                               \
+        _Pragma("omp simd reduction(| : far)") for (int64_t i = begin; i < end; i++) far |=        \
+            !(fabsf(load(x[i])) <= (float)CALR_V_ANGLE);                                           \
+        (far ? name##_##t##_far : near)(context, begin, end, worker);                              \
+    }
+#define WAVES(t, T, load, store)                                                                   \
+    WAVE(sin, sin_##t, t, T, load, store, sin(x))                                                  \
+    WAVE(cos, cos_##t, t, T, load, store, cos(x))                                                  \
+    WAVE(tan, tan_##t, t, T, load, store, tan(x))                                                  \
+    WAVE(sin_gradient, sin_##t##_gradient, t, T, load, store, dy *cos(x))                          \
+    WAVE(cos_gradient, cos_##t##_gradient, t, T, load, store, -dy *sin(x))
+WAVES(f32, float, SAME, ROUND_ONCE)
+WAVES(bf16, calr_bf16, WIDEN, NARROW_TWICE)
 
 /* Of integers: U is the unsigned type, in which nothing overflows. The parameters of clamp are whole. */
 #define INTEGER_FUNCTIONS(t, T, U)                                                                 \
@@ -158,7 +205,17 @@ INTEGER_FUNCTIONS(u8, uint8_t, uint8_t)
 #define TESTS(t, inf)                                                                              \
     [CALR_LOGICAL_NOT] = {not_##t}, [CALR_ISNAN] = {isnan_##t}, [CALR_ISINF] = {inf},              \
     [CALR_ISFINITE] = {isfinite_##t}
-#define TABLE(t)                                                                                   \
+#define WAVE_vector(name, t)                                                                       \
+    {                                                                                              \
+        name##_##t##_any, name##_gradient_##t##_any                                                \
+    }
+#define WAVE_library(name, t) WITH(name, t)
+#define TAN_vector(t)                                                                              \
+    {                                                                                              \
+        tan_##t##_any, tan_##t##_gradient                                                          \
+    }
+#define TAN_library(t) WITH(tan, t)
+#define TABLE(t, kind)                                                                             \
     {                                                                                              \
         [CALR_NEG] = WITH(neg, t), [CALR_ABS] = WITH(abs, t), [CALR_SIGN] = WITH(sign, t),         \
         [CALR_SQUARE] = WITH(square, t), [CALR_RELU] = WITH(relu, t),                              \
@@ -167,16 +224,16 @@ INTEGER_FUNCTIONS(u8, uint8_t, uint8_t)
         [CALR_RECIPROCAL] = WITH(reciprocal, t), [CALR_SQRT] = WITH(sqrt, t),                      \
         [CALR_RSQRT] = WITH(rsqrt, t), [CALR_EXP] = WITH(exp, t), [CALR_EXP2] = WITH(exp2, t),     \
         [CALR_EXPM1] = WITH(expm1, t), [CALR_LOG] = WITH(log, t), [CALR_LOG2] = WITH(log2, t),     \
-        [CALR_LOG10] = WITH(log10, t), [CALR_LOG1P] = WITH(log1p, t), [CALR_SIN] = WITH(sin, t),   \
-        [CALR_COS] = WITH(cos, t), [CALR_TAN] = WITH(tan, t), [CALR_ASIN] = WITH(asin, t),         \
-        [CALR_ACOS] = WITH(acos, t), [CALR_ATAN] = WITH(atan, t), [CALR_SINH] = WITH(sinh, t),     \
-        [CALR_COSH] = WITH(cosh, t), [CALR_TANH] = WITH(tanh, t), [CALR_ERF] = WITH(erf, t),       \
-        [CALR_POW] = WITH(pow, t), [CALR_SIGMOID] = WITH(sigmoid, t),                              \
-        [CALR_LEAKY_RELU] = WITH(leaky_relu, t), [CALR_ELU] = WITH(elu, t),                        \
-        [CALR_SOFTPLUS] = WITH(softplus, t), [CALR_SILU] = WITH(silu, t),                          \
-        [CALR_GELU] = WITH(gelu, t), [CALR_GELU_TANH] = WITH(gelu_tanh, t),                        \
-        [CALR_HARDSIGMOID] = WITH(hardsigmoid, t), [CALR_HARDSWISH] = WITH(hardswish, t),          \
-        TESTS(t, isinf_##t)                                                                        \
+        [CALR_LOG10] = WITH(log10, t), [CALR_LOG1P] = WITH(log1p, t),                              \
+        [CALR_SIN] = WAVE_##kind(sin, t), [CALR_COS] = WAVE_##kind(cos, t),                        \
+        [CALR_TAN] = TAN_##kind(t), [CALR_ASIN] = WITH(asin, t), [CALR_ACOS] = WITH(acos, t),      \
+        [CALR_ATAN] = WITH(atan, t), [CALR_SINH] = WITH(sinh, t), [CALR_COSH] = WITH(cosh, t),     \
+        [CALR_TANH] = WITH(tanh, t), [CALR_ERF] = WITH(erf, t), [CALR_POW] = WITH(pow, t),         \
+        [CALR_SIGMOID] = WITH(sigmoid, t), [CALR_LEAKY_RELU] = WITH(leaky_relu, t),                \
+        [CALR_ELU] = WITH(elu, t), [CALR_SOFTPLUS] = WITH(softplus, t),                            \
+        [CALR_SILU] = WITH(silu, t), [CALR_GELU] = WITH(gelu, t),                                  \
+        [CALR_GELU_TANH] = WITH(gelu_tanh, t), [CALR_HARDSIGMOID] = WITH(hardsigmoid, t),          \
+        [CALR_HARDSWISH] = WITH(hardswish, t), TESTS(t, isinf_##t)                                 \
     }
 #define INTEGER_TABLE(t)                                                                           \
     {                                                                                              \
@@ -188,12 +245,9 @@ INTEGER_FUNCTIONS(u8, uint8_t, uint8_t)
 static const struct {
     calr_parallel_body forward, gradient;
 } bodies[CALR_DTYPES][CALR_UNARY_COUNT] = {
-    [CALR_F32] = TABLE(f32),
-    [CALR_F64] = TABLE(f64),
-    [CALR_BF16] = TABLE(bf16),
-    [CALR_I64] = INTEGER_TABLE(i64),
-    [CALR_I32] = INTEGER_TABLE(i32),
-    [CALR_U8] = INTEGER_TABLE(u8),
+    [CALR_F32] = TABLE(f32, vector),     [CALR_F64] = TABLE(f64, library),
+    [CALR_BF16] = TABLE(bf16, vector),   [CALR_I64] = INTEGER_TABLE(i64),
+    [CALR_I32] = INTEGER_TABLE(i32),     [CALR_U8] = INTEGER_TABLE(u8),
     [CALR_BOOL] = {TESTS(u8, isnan_u8)},
 };
 
