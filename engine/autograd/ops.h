@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "backend/elements.h"
+#include "backend/reductions.h"
 #include "base/status.h"
 #include "tensor/tensor.h"
 
@@ -55,10 +56,25 @@ calr_status calr_op_reverse_gradient(calr_tensor *x, double alpha, calr_tensor *
 calr_status calr_op_dropout(calr_tensor *x, double p, uint64_t seed, uint32_t epoch, uint64_t index,
                             calr_tensor **y);
 
-/* ---- sums: reduce.c ---- accumulate in double. dim -1: over everything, y is a single number. A
- * mean over nothing is CALR_EINVAL. */
+/* ---- reductions: reduce.c ---- of every type but f16; bf16 and integers by way of a wider type where they have no
+ * kernel. Floats are added up in double. */
+
+typedef struct calr_reduction_request {
+    calr_reduction op;
+    const char *name; /* for messages; static text */
+    int dims[CALR_MAX_DIMS], count;
+    bool keepdim; /* reduced dimensions stay, of length 1 */
+    double p;     /* the exponent of a norm, or the correction of a variance */
+} calr_reduction_request;
+
+/* *positions, from 0, of the largest or smallest elements, the first of equals: i64, a new reference; along several
+ * dimensions as if they were one. The gradient then is that of these elements; without positions (NULL) it is shared
+ * among equals. CALR_EINVAL: a mean, a largest or a smallest element of nothing. A mean of integers is f32, and so are
+ * their norms and variances. */
+calr_status calr_op_reduce(const calr_reduction_request *request, calr_tensor *x, calr_tensor **y,
+                           calr_tensor **positions);
+/* Over one dimension, which goes; -1: over everything. */
 calr_status calr_op_sum(calr_tensor *x, int dim, calr_tensor **y);
-calr_status calr_op_mean(calr_tensor *x, int dim, calr_tensor **y);
 
 /* ---- shapes: view.c, axes.c, rearrange.c, pad.c ---- Any type. Views share memory, as those of tensor.h. */
 /* A view where there is one, a copy elsewhere; calr_op_view refuses to copy. */

@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "backend/elements.h"
+#include "backend/reductions.h"
 #include "base/status.h"
 #include "tensor/tensor.h"
 
@@ -340,13 +341,16 @@ typedef struct calr_backend {
     /* sum over rows: y[c] = sum_i x[i][c] (the gradient of a broadcast row, of a bias). Accumulates
      * in double. */
     calr_status (*sum_rows)(calr_dtype dtype, int64_t rows, int64_t c, const void *x, float *y);
-    /* sum of each row: y[rows]. Accumulates in double. */
-    calr_status (*sum_columns)(int64_t rows, int64_t c, const float *x, float *y);
-    /* sum over a dimension in the middle: x is outer x n x inner, y outer x inner. Accumulates in double.
-     * Cannot fail. */
-    void (*sum_middle)(int64_t outer, int64_t n, int64_t inner, const float *x, float *y);
     /* y = x + row[c] in every row; x NULL: y = row in every row. In place allowed. */
     calr_status (*add_row)(int64_t rows, int64_t c, const float *x, const float *row, float *y);
+
+    /* ---- Reductions ---- reductions.h says which, and of which types. Floats are accumulated in double.
+     * positions[outer x inner] of the largest and smallest elements, from 0, the first of equals; or NULL. */
+    calr_status (*reduce)(const calr_reduce *reduce, const void *x, void *y, int64_t *positions);
+    /* Of f32 and f64. Not of sums and means, whose gradients are repeated, nor of counts. positions: the gradient is
+     * that element's; NULL: it is shared among equals. */
+    calr_status (*reduce_backward)(const calr_reduce *reduce, const void *x, const void *y,
+                                   const int64_t *positions, const void *dy, void *dx);
 
     /* ---- Elements ---- arrays of n; in place allowed; cannot fail */
     /* Of f32, f64 and bf16. */
@@ -356,7 +360,6 @@ typedef struct calr_backend {
                  void *y); /* y += alpha x */
     void (*affine)(calr_dtype dtype, int64_t n, double alpha, double beta, const void *x,
                    void *y);                                  /* y = alpha x + beta */
-    double (*sum)(int64_t n, const float *x);                 /* accumulates in double */
     double (*dot)(int64_t n, const float *a, const float *b); /* accumulates in double */
     /* y = f(x), and dx = dy f' from what calr_unary_gradient_of_output says; p holds the parameters, NULL where there
      * are none. Of the types that calr_unary_takes names; gradients of f32, f64 and bf16. In place allowed, where the

@@ -294,8 +294,6 @@ STATUS(l2_normalize_backward,
        (rows, c, eps, y, norm, dy, dx), .floats = 3 * GRID(rows, c))
 STATUS(sum_rows, (calr_dtype dtype, int64_t rows, int64_t c, const void *x, float *y),
        (dtype, rows, c, x, y), .floats = REAL(dtype) * GRID(rows, c))
-STATUS(sum_columns, (int64_t rows, int64_t c, const float *x, float *y), (rows, c, x, y),
-       .floats = GRID(rows, c))
 STATUS(add_row, (int64_t rows, int64_t c, const float *x, const float *row, float *y),
        (rows, c, x, row, y), .floats = (x ? 2 : 1) * GRID(rows, c))
 
@@ -312,8 +310,19 @@ VOID(gated_sum_backward,
       void *const *dx, float *const *dgates),
      (sizes, x, gates, dy, dx, dgates), .floats = (2 * sizes->count + 1) * MAPS(sizes))
 
-VOID(sum_middle, (int64_t outer, int64_t n, int64_t inner, const float *x, float *y),
-     (outer, n, inner, x, y), .floats = (double)outer * (double)(n + 1) * (double)inner)
+/* ---- reductions ---- outputs are few, and not counted */
+
+#define REDUCED(r)                                                                                 \
+    ((double)(r)->outer * (double)(r)->n * (double)(r)->inner *                                    \
+     (double)calr_dtype_size((r)->dtype) / 4)
+
+STATUS(reduce, (const calr_reduce *r, const void *x, void *y, int64_t *positions),
+       (r, x, y, positions), .floats = REDUCED(r))
+STATUS(reduce_backward,
+       (const calr_reduce *r, const void *x, const void *y, const int64_t *positions,
+        const void *dy, void *dx),
+       (r, x, y, positions, dy, dx), .floats = (positions ? 1 : 2) * REDUCED(r))
+
 /* ---- elements ---- */
 
 #define EACH(k) (k * REAL(dtype) * (double)n)
@@ -373,14 +382,6 @@ VOID(adam_step, (int64_t n, const calr_adam *adam, const float *dw, float *m, fl
      (n, adam, dw, m, v, w), .floats = 7 * (double)n)
 VOID(sgd_step, (int64_t n, const calr_sgd *sgd, const float *dw, float *velocity, float *w),
      (n, sgd, dw, velocity, w), .floats = (velocity ? 5 : 3) * (double)n)
-
-static double sum(int64_t n, const float *x)
-{
-    double began = calr_meter_begin();
-    double result = original->sum(n, x);
-    finish(began, "sum", (work){.floats = (double)n});
-    return result;
-}
 
 static double dot(int64_t n, const float *a, const float *b)
 {
@@ -507,11 +508,11 @@ const calr_backend *calr_backend_metered(const calr_backend *under)
     PUT(softmax), PUT(log_softmax), PUT(softmax_backward), PUT(log_softmax_backward);
     PUT(cross_entropy_forward), PUT(cross_entropy_backward), PUT(l2_normalize_forward),
         PUT(l2_normalize_backward);
-    PUT(sum_rows), PUT(sum_columns), PUT(add_row);
+    PUT(sum_rows), PUT(add_row), PUT(reduce), PUT(reduce_backward);
     PUT(binary), PUT(ternary), PUT(where), PUT(scale), PUT(axpy), PUT(affine);
-    PUT(sum_middle), PUT(gated_sum_forward), PUT(gated_sum_backward);
+    PUT(gated_sum_forward), PUT(gated_sum_backward);
     PUT(unary), PUT(unary_backward);
-    PUT(sum), PUT(dot), PUT(dropout), PUT(adam_step), PUT(sgd_step);
+    PUT(dot), PUT(dropout), PUT(adam_step), PUT(sgd_step);
     PUT(sort), PUT(top), PUT(rank), PUT(unique), PUT(search), PUT(histogram), PUT(scan),
         PUT(scan_backward);
     PUT(index_outside), PUT(take_rows), PUT(put_rows), PUT(gather), PUT(scatter);

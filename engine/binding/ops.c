@@ -10,38 +10,6 @@
 /// @module calr.tensor.network
 /// Operations of networks. Feature maps are [N x H x W x C].
 
-/* ---- sums ---- */
-
-/* The optional dimension at `arg`; -1 for none. */
-static int opt_dim(lua_State *L, int arg, const calr_tensor *x)
-{
-    return lua_isnoneornil(L, arg) ? -1 : calr_lua_check_dim(L, arg, x);
-}
-
-/// calr.sum(x [, dim])
-/// Sums all elements (to a single number), or along one dimension, which is removed. Adds up in
-/// double precision.
-/// @param dim  from 1; -1 is the last
-/// @return tensor
-static int ops_sum(lua_State *L)
-{
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    int dim = opt_dim(L, 2, x);
-    PUSH(L, calr_op_sum(x, dim, slot));
-    return 1;
-}
-
-/// calr.mean(x [, dim])
-/// The mean, as calr.sum.
-/// @return tensor
-static int ops_mean(lua_State *L)
-{
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    int dim = opt_dim(L, 2, x);
-    PUSH(L, calr_op_mean(x, dim, slot));
-    return 1;
-}
-
 /* ---- rows and parts ---- */
 
 /// calr.gated_sum(maps, gates)
@@ -296,8 +264,6 @@ static int ops_reverse_gradient(lua_State *L)
 
 /* Operations whose first argument is a tensor: functions of calr.ops, and methods of tensors. */
 const calr_lua_function calr_lua_operation_methods[] = {
-    {"sum", ops_sum, "x [, dim]"},
-    {"mean", ops_mean, "x [, dim]"},
     {"softmax", ops_softmax, "x"},
     {"log_softmax", ops_log_softmax, "x"},
     {"l2_normalize", ops_l2_normalize, "x [, options]"},

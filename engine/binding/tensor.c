@@ -308,64 +308,6 @@ static int tensor_is_finite(lua_State *L)
     return 1;
 }
 
-/* Pushes a tensor of a single number. */
-static int push_single(lua_State *L, calr_dtype dtype, double value)
-{
-    calr_tensor **slot = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_new(dtype, 0, NULL, slot));
-    calr_lua_call(L, calr_tensor_fill(*slot, value));
-    return 1;
-}
-
-static int push_extreme(lua_State *L, int highest)
-{
-    calr_tensor *t = calr_lua_check_tensor(L, 1);
-    double extreme[2];
-    calr_lua_call(L, calr_tensor_range(t, &extreme[0], &extreme[1]));
-    return push_single(L, t->dtype, extreme[highest]);
-}
-
-/// tensor:max()
-/// Returns the largest element, NaN if there is one, as a tensor of a single number: x:max():item() is the number.
-/// Without a gradient.
-/// @return tensor  of the same type
-static int tensor_max(lua_State *L)
-{
-    return push_extreme(L, 1);
-}
-
-/// tensor:min()
-/// Returns the smallest element, as tensor:max.
-/// @return tensor
-static int tensor_min(lua_State *L)
-{
-    return push_extreme(L, 0);
-}
-
-/// tensor:norm()
-/// Returns the euclidean norm of all elements (f32 or bf16), without a gradient, as a tensor of a single number.
-/// @return tensor  of the same type
-static int tensor_norm(lua_State *L)
-{
-    calr_tensor *t = calr_lua_check_tensor(L, 1);
-    double norm;
-    calr_lua_call(L, calr_tensor_norm(t, &norm));
-    return push_single(L, t->dtype, norm);
-}
-
-/// tensor:argmax(dim)
-/// Returns the position of the largest element along a dimension, from 0; the first of equals.
-/// @param dim  from 1; -1 is the last
-/// @return tensor  i64, without that dimension
-static int tensor_argmax(lua_State *L)
-{
-    calr_tensor *t = calr_lua_check_tensor(L, 1);
-    int dim = calr_lua_check_dim(L, 2, t);
-    calr_lua_call(L, calr_tensor_argmax(t, dim, calr_lua_new_tensor(L)));
-    calr_lua_account(L);
-    return 1;
-}
-
 /// calr.tensor.memory()
 /// Returns the memory held by the tensors' allocator.
 /// @return table  live, cached, peak: bytes
@@ -453,10 +395,6 @@ static const calr_lua_function methods[] = {
     {"rows", tensor_rows, "self, index"},
     {"equal", tensor_equal, "self, other"},
     {"is_finite", tensor_is_finite, "self"},
-    {"max", tensor_max, "self"},
-    {"min", tensor_min, "self"},
-    {"norm", tensor_norm, "self"},
-    {"argmax", tensor_argmax, "self, dim"},
     {NULL, NULL, NULL},
 };
 
@@ -469,11 +407,10 @@ static const calr_lua_function metamethods[] = {
 
 /* The families of the vocabulary (methods.h). */
 static const calr_lua_function *const words[] = {
-    calr_lua_operation_methods, calr_lua_view_methods,      calr_lua_text_methods,
-    calr_lua_item_methods,      calr_lua_linalg_methods,    calr_lua_element_methods,
-    calr_lua_creation_methods,  calr_lua_rearrange_methods, calr_lua_position_methods,
-    calr_lua_order_methods,
-    calr_lua_random_methods,
+    calr_lua_operation_methods, calr_lua_reduction_methods, calr_lua_view_methods,
+    calr_lua_text_methods,      calr_lua_item_methods,      calr_lua_linalg_methods,
+    calr_lua_element_methods,   calr_lua_creation_methods,  calr_lua_rearrange_methods,
+    calr_lua_position_methods,  calr_lua_order_methods,     calr_lua_random_methods,
 };
 static const calr_lua_function *const word_functions[] = {
     calr_lua_operation_functions,

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "autograd/ops.h"
 #include "tensor/make.h"
-#include "tensor/scan.h"
 
 /// @module calr.tensor
 
@@ -302,8 +302,13 @@ static int tensor_one_hot(lua_State *L)
     int64_t classes = luaL_optinteger(L, 2, -1);
     luaL_argcheck(L, lua_isnoneornil(L, 2) || classes >= 0, 2, "the number of classes is negative");
     if (classes < 0) {
-        double low, high;
-        calr_lua_call(L, calr_tensor_range(x, &low, &high));
+        double high;
+        calr_reduction_request all = {.op = CALR_REDUCE_MAX, .name = "one_hot"};
+        for (; all.count < x->ndim; all.count++)
+            all.dims[all.count] = all.count;
+        calr_tensor **most = calr_lua_new_tensor(L);
+        calr_lua_call(L, calr_op_reduce(&all, x, most, NULL));
+        calr_lua_call(L, calr_tensor_get(*most, (const int64_t[CALR_MAX_DIMS]){0}, &high));
         classes = high < 0 ? 0 : (int64_t)high + 1;
     }
     PUSH(L, calr_tensor_one_hot(x, classes, dtype, slot));

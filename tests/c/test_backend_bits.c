@@ -395,8 +395,21 @@ static void run_row_sums(const void *sizes, void **a)
 {
     const int64_t *s = sizes;
     CHECK_OK(backend->sum_rows(dtype, s[0], s[1], a[0], a[2]));
-    CHECK_OK(backend->sum_columns(s[0], s[1], a[1], a[3]));
-    CHECK_OK(backend->add_row(s[0], s[1], a[1], a[4], a[5]));
+    CHECK_OK(backend->add_row(s[0], s[1], a[1], a[3], a[4]));
+}
+
+/* Of all rows, and of each row. */
+static void run_reductions(const void *sizes, void **a)
+{
+    const int64_t *s = sizes;
+    calr_reduce down = {CALR_REDUCE_SUM, dtype, 1, s[0], s[1], 0};
+    calr_reduce across = {CALR_REDUCE_STD, CALR_F32, s[0], s[1], 1, 1};
+    CHECK_OK(backend->reduce(&down, a[0], a[2], NULL));
+    CHECK_OK(backend->reduce(&across, a[1], a[3], NULL));
+    CHECK_OK(backend->reduce_backward(&across, a[1], a[3], NULL, a[3], a[4]));
+    across.op = CALR_REDUCE_MAX;
+    CHECK_OK(backend->reduce(&across, a[1], a[5], a[6]));
+    CHECK_OK(backend->reduce_backward(&across, NULL, NULL, a[6], a[5], a[7]));
 }
 
 static void check_rows(int64_t rows, int64_t c)
@@ -409,8 +422,9 @@ static void check_rows(int64_t rows, int64_t c)
               OUT(n), OUT(rows), OUT(n), OUT(n));
     OPERATION("cross_entropy", run_entropy, sizes, IN(1, n), ((array){labels, rows, 4, false}),
               ABOVE(2, c), OUT(rows), OUT(1), OUT(1), OUT(n));
-    OPERATION("sum_rows", run_row_sums, sizes, IN_MAP(1, n), IN(2, n), OUT(c), OUT(rows), IN(3, c),
-              OUT(n));
+    OPERATION("reduce", run_reductions, sizes, IN_MAP(1, n), IN(2, n), OUT_MAP(c), OUT(rows),
+              OUT(n), OUT(rows), OUT(2 * rows), OUT(n));
+    OPERATION("sum_rows", run_row_sums, sizes, IN_MAP(1, n), IN(2, n), OUT(c), IN(3, c), OUT(n));
 }
 
 static void run_elements(const void *count, void **a)
@@ -434,8 +448,8 @@ static void run_sums(const void *count, void **a)
     calr_dropout dropout = {.p = 0.4, .seed = 5};
     calr_adam adam = {.lr = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .step = 3};
     calr_sgd sgd = {.lr = 0.01, .momentum = 0.9, .weight_decay = 1e-4, .nesterov = true};
-    double sums[] = {backend->sum(n, a[0]), backend->dot(n, a[0], a[1])};
-    memcpy(a[2], sums, sizeof sums);
+    double dot = backend->dot(n, a[0], a[1]);
+    memcpy(a[2], &dot, sizeof dot);
     backend->dropout(n, &dropout, a[0], a[3]);
     backend->adam_step(n, &adam, a[0], a[4], a[5], a[6]);
     backend->sgd_step(n, &sgd, a[1], a[4], a[6]);
@@ -445,7 +459,7 @@ static void check_elements(int64_t n)
 {
     OPERATION("elements", run_elements, &n, IN_MAP(1, n), IN_MAP(2, n), OUT_MAP(n), OUT_MAP(n),
               OUT_MAP(n), OUT_MAP(n), OUT_MAP(n), OUT_MAP(n), OUT_MAP(n));
-    OPERATION("sums, dropout, optimizers", run_sums, &n, IN(1, n), IN(2, n), OUT(4), OUT(n),
+    OPERATION("sums, dropout, optimizers", run_sums, &n, IN(1, n), IN(2, n), OUT(2), OUT(n),
               INOUT(3, n), ((array){positive, n, 4, true}), INOUT(4, n));
 }
 

@@ -165,10 +165,10 @@ end)
 
 check.test("extra arguments are refused by name", function()
   local x = tensor { { 1, -2 }, { 3, 5 } }
-  refuses("tensor:max() takes no argument, and 1 was given", x.max, x, 2)
+  refuses("tensor:numel() takes no argument, and 1 was given", x.numel, x, 2)
   refuses("tensor:softmax() takes no argument", x.softmax, x, 1)
   refuses("calr.softmax(x) takes 1 argument, and 2 were given", ops.softmax, x, 1)
-  refuses("tensor:sum([dim]) takes at most 1 argument, and 2 were given", x.sum, x, 1, true)
+  refuses("tensor:sum([dim, keepdim]) takes at most 2 arguments, and 3 were given", x.sum, x, 1, true, 2)
   refuses("calr.tensor.zeros(shape [, type]) takes at most 2 arguments, and 3 were given",
     tensor.zeros, { 2 }, "f32", 1)
   refuses("f32[2 x 2]:get takes 2 positions, and 3 were given", x.get, x, 1, 1, 1)

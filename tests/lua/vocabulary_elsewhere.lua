@@ -6,7 +6,7 @@ local function add(test, words)
 end
 
 add("test_tensor.lua", "from is memory shape size dim numel dtype get item set totable contiguous "
-  .. "clone close to copy fill rows equal is_finite max min norm argmax is_tensor "
+  .. "clone close to copy fill rows equal is_finite is_tensor "
   .. "is_floating_point")
 add("test_random.lua", "rand randn randint randperm bernoulli multinomial")
 add("test_describe.lua", "describe apply apply_")

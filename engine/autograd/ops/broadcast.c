@@ -96,14 +96,6 @@ calr_status calr_broadcast_expand(const calr_tensor *x, const calr_op_shape *to,
     return status;
 }
 
-static void sum_middle_double(int64_t outer, int64_t n, int64_t inner, const double *x, double *y)
-{
-    memset(y, 0, (size_t)(outer * inner) * sizeof *y);
-    for (int64_t i = 0; i < outer * n; i++)
-        for (int64_t j = 0; j < inner; j++)
-            y[i / n * inner + j] += x[i * inner + j];
-}
-
 /* Sums over dimensions first .. last of x: [outer x n x inner] -> the same with length 1 there. */
 static calr_status sum_dims(const calr_tensor *x, int first, int last, calr_tensor **out)
 {
@@ -114,16 +106,15 @@ static calr_status sum_dims(const calr_tensor *x, int first, int last, calr_tens
         shape[d] = d >= first && d <= last ? 1 : x->shape[d];
         *(d < first ? &outer : d <= last ? &n : &inner) *= x->shape[d];
     }
+    calr_reduce sizes = {CALR_REDUCE_SUM, x->dtype, outer, n, inner, 0};
     calr_tensor *y;
     CALR_TRY(calr_tensor_new(x->dtype, x->ndim, shape, &y));
-    if (x->dtype == CALR_F64)
-        sum_middle_double(outer, n, inner, calr_tensor_f64(x), calr_tensor_f64(y));
-    else if (outer == 1 && inner == 1)
-        calr_tensor_f32(y)[0] = (float)k->sum(n, calr_tensor_f32(x));
+    calr_status status = k->reduce(&sizes, calr_tensor_data(x), calr_tensor_data(y), NULL);
+    if (status == CALR_OK)
+        *out = y;
     else
-        k->sum_middle(outer, n, inner, calr_tensor_f32(x), calr_tensor_f32(y));
-    *out = y;
-    return CALR_OK;
+        calr_tensor_release(y);
+    return status;
 }
 
 static calr_status reduce_half(calr_tensor *x, const calr_op_shape *to, calr_tensor **out)

@@ -40,10 +40,10 @@
     .cross_entropy_backward = calr_cpu_cross_entropy_backward,                                     \
     .l2_normalize_forward = calr_cpu_l2_normalize_forward,                                         \
     .l2_normalize_backward = calr_cpu_l2_normalize_backward, .sum_rows = calr_cpu_sum_rows,        \
-    .sum_columns = calr_cpu_sum_columns, .add_row = calr_cpu_add_row, .binary = calr_cpu_binary,   \
-    .ternary = calr_cpu_ternary, .where = calr_cpu_where, .scale = calr_cpu_scale,                 \
-    .axpy = calr_cpu_axpy, .affine = calr_cpu_affine, .sum = calr_cpu_sum, .dot = calr_cpu_dot,    \
-    .sum_middle = calr_cpu_sum_middle, .unary = calr_cpu_unary,                                    \
+    .add_row = calr_cpu_add_row, .binary = calr_cpu_binary, .ternary = calr_cpu_ternary,           \
+    .where = calr_cpu_where, .scale = calr_cpu_scale, .axpy = calr_cpu_axpy,                       \
+    .affine = calr_cpu_affine, .dot = calr_cpu_dot, .reduce = calr_cpu_reduce,                     \
+    .reduce_backward = calr_cpu_reduce_backward, .unary = calr_cpu_unary,                          \
     .unary_backward = calr_cpu_unary_backward, .gated_sum_forward = calr_cpu_gated_sum_forward,    \
     .gated_sum_backward = calr_cpu_gated_sum_backward, .dropout = calr_cpu_dropout,                \
     .sort = calr_cpu_sort, .top = calr_cpu_top, .rank = calr_cpu_rank, .unique = calr_cpu_unique,  \

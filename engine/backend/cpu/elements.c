@@ -62,8 +62,8 @@ void calr_cpu_affine(calr_dtype dtype, int64_t n, double alpha, double beta, con
     affine(dtype, n, alpha, beta, x, y);
 }
 
-/* Sums: chunk by chunk into slots, the slots added up in order. SLOTS bounds the memory; the chunks
- * depend on n alone. */
+/* Products added up: chunk by chunk into slots, the slots in order. SLOTS bounds the memory; the chunks depend on n
+ * alone. */
 #define SLOTS 256
 
 typedef struct summing {
@@ -78,19 +78,13 @@ CALR_CLONES static void dot_body(void *context, int64_t begin, int64_t end, int 
     const float *a = s->a, *b = s->b;
     double total = 0;
     (void)worker;
-    if (b) {
 #pragma omp simd reduction(+ : total)
-        for (int64_t i = begin; i < end; i++)
-            total += (double)a[i] * b[i];
-    } else {
-#pragma omp simd reduction(+ : total)
-        for (int64_t i = begin; i < end; i++)
-            total += a[i];
-    }
+    for (int64_t i = begin; i < end; i++)
+        total += (double)a[i] * b[i];
     s->slot[begin / s->grain] = total;
 }
 
-static double sum_of(int64_t n, const float *a, const float *b)
+double calr_cpu_dot(int64_t n, const float *a, const float *b)
 {
     summing s = {.a = a, .b = b, .grain = calr_max64(CALR_GRAIN, (n + SLOTS - 1) / SLOTS)};
     double total = 0;
@@ -98,16 +92,6 @@ static double sum_of(int64_t n, const float *a, const float *b)
     for (int64_t i = 0; i * s.grain < n; i++)
         total += s.slot[i];
     return total;
-}
-
-double calr_cpu_sum(int64_t n, const float *x)
-{
-    return sum_of(n, x, NULL);
-}
-
-double calr_cpu_dot(int64_t n, const float *a, const float *b)
-{
-    return sum_of(n, a, b);
 }
 
 /* Dropout: element i takes word i % 4 of block i / 4 of the stream, so that any chunk can be made

@@ -147,16 +147,28 @@ calr_status calr_cpu_l2_normalize_forward(int64_t rows, int64_t c, float eps, co
 calr_status calr_cpu_l2_normalize_backward(int64_t rows, int64_t c, float eps, const float *y,
                                            const float *norm, const float *dy, float *dx);
 calr_status calr_cpu_sum_rows(calr_dtype dtype, int64_t rows, int64_t c, const void *x, float *y);
-calr_status calr_cpu_sum_columns(int64_t rows, int64_t c, const float *x, float *y);
-void calr_cpu_sum_middle(int64_t outer, int64_t n, int64_t inner, const float *x, float *y);
 calr_status calr_cpu_add_row(int64_t rows, int64_t c, const float *x, const float *row, float *y);
+
+/* reduce.c, reduce_backward.c */
+calr_status calr_cpu_reduce(const calr_reduce *r, const void *x, void *y, int64_t *positions);
+calr_status calr_cpu_reduce_backward(const calr_reduce *r, const void *x, const void *y,
+                                     const int64_t *positions, const void *dy, void *dx);
+/* What gradients need to know of each output: out is double[outer x inner], x f32 or f64, and so is what is at the
+ * side. */
+typedef enum calr_reduce_statistic {
+    CALR_STATISTIC_MEAN,
+    CALR_STATISTIC_EQUALS,      /* how many elements are what is at the side, NaN among them */
+    CALR_STATISTIC_EQUAL_SIZES, /* the same of |x| */
+    CALR_STATISTIC_NONZEROS     /* the product of what is not 0 */
+} calr_reduce_statistic;
+calr_status calr_cpu_reduce_statistic(calr_reduce_statistic what, const calr_reduce *r,
+                                      const void *x, const void *side, double *out);
 
 /* elements.c */
 void calr_cpu_scale(calr_dtype dtype, int64_t n, double alpha, const void *x, void *y);
 void calr_cpu_axpy(calr_dtype dtype, int64_t n, double alpha, const void *x, void *y);
 void calr_cpu_affine(calr_dtype dtype, int64_t n, double alpha, double beta, const void *x,
                      void *y);
-double calr_cpu_sum(int64_t n, const float *x);
 double calr_cpu_dot(int64_t n, const float *a, const float *b);
 void calr_cpu_dropout(int64_t n, const calr_dropout *dropout, const float *x, float *y);
 

@@ -304,27 +304,6 @@ calr_status calr_cpu_sum_rows(calr_dtype dtype, int64_t rows, int64_t c, const v
     return CALR_OK;
 }
 
-CALR_CLONES static void sum_columns_body(void *context, int64_t begin, int64_t end, int worker)
-{
-    const rowing *k = context;
-    (void)worker;
-    for (int64_t i = begin; i < end; i++) {
-        const float *x = k->x + i * k->c;
-        double sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (int64_t j = 0; j < k->c; j++)
-            sum += (double)x[j];
-        k->out[i] = (float)sum;
-    }
-}
-
-calr_status calr_cpu_sum_columns(int64_t rows, int64_t c, const float *x, float *y)
-{
-    rowing k = {.c = c, .x = x, .out = y};
-    calr_parallel_for(rows, calr_row_grain(c), sum_columns_body, &k);
-    return CALR_OK;
-}
-
 CALR_CLONES static void add_row_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const rowing *k = context;
@@ -347,38 +326,4 @@ calr_status calr_cpu_add_row(int64_t rows, int64_t c, const float *x, const floa
     rowing k = {.c = c, .x = x, .row = row, .out = y};
     calr_parallel_for(rows, calr_row_grain(c), add_row_body, &k);
     return CALR_OK;
-}
-
-/* ---- sums over a dimension in the middle ---- */
-
-enum { BLOCK = 128 }; /* neighbouring sums that one pass over memory serves */
-
-typedef struct middle_job {
-    int64_t n, inner, blocks;
-    const float *x;
-    float *y;
-} middle_job;
-
-static void sum_blocks(void *context, int64_t begin, int64_t end, int worker)
-{
-    (void)worker;
-    const middle_job *job = context;
-    for (int64_t item = begin; item < end; item++) {
-        int64_t outer = item / job->blocks, first = item % job->blocks * BLOCK;
-        int64_t width = job->inner - first < BLOCK ? job->inner - first : BLOCK;
-        const float *x = job->x + outer * job->n * job->inner + first;
-        double sum[BLOCK] = {0};
-        for (int64_t i = 0; i < job->n; i++, x += job->inner)
-            for (int64_t j = 0; j < width; j++)
-                sum[j] += x[j];
-        for (int64_t j = 0; j < width; j++)
-            job->y[outer * job->inner + first + j] = (float)sum[j];
-    }
-}
-
-void calr_cpu_sum_middle(int64_t outer, int64_t n, int64_t inner, const float *x, float *y)
-{
-    middle_job job = {n, inner, (inner + BLOCK - 1) / BLOCK, x, y};
-    int64_t width = inner < BLOCK ? inner : BLOCK;
-    calr_parallel_for(outer * job.blocks, 1 + 32768 / (1 + n * width), sum_blocks, &job);
 }
