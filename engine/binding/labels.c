@@ -1,18 +1,18 @@
-/* calr.labels: arithmetic on labels, for refinement rules. */
+/* calr.labels: what refinement rules know of labels. */
 #include "binding/bind.h"
 #include "binding/modules.h"
 
 #include <math.h>
 
-#include "base/rng.h"
 #include "cluster/match.h"
 #include "labels/labels.h"
 
 /// @module calr.labels
-///   The vocabulary of refinement rules: labels and masks of all images at once.
+///   What refinement rules know of labels, of all images at once. The rest is the vocabulary of
+/// tensors (calr.tensor): labels:ge(0) is the mask of the images that are in a cluster.
 ///
-/// Labels are i32[n], 0-based, -1 for an outlier; cameras and local clusters are labels too. Masks
-/// are u8[n] of 0 and 1. Row numbers are i64, 0-based, -1 for none.
+/// Labels are i32[n], from 0, -1 for an outlier; cameras and local clusters are labels too. Row numbers
+/// are i64, from 0, -1 for none.
 
 static calr_tensor *check_labels(lua_State *L, int arg)
 {
@@ -232,33 +232,21 @@ static int labels_neighbour_share(lua_State *L)
     return 1;
 }
 
-/* An integer vector of any type, read as 64 bits. */
-typedef struct integers {
-    const calr_tensor *tensor;
-    int64_t constant; /* where there is no tensor */
-} integers;
-
-static integers check_integers(lua_State *L, int arg, int allow_number)
+/* A vector of integers of any type. */
+static const calr_tensor *check_integers(lua_State *L, int arg)
 {
-    integers v = {NULL, 0};
-    if (allow_number && lua_isinteger(L, arg)) {
-        v.constant = lua_tointeger(L, arg);
-        return v;
-    }
-    v.tensor = calr_lua_check_tensor(L, arg);
+    const calr_tensor *t = calr_lua_check_tensor(L, arg);
     luaL_argcheck(L,
-                  v.tensor->ndim == 1 && v.tensor->dtype != CALR_F32 &&
-                      calr_tensor_is_contiguous(v.tensor),
+                  t->ndim == 1 && calr_tensor_is_contiguous(t) &&
+                      (t->dtype == CALR_I32 || t->dtype == CALR_I64 || t->dtype == CALR_U8),
                   arg, "a vector of integers is needed: i32[n], i64[n] or u8[n]");
-    return v;
+    return t;
 }
 
-static int64_t integer_at(const integers *v, int64_t i)
+static int64_t integer_at(const calr_tensor *t, int64_t i)
 {
-    if (!v->tensor)
-        return v->constant;
-    const void *data = calr_tensor_data(v->tensor);
-    switch (v->tensor->dtype) {
+    const void *data = calr_tensor_data(t);
+    switch (t->dtype) {
     case CALR_I32:
         return ((const int32_t *)data)[i];
     case CALR_I64:
@@ -272,115 +260,44 @@ static void set_integer(calr_tensor *t, int64_t i, int64_t value)
 {
     if (t->dtype == CALR_I32)
         calr_tensor_i32(t)[i] = (int32_t)value;
-    else if (t->dtype == CALR_I64)
-        calr_tensor_i64(t)[i] = value;
     else
-        calr_tensor_u8(t)[i] = (uint8_t)value;
+        calr_tensor_i64(t)[i] = value;
 }
 
 /// calr.labels.take(values, rows)
 /// Returns values[rows[i]] for every i, and -1 where rows[i] is -1: follows a pointer for all images at
-/// once.
+/// once. Without -1 among the rows it is values:index_select(1, rows).
 /// @param values  integers[m]
 /// @param rows    integers[n], 0-based, -1 for none
 /// @return tensor  [n] of the type of values (u8 values: i32)
 static int labels_take(lua_State *L)
 {
-    integers values = check_integers(L, 1, 0), rows = check_integers(L, 2, 0);
-    int64_t m = values.tensor->shape[0], n = rows.tensor->shape[0];
-    calr_tensor *out =
-        new_vector(L, values.tensor->dtype == CALR_U8 ? CALR_I32 : values.tensor->dtype, n);
+    const calr_tensor *values = check_integers(L, 1), *rows = check_integers(L, 2);
+    int64_t m = values->shape[0], n = rows->shape[0];
+    calr_tensor *out = new_vector(L, values->dtype == CALR_U8 ? CALR_I32 : values->dtype, n);
     for (int64_t i = 0; i < n; i++) {
-        int64_t row = integer_at(&rows, i);
+        int64_t row = integer_at(rows, i);
         if (row < -1 || row >= m)
             luaL_argerror(L, 2,
                           lua_pushfstring(L, "row %I (item %I) is outside the %I values",
                                           (lua_Integer)row, (lua_Integer)(i + 1), (lua_Integer)m));
-        set_integer(out, i, row < 0 ? -1 : integer_at(&values, row));
+        set_integer(out, i, row < 0 ? -1 : integer_at(values, row));
     }
     return 1;
 }
 
-/* Two vectors of one length, or a vector and a number. Returns the length. */
-static int64_t check_two(lua_State *L, int first, integers *a, integers *b)
-{
-    *a = check_integers(L, first, 1);
-    *b = check_integers(L, first + 1, 1);
-    luaL_argcheck(L, a->tensor || b->tensor, first, "at least one must be a vector");
-    if (a->tensor && b->tensor)
-        check_length(L, first + 1, a->tensor, b->tensor);
-    return a->tensor ? a->tensor->shape[0] : b->tensor->shape[0];
-}
-
-/// calr.labels.equal(a, b)
-/// Mask of the items where two vectors of integers (or a vector and a number) agree. -1 agrees with
-/// nothing: an outlier is like no other.
-/// @return tensor  u8[n]
-static int labels_equal(lua_State *L)
-{
-    integers a, b;
-    int64_t n = check_two(L, 1, &a, &b);
-    calr_tensor *out = new_vector(L, CALR_U8, n);
-    for (int64_t i = 0; i < n; i++)
-        calr_tensor_u8(out)[i] = integer_at(&a, i) == integer_at(&b, i) && integer_at(&a, i) != -1;
-    return 1;
-}
-
-/// calr.labels.differ(a, b)
-/// Mask of the items where both are known (not -1) and differ.
-/// @return tensor  u8[n]
-static int labels_differ(lua_State *L)
-{
-    integers a, b;
-    int64_t n = check_two(L, 1, &a, &b);
-    calr_tensor *out = new_vector(L, CALR_U8, n);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t x = integer_at(&a, i), y = integer_at(&b, i);
-        calr_tensor_u8(out)[i] = x != y && x != -1 && y != -1;
-    }
-    return 1;
-}
-
-/// calr.labels.at_least(values, number)
-/// Mask of the items that are `number` or more.
-/// @param values  a vector of integers, or f32[n]
-/// @return tensor  u8[n]
-static int labels_at_least(lua_State *L)
-{
-    calr_tensor *values = calr_lua_check_tensor(L, 1);
-    double number = luaL_checknumber(L, 2);
-    luaL_argcheck(L, values->ndim == 1, 1, "a vector is needed");
-    calr_tensor *out = new_vector(L, CALR_U8, values->shape[0]);
-    for (int64_t i = 0; i < values->shape[0]; i++) {
-        double value;
-        calr_lua_call(L, calr_tensor_get(values, &i, &value));
-        calr_tensor_u8(out)[i] = value >= number;
-    }
-    return 1;
-}
-
+/* A mask; those of rules written for calr 0.1 are u8. */
 static calr_tensor *check_mask(lua_State *L, int arg)
 {
-    return calr_lua_check_form(L, arg, CALR_U8, 1, "u8[n]");
+    calr_tensor *mask = calr_lua_check_tensor(L, arg);
+    calr_dtype dtype = mask->dtype == CALR_U8 ? CALR_U8 : CALR_BOOL;
+    return calr_lua_check_form(L, arg, dtype, 1, "bool[n]");
 }
 
-/// calr.labels.both(mask, mask, ...)
-/// Mask of the items set in all masks.
-/// @return tensor  u8[n]
-static int labels_both(lua_State *L)
+/* The bytes of a mask, 0 where an item is not set. */
+static const uint8_t *mask_bytes(const calr_tensor *mask)
 {
-    calr_tensor *first = check_mask(L, 1);
-    int masks = lua_gettop(L);
-    for (int m = 2; m <= masks; m++)
-        check_length(L, m, first, check_mask(L, m));
-    calr_tensor *out = new_vector(L, CALR_U8, first->shape[0]);
-    for (int64_t i = 0; i < first->shape[0]; i++) {
-        int all = 1;
-        for (int m = 1; m <= masks; m++)
-            all = all && calr_tensor_u8(calr_lua_test_tensor(L, m))[i];
-        calr_tensor_u8(out)[i] = (uint8_t)all;
-    }
-    return 1;
+    return calr_tensor_data(mask);
 }
 
 /// calr.labels.quantile(values, q [, mask])
@@ -388,7 +305,7 @@ static int labels_both(lua_State *L)
 /// is the median. A NaN is an error.
 /// @param values  f32[n]
 /// @param q       0 .. 1
-/// @param mask    u8[n]: only these values; all where absent
+/// @param mask    bool[n]: only these values; all where absent
 /// @return number|nil  nil if there is no value
 static int labels_quantile(lua_State *L)
 {
@@ -398,9 +315,8 @@ static int labels_quantile(lua_State *L)
     calr_tensor *mask = lua_isnoneornil(L, 3) ? NULL : check_mask(L, 3);
     if (mask)
         check_length(L, 3, values, mask);
-    calr_lua_call(L,
-                  calr_labels_quantile(calr_tensor_f32(values), mask ? calr_tensor_u8(mask) : NULL,
-                                       values->shape[0], q, &quantile));
+    calr_lua_call(L, calr_labels_quantile(calr_tensor_f32(values), mask ? mask_bytes(mask) : NULL,
+                                          values->shape[0], q, &quantile));
     if (isnan(quantile))
         lua_pushnil(L);
     else
@@ -408,22 +324,11 @@ static int labels_quantile(lua_State *L)
     return 1;
 }
 
-/// calr.labels.invert(mask)
-/// @return tensor  u8[n]
-static int labels_invert(lua_State *L)
-{
-    calr_tensor *mask = check_mask(L, 1);
-    calr_tensor *out = new_vector(L, CALR_U8, mask->shape[0]);
-    for (int64_t i = 0; i < mask->shape[0]; i++)
-        calr_tensor_u8(out)[i] = !calr_tensor_u8(mask)[i];
-    return 1;
-}
-
 static int64_t mask_total(const calr_tensor *mask)
 {
     int64_t total = 0;
     for (int64_t i = 0; i < mask->shape[0]; i++)
-        total += calr_tensor_u8(mask)[i] != 0;
+        total += mask_bytes(mask)[i] != 0;
     return total;
 }
 
@@ -444,7 +349,7 @@ static int labels_rows(lua_State *L)
     calr_tensor *rows = new_vector(L, CALR_I64, mask_total(mask));
     int64_t *next = calr_tensor_i64(rows);
     for (int64_t i = 0; i < mask->shape[0]; i++)
-        if (calr_tensor_u8(mask)[i])
+        if (mask_bytes(mask)[i])
             *next++ = i;
     return 1;
 }
@@ -475,68 +380,6 @@ static int labels_put(lua_State *L)
     return 1;
 }
 
-/// calr.labels.shift(labels, by)
-/// Adds a number to all labels except outliers, so that clusters do not collide with others.
-/// @return tensor  i32[n]
-static int labels_shift(lua_State *L)
-{
-    calr_tensor *labels = check_labels(L, 1);
-    lua_Integer by = luaL_checkinteger(L, 2);
-    int64_t clusters = check_clusters(L, labels);
-    luaL_argcheck(L, by >= 0 && by < (1 << 30) && clusters + by < (1 << 30), 2,
-                  "0 to 2^30 clusters can be numbered");
-    calr_tensor *out = new_vector(L, CALR_I32, labels->shape[0]);
-    for (int64_t i = 0; i < labels->shape[0]; i++) {
-        int32_t label = calr_tensor_i32(labels)[i];
-        calr_tensor_i32(out)[i] = label < 0 ? label : label + (int32_t)by;
-    }
-    return 1;
-}
-
-/// calr.labels.where(mask, a, b)
-/// a where the mask is set, b elsewhere; each a vector of labels or a number.
-/// @return tensor  i32[n]
-static int labels_where(lua_State *L)
-{
-    calr_tensor *mask = check_mask(L, 1);
-    integers a = check_integers(L, 2, 1), b = check_integers(L, 3, 1);
-    if (a.tensor)
-        check_length(L, 2, mask, a.tensor);
-    if (b.tensor)
-        check_length(L, 3, mask, b.tensor);
-    calr_tensor *out = new_vector(L, CALR_I32, mask->shape[0]);
-    for (int64_t i = 0; i < mask->shape[0]; i++) {
-        int64_t label = integer_at(calr_tensor_u8(mask)[i] ? &a : &b, i);
-        if (label < INT32_MIN || label > INT32_MAX)
-            luaL_error(L, "%I (item %I) is too large for a label", (lua_Integer)label,
-                       (lua_Integer)(i + 1));
-        calr_tensor_i32(out)[i] = (int32_t)label;
-    }
-    return 1;
-}
-
-/// calr.labels.chance(count, probability, {seed=0, epoch=0, purpose="chance"})
-/// Makes a mask whose items are set with a probability, each by its own random number: item i of an
-/// epoch does not depend on the others.
-/// @return tensor  u8[count]
-static int labels_chance(lua_State *L)
-{
-    static const char *const names[] = {"seed", "epoch", "purpose", NULL};
-    int64_t count = luaL_checkinteger(L, 1);
-    double probability = luaL_checknumber(L, 2);
-    luaL_argcheck(L, probability >= 0 && probability <= 1, 2, "a probability is 0 to 1");
-    calr_lua_check_options(L, 3, names);
-    uint64_t seed = (uint64_t)calr_lua_option_integer(L, 3, "seed", 0, INT64_MIN, INT64_MAX);
-    uint32_t epoch = (uint32_t)calr_lua_option_integer(L, 3, "epoch", 0, 0, UINT32_MAX);
-    uint32_t purpose = calr_rng_purpose(calr_lua_option_string(L, 3, "purpose", "chance"));
-    calr_tensor *out = new_vector(L, CALR_U8, count);
-    for (int64_t i = 0; i < count; i++) {
-        calr_rng rng = calr_rng_make(seed, purpose, epoch, (uint64_t)i);
-        calr_tensor_u8(out)[i] = calr_rng_double(&rng) < probability;
-    }
-    return 1;
-}
-
 static const calr_lua_function functions[] = {
     {"clusters", labels_clusters, "labels"},
     {"canonical", labels_canonical, "labels, options"},
@@ -546,17 +389,9 @@ static const calr_lua_function functions[] = {
     {"last_above", labels_last_above, "labels, scores, threshold"},
     {"entropy", labels_entropy, "labels, groups"},
     {"take", labels_take, "values, rows"},
-    {"equal", labels_equal, "a, b"},
-    {"differ", labels_differ, "a, b"},
-    {"at_least", labels_at_least, "values, number"},
-    {"both", labels_both, "mask, mask, ..."},
-    {"invert", labels_invert, "mask"},
     {"total", labels_total, "mask"},
     {"rows", labels_rows, "mask"},
     {"put", labels_put, "labels, rows, values"},
-    {"shift", labels_shift, "labels, by"},
-    {"where", labels_where, "mask, a, b"},
-    {"chance", labels_chance, "count, probability, options"},
     {"match", labels_match, "a, b"},
     {"align", labels_align, "before, after"},
     {"commonest", labels_commonest, "labels, groups"},
@@ -565,8 +400,23 @@ static const calr_lua_function functions[] = {
     {NULL, NULL, NULL},
 };
 
+/* A field that is not there: a name of calr 0.1, which a file in Lua knows, or an error. */
+static int labels_former(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "calr.labels.former");
+    lua_call(L, 1, 1);
+    lua_pushvalue(L, 2);
+    lua_rawget(L, -2);
+    return 1;
+}
+
 int luaopen_calr_labels(lua_State *L)
 {
+    static const calr_lua_function index[] = {{"__index", labels_former, NULL}, {NULL, NULL, NULL}};
     calr_lua_new_module(L, "calr.labels.", functions);
+    calr_lua_new_module(L, "", index);
+    lua_setmetatable(L, -2);
     return 1;
 }

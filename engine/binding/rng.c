@@ -44,6 +44,30 @@ static int rng_open(lua_State *L)
     return 1;
 }
 
+/// calr.rng.chance(count, probability [, {seed=0, epoch=0, purpose="chance"}])
+/// Makes a mask whose items are set with a probability, each by its own random number: item i of an
+/// epoch does not depend on how many others there are.
+/// @return tensor  bool[count]
+static int rng_chance(lua_State *L)
+{
+    static const char *const names[] = {"seed", "epoch", "purpose", NULL};
+    int64_t count = luaL_checkinteger(L, 1);
+    double probability = luaL_checknumber(L, 2);
+    luaL_argcheck(L, probability >= 0 && probability <= 1, 2, "a probability is 0 to 1");
+    calr_lua_check_options(L, 3, names);
+    uint64_t seed = (uint64_t)calr_lua_option_integer(L, 3, "seed", 0, INT64_MIN, INT64_MAX);
+    uint32_t epoch = (uint32_t)calr_lua_option_integer(L, 3, "epoch", 0, 0, UINT32_MAX);
+    uint32_t purpose = calr_rng_purpose(calr_lua_option_string(L, 3, "purpose", "chance"));
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_BOOL, 1, &count, slot));
+    uint8_t *mask = calr_tensor_data(*slot);
+    for (int64_t i = 0; i < count; i++) {
+        calr_rng rng = calr_rng_make(seed, purpose, epoch, (uint64_t)i);
+        mask[i] = calr_rng_double(&rng) < probability;
+    }
+    return 1;
+}
+
 /* The two numbers from `arg` on; both or none are given. */
 static void opt_pair(lua_State *L, int arg, double *first, double *second)
 {
@@ -189,6 +213,7 @@ static int rng_set_state(lua_State *L)
 
 static const calr_lua_function functions[] = {
     {"open", rng_open, "options"},
+    {"chance", rng_chance, "count, probability [, options]"},
     {NULL, NULL, NULL},
 };
 

@@ -146,9 +146,8 @@ end
 --- @param cameras  i32[n]
 --- @return tensor  f32[clusters]
 function memory.camera_weights(cluster_labels, cameras)
-  local entropy = labels.entropy(cluster_labels, cameras):totable()
-  for k, h in ipairs(entropy) do entropy[k] = math.log(1 + h) end
-  return T(entropy)
+  local entropy = labels.entropy(cluster_labels, cameras)
+  return (entropy:to "f64" + 1):log():to "f32" -- rounded once
 end
 
 arguments.counted("memory:", Cluster)

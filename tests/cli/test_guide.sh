@@ -25,9 +25,9 @@ experiment=$CALR_TEST_SOURCE/experiments/calr.lua
 expect 0 "$CALR" "$experiment" "${small[@]}" refine=./strict.lua --out ruled
 contains ruled/run.json '"status": "finished"' "strict.lua"
 contains ruled/metrics.jsonl "below the mean score"
-sed 's/at_least(context.scores/at_least(context.scoers/' strict.lua >wrong.lua
+sed 's/= context.scores/= context.scoers/' strict.lua >wrong.lua
 expect 1 "$CALR" "$experiment" "${small[@]}" refine=./wrong.lua --out wrong
-says "wrong.lua:7:"
+says "wrong.lua:5:"
 printf 'local x = = 1\n' >syntax.lua
 expect 1 "$CALR" "$experiment" "${small[@]}" refine=./syntax.lua --out syntax
 says "syntax.lua:1: unexpected symbol near '='"

@@ -108,17 +108,17 @@ says "broken.safetensors"
 
 # ---- a rule of one's own, its reasons and its mistakes, with the line first
 cat >weak.lua <<'LUA'
-local L = require "calr.labels"
-local margin = require "margin"
+local calr, margin = require "calr", require "margin"
+
 return function(c)
-  local weak = L.invert(L.at_least(c.scores, c.options.weakest or margin))
-  return L.where(weak, -1, c.global), { ["weak"] = weak }
+  local weak = c.scores:lt(c.options.weakest or margin)
+  return calr.where(weak, -1, c.global), { ["weak"] = weak }
 end
 LUA
 echo "return 1000" >margin.lua
 expect 0 "$CALR" refine run ./weak.lua ./weak.lua weakest=0
 prints "./weak.lua weakest=0" "weak "
-sed 's/L.where(weak/L.where(week/' weak.lua >wrong.lua
+sed 's/where(weak/where(week/' weak.lua >wrong.lua
 expect 1 "$CALR" refine run wrong.lua pivot
 says "calr: wrong.lua:5: "
 prints "pivot"
@@ -136,19 +136,19 @@ says "absent.lua"
 
 # The reasons of the run's own rule are in its metrics and its snapshots.
 cat >drop.lua <<'LUA'
-local L = require "calr.labels"
+local rng = require "calr.rng"
 return function(c)
-  local some = L.chance(c.global:numel(), 0.2, { seed = 4, purpose = "drop" })
-  return L.where(some, -1, c.global), { ["by chance"] = some }
+  local some = rng.chance(c.global:numel(), 0.2, { seed = 4, purpose = "drop" })
+  return require("calr").where(some, -1, c.global), { ["by chance"] = some }
 end
 LUA
 last_of run "$experiment" "${tiny[@]}" "${stage_1[@]}" refine=./drop.lua epochs=1 snapshot_every=1 --out dropped
 expect 0 "$CALR" "${words[@]}"
 contains dropped/metrics.jsonl '"discarded":{'
 expect 0 "$CALR" -e 'local s, L = require "calr.pipeline.snapshot".load "dropped/snapshots/epoch-000.safetensors", calr.labels
-    local gone = L.both(L.at_least(s.global, 0), L.invert(L.at_least(s.refined, 0)))
-    for i, text in ipairs(s.reasons) do print(text, L.total(L.equal(s.reason, i - 1))) end
-    print("all", L.total(gone) == L.total(L.at_least(s.reason, 0)))'
+    local gone = s.global:ge(0) & s.refined:lt(0)
+    for i, text in ipairs(s.reasons) do print(text, L.total(s.reason:eq(i - 1))) end
+    print("all", gone:equal(s.reason:ge(0)))'
 prints "by chance" "all	true"
 count=$(awk '/by chance/ { print $NF }' out.txt)
 contains dropped/metrics.jsonl "\"by chance\":$count"
@@ -160,12 +160,12 @@ prints "recorded"
 
 # ---- an option that a rule declares is known wherever the rule is named
 cat >share.lua <<'LUA'
-local L, option = require "calr.labels", require("calr.config").option
+local rng, option = require "calr.rng", require("calr.config").option
 return {
   options = { share = option(0.5, "of the images that stay", { 0, 1 }) },
   apply = function(c)
-    local gone = L.chance(c.global:numel(), 1 - c.options.share, { seed = 4, purpose = "share" })
-    return { labels = L.where(gone, -1, c.global), reasons = { ["not of the share"] = gone } }
+    local gone = rng.chance(c.global:numel(), 1 - c.options.share, { seed = 4, purpose = "share" })
+    return { labels = require("calr").where(gone, -1, c.global), reasons = { ["not of the share"] = gone } }
   end,
 }
 LUA

@@ -119,7 +119,7 @@ check.test("quality before and after, against calr.quality", function()
   local s = bench.snapshot
   check.equal(bench.identities, 2)
   check.equal(bench.cameras, 2)
-  check.all_near(bench.misplaced, { 0, 0, 1, 0, 0, 0, 0, 0 }, 0)
+  check.all_near(bench.misplaced:to "i32", { 0, 0, 1, 0, 0, 0, 0, 0 }, 0)
   local plain = bench:measure(s.global)
   local known = T({ 0, 1, 2, 3, 4, 5, 6 }, "i64")
   local want = Q.bcubed(s.identities:rows(known), s.global:rows(known))

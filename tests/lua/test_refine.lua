@@ -76,7 +76,7 @@ end)
 
 check.test("why each image was discarded", function()
   local c = context {}
-  local function mask(t) return T(t, "u8") end
+  local function mask(t) return T(t, "bool") end
   local rule = function(context_)
     local out = i32 { -1, -1, 0, -1, 0, 1, -1, -1, -1 } -- image 6 is left alone in cluster 1
     return out, { b = mask { 1, 1, 0, 0, 0, 0, 0, 0, 1 }, a = mask { 0, 1, 1, 0, 0, 0, 0, 1, 0 },
@@ -108,7 +108,7 @@ check.test("a rule that returns wrong things is told what is wanted", function()
   check.fails("must return labels i32[9], not i32[1]", R.apply, function() return i32 { 0 } end, c)
   check.fails("must return labels i32[9], not f32[9]", R.apply, function() return c.scores end, c)
   check.fails("label -7 of image 1", R.apply, function() return i32 { -7, 0, 0, 0, 0, 0, 0, 0, 0 } end, c)
-  check.fails("must be a table of text -> mask u8[9], not a string", R.apply, function(x) return x.global, "x" end, c)
+  check.fails("must be a table of text -> mask bool[9], not a string", R.apply, function(x) return x.global, "x" end, c)
   check.fails("reason \"x\" is i32[9]", R.apply, function(x) return x.global, { x = x.global } end, c)
   check.fails("reason \"1\" is u8[9]", R.apply, function(x) return x.global, { T.zeros({ 9 }, "u8") } end, c)
 end)
@@ -251,10 +251,9 @@ end
 
 check.test("a rule of one's own is a path", function()
   local rule = R.load(write("mine.lua", [[
-    local L = require "calr.labels"
     return function(c)
-      local weak = L.invert(L.at_least(c.scores, 3))
-      return L.where(weak, -1, c.global), { weak = weak }
+      local weak = c.scores:lt(3)
+      return require("calr.tensor").where(weak, -1, c.global), { weak = weak }
     end
   ]]))
   local out, counts = R.apply(rule, context {})
@@ -262,14 +261,28 @@ check.test("a rule of one's own is a path", function()
   check.equal(counts.weak, 3)
 end)
 
+check.test("a rule written for calr 0.1 does what it did, with masks u8 too", function()
+  local out, counts = R.apply(R.load(write("former.lua", [[
+    local L, T = require "calr.labels", require "calr.tensor"
+    return function(c)
+      local weak = L.both(L.invert(L.at_least(c.scores, 3)), L.differ(c.global, 1))
+      return L.where(weak, -1, c.global), { weak = weak, last = T({ 1, 0, 0, 0, 0, 0, 0, 0, 0 }, "u8") }
+    end
+  ]])), context {})
+  check.all_near(out, { -1, 0, -1, 0, 0, 1, 1, 1, -1 }, 0)
+  check.equal(counts.last, 1)
+  check.equal(counts.weak, 1)
+end)
+
 local declaring = [[
-  local L, option = require "calr.labels", require("calr.config").option
+  local option = require("calr.config").option
   return {
     options = { least = option(3.0, "score that is enough", { 0, 9 }), way = { strict = false } },
     apply = function(c)
       if c.options.way.strict then return c.global end
-      local weak = L.invert(L.at_least(c.scores, c.options.least))
-      return { labels = L.where(weak, -1, c.global), reasons = { weak = weak }, weights = c.scores }
+      local weak = c.scores:lt(c.options.least)
+      local labels = require("calr.tensor").where(weak, -1, c.global)
+      return { labels = labels, reasons = { weak = weak }, weights = c.scores }
     end,
   }
 ]]

@@ -15,7 +15,7 @@ local function describe(split, all)
   return row
 end
 
-local function count_of(values, wanted) return labels.total(labels.at_least(values, wanted)) end
+local function count_of(values, wanted) return labels.total(values:ge(wanted)) end
 
 --- calr.data.info.table(dataset)
 --- Counts identities, images and cameras by split. Junk (identity -1) of the gallery is set aside, as in evaluation;

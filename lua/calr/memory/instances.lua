@@ -114,10 +114,8 @@ function Hybrid:relabel(new_labels)
     error(("%d labels for %d vectors"):format(new_labels:numel(), n), 2)
   end
   local clusters = labels.clusters(new_labels)
-  local outliers = labels.invert(labels.at_least(new_labels, 0))
-  local alone = labels.rows(outliers)
-  local numbers = labels.shift(T.arange(alone:numel(), "i32"), clusters)
-  self.classes = labels.put(new_labels:clone(), alone, numbers)
+  local alone = labels.rows(new_labels:lt(0))
+  self.classes = labels.put(new_labels:clone(), alone, T.arange(clusters, clusters + alone:numel()):to "i32")
   self.labels, self.clusters = new_labels, clusters
   self.means, self.counts = bank.means(self.vectors, self.classes)
 end

@@ -42,7 +42,7 @@ end
 -- Why there is nothing to rank, or nil.
 local function nothing_to_rank(query, gallery, ignore)
   local function known(split)
-    return L.total(L.at_least(split:identities(), 0))
+    return L.total(split:identities():ge(0))
   end
   if known(query) == 0 or known(gallery) == 0 then
     return ("it has %d query and %d gallery images of known identity"):format(known(query), known(gallery))

@@ -166,7 +166,7 @@ end
 
 -- Clusters to learn from and their silhouette, into the record.
 local function report_labels(self, labels)
-  local clusters, outliers = L.clusters(labels), L.total(L.invert(L.at_least(labels, 0)))
+  local clusters, outliers = L.clusters(labels), L.total(labels:lt(0))
   self:report { clusters = clusters, outliers = outliers }
   if clusters < 2 then collapsed(self, clusters, outliers) end
   self.trained = labels

@@ -120,7 +120,7 @@ end
 -- Puts the camera's best labels behind those of the cameras before it.
 function Stage:keep_labels(rows)
   local best = self.best or T.zeros({ rows:numel() }, "i32")
-  L.put(self.locals, rows, L.shift(best, self.used))
+  L.put(self.locals, rows, best + self.used)
   self.used = self.used + L.clusters(best)
 end
 

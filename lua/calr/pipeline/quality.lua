@@ -17,7 +17,7 @@ end
 function quality.overall(split, labels)
   local identities = split:identities()
   -- own images may have no identities: all of them -1
-  local rows = L.rows(L.at_least(identities, 0))
+  local rows = L.rows(identities:ge(0))
   if rows:numel() == 0 then return nil end
   return measure(identities:index_select(1, rows), labels:index_select(1, rows))
 end
@@ -28,17 +28,17 @@ end
 --- @return table  list of i64[m], one for each camera from camera 0 on; empty ones for cameras without images
 function quality.camera_rows(cameras)
   local rows = {}
-  for camera = 1, L.clusters(cameras) do rows[camera] = L.rows(L.equal(cameras, camera - 1)) end
+  for camera = 1, L.clusters(cameras) do rows[camera] = L.rows(cameras:eq(camera - 1)) end
   return rows
 end
 
 function quality.by_camera(split, labels)
   local identities, cameras, total = split:identities(), split:cameras(), {}
-  local known = L.at_least(identities, 0)
+  local known = identities:ge(0)
   local n = L.total(known)
   if n == 0 then return nil end
   for camera = 0, L.clusters(cameras) - 1 do
-    local rows = L.rows(L.both(known, L.equal(cameras, camera)))
+    local rows = L.rows(known & cameras:eq(camera))
     if rows:numel() > 0 then
       for name, value in pairs(measure(identities:index_select(1, rows), labels:index_select(1, rows))) do
         total[name] = (total[name] or 0) + value * rows:numel() / n

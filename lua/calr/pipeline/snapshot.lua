@@ -79,7 +79,7 @@ function snapshot.save(file, values)
     features = context.features, cameras = values.cameras, global = context.global, locals = context.locals,
     scores = context.scores, ["neighbours.indices"] = neighbours.indices,
     ["neighbours.similarities"] = neighbours.similarities,
-    identities = identities and L.total(L.at_least(identities, 0)) > 0 and identities or nil,
+    identities = identities and L.total(identities:ge(0)) > 0 and identities or nil,
     refined = values.refined, reason = values.reasons and values.reasons.of,
   }
   check(tensors, function(message, ...) error("a snapshot cannot be saved: " .. message:format(...), 0) end)

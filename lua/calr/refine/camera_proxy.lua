@@ -13,11 +13,11 @@ local bank = require "calr.bank"
 local function nearest_of_camera(context, proxies, camera_of)
   local nearest = T.full({ context.cameras:numel() }, -1, "i32")
   for camera = 0, L.clusters(context.cameras) - 1 do
-    local images, own = L.rows(L.equal(context.cameras, camera)), L.rows(L.equal(camera_of, camera))
+    local images, own = L.rows(context.cameras:eq(camera)), L.rows(camera_of:eq(camera))
     if own:numel() > 0 then
       local found = C.knn(context.features:index_select(1, images),
         { k = 1, base = proxies:index_select(1, own) }).indices
-      L.put(nearest, images, L.take(own:to "i32", found:reshape { -1 }))
+      L.put(nearest, images, own:index_select(1, found:flatten()):to "i32")
     end
   end
   return nearest
@@ -28,6 +28,6 @@ return function(context)
   if L.clusters(proxy) == 0 then return context.global end
   local nearest = nearest_of_camera(context, bank.centroids(context.features, proxy),
     L.commonest(proxy, context.cameras))
-  local wrong = L.differ(proxy, nearest)
-  return L.where(wrong, -1, context.global), { ["nearer to another cluster under its camera"] = wrong }
+  local wrong = proxy:ne(nearest) & proxy:ge(0) & nearest:ge(0)
+  return T.where(wrong, -1, context.global), { ["nearer to another cluster under its camera"] = wrong }
 end

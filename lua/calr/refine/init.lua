@@ -28,7 +28,7 @@ local has, suggest, unknown = arguments.has, arguments.suggest, arguments.unknow
 --- calr.cluster.knn gives them), and `epoch` (from 0), `epochs`, `seed`, `pace` (a function, see calr.refine.pace;
 --- default: the one that the option pace names) and `options` (a table of the configuration, in which the options that
 --- the rule declares are never missing). The labels that come back are i32[n]; numbers need not be free of gaps,
---- calr.refine.apply tidies them. `reasons` may be a table of text -> mask u8[n]: why images were discarded. They are
+--- calr.refine.apply tidies them. `reasons` may be a table of text -> mask bool[n]: why images were discarded. They are
 --- counted into the run's metrics, and kept for each image in its snapshots.
 ---
 --- In place of labels a rule may return a table of `labels`, `reasons` and `weights`: f32[n], how much each image
@@ -198,23 +198,24 @@ function refine.declared(name)
   return userfile.is_path(name) and marked(find(name).options, name) or nil
 end
 
--- The texts of a rule's reasons, sorted.
+-- The texts of a rule's reasons, sorted, and their masks by text. Rules written for calr 0.1 give masks u8.
 local function check_reasons(reasons, n, what)
-  if reasons == nil then return {} end
+  if reasons == nil then return {}, {} end
   if type(reasons) ~= "table" then
-    error(("the reasons of %s must be a table of text -> mask u8[%d], not %s"):format(what, n,
+    error(("the reasons of %s must be a table of text -> mask bool[%d], not %s"):format(what, n,
       form.text(reasons)), 0)
   end
-  local texts = {}
+  local texts, masks = {}, {}
   for text, mask in pairs(reasons) do
-    if type(text) ~= "string" or not form.is(mask, "u8", n) then
-      error(("the reasons of %s must be masks u8[%d] by their text; reason %q is %s"):format(what, n,
+    if type(text) ~= "string" or not (form.is(mask, "bool", n) or form.is(mask, "u8", n)) then
+      error(("the reasons of %s must be masks bool[%d] by their text; reason %q is %s"):format(what, n,
         tostring(text), form.text(mask)), 0)
     end
     texts[#texts + 1] = text
+    masks[text] = mask:dtype() == "u8" and mask:ne(0) or mask
   end
   table.sort(texts)
-  return texts
+  return texts, masks
 end
 
 local no_reason, alone = "no reason given", "alone in its cluster"
@@ -223,21 +224,22 @@ local no_reason, alone = "no reason given", "alone in its cluster"
 local function explain(global, out, tidy, reasons, what)
   local n = global:numel()
   local texts, counts, places, of = {}, {}, {}, T.full({ n }, -1, "i32")
-  local open = labels.both(labels.at_least(global, 0), labels.invert(labels.at_least(tidy, 0)))
+  local open = global:ge(0) & tidy:lt(0)
   local function assign(text, mask)
-    local chosen = labels.both(open, mask)
+    local chosen = open & mask
     if not counts[text] then
       texts[#texts + 1] = text
       counts[text], places[text] = 0, #texts - 1
     end
     counts[text] = counts[text] + labels.total(chosen)
-    of = labels.where(chosen, places[text], of)
-    open = labels.both(open, labels.invert(mask))
+    of = T.where(chosen, places[text], of)
+    open = open & ~mask
   end
-  for _, text in ipairs(check_reasons(reasons, n, what)) do assign(text, reasons[text]) end
-  local kept = labels.at_least(out, 0)
-  for _, unsaid in ipairs { { alone, kept }, { no_reason, labels.invert(kept) } } do
-    if labels.total(labels.both(open, unsaid[2])) > 0 then assign(table.unpack(unsaid)) end
+  local given, masks = check_reasons(reasons, n, what)
+  for _, text in ipairs(given) do assign(text, masks[text]) end
+  local kept = out:ge(0)
+  for _, unsaid in ipairs { { alone, kept }, { no_reason, ~kept } } do
+    if labels.total(open & unsaid[2]) > 0 then assign(table.unpack(unsaid)) end
   end
   return counts, { texts = texts, of = of }
 end

@@ -4,6 +4,7 @@
 --- local cluster become a cluster of their own when they are at least `split_members`, and outliers otherwise.
 
 local L = require "calr.labels"
+local T = require "calr.tensor"
 local option = require("calr.config").option
 
 --- calr.refine.local_split.apply(context)
@@ -13,11 +14,12 @@ local option = require("calr.config").option
 local function apply(context)
   local share = L.pair(context.global, context.cameras) -- of a global cluster, in one camera
   local part  = L.pair(context.global, context.locals)  -- of a global cluster, in one local cluster
-  local minor = L.differ(context.locals, L.take(L.commonest(share, context.locals), share))
-  local large = L.at_least(L.take(L.count(part), part), context.options.split_members)
-  local split = L.where(large, L.shift(part, L.clusters(context.global)), -1)
-  return L.where(minor, split, context.global),
-    { ["of a local cluster in the minority, too small to split off"] = L.both(minor, L.invert(large)) }
+  local major = L.take(L.commonest(share, context.locals), share)
+  local minor = context.locals:ne(major) & context.locals:ge(0) & major:ge(0)
+  local large = L.take(L.count(part), part):ge(context.options.split_members)
+  local split = T.where(large, part + L.clusters(context.global), -1)
+  return T.where(minor, split, context.global),
+    { ["of a local cluster in the minority, too small to split off"] = minor & ~large }
 end
 
 return {

@@ -3,7 +3,9 @@
 --- pivot's local cluster is discarded, with the probability of the pace. Members of other cameras stay.
 
 local L = require "calr.labels"
+local T = require "calr.tensor"
 local option = require("calr.config").option
+local rng = require "calr.rng"
 local paces = require "calr.refine.paces"
 
 -- A variant gives, for every image, the row of the pivot it is measured against (-1: none).
@@ -23,22 +25,22 @@ end
 -- Images whose camera has enough members in their cluster, and the group of each image: its cluster and camera.
 local function large_groups(c)
   local group = L.pair(c.global, c.cameras)
-  return L.at_least(L.take(L.count(group), group), c.options.camera_members), group
+  return L.take(L.count(group), group):ge(c.options.camera_members), group
 end
 
 -- One pivot for each camera that has enough members in the cluster: its member with the highest score.
 variants["camera-max"] = function(c)
   local enough, group = large_groups(c)
-  return L.where(enough, L.take(L.argmax(group, c.scores), group), -1)
+  return T.where(enough, L.take(L.argmax(group, c.scores), group), -1)
 end
 
 -- What the authors' commented-out code does: of these pivots, one for each camera, each overwrites the one before, so
 -- that the last camera's speaks for the cluster.
 variants["last-camera"] = function(c)
   local enough, group = large_groups(c)
-  local place = L.where(enough, L.shift(c.cameras, 1), 0):to "f32"
+  local place = T.where(enough, c.cameras + 1, 0):to "f32"
   local last  = L.argmax(c.global, place) -- of each cluster, an image of its last camera
-  return L.take(L.take(L.argmax(group, c.scores), L.take(L.where(enough, group, -1), last)), c.global)
+  return L.take(L.take(L.argmax(group, c.scores), L.take(T.where(enough, group, -1), last)), c.global)
 end
 
 --- calr.refine.pivot.apply(context)
@@ -47,13 +49,12 @@ end
 --- @return table   reasons
 local function apply(context)
   local pivot = variants[context.options.pivot](context)
-  local wrong = L.both(
-    L.equal(context.cameras, L.take(context.cameras, pivot)),
-    L.differ(context.locals, L.take(context.locals, pivot)))
-  local chosen = L.chance(context.global:numel(), context.pace(context.epoch, context.epochs),
+  local camera, own = L.take(context.cameras, pivot), L.take(context.locals, pivot) -- of each image's pivot
+  local wrong = context.cameras:eq(camera) & context.locals:ne(own) & context.locals:ge(0) & own:ge(0)
+  local chosen = rng.chance(context.global:numel(), context.pace(context.epoch, context.epochs),
     { seed = context.seed, epoch = context.epoch, purpose = "refine" })
-  local discarded = L.both(wrong, chosen)
-  return L.where(discarded, -1, context.global),
+  local discarded = wrong & chosen
+  return T.where(discarded, -1, context.global),
     { ["of the pivot's camera, not of its local cluster"] = discarded }
 end
 

@@ -4,6 +4,7 @@
 
 local C = require "calr.cluster"
 local L = require "calr.labels"
+local T = require "calr.tensor"
 local option = require("calr.config").option
 
 --- calr.refine.purity.apply(context)
@@ -13,8 +14,8 @@ local option = require("calr.config").option
 local function apply(context)
   local neighbours = context.neighbours or C.knn(context.features, { k = math.min(15, context.features:size(1)) })
   local purity = L.neighbour_share(context.global, neighbours.indices)
-  local mixed = L.both(L.at_least(context.global, 0), L.invert(L.at_least(purity, context.options.min_purity)))
-  return L.where(mixed, -1, context.global), { ["too few neighbours of its cluster"] = mixed }
+  local mixed = context.global:ge(0) & purity:lt(context.options.min_purity)
+  return T.where(mixed, -1, context.global), { ["too few neighbours of its cluster"] = mixed }
 end
 
 return {

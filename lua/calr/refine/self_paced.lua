@@ -4,6 +4,7 @@
 --- keeps all, the epochs between go up in a line. The threshold is the quantile of the scores that does this.
 
 local L = require "calr.labels"
+local T = require "calr.tensor"
 local option = require("calr.config").option
 
 --- calr.refine.self_paced.apply(context)
@@ -14,10 +15,10 @@ local function apply(context)
   local first = context.options.keep_first
   local progress = context.epoch / math.max(1, context.epochs - 1)
   local keep = math.min(1, first + (1 - first) * progress)
-  local clustered = L.at_least(context.global, 0)
+  local clustered = context.global:ge(0)
   local threshold = L.quantile(context.scores, 1 - keep, clustered) or 0
-  local weak = L.both(clustered, L.invert(L.at_least(context.scores, threshold)))
-  return L.where(weak, -1, context.global), { ["its score is too low for this epoch"] = weak }
+  local weak = clustered & context.scores:lt(threshold)
+  return T.where(weak, -1, context.global), { ["its score is too low for this epoch"] = weak }
 end
 
 return {

@@ -38,7 +38,7 @@ local function figures(report)
 end
 
 local function quality_of(labels, truth, cameras, names)
-  local known = L.at_least(truth, 0)
+  local known = truth:ge(0)
   local rows = L.rows(known)
   if rows:numel() == 0 then return nil end
   local ids, found = truth:index_select(1, rows), labels:index_select(1, rows)
@@ -78,7 +78,7 @@ function summary.of(given)
   local sizes = L.count(labels):totable()
   local result = {
     images = labels:numel(), dimensions = given.features:size(2), clusters = #sizes,
-    outliers = L.total(L.invert(L.at_least(labels, 0))), sizes = json.array(size_classes(sizes)),
+    outliers = L.total(labels:lt(0)), sizes = json.array(size_classes(sizes)),
     silhouette = (C.simplified_silhouette(given.features, labels)),
     seen_by = given.cameras and camera_counts(labels, given.cameras) or nil,
     quality = given.truth and quality_of(labels, given.truth, given.cameras, given.camera_names) or nil,

@@ -42,7 +42,7 @@ end
 -- Identities without gaps, for images whose identity is known.
 local function read_truth(snapshot)
   if not snapshot.identities then return nil end
-  local rows = L.rows(L.at_least(snapshot.identities, 0))
+  local rows = L.rows(snapshot.identities:ge(0))
   if rows:numel() == 0 then return nil end
   return { rows = rows, identities = snapshot.identities:index_select(1, rows),
     cameras = snapshot.cameras:index_select(1, rows) }
@@ -50,8 +50,9 @@ end
 
 -- Images whose identity is not the majority identity of their cluster.
 local function misplaced(global, identities)
-  local known = L.where(L.at_least(identities, 0), identities, -1)
-  return L.differ(known, L.take(L.commonest(global, known), global))
+  local known = identities:clamp(-1)
+  local majority = L.take(L.commonest(global, known), global)
+  return known:ne(majority) & known:ge(0) & majority:ge(0)
 end
 
 --- calr.lab.refine.open(path [, {outliers="singletons", trust=false}])
@@ -62,7 +63,7 @@ end
 --- @param trust     boolean; whether Lua files that the snapshot's options name may run
 --- @return bench    with `snapshot` (see calr.pipeline.snapshot.load), `files` (the Lua files that its options name, by
 ---                  option: refine, pace), `cameras` (their number), `identities` (how many are known; 0: no quality),
----                  `misplaced` (mask u8[n]: images whose identity is not the majority identity of their global
+---                  `misplaced` (mask bool[n]: images whose identity is not the majority identity of their global
 ---                  cluster; nil without identities)
 function workbench.open(path, given)
   given = require("calr.options").check("calr.lab.refine.open", given, { "outliers", "trust" })
@@ -94,11 +95,11 @@ end
 ---                list of {camera=, images=, outliers=, discarded=, quality=}, where the quality is that of the
 ---                clusters inside the camera
 function Bench:measure(labels)
-  local clustered = L.at_least(labels, 0)
-  local outlier = L.invert(clustered)
-  local gone = L.both(outlier, L.at_least(self.snapshot.global, 0))
+  local outlier = labels:lt(0)
+  local gone = outlier & self.snapshot.global:ge(0)
   local _, clusters = L.canonical(labels)
-  local result = { clusters = clusters, outliers = L.total(outlier), discarded = L.total(gone), cameras = {} }
+  local result = { clusters = clusters, outliers = L.total(outlier), discarded = L.total(gone),
+    cameras = {} }
   local by_camera = {}
   local truth, how = self.truth, { outliers = self.outliers }
   if truth then
@@ -109,10 +110,11 @@ function Bench:measure(labels)
     end
   end
   for camera = 0, L.clusters(self.snapshot.cameras) - 1 do
-    local here = L.equal(self.snapshot.cameras, camera)
-    if L.total(here) > 0 then
-      result.cameras[#result.cameras + 1] = { camera = camera, images = L.total(here),
-        outliers = L.total(L.both(outlier, here)), discarded = L.total(L.both(gone, here)),
+    local here = self.snapshot.cameras:eq(camera)
+    local images = L.total(here)
+    if images > 0 then
+      result.cameras[#result.cameras + 1] = { camera = camera, images = images,
+        outliers = L.total(outlier & here), discarded = L.total(gone & here),
         quality = by_camera[camera] }
     end
   end
@@ -150,9 +152,9 @@ end
 local function reason_list(bench, why)
   local list = {}
   for place, text in ipairs(why.texts) do
-    local mask = L.equal(why.of, place - 1)
+    local mask = why.of:eq(place - 1)
     list[place] = { reason = text, images = L.total(mask),
-      misplaced = bench.misplaced and L.total(L.both(mask, bench.misplaced)) or nil }
+      misplaced = bench.misplaced and L.total(mask & bench.misplaced) or nil }
   end
   table.sort(list, function(a, b)
     if a.images ~= b.images then return a.images > b.images end

@@ -92,7 +92,7 @@ end
 local function misplaced_note(report)
   local L = require "calr.labels"
   local bench = report.bench
-  local clustered = L.total(L.at_least(bench.snapshot.global, 0))
+  local clustered = L.total(bench.snapshot.global:ge(0))
   return ("misplaced: not of their cluster's majority identity, as %s of the %s clustered images are")
     :format(text.count(L.total(bench.misplaced)), text.count(clustered))
 end

@@ -169,7 +169,7 @@ local function local_clusters(path, record)
   local identities, cameras = split:identities():totable(), split:cameras():totable()
   local list = json.array {}
   for i, cluster in ipairs(chosen) do list[i] = describe(cluster, split, identities, cameras) end
-  return list, total, labels.total(labels.at_least(split:identities(), 0)) > 0
+  return list, total, labels.total(split:identities():ge(0)) > 0
 end
 
 --- calr.lab.report.gallery.collect(path, record)
