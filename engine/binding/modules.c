@@ -14,6 +14,7 @@ static const luaL_Reg modules[] = {
     {"calr.loader", luaopen_calr_loader},           /* batches from a store */
     {"calr.meter", luaopen_calr_meter},             /* measuring the engine itself */
     {"calr.npy", luaopen_calr_npy},                 /* NumPy files */
+    {"calr.npz", luaopen_calr_npz},                 /* NumPy archives */
     {"calr.optim.step", luaopen_calr_optim_step},   /* steps of optimisers */
     {"calr.pth", luaopen_calr_pth},                 /* files of torch.save */
     {"calr.quality", luaopen_calr_quality},         /* cluster quality */

@@ -15,6 +15,7 @@ int luaopen_calr_labels(lua_State *L);
 int luaopen_calr_loader(lua_State *L);
 int luaopen_calr_meter(lua_State *L);
 int luaopen_calr_npy(lua_State *L);
+int luaopen_calr_npz(lua_State *L);
 int luaopen_calr_optim_step(lua_State *L);
 int luaopen_calr_pth(lua_State *L);
 int luaopen_calr_quality(lua_State *L);

@@ -3,6 +3,7 @@
 
 #include "binding/bind.h"
 #include "binding/modules.h"
+#include "binding/named.h"
 
 /// @module calr.pth
 /// Files of PyTorch's torch.save (.pth, .pt), in both of its formats. Nothing in a file is
@@ -121,8 +122,28 @@ static int pth_load(lua_State *L)
     return 1;
 }
 
+/// calr.pth.save(path, tensors)
+/// Writes a dictionary of tensors, such as net:state(), that torch.load(path, weights_only=True) reads. The file is
+/// whole or absent; the same tensors give the same file.
+/// @param tensors  table; name -> tensor
+static int pth_save(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    lua_Integer count;
+    calr_lua_named *list = calr_lua_check_named(L, 2, &count);
+    const char **names = lua_newuserdatauv(L, (size_t)count * sizeof *names, 0);
+    calr_tensor **tensors = lua_newuserdatauv(L, (size_t)count * sizeof *tensors, 0);
+    for (lua_Integer i = 0; i < count; i++) {
+        names[i] = list[i].name;
+        tensors[i] = list[i].tensor;
+    }
+    calr_lua_call(L, calr_pth_save(path, names, tensors, count));
+    return 0;
+}
+
 static const calr_lua_function functions[] = {
     {"load", pth_load, "path"},
+    {"save", pth_save, "path, tensors"},
     {NULL, NULL, NULL},
 };
 

@@ -295,13 +295,36 @@ static size_t format_header(const calr_tensor *tensor, char text[256])
     return length;
 }
 
+/* The tensor as it is written, contiguous: NumPy has no bf16, and float32 holds the same numbers. */
+static calr_status straighten(const calr_tensor *tensor, calr_tensor **out)
+{
+    if (tensor->dtype == CALR_BF16)
+        return calr_tensor_cast(tensor, CALR_F32, out);
+    return calr_tensor_contiguous(tensor, out);
+}
+
+calr_status calr_npy_format(const calr_tensor *tensor, void **data, size_t *size)
+{
+    calr_tensor *whole;
+    CALR_TRY(straighten(tensor, &whole));
+    char header[256];
+    size_t length = format_header(whole, header), bytes = calr_tensor_bytes(whole);
+    char *text = malloc(length + bytes);
+    if (text) {
+        memcpy(text, header, length);
+        if (bytes > 0)
+            memcpy(text + length, calr_tensor_data(whole), bytes);
+        *data = text;
+        *size = length + bytes;
+    }
+    calr_tensor_release(whole);
+    return text ? CALR_OK : calr_error(CALR_ENOMEM, "no memory for an array");
+}
+
 calr_status calr_npy_save(const char *path, const calr_tensor *tensor)
 {
     calr_tensor *whole;
-    if (tensor->dtype == CALR_BF16)
-        CALR_TRY(calr_tensor_cast(tensor, CALR_F32, &whole));
-    else
-        CALR_TRY(calr_tensor_contiguous(tensor, &whole));
+    CALR_TRY(straighten(tensor, &whole));
     char header[256];
     size_t length = format_header(whole, header), bytes = calr_tensor_bytes(whole);
     calr_file_writer *writer;

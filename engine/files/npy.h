@@ -17,6 +17,8 @@
 calr_status calr_npy_load(const char *path, calr_tensor **out);
 /* The same from memory; `name` is used in messages. */
 calr_status calr_npy_parse(const void *data, size_t size, const char *name, calr_tensor **out);
+/* The bytes of a file, malloc'ed. Any tensor, strided too. */
+calr_status calr_npy_format(const calr_tensor *tensor, void **data, size_t *size);
 /* Any tensor, strided too. Writes the file completely or not at all. */
 calr_status calr_npy_save(const char *path, const calr_tensor *tensor);
 

@@ -1,11 +1,12 @@
 #include "files/pth.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zip.h>
 
 #include "base/size.h"
+#include "files/archive.h"
 #include "os/file.h"
 #include "tensor/convert.h"
 
@@ -22,7 +23,7 @@ struct calr_pth {
     char *name; /* in messages */
     void *data;
     size_t size;
-    zip_t *zip; /* NULL: the older form */
+    calr_archive *archive; /* NULL: the older form */
     char *folder;
     calr_pickle *pickle;
     storage *storages;
@@ -135,44 +136,18 @@ static bool storage_bytes(const storage *s, size_t *out)
 
 /* ---- the zip archive ---- */
 
-/* An entry as a whole; libzip compares its checksum. */
+/* torch.save does not compress, so an entry cannot be larger than the file: no bombs. */
 static calr_status read_entry(const calr_pth *file, const char *name, void **data, size_t *size)
 {
-    zip_stat_t about;
-    zip_int64_t index = zip_name_locate(file->zip, name, 0);
-    if (index < 0 || zip_stat_index(file->zip, (zip_uint64_t)index, 0, &about) != 0 ||
-        !(about.valid & ZIP_STAT_SIZE))
-        return calr_error(CALR_EFORMAT, "%s: the archive lacks %s: it is truncated or damaged",
-                          file->name, name);
-    /* torch.save does not compress, so an entry cannot be larger than the file: no bombs. */
-    if (about.size > file->size)
-        return calr_error(CALR_EFORMAT, "%s: %s is larger than the whole file", file->name, name);
-    zip_file_t *entry = zip_fopen_index(file->zip, (zip_uint64_t)index, 0);
-    if (!entry)
-        return calr_error(CALR_EFORMAT, "%s: %s cannot be read: %s", file->name, name,
-                          zip_strerror(file->zip));
-    char *bytes = malloc(about.size ? (size_t)about.size : 1);
-    zip_int64_t got = bytes ? zip_fread(entry, bytes, about.size) : 0;
-    char past;
-    bool whole = bytes && got == (zip_int64_t)about.size && zip_fread(entry, &past, 1) == 0;
-    zip_fclose(entry);
-    if (!whole) {
-        free(bytes);
-        return bytes ? calr_error(CALR_EFORMAT, "%s: %s is damaged", file->name, name)
-                     : no_memory(file);
-    }
-    *data = bytes;
-    *size = (size_t)about.size;
-    return CALR_OK;
+    return calr_archive_read(file->archive, name, file->size, data, size);
 }
 
 /* The folder that everything in the archive is in: that of data.pkl. */
 static calr_status find_folder(calr_pth *file)
 {
     static const char ending[] = "/data.pkl";
-    zip_int64_t count = zip_get_num_entries(file->zip, 0);
-    for (zip_int64_t i = 0; i < count; i++) {
-        const char *name = zip_get_name(file->zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
+    for (int64_t i = 0; i < calr_archive_count(file->archive); i++) {
+        const char *name = calr_archive_name(file->archive, i);
         size_t length = name ? strlen(name) : 0, tail = sizeof ending - 1;
         if (length <= tail || strcmp(name + length - tail, ending) != 0)
             continue;
@@ -209,7 +184,7 @@ static calr_status read_order(calr_pth *file)
     void *data;
     size_t size;
     CALR_TRY(entry_name(file, "/byteorder", "", &name));
-    bool there = zip_name_locate(file->zip, name, 0) >= 0;
+    bool there = calr_archive_has(file->archive, name);
     calr_status status = there ? read_entry(file, name, &data, &size) : CALR_OK;
     free(name);
     if (!there || status != CALR_OK)
@@ -219,28 +194,11 @@ static calr_status read_order(calr_pth *file)
     return CALR_OK;
 }
 
-static calr_status open_archive(calr_pth *file)
-{
-    zip_error_t error;
-    zip_error_init(&error);
-    zip_source_t *source = zip_source_buffer_create(file->data, file->size, 0, &error);
-    if (source)
-        file->zip = zip_open_from_source(source, ZIP_RDONLY, &error);
-    calr_status status = CALR_OK;
-    if (!file->zip) {
-        status = calr_error(CALR_EFORMAT, "%s: the archive is truncated or damaged: %s", file->name,
-                            zip_error_strerror(&error));
-        zip_source_free(source);
-    }
-    zip_error_fini(&error);
-    return status;
-}
-
 static calr_status read_archive(calr_pth *file)
 {
     void *data;
     size_t size, used;
-    CALR_TRY(open_archive(file));
+    CALR_TRY(calr_archive_open(file->data, file->size, file->name, &file->archive));
     CALR_TRY(find_folder(file));
     CALR_TRY(read_order(file));
     CALR_TRY(read_named(file, "/data.pkl", "", &data, &size));
@@ -404,8 +362,7 @@ void calr_pth_release(calr_pth *file)
         free(file->storages[i].owned);
     free(file->storages);
     calr_pickle_release(file->pickle);
-    if (file->zip)
-        zip_discard(file->zip);
+    calr_archive_close(file->archive);
     free(file->folder);
     free(file->data);
     free(file->name);
@@ -551,7 +508,7 @@ calr_status calr_pth_tensor(calr_pth *file, const calr_pickle_value *value, calr
     if (!s)
         return bad_tensor(file, "has no storage");
     CALR_TRY(read_layout(file, arguments, &l));
-    if (file->zip)
+    if (file->archive)
         CALR_TRY(fetch_storage(file, s));
     if (!s->numbers)
         return bad_tensor(file, "has a storage that is not in the file");

@@ -19,6 +19,11 @@ calr_status calr_pth_load(const char *path, calr_pth **out);
 calr_status calr_pth_parse(const void *data, size_t size, const char *name, calr_pth **out);
 void calr_pth_release(calr_pth *file); /* NULL is allowed */
 
+/* Writes a dictionary of tensors, any type and strides, in the newer form: torch.load reads it with weights_only. The
+ * file is whole or absent. The names are UTF-8. */
+calr_status calr_pth_save(const char *path, const char *const *names, calr_tensor *const *tensors,
+                          int64_t count);
+
 /* The saved value, usually a dictionary. Lives as long as the file. */
 const calr_pickle_value *calr_pth_root(const calr_pth *file);
 

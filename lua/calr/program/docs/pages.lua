@@ -63,6 +63,8 @@ return {
     { name = "calr.data.layout" },
     { name = "calr.draw" },
     { name = "calr.npy" },
+    { name = "calr.npz" },
+    { name = "calr.csv" },
     { name = "calr.safetensors" },
     { name = "calr.pth" },
     { name = "calr.json" } },
