@@ -13,6 +13,8 @@ struct calr_archive {
 
 calr_status calr_archive_open(const void *data, size_t size, const char *name, calr_archive **out)
 {
+    if (size == 0) /* which libzip takes for an archive without entries */
+        return calr_error(CALR_EFORMAT, "%s: the file is empty", name);
     calr_archive *archive = calloc(1, sizeof *archive);
     char *copy = strdup(name);
     if (!archive || !copy) {
@@ -163,8 +165,12 @@ static calr_status write_target(zip_source_t *target, const char *path)
 
 calr_status calr_archive_writer_commit(calr_archive_writer *writer, const char *path)
 {
+    static const char empty[22] =
+        "PK\5\6"; /* an archive's end, which libzip leaves out without entries */
     calr_status status = CALR_OK;
-    if (zip_close(writer->zip) != 0) {
+    if (zip_get_num_entries(writer->zip, 0) == 0) {
+        status = calr_file_write(path, empty, sizeof empty);
+    } else if (zip_close(writer->zip) != 0) {
         status = calr_error(CALR_EIO, "%s: %s", path, zip_strerror(writer->zip));
     } else {
         writer->zip = NULL;

@@ -21,8 +21,8 @@ int64_t calr_archive_count(const calr_archive *archive);
 /* The name of entry i, as it is in the file; NULL where there is none. A name is data, no path to be opened. */
 const char *calr_archive_name(const calr_archive *archive, int64_t i);
 bool calr_archive_has(const calr_archive *archive, const char *entry);
-/* Reads an entry as a whole, its checksum compared; *data is malloc'ed. No more than `most` bytes are unpacked: CALR_EFORMAT
- * otherwise, and for one that is not there or damaged. */
+/* Reads an entry as a whole, its checksum compared; *data is malloc'ed. No more than `most` bytes are unpacked:
+ * CALR_EFORMAT otherwise, and for one that is not there or damaged. */
 calr_status calr_archive_read(const calr_archive *archive, const char *entry, size_t most,
                               void **data, size_t *size);
 
