@@ -23,6 +23,9 @@ end
 
 local parsers = {
   { name = "npy", read = from_file(calr.npy.load), folder = "npy", ending = "%.npy$" },
+  { name = "npz", read = from_file(calr.npz.load), folder = "npz", ending = "%.npz$" },
+  { name = "csv", read = from_file(calr.csv.load),
+    samples = { "a,b\n1,\"x\"\"y\"\r\n2.5,\n", "a\n", "1,2\n\"\n\",4" } },
   { name = "safetensors", read = from_file(calr.safetensors.load), folder = "safetensors",
     ending = "%.safetensors$" },
   { name = "pth", read = from_file(calr.pth.load), folder = "pth", ending = "%.pth$" },

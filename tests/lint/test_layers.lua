@@ -154,7 +154,7 @@ local floors = {
   { name = "calr", rooms = {
     tools = { "errors", "form", "options", "tensorboard", "text", "traceback", "userfile", sees = {} },
     context = { "config", "context", "progress", sees = { "tools" } },
-    tensors = { "autograd", "labels", "vocabulary", sees = { "tools" } },
+    tensors = { "autograd", "csv", "labels", "vocabulary", sees = { "tools" } },
     nn = { "nn", sees = { "tensors", "tools" } },
     models = { "models", "weights", sees = { "nn", "tensors", "context", "tools" } },
     optim = { "optim", sees = { "tensors", "tools" } },

@@ -39,6 +39,15 @@ check.test("npz: there and back, stored and deflated", function()
   check.equal(next(calr.npz.load(path)), nil)
 end)
 
+check.test("npz: what NumPy wrote", function()
+  for _, name in ipairs { "stored", "deflated" } do
+    local found = calr.npz.load(("%s/npz/%s.npz"):format(os.getenv "CALR_TEST_REFERENCE", name))
+    check.all_near(found.x, { { 0, 1, 2 }, { 3, 4, 5 } }, 0)
+    check.all_near(found["a/b"], { 0, 1, 2 }, 0)
+    check.equal(found["a/b"]:dtype(), "i64")
+  end
+end)
+
 check.test("what is no table of tensors", function()
   check.fails('"x" is a number, not a tensor', calr.npz.save, path, { x = 1 })
   check.fails("names are strings", calr.npz.save, path, { calr.tensor(1) })
