@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "autograd/ops.h"
+#include "autograd/ops_index.h"
 #include "autograd/tape.h"
 
 /// @module calr.tensor.brackets
@@ -14,6 +15,8 @@
 ///     x[{ {2, 5}, {}, -1 }]     items 2 to 5 of the first dimension, all of the second, the last of the third
 ///     x[{ {1, -1, 2} }]         every second item, from the first to the last
 ///     x[{ {}, 3 }] = 0          writes; a tensor on the right is repeated to the shape of what is on the left
+///     x[mask], x[index]         the items that a bool mask or an index tensor names: a copy, with a gradient
+///     x[{ rows, columns }]      elements by an index tensor for each of the first dimensions; x[mask] = 0 writes
 ///
 /// A dimension that is not named is taken whole. Numbers inside a tensor count from 0, so that x[index:item()] is the
 /// item before the one that index names. x[#x + 1] is an error, so ipairs does not end; pairs(x) does.
@@ -122,11 +125,86 @@ static calr_tensor *push_view(lua_State *L, calr_tensor *x, int arg)
     return x;
 }
 
+/* ---- index tensors and masks: copies, not views ---- */
+
+/* What index tensors in brackets stand for: those of the first dimensions. */
+typedef struct chosen {
+    int count;
+    calr_tensor *index[CALR_MAX_DIMS];
+} chosen;
+
+/* One index for each dimension of a mask: the places of what it names. Its columns stay on the stack. */
+static void add_mask(lua_State *L, const calr_tensor *x, calr_tensor *mask, chosen *c)
+{
+    char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
+    bool fits = mask->ndim > 0 && c->count + mask->ndim <= x->ndim;
+    for (int d = 0; d < mask->ndim && fits; d++)
+        fits = mask->shape[d] == x->shape[c->count + d];
+    if (!fits)
+        luaL_error(L, "the mask %s in the brackets has not the first dimensions of %s",
+                   calr_tensor_describe(mask, a), calr_tensor_describe(x, b));
+    calr_tensor **places = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_op_nonzero(mask, places));
+    for (int d = 0; d < mask->ndim; d++) {
+        calr_tensor **column = calr_lua_new_tensor(L);
+        calr_lua_call(L, calr_tensor_select(*places, 1, d, column));
+        c->index[c->count++] = *column;
+    }
+}
+
+static void add_chosen(lua_State *L, const calr_tensor *x, calr_tensor *index, chosen *c)
+{
+    char text[CALR_TENSOR_TEXT];
+    if (index->dtype == CALR_BOOL) {
+        add_mask(L, x, index, c);
+        return;
+    }
+    if (c->count == x->ndim)
+        luaL_error(L, "more indices in the brackets than %s has dimensions",
+                   calr_tensor_describe(x, text));
+    c->index[c->count++] = index;
+}
+
+/* Whether the key at `arg` is an index tensor or a mask, or a list that begins with one; *c is what they choose. */
+static bool find_chosen(lua_State *L, const calr_tensor *x, int arg, chosen *c)
+{
+    c->count = 0;
+    luaL_checkstack(L, 4 * CALR_MAX_DIMS, NULL);
+    if (lua_type(L, arg) == LUA_TUSERDATA && calr_lua_test_tensor(L, arg)) {
+        add_chosen(L, x, calr_lua_check_tensor(L, arg), c);
+        return true;
+    }
+    if (!lua_istable(L, arg))
+        return false;
+    bool first = lua_geti(L, arg, 1) == LUA_TUSERDATA;
+    lua_pop(L, 1);
+    if (!first)
+        return false;
+    lua_Integer count = calr_lua_length(L, arg);
+    for (lua_Integer i = 1; i <= count; i++) {
+        calr_tensor *index =
+            lua_geti(L, arg, i) == LUA_TUSERDATA ? calr_lua_test_tensor(L, -1) : NULL;
+        if (!index)
+            luaL_error(L,
+                       "item %I in the brackets is %s; behind an index tensor there are only "
+                       "others: x[{ rows, columns }]. Take ranges first: x[{ {}, 2 }][index]",
+                       i, luaL_tolstring(L, -1, NULL));
+        add_chosen(L, x, index, c);
+    }
+    return true;
+}
+
 /* x[key], for keys that are no strings. */
 static int index_read(lua_State *L)
 {
+    chosen c;
     lua_settop(L, 2);
-    calr_tensor *x = calr_lua_check_tensor(L, 1), *view = push_view(L, x, 2);
+    calr_tensor *x = calr_lua_check_tensor(L, 1);
+    if (find_chosen(L, x, 2, &c)) {
+        PUSH(L, calr_op_pick(x, c.index, c.count, slot));
+        return 1;
+    }
+    calr_tensor *view = push_view(L, x, 2);
     if (view == x) { /* all of it: a view of its own */
         calr_lua_call(L, calr_op_narrow(x, 0, 0, x->shape[0], calr_lua_new_tensor(L)));
         return 1;
@@ -149,13 +227,20 @@ static int index_write(lua_State *L)
         luaL_error(L, "a number or a tensor is written to %s, not %s",
                    calr_tensor_describe(x, text), luaL_tolstring(L, 3, NULL));
     calr_lua_call(L, calr_op_check_into("x[...] = value", x, value));
-    calr_tensor *view = push_view(L, x, 2), *from = value;
+    calr_tensor *from = value;
     if (!value) {
         calr_tensor **one = calr_lua_new_tensor(L);
         calr_lua_call(L, calr_tensor_new(x->dtype, 0, NULL, one));
         calr_lua_set_element(L, 3, *one, NULL);
         from = *one;
     }
+    chosen c;
+    if (find_chosen(L, x, 2, &c)) {
+        calr_lua_call(L,
+                      calr_op_put(x, c.index, c.count, from, false, true, calr_lua_new_tensor(L)));
+        return 0;
+    }
+    calr_tensor *view = push_view(L, x, 2);
     if (from->storage == view->storage) { /* x[{ {2, -1} }] = x[{ {1, -2} }] */
         calr_tensor **copy = calr_lua_new_tensor(L);
         calr_lua_call(L, calr_tensor_clone(from, copy));

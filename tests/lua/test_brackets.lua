@@ -70,4 +70,35 @@ check.test("errors say what was meant", function()
   check.fails("would be lost", put(1, T(1):requires_grad(true)))
 end)
 
+check.test("masks and index tensors choose items, and write them", function()
+  local x = T { { 1, 2, 3 }, { 4, 5, 6 }, { 7, 8, 9 } }
+  local function text(y) return tostring(y) .. " " .. table.concat(y:reshape(-1):totable(), " ") end
+  local index = T({ 2, 0, 2 }, "i64")
+  check.equal(text(x[index]), "f32[3 x 3] 7.0 8.0 9.0 1.0 2.0 3.0 7.0 8.0 9.0")
+  check.equal(text(x[T({ { 0 }, { 1 } }, "i32")]), "f32[2 x 1 x 3] 1.0 2.0 3.0 4.0 5.0 6.0")
+  check.equal(text(x[T({ true, false, true }, "bool")]), "f32[2 x 3] 1.0 2.0 3.0 7.0 8.0 9.0")
+  check.equal(text(x[x:gt(6)]), "f32[3] 7.0 8.0 9.0")
+  check.equal(text(x[x:gt(99)]), "f32[0] ")
+  check.equal(text(x[{ index, T({ 0, 1, 2 }, "i64") }]), "f32[3] 7.0 2.0 9.0")
+  check.equal(text(x[{ {}, 2 }][index]), "f32[3] 8.0 2.0 8.0")
+  x[x:gt(6)] = 0
+  check.equal(text(x), "f32[3 x 3] 1.0 2.0 3.0 4.0 5.0 6.0 0.0 0.0 0.0")
+  x[T({ 0, 2 }, "i64")] = T { -1, -2, -3 }
+  check.equal(text(x), "f32[3 x 3] -1.0 -2.0 -3.0 4.0 5.0 6.0 -1.0 -2.0 -3.0")
+  x[{ T({ 0, 1 }, "i64"), T({ 2, 0 }, "i64") }] = T { 8, 9 }
+  check.equal(text(x), "f32[3 x 3] -1.0 -2.0 8.0 9.0 5.0 6.0 -1.0 -2.0 -3.0")
+  x:transpose(1, 2)[T({ 1 }, "i64")] = 7
+  check.equal(text(x[{ {}, 2 }]), "f32[3] 7.0 7.0 7.0")
+  local w = T { 1, 2, 3 }:requires_grad(true)
+  w[index]:sum():backward()
+  check.equal(text(w:grad()), "f32[3] 1.0 0.0 2.0")
+  local function at(key) return function() return x[key] end end
+  check.fails("index 3 (item 1) is outside the 3 items, from 0, of dimension 1", at(T({ 3 }, "i64")))
+  check.fails("index must be i64 or i32, not f32[1]", at(T { 1 }))
+  check.fails("has not the first dimensions of f32[3 x 3]", at(T({ true }, "bool")))
+  check.fails("more indices in the brackets", at { index, index, index })
+  check.fails("behind an index tensor there are only others", at { index, 2 })
+  check.fails("would be lost", function() x[index] = T(1):requires_grad(true) end)
+end)
+
 check.finish()
