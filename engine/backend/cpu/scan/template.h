@@ -23,6 +23,8 @@ CALR_INLINE void NAME(totals_by)(bool sum, int lines, int64_t n, int64_t along, 
         NAME(totals_of)(sum, lines, n, along, 1, x, y, total);
     else if (lines == ABREAST)
         NAME(totals_of)(sum, ABREAST, n, along, between, x, y, total);
+    else if (lines == 1) /* a total in a register */
+        NAME(totals_of)(sum, 1, n, along, between, x, y, total);
     else
         NAME(totals_of)(sum, lines, n, along, between, x, y, total);
 }
@@ -61,16 +63,25 @@ CALR_INLINE void NAME(extremes_of)(bool largest, int lines, int64_t n, int64_t a
     }
 }
 
+CALR_INLINE void NAME(extremes_by)(bool largest, const block *b, const NUMBER *x, NUMBER *y,
+                                   int64_t *positions)
+{
+    if (b->between == 1)
+        NAME(extremes_of)(largest, b->lines, b->n, b->along, 1, x, y, positions);
+    else if (b->lines == ABREAST)
+        NAME(extremes_of)(largest, ABREAST, b->n, b->along, b->between, x, y, positions);
+    else if (b->lines == 1)
+        NAME(extremes_of)(largest, 1, b->n, b->along, b->between, x, y, positions);
+    else
+        NAME(extremes_of)(largest, b->lines, b->n, b->along, b->between, x, y, positions);
+}
+
 CALR_CLONES static void NAME(extremes)(const block *b, const void *x, void *y, int64_t *positions)
 {
-    if (b->largest && b->between == 1)
-        NAME(extremes_of)(true, b->lines, b->n, b->along, 1, x, y, positions);
-    else if (b->largest)
-        NAME(extremes_of)(true, b->lines, b->n, b->along, b->between, x, y, positions);
-    else if (b->between == 1)
-        NAME(extremes_of)(false, b->lines, b->n, b->along, 1, x, y, positions);
+    if (b->largest)
+        NAME(extremes_by)(true, b, x, y, positions);
     else
-        NAME(extremes_of)(false, b->lines, b->n, b->along, b->between, x, y, positions);
+        NAME(extremes_by)(false, b, x, y, positions);
 }
 
 #undef NAME
