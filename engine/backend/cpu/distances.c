@@ -244,6 +244,30 @@ static void side_rows(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
+CALR_CLONES static void widen(bool wide, int64_t n, const char *x, double *y)
+{
+    if (wide)
+        memcpy(y, x, (size_t)n * sizeof *y);
+    else
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (double)((const float *)x)[i];
+}
+
+CALR_CLONES static void narrow(bool wide, int64_t n, const double *x, char *y)
+{
+    if (wide)
+        memcpy(y, x, (size_t)n * sizeof *x);
+    else
+        for (int64_t i = 0; i < n; i++)
+            ((float *)y)[i] = (float)x[i];
+}
+
+CALR_CLONES static void scale_row(int64_t n, double by, double *x)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] *= by;
+}
+
 /* For p = 2: dx = rows of x times the sum of their weights, minus weights z; in double, where this cancels little. */
 static calr_status side_squares(const side *s)
 {
@@ -251,24 +275,23 @@ static calr_status side_squares(const side *s)
     double *w = calr_array_new(m * n, sizeof *w), *z = calr_array_new(n * d, sizeof *z),
            *dx = calr_array_new(m * d, sizeof *dx);
     calr_status status = CALR_OK;
-    if (!w || !z || !dx)
-        status = calr_error(CALR_ENOMEM, "no memory for the gradient of distances");
-    for (int64_t i = 0; status == CALR_OK && i < m; i++) {
-        double all = 0;
-        for (int64_t j = 0; j < n; j++) {
-            double y = load(s->wide, s->y, i * s->row + j * s->column),
-                   weight = load(s->wide, s->dy, i * s->row + j * s->column);
-            all += w[i * n + j] = y == 0 ? 0 : weight / y;
+    if (w && z && dx) {
+        widen(s->wide, n * d, s->z, z);
+        widen(s->wide, m * d, s->x, dx);
+        for (int64_t i = 0; i < m; i++) {
+            double all = 0;
+            for (int64_t j = 0; j < n; j++) {
+                double y = load(s->wide, s->y, i * s->row + j * s->column),
+                       weight = load(s->wide, s->dy, i * s->row + j * s->column);
+                all += w[i * n + j] = y == 0 ? 0 : weight / y;
+            }
+            scale_row(d, all, dx + i * d);
         }
-        for (int64_t c = 0; c < d; c++)
-            dx[i * d + c] = all * load(s->wide, s->x, i * d + c);
-    }
-    for (int64_t i = 0; status == CALR_OK && i < n * d; i++)
-        z[i] = load(s->wide, s->z, i);
-    if (status == CALR_OK)
         calr_blas_product(CALR_F64, false, false, m, d, n, -1, w, n, z, d, true, dx, d);
-    for (int64_t i = 0; status == CALR_OK && i < m * d; i++)
-        store(s->wide, s->dx, i, dx[i]);
+        narrow(s->wide, m * d, dx, s->dx);
+    } else {
+        status = calr_error(CALR_ENOMEM, "no memory for the gradient of distances");
+    }
     free(w), free(z), free(dx);
     return status;
 }
