@@ -25,8 +25,8 @@
 --   near    tolerances are multiplied by it;  name: tells rows apart whose call is the same
 --   result  { i32 = "f32" }: types of the (first) result where they differ from PyTorch's on purpose
 --   fails   { ["clamp(x, 'a')"] = "number expected" }: calls with the inputs of the first set, and what they say
---   bench   sets for `calr bench ops`, in the notation of `on`, or false; left out: by the dimensions of the first set
---           (lua/calr/lab/bench/ops.lua), where all inputs have one shape
+--   bench   sets for `calr bench ops`, in the notation of `on` ("i 2000 <64": positions below 64), or false; left
+--           out: by the dimensions of the first set (lua/calr/lab/bench/ops.lua), where all inputs have one shape
 --
 -- Every set is compared with the plain reference and with PyTorch, forward and backward; with finite differences; in
 -- every type; as method, in place and on strided views. Both back ends run it all.
@@ -67,7 +67,10 @@ function vocabulary.parse(text)
   for part in text:gmatch "[^,]+" do
     local parts = words(part)
     local input = { name = parts[1], shape = {} }
-    for i = 2, #parts do input.shape[i - 1] = math.tointeger(parts[i]) end
+    for i = 2, #parts do
+      local below = parts[i]:match "^<(%d+)$"
+      if below then input.below = math.tointeger(below) else input.shape[i - 1] = math.tointeger(parts[i]) end
+    end
     inputs[#inputs + 1] = input
   end
   return inputs

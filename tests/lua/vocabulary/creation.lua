@@ -78,7 +78,7 @@ local like = vocabulary.rows({ on = { "x 2 3", "x 0 2", "x" }, types = "any", gr
     end, fails = { ["one_hot(x, 2)"] = "label 2 (item 1) is not one of 2 classes",
       ["one_hot(x:to 'f32')"] = "labels are i64, i32 or u8, not f32[3]" } },
   { "one_hot", call = "one_hot(x, 3, { dtype = 'f32' })", on = { "x 2 1", "x 0 2" }, with = { x = { 0, 2, "i64" } },
-    torch = "F.one_hot(x, 3).float()", plain = function(x)
+    bench = { "x 16", "x 2000" }, torch = "F.one_hot(x, 3).float()", plain = function(x)
       local out = {}
       for i, row in ipairs(x) do
         for c = 1, 3 do out[#out + 1] = row[1] == c - 1 and 1 or 0 end

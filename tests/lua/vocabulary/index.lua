@@ -126,6 +126,7 @@ local pairs_of = { i = { 0, 2, "i64" }, j = { 0, 3, "i64" } }
 local moved = vocabulary.rows({ types = "any" }, {
   { "index_select", call = "index_select(x, 1, i)", on = { "x 3 4, i 5", "x 3, i 4", "x 3 2 2, i 2", "x 3 4, i 0",
     "x 3 0, i 2", "x 3 9, i 1", "x 3 2, i" }, with = rows, torch = "x.index_select(0, i)", plain = selected(1),
+    bench = { "x 8 2, i 8 <8", "x 2000 64, i 2000 <2000" },
     fails = { ["index_select(x, 3, i)"] = "no dimension 3", ["index_select(x, 1, i + 1)"] = "",
       ["index_select(x, 1, x)"] = "index must be i64 or i32, not f32[3 x 4]",
       ["index_select(x, 1, calr.tensor({ 0, 3 }, 'i64'))"] =
@@ -137,7 +138,7 @@ local moved = vocabulary.rows({ types = "any" }, {
   { "index_select", call = "index_select(x, 2, i)", on = { "x 2 4 3, i 3", "x 2 4 1, i 1" }, with = columns,
     torch = "x.index_select(1, i)", plain = selected(2) },
   { "gather", call = "gather(x, 1, i)", on = { "x 3 4, i 2 4", "x 3 4, i 5 2", "x 3 1, i 1 1", "x 3 4, i 0 4" },
-    with = rows,
+    with = rows, bench = { "x 8 2, i 8 2 <8", "x 2000 64, i 2000 64 <2000" },
     torch = "x.gather(0, i)", plain = gathered(1),
     fails = { ["gather(x, 1, i:reshape(-1))"] = "must have the dimensions of x",
       ["gather(x, 1, calr.tensor({ { 1 }, { 7 } }, 'i64'))"] = "index 7 (item (2, 1)) is outside the 3 items",
@@ -147,6 +148,7 @@ local moved = vocabulary.rows({ types = "any" }, {
     torch = "x.gather(1, i.long())", plain = gathered(2) },
   { "take_along_dim", call = "take_along_dim(x, i, 1)", on = { "x 3 4, i 2 4", "x 3 4, i 1 4" }, with = rows,
     torch = "x.take_along_dim(i, 0)", plain = gathered(1),
+    bench = { "x 8 2, i 8 2 <8", "x 2000 64, i 2000 64 <2000" },
     fails = { ["take_along_dim(x, i:reshape(-1), 1)"] = "must have the dimensions of x" } },
   { "take_along_dim", call = "take_along_dim(x, i, 2)", name = "take_along_dim, repeated", on = { "x 3 4, i 1 2",
     "x 1 4, i 3 2" }, with = columns, torch = "x.take_along_dim(i.long(), 1)", plain = function(x, i)
@@ -164,7 +166,7 @@ local moved = vocabulary.rows({ types = "any" }, {
       return select_items(lines.flat(x), i, 1)
     end },
   { "masked_select", on = { "x 3 4, m 3 4", "x 3 4, m 4", "x 0 4, m 0 4", "x 1, m 1", "x, m", "x 70, m 70" },
-    with = mask,
+    with = mask, bench = { "x 16, m 16", "x 64 2048, m 64 2048" },
     torch = "x.masked_select(m)", plain = function(x, m) return named(x, m, true) end,
     fails = { ["masked_select(x, x)"] = "mask must be bool, not f32[3 x 4]",
       ["masked_select(x, calr.tensor({ 1, 0 }, 'bool'))"] = "do not fit" } },
@@ -179,6 +181,7 @@ local moved = vocabulary.rows({ types = "any" }, {
       return out
     end },
   { "masked_scatter", on = { "x 3 4, m 3 4, s 12", "x 2 4, m 4, s 3 3", "x 1, m 1, s 1", "x 0 2, m 0 2, s 0" },
+    bench = { "x 16, m 16, s 16", "x 64 2048, m 64 2048, s 64 2048" },
     with = mask, torch = "x.masked_scatter(m, s)", plain = function(x, m, s)
       local out, from = lines.flat(x), lines.flat(s)
       for k, at in ipairs(named(x, m)) do out[at] = from[k] end
@@ -186,19 +189,21 @@ local moved = vocabulary.rows({ types = "any" }, {
     end, fails = { ["masked_scatter(x, m, calr.zeros { 1 })"] = "has only 1" } },
   { "index_copy", call = "index_copy(x, 1, i, s)", on = { "x 3 4, i 2, s 2 4", "x 3, i 3, s 3", "x 3 4, i 0, s 0 4" },
     with = once, torch = "x.index_copy(0, i, s)", plain = changed(1, taken),
+    bench = { "x 8 2, i 8 <8, s 8 2", "x 2000 64, i 2000 <2000, s 2000 64" },
     fails = { ["index_copy(x, 1, i, x)"] = "source must be f32[2 x 4], not f32[3 x 4]" } },
   { "index_copy", name = "index_copy, named twice", call = "index_copy(x, 1, i, s)", on = { "x 3 2, i 5, s 5 2" },
     with = rows, torch = false, plain = changed(1, taken) },
   { "index_copy", call = "index_copy(x, 2, i, s)", on = { "x 2 3, i 2, s 2 2", "x 2 3 2, i 1, s 2 1 2" }, with = once,
     torch = "x.index_copy(1, i, s)", plain = changed(2, taken) },
   { "index_fill", call = "index_fill(x, 1, i, 1)", on = { "x 3 2, i 2", "x 3, i 1", "x 3 0, i 1" }, with = rows,
-    torch = "x.index_fill(0, i, 1)", plain = function(x, i)
+    bench = { "x 8 2, i 8 <8", "x 2000 64, i 2000 <2000" }, torch = "x.index_fill(0, i, 1)", plain = function(x, i)
       return filled(1)(x, i, 1)
     end },
   { "index_fill", call = "index_fill(x, 2, i, 1)", on = { "x 2 3, i 2", "x 2 3 2, i 1" }, with = rows,
     torch = "x.index_fill(1, i, 1)", plain = function(x, i) return filled(1)(x, i, 2) end },
   { "scatter", call = "scatter(x, 1, i, s)", on = { "x 3 4, i 1 4, s 1 4" }, with = rows,
     torch = "x.scatter(0, i, s)", plain = scattered(1, last),
+    bench = { "x 8 2, i 8 2 <8, s 8 2", "x 2000 64, i 2000 64 <2000, s 2000 64" },
     fails = { ["scatter(x, 1, i, calr.zeros { 1, 3 })"] = "is longer than source" } },
   { "scatter", name = "scatter, named twice", call = "scatter(x, 2, i, s)", on = { "x 3 4, i 3 9, s 3 9" },
     with = columns,
@@ -209,18 +214,20 @@ local moved = vocabulary.rows({ types = "any" }, {
 
 local summed = vocabulary.rows({ types = "number" }, {
   { "index_add", call = "index_add(x, 1, i, s)", on = { "x 3 4, i 5, s 5 4", "x 3, i 4, s 4", "x 3 4, i 0, s 0 4",
-    "x 3 300, i 6, s 6 300" }, with = rows, torch = "x.index_add(0, i, s)", plain = changed(1, plus(1)) },
+    "x 3 300, i 6, s 6 300" }, with = rows, torch = "x.index_add(0, i, s)", plain = changed(1, plus(1)),
+    bench = { "x 8 2, i 8 <8, s 8 2", "x 2000 64, i 2000 <2000, s 2000 64" } },
   { "index_add", call = "index_add(x, 2, i, s, { alpha = 3 })", on = { "x 2 3, i 5, s 2 5", "x 2 3 2, i 4, s 2 4 2" },
     with = rows, torch = "x.index_add(1, i, s, alpha=3)", plain = changed(2, plus(3)), near = 3 },
   { "scatter_add", call = "scatter_add(x, 1, i, s)", on = { "x 3 4, i 5 4, s 5 4", "x 3 1, i 1 1, s 1 1",
-    "x 3 4, i 0 4, s 0 4" }, with = rows, torch = "x.scatter_add(0, i, s)", plain = scattered(1, sum) },
+    "x 3 4, i 0 4, s 0 4" }, with = rows, torch = "x.scatter_add(0, i, s)", plain = scattered(1, sum),
+    bench = { "x 8 2, i 8 2 <8, s 8 2", "x 2000 64, i 2000 64 <2000, s 2000 64" } },
   { "scatter_add", call = "scatter_add(x, 2, i, s)", on = { "x 3 4, i 3 9, s 3 9" }, with = columns,
     torch = "x.scatter_add(1, i.long(), s)", plain = scattered(2, sum) },
   { "scatter_add", name = "scatter_add of a part of the source", call = "scatter_add(x, 2, i, s)",
     on = { "x 3 4, i 2 2, s 3 3", "x 3 4, i 3 1, s 3 4" }, with = columns, torch = false, plain = scattered(2, sum) },
   { "index_put", call = "index_put(x, { i, j }, s, true)", on = { "x 3 4, i 6, j 6, s 6", "x 3 4 2, i 3, j 3, s 3 2",
-    "x 3 4, i 0, j 0, s 0", "x 3 4, i 2 1, j 3, s 2 3",
-    "x 3 4, i 5, j 5, s" }, with = pairs_of,
+    "x 3 4, i 0, j 0, s 0", "x 3 4, i 2 1, j 3, s 2 3" }, with = pairs_of,
+    bench = { "x 4 4, i 4 <4, j 4 <4, s 4", "x 2000 64, i 2000 <2000, j 2000 <64, s 2000" },
     torch = "x.index_put((i, j), s, accumulate=True)", plain = function(x, i, j, s)
       local out = copy(x)
       local a, b, values = lines.flat(i), lines.flat(j), s

@@ -200,7 +200,7 @@ return vocabulary.rows({ types = "any" }, {
   end },
   { "triu", call = "triu(x, 9223372036854775807)", on = { "x 2 2" }, torch = "x.triu(9)",
     plain = triangle(function() return false end) },
-  { "diag", on = { "x 3" }, torch = "x.diag()", plain = function(x)
+  { "diag", on = { "x 3" }, bench = { "x 4", "x 512" }, torch = "x.diag()", plain = function(x)
     return { { x[1], 0, 0 }, { 0, x[2], 0 }, { 0, 0, x[3] } }
   end },
   { "diag", call = "diag(x, -1)", on = { "x 2" }, torch = "x.diag(-1)", plain = function(x)
@@ -247,6 +247,7 @@ return vocabulary.rows({ types = "any" }, {
   end },
   { "unbind", on = { "x 2 2", "x 1" }, torch = "x.unbind()", plain = function(x) return table.unpack(x) end },
   { "meshgrid", call = "meshgrid({ a, b })", on = { "a 2, b 3", "a 1, b 1", "a 0, b 2" },
+    bench = { "a 4, b 4", "a 64, b 2048" },
     torch = "torch.meshgrid(a, b, indexing='ij')", plain = function(a, b) return grid(a, b) end,
     fails = { ["meshgrid({ a, 1 })"] = "item 2 is 1, not a vector", ["meshgrid({ a }, 'no')"] = "\"ij\" or \"xy\"" } },
   { "meshgrid", call = "meshgrid({ a, b }, { indexing = 'xy' })", on = { "a 2, b 3" },

@@ -39,7 +39,9 @@ local with_maps = { elementwise = true, reduce = true, reductions = true }
 -- Sets where all inputs have one shape: always element by element, otherwise if the row's own first set is like that.
 local function default_sets(row)
   local inputs, shape, list = row.sets[1].inputs, nil, {}
-  local elementwise = row.family == "elementwise"
+  local elementwise, named = row.family == "elementwise", false
+  for _, input in ipairs(inputs) do named = named or row.call:find("%f[%w_]" .. input.name .. "%f[^%w_]") end
+  if not named then return { row.sets[1].text } end -- it makes a tensor of its own size
   for _, input in ipairs(inputs) do
     local text_of = table.concat(input.shape, " ")
     if not elementwise and ((row.with[input.name] or {})[3] or shape and shape ~= text_of) then return {} end
@@ -91,8 +93,9 @@ local function read_items(folder, options)
   if not sys.exists(path) then
     errors.usage("the words to measure are the rows of %s/vocabulary of the sources, which are not there", folder)
   end
+  package.path = folder .. "/?.lua;" .. package.path -- for what the families require
   local vocabulary = dofile(path)
-  package.loaded.vocabulary = vocabulary -- what the families require
+  package.loaded.vocabulary = vocabulary
   local items, without = {}, {}
   for _, family in ipairs(vocabulary.families()) do
     local seen = {}
@@ -136,6 +139,7 @@ local function range_of(item, input)
   local float = item.vocabulary.is_float[dtype]
   local low, high = with[1] or (float and -2 or dtype == "bool" and 0 or -4), with[2] or (float and 2 or 4)
   if dtype == "u8" then low = math.max(low, 0) end
+  if input.below then return dtype, 0, input.below - 1 end
   return dtype, low, high, with.values
 end
 
