@@ -170,7 +170,8 @@ calr_status calr_op_pinverse(calr_tensor *x, double rcond, calr_tensor **y);
 /* ---- distances: distance.c ---- */
 
 /* y[... x m x n]: the p-norms of the differences of all pairs of rows of a[... x m x d] and b[... x n x d], f32 or
- * f64; p >= 0, infinity too. Dimensions before the matrices are repeated as for add. At a distance of 0 the gradient is 0. */
+ * f64; p >= 0, infinity too. Dimensions before the matrices are repeated as for add. At a distance of 0 the gradient
+ * is 0. */
 calr_status calr_op_cdist(calr_tensor *a, calr_tensor *b, double p, calr_tensor **y);
 
 /* ---- networks: convolution.c, norm.c, pool.c ---- x: [n x h x w x c], f32 or bf16 */

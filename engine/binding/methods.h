@@ -4,11 +4,13 @@
 
 #include <lauxlib.h>
 
+#include "backend/elements.h"
 #include "binding/call.h"
 #include "tensor/tensor.h"
 
 /* The vocabulary, by family: functions whose first argument is a tensor, each a function calr.NAME and a method
  * x:NAME. tensor.c lists the families. */
+extern const calr_lua_function calr_lua_function_methods[];  /* tensor_functions.c */
 extern const calr_lua_function calr_lua_element_methods[];   /* tensor_elements.c */
 extern const calr_lua_function calr_lua_operation_methods[]; /* ops.c */
 extern const calr_lua_function calr_lua_creation_methods[];  /* tensor_create.c */
@@ -88,6 +90,13 @@ void calr_lua_set_element(lua_State *L, int arg, calr_tensor *tensor, const int6
 /* Replaces the number or table on top of the stack by a tensor. */
 void calr_lua_push_from_table(lua_State *L, calr_dtype dtype);
 
+/* A tensor of the number at `arg`, for arithmetic with `x`; it belongs to the stack. It never widens the type of x
+ * within its kind. */
+calr_tensor *calr_lua_number_operand(lua_State *L, int arg, const calr_tensor *x);
+/* The two operands at `first` and `second`: tensors, or one of them a number. */
+void calr_lua_check_operands(lua_State *L, int first, int second, calr_tensor **a, calr_tensor **b);
+/* The function of the tensor at 1, or that tensor changed by it where the running function is NAME_. */
+int calr_lua_push_unary(lua_State *L, calr_unary op, const double p[2]);
 /* Pushes what reads x[key] for keys that are no strings. */
 void calr_lua_push_index(lua_State *L);
 /* Pushes the function of the vocabulary that the string at index 2 names and the table at index `table` lacks, from a

@@ -20,7 +20,7 @@
 
 /* A tensor of the number at `arg`, for arithmetic with `x`; it belongs to the stack. It never widens the type of x
  * within its kind. */
-static calr_tensor *number_operand(lua_State *L, int arg, const calr_tensor *x)
+calr_tensor *calr_lua_number_operand(lua_State *L, int arg, const calr_tensor *x)
 {
     bool whole = lua_isinteger(L, arg);
     calr_dtype dtype = calr_dtype_is_float(x->dtype) ? x->dtype
@@ -46,25 +46,25 @@ static calr_tensor *number_operand(lua_State *L, int arg, const calr_tensor *x)
 }
 
 /* The two operands at `first` and `second`: tensors, or one of them a number or a boolean. */
-static void check_operands(lua_State *L, int first, int second, calr_tensor **a, calr_tensor **b)
+void calr_lua_check_operands(lua_State *L, int first, int second, calr_tensor **a, calr_tensor **b)
 {
     bool numbers[2] = {lua_type(L, first) == LUA_TNUMBER, lua_type(L, second) == LUA_TNUMBER};
     *a = numbers[0] ? NULL : calr_lua_check_tensor(L, first);
     if (numbers[1]) {
         if (!*a)
             luaL_typeerror(L, second, "tensor");
-        *b = number_operand(L, second, *a);
+        *b = calr_lua_number_operand(L, second, *a);
         return;
     }
     *b = calr_lua_check_tensor(L, second);
     if (!*a)
-        *a = number_operand(L, first, *b);
+        *a = calr_lua_number_operand(L, first, *b);
 }
 
 static int push_binary(lua_State *L, calr_binary op)
 {
     calr_tensor *a, *b;
-    check_operands(L, 1, 2, &a, &b);
+    calr_lua_check_operands(L, 1, 2, &a, &b);
     if (calr_lua_in_place(L)) {
         luaL_argcheck(L, lua_type(L, 1) == LUA_TUSERDATA, 1, "a tensor is written into");
         calr_lua_call(L, calr_op_binary_into(op, a, b));
@@ -114,7 +114,7 @@ static void scale_second(lua_State *L)
     if (lua_type(L, 2) == LUA_TNUMBER) {
         lua_pushnumber(L, alpha * lua_tonumber(L, 2));
     } else {
-        calr_tensor *b = calr_lua_check_tensor(L, 2), *factor = number_operand(L, 3, b);
+        calr_tensor *b = calr_lua_check_tensor(L, 2), *factor = calr_lua_number_operand(L, 3, b);
         PUSH(L, calr_op_binary(CALR_MUL, b, factor, slot));
     }
     lua_replace(L, 2);
@@ -190,7 +190,7 @@ static int word_div(lua_State *L)
     if (mode == 0)
         return push_binary(L, CALR_FLOOR_DIVIDE);
     calr_tensor *a, *b;
-    check_operands(L, 1, 2, &a, &b);
+    calr_lua_check_operands(L, 1, 2, &a, &b);
     calr_tensor **first = calr_lua_new_tensor(L), **second = calr_lua_new_tensor(L);
     if (calr_lua_in_place(L)) {
         calr_lua_call(L, calr_op_check_into("div", a, b));
@@ -253,30 +253,11 @@ static int word_logical(lua_State *L)
     return 1;
 }
 
-/* ---- one element ---- */
-
-static int push_unary(lua_State *L, calr_unary op, const double p[2])
-{
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    if (calr_lua_in_place(L)) {
-        calr_lua_call(L, calr_op_unary_into(op, x, p));
-        lua_settop(L, 1);
-        return 1;
-    }
-    PUSH(L, calr_op_unary(op, x, p, slot));
-    return 1;
-}
-
-static int word_unary(lua_State *L)
-{
-    return push_unary(L, (calr_unary)calr_lua_code(L), NULL);
-}
-
 /* An operator calls with the operand twice. */
 static int operator_neg(lua_State *L)
 {
     lua_settop(L, 1);
-    return push_unary(L, CALR_NEG, NULL);
+    return calr_lua_push_unary(L, CALR_NEG, NULL);
 }
 
 static int operator_not(lua_State *L)
@@ -284,99 +265,12 @@ static int operator_not(lua_State *L)
     lua_settop(L, 1);
     calr_tensor *x = calr_lua_check_tensor(L, 1);
     if (x->dtype == CALR_BOOL)
-        return push_unary(L, CALR_LOGICAL_NOT, NULL);
+        return calr_lua_push_unary(L, CALR_LOGICAL_NOT, NULL);
     if (calr_dtype_is_float(x->dtype))
         return luaL_error(L, "~x is for masks, bool, and integers, not %s",
                           calr_dtype_name(x->dtype));
     lua_pushinteger(L, x->dtype == CALR_U8 ? UINT8_MAX : -1);
     return push_binary(L, CALR_XOR);
-}
-
-/// calr.clamp(x [, min, max])
-/// x with what is below `min` set to it, and what is above `max`; NaN stays. The gradient is 0 outside. In place too.
-/// @param x  tensor
-/// @param min  number or tensor; no limit where absent
-/// @param max  number or tensor; no limit where absent
-/// @return tensor
-static int word_clamp(lua_State *L)
-{
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    luaL_argcheck(L, !lua_isnoneornil(L, 2) || !lua_isnoneornil(L, 3), 2,
-                  "min, max or both are needed");
-    lua_settop(L, 3);
-    bool numbers = true;
-    double p[2] = {-HUGE_VAL, HUGE_VAL};
-    for (int i = 0; i < 2; i++) {
-        bool number = lua_type(L, 2 + i) == LUA_TNUMBER;
-        numbers = numbers && (number || lua_isnil(L, 2 + i));
-        if (number)
-            p[i] = lua_tonumber(L, 2 + i);
-        luaL_argcheck(L, p[i] == p[i], 2 + i, "the limit is NaN");
-        double low = x->dtype == CALR_U8 ? 0 : x->dtype == CALR_I32 ? INT32_MIN : -0x1p63;
-        double high = x->dtype == CALR_U8 ? UINT8_MAX : x->dtype == CALR_I32 ? INT32_MAX : 0x1p63;
-        if (number && !calr_dtype_is_float(x->dtype) &&
-            (floor(p[i]) != p[i] || p[i] < low || p[i] > high))
-            numbers = false;
-    }
-    if (numbers)
-        return push_unary(L, CALR_CLAMP, p);
-    luaL_argcheck(L, !calr_lua_in_place(L), 1, "clamp_ takes numbers (whole ones for integers)");
-    for (int i = 0; i < 2; i++) { /* first up to min, then down to max */
-        if (lua_isnil(L, 2 + i))
-            continue;
-        calr_tensor *low, *limit;
-        check_operands(L, 1, 2 + i, &low, &limit);
-        PUSH(L, calr_op_binary(i ? CALR_MINIMUM : CALR_MAXIMUM, low, limit, slot));
-        lua_replace(L, 1);
-    }
-    lua_settop(L, 1);
-    return 1;
-}
-
-/// calr.leaky_relu(x [, negative_slope])
-/// x where it is above 0, negative_slope x elsewhere. In place too.
-/// @param x  tensor
-/// @param negative_slope  number; 0.01 by default
-/// @return tensor
-static int word_leaky_relu(lua_State *L)
-{
-    double p[2] = {luaL_optnumber(L, 2, 0.01), 0};
-    return push_unary(L, CALR_LEAKY_RELU, p);
-}
-
-/// calr.elu(x [, alpha])
-/// x where it is above 0, alpha (e^x - 1) elsewhere: Clevert, Unterthiner, Hochreiter, ICLR 2016. In place too.
-/// @param x  tensor
-/// @param alpha  number; 1 by default
-/// @return tensor
-static int word_elu(lua_State *L)
-{
-    double p[2] = {luaL_optnumber(L, 2, 1), 0};
-    return push_unary(L, CALR_ELU, p);
-}
-
-/// calr.softplus(x [, beta, threshold])
-/// log(1 + e^(beta x)) / beta; x itself where beta x is above the threshold.
-/// @param x  tensor
-/// @param beta  number; 1 by default
-/// @param threshold  number; 20 by default
-/// @return tensor
-static int word_softplus(lua_State *L)
-{
-    double p[2] = {luaL_optnumber(L, 2, 1), luaL_optnumber(L, 3, 20)};
-    luaL_argcheck(L, p[0] != 0, 2, "beta must not be 0");
-    return push_unary(L, CALR_SOFTPLUS, p);
-}
-
-/// calr.gelu(x [, approximate])
-/// x Phi(x), Phi being the normal distribution function: Hendrycks and Gimpel, arXiv 1606.08415.
-/// @param x  tensor
-/// @param approximate  "none" (default) or "tanh": the paper's approximation
-/// @return tensor
-static int word_gelu(lua_State *L)
-{
-    static const char *const ways[] = {"none", "tanh", NULL};
-    return push_unary(L, luaL_checkoption(L, 2, "none", ways) ? CALR_GELU_TANH : CALR_GELU, NULL);
 }
 
 /* ---- three operands ---- */
@@ -390,8 +284,8 @@ static int word_gelu(lua_State *L)
 static int word_lerp(lua_State *L)
 {
     calr_tensor *a = calr_lua_check_tensor(L, 1), *b = calr_lua_check_tensor(L, 2);
-    calr_tensor *c =
-        lua_type(L, 3) == LUA_TNUMBER ? number_operand(L, 3, a) : calr_lua_check_tensor(L, 3);
+    calr_tensor *c = lua_type(L, 3) == LUA_TNUMBER ? calr_lua_number_operand(L, 3, a)
+                                                   : calr_lua_check_tensor(L, 3);
     PUSH(L, calr_op_ternary(CALR_LERP, 0, a, b, c, slot));
     return 1;
 }
@@ -436,11 +330,11 @@ static void check_choices(lua_State *L, int first, int second, calr_tensor **a, 
             *b = calr_lua_check_tensor(L, second);
         if (!*a) {
             luaL_checknumber(L, first);
-            *a = number_operand(L, first, *b);
+            *a = calr_lua_number_operand(L, first, *b);
         }
         if (!*b) {
             luaL_checknumber(L, second);
-            *b = number_operand(L, second, *a);
+            *b = calr_lua_number_operand(L, second, *a);
         }
         return;
     }
@@ -448,8 +342,8 @@ static void check_choices(lua_State *L, int first, int second, calr_tensor **a, 
     luaL_checknumber(L, second);
     bool whole = lua_isinteger(L, first) && lua_isinteger(L, second);
     calr_tensor like = {.dtype = whole ? CALR_I64 : CALR_F32};
-    *a = number_operand(L, first, &like);
-    *b = number_operand(L, second, &like);
+    *a = calr_lua_number_operand(L, first, &like);
+    *b = calr_lua_number_operand(L, second, &like);
 }
 
 /// calr.where(mask, a, b)
@@ -478,7 +372,7 @@ static int word_masked_fill(lua_State *L)
 {
     calr_tensor *x = calr_lua_check_tensor(L, 1), *mask = calr_lua_check_tensor(L, 2);
     calr_tensor *value = lua_isboolean(L, 3)             ? truth_operand(L, 3)
-                         : lua_type(L, 3) == LUA_TNUMBER ? number_operand(L, 3, x)
+                         : lua_type(L, 3) == LUA_TNUMBER ? calr_lua_number_operand(L, 3, x)
                                                          : calr_lua_check_tensor(L, 3);
     luaL_argcheck(L, value->ndim == 0 || calr_tensor_numel(value) == 1, 3,
                   "one value is needed; calr.where takes a tensor of them");
@@ -502,191 +396,6 @@ static int word_masked_fill(lua_State *L)
 }
 
 /* ---- the rows, and their pages ---- */
-
-/// calr.neg(x)
-/// -x; also -x as an operator. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.abs(x)
-/// The absolute value. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.sign(x)
-/// -1, 0 or 1. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.square(x)
-/// x squared. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.relu(x)
-/// max(0, x). In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.floor(x)
-/// Rounds down. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.ceil(x)
-/// Rounds up. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.round(x)
-/// Rounds to the nearest whole number, to the even one between two. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.trunc(x)
-/// Rounds towards 0. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.reciprocal(x)
-/// 1 / x. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.sqrt(x)
-/// The square root; NaN below 0. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.rsqrt(x)
-/// 1 / sqrt(x). In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.exp(x)
-/// e^x. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.exp2(x)
-/// 2^x. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.expm1(x)
-/// e^x - 1, exact near 0 too. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.log(x)
-/// The natural logarithm. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.log2(x)
-/// The logarithm to base 2. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.log10(x)
-/// The logarithm to base 10. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.log1p(x)
-/// log(1 + x), exact near 0 too. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.sin(x)
-/// The sine. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.cos(x)
-/// The cosine. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.tan(x)
-/// The tangent. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.asin(x)
-/// The arc sine; NaN outside -1 .. 1. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.acos(x)
-/// The arc cosine; NaN outside -1 .. 1. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.atan(x)
-/// The arc tangent. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.sinh(x)
-/// The hyperbolic sine. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.cosh(x)
-/// The hyperbolic cosine. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.tanh(x)
-/// The hyperbolic tangent. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.erf(x)
-/// The error function. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.sigmoid(x)
-/// 1 / (1 + e^-x). In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.silu(x)
-/// x sigmoid(x). In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.hardsigmoid(x)
-/// min(max(x + 3, 0), 6) / 6: Howard et al., ICCV 2019. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.hardswish(x)
-/// x hardsigmoid(x): Howard et al., ICCV 2019. In place too.
-/// @param x  tensor
-/// @return tensor
-
-/// calr.logical_not(x)
-/// Whether an element is 0 (not set); also ~x for a mask.
-/// @param x  tensor
-/// @return tensor  bool
-
-/// calr.isnan(x)
-/// Whether an element is NaN.
-/// @param x  tensor
-/// @return tensor  bool
-
-/// calr.isinf(x)
-/// Whether an element is infinite.
-/// @param x  tensor
-/// @return tensor  bool
-
-/// calr.isfinite(x)
-/// Whether an element is neither NaN nor infinite.
-/// @param x  tensor
-/// @return tensor  bool
 
 /// calr.floor_divide(a, b)
 /// a / b rounded down; also a // b. A whole number divided by 0 is an error. In place too.
@@ -798,14 +507,6 @@ static int word_masked_fill(lua_State *L)
 /// @param b  tensor or boolean
 /// @return tensor  bool
 
-#define UNARY(name, op)                                                                            \
-    {                                                                                              \
-        name, word_unary, "x", .code = op                                                          \
-    }
-#define UNARY_(name, op)                                                                           \
-    {                                                                                              \
-        name, word_unary, "x", .code = op, .in_place = true                                        \
-    }
 #define BINARY(name, op)                                                                           \
     {                                                                                              \
         name, word_binary, "a, b", .code = op                                                      \
@@ -825,53 +526,11 @@ const calr_lua_function calr_lua_element_methods[] = {
     {"mul", word_mul, "a, b", .in_place = true},
     {"div", word_div, "a, b [, rounding_mode]", .named = true, .in_place = true},
     {"pow", word_pow, "x, exponent", .in_place = true},
-    {"clamp", word_clamp, "x [, min, max]", .named = true, .in_place = true},
-    {"leaky_relu", word_leaky_relu, "x [, negative_slope]", .named = true, .in_place = true},
-    {"elu", word_elu, "x [, alpha]", .named = true, .in_place = true},
-    {"softplus", word_softplus, "x [, beta, threshold]", .named = true},
-    {"gelu", word_gelu, "x [, approximate]", .named = true},
     {"lerp", word_lerp, "x, to, weight"},
     {"addcmul", word_ternary, "x, a, b [, value]", .code = CALR_ADDCMUL, .named = true},
     {"addcdiv", word_ternary, "x, a, b [, value]", .code = CALR_ADDCDIV, .named = true},
     {"where", word_where, "mask, a, b"},
     {"masked_fill", word_masked_fill, "x, mask, value", .in_place = true},
-    UNARY_("neg", CALR_NEG),
-    UNARY_("abs", CALR_ABS),
-    UNARY_("sign", CALR_SIGN),
-    UNARY_("square", CALR_SQUARE),
-    UNARY_("relu", CALR_RELU),
-    UNARY_("floor", CALR_FLOOR),
-    UNARY_("ceil", CALR_CEIL),
-    UNARY_("round", CALR_ROUND),
-    UNARY_("trunc", CALR_TRUNC),
-    UNARY_("reciprocal", CALR_RECIPROCAL),
-    UNARY_("sqrt", CALR_SQRT),
-    UNARY_("rsqrt", CALR_RSQRT),
-    UNARY_("exp", CALR_EXP),
-    UNARY_("exp2", CALR_EXP2),
-    UNARY_("expm1", CALR_EXPM1),
-    UNARY_("log", CALR_LOG),
-    UNARY_("log2", CALR_LOG2),
-    UNARY_("log10", CALR_LOG10),
-    UNARY_("log1p", CALR_LOG1P),
-    UNARY_("sin", CALR_SIN),
-    UNARY_("cos", CALR_COS),
-    UNARY_("tan", CALR_TAN),
-    UNARY_("asin", CALR_ASIN),
-    UNARY_("acos", CALR_ACOS),
-    UNARY_("atan", CALR_ATAN),
-    UNARY_("sinh", CALR_SINH),
-    UNARY_("cosh", CALR_COSH),
-    UNARY_("tanh", CALR_TANH),
-    UNARY_("erf", CALR_ERF),
-    UNARY_("sigmoid", CALR_SIGMOID),
-    UNARY_("silu", CALR_SILU),
-    UNARY_("hardsigmoid", CALR_HARDSIGMOID),
-    UNARY_("hardswish", CALR_HARDSWISH),
-    UNARY("logical_not", CALR_LOGICAL_NOT),
-    UNARY("isnan", CALR_ISNAN),
-    UNARY("isinf", CALR_ISINF),
-    UNARY("isfinite", CALR_ISFINITE),
     BINARY_("floor_divide", CALR_FLOOR_DIVIDE),
     BINARY_("remainder", CALR_REMAINDER),
     BINARY_("fmod", CALR_FMOD),

@@ -92,9 +92,9 @@ check.test("a retained graph of batch norms gives the same bits, kept or made ag
 end)
 
 check.test("what a retained graph keeps goes with the loss", function()
-  collectgarbage()
-  collectgarbage()
   local x = T.full({ 64, 64 }, .5):requires_grad_()
+  collectgarbage()
+  collectgarbage()
   local before = T.memory().live
   local loss = x:exp():exp():mean()
   loss:backward { retain_graph = true }
