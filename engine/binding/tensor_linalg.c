@@ -132,7 +132,7 @@ static int linalg_svd(lua_State *L)
 /// Eigenvalues and eigenvectors of symmetric matrices: x = V diag(L) V^T, as torch.linalg.eigh. The gradient is that
 /// with respect to a symmetric matrix, as PyTorch's; through V it is infinite where two eigenvalues are equal.
 /// @param x  f32[... x n x n], or f64
-/// @param UPLO  which triangle is read: "L" (default) or "U"
+/// @param UPLO  string; which triangle is read: "L" (default) or "U"
 /// @return tensor  L, [... x n], rising
 /// @return tensor  V, [... x n x n], an eigenvector in each column
 static int linalg_eigh(lua_State *L)
@@ -203,7 +203,7 @@ static int linalg_slogdet(lua_State *L)
 /// calr.pinverse(x [, rcond])
 /// The inverse of Moore and Penrose of each matrix, by its singular values, in double precision.
 /// @param x  f32[... x m x n], or f64
-/// @param rcond  singular values up to rcond times the largest count as 0: max(m, n) times the precision of the type
+/// @param rcond  number; singular values up to rcond times the largest count as 0: max(m, n) times the precision of the type
 /// @return tensor  [... x n x m]
 static int linalg_pinverse(lua_State *L)
 {

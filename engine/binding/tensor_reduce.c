@@ -100,120 +100,137 @@ static int tensor_variance(lua_State *L)
     return 1;
 }
 
+/// calr.sum(x [, dim, keepdim])
+/// The sum. Of integers and bools it is i64.
+/// @param dim      a dimension from 1, negative from the end, or a list; all by default
+/// @param keepdim  true: reduced dimensions stay, of length 1
+/// @return tensor
+
+/// calr.mean(x [, dim, keepdim])
+/// The mean; of integers it is f32. A mean of nothing is an error.
+/// @param dim      as calr.sum
+/// @param keepdim  true: reduced dimensions stay, of length 1
+/// @return tensor
+
+/// calr.prod(x [, dim, keepdim])
+/// The product. Of integers and bools it is i64.
+/// @param dim      as calr.sum
+/// @param keepdim  true: reduced dimensions stay, of length 1
+/// @return tensor
+
+/// calr.max(x [, dim, keepdim])
+/// The largest element; along a dimension also where it is, from 0, the first of equals. NaN where there is one.
+/// The gradient is shared among equals, along a dimension it is the first one's. The larger of two tensors, element
+/// by element, is calr.maximum.
+/// @param dim      one dimension, from 1, negative from the end
+/// @param keepdim  true: the dimension stays, of length 1
+/// @return tensor      values
+/// @return tensor|nil  i64 positions, with a dimension
+
+/// calr.min(x [, dim, keepdim])
+/// The smallest element, as calr.max.
+/// @param dim      one dimension, from 1, negative from the end
+/// @param keepdim  true: the dimension stays, of length 1
+/// @return tensor      values
+/// @return tensor|nil  i64 positions, with a dimension
+
+/// calr.amax(x [, dim, keepdim])
+/// The largest element, over any dimensions, without its position. The gradient is shared among equals.
+/// @param dim      as calr.sum
+/// @param keepdim  true: reduced dimensions stay, of length 1
+/// @return tensor
+
+/// calr.amin(x [, dim, keepdim])
+/// The smallest element, as calr.amax.
+/// @param dim      as calr.sum
+/// @param keepdim  true: reduced dimensions stay, of length 1
+/// @return tensor
+
+/// calr.aminmax(x [, dim, keepdim])
+/// calr.amin and calr.amax.
+/// @param dim      as calr.sum
+/// @param keepdim  true: reduced dimensions stay, of length 1
+/// @return tensor  the smallest
+/// @return tensor  the largest
+
+/// calr.argmax(x [, dim, keepdim])
+/// The position of the largest element along a dimension, from 0; the first of equals. Without a dimension: the
+/// position among all elements in order.
+/// @param dim      one dimension, from 1, negative from the end
+/// @param keepdim  true: the dimension stays, of length 1
+/// @return tensor  i64
+
+/// calr.argmin(x [, dim, keepdim])
+/// The position of the smallest element, as calr.argmax.
+/// @param dim      one dimension, from 1, negative from the end
+/// @param keepdim  true: the dimension stays, of length 1
+/// @return tensor  i64
+
+/// calr.any(x [, dim, keepdim])
+/// Whether any element is not 0; false where there are none.
+/// @param dim      as calr.sum
+/// @param keepdim  true: reduced dimensions stay, of length 1
+/// @return tensor  bool
+
+/// calr.all(x [, dim, keepdim])
+/// Whether no element is 0; true where there are none.
+/// @param dim      as calr.sum
+/// @param keepdim  true: reduced dimensions stay, of length 1
+/// @return tensor  bool
+
+/// calr.count_nonzero(x [, dim, keepdim])
+/// How many elements are not 0.
+/// @param dim      as calr.sum
+/// @param keepdim  true: reduced dimensions stay, of length 1
+/// @return tensor  i64
+
+/// calr.logsumexp(x [, dim, keepdim])
+/// log(sum(exp(x))), without overflow.
+/// @param dim      as calr.sum
+/// @param keepdim  true: reduced dimensions stay, of length 1
+/// @return tensor
+
+/// calr.norm(x [, p, dim, keepdim])
+/// The norm (sum |x|^p)^(1/p). The gradient at the zero vector is 0.
+/// @param p        2 by default; math.huge: the largest |x|; -math.huge: the smallest; 0: how many are not 0
+/// @param dim      as calr.sum
+/// @param keepdim  true: reduced dimensions stay, of length 1
+/// @return tensor
+
+/// calr.var(x [, dim, correction, keepdim])
+/// The variance: the sum of squared distances from the mean, divided by n - correction.
+/// @param dim         as calr.sum
+/// @param correction  number, 1 by default, as in PyTorch; 0: divides by n
+/// @param keepdim     true: reduced dimensions stay, of length 1
+/// @return tensor
+
+/// calr.std(x [, dim, correction, keepdim])
+/// The standard deviation: the root of calr.var.
+/// @param dim         as calr.sum
+/// @param correction  number, 1 by default
+/// @param keepdim     true: reduced dimensions stay, of length 1
+/// @return tensor
+
 const calr_lua_function calr_lua_reduction_methods[] = {
-    /// calr.sum(x [, dim, keepdim])
-    /// The sum. Of integers and bools it is i64.
-    /// @param dim      a dimension from 1, negative from the end, or a list; all by default
-    /// @param keepdim  true: reduced dimensions stay, of length 1
-    /// @return tensor
     {"sum", tensor_reduce, "x [, dim, keepdim]", .code = CALR_REDUCE_SUM, .named = true},
-    /// calr.mean(x [, dim, keepdim])
-    /// The mean; of integers it is f32. A mean of nothing is an error.
-    /// @param dim      as calr.sum
-    /// @param keepdim  true: reduced dimensions stay, of length 1
-    /// @return tensor
     {"mean", tensor_reduce, "x [, dim, keepdim]", .code = CALR_REDUCE_MEAN, .named = true},
-    /// calr.prod(x [, dim, keepdim])
-    /// The product. Of integers and bools it is i64.
-    /// @param dim      as calr.sum
-    /// @param keepdim  true: reduced dimensions stay, of length 1
-    /// @return tensor
     {"prod", tensor_reduce, "x [, dim, keepdim]", .code = CALR_REDUCE_PROD, .named = true},
-    /// calr.max(x [, dim, keepdim])
-    /// The largest element; along a dimension also where it is, from 0, the first of equals. NaN where there is one.
-    /// The gradient is shared among equals, along a dimension it is the first one's. The larger of two tensors, element
-    /// by element, is calr.maximum.
-    /// @param dim      one dimension, from 1, negative from the end
-    /// @param keepdim  true: the dimension stays, of length 1
-    /// @return tensor      values
-    /// @return tensor|nil  i64 positions, with a dimension
     {"max", tensor_extreme, "x [, dim, keepdim]", .code = CALR_REDUCE_MAX, .named = true},
-    /// calr.min(x [, dim, keepdim])
-    /// The smallest element, as calr.max.
-    /// @param dim      one dimension, from 1, negative from the end
-    /// @param keepdim  true: the dimension stays, of length 1
-    /// @return tensor      values
-    /// @return tensor|nil  i64 positions, with a dimension
     {"min", tensor_extreme, "x [, dim, keepdim]", .code = CALR_REDUCE_MIN, .named = true},
-    /// calr.amax(x [, dim, keepdim])
-    /// The largest element, over any dimensions, without its position. The gradient is shared among equals.
-    /// @param dim      as calr.sum
-    /// @param keepdim  true: reduced dimensions stay, of length 1
-    /// @return tensor
     {"amax", tensor_reduce, "x [, dim, keepdim]", .code = CALR_REDUCE_MAX, .named = true},
-    /// calr.amin(x [, dim, keepdim])
-    /// The smallest element, as calr.amax.
-    /// @param dim      as calr.sum
-    /// @param keepdim  true: reduced dimensions stay, of length 1
-    /// @return tensor
     {"amin", tensor_reduce, "x [, dim, keepdim]", .code = CALR_REDUCE_MIN, .named = true},
-    /// calr.aminmax(x [, dim, keepdim])
-    /// calr.amin and calr.amax.
-    /// @param dim      as calr.sum
-    /// @param keepdim  true: reduced dimensions stay, of length 1
-    /// @return tensor  the smallest
-    /// @return tensor  the largest
     {"aminmax", tensor_both_extremes, "x [, dim, keepdim]", .named = true},
-    /// calr.argmax(x [, dim, keepdim])
-    /// The position of the largest element along a dimension, from 0; the first of equals. Without a dimension: the
-    /// position among all elements in order.
-    /// @param dim      one dimension, from 1, negative from the end
-    /// @param keepdim  true: the dimension stays, of length 1
-    /// @return tensor  i64
     {"argmax", tensor_arg_extreme, "x [, dim, keepdim]", .code = CALR_REDUCE_MAX, .named = true},
-    /// calr.argmin(x [, dim, keepdim])
-    /// The position of the smallest element, as calr.argmax.
-    /// @param dim      one dimension, from 1, negative from the end
-    /// @param keepdim  true: the dimension stays, of length 1
-    /// @return tensor  i64
     {"argmin", tensor_arg_extreme, "x [, dim, keepdim]", .code = CALR_REDUCE_MIN, .named = true},
-    /// calr.any(x [, dim, keepdim])
-    /// Whether any element is not 0; false where there are none.
-    /// @param dim      as calr.sum
-    /// @param keepdim  true: reduced dimensions stay, of length 1
-    /// @return tensor  bool
     {"any", tensor_reduce, "x [, dim, keepdim]", .code = CALR_REDUCE_ANY, .named = true},
-    /// calr.all(x [, dim, keepdim])
-    /// Whether no element is 0; true where there are none.
-    /// @param dim      as calr.sum
-    /// @param keepdim  true: reduced dimensions stay, of length 1
-    /// @return tensor  bool
     {"all", tensor_reduce, "x [, dim, keepdim]", .code = CALR_REDUCE_ALL, .named = true},
-    /// calr.count_nonzero(x [, dim, keepdim])
-    /// How many elements are not 0.
-    /// @param dim      as calr.sum
-    /// @param keepdim  true: reduced dimensions stay, of length 1
-    /// @return tensor  i64
     {"count_nonzero", tensor_reduce, "x [, dim, keepdim]", .code = CALR_REDUCE_COUNT,
      .named = true},
-    /// calr.logsumexp(x [, dim, keepdim])
-    /// log(sum(exp(x))), without overflow.
-    /// @param dim      as calr.sum
-    /// @param keepdim  true: reduced dimensions stay, of length 1
-    /// @return tensor
     {"logsumexp", tensor_reduce, "x [, dim, keepdim]", .code = CALR_REDUCE_LOGSUMEXP,
      .named = true},
-    /// calr.norm(x [, p, dim, keepdim])
-    /// The norm (sum |x|^p)^(1/p). The gradient at the zero vector is 0.
-    /// @param p        2 by default; math.huge: the largest |x|; -math.huge: the smallest; 0: how many are not 0
-    /// @param dim      as calr.sum
-    /// @param keepdim  true: reduced dimensions stay, of length 1
-    /// @return tensor
     {"norm", tensor_norm, "x [, p, dim, keepdim]", .named = true},
-    /// calr.var(x [, dim, correction, keepdim])
-    /// The variance: the sum of squared distances from the mean, divided by n - correction.
-    /// @param dim         as calr.sum
-    /// @param correction  number, 1 by default, as in PyTorch; 0: divides by n
-    /// @param keepdim     true: reduced dimensions stay, of length 1
-    /// @return tensor
     {"var", tensor_variance, "x [, dim, correction, keepdim]", .code = CALR_REDUCE_VAR,
      .named = true},
-    /// calr.std(x [, dim, correction, keepdim])
-    /// The standard deviation: the root of calr.var.
-    /// @param dim         as calr.sum
-    /// @param correction  number, 1 by default
-    /// @param keepdim     true: reduced dimensions stay, of length 1
-    /// @return tensor
     {"std", tensor_variance, "x [, dim, correction, keepdim]", .code = CALR_REDUCE_STD,
      .named = true},
     {NULL, NULL, NULL},

@@ -3,7 +3,7 @@
 --- quote (doubled) or the end of a line. Read as a whole, so for thousands of rows, not millions: features belong into
 --- calr.npy.
 
-local options = require "calr.options"
+local counting = require "calr.options"
 local sys = require "calr.sys"
 local T = require "calr.tensor"
 local text = require "calr.text"
@@ -163,4 +163,4 @@ function csv.save(path, columns, names)
   sys.write_file(path, table.concat(lines, "\n") .. "\n")
 end
 
-return (options.counted("calr.csv.", csv))
+return (counting.counted("calr.csv.", csv))

@@ -37,7 +37,7 @@ end
 --- torch.linalg.lstsq.
 --- @param a  f32[... x m x n], or f64
 --- @param b  [... x m x k], or one vector [m]
---- @param rcond  as for calr.pinverse
+--- @param rcond  number; as for calr.pinverse
 --- @return tensor  [... x n x k], or [n]
 function products.lstsq(a, b, rcond)
   check_types("lstsq", { f32 = true, f64 = true }, a, b)
@@ -110,7 +110,7 @@ end
 --- Sums products over some dimensions of both: the others of a come first, then those of b.
 --- @param a  tensor, f32, f64 or bf16
 --- @param b  tensor
---- @param dims  how many: the last of a and the first of b (2); or two lists, {{2, 3}, {1, 2}}, of those that belong
+--- @param dims  integer or table; how many: the last of a and the first of b (2); or two lists, {{2, 3}, {1, 2}}, of those that belong
 ---              together
 --- @return tensor
 function products.tensordot(a, b, dims)
