@@ -203,7 +203,8 @@ static int linalg_slogdet(lua_State *L)
 /// calr.pinverse(x [, rcond])
 /// The inverse of Moore and Penrose of each matrix, by its singular values, in double precision.
 /// @param x  f32[... x m x n], or f64
-/// @param rcond  number; singular values up to rcond times the largest count as 0: max(m, n) times the precision of the type
+/// @param rcond  number; singular values up to rcond times the largest count as 0: max(m, n) times the precision of the
+///   type
 /// @return tensor  [... x n x m]
 static int linalg_pinverse(lua_State *L)
 {
