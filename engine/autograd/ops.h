@@ -219,6 +219,10 @@ calr_status calr_op_softmax(calr_tensor *x, calr_tensor **y);
 calr_status calr_op_log_softmax(calr_tensor *x, calr_tensor **y);
 /* y = x / max(|x|, eps) */
 calr_status calr_op_l2_normalize(calr_tensor *x, double eps, calr_tensor **y);
+/* The same along any dimension (-1: the last), of f64 and bf16 too; along.c */
+calr_status calr_op_softmax_along(calr_tensor *x, int dim, calr_tensor **y);
+calr_status calr_op_log_softmax_along(calr_tensor *x, int dim, calr_tensor **y);
+calr_status calr_op_l2_normalize_along(calr_tensor *x, int dim, double eps, calr_tensor **y);
 /* logits: [n x classes]; labels: i32[n] in 0 .. classes-1, constants; weights: f32[classes] >= 0
  * and row_weights: f32[n] >= 0, constants, or NULL for 1. y: a single number, the mean of
  * -log softmax(logits)[label] weighted by weights[label] times the row's weight; 0, with gradient 0,

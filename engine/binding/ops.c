@@ -164,38 +164,53 @@ static int ops_gem(lua_State *L)
     return 1;
 }
 
-/* ---- along the last dimension ---- */
+/* ---- along a dimension ---- */
 
-/// calr.softmax(x)
-/// Along the last dimension.
+/* The dimension at `arg`; the last where there is none. */
+static int opt_dim(lua_State *L, int arg, const calr_tensor *x)
+{
+    return lua_isnoneornil(L, arg) ? x->ndim - 1 : calr_lua_check_dim(L, arg, x);
+}
+
+/// calr.softmax(x [, dim])
+/// e^x over its sum along a dimension.
+/// @param x  tensor, f32, f64 or bf16
+/// @param dim  from 1; -1, the last, by default
 /// @return tensor
 static int ops_softmax(lua_State *L)
 {
     calr_tensor *x = calr_lua_check_tensor(L, 1);
-    PUSH(L, calr_op_softmax(x, slot));
+    int dim = opt_dim(L, 2, x);
+    PUSH(L, calr_op_softmax_along(x, dim, slot));
     return 1;
 }
 
-/// calr.log_softmax(x)
-/// Along the last dimension.
+/// calr.log_softmax(x [, dim])
+/// The logarithm of calr.softmax.
+/// @param x  tensor, f32, f64 or bf16
+/// @param dim  from 1; -1, the last, by default
 /// @return tensor
 static int ops_log_softmax(lua_State *L)
 {
     calr_tensor *x = calr_lua_check_tensor(L, 1);
-    PUSH(L, calr_op_log_softmax(x, slot));
+    int dim = opt_dim(L, 2, x);
+    PUSH(L, calr_op_log_softmax_along(x, dim, slot));
     return 1;
 }
 
-/// calr.l2_normalize(x [, {eps=1e-12}])
-/// x / max(|x|, eps) along the last dimension.
+/// calr.l2_normalize(x [, dim, eps])
+/// x / max(|x|, eps), |x| being the euclidean norm along a dimension: torch.nn.functional.normalize.
+/// @param x  tensor, f32, f64 or bf16
+/// @param dim  from 1; -1, the last, by default
+/// @param eps  number; 1e-12 by default
 /// @return tensor
 static int ops_l2_normalize(lua_State *L)
 {
-    static const char *const names[] = {"eps", NULL};
     calr_tensor *x = calr_lua_check_tensor(L, 1);
-    calr_lua_check_options(L, 2, names);
-    double eps = calr_lua_option_number(L, 2, "eps", 1e-12, 0, HUGE_VAL);
-    PUSH(L, calr_op_l2_normalize(x, eps, slot));
+    int dim = opt_dim(L, 2, x);
+    double eps = luaL_optnumber(L, 3, 1e-12);
+    luaL_argcheck(L, eps >= 0, 3, "eps must be 0 or more");
+    PUSH(L, calr_op_l2_normalize_along(x, dim, eps, slot));
     return 1;
 }
 
@@ -264,9 +279,9 @@ static int ops_reverse_gradient(lua_State *L)
 
 /* Operations whose first argument is a tensor: functions of calr.ops, and methods of tensors. */
 const calr_lua_function calr_lua_operation_methods[] = {
-    {"softmax", ops_softmax, "x"},
-    {"log_softmax", ops_log_softmax, "x"},
-    {"l2_normalize", ops_l2_normalize, "x [, options]"},
+    {"softmax", ops_softmax, "x [, dim]", .named = true},
+    {"log_softmax", ops_log_softmax, "x [, dim]", .named = true},
+    {"l2_normalize", ops_l2_normalize, "x [, dim, eps]", .named = true},
     {"dropout", ops_dropout, "x [, options]"},
     {"reverse_gradient", ops_reverse_gradient, "x [, alpha]"},
     {"max_pool", ops_max_pool, "x [, options]"},

@@ -14,9 +14,11 @@ local vocabulary = {}
 
 -- Where each function is: lua/calr/vocabulary/PAGE.lua.
 local pages = {
+  allclose = "comparison",
   chunk = "shapes",
   diff = "order",
   einsum = "einsum",
+  isclose = "comparison",
   is_floating_point = "types",
   is_tensor = "types",
   lstsq = "products",

@@ -111,8 +111,7 @@ end
 --- @param a  tensor, f32, f64 or bf16
 --- @param b  tensor
 --- @param dims  integer or table; how many: the last of a and the first of b (2); or two lists, {{2, 3}, {1, 2}}, of
----   those that belong
----              together
+---   those that belong together
 --- @return tensor
 function products.tensordot(a, b, dims)
   check_types("tensordot", takes, a, b)
