@@ -125,8 +125,8 @@ calr_status calr_archive_writer_new(calr_archive_writer **out)
 calr_status calr_archive_writer_add(calr_archive_writer *writer, const char *entry,
                                     const void *data, size_t size, bool deflate)
 {
-    void *copy = malloc(size ? size : 1);
-    if (!copy)
+    void *copy = size > 0 ? malloc(size) : NULL; /* libzip frees nothing that has no bytes */
+    if (size > 0 && !copy)
         return calr_error(CALR_ENOMEM, "no memory for %s", entry);
     if (size > 0)
         memcpy(copy, data, size);
