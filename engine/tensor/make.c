@@ -74,7 +74,7 @@ calr_status calr_tensor_arange_whole(calr_dtype dtype, int64_t start, int64_t st
 calr_status calr_tensor_linspace(calr_dtype dtype, double start, double stop, int64_t count,
                                  calr_tensor **out)
 {
-    progression p = {.start = start, .stop = stop, .count = count, .half = (count + 1) / 2};
+    progression p = {.start = start, .stop = stop, .count = count, .half = count / 2 + count % 2};
     p.step = count > 1 ? stop / (double)(count - 1) - start / (double)(count - 1) : 0;
     return make(&p, CALR_F64, fill_linspace, dtype, out);
 }

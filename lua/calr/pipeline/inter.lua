@@ -274,7 +274,14 @@ local function restore(step, run)
     states[part][rest] = tensor
   end
   config.take_up(run, function()
-    for part, object in pairs(parts_of(step)) do object:load_state(states[part] or {}) end
+    -- The network comes first: where it does not fit, it says so in the best words.
+    local parts, names = parts_of(step), {}
+    for part in pairs(parts) do names[#names + 1] = part end
+    table.sort(names, function(x, y)
+      if (x == "net") ~= (y == "net") then return x == "net" end
+      return x < y
+    end)
+    for _, part in ipairs(names) do parts[part]:load_state(states[part] or {}) end
   end)
   step.teacher_state = states.teacher -- for the teacher that step:teacher will make
   return state.epoch
