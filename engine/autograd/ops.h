@@ -90,8 +90,8 @@ calr_status calr_op_permute(calr_tensor *x, const int *dims, calr_tensor **y);
 calr_status calr_op_expand(calr_tensor *x, int ndim, const int64_t *shape, calr_tensor **y);
 calr_status calr_op_diagonal(calr_tensor *x, int64_t offset, int dim_a, int dim_b, calr_tensor **y);
 calr_status calr_op_unfold(calr_tensor *x, int dim, int64_t size, int64_t step, calr_tensor **y);
-/* rearrange.c: copies. The marked dimensions from their ends; each dimension moved on by so many places, what leaves at
- * the end comes in at the beginning; each dimension repeated so many times. */
+/* rearrange.c: copies. flip reverses the marked dimensions. roll moves each dimension on by so many places, and what
+ * leaves at the end comes in at the beginning. tile repeats each dimension so many times. */
 calr_status calr_op_flip(calr_tensor *x, const bool dims[CALR_MAX_DIMS], calr_tensor **y);
 calr_status calr_op_roll(calr_tensor *x, const int64_t by[CALR_MAX_DIMS], calr_tensor **y);
 calr_status calr_op_tile(calr_tensor *x, const int64_t times[CALR_MAX_DIMS], calr_tensor **y);

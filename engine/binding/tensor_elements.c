@@ -215,14 +215,7 @@ static int word_pow(lua_State *L)
     if (x != 1)
         return push_binary(L, CALR_POW_OF);
     double p[2] = {lua_tonumber(L, 2), 0};
-    calr_tensor *base = calr_lua_check_tensor(L, 1);
-    if (calr_lua_in_place(L)) {
-        calr_lua_call(L, calr_op_unary_into(CALR_POW, base, p));
-        lua_settop(L, 1);
-        return 1;
-    }
-    PUSH(L, calr_op_unary(CALR_POW, base, p, slot));
-    return 1;
+    return calr_lua_push_unary(L, CALR_POW, p);
 }
 
 static int word_binary(lua_State *L)
@@ -436,19 +429,19 @@ static int word_masked_fill(lua_State *L)
 /// @return tensor
 
 /// calr.bitwise_and(a, b)
-/// Of masks: whether both are set; of integers: bit by bit. Also a & b.
+/// Tells of masks whether both are set, and combines the bits of integers. Also a & b.
 /// @param a  tensor
 /// @param b  tensor or number
 /// @return tensor
 
 /// calr.bitwise_or(a, b)
-/// Of masks: whether one is set; of integers: bit by bit. Also a | b.
+/// Tells of masks whether at least one is set, and combines the bits of integers. Also a | b.
 /// @param a  tensor
 /// @param b  tensor or number
 /// @return tensor
 
 /// calr.bitwise_xor(a, b)
-/// Of masks: whether exactly one is set; of integers: bit by bit. Also a ~ b.
+/// Tells of masks whether exactly one is set, and combines the bits of integers. Also a ~ b.
 /// @param a  tensor
 /// @param b  tensor or number
 /// @return tensor

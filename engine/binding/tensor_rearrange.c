@@ -137,7 +137,7 @@ static int tensor_triangle(lua_State *L)
 }
 
 /// calr.diag(x [, diagonal])
-/// Of a vector, the matrix that has it as a diagonal; of a matrix, its diagonal (a view, as calr.diagonal).
+/// Turns a vector into the matrix that has it as a diagonal, and a matrix into its diagonal (a view, as calr.diagonal).
 /// @param diagonal  integer, 0 by default: the main one; above 0 to the right of it
 /// @return tensor
 static int tensor_diag(lua_State *L)

@@ -62,11 +62,7 @@ static calr_status expand_forward(calr_op_call *call, calr_tensor **y)
 
 static calr_status expand_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
-    calr_tensor *straight;
-    CALR_TRY(calr_tensor_contiguous(dy, &straight));
-    calr_status status = calr_broadcast_reduce(straight, &call->shape[0], &dx[0]);
-    calr_tensor_release(straight);
-    return status;
+    return calr_broadcast_reduce(dy, &call->shape[0], &dx[0]);
 }
 
 static const calr_op op_expand = {.name = "expand",

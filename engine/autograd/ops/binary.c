@@ -233,19 +233,7 @@ calr_status calr_op_binary(calr_binary op, calr_tensor *a, calr_tensor *b, calr_
 {
     const calr_op *descriptor = calr_binary_is_test(op) ? &op_test : &op_binary;
     calr_dtype dtype = common_dtype(op, a, b);
-    calr_tensor *in[] = {a, b}, *cast[2] = {NULL, NULL};
-    calr_status status = CALR_OK;
-    for (int i = 0; i < 2 && status == CALR_OK; i++) {
-        if (in[i]->dtype == dtype)
-            continue;
-        status = calr_op_cast(in[i], dtype, &cast[i]);
-        in[i] = cast[i];
-    }
-    if (status == CALR_OK)
-        status = calr_op_apply(descriptor, in, 2, &op, y);
-    calr_tensor_release(cast[0]);
-    calr_tensor_release(cast[1]);
-    return status;
+    return calr_broadcast_apply(descriptor, (calr_tensor *[]){a, b}, 2, 0, dtype, &op, y);
 }
 
 calr_status calr_op_binary_into(calr_binary op, calr_tensor *a, calr_tensor *b)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "autograd/apply.h"
+#include "autograd/ops.h"
 #include "backend/backend.h"
 
 calr_status calr_broadcast_shape(const calr_op_shape *a, const calr_op_shape *b, calr_op_shape *out)
@@ -18,6 +20,26 @@ calr_status calr_broadcast_shape(const calr_op_shape *a, const calr_op_shape *b,
     }
     out->ndim = ndim;
     return CALR_OK;
+}
+
+calr_status calr_broadcast_apply(const calr_op *op, calr_tensor *const *operands, int count,
+                                 int first, calr_dtype dtype, const void *attributes,
+                                 calr_tensor **y)
+{
+    calr_tensor *in[3], *cast[3] = {NULL, NULL, NULL};
+    calr_status status = CALR_OK;
+    for (int i = 0; i < count && status == CALR_OK; i++) {
+        in[i] = operands[i];
+        if (i < first || in[i]->dtype == dtype)
+            continue;
+        status = calr_op_cast(in[i], dtype, &cast[i]);
+        in[i] = cast[i];
+    }
+    if (status == CALR_OK)
+        status = calr_op_apply(op, in, count, attributes, y);
+    for (int i = 0; i < count; i++)
+        calr_tensor_release(cast[i]);
+    return status;
 }
 
 /* The step of an operand along dimension d of the result. */

@@ -122,19 +122,8 @@ calr_status calr_op_ternary(calr_ternary op, double p, calr_tensor *a, calr_tens
     if (!calr_dtype_is_float(dtype))
         dtype = CALR_F32;
     ternary attributes = {op, p};
-    calr_tensor *in[] = {a, b, c}, *cast[3] = {NULL, NULL, NULL};
-    calr_status status = CALR_OK;
-    for (int i = 0; i < 3 && status == CALR_OK; i++) {
-        if (in[i]->dtype == dtype)
-            continue;
-        status = calr_op_cast(in[i], dtype, &cast[i]);
-        in[i] = cast[i];
-    }
-    if (status == CALR_OK)
-        status = calr_op_apply(&op_ternary, in, 3, &attributes, y);
-    for (int i = 0; i < 3; i++)
-        calr_tensor_release(cast[i]);
-    return status;
+    return calr_broadcast_apply(&op_ternary, (calr_tensor *[]){a, b, c}, 3, 0, dtype, &attributes,
+                                y);
 }
 
 /* ---- where ---- */
@@ -194,18 +183,6 @@ static const calr_op op_where = {.name = "where",
 
 calr_status calr_op_where(calr_tensor *mask, calr_tensor *a, calr_tensor *b, calr_tensor **y)
 {
-    calr_dtype dtype = calr_op_promote(a, b);
-    calr_tensor *in[] = {mask, a, b}, *cast[3] = {NULL, NULL, NULL};
-    calr_status status = CALR_OK;
-    for (int i = 1; i < 3 && status == CALR_OK; i++) {
-        if (in[i]->dtype == dtype)
-            continue;
-        status = calr_op_cast(in[i], dtype, &cast[i]);
-        in[i] = cast[i];
-    }
-    if (status == CALR_OK)
-        status = calr_op_apply(&op_where, in, 3, NULL, y);
-    calr_tensor_release(cast[1]);
-    calr_tensor_release(cast[2]);
-    return status;
+    return calr_broadcast_apply(&op_where, (calr_tensor *[]){mask, a, b}, 3, 1,
+                                calr_op_promote(a, b), NULL, y);
 }

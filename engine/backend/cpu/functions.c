@@ -48,7 +48,7 @@ typedef struct function {
 /* erf and gelu are computed in float where floats are kept; the exponents there are not above 0. */
 #define REAL_vector         float
 #define REAL_library        double
-#define NEGATIVE_vector(x)  calr_v_expf(x)
+#define NEGATIVE_vector(x)  calr_exp_below(x)
 #define NEGATIVE_library(x) exp(x)
 
 /* Composed ones. */

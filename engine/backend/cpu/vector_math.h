@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "backend/cpu/exponential.h"
 #include "base/bf16.h"
 
 #define CALR_LN_2 0.6931471805599453
@@ -142,32 +143,12 @@ CALR_INLINE float calr_v_erf_far(float t)
     return r * t - t;
 }
 
-/* e^x of a float, 0 below -87.3; within 2 units of the last place. Cephes' expf. x <= 88. */
-CALR_INLINE float calr_v_expf(float x)
-{
-    float low = x < -87.3f ? -87.3f : x;
-    float shifted = low * 1.44269504f + 12582912.0f, k = shifted - 12582912.0f; /* 1.5 2^23 */
-    float r = low - k * 0.693359375f + k * 2.12194440e-4f, e = 1.9875691500e-4f;
-    e = e * r + 1.3981999507e-3f;
-    e = e * r + 8.3334519073e-3f;
-    e = e * r + 4.1665795894e-2f;
-    e = e * r + 1.6666665459e-1f;
-    e = e * r + 5.0000001201e-1f;
-    e = e * r * r + r + 1.0f;
-    uint32_t bits;
-    float power;
-    __builtin_memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits << 23) + 0x3F800000;
-    __builtin_memcpy(&power, &bits, sizeof power);
-    return x < -87.3f ? 0.0f : e * power;
-}
-
 /* Within 2 units of the last place. */
 CALR_INLINE float calr_v_erf(float x)
 {
     float t = fabsf(x), near = x * calr_v_erf_near(x * x) + x;
     t = t > 4.5f ? 4.5f : t; /* NaN stays; 1 from there on, to a float */
-    float far = 1 - calr_v_expf(calr_v_erf_far(t));
+    float far = 1 - calr_exp_below(calr_v_erf_far(t));
     return !(t > CALR_V_ERF_NEAR) ? near : copysignf(far, x);
 }
 
@@ -176,7 +157,7 @@ CALR_INLINE float calr_v_normal(float x)
 {
     float z = x * 0.70710678f, t = fabsf(z), near = 0.5f + 0.5f * (z * calr_v_erf_near(z * z) + z);
     t = t > 9 ? 9 : t;
-    float tail = 0.5f * calr_v_expf(calr_v_erf_far(t));
+    float tail = 0.5f * calr_exp_below(calr_v_erf_far(t));
     float far = x < 0 ? tail : 1 - tail;
     return !(t > CALR_V_ERF_NEAR) ? near : far;
 }
