@@ -68,7 +68,8 @@ typedef struct calr_op {
     bool takes_parts;  /* backward adds dy and call->dy2 up for itself */
     bool reaches; /* backward follows a graph of its own (calr_tape_backward_from), and so gives
                           gradients to declared tensors that are no inputs */
-    /* Validates shapes and attributes, fills in call->out. Nothing is allocated yet. */
+    /* Validates shapes and attributes, fills in call->out. Nothing is allocated yet. NULL where forward makes the
+     * output and checks for itself, as views do. */
     calr_status (*check)(calr_op_call *call);
     calr_status (*forward)(calr_op_call *call, calr_tensor **y);
     /* dx has call->count entries, NULL at first. An entry left NULL stands for a gradient of zeros.

@@ -5,13 +5,6 @@
 #include "autograd/ops.h"
 #include "autograd/tape.h"
 
-/* Views are checked by the functions of tensor.h that make them. */
-static calr_status nothing_to_check(calr_op_call *call)
-{
-    (void)call;
-    return CALR_OK;
-}
-
 /* ---- reshape ---- */
 
 typedef struct new_shape {
@@ -41,7 +34,6 @@ static const calr_op op_reshape = {.name = "reshape",
                                    .attribute_bytes = sizeof(new_shape),
                                    .strided = true,
                                    .makes_output = true,
-                                   .check = nothing_to_check,
                                    .forward = reshape_forward,
                                    .backward = reshape_backward};
 
@@ -49,7 +41,6 @@ static const calr_op op_view = {.name = "view",
                                 .attribute_bytes = sizeof(new_shape),
                                 .strided = true,
                                 .makes_output = true,
-                                .check = nothing_to_check,
                                 .forward = reshape_forward,
                                 .backward = reshape_backward};
 
@@ -118,21 +109,18 @@ static const calr_op op_narrow = {.name = "narrow",
                                   .attribute_bytes = sizeof(part),
                                   .strided = true,
                                   .makes_output = true,
-                                  .check = nothing_to_check,
                                   .forward = part_forward,
                                   .backward = part_backward};
 static const calr_op op_slice = {.name = "slice",
                                  .attribute_bytes = sizeof(part),
                                  .strided = true,
                                  .makes_output = true,
-                                 .check = nothing_to_check,
                                  .forward = part_forward,
                                  .backward = part_backward};
 static const calr_op op_select = {.name = "select",
                                   .attribute_bytes = sizeof(part),
                                   .strided = true,
                                   .makes_output = true,
-                                  .check = nothing_to_check,
                                   .forward = part_forward,
                                   .backward = part_backward};
 
@@ -177,7 +165,6 @@ static const calr_op op_transpose = {.name = "transpose",
                                      .attribute_bytes = sizeof(swap),
                                      .strided = true,
                                      .makes_output = true,
-                                     .check = nothing_to_check,
                                      .forward = transpose_forward,
                                      .backward = transpose_backward};
 
@@ -204,7 +191,6 @@ static calr_status clone_backward(calr_op_call *call, calr_tensor *dy, calr_tens
 static const calr_op op_clone = {.name = "clone",
                                  .strided = true,
                                  .makes_output = true,
-                                 .check = nothing_to_check,
                                  .forward = clone_forward,
                                  .backward = clone_backward};
 
@@ -229,7 +215,6 @@ static const calr_op op_cast = {.name = "to",
                                 .attribute_bytes = sizeof(calr_dtype),
                                 .strided = true,
                                 .makes_output = true,
-                                .check = nothing_to_check,
                                 .forward = cast_forward,
                                 .backward = cast_backward};
 
