@@ -309,7 +309,8 @@ static int tensor_one_hot(lua_State *L)
         calr_tensor **most = calr_lua_new_tensor(L);
         calr_lua_call(L, calr_op_reduce(&all, x, most, NULL));
         calr_lua_call(L, calr_tensor_get(*most, (const int64_t[CALR_MAX_DIMS]){0}, &high));
-        classes = high < 0 ? 0 : (int64_t)high + 1;
+        /* A label that no table could hold: the size is refused below. */
+        classes = high < 0 ? 0 : high < 0x1p62 ? (int64_t)high + 1 : INT64_MAX;
     }
     PUSH(L, calr_tensor_one_hot(x, classes, dtype, slot));
     return 1;

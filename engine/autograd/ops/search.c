@@ -154,6 +154,12 @@ calr_status calr_op_searchsorted(const char *name, const calr_tensor *sorted, co
     return status;
 }
 
+/* n + 1, as the size of a tensor. A number that has no successor is left as it is: no memory holds so much. */
+static int64_t one_more(int64_t n)
+{
+    return n < INT64_MAX ? n + 1 : n;
+}
+
 /* ---- bincount ---- */
 
 static calr_status check_counted(const calr_tensor *x, const calr_tensor *weights, int64_t *largest)
@@ -196,7 +202,7 @@ calr_status calr_op_bincount(const calr_tensor *x, calr_tensor *weights, int64_t
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(as_type(x, CALR_I64, &t[NUMBERS]));
     calr_status status = check_counted(t[NUMBERS], weights, &largest);
-    int64_t size = largest + 1 > least ? largest + 1 : least;
+    int64_t size = one_more(largest) > least ? one_more(largest) : least;
     if (status == CALR_OK)
         status = calr_tensor_zeros(weights ? weights->dtype : CALR_I64, 1, &size, &t[ZEROS]);
     if (status == CALR_OK && weights) {
@@ -306,7 +312,7 @@ calr_status calr_op_histc(const calr_tensor *x, int64_t bins, double low, double
     else if (low == high)
         low -= 1, high += 1;
     if (status == CALR_OK)
-        status = calr_tensor_zeros(dtype, 1, &(int64_t){bins + 1}, &edges);
+        status = calr_tensor_zeros(dtype, 1, &(int64_t){one_more(bins)}, &edges);
     if (status == CALR_OK) {
         calr_tensor_set(edges, &(int64_t){0}, low);
         calr_tensor_set(edges, &bins, high);
@@ -337,7 +343,7 @@ calr_status calr_op_histogram_edges(const calr_tensor *x, int64_t bins, double l
         low -= 0.5, high += 0.5;
     calr_tensor_release(numbers);
     if (status == CALR_OK)
-        status = calr_tensor_new(dtype, 1, &(int64_t){bins + 1}, &made);
+        status = calr_tensor_new(dtype, 1, &(int64_t){one_more(bins)}, &made);
     if (status != CALR_OK)
         return status;
     double step = (high - low) / (double)bins;
