@@ -30,6 +30,7 @@ check.test("positions that no dimension has", function()
   check.equal(two:unfold(1, 1, most):numel(), 1)
   check.equal(two:reshape(1, 2):diagonal(least):numel(), 0)
   check.all_near(two:roll(least), { 1, 2 }, 0)
+  check.equal(two:diff(most):numel(), 0)
 end)
 
 check.finish()

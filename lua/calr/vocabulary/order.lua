@@ -119,7 +119,7 @@ function order.diff(x, n, dim, prepend, append)
     parts[#parts + 1] = append
     x = tensor.cat(parts, dim)
   end
-  for _ = 1, n do
+  for _ = 1, math.min(n, x:size(dim)) do -- then nothing is left
     local rest = math.max(0, x:size(dim) - 1)
     x = x:narrow(dim, math.min(2, x:size(dim) + 1), rest) - x:narrow(dim, 1, rest)
   end
