@@ -1,0 +1,81 @@
+--- @module calr.nn.normalisation
+--- Normalisations. Reached through calr.nn.
+
+local arguments = require "calr.options"
+local check_options, counted = arguments.check, arguments.counted
+local initial = require "calr.nn.initial"
+local module = require "calr.nn.module"
+local T = require "calr.tensor"
+local class, new = module.class, module.new
+
+local normalisation = {}
+
+local BatchNorm = class "BatchNorm"
+BatchNorm.folds = "normalisation" -- see calr.nn.folded
+
+--- calr.nn.batch_norm(channels, {relu=false, bias=true, momentum=.1, eps=1e-5})
+--- Batch normalisation of the last dimension, for feature maps and for matrices. With relu=true a ReLU follows in the
+--- same pass; forward(x, residual) adds the residual before it. bias=false fixes the bias at 0 (a "neck").
+--- @return layer
+function normalisation.batch_norm(channels, options)
+  local o = check_options("calr.nn.batch_norm", options, { "relu", "bias", "momentum", "eps" })
+  local self = new(BatchNorm)
+  self.relu, self.momentum, self.eps = o.relu or false, o.momentum or 0.1, o.eps or 1e-5
+  self:add_parameter("weight", { channels }, initial.constant(1))
+  self:add_parameter("bias", { channels }, initial.constant(0))
+  if o.bias == false then self:freeze "bias" end
+  self:add_buffer("running_mean", { channels }, 0)
+  self:add_buffer("running_var", { channels }, 1)
+  return self
+end
+
+function BatchNorm:forward(x, residual)
+  return T.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var, {
+    training = self.training, momentum = self.momentum, eps = self.eps, relu = self.relu, residual = residual,
+  })
+end
+
+local IBN = class "IBN"
+
+--- calr.nn.ibn(channels, {relu=true})
+--- IBN-a (Pan et al., ECCV 2018): instance norm on the first half of the channels, batch norm on the rest. Its
+--- tensors are called IN.* and BN.*, as in the authors' weights.
+--- @return layer
+function normalisation.ibn(channels, options)
+  local o = check_options("calr.nn.ibn", options, { "relu" })
+  local self = new(IBN)
+  self.half = channels // 2
+  self.relu = o.relu ~= false
+  self:add("IN", normalisation.instance_norm(self.half))
+  self:add("BN", normalisation.batch_norm(channels - self.half))
+  return self
+end
+
+function IBN:forward(x)
+  local rest = x:size(4) - self.half
+  local y = T.cat({
+    self.IN(x:narrow(4, 1, self.half):contiguous()),
+    self.BN(x:narrow(4, self.half + 1, rest):contiguous()),
+  }, 4)
+  return self.relu and T.relu(y) or y
+end
+
+local InstanceNorm = class "InstanceNorm"
+
+--- calr.nn.instance_norm(channels, {eps=1e-5})
+--- Normalises every channel of every image by itself, with learned scale and shift.
+--- @return layer
+function normalisation.instance_norm(channels, options)
+  local o = check_options("calr.nn.instance_norm", options, { "eps" })
+  local self = new(InstanceNorm)
+  self.eps = o.eps or 1e-5
+  self:add_parameter("weight", { channels }, initial.constant(1))
+  self:add_parameter("bias", { channels }, initial.constant(0))
+  return self
+end
+
+function InstanceNorm:forward(x)
+  return T.instance_norm(x, self.weight, self.bias, { eps = self.eps })
+end
+
+return (counted("calr.nn.", normalisation))
