@@ -2,7 +2,7 @@
 -- Options: calr run experiments/baseline.lua --help
 local calr = require "calr"
 
-local cfg  = calr.config(calr.pipeline.defaults({}, { "refine", "alignment", "intra" }))
+local cfg  = calr.config(calr.pipeline.defaults({}, { "refine", "alignment", "intra", "oracle" }))
 local data = calr.data.open(cfg.data, { ids = cfg.ids })
 local net  = calr.pipeline.network(cfg)
 local run  = calr.pipeline.run_of(cfg, data)
@@ -12,7 +12,7 @@ local untrained = cfg.epochs > 0 and calr.pipeline.evaluate(net, data, cfg, "unt
 for epoch, step in calr.pipeline.epochs(net, data, cfg) do
   local features     = step:features()
   local neighbours   = step:neighbours(features)
-  local labels, info = calr.cluster.infomap(neighbours, cfg.infomap)
+  local labels, info = step:infomap(neighbours)
   step:snapshot { global = labels, scores = info.scores, features = features, neighbours = neighbours }
   step:quality { global = labels }
   step:report { untrained = epoch == 0 and untrained or nil }

@@ -22,12 +22,13 @@ plan ablations/rules 42
 plan ablations/paces 18
 plan ablations/clusterers 24
 plan ablations/alignment 30
+plan ablations/oracles 24
 plan sweeps/neighbours 60
 plan sweeps/temperature 60
 plan sweeps/alignment_weight 30
 plan sweeps/local_clusters 42
 plan sweeps/search 85
-holds "$(ls "$studies"/ablations/*.lua "$studies"/sweeps/*.lua | wc -l)" -eq 11
+holds "$(ls "$studies"/ablations/*.lua "$studies"/sweeps/*.lua | wc -l)" -eq 12
 
 # run_study STUDY ROWS [WORD...]: one seed of it; every row finishes, and the table has it.
 run_study() {

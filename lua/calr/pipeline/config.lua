@@ -4,6 +4,7 @@
 local models = require "calr.models"
 local opened = require "calr.pipeline.opened"
 local options = require "calr.config"
+local presets = require "calr.pipeline.presets"
 local refine = require "calr.refine"
 local suggest = require("calr.options").suggest
 local training = require("calr.loader").training
@@ -22,6 +23,8 @@ local function defaults()
     compat = option("none", "authors: do as the authors' code does where it differs from the method (pivot, "
       .. "lone_clusters, singles, alignment.double_softmax), unless given otherwise", { "none", "authors" },
       { defaults = { authors = authors } }),
+    preset = option("none", "the authors' settings for a data set, unless given otherwise",
+      { "none", "market1501", "dukemtmc", "msmt17", "veri776" }, { defaults = presets }),
     data = option("street.lmdb", "a data-set store (calr data import, calr data make)"),
     ids = optional("integer", "train on this many identities only, the first ones"),
     seed = option(1, "of the weights, the batches, the augmentation and the refinement"),
@@ -58,6 +61,8 @@ local function defaults()
       trials = option(1, "number of searches; the best one counts", { 1 }),
       seed = option(1, "of the order in which images are visited"),
     },
+    edges_kept = option(0.0, "share of the graph's edges that always stay: infomap.min_similarity is lowered where it "
+      .. "would leave fewer; 0: it is fixed", { 0, 1 }),
     refine = option("pivot", "a refinement rule (calr refine --help lists them), or the path of your own rule",
       nil, { declares = refine.declared }),
     alignment = {
@@ -81,6 +86,9 @@ local function defaults()
       lr = option(3.5e-4, "learning rate of stage 1", { 0 }),
       momentum = option(0.2, "of the memory in stage 1", { 0, 1 }),
       temperature = option(0.05, "of the memory loss in stage 1", { 1e-6 }),
+      last = option(false, "cluster once more after the last epoch of a camera, whose training counts only then"),
+      anew_from = option(-1, "epoch of stage 2 from which local clusters are found anew from its features, in each "
+        .. "epoch; -1: never", { -1 }),
       cache = option("", "folder that keeps stage 1 for runs with the same data and settings; empty: none"),
     },
     augment = {
@@ -88,6 +96,8 @@ local function defaults()
       pad = option(training.pad, "black pixels on each side before the random crop", { 0 }),
       erase = option(training.erase, "probability of random erasing", { 0, 1 }),
     },
+    oracle = choice({ "none", "locals", "discards", "clusters" }, "a part that is done by the true identities, to see "
+      .. "what it could give at most: local clusters, discards, or global clusters"),
     eval_every = option(0, "epochs between evaluations; 0: evaluate only at the end", { 0 }),
     eval_batch = option(64, "images in a batch of evaluation", { 1 }),
     snapshot_every = option(0, "epochs between saves of features and clusters for `calr refine`; 0: never", { 0 }),

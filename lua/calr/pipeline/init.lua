@@ -61,7 +61,31 @@ pipeline.local_quality = quality.by_camera
 --- highest silhouette are kept. Resumes where it was interrupted.
 --- @return tensor  i32[n]: local cluster of each training image, numbered over all cameras
 function pipeline.intra(net, data, cfg)
-  return require("calr.pipeline.intra")(net, data, cfg)
+  return require("calr.pipeline.intra").run(net, data, cfg)
+end
+
+--- calr.pipeline.local_clusters(features, cameras, cfg)
+--- Local clusters as stage 1 finds them, of features that are there already: for each camera, agglomerative clustering
+--- of the Jaccard distance with the options intra.*. With the features of stage 2 the local clusters follow the
+--- network (option intra.anew_from).
+--- @param features  f32[n x d], unit rows
+--- @param cameras   i32[n]
+--- @return tensor  i32[n], numbered over all cameras
+function pipeline.local_clusters(features, cameras, cfg)
+  return require("calr.pipeline.intra").clusters(features, cameras, cfg)
+end
+
+--- calr.pipeline.oracle(what, split)
+--- Parts of the method done by the true identities: what each of them could give at most, for experiments that explain
+--- results. It is told the value of the option `oracle`; what it has nothing to say of, it gives back as it was.
+---
+---     local oracle = calr.pipeline.oracle(cfg.oracle, data:train())
+---     global = oracle:clusters(global)
+--- @param what   "none", "locals", "discards" or "clusters"
+--- @param split  of a data set with identities: data:train()
+--- @return oracle  with :locals(found), :clusters(labels) and :refined(labels, refined)
+function pipeline.oracle(what, split)
+  return require("calr.pipeline.oracle").new(what, split)
 end
 
 --- calr.pipeline.epochs(net, data, cfg [, {keep=, layers=}])

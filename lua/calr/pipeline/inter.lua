@@ -6,6 +6,7 @@ local L = require "calr.labels"
 local check_options = require("calr.options").check
 local config = require "calr.pipeline.config"
 local evaluation = require "calr.pipeline.evaluation"
+local guards = require "calr.pipeline.guards"
 local memory = require "calr.memory"
 local nn = require "calr.nn"
 local optim = require "calr.optim"
@@ -31,6 +32,25 @@ end
 --- @return table  see calr.cluster.knn
 function Step:neighbours(features)
   return C.knn(features, { k = math.min(self.cfg.infomap.k, features:size(1)) })
+end
+
+--- step:infomap(neighbours)
+--- The global clusters by Infomap with the options infomap.*. With edges_kept above 0 the least similarity follows the
+--- features: where infomap.min_similarity would keep a smaller share of the edges than that, it is lowered for this
+--- epoch, to the value that keeps the share. The record says which it was (min_similarity).
+--- @param neighbours  what step:neighbours gave
+--- @return tensor  i32[n], -1 for an outlier
+--- @return table   see calr.cluster.infomap
+function Step:infomap(neighbours)
+  local o, kept = {}, self.cfg.edges_kept or 0
+  for name, value in pairs(self.cfg.infomap) do o[name] = value end
+  local similarities = neighbours.similarities
+  if kept > 0 and similarities:size(2) > 1 then
+    local others = similarities:narrow(2, 2, similarities:size(2) - 1) -- the first is the image itself
+    o.min_similarity = math.max(0, math.min(o.min_similarity, others:reshape(-1):quantile(1 - kept):item()))
+    self:report { min_similarity = o.min_similarity }
+  end
+  return C.infomap(neighbours, o)
 end
 
 --- step:cluster_weights(labels)
@@ -104,22 +124,6 @@ local function alignment_of(self)
   }
 end
 
--- Says what to change, by what the images became.
-local function collapsed(self, clusters, outliers)
-  local o, count, discarded = self.cfg.infomap, self.split:count(), 0
-  for _, images in pairs(self.record.discarded or {}) do discarded = discarded + images end
-  local advice = 2 * discarded > outliers
-    and ("the refinement rule discarded %d images: change its options, or take another rule (refine=%s now)"):format(
-      discarded, tostring(self.cfg.refine))
-    or outliers > count // 2
-    and ("most images have no neighbours: lower infomap.min_similarity (now %g) or infomap.min_size (%d), or raise "
-      .. "infomap.k (%d)"):format(o.min_similarity, o.min_size, o.k)
-    or ("the images are all alike: raise infomap.min_similarity (now %g), or lower infomap.k (%d)"):format(
-      o.min_similarity, o.k)
-  error(("epoch %d: %s to learn from (%d of %d images are outliers); %s"):format(self.epoch,
-    clusters == 0 and "no cluster" or "one cluster only", outliers, count, advice), 0)
-end
-
 --- step:teacher([{momentum=.999}])
 --- Returns the mean teacher of this run, made as a copy of the network on first use; see calr.nn.mean_teacher.
 --- Checkpoints keep it, and step:train moves it when it is told `teacher`.
@@ -166,9 +170,7 @@ end
 
 -- Clusters to learn from and their silhouette, into the record.
 local function report_labels(self, labels)
-  local clusters, outliers = L.clusters(labels), L.total(labels:lt(0))
-  self:report { clusters = clusters, outliers = outliers }
-  if clusters < 2 then collapsed(self, clusters, outliers) end
+  guards.check(self, labels)
   self.trained = labels
   if self.seen and self.seen:is_finite() then -- what a script made of them shows in the loss
     self:report { silhouette = (C.simplified_silhouette(self.seen, labels)) }
@@ -217,11 +219,7 @@ function Step:train(bank, options)
   o.seed, o.epoch, o.label, o.group = config.stage_seed(cfg, 0), self.epoch, "training", ""
   o.clusters, o.instances, o.iterations = cfg.clusters, cfg.instances, cfg.iterations
   local loss, means = train(o)
-  if not loss then
-    error(("epoch %d: none of the %d clusters has two images to draw: lower infomap.min_similarity (now %g), or raise "
-      .. "infomap.k (%d)"):format(self.epoch, self.record.clusters or 0, self.cfg.infomap.min_similarity,
-      self.cfg.infomap.k), 0)
-  end
+  if not loss then guards.no_pairs(self) end
   self.trains = true
   self:report { loss = loss, alignment = means.alignment }
   means.alignment = nil

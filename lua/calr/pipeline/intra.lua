@@ -93,15 +93,21 @@ function Stage:restore()
   return true
 end
 
+-- Clusters the camera's images by the network as it is now, and keeps the labels if they are the best so far.
+function Stage:cluster(rows)
+  local features = evaluation.features(self.net, self.split, self.cfg, rows)
+  local labels, score = cluster_camera(features, self.cfg)
+  if not self.best or (score and score > (self.best_score or -math.huge)) then
+    self.best, self.best_score = labels, score
+  end
+  return features, labels, score
+end
+
 -- One epoch of the camera with these rows. Returns false when there is nothing to learn from: clusters of single
 -- images, which another epoch would find again.
 function Stage:train_epoch(rows)
   local cfg, o = self.cfg, self.cfg.intra
-  local features = evaluation.features(self.net, self.split, cfg, rows)
-  local labels, score = cluster_camera(features, cfg)
-  if not self.best or (score and score > (self.best_score or -math.huge)) then
-    self.best, self.best_score = labels, score
-  end
+  local features, labels, score = self:cluster(rows)
   self.schedule:epoch(self.epoch)
   local loss = train {
     net = self.net, optimizer = self.optimizer, split = self.split, cameras = self.cameras, cfg = cfg,
@@ -115,6 +121,13 @@ function Stage:train_epoch(rows)
   self.run:metric { stage = "intra", camera = self.camera - 1, epoch = self.epoch, clusters = L.clusters(labels),
     silhouette = score, loss = loss }
   return loss ~= nil
+end
+
+-- The labels of an epoch are found before its training: without this those of the last one are never looked at.
+function Stage:cluster_last(rows)
+  local _, labels, score = self:cluster(rows)
+  self.run:metric { stage = "intra", camera = self.camera - 1, epoch = self.epoch, clusters = L.clusters(labels),
+    silhouette = score }
 end
 
 -- Puts the camera's best labels behind those of the cameras before it.
@@ -147,6 +160,7 @@ function Stage:work()
       local learned = self:train_epoch(rows)
       self.epoch = learned and self.epoch + 1 or self.cfg.intra.epochs
       if self.epoch < self.cfg.intra.epochs then self:checkpoint() end
+      if self.cfg.intra.last and learned and self.epoch == self.cfg.intra.epochs then self:cluster_last(rows) end
     end
     self:keep_labels(rows)
     self.camera = self.camera + 1
@@ -155,7 +169,25 @@ function Stage:work()
   end
 end
 
-return function(net, data, cfg)
+local intra = {}
+
+--- calr.pipeline.intra.clusters(features, cameras, cfg)
+--- See calr.pipeline.local_clusters.
+function intra.clusters(features, cameras, cfg)
+  local locals, used = T.full({ cameras:numel() }, -1, "i32"), 0
+  for _, rows in ipairs(quality.camera_rows(cameras)) do
+    if rows:numel() > 0 then
+      local labels = cluster_camera(features:index_select(1, rows), cfg)
+      L.put(locals, rows, labels + used)
+      used = used + L.clusters(labels)
+    end
+  end
+  return locals
+end
+
+--- calr.pipeline.intra.run(net, data, cfg)
+--- See calr.pipeline.intra.
+function intra.run(net, data, cfg)
   local stage = new_stage(net, data, cfg)
   local file = reuse.file(cfg, data, stage.initial)
   local restored = stage:restore()
@@ -173,3 +205,5 @@ return function(net, data, cfg)
     (", precision %.3f, recall %.3f, F %.3f"):format(measured.precision, measured.recall, measured.f) or "")
   return stage.locals
 end
+
+return intra

@@ -22,7 +22,8 @@ local reuse = {}
 -- new option makes results anew.
 local of_stage_2 = {
   "data", "compat", "epochs", "iterations", "clusters", "instances", "lr", "temperature", "momentum",
-  "camera_weights_from", "infomap", "refine", "alignment", "eval_every", "snapshot_every", "ap", "workers",
+  "camera_weights_from", "infomap", "refine", "alignment", "eval_every", "snapshot_every", "ap", "workers", "preset",
+  "edges_kept", "oracle",
 }
 
 local function stage_1_options(cfg)
@@ -34,7 +35,7 @@ local function stage_1_options(cfg)
   end
   options.intra = {}
   for name, value in pairs(cfg.intra) do
-    if name ~= "cache" then options.intra[name] = value end
+    if name ~= "cache" and name ~= "anew_from" then options.intra[name] = value end
   end
   return options
 end

@@ -319,4 +319,21 @@ function refine.pace(name, options)
   return function(epoch, epochs) return pace.apply(epoch, epochs, own) end
 end
 
+--- calr.refine.reliability(labels, tight, loose [, {limit=, share=.9}])
+--- Which images a clustering can be trusted with, by a tighter and a looser one of the same images: SpCL's independence
+--- and compactness (Ge et al., NeurIPS 2020, section 3.3). A cluster is independent if the looser clustering hardly
+--- enlarges it: the least disagreement of its images, 1 - |A and B| / |A or B|, is at most `limit`. An image is in the
+--- compact core of its cluster if the tighter clustering takes it apart no more than any other image of the cluster.
+--- Images stay for which both hold.
+--- @param labels  i32[n]: the clusters, -1 for an outlier, which counts as a cluster of one image
+--- @param tight   i32[n]: of the same images with a smaller radius
+--- @param loose   i32[n]: with a larger one
+--- @param limit   largest disagreement of an independent cluster; default: the one that `share` of the clusters of
+---                several images do not exceed. SpCL keeps that of the first epoch for all epochs
+--- @return tensor  bool[n]: the images that stay
+--- @return number  the limit
+function refine.reliability(labels_, tight, loose, options)
+  return require("calr.refine.reliability").reliability(labels_, tight, loose, options)
+end
+
 return (arguments.counted("calr.refine.", refine))
