@@ -1,7 +1,8 @@
 -- Shared by the demonstration and the studies of this folder: generated pedestrians, and a schedule that one processor
 -- core completes in two or three minutes from random weights (docs/decisions/demonstration.md).
 --
--- Other data need one word on the command line: calr study experiments/ablations/components.lua data=market.lmdb
+-- Other data need words on the command line:
+-- calr study experiments/ablations/components.lua preset=small data=market.lmdb weights=mobilenet_v2.pt
 local calr = require "calr"
 local sys = calr.sys
 
@@ -11,16 +12,17 @@ local street = { seeds = { 1, 2, 3, 4, 5, 6 }, gap = 0.25 }
 
 local store = "street.lmdb"
 
-street.schedule = { epochs = 20, iterations = 40, lr = 1e-3, ["augment.pad"] = 4, ["infomap.k"] = 12 }
-street.stage_1 = { ["intra.epochs"] = 4, ["intra.iterations"] = 20, ["intra.lr"] = 1e-3, ["intra.k1"] = 15,
-  ["intra.per_cluster"] = 4 }
+-- The preset "street" in two parts: options of stage 2 and of stage 1.
+street.schedule, street.stage_1 = {}, {}
+for name, value in pairs(calr.pipeline.preset "street") do
+  (name:find "^intra%." and street.stage_1 or street.schedule)[name] = value
+end
 
--- The schedule with a study's own settings.
+-- What the studies of this folder share, with a study's own settings. preset=small data=market.lmdb weights=FILE on the
+-- command line runs them on real images.
 function street.base(changes)
-  local base = { data = store, eval_every = 1, ["intra.cache"] = "street-stage-1" }
-  for _, settings in ipairs { street.schedule, street.stage_1, changes } do
-    for name, value in pairs(settings) do base[name] = value end
-  end
+  local base = { data = store, preset = "street", eval_every = 1, ["intra.cache"] = "street-stage-1" }
+  for name, value in pairs(changes) do base[name] = value end
   return base
 end
 

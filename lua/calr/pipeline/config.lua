@@ -23,8 +23,9 @@ local function defaults()
     compat = option("none", "authors: do as the authors' code does where it differs from the method (pivot, "
       .. "lone_clusters, singles, alignment.double_softmax), unless given otherwise", { "none", "authors" },
       { defaults = { authors = authors } }),
-    preset = option("none", "the authors' settings for a data set, unless given otherwise",
-      { "none", "market1501", "dukemtmc", "msmt17", "veri776" }, { defaults = presets }),
+    preset = option("none", "settings under a name, unless given otherwise: the authors' for a data set; small: "
+      .. "theirs at the size of one processor; street: for generated pedestrians",
+      { "none", "market1501", "dukemtmc", "msmt17", "veri776", "small", "street" }, { defaults = presets }),
     data = option("street.lmdb", "a data-set store (calr data import, calr data make)"),
     ids = optional("integer", "train on this many identities only, the first ones"),
     seed = option(1, "of the weights, the batches, the augmentation and the refinement"),

@@ -16,6 +16,17 @@ local pipeline = {}
 --- @return table
 pipeline.defaults = config.defaults
 
+--- calr.pipeline.preset(name)
+--- The settings of the option preset=NAME.
+--- @return table  dotted option -> value; a copy
+function pipeline.preset(name)
+  local settings = require("calr.pipeline.presets")[name]
+  if not settings then error(("calr.pipeline.preset: there is no preset \"%s\""):format(tostring(name)), 2) end
+  local copy = {}
+  for option, value in pairs(settings) do copy[option] = value end
+  return copy
+end
+
 --- calr.pipeline.network(cfg)
 --- The network that a configuration names, with random weights of its seed or those of the file cfg.weights.
 --- @return network

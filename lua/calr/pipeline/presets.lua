@@ -1,6 +1,10 @@
 --- @module calr.pipeline.presets
---- The authors' settings by data set (arXiv 2403.16450 and its code), for the option preset=NAME. They ask for ImageNet
---- weights of a ResNet-50 and a day of a processor; what the command line says besides counts more.
+--- Settings under a name, for the option preset=NAME; what the command line says besides counts more.
+---
+--- Those of the authors, by data set (arXiv 2403.16450 and its code), ask for ImageNet weights of a ResNet-50 and a day
+--- of a processor. `small` is the same protocol at the size of one processor: Market-1501 at 128 x 64, a MobileNetV2
+--- with ImageNet weights (weights=FILE). `street` is for generated pedestrians and random weights: minutes on one core
+--- (docs/decisions/demonstration.md).
 
 -- Images of persons are 256 x 128; batches hold 16 clusters of 4 images. Stage 1 looks for 600 clusters in each camera.
 local person = {
@@ -20,6 +24,10 @@ local function with(base, changes)
 end
 
 return {
+  street = { epochs = 20, iterations = 40, lr = 1e-3, ["augment.pad"] = 4, ["infomap.k"] = 12, ["intra.epochs"] = 4,
+    ["intra.iterations"] = 20, ["intra.lr"] = 1e-3, ["intra.k1"] = 15, ["intra.per_cluster"] = 4 },
+  small = with(person, { network = "mobilenet_v2", ibn = false, height = 128, width = 64, epochs = 12, iterations = 40,
+    lr_every = 8, ["augment.pad"] = 5, ["intra.epochs"] = 6, ["intra.iterations"] = 50 }),
   market1501 = person,
   dukemtmc = person,
   msmt17 = with(person, { iterations = 400, camera_weights_from = -1, ["alignment.weight"] = 0.0,
