@@ -4,7 +4,6 @@
 -- interrupted run is resumed.
 local calr = require "calr"
 local sys, text = calr.sys, calr.text
-local errors = require "calr.errors"
 
 local option = calr.config.option
 local cfg = calr.config {
@@ -14,48 +13,15 @@ local cfg = calr.config {
 
 -- The settings of both experiments, and those of stage 1.
 local street = dofile(sys.paths.experiments .. "/common/street.lua")
+local runs = dofile(sys.paths.experiments .. "/common/runs.lua")
 local schedule, stage_1 = street.words(street.schedule), street.words(street.stage_1)
 
--- Runs this program as a user would, and prints the command.
-local function calr_command(words)
-  local quoted = {}
-  for i, word in ipairs(words) do quoted[i] = text.quote(word) end
-  local line = table.concat(quoted, " ")
-  print("\n$ calr " .. line)
-  io.stdout:flush()
-  local ok, how, status = os.execute(text.quote(sys.paths.executable) .. " " .. line)
-  if ok then return end
-  if status == 130 or how == "signal" and status == 2 then -- Ctrl-C also reaches the shell that waits for the command
-    io.stderr:write "calr: start the demo again to continue from here\n"
-    errors.exit(130)
-  end
-  errors.fail("the command above failed with %s %s", how == "signal" and "signal" or "exit status", status)
-end
-
--- Runs an experiment into its folder; a finished one is kept, an interrupted one is resumed.
+-- Runs an experiment into its folder.
 local function experiment(name, store, options)
-  local dir = ("%s/%s-%d"):format(cfg.dir, name, cfg.seed)
-  local status = sys.exists(dir .. "/run.json") and calr.run.read(dir).status
-  if status == "finished" then
-    print(("\n%s is finished already; remove %s to run it again"):format(name, dir))
-  elseif status then
-    calr_command { "run", "--resume", dir }
-  else
-    local words = { "run", ("%s/%s.lua"):format(sys.paths.experiments, name), "data=" .. store,
-      "seed=" .. cfg.seed, "--out", dir }
-    table.move(schedule, 1, #schedule, #words + 1, words)
-    calr_command(table.move(options, 1, #options, #words + 1, words))
-  end
-  return dir
-end
-
--- The records of stage 2, by epoch.
-local function epochs_of(dir)
-  local list = {}
-  for _, record in ipairs(calr.run.metrics(dir)) do
-    if record.stage == "inter" then list[#list + 1] = record end
-  end
-  return list
+  local words = { "data=" .. store, "seed=" .. cfg.seed }
+  table.move(schedule, 1, #schedule, #words + 1, words)
+  return runs.experiment(name, ("%s/%s-%d"):format(cfg.dir, name, cfg.seed),
+    table.move(options, 1, #options, #words + 1, words))
 end
 
 local function percent(value)
@@ -104,13 +70,13 @@ local started = sys.clock()
 sys.make_folder(cfg.dir)
 local store = ("%s/street-%d.lmdb"):format(cfg.dir, cfg.seed)
 if not sys.exists(store) then
-  calr_command { "data", "make", "street", "-o", store, "--seed", tostring(cfg.seed), "--gap", tostring(street.gap) }
+  runs.command { "data", "make", "street", "-o", store, "--seed", tostring(cfg.seed), "--gap", tostring(street.gap) }
 end
-calr_command { "data", "info", store }
+runs.command { "data", "info", store }
 local baseline_dir = experiment("baseline", store, {})
 local calr_dir = experiment("calr", store, stage_1)
 
-local baseline, refined = epochs_of(baseline_dir), epochs_of(calr_dir)
+local baseline, refined = runs.epochs(baseline_dir), runs.epochs(calr_dir)
 print_clusters("Baseline: its clusters by epoch", baseline, { "global" })
 print_clusters("CALR: its clusters by epoch", refined,
   { "global", "locals", "refined" })

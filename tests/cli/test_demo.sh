@@ -17,11 +17,11 @@ interrupt() {
     status=$?
     checks=$((checks + 1))
     [ $status -eq 130 ] || fault "interrupted, the demo ends with $status, want 130"
-    says "start the demo again to continue from here"
+    says "start the same command again to continue from here"
     contains demo/baseline-7/run.json '"status": "interrupted"'
 }
 interrupt 1
-prints '$ calr data info demo/street-7.lmdb' "baseline.lua data=demo/street-7.lmdb seed=7 --out demo/baseline-7"
+prints '$ calr data info demo/street-7.lmdb' "baseline.lua --out demo/baseline-7 data=demo/street-7.lmdb seed=7"
 interrupt 2
 prints '$ calr run --resume demo/baseline-7'
 
