@@ -34,6 +34,18 @@ sed 's/"faults"/"another"/' study.lua >another.lua
 expect 2 "$CALR" study another.lua --out good
 says 'the folder good holds the study "faults", not "another"'
 
+# ---- a worker that was stopped after it wrote an end and before it made the marker
+markers() { find "$1/claims" -name '*.done' | wc -l; }
+cp -r good stopped
+for marker in stopped/claims/*/*.done; do
+    rm "$marker"
+    break
+done
+holds "$(markers stopped)" -eq 5
+expect 0 "$CALR" study study.lua --out stopped
+holds "$(markers stopped)" -eq 6
+holds "$(finished stopped)" -eq 6
+
 # ---- a newer version
 cp -r good newer
 sed -i 's/"format": 1/"format": 7/; s/"version": "[^"]*"/"version": "3.1"/' newer/study.json

@@ -300,6 +300,27 @@ check.test("an end without its marker is adopted", function()
   check.equal(files(dir .. "/claims"), "1 done")
 end)
 
+check.test("whoever settles the study makes the markers that are missing, and no others", function()
+  local dir = new_study()
+  local a = store.join(dir)
+  for i = 1, 4 do a:claim(announce(a, i)) end
+  a:finish(key_of(1), 1, "finished", { values = { mAP = 1 }, seconds = 1 })
+  for i, state in ipairs { "finished", "pruned", "failed" } do
+    a:write { kind = "end", key = key_of(i + 1), attempt = 1, state = state, values = { mAP = i }, seconds = 1 }
+  end
+  kill(a)
+  local b <close> = store.join(dir)
+  local c <close> = store.join(dir)
+  b:settle()
+  c:settle()
+  check.equal(files(dir .. "/claims"), "1 1 1 1 done done done")
+  for i = 1, 3 do check.equal(b:claim(key_of(i)), nil) end
+  check.equal(view.read(dir).by_key[key_of(3)].metrics.mAP, 2)
+  check.fails("open for reading only", function()
+    store.join(dir, { read_only = true }):settle()
+  end)
+end)
+
 check.test("a claim without a start, and one that a power cut has emptied", function()
   local dir = new_study()
   local a, b <close> = store.join(dir), store.join(dir, { patience = 0.3 })

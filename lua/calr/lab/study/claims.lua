@@ -102,6 +102,26 @@ function claims.settle(self, key, number)
   end
 end
 
+--- calr.lab.study.claims.settle_all(store)
+--- Creates the markers that are missing: those of ends whose worker was stopped or killed after it wrote the end to its
+--- journal and before it made the marker.
+function claims.settle_all(self)
+  local names = {} -- of each folder, read once: a study may have thousands of trials
+  for key, trial in pairs(self.trials) do
+    local final = not self.settled[key] and self.ledger:final(trial)
+    if final then
+      local path = marker_path(self.dir, key, 1)
+      local folder, name = path:match "^(.*)/([^/]+)$"
+      if not names[folder] then
+        names[folder] = {}
+        for _, found in ipairs(sys.is_folder(folder) and sys.list(folder) or {}) do names[folder][found] = true end
+      end
+      if not names[folder][name] then claims.settle(self, key, final) end
+      self.settled[key] = true
+    end
+  end
+end
+
 -- Whether an attempt may follow the newest one: true, false, or nil: look again.
 local function may_follow(self, key, trial, retry)
   local top = trial.top

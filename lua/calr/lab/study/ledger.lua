@@ -193,7 +193,7 @@ end
 
 --- ledger:final(trial)
 --- Returns the attempt that ended the trial for good. If only one attempt has such an end, it is that one, even without
---- a marker: if a worker was killed before it made the marker, the next that looks makes it. Among several, the marker
+--- a marker: if a worker was killed before it made the marker, the next that joins makes it. Among several, the marker
 --- decides.
 --- @return integer|nil
 function Ledger:final(trial)

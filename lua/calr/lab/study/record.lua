@@ -284,6 +284,13 @@ function Store:finish(key, attempt, state, result)
   return true
 end
 
+--- store:settle()
+--- Makes the markers of all trials whose end is in a journal but has none, because its worker was stopped in between.
+function Store:settle()
+  if not self.journal then error("the study is open for reading only, or is closed", 2) end
+  claims.settle_all(self)
+end
+
 -- ---- suggestions
 
 local function ask_path(self, part, number)

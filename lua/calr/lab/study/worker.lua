@@ -29,6 +29,7 @@ function worker.new(study, store, fn, options)
   local self = setmetatable({ study = study, store = store, fn = fn, options = options, fixed = {}, first = 1,
     searches = {}, retry = {}, counts = {}, failed_here = 0 }, Worker)
   store:refresh()
+  store:settle()
   if options.retry then
     for key, trial in pairs(store.trials) do
       if trial.state == "failed" then self.retry[key] = trial.attempt end
@@ -229,6 +230,7 @@ function Worker:run()
       done = done + 1
       for _, entry in ipairs(self.searches) do entry.search:changed { record.key } end
     elseif not pending then
+      self.store:settle() -- other workers may have been killed meanwhile
       return "complete"
     else
       sys.sleep(pause)
