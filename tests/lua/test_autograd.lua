@@ -350,4 +350,26 @@ check.test("an output that was written into is kept as it was written", function
   autograd.keep_below(bound)
 end)
 
+-- The gradient of a sum is a view that repeats one number; an operation must not read it as if it were written out.
+check.test("the gradient of a summed operation is that of its elements", function()
+  local T = require "calr.tensor"
+  local x = T { { 1, 2, 3 }, { 4, 5, 6 } }
+  local row = T { 1, 1, 1 }
+  for name, fn in pairs {
+    ["a - b"] = function(a) return a * 2 - a * 3 end,
+    ["1 - a"] = function(a) return 1 - a end,
+    ["a - row"] = function(a) return (row - a) * 1 - a * 0 end,
+    ["row - a, summed once more"] = function(a) return (row - a):sum(2) end,
+    ["views"] = function(a) return a:narrow(1, 1, 1):sum(1) - a:sum(1) - a:narrow(1, 1, 1):sum(1) end,
+  } do
+    local a = x:clone():requires_grad(true)
+    fn(a):sum():backward()
+    check.all_near(a:grad(), { { -1, -1, -1 }, { -1, -1, -1 } }, 1e-6, name)
+    local b = row:clone():requires_grad(true)
+    local y = x - b
+    y:sum():backward()
+    check.all_near(b:grad(), { -2, -2, -2 }, 1e-6, name)
+  end
+end)
+
 check.finish()

@@ -87,18 +87,21 @@ static calr_status pass_three(const calr_op_call *call, int i, calr_ternary op, 
     return reduce(call, i, full, dx);
 }
 
-/* dx[i] = -dy */
+/* dx[i] = -dy. The gradient of a sum is a view that repeats one number, so dy need not be contiguous. */
 static calr_status minus(const calr_op_call *call, int i, calr_tensor *dy, calr_tensor **dx)
 {
     const calr_backend *k;
-    calr_tensor *sum;
+    calr_tensor *sum, *straight;
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_broadcast_reduce(dy, &call->shape[i], &sum));
-    calr_status status = calr_op_gradient(call, i, dx);
-    if (status == CALR_OK)
-        k->unary(CALR_NEG, sum->dtype, calr_tensor_numel(sum), NULL, calr_tensor_data(sum),
-                 calr_tensor_data(dx[i]));
+    calr_status status = calr_tensor_contiguous(sum, &straight);
     calr_tensor_release(sum);
+    CALR_TRY(status);
+    status = calr_op_gradient(call, i, dx);
+    if (status == CALR_OK)
+        k->unary(CALR_NEG, straight->dtype, calr_tensor_numel(straight), NULL,
+                 calr_tensor_data(straight), calr_tensor_data(dx[i]));
+    calr_tensor_release(straight);
     return status;
 }
 
