@@ -42,6 +42,8 @@ return {
       silent = { ["calr.nn.module"] = true } },
     { name = "calr.models", of = { "calr.models", "calr.models.osnet" } },
     { name = "calr.weights" },
+    { name = "calr.loss", of = { "calr.loss", "calr.loss.classes", "calr.loss.values", "calr.loss.pairs",
+      "calr.loss.batch", "calr.loss.contrastive", "calr.loss.center" } },
     { name = "calr.optim" },
     { name = "calr.optim.step" },
     { name = "calr.memory",
