@@ -22,6 +22,9 @@ end
 return {
   name = "market1501",
   summary = "Market-1501 and data sets of the same layout",
+  expected = { title = "Market-1501", train = { images = 12936, identities = 751 },
+    query = { images = 3368, identities = 750 }, gallery = { images = 19732, identities = 750 } },
+  parse = parse,
   records = layout.folders {
     name = "market1501",
     folders = { { "bounding_box_train", "train" }, { "query", "query" }, { "bounding_box_test", "gallery" } },

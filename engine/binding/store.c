@@ -124,7 +124,7 @@ static int store_cameras(lua_State *L)
 }
 
 /// store:splits()
-/// The split of every image: 0 train, 1 query, 2 gallery.
+/// The split of every image: 0 train, 1 query, 2 gallery, 3 multi.
 /// @return tensor  u8[n]
 static int store_splits(lua_State *L)
 {
@@ -177,14 +177,14 @@ static void push_numbers(lua_State *L, int64_t *numbers, int64_t count, calr_ten
 
 /// store:rows{split=, junk=false, ids=}
 /// Returns the numbers of the images of a split, from 0, ascending.
-/// @param split  "train", "query" or "gallery"
+/// @param split  "train", "query", "gallery" or "multi"
 /// @param junk   whether to include images of identity -1
 /// @param ids    only the images of the first `ids` identities of the split, in ascending order
 /// @return tensor  i64[m]
 static int store_rows(lua_State *L)
 {
     static const char *const names[] = {"split", "junk", "ids", NULL};
-    static const char *const splits[] = {"train", "query", "gallery", NULL};
+    static const char *const splits[] = {"train", "query", "gallery", "multi", NULL};
     calr_store *store = calr_lua_check_store(L, 1);
     calr_lua_check_options(L, 2, names);
     calr_lua_option_string(L, 2, "split", NULL);

@@ -114,7 +114,7 @@ static calr_store_record check_record(lua_State *L)
 /// @param path      relative, "/" between names; unique in the data set
 /// @param identity  from -1 up (-1 is junk by convention)
 /// @param camera    from 0
-/// @param split     "train", "query" or "gallery"
+/// @param split     "train", "query", "gallery" or "multi"
 /// @param bytes     a JPEG file as a string
 static int writer_add(lua_State *L)
 {

@@ -25,7 +25,7 @@ struct calr_store {
     uint64_t *checks; /* [count + 1] (format.h); NULL: none */
 };
 
-static const char *const split_names[CALR_SPLITS] = {"train", "query", "gallery"};
+static const char *const split_names[CALR_SPLITS] = {"train", "query", "gallery", "multi"};
 
 calr_status calr_split_parse(const char *name, calr_split *out)
 {
@@ -35,7 +35,8 @@ calr_status calr_split_parse(const char *name, calr_split *out)
             return CALR_OK;
         }
     }
-    return calr_error(CALR_EINVAL, "no split \"%s\"; there are: train, query, gallery", name);
+    return calr_error(CALR_EINVAL, "no split \"%s\"; there are: train, query, gallery, multi",
+                      name);
 }
 
 calr_status calr_store_lmdb_error(int code, const char *format, ...)

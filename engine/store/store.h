@@ -18,11 +18,17 @@
 /* The format that this program writes, and the only one it reads. */
 #define CALR_STORE_FORMAT 1
 
-typedef enum calr_split { CALR_SPLIT_TRAIN, CALR_SPLIT_QUERY, CALR_SPLIT_GALLERY } calr_split;
+typedef enum calr_split {
+    CALR_SPLIT_TRAIN,
+    CALR_SPLIT_QUERY,
+    CALR_SPLIT_GALLERY,
+    CALR_SPLIT_MULTI /* further images of the queries' persons, by the queries' cameras: they are
+                        pooled where a search takes several images at once (multi-query) */
+} calr_split;
 
-#define CALR_SPLITS 3
+#define CALR_SPLITS 4
 
-/* "train", "query" or "gallery"; CALR_EINVAL names the three. */
+/* "train", "query", "gallery" or "multi"; CALR_EINVAL names the four. */
 calr_status calr_split_parse(const char *name, calr_split *out);
 
 /* The record of an image. */

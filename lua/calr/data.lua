@@ -38,7 +38,7 @@ end
 function Split:count() return self.rows:numel() end
 
 --- split:name()
---- @return string  "train", "query" or "gallery"
+--- @return string  "train", "query", "gallery" or "multi"
 function Split:name() return self.split_name end
 
 --- split:identities()
@@ -154,6 +154,15 @@ end
 function Dataset:query()
   self.splits.query = self.splits.query or new_split(self, "query", { junk = true })
   return self.splits.query
+end
+
+--- dataset:multi()
+--- Returns further images of the queries' persons by the queries' cameras, for multi-query evaluation; few data sets
+--- have them (of Market-1501: the layout market1501_multi).
+--- @return split
+function Dataset:multi()
+  self.splits.multi = self.splits.multi or new_split(self, "multi", { junk = true })
+  return self.splits.multi
 end
 
 local gallery_options = { "junk" }

@@ -272,7 +272,7 @@ static void records(void)
         calr_store_writer_add(writer, &(calr_store_record){"a", 0, -1, CALR_SPLIT_TRAIN}, "x", 1),
         CALR_EINVAL, "camera");
     CHECK_FAILS(
-        calr_store_writer_add(writer, &(calr_store_record){"a", 0, 0, (calr_split)3}, "x", 1),
+        calr_store_writer_add(writer, &(calr_store_record){"a", 0, 0, (calr_split)4}, "x", 1),
         CALR_EINVAL, "split");
     CHECK_FAILS(
         calr_store_writer_add(writer, &(calr_store_record){"a", 0, 0, CALR_SPLIT_TRAIN}, "x", 0),

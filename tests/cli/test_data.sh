@@ -177,8 +177,21 @@ holds -e other.lmdb.tmp-x
 rm other.lmdb.tmp-x
 expect 1 "$CALR" data import market1501 good -o nowhere/x.lmdb
 says "nowhere/x.lmdb"
-expect 1 "$CALR" data import market1501 good -o good/
-says "needs a file name"
+expect 2 "$CALR" data import market1501 good -o good/
+says "good/ is a folder: -o takes the file to write"
+expect 2 "$CALR" data import market1501 good -o good
+says "good is a folder: -o takes the file to write"
+expect 2 "$CALR" data import good market1501 -o swapped.lmdb
+says "good is a folder, not a layout; the order is NAME DIR: calr data import market1501 good -o swapped.lmdb"
+expect 2 "$CALR" data import good.lmdb good -o swapped.lmdb
+says "good.lmdb is a data set, not a layout; the file to write comes after -o"
+holds ! -e swapped.lmdb
+expect 0 "$CALR" data import cuhk03 --help
+prints "--boxes" "detected (by a detector, the default) or labeled"
+expect 1 "$CALR" data import cuhk03 good --boxes painted -o x.lmdb
+says 'boxes are "detected" or "labeled", not "painted"'
+expect 2 "$CALR" data import market1501 good --boxes labeled -o x.lmdb
+says "unknown option --boxes"
 
 cp -r good many
 # shellcheck disable=SC2046

@@ -2,10 +2,12 @@
 --- Imports a folder of images into a data set in one file.
 
 local layout = require "calr.data.layout"
+local options = require "calr.options"
 local progress = require "calr.progress"
 local store = require "calr.store"
-local suggest = require "calr.options".suggest
+local suggest = options.suggest
 local sys = require "calr.sys"
+local text = require "calr.text"
 local userfile = require "calr.userfile"
 
 local import = {}
@@ -15,14 +17,14 @@ local STEP = 256
 
 --- calr.data.import.layouts()
 --- Lists the data sets that can be imported by name: the files of datasets/ that return `records`.
---- @return table  sorted list of {name=, summary=}
+--- @return table  sorted list of {name=, summary=, options=}
 function import.layouts()
   local found = {}
   for _, file in ipairs(sys.list(sys.paths.datasets)) do
     local name = file:match "^([%w_-]+)%.lua$"
     local description = name and dofile(sys.paths.datasets .. "/" .. file)
     if description and description.records then
-      found[#found + 1] = { name = name, summary = description.summary or "" }
+      found[#found + 1] = { name = name, summary = description.summary or "", options = description.options or {} }
     end
   end
   return found
@@ -85,7 +87,46 @@ local function without_litter(records)
   return kept
 end
 
---- calr.data.import.run{layout=, folder=, to=, skip_bad=false}
+-- The number of images and of identities by split; distractors and junk of the gallery are no identities.
+local function count_all(records)
+  local counts = {}
+  for _, record in ipairs(records) do
+    local split, identity = tostring(record.split), math.tointeger(record.identity) or -1
+    counts[split] = counts[split] or { images = 0, identities = 0, seen = {} }
+    local c = counts[split]
+    c.images = c.images + 1
+    if identity >= (split == "gallery" and 1 or 0) and not c.seen[identity] then
+      c.seen[identity], c.identities = true, c.identities + 1
+    end
+  end
+  return counts
+end
+
+-- What differs from the whole data set, a line a split.
+local function differences(records, expected)
+  local warnings, counts = {}, count_all(records)
+  for _, split in ipairs { "train", "query", "gallery", "multi" } do
+    local want, have = expected and expected[split], counts[split] or { images = 0, identities = 0 }
+    if want and (want.images ~= have.images or want.identities ~= have.identities) then
+      warnings[#warnings + 1] = ("%s: %s images of %s identities; %s has %s of %s: is it wholly unpacked?"):format(
+        split, text.count(have.images), text.count(have.identities), expected.title, text.count(want.images),
+        text.count(want.identities))
+    end
+  end
+  return warnings
+end
+
+-- The options of a layout with their defaults.
+local function complete(description, given)
+  local names, values = {}, {}
+  for i, option in ipairs(description.options or {}) do
+    names[i], values[option[1]] = option[1], option[3]
+  end
+  for name, value in pairs(options.check("the layout " .. description.name, given, names)) do values[name] = value end
+  return values
+end
+
+--- calr.data.import.run{layout=, folder=, to=, skip_bad=false, options=}
 --- Imports a folder: reads and decodes every image once, and stores its bytes unchanged. The file appears under its
 --- name only when it is complete. Files left behind by file managers (calr.data.layout.is_litter) never count as
 --- images, whatever the layout says.
@@ -93,15 +134,19 @@ end
 --- @param folder    of the images
 --- @param to        the file to write
 --- @param skip_bad  whether to leave out files that cannot be read or decoded; otherwise the first ends the import
---- @return table  images=, bytes=, seconds=, skipped= (list of {path=, reason=})
+--- @param options   table; of the layout
+--- @return table  images=, bytes=, seconds=, skipped= (list of {path=, reason=}), warnings= (list of texts: the counts
+---                differ from those of the whole data set, ...)
 function import.run(o)
   local started = sys.clock()
   local description = type(o.layout) == "table" and o.layout or import.layout(o.layout)
-  local records = description.records(o.folder)
+  local records, expected, notes = description.records(o.folder, complete(description, o.options))
   check_paths(records, type(o.layout) == "string" and o.layout or description.name)
   records = without_litter(records)
   if #records == 0 then layout.fail("%s holds no images", o.folder) end
-  local skipped = {}
+  local skipped, warnings = {}, table.move(notes or {}, 1, #(notes or {}), 1, {})
+  local differ = differences(records, expected or description.expected)
+  table.move(differ, 1, #differ, #warnings + 1, warnings)
   local writer <close> = store.writer { path = o.to, name = description.name }
   do
     local bar <close> = progress.new("import " .. description.name, #records)
@@ -115,7 +160,7 @@ function import.run(o)
   local images, bytes = writer:count(), writer:bytes()
   if images == 0 then layout.fail("none of the %d files of %s is an image", #records, o.folder) end
   writer:commit()
-  return { images = images, bytes = bytes, seconds = sys.clock() - started, skipped = skipped }
+  return { images = images, bytes = bytes, seconds = sys.clock() - started, skipped = skipped, warnings = warnings }
 end
 
 return import

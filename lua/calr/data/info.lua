@@ -21,10 +21,12 @@ local function count_of(values, wanted) return labels.total(values:ge(wanted)) e
 --- Counts identities, images and cameras by split. Junk (identity -1) of the gallery is set aside, as in evaluation;
 --- distractors (identity 0) of the gallery count as images but not as an identity.
 --- @return table  list of {split=, identities=, images=, cameras=, distractors=, junk=, unlabelled=}: train, query,
----                gallery
+---                gallery, and multi where there is one
 function info.table(dataset)
   local rows = {}
-  for _, split in ipairs { dataset:train(), dataset:query(), dataset:gallery() } do
+  local splits = { dataset:train(), dataset:query(), dataset:gallery() }
+  if dataset:multi():count() > 0 then splits[4] = dataset:multi() end
+  for _, split in ipairs(splits) do
     local identities = split:identities()
     local row = describe(split, identities)
     row.unlabelled = row.images - count_of(identities, 0)

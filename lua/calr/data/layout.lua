@@ -3,8 +3,14 @@
 ---
 --- Such a file returns a table: `name`, `summary` (one line), and `records`, a function of the folder that returns a
 --- list of {file=, path=, identity=, camera=, split=}: the image's file; its path relative to the folder; its identity
---- (-1: none, or junk in the gallery; 0 and up); its camera, from 0; "train", "query" or "gallery". It raises an error,
---- by layout.fail, if the folder is not as expected.
+--- (-1: none, or junk in the gallery; 0 and up); its camera, from 0; "train", "query", "gallery" or "multi" (further
+--- images of a query's person by the query's camera, for multi-query evaluation). It raises an error, by layout.fail,
+--- if the folder is not as expected.
+---
+--- Two fields are optional. `expected` says what the whole data set holds, {title=, train={images=, identities=}, ...}:
+--- an import that finds other counts says so, for a data set may be half unpacked. Where that depends on the folder,
+--- `records` returns it as its second value. `options` lists options of the import, { {name, meaning, default}, ... }:
+--- `calr data import` takes each as --name VALUE, and `records` gets the table of them as its second argument.
 
 local sys = require "calr.sys"
 
@@ -16,15 +22,16 @@ function layout.fail(format, ...)
   error(format:format(...), 0)
 end
 
--- Files left behind by file managers.
+-- Files left behind by file managers, archivers and downloads that are not finished.
 local function is_litter(name)
   local lower = name:lower()
   return name:sub(1, 1) == "." or lower == "thumbs.db" or lower == "desktop.ini" or name == "__MACOSX"
+    or lower:find "%.part$" ~= nil or lower:find "%.crdownload$" ~= nil
 end
 
 --- calr.data.layout.is_litter(path)
---- @return boolean  whether a relative path is, or lies in, what file managers leave behind: names that begin with a
----                  dot, Thumbs.db, desktop.ini, __MACOSX
+--- @return boolean  whether a relative path is, or lies in, what file managers and downloads leave behind: names that
+---                  begin with a dot (.DS_Store, ._x.jpg), Thumbs.db, desktop.ini, __MACOSX, x.part, x.crdownload
 function layout.is_litter(path)
   for name in path:gmatch "[^/]+" do
     if name ~= "." and name ~= ".." and is_litter(name) then return true end
@@ -38,8 +45,7 @@ local function listed(names, most)
 end
 
 --- calr.data.layout.list(folder)
---- Returns the names in a folder, sorted by their bytes, without the files of file managers (names that begin with a
---- dot, Thumbs.db, desktop.ini, __MACOSX).
+--- Returns the names in a folder, sorted by their bytes, without litter (calr.data.layout.is_litter).
 --- @return table
 function layout.list(folder)
   local names = {}
@@ -49,45 +55,73 @@ function layout.list(folder)
   return names
 end
 
-local function folder_names(o)
-  local names = {}
-  for i, pair in ipairs(o.folders) do names[i] = pair[1] end
-  return names
-end
-
-local function missing_in(folder, o)
+local function missing_in(folder, wanted)
   local missing = {}
-  for _, name in ipairs(folder_names(o)) do
-    if not sys.is_folder(folder .. "/" .. name) then missing[#missing + 1] = name end
+  for _, name in ipairs(wanted) do
+    if not sys.exists(folder .. "/" .. name) then missing[#missing + 1] = name end
   end
   return missing
 end
 
 -- People often give the folder above, or one of the folders inside.
-local function elsewhere(folder, o)
+local function elsewhere(folder, wanted)
   local parent = folder:match "^(.*)/[^/]+$" or (folder ~= "." and not folder:find "/" and ".")
-  if parent and parent ~= "" and #missing_in(parent, o) == 0 then return parent end
+  if parent and parent ~= "" and #missing_in(parent, wanted) == 0 then return parent end
   for _, name in ipairs(layout.list(folder)) do
     local inside = folder .. "/" .. name
-    if sys.is_folder(inside) and #missing_in(inside, o) == 0 then return inside end
+    if sys.is_folder(inside) and #missing_in(inside, wanted) == 0 then return inside end
   end
 end
 
-local function check_folder(folder, o)
-  local wanted = table.concat(folder_names(o), ", ")
+--- calr.data.layout.check_folder(folder, name, wanted)
+--- Raises an error unless the folder holds all that a layout needs; it names what is missing, and the folder above or
+--- below where everything is.
+--- @param name    the layout's, for messages
+--- @param wanted  list of names of folders and files inside
+--- @return string  the folder, without slashes at its end
+function layout.check_folder(folder, name, wanted)
+  if #folder > 1 then folder = folder:gsub("/+$", "") end
+  local all = table.concat(wanted, ", ")
   if not sys.exists(folder) then layout.fail("there is no folder %s", folder) end
   if not sys.is_folder(folder) then
-    layout.fail("%s is a file; %s needs the folder that holds %s", folder, o.name, wanted)
+    layout.fail("%s is a file; %s needs the folder that holds %s", folder, name, all)
   end
-  local missing = missing_in(folder, o)
-  if #missing == 0 then return end
+  local missing = missing_in(folder, wanted)
+  if #missing == 0 then return folder end
   local found = layout.list(folder)
-  if #found == 0 then layout.fail("%s is empty; %s needs the folder that holds %s", folder, o.name, wanted) end
-  local hint = elsewhere(folder, o)
-  layout.fail("%s is not laid out as %s: it lacks %s, and holds %s%s", folder, o.name, listed(missing, 5),
+  if #found == 0 then layout.fail("%s is empty; %s needs the folder that holds %s", folder, name, all) end
+  local hint = elsewhere(folder, wanted)
+  layout.fail("%s is not laid out as %s: it lacks %s, and holds %s%s", folder, name, listed(missing, 5),
     listed(found, 5), hint and ("; did you mean %s?"):format(hint) or "")
 end
 
+--- calr.data.layout.lines(path)
+--- Reads a list: one entry a line, without spaces around it, empty lines and a byte-order mark.
+--- @return table  list of strings
+function layout.lines(path)
+  local found = {}
+  for line in sys.read_file(path):gsub("^\239\187\191", ""):gmatch "[^\r\n]+" do
+    line = line:match "^%s*(.-)%s*$"
+    if line ~= "" then found[#found + 1] = line end
+  end
+  return found
+end
+
+--- calr.data.layout.check_files(records, list)
+--- Raises an error if files of the records are not there: the first of them, and how many.
+--- @param list  string; the name of the list that has them, for the message
+function layout.check_files(records, list)
+  local missing, first = 0, nil
+  for _, record in ipairs(records) do
+    if not sys.exists(record.file) then missing, first = missing + 1, first or record.file end
+  end
+  if missing > 0 then
+    layout.fail("%d of the %d images of %s are not there, %s is the first: is the data set half unpacked, or were its "
+      .. "images moved?", missing, #records, list, first)
+  end
+end
+
+-- What is not the image of a layout in its folder ends an import: an image left out silently changes results.
 -- The records of one folder are appended to `records`.
 local function scan(folder, name, split, o, records)
   local names, strangers, reason = layout.list(folder .. "/" .. name), {}, nil
@@ -118,9 +152,10 @@ end
 --- @param parse    function of a file's name: identity and camera (from 0), or nil and the reason
 --- @return function  of the data set's folder
 function layout.folders(o)
+  local wanted = {}
+  for i, pair in ipairs(o.folders) do wanted[i] = pair[1] end
   return function(folder)
-    if #folder > 1 then folder = folder:gsub("/+$", "") end
-    check_folder(folder, o)
+    folder = layout.check_folder(folder, o.name, wanted)
     local records = {}
     for _, pair in ipairs(o.folders) do scan(folder, pair[1], pair[2], o, records) end
     return records

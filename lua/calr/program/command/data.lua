@@ -9,7 +9,7 @@ local sys = require "calr.sys"
 local text = require "calr.text"
 
 local usages = {
-  import = "calr data import NAME DIR -o FILE.lmdb [--skip-bad]",
+  import = "calr data import NAME DIR -o FILE.lmdb [--skip-bad] [--OPTION VALUE ...]",
   info = "calr data info FILE.lmdb [--verify]",
   make = "calr data make NAME -o FILE.lmdb [--OPTION VALUE ...]",
 }
@@ -52,10 +52,38 @@ local function rate(result)
   return ("%.1f s, %.0f images/s"):format(result.seconds, result.images / math.max(result.seconds, 1e-9))
 end
 
+-- The layout that the words name, or nil; "--pattern X" and the like must be known before they are parsed.
+local function layout_of(words, import)
+  local name = words[1]
+  if not name or name:sub(1, 1) == "-" or sys.is_folder(name) or name:find "%.lmdb$" then return nil end
+  return call(errors.usage, import.layout, name)
+end
+
+-- What is not a layout and a folder, in this order.
+local function check_order(name, folder, to)
+  local turned = ("the order is NAME DIR: calr data import %s %s -o %s"):format(folder, name, to)
+  if sys.is_folder(name) then errors.usage("%s is a folder, not a layout; %s", name, turned) end
+  if name:find "%.lmdb$" then
+    errors.usage("%s is a data set, not a layout; the file to write comes after -o", name)
+  end
+  if sys.is_folder(to) then
+    errors.usage("-o %s is a folder: -o takes the file to write, and the folder to read comes after the layout", to)
+  end
+end
+
+local function layout_help(import)
+  for _, item in ipairs(import.layouts()) do
+    print(("  %-17s %s"):format(item.name, item.summary))
+    for _, option in ipairs(item.options) do print(("    --%-13s %s"):format(option[1], option[2])) end
+  end
+end
+
 local function run_import(words)
-  local known = { ["-o"] = "value", ["--skip-bad"] = "flag", ["--help"] = "flag" }
-  local positional, options = parse(words, known, usages.import)
   local import = require "calr.data.import"
+  local known = { ["-o"] = "value", ["--skip-bad"] = "flag", ["--help"] = "flag" }
+  local description = layout_of(words, import)
+  for _, option in ipairs(description and description.options or {}) do known["--" .. option[1]] = "value" end
+  local positional, options = parse(words, known, usages.import)
   if options["--help"] then
     print("usage: " .. usages.import .. "\n")
     print [[
@@ -64,25 +92,25 @@ whole; its bytes are stored unchanged. The file appears under its name only when
 complete; after an interruption, run the same command again.
 
   NAME        how to read folders and names: a layout below, or your own Lua file
-  DIR         the folder
+  DIR         the folder (of the layout csv: the table)
   -o FILE     the file to write; an existing data set is replaced
   --skip-bad  leave out images that cannot be decoded, and list them
 
 layouts:]]
-    for _, item in ipairs(import.layouts()) do print(("  %-12s %s"):format(item.name, item.summary)) end
+    layout_help(import)
     return 0
   end
   local name, folder = expect(positional, { "NAME", "DIR" }, usages.import)
   if not options["-o"] then errors.usage("-o FILE is missing; usage: %s", usages.import) end
-  if sys.is_folder(name) then
-    errors.usage("%s is a folder, not a layout; the order is NAME DIR: calr data import %s %s -o %s", name, folder,
-      name, options["-o"])
-  end
-  local description = call(errors.usage, import.layout, name)
-  local result = try(import.run,
-    { layout = description, folder = folder, to = options["-o"], skip_bad = options["--skip-bad"] })
+  check_order(name, folder, options["-o"])
+  description = description or call(errors.usage, import.layout, name)
+  local values = {}
+  for _, option in ipairs(description.options or {}) do values[option[1]] = options["--" .. option[1]] end
+  local result = try(import.run, { layout = description, folder = folder, to = options["-o"],
+    skip_bad = options["--skip-bad"], options = values })
+  for _, warning in ipairs(result.warnings) do io.stderr:write(("warning: %s\n"):format(warning)) end
   for _, bad in ipairs(result.skipped) do io.stderr:write(("left out %s: %s\n"):format(bad.path, bad.reason)) end
-  print(("%s: %d images, %s of JPEG (%s)%s"):format(options["-o"], result.images, text.bytes(result.bytes),
+  print(("%s: %d images, %s (%s)%s"):format(options["-o"], result.images, text.bytes(result.bytes),
     rate(result), #result.skipped > 0 and (", %d bad files left out"):format(#result.skipped) or ""))
   return 0
 end
