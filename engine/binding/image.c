@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image/decoder.h"
 #include "image/jpeg.h"
 #include "image/png.h"
 #include "image/resize.h"
@@ -18,16 +19,18 @@
 #define TOOLS "calr.image.tools"
 
 typedef struct tools {
-    calr_jpeg *jpeg;
+    calr_decoder *decoder;
+    calr_jpeg *jpeg; /* encodes */
     calr_resizer *resizer;
 } tools;
 
 static int tools_gc(lua_State *L)
 {
     tools *t = luaL_checkudata(L, 1, TOOLS);
+    calr_decoder_release(t->decoder);
     calr_jpeg_release(t->jpeg);
     calr_resizer_release(t->resizer);
-    *t = (tools){NULL, NULL};
+    *t = (tools){NULL, NULL, NULL};
     return 0;
 }
 
@@ -74,9 +77,9 @@ static void decode_bytes(lua_State *L, int options, const void *bytes, size_t si
     calr_tensor **slot = calr_lua_new_tensor(L);
     const uint8_t *pixels = NULL;
     int width = 0, height = 0;
-    calr_status status = calr_jpeg_set_limit(t->jpeg, limit);
+    calr_status status = calr_decoder_set_limit(t->decoder, limit);
     if (status == CALR_OK)
-        status = calr_jpeg_decode(t->jpeg, bytes, size, &pixels, &width, &height);
+        status = calr_decoder_decode(t->decoder, bytes, size, &pixels, &width, &height);
     if (status != CALR_OK && path)
         luaL_error(L, "%s: %s", path, calr_status_message());
     calr_lua_call(L, status);
@@ -84,8 +87,8 @@ static void decode_bytes(lua_State *L, int options, const void *bytes, size_t si
 }
 
 /// calr.image.decode(bytes [, {pixel_limit=67108864}])
-/// Decodes a JPEG file held in a string. Gray and CMYK become RGB; a truncated or corrupt file is
-/// an error.
+/// Decodes a JPEG, PNG or BMP file held in a string. Gray, palettes and CMYK become RGB, transparent pixels of a PNG are
+/// put on black; a truncated or corrupt file is an error. Stray bytes between the segments of a JPEG are passed over.
 /// @param bytes        string
 /// @param pixel_limit  larger images (width x height) are refused before decoding
 /// @return tensor  u8[height x width x 3]
@@ -106,7 +109,7 @@ static const void *read_file(lua_State *L, const char *path, size_t *size)
 }
 
 /// calr.image.decode_file(path [, {pixel_limit=67108864}])
-/// Decodes a JPEG file.
+/// Decodes a JPEG, PNG or BMP file, whatever its name ends in.
 /// @param path         string
 /// @param pixel_limit  as for decode
 /// @return tensor  u8[height x width x 3]
@@ -121,24 +124,24 @@ static int image_decode_file(lua_State *L)
 }
 
 /// calr.image.probe(bytes)
-/// Reads the header of a JPEG file held in a string, without decoding it.
+/// Reads the header of an image file held in a string, without decoding it.
 /// @param bytes  string; the first kilobytes of a file are enough if they contain its header
-/// @return table  {width=, height=, color="rgb"|"gray"|"cmyk"}
+/// @return table  {width=, height=, color="rgb"|"gray"|"cmyk", format="jpeg"|"png"|"bmp"}
 static int image_probe(lua_State *L)
 {
-    static const char *const colors[] = {
-        [CALR_JPEG_RGB] = "rgb", [CALR_JPEG_GRAY] = "gray", [CALR_JPEG_CMYK] = "cmyk"};
     size_t size;
     const char *bytes = luaL_checklstring(L, 1, &size);
-    calr_jpeg_info info;
-    calr_lua_call(L, calr_jpeg_probe(bytes, size, &info));
-    lua_createtable(L, 0, 3);
+    calr_image_info info;
+    calr_lua_call(L, calr_decoder_probe(bytes, size, &info));
+    lua_createtable(L, 0, 4);
     lua_pushinteger(L, info.width);
     lua_setfield(L, -2, "width");
     lua_pushinteger(L, info.height);
     lua_setfield(L, -2, "height");
-    lua_pushstring(L, colors[info.color]);
+    lua_pushstring(L, info.color);
     lua_setfield(L, -2, "color");
+    lua_pushstring(L, info.format);
+    lua_setfield(L, -2, "format");
     return 1;
 }
 
@@ -258,8 +261,9 @@ int luaopen_calr_image(lua_State *L)
     calr_lua_class(L, TOOLS, "", none, tools_meta);
     lua_newtable(L);
     tools *t = lua_newuserdatauv(L, sizeof *t, 0);
-    *t = (tools){NULL, NULL};
+    *t = (tools){NULL, NULL, NULL};
     luaL_setmetatable(L, TOOLS);
+    calr_lua_call(L, calr_decoder_new(&t->decoder));
     calr_lua_call(L, calr_jpeg_new(&t->jpeg));
     calr_lua_call(L, calr_resizer_new(&t->resizer));
     for (const calr_lua_function *function = functions; function->name; function++) {

@@ -9,7 +9,7 @@
 #include "store/select.h"
 
 /// @module calr.store
-/// The data-set store: one file that holds the JPEG bytes of every image and a record of each.
+/// The data-set store: one file that holds the bytes of every image file and a record of each.
 /// calr.data adds splits and labels; a script that only trains does not need this module.
 /// Images are numbered from 1 here.
 

@@ -7,7 +7,7 @@
 #include "base/parallel.h"
 #include "base/size.h"
 #include "binding/bind.h"
-#include "image/jpeg.h"
+#include "image/decoder.h"
 #include "store/writer.h"
 
 #define WRITER "calr.store.writer"
@@ -16,14 +16,14 @@ typedef struct writer_value {
     calr_store_writer *writer; /* NULL: committed or aborted */
     bool check;
     /* Decoders of the worker threads, made when first needed. */
-    calr_jpeg **decoders;
+    calr_decoder **decoders;
     int decoder_count;
 } writer_value;
 
 /* What a call of import works on, and how its threads check an image. */
 typedef struct import_job {
     calr_store_source *sources;
-    char **bad;
+    char **bad, **notes;
     int64_t count;
 } import_job;
 
@@ -64,20 +64,26 @@ static void free_import(void *object)
     import_job *job = object;
     for (int64_t i = 0; job->bad && i < job->count; i++)
         free(job->bad[i]);
+    for (int64_t i = 0; job->notes && i < job->count; i++)
+        free(job->notes[i]);
     free(job->bad);
+    free(job->notes);
     free(job->sources);
     free(job);
 }
 
 /* A worker opens its decoder when it first needs one; each touches its own slot. */
-static calr_status check_jpeg(void *context, const void *bytes, size_t size, int worker)
+static calr_status check_image(void *context, const void *bytes, size_t size, int worker,
+                               const char **note)
 {
     writer_value *value = context;
     if (!value->decoders[worker])
-        CALR_TRY(calr_jpeg_new(&value->decoders[worker]));
+        CALR_TRY(calr_decoder_new(&value->decoders[worker]));
     const uint8_t *pixels;
     int width, height;
-    return calr_jpeg_decode(value->decoders[worker], bytes, size, &pixels, &width, &height);
+    CALR_TRY(calr_decoder_decode(value->decoders[worker], bytes, size, &pixels, &width, &height));
+    *note = calr_decoder_note(value->decoders[worker]);
+    return CALR_OK;
 }
 
 static void make_decoders(lua_State *L, writer_value *value)
@@ -85,7 +91,7 @@ static void make_decoders(lua_State *L, writer_value *value)
     int threads = calr_parallel_threads();
     if (!value->check || threads <= value->decoder_count)
         return;
-    calr_jpeg **grown = realloc(value->decoders, (size_t)threads * sizeof(calr_jpeg *));
+    calr_decoder **grown = realloc(value->decoders, (size_t)threads * sizeof(calr_decoder *));
     if (!grown)
         luaL_error(L, "no memory for %d decoders", threads);
     memset(grown + value->decoder_count, 0,
@@ -115,7 +121,7 @@ static calr_store_record check_record(lua_State *L)
 /// @param identity  from -1 up (-1 is junk by convention)
 /// @param camera    from 0
 /// @param split     "train", "query", "gallery" or "multi"
-/// @param bytes     a JPEG file as a string
+/// @param bytes     a JPEG, PNG or BMP file as a string
 static int writer_add(lua_State *L)
 {
     static const char *const names[] = {"path", "identity", "camera", "split", "bytes", NULL};
@@ -129,7 +135,8 @@ static int writer_add(lua_State *L)
     const char *bytes = lua_tolstring(L, -1, &size);
     writer_value *value = check_writer(L); /* last: nothing can close it any more */
     make_decoders(L, value);
-    if (value->check && check_jpeg(value, bytes, size, 0) != CALR_OK)
+    const char *note;
+    if (value->check && check_image(value, bytes, size, 0, &note) != CALR_OK)
         luaL_error(L, "%s is a bad image: %s", record.path, calr_status_message());
     calr_lua_call(L, calr_store_writer_add(value->writer, &record, bytes, size));
     return 0;
@@ -146,7 +153,8 @@ static import_job *read_sources(lua_State *L, int64_t first, int64_t count)
     job->count = count;
     job->sources = calr_array_zeros(count, sizeof *job->sources);
     job->bad = calr_array_zeros(count, sizeof *job->bad);
-    if (!job->sources || !job->bad)
+    job->notes = calr_array_zeros(count, sizeof *job->notes);
+    if (!job->sources || !job->bad || !job->notes)
         luaL_error(L, "no memory to import %I files", (lua_Integer)count);
     for (int64_t i = 0; i < count; i++) {
         if (lua_geti(L, 2, first + i) != LUA_TTABLE)
@@ -160,6 +168,22 @@ static import_job *read_sources(lua_State *L, int64_t first, int64_t count)
     return job;
 }
 
+/* A list of {path=, reason=} of the sources that have a text. */
+static void push_remarks(lua_State *L, const import_job *job, char *const *texts)
+{
+    lua_newtable(L);
+    for (int64_t i = 0; i < job->count; i++) {
+        if (!texts[i])
+            continue;
+        lua_createtable(L, 0, 2);
+        lua_pushstring(L, job->sources[i].record.path);
+        lua_setfield(L, -2, "path");
+        lua_pushstring(L, texts[i]);
+        lua_setfield(L, -2, "reason");
+        lua_seti(L, -2, luaL_len(L, -2) + 1);
+    }
+}
+
 /// writer:import(records [, {first=1, count=, skip_bad=false}])
 /// Appends files: reads and checks them in several threads, and writes them in the order of the
 /// list. Call it for a part of the list at a time to show progress.
@@ -170,6 +194,8 @@ static import_job *read_sources(lua_State *L, int64_t first, int64_t count)
 /// @param skip_bad  whether a file that cannot be read or decoded is left out; otherwise it is an
 ///                  error
 /// @return table  list of {path=, reason=} of the files left out
+/// @return table  list of {path=, reason=} of files that were taken though something is amiss: stray bytes between the
+///                segments of a JPEG
 static int writer_import(lua_State *L)
 {
     static const char *const names[] = {"first", "count", "skip_bad", NULL};
@@ -185,20 +211,11 @@ static int writer_import(lua_State *L)
     writer_value *value = check_writer(L); /* last: nothing can close it any more */
     make_decoders(L, value);
     calr_lua_call(L, calr_store_writer_import(value->writer, job->sources, count,
-                                              value->check ? check_jpeg : NULL, value,
-                                              skip_bad ? job->bad : NULL));
-    lua_newtable(L);
-    for (int64_t i = 0; i < count; i++) {
-        if (!job->bad[i])
-            continue;
-        lua_createtable(L, 0, 2);
-        lua_pushstring(L, job->sources[i].record.path);
-        lua_setfield(L, -2, "path");
-        lua_pushstring(L, job->bad[i]);
-        lua_setfield(L, -2, "reason");
-        lua_seti(L, -2, luaL_len(L, -2) + 1);
-    }
-    return 1;
+                                              value->check ? check_image : NULL, value,
+                                              skip_bad ? job->bad : NULL, job->notes));
+    push_remarks(L, job, job->bad);
+    push_remarks(L, job, job->notes);
+    return 2;
 }
 
 /// writer:count()
@@ -237,7 +254,7 @@ static int writer_abort(lua_State *L)
     calr_store_writer_abort(value->writer);
     value->writer = NULL;
     for (int i = 0; i < value->decoder_count; i++)
-        calr_jpeg_release(value->decoders[i]);
+        calr_decoder_release(value->decoders[i]);
     free(value->decoders);
     value->decoders = NULL;
     value->decoder_count = 0;

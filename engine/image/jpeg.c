@@ -1,6 +1,7 @@
 #include "image/jpeg.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <turbojpeg.h>
 
 #include "base/size.h"
+#include "image/jpeg_stray.h"
 
 /* A buffer that only grows. Its data begins OFFSET bytes after a multiple of 32: where rows of
  * pixels are aligned, libjpeg-turbo writes them past the cache, and whoever reads them next (we do,
@@ -22,7 +24,8 @@ typedef struct buffer {
 struct calr_jpeg {
     tjhandle writer;          /* made when first needed */
     int64_t limit;            /* pixels */
-    buffer pixels, ink, file; /* RGB; CMYK before conversion; the encoded image */
+    buffer pixels, ink, file; /* RGB; CMYK before conversion; the encoded image, or a cleaned one */
+    bool has_strays;          /* in the last image: see calr_jpeg_note */
 };
 
 static calr_status buffer_reserve(buffer *b, size_t size, const char *what)
@@ -220,15 +223,87 @@ static calr_status read_pixels(calr_jpeg *jpeg, tjhandle reader, const void *byt
     return CALR_OK;
 }
 
+static calr_status decode_strictly(calr_jpeg *jpeg, const void *bytes, size_t size,
+                                   calr_jpeg_info *info)
+{
+    tjhandle reader;
+    CALR_TRY(reader_new(&reader));
+    calr_status status = read_pixels(jpeg, reader, bytes, size, info);
+    tjDestroy(reader);
+    return status;
+}
+
+/* Whether the failure in the status message is bytes too many, how many, and before which marker. */
+static int strays_of_failure(size_t *count, unsigned *marker)
+{
+    const char *at = strstr(calr_status_message(), "Corrupt JPEG data: ");
+    return at && sscanf(at, "Corrupt JPEG data: %zu extraneous bytes before marker 0x%x", count,
+                        marker) == 2;
+}
+
+/* The library counts bytes too many at the end of a run of pixels, and names the marker behind it; where several runs
+ * end with that marker, each is tried. A wrong cut takes pixels away, which the next decoding tells. */
+static calr_status decode_cut(calr_jpeg *jpeg, uint8_t *bytes, size_t *size, calr_jpeg_info *info)
+{
+    enum { CUTS = 8, RUNS = 16 };
+    calr_status status = decode_strictly(jpeg, bytes, *size, info);
+    size_t count;
+    unsigned marker;
+    for (int cut = 0; cut < CUTS && status == CALR_EFORMAT; cut++) {
+        if (!strays_of_failure(&count, &marker))
+            return status;
+        uint8_t *whole = malloc(*size);
+        if (!whole)
+            return calr_error(CALR_ENOMEM, "no memory to decode a JPEG image");
+        size_t before = *size;
+        memcpy(whole, bytes, before);
+        int usable = 0;
+        for (int run = 0; run < RUNS && !usable; run++) {
+            if (!calr_jpeg_cut_run(bytes, size, run, (int)marker, count))
+                break;
+            status = decode_strictly(jpeg, bytes, *size, info);
+            size_t more;
+            unsigned other;
+            usable = status != CALR_EFORMAT || strays_of_failure(&more, &other);
+            if (!usable) {
+                memcpy(bytes, whole, before);
+                *size = before;
+            }
+        }
+        free(whole);
+        if (!usable)
+            return status;
+    }
+    return status;
+}
+
+/* Once more without the bytes that do not belong into the file. */
+static calr_status decode_cleaned(calr_jpeg *jpeg, const void *bytes, size_t size,
+                                  calr_jpeg_info *info)
+{
+    CALR_TRY(buffer_reserve(&jpeg->file, size, "a JPEG image"));
+    size_t left = calr_jpeg_without_gaps(bytes, size, jpeg->file.data);
+    CALR_TRY(decode_cut(jpeg, jpeg->file.data, &left, info));
+    jpeg->has_strays = true;
+    return CALR_OK;
+}
+
+const char *calr_jpeg_note(const calr_jpeg *jpeg)
+{
+    return jpeg->has_strays ? "stray bytes between its segments are passed over" : NULL;
+}
+
 calr_status calr_jpeg_decode(calr_jpeg *jpeg, const void *bytes, size_t size,
                              const uint8_t **pixels, int *width, int *height)
 {
+    jpeg->has_strays = false;
     CALR_TRY(check_is_jpeg(bytes, size));
-    tjhandle reader;
     calr_jpeg_info info;
-    CALR_TRY(reader_new(&reader));
-    calr_status status = read_pixels(jpeg, reader, bytes, size, &info);
-    tjDestroy(reader);
+    calr_status status = decode_strictly(jpeg, bytes, size, &info);
+    size_t count;
+    unsigned marker;
+    if (status == CALR_EFORMAT && strays_of_failure(&count, &marker))
+        status = decode_cleaned(jpeg, bytes, size, &info);
     if (status != CALR_OK)
         return status;
     *pixels = jpeg->pixels.data;

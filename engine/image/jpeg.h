@@ -5,7 +5,8 @@
  * decoding is the exact one (slow integer DCT, smooth chroma upsampling): the pixels are those of
  * Pillow with the same library. An EXIF orientation is not applied, as in Pillow.
  *
- * A file that ends early or that the decoder has to repair is an error, not a gray picture. */
+ * A file that ends early or that the decoder has to repair is an error, not a gray picture; only stray bytes between its
+ * segments are passed over, as Pillow does, and noted. */
 #ifndef CALR_IMAGE_JPEG_H
 #define CALR_IMAGE_JPEG_H
 
@@ -47,6 +48,9 @@ calr_status calr_jpeg_probe(const void *bytes, size_t size, calr_jpeg_info *out)
  * next decode. CALR_EFORMAT: not JPEG, truncated, corrupt, larger than the limit; CALR_ENOMEM. */
 calr_status calr_jpeg_decode(calr_jpeg *jpeg, const void *bytes, size_t size,
                              const uint8_t **pixels, int *width, int *height);
+
+/* What was amiss with the image that was decoded last, and did no harm: stray bytes. NULL: nothing. */
+const char *calr_jpeg_note(const calr_jpeg *jpeg);
 
 /* Chroma resolution of an encoded image. */
 typedef enum calr_jpeg_chroma {

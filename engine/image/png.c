@@ -178,10 +178,33 @@ static calr_status read_job(job *j)
     return CALR_OK;
 }
 
+bool calr_png_is(const void *bytes, size_t size)
+{
+    return size >= 8 && png_sig_cmp(bytes, 0, 8) == 0;
+}
+
+/* The first chunk is IHDR: width, height, bits, colour type. */
+calr_status calr_png_probe(const void *bytes, size_t size, int *width, int *height, bool *gray)
+{
+    const uint8_t *b = bytes;
+    if (!calr_png_is(bytes, size))
+        return calr_error(CALR_EFORMAT, "not a PNG image");
+    if (size < 26 || memcmp(b + 12, "IHDR", 4) != 0)
+        return calr_error(CALR_EFORMAT, "the PNG image is corrupt (it has no header)");
+    uint32_t w = png_get_uint_32(b + 16), h = png_get_uint_32(b + 20);
+    if (w < 1 || h < 1 || w > 1000000 || h > 1000000)
+        return calr_error(CALR_EFORMAT, "the PNG image claims %u x %u pixels", w, h);
+    *width = (int)w;
+    *height = (int)h;
+    if (gray)
+        *gray = (b[25] & (PNG_COLOR_MASK_COLOR | PNG_COLOR_MASK_PALETTE)) == 0;
+    return CALR_OK;
+}
+
 calr_status calr_png_decode(const void *bytes, size_t size, uint8_t **pixels, int *width,
                             int *height)
 {
-    if (size < 8 || png_sig_cmp(bytes, 0, 8) != 0)
+    if (!calr_png_is(bytes, size))
         return calr_error(CALR_EFORMAT, "not a PNG image");
     job *j = calloc(1, sizeof *j);
     if (!j)

@@ -11,7 +11,7 @@
 #include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
-#include "image/jpeg.h"
+#include "image/decoder.h"
 
 #define MAX_WORKERS  256
 #define MAX_AHEAD    64
@@ -20,7 +20,7 @@
 
 /* What one thread works with. */
 typedef struct worker {
-    calr_jpeg *jpeg;
+    calr_decoder *decoder;
     calr_resizer *resizer;
     uint8_t *resized; /* u8[height x width x 3] */
     void *reader;
@@ -85,10 +85,10 @@ static calr_status worker_prepare(calr_loader *loader, worker *w)
     if (w->ready)
         return CALR_OK;
     const calr_augment *augment = &loader->options.augment;
-    if (!w->jpeg) {
-        CALR_TRY(calr_jpeg_new(&w->jpeg));
+    if (!w->decoder) {
+        CALR_TRY(calr_decoder_new(&w->decoder));
         if (loader->options.pixel_limit)
-            CALR_TRY(calr_jpeg_set_limit(w->jpeg, loader->options.pixel_limit));
+            CALR_TRY(calr_decoder_set_limit(w->decoder, loader->options.pixel_limit));
     }
     if (!w->resizer)
         CALR_TRY(calr_resizer_new(&w->resizer));
@@ -107,7 +107,7 @@ static void worker_clear(calr_loader *loader, worker *w)
 {
     if (w->ready && loader->source.close)
         loader->source.close(loader->source.context, w->reader);
-    calr_jpeg_release(w->jpeg);
+    calr_decoder_release(w->decoder);
     calr_resizer_release(w->resizer);
     free(w->resized);
     *w = (worker){0};
@@ -126,7 +126,7 @@ static calr_status resized_record(calr_loader *loader, worker *w, int64_t record
     const uint8_t *pixels;
     int width, height;
     CALR_TRY(loader->source.fetch(loader->source.context, w->reader, record, &bytes, &size));
-    CALR_TRY(calr_jpeg_decode(w->jpeg, bytes, size, &pixels, &width, &height));
+    CALR_TRY(calr_decoder_decode(w->decoder, bytes, size, &pixels, &width, &height));
     CALR_TRY(calr_resize(w->resizer, augment->filter, pixels, width, height, w->resized,
                          augment->width, augment->height));
     if (cache)

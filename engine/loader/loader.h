@@ -1,6 +1,6 @@
 /* Batches of images, prepared ahead of use by worker threads.
  *
- * A loader passes once through an order: a list of record numbers of a source of JPEG bytes. It
+ * A loader passes once through an order: a list of record numbers of a source of image files in memory (image/decoder.h). It
  * decodes, resizes and augments each record straight into its place of a batch, f32[b x height x
  * width x 3], and returns the batches in order. With two views an image is decoded once and
  * augmented twice. The pixels of a place depend on (record, seed, epoch, slot, view) alone, never on
@@ -32,7 +32,7 @@ typedef struct calr_loader_source {
     /* NULL: nothing to close. */
     void (*close)(void *context, void *reader);
 
-    /* The JPEG bytes of a record, borrowed: valid until the next fetch of this reader or its close.
+    /* The bytes of a record's file, borrowed: valid until the next fetch of this reader or its close.
      */
     calr_status (*fetch)(void *context, void *reader, int64_t record, const void **bytes,
                          size_t *size);
@@ -57,7 +57,7 @@ typedef struct calr_loader_options {
     int ahead;                /* batches in progress or waiting, 1 .. 64 */
     int views;                /* augmented views of each image, 1 .. CALR_AUGMENT_VIEWS; the first
                                  is the same whatever their number */
-    int64_t pixel_limit;      /* the largest JPEG accepted; 0: CALR_JPEG_LIMIT */
+    int64_t pixel_limit;      /* the largest image accepted; 0: CALR_JPEG_LIMIT */
     calr_loader_cache *cache; /* NULL: none. Retained by the loader */
 } calr_loader_options;
 

@@ -1,4 +1,4 @@
-/* A data-set store as a source of JPEG bytes: one read transaction per thread, nothing copied. */
+/* A data-set store as a source of images: one read transaction per thread, nothing copied. */
 #ifndef CALR_LOADER_SOURCE_H
 #define CALR_LOADER_SOURCE_H
 

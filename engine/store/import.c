@@ -20,6 +20,7 @@ typedef struct loaded_file {
     size_t size;
     calr_status status;
     char *reason; /* of a failure; NULL when there was no memory for it */
+    char *note;   /* the check's, or NULL */
 } loaded_file;
 
 typedef struct load_job {
@@ -43,7 +44,11 @@ static calr_status load_file(const load_job *job, int64_t i, int worker)
     if ((uint64_t)info.st_size > STORE_MAX_IMAGE)
         return calr_error(CALR_EFORMAT, "it has more than 1 GiB");
     CALR_TRY(calr_file_read(path, &file->bytes, &file->size));
-    return job->check ? job->check(job->context, file->bytes, file->size, worker) : CALR_OK;
+    const char *note = NULL;
+    if (job->check)
+        CALR_TRY(job->check(job->context, file->bytes, file->size, worker, &note));
+    file->note = note ? strdup(note) : NULL;
+    return CALR_OK;
 }
 
 static void load_files(void *context, int64_t begin, int64_t end, int worker)
@@ -62,9 +67,9 @@ static const char *reason_of(const loaded_file *file)
     return file->reason ? file->reason : calr_status_name(file->status);
 }
 
-/* Appends what was loaded; hands the reasons of failures to `bad`. */
+/* Appends what was loaded; hands the reasons of failures to `bad`, and notes to `notes`. */
 static calr_status append_files(calr_store_writer *writer, const calr_store_source *sources,
-                                loaded_file *files, int64_t count, char **bad)
+                                loaded_file *files, int64_t count, char **bad, char **notes)
 {
     for (int64_t i = 0; i < count; i++) {
         loaded_file *file = &files[i];
@@ -73,6 +78,10 @@ static calr_status append_files(calr_store_writer *writer, const calr_store_sour
             return calr_error(CALR_ENOMEM, "%s: %s", sources[i].file, reason_of(file));
         if (file->status == CALR_OK) {
             CALR_TRY(calr_store_writer_add(writer, &sources[i].record, file->bytes, file->size));
+            if (notes) {
+                notes[i] = file->note;
+                file->note = NULL;
+            }
         } else if (!bad) {
             return calr_error(file->status, "%s is a bad image: %s", sources[i].file,
                               reason_of(file));
@@ -98,15 +107,28 @@ static int64_t group_length(const calr_store_source *sources, int64_t count)
     return length;
 }
 
+static void clear(char **texts, int64_t count)
+{
+    for (int64_t i = 0; texts && i < count; i++)
+        texts[i] = NULL;
+}
+
+static void drop(char **texts, int64_t count)
+{
+    for (int64_t i = 0; texts && i < count; i++)
+        free(texts[i]);
+    clear(texts, count);
+}
+
 calr_status calr_store_writer_import(calr_store_writer *writer, const calr_store_source *sources,
                                      int64_t count, calr_store_check check, void *context,
-                                     char **bad)
+                                     char **bad, char **notes)
 {
     loaded_file *files = calr_array_new(GROUP_FILES, sizeof *files);
     if (!files)
         return calr_error(CALR_ENOMEM, "no memory to import files");
-    for (int64_t i = 0; bad && i < count; i++)
-        bad[i] = NULL;
+    clear(bad, count);
+    clear(notes, count);
     calr_status status = CALR_OK;
     for (int64_t at = 0, length; status == CALR_OK && at < count; at += length) {
         length = group_length(sources + at, count - at);
@@ -114,16 +136,18 @@ calr_status calr_store_writer_import(calr_store_writer *writer, const calr_store
         load_job job = {sources + at, files, check, context};
         status = calr_parallel_try(length, 8, load_files, &job);
         if (status == CALR_OK)
-            status = append_files(writer, sources + at, files, length, bad ? bad + at : NULL);
+            status = append_files(writer, sources + at, files, length, bad ? bad + at : NULL,
+                                  notes ? notes + at : NULL);
         for (int64_t i = 0; i < length; i++) {
             free(files[i].bytes);
             free(files[i].reason);
+            free(files[i].note);
         }
     }
     free(files);
-    for (int64_t i = 0; status != CALR_OK && bad && i < count; i++) {
-        free(bad[i]);
-        bad[i] = NULL;
+    if (status != CALR_OK) {
+        drop(bad, count);
+        drop(notes, count);
     }
     return status;
 }

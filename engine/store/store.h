@@ -1,6 +1,6 @@
 /* The store: a data set in one LMDB file.
  *
- * It holds the original JPEG bytes of every image and a record for each: the relative path, the
+ * It holds the original bytes of every image file (JPEG, PNG, BMP) and a record for each: the relative path, the
  * identity, the camera, the split. The records lie packed in a few tables, so that opening reads
  * kilobytes, whatever the number of images. A file is written once (store/writer.h) and never
  * changed after; readers take no lock, so that it may lie on a read-only file system and be open in

@@ -37,9 +37,11 @@ void calr_store_writer_abort(calr_store_writer *writer);
 
 /* ---- from files ---- */
 
-/* Says whether the bytes are an image that can be decoded; the message of a failure says why not.
- * Runs in several threads at once; `worker` as in base/parallel.h. */
-typedef calr_status (*calr_store_check)(void *context, const void *bytes, size_t size, int worker);
+/* Says whether the bytes are an image that can be decoded; the message of a failure says why not. *note may become a
+ * remark about an image that can be, valid until the worker's next call. Runs in several threads at once; `worker` as
+ * in base/parallel.h. */
+typedef calr_status (*calr_store_check)(void *context, const void *bytes, size_t size, int worker,
+                                        const char **note);
 
 typedef struct calr_store_source {
     const char *file; /* the file to read */
@@ -50,10 +52,11 @@ typedef struct calr_store_source {
  *
  * bad == NULL: the first file that cannot be read or fails the check ends the call (CALR_EFORMAT
  * and the like; the message names it). Otherwise bad[i] becomes NULL for a file that was appended,
- * or the reason, malloc'ed, for one that was left out; the caller frees. On failure all bad[i] are
- * NULL, and the caller must abort the writer. */
+ * or the reason, malloc'ed, for one that was left out; the caller frees. notes (may be NULL): notes[i] becomes the
+ * check's remark about file i, malloc'ed, or NULL. On failure all bad[i] and notes[i] are NULL, and the caller must
+ * abort the writer. */
 calr_status calr_store_writer_import(calr_store_writer *writer, const calr_store_source *sources,
                                      int64_t count, calr_store_check check, void *context,
-                                     char **bad);
+                                     char **bad, char **notes);
 
 #endif

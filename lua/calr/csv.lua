@@ -64,8 +64,8 @@ local function read_rows(path, source, separator)
   return rows
 end
 
--- The cells of a column: a tensor where all are numbers, i64 or f64; otherwise their texts.
-local function column_of(rows, first, c)
+-- The cells of a column: a tensor where all are numbers, i64 or f64, unless texts are wanted; otherwise their texts.
+local function column_of(rows, first, c, wants_text)
   local texts, numbers, whole = {}, {}, true
   for r = first, #rows do
     local cell, quoted = rows[r][c][1], rows[r][c][2]
@@ -78,22 +78,23 @@ local function column_of(rows, first, c)
       numbers = nil
     end
   end
-  if not numbers or #numbers == 0 then return texts end
+  if not numbers or #numbers == 0 or wants_text then return texts end
   return T(numbers, whole and "i64" or "f64")
 end
 
---- calr.csv.load(path [, {header=true, separator=","}])
+--- calr.csv.load(path [, {header=true, separator=",", numbers=true}])
 --- Reads a table. A column whose cells are all numbers becomes a tensor, i64 or f64; every other one a list of strings.
 --- Numbers in quotes are strings. An error names line and column.
 --- @param header     false: the first line is no line of names; columns then have numbers for names
 --- @param separator  string of one character
+--- @param numbers    false: all columns are lists of strings, so that "0012" stays what it is
 --- @return table       name -> column
 --- @return table       list of the names, in their order
 function csv.load(path, options)
   options = options or {}
   for key in pairs(options) do
-    if key ~= "header" and key ~= "separator" then
-      error(("calr.csv.load: unknown option \"%s\"; there are header and separator"):format(tostring(key)), 2)
+    if key ~= "header" and key ~= "separator" and key ~= "numbers" then
+      error(("calr.csv.load: unknown option \"%s\"; there are header, separator and numbers"):format(tostring(key)), 2)
     end
   end
   local separator = options.separator or ","
@@ -108,7 +109,7 @@ function csv.load(path, options)
     if columns[name] then
       error(("%s: two columns are called \"%s\""):format(place(path, source, rows[1][c][3]), name), 0)
     end
-    columns[name], names[c] = column_of(rows, named and 2 or 1, c), name
+    columns[name], names[c] = column_of(rows, named and 2 or 1, c, options.numbers == false), name
   end
   return columns, names
 end

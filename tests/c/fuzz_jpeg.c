@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "image/decoder.h"
 #include "image/jpeg.h"
 #include "image/png.h"
 
@@ -15,7 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static calr_jpeg *jpeg;
+    static calr_decoder *decoder;
     if (!jpeg && (calr_jpeg_new(&jpeg) != CALR_OK || calr_jpeg_set_limit(jpeg, 1 << 20) != CALR_OK))
+        abort();
+    if (!decoder && (calr_decoder_new(&decoder) != CALR_OK ||
+                     calr_decoder_set_limit(decoder, 1 << 20) != CALR_OK))
         abort();
     const uint8_t *pixels;
     uint8_t *owned = NULL;
@@ -25,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     calr_status decoded = calr_jpeg_decode(jpeg, bytes, size, &pixels, &width, &height);
     if (decoded == CALR_OK && (probed != CALR_OK || info.width != width || info.height != height))
         abort();
+    (void)calr_decoder_decode(decoder, bytes, size, &pixels, &width, &height);
     if (calr_png_decode(bytes, size, &owned, &width, &height) == CALR_OK)
         free(owned);
     return 0;

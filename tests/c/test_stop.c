@@ -382,8 +382,10 @@ static void test_ranking(void)
 
 /* ---- files ---- */
 
-static calr_status slow_check(void *context, const void *bytes, size_t size, int worker)
+static calr_status slow_check(void *context, const void *bytes, size_t size, int worker,
+                              const char **note)
 {
+    *note = NULL;
     (void)context, (void)bytes, (void)size, (void)worker;
     usleep(5000);
     return CALR_OK;
@@ -403,11 +405,11 @@ static void test_store(void)
     char *bad[FILES];
     calr_store_writer *writer;
     CHECK_OK(calr_store_writer_new(stored, "test", "test", &writer));
-    STOPS("import", calr_store_writer_import(writer, sources, FILES, slow_check, NULL, bad));
+    STOPS("import", calr_store_writer_import(writer, sources, FILES, slow_check, NULL, bad, NULL));
     calr_store_writer_abort(writer);
     CHECK(!calr_file_exists(stored));
     CHECK_OK(calr_store_writer_new(stored, "test", "test", &writer));
-    CHECK_OK(calr_store_writer_import(writer, sources, FILES, NULL, NULL, bad));
+    CHECK_OK(calr_store_writer_import(writer, sources, FILES, NULL, NULL, bad, NULL));
     CHECK_OK(calr_store_writer_commit(writer));
     calr_store *store;
     CHECK_OK(calr_store_open(stored, &store));

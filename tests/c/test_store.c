@@ -292,9 +292,11 @@ static void records(void)
 
 /* ---- import ---- */
 
-static calr_status check_even(void *context, const void *bytes, size_t size, int worker)
+static calr_status check_even(void *context, const void *bytes, size_t size, int worker,
+                              const char **note)
 {
     (void)worker;
+    *note = size == 6 && memcmp(bytes, "000042", 6) == 0 ? "an answer" : NULL;
     __atomic_add_fetch((int *)context, 1, __ATOMIC_RELAXED);
     return size % 2 == 0 ? CALR_OK
                          : calr_error(CALR_EFORMAT, "odd: %.*s", (int)size, (const char *)bytes);
@@ -319,36 +321,39 @@ static void import(void)
 {
     static calr_store_source sources[FILES];
     static char names[FILES][64];
-    static char *bad[FILES];
+    static char *bad[FILES], *notes[FILES];
     make_sources(sources, names);
     calr_store_writer *writer;
     int checked = 0;
     const char *path = in_folder("import.lmdb");
     CHECK_OK(calr_store_writer_new(path, "import", "", &writer));
-    CHECK_FAILS(calr_store_writer_import(writer, sources, FILES, check_even, &checked, NULL),
+    CHECK_FAILS(calr_store_writer_import(writer, sources, FILES, check_even, &checked, NULL, NULL),
                 CALR_EFORMAT, "source-99 is a bad image: odd: 00009");
     calr_store_writer_abort(writer);
     CHECK_OK(calr_store_writer_new(path, "import", "", &writer));
     checked = 0;
-    CHECK_OK(calr_store_writer_import(writer, sources, FILES, check_even, &checked, bad));
+    CHECK_OK(calr_store_writer_import(writer, sources, FILES, check_even, &checked, bad, notes));
     CHECK_INT(checked, FILES);
     int left_out = 0;
     for (int i = 0; i < FILES; i++) {
         left_out += bad[i] != NULL;
         CHECK((bad[i] != NULL) == (i % 100 == 99));
+        CHECK((notes[i] != NULL) == (i == 42));
         free(bad[i]);
     }
+    CHECK_STRING(notes[42], "an answer");
+    free(notes[42]);
     CHECK_INT(left_out, 12);
     /* Files that are none; each is a reason, not a failure. */
     calr_store_source odd[] = {{"/nonexistent/a", {"a", 0, 0, CALR_SPLIT_TRAIN}},
                                {folder, {"b", 0, 0, CALR_SPLIT_TRAIN}},
                                {"/dev/null", {"c", 0, 0, CALR_SPLIT_TRAIN}}};
-    CHECK_OK(calr_store_writer_import(writer, odd, 3, NULL, NULL, bad));
+    CHECK_OK(calr_store_writer_import(writer, odd, 3, NULL, NULL, bad, NULL));
     CHECK(bad[0] && strstr(bad[0], "No such file") && bad[1] && strstr(bad[1], "not a file") &&
           bad[2]);
     for (int i = 0; i < 3; i++)
         free(bad[i]);
-    CHECK_OK(calr_store_writer_import(writer, NULL, 0, NULL, NULL, NULL));
+    CHECK_OK(calr_store_writer_import(writer, NULL, 0, NULL, NULL, NULL, NULL));
     CHECK_OK(calr_store_writer_commit(writer));
     calr_store *store;
     CHECK_OK(calr_store_open(path, &store));

@@ -110,8 +110,10 @@ head -c $((size - 30)) "$images/rgb420.jpg" >$file
 bad "$file"
 echo "no picture" >$file
 bad "JPEG"
-cp "$images/alpha.png" $file
+head -c 40 "$images/alpha.png" >$file
 bad "PNG"
+printf 'GIF89a\1\0\1\0' >$file
+bad "it looks like a GIF image"
 rm $file && mkdir $file
 bad "it is not a file"
 rmdir $file && ln -s nowhere $file

@@ -34,6 +34,11 @@ local parsers = {
     return calr.image.decode(bytes, { pixel_limit = 1 << 20 })
   end, folder = "image", ending = "%.jpg$" },
   { name = "png", read = from_file(calr.image.load_png), folder = "image", ending = "%.png$" },
+  { name = "bmp", read = function(bytes)
+    pcall(calr.image.probe, bytes)
+    return calr.image.decode(bytes, { pixel_limit = 1 << 20 })
+  end, folder = "image", ending = "%.bmp$" },
+  { name = "mat", read = from_file(require("calr.data.mat").load), folder = "data", ending = "%.mat$" },
   { name = "json", read = function(text)
     local value = calr.json.decode(text)
     return calr.json.decode(calr.json.encode(value))

@@ -136,7 +136,8 @@ end
 --- @param skip_bad  whether to leave out files that cannot be read or decoded; otherwise the first ends the import
 --- @param options   table; of the layout
 --- @return table  images=, bytes=, seconds=, skipped= (list of {path=, reason=}), warnings= (list of texts: the counts
----                differ from those of the whole data set, ...)
+---                differ from those of the whole data set, a file has stray bytes), notes= (list of texts: which
+---                camera has which number)
 function import.run(o)
   local started = sys.clock()
   local description = type(o.layout) == "table" and o.layout or import.layout(o.layout)
@@ -144,23 +145,23 @@ function import.run(o)
   check_paths(records, type(o.layout) == "string" and o.layout or description.name)
   records = without_litter(records)
   if #records == 0 then layout.fail("%s holds no images", o.folder) end
-  local skipped, warnings = {}, table.move(notes or {}, 1, #(notes or {}), 1, {})
-  local differ = differences(records, expected or description.expected)
-  table.move(differ, 1, #differ, #warnings + 1, warnings)
+  local skipped, warnings = {}, differences(records, expected or description.expected)
   local writer <close> = store.writer { path = o.to, name = description.name }
   do
     local bar <close> = progress.new("import " .. description.name, #records)
     for first = 1, #records, STEP do
       local count = math.min(STEP, #records - first + 1)
-      local bad = writer:import(records, { first = first, count = count, skip_bad = o.skip_bad or false })
+      local bad, odd = writer:import(records, { first = first, count = count, skip_bad = o.skip_bad or false })
       table.move(bad, 1, #bad, #skipped + 1, skipped)
+      for _, image in ipairs(odd) do warnings[#warnings + 1] = ("%s: %s"):format(image.path, image.reason) end
       bar:update(first + count - 1, #skipped > 0 and #skipped .. " bad" or nil)
     end
   end
   local images, bytes = writer:count(), writer:bytes()
   if images == 0 then layout.fail("none of the %d files of %s is an image", #records, o.folder) end
   writer:commit()
-  return { images = images, bytes = bytes, seconds = sys.clock() - started, skipped = skipped, warnings = warnings }
+  return { images = images, bytes = bytes, seconds = sys.clock() - started, skipped = skipped, warnings = warnings,
+    notes = notes or {} }
 end
 
 return import

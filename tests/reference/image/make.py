@@ -6,6 +6,7 @@ Pillow reads from them (PPM), and checksums of resized images. No photograph is 
 import ctypes
 import io
 import os
+import struct
 import zlib
 
 import numpy as np
@@ -101,6 +102,54 @@ def pngs():
         write_ppm(name + ".ppm", expected)
 
 
+def strays():
+    """Bytes that do not belong there: between the segments of the header, behind the coded pixels."""
+    rgb = Image.fromarray(generated(33, 47))
+    plain, scans = saved(rgb, quality=90, subsampling=0), saved(rgb, quality=85, progressive=True)
+    assert plain[2:4] == b"\xff\xe0"
+    length = 4 + int.from_bytes(plain[4:6], "big") - 2
+    golden_jpeg("stray_header", plain[: 2 + length] + b"\x00\x11\x22" + plain[2 + length :])
+    golden_jpeg("stray_end", plain[:-2] + b"\x00" * 37 + plain[-2:])
+    golden_jpeg("stray_both", plain[: 2 + length] + b"\x12" * 9 + plain[2 + length : -2] + b"\x00\x01" * 3000 + plain[-2:])
+    golden_jpeg("stray_scans", scans[:-2] + b"\x00" * 12 + scans[-2:])
+
+
+def bmp_of(header, masks, palette, rows):
+    offset = 14 + len(header) + len(masks) + len(palette)
+    return b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset) + header + masks + palette + rows
+
+
+def bmps():
+    rgb = Image.fromarray(generated(13, 9))
+    files = {}
+    for name, image in (("bmp24", rgb), ("bmp8", rgb.quantize(16)), ("bmp1", rgb.convert("1")),
+                        ("bmp_gray", rgb.convert("L")), ("bmp32", rgb.convert("RGBA"))):
+        out = io.BytesIO()
+        image.save(out, "BMP")
+        files[name] = out.getvalue()
+    pixels = generated(13, 9).astype(np.uint32)
+
+    def info(height, bits, compression, size=40):
+        return struct.pack("<IiiHHIIiiII", size, 13, height, 1, bits, compression, 0, 0, 0, 0, 0) + bytes(size - 40)
+
+    five = (pixels[:, :, 0] >> 3 << 11 | pixels[:, :, 1] >> 2 << 5 | pixels[:, :, 2] >> 3).astype("<u2")
+    padded = np.pad(five, ((0, 0), (0, 1)))
+    files["bmp565"] = bmp_of(info(9, 16, 3), struct.pack("<III", 0xF800, 0x7E0, 0x1F), b"", padded[::-1].tobytes())
+    three = (pixels[:, :, 0] >> 3 << 10 | pixels[:, :, 1] >> 3 << 5 | pixels[:, :, 2] >> 3).astype("<u2")
+    files["bmp555"] = bmp_of(info(9, 16, 0), b"", b"", np.pad(three, ((0, 0), (0, 1)))[::-1].tobytes())
+    bgr = np.pad(generated(13, 9)[:, :, ::-1].reshape(9, 39), ((0, 0), (0, 1)))
+    files["bmp_top"] = bmp_of(info(-9, 24, 0), b"", b"", bgr.tobytes())
+    four = (pixels[:, :, 0] >> 4).astype(np.uint8)
+    four = np.pad(four, ((0, 0), (0, 3)))
+    packed = four[:, 0::2] << 4 | four[:, 1::2]
+    colors = b"".join(struct.pack("<BBBB", 17 * i, 255 - 17 * i, 3 * i, 0) for i in range(16))
+    files["bmp4"] = bmp_of(info(9, 4, 0), b"", colors, packed[::-1].tobytes())
+    files["bmp_os2"] = bmp_of(struct.pack("<IHHHH", 12, 13, 9, 1, 24), b"", b"", bgr[::-1].tobytes())
+    for name, data in files.items():
+        write(name + ".bmp", data)
+        write_ppm(name + ".ppm", Image.open(io.BytesIO(data)))
+
+
 SIZES = [(64, 128), (128, 256), (48, 96), (57, 131), (33, 47), (17, 19), (7, 5), (3, 2), (2, 2), (1, 1), (1, 9), (9, 1),
          (200, 100), (224, 224), (61, 300), (300, 61)]
 TARGETS = [(128, 256), (224, 224), (64, 128), (32, 64), (5, 7), (1, 1), (3, 1), (57, 128), (64, 131)]
@@ -123,4 +172,6 @@ def resized():
 if __name__ == "__main__":
     jpegs()
     pngs()
+    strays()
+    bmps()
     resized()

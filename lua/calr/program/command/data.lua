@@ -8,6 +8,8 @@ local suggest = require("calr.options").suggest
 local sys = require "calr.sys"
 local text = require "calr.text"
 
+local MOST_LINES = 20 -- of notes and of warnings
+
 local usages = {
   import = "calr data import NAME DIR -o FILE.lmdb [--skip-bad] [--OPTION VALUE ...]",
   info = "calr data info FILE.lmdb [--verify]",
@@ -78,6 +80,12 @@ local function layout_help(import)
   end
 end
 
+-- Lines to stderr: the first ones, and how many more there are.
+local function say(kind, lines)
+  for i = 1, math.min(#lines, MOST_LINES) do io.stderr:write(("%s: %s\n"):format(kind, lines[i])) end
+  if #lines > MOST_LINES then io.stderr:write(("%s: and %d more\n"):format(kind, #lines - MOST_LINES)) end
+end
+
 local function run_import(words)
   local import = require "calr.data.import"
   local known = { ["-o"] = "value", ["--skip-bad"] = "flag", ["--help"] = "flag" }
@@ -108,7 +116,8 @@ layouts:]]
   for _, option in ipairs(description.options or {}) do values[option[1]] = options["--" .. option[1]] end
   local result = try(import.run, { layout = description, folder = folder, to = options["-o"],
     skip_bad = options["--skip-bad"], options = values })
-  for _, warning in ipairs(result.warnings) do io.stderr:write(("warning: %s\n"):format(warning)) end
+  say("note", result.notes)
+  say("warning", result.warnings)
   for _, bad in ipairs(result.skipped) do io.stderr:write(("left out %s: %s\n"):format(bad.path, bad.reason)) end
   print(("%s: %d images, %s (%s)%s"):format(options["-o"], result.images, text.bytes(result.bytes),
     rate(result), #result.skipped > 0 and (", %d bad files left out"):format(#result.skipped) or ""))
