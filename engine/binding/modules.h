@@ -18,6 +18,7 @@ int luaopen_calr_npy(lua_State *L);
 int luaopen_calr_npz(lua_State *L);
 int luaopen_calr_optim_step(lua_State *L);
 int luaopen_calr_pth(lua_State *L);
+int luaopen_calr_embed_layout(lua_State *L);
 int luaopen_calr_quality(lua_State *L);
 int luaopen_calr_rank(lua_State *L);
 int luaopen_calr_rng(lua_State *L);

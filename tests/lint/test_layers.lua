@@ -16,12 +16,13 @@ local below = {
   neighbours = { "labels", "backend", "tensor", "base" },
   cluster = { "neighbours", "labels", "backend", "tensor", "base" },
   tune = { "base" }, -- the arithmetic of the samplers of studies
+  embed = { "base" }, -- layouts of features in the plane
   bank = { "backend", "tensor", "base" },
   rank = { "neighbours", "backend", "tensor", "base" }, -- re-ranking uses the k-reciprocal sets of neighbours
   image = { "tensor", "base" },
   store = { "os", "tensor", "base" },
   loader = { "store", "image", "tensor", "base" },
-  binding = { "loader", "store", "image", "rank", "bank", "tune", "cluster", "neighbours", "labels", "autograd",
+  binding = { "loader", "store", "image", "rank", "bank", "tune", "embed", "cluster", "neighbours", "labels", "autograd",
     "backend", "files", "tensor", "os", "base" },
   host = { "binding", "backend", "os", "base" },
 }

@@ -56,6 +56,8 @@ return {
     { name = "calr.refine", of = { "calr.refine", "calr.refine.pivot", "calr.refine.purity", "calr.refine.self_paced",
       "calr.refine.local_split", "calr.refine.camera_proxy", "calr.refine.merge", "calr.refine.none" } },
     { name = "calr.quality" },
+    { name = "calr.embed" },
+    { name = "calr.embed.layout" },
     { name = "calr.rank" },
     { name = "calr.lab" },
     { name = "calr.lab.cluster" },
