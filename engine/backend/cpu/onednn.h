@@ -4,14 +4,8 @@
  * is all that knows oneDNN's own types, for version 2 of its C interface.
  *
  * Memory that cannot be had is a status here, as everywhere, but for the library's own small objects
- * (operator new, some hundred bytes each). It does not catch the std::bad_alloc of one that fails:
- * - in its initialisation, which the dynamic loader runs before main, where nothing that is ours is on
- *   the stack and no code of a program can catch it;
- * - in dnnl_primitive_desc_create and its like, where the exception passes through the C interface. C
- *   cannot catch it, and the engine has no C++.
- * Either way the process ends with "std::bad_alloc". Injected failures of single allocations show it;
- * what a limit of memory refuses first in practice are the large blocks (maps, scratchpads, generated
- * code), and those are a status. */
+ * (operator new, some hundred bytes each): it does not catch the std::bad_alloc of one that fails, and
+ * C cannot. onednn_memory.c keeps a reserve for them. */
 #ifndef CALR_BACKEND_CPU_ONEDNN_H
 #define CALR_BACKEND_CPU_ONEDNN_H
 
@@ -65,6 +59,13 @@ bool calr_onednn_has_bf16(void);
 /* ---- onednn_bytes.c: the table's gemm_bytes ---- */
 bool calr_onednn_gemm_bytes(int64_t m, int64_t n, int64_t k, const int8_t *a, const int8_t *b,
                             int32_t *c, int64_t ldc);
+
+/* ---- onednn_memory.c ---- */
+/* To be called before oneDNN allocates: makes sure that the reserve for its small objects is there, and
+ * `room` bytes for others (0: do not look). CALR_ENOMEM otherwise. */
+calr_status calr_onednn_reserve(size_t room);
+/* The room for the making of a plan. oneDNN does not check some blocks of 0.1 to 1 MB that it takes then. */
+#define CALR_ONEDNN_ROOM ((size_t)16 << 20)
 
 /* "2.6.3" and "avx512_core_amx". */
 void calr_onednn_describe(char *version, size_t version_size, char *isa, size_t isa_size);

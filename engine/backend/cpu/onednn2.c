@@ -173,11 +173,13 @@ static calr_status fill_plan(calr_onednn_plan *plan, bool *usable)
 calr_status calr_onednn_plan_new(const calr_onednn_spec *spec, calr_onednn_plan **out)
 {
     calr_onednn_plan *plan = calloc(1, sizeof *plan);
-    bool usable;
+    bool usable = false;
     if (!plan)
         return calr_error(CALR_ENOMEM, "no memory for the plan of a convolution");
     plan->spec = *spec;
-    calr_status status = fill_plan(plan, &usable);
+    calr_status status = calr_onednn_reserve(CALR_ONEDNN_ROOM);
+    if (status == CALR_OK)
+        status = fill_plan(plan, &usable);
     if (status != CALR_OK || !usable) {
         calr_onednn_plan_release(plan);
         plan = NULL;
@@ -283,6 +285,7 @@ calr_status calr_onednn_plan_run(const calr_onednn_plan *plan, const void *in, f
            size = own + plan->scratch_bytes;
     void *block;
     run r = {0};
+    CALR_TRY(calr_onednn_reserve(0));
     CALR_TRY(calr_pool_alloc(size, &block));
     /* oneDNN's handles do not know const; it writes to outputs and scratch only. */
     calr_status status = open_run(plan, data ? out : (void *)in, weights, (float *)bias,

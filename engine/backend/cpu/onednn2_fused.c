@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cpu/onednn.h"
 #include "backend/cpu/onednn2.h"
 #include "backend/cpu/onednn_fused.h"
 #include "tensor/pool.h"
@@ -181,6 +182,7 @@ calr_status calr_onednn_fused_new(const calr_conv2d *conv, const float *w, const
                                   calr_onednn_fused **out)
 {
     bool usable;
+    CALR_TRY(calr_onednn_reserve(CALR_ONEDNN_ROOM));
     calr_onednn_fused *plan = calloc(1, sizeof *plan);
     if (!plan)
         return calr_error(CALR_ENOMEM, "no memory for a frozen convolution");
@@ -242,6 +244,7 @@ calr_status calr_onednn_fused_run(const calr_onednn_fused *plan, const void *x, 
     dnnl_memory_t m[ARGUMENTS] = {NULL};
     dnnl_stream_t stream;
     void *scratch = NULL;
+    CALR_TRY(calr_onednn_reserve(0));
     if (plan->scratch_bytes)
         CALR_TRY(calr_pool_alloc(plan->scratch_bytes, &scratch));
     dnnl_status_t opened = dnnl_stream_create(&stream, plan->engine, dnnl_stream_default_flags);

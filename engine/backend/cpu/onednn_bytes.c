@@ -14,6 +14,8 @@ static bool product(int64_t m, int64_t n, int64_t k, const int8_t *a, const int8
                     int64_t ldc)
 {
     const int32_t no_offset = 0;
+    if (calr_onednn_reserve(0) != CALR_OK)
+        return false;
     return dnnl_gemm_s8s8s32('N', 'T', 'F', m, n, k, 1, a, k, 0, b, k, 0, 0, c, ldc, &no_offset) ==
            dnnl_success;
 }
