@@ -45,11 +45,15 @@ typedef struct function {
 #define V_vector(name)  calr_v_##name
 #define V_library(name) name
 
-/* erf and gelu are computed in float where floats are kept; the exponents there are not above 0. */
-#define REAL_vector         float
-#define REAL_library        double
-#define NEGATIVE_vector(x)  calr_exp_below(x)
-#define NEGATIVE_library(x) exp(x)
+/* exp2, erf and gelu are computed in float where floats are kept; the exponents there are not above 0. */
+#define REAL_vector             float
+#define REAL_library            double
+#define POW_vector              calr_v_pow_turned
+#define POW_library(x, p, turn) pow(x, p)
+#define SOFTPLUS_vector         calr_v_softplus
+#define SOFTPLUS_library(x)     log1p(exp(x))
+#define NEGATIVE_vector(x)      calr_exp_below(x)
+#define NEGATIVE_library(x)     exp(x)
 
 /* Composed ones. */
 #define HELPERS(kind)                                                                              \
@@ -85,6 +89,9 @@ CALR_INLINE double normal_library(double x)
     FUNCTION(CALR_CLONES, abs_##t, T, C, load, store, fabs##m(x), x > 0 ? dy : x < 0 ? -dy : 0)    \
     FUNCTION(CALR_CLONES, sign_##t, T, C, load, store, (C)((x > 0) - (x < 0)), 0)                  \
     FUNCTION(CALR_CLONES, square_##t, T, C, load, store, x *x, 2 * x * dy)                         \
+    FUNCTION(CALR_CLONES, zeroth_##t, T, C, load, store, 1, 0)                                     \
+    FUNCTION(CALR_CLONES, first_##t, T, C, load, store, x, dy)                                     \
+    FUNCTION(CALR_CLONES, cube_##t, T, C, load, store, x *x *x, 3 * x * x * dy)                    \
     FUNCTION(CALR_CLONES, relu_##t, T, C, load, store, x > 0 || x != x ? x : 0, x > 0 ? dy : 0)    \
     FUNCTION(CALR_CLONES, clamp_##t, T, C, load, store,                                            \
              x > q   ? q                                                                           \
@@ -119,7 +126,8 @@ CALR_INLINE double normal_library(double x)
 
 #define ELEMENTARY(clones, t, T, kind, load, store)                                                \
     FUNCTION(clones, exp_##t, T, double, load, store, V_##kind(exp)(x), dy *x)                     \
-    FUNCTION(clones, exp2_##t, T, double, load, store, V_##kind(exp2)(x), dy *x *LN_2)             \
+    FUNCTION(clones, exp2_##t, T, REAL_##kind, load, store, V_##kind(exp2)(x),                     \
+             dy *x *(REAL_##kind)LN_2)                                                             \
     FUNCTION(clones, expm1_##t, T, double, load, store, V_##kind(expm1)(x), dy *(x + 1))           \
     FUNCTION(clones, log_##t, T, double, load, store, V_##kind(log)(x), dy / x)                    \
     FUNCTION(clones, log2_##t, T, double, load, store, V_##kind(log2)(x), dy / (x * LN_2))         \
@@ -136,13 +144,13 @@ CALR_INLINE double normal_library(double x)
     FUNCTION(clones, tanh_##t, T, double, load, store, V_##kind(tanh)(x), dy *(1 - x * x))         \
     FUNCTION(clones, erf_##t, T, REAL_##kind, load, store, V_##kind(erf)(x),                       \
              dy *(REAL_##kind)TWO_OVER_ROOT_PI *NEGATIVE_##kind(-x *x))                            \
-    FUNCTION(clones, pow_##t, T, double, load, store, V_##kind(pow)(x, p),                         \
-             p == 0 ? 0 : dy * p * V_##kind(pow)(x, p - 1))                                        \
+    FUNCTION(clones, pow_##t, T, double, load, store, POW_##kind(x, p, q),                         \
+             dy *p *POW_##kind(x, p - 1, q))                                                       \
     FUNCTION(clones, sigmoid_##t, T, double, load, store, sigmoid_##kind(x), dy *x *(1 - x))       \
     FUNCTION(clones, elu_##t, T, double, load, store, x > 0 ? x : p * V_##kind(expm1)(x),          \
              x > 0 ? dy : dy * p * V_##kind(exp)(x))                                               \
     FUNCTION(clones, softplus_##t, T, double, load, store,                                         \
-             p *x > q ? x : V_##kind(log1p)(V_##kind(exp)(p * x)) / p,                             \
+             p *x > q ? x : SOFTPLUS_##kind(p * x) / p,                                            \
              p * x > q ? dy : dy * sigmoid_##kind(p * x))                                          \
     FUNCTION(clones, silu_##t, T, double, load, store, x *sigmoid_##kind(x),                       \
              dy *sigmoid_##kind(x) * (1 + x * (1 - sigmoid_##kind(x))))                            \
@@ -242,30 +250,71 @@ INTEGER_FUNCTIONS(u8, uint8_t, uint8_t)
         TESTS(t, isnan_##t) /* an integer is neither */                                            \
     }
 
-static const struct {
+typedef struct body {
     calr_parallel_body forward, gradient;
-} bodies[CALR_DTYPES][CALR_UNARY_COUNT] = {
+} body;
+
+static const body bodies[CALR_DTYPES][CALR_UNARY_COUNT] = {
     [CALR_F32] = TABLE(f32, vector),     [CALR_F64] = TABLE(f64, library),
     [CALR_BF16] = TABLE(bf16, vector),   [CALR_I64] = INTEGER_TABLE(i64),
     [CALR_I32] = INTEGER_TABLE(i32),     [CALR_U8] = INTEGER_TABLE(u8),
     [CALR_BOOL] = {TESTS(u8, isnan_u8)},
 };
 
+/* Powers that need no logarithm have loops of their own, the roots with the special values of theirs; those of infinity and NaN are
+ * for the C library. */
+#define FAR_POWERS(t, T, load, store)                                                              \
+    FUNCTION(, pow_far_##t, T, double, load, store, pow(x, p), dy *p *pow(x, p - 1))
+FAR_POWERS(f32, float, SAME, ROUND_ONCE)
+FAR_POWERS(f64, double, SAME, SAME)
+FAR_POWERS(bf16, calr_bf16, WIDEN, NARROW_TWICE)
+
+enum { ZEROTH, FIRST, SECOND, THIRD, INVERSE, ROOT, INVERSE_ROOT, OTHER, FAR, KINDS };
+#define POWERS(t)                                                                                  \
+    {                                                                                              \
+        [ZEROTH] = WITH(zeroth, t), [FIRST] = WITH(first, t), [SECOND] = WITH(square, t),          \
+        [THIRD] = WITH(cube, t), [INVERSE] = {reciprocal_##t, pow_##t##_gradient},                 \
+        [ROOT] = {sqrt_##t, pow_##t##_gradient}, [INVERSE_ROOT] = {rsqrt_##t, pow_##t##_gradient}, \
+        [OTHER] = WITH(pow, t), [FAR] = WITH(pow_far, t)                                           \
+    }
+static const body powers[CALR_DTYPES][KINDS] = {
+    [CALR_F32] = POWERS(f32), [CALR_F64] = POWERS(f64), [CALR_BF16] = POWERS(bf16)};
+
+static int power_of(double p)
+{
+    if (p == 0 || p == 1 || p == 2 || p == 3)
+        return (int)p;
+    return p == -1      ? INVERSE
+           : p == 0.5   ? ROOT
+           : p == -0.5  ? INVERSE_ROOT
+           : p - p != 0 ? FAR
+                        : OTHER;
+}
+
+static body body_of(calr_unary op, calr_dtype dtype, double p)
+{
+    return op == CALR_POW ? powers[dtype][power_of(p)] : bodies[dtype][op];
+}
+
 void calr_cpu_unary(calr_unary op, calr_dtype dtype, int64_t n, const double p[2], const void *x,
                     void *y)
 {
     function f = {.p = p ? p[0] : 0, .q = p ? p[1] : 0, .x = x, .y = y};
+    if (op == CALR_POW)
+        f.q = calr_v_turn(f.p);
     if (op == CALR_CLAMP &&
         !calr_dtype_is_float(dtype)) { /* so that the limits can be whole numbers */
         f.p = fmax(-0x1p63, fmin(0x1.fffffffffffffp62, f.p));
         f.q = fmax(-0x1p63, fmin(0x1.fffffffffffffp62, f.q));
     }
-    calr_parallel_for(n, CALR_GRAIN, bodies[dtype][op].forward, &f);
+    calr_parallel_for(n, CALR_GRAIN, body_of(op, dtype, f.p).forward, &f);
 }
 
 void calr_cpu_unary_backward(calr_unary op, calr_dtype dtype, int64_t n, const double p[2],
                              const void *saved, const void *dy, void *dx)
 {
     function f = {.p = p ? p[0] : 0, .q = p ? p[1] : 0, .x = saved, .dy = dy, .y = dx};
-    calr_parallel_for(n, CALR_GRAIN, bodies[dtype][op].gradient, &f);
+    if (op == CALR_POW)
+        f.q = calr_v_turn(f.p - 1);
+    calr_parallel_for(n, CALR_GRAIN, body_of(op, dtype, f.p).gradient, &f);
 }

@@ -3,6 +3,7 @@
 
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/paired.h"
+#include "backend/cpu/vector_math.h"
 
 /* ROW(name, expression of a, b, c and p, ...), as in binary.c. */
 #define ROW(name, A, T, C, load, store, expression)                                                \
@@ -33,21 +34,29 @@
 #define WIDEN(x)  calr_bf16_to_f32(x)
 #define NARROW(x) calr_bf16_from_f32(x)
 
-#define ROWS(t, T, C, suffix, load, store)                                                         \
+#define ROWS(t, T, C, load, store)                                                                 \
     ROW(lerp_##t, T, T, C, load, store, a + c * (b - a))                                           \
     ROW(addcmul_##t, T, T, C, load, store, a + p * b * c)                                          \
     ROW(addcdiv_##t, T, T, C, load, store, a + p * b / c)                                          \
     ROW(div_d_##t, T, T, C, load, store, -(c / b) * a)                                             \
-    ROW(pow_d_base_##t, T, T, C, load, store, b == 0 ? 0 : c * b * pow##suffix(a, b - 1))          \
-    ROW(pow_d_power_##t, T, T, C, load, store, a == 0 && b <= 1 ? 0 : c * b * log##suffix(a))      \
     ROW(maximum_d_##t, T, T, C, load, store, a > b ? c : a == b ? c * (C)0.5 : 0)                  \
-    ROW(minimum_d_##t, T, T, C, load, store, a < b ? c : a == b ? c * (C)0.5 : 0)                  \
-    ROW(remainder_d_##t, T, T, C, load, store, -c *floor##suffix(a / b))                           \
-    ROW(fmod_d_##t, T, T, C, load, store, -c *trunc##suffix(a / b))                                \
-    ROW(atan2_d_##t, T, T, C, load, store, c *b / (a * a + b * b))
-ROWS(f32, float, float, f, SAME, SAME)
-ROWS(f64, double, double, , SAME, SAME)
-ROWS(bf16, calr_bf16, float, f, WIDEN, NARROW)
+    ROW(minimum_d_##t, T, T, C, load, store, a < b ? c : a == b ? c * (C)0.5 : 0)
+/* In double for all types, and those of floats with the functions of vector_math.h. */
+#define ELEMENTARY_ROWS(t, T, load, store, power, logarithm)                                       \
+    ROW(pow_d_base_##t, T, T, double, load, store, b == 0 ? 0 : c * b * power(a, b - 1))           \
+    ROW(pow_d_power_##t, T, T, double, load, store,                                                \
+        a == 0 && fabs(b) <= 1 ? 0 : c * b * logarithm(a))                                         \
+    ROW(remainder_d_##t, T, T, double, load, store, -c *calr_v_floor_divide(a, b))                 \
+    ROW(fmod_d_##t, T, T, double, load, store, -c *trunc(a / b))                                   \
+    ROW(atan2_d_##t, T, T, double, load, store, a == 0 && b == 0 ? 0 : c * b / (a * a + b * b))
+#define ROUND_ONCE(x)   (float)(x)
+#define NARROW_TWICE(x) calr_bf16_from_f32((float)(x))
+ELEMENTARY_ROWS(f32, float, SAME, ROUND_ONCE, calr_v_pow, calr_v_log)
+ELEMENTARY_ROWS(f64, double, SAME, SAME, pow, log)
+ELEMENTARY_ROWS(bf16, calr_bf16, WIDEN, NARROW_TWICE, calr_v_pow, calr_v_log)
+ROWS(f32, float, float, SAME, SAME)
+ROWS(f64, double, double, SAME, SAME)
+ROWS(bf16, calr_bf16, float, WIDEN, NARROW)
 
 #define TABLE(t)                                                                                   \
     {                                                                                              \
