@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cpu/exponential.h"
 #include "backend/cpu/kernels.h"
 
 typedef struct rowing {
@@ -19,7 +20,7 @@ typedef struct rowing {
     float eps, factor;
 } rowing;
 
-CALR_CLONES static float row_max(int64_t c, const float *x)
+CALR_INLINE float row_max(int64_t c, const float *x)
 {
     float most = -INFINITY;
 #pragma omp simd reduction(max : most)
@@ -28,17 +29,35 @@ CALR_CLONES static float row_max(int64_t c, const float *x)
     return most;
 }
 
-/* ln sum exp, with the maximum taken out. -inf for a row of -inf only; NaN where the row holds one.
- */
-static float log_sum_exp(int64_t c, const float *x, float most)
+/* The sum of e^(x - most). NaN where x holds one, and for a row of -inf only. */
+CALR_INLINE double sum_exp(int64_t c, const float *x, float most)
 {
     double sum = 0;
+#pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < c; j++)
-        sum += (double)expf(x[j] - most);
-    return most + (float)log(sum);
+        sum += (double)calr_exp_below(x[j] - most);
+    return sum;
 }
 
-static void softmax_body(void *context, int64_t begin, int64_t end, int worker)
+CALR_INLINE double row_sum(int64_t c, const float *x)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = 0; j < c; j++)
+        sum += (double)x[j];
+    return sum;
+}
+
+CALR_INLINE double row_dot(int64_t c, const float *a, const float *b)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = 0; j < c; j++)
+        sum += (double)a[j] * (double)b[j];
+    return sum;
+}
+
+CALR_CLONES static void softmax_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const rowing *k = context;
     (void)worker;
@@ -46,59 +65,56 @@ static void softmax_body(void *context, int64_t begin, int64_t end, int worker)
         const float *x = k->x + i * k->c;
         float *y = k->out + i * k->c, most = row_max(k->c, x);
         double sum = 0;
+#pragma omp simd reduction(+ : sum)
         for (int64_t j = 0; j < k->c; j++) {
-            y[j] = expf(x[j] - most);
+            y[j] = calr_exp_below(x[j] - most);
             sum += (double)y[j];
         }
         float part = (float)(1 / sum);
+#pragma omp simd
         for (int64_t j = 0; j < k->c; j++)
             y[j] *= part;
     }
 }
 
-static void log_softmax_body(void *context, int64_t begin, int64_t end, int worker)
+CALR_CLONES static void log_softmax_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const rowing *k = context;
     (void)worker;
     for (int64_t i = begin; i < end; i++) {
         const float *x = k->x + i * k->c;
         float *y = k->out + i * k->c, most = row_max(k->c, x);
-        double sum = 0;
-        for (int64_t j = 0; j < k->c; j++)
-            sum += (double)expf(x[j] - most);
-        float log_part = (float)log(sum);
+        float log_part = (float)log(sum_exp(k->c, x, most));
+#pragma omp simd
         for (int64_t j = 0; j < k->c; j++)
             y[j] = x[j] - most - log_part;
     }
 }
 
-static void softmax_backward_body(void *context, int64_t begin, int64_t end, int worker)
+CALR_CLONES static void softmax_backward_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const rowing *k = context;
     (void)worker;
     for (int64_t i = begin; i < end; i++) {
         const float *y = k->y + i * k->c, *dy = k->dy + i * k->c;
-        float *dx = k->out + i * k->c;
-        double sum = 0;
+        float *dx = k->out + i * k->c, sum = (float)row_dot(k->c, y, dy);
+#pragma omp simd
         for (int64_t j = 0; j < k->c; j++)
-            sum += (double)y[j] * (double)dy[j];
-        for (int64_t j = 0; j < k->c; j++)
-            dx[j] = y[j] * (dy[j] - (float)sum);
+            dx[j] = y[j] * (dy[j] - sum);
     }
 }
 
-static void log_softmax_backward_body(void *context, int64_t begin, int64_t end, int worker)
+CALR_CLONES static void log_softmax_backward_body(void *context, int64_t begin, int64_t end,
+                                                  int worker)
 {
     const rowing *k = context;
     (void)worker;
     for (int64_t i = begin; i < end; i++) {
         const float *y = k->y + i * k->c, *dy = k->dy + i * k->c;
-        float *dx = k->out + i * k->c;
-        double sum = 0;
+        float *dx = k->out + i * k->c, sum = (float)row_sum(k->c, dy);
+#pragma omp simd
         for (int64_t j = 0; j < k->c; j++)
-            sum += (double)dy[j];
-        for (int64_t j = 0; j < k->c; j++)
-            dx[j] = dy[j] - expf(y[j]) * (float)sum;
+            dx[j] = dy[j] - calr_exp_below(y[j]) * sum;
     }
 }
 
@@ -132,13 +148,14 @@ calr_status calr_cpu_log_softmax_backward(int64_t rows, int64_t c, const float *
     return CALR_OK;
 }
 
-static void log_sum_body(void *context, int64_t begin, int64_t end, int worker)
+CALR_CLONES static void log_sum_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const rowing *k = context;
     (void)worker;
     for (int64_t i = begin; i < end; i++) {
         const float *x = k->x + i * k->c;
-        k->saved[i] = log_sum_exp(k->c, x, row_max(k->c, x));
+        float most = row_max(k->c, x);
+        k->saved[i] = most + (float)log(sum_exp(k->c, x, most));
     }
 }
 
@@ -168,7 +185,8 @@ calr_status calr_cpu_cross_entropy_forward(int64_t rows, int64_t c, const float 
     return CALR_OK;
 }
 
-static void cross_entropy_backward_body(void *context, int64_t begin, int64_t end, int worker)
+CALR_CLONES static void cross_entropy_backward_body(void *context, int64_t begin, int64_t end,
+                                                    int worker)
 {
     const rowing *k = context;
     (void)worker;
@@ -181,8 +199,9 @@ static void cross_entropy_backward_body(void *context, int64_t begin, int64_t en
             memset(dx, 0, (size_t)k->c * sizeof *dx);
             continue;
         }
+#pragma omp simd
         for (int64_t j = 0; j < k->c; j++)
-            dx[j] = w * expf(x[j] - log_sum);
+            dx[j] = w * calr_exp_below(x[j] - log_sum);
         dx[k->labels[i]] -= w;
     }
 }
@@ -204,16 +223,7 @@ calr_status calr_cpu_cross_entropy_backward(int64_t rows, int64_t c, const float
     return CALR_OK;
 }
 
-CALR_CLONES static double row_dot(int64_t c, const float *a, const float *b)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t j = 0; j < c; j++)
-        sum += (double)a[j] * (double)b[j];
-    return sum;
-}
-
-static void normalize_body(void *context, int64_t begin, int64_t end, int worker)
+CALR_CLONES static void normalize_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const rowing *k = context;
     (void)worker;
@@ -223,12 +233,14 @@ static void normalize_body(void *context, int64_t begin, int64_t end, int worker
         float norm = (float)sqrt(row_dot(k->c, x, x));
         float part = 1 / (norm > k->eps ? norm : k->eps);
         k->saved[i] = norm;
+#pragma omp simd
         for (int64_t j = 0; j < k->c; j++)
             y[j] = x[j] * part;
     }
 }
 
-static void normalize_backward_body(void *context, int64_t begin, int64_t end, int worker)
+CALR_CLONES static void normalize_backward_body(void *context, int64_t begin, int64_t end,
+                                                int worker)
 {
     const rowing *k = context;
     (void)worker;
@@ -238,6 +250,7 @@ static void normalize_backward_body(void *context, int64_t begin, int64_t end, i
         bool small = k->norm[i] <= k->eps; /* then y = x / eps, a plain scaling */
         float part = 1 / (small ? k->eps : k->norm[i]);
         float along = small ? 0.0f : (float)row_dot(k->c, y, dy);
+#pragma omp simd
         for (int64_t j = 0; j < k->c; j++)
             dx[j] = (dy[j] - y[j] * along) * part;
     }
