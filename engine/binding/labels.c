@@ -2,8 +2,6 @@
 #include "binding/bind.h"
 #include "binding/modules.h"
 
-#include <math.h>
-
 #include "cluster/match.h"
 #include "labels/labels.h"
 
@@ -286,100 +284,6 @@ static int labels_take(lua_State *L)
     return 1;
 }
 
-/* A mask; those of rules written for calr 0.1 are u8. */
-static calr_tensor *check_mask(lua_State *L, int arg)
-{
-    calr_tensor *mask = calr_lua_check_tensor(L, arg);
-    calr_dtype dtype = mask->dtype == CALR_U8 ? CALR_U8 : CALR_BOOL;
-    return calr_lua_check_form(L, arg, dtype, 1, "bool[n]");
-}
-
-/* The bytes of a mask, 0 where an item is not set. */
-static const uint8_t *mask_bytes(const calr_tensor *mask)
-{
-    return calr_tensor_data(mask);
-}
-
-/// calr.labels.quantile(values, q [, mask])
-/// Returns the value below which a share q of the values lies, interpolated between the two nearest as in NumPy: 0.5
-/// is the median. A NaN is an error.
-/// @param values  f32[n]
-/// @param q       0 .. 1
-/// @param mask    bool[n]: only these values; all where absent
-/// @return number|nil  nil if there is no value
-static int labels_quantile(lua_State *L)
-{
-    calr_tensor *values = calr_lua_check_form(L, 1, CALR_F32, 1, "f32[n]");
-    double q = luaL_checknumber(L, 2), quantile;
-    luaL_argcheck(L, q >= 0 && q <= 1, 2, "a quantile is given by a share, 0 to 1");
-    calr_tensor *mask = lua_isnoneornil(L, 3) ? NULL : check_mask(L, 3);
-    if (mask)
-        check_length(L, 3, values, mask);
-    calr_lua_call(L, calr_labels_quantile(calr_tensor_f32(values), mask ? mask_bytes(mask) : NULL,
-                                          values->shape[0], q, &quantile));
-    if (isnan(quantile))
-        lua_pushnil(L);
-    else
-        lua_pushnumber(L, quantile);
-    return 1;
-}
-
-static int64_t mask_total(const calr_tensor *mask)
-{
-    int64_t total = 0;
-    for (int64_t i = 0; i < mask->shape[0]; i++)
-        total += mask_bytes(mask)[i] != 0;
-    return total;
-}
-
-/// calr.labels.total(mask)
-/// @return integer  how many items are set
-static int labels_total(lua_State *L)
-{
-    lua_pushinteger(L, mask_total(check_mask(L, 1)));
-    return 1;
-}
-
-/// calr.labels.rows(mask)
-/// Where a mask is set.
-/// @return tensor  i64[m]: row numbers, ascending
-static int labels_rows(lua_State *L)
-{
-    calr_tensor *mask = check_mask(L, 1);
-    calr_tensor *rows = new_vector(L, CALR_I64, mask_total(mask));
-    int64_t *next = calr_tensor_i64(rows);
-    for (int64_t i = 0; i < mask->shape[0]; i++)
-        if (mask_bytes(mask)[i])
-            *next++ = i;
-    return 1;
-}
-
-/// calr.labels.put(labels, rows, values)
-/// Sets labels[rows[i]] := values[i] in place: puts labels of a part among those of all.
-/// @param labels  i32[n]
-/// @param rows    i64[m], 0-based
-/// @param values  i32[m]
-/// @return tensor  the labels
-static int labels_put(lua_State *L)
-{
-    calr_tensor *labels = check_labels(L, 1);
-    calr_tensor *rows = calr_lua_check_form(L, 2, CALR_I64, 1, "i64[m]");
-    calr_tensor *values = calr_lua_check_form(L, 3, CALR_I32, 1, "i32[m]");
-    check_length(L, 3, rows, values);
-    const int64_t *row = calr_tensor_i64(rows);
-    for (int64_t i = 0; i < rows->shape[0]; i++)
-        if (row[i] < 0 || row[i] >= labels->shape[0])
-            luaL_argerror(L, 2,
-                          lua_pushfstring(L, "row %I (item %I) is outside the %I labels",
-                                          (lua_Integer)row[i], (lua_Integer)(i + 1),
-                                          (lua_Integer)labels->shape[0]));
-    for (int64_t i = 0; i < rows->shape[0]; i++)
-        calr_tensor_i32(labels)[row[i]] = calr_tensor_i32(values)[i];
-    calr_tensor_touch(labels);
-    lua_settop(L, 1);
-    return 1;
-}
-
 static const calr_lua_function functions[] = {
     {"clusters", labels_clusters, "labels"},
     {"canonical", labels_canonical, "labels, options"},
@@ -389,14 +293,10 @@ static const calr_lua_function functions[] = {
     {"last_above", labels_last_above, "labels, scores, threshold"},
     {"entropy", labels_entropy, "labels, groups"},
     {"take", labels_take, "values, rows"},
-    {"total", labels_total, "mask"},
-    {"rows", labels_rows, "mask"},
-    {"put", labels_put, "labels, rows, values"},
     {"match", labels_match, "a, b"},
     {"align", labels_align, "before, after"},
     {"commonest", labels_commonest, "labels, groups"},
     {"neighbour_share", labels_neighbour_share, "labels, indices [, options]"},
-    {"quantile", labels_quantile, "values, q [, mask]"},
     {NULL, NULL, NULL},
 };
 

@@ -226,39 +226,3 @@ calr_status calr_labels_neighbour_share(const int32_t *labels, int64_t n, const 
     }
     return CALR_OK;
 }
-
-static int compare_floats(const void *x, const void *y)
-{
-    float a = *(const float *)x, b = *(const float *)y;
-    return (a > b) - (a < b);
-}
-
-calr_status calr_labels_quantile(const float *values, const uint8_t *mask, int64_t n, double q,
-                                 double *quantile)
-{
-    float *sorted = calr_array_new(n, sizeof *sorted);
-    if (!sorted)
-        return calr_error(CALR_ENOMEM, "no memory to sort %" PRId64 " values", n);
-    int64_t count = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if (mask && !mask[i])
-            continue;
-        if (isnan(values[i])) {
-            free(sorted);
-            return calr_error(CALR_EINVAL, "value %" PRId64 " is NaN: it has no place in an order",
-                              i + 1);
-        }
-        sorted[count++] = values[i];
-    }
-    *quantile = NAN;
-    calr_status status = calr_sort(sorted, count, sizeof *sorted, compare_floats);
-    if (status == CALR_OK && count > 0) {
-        double place = q * (double)(count - 1);
-        int64_t low = (int64_t)place;
-        int64_t high = low + 1 < count ? low + 1 : low;
-        double part = place - (double)low, a = sorted[low], b = sorted[high];
-        *quantile = part > 0 && b > a ? a + part * (b - a) : a;
-    }
-    free(sorted);
-    return status;
-}

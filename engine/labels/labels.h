@@ -55,10 +55,4 @@ calr_status calr_labels_commonest(const int32_t *labels, const int32_t *groups, 
 calr_status calr_labels_neighbour_share(const int32_t *labels, int64_t n, const int32_t *indices,
                                         int64_t k, int64_t count, float *share);
 
-/* The q-quantile (0 .. 1) of the values whose mask is set (all where mask is NULL), by linear
- * interpolation between the two nearest (definition 7 of Hyndman and Fan 1996, NumPy's default).
- * NaN where none is set. CALR_EINVAL when one of them is NaN. */
-calr_status calr_labels_quantile(const float *values, const uint8_t *mask, int64_t n, double q,
-                                 double *quantile);
-
 #endif

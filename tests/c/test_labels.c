@@ -59,32 +59,6 @@ static void test_random(void)
     }
 }
 
-static void test_quantiles(void)
-{
-    float values[ROWS];
-    uint8_t mask[ROWS];
-    calr_rng rng = calr_rng_make(8, calr_rng_purpose("labels"), 0, 0);
-    for (int64_t i = 0; i < ROWS; i++) {
-        values[i] = (float)calr_rng_double(&rng);
-        mask[i] = calr_rng_double(&rng) < 0.5;
-    }
-    for (int step = 0; step <= 10; step++) {
-        double found, q = step / 10.0;
-        CHECK_OK(calr_labels_quantile(values, mask, ROWS, q, &found));
-        int64_t below = 0, total = 0;
-        for (int64_t i = 0; i < ROWS; i++) {
-            total += mask[i];
-            below += mask[i] && values[i] < found;
-        }
-        CHECK(llabs(below - (int64_t)(q * (double)(total - 1))) <= 1);
-    }
-    double found = 0;
-    CHECK_OK(calr_labels_quantile(values, NULL, 0, 0.5, &found));
-    CHECK(isnan(found));
-    CHECK_OK(calr_labels_quantile(values, NULL, 1, 1, &found));
-    CHECK(found == values[0]);
-}
-
 static void test_odd(void)
 {
     int32_t labels[2] = {0, -2}, groups[2] = {0, 0}, indices[2] = {0, 5}, common[1];
@@ -103,7 +77,6 @@ static void test_odd(void)
 int main(void)
 {
     RUN(test_random);
-    RUN(test_quantiles);
     RUN(test_odd);
     return check_finish();
 }

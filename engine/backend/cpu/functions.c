@@ -261,8 +261,8 @@ static const body bodies[CALR_DTYPES][CALR_UNARY_COUNT] = {
     [CALR_BOOL] = {TESTS(u8, isnan_u8)},
 };
 
-/* Powers that need no logarithm have loops of their own, the roots with the special values of theirs; those of infinity and NaN are
- * for the C library. */
+/* Powers that need no logarithm have loops of their own, the roots with the special values of theirs; those of infinity
+ * and NaN are for the C library. */
 #define FAR_POWERS(t, T, load, store)                                                              \
     FUNCTION(, pow_far_##t, T, double, load, store, pow(x, p), dy *p *pow(x, p - 1))
 FAR_POWERS(f32, float, SAME, ROUND_ONCE)

@@ -1,7 +1,6 @@
 --- @module calr.data.info
 --- Describes the contents of a data set, as numbers and as text.
 
-local labels = require "calr.labels"
 local store = require "calr.store"
 local text = require "calr.text"
 
@@ -15,7 +14,7 @@ local function describe(split, all)
   return row
 end
 
-local function count_of(values, wanted) return labels.total(values:ge(wanted)) end
+local function count_of(values, wanted) return values:ge(wanted):count_nonzero():item() end
 
 --- calr.data.info.table(dataset)
 --- Counts identities, images and cameras by split. Junk (identity -1) of the gallery is set aside, as in evaluation;

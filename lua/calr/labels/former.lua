@@ -52,6 +52,32 @@ function former.shift(labels, by) return T.where(labels:ge(0), labels + by, labe
 --- @return tensor  i32[n]
 function former.where(mask, a, b) return T.where(mask_of(mask), a, b):to "i32" end
 
+--- calr.labels.former.total(mask)
+--- Now mask:count_nonzero().
+--- @return integer  how many items are set
+function former.total(mask) return mask_of(mask):count_nonzero():item() end
+
+--- calr.labels.former.rows(mask)
+--- Now mask:nonzero():flatten(); where the rows only choose items, values[mask].
+--- @return tensor  i64[m]
+function former.rows(mask) return mask_of(mask):nonzero():flatten() end
+
+--- calr.labels.former.put(labels, rows, values)
+--- Now labels:index_copy_(1, rows, values).
+--- @return tensor  the labels
+function former.put(labels, rows, values) return labels:index_copy_(1, rows, values) end
+
+--- calr.labels.former.quantile(values, q, mask)
+--- Now values:quantile(q), or values[mask]:quantile(q).
+--- @return number|nil  nil if there is no value
+function former.quantile(values, q, mask)
+  local chosen = (mask and values[mask_of(mask)] or values):to "f64"
+  if chosen:numel() == 0 then return nil end
+  local quantile = chosen:quantile(q):item()
+  if quantile ~= quantile then error("calr.labels.quantile: a value is NaN, or two are infinite", 2) end
+  return quantile
+end
+
 --- calr.labels.former.chance(count, probability, options)
 --- Now calr.rng.chance.
 --- @return tensor  bool[count]

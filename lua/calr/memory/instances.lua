@@ -114,8 +114,8 @@ function Hybrid:relabel(new_labels)
     error(("%d labels for %d vectors"):format(new_labels:numel(), n), 2)
   end
   local clusters = labels.clusters(new_labels)
-  local alone = labels.rows(new_labels:lt(0))
-  self.classes = labels.put(new_labels:clone(), alone, T.arange(clusters, clusters + alone:numel()):to "i32")
+  local alone = new_labels:lt(0):nonzero():flatten()
+  self.classes = new_labels:clone():index_copy_(1, alone, T.arange(clusters, clusters + alone:numel()):to "i32")
   self.labels, self.clusters = new_labels, clusters
   self.means, self.counts = bank.means(self.vectors, self.classes)
 end

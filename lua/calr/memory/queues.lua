@@ -88,9 +88,7 @@ function Queue:push(keys)
     keys, count = keys:narrow(1, count - size + 1, size), size
   end
   local at = math.tointeger(self.cursor:get(1))
-  local first = math.min(count, size - at)
-  if first > 0 then self.vectors:narrow(1, at + 1, first):copy(keys:narrow(1, 1, first)) end
-  if count > first then self.vectors:narrow(1, 1, count - first):copy(keys:narrow(1, first + 1, count - first)) end
+  self.vectors:index_copy_(1, T.arange(at, at + count) % size, keys)
   self.cursor:set(1, (at + count) % size)
   self.filled:set(1, math.min(size, self:count() + count))
 end

@@ -2,7 +2,6 @@
 --- The features that a network gives images, and how well they find people again. The functions behind
 --- calr.pipeline.features and calr.pipeline.evaluate, where they are described.
 
-local L = require "calr.labels"
 local autograd = require "calr.autograd"
 local models = require "calr.models"
 local opened = require "calr.pipeline.opened"
@@ -42,7 +41,7 @@ end
 -- Why there is nothing to rank, or nil.
 local function nothing_to_rank(query, gallery, ignore)
   local function known(split)
-    return L.total(split:identities():ge(0))
+    return split:identities():ge(0):count_nonzero():item()
   end
   if known(query) == 0 or known(gallery) == 0 then
     return ("it has %d query and %d gallery images of known identity"):format(known(query), known(gallery))

@@ -113,7 +113,7 @@ function Stage:train_epoch(rows)
     net = self.net, optimizer = self.optimizer, split = self.split, cameras = self.cameras, cfg = cfg,
     seed = config.stage_seed(cfg, self.camera), epoch = self.epoch,
     label = ("camera %d of %d"):format(self.camera, #self.camera_rows), group = "intra.",
-    labels = L.put(T.full({ self.cameras:numel() }, -1, "i32"), rows, labels),
+    labels = T.full({ self.cameras:numel() }, -1, "i32"):index_copy_(1, rows, labels),
     memory = memory.cluster { features = features, labels = labels, momentum = o.momentum,
       temperature = o.temperature, update = cfg.update },
     clusters = o.clusters_per_batch, instances = o.instances, iterations = o.iterations,
@@ -133,7 +133,7 @@ end
 -- Puts the camera's best labels behind those of the cameras before it.
 function Stage:keep_labels(rows)
   local best = self.best or T.zeros({ rows:numel() }, "i32")
-  L.put(self.locals, rows, best + self.used)
+  self.locals:index_copy_(1, rows, best + self.used)
   self.used = self.used + L.clusters(best)
 end
 
@@ -178,7 +178,7 @@ function intra.clusters(features, cameras, cfg)
   for _, rows in ipairs(quality.camera_rows(cameras)) do
     if rows:numel() > 0 then
       local labels = cluster_camera(features:index_select(1, rows), cfg)
-      L.put(locals, rows, labels + used)
+      locals:index_copy_(1, rows, labels + used)
       used = used + L.clusters(labels)
     end
   end

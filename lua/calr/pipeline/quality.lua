@@ -17,9 +17,8 @@ end
 function quality.overall(split, labels)
   local identities = split:identities()
   -- own images may have no identities: all of them -1
-  local rows = L.rows(identities:ge(0))
-  if rows:numel() == 0 then return nil end
-  return measure(identities:index_select(1, rows), labels:index_select(1, rows))
+  local known = identities:ge(0)
+  return known:any():item() and measure(identities[known], labels[known]) or nil
 end
 
 --- calr.pipeline.quality.camera_rows(cameras)
@@ -28,20 +27,21 @@ end
 --- @return table  list of i64[m], one for each camera from camera 0 on; empty ones for cameras without images
 function quality.camera_rows(cameras)
   local rows = {}
-  for camera = 1, L.clusters(cameras) do rows[camera] = L.rows(cameras:eq(camera - 1)) end
+  for camera = 1, L.clusters(cameras) do rows[camera] = cameras:eq(camera - 1):nonzero():flatten() end
   return rows
 end
 
 function quality.by_camera(split, labels)
   local identities, cameras, total = split:identities(), split:cameras(), {}
   local known = identities:ge(0)
-  local n = L.total(known)
+  local n = known:count_nonzero():item()
   if n == 0 then return nil end
   for camera = 0, L.clusters(cameras) - 1 do
-    local rows = L.rows(known & cameras:eq(camera))
-    if rows:numel() > 0 then
-      for name, value in pairs(measure(identities:index_select(1, rows), labels:index_select(1, rows))) do
-        total[name] = (total[name] or 0) + value * rows:numel() / n
+    local here = known & cameras:eq(camera)
+    local images = here:count_nonzero():item()
+    if images > 0 then
+      for name, value in pairs(measure(identities[here], labels[here])) do
+        total[name] = (total[name] or 0) + value * images / n
       end
     end
   end

@@ -16,7 +16,6 @@
 --- and as metadata epoch (from 0), epochs, seed, data (the name of the data set), options (all of the run's, JSON) and
 --- reasons (JSON list). Rows are training images, in the data set's order.
 
-local L = require "calr.labels"
 local form = require "calr.form"
 local json = require "calr.json"
 local safetensors = require "calr.safetensors"
@@ -79,7 +78,7 @@ function snapshot.save(file, values)
     features = context.features, cameras = values.cameras, global = context.global, locals = context.locals,
     scores = context.scores, ["neighbours.indices"] = neighbours.indices,
     ["neighbours.similarities"] = neighbours.similarities,
-    identities = identities and L.total(identities:ge(0)) > 0 and identities or nil,
+    identities = identities and identities:ge(0):any():item() and identities or nil,
     refined = values.refined, reason = values.reasons and values.reasons.of,
   }
   check(tensors, function(message, ...) error("a snapshot cannot be saved: " .. message:format(...), 0) end)

@@ -13,11 +13,12 @@ local bank = require "calr.bank"
 local function nearest_of_camera(context, proxies, camera_of)
   local nearest = T.full({ context.cameras:numel() }, -1, "i32")
   for camera = 0, L.clusters(context.cameras) - 1 do
-    local images, own = L.rows(context.cameras:eq(camera)), L.rows(camera_of:eq(camera))
+    local images = context.cameras:eq(camera):nonzero():flatten()
+    local own = camera_of:eq(camera):nonzero():flatten()
     if own:numel() > 0 then
       local found = C.knn(context.features:index_select(1, images),
         { k = 1, base = proxies:index_select(1, own) }).indices
-      L.put(nearest, images, own:index_select(1, found:flatten()):to "i32")
+      nearest:index_copy_(1, images, own:index_select(1, found:flatten()):to "i32")
     end
   end
   return nearest

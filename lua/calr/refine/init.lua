@@ -231,7 +231,7 @@ local function explain(global, out, tidy, reasons, what)
       texts[#texts + 1] = text
       counts[text], places[text] = 0, #texts - 1
     end
-    counts[text] = counts[text] + labels.total(chosen)
+    counts[text] = counts[text] + chosen:count_nonzero():item()
     of = T.where(chosen, places[text], of)
     open = open & ~mask
   end
@@ -239,7 +239,7 @@ local function explain(global, out, tidy, reasons, what)
   for _, text in ipairs(given) do assign(text, masks[text]) end
   local kept = out:ge(0)
   for _, unsaid in ipairs { { alone, kept }, { no_reason, ~kept } } do
-    if labels.total(open & unsaid[2]) > 0 then assign(table.unpack(unsaid)) end
+    if (open & unsaid[2]):any():item() then assign(table.unpack(unsaid)) end
   end
   return counts, { texts = texts, of = of }
 end

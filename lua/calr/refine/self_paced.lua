@@ -3,7 +3,6 @@
 --- images those with the lowest node scores wait: epoch 0 keeps a share `keep_first` of them, the last epoch
 --- keeps all, the epochs between go up in a line. The threshold is the quantile of the scores that does this.
 
-local L = require "calr.labels"
 local T = require "calr.tensor"
 local option = require("calr.config").option
 
@@ -16,7 +15,8 @@ local function apply(context)
   local progress = context.epoch / math.max(1, context.epochs - 1)
   local keep = math.min(1, first + (1 - first) * progress)
   local clustered = context.global:ge(0)
-  local threshold = L.quantile(context.scores, 1 - keep, clustered) or 0
+  local scores = context.scores[clustered]:to "f64"
+  local threshold = scores:numel() > 0 and scores:quantile(1 - keep):item() or 0
   local weak = clustered & context.scores:lt(threshold)
   return T.where(weak, -1, context.global), { ["its score is too low for this epoch"] = weak }
 end

@@ -39,7 +39,7 @@ end
 
 local function quality_of(labels, truth, cameras, names)
   local known = truth:ge(0)
-  local rows = L.rows(known)
+  local rows = known:nonzero():flatten()
   if rows:numel() == 0 then return nil end
   local ids, found = truth:index_select(1, rows), labels:index_select(1, rows)
   local quality = figures(Q.report(ids, found))
@@ -78,7 +78,7 @@ function summary.of(given)
   local sizes = L.count(labels):totable()
   local result = {
     images = labels:numel(), dimensions = given.features:size(2), clusters = #sizes,
-    outliers = L.total(labels:lt(0)), sizes = json.array(size_classes(sizes)),
+    outliers = labels:lt(0):count_nonzero():item(), sizes = json.array(size_classes(sizes)),
     silhouette = (C.simplified_silhouette(given.features, labels)),
     seen_by = given.cameras and camera_counts(labels, given.cameras) or nil,
     quality = given.truth and quality_of(labels, given.truth, given.cameras, given.camera_names) or nil,

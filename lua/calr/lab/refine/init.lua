@@ -39,10 +39,12 @@ function workbench.file(path)
   return files[#files]
 end
 
+local function total(mask) return mask:count_nonzero():item() end
+
 -- Identities without gaps, for images whose identity is known.
 local function read_truth(snapshot)
   if not snapshot.identities then return nil end
-  local rows = L.rows(snapshot.identities:ge(0))
+  local rows = snapshot.identities:ge(0):nonzero():flatten()
   if rows:numel() == 0 then return nil end
   return { rows = rows, identities = snapshot.identities:index_select(1, rows),
     cameras = snapshot.cameras:index_select(1, rows) }
@@ -98,7 +100,7 @@ function Bench:measure(labels)
   local outlier = labels:lt(0)
   local gone = outlier & self.snapshot.global:ge(0)
   local _, clusters = L.canonical(labels)
-  local result = { clusters = clusters, outliers = L.total(outlier), discarded = L.total(gone),
+  local result = { clusters = clusters, outliers = total(outlier), discarded = total(gone),
     cameras = {} }
   local by_camera = {}
   local truth, how = self.truth, { outliers = self.outliers }
@@ -111,10 +113,10 @@ function Bench:measure(labels)
   end
   for camera = 0, L.clusters(self.snapshot.cameras) - 1 do
     local here = self.snapshot.cameras:eq(camera)
-    local images = L.total(here)
+    local images = total(here)
     if images > 0 then
       result.cameras[#result.cameras + 1] = { camera = camera, images = images,
-        outliers = L.total(outlier & here), discarded = L.total(gone & here),
+        outliers = total(outlier & here), discarded = total(gone & here),
         quality = by_camera[camera] }
     end
   end
@@ -153,8 +155,8 @@ local function reason_list(bench, why)
   local list = {}
   for place, text in ipairs(why.texts) do
     local mask = why.of:eq(place - 1)
-    list[place] = { reason = text, images = L.total(mask),
-      misplaced = bench.misplaced and L.total(mask & bench.misplaced) or nil }
+    list[place] = { reason = text, images = total(mask),
+      misplaced = bench.misplaced and total(mask & bench.misplaced) or nil }
   end
   table.sort(list, function(a, b)
     if a.images ~= b.images then return a.images > b.images end

@@ -90,11 +90,10 @@ local function reason_rows(report)
 end
 
 local function misplaced_note(report)
-  local L = require "calr.labels"
   local bench = report.bench
-  local clustered = L.total(bench.snapshot.global:ge(0))
+  local clustered = bench.snapshot.global:ge(0):count_nonzero():item()
   return ("misplaced: not of their cluster's majority identity, as %s of the %s clustered images are")
-    :format(text.count(L.total(bench.misplaced)), text.count(clustered))
+    :format(text.count(bench.misplaced:count_nonzero():item()), text.count(clustered))
 end
 
 local camera_note = "by camera: clusters inside each camera; pairs between cameras do not count"

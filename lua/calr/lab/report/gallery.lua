@@ -5,7 +5,6 @@
 local columns = require "calr.lab.report.columns"
 local image = require "calr.image"
 local json = require "calr.json"
-local labels = require "calr.labels"
 local sys = require "calr.sys"
 
 local gallery = {}
@@ -169,7 +168,7 @@ local function local_clusters(path, record)
   local identities, cameras = split:identities():totable(), split:cameras():totable()
   local list = json.array {}
   for i, cluster in ipairs(chosen) do list[i] = describe(cluster, split, identities, cameras) end
-  return list, total, labels.total(split:identities():ge(0)) > 0
+  return list, total, split:identities():ge(0):any():item()
 end
 
 --- calr.lab.report.gallery.collect(path, record)
