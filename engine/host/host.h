@@ -25,6 +25,10 @@ void calr_host_hold_warnings(void);
  * is open ends the process with status 1 and a message that names it (SIGBUS). */
 void calr_host_catch_signals(lua_State *L);
 
+/* From now on a second SIGINT does not end the process: it makes the script stop even where it catches errors, until
+ * calr_host_catch_signals is called again. For the prompt, whose variables would be lost. */
+void calr_host_keep_running(void);
+
 /* Lua module "calr.host", for the prompt: lines with editing and history, and interrupts that are
  * over. */
 int luaopen_calr_host(lua_State *L);

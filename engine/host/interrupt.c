@@ -16,12 +16,27 @@
 
 static lua_State *main_state;
 static pthread_t main_thread;
+static bool keeps_running;
+static volatile sig_atomic_t
+    insists; /* the error is raised at every line, so that no pcall can catch it */
+
+static void say(const char *text, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(STDERR_FILENO, text, length);
+        if (written <= 0)
+            return;
+        text += written;
+        length -= (size_t)written;
+    }
+}
 
 /* Runs in the script, between two of its instructions. */
 static void raise_interrupt(lua_State *L, lua_Debug *activation)
 {
     (void)activation;
-    lua_sethook(L, NULL, 0, 0);
+    if (!insists)
+        lua_sethook(L, NULL, 0, 0);
     calr_lua_push_interrupt(L);
     lua_error(L);
 }
@@ -30,11 +45,17 @@ static void raise_interrupt(lua_State *L, lua_Debug *activation)
  * OpenMP's threads take signals too, and pass them on. */
 static void on_signal(int number)
 {
+    static const char still[] = "calr: still stopping; Ctrl-\\ ends the program\n";
     if (!pthread_equal(pthread_self(), main_thread)) {
         pthread_kill(main_thread, number);
         return;
     }
-    signal(number, SIG_DFL);
+    if (!keeps_running || number != SIGINT) {
+        signal(number, SIG_DFL);
+    } else if (calr_interrupt_requested()) {
+        insists = 1;
+        say(still, sizeof still - 1);
+    }
     calr_interrupt_request(number);
     lua_sethook(main_state, raise_interrupt,
                 LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
@@ -47,17 +68,6 @@ static void on_warning(int number)
 }
 
 /* ---- files cut short ---- */
-
-static void say(const char *text, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = write(STDERR_FILENO, text, length);
-        if (written <= 0)
-            return;
-        text += written;
-        length -= (size_t)written;
-    }
-}
 
 /* The number in base 16 at *text, which moves behind it. */
 static uintptr_t take_number(const char **text)
@@ -141,8 +151,14 @@ void calr_host_hold_warnings(void)
     change_warnings(SIG_BLOCK);
 }
 
+void calr_host_keep_running(void)
+{
+    keeps_running = true;
+}
+
 void calr_host_catch_signals(lua_State *L)
 {
+    insists = 0;
     main_state = L;
     main_thread = pthread_self();
     /* No SA_RESTART: a script that waits for input is to be stopped too. */

@@ -6,6 +6,7 @@ expect 0 cmake --install "$(dirname "$CALR")" --prefix "$here/prefix"
 holds -x prefix/bin/calr
 holds -f prefix/share/calr/lua/calr/init.lua
 holds -f prefix/share/calr/stubs/calr/tensor.lua
+holds -f prefix/share/calr/manual.json
 mkdir elsewhere && cd elsewhere || exit 1
 expect 0 "$here/prefix/bin/calr" -e 'print(calr.sys.paths.home, calr.tensor{1})'
 prints "$here/prefix/share/calr" "f32[1]"
@@ -13,6 +14,8 @@ expect 0 "$here/prefix/bin/calr" --help
 prints "commands:" "info"
 expect 0 "$here/prefix/bin/calr" info
 prints "$here/prefix/share/calr"
+expect 0 "$here/prefix/bin/calr" -e 'print(require("calr.program.prompt.manual").text(calr.nn.conv))' # what conv? prints
+prints "calr.nn.conv(inputs, outputs" "returns layer"
 expect 1 "$here/prefix/bin/calr" docs
 says "is not a source checkout"
 mv "$here/prefix" "$here/moved"

@@ -35,7 +35,7 @@ local libraries = {
   { "^png%.h$", "image" },
   { "dnnl", "backend/cpu" }, { "^f?cblas", "backend/cpu" },
   { "^omp%.h$", "base", "backend/cpu" }, { "^xxhash%.h$", "base" },
-  { "^jansson%.h$", "binding", "files" }, { "^zip%.h$", "files" }, { "^editline", "host" },
+  { "^jansson%.h$", "binding", "files" }, { "^zip%.h$", "files" }, { "^histedit%.h$", "host" },
 }
 
 -- Calls (Lua pattern on code without comments and strings) -> where they are allowed.
@@ -179,7 +179,7 @@ local floors = {
     tools = { "arguments", "help", "resume", "trust", sees = {} },
     docs = { "docs", sees = {} },
     command = { "command", sees = { "docs", "tools" } },
-    prompt = { "prompt", sees = {} },
+    prompt = { "prompt", sees = { "docs" } },
     main = { "main", sees = { "command", "prompt", "tools" } },
   } },
 }

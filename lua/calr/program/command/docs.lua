@@ -2,13 +2,15 @@
 --- calr docs: generates docs/api, and the editor stubs in build/stubs, from the comments in the sources.
 
 local errors = require "calr.errors"
+local json = require "calr.json"
+local manual = require "calr.program.docs.manual"
 local read = require "calr.program.docs.read"
 local stubs = require "calr.program.docs.stubs"
 local sys = require "calr.sys"
 local write = require "calr.program.docs.write"
 
 local docs = { summary = "generate the API pages and editor stubs of a source checkout, or check that they are current",
-  usage = "calr docs [--check | --stubs FOLDER]" }
+  usage = "calr docs [--check | --stubs FOLDER | --manual FILE]" }
 
 -- Relative path -> content of the pages.
 local function page_files(pages)
@@ -78,18 +80,23 @@ local function check(folder, files)
   return #list > 0 and 1 or 0
 end
 
+-- What follows an option.
+local targets = { ["--stubs"] = "folder", ["--manual"] = "file" }
+
 local function only_usage(word)
   errors.usage("unknown argument %s; usage: %s", word, docs.usage)
 end
 
 --- calr.program.command.docs.run(args)
---- @param args  list of strings: empty, --check, or --stubs and the folder to write to
+--- @param args  list of strings: empty; --check; --stubs and the folder to write to; --manual and the file for what
+---              the prompt knows
 --- @return integer  exit status; 1 when --check finds something out of date
 function docs.run(args)
   local wanted = args[1]
-  if args[3] or (args[2] and wanted ~= "--stubs") then only_usage(args[3] or args[2]) end
-  if wanted and wanted ~= "--check" and wanted ~= "--stubs" then only_usage(wanted) end
-  if wanted == "--stubs" and not args[2] then errors.usage("--stubs takes a folder; usage: %s", docs.usage) end
+  local target = targets[wanted]
+  if args[3] or (args[2] and not target) then only_usage(args[3] or args[2]) end
+  if wanted and wanted ~= "--check" and not target then only_usage(wanted) end
+  if target and not args[2] then errors.usage("%s takes a %s; usage: %s", wanted, target, docs.usage) end
   local root = sys.paths.home
   if not sys.is_folder(root .. "/engine") then
     errors.fail("%s is not a source checkout: the documentation is made from the sources", root)
@@ -97,6 +104,11 @@ function docs.run(args)
   local pages = write.pages(read.modules(root))
   local api = root .. "/docs/api"
   if wanted == "--check" then return check(api, page_files(pages)) end
+  if wanted == "--manual" then
+    local text = json.encode(manual.make(pages))
+    if not sys.exists(args[2]) or sys.read_file(args[2]) ~= text then sys.write_file(args[2], text) end
+    return 0
+  end
   local count = wanted and 0 or refresh(api, page_files(pages))
   count = count + refresh(args[2] or root .. "/build/stubs", stub_files(pages))
   if not wanted then print(("%d files changed under docs/api and build/stubs"):format(count)) end
