@@ -71,13 +71,15 @@ typedef struct calr_norm {
 
 typedef struct calr_adam {
     double lr, beta1, beta2, eps;
-    double weight_decay; /* L2: added to the gradient as weight_decay * w (torch.optim.Adam, not
-                            AdamW) */
+    double weight_decay; /* L2: added to the gradient as weight_decay * w (torch.optim.Adam) */
+    bool decoupled;      /* w is multiplied by 1 - lr weight_decay instead (torch.optim.AdamW) */
+    float *largest;      /* AMSGrad: the largest v so far, changed in place; NULL: v itself */
     int64_t step;        /* of this call; the first is 1 */
 } calr_adam;
 
 typedef struct calr_sgd {
     double lr, momentum, weight_decay;
+    double dampening; /* the velocity gets 1 - dampening of the gradient; 0 with nesterov */
     bool nesterov;
 } calr_sgd;
 

@@ -31,24 +31,31 @@ static calr_tensor *check_array(lua_State *L, int arg, const calr_tensor *shape)
     return t;
 }
 
-/// calr.optim.step.adam(w, dw, m, v, {step=, lr=, beta1=.9, beta2=.999, eps=1e-8, weight_decay=0})
+/// calr.optim.step.adam(w, dw, m, v, {step=, lr=, beta1=.9, beta2=.999, eps=1e-8, weight_decay=0,
+///   decoupled=false, largest=})
 /// Does one step of Adam as defined by PyTorch: g = dw + weight_decay w; m = beta1 m + (1 - beta1) g;
 /// v = beta2 v + (1 - beta2) g^2; w -= lr / (1 - beta1^step) m / (sqrt(v / (1 - beta2^step)) +
-/// eps).
+/// eps). With `decoupled` it is AdamW: g = dw, and w is first multiplied by 1 - lr weight_decay.
 /// @param w   f32, changed in place
 /// @param dw  its gradient
 /// @param m   first moment, zeros at first, changed in place
 /// @param v   second moment, likewise
 /// @param step  of this call; the first is 1
+/// @param largest  f32, zeros at first, changed in place: the largest v so far, which takes the place of
+///   v in the last line (AMSGrad)
 static int optimizer_adam(lua_State *L)
 {
-    static const char *const names[] = {"step", "lr",           "beta1", "beta2",
-                                        "eps",  "weight_decay", NULL};
-    calr_tensor *w = check_array(L, 1, NULL), *dw = check_array(L, 2, w);
+    static const char *const names[] = {"step",         "lr",        "beta1",   "beta2", "eps",
+                                        "weight_decay", "decoupled", "largest", NULL};
+    calr_tensor *largest = NULL, *w = check_array(L, 1, NULL), *dw = check_array(L, 2, w);
     calr_tensor *m = check_array(L, 3, w), *v = check_array(L, 4, w);
     luaL_checktype(L, 5, LUA_TTABLE);
     calr_lua_check_options(L, 5, names);
+    if (lua_getfield(L, 5, "largest") != LUA_TNIL)
+        largest = check_array(L, -1, w);
     calr_adam adam = {
+        .largest = largest ? calr_tensor_f32(largest) : NULL,
+        .decoupled = calr_lua_option_boolean(L, 5, "decoupled", 0),
         .step = calr_lua_option_integer(L, 5, "step", 0, 1, INT64_MAX),
         .lr = calr_lua_option_number(L, 5, "lr", NAN, 0, HUGE_VAL),
         .beta1 = calr_lua_option_number(L, 5, "beta1", 0.9, 0, 1),
@@ -66,18 +73,22 @@ static int optimizer_adam(lua_State *L)
     calr_tensor_touch(w);
     calr_tensor_touch(m);
     calr_tensor_touch(v);
+    if (largest)
+        calr_tensor_touch(largest);
     return 0;
 }
 
-/// calr.optim.step.sgd(w, dw, velocity, {lr=, momentum=0, weight_decay=0, nesterov=false})
+/// calr.optim.step.sgd(w, dw, velocity, {lr=, momentum=0, dampening=0, weight_decay=0, nesterov=false})
 /// Does one step of stochastic gradient descent as defined by PyTorch: g = dw + weight_decay w; b =
-/// momentum b + g; w -= lr (nesterov and g + momentum b or b).
+/// momentum b + (1 - dampening) g; w -= lr (nesterov and g + momentum b or b). PyTorch's first step has
+/// no dampening; the caller sees to that.
 /// @param w         f32, changed in place
 /// @param dw        its gradient
 /// @param velocity  b, zeros at first, changed in place; nil when momentum is 0
 static int optimizer_sgd(lua_State *L)
 {
-    static const char *const names[] = {"lr", "momentum", "weight_decay", "nesterov", NULL};
+    static const char *const names[] = {"lr",           "momentum", "dampening",
+                                        "weight_decay", "nesterov", NULL};
     calr_tensor *w = check_array(L, 1, NULL), *dw = check_array(L, 2, w);
     calr_tensor *velocity = lua_isnil(L, 3) ? NULL : check_array(L, 3, w);
     luaL_checktype(L, 4, LUA_TTABLE);
@@ -85,12 +96,15 @@ static int optimizer_sgd(lua_State *L)
     calr_sgd sgd = {
         .lr = calr_lua_option_number(L, 4, "lr", NAN, 0, HUGE_VAL),
         .momentum = calr_lua_option_number(L, 4, "momentum", 0, 0, HUGE_VAL),
+        .dampening = calr_lua_option_number(L, 4, "dampening", 0, 0, 1),
         .weight_decay = calr_lua_option_number(L, 4, "weight_decay", 0, 0, HUGE_VAL),
         .nesterov = calr_lua_option_boolean(L, 4, "nesterov", 0),
     };
     if (isnan(sgd.lr))
         luaL_error(L, "option \"lr\" is needed");
     luaL_argcheck(L, velocity || sgd.momentum == 0, 3, "momentum needs a velocity");
+    if (sgd.nesterov && sgd.dampening != 0)
+        luaL_error(L, "nesterov takes no dampening");
     backend(L)->sgd_step(calr_tensor_numel(w), &sgd, calr_tensor_f32(dw),
                          velocity ? calr_tensor_f32(velocity) : NULL, calr_tensor_f32(w));
     calr_tensor_touch(w);

@@ -1,214 +1,234 @@
 --- @module calr.optim
---- Optimisers over a list of parameters, and schedules of their learning rate.
+--- Optimisers over a list of parameters, and schedules of their learning rate (calr.optim.schedule).
 ---
 --- Parameters are a list of {name=, tensor=}, as from network:parameters(). The gradients are those left by
---- calr.autograd.backward; a parameter without a gradient is skipped.
-
---- @class optimizer
---- Steps over a list of parameters by their gradients.
---- @field lr  number; the learning rate, which may be set at any time
+--- calr.autograd.backward; a parameter without a gradient is skipped. Parameters may come in groups, each with options
+--- of its own in place of the optimiser's:
+---
+---     local optimizer = calr.optim.adamw({
+---       { params = net:parameters() },
+---       { params = head:parameters(), lr = 1e-3, weight_decay = 0 },
+---     }, { lr = 1e-4, weight_decay = 0.05 })
+---
+--- Names must differ across groups; calr.optim.groups and calr.optim.no_decay make groups by rules. To keep gradients
+--- within bounds, call calr.autograd.clip_grad_norm_(net:parameters(), 1) between backward and step.
+---
+--- An optimiser of your own is calr.optim.define.
 
 local arguments = require "calr.options"
 local check_options = arguments.check
-local optimizer = require "calr.optim.step"
-local tensor = require "calr.tensor"
+local groups = require "calr.optim.groups"
+local new_optimizer = require "calr.optim.optimizer"
+local steps = require "calr.optim.step"
 
-local optim = {}
+local optim = { groups = groups.by_rules, no_decay = groups.no_decay, schedule = require "calr.optim.schedule" }
 
--- Options with their defaults; an unknown one, or one out of range, is an error at the caller's line.
-local function read_options(what, given, defaults)
-  local options, names = {}, {}
-  for name, default in pairs(defaults) do
-    options[name] = default
-    names[#names + 1] = name
+-- What keeps a value from being an option; nil when nothing does.
+local function option_problem(name, value, default)
+  if type(value) ~= type(default) then
+    return ("option \"%s\" must be a %s, not a %s"):format(name, type(default), type(value))
   end
+  if type(value) == "number" and not (value >= 0 and value < math.huge) then
+    return ("option \"%s\" must be 0 or more, not %s"):format(name, tostring(value))
+  end
+  if (name == "beta1" or name == "beta2") and value >= 1 then
+    return ("option \"%s\" must be below 1, not %s"):format(name, tostring(value))
+  end
+end
+
+local function names_of(defaults)
+  local names = {}
+  for name in pairs(defaults) do names[#names + 1] = name end
   table.sort(names)
-  for name, value in pairs(check_options("calr.optim." .. what, given, names, 2)) do
-    if type(value) ~= type(defaults[name]) then
-      error(("%s: option \"%s\" must be a %s, not a %s"):format(what, name, type(defaults[name]), type(value)), 3)
-    end
-    if type(value) == "number" and not (value >= 0 and value < math.huge) then
-      error(("%s: option \"%s\" must be 0 or more, not %s"):format(what, name, tostring(value)), 3)
-    end
-    if (name == "beta1" or name == "beta2") and value >= 1 then
-      error(("%s: option \"%s\" must be below 1, not %s"):format(what, name, tostring(value)), 3)
-    end
+  return names
+end
+
+-- Options with their defaults; an unknown one, or one out of range, is an error at the line of the caller's caller.
+local function read_options(what, given, defaults)
+  local options = {}
+  for name, default in pairs(defaults) do options[name] = default end
+  for name, value in pairs(check_options("calr.optim." .. what, given, names_of(defaults), 2)) do
+    local problem = option_problem(name, value, defaults[name])
+    if problem then error(("%s: %s"):format(what, problem), 3) end
     options[name] = value
   end
   return options
 end
 
--- Copies the list, and checks it: every name once, every tensor f32.
-local function read_parameters(what, params)
-  if type(params) ~= "table" then
-    error(("%s: a list of parameters {name=, tensor=} is needed, not a %s"):format(what, type(params)), 3)
-  end
-  if #params == 0 then
-    error(type(params.parameters) == "function" and what .. ": give it the network's parameters, net:parameters()"
-      or what .. ": there are no parameters to train", 3)
-  end
-  local list, seen = {}, {}
-  for i, param in ipairs(params) do
-    if type(param) ~= "table" or type(param.name) ~= "string" or not tensor.is(param.tensor) then
-      error(("%s: parameter %d is not of the form {name=, tensor=}"):format(what, i), 3)
+-- function(given) that completes the options of a group from those of its optimiser. `check` may refuse the whole.
+local function group_reader(what, options, check)
+  return function(given)
+    local complete, names = {}, names_of(options)
+    for name, value in pairs(options) do complete[name] = value end
+    for name, value in pairs(given) do
+      if options[name] == nil then
+        error(("%s: a group has no option \"%s\"%s; there are: params, %s"):format(what, tostring(name),
+          arguments.suggest(name, names), table.concat(names, ", ")), 0)
+      end
+      local problem = option_problem(name, value, options[name])
+      if problem then error(("%s: %s in a group"):format(what, problem), 0) end
+      complete[name] = value
     end
-    if seen[param.name] then error(("%s: two parameters are named \"%s\""):format(what, param.name), 3) end
-    if param.tensor:dtype() ~= "f32" then
-      error(("%s: parameter \"%s\" is %s; only f32 can be trained"):format(what, param.name, tostring(param.tensor)), 3)
-    end
-    seen[param.name] = true
-    list[i] = { name = param.name, tensor = param.tensor }
-  end
-  return list
-end
-
-local Optimizer = {}
-Optimizer.__index = Optimizer
-
--- kinds: the state tensors of a parameter. update(options, param, gradient, state): one step.
-local function new(what, params, options, kinds, update)
-  return setmetatable({
-    lr = options.lr,
-    what = what,
-    params = read_parameters(what, params),
-    options = options,
-    kinds = kinds,
-    update = update,
-    states = {}, -- by the parameter's name: {count =, [kind] = tensor}
-  }, Optimizer)
-end
-
-local function state_of(self, param)
-  local state = self.states[param.name]
-  if not state then
-    state = { count = 0 }
-    for _, kind in ipairs(self.kinds) do state[kind] = tensor.zeros(param.tensor:shape()) end
-    self.states[param.name] = state
-  end
-  return state
-end
-
---- optimizer:step()
---- Updates every parameter that has a gradient, with the learning rate optimizer.lr.
-function Optimizer:step()
-  for _, param in ipairs(self.params) do
-    local gradient = param.tensor:grad()
-    if gradient then
-      local state = state_of(self, param)
-      state.count = state.count + 1
-      self:update(param.tensor, gradient, state)
-    end
+    local problem = check and check(complete)
+    if problem then error(("%s: %s"):format(what, problem), 0) end
+    return complete
   end
 end
 
---- optimizer:zero_grad()
---- Drops the gradients of all parameters.
-function Optimizer:zero_grad()
-  for _, param in ipairs(self.params) do param.tensor:zero_grad() end
+local function adam_kinds(o)
+  return o.amsgrad and { "m", "v", "largest" } or { "m", "v" }
 end
 
---- optimizer:state()
---- Returns what a checkpoint must keep besides the parameters: for each parameter with steps, tensors under
---- "PARAMETER.KIND" and its number of steps under "PARAMETER.steps" (i64[1]). The learning rate is not included; a
---- schedule sets it. The tensors are the optimiser's own, not copies.
---- @return table  name -> tensor
-function Optimizer:state()
-  local map = {}
-  for _, param in ipairs(self.params) do
-    local state = self.states[param.name]
-    if state then
-      for _, kind in ipairs(self.kinds) do map[param.name .. "." .. kind] = state[kind] end
-      map[param.name .. ".steps"] = tensor({ state.count }, "i64")
-    end
+local function adam_update(decoupled)
+  return function(weight, gradient, state, o)
+    steps.adam(weight, gradient, state.m, state.v, {
+      step = state.count, lr = o.lr, beta1 = o.beta1, beta2 = o.beta2, eps = o.eps, weight_decay = o.weight_decay,
+      decoupled = decoupled, largest = state.largest,
+    })
   end
-  return map
 end
 
--- The state of one parameter from the map; nil if the map has none. Names used are removed from `left`.
-local function read_state(self, map, left, param)
-  local names = { param.name .. ".steps" }
-  for _, kind in ipairs(self.kinds) do names[#names + 1] = param.name .. "." .. kind end
-  local found = 0
-  for _, name in ipairs(names) do
-    if map[name] ~= nil then found = found + 1 end
-    left[name] = nil
-  end
-  if found == 0 then return nil end
-  local wanted = table.concat(param.tensor:shape(), " x ")
-  for _, name in ipairs(names) do
-    local value = map[name]
-    if value == nil then error(("%s: the state lacks \"%s\""):format(self.what, name), 3) end
-    local fits = tensor.is(value)
-    if fits and name == names[1] then
-      fits = value:numel() == 1 and value:item() >= 1 and math.tointeger(value:item()) ~= nil
-    elseif fits then
-      fits = value:dtype() == "f32" and table.concat(value:shape(), " x ") == wanted
-    end
-    if not fits then
-      error(("%s: \"%s\" is %s; it does not fit the parameter, %s"):format(self.what, name, tostring(value),
-        tostring(param.tensor)), 3)
-    end
-  end
-  local state = { count = math.tointeger(map[names[1]]:item()) }
-  for _, kind in ipairs(self.kinds) do state[kind] = map[param.name .. "." .. kind]:clone() end
-  return state
-end
+local adam_defaults = { lr = 1e-3, beta1 = .9, beta2 = .999, eps = 1e-8, weight_decay = 0, amsgrad = false }
 
---- optimizer:load_state(map [, metadata])
---- Restores the result of state(), by names. A missing or unknown name, or another shape, is an error that says so and
---- changes nothing.
---- @param map       name -> tensor; copied
---- @param metadata  table; the second result of calr.safetensors.load; it changes nothing
-function Optimizer:load_state(map, metadata) -- luacheck: ignore 212
-  local left, states = {}, {}
-  for name in pairs(map) do left[name] = true end
-  for _, param in ipairs(self.params) do states[param.name] = read_state(self, map, left, param) end
-  local strange = next(left)
-  if strange then
-    error(("%s: the state holds \"%s\", which belongs to no parameter here"):format(self.what, tostring(strange)), 2)
-  end
-  self.states = states
-end
-
-local function adam_step(self, weight, gradient, state)
-  local o = self.options
-  optimizer.adam(weight, gradient, state.m, state.v, {
-    step = state.count, lr = self.lr, beta1 = o.beta1, beta2 = o.beta2, eps = o.eps, weight_decay = o.weight_decay,
-  })
-end
-
---- calr.optim.adam(params [, {lr=1e-3, beta1=.9, beta2=.999, eps=1e-8, weight_decay=0}])
+--- calr.optim.adam(params [, {lr=1e-3, beta1=.9, beta2=.999, eps=1e-8, weight_decay=0, amsgrad=false}])
 --- Makes Adam (Kingma and Ba, ICLR 2015) as in torch.optim.Adam: weight decay is added to the gradient.
---- @param params  list of {name=, tensor=}
+--- @param params   list of {name=, tensor=}, or of groups
+--- @param amsgrad  boolean; divides by the largest second moment so far (Reddi et al., ICLR 2018)
 --- @return optimizer  with the field lr
 function optim.adam(params, options)
-  options = read_options("adam", options, { lr = 1e-3, beta1 = .9, beta2 = .999, eps = 1e-8, weight_decay = 0 })
-  return new("adam", params, options, { "m", "v" }, adam_step)
+  local o = read_options("adam", options, adam_defaults)
+  return (new_optimizer("adam", params, o, { kinds = adam_kinds, update = adam_update(false),
+    read = group_reader("adam", o) }))
 end
 
-local function sgd_step(self, weight, gradient, state)
-  local o = self.options
-  optimizer.sgd(weight, gradient, state.velocity, {
-    lr = self.lr, momentum = o.momentum, weight_decay = o.weight_decay, nesterov = o.nesterov,
+--- calr.optim.adamw(params [, {lr=1e-3, beta1=.9, beta2=.999, eps=1e-8, weight_decay=.01, amsgrad=false}])
+--- Makes AdamW (Loshchilov and Hutter, ICLR 2019, algorithm 2) as in torch.optim.AdamW: weights are multiplied by
+--- 1 - lr weight_decay, and the decay does not pass through the moments.
+--- @param params   list of {name=, tensor=}, or of groups: calr.optim.no_decay leaves norms and biases out
+--- @param amsgrad  boolean; as for calr.optim.adam
+--- @return optimizer  with the field lr
+function optim.adamw(params, options)
+  local defaults = {}
+  for name, value in pairs(adam_defaults) do defaults[name] = value end
+  defaults.weight_decay = 0.01
+  local o = read_options("adamw", options, defaults)
+  return (new_optimizer("adamw", params, o, { kinds = adam_kinds, update = adam_update(true),
+    read = group_reader("adamw", o) }))
+end
+
+local function sgd_kinds(o)
+  return o.momentum > 0 and { "velocity" } or {}
+end
+
+local function sgd_update(weight, gradient, state, o)
+  steps.sgd(weight, gradient, state.velocity, {
+    lr = o.lr, momentum = o.momentum, weight_decay = o.weight_decay, nesterov = o.nesterov,
+    dampening = state.count > 1 and o.dampening or 0, -- PyTorch's velocity begins with the whole gradient
   })
 end
 
---- calr.optim.sgd(params [, {lr=.01, momentum=0, weight_decay=0, nesterov=false}])
---- Makes stochastic gradient descent as in torch.optim.SGD.
---- @param params  list of {name=, tensor=}
+local function sgd_problem(o)
+  if o.nesterov and o.momentum == 0 then return "nesterov needs a momentum" end
+  if o.nesterov and o.dampening ~= 0 then return "nesterov takes no dampening" end
+  if o.dampening > 1 then return ("option \"dampening\" must be 0 to 1, not %g"):format(o.dampening) end
+  if o.dampening > 0 and o.momentum == 0 then return "dampening needs a momentum" end
+end
+
+--- calr.optim.sgd(params [, {lr=.01, momentum=0, dampening=0, weight_decay=0, nesterov=false}])
+--- Makes stochastic gradient descent as in torch.optim.SGD: g = gradient + weight_decay w; velocity = momentum velocity
+--- + (1 - dampening) g, the first time g; w -= lr velocity, or lr (g + momentum velocity) with nesterov.
+--- @param params  list of {name=, tensor=}, or of groups
 --- @return optimizer  with the field lr
 function optim.sgd(params, options)
-  options = read_options("sgd", options, { lr = .01, momentum = 0, weight_decay = 0, nesterov = false })
-  if options.nesterov and options.momentum == 0 then error("sgd: nesterov needs a momentum", 2) end
-  return new("sgd", params, options, options.momentum > 0 and { "velocity" } or {}, sgd_step)
+  local o = read_options("sgd", options, { lr = .01, momentum = 0, dampening = 0, weight_decay = 0, nesterov = false })
+  local problem = sgd_problem(o)
+  if problem then error("sgd: " .. problem, 2) end
+  return (new_optimizer("sgd", params, o, { kinds = sgd_kinds, update = sgd_update,
+    read = group_reader("sgd", o, sgd_problem) }))
+end
+
+-- ---- an optimiser of a script's own ----
+
+local reserved = { count = true, step = true, steps = true }
+
+-- The names of the state, in a fixed order, and how each begins.
+local function read_kinds(what, state)
+  local kinds, initial = {}, {}
+  for key, value in pairs(state or {}) do
+    local name = math.type(key) == "integer" and value or key
+    if type(name) ~= "string" or not name:match "^[%a_][%w_]*$" or reserved[name] then
+      error(("%s: state names tensors, such as { \"m\" }; \"%s\" is no such name%s"):format(what, tostring(name),
+        reserved[name] and ", because the count of steps has it" or ""), 3)
+    end
+    if name == key then
+      if type(value) ~= "function" then
+        error(("%s: state.%s must be a function(parameter) that makes a tensor, not a %s"):format(what, name,
+          type(value)), 3)
+      end
+      initial[name] = value
+    end
+    kinds[#kinds + 1] = name
+  end
+  table.sort(kinds)
+  return kinds, initial
+end
+
+--- calr.optim.define(name, {update=, options=, state=})
+--- Makes an optimiser of your own from the update of one parameter. What it returns is called as calr.optim.adam is.
+--- Groups, schedules, checkpoints and the check for NaN come with it.
+---
+---     local lion = calr.optim.define("lion", {             -- Chen et al., NeurIPS 2023, algorithm 2
+---       options = { lr = 1e-4, beta1 = 0.9, beta2 = 0.99, weight_decay = 0 },
+---       state = { "m" },
+---       update = function(w, g, state, o)
+---         local move = (state.m * o.beta1 + g * (1 - o.beta1)):sign()
+---         w:sub_((move + w * o.weight_decay) * o.lr)
+---         state.m = state.m * o.beta2 + g * (1 - o.beta2)
+---       end,
+---     })
+---     local optimizer = lion(net:parameters(), { lr = 3e-4 })
+--- @param name     string; for messages
+--- @param update   function(w, g, state, o), without gradients: changes the parameter w in place (w:sub_, w:copy) by
+---                 its gradient g. state holds the declared tensors and `step`, from 1; o the options, o.lr being the
+---                 rate of this step
+--- @param options  table; name -> default: numbers of 0 or more, booleans or strings. There must be an lr
+--- @param state    list of names, each zeros of the parameter's shape at first, or name -> function(w) that makes the
+---                 first tensor. All of them go into checkpoints
+--- @return table   {options=, make=}, which can be called: optimizer = it(params, options)
+function optim.define(name, spec)
+  local what = "calr.optim.define"
+  if type(name) ~= "string" or name == "" then error(what .. ": the first argument is the optimiser's name", 2) end
+  spec = check_options(what, spec, { "update", "options", "state" })
+  if type(spec.update) ~= "function" then
+    error(("%s: %s needs update = function(w, g, state, o)"):format(what, name), 2)
+  end
+  local defaults = spec.options or {}
+  if type(defaults.lr) ~= "number" then error(("%s: %s needs an option lr, a number"):format(what, name), 2) end
+  local kinds, initial = read_kinds(what, spec.state)
+  local function make(params, options)
+    local o = {}
+    for option, default in pairs(defaults) do o[option] = default end
+    for option, value in pairs(check_options(name, options, names_of(defaults))) do
+      local problem = option_problem(option, value, defaults[option])
+      if problem then error(("%s: %s"):format(name, problem), 2) end
+      o[option] = value
+    end
+    return (new_optimizer(name, params, o, { kinds = kinds, initial = initial, update = spec.update, guarded = true,
+      read = group_reader(name, o) }))
+  end
+  return setmetatable({ options = defaults, make = make }, {
+    -- A tail call, so that errors name the script's line.
+    __call = function(_, params, options) return make(params, options) end,
+  })
 end
 
 local Schedule = {}
 Schedule.__index = Schedule
 
 --- calr.optim.step_schedule(optimizer [, {every=20, factor=.1}])
---- Multiplies the learning rate by `factor` every `every` epochs.
---- @return schedule
+--- Multiplies the learning rate by `factor` every `every` epochs: schedule:epoch(e) sets it. It is
+--- calr.optim.schedule.step with the optimiser's rate.
+--- @return schedule  with :epoch(e)
 function optim.step_schedule(target, options)
   options = read_options("step_schedule", options, { every = 20, factor = .1 })
   if math.tointeger(options.every) == nil or options.every < 1 then
@@ -227,6 +247,5 @@ function Schedule:epoch(e)
   return self.optimizer.lr
 end
 
-arguments.counted("optimizer:", Optimizer)
 arguments.counted("schedule:", Schedule)
 return (arguments.counted("calr.optim.", optim))

@@ -5,10 +5,10 @@
 
 typedef struct step {
     const float *dw;
-    float *m, *v, *w;
-    float decay, beta1, beta2, rest1, rest2, eps, rate,
-        root;           /* Adam; rest = 1 - beta, rounded once */
-    float momentum, lr; /* SGD */
+    float *m, *v, *w, *largest;
+    float decay, shrink, beta1, beta2, rest1, rest2, eps, rate,
+        root;                 /* Adam; rest = 1 - beta, rounded once */
+    float momentum, lr, part; /* SGD */
     bool nesterov;
 } step;
 
@@ -17,16 +17,27 @@ CALR_CLONES static void adam_body(void *context, int64_t begin, int64_t end, int
     const step *s = context;
     const float decay = s->decay, beta1 = s->beta1, beta2 = s->beta2, eps = s->eps, rate = s->rate,
                 root = s->root;
-    const float rest1 = s->rest1, rest2 = s->rest2;
+    const float rest1 = s->rest1, rest2 = s->rest2, shrink = s->shrink;
     const float *dw = s->dw;
-    float *m = s->m, *v = s->v, *w = s->w;
+    float *m = s->m, *v = s->v, *w = s->w, *largest = s->largest;
     (void)worker;
+    if (largest) {
+#pragma omp simd
+        for (int64_t i = begin; i < end; i++) {
+            float g = dw[i] + decay * w[i];
+            m[i] = beta1 * m[i] + rest1 * g;
+            v[i] = beta2 * v[i] + rest2 * g * g;
+            largest[i] = largest[i] > v[i] ? largest[i] : v[i];
+            w[i] -= shrink * w[i] + rate * m[i] / (sqrtf(largest[i]) * root + eps);
+        }
+        return;
+    }
 #pragma omp simd
     for (int64_t i = begin; i < end; i++) {
         float g = dw[i] + decay * w[i];
         m[i] = beta1 * m[i] + rest1 * g;
         v[i] = beta2 * v[i] + rest2 * g * g;
-        w[i] -= rate * m[i] / (sqrtf(v[i]) * root + eps);
+        w[i] -= shrink * w[i] + rate * m[i] / (sqrtf(v[i]) * root + eps);
     }
 }
 
@@ -40,7 +51,9 @@ void calr_cpu_adam_step(int64_t n, const calr_adam *adam, const float *dw, float
         .m = m,
         .v = v,
         .w = w,
-        .decay = (float)adam->weight_decay,
+        .largest = adam->largest,
+        .decay = adam->decoupled ? 0 : (float)adam->weight_decay,
+        .shrink = adam->decoupled ? (float)(adam->lr * adam->weight_decay) : 0,
         .beta1 = (float)adam->beta1,
         .beta2 = (float)adam->beta2,
         .rest1 = (float)(1 - adam->beta1),
@@ -70,6 +83,13 @@ CALR_CLONES static void sgd_body(void *context, int64_t begin, int64_t end, int 
             velocity[i] = momentum * velocity[i] + g;
             w[i] -= lr * (g + momentum * velocity[i]);
         }
+    } else if (s->part != 1) {
+        const float part = s->part;
+#pragma omp simd
+        for (int64_t i = begin; i < end; i++) {
+            velocity[i] = momentum * velocity[i] + part * (dw[i] + decay * w[i]);
+            w[i] -= lr * velocity[i];
+        }
     } else {
 #pragma omp simd
         for (int64_t i = begin; i < end; i++) {
@@ -88,6 +108,7 @@ void calr_cpu_sgd_step(int64_t n, const calr_sgd *sgd, const float *dw, float *v
         .decay = (float)sgd->weight_decay,
         .momentum = (float)sgd->momentum,
         .lr = (float)sgd->lr,
+        .part = (float)(1 - sgd->dampening),
         .nesterov = sgd->nesterov,
     };
     calr_parallel_for(n, CALR_GRAIN, sgd_body, &s);
