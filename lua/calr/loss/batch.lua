@@ -12,7 +12,9 @@ local fail = common.fail
 
 local batch = {}
 
-local infinity = math.huge
+-- What is left out of a maximum or a sum of exponentials: nearly the largest f32. An infinity would do as well, but
+-- calr.autograd.detect_anomaly would stop at it.
+local infinity = 3e38
 
 local distances = {
   euclidean = function(x) return T.cdist(x, x) end,

@@ -77,7 +77,7 @@ function contrastive.nt_xent(first, second, options)
   local a, b = views(what, "first", first, "second", second, o)
   local z, n = T.cat({ a, b }, 1), a:size(1)
   local logits = z:matmul(z, { transpose_b = true, scale = 1 / o.temperature })
-  logits = logits:masked_fill(T.eye(2 * n):to "bool", -math.huge)
+  logits = logits:masked_fill(T.eye(2 * n):to "bool", -3e38) -- as in calr.loss.batch
   return choose(logits, (T.arange(2 * n) + n) % (2 * n), o.reduction)
 end
 

@@ -3,8 +3,10 @@
 
 local models = require "calr.models"
 local opened = require "calr.pipeline.opened"
+local optimizer = require "calr.pipeline.optimizer"
 local options = require "calr.config"
 local presets = require "calr.pipeline.presets"
+local rate = require "calr.pipeline.rate"
 local refine = require "calr.refine"
 local suggest = require("calr.options").suggest
 local training = require("calr.loader").training
@@ -44,11 +46,23 @@ local function defaults()
     instances = option(4, "images of each cluster in a batch", { 2 }),
     singles = option("skip", "clusters of one image: left out of batches, or drawn as by the authors' sampler, which "
       .. "shifts later groups", { "skip", "shift" }),
-    optimizer = choice({ "adam", "sgd" }, "sgd has momentum 0.9"),
+    optimizer = option("adam", "adamw decays weights apart from the gradient, sgd has momentum 0.9; or the path of "
+      .. "your own (calr.optim.define)", { "adam", "adamw", "sgd", open = "the path of your own optimizer" },
+      { declares = optimizer.declared }),
     lr = option(3.5e-4, "learning rate", { 0 }),
-    weight_decay = option(5e-4, "added to the gradient", { 0 }),
+    weight_decay = option(5e-4, "of the weights; adam and sgd add it to the gradient", { 0 }),
+    no_decay = option(false, "norms and biases have no weight decay"),
+    max_norm = option(0.0, "gradients are scaled down to this norm at most; 0: never", { 0 }),
+    schedule = choice(rate.names, "of the learning rate in stage 2; stage 1 always takes the steps of lr_every"),
+    lr_by = choice({ "epoch", "iteration" }, "the schedule of stage 2 sets the rate before each"),
     lr_every = option(20, "epochs (of either stage) after which the learning rate is multiplied by lr_factor", { 1 }),
-    lr_factor = option(0.1, "see lr_every", { 0 }),
+    lr_factor = option(0.1, "see lr_every; also of each milestone, and of each epoch with schedule=exponential",
+      { 0 }),
+    milestones = option({}, "epochs at which schedule=multi-step multiplies the learning rate by lr_factor"),
+    lr_min = option(0.0, "where schedule=cosine and polynomial end", { 0 }),
+    lr_power = option(1.0, "of schedule=polynomial", { 0 }),
+    warmup = option(0.0, "epochs in which the learning rate rises on a line, before the schedule begins", { 0 }),
+    warmup_start = option(0.01, "part of the learning rate that the warm-up begins with", { 0 }),
     temperature = option(0.05, "divides the similarities to the memory", { 1e-6 }),
     momentum = option(0.1, "of the memory: share of the old vector kept", { 0, 1 }),
     update = choice({ "mean", "hard" }, "of the memory: each sample, or the least similar one of each cluster"),
@@ -192,6 +206,7 @@ local function check(cfg)
   if cfg.intra and cfg.intra.k2 and cfg.intra.k1 and cfg.intra.k2 > cfg.intra.k1 then
     usage("option \"intra.k2\" must be at most intra.k1 = %d; %d is not", cfg.intra.k1, cfg.intra.k2)
   end
+  rate.check(cfg)
 end
 
 -- A rule of the user's own is tried before the run begins; returns what raises doubts about it.
@@ -230,18 +245,6 @@ end
 --- @return integer
 function config.stage_seed(cfg, part)
   return cfg.seed * 65536 + part
-end
-
---- calr.pipeline.config.optimizer(cfg, parameters, lr)
---- The optimiser that a configuration names.
---- @return optimizer  see calr.optim
-function config.optimizer(cfg, parameters, lr)
-  local optim = require "calr.optim"
-  if cfg.optimizer == "adam" then return optim.adam(parameters, { lr = lr, weight_decay = cfg.weight_decay }) end
-  if cfg.optimizer == "sgd" then
-    return optim.sgd(parameters, { lr = lr, momentum = 0.9, weight_decay = cfg.weight_decay })
-  end
-  error(("there is no optimizer \"%s\"; there are: adam, sgd"):format(cfg.optimizer), 0)
 end
 
 --- calr.pipeline.config.take_up(run, load)

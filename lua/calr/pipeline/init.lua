@@ -99,7 +99,7 @@ function pipeline.oracle(what, split)
   return require("calr.pipeline.oracle").new(what, split)
 end
 
---- calr.pipeline.epochs(net, data, cfg [, {keep=, layers=}])
+--- calr.pipeline.epochs(net, data, cfg [, {keep=, layers=, optimizer=, schedule=}])
 --- Stage 2, the frame: for epoch, step in calr.pipeline.epochs(net, data, cfg) do ... end, with epoch from 0. At the
 --- end of each epoch its record and a checkpoint are written; a resumed run continues with the first epoch that is
 --- missing. The event "epoch" of calr.run.on follows each record; a study (calr.study) hears it, so that every epoch is
@@ -113,6 +113,11 @@ end
 ---                epoch: checkpoints keep them, and a resumed run finds them as they were
 --- @param layers  table of layers by name that are trained beside the network and kept in checkpoints: what further
 ---                losses need
+--- @param optimizer  function(parameters, {lr=}) -> optimizer, in place of that of the option; what calr.optim.define
+---                   returns is one
+--- @param schedule   of calr.optim.schedule, or function(position) -> rate, in place of that of the options: by epoch,
+---                   or by iteration with lr_by=iteration. One that ends before the run does is an error before the
+---                   first batch
 --- @return function  an iterator
 function pipeline.epochs(net, data, cfg, more)
   return require("calr.pipeline.inter")(net, data, cfg, more)

@@ -9,8 +9,9 @@ local evaluation = require "calr.pipeline.evaluation"
 local guards = require "calr.pipeline.guards"
 local memory = require "calr.memory"
 local nn = require "calr.nn"
-local optim = require "calr.optim"
+local optimizer = require "calr.pipeline.optimizer"
 local quality = require "calr.pipeline.quality"
+local rate = require "calr.pipeline.rate"
 local request = require "calr.pipeline.request"
 local snapshot = require "calr.pipeline.snapshot"
 local train = require "calr.pipeline.train"
@@ -212,10 +213,15 @@ function Step:train(bank, options)
   local problem = request.check(bank, o, self.split:count())
   if problem then error("step:train: " .. problem, 2) end
   if o.labels then report_labels(self, o.labels) end
+  local each = o.each
   o.teacher = teacher_of(self, o.teacher)
   note_state(self, bank, o.teacher)
   o.net, o.optimizer, o.split, o.cameras, o.cfg = self.net, self.optimizer, self.split, self.cameras, cfg
-  o.memory, o.alignment, o.layers = bank, alignment_of(self), self.layers
+  o.memory, o.alignment, o.layers, o.parameters = bank, alignment_of(self), self.layers, self.parameters
+  o.each = function(i, n)
+    self.rate:iteration(self.epoch, i, n)
+    if each then each(i, n) end
+  end
   o.seed, o.epoch, o.label, o.group = config.stage_seed(cfg, 0), self.epoch, "training", ""
   o.clusters, o.instances, o.iterations = cfg.clusters, cfg.instances, cfg.iterations
   local loss, means = train(o)
@@ -324,8 +330,18 @@ local function size_of(parameters)
   return sum
 end
 
+-- The optimiser of a script's own function, or that of the configuration.
+local function optimizer_of(cfg, parameters, make)
+  if make == nil then return optimizer.make(cfg, parameters, cfg.lr) end
+  if type(make) ~= "function" and type(make) ~= "table" then
+    error(("calr.pipeline.epochs: optimizer must be a function(parameters) -> optimizer, not a %s"):format(type(make)),
+      3)
+  end
+  return optimizer.check(make(parameters, { lr = cfg.lr }), "calr.pipeline.epochs: what the function optimizer gives")
+end
+
 return function(net, data, cfg, more)
-  more = check_options("calr.pipeline.epochs", more, { "keep", "layers" })
+  more = check_options("calr.pipeline.epochs", more, { "keep", "layers", "optimizer", "schedule" })
   local run, split = config.run_of(cfg, data, net), data:train()
   local cameras = split:cameras()
   local step = setmetatable({ net = net, split = split, cameras = cameras, cfg = cfg, record = {}, run = run,
@@ -337,8 +353,9 @@ return function(net, data, cfg, more)
     table.move(step.head:parameters(), 1, #step.head:parameters(), #parameters + 1, parameters)
   end
   add_parameters(parameters, step.layers)
-  step.optimizer = config.optimizer(cfg, parameters, cfg.lr)
-  local schedule = optim.step_schedule(step.optimizer, { every = cfg.lr_every, factor = cfg.lr_factor })
+  step.parameters = parameters
+  step.optimizer = optimizer_of(cfg, parameters, more.optimizer)
+  step.rate = rate.new(cfg, step.optimizer, more.schedule)
   step.epoch = restore(step, run)
   local started = step.epoch
 
@@ -375,7 +392,7 @@ return function(net, data, cfg, more)
     if step.epoch >= cfg.epochs then return nil end
     step.record, step.seen, step.trained = {}, nil, nil
     step.size = not step.trains and size_of(parameters) or nil
-    schedule:epoch(step.epoch)
+    step.rate:epoch(step.epoch)
     return step.epoch, step
   end
 end

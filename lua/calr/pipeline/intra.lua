@@ -8,6 +8,7 @@ local config = require "calr.pipeline.config"
 local evaluation = require "calr.pipeline.evaluation"
 local memory = require "calr.memory"
 local optim = require "calr.optim"
+local optimizer = require "calr.pipeline.optimizer"
 local quality = require "calr.pipeline.quality"
 local reuse = require "calr.pipeline.reuse"
 local train = require "calr.pipeline.train"
@@ -68,7 +69,8 @@ function Stage:begin_camera()
   local cfg = self.cfg
   self.net:load_state(self.initial)
   self.best, self.best_score, self.epoch = nil, nil, 0
-  self.optimizer = config.optimizer(cfg, self.net:parameters(), cfg.intra.lr)
+  self.parameters = self.net:parameters()
+  self.optimizer = optimizer.make(cfg, self.parameters, cfg.intra.lr)
   self.schedule = optim.step_schedule(self.optimizer, { every = cfg.lr_every, factor = cfg.lr_factor })
 end
 
@@ -110,7 +112,8 @@ function Stage:train_epoch(rows)
   local features, labels, score = self:cluster(rows)
   self.schedule:epoch(self.epoch)
   local loss = train {
-    net = self.net, optimizer = self.optimizer, split = self.split, cameras = self.cameras, cfg = cfg,
+    net = self.net, optimizer = self.optimizer, parameters = self.parameters,
+    split = self.split, cameras = self.cameras, cfg = cfg,
     seed = config.stage_seed(cfg, self.camera), epoch = self.epoch,
     label = ("camera %d of %d"):format(self.camera, #self.camera_rows), group = "intra.",
     labels = T.full({ self.cameras:numel() }, -1, "i32"):index_copy_(1, rows, labels),

@@ -6,6 +6,8 @@ local T = require "calr.tensor"
 local autograd = require "calr.autograd"
 local batches = require "calr.batches"
 local memory_batch = require "calr.memory.batch"
+local is_library = require("calr.options").is_library
+local plain = require("calr.traceback").plain
 local progress = require "calr.progress"
 
 -- Camera alignment: features -> gradient reversal -> head -> cross-entropy with the camera.
@@ -40,21 +42,46 @@ local function further_losses(o)
 end
 
 -- "intra." in stage 1, where the learning rate and the temperature are options of their own.
-local function diverged(o, what, value, place)
+-- origin: where it came from, in words, or nothing.
+local function diverged(o, what, value, place, origin)
   error(("the %s became %s in %sepoch %d of %s: lower the learning rate (%slr=%g) or raise the temperature "
-    .. "(%stemperature=%g); the last checkpoint is untouched"):format(what,
+    .. "(%stemperature=%g); the last checkpoint is untouched%s"):format(what,
     value ~= value and "NaN" or value == math.huge and "infinite" or ("%g"):format(value), place, o.epoch, o.label,
-    o.group, o.optimizer.lr, o.group, o.memory.temperature or o.cfg.temperature), 0)
+    o.group, o.optimizer.lr, o.group, o.memory.temperature or o.cfg.temperature, origin or ""), 0)
+end
+
+-- The line of the script that was running, and the message, when an operation made what is not finite.
+local function origin_of(problem)
+  local message = plain(problem)
+  if message:find "^[^\n]-%.lua:%d+: " then return message end
+  for level = 2, 60 do
+    local info = debug.getinfo(level, "Sl")
+    if not info then break end
+    if info.what ~= "C" and info.currentline > 0 and not is_library(info.source) then
+      return ("%s:%d: %s"):format(info.source:match "^[@=](.*)" or info.short_src, info.currentline, message)
+    end
+  end
+  return message
+end
+
+-- Why a loss is not finite: the features were, or an operation on the way, which a second pass over the batch finds.
+local function reason(batch, compute)
+  if not batch.features:is_finite() then
+    return ". The features of the network are not finite themselves"
+  end
+  local ok, origin = xpcall(autograd.detect_anomaly, origin_of, compute)
+  if ok then return "" end
+  return (". It began at %s"):format(tostring(origin))
 end
 
 -- The value of a loss that a memory or a function of the script's has given.
-local function value_of(loss, what, o, iteration)
+local function value_of(loss, what, o, iteration, batch, compute)
   if not T.is(loss) or loss:numel() ~= 1 then
     error(("the %s must be a tensor of a single number, not %s"):format(what, tostring(loss)), 0)
   end
   local value = loss:item()
   if value ~= value or value == math.huge or value == -math.huge then
-    diverged(o, what, value, ("batch %d of "):format(iteration))
+    diverged(o, what, value, ("batch %d of "):format(iteration), reason(batch, compute))
   end
   return value
 end
@@ -89,17 +116,20 @@ end
 
 -- The gradient of all losses of a batch; adds their values to the sums. Returns the memory's.
 local function backward(o, batch, further, iteration)
-  local loss = o.memory:loss(batch.features, batch)
-  local value = value_of(loss, "loss", o, iteration)
+  local function compute() return (o.memory:loss(batch.features, batch)) end
+  local loss = compute()
+  local value = value_of(loss, "loss", o, iteration, batch, compute)
   for _, extra in ipairs(further) do
     local added = extra.compute(batch)
     if added then -- a function may have nothing to say of this batch
-      extra.total, extra.count = extra.total + value_of(added, extra.label, o, iteration), extra.count + 1
+      local number = value_of(added, extra.label, o, iteration, batch, function() return (extra.compute(batch)) end)
+      extra.total, extra.count = extra.total + number, extra.count + 1
       loss = loss + (extra.weight and added * extra.weight or added)
     end
   end
   o.optimizer:zero_grad()
   autograd.backward(loss)
+  if (o.cfg.max_norm or 0) > 0 then autograd.clip_grad_norm_(o.parameters, o.cfg.max_norm) end
   return value
 end
 
@@ -126,11 +156,11 @@ local function check_all_weights(o)
   for _, layer in pairs(o.layers or {}) do check_weights(o, layer:state()) end
 end
 
--- o: net, optimizer, split, cameras, memory, cfg, seed, epoch, label (for the progress line), group (prefix of the
--- names of options in messages), clusters, instances, iterations; and, or nil: labels (nil: each image is a class of
--- its own, and all are drawn at random), alignment = {head, alpha, weight, double_softmax}, layers (trained beside the
--- network), and what step:train may be told: weights (f32[n], or a function of a batch), targets (f32[n x classes], or
--- such a function), views (true), teacher, losses, each, batches, singles.
+-- o: net, optimizer, parameters (those that it steps over), split, cameras, memory, cfg, seed, epoch, label (for the
+-- progress line), group (prefix of the names of options in messages), clusters, instances, iterations; and, or nil:
+-- labels (nil: each image is a class of its own, and all are drawn at random), alignment = {head, alpha, weight,
+-- double_softmax}, layers (trained beside the network), and what step:train may be told: weights (f32[n], or a function
+-- of a batch), targets (f32[n x classes], or such a function), views (true), teacher, losses, each, batches, singles.
 -- Returns the mean loss and the mean of each further loss by its name, over the batches that had it; or nil when no
 -- cluster has two images.
 return function(o)
