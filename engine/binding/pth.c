@@ -34,17 +34,33 @@ static bool push_key(lua_State *L, const calr_pickle_value *key)
     return true;
 }
 
+/* Fills the table on top of the stack. The table `orders`, behind `seen`, gets the keys of a dictionary in their order,
+ * which a Lua table does not keep. */
 static void fill_table(lua_State *L, calr_pth *file, const calr_pickle_value *value, int seen,
                        int depth)
 {
     bool dict = value->kind == CALR_PICKLE_DICT;
+    int table = lua_gettop(L), orders = seen + 1;
+    lua_Integer keys = 0;
+    lua_newtable(L);
     for (int64_t i = 0; i < value->count; i += dict ? 2 : 1) {
         if (!dict)
             lua_pushinteger(L, i + 1);
         else if (!push_key(L, value->items[i]))
             continue;
+        if (dict) {
+            lua_pushvalue(L, -1);
+            lua_rawseti(L, table + 1, ++keys);
+        }
         push_value(L, file, value->items[dict ? i + 1 : i], seen, depth);
-        lua_settable(L, -3);
+        lua_settable(L, table);
+    }
+    if (dict) {
+        lua_pushvalue(L, table);
+        lua_insert(L, -2);
+        lua_rawset(L, orders);
+    } else {
+        lua_pop(L, 1);
     }
 }
 
@@ -110,6 +126,7 @@ static void push_value(lua_State *L, calr_pth *file, const calr_pickle_value *va
 /// and double as f32, 8 and 16 signed bits as i32, bool as u8); text, numbers and booleans stay
 /// themselves; None and objects of other classes become false.
 /// @return table  most often name -> tensor, or a table that contains such a table
+/// @return table  table -> list: the keys of each dictionary in the order of the file
 static int pth_load(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -117,9 +134,11 @@ static int pth_load(lua_State *L)
     calr_pth **slot = calr_lua_scratch(L, release_file);
     lua_newtable(L);
     int seen = lua_gettop(L);
+    lua_newtable(L); /* orders: see fill_table */
     calr_lua_call(L, calr_pth_load(path, slot));
     push_value(L, *slot, calr_pth_root(*slot), seen, 0);
-    return 1;
+    lua_pushvalue(L, seen + 1);
+    return 2;
 }
 
 /// calr.pth.save(path, tensors)

@@ -28,7 +28,8 @@ struct calr_pth {
     calr_pickle *pickle;
     storage *storages;
     int64_t storage_count;
-    bool big; /* most significant byte first */
+    bool big;         /* most significant byte first */
+    int64_t repeated; /* elements that tensors had beyond those of their storages */
 };
 
 static calr_status damaged(const calr_pth *file, const char *what)
@@ -430,7 +431,10 @@ static calr_status read_layout(const calr_pth *file, const calr_pickle_value *ar
     return CALR_OK;
 }
 
-static calr_status check_layout(const calr_pth *file, const layout *l, const storage *s)
+/* Views of tensor.expand repeat elements; they would let a small file ask for any amount of memory. */
+#define REPEATED_MAX ((int64_t)1 << 24)
+
+static calr_status check_layout(calr_pth *file, const layout *l, const storage *s)
 {
     int64_t last = l->offset;
     if (l->count == 0)
@@ -443,10 +447,13 @@ static calr_status check_layout(const calr_pth *file, const layout *l, const sto
     }
     if (last >= s->count)
         return bad_tensor(file, "lies outside its storage");
-    /* Repeated elements would let a small file ask for any amount of memory. */
-    return l->count <= s->count
-               ? CALR_OK
-               : bad_tensor(file, "repeats elements (tensor.expand); save tensor.contiguous()");
+    if (l->count <= s->count)
+        return CALR_OK;
+    if (l->count - s->count > REPEATED_MAX - file->repeated)
+        return bad_tensor(
+            file, "repeats more elements than are read (tensor.expand); save tensor.contiguous()");
+    file->repeated += l->count - s->count;
+    return CALR_OK;
 }
 
 /* The elements one after the other. */

@@ -31,7 +31,7 @@ const calr_pickle_value *calr_pth_root(const calr_pth *file);
 bool calr_pth_is_tensor(const calr_pickle_value *value);
 /* The tensor that such a value stands for; a new one, contiguous. Types as in safetensors.h.
  * CALR_EFORMAT: a type that is not read (complex, quantised), more than CALR_MAX_DIMS dimensions, a
- * place outside its storage, more elements than its storage has; CALR_ENOMEM. */
+ * place outside its storage; more than 2^24 elements that tensor.expand repeats; CALR_ENOMEM. */
 calr_status calr_pth_tensor(calr_pth *file, const calr_pickle_value *value, calr_tensor **out);
 
 #endif

@@ -15,6 +15,27 @@ prints "table optimizer/state/1: 1 tensors"
 expect 0 "$CALR" import-weights --help
 prints "without executing anything in it"
 
+
+# ---- layouts of other code bases (their matching is tested in tests/lua/test_weights.lua)
+layouts=$CALR_TEST_SOURCE/tests/reference/weights
+cat >own.lua <<'LUA'
+return function(options) return require "calr".models.small { width = 4, seed = options.seed, pooling = options.pooling } end
+LUA
+expect 0 "$CALR" import-weights "$layouts/spcl.pth.tar" -o spcl.safetensors --network ./own.lua
+prints "table state_dict: 50 tensors" "./own.lua (all but pool.p)" "children 0, 1, 3, 4, 5 taken as conv1, bn1, layer1" \
+    "left over in the file: classifier.weight"
+expect 0 "$CALR" -e 'local t = calr.safetensors.load "spcl.safetensors"
+    print(t["layer1.0.bn1.bias"], t["neck.weight"], t["classifier.weight"], t["base.0.weight"])'
+prints "f32[4]	f32[16]	f32[9 x 16]	nil"
+expect 0 "$CALR" import-weights "$layouts/encoded.pth" -o encoded.safetensors --rename 'enc*_value=layer*,*_value=*' --network ./own.lua
+prints "(all but neck (4 tensors), pool.p)"
+expect 1 "$CALR" import-weights "$layouts/encoded.pth" -o out.safetensors --rename 'encoder=layer'
+says 'rename encoder=layer: no name fits "encoder"'
+expect 0 "$CALR" import-weights "$layouts/wider.pth" -o wider.safetensors --network ./own.lua
+prints "not ./own.lua: bn1.bias is f32[8] in the file and f32[4] in the network"
+expect 1 "$CALR" import-weights "$layouts/script.pt" -o out.safetensors
+says "TorchScript" "torch.save(model.state_dict()"
+
 # ---- refused, and nothing is written
 expect 2 "$CALR" import-weights
 says "which file?"
@@ -23,7 +44,7 @@ says "-o FILE.safetensors"
 expect 2 "$CALR" import-weights "$files/archive.pth" -o out.pth
 says "must end in .safetensors"
 expect 1 "$CALR" import-weights "$files/archive.pth" -o out.safetensors --strip module.
-says 'not all names begin with "module."'
+says 'no name begins with "module."'
 expect 1 "$CALR" import-weights "$files/checkpoint.pth" -o out.safetensors --key models
 says 'there is no table "models"; there are: arch, best, done, epoch, history, nothing, optimizer, state_dict'
 expect 1 "$CALR" import-weights "$files/empty.pth" -o out.safetensors

@@ -84,19 +84,29 @@ local function remove_leftovers(path)
   end
 end
 
---- calr.run.folder.reopen(path)
---- Opens the folder of an unfinished run and locks it.
+--- calr.run.folder.refuse_finished(path, record)
+--- Ends the program: there is nothing to resume. It says how a run gets more epochs, where it counts any.
+function folder.refuse_finished(path, record)
+  local epochs = math.tointeger((record.config or {}).epochs)
+  errors.usage("the run in %s is finished; there is nothing to resume%s", path, epochs
+    and ("; it had %d epochs, and goes on with more: calr run --resume %s epochs=%d"):format(epochs, path,
+    math.max(2 * epochs, 1)) or "")
+end
+
+--- calr.run.folder.reopen(path [, goes_on])
+--- Opens the folder of a run and locks it.
+--- @param goes_on  function(record): whether a finished run has something left to do; default: never
 --- @return string  the folder
 --- @return lock
 --- @return table   its record
-function folder.reopen(path)
+function folder.reopen(path, goes_on)
   folder.read(path)
   local lock = take_lock(path)
   remove_leftovers(path)
   local record = json.decode(sys.read_file(path .. "/run.json"), path .. "/run.json")
-  if record.status == "finished" then
+  if record.status == "finished" and not (goes_on and goes_on(record)) then
     lock:release()
-    errors.usage("the run in %s is finished; there is nothing to resume", path)
+    folder.refuse_finished(path, record)
   end
   return path, lock, record
 end
@@ -121,6 +131,21 @@ end
 function folder.newest_file(path, name)
   local list = checkpoint_files(path, name)
   return list[#list]
+end
+
+--- calr.run.folder.model(path)
+--- @param path  of a run, or of its checkpoints
+--- @return string  the file with the network of the run: what it ended with, else the newest checkpoint, of stage 2 if
+---                 there is one
+function folder.model(path)
+  path = path:gsub("(.)/+$", "%1")
+  local final = path .. "/model.safetensors"
+  if sys.exists(final) then return final end
+  local home = path:match "^(.*)/checkpoints$" or path
+  local newest = folder.newest_file(home, "inter") or folder.newest_file(home)
+  if newest then return newest.path end
+  error(("%s: this folder holds no weights: neither model.safetensors, which a finished run writes, nor checkpoints/")
+    :format(path), 0)
 end
 
 --- calr.run.folder.save(path, checkpoint)

@@ -12,7 +12,7 @@ local weights = require "calr.weights"
 local command = {
   summary = "convert weights saved by PyTorch (.pth) to a .safetensors file",
   usage = "calr import-weights FILE.pth -o FILE.safetensors [--key NAME] [--strip PREFIX] "
-    .. "[--network NAME]",
+    .. "[--rename A=B,...] [--network NAME]",
   own_help = true,
 }
 
@@ -23,31 +23,44 @@ Reads a file of torch.save without PyTorch (and without executing anything in it
 writes its weights as .safetensors. A training also takes the file as it is:
 weights=FILE.pth.
 
-  FILE.pth            a state_dict, or a checkpoint that contains one
+  FILE.pth            a state_dict, or a checkpoint that contains one; .safetensors and run
+                      folders of calr are read, too
   -o FILE             the file to write
   --key NAME          the table that holds the weights, if it is neither at the top nor in
                       a usual place (state_dict, model, ...); NAME/NAME goes deeper
-  --strip PREFIX      drop this prefix from all names ("module." and the like go anyway)
+  --strip PREFIX      drop this prefix from the names that have it ("module." and the like
+                      go anyway where all have it)
+  --rename A=B,...    give tensors other names: a star in A stands for any text, in B for the
+                      same text (encoder.*.w=*.weight); without stars A is a name, or its
+                      beginning up to a dot (body=layer1)
   --network NAME      the network that the weights are for, by name or by the path of your own
-                      file: report what does not fit; default: try all of calr's]]
+                      file: report what fits, and write its names; default: try all of calr's,
+                      and write the names of the file]]
   return 0
 end
 
+local function all_but(matched)
+  return "all but " .. require("calr.weights.words").parts(matched.missing)
+end
+
 -- The networks of calr that the weights fit, in their usual variants.
-local function fitting(state)
+local function fitting(state, names)
   local lines = {}
   for _, name in ipairs(models.names()) do
     for _, ibn in ipairs { false, true } do
       local made, net = pcall(models.make, name, { ibn = ibn, init = false })
       local ok, matched
-      if made then ok, matched = pcall(weights.compare, net, state) end
-      if ok then
-        lines[#lines + 1] = ("%s%s (all but %s)"):format(name, ibn and " ibn=true" or "",
-          #matched.missing > 0 and table.concat(matched.missing, ", ") or "nothing")
-      end
+      if made then ok, matched = pcall(weights.compare, net, state, names) end
+      if ok then lines[#lines + 1] = ("%s%s (%s)"):format(name, ibn and " ibn=true" or "", all_but(matched)) end
     end
   end
   return lines
+end
+
+local function renames(text)
+  local list = {}
+  for item in (text or ""):gmatch "[^,]+" do list[#list + 1] = item end
+  return list
 end
 
 local function check_network(name)
@@ -59,15 +72,18 @@ local function check_network(name)
     table.concat(models.names(), ", "))
 end
 
--- Whether the weights fit one network, and if not, why.
-local function fit_of(name, state)
-  local ok, matched = pcall(weights.compare, models.make(name, { init = false }), state)
-  if not ok then return { ("not %s: %s"):format(name, tostring(matched)) } end
-  return { ("%s (all but %s)"):format(name, #matched.missing > 0 and table.concat(matched.missing, ", ")
-    or "nothing") }
+-- The weights under the names of one network, and lines that say what fits, or why nothing does.
+local function for_network(name, state, names)
+  local ok, matched = pcall(weights.compare, models.make(name, { init = false }), state, names)
+  if not ok then return state, { ("not %s: %s"):format(name, require("calr.traceback").plain(matched)) } end
+  local new, lines = {}, { ("%s (%s)"):format(name, all_but(matched)) }
+  for own, other in pairs(matched.from) do new[own] = state[other] end
+  for _, other in ipairs(matched.unused) do new[other] = new[other] or state[other] end
+  for line in matched.report:gmatch "[^\n]+" do lines[#lines + 1] = line end
+  return new, lines
 end
 
-local function print_summary(path, out, state, about, network)
+local function print_summary(path, out, state, about, fits)
   local count, numbers = 0, 0
   for _, value in pairs(state) do
     count, numbers = count + 1, numbers + value:numel()
@@ -76,7 +92,6 @@ local function print_summary(path, out, state, about, network)
     numbers))
   if #about.stripped > 0 then print("names       without " .. table.concat(about.stripped)) end
   if about.counters > 0 then print(("left out    %d counters of batch norms"):format(about.counters)) end
-  local fits = network and fit_of(network, state) or fitting(state)
   print("fits        "
     .. (#fits > 0 and table.concat(fits, "\n            ") or "none of calr's networks (calr.models)"))
   print("wrote       " .. out)
@@ -88,7 +103,7 @@ function command.run(args)
   local fields, words = arguments.parse(args, { usage = command.usage, at_most = 1,
     flags = { ["--help"] = "help", ["-h"] = "help" },
     values = { ["-o"] = "out", ["--out"] = "out", ["--key"] = "key", ["--strip"] = "strip",
-      ["--network"] = "network" } })
+      ["--rename"] = "rename", ["--network"] = "network" } })
   if fields.help then return print_help() end
   local path = words[1] or errors.usage("which file? usage: %s", command.usage)
   local out = fields.out or errors.usage("say where to write with -o FILE.safetensors; usage: %s", command.usage)
@@ -96,9 +111,15 @@ function command.run(args)
     errors.usage("the output file must end in .safetensors; %s does not", quote(out))
   end
   check_network(fields.network)
-  local state, about = weights.read(path, { key = fields.key, strip = fields.strip })
-  safetensors.save(out, state, { source = path:match "[^/]+$" })
-  print_summary(path, out, state, about, fields.network)
+  local state, about = weights.read(path, { key = fields.key, strip = fields.strip, rename = renames(fields.rename) })
+  local fits
+  if fields.network then
+    state, fits = for_network(fields.network, state, about.names)
+  else
+    fits = fitting(state, about.names)
+  end
+  safetensors.save(out, state, { source = path:match "[^/]+/*$" })
+  print_summary(path, out, state, about, fits)
   return 0
 end
 

@@ -1,0 +1,146 @@
+--- @module calr.weights.words
+--- How names of tensors are listed in messages, and how patterns rename them.
+
+local words = {}
+
+--- calr.weights.words.sorted(map)
+--- @return table  the names of a table, sorted
+function words.sorted(map)
+  local names = {}
+  for name in pairs(map) do
+    if type(name) == "string" then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
+--- calr.weights.words.list(map)
+--- @return string  the first names of a table
+function words.list(map)
+  local names = words.sorted(map)
+  local shown = table.concat(names, ", ", 1, math.min(#names, 8))
+  if #names == 0 then return "nothing with a name" end
+  return #names > 8 and shown .. ", ..." or shown
+end
+
+-- The beginning that all names of a list share, up to a dot.
+local function common_part(names)
+  local part = names[1]
+  for _, name in ipairs(names) do
+    while part and name ~= part and name:sub(1, #part + 1) ~= part .. "." do
+      part = part:match "^(.*)%.[^.]*$"
+    end
+  end
+  return part
+end
+
+--- calr.weights.words.parts(names)
+--- Names with those of one part (the first word) taken together: "neck (4 tensors), fc.bias".
+--- @param names  list of strings
+--- @return string
+function words.parts(names)
+  local order, groups, texts = {}, {}, {}
+  for _, name in ipairs(names) do
+    local part = name:match "^[^./]+" or name
+    if not groups[part] then
+      groups[part] = {}
+      order[#order + 1] = part
+    end
+    table.insert(groups[part], name)
+  end
+  for i, part in ipairs(order) do
+    local group = groups[part]
+    if i > 8 then
+      texts[i] = ("and %d more"):format(#order - 8)
+      break
+    end
+    texts[i] = #group == 1 and group[1] or ("%s (%d tensors)"):format(common_part(group) or part, #group)
+  end
+  return #texts > 0 and table.concat(texts, ", ") or "nothing"
+end
+
+-- {from=, to=} of "A=B", or of a pair of a table.
+local function pairs_of(rename)
+  if type(rename) == "string" then rename = { rename } end
+  if type(rename) ~= "table" then
+    error(("rename is a table { [\"A\"] = \"B\" } or a list of texts \"A=B\", not a %s"):format(type(rename)), 0)
+  end
+  local list = {}
+  for i, text in ipairs(rename) do
+    local from, to = tostring(text):match "^([^=]+)=([^=]*)$"
+    if not from then error(("rename: \"%s\" is not of the form A=B"):format(tostring(text)), 0) end
+    list[i] = { from = from, to = to }
+  end
+  local longest_first = words.sorted(rename)
+  table.sort(longest_first, function(a, b) return #a ~= #b and #a > #b or #a == #b and a < b end)
+  for _, from in ipairs(longest_first) do
+    if type(rename[from]) ~= "string" then error(("rename: the new name of \"%s\" is no text"):format(from), 0) end
+    list[#list + 1] = { from = from, to = rename[from] }
+  end
+  return list
+end
+
+local function escape(text)
+  return (text:gsub("[%^%$%(%)%%%.%[%]%*%+%-%?]", "%%%0"))
+end
+
+-- A Lua pattern for a name with stars; one without stars stands for the beginning of names, up to a dot.
+local function pattern_of(pair)
+  local from, stars = pair.from:gsub("%*", "\0")
+  from = escape(from):gsub("\0", "(.-)")
+  local _, wanted = pair.to:gsub("%*", "")
+  if wanted > stars then
+    error(("rename %s=%s: there are more stars on the right than on the left"):format(pair.from, pair.to), 0)
+  end
+  return "^" .. from .. "$", stars
+end
+
+local function renamed(name, pair)
+  if not pair.stars then pair.pattern, pair.stars = pattern_of(pair) end
+  if pair.stars == 0 then
+    if name == pair.from then return pair.to end
+    local from = pair.from:sub(-1) == "." and pair.from or pair.from .. "."
+    if name:sub(1, #from) ~= from then return nil end
+    local to = (pair.to == "" or pair.to:sub(-1) == ".") and pair.to or pair.to .. "."
+    return to .. name:sub(#from + 1)
+  end
+  local found = { name:match(pair.pattern) }
+  if #found == 0 then return nil end
+  local i = 0
+  return (pair.to:gsub("%*", function()
+    i = i + 1
+    return found[i]
+  end))
+end
+
+--- calr.weights.words.rename(state, names, rename, path)
+--- Renames tensors: each by the first pair A=B that fits its name, of a table the longest A. A star in A stands for any
+--- text, and a star in B for what the star of the same number in A stood for; an A without stars is a whole name, or its
+--- beginning up to a dot. A pair that fits no name, and two tensors with one name, are errors.
+--- @param rename  {["A"]="B"}, or a list of "A=B"
+--- @return table  name -> tensor
+--- @return table  names in their order
+function words.rename(state, names, rename, path)
+  local list, new, order = pairs_of(rename), {}, {}
+  for i, name in ipairs(names) do
+    local to = name
+    for _, pair in ipairs(list) do
+      local result = renamed(name, pair)
+      if result then
+        to, pair.used = result, true
+        break
+      end
+    end
+    if new[to] then error(("%s: after renaming, two tensors are called %s"):format(path, to), 0) end
+    new[to], order[i] = state[name], to
+  end
+  for _, pair in ipairs(list) do
+    if not pair.used then
+      error(("%s: rename %s=%s: no name fits \"%s\"; there are: %s"):format(path, pair.from, pair.to, pair.from,
+        words.list(state)), 0)
+    end
+  end
+  return new, order
+end
+
+return words

@@ -1,0 +1,224 @@
+-- Weights as other code bases and calr itself save them (tests/reference/weights/make.py), and what is refused.
+local calr = require "calr"
+local check = require "check"
+
+local files = os.getenv "CALR_TEST_SOURCE" .. "/tests/reference/weights/"
+local older = os.getenv "CALR_TEST_SOURCE" .. "/tests/reference/pth/"
+
+local function small(width) return calr.models.small { width = width or 4, seed = 5 } end
+
+local places = {} -- name of a tensor -> the number that it is filled with
+do
+  local names = {}
+  for name in pairs(small():state()) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do places[name] = i end
+end
+
+local function is_head(name) return name:match "^neck" or name:match "^pool" end
+
+-- Every tensor that was loaded holds its number, every other one what it had.
+local function check_loaded(net, matched, heads)
+  local before, loaded = small():state(), {}
+  for _, name in ipairs(matched.loaded) do loaded[name] = true end
+  for name, tensor in pairs(net:state()) do
+    local wanted = not is_head(name) or heads:find(name:match "^%a+", 1, true) ~= nil
+    check.equal(loaded[name] or false, wanted, name)
+    if wanted then
+      check.ok(tensor:eq(places[name]):all():item(), name)
+    else
+      check.ok(tensor:equal(before[name]), name)
+    end
+  end
+end
+
+local layouts = {
+  { "strong_baseline.pth", heads = "neck", unused = { "classifier.weight" },
+    says = "names after \"base.\"; neck from bottleneck" },
+  { "fast_reid.pth", heads = "neck pool", unused = { "pixel_mean", "heads.weight" },
+    says = "table \"model\"; names after \"backbone.\"; neck from heads.bottleneck.0; pool from heads.pool_layer" },
+  { "layumi.pth", unused = { "classifier.add_block.0.weight", "classifier.classifier.0.weight" },
+    says = "names after \"model.\"" },
+  { "spcl.pth.tar", heads = "neck", unused = { "classifier.weight" },
+    says = "children 0, 1, 3, 4, 5 taken as conv1, bn1, layer1, layer2, layer3; neck from feat_bn" },
+  { "cluster_contrast.pth.tar", heads = "neck pool", unused = {},
+    says = "children 0, 1, 4, 5, 6 taken as conv1, bn1, layer1, layer2, layer3; neck from feat_bn; pool from gap" },
+  { "torchreid.pth.tar", unused = { "classifier.weight", "classifier.bias" }, says = "table \"state_dict\"" },
+  { "half.pth", unused = {}, says = "names after \"module.\"" },
+  { "brain.pth", unused = {}, says = "matched 45 of 50 tensors of small\n" },
+  { "double.pth", unused = {}, says = "matched 45 of 50" },
+  { "cuda.pth", unused = {}, says = "missing in the file, and left as they were: neck (4 tensors), pool.p" },
+  { "teachers.pth", unused = {}, says = "table \"teacher\"" },
+  { "moco.pth.tar", unused = 46, says = "names after \"encoder_q.\"" },
+  { "other_names.pth", unused = { "last.weight" }, says = "by the order and the shapes of the layers" },
+}
+
+for _, layout in ipairs(layouts) do
+  check.test(layout[1], function()
+    local net = small()
+    local matched = calr.weights.load(net, files .. layout[1])
+    check_loaded(net, matched, layout.heads or "")
+    if type(layout.unused) == "number" then
+      check.equal(#matched.unused, layout.unused)
+    else
+      check.equal(table.concat(matched.unused, " "), table.concat(layout.unused, " "))
+    end
+    check.ok(matched.report:find(layout.says, 1, true), matched.report)
+    local _, lines = matched.report:gsub("\n", "")
+    check.equal(lines, 2)
+  end)
+end
+
+check.test("another table is taken by its name, another copy by its prefix", function()
+  local net = small()
+  calr.weights.load(net, files .. "teachers.pth", { key = "student" })
+  check.equal(net:state()["conv1.weight"]:sum():item(), 0)
+  calr.weights.load(net, files .. "moco.pth.tar", { strip = "module.encoder_k." })
+  check.equal(net:state()["layer1.0.conv1.weight"]:sum():item(), 0)
+end)
+
+check.test("renamed", function()
+  for _, rename in ipairs { { "enc*_value=layer*", "*_value=*" }, { ["*_value"] = "*", ["enc*_value"] = "layer*" } } do
+    local net = small()
+    check_loaded(net, calr.weights.load(net, files .. "encoded.pth", { rename = rename }), "")
+  end
+  local state = calr.weights.read(files .. "layumi.pth", { rename = { "model=trunk", "classifier.=" } })
+  check.ok(state["trunk.layer1.0.bn1.bias"] and state["add_block.0.weight"])
+  local function fails(text, rename)
+    check.fails(text, calr.weights.read, files .. "encoded.pth", { rename = rename })
+  end
+  fails("rename encoder=layer: no name fits \"encoder\"; there are: bn1.bias_value", { "encoder=layer" })
+  fails("\"layer\" is not of the form A=B", { "layer" })
+  fails("more stars on the right", { "enc*=a*b*" })
+  fails("two tensors are called same", { "*=same" })
+  fails("rename is a table", 3)
+  fails("the new name of \"a\" is no text", { a = 1 })
+end)
+
+-- The state of a network under changed names, as a table in Lua.
+local function state_of(net, rename)
+  local state = {}
+  for name, tensor in pairs(net:state()) do
+    local new = rename(name)
+    if new then state[new] = tensor:clone() end
+  end
+  return state
+end
+
+check.test("tables of tensors, and tables of tables", function()
+  local from, net = calr.models.small { width = 4, seed = 8 }, small()
+  local matched = calr.weights.load(net, state_of(from, function(name) return name end))
+  check.equal(#matched.loaded, 50)
+  check.ok(net:state()["neck.weight"]:equal(from:state()["neck.weight"]))
+  check.ok(net:state()["conv1.weight"]:equal(from:state()["conv1.weight"]))
+  local inside = { epoch = 3, network = state_of(from, function(name) return "a.b.c." .. name end) }
+  check.equal(#calr.weights.load(small(), inside).loaded, 50)
+  check.equal(calr.weights.load(small(), inside).key, "network")
+  check.fails("there are no tensors in \"empty\"", calr.weights.load, net, { empty = {} }, { key = "empty" })
+  check.fails("no weights were found", calr.weights.load, net, {})
+  check.fails("weights are the path of a file or a table of tensors, not a number", calr.weights.load, net, 5)
+end)
+
+check.test("a network inside another one takes the weights of the inner one", function()
+  local Outer = calr.nn.class "Outer"
+  function Outer:forward(x) return self.body(x) end
+  local outer = calr.nn.new(Outer)
+  outer:add("body", small())
+  local matched = calr.weights.load(outer, files .. "cluster_contrast.pth.tar", { strip = "module." })
+  check.ok(matched.report:find("put under \"body.\"", 1, true), matched.report)
+  check.ok(outer:state()["body.layer3.0.bn2.bias"]:eq(places["layer3.0.bn2.bias"]):all():item())
+end)
+
+check.test("files of calr: checkpoints of runs and of studies' trials", function()
+  local from, path = calr.models.small { width = 4, seed = 8 }, os.tmpname() .. ".safetensors"
+  local tensors = state_of(from, function(name) return "net." .. name end)
+  for name, tensor in pairs(from:state()) do
+    tensors["optimizer." .. name .. ".m"] = tensor:clone()
+    tensors["teacher." .. name] = tensor * 2
+  end
+  calr.safetensors.save(path, tensors)
+  local net = small()
+  local matched = calr.weights.load(net, path)
+  check.equal(#matched.loaded, 50)
+  check.ok(net:state()["conv1.weight"]:equal(from:state()["conv1.weight"]))
+  calr.weights.load(net, path, { strip = "teacher." })
+  check.ok(net:state()["conv1.weight"]:equal(from:state()["conv1.weight"] * 2))
+  calr.safetensors.save(path, state_of(from, function(name) return "state/student/" .. name end))
+  check.equal(#calr.weights.load(net, path).loaded, 50)
+  os.remove(path)
+end)
+
+check.test("a classifier for another number of classes is left out", function()
+  local function with_classes(count)
+    local Classified = calr.nn.class "Classified"
+    function Classified:forward(x) return self.classifier(self.neck(x)) end
+    local net = calr.nn.new(Classified)
+    net:add("neck", calr.nn.batch_norm(4))
+    net:add("classifier", calr.nn.linear(4, count))
+    return net:init(count)
+  end
+  local net, from = with_classes(3), with_classes(7)
+  local matched = calr.weights.load(net, from:state())
+  check.equal(table.concat(matched.missing, " "), "classifier.bias classifier.weight")
+  check.ok(matched.report:find("classifier is for 7 classes in the file and 3 in the network", 1, true), matched.report)
+end)
+
+check.test("weights that do not fit are refused by name, and nothing is changed", function()
+  local net = small()
+  local function fails(text, from, options)
+    check.fails(text, calr.weights.load, net, type(from) == "string" and files .. from or from, options)
+  end
+  fails("bn1.bias is f32[8] in the file and f32[4] in the network; 45 tensors have another shape", "wider.pth")
+  fails("bn1.bias has NaN or infinite numbers", "diverged.pth")
+  fails("conv1.weight holds whole numbers (i32)", "quantised.pth")
+  fails("a tensor repeats more elements than are read (tensor.expand); save tensor.contiguous()", "expanded.pth")
+  fails("\"model\" is a whole network (torch.save(model), or TorchScript)", "whole.pth")
+  fails("torch.save(model.state_dict()", "script.pt")
+  fails("no name of the file is one of the network's", "encoded.pth")
+  check.fails("it holds a whole network", calr.weights.load, net, older .. "network.pth")
+  fails("there is no table \"teachers\"; there are: student, teacher", "teachers.pth", { key = "teachers" })
+  fails("the file lacks layer2.0.conv1.weight, though it has other tensors of that part",
+    state_of(net, function(name) return name ~= "layer2.0.conv1.weight" and name or nil end))
+  local more = state_of(net, function(name) return name end)
+  more["layer2.1.conv1.weight"] = calr.zeros { 4, 4, 3, 3 }
+  fails("the file has layer2.1.conv1.weight, which the network lacks", more)
+  -- a residual network with other blocks, as numbers name it
+  local place = { conv1 = "0", bn1 = "1", layer1 = "4", layer2 = "5", layer3 = "6" }
+  local numbered = state_of(net, function(name)
+    local first, rest = name:match "^(%w+)%.(.*)$"
+    return place[first] and ("base.%s.%s"):format(place[first], rest)
+  end)
+  numbered["base.5.1.conv1.weight"] = calr.zeros { 8, 8, 3, 3 }
+  fails("layer2 of the network differs from 5 in the file", numbered)
+  for name, tensor in pairs(net:state()) do check.ok(tensor:equal(small():state()[name]), name) end
+end)
+
+check.test("layers in an order that is not the network's only one are not matched", function()
+  local layers = {}
+  for i = 1, 3 do layers[i] = calr.nn.linear(4, 4) end
+  local net = calr.nn.sequential(table.unpack(layers)):init(1)
+  local state = {}
+  for i = 1, 4 do state["x" .. i .. ".weight"], state["x" .. i .. ".bias"] = calr.zeros { 4, 4 }, calr.zeros { 4 } end
+  check.fails("no name of the file", calr.weights.load, net, state)
+end)
+
+check.test("run folders", function()
+  local folder = os.tmpname() .. ".run"
+  check.fails("cannot open", calr.weights.load, small(), folder)
+  os.execute("mkdir -p '" .. folder .. "/checkpoints'")
+  check.fails("this folder holds no weights", calr.weights.load, small(), folder)
+  local from = calr.models.small { width = 4, seed = 8 }
+  calr.safetensors.save(folder .. "/checkpoints/000002-inter.safetensors",
+    state_of(from, function(name) return "net." .. name end))
+  calr.safetensors.save(folder .. "/checkpoints/000003-later.safetensors",
+    state_of(from, function(name) return "odd." .. name end))
+  local net = small()
+  check.ok(calr.weights.load(net, folder).path:find "000002%-inter")
+  check.ok(calr.weights.load(net, folder .. "/checkpoints/").path:find "000002%-inter")
+  check.ok(net:state()["conv1.weight"]:equal(from:state()["conv1.weight"]))
+  calr.safetensors.save(folder .. "/model.safetensors", from:state())
+  check.ok(calr.weights.load(net, folder).path:find "model.safetensors")
+  os.execute("rm -r '" .. folder .. "'")
+end)
+
+check.finish()
