@@ -411,11 +411,20 @@ local function recorded_values(options, record, values)
   end
 end
 
+--- calr.config.grows(name, old, new)
+--- @param name  string; of an option
+--- @param old   any; its value in a run
+--- @param new   any
+--- @return boolean  whether a run may go on with the new value: more of its `epochs`
+function config.grows(name, old, new)
+  return name == "epochs" and math.type(old) == "integer" and math.type(new) == "integer" and new > old
+end
+
 --- calr.config.resolve(defaults [, overrides [, recorded]])
 --- Does the work of calr.config{...} with given overrides: for scripts that run scripts, and for tests.
 --- @param overrides  list of strings "key=value"; later ones win
 --- @param recorded   table; the resolved values of a resumed run: they replace the defaults, and an override
----                   that contradicts them is refused
+---                   that contradicts them is refused, except for more epochs (calr.config.grows)
 --- @return table
 function config.resolve(defaults, overrides, recorded)
   local function given(o)
@@ -435,7 +444,7 @@ function config.resolve(defaults, overrides, recorded)
     if not name then errors.usage("\"%s\" is not of the form key=value", text) end
     local o = find(options, name) or unknown(options, name)
     value = set_by_name(o, value)
-    if recorded and not same(value, values[o.name]) then
+    if recorded and not same(value, values[o.name]) and not config.grows(o.name, values[o.name], value) then
       errors.usage("%s=%s contradicts the resumed run, which has %s=%s; leave it out, or start a new run",
         o.name, config.format(value), o.name, config.format(values[o.name]))
     end

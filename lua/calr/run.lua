@@ -7,6 +7,8 @@
 ---     log.txt        log messages
 ---     tensorboard/   the numbers of metrics.jsonl for TensorBoard (`tensorboard --logdir RUN`)
 ---     checkpoints/   tensors (safetensors) and state, from which `calr run --resume DIR` continues
+---     model.safetensors  the network that a finished run ends with (where the pipeline or run:model has named it)
+---     start.safetensors  the weights that it started from, where these were not random
 ---     snapshots/     features and clusters of some epochs, for `calr refine`: see calr.pipeline.snapshot
 ---
 ---     local run <close> = calr.run.open { config = cfg, data = data }
@@ -88,6 +90,13 @@ local function continue_record(self, old)
   old.sessions = old.sessions or json.array()
   table.insert(old.sessions, { started = now.started, machine = now.machine, code = now.code })
   for _, note in ipairs(identity.changes(now, old)) do self:log("note: %s", note) end
+  self.extended = identity.extension(now, old)
+  if self.extended then
+    old.extended = old.extended or json.array()
+    table.insert(old.extended, { from = self.extended.from, to = self.extended.to, at = now.started })
+    old.config.epochs, old.summary = self.extended.to, nil
+    old.difference = now.difference
+  end
   old.status, old.ended, old.error = "running", nil, nil
   old.arguments = old.arguments or now.arguments
   self.record = old
@@ -108,6 +117,17 @@ local function rewind(self)
   self.loaded = newest
 end
 
+-- Puts modules that were loaded since into the record, as they were when they were first seen: an edit while the run is
+-- under way must not pass for what has run. Returns whether there were any.
+local function note_modules(self)
+  local known, new = self.record.modules or {}, false
+  for name, hash in pairs(identity.modules()) do
+    if not known[name] then known[name], new = hash, true end
+  end
+  self.record.modules = known
+  return new
+end
+
 local function write_log(self, line)
   if self.log_file then self.log_file:write(os.date "%Y-%m-%d %H:%M:%S  " .. line .. "\n") end
 end
@@ -124,14 +144,25 @@ local function say_result(self)
   self:log("finished: %s/metrics.jsonl has every epoch; pictures and curves: calr report %s", self.path, self.path)
 end
 
+-- The network as the run leaves it. The same run gives the same file.
+local function save_model(self)
+  if not self.network_object then return end
+  local model = self.record.model or {}
+  require("calr.safetensors").save(self.path .. "/model.safetensors", self.network_object:state(),
+    { network = model.from, config = json.encode(self.record.config) })
+end
+
 local function close(self, status, message)
   if self.closed then return end
-  if status == "finished" then say_result(self) end
+  if status == "finished" then
+    save_model(self)
+    say_result(self)
+  end
   self.closed = true
   self.leaving:remove()
   self.record.status, self.record.error, self.record.ended = status, message, timestamp()
   self.record.seconds = (self.record.seconds or 0) + sys.clock() - self.start
-  self.record.modules = identity.modules()
+  note_modules(self)
   if message then pcall(write_log, self, status .. ": " .. message) end -- the program prints it
   local ok, problem = pcall(save_record, self)
   for _, file in ipairs { self.metrics, self.timing, self.log_file, self.board } do file:close() end
@@ -180,7 +211,7 @@ function run.open(options)
   local resume = options.resume or not current.resumed and current.resume or nil
   local path, lock, old
   if resume then
-    path, lock, old = folder.reopen(resume)
+    path, lock, old = folder.reopen(resume, function(was) return identity.extension(record, was) ~= nil end)
     current.resumed = current.resumed or resume == current.resume
   else
     path, lock = folder.make(options.out or current.out, record.script.name)
@@ -248,6 +279,7 @@ end
 --- @param from     string; the name or path that it was made by; nil: the script has built it
 function Run:model(values)
   check_open(self)
+  self.network_object = values.network
   self.record.model = identity.model(values.network, values.from)
   if not values.from and self.record.config.network then
     local cfg = {}
@@ -255,6 +287,19 @@ function Run:model(values)
     cfg.network = "script"
     self.record.config, self.record.difference.network = cfg, "script"
   end
+  save_record(self)
+end
+
+--- run:weights(from, matched)
+--- Puts into the record which weights the run started from (run.json has them as `weights`), and into the log what was
+--- matched.
+--- @param from     string; the path that was given
+--- @param matched  table; what calr.weights.load has returned
+function Run:weights(from, matched)
+  check_open(self)
+  self.record.weights = { from = from, file = matched.path, table = matched.key, how = matched.how,
+    matched = #matched.loaded, missing = json.array(matched.missing), left_over = json.array(matched.unused) }
+  for line in matched.report:gmatch "[^\n]+" do write_log(self, "weights: " .. line) end
   save_record(self)
 end
 
@@ -269,6 +314,7 @@ function Run:checkpoint(name, content)
   if type(name) ~= "string" or not name:match "^[%w_-]+$" then
     error("a checkpoint's name is made of letters, digits, - and _", 2)
   end
+  if note_modules(self) then save_record(self) end
   self.metrics:sync()
   self.sequence = self.sequence + 1
   folder.save(self.path, { sequence = self.sequence, name = name, metrics = self.metrics:size(),

@@ -187,6 +187,14 @@ local function nothing_in_common(own, state)
     .. "has %s. Where only names differ, rename them (rename=A=B)"):format(words.list(state), words.list(own)), 0)
 end
 
+-- A small part of a network that happens to have the right names is no match while the file holds other tensors.
+local function refuse_fraction(matched, total)
+  if 2 * #matched.loaded >= total or 2 * #matched.unused < #matched.missing then return end
+  error(("only %d of the network's %d tensors are in the file by their names; the network also has %s, and the file "
+    .. "%s. Where only names differ, rename them (rename=A=B)"):format(#matched.loaded, total,
+    words.parts(matched.missing), words.parts(matched.unused)), 0)
+end
+
 -- The three lines that say what a file has given.
 local function report_of(matched, net, dropped, total)
   local lines = { ("matched %d of %d tensors of %s%s"):format(#matched.loaded, total, net.name or "the network",
@@ -235,6 +243,7 @@ local function compare(net, state, names, about)
   }
   local total = 0
   for _ in pairs(own) do total = total + 1 end
+  refuse_fraction(matched, total)
   matched.report = report_of(matched, net, dropped, total)
   return matched
 end

@@ -8,6 +8,7 @@ local options = require "calr.config"
 local presets = require "calr.pipeline.presets"
 local rate = require "calr.pipeline.rate"
 local refine = require "calr.refine"
+local start = require "calr.pipeline.start"
 local suggest = require("calr.options").suggest
 local training = require("calr.loader").training
 local userfile = require "calr.userfile"
@@ -37,7 +38,9 @@ local function defaults()
     precision = choice({ "f32", "bf16" }, "of feature maps and their gradients; weights and sums are f32"),
     ibn = option(false, "instance norm on half of the channels (IBN-a)"),
     checkpoint = option(false, "less memory for more time: recompute each residual block in the backward pass"),
-    weights = option("", "initial weights: a .safetensors file or PyTorch's .pth; empty: random weights"),
+    weights = option("", "initial weights: a .safetensors file, PyTorch's .pth, or a run folder; empty: random"),
+    rename = option({}, "new names A=B for tensors of the weights, before they are matched; a star in A stands for any "
+      .. "text, in B for the same text"),
     height = option(64, "of the images, in pixels", { 1 }),
     width = option(32, "of the images, in pixels", { 1 }),
     epochs = option(20, "of stage 2", { 0 }),
@@ -194,7 +197,7 @@ function config.network(cfg)
     checkpoint = cfg.checkpoint or nil, precision = cfg.precision ~= "f32" and cfg.precision or nil }
   for name in pairs(models.declared(cfg.network) or {}) do given[name] = cfg[name] end
   local net = models.make(cfg.network, given)
-  if (cfg.weights or "") ~= "" then require("calr.weights").load(net, cfg.weights) end
+  start.load(net, cfg)
   made[net] = cfg.network
   return net
 end
@@ -229,6 +232,11 @@ function config.run_of(cfg, data, net)
     if data:train():count() == 0 then error(data:name() .. " has no images to train on", 0) end
     local doubt = try_rule(cfg)
     opened.put(cfg, require("calr.run").open { config = cfg, data = data:fingerprint() })
+    local more = opened.get(cfg).extended
+    if more then
+      opened.get(cfg):log("note: %s", require "calr.pipeline.extended".note(cfg, more.from, more.to))
+    end
+    start.keep(cfg, opened.get(cfg))
     if doubt then opened.get(cfg):log("note: the rule %s fails on a made-up epoch: %s", cfg.refine, doubt) end
   end
   local run = opened.get(cfg)

@@ -9,6 +9,16 @@ local trust = require "calr.program.trust"
 
 local resume = {}
 
+-- Whether the command line gives a run more epochs than it had.
+local function more_epochs(record, overrides)
+  local had = math.tointeger((record.config or {}).epochs)
+  for _, word in ipairs(overrides or {}) do
+    local wanted = math.tointeger(tonumber(word:match "^epochs=(.*)$"))
+    if had and wanted then return wanted > had end
+  end
+  return false
+end
+
 -- Relative paths of the configuration are relative to the folder where the run began.
 local function return_to(start, fields)
   if not start or start == sys.current_folder() then return end
@@ -30,8 +40,8 @@ function resume.prepare(fields)
   if fields.code then errors.usage("-e and --resume cannot be combined") end
   trust.check_links(path)
   local record = folder.read(path)
-  if record.status == "finished" then
-    errors.usage("the run in %s is finished; there is nothing to resume", path)
+  if record.status == "finished" and not more_epochs(record, fields.overrides) then
+    folder.refuse_finished(path, record)
   elseif record.status == "running" then
     errors.usage("the run in %s is still running", path)
   end

@@ -35,8 +35,8 @@ end
 --- calr.program.trust.check_links(folder)
 --- Ends the program when a file to be written is a symbolic link, which may lead anywhere.
 function trust.check_links(folder)
-  for _, name in ipairs { "run.json", "metrics.jsonl", "timing.jsonl", "log.txt", ".lock", "checkpoints", "snapshots",
-    "tensorboard" } do
+  for _, name in ipairs { "run.json", "metrics.jsonl", "timing.jsonl", "log.txt", ".lock", "start.safetensors",
+    "model.safetensors", "checkpoints", "snapshots", "tensorboard" } do
     local path = folder .. "/" .. name
     local about = sys.stat(path)
     if about and about.link then

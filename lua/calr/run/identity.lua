@@ -1,6 +1,7 @@
 --- @module calr.run.identity
 --- Identifies a run: script, configuration, data, network, code, machine.
 
+local folder = require "calr.run.folder"
 local form = require "calr.form"
 local json = require "calr.json"
 local sys = require "calr.sys"
@@ -71,20 +72,51 @@ function identity.code()
     library = sys.hash(table.concat(parts, "\n")) }
 end
 
+local hashed = {} -- path -> {size=, mtime=, hash=}: a study asks for the same weights again and again
+
+-- The hash of a file that may be large.
+local function hash_once(path)
+  local about, known = sys.stat(path), hashed[path]
+  if not known or known.size ~= about.size or known.mtime ~= about.mtime then
+    known = { size = about.size, mtime = about.mtime, hash = sys.hash_file(path) }
+    hashed[path] = known
+  end
+  return known.hash
+end
+
+local weights_endings = { pth = true, pt = true, tar = true, safetensors = true, ckpt = true, bin = true }
+
+-- The file whose contents an option's value stands for; nil when it stands for none.
+local function file_behind(value)
+  if sys.is_folder(value) then
+    if not sys.exists(value .. "/run.json") then return nil end
+    local ok, file = pcall(folder.model, value)
+    return ok and file or nil
+  end
+  local ending = value:match "%.(%w+)$"
+  return ending and (ending == "lua" or weights_endings[ending]) and sys.exists(value) and value or nil
+end
+
 --- calr.run.identity.files(config)
---- Returns the Lua files that a configuration names, such as the user's refinement rule.
---- @return table  path -> hash
+--- Returns the files that a configuration names: Lua files, such as the user's refinement rule, weights, and run
+--- folders whose weights are taken.
+--- @return table  path, as the configuration has it -> hash
 function identity.files(config)
   local result = {}
   for _, value in pairs(config or {}) do
     if type(value) == "table" then
       for path, hash in pairs(identity.files(value)) do result[path] = hash end
-    elseif type(value) == "string" and value:match "%.lua$" and sys.exists(value) and not sys.is_folder(value) then
-      result[value] = sys.hash_file(value)
+    elseif type(value) == "string" and value ~= "" then
+      local file = file_behind(value)
+      if file then result[value] = hash_once(file) end
     end
   end
   return result
 end
+
+--- calr.run.identity.is_code(path)
+--- @return boolean  whether a file that a configuration names is Lua, and not weights
+function identity.is_code(path) return path:sub(-4) == ".lua" end
 
 --- calr.run.identity.modules()
 --- Returns the Lua modules in use that are not calr's own.
@@ -131,17 +163,28 @@ local function compare(now, old, name)
   end
 end
 
+--- calr.run.identity.extension(now, old)
+--- @return table|nil  from and to, when the only change of an option is that there are more epochs
+function identity.extension(now, old)
+  local from, to = (old.config or {}).epochs, (now.config or {}).epochs
+  if not require("calr.config").grows("epochs", from, to) then return nil end
+  return { from = from, to = to }
+end
+
 --- calr.run.identity.difference(now, old)
---- Says why a run cannot be resumed: script, configuration, threads, data or network differ.
+--- Says why a run cannot be resumed: script, configuration, threads, data or network differ. More epochs are no reason.
 --- @return string|nil  nil if none does
 function identity.difference(now, old)
   if old.script and old.script.hash ~= now.script.hash then return "the script has changed" end
   local config = json.decode(json.encode(now.config))
   if (old.model or {}).from == "script" and config.network then config.network = old.config.network end
+  if identity.extension(now, old) then config.epochs = old.config.epochs end
   local option = compare(config, old.config)
   if option then return "option " .. option end
   for path, hash in pairs(now.files) do
-    if (old.files or {})[path] ~= hash then return ("the file %s has changed"):format(path) end
+    if identity.is_code(path) and (old.files or {})[path] ~= hash then
+      return ("the file %s has changed"):format(path)
+    end
   end
   for name, hash in pairs(old.modules or {}) do -- some are loaded later than this
     local path = package.searchpath(name, package.path)
@@ -167,6 +210,13 @@ end
 --- @return table  list of sentences
 function identity.changes(now, old)
   local notes = {}
+  for path, hash in pairs(old.files or {}) do
+    if not identity.is_code(path) and now.files[path] ~= hash then
+      notes[#notes + 1] = ("%s %s since the run began; the run goes on with the weights that it has kept"):format(path,
+        now.files[path] and "has changed" or "is gone")
+    end
+  end
+  table.sort(notes)
   if now.code.library ~= (old.code or {}).library then
     notes[#notes + 1] = "calr's Lua files have changed since the run began"
   end

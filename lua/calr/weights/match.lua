@@ -70,9 +70,14 @@ local function pairs_by_prefix(own, state, own_prefix, prefix)
   return { map = map, named = named, fitting = fitting, prefix = prefix, own_prefix = own_prefix, way = "name" }
 end
 
-local function better(a, b)
-  if not b or a.fitting ~= b.fitting then return not b or a.fitting > b.fitting end
+-- Whether one way of naming is better than another, for a network of `total` tensors. While the shapes of less than
+-- half of them are right, the number of names counts, so that what is said of the others is to the point.
+local function better(a, b, total)
+  if not b then return true end
+  local a_fits, b_fits = 2 * a.fitting >= total and a.fitting or 0, 2 * b.fitting >= total and b.fitting or 0
+  if a_fits ~= b_fits then return a_fits > b_fits end
   if a.named ~= b.named then return a.named > b.named end
+  if a.fitting ~= b.fitting then return a.fitting > b.fitting end
   return favour(a.prefix) < favour(b.prefix)
 end
 
@@ -81,7 +86,7 @@ local function by_name(own, state, _, file_prefixes, own_prefixes)
   for _, own_prefix in ipairs(own_prefixes) do
     for _, prefix in ipairs(file_prefixes) do
       local found = pairs_by_prefix(own, state, own_prefix, prefix)
-      if found.named > 0 and better(found, best) then best = found end
+      if found.named > 0 and better(found, best, #own.names) then best = found end
     end
   end
   return best
@@ -155,7 +160,7 @@ local function by_number(own, state, names, file_prefixes, own_prefixes)
         local map, fitting, last, differ = aligned(own, own_children, state, children)
         local found = { map = map, named = fitting, fitting = fitting, prefix = prefix, own_prefix = own_prefix,
           way = "number", from = children, to = own_children, last = last, differ = differ }
-        if last > 1 and better(found, best) then best = found end
+        if last > 1 and better(found, best, #own.names) then best = found end
       end
     end
   end

@@ -115,8 +115,8 @@ end
 
 --- calr.weights.words.rename(state, names, rename, path)
 --- Renames tensors: each by the first pair A=B that fits its name, of a table the longest A. A star in A stands for any
---- text, and a star in B for what the star of the same number in A stood for; an A without stars is a whole name, or its
---- beginning up to a dot. A pair that fits no name, and two tensors with one name, are errors.
+--- text, and a star in B for what the star of the same number in A stood for; an A without stars is a whole name, or
+--- its beginning up to a dot. A pair that fits no name, and two tensors with one name, are errors.
 --- @param rename  {["A"]="B"}, or a list of "A=B"
 --- @return table  name -> tensor
 --- @return table  names in their order

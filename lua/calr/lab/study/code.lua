@@ -193,20 +193,48 @@ function code.of_script(path)
 end
 
 --- calr.lab.study.code.with_files(parts, configuration)
---- Returns the parts plus the Lua files that a configuration names, such as a refinement rule or a network, and the
---- user's modules that these require.
+--- Returns the parts plus the files that a configuration names (Lua files, such as a refinement rule or a network, and
+--- weights), and the user's modules that the Lua files require.
 --- @return table  name -> hash
 function code.with_files(parts, configuration)
   local files = identity.files(configuration)
   if next(files) == nil then return parts end
   local all = {}
   for name, hash in pairs(parts) do all[name] = hash end
-  for path in pairs(files) do
-    local body = code.normalise(sys.read_file(path))
-    all["file " .. path] = sys.hash(body)
-    add_modules(all, body)
+  for path, hash in pairs(files) do
+    if identity.is_code(path) then
+      local body = code.normalise(sys.read_file(path))
+      all["file " .. path] = sys.hash(body)
+      add_modules(all, body)
+    else
+      all["file " .. path] = hash
+    end
   end
   return all
+end
+
+--- calr.lab.study.code.where_absent(parts, configuration, codes)
+--- Completes the parts of a configuration whose weights are not on this machine: their hash is taken from a recorded
+--- code version that is the same otherwise. So a study's tables can be made where its weights are not.
+--- @param codes  table; hash -> parts, as recorded
+--- @return table  name -> hash
+function code.where_absent(parts, configuration, codes)
+  local absent = {}
+  for _, value in pairs(configuration) do
+    local name = type(value) == "string" and value ~= "" and "file " .. value
+    if name and not parts[name] and not sys.exists(value) then absent[name] = true end
+  end
+  if next(absent) == nil then return parts end
+  for _, recorded in pairs(codes) do
+    local fits, adds = true, false
+    for name, hash in pairs(recorded) do
+      adds = adds or absent[name] ~= nil
+      fits = fits and (absent[name] or parts[name] == hash)
+    end
+    for name in pairs(parts) do fits = fits and recorded[name] ~= nil end
+    if fits and adds then return recorded end
+  end
+  return parts
 end
 
 --- calr.lab.study.code.hash(parts)

@@ -19,7 +19,7 @@ end
 local function code_of(plan, config)
   local parts = (plan.codes or {})[plan.code]
   if not parts then return plan.code end
-  local all = code.with_files(parts, config)
+  local all = code.where_absent(code.with_files(parts, config), config, plan.codes)
   if all == parts then return plan.code end
   local hash = code.hash(all)
   plan.codes[hash] = all

@@ -5,6 +5,7 @@ local errors = require "calr.errors"
 local config = require "calr.config"
 local context = require "calr.context"
 local folder = require "calr.run.folder"
+local identity = require "calr.run.identity"
 local json = require "calr.json"
 local sys = require "calr.sys"
 
@@ -57,7 +58,9 @@ local function copy_run(from, to)
   for _, name in ipairs(sys.is_folder(from .. "/checkpoints") and sys.list(from .. "/checkpoints") or {}) do
     if name:match "%.safetensors$" then copy("checkpoints/" .. name) end
   end
-  for _, name in ipairs { "metrics.jsonl", "timing.jsonl", "log.txt", "run.json" } do copy(name) end
+  for _, name in ipairs { "start.safetensors", "metrics.jsonl", "timing.jsonl", "log.txt", "run.json" } do
+    copy(name)
+  end
 end
 
 -- Why a run cannot be resumed here, or nil.
@@ -66,7 +69,9 @@ local function obstacle(record, path)
   if record.threads ~= sys.threads() then return ("it ran on %s threads"):format(tostring(record.threads)) end
   if (record.script or {}).hash ~= (path and sys.hash_file(path)) then return "the script's text has changed" end
   for file, hash in pairs(record.files or {}) do
-    if not sys.exists(file) or sys.hash_file(file) ~= hash then return file .. " has changed" end
+    if identity.is_code(file) and (not sys.exists(file) or sys.hash_file(file) ~= hash) then
+      return file .. " has changed"
+    end
   end
 end
 
