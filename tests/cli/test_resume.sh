@@ -32,6 +32,16 @@ for file in whole/checkpoints/*; do
     checks=$((checks + 1)) && cmp "$file" "parts/checkpoints/${file##*/}" || fault "$file differs"
 done
 
+# The record of a program that lacked an option goes on while the option has its default, and not with another value.
+cp -r parts older
+without='local r = calr.json.decode(calr.sys.read_file "older/run.json") r.status, r.config.rename = "interrupted", nil
+    r.config.augment.flip = nil calr.sys.write_file("older/run.json", calr.json.encode(r))'
+expect 0 "$CALR" -e "$without"
+expect 2 "$CALR" run --resume older augment.flip=0.25
+says "augment.flip=0.25 contradicts the resumed run, which has augment.flip=0.5"
+expect 0 "$CALR" run --resume older
+checks=$((checks + 1)) && cmp whole/metrics.jsonl older/metrics.jsonl || fault "the metrics differ"
+
 # Ctrl-C: 130, the record closed, and how to go on.
 "$CALR" "$experiment" "${small[@]}" --out stopped 2>stopped.txt >/dev/null &
 pid=$!

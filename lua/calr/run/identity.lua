@@ -163,6 +163,21 @@ local function compare(now, old, name)
   end
 end
 
+-- The configuration without options that the program that began the run did not have and that are at their defaults.
+local function without_new(now, old, difference, prefix)
+  local kept = {}
+  for name, value in pairs(now) do
+    local full = prefix .. name
+    if type(value) == "table" and #value == 0 and (old[name] == nil or type(old[name]) == "table") then
+      local group = without_new(value, old[name] or {}, difference, full .. ".")
+      if old[name] or next(group) then kept[name] = group end
+    elseif old[name] ~= nil or difference[full] ~= nil then
+      kept[name] = value
+    end
+  end
+  return kept
+end
+
 --- calr.run.identity.extension(now, old)
 --- @return table|nil  from and to, when the only change of an option is that there are more epochs
 function identity.extension(now, old)
@@ -179,7 +194,7 @@ function identity.difference(now, old)
   local config = json.decode(json.encode(now.config))
   if (old.model or {}).from == "script" and config.network then config.network = old.config.network end
   if identity.extension(now, old) then config.epochs = old.config.epochs end
-  local option = compare(config, old.config)
+  local option = compare(without_new(config, old.config or {}, now.difference or {}, ""), old.config)
   if option then return "option " .. option end
   for path, hash in pairs(now.files) do
     if identity.is_code(path) and (old.files or {})[path] ~= hash then
