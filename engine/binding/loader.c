@@ -12,7 +12,8 @@
 /// Batches of images, decoded, resized and augmented ahead of use by worker threads. The processing
 /// of an image depends only on (seed, epoch, its place in the order), never on the number of workers.
 /// Most scripts use split:batches of calr.data, which calls this.
-/// @field training  table; flip, pad and erase of the training augmentation
+/// @field training  table; the training augmentation: flip, pad, erase, jitter, brightness, contrast, saturation, hue,
+///                  gray, blur and blur_sigma
 
 #define LOADER "calr.loader"
 #define CACHE  "calr.loader.cache"
@@ -58,11 +59,26 @@ static void option_colors(lua_State *L, int arg, const char *name, float colors[
         colors[c] = (float)numbers[c];
 }
 
+/* What changes colours in the table `augment`. */
+static void option_color(lua_State *L, int table, calr_color *color)
+{
+    color->jitter = calr_lua_option_number(L, table, "jitter", color->jitter, 0, 1);
+    color->brightness = calr_lua_option_number(L, table, "brightness", color->brightness, 0, 100);
+    color->contrast = calr_lua_option_number(L, table, "contrast", color->contrast, 0, 100);
+    color->saturation = calr_lua_option_number(L, table, "saturation", color->saturation, 0, 100);
+    color->hue = calr_lua_option_number(L, table, "hue", color->hue, 0, 0.5);
+    color->gray = calr_lua_option_number(L, table, "gray", color->gray, 0, 1);
+    color->blur = calr_lua_option_number(L, table, "blur", color->blur, 0, 1);
+    option_numbers(L, table, "blur_sigma", color->blur_sigma, 2);
+}
+
 /* The option `augment`: false, true, or a table that changes some of the training augmentation. */
 static void option_augment(lua_State *L, int arg, calr_augment *augment)
 {
     static const char *const names[] = {
-        "flip", "pad", "erase", "erase_area", "erase_aspect", "erase_after_normalize", NULL};
+        "flip",   "pad",        "erase",    "erase_area", "erase_aspect", "erase_after_normalize",
+        "jitter", "brightness", "contrast", "saturation", "hue",          "gray",
+        "blur",   "blur_sigma", NULL};
     int type = calr_lua_push_option(L, arg, "augment"), table = lua_gettop(L);
     if (type == LUA_TTABLE || (type == LUA_TBOOLEAN && lua_toboolean(L, table)))
         *augment = calr_augment_training(augment->height, augment->width);
@@ -75,6 +91,7 @@ static void option_augment(lua_State *L, int arg, calr_augment *augment)
         option_numbers(L, table, "erase_aspect", augment->erase_aspect, 2);
         augment->erase_after_normalize = calr_lua_option_boolean(L, table, "erase_after_normalize",
                                                                  augment->erase_after_normalize);
+        option_color(L, table, &augment->color);
     } else if (type != LUA_TNIL && type != LUA_TBOOLEAN) {
         luaL_error(L, "option \"augment\" must be true, false or a table, not a %s",
                    luaL_typename(L, table));
@@ -185,7 +202,11 @@ static calr_status resolve(const calr_tensor *order, const calr_tensor *records,
 ///                     changes some of it: {flip=0.5, pad=10, erase=0.5, erase_area={0.02, 0.4}
 ///                     (fractions of the image), erase_aspect={0.3, 3.33} (height / width),
 ///                     erase_after_normalize=true (fill with the numbers of mean; false: with the
-///                     mean colour)}
+///                     mean colour)}, and, between cut and normalisation, as torchvision does on
+///                     tensors: {jitter=0 (probability of ColorJitter: brightness=0.15,
+///                     contrast=0.15, saturation=0.1, hue=0.1, in a random order), gray=0
+///                     (probability of a grey image), blur=0 (probability of a Gaussian blur),
+///                     blur_sigma={0.1, 2} (pixels)}
 /// @param filter       "bicubic" (default) or "bilinear", both antialiased as Pillow's
 /// @param mean         list of numbers; of the three channels, for values in 0 .. 1; the default is ImageNet's
 /// @param std          list of numbers; deviation of the three channels; the default is ImageNet's
@@ -431,13 +452,30 @@ static const calr_lua_function cache_meta[] = {
 static void push_training(lua_State *L)
 {
     calr_augment training = calr_augment_training(1, 1);
-    lua_createtable(L, 0, 3);
-    lua_pushnumber(L, training.flip);
-    lua_setfield(L, -2, "flip");
+    const calr_color *color = &training.color;
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
+        {"flip", training.flip},       {"erase", training.erase},
+        {"jitter", color->jitter},     {"brightness", color->brightness},
+        {"contrast", color->contrast}, {"saturation", color->saturation},
+        {"hue", color->hue},           {"gray", color->gray},
+        {"blur", color->blur},
+    };
+    lua_createtable(L, 0, 11);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        lua_pushnumber(L, numbers[i].value);
+        lua_setfield(L, -2, numbers[i].name);
+    }
     lua_pushinteger(L, training.pad);
     lua_setfield(L, -2, "pad");
-    lua_pushnumber(L, training.erase);
-    lua_setfield(L, -2, "erase");
+    lua_createtable(L, 2, 0);
+    for (int i = 0; i < 2; i++) {
+        lua_pushnumber(L, color->blur_sigma[i]);
+        lua_seti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "blur_sigma");
 }
 
 int luaopen_calr_loader(lua_State *L)

@@ -17,6 +17,7 @@ calr_augment calr_augment_plain(int height, int width)
         .erase_area = {0.02, 0.4},
         .erase_aspect = {0.3, 1 / 0.3},
         .erase_after_normalize = true,
+        .color = calr_color_none(),
     };
 }
 
@@ -63,7 +64,7 @@ calr_status calr_augment_check(const calr_augment *augment)
           isfinite(a->erase_aspect[1])))
         return calr_error(CALR_EINVAL, "erase_aspect is two numbers in order, above 0, not %g, %g",
                           a->erase_aspect[0], a->erase_aspect[1]);
-    return CALR_OK;
+    return calr_color_check(&a->color);
 }
 
 calr_rng calr_augment_view_stream(uint64_t seed, uint32_t epoch, uint64_t slot, int view)
@@ -110,6 +111,20 @@ calr_augment_draw calr_augment_choose(const calr_augment *augment, calr_rng *rng
     draw.left = (int)(calr_rng_double(rng) * (2 * augment->pad + 1));
     if (calr_rng_double(rng) < augment->erase)
         choose_rectangle(augment, rng, &draw);
+    return draw;
+}
+
+calr_augment_draw calr_augment_draw_at(const calr_augment *augment, uint64_t seed, uint32_t epoch,
+                                       uint64_t slot, int view)
+{
+    static const char *const purposes[CALR_AUGMENT_VIEWS] = {"augment colours",
+                                                             "augment colours, second view"};
+    calr_rng rng = calr_augment_view_stream(seed, epoch, slot, view);
+    calr_augment_draw draw = calr_augment_choose(augment, &rng);
+    if (calr_color_any(&augment->color)) {
+        rng = calr_rng_make(seed, calr_rng_purpose(purposes[view]), epoch, slot);
+        draw.color = calr_color_choose(&augment->color, &rng);
+    }
     return draw;
 }
 
@@ -218,8 +233,28 @@ static void erase_rows(const calr_augment *augment, const calr_augment_draw *dra
  * read at once by loads that are cut in another way. */
 #define PART 1024
 
+/* An image whose colours change becomes numbers in 0 .. 1 first; then it is normalised and erased. */
+static void apply_in_color(const calr_augment *augment, const calr_augment_draw *draw, const cut *c,
+                           float *scratch, float *slot)
+{
+    int height = augment->height, width = augment->width;
+    uint8_t part[3 * PART];
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x += PART) {
+            int count = width - x < PART ? width - x : PART;
+            float *to = slot + 3 * ((int64_t)y * width + x);
+            cut_row(c, y, x, count, part);
+            for (int i = 0; i < 3 * count; i++)
+                to[i] = (float)part[i] / 255.0f;
+        }
+    calr_color_apply(&draw->color, height, width, slot, scratch);
+    for (int64_t i = 0; i < 3 * (int64_t)height * width; i++)
+        slot[i] = (slot[i] - augment->mean[i % 3]) / augment->std[i % 3];
+    erase_rows(augment, draw, 0, height, slot);
+}
+
 void calr_augment_apply(const calr_augment *augment, const calr_augment_draw *draw,
-                        const uint8_t *pixels, float *slot)
+                        const uint8_t *pixels, float *scratch, float *slot)
 {
     int height = augment->height, width = augment->width;
     uint8_t part[3 * PART];
@@ -232,6 +267,10 @@ void calr_augment_apply(const calr_augment *augment, const calr_augment_draw *dr
              draw->flip,
              draw->left - augment->pad,
              draw->top - augment->pad};
+    if (calr_color_acts(&draw->color)) {
+        apply_in_color(augment, draw, &c, scratch, slot);
+        return;
+    }
     bool whole = !c.flip && c.shift == 0 && c.down == 0;
     int rows = width < PART ? PART / width : 1, columns = width < PART ? width : PART;
     for (int y = 0; y < height; y += rows) {

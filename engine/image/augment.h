@@ -1,8 +1,8 @@
-/* From a decoded image to a slot of a batch: resize, and in training flip, pad and crop, normalise,
- * erase.
+/* From a decoded image to a slot of a batch: resize, and in training flip, pad and crop, change the colours,
+ * normalise, erase.
  *
  * In this order: resize to H x W; flip left-right with probability `flip`; put a black border of
- * `pad` pixels around and cut H x W at a random place; to [0, 1]; (x - mean) / std by channel; with
+ * `pad` pixels around and cut H x W at a random place; to [0, 1]; colours (color.h); (x - mean) / std by channel; with
  * probability `erase` fill a random rectangle (Zhong et al., "Random erasing data augmentation",
  * AAAI 2020): area uniform in erase_area of the image, height / width uniform in erase_aspect,
  * drawn again (up to 100 times) until it fits.
@@ -17,6 +17,7 @@
 
 #include "base/rng.h"
 #include "base/status.h"
+#include "image/color.h"
 #include "image/resize.h"
 
 typedef struct calr_augment {
@@ -31,6 +32,7 @@ typedef struct calr_augment {
     /* true: the rectangle is filled with the numbers `mean` after normalisation, as the field's
      * code does; false: with the mean colour, which is 0 after normalisation */
     bool erase_after_normalize;
+    calr_color color;
 } calr_augment;
 
 /* Resize and normalise only: bicubic, ImageNet's mean and deviation. For tests and feature
@@ -57,13 +59,20 @@ typedef struct calr_augment_draw {
     bool flip;
     int top, left; /* of the cut, 0 .. 2 * pad; `pad` is the middle */
     int erase_top, erase_left, erase_height, erase_width; /* all 0: nothing is erased */
+    calr_color_draw color;
 } calr_augment_draw;
 
+/* What is drawn for one view of an image. Colours have a stream of their own, so that the rest is drawn as without
+ * them. */
+calr_augment_draw calr_augment_draw_at(const calr_augment *augment, uint64_t seed, uint32_t epoch,
+                                       uint64_t slot, int view);
+
+/* The part of it that comes from calr_augment_view_stream: all but the colours. */
 calr_augment_draw calr_augment_choose(const calr_augment *augment, calr_rng *rng);
 
 /* pixels u8[height x width x 3], already of the size of `augment` -> slot f32[height x width x 3].
- */
+ * scratch: as slot; NULL when augment->color.blur is 0. */
 void calr_augment_apply(const calr_augment *augment, const calr_augment_draw *draw,
-                        const uint8_t *pixels, float *slot);
+                        const uint8_t *pixels, float *scratch, float *slot);
 
 #endif

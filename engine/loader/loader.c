@@ -23,6 +23,7 @@ typedef struct worker {
     calr_decoder *decoder;
     calr_resizer *resizer;
     uint8_t *resized; /* u8[height x width x 3] */
+    float *scratch;   /* f32[height x width x 3], for a blur; else NULL */
     void *reader;
     bool ready;
 } worker;
@@ -94,7 +95,10 @@ static calr_status worker_prepare(calr_loader *loader, worker *w)
         CALR_TRY(calr_resizer_new(&w->resizer));
     if (!w->resized)
         w->resized = calr_array_new((int64_t)augment->height * augment->width, 3);
-    if (!w->resized)
+    if (augment->color.blur > 0 && !w->scratch)
+        w->scratch =
+            calr_array_new((int64_t)augment->height * augment->width, 3 * sizeof *w->scratch);
+    if (!w->resized || (augment->color.blur > 0 && !w->scratch))
         return calr_error(CALR_ENOMEM, "no memory for an image of %d x %d", augment->height,
                           augment->width);
     if (loader->source.open)
@@ -110,6 +114,7 @@ static void worker_clear(calr_loader *loader, worker *w)
     calr_decoder_release(w->decoder);
     calr_resizer_release(w->resizer);
     free(w->resized);
+    free(w->scratch);
     *w = (worker){0};
 }
 
@@ -145,11 +150,10 @@ static calr_status make_image(calr_loader *loader, worker *w, int64_t position, 
     CALR_TRY(worker_prepare(loader, w));
     CALR_TRY(resized_record(loader, w, loader->order[position], &pixels));
     for (int view = 0; view < options->views; view++) {
-        calr_rng rng =
-            calr_augment_view_stream(options->seed, options->epoch,
-                                     (uint64_t)options->first_slot + (uint64_t)position, view);
-        calr_augment_draw draw = calr_augment_choose(augment, &rng);
-        calr_augment_apply(augment, &draw, pixels,
+        calr_augment_draw draw =
+            calr_augment_draw_at(augment, options->seed, options->epoch,
+                                 (uint64_t)options->first_slot + (uint64_t)position, view);
+        calr_augment_apply(augment, &draw, pixels, w->scratch,
                            calr_tensor_f32(b->images[view]) +
                                within * augment->height * augment->width * 3);
     }

@@ -33,7 +33,7 @@ static void plain_normalises(void)
     calr_rng rng = calr_augment_stream(1, 0, 0);
     calr_augment_draw draw = calr_augment_choose(&augment, &rng);
     CHECK(!draw.flip && draw.top == 0 && draw.left == 0 && draw.erase_height == 0);
-    calr_augment_apply(&augment, &draw, picture, plain);
+    calr_augment_apply(&augment, &draw, picture, NULL, plain);
     int wrong = 0;
     for (size_t i = 0; i < PIXELS * 3; i++)
         wrong += plain[i] != normal(&augment, (int)(i % 3), picture[i]);
@@ -45,7 +45,7 @@ static void flip_mirrors(void)
 {
     calr_augment augment = calr_augment_plain(HEIGHT, WIDTH);
     calr_augment_draw draw = {.flip = true};
-    calr_augment_apply(&augment, &draw, picture, slot);
+    calr_augment_apply(&augment, &draw, picture, NULL, slot);
     int wrong = 0;
     for (int y = 0; y < HEIGHT; y++)
         for (int x = 0; x < WIDTH; x++)
@@ -64,7 +64,7 @@ static void cut_shifts_and_fills_with_black(void)
         for (int corner = 0; corner < 18; corner++) {
             calr_augment_draw draw = {
                 .flip = corner >= 9, .top = corner % 3 * pads[p], .left = corner / 3 % 3 * pads[p]};
-            calr_augment_apply(&augment, &draw, picture, slot);
+            calr_augment_apply(&augment, &draw, picture, NULL, slot);
             int wrong = 0;
             for (int y = 0; y < HEIGHT; y++)
                 for (int x = 0; x < WIDTH; x++) {
@@ -100,7 +100,7 @@ static void any_size_and_colours(void)
                 augment.mean[c] = (float)state * 0x1p-32f;
                 augment.std[c] = 0.01f + (float)(state << 8) * 0x1p-32f;
             }
-            calr_augment_apply(&augment, &draw, from, out);
+            calr_augment_apply(&augment, &draw, from, NULL, out);
             size_t wrong = 0;
             for (int y = 0; y < height; y++)
                 for (int x = 0; x < width; x++)
@@ -125,7 +125,7 @@ static void erasing_fills_the_rectangle(void)
         .erase_top = 7, .erase_left = 3, .erase_height = 57, .erase_width = 29};
     for (int after = 0; after < 2; after++) {
         augment.erase_after_normalize = after;
-        calr_augment_apply(&augment, &draw, picture, slot);
+        calr_augment_apply(&augment, &draw, picture, NULL, slot);
         float zero[3] = {0}, *fill = after ? augment.mean : zero;
         int wrong = 0;
         for (int y = 0; y < HEIGHT; y++)
@@ -222,7 +222,7 @@ static void tiny_images_end(void)
         calr_rng rng = calr_augment_stream(1, 1, i);
         calr_augment_draw draw = calr_augment_choose(&augment, &rng);
         CHECK_INT(draw.erase_height, 0); /* no rectangle is smaller than the image */
-        calr_augment_apply(&augment, &draw, pixel, out);
+        calr_augment_apply(&augment, &draw, pixel, NULL, out);
     }
 }
 

@@ -131,6 +131,38 @@ check.test("two views: of the same images, the first as ever, the second by draw
   check.fails("option \"views\"", loader.open, data, { height = 16, width = 8, views = 3 })
 end)
 
+check.test("colours: by seed, epoch, place and view, for any number of threads", function()
+  local augment = { flip = 0, pad = 0, erase = 0, jitter = 0.8, brightness = 0.4, gray = 0.3, blur = 0.5,
+    blur_sigma = { 0.1, 1 } }
+  local function pairs_of(options)
+    local all = {}
+    for name, value in pairs { height = 16, width = 8, batch = 5, augment = augment, seed = 3, views = 2 } do
+      if options[name] == nil then options[name] = value end
+    end
+    for images, _, second in loader.open(data, options) do all[#all + 1] = { images, second } end
+    return all
+  end
+  local all = pairs_of { workers = 0 }
+  for _, workers in ipairs { 1, 3 } do
+    for i, pair in ipairs(pairs_of { workers = workers }) do
+      check.ok(pair[1]:equal(all[i][1]) and pair[2]:equal(all[i][2]))
+    end
+  end
+  check.ok(not all[1][1]:equal(all[1][2]), "two views")
+  check.ok(not pairs_of({ epoch = 1 })[1][1]:equal(all[1][1]), "another epoch")
+  check.ok(not pairs_of({ seed = 4 })[1][1]:equal(all[1][1]), "another seed")
+  local gray = pairs_of({ augment = { flip = 0, pad = 0, erase = 0, gray = 1 }, mean = { 0, 0, 0 }, std = { 1, 1, 1 } })
+  check.ok(gray[1][1]:select(4, 1):equal(gray[1][1]:select(4, 3)), "grey")
+  local plain = pairs_of { augment = { flip = 0, pad = 0, erase = 0, brightness = 5 } }
+  check.ok(plain[1][1]:equal(pairs_of({ augment = false })[1][1]), "without jitter its strength does nothing")
+  for _, bad in ipairs { { "hue", 0.7 }, { "jitter", 2 }, { "blur_sigma", { 0, 1 } }, { "blur_sigma", { 1 } },
+                         { "grey", 1 } } do
+    check.fails(bad[1], loader.open, data, { height = 16, width = 8, augment = { [bad[1]] = bad[2] } })
+  end
+  check.equal(loader.training.jitter, 0)
+  check.equal(loader.training.blur_sigma[2], 2)
+end)
+
 check.test("an epoch can be entered in its middle", function()
   local whole = collect { augment = true, seed = 1 }
   local rest = collect { augment = true, seed = 1, order = T.arange(count):narrow(1, 11, count - 10), first_slot = 10 }

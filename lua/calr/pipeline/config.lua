@@ -113,6 +113,15 @@ local function defaults()
       flip = option(training.flip, "probability of a mirror image", { 0, 1 }),
       pad = option(training.pad, "black pixels on each side before the random crop", { 0 }),
       erase = option(training.erase, "probability of random erasing", { 0, 1 }),
+      jitter = option(training.jitter, "probability of changed colours: brightness, contrast, saturation and hue, in a "
+        .. "random order", { 0, 1 }),
+      brightness = option(training.brightness, "of jitter: its factor is 1 - this to 1 + this", { 0 }),
+      contrast = option(training.contrast, "of jitter, likewise", { 0 }),
+      saturation = option(training.saturation, "of jitter, likewise", { 0 }),
+      hue = option(training.hue, "of jitter: largest turn of the colour circle, both ways", { 0, 0.5 }),
+      gray = option(training.gray, "probability of a grey image", { 0, 1 }),
+      blur = option(training.blur, "probability of a Gaussian blur", { 0, 1 }),
+      blur_sigma = option(training.blur_sigma, "of the blur, in pixels: least and most"),
     },
     oracle = choice({ "none", "locals", "discards", "clusters" }, "a part that is done by the true identities, to see "
       .. "what it could give at most: local clusters, discards, or global clusters"),
@@ -210,6 +219,12 @@ local function check(cfg)
     usage("option \"intra.k2\" must be at most intra.k1 = %d; %d is not", cfg.intra.k1, cfg.intra.k2)
   end
   rate.check(cfg)
+  local sigma = cfg.augment and cfg.augment.blur_sigma
+  if sigma and not (#sigma == 2 and tonumber(sigma[1]) and tonumber(sigma[2]) and sigma[1] > 0
+    and sigma[1] <= sigma[2] and sigma[2] <= 20) then
+    usage("option \"augment.blur_sigma\" must be two numbers in order, above 0 and at most 20; \"%s\" is not",
+      options.format(sigma))
+  end
 end
 
 -- A rule of the user's own is tried before the run begins; returns what raises doubts about it.
