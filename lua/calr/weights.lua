@@ -184,7 +184,8 @@ end
 
 local function nothing_in_common(own, state)
   error(("no name of the file is one of the network's, and its layers have other shapes: the file has %s; the network "
-    .. "has %s. Where only names differ, rename them (rename=A=B)"):format(words.list(state), words.list(own)), 0)
+    .. "has %s. Where only names differ, rename them (rename=A=B), or take a .pth, which keeps the order of the layers")
+    :format(words.list(state), words.list(own)), 0)
 end
 
 -- A small part of a network that happens to have the right names is no match while the file holds other tensors.
@@ -218,7 +219,7 @@ end
 
 local function compare(net, state, names, about)
   local own = net:state()
-  local found = match.find(net, state, names or words.sorted(state))
+  local found = match.find(net, state, names or words.sorted(state), names ~= nil)
   if not found then nothing_in_common(own, state) end
   if found.differ then
     error(("%s of the network differs from %s%s in the file in names or shapes: weights of another architecture")
@@ -241,8 +242,7 @@ local function compare(net, state, names, about)
       found.way ~= "order" and "the file has %s, which the network lacks, though it has other tensors of that part"
       or nil),
   }
-  local total = 0
-  for _ in pairs(own) do total = total + 1 end
+  local total = words.count(own)
   refuse_fraction(matched, total)
   matched.report = report_of(matched, net, dropped, total)
   return matched

@@ -31,6 +31,10 @@ expect 0 "$CALR" import-weights "$layouts/encoded.pth" -o encoded.safetensors --
 prints "(all but neck (4 tensors), pool.p)"
 expect 1 "$CALR" import-weights "$layouts/encoded.pth" -o out.safetensors --rename 'encoder=layer'
 says 'rename encoder=layer: no name fits "encoder"'
+# the order of the layers, which decides where all names differ, is kept
+expect 0 "$CALR" import-weights "$layouts/other_names.pth" -o other.safetensors
+expect 0 "$CALR" import-weights other.safetensors -o again.safetensors --network ./own.lua
+prints "matched 45 of 50 tensors of small: by the order and the shapes of the layers"
 expect 0 "$CALR" import-weights "$layouts/wider.pth" -o wider.safetensors --network ./own.lua
 prints "not ./own.lua: bn1.bias is f32[8] in the file and f32[4] in the network"
 expect 1 "$CALR" import-weights "$layouts/script.pt" -o out.safetensors

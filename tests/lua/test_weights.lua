@@ -202,6 +202,14 @@ check.test("layers in an order that is not the network's only one are not matche
   check.fails("no name of the file", calr.weights.load, net, state)
 end)
 
+check.test("compare changes nothing, and matches by order only names in order", function()
+  local net = small()
+  local state, about = calr.weights.read(files .. "other_names.pth")
+  check.equal(#calr.weights.compare(net, state, about.names).loaded, 45)
+  check.fails("no name of the file is one of the network's", calr.weights.compare, net, state)
+  for name, tensor in pairs(net:state()) do check.ok(tensor:equal(small():state()[name]), name) end
+end)
+
 check.test("run folders", function()
   local folder = os.tmpname() .. ".run"
   check.fails("cannot open", calr.weights.load, small(), folder)

@@ -339,13 +339,14 @@ local function complete(found, own, state)
   end
 end
 
---- calr.weights.match.find(net, state, names)
---- @param state  table; name -> tensor, of a file
---- @param names  table; its names in order
+--- calr.weights.match.find(net, state, names, ordered)
+--- @param state    table; name -> tensor, of a file
+--- @param names    table; its names
+--- @param ordered  boolean; whether they are in the order of the layers
 --- @return table|nil  map (the network's name -> the file's), how (a text), way, prefix, head_names (the file's
 ---                    names of neck and pooling -> true), and where children that are counted differ: differ (both
 ---                    names); nil when nothing belongs together
-function match.find(net, state, names)
+function match.find(net, state, names, ordered)
   local own = { state = net:state() }
   own.names = ordered_names(net, own.state)
   local file_prefixes, usable = {}, {}
@@ -356,7 +357,7 @@ function match.find(net, state, names)
   for _, prefix in ipairs(common_prefixes(usable, least)) do file_prefixes[#file_prefixes + 1] = prefix end
   local own_prefixes = common_prefixes(own.names, math.max(1, #own.names // 2))
   local best
-  for _, way in ipairs { by_name, by_number, by_order } do
+  for _, way in ipairs { by_name, by_number, ordered and by_order or nil } do
     local found = way(own, state, usable, file_prefixes, own_prefixes)
     if found then
       complete(found, own, state)

@@ -3,6 +3,7 @@
 --- Behind calr.weights.read.
 
 local folder = require "calr.run.folder"
+local json = require "calr.json"
 local pth = require "calr.pth"
 local safetensors = require "calr.safetensors"
 local sys = require "calr.sys"
@@ -109,6 +110,14 @@ local function find(contents, key, path)
   return found, key
 end
 
+-- A file of safetensors keeps no order of its own; what calr import-weights has written says it.
+local function load_safetensors(path)
+  local contents, metadata = safetensors.load(path)
+  if next(contents) == nil then error(path .. ": there are no tensors in it", 0) end
+  local ok, order = pcall(json.decode, metadata.order or "", path)
+  return contents, ok and type(order) == "table" and { [contents] = order } or nil
+end
+
 -- Names that are numbered are in the order of their numbers: 2 comes before 10.
 local function natural(name)
   return (name:gsub("%d+", function(digits) return ("%012d"):format(tonumber(digits) or 0) end))
@@ -140,8 +149,7 @@ function source.open(from, key)
   elseif type(from) == "string" then
     path = sys.is_folder(from) and folder.model(from) or from
     if path:match "%.safetensors$" then
-      contents = safetensors.load(path)
-      if next(contents) == nil then error(path .. ": there are no tensors in it", 0) end
+      contents, orders = load_safetensors(path)
     else
       contents, orders = pth.load(path)
     end
@@ -153,8 +161,12 @@ function source.open(from, key)
   for name, value in pairs(found) do
     if type(name) == "string" and tensor.is(value) then state[name] = value end
   end
-  for _, name in ipairs(orders and orders[found] or natural_order(state)) do
-    if state[name] then names[#names + 1] = name end
+  local order, listed = orders and orders[found] or natural_order(state), {}
+  for _, name in ipairs(order) do
+    if state[name] and not listed[name] then names[#names + 1], listed[name] = name, true end
+  end
+  for _, name in ipairs(#names < words.count(state) and natural_order(state) or {}) do
+    if not listed[name] then names[#names + 1] = name end
   end
   return state, names, path, where
 end

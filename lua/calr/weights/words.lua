@@ -14,6 +14,14 @@ function words.sorted(map)
   return names
 end
 
+--- calr.weights.words.count(map)
+--- @return integer  the number of entries of a table
+function words.count(map)
+  local count = 0
+  for _ in pairs(map) do count = count + 1 end
+  return count
+end
+
 --- calr.weights.words.list(map)
 --- @return string  the first names of a table
 function words.list(map)

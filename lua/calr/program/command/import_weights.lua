@@ -3,6 +3,7 @@
 
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
+local json = require "calr.json"
 local models = require "calr.models"
 local quote = require("calr.text").quote
 local safetensors = require "calr.safetensors"
@@ -118,7 +119,8 @@ function command.run(args)
   else
     fits = fitting(state, about.names)
   end
-  safetensors.save(out, state, { source = path:match "[^/]+/*$" })
+  local order = not fields.network and json.encode(json.array(about.names)) or nil
+  safetensors.save(out, state, { source = path:match "[^/]+/*$", order = order })
   print_summary(path, out, state, about, fits)
   return 0
 end
