@@ -87,8 +87,9 @@ static void decode_bytes(lua_State *L, int options, const void *bytes, size_t si
 }
 
 /// calr.image.decode(bytes [, {pixel_limit=67108864}])
-/// Decodes a JPEG, PNG or BMP file held in a string. Gray, palettes and CMYK become RGB, transparent pixels of a PNG are
-/// put on black; a truncated or corrupt file is an error. Stray bytes between the segments of a JPEG are passed over.
+/// Decodes a JPEG, PNG or BMP file held in a string. Gray, palettes and CMYK become RGB, transparent
+/// pixels of a PNG are put on black; a truncated or corrupt file is an error. Stray bytes between
+/// the segments of a JPEG are passed over.
 /// @param bytes        string
 /// @param pixel_limit  larger images (width x height) are refused before decoding
 /// @return tensor  u8[height x width x 3]

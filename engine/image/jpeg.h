@@ -5,8 +5,8 @@
  * decoding is the exact one (slow integer DCT, smooth chroma upsampling): the pixels are those of
  * Pillow with the same library. An EXIF orientation is not applied, as in Pillow.
  *
- * A file that ends early or that the decoder has to repair is an error, not a gray picture; only stray bytes between its
- * segments are passed over, as Pillow does, and noted. */
+ * A file that ends early or that the decoder has to repair is an error, not a gray picture; only
+ * stray bytes between its segments are passed over, as Pillow does, and noted. */
 #ifndef CALR_IMAGE_JPEG_H
 #define CALR_IMAGE_JPEG_H
 

@@ -74,7 +74,8 @@ expect 2 "$CALR" data make street -o a.lmdb --cameras 0
 says "cameras must be"
 expect 2 "$CALR" data make street -o a.lmdb --camera 3
 says "did you mean --cameras?"
-for words in "data" "data import" "data info" "data make" "data make street"; do
+for words in "data" "data import" "data info" "data make" "data make street" "data merge" "data subset" "data verify" \
+    "data show"; do
     # shellcheck disable=SC2086
     expect 0 "$CALR" $words --help
     prints "usage: "
@@ -219,6 +220,45 @@ if unshare -rm true 2>/dev/null; then
 else
     echo "no mounts of one's own here: full and read-only file systems are not tried"
 fi
+
+# ---- of data sets: merge, subset, verify, show ----
+expect 0 "$CALR" data verify good.lmdb
+prints "verified: the contents match the fingerprint, and all 7 images decode"
+expect 1 "$CALR" data verify image.lmdb
+says "image.lmdb is damaged"
+expect 0 "$CALR" -e 'local w = calr.store.writer { path = "undecoded.lmdb", name = "u", check = false }
+    w:add { path = "a.jpg", identity = 1, camera = 0, split = "train", bytes = "no image" } w:commit()'
+expect 1 "$CALR" data verify undecoded.lmdb
+says "bad image a.jpg: " "1 of 1 images do not decode"
+expect 0 "$CALR" data merge good.lmdb many.lmdb -o merged.lmdb
+prints "merged.lmdb: 2014 images" "source"
+expect 0 "$CALR" data info merged.lmdb
+prints "market1501+market1501-2"
+expect 2 "$CALR" data merge good.lmdb -o merged.lmdb
+says "two data sets at least"
+expect 2 "$CALR" data merge good.lmdb many.lmdb
+says "-o FILE is missing"
+expect 1 "$CALR" data merge good.lmdb many.lmdb -o good.lmdb
+says "good.lmdb is read from; write to another file"
+expect 0 "$CALR" data subset many.lmdb -o part.lmdb --splits query --count 5
+prints "part.lmdb: 11 images"
+expect 2 "$CALR" data subset many.lmdb -o part.lmdb
+says "which part?"
+expect 2 "$CALR" data subset many.lmdb -o part.lmdb --cameras 1,x
+says '--cameras wants numbers with commas between, not "1,x"'
+expect 2 "$CALR" data subset many.lmdb -o part.lmdb --count 1.5
+says '--count wants a whole number, not "1.5"'
+expect 0 "$CALR" data show good.lmdb -o sheet.png --rows 2
+prints "sheet.png: 2 rows"
+expect 0 "$CALR" -e 'local s = calr.image.load_png "sheet.png" assert(s:size(1) == 2 * 158 + 4)'
+expect 0 "$CALR" data show good.lmdb -o sheet.html --by camera --split gallery --html
+holds "$(grep -c '<h2>' sheet.html)" -eq 1
+expect 2 "$CALR" data show good.lmdb -o sheet.png --by camra
+says 'did you mean "camera"?'
+expect 2 "$CALR" data show good.lmdb -o sheet.png --rows 0
+says "--rows is 1 to 200, not 0"
+expect 1 "$CALR" data show good.lmdb -o sheet.png --split multi
+says "has no images in its split multi"
 
 # ---- generated ----
 small="--ids 3 --test-ids 2 --cameras 2 --images 1 --distractors 2 --junk 1"

@@ -1,5 +1,5 @@
 --- @module calr.program.command.data
---- calr data import|info|make: handles data sets in files.
+--- calr data import|info|make|merge|subset|verify|show: handles data sets in files.
 
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
@@ -14,11 +14,16 @@ local usages = {
   import = "calr data import NAME DIR -o FILE.lmdb [--skip-bad] [--OPTION VALUE ...]",
   info = "calr data info FILE.lmdb [--verify]",
   make = "calr data make NAME -o FILE.lmdb [--OPTION VALUE ...]",
+  merge = "calr data merge FILE.lmdb FILE.lmdb ... -o FILE.lmdb [--name NAME]",
+  subset = "calr data subset FILE.lmdb -o FILE.lmdb [--cameras 0,2] [--identities N] [--count N | --fraction F]",
+  verify = "calr data verify FILE.lmdb",
+  show = "calr data show FILE.lmdb -o PICTURE.png [--by camera] [--html]",
 }
 
 local command = {
-  summary = "import, inspect or generate data sets",
-  usage = usages.import .. "\n       " .. usages.info .. "\n       " .. usages.make,
+  summary = "import, inspect, combine or generate data sets",
+  usage = table.concat({ usages.import, usages.info, usages.make, usages.merge, usages.subset, usages.verify,
+    usages.show }, "\n       "),
   own_help = true,
 }
 
@@ -202,7 +207,161 @@ local function run_make(words)
   return 0
 end
 
-local parts = { import = run_import, info = run_info, make = run_make }
+-- The positional words and options of a subcommand, or nil after --help.
+local function read(words, part, known, help)
+  known["--help"] = "flag"
+  local positional, options = parse(words, known, usages[part])
+  if not options["--help"] then return positional, options end
+  print("usage: " .. usages[part] .. "\n\n" .. help)
+  return nil
+end
+
+local function number(options, name, whole)
+  if not options[name] then return nil end
+  local value = tonumber(options[name])
+  if whole then value = math.tointeger(value) end
+  if not value then
+    errors.usage("%s wants a %snumber, not \"%s\"", name, whole and "whole " or "", options[name])
+  end
+  return value
+end
+
+local function needs_target(options, part)
+  if not options["-o"] then errors.usage("-o FILE is missing; usage: %s", usages[part]) end
+  if sys.is_folder(options["-o"]) then errors.usage("-o %s is a folder: -o takes the file to write", options["-o"]) end
+  return options["-o"]
+end
+
+local function run_merge(words)
+  local positional, options = read(words, "merge", { ["-o"] = "value", ["--name"] = "value" }, [[
+Puts data sets into one file. Cameras and identities are numbered anew, so that no two
+sources share any; paths begin with the name of their source.
+
+  -o FILE      the file to write
+  --name NAME  of the data set; the default is the sources' names with "+" between]])
+  if not positional then return 0 end
+  if #positional < 2 then errors.usage("two data sets at least are merged; usage: %s", usages.merge) end
+  local to = needs_target(options, "merge")
+  local result = try(require("calr.data.rewrite").merge, { from = positional, to = to, name = options["--name"] })
+  local rows = {}
+  for i, source in ipairs(result.sources) do
+    local function range(r) return r[2] == 0 and "none" or ("%d to %d"):format(r[1], r[1] + r[2] - 1) end
+    rows[i] = { source.name, text.count(source.images), range(source.cameras), range(source.identities) }
+  end
+  print(text.table { columns = { "source", { "images", align = "right" }, "cameras", "identities" }, rows = rows })
+  print(("%s: %d images, %s (%s)"):format(to, result.images, text.bytes(result.bytes), rate(result)))
+  return 0
+end
+
+local function list(options, name, whole)
+  if not options[name] then return nil end
+  local found = {}
+  for word in options[name]:gmatch "[^,%s]+" do
+    local value = whole and math.tointeger(tonumber(word)) or not whole and word or nil
+    found[#found + 1] = value or errors.usage("%s wants numbers with commas between, not \"%s\"", name, options[name])
+  end
+  return found
+end
+
+local function run_subset(words)
+  local known = { ["-o"] = "value", ["--cameras"] = "value", ["--identities"] = "value", ["--count"] = "value",
+    ["--fraction"] = "value", ["--splits"] = "value", ["--seed"] = "value", ["--name"] = "value" }
+  local positional, options = read(words, "subset", known, [[
+Writes a part of a data set to a new file.
+
+  --cameras 0,2     only images of these cameras, numbered from 0
+  --identities N    N identities of training, and N of the queries with their gallery images;
+                    junk, distractors and images without an identity stay
+  --count N         N images of each split
+  --fraction F      this share of the images of each split
+  --splits LIST     reduce only these (train,query,gallery,multi); the others stay whole
+  --seed N          another draw; 0
+  --name NAME       of the new data set; the default is as it was]])
+  if not positional then return 0 end
+  local from = expect(positional, { "FILE" }, usages.subset)
+  local to = needs_target(options, "subset")
+  local o = { from = from, to = to, cameras = list(options, "--cameras", true),
+    identities = number(options, "--identities", true), count = number(options, "--count", true),
+    fraction = number(options, "--fraction"), splits = list(options, "--splits"),
+    seed = number(options, "--seed", true), name = options["--name"] }
+  if not (o.cameras or o.identities or o.count or o.fraction) then
+    errors.usage("which part? --cameras, --identities, --count or --fraction says so; usage: %s", usages.subset)
+  end
+  local result = try(require("calr.data.rewrite").subset, o)
+  print(("%s: %d images, %s (%s)"):format(to, result.images, text.bytes(result.bytes), rate(result)))
+  return 0
+end
+
+local function run_verify(words)
+  local positional = read(words, "verify", {}, [[
+Reads everything in a data set: compares it with the fingerprint and decodes every image.
+Says which records would surprise: images that are there twice, images of training among
+those of the test, queries without a match. Ends with status 1 if an image is bad.]])
+  if not positional then return 0 end
+  local path = expect(positional, { "FILE" }, usages.verify)
+  local dataset = try(require("calr.data").open, path)
+  local result = try(require "calr.data.verify", dataset)
+  print(try(require("calr.data.info").text, dataset) .. "\n")
+  for _, image in ipairs(result.bad) do io.stderr:write(("bad image %s: %s\n"):format(image.path, image.reason)) end
+  for _, note in ipairs(result.notes) do print("note: " .. note) end
+  if #result.bad > 0 then errors.fail("%d of %d images do not decode", #result.bad, result.images) end
+  print(("verified: the contents match the fingerprint, and all %s images decode (%s)"):format(
+    text.count(result.images), rate(result)))
+  return 0
+end
+
+local function choice(options, name, choices)
+  local value = options[name] or choices[1]
+  for _, known in ipairs(choices) do
+    if value == known then return value end
+  end
+  errors.usage("%s is one of %s, not \"%s\"%s", name, table.concat(choices, ", "), value, suggest(value, choices))
+end
+
+-- A number that is at least 1 and at most so large that the picture stays one.
+local function at_most(options, name, default, most)
+  local value = number(options, name, true) or default
+  if value < 1 or value > most then errors.usage("%s is 1 to %d, not %d", name, most, value) end
+  return value
+end
+
+local function run_show(words)
+  local known = { ["-o"] = "value", ["--by"] = "value", ["--split"] = "value", ["--rows"] = "value",
+    ["--columns"] = "value", ["--height"] = "value", ["--seed"] = "value", ["--html"] = "flag" }
+  local positional, options = read(words, "show", known, [[
+Shows some images of a data set: a contact sheet, a row an identity or a camera.
+
+  -o FILE        the picture to write (PNG; a page with --html)
+  --by WHAT      a row is an identity (the default) or a camera
+  --split SPLIT  train (the default), query, gallery or multi
+  --rows N       8
+  --columns N    images in a row at most, 10
+  --height N     of an image, in pixels; 128
+  --seed N       another draw; 0
+  --html         a page of HTML in one file, with the images as they are]])
+  if not positional then return 0 end
+  local path = expect(positional, { "FILE" }, usages.show)
+  local to = needs_target(options, "show")
+  local o = { by = choice(options, "--by", { "identity", "camera" }),
+    split = choice(options, "--split", { "train", "query", "gallery", "multi" }),
+    rows = at_most(options, "--rows", 8, 200), columns = at_most(options, "--columns", 10, 100),
+    seed = number(options, "--seed", true) or 0 }
+  local height = at_most(options, "--height", 128, 1024)
+  local dataset, sheet = try(require("calr.data").open, path), require "calr.data.sheet"
+  local rows = try(sheet.rows, dataset, o)
+  if options["--html"] then
+    local title = ("%s, %s by %s"):format(dataset:name(), o.split, o.by)
+    try(sys.write_file, to, sheet.page(rows, { height = height, title = title }))
+  else
+    local picture = try(sheet.picture, rows, { height = height })
+    try(require("calr.image").save_png, picture, to)
+  end
+  print(("%s: %d rows"):format(to, #rows))
+  return 0
+end
+
+local parts = { import = run_import, info = run_info, make = run_make, merge = run_merge, subset = run_subset,
+  verify = run_verify, show = run_show }
 
 --- calr.program.command.data.run(args)
 --- @param args  the words after `calr data`
@@ -210,13 +369,23 @@ local parts = { import = run_import, info = run_info, make = run_make }
 function command.run(args)
   local word = args[1]
   if word == "--help" or word == "-h" then
-    print("usage: " .. command.usage .. "\n\nimport  pack a folder of images into a file\ninfo    show what it holds\n"
-      .. "make    generate a data set\n\n`calr data import --help` and so on say more.")
+    print("usage: " .. command.usage .. [[
+
+
+import  pack a folder of images into a file
+info    count what it holds
+make    generate a data set
+merge   put several into one
+subset  take a part of one
+verify  decode and check everything
+show    a contact sheet of some images
+]] .. "\n`calr data import --help` and so on say more.")
     return 0
   end
   if not parts[word] then
     local what = word and ("calr data has no \"%s\""):format(word) or "no subcommand is given"
-    errors.usage("%s%s; usage: %s", what, suggest(word, { "import", "info", "make" }), command.usage)
+    local names = { "import", "info", "make", "merge", "subset", "verify", "show" }
+    errors.usage("%s%s; usage: %s", what, suggest(word, names), command.usage)
   end
   return parts[word](table.move(args, 2, #args, 1, {}))
 end
