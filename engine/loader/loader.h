@@ -1,11 +1,11 @@
 /* Batches of images, prepared ahead of use by worker threads.
  *
  * A loader passes once through an order: a list of record numbers of a source of image files in
- * memory (image/decoder.h). It decodes, resizes and augments each record straight into its place of a batch, f32[b x height x
- * width x 3], and returns the batches in order. With two views an image is decoded once and
- * augmented twice. The pixels of a place depend on (record, seed, epoch, slot, view) alone, never on
- * the number of workers or on timing. While the user's thread waits for a batch, all threads of
- * calr_parallel_try help to make it; without workers they make all of it.
+ * memory (image/decoder.h). It decodes, resizes and augments each record straight into its place of
+ * a batch, f32[b x height x width x 3], and returns the batches in order. With two views an image is
+ * decoded once and augmented twice. The pixels of a place depend on (record, seed, epoch, slot, view)
+ * alone, never on the number of workers or on timing. While the user's thread waits for a batch, all
+ * threads of calr_parallel_try help to make it; without workers they make all of it.
  *
  * One thread uses a loader. Closing it at any moment is sound: workers finish the image in hand and
  * end. */
