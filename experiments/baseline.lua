@@ -7,15 +7,12 @@ local data = calr.data.open(cfg.data, { ids = cfg.ids })
 local net  = calr.pipeline.network(cfg)
 local run  = calr.pipeline.run_of(cfg, data)
 
-local untrained = cfg.epochs > 0 and calr.pipeline.evaluate(net, data, cfg, "untrained network") or nil
-
-for epoch, step in calr.pipeline.epochs(net, data, cfg) do
+for _, step in calr.pipeline.epochs(net, data, cfg) do
   local features     = step:features()
   local neighbours   = step:neighbours(features)
   local labels, info = step:infomap(neighbours)
   step:snapshot { global = labels, scores = info.scores, features = features, neighbours = neighbours }
   step:quality { global = labels }
-  step:report { untrained = epoch == 0 and untrained or nil }
   step:train(calr.memory.cluster {
     features = features, labels = labels, weights = step:cluster_weights(labels),
     temperature = cfg.temperature, momentum = cfg.momentum, update = cfg.update,

@@ -11,7 +11,6 @@ local run     = calr.pipeline.run_of(cfg, data)
 local cameras = data:train():cameras()
 local oracle  = calr.pipeline.oracle(cfg.oracle, data:train())
 
-local untrained = cfg.epochs > 0 and calr.pipeline.evaluate(net, data, cfg, "untrained network") or nil
 local locals    = cfg.refine ~= "none" and oracle:locals(function()
   return calr.pipeline.intra(net, data, cfg)
 end) or nil
@@ -32,7 +31,7 @@ for epoch, step in calr.pipeline.epochs(net, data, cfg) do
   labels = oracle:refined(global, labels)
   step:snapshot(context, { refined = labels, reasons = reasons })
   step:quality { global = global, locals = locals, refined = labels }
-  step:report { discarded = discarded, untrained = epoch == 0 and untrained or nil }
+  step:report { discarded = discarded }
   step:train(calr.memory.cluster {
     features = features, labels = labels, weights = step:cluster_weights(labels),
     temperature = cfg.temperature, momentum = cfg.momentum, update = cfg.update,

@@ -73,7 +73,7 @@ if not sys.exists(store) then
   runs.command { "data", "make", "street", "-o", store, "--seed", tostring(cfg.seed), "--gap", tostring(street.gap) }
 end
 runs.command { "data", "info", store }
-local baseline_dir = experiment("baseline", store, {})
+local baseline_dir = experiment("baseline", store, { "untrained=true" })
 local calr_dir = experiment("calr", store, stage_1)
 
 local baseline, refined = runs.epochs(baseline_dir), runs.epochs(calr_dir)

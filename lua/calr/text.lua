@@ -31,6 +31,31 @@ function text.width(string)
   return utf8.len(plain) or #plain
 end
 
+local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+local pairs_of = {} -- 12 bits -> two letters
+for i = 0, 4095 do
+  local a, b = i >> 6, i & 63
+  pairs_of[i] = alphabet:sub(a + 1, a + 1) .. alphabet:sub(b + 1, b + 1)
+end
+
+--- calr.text.base64(bytes)
+--- @return string  RFC 4648, with padding
+function text.base64(bytes)
+  local parts, whole = {}, #bytes - #bytes % 3
+  for i = 1, whole, 3 do
+    local a, b, c = bytes:byte(i, i + 2)
+    parts[#parts + 1] = pairs_of[a << 4 | b >> 4]
+    parts[#parts + 1] = pairs_of[(b & 15) << 8 | c]
+  end
+  local a, b = bytes:byte(whole + 1, #bytes)
+  if b then
+    parts[#parts + 1] = pairs_of[a << 4 | b >> 4] .. pairs_of[(b & 15) << 8]:sub(1, 1) .. "="
+  elseif a then
+    parts[#parts + 1] = pairs_of[a << 4] .. "=="
+  end
+  return table.concat(parts)
+end
+
 --- calr.text.csv(cell)
 --- Quotes a cell of a CSV file, if it needs quotes: RFC 4180, and blanks at its ends, which some readers drop.
 --- @param cell  string

@@ -8,7 +8,7 @@ experiments=$CALR_TEST_SOURCE/experiments
 options=(infomap.k=6 infomap.min_size=2 iterations=3 height=32 width=16)
 
 # ---- results on the terminal and in the log
-expect 0 "$CALR" run "$experiments/baseline.lua" data=three.lmdb epochs=2 eval_every=1 "${options[@]}" --out plain
+expect 0 "$CALR" run "$experiments/baseline.lua" data=three.lmdb epochs=2 eval_every=1 untrained=true "${options[@]}" --out plain
 for line in "untrained network: mAP " "epoch 0: mAP " "epoch 1: mAP " "result: mAP " "finished: plain/metrics.jsonl" \
     "calr report plain"; do
     says "$line"

@@ -4,7 +4,7 @@ calr_lua=$CALR_TEST_SOURCE/experiments/calr.lua
 baseline=$CALR_TEST_SOURCE/experiments/baseline.lua
 tiny="height=32 width=16 epochs=2 iterations=2 clusters=4 instances=4 infomap.k=6 infomap.min_similarity=0.1
     infomap.min_size=2 augment.pad=2"
-stage_1="intra.epochs=2 intra.iterations=2 intra.clusters_per_batch=4 intra.k1=8"
+stage_1="untrained=true intra.epochs=2 intra.iterations=2 intra.clusters_per_batch=4 intra.k1=8"
 
 # train STATUS SCRIPT DIR OPTION...: with the settings of a run that takes no time.
 train() {

@@ -2,7 +2,7 @@
 local check = require "check"
 local compare = require "calr.lab.study.compare"
 local fixture = require "study_fixture"
-local statistics = require "calr.lab.statistics"
+local statistics = require "calr.statistics"
 
 check.test("rows against a baseline", function()
   local view = fixture.ablation { seeds = 6 }

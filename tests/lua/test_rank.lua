@@ -294,6 +294,25 @@ check.test("lists of parts join to those of the whole", function()
   check.fails("\"distances\" is missing", rank.merge, short, { indices = short.indices }, 0)
 end)
 
+check.test("golden query expansion: average and alpha, and what it does to the figures", function()
+  local found = 0
+  for _, case in ipairs(golden) do
+    for _, want in ipairs(case.expanded or {}) do
+      local o = tensors(case)
+      local gallery = o.gallery
+      check.all_near(rank.expand { query = gallery, gallery = gallery, k = want.k, alpha = want.alpha },
+        want.gallery, 2e-6)
+      o.query = rank.expand { query = o.query, gallery = gallery, k = want.k, alpha = want.alpha }
+      check.all_near(o.query, want.query, 2e-6)
+      local got = rank.evaluate(o)
+      check.near(got.mAP, want.result.mAP, 1e-8)
+      check.all_near(got.cmc, want.result.cmc, 1e-8)
+      found = found + 1
+    end
+  end
+  check.equal(found, 8)
+end)
+
 check.test("query expansion by its definition", function()
   local ops = require "calr.tensor"
   local r = rng.open { seed = 9 }

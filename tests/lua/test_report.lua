@@ -264,7 +264,7 @@ check.test("images: what a run saved, as data URIs", function()
 end)
 
 check.test("base64", function()
-  local base64 = require("calr.lab.report.gallery").base64
+  local base64 = require("calr.text").base64
   local cases = { [""] = "", f = "Zg==", fo = "Zm8=", foo = "Zm9v", foobar = "Zm9vYmFy", ["\0\xff\x80"] = "AP+A" }
   for bytes, coded in pairs(cases) do check.equal(base64(bytes), coded) end
 end)

@@ -1,7 +1,7 @@
 -- calr.statistics: against SciPy and statsmodels; few, equal and many values; errors.
 local check = require "check"
-local normal = require "calr.lab.statistics.normal"
-local statistics = require "calr.lab.statistics"
+local normal = require "calr.statistics.normal"
+local statistics = require "calr.statistics"
 
 local golden = dofile(os.getenv "CALR_TEST_REFERENCE" .. "/statistics/golden.lua")
 

@@ -4,7 +4,7 @@ local columns = require "calr.lab.study.table.columns"
 local fixture = require "study_fixture"
 local json = require "calr.json"
 local latex = require "calr.lab.study.table.latex"
-local statistics = require "calr.lab.statistics"
+local statistics = require "calr.statistics"
 local study_table = require "calr.lab.study.table"
 local text = require "calr.text"
 

@@ -136,14 +136,13 @@ local style = "body{font:14px sans-serif;margin:2em}h1{font-size:20px}h2{font-si
 --- the pointer rests on it.
 --- @return string
 function sheet.page(rows, o)
-  local base64 = require("calr.lab.report.gallery").base64
   local parts = { ("<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>%s</title><style>%s</style>"
     .. "</head><body><h1>%s</h1>"):format(escape(o.title), style:format(o.height), escape(o.title)) }
   for _, row in ipairs(rows) do
     parts[#parts + 1] = ("<h2>%s</h2>"):format(escape(row.caption))
     for _, item in ipairs(row.images) do
       parts[#parts + 1] = ("<figure><img src=\"data:image/%s;base64,%s\" title=\"%s\" alt=\"%s\"><figcaption>%s"
-        .. "</figcaption></figure>"):format(image.probe(item.jpeg).format, base64(item.jpeg), escape(item.path),
+        .. "</figcaption></figure>"):format(image.probe(item.jpeg).format, text.base64(item.jpeg), escape(item.path),
         escape(item.path), escape(item.caption))
     end
   end

@@ -1,5 +1,5 @@
 --- @module calr.lab
---- Work on many runs or on files: studies, statistics, reports, benchmarks, and the work behind
+--- Work on many runs or on files: studies, reports, benchmarks, and the work behind
 --- `calr refine` and `calr cluster`. It builds on the library, which knows nothing of it. A part is loaded when it is
 --- first named: `calr.lab.refine` is `require "calr.lab.refine"`.
 

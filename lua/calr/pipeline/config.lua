@@ -131,6 +131,19 @@ local function defaults()
     ignore = choice({ "own", "camera", "junk" }, "entries that a query must not find: those of its identity and "
       .. "camera, those of its camera, or only junk"),
     ap = choice({ "step", "trapezoid" }, "average precision: the field's, or Market-1501's own script's"),
+    untrained = option(false, "evaluate the network before the first epoch, too"),
+    eval_gallery = option(1.0, "share of the gallery that is searched: quicker, and not comparable with others",
+      { 1e-6, 1 }),
+    rerank = option(false, "rank by the k-reciprocal distance (Zhong et al., CVPR 2017)"),
+    shots = choice({ "multi", "single" }, "of the gallery: all, or one image of each identity, drawn eval_draws times "
+      .. "(CUHK03's first protocol)"),
+    eval_draws = option(10, "draws of single-shot evaluation", { 1, 10000 }),
+    expand = choice({ "none", "average", "alpha" }, "query expansion by the nearest gallery entries: their mean, or "
+      .. "weighted by their similarity to the power expand_alpha"),
+    expand_k = option(10, "gallery entries of the query expansion", { 1 }),
+    expand_alpha = option(3.0, "see expand", { 0 }),
+    multi_query = choice({ "none", "mean", "max" }, "further images of a query's person by its camera are pooled "
+      .. "(the data set needs the split multi)"),
     workers = option(1, "threads that prepare images during training", { 0 }),
   }
 end

@@ -48,10 +48,19 @@ pipeline.features = evaluation.features
 --- calr.pipeline.evaluate(net, data, cfg [, label])
 --- Ranks the gallery for every query of the data set, and says the result in a line: to the terminal, and to the log of
 --- the run where calr.pipeline.run_of has opened one.
+---
+--- Options of the configuration say how: ap and ignore as in calr.rank.evaluate, rerank, shots and eval_draws (CUHK03's
+--- single-gallery-shot), expand (query expansion: average, Chum et al., ICCV 2007, or alpha, Radenovic et al., TPAMI
+--- 2019), multi_query (further images of a query's person by its camera, pooled by mean or max: the split multi) and
+--- eval_gallery (a share of the gallery, the same entries in every run and epoch: quicker, and higher figures, to be
+--- compared among themselves only). The run's folder gets queries.csv: average precision and rank of the first match of
+--- each query, of the last evaluation.
 --- @param label  string; the line begins with it; default "evaluation"
---- @return table  mAP, rank1, rank5, rank10, mINP (fractions) and queries (how many had a match); or nil, with a note
----                to the terminal, for a data set that has nothing to rank: no query or gallery, no identities, or
----                no query with a match that the option ignore leaves
+--- @return table  mAP, rank1, rank5, rank10, mINP (fractions), queries (how many had a match) and spread, {mAP_low=,
+---                mAP_high=, rank1_low=, rank1_high=}: of level .95, by the BCa bootstrap over the queries, which
+---                says how far another sample of queries would lead, not another seed; or nil, with a note to the
+---                terminal, for a data set that has nothing to rank: no query or gallery, no identities, or no query
+---                with a match that the option ignore leaves
 pipeline.evaluate = evaluation.evaluate
 
 --- calr.pipeline.quality(split, labels)

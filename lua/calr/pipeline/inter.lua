@@ -393,6 +393,9 @@ return function(net, data, cfg, more)
     step.record, step.seen, step.trained = {}, nil, nil
     step.size = not step.trains and size_of(parameters) or nil
     step.rate:epoch(step.epoch)
+    if step.epoch == 0 and cfg.untrained then
+      step.record.untrained = evaluation.evaluate(net, data, cfg, "untrained network")
+    end
     return step.epoch, step
   end
 end

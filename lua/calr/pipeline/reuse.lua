@@ -23,7 +23,8 @@ local reuse = {}
 local of_stage_2 = {
   "data", "compat", "epochs", "iterations", "clusters", "instances", "lr", "temperature", "momentum",
   "camera_weights_from", "infomap", "refine", "alignment", "eval_every", "snapshot_every", "ap", "workers", "preset",
-  "edges_kept", "oracle",
+  "edges_kept", "oracle", "untrained", "ignore", "eval_gallery", "rerank", "shots", "eval_draws", "expand", "expand_k",
+  "expand_alpha", "multi_query",
 }
 
 local function stage_1_options(cfg)

@@ -36,7 +36,7 @@ end
 --- Ends the program when a file to be written is a symbolic link, which may lead anywhere.
 function trust.check_links(folder)
   for _, name in ipairs { "run.json", "metrics.jsonl", "timing.jsonl", "log.txt", ".lock", "start.safetensors",
-    "model.safetensors", "checkpoints", "snapshots", "tensorboard" } do
+    "model.safetensors", "checkpoints", "snapshots", "tensorboard", "queries.csv" } do
     local path = folder .. "/" .. name
     local about = sys.stat(path)
     if about and about.link then

@@ -76,6 +76,32 @@ def rerank(q, g, k1, k2, weight):
     return (1 - weight) * (1 - common / (2 - common)) + weight * distance[:len(q), len(q):]
 
 
+def expand(q, g, k, alpha, same=False):
+    """Average (alpha = 0) and alpha query expansion by their formulas: Chum et al. 2007, Radenovic et al. 2019."""
+    q, g = q.astype(np.float64), g.astype(np.float64)
+    out = []
+    for i, x in enumerate(q):
+        similarity = g @ x
+        if same:
+            similarity[i] = -np.inf
+        near = np.argsort(-similarity, kind="stable")[:k]
+        weights = np.maximum(0, similarity[near]) ** alpha if alpha > 0 else np.ones(k)
+        y = x + (weights[:, None] * g[near]).sum(0)
+        out.append(y / np.linalg.norm(y))
+    return np.array(out)
+
+
+def pool(q, qi, qc, m, mi, mc, how):
+    """Multi-query: the features of all images of the query's identity and camera, pooled (Zheng et al., ICCV 2015)."""
+    out = q.astype(np.float64).copy()
+    for i in range(len(q)):
+        own = m[(mi == qi[i]) & (mc == qc[i])].astype(np.float64)
+        if len(own):
+            out[i] = own.max(0) if how == "max" else own.mean(0)
+            out[i] /= np.linalg.norm(out[i])
+    return out
+
+
 def lua(value):
     if value is None:
         return "nil"
@@ -120,6 +146,21 @@ def main():
         one["reranked"] = judge_distance(
             distance, one["query_ids"], one["gallery_ids"], one["query_cameras"], one["gallery_cameras"], "step", 20)
         one["reranked_distance"] = distance
+    for one in (cases[0], cases[2]):
+        q, g = one["query"], one["gallery"]
+        one["expanded"] = [
+            {"k": k, "alpha": alpha, "query": expand(q, g, k, alpha), "gallery": expand(g, g, k, alpha, True),
+             "result": judge(expand(q, g, k, alpha), g, one["query_ids"], one["gallery_ids"], one["query_cameras"],
+                             one["gallery_cameras"], "step", 20)}
+            for k, alpha in ((1, 0.0), (5, 0.0), (5, 3.0), (10, 1.5))]
+    one = cases[0]
+    rng = np.random.default_rng(12)
+    m = rng.normal(size=(40, 6))
+    m = (m / np.linalg.norm(m, axis=1, keepdims=True)).astype(np.float32)
+    mi, mc = rng.integers(1, 9, 40), rng.integers(0, 3, 40)
+    one["multi"] = {"features": m, "ids": mi, "cameras": mc}
+    for how in ("mean", "max"):
+        one["multi"][how] = pool(one["query"], one["query_ids"], one["query_cameras"], m, mi, mc, how)
     here = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(here, "golden.lua"), "w") as out:
         out.write("-- Written by make.py.\nreturn {\n")

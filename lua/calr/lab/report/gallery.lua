@@ -6,6 +6,7 @@ local columns = require "calr.lab.report.columns"
 local image = require "calr.image"
 local json = require "calr.json"
 local sys = require "calr.sys"
+local text = require "calr.text"
 
 local gallery = {}
 
@@ -15,33 +16,8 @@ local height = 160 -- of large images, in pixels
 
 -- ---- data URIs ----
 
-local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-local pairs_of = {} -- 12 bits -> two letters
-for i = 0, 4095 do
-  local a, b = i >> 6, i & 63
-  pairs_of[i] = alphabet:sub(a + 1, a + 1) .. alphabet:sub(b + 1, b + 1)
-end
-
---- calr.lab.report.gallery.base64(bytes)
---- @return string  RFC 4648, with padding
-function gallery.base64(bytes)
-  local parts, whole = {}, #bytes - #bytes % 3
-  for i = 1, whole, 3 do
-    local a, b, c = bytes:byte(i, i + 2)
-    parts[#parts + 1] = pairs_of[a << 4 | b >> 4]
-    parts[#parts + 1] = pairs_of[(b & 15) << 8 | c]
-  end
-  local a, b = bytes:byte(whole + 1, #bytes)
-  if b then
-    parts[#parts + 1] = pairs_of[a << 4 | b >> 4] .. pairs_of[(b & 15) << 8]:sub(1, 1) .. "="
-  elseif a then
-    parts[#parts + 1] = pairs_of[a << 4] .. "=="
-  end
-  return table.concat(parts)
-end
-
 local function data_uri(kind, bytes)
-  return ("data:image/%s;base64,%s"):format(kind, gallery.base64(bytes))
+  return ("data:image/%s;base64,%s"):format(kind, text.base64(bytes))
 end
 
 -- A JPEG as it is, or reduced if it is large.

@@ -1,7 +1,7 @@
 -- Compares the configurations of a study by its finished trials.
 local check_options = require "calr.options".check
 local json = require "calr.json"
-local statistics = require "calr.lab.statistics"
+local statistics = require "calr.statistics"
 local suggest = require "calr.options".suggest
 local value_of = require "calr.lab.study.view".value
 

@@ -1,8 +1,8 @@
 -- Finds which parameters of a search or a grid matter, and how.
 local check_options = require "calr.options".check
 local compare = require "calr.lab.study.compare"
-local normal = require "calr.lab.statistics.normal"
-local statistics = require "calr.lab.statistics"
+local normal = require "calr.statistics.normal"
+local statistics = require "calr.statistics"
 
 --- @module calr.lab.study.importance
 --- Importance of the parameters of a search or a grid (PED-ANOVA), and the mean of a metric by the values of one.

@@ -125,7 +125,7 @@ local function curve_of(trial, metric)
 end
 
 local function mean_and_deviation(values)
-  local statistics = require "calr.lab.statistics"
+  local statistics = require "calr.statistics"
   return statistics.mean(values), statistics.sd(values)
 end
 

@@ -69,7 +69,7 @@ return {
       "calr.lab.study.table", "calr.lab.study.view", "calr.lab.study.pruner.median", "calr.lab.study.pruner.asha",
       "calr.lab.study.pruner.hyperband", "calr.lab.study.pruner.wilcoxon" },
       silent = { ["calr.lab.study.space"] = true } },
-    { name = "calr.statistics", of = { "calr.lab.statistics" } },
+    { name = "calr.statistics" },
     { name = "calr.report", of = { "calr.lab.report" } },
     { name = "calr.tensorboard" } },
   { title = "Images and files",

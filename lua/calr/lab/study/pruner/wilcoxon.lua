@@ -13,7 +13,7 @@
 --- all of them worse (1/16). Testing again after each report raises the rate of chance findings above p.
 
 local check = require "calr.lab.study.pruner.options".check
-local wilcoxon = require "calr.lab.statistics".wilcoxon
+local wilcoxon = require "calr.statistics".wilcoxon
 
 local Wilcoxon = {}
 Wilcoxon.__index = Wilcoxon

@@ -3,7 +3,7 @@
 --- statistically as good.
 
 local columns = require "calr.lab.study.table.columns"
-local statistics = require "calr.lab.statistics"
+local statistics = require "calr.statistics"
 local suggest = require "calr.options".suggest
 local text = require "calr.text"
 

@@ -11,7 +11,7 @@ local compare = require "calr.lab.study.compare"
 local figures = require "calr.lab.study.table.figures"
 local groups = require "calr.lab.study.table.groups"
 local sheets = require "calr.lab.study.table.sheets"
-local statistics = require "calr.lab.statistics"
+local statistics = require "calr.statistics"
 local text = require "calr.text"
 
 local search = {}

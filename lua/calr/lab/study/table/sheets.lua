@@ -6,7 +6,7 @@ local cells = require "calr.lab.study.table.cells"
 local compare = require "calr.lab.study.compare"
 local figures = require "calr.lab.study.table.figures"
 local groups = require "calr.lab.study.table.groups"
-local statistics = require "calr.lab.statistics"
+local statistics = require "calr.statistics"
 
 local sheets = {}
 

@@ -2,10 +2,10 @@
 local Rng = require "calr.rng"
 local arguments = require "calr.options"
 local check_options = arguments.check
-local normal = require "calr.lab.statistics.normal"
-local ranks = require "calr.lab.statistics.ranks"
+local normal = require "calr.statistics.normal"
+local ranks = require "calr.statistics.ranks"
 
---- @module calr.lab.statistics
+--- @module calr.statistics
 --- Statistics of a few repetitions: means and quantiles, paired differences with their BCa bootstrap interval
 --- and exact sign-flip p-value, corrections for several comparisons, Wilcoxon's signed-rank test.
 ---
@@ -102,6 +102,8 @@ function statistics.summary(values)
     max = ascending[n] }
 end
 
+local MANY = 1000 -- values: beyond, a sum over all of them for each is too slow
+
 -- Bootstrap ---------------------------------------------------------------------------------------------------------
 
 -- Calls each(sample, weight) for every distinct resample of n out of n with replacement; the weights are whole numbers
@@ -135,6 +137,13 @@ local function draw_resamples(n, resamples)
   return drawn.positions
 end
 
+local function check_figures(figures)
+  if check_values("calr.statistics.bootstrap: figures", figures) == 0 then
+    error("calr.statistics.bootstrap: figures is empty", 4)
+  end
+  return figures
+end
+
 -- The bootstrap distribution: how often each figure occurs, and the total.
 local function bootstrap_distribution(values, n, statistic, options)
   local counts, total = {}, 0
@@ -147,7 +156,11 @@ local function bootstrap_distribution(values, n, statistic, options)
     counts[figure] = (counts[figure] or 0) + weight
     total = total + weight
   end
-  if options.exact then
+  if options.figures then
+    for _, figure in ipairs(check_figures(options.figures)) do
+      counts[figure], total = (counts[figure] or 0) + 1, total + 1
+    end
+  elseif options.exact then
     each_resample(values, n, each)
   else
     local sample, positions = {}, options.positions or draw_resamples(n, options.resamples)
@@ -171,10 +184,18 @@ local function counted_quantile(figures, counts, total, q)
   end
 end
 
+-- The means of all values but one, of each.
+local function means_without(values, n)
+  local sum, means = mean_of(values, n) * n, {}
+  for i = 1, n do means[i] = (sum - values[i]) / (n - 1) end
+  return means
+end
+
 -- Efron's acceleration: a sixth of the skewness of the jackknife values.
 local function acceleration_of(values, n, statistic)
-  local left_out, figures = table.move(values, 2, n, 1, {}), {}
-  for i = 1, n do
+  local figures = statistic == mean_of and n > MANY and means_without(values, n) or {}
+  local left_out = not figures[1] and table.move(values, 2, n, 1, {})
+  for i = 1, left_out and n or 0 do
     figures[i] = statistic(left_out, n - 1)
     left_out[i] = values[i]
   end
@@ -250,7 +271,7 @@ local function check_resamples(resamples)
   return resamples
 end
 
---- calr.statistics.bootstrap(values, {level=.95, resamples=9999, statistic=mean, indices=})
+--- calr.statistics.bootstrap(values, {level=.95, resamples=9999, statistic=mean, indices=, figures=})
 --- Returns the bias-corrected and accelerated (BCa) bootstrap interval of Efron (1987), in the form of Efron and
 --- Tibshirani, "An Introduction to the Bootstrap", chapter 14, and of scipy.stats.bootstrap. If there are at most
 --- `resamples` distinct resamples (for 9999: up to 8 values), the whole bootstrap distribution is enumerated with its
@@ -263,10 +284,13 @@ end
 --- @param resamples  the largest number to draw
 --- @param statistic  function(list) -> number
 --- @param indices    list of resamples, each a list of n positions, to use instead of drawing
+--- @param figures    list of the statistic of resamples that were drawn and computed elsewhere, as tensors: for
+---                   thousands of values
 --- @return table  n, estimate, low, high, level, exact (enumerated), resamples (distinct ones or drawn ones), z0,
 ---                acceleration
 function statistics.bootstrap(values, options)
-  options = check_options("calr.statistics.bootstrap", options, { "level", "resamples", "statistic", "indices" })
+  options = check_options("calr.statistics.bootstrap", options, { "level", "resamples", "statistic", "indices",
+    "figures" })
   local n = check_values("calr.statistics.bootstrap", values)
   local level, resamples = check_level(options.level or 0.95), check_resamples(options.resamples or 9999)
   local own = options.statistic
@@ -275,10 +299,10 @@ function statistics.bootstrap(values, options)
   if n == 0 then return { n = 0, level = level } end
   local result = { n = n, estimate = statistic(values, n), level = level }
   if n < 3 then return result end
-  local distinct = not positions and count_distinct(n, resamples)
+  local distinct = not positions and not options.figures and count_distinct(n, resamples)
   result.exact = distinct and true or false
   local counts, total = bootstrap_distribution(values, n, statistic,
-    { exact = result.exact, resamples = resamples, positions = positions })
+    { exact = result.exact, resamples = resamples, positions = positions, figures = options.figures })
   local figures = {}
   for figure in pairs(counts) do figures[#figures + 1] = figure end
   table.sort(figures)

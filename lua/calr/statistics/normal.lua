@@ -1,4 +1,4 @@
---- @module calr.lab.statistics.normal
+--- @module calr.statistics.normal
 --- The standard normal distribution.
 
 local normal = {}
@@ -26,7 +26,7 @@ local function upper_tail(x)
   return 0.5 - density(x) * sum
 end
 
---- calr.lab.statistics.normal.cdf(x)
+--- calr.statistics.normal.cdf(x)
 --- Returns P(Z <= x) of the standard normal distribution, to about 13 digits, in the tails too.
 --- @return number
 function normal.cdf(x)
@@ -34,7 +34,7 @@ function normal.cdf(x)
   return 1 - upper_tail(x)
 end
 
---- calr.lab.statistics.normal.quantile(p)
+--- calr.statistics.normal.quantile(p)
 --- Returns the x with cdf(x) = p: a rational first guess (Abramowitz and Stegun 26.2.23), then Halley's method.
 --- @return number  -inf for 0, inf for 1
 function normal.quantile(p)

@@ -1,13 +1,13 @@
---- @module calr.lab.statistics.ranks
---- Signed ranks, for calr.lab.statistics.wilcoxon.
+--- @module calr.statistics.ranks
+--- Signed ranks, for calr.statistics.wilcoxon.
 
-local normal = require "calr.lab.statistics.normal"
+local normal = require "calr.statistics.normal"
 
 local ranks = {}
 
 local abs, sqrt = math.abs, math.sqrt
 
---- calr.lab.statistics.ranks.doubled(values)
+--- calr.statistics.ranks.doubled(values)
 --- Returns twice the ranks of the absolute values. Equal ones get the mean of their ranks; twice a rank is whole.
 --- @return table  list of doubled ranks
 --- @return table  list of the sizes of groups of ties
@@ -39,7 +39,7 @@ local function sum_counts(doubled)
   return counts, total
 end
 
---- calr.lab.statistics.ranks.exact_tails(doubled, positive)
+--- calr.statistics.ranks.exact_tails(doubled, positive)
 --- Returns where a sum of doubled ranks lies among those of all sign choices.
 --- @param doubled   list of doubled ranks of the values with a sign
 --- @param positive  the sum of the positive ones
@@ -56,7 +56,7 @@ function ranks.exact_tails(doubled, positive)
   return below / 2.0 ^ #doubled, above / 2.0 ^ #doubled
 end
 
---- calr.lab.statistics.ranks.normal_tails(positive, n, ties)
+--- calr.statistics.ranks.normal_tails(positive, n, ties)
 --- Returns the same for a sum of ranks (not doubled) taken as normal, its variance corrected for ties, without a
 --- continuity correction.
 --- @param n     number of ranks
