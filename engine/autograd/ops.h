@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend/activation.h"
 #include "backend/elements.h"
 #include "backend/reductions.h"
 #include "base/status.h"
@@ -185,7 +186,7 @@ typedef struct calr_batch_norm_options {
                         running ones */
     double momentum; /* running := (1 - momentum) running + momentum batch */
     double eps;
-    bool relu; /* y = max(0, norm(x) + residual) */
+    calr_activation activation; /* y = activation(norm(x) + residual) */
 } calr_batch_norm_options;
 
 /* x: [... x c], f32 or bf16, statistics over all but the last dimension. gamma, beta: [c] or NULL (1, 0).

@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/activation.h"
 #include "backend/elements.h"
 #include "backend/reductions.h"
 #include "base/status.h"
@@ -65,7 +66,8 @@ typedef struct calr_norm {
                      of each image */
     int64_t c;
     float eps;
-    bool relu;        /* y = max(0, norm(x) + residual) */
+    calr_activation
+        activation;   /* y = activation(norm(x) + residual); instance normalisation: none or relu */
     calr_dtype dtype; /* of x, y, residual and their gradients */
 } calr_norm;
 
@@ -239,8 +241,8 @@ typedef struct calr_backend {
                                            float *dw, float *dbias);
 
     /* ---- Batch normalisation ----
-     * y = gamma (x - mean) inv_std + beta (+ residual, then max(0, .) when norm->relu), x, y,
-     * residual: rows x c. gamma, beta, residual may be NULL: 1, 0, none. What the other passes
+     * y = activation(gamma (x - mean) inv_std + beta (+ residual)), x, y, residual: rows x c. gamma,
+     * beta, residual may be NULL: 1, 0, none. What the other passes
      * need from the forward pass is the table, 4 x c: mean, inv_std = 1 / sqrt(var + eps), scale =
      * gamma inv_std, and shift, with which y = (x - mean) scale + shift (beta and what was lost
      * when the mean became a float).
@@ -262,20 +264,20 @@ typedef struct calr_backend {
      * place allowed. Cannot fail. */
     void (*batch_norm_apply)(const calr_norm *norm, const void *x, const float *table,
                              const void *residual, void *y);
-    /* dy is the sum of dy and dy2, in their type (NULL: dy alone). With norm->relu it counts where
-     * y > 0; y NULL: where what the table makes of x is > 0, which is the same where there was no
-     * residual.
+    /* dy is the sum of dy and dy2, in their type (NULL: dy alone). With relu it counts where y > 0, with
+     * relu6 where 0 < y < 6; `aside` is that y, or NULL: then what the table makes of x decides, which is
+     * the same where there was no residual. With silu and hardswish it is multiplied by their slope;
+     * `aside` is the residual, NULL where there was none.
      * fixed: mean and inv_std were constants (evaluation). dx, dgamma, dbeta, dresidual may each be
-     * NULL. dresidual is dy + dy2, masked by the ReLU. In place allowed: dresidual may be dy or
+     * NULL. dresidual is dy + dy2 behind the activation. In place allowed: dresidual may be dy or
      * dy2; dx may be x, dy or dy2, but not dresidual. */
     calr_status (*batch_norm_backward)(const calr_norm *norm, bool fixed, const void *x,
-                                       const void *y, const float *table, const void *dy,
+                                       const void *aside, const float *table, const void *dy,
                                        const void *dy2, void *dx, float *dgamma, float *dbeta,
                                        void *dresidual);
 
     /* ---- Instance normalisation ---- n images of rows x c each; mean, inv_std: n x c. gamma, beta
-     * may be NULL. No running statistics (training and evaluation alike). norm->relu is honoured as
-     * above. */
+     * may be NULL. No running statistics (training and evaluation alike). */
     calr_status (*instance_norm_forward)(const calr_norm *norm, int64_t n, const void *x,
                                          const float *gamma, const float *beta, float *mean,
                                          float *inv_std, void *y);

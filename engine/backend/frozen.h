@@ -1,10 +1,10 @@
 /* Convolutions with weights that do not change, for inference.
  *
  * A frozen convolution owns a copy of its weights in its kernels' order, so that a run reorders
- * nothing, and adds bias, residual and ReLU while a result is still in registers: with the weights of a batch
+ * nothing, and adds bias, residual and activation while a result is still in registers: with the weights of a batch
  * normalisation multiplied in, a whole block of a residual network is two or three such calls.
  *
- *   y = max(0, conv(x, w) + bias + residual)        (bias, residual and the ReLU are each optional)
+ *   y = activation(conv(x, w) + bias + residual)        (bias, residual and activation are each optional)
  *
  * The backend selected when it was made computes it. Functions may be called from any thread, runs of one object
  * also at the same time; from inside a calr_parallel_for body a run stays on that thread. */
@@ -22,7 +22,8 @@ typedef struct calr_frozen_conv calr_frozen_conv;
  * scale[c_out] where that is not NULL, and bias (may be NULL) are copied. CALR_EINVAL: sizes as for
  * calr_conv2d_resolve; CALR_ENOMEM. */
 calr_status calr_frozen_conv_new(const calr_conv2d *conv, const float *w, const float *scale,
-                                 const float *bias, bool relu, calr_frozen_conv **out);
+                                 const float *bias, calr_activation activation,
+                                 calr_frozen_conv **out);
 void calr_frozen_conv_release(calr_frozen_conv *frozen); /* NULL is allowed */
 
 /* The geometry for images of this size, resolved, in f32: set its dtype to CALR_BF16 for maps (x,

@@ -216,10 +216,10 @@ STATUS(batch_norm_infer,
         const float *mean, const float *var, const void *residual, void *y),
        (norm, x, gamma, beta, mean, var, residual, y), .floats = (residual ? 3 : 2) * MAP(norm))
 STATUS(batch_norm_backward,
-       (const calr_norm *norm, bool fixed, const void *x, const void *y, const float *table,
+       (const calr_norm *norm, bool fixed, const void *x, const void *aside, const float *table,
         const void *dy, const void *dy2, void *dx, float *dgamma, float *dbeta, void *dresidual),
-       (norm, fixed, x, y, table, dy, dy2, dx, dgamma, dbeta, dresidual),
-       .floats = (2 + (norm->relu && y ? 1 : 0) + (dy2 ? 1 : 0) + (dx ? 1 : 0) +
+       (norm, fixed, x, aside, table, dy, dy2, dx, dgamma, dbeta, dresidual),
+       .floats = (2 + (norm->activation && aside ? 1 : 0) + (dy2 ? 1 : 0) + (dx ? 1 : 0) +
                   (dresidual ? 1 : 0)) *
                  MAP(norm))
 STATUS(instance_norm_forward,
@@ -231,7 +231,7 @@ STATUS(instance_norm_backward,
         const float *mean, const float *inv_std, const void *dy, void *dx, float *dgamma,
         float *dbeta),
        (norm, n, x, y, gamma, mean, inv_std, dy, dx, dgamma, dbeta),
-       .floats = (2 + (norm->relu ? 1 : 0) + (dx ? 1 : 0)) * (double)n * MAP(norm))
+       .floats = (2 + (norm->activation ? 1 : 0) + (dx ? 1 : 0)) * (double)n * MAP(norm))
 
 /* ---- pooling ---- */
 

@@ -1,5 +1,6 @@
 /* calr.frozen: convolutions with weights that do not change. */
 #include "binding/bind.h"
+#include "binding/methods.h"
 #include "binding/modules.h"
 
 #include "autograd/tape.h"
@@ -7,7 +8,7 @@
 
 /// @module calr.frozen
 /// Convolutions for inference. The weights are copied once, in the kernels' order;
-/// bias, residual and ReLU are added while a result is still in registers. There are no gradients.
+/// bias, residual and activation are added while a result is still in registers. There are no gradients.
 /// layer:folded() uses it to build the inference form of a whole network.
 
 #define FROZEN "calr.frozen.conv"
@@ -49,20 +50,22 @@ static const float *output_numbers(lua_State *L, const char *name, const calr_te
     return t ? calr_tensor_f32(t) : NULL;
 }
 
-/// calr.frozen.conv(w [, {scale=, bias=, stride=1, padding=0, groups=1, relu=false}])
+/// calr.frozen.conv(w [, {scale=, bias=, stride=1, padding=0, groups=1, activation=}])
 /// Makes a convolution with fixed weights, times scale. Call the result as
-/// conv(x [, residual [, overwrite]]): y = max(0, conv(x, w) + bias + residual), without the
-/// maximum if relu is false. With overwrite=true y may take the memory of the residual, whose
-/// values are then lost: less memory is read and written.
+/// conv(x [, residual [, overwrite]]): y = activation(conv(x, w) + bias + residual). With
+/// overwrite=true y may take the memory of the residual, whose values are then lost: less memory is
+/// read and written.
 /// @param w     f32[out x in/groups x kh x kw]
 /// @param scale f32[out]: a factor for each output's weights
 /// @param bias  f32[out]
+/// @param activation  "relu", "relu6", "silu" or "hardswish"; none by default. relu=true is the former way to ask for
+///     the first
 /// @return frozen  x: [n x h x w x in], f32 or bf16 -> [n x h' x w' x out] of the same type, as the
 ///                 residual must be
 static int frozen_conv(lua_State *L)
 {
-    static const char *const names[] = {"scale",  "bias", "stride", "padding",
-                                        "groups", "relu", NULL};
+    static const char *const names[] = {"scale",  "bias", "stride",     "padding",
+                                        "groups", "relu", "activation", NULL};
     calr_tensor *w = calr_lua_check_form(L, 1, CALR_F32, 4, "f32[out x in x kh x kw]");
     calr_lua_check_options(L, 2, names);
     const float *scale = output_numbers(L, "scale", w), *bias = output_numbers(L, "bias", w);
@@ -76,11 +79,12 @@ static int frozen_conv(lua_State *L)
         .stride = calr_lua_option_integer(L, 2, "stride", 1, 1, 1 << 20),
         .padding = calr_lua_option_integer(L, 2, "padding", 0, 0, 1 << 20),
     };
-    int relu = calr_lua_option_boolean(L, 2, "relu", 0);
+    calr_activation activation = calr_lua_option_activation(L, 2);
     calr_frozen_conv **slot = lua_newuserdatauv(L, sizeof *slot, 0);
     *slot = NULL;
     luaL_setmetatable(L, FROZEN);
-    calr_lua_call(L, calr_frozen_conv_new(&conv, calr_tensor_f32(w), scale, bias, relu, slot));
+    calr_lua_call(L,
+                  calr_frozen_conv_new(&conv, calr_tensor_f32(w), scale, bias, activation, slot));
     return 1;
 }
 

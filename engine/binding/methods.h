@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 
+#include "backend/activation.h"
 #include "backend/elements.h"
 #include "binding/call.h"
 #include "tensor/tensor.h"
@@ -103,5 +104,8 @@ void calr_lua_push_index(lua_State *L);
  * page in Lua (lua/calr/vocabulary), and keeps it there. Where there is none: an error that begins with `complaint`
  * and names the nearest. */
 void calr_lua_push_word(lua_State *L, int table, const char *complaint);
+
+/* The options "activation" and (its former form) "relu" of the table at `arg`; ops.c. */
+calr_activation calr_lua_option_activation(lua_State *L, int arg);
 
 #endif

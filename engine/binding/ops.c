@@ -71,9 +71,20 @@ static int ops_conv2d(lua_State *L)
     return 1;
 }
 
+calr_activation calr_lua_option_activation(lua_State *L, int arg)
+{
+    static const char *const choices[] = {
+        [CALR_ACTIVATION_NONE] = "none",           [CALR_ACTIVATION_RELU] = "relu",
+        [CALR_ACTIVATION_RELU6] = "relu6",         [CALR_ACTIVATION_SILU] = "silu",
+        [CALR_ACTIVATION_HARDSWISH] = "hardswish", NULL};
+    int relu = calr_lua_option_boolean(L, arg, "relu", 0);
+    return (calr_activation)calr_lua_option_choice(
+        L, arg, "activation", relu ? CALR_ACTIVATION_RELU : CALR_ACTIVATION_NONE, choices);
+}
+
 /// calr.batch_norm(x, gamma, beta, running_mean, running_var [, options])
 /// Batch normalisation over all but the last dimension, fused with what often follows it:
-/// y = max(0, norm(x) gamma + beta + residual). In training the statistics are those of the batch,
+/// y = activation(norm(x) gamma + beta + residual). In training the statistics are those of the batch,
 /// and the running ones become (1 - momentum) running + momentum batch, with the unbiased variance,
 /// as in PyTorch; otherwise the statistics are the running ones.
 /// @param x      f32[n x c] or f32[n x h x w x c]
@@ -81,12 +92,14 @@ static int ops_conv2d(lua_State *L)
 /// @param beta   f32[c], or nil for 0
 /// @param running_mean  f32[c], changed in place in training; both may be nil then
 /// @param running_var   f32[c]
-/// @param options  {training=false, momentum=.1, eps=1e-5, relu=false, residual=}; residual has the
-///                 shape of x
+/// @param options  {training=false, momentum=.1, eps=1e-5, activation="none", residual=}; activation is "none",
+///                 "relu", "relu6", "silu" or "hardswish", and relu=true the former way to ask for the second; residual
+///                 has the shape of x
 /// @return tensor  the shape of x
 static int ops_batch_norm(lua_State *L)
 {
-    static const char *const names[] = {"training", "momentum", "eps", "relu", "residual", NULL};
+    static const char *const names[] = {"training",   "momentum", "eps", "relu",
+                                        "activation", "residual", NULL};
     calr_tensor *x = calr_lua_check_tensor(L, 1), *gamma = calr_lua_opt_tensor(L, 2),
                 *beta = calr_lua_opt_tensor(L, 3);
     calr_tensor *mean = calr_lua_opt_tensor(L, 4), *var = calr_lua_opt_tensor(L, 5);
@@ -95,7 +108,7 @@ static int ops_batch_norm(lua_State *L)
         .training = calr_lua_option_boolean(L, 6, "training", 0),
         .momentum = calr_lua_option_number(L, 6, "momentum", 0.1, 0, 1),
         .eps = calr_lua_option_number(L, 6, "eps", 1e-5, 0, HUGE_VAL),
-        .relu = calr_lua_option_boolean(L, 6, "relu", 0),
+        .activation = calr_lua_option_activation(L, 6),
     };
     calr_tensor *residual = calr_lua_option_tensor(L, 6, "residual", 0);
     PUSH(L, calr_op_batch_norm(x, gamma, beta, mean, var, residual, &options, slot));

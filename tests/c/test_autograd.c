@@ -437,7 +437,8 @@ static void network(const char *backend, float *gradients, float *loss)
     calr_tape_pause();
     CHECK_OK(calr_tensor_fill(p[4], 3));
     calr_tape_restore(0);
-    calr_batch_norm_options norm = {.training = true, .momentum = 0.1, .eps = 1e-5, .relu = true};
+    calr_batch_norm_options norm = {
+        .training = true, .momentum = 0.1, .eps = 1e-5, .activation = CALR_ACTIVATION_RELU};
     CHECK_OK(calr_op_conv2d(x, p[0], NULL, 1, 1, 1, &first));
     STEP(first, calr_op_batch_norm(first, p[1], p[2], NULL, NULL, NULL, &norm, out));
     CHECK_OK(calr_op_conv2d(first, p[3], NULL, 1, 1, 1, &sum));

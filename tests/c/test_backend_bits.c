@@ -326,7 +326,8 @@ static void run_instance_backward(const void *norm, void **a)
 
 static void check_norms(int64_t rows, int64_t c)
 {
-    calr_norm norm = {.rows = rows, .c = c, .eps = 1e-5f, .relu = true, .dtype = dtype};
+    calr_norm norm = {
+        .rows = rows, .c = c, .eps = 1e-5f, .activation = CALR_ACTIVATION_RELU, .dtype = dtype};
     int64_t n = rows * c;
     OPERATION("batch_norm_train", run_norm_train, &norm, IN_MAP(1, n), IN(2, c), IN(3, c),
               IN_MAP(4, n), INOUT(5, c), INOUT(6, c), OUT(4 * c), OUT_MAP(n));

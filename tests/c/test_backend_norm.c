@@ -132,7 +132,10 @@ static void check_in_place(const calr_norm *norm, const float *x, const float *y
 static void check_batch_norm(const norm_case *t)
 {
     int64_t rows = t->rows, c = t->c, n = rows * c;
-    calr_norm norm = {.rows = rows, .c = c, .eps = (float)EPS, .relu = t->relu};
+    calr_norm norm = {.rows = rows,
+                      .c = c,
+                      .eps = (float)EPS,
+                      .activation = t->relu ? CALR_ACTIVATION_RELU : CALR_ACTIVATION_NONE};
     float *x = random_input(rows, c), *dy = random_array(n, 12),
           *residual = t->residual ? random_array(n, 13) : NULL;
     float *gamma = t->affine ? random_array(c, 14) : NULL,
@@ -190,7 +193,10 @@ static void check_batch_norm(const norm_case *t)
 static void check_fixed(const norm_case *t)
 {
     int64_t rows = t->rows, c = t->c, n = rows * c;
-    calr_norm norm = {.rows = rows, .c = c, .eps = (float)EPS, .relu = t->relu};
+    calr_norm norm = {.rows = rows,
+                      .c = c,
+                      .eps = (float)EPS,
+                      .activation = t->relu ? CALR_ACTIVATION_RELU : CALR_ACTIVATION_NONE};
     float *x = random_input(rows, c), *dy = random_array(n, 12),
           *residual = t->residual ? random_array(n, 13) : NULL;
     float *gamma = t->affine ? random_array(c, 14) : NULL,
@@ -241,7 +247,10 @@ static void test_fixed_statistics(void)
 static void check_instance_norm(int64_t n, const norm_case *t)
 {
     int64_t rows = t->rows, c = t->c, size = rows * c, all = n * size;
-    calr_norm norm = {.rows = rows, .c = c, .eps = (float)EPS, .relu = t->relu};
+    calr_norm norm = {.rows = rows,
+                      .c = c,
+                      .eps = (float)EPS,
+                      .activation = t->relu ? CALR_ACTIVATION_RELU : CALR_ACTIVATION_NONE};
     float *x = random_input(n * rows, c), *dy = random_array(all, 12), *y = output_array(all),
           *dx = output_array(all);
     float *gamma = t->affine ? random_array(c, 14) : NULL,
@@ -333,7 +342,11 @@ static void check_large(calr_dtype dtype, int64_t c)
     for (int64_t i = 0; i < n; i++)
         calr_real_store(size == 2, x, i, (float)(i % 1009) * 0.01f - 5),
             calr_real_store(size == 2, residual, i, (float)(i % 103) * 0.1f - 5);
-    calr_norm norm = {.rows = rows, .c = c, .eps = (float)EPS, .relu = true, .dtype = dtype};
+    calr_norm norm = {.rows = rows,
+                      .c = c,
+                      .eps = (float)EPS,
+                      .activation = CALR_ACTIVATION_RELU,
+                      .dtype = dtype};
     for (int64_t j = 3 * c; j < 4 * c; j++)
         v[j] = v[j] * v[j];
     CHECK_OK(backend->batch_norm_infer(&norm, x, v, v + c, v + 2 * c, v + 3 * c, residual, y));

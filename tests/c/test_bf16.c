@@ -320,7 +320,8 @@ static void check_frozen(bool relu, int64_t groups)
          y = pair_output(out);
     float *bias = random_array(g.c_out, 4);
     calr_frozen_conv *frozen;
-    CHECK_OK(calr_frozen_conv_new(&g, w.f, NULL, bias, relu, &frozen));
+    CHECK_OK(calr_frozen_conv_new(&g, w.f, NULL, bias,
+                                  relu ? CALR_ACTIVATION_RELU : CALR_ACTIVATION_NONE, &frozen));
     calr_conv2d f, h;
     CHECK_OK(calr_frozen_conv_geometry(frozen, g.n, g.h, g.w, &f));
     h = f;
@@ -351,7 +352,11 @@ static void test_frozen(void)
 static void check_batch_norm(int64_t rows, int64_t c, bool relu, bool with_residual, bool parts)
 {
     const int64_t n = rows * c;
-    calr_norm f = {.rows = rows, .c = c, .eps = 1e-5f, .relu = relu}, h = f;
+    calr_norm f = {.rows = rows,
+                   .c = c,
+                   .eps = 1e-5f,
+                   .activation = relu ? CALR_ACTIVATION_RELU : CALR_ACTIVATION_NONE},
+              h = f;
     h.dtype = CALR_BF16;
     pair x = pair_of(n, 1), residual = pair_of(n, 2), dy = pair_of(n, 3), dy2 = pair_of(n, 4),
          y = pair_output(n), dx = pair_output(n), dr = pair_output(n);
@@ -398,7 +403,11 @@ static void check_batch_norm(int64_t rows, int64_t c, bool relu, bool with_resid
 
 static void check_instance_norm(int64_t n, int64_t rows, int64_t c, bool relu)
 {
-    calr_norm f = {.rows = rows, .c = c, .eps = 1e-5f, .relu = relu}, h = f;
+    calr_norm f = {.rows = rows,
+                   .c = c,
+                   .eps = 1e-5f,
+                   .activation = relu ? CALR_ACTIVATION_RELU : CALR_ACTIVATION_NONE},
+              h = f;
     h.dtype = CALR_BF16;
     pair x = pair_of(n * rows * c, 1), dy = pair_of(n * rows * c, 2), y = pair_output(n * rows * c),
          dx = pair_output(n * rows * c);

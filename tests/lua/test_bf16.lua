@@ -134,6 +134,16 @@ compare("conv2d", function(x) return ops.conv2d(x, w4, { stride = 2, padding = 1
 compare("batch_norm with residual and relu", function(x, residual)
   return ops.batch_norm(x, nil, nil, nil, nil, { training = true, relu = true, residual = residual })
 end, { x4, random({ 2, 9, 6, 8 }, 7) }, 2 ^ -7)
+for _, activation in ipairs { "relu6", "silu", "hardswish" } do
+  local gamma, beta = T.full({ 8 }, 4), T.full({ 8 }, 1)
+  compare("batch_norm with " .. activation, function(x)
+    return ops.batch_norm(x, gamma, beta, nil, nil, { training = true, activation = activation })
+  end, { x4 }, 2 ^ -6)
+  compare("batch_norm with residual and " .. activation, function(x, residual)
+    return ops.batch_norm(x, gamma, beta, nil, nil,
+      { training = true, activation = activation, residual = residual })
+  end, { x4, random({ 2, 9, 6, 8 }, 7) }, 2 ^ -6)
+end
 compare("instance_norm", function(x) return ops.instance_norm(x) end, { x4 }, 2 ^ -7)
 
 local gates = { ops.sigmoid(random({ 2, 8 }, 8)), ops.sigmoid(random({ 2, 8 }, 9)) }

@@ -117,6 +117,49 @@ check.test("classes of one's own stay as they are unless they declare pairs", fu
   check.fails("before its normalisation", function() calr.no_grad(function() mine:folded()(images(1, 5, 5)) end) end)
 end)
 
+-- Every way in which a frozen convolution may be computed: by channels, kernel, groups and type.
+local ways = {
+  { "winograd", 32, 32, { kernel = 3 } }, { "pointwise", 32, 64, { kernel = 1 } },
+  { "depthwise", 16, 16, { kernel = 3, groups = 16 } }, { "strided", 8, 24, { kernel = 3, stride = 2 } },
+  { "odd channels", 5, 7, { kernel = 3 } }, { "groups", 12, 6, { kernel = 3, groups = 3 } },
+}
+
+for _, way in ipairs(ways) do
+  check.test("activations of the folded form: " .. way[1], function()
+    local name, inputs, outputs, options = table.unpack(way)
+    local x, r = T.zeros { 3, 18, 12, inputs }, nil
+    stream "map":fill_normal(x, 0, 1)
+    for _, activation in ipairs { "none", "relu", "relu6", "silu", "hardswish" } do
+      local pair = lived(nn.sequential(nn.conv(inputs, outputs, options),
+        nn.batch_norm(outputs, { activation = activation })):init(3))
+      pair["1"].weight:copy(T.full({ outputs }, 4)) -- beyond the corners at -3, 3 and 6
+      pair:train(false)
+      local conv, norm, fast = pair["0"], pair["1"], pair:folded()
+      calr.no_grad(function()
+        local want = pair(x)
+        r = r or stream "residual":fill_normal(T.zeros(want:shape()), 0, 2)
+        local bound = name == "winograd" and 1e-4 or 2e-5
+        check.ok((fast(x) - want):abs():max():item() < bound, name .. " " .. activation)
+        local with = norm(conv(x), r)
+        local sum = fast["1"](fast["0"](x), r)
+        check.ok((sum - with):abs():max():item() < bound, name .. " " .. activation .. " + residual")
+        local low, small = x:to "bf16", r:to "bf16"
+        check.ok((fast(low):to "f32" - pair(low:to "f32")):abs():max():item() < 0.25, name .. " bf16 " .. activation)
+        sum = fast["1"](fast["0"](low), small):to "f32"
+        check.ok((sum - norm(conv(low:to "f32"), small:to "f32")):abs():max():item() < 0.25, name .. " bf16, residual")
+      end)
+    end
+  end)
+end
+
+check.test("activations are told apart, and unknown ones are named", function()
+  check.fails("relu, relu6, silu or hardswish, not gelu", nn.batch_norm, 4, { activation = "gelu" })
+  check.fails("\"activation\"", ops.batch_norm, T.zeros { 2, 3 }, nil, nil, nil, nil,
+    { training = true, activation = "gelu" })
+  check.fails("\"activation\"", require("calr.frozen").conv, T.zeros { 1, 1, 1, 1 }, { activation = "relu7" })
+  check.equal(nn.batch_norm(4, { relu = true }).activation, "relu")
+end)
+
 check.test("frozen convolutions: arguments, overwriting, batches of any size", function()
   local frozen = require "calr.frozen"
   local w, b, rng = T.zeros { 4, 3, 3, 3 }, T.zeros { 4 }, stream "frozen"

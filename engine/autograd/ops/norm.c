@@ -42,7 +42,7 @@ static calr_norm batch_norm_size(const calr_op_call *call)
     for (int d = 0; d < x->ndim - 1; d++)
         rows *= x->shape[d];
     return (calr_norm){
-        .rows = rows, .c = c, .eps = (float)o->eps, .relu = o->relu, .dtype = x->dtype};
+        .rows = rows, .c = c, .eps = (float)o->eps, .activation = o->activation, .dtype = x->dtype};
 }
 
 static calr_status batch_norm_check(calr_op_call *call)
@@ -77,8 +77,9 @@ static calr_status batch_norm_check(calr_op_call *call)
     return CALR_OK;
 }
 
-/* Places of what a batch norm saves. y is kept for its ReLU where neither the input alone tells where
- * it let through, nor the output can be made again. */
+/* Places of what a batch norm saves. y is kept for a clip (ReLU, ReLU6) where neither the input alone
+ * tells where it let through, nor the output can be made again. Other activations need what they were
+ * given, which is computed from x and the residual. */
 enum { SAVED_X, SAVED_Y, SAVED_TABLE, SAVED_RESIDUAL };
 
 /* The output is made again, at the price of one pass, from the input, which is kept anyway. In a row
@@ -87,17 +88,18 @@ enum { SAVED_X, SAVED_Y, SAVED_TABLE, SAVED_RESIDUAL };
  * are there together. */
 #define MOST_RECIPES 16
 
-static calr_status save_batch_norm(calr_op_call *call, bool relu, calr_tensor *table,
-                                   calr_tensor *y)
+static calr_status save_batch_norm(calr_op_call *call, calr_activation activation,
+                                   calr_tensor *table, calr_tensor *y)
 {
     calr_tensor *residual = call->in[RESIDUAL];
     int depth = 1 + (residual ? calr_op_recipe_depth(residual) : 0);
+    bool clips = calr_activation_is_clip(activation);
     bool keep = depth > MOST_RECIPES || calr_tensor_bytes(y) < calr_op_keep_below();
     call->recipe_depth = keep ? 0 : depth;
     CALR_TRY(calr_op_save(call, "x", call->in[X]));
-    CALR_TRY(calr_op_save(call, "its output", keep && relu ? y : NULL));
+    CALR_TRY(calr_op_save(call, "its output", keep && clips ? y : NULL));
     CALR_TRY(calr_op_save(call, "statistics", table));
-    return calr_op_save(call, "residual", keep ? NULL : residual);
+    return calr_op_save(call, "residual", keep && (clips || !activation) ? NULL : residual);
 }
 
 static calr_status train_forward(calr_op_call *call, const calr_backend *k, const calr_norm *norm,
@@ -115,7 +117,7 @@ static calr_status train_forward(calr_op_call *call, const calr_backend *k, cons
         calr_tensor_touch(call->in[MEAN]);
         calr_tensor_touch(call->in[VAR]);
     }
-    return save_batch_norm(call, norm->relu, table, y);
+    return save_batch_norm(call, norm->activation, table, y);
 }
 
 /* The running statistics may move on before the backward pass: the table keeps what was used. */
@@ -132,7 +134,7 @@ static calr_status infer_forward(calr_op_call *call, const calr_backend *k, cons
                         calr_tensor_f32(table));
     k->batch_norm_apply(norm, calr_tensor_data(call->in[X]), calr_tensor_f32(table),
                         map_or_null(call->in[RESIDUAL]), calr_tensor_data(y));
-    return save_batch_norm(call, norm->relu, table, y);
+    return save_batch_norm(call, norm->activation, table, y);
 }
 
 static calr_status batch_norm_forward(calr_op_call *call, calr_tensor **y)
@@ -171,12 +173,12 @@ static calr_tensor *own_part(const calr_op_call *call, calr_tensor *dy, const ca
 
 /* Where dx and the residual's gradient go: over dy and x when nobody else sees them, which saves
  * memory and the time to fetch it. *written is dx[RESIDUAL] if that is to be computed. */
-static calr_status place_gradients(calr_op_call *call, bool relu, calr_tensor *dy, calr_tensor **dx,
-                                   calr_tensor **written)
+static calr_status place_gradients(calr_op_call *call, calr_activation activation, calr_tensor *dy,
+                                   calr_tensor **dx, calr_tensor **written)
 {
     const calr_tensor *taken = NULL;
     *written = NULL;
-    if (call->needs[RESIDUAL] && !relu && !call->dy2) {
+    if (call->needs[RESIDUAL] && !activation && !call->dy2) {
         dx[RESIDUAL] = calr_tensor_retain(dy); /* dy as it is */
         taken = dy;
     } else if (call->needs[RESIDUAL]) {
@@ -204,13 +206,15 @@ static calr_status batch_norm_backward(calr_op_call *call, calr_tensor *dy, calr
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
     calr_norm norm = batch_norm_size(call);
-    calr_tensor *written, *x = calr_op_saved(call, SAVED_X), *y = calr_op_saved(call, SAVED_Y);
-    if (norm.relu && !y && calr_op_saved(call, SAVED_RESIDUAL))
-        CALR_TRY(calr_op_output(call, &y));
+    calr_tensor *written, *x = calr_op_saved(call, SAVED_X), *aside = calr_op_saved(call, SAVED_Y);
+    if (!calr_activation_is_clip(norm.activation))
+        aside = norm.activation ? calr_op_saved(call, SAVED_RESIDUAL) : NULL;
+    else if (!aside && calr_op_saved(call, SAVED_RESIDUAL))
+        CALR_TRY(calr_op_output(call, &aside));
     CALR_TRY(calr_op_gradient(call, GAMMA, dx));
     CALR_TRY(calr_op_gradient(call, BETA, dx));
-    CALR_TRY(place_gradients(call, norm.relu, dy, dx, &written));
-    return k->batch_norm_backward(&norm, !o->training, calr_tensor_data(x), map_or_null(y),
+    CALR_TRY(place_gradients(call, norm.activation, dy, dx, &written));
+    return k->batch_norm_backward(&norm, !o->training, calr_tensor_data(x), map_or_null(aside),
                                   calr_tensor_f32(calr_op_saved(call, SAVED_TABLE)),
                                   calr_tensor_data(dy), map_or_null(call->dy2), map_or_null(dx[X]),
                                   data_or_null(dx[GAMMA]), data_or_null(dx[BETA]),
@@ -277,7 +281,7 @@ static calr_norm instance_norm_size(const calr_op_call *call)
     return (calr_norm){.rows = x[1] * x[2],
                        .c = x[3],
                        .eps = (float)o->eps,
-                       .relu = o->relu,
+                       .activation = o->relu ? CALR_ACTIVATION_RELU : CALR_ACTIVATION_NONE,
                        .dtype = call->shape[X].dtype};
 }
 
@@ -308,7 +312,7 @@ static calr_status instance_norm_forward(calr_op_call *call, calr_tensor **y)
                                           data_or_null(call->in[BETA]), calr_tensor_f32(mean),
                                           calr_tensor_f32(inv_std), calr_tensor_data(*y));
         if (status == CALR_OK)
-            status = save_norm(call, norm.relu, *y, mean, inv_std);
+            status = save_norm(call, norm.activation != CALR_ACTIVATION_NONE, *y, mean, inv_std);
         calr_tensor_release(inv_std);
     }
     calr_tensor_release(mean);

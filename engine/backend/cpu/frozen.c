@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cpu/activate.h"
 #include "backend/cpu/conv_bf16.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/winograd/winograd.h"
@@ -34,7 +35,8 @@ typedef struct frozen_plan {
 
 struct calr_frozen_conv {
     calr_conv2d geometry;
-    bool relu, onednn;
+    calr_activation activation;
+    bool onednn;
     float *w, *bias; /* bias NULL: none */
     float *winograd; /* transformed weights, made when first wanted; NULL until then */
     pthread_mutex_t lock;
@@ -96,7 +98,8 @@ static calr_status copy_weights(calr_frozen_conv *f, const float *w, const float
 }
 
 calr_status calr_frozen_conv_new(const calr_conv2d *conv, const float *w, const float *scale,
-                                 const float *bias, bool relu, calr_frozen_conv **out)
+                                 const float *bias, calr_activation activation,
+                                 calr_frozen_conv **out)
 {
     const calr_backend *backend;
     calr_conv2d smallest = *conv;
@@ -110,7 +113,7 @@ calr_status calr_frozen_conv_new(const calr_conv2d *conv, const float *w, const 
         return calr_error(CALR_ENOMEM, "no memory for a frozen convolution");
     pthread_mutex_init(&f->lock, NULL);
     f->geometry = smallest;
-    f->relu = relu;
+    f->activation = activation;
     f->onednn = strcmp(backend->conv, "onednn") == 0;
     calr_status status = copy_weights(f, w, scale, bias);
     if (status != CALR_OK) {
@@ -181,7 +184,7 @@ static calr_status make_code(const calr_frozen_conv *f, const calr_conv2d *conv,
     for (int i = 0; i < PLANS && !sibling; i++)
         sibling = f->plan[i].code;
     if (f->onednn && (conv->dtype != CALR_BF16 || calr_onednn_takes_bf16()))
-        return calr_onednn_fused_new(conv, f->w, f->bias, f->relu, sum, sibling, out);
+        return calr_onednn_fused_new(conv, f->w, f->bias, f->activation, sum, sibling, out);
 #endif
     (void)f, (void)conv, (void)sum;
     return CALR_OK;
@@ -241,7 +244,7 @@ static calr_status run_winograd(calr_frozen_conv *f, const calr_conv2d *conv, co
     }
     pthread_mutex_unlock(&f->lock);
     CALR_TRY(status);
-    return calr_winograd_packed_forward(conv, x, f->winograd, f->bias, residual, f->relu, y);
+    return calr_winograd_packed_forward(conv, x, f->winograd, f->bias, residual, f->activation, y);
 }
 
 /* ---- the portable path ---- */
@@ -250,29 +253,22 @@ typedef struct finishing {
     bool half; /* x, residual and y */
     const void *x, *residual;
     void *y;
-    bool relu;
+    calr_activation activation;
 } finishing;
 
 CALR_INLINE void finish_run(bool half, int64_t begin, int64_t end, const void *x,
-                            const void *residual, bool relu, void *y)
+                            const void *residual, calr_activation activation, void *y)
 {
-    if (!residual) {
-#pragma omp simd
-        for (int64_t i = begin; i < end; i++) {
-            float v = calr_real_load(half, x, i);
-            calr_real_store(half, y, i, v < 0 ? 0 : v); /* keeps a NaN */
-        }
-    } else if (!relu) {
-#pragma omp simd
-        for (int64_t i = begin; i < end; i++)
-            calr_real_store(half, y, i,
-                            calr_real_load(half, x, i) + calr_real_load(half, residual, i));
-    } else {
+    if (residual) {
 #pragma omp simd
         for (int64_t i = begin; i < end; i++) {
             float sum = calr_real_load(half, x, i) + calr_real_load(half, residual, i);
-            calr_real_store(half, y, i, sum < 0 ? 0 : sum);
+            calr_real_store(half, y, i, calr_activate(activation, sum));
         }
+    } else {
+#pragma omp simd
+        for (int64_t i = begin; i < end; i++)
+            calr_real_store(half, y, i, calr_activate(activation, calr_real_load(half, x, i)));
     }
 }
 
@@ -280,10 +276,15 @@ CALR_CLONES static void finish_body(void *context, int64_t begin, int64_t end, i
 {
     const finishing *k = context;
     (void)worker;
-    if (k->half)
-        finish_run(true, begin, end, k->x, k->residual, k->relu, k->y);
-    else
-        finish_run(false, begin, end, k->x, k->residual, k->relu, k->y);
+#define CALL(kind) finish_run(true, begin, end, k->x, k->residual, kind, k->y)
+    if (k->half) {
+        CALR_BY_ACTIVATION(k->activation, CALL);
+        return;
+    }
+#undef CALL
+#define CALL(kind) finish_run(false, begin, end, k->x, k->residual, kind, k->y)
+    CALR_BY_ACTIVATION(k->activation, CALL);
+#undef CALL
 }
 
 static int64_t results(const calr_conv2d *conv)
@@ -305,8 +306,8 @@ static calr_status run_portable(const calr_frozen_conv *f, const calr_conv2d *co
                    .x = result,
                    .residual = residual,
                    .y = y,
-                   .relu = f->relu};
-    if (status == CALR_OK && (residual || f->relu))
+                   .activation = f->activation};
+    if (status == CALR_OK && (residual || f->activation))
         calr_parallel_for(results(conv), CALR_GRAIN, finish_body, &k);
     calr_pool_free(own, bytes);
     return status;

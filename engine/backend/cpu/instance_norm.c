@@ -17,7 +17,7 @@ typedef struct imaging {
     double *sums;  /* n x 2 x c */
     float *tables; /* n x 4 x c */
     float eps;
-    bool relu;
+    calr_activation activation;
 } imaging;
 
 static void instance_forward_body(void *context, int64_t begin, int64_t end, int worker)
@@ -36,7 +36,7 @@ static void instance_forward_body(void *context, int64_t begin, int64_t end, int
                              (double)calr_real_load(k->half, x, j), k->eps, mean + j, inv_std + j,
                              table + c + j);
         calr_norm_forward_table(c, k->gamma, k->beta, table + c, inv_std, table, table + c);
-        calr_cpu_normalize(k->half, k->rows, c, k->relu, x, mean, table, table + c, NULL,
+        calr_cpu_normalize(k->half, k->rows, c, k->activation, x, mean, table, table + c, NULL,
                            calr_real_at(k->half, k->out, i * k->rows * c));
     }
 }
@@ -53,9 +53,9 @@ static void instance_backward_body(void *context, int64_t begin, int64_t end, in
         const float *inv_std = k->inv_std + i * c;
         calr_norm_gradient in = {.half = k->half,
                                  .c = c,
-                                 .mask = k->relu ? CALR_MASK_OUTPUT : CALR_MASK_NONE,
+                                 .mask = k->activation ? CALR_MASK_OUTPUT : CALR_MASK_NONE,
                                  .x = calr_real_at(k->half, k->x, at),
-                                 .y = k->relu ? calr_real_at(k->half, k->y, at) : NULL,
+                                 .aside = k->activation ? calr_real_at(k->half, k->y, at) : NULL,
                                  .dy = calr_real_at(k->half, k->dy, at),
                                  .mean = k->mean + i * c};
         calr_cpu_gradient_sums(&in, 0, k->rows, NULL, sums);
@@ -95,7 +95,7 @@ calr_status calr_cpu_instance_norm_forward(const calr_norm *norm, int64_t n, con
                  .inv_std = inv_std,
                  .out = y,
                  .eps = norm->eps,
-                 .relu = norm->relu};
+                 .activation = norm->activation};
     if (n == 0 || k.rows == 0 || k.c == 0)
         return CALR_OK;
     CALR_TRY(instance_scratch(&k, n));
@@ -121,7 +121,7 @@ calr_status calr_cpu_instance_norm_backward(const calr_norm *norm, int64_t n, co
                  .mean = (float *)mean,
                  .inv_std = (float *)inv_std,
                  .out = dx,
-                 .relu = norm->relu};
+                 .activation = norm->activation};
     CALR_TRY(instance_scratch(&k, n));
     calr_parallel_for(n, 1, instance_backward_body, &k);
     for (int64_t j = 0; j < c; j++) {

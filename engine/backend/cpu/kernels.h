@@ -79,7 +79,7 @@ void calr_cpu_batch_norm_table(const calr_norm *norm, const float *gamma, const 
 void calr_cpu_batch_norm_apply(const calr_norm *norm, const void *x, const float *table,
                                const void *residual, void *y);
 calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, const void *x,
-                                         const void *y, const float *table, const void *dy,
+                                         const void *aside, const float *table, const void *dy,
                                          const void *dy2, void *dx, float *dgamma, float *dbeta,
                                          void *dresidual);
 

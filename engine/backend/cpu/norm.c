@@ -24,7 +24,8 @@ typedef struct norming {
     const void *x, *residual;
     const float *mean, *scale, *shift; /* one each column */
     void *out;
-    bool relu, stream;
+    calr_activation activation;
+    bool stream;
     double *slots; /* chunks x 2 x c */
 } norming;
 
@@ -84,7 +85,7 @@ static void moments_body(void *context, int64_t begin, int64_t end, int worker)
 static void normalize_rows(const norming *k, int64_t begin, int64_t rows, void *out)
 {
     int64_t at = begin * k->c;
-    calr_cpu_normalize(k->half, rows, k->c, k->relu, calr_real_at(k->half, k->x, at), k->mean,
+    calr_cpu_normalize(k->half, rows, k->c, k->activation, calr_real_at(k->half, k->x, at), k->mean,
                        k->scale, k->shift,
                        k->residual ? calr_real_at(k->half, k->residual, at) : NULL, out);
 }
@@ -125,7 +126,7 @@ static void apply(const calr_norm *norm, bool stream, const void *x, const float
                  .scale = table + 2 * c,
                  .shift = table + 3 * c,
                  .residual = residual,
-                 .relu = norm->relu,
+                 .activation = norm->activation,
                  .out = y};
     if (c > 0)
         calr_parallel_for(norm->rows, calr_row_grain(c), normalize_body, &k);
@@ -218,25 +219,35 @@ static void gradient_apply_body(void *context, int64_t begin, int64_t end, int w
     calr_cpu_gradient_apply(&k->in, begin, end - begin, k->a, k->b, k->d, k->dx);
 }
 
-static calr_norm_mask mask_of(const calr_norm *norm, const void *y)
+static calr_norm_mask mask_of(const calr_norm *norm, const void *aside)
 {
-    if (!norm->relu)
-        return CALR_MASK_NONE;
-    return y ? CALR_MASK_OUTPUT : CALR_MASK_INPUT;
+    switch (norm->activation) {
+    case CALR_ACTIVATION_RELU:
+        return aside ? CALR_MASK_OUTPUT : CALR_MASK_INPUT;
+    case CALR_ACTIVATION_RELU6:
+        return aside ? CALR_MASK_OUTPUT_6 : CALR_MASK_INPUT_6;
+    case CALR_ACTIVATION_SILU:
+        return aside ? CALR_MASK_SILU_SUM : CALR_MASK_SILU;
+    case CALR_ACTIVATION_HARDSWISH:
+        return aside ? CALR_MASK_HARDSWISH_SUM : CALR_MASK_HARDSWISH;
+    case CALR_ACTIVATION_NONE:
+        break;
+    }
+    return CALR_MASK_NONE;
 }
 
 /* Two passes: the sums (and g, where it is wanted for itself), then dx from them. */
 calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, const void *x,
-                                         const void *y, const float *table, const void *dy,
+                                         const void *aside, const float *table, const void *dy,
                                          const void *dy2, void *dx, float *dgamma, float *dbeta,
                                          void *dresidual)
 {
     int64_t rows = norm->rows, c = norm->c;
     differentiating k = {.in = {.half = is_half(norm),
                                 .c = c,
-                                .mask = mask_of(norm, y),
+                                .mask = mask_of(norm, aside),
                                 .x = x,
-                                .y = y,
+                                .aside = aside,
                                 .dy = dy,
                                 .dy2 = dy2,
                                 .mean = table,
@@ -263,7 +274,7 @@ calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, cons
             dbeta[j] = (float)k.slots[j];
     }
     if (dx) {
-        if (dresidual) /* which now holds g; y, dy and dy2 are not read again */
+        if (dresidual) /* which now holds g; aside, dy and dy2 are not read again */
             k.in = (calr_norm_gradient){
                 .half = is_half(norm), .c = c, .x = x, .dy = dresidual, .mean = table};
         calr_norm_backward_table(c, (double)rows, fixed, table + c, table + 2 * c, k.slots, a, b,

@@ -2,9 +2,9 @@
  * same expression stands, so a mask found from the input is the one found from the output. */
 #include "backend/cpu/norm_rows.h"
 
-#include <math.h>
 #include <string.h>
 
+#include "backend/cpu/activate.h"
 #include "base/clones.h"
 
 /* Four rows are added up in float, which costs no accuracy that the input has, before they go to
@@ -52,11 +52,10 @@ CALR_INLINE float normal(float x, float mean, float scale, float shift)
     return (x - mean) * scale + shift;
 }
 
-CALR_INLINE void normalize_of(bool half, int64_t rows, int64_t c, bool relu, const void *x,
-                              const float *mean, const float *scale, const float *shift,
-                              const void *residual, void *out)
+CALR_INLINE void normalize_of(bool half, int64_t rows, int64_t c, calr_activation activation,
+                              const void *x, const float *mean, const float *scale,
+                              const float *shift, const void *residual, void *out)
 {
-    const float floor = relu ? 0.0f : -INFINITY;
     for (int64_t i = 0; i < rows; i++) {
         const int64_t row = i * c;
         if (residual) {
@@ -64,26 +63,31 @@ CALR_INLINE void normalize_of(bool half, int64_t rows, int64_t c, bool relu, con
             for (int64_t j = 0; j < c; j++) {
                 float v = normal(calr_real_load(half, x, row + j), mean[j], scale[j], shift[j]) +
                           calr_real_load(half, residual, row + j);
-                calr_real_store(half, out, row + j, v < floor ? floor : v);
+                calr_real_store(half, out, row + j, calr_activate(activation, v));
             }
         } else {
 #pragma omp simd
             for (int64_t j = 0; j < c; j++) {
                 float v = normal(calr_real_load(half, x, row + j), mean[j], scale[j], shift[j]);
-                calr_real_store(half, out, row + j, v < floor ? floor : v);
+                calr_real_store(half, out, row + j, calr_activate(activation, v));
             }
         }
     }
 }
 
-CALR_CLONES void calr_cpu_normalize(bool half, int64_t rows, int64_t c, bool relu, const void *x,
-                                    const float *mean, const float *scale, const float *shift,
-                                    const void *residual, void *out)
+CALR_CLONES void calr_cpu_normalize(bool half, int64_t rows, int64_t c, calr_activation activation,
+                                    const void *x, const float *mean, const float *scale,
+                                    const float *shift, const void *residual, void *out)
 {
-    if (half)
-        normalize_of(true, rows, c, relu, x, mean, scale, shift, residual, out);
-    else
-        normalize_of(false, rows, c, relu, x, mean, scale, shift, residual, out);
+#define CALL(kind) normalize_of(true, rows, c, kind, x, mean, scale, shift, residual, out)
+    if (half) {
+        CALR_BY_ACTIVATION(activation, CALL);
+        return;
+    }
+#undef CALL
+#define CALL(kind) normalize_of(false, rows, c, kind, x, mean, scale, shift, residual, out)
+    CALR_BY_ACTIVATION(activation, CALL);
+#undef CALL
 }
 
 CALR_INLINE float from_mean(bool half, const void *x, int64_t at, float mean)
@@ -103,13 +107,25 @@ CALR_INLINE float flow(const calr_norm_gradient *in, bool half, calr_norm_mask m
         if (half)
             g = calr_bf16_to_f32(calr_bf16_from_f32(g));
     }
-    if (mask == CALR_MASK_OUTPUT)
-        return calr_real_load(half, in->y, at) > 0 ? g : 0.0f;
-    if (mask == CALR_MASK_INPUT)
-        return normal(calr_real_load(half, in->x, at), in->mean[j], in->scale[j], in->shift[j]) > 0
-                   ? g
-                   : 0.0f;
-    return g;
+    if (mask == CALR_MASK_NONE)
+        return g;
+    float v;
+    if (mask == CALR_MASK_OUTPUT || mask == CALR_MASK_OUTPUT_6)
+        v = calr_real_load(half, in->aside, at);
+    else
+        v = normal(calr_real_load(half, in->x, at), in->mean[j], in->scale[j], in->shift[j]);
+    if (mask == CALR_MASK_INPUT_6 && half)
+        v = calr_bf16_to_f32(calr_bf16_from_f32(v)); /* 5.99 becomes 6 */
+    if (mask == CALR_MASK_SILU_SUM || mask == CALR_MASK_HARDSWISH_SUM)
+        v += calr_real_load(half, in->aside, at);
+    if (mask == CALR_MASK_OUTPUT || mask == CALR_MASK_INPUT)
+        return v > 0 ? g : 0.0f;
+    if (mask == CALR_MASK_OUTPUT_6 || mask == CALR_MASK_INPUT_6)
+        return v > 0 && v < 6 ? g : 0.0f;
+    return g * calr_slope(mask == CALR_MASK_SILU || mask == CALR_MASK_SILU_SUM
+                              ? CALR_ACTIVATION_SILU
+                              : CALR_ACTIVATION_HARDSWISH,
+                          v);
 }
 
 CALR_INLINE void sums_of(const calr_norm_gradient *given, bool half, calr_norm_mask mask, bool two,
@@ -177,12 +193,35 @@ CALR_INLINE void apply_to(const calr_norm_gradient *given, bool half, calr_norm_
 /* CALL(half, mask, two) with constants in the place of what `in` holds. */
 #define BY_MASK(in, half, two, CALL)                                                               \
     do {                                                                                           \
-        if ((in)->mask == CALR_MASK_NONE)                                                          \
+        switch ((in)->mask) {                                                                      \
+        case CALR_MASK_NONE:                                                                       \
             CALL(half, CALR_MASK_NONE, two);                                                       \
-        else if ((in)->mask == CALR_MASK_OUTPUT)                                                   \
+            break;                                                                                 \
+        case CALR_MASK_OUTPUT:                                                                     \
             CALL(half, CALR_MASK_OUTPUT, two);                                                     \
-        else                                                                                       \
+            break;                                                                                 \
+        case CALR_MASK_INPUT:                                                                      \
             CALL(half, CALR_MASK_INPUT, two);                                                      \
+            break;                                                                                 \
+        case CALR_MASK_OUTPUT_6:                                                                   \
+            CALL(half, CALR_MASK_OUTPUT_6, two);                                                   \
+            break;                                                                                 \
+        case CALR_MASK_INPUT_6:                                                                    \
+            CALL(half, CALR_MASK_INPUT_6, two);                                                    \
+            break;                                                                                 \
+        case CALR_MASK_SILU:                                                                       \
+            CALL(half, CALR_MASK_SILU, two);                                                       \
+            break;                                                                                 \
+        case CALR_MASK_SILU_SUM:                                                                   \
+            CALL(half, CALR_MASK_SILU_SUM, two);                                                   \
+            break;                                                                                 \
+        case CALR_MASK_HARDSWISH:                                                                  \
+            CALL(half, CALR_MASK_HARDSWISH, two);                                                  \
+            break;                                                                                 \
+        case CALR_MASK_HARDSWISH_SUM:                                                              \
+            CALL(half, CALR_MASK_HARDSWISH_SUM, two);                                              \
+            break;                                                                                 \
+        }                                                                                          \
     } while (0)
 
 #define BY_PARTS(in, half, CALL)                                                                   \

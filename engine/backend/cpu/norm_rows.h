@@ -5,6 +5,7 @@
 #ifndef CALR_BACKEND_CPU_NORM_ROWS_H
 #define CALR_BACKEND_CPU_NORM_ROWS_H
 
+#include "backend/activation.h"
 #include "base/bf16.h"
 
 /* sums[0..c-1] and sums[c..2c-1]: sum and sum of squares of x - center over rows. center is any
@@ -13,25 +14,31 @@
 void calr_cpu_moments(bool half, int64_t rows, int64_t c, const void *x, const void *center,
                       double *sums);
 
-/* out = scale (x - mean) + shift (+ residual) (relu). Taking the mean off first keeps the digits of
+/* out = activation(scale (x - mean) + shift (+ residual)). Taking the mean off first keeps the digits of
  * columns whose mean is large against their deviation. */
-void calr_cpu_normalize(bool half, int64_t rows, int64_t c, bool relu, const void *x,
-                        const float *mean, const float *scale, const float *shift,
+void calr_cpu_normalize(bool half, int64_t rows, int64_t c, calr_activation activation,
+                        const void *x, const float *mean, const float *scale, const float *shift,
                         const void *residual, void *out);
 
-/* The gradient g that reaches the normalisation: dy + dy2 (dy2 may be NULL) where the ReLU let
- * through. */
+/* The gradient g that reaches the normalisation: dy + dy2 (dy2 may be NULL) times the activation's
+ * slope. What that depends on: */
 typedef enum calr_norm_mask {
     CALR_MASK_NONE,
-    CALR_MASK_OUTPUT, /* where y > 0 */
-    CALR_MASK_INPUT   /* where scale (x - mean) + shift > 0: the same, y need not be there */
+    CALR_MASK_OUTPUT,   /* 1 where y > 0; aside is y */
+    CALR_MASK_INPUT,    /* 1 where scale (x - mean) + shift > 0: the same, y need not be there */
+    CALR_MASK_OUTPUT_6, /* 1 where 0 < y < 6; aside is y */
+    CALR_MASK_INPUT_6,  /* the same of scale (x - mean) + shift, as it is rounded for y */
+    CALR_MASK_SILU,     /* the slope at scale (x - mean) + shift */
+    CALR_MASK_SILU_SUM, /* the slope at scale (x - mean) + shift + residual; aside is the residual */
+    CALR_MASK_HARDSWISH,
+    CALR_MASK_HARDSWISH_SUM
 } calr_norm_mask;
 
 typedef struct calr_norm_gradient {
-    bool half; /* x, y, dy, dy2 and what is written */
+    bool half; /* x, aside, dy, dy2 and what is written */
     int64_t c;
     calr_norm_mask mask;
-    const void *x, *y, *dy, *dy2;
+    const void *x, *aside, *dy, *dy2;
     const float *mean, *scale, *shift; /* of the forward pass, c each */
 } calr_norm_gradient;
 

@@ -1,4 +1,4 @@
-/* Frozen convolutions by oneDNN 2.x: bias, sum and ReLU as post-operations, weights reordered once. */
+/* Frozen convolutions by oneDNN 2.x: bias, sum and activation as post-operations, weights reordered once. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,31 @@ static void packed_release(packed *p)
     free(p);
 }
 
-static calr_status post_operations(bool relu, bool sum, dnnl_primitive_attr_t attr)
+static dnnl_status_t append_activation(calr_activation activation, dnnl_post_ops_t operations)
+{
+    dnnl_alg_kind_t kind = dnnl_eltwise_relu;
+    float alpha = 0, beta = 0;
+    switch (activation) {
+    case CALR_ACTIVATION_NONE:
+        return dnnl_success;
+    case CALR_ACTIVATION_RELU:
+        break;
+    case CALR_ACTIVATION_RELU6:
+        kind = dnnl_eltwise_clip;
+        beta = 6;
+        break;
+    case CALR_ACTIVATION_SILU:
+        kind = dnnl_eltwise_swish;
+        alpha = 1;
+        break;
+    case CALR_ACTIVATION_HARDSWISH:
+        kind = dnnl_eltwise_hardswish;
+        break;
+    }
+    return dnnl_post_ops_append_eltwise(operations, 1.0f, kind, alpha, beta);
+}
+
+static calr_status post_operations(calr_activation activation, bool sum, dnnl_primitive_attr_t attr)
 {
     dnnl_post_ops_t operations;
     dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
@@ -43,8 +67,8 @@ static calr_status post_operations(bool relu, bool sum, dnnl_primitive_attr_t at
     dnnl_status_t status = dnnl_success;
     if (sum)
         status = dnnl_post_ops_append_sum(operations, 1.0f);
-    if (relu && status == dnnl_success)
-        status = dnnl_post_ops_append_eltwise(operations, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f);
+    if (status == dnnl_success)
+        status = append_activation(activation, operations);
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_post_ops(attr, operations);
     dnnl_post_ops_destroy(operations);
@@ -53,8 +77,8 @@ static calr_status post_operations(bool relu, bool sum, dnnl_primitive_attr_t at
 }
 
 /* *out is NULL when oneDNN has no code for it. */
-static calr_status choose(const calr_conv2d *g, calr_onednn_fused *plan, bool relu, bool sum,
-                          dnnl_primitive_desc_t *out)
+static calr_status choose(const calr_conv2d *g, calr_onednn_fused *plan, calr_activation activation,
+                          bool sum, dnnl_primitive_desc_t *out)
 {
     dnnl_dims_t stride = {g->stride, g->stride}, padding = {g->padding, g->padding};
     dnnl_memory_desc_t any;
@@ -69,7 +93,7 @@ static calr_status choose(const calr_conv2d *g, calr_onednn_fused *plan, bool re
                  plan->bias_data ? &plan->bias : NULL, &plan->y, stride, padding, padding),
              "description of a frozen convolution");
     TRY_DNNL(dnnl_primitive_attr_create(&attr), "creation of attributes");
-    calr_status status = post_operations(relu, sum, attr);
+    calr_status status = post_operations(activation, sum, attr);
     dnnl_status_t chosen = dnnl_success;
     if (status == CALR_OK)
         chosen = dnnl_primitive_desc_create(out, &conv, attr, plan->engine, NULL);
@@ -158,15 +182,15 @@ static calr_status make_ready(const calr_conv2d *g, const float *w, dnnl_primiti
     return pack(g, w, form, plan);
 }
 
-static calr_status fill(const calr_conv2d *g, const float *w, const float *bias, bool relu,
-                        bool sum, const calr_onednn_fused *sibling, calr_onednn_fused *plan,
-                        bool *usable)
+static calr_status fill(const calr_conv2d *g, const float *w, const float *bias,
+                        calr_activation activation, bool sum, const calr_onednn_fused *sibling,
+                        calr_onednn_fused *plan, bool *usable)
 {
     dnnl_primitive_desc_t chosen;
     const char *name = "";
     *usable = false;
     plan->bias_data = (float *)bias; /* only read */
-    CALR_TRY(choose(g, plan, relu, sum, &chosen));
+    CALR_TRY(choose(g, plan, activation, sum, &chosen));
     if (!chosen)
         return CALR_OK;
     dnnl_primitive_desc_query(chosen, dnnl_query_impl_info_str, 0, &name);
@@ -178,15 +202,15 @@ static calr_status fill(const calr_conv2d *g, const float *w, const float *bias,
 }
 
 calr_status calr_onednn_fused_new(const calr_conv2d *conv, const float *w, const float *bias,
-                                  bool relu, bool sum, const calr_onednn_fused *sibling,
-                                  calr_onednn_fused **out)
+                                  calr_activation activation, bool sum,
+                                  const calr_onednn_fused *sibling, calr_onednn_fused **out)
 {
     bool usable;
     CALR_TRY(calr_onednn_reserve(CALR_ONEDNN_ROOM));
     calr_onednn_fused *plan = calloc(1, sizeof *plan);
     if (!plan)
         return calr_error(CALR_ENOMEM, "no memory for a frozen convolution");
-    calr_status status = fill(conv, w, bias, relu, sum, sibling, plan, &usable);
+    calr_status status = fill(conv, w, bias, activation, sum, sibling, plan, &usable);
     if (status != CALR_OK || !usable) {
         calr_onednn_fused_release(plan);
         plan = NULL;

@@ -11,8 +11,8 @@ typedef struct calr_onednn_fused calr_onednn_fused;
  * NULL) is another plan for the same weights, whose reordered copy is shared when it has the same order.
  * *out is NULL (and the status CALR_OK) where oneDNN has only its slow reference code, or none. */
 calr_status calr_onednn_fused_new(const calr_conv2d *conv, const float *w, const float *bias,
-                                  bool relu, bool sum, const calr_onednn_fused *sibling,
-                                  calr_onednn_fused **out);
+                                  calr_activation activation, bool sum,
+                                  const calr_onednn_fused *sibling, calr_onednn_fused **out);
 void calr_onednn_fused_release(calr_onednn_fused *plan); /* NULL is allowed */
 /* Several threads may run one plan. */
 calr_status calr_onednn_fused_run(const calr_onednn_fused *plan, const void *x, void *y);

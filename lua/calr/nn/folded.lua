@@ -1,6 +1,6 @@
 --- @module calr.nn.folded
 --- The inference form of a network: batch normalisation multiplied into the weights of the convolution before it, with
---- bias, residual and ReLU computed where the convolution's result still is. `layer:folded()` makes one.
+--- bias, residual and activation computed where the convolution's result still is. `layer:folded()` makes one.
 ---
 --- Which convolution belongs to which normalisation is said by the class, in a list of names: a class whose forward
 --- computes self.bn1(self.conv1(x)) declares
@@ -28,9 +28,9 @@ local function fold_weights(conv, norm)
   return scale, bias
 end
 
-local function freeze(conv, scale, bias, relu)
-  return frozen.conv(conv.weight:contiguous(),
-    { scale = scale, bias = bias, stride = conv.stride, padding = conv.padding, groups = conv.groups, relu = relu })
+local function freeze(conv, scale, bias, activation)
+  return frozen.conv(conv.weight:contiguous(), { scale = scale, bias = bias, activation = activation,
+    stride = conv.stride, padding = conv.padding, groups = conv.groups })
 end
 
 -- What a convolution of a pair gives: itself and its input, for the normalisation that follows to compute.
@@ -120,7 +120,7 @@ local function is_norm(layer) return layer and layer.folds == "normalisation" an
 
 local function fold_pair(owner, conv, norm, consumes)
   local scale, bias = fold_weights(conv, norm)
-  norm.frozen = freeze(conv, scale, bias, norm.relu)
+  norm.frozen = freeze(conv, scale, bias, norm.activation)
   norm.owner = consumes and owner or nil
   conv.frozen = norm.frozen
   drop_tensors(conv)
@@ -148,7 +148,7 @@ local function fold_tree(layer)
   elseif layer.pairs then
     layer.forward = block_forward(layer.forward)
   elseif is_conv(layer) then
-    layer.frozen = freeze(layer, nil, layer.bias, false)
+    layer.frozen = freeze(layer, nil, layer.bias)
     layer.forward = frozen_forward
     drop_tensors(layer)
   end

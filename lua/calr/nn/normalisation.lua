@@ -13,14 +13,23 @@ local normalisation = {}
 local BatchNorm = class "BatchNorm"
 BatchNorm.folds = "normalisation" -- see calr.nn.folded
 
---- calr.nn.batch_norm(channels, {relu=false, bias=true, momentum=.1, eps=1e-5})
---- Batch normalisation of the last dimension, for feature maps and for matrices. With relu=true a ReLU follows in the
---- same pass; forward(x, residual) adds the residual before it. bias=false fixes the bias at 0 (a "neck").
+local activations = { none = true, relu = true, relu6 = true, silu = true, hardswish = true }
+
+--- calr.nn.batch_norm(channels, {activation="none", bias=true, momentum=.1, eps=1e-5})
+--- Batch normalisation of the last dimension, for feature maps and for matrices. An activation follows in the same
+--- pass; forward(x, residual) adds the residual before it.
+--- @param activation  "none", "relu", "relu6", "silu" or "hardswish"; relu=true is the former way to say "relu"
+--- @param bias        false fixes the bias at 0 (a "neck")
 --- @return layer
 function normalisation.batch_norm(channels, options)
-  local o = check_options("calr.nn.batch_norm", options, { "relu", "bias", "momentum", "eps" })
+  local o = check_options("calr.nn.batch_norm", options, { "relu", "activation", "bias", "momentum", "eps" })
   local self = new(BatchNorm)
-  self.relu, self.momentum, self.eps = o.relu or false, o.momentum or 0.1, o.eps or 1e-5
+  self.activation = o.activation or o.relu and "relu" or "none"
+  if not activations[self.activation] then
+    error(("calr.nn.batch_norm: activation must be none, relu, relu6, silu or hardswish, not %s"):format(
+      tostring(o.activation)), 2)
+  end
+  self.momentum, self.eps = o.momentum or 0.1, o.eps or 1e-5
   self:add_parameter("weight", { channels }, initial.constant(1))
   self:add_parameter("bias", { channels }, initial.constant(0))
   if o.bias == false then self:freeze "bias" end
@@ -31,7 +40,8 @@ end
 
 function BatchNorm:forward(x, residual)
   return T.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var, {
-    training = self.training, momentum = self.momentum, eps = self.eps, relu = self.relu, residual = residual,
+    training = self.training, momentum = self.momentum, eps = self.eps, activation = self.activation,
+    residual = residual,
   })
 end
 

@@ -228,6 +228,28 @@ case("index_select in the middle", "ops.index_select(x, 2, index)",
 case("index_select of the last", "ops.index_select(x:transpose(1, 2), -1, index)",
      lambda x, index: x.t().index_select(1, torch.tensor(index)), dict(x=rand(3, 4)), dict(index=[2, 2, 0]))
 
+
+
+# An activation behind a batch norm, with values on all sides of its corners.
+def activated(kind, training):
+    norm, after = batch_norm(training), dict(relu=F.relu, relu6=F.relu6, silu=F.silu, hardswish=F.hardswish)[kind]
+    return lambda **inputs: after(norm(**inputs))
+
+
+for kind in ("relu6", "silu", "hardswish"):
+    inputs, stats = bn_inputs(2, 3, 2, 3, residual=True)
+    inputs["gamma"], inputs["beta"] = 3 + inputs["gamma"], 1 + inputs["beta"]
+    case("batch_norm + residual + %s, training" % kind,
+         "ops.batch_norm(x, gamma, beta, mean, var, {training = true, activation = '%s', residual = residual})" % kind,
+         activated(kind, True), inputs, stats, after=["mean", "var"])
+    case("batch_norm + residual + %s, evaluation" % kind,
+         "ops.batch_norm(x, gamma, beta, mean, var, {activation = '%s', residual = residual})" % kind,
+         activated(kind, False), inputs, stats)
+    inputs = {k: v for k, v in inputs.items() if k != "residual"}
+    case("batch_norm + %s, training" % kind,
+         "ops.batch_norm(x, gamma, beta, mean, var, {training = true, activation = '%s'})" % kind,
+         activated(kind, True), inputs, stats)
+
 print("-- Made by make.py with PyTorch %s.\nreturn {\n  cases = {" % torch.__version__.split("+")[0])
 for c in cases:
     print("  {\n    name = \"%s\",\n    expression = \"%s\"," % (c["name"], c["expression"]))

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend/activation.h"
+
 #define CALR_WINOGRAD_PANEL 32
 
 /* A tile in a feature map of h x w x c: the pixels from (row, col) on, which may lie outside. */
@@ -23,10 +25,10 @@ typedef struct calr_winograd_layout {
     int64_t point, panel;
 } calr_winograd_layout;
 
-/* Applied to a sum: max(0, sum + bias[c] + residual), each part optional. */
+/* Applied to a sum: activation(sum + bias[c] + residual), each part optional. */
 typedef struct calr_winograd_end {
     const float *bias, *residual; /* may be NULL */
-    bool relu;
+    calr_activation activation;
 } calr_winograd_end;
 
 /* An algorithm: F(rows x cols, 3 x 3), with (rows + 2) x (cols + 2) points. */

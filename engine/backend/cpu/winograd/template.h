@@ -2,6 +2,7 @@
  * product kept in registers) and TABLE (the name of the table). See kernels.h. */
 #include <string.h>
 
+#include "backend/cpu/activate.h"
 #include "backend/cpu/winograd/kernels.h"
 
 #define PANEL  CALR_WINOGRAD_PANEL
@@ -100,6 +101,37 @@ INLINE vector positive(vector v)
     return (vector)((bits)v & (v > zero));
 }
 
+INLINE vector clip_6(vector v)
+{
+    const vector six = (vector){0} + 6;
+    bits above = v > six;
+    return (vector)(((bits)six & above) | ((bits)positive(v) & ~above));
+}
+
+static vector silu(vector v)
+{
+    for (int i = 0; i < LANES; i++)
+        v[i] = calr_activate(CALR_ACTIVATION_SILU, v[i]);
+    return v;
+}
+
+INLINE vector activated(calr_activation activation, vector v)
+{
+    switch (activation) {
+    case CALR_ACTIVATION_RELU:
+        return positive(v);
+    case CALR_ACTIVATION_RELU6:
+        return clip_6(v);
+    case CALR_ACTIVATION_SILU:
+        return silu(v);
+    case CALR_ACTIVATION_HARDSWISH:
+        return v * clip_6(v + 3) * (1.0f / 6);
+    case CALR_ACTIVATION_NONE:
+        break;
+    }
+    return v;
+}
+
 INLINE void any_output(const int fr, const int fc, const calr_winograd_tile *t, const float *in,
                        calr_winograd_layout layout, calr_winograd_end end, float *map)
 {
@@ -122,9 +154,7 @@ INLINE void any_output(const int fr, const int fc, const calr_winograd_tile *t, 
                     vector v = y[j] + start;
                     if (end.residual)
                         v += load(end.residual + at);
-                    if (end.relu)
-                        v = positive(v);
-                    store(map + at, v);
+                    store(map + at, activated(end.activation, v));
                 }
         }
     }

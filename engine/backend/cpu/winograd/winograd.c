@@ -366,11 +366,12 @@ void calr_winograd_pack(const calr_conv2d *conv, const float *w, float *packed)
 
 calr_status calr_winograd_packed_forward(const calr_conv2d *conv, const float *x,
                                          const float *packed, const float *bias,
-                                         const float *residual, bool relu, float *y)
+                                         const float *residual, calr_activation activation,
+                                         float *y)
 {
     work k = describe(conv, false, conv->c_in, conv->c_out);
     k.x = x, k.y = y;
-    k.end = (calr_winograd_end){bias, residual, relu};
+    k.end = (calr_winograd_end){bias, residual, activation};
     return run_outputs(&k, (float *)packed); /* only read */
 }
 

@@ -23,13 +23,14 @@ const char *calr_winograd_name(void);
 calr_status calr_winograd_forward(const calr_conv2d *conv, const float *x, const float *w,
                                   const float *bias, float *y);
 /* Faster, with weights that were transformed before: calr_winograd_pack fills packed[
- * calr_winograd_packed_size ], which is good for every n, h and w; y = max(0, sum + bias + residual),
- * where bias and residual may be NULL, the residual may be y, and the maximum is taken when `relu`. */
+ * calr_winograd_packed_size ], which is good for every n, h and w; y =
+ * activation(sum + bias + residual), where bias and residual may be NULL and the residual may be y. */
 int64_t calr_winograd_packed_size(const calr_conv2d *conv);
 void calr_winograd_pack(const calr_conv2d *conv, const float *w, float *packed);
 calr_status calr_winograd_packed_forward(const calr_conv2d *conv, const float *x,
                                          const float *packed, const float *bias,
-                                         const float *residual, bool relu, float *y);
+                                         const float *residual, calr_activation activation,
+                                         float *y);
 calr_status calr_winograd_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
                                         float *dx);
 /* Without the bias. */
