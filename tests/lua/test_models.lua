@@ -67,9 +67,10 @@ for _, want in ipairs(golden) do
       check.ok(parameters[name], "no parameter " .. name)
       local gradient = parameters[name]:grad():reshape { -1 }
       parameters[name] = nil
-      check.near(gradient:norm():item(), norm, loose * (2e-3 * norm + 1e-6), name .. " norm")
+      local least = norm < 1e-9 and 1e-3 or 1e-6 -- a bias before a batch norm has the gradient 0, but for rounding
+      check.near(gradient:norm():item(), norm, loose * (2e-3 * norm + least), name .. " norm")
       -- single elements of a small gradient in a large tensor: compare at the scale of the mean
-      local scale = loose * (0.03 * norm / math.sqrt(gradient:numel()) + 1e-6)
+      local scale = loose * (0.03 * norm / math.sqrt(gradient:numel()) + least)
       check.near(gradient:get(1), first, scale + 2e-3 * math.abs(first), name .. " first")
       check.near(gradient:get(gradient:numel()), last, scale + 2e-3 * math.abs(last), name .. " last")
     end
@@ -83,7 +84,7 @@ check.test("all networks can be built and run", function()
   local images = T.full({ 2, 32, 16, 3 }, 0.5)
   for _, name in ipairs(calr.models.names()) do
     if name ~= "resnet152" and name ~= "resnet101" then
-      for _, ibn in ipairs { false, true } do
+      for _, ibn in ipairs(name:match "^mobilenet" and { false } or { false, true }) do
         local net = calr.models.make(name, { ibn = ibn, pooling = ibn and "average" or "gem" }):train(false)
         calr.no_grad(function()
           local f = net(images)

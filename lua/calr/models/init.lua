@@ -1,5 +1,6 @@
 -- The networks.
 local arguments = require "calr.options"
+local backbone = require "calr.models.backbone"
 local check_options = arguments.check
 local contract = require "calr.models.contract"
 local nn = require "calr.nn"
@@ -49,19 +50,8 @@ local function basic_block(inputs, width, stride, norm)
   return self, width
 end
 
--- norm(y, residual) for the y that the other layers, `from` the last of them, make of x. The residual's layers come
--- first: on the way back their gradient, of every fourth pixel where they have a stride, is then added to the others'.
-local function join(self, x, norm, from, ...)
-  local residual = self.downsample and self.downsample(x)
-  local y = nn.chain(x, ...)
-  local z = norm(y, residual or x)
-  nn.release(y, z, from, norm)
-  if residual then nn.release(residual, z, self.downsample, norm) end
-  return z
-end
-
 function BasicBlock:forward(x)
-  return join(self, x, self.bn2, self.conv2, self.conv1, self.bn1, self.conv2)
+  return backbone.join(self, x, self.bn2, self.conv2, self.conv1, self.bn1, self.conv2)
 end
 
 -- Figure 5 right, with the stride at the 3x3 convolution as torchvision has it.
@@ -84,7 +74,7 @@ local function bottleneck(inputs, width, stride, norm)
 end
 
 function Bottleneck:forward(x)
-  return join(self, x, self.bn3, self.conv3, self.conv1, self.bn1, self.conv2, self.bn2, self.conv3)
+  return backbone.join(self, x, self.bn3, self.conv3, self.conv1, self.bn1, self.conv2, self.bn2, self.conv3)
 end
 
 local Network = nn.class "Network"
@@ -116,35 +106,14 @@ end
 
 local function plain_norm(width) return nn.batch_norm(width, { relu = true }) end
 
-local poolings = { gem = function() return nn.gem() end, average = function() return nn.avg_pool() end }
-
-local function checked_precision(options)
-  local precision = options.precision or "f32"
-  if precision ~= "f32" and precision ~= "bf16" then
-    error(("precision \"%s\" is not known; there are: f32, bf16"):format(tostring(precision)), 4)
-  end
-  return precision
-end
-
-local function checked_checkpoint(options)
-  local checkpoint = options.checkpoint
-  if checkpoint and checkpoint ~= true and checkpoint ~= "blocks" then
-    error(("checkpoint must be true, false or \"blocks\", not %s"):format(tostring(checkpoint)), 4)
-  end
-  return checkpoint
-end
-
 -- plan: block, depths, widths, strides, stem {channels, kernel, stride, pool}.
 local function build(name, plan, options)
   options = check_options("calr.models." .. name, options, plan.width
     and { "pooling", "last_stride", "ibn", "seed", "init", "checkpoint", "precision", "width" }
     or { "pooling", "last_stride", "ibn", "seed", "init", "checkpoint", "precision" })
-  local pooling = poolings[options.pooling or "gem"]
-  if not pooling then
-    error(("pooling \"%s\" is not known; there are: gem, average"):format(tostring(options.pooling)), 3)
-  end
+  local pool = backbone.pooling(options.pooling)
   local self = nn.new(Network)
-  self.precision, self.checkpoint = checked_precision(options), checked_checkpoint(options)
+  self.precision, self.checkpoint = backbone.precision(options.precision), backbone.checkpoint(options.checkpoint)
   self.stages = #plan.depths
   self:add("conv1", nn.conv(3, plan.stem.channels,
     { kernel = plan.stem.kernel, stride = plan.stem.stride, padding = plan.stem.kernel // 2 }))
@@ -160,7 +129,7 @@ local function build(name, plan, options)
     end
     self:add("layer" .. stage, nn.sequential(table.unpack(blocks)))
   end
-  self:add("pool", pooling())
+  self:add("pool", pool)
   self:add("neck", nn.batch_norm(channels, { bias = false }))
   self.dim, self.name = channels, name
   return options.init == false and self or self:init(options.seed)
@@ -236,10 +205,7 @@ local osnet_channels = {
 local function osnet(name, width, options)
   local o = check_options("calr.models." .. name, options, { "pooling", "width", "features", "ibn", "seed", "init",
     "checkpoint", "precision" })
-  local pooling, channels = poolings[o.pooling or "gem"], nil
-  if not pooling then
-    error(("pooling \"%s\" is not known; there are: gem, average"):format(tostring(o.pooling)), 3)
-  end
+  local pooling, channels = backbone.pooling(o.pooling), nil
   for _, known in ipairs(osnet_channels) do
     if known.width == (width or o.width or 1) then channels = known end
   end
@@ -252,8 +218,9 @@ local function osnet(name, width, options)
     error(("calr.models.osnet: features must be a whole number of at least 1, or false, not %s"):format(
       tostring(dim)), 3)
   end
-  local self = require "calr.models.osnet"(channels, { pooling = pooling(), dim = dim or nil, ibn = o.ibn })
-  self.name, self.precision, self.checkpoint = name, checked_precision(o), checked_checkpoint(o)
+  local self = require "calr.models.osnet"(channels, { pooling = pooling, dim = dim or nil, ibn = o.ibn })
+  self.name = name
+  self.precision, self.checkpoint = backbone.precision(o.precision), backbone.checkpoint(o.checkpoint)
   return o.init == false and self or self:init(o.seed)
 end
 
@@ -291,8 +258,32 @@ function models.osnet_x0_5(options) return osnet("osnet_x0_5", 0.5, options) end
 --- @return network
 function models.osnet_x0_25(options) return osnet("osnet_x0_25", 0.25, options) end
 
-local bundled = { "osnet_x0_25", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0", "resnet101", "resnet152", "resnet18",
-  "resnet34", "resnet50", "small" }
+--- calr.models.mobilenet_v2{width=1, pooling="gem", last_stride=2, seed=0, init=true, checkpoint=false,
+---   precision="f32"}
+--- MobileNetV2 (Sandler et al., CVPR 2018, arXiv 1801.04381); tensors are named as in torchvision.
+--- @param width        multiplies the channels of all layers (of the last one only above 1): torchvision's width_mult
+--- @param last_stride  2 (as trained on ImageNet), or 1: four times as many pixels in the last blocks, and about twice
+---                     the time
+--- @param pooling, seed, init, checkpoint, precision  as in calr.models.resnet18
+--- @return network  with .dim = 1280, or 1280 width above 1
+function models.mobilenet_v2(options)
+  return require "calr.models.mobilenet_v2"(options)
+end
+
+-- One a line, sorted.
+local bundled = {
+  "mobilenet_v2",
+  "osnet_x0_25",
+  "osnet_x0_5",
+  "osnet_x0_75",
+  "osnet_x1_0",
+  "resnet101",
+  "resnet152",
+  "resnet18",
+  "resnet34",
+  "resnet50",
+  "small",
+}
 
 local function is_bundled(name)
   for _, known in ipairs(bundled) do

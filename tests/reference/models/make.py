@@ -72,6 +72,20 @@ def small(width):
     return body
 
 
+class Mobile(torch.nn.Module):
+    def __init__(self, features, dim, pooling):
+        super().__init__()
+        self.features = features
+        if pooling == "gem":
+            self.pool = GeM()
+        self.neck = torch.nn.BatchNorm1d(dim)
+
+    def forward(self, x):
+        x = self.features(x)
+        x = self.pool(x) if hasattr(self, "pool") else x.mean((2, 3))
+        return torch.nn.functional.normalize(self.neck(x))
+
+
 def weights(net):
     state = {k: v for k, v in net.state_dict().items() if "num_batches" not in k and "running" not in k}
     for ordinal, name in enumerate(sorted(state)):
@@ -127,4 +141,6 @@ report("resnet50", Network(torchvision.models.resnet50(), 2048, "gem"), "{ pooli
 report("osnet", OSNet((16, 64, 96, 128)), "{ width = 0.25, pooling = \"average\" }", 5)
 report("osnet", OSNet((32, 128, 192, 256), True, None),
        "{ width = 0.5, ibn = true, features = false, pooling = \"average\" }", 50)
+report("mobilenet_v2", Mobile(torchvision.models.mobilenet_v2(width_mult=0.25).features, 1280, "gem"),
+       "{ width = 0.25 }", 5)
 print("}")
