@@ -29,6 +29,7 @@
 
 #include "backend/activation.h"
 #include "backend/elements.h"
+#include "backend/layers.h"
 #include "backend/reductions.h"
 #include "base/status.h"
 #include "tensor/tensor.h"
@@ -306,6 +307,40 @@ typedef struct calr_backend {
     calr_status (*gem_backward)(calr_dtype dtype, int64_t n, int64_t area, int64_t c, float p,
                                 float eps, const void *x, const float *y, const float *dy, void *dx,
                                 float *dp);
+
+    /* ---- Layers ---- layers.h says of what. gamma[c] and beta[c] may be NULL: 1 and 0. */
+    /* y = (x - mean) inv_std gamma + beta in each row; mean[rows] and inv_std[rows] are saved (rms: mean is 0, and
+     * inv_std 1 over the root mean square). dx, dgamma and dbeta may be NULL. */
+    calr_status (*row_norm_forward)(const calr_row_norm *norm, const void *x, const float *gamma,
+                                    const float *beta, float *mean, float *inv_std, void *y);
+    calr_status (*row_norm_backward)(const calr_row_norm *norm, const void *x, const float *gamma,
+                                     const float *mean, const float *inv_std, const void *dy,
+                                     void *dx, float *dgamma, float *dbeta);
+    /* The same in each group of channels of each image; mean and inv_std are n x groups. */
+    calr_status (*group_norm_forward)(const calr_group_norm *norm, const void *x,
+                                      const float *gamma, const float *beta, float *mean,
+                                      float *inv_std, void *y);
+    calr_status (*group_norm_backward)(const calr_group_norm *norm, const void *x,
+                                       const float *gamma, const float *mean, const float *inv_std,
+                                       const void *dy, void *dx, float *dgamma, float *dbeta);
+    /* Means of windows: sums over the product of the counts of their spans. */
+    calr_status (*window_mean_forward)(const calr_windows *windows, const void *x, void *y);
+    calr_status (*window_mean_backward)(const calr_windows *windows, const void *dy, void *dx);
+    /* Maxima of windows (a NaN is larger than all), and which pixel of the h w of the image each is, from 0. */
+    calr_status (*window_max_forward)(const calr_windows *windows, const void *x, void *y,
+                                      int32_t *winner);
+    calr_status (*window_max_backward)(const calr_windows *windows, const int32_t *winner,
+                                       const void *dy, void *dx);
+    calr_status (*resample_forward)(const calr_resample *sizes, const void *x, void *y);
+    calr_status (*resample_backward)(const calr_resample *sizes, const void *dy, void *dx);
+    /* mask: bool or f32, as sizes->mask says, or NULL. log_sum[batch x heads x n], the logarithm of each row's sum, is
+     * saved. A query that sees nothing gets 0. dq, dk and dv may be NULL. CALR_EINTERRUPTED. */
+    calr_status (*attention_forward)(const calr_attention *sizes, const void *q, const void *k,
+                                     const void *v, const void *mask, void *y, float *log_sum);
+    calr_status (*attention_backward)(const calr_attention *sizes, const void *q, const void *k,
+                                      const void *v, const void *mask, const void *y,
+                                      const float *log_sum, const void *dy, void *dq, void *dk,
+                                      void *dv);
 
     /* ---- Gates ---- arrays of sizes->count pointers; cannot fail. dx[i] and dgates[i] may be NULL. */
     void (*gated_sum_forward)(const calr_gated_sum *sizes, const void *const *x,

@@ -297,6 +297,77 @@ STATUS(sum_rows, (calr_dtype dtype, int64_t rows, int64_t c, const void *x, floa
 STATUS(add_row, (int64_t rows, int64_t c, const float *x, const float *row, float *y),
        (rows, c, x, row, y), .floats = (x ? 2 : 1) * GRID(rows, c))
 
+/* ---- layers ---- */
+
+#define ROWS(norm) (REAL((norm)->dtype) * (double)(norm)->rows * (double)(norm)->c)
+#define IMAGES(norm)                                                                               \
+    (REAL((norm)->dtype) * (double)(norm)->n * (double)(norm)->area * (double)(norm)->c)
+#define BOTH(o)                                                                                    \
+    (REAL((o)->dtype) * (double)(o)->n * (double)(o)->c *                                          \
+     ((double)(o)->h * (double)(o)->w + (double)(o)->out_h * (double)(o)->out_w))
+#define WINNERS(o) ((double)(o)->n * (double)(o)->out_h * (double)(o)->out_w * (double)(o)->c)
+
+STATUS(row_norm_forward,
+       (const calr_row_norm *norm, const void *x, const float *gamma, const float *beta,
+        float *mean, float *inv_std, void *y),
+       (norm, x, gamma, beta, mean, inv_std, y), .floats = 2 * ROWS(norm))
+STATUS(row_norm_backward,
+       (const calr_row_norm *norm, const void *x, const float *gamma, const float *mean,
+        const float *inv_std, const void *dy, void *dx, float *dgamma, float *dbeta),
+       (norm, x, gamma, mean, inv_std, dy, dx, dgamma, dbeta), .floats = (dx ? 3 : 2) * ROWS(norm))
+STATUS(group_norm_forward,
+       (const calr_group_norm *norm, const void *x, const float *gamma, const float *beta,
+        float *mean, float *inv_std, void *y),
+       (norm, x, gamma, beta, mean, inv_std, y), .floats = 2 * IMAGES(norm))
+STATUS(group_norm_backward,
+       (const calr_group_norm *norm, const void *x, const float *gamma, const float *mean,
+        const float *inv_std, const void *dy, void *dx, float *dgamma, float *dbeta),
+       (norm, x, gamma, mean, inv_std, dy, dx, dgamma, dbeta),
+       .floats = (dx ? 3 : 2) * IMAGES(norm))
+STATUS(window_mean_forward, (const calr_windows *windows, const void *x, void *y), (windows, x, y),
+       .floats = BOTH(windows))
+STATUS(window_mean_backward, (const calr_windows *windows, const void *dy, void *dx),
+       (windows, dy, dx), .floats = BOTH(windows))
+STATUS(window_max_forward, (const calr_windows *windows, const void *x, void *y, int32_t *winner),
+       (windows, x, y, winner), .floats = BOTH(windows) + WINNERS(windows))
+STATUS(window_max_backward,
+       (const calr_windows *windows, const int32_t *winner, const void *dy, void *dx),
+       (windows, winner, dy, dx), .floats = BOTH(windows) + WINNERS(windows))
+STATUS(resample_forward, (const calr_resample *sizes, const void *x, void *y), (sizes, x, y),
+       .floats = BOTH(sizes))
+STATUS(resample_backward, (const calr_resample *sizes, const void *dy, void *dx), (sizes, dy, dx),
+       .floats = BOTH(sizes))
+
+/* Operations and numbers of `products` products over the queries and keys of all heads; a causal half counts whole. */
+static work attended(const calr_attention *o, int products)
+{
+    double heads = (double)o->batch * (double)o->heads, n = (double)o->n, m = (double)o->m;
+    double both = (double)(o->d + o->width);
+    return (work){.flops = products * heads * n * m * both,
+                  .floats = products * 0.5 * REAL(o->dtype) * heads * (n + m) * both};
+}
+
+static calr_status attention_forward(const calr_attention *sizes, const void *q, const void *k,
+                                     const void *v, const void *mask, void *y, float *log_sum)
+{
+    double began = calr_meter_begin();
+    calr_status status = original->attention_forward(sizes, q, k, v, mask, y, log_sum);
+    finish(began, "attention_forward", attended(sizes, 2));
+    return status;
+}
+
+static calr_status attention_backward(const calr_attention *sizes, const void *q, const void *k,
+                                      const void *v, const void *mask, const void *y,
+                                      const float *log_sum, const void *dy, void *dq, void *dk,
+                                      void *dv)
+{
+    double began = calr_meter_begin();
+    calr_status status =
+        original->attention_backward(sizes, q, k, v, mask, y, log_sum, dy, dq, dk, dv);
+    finish(began, "attention_backward", attended(sizes, 5));
+    return status;
+}
+
 /* ---- gates ---- */
 
 #define MAPS(sizes)                                                                                \
@@ -505,6 +576,10 @@ const calr_backend *calr_backend_metered(const calr_backend *under)
     PUT(instance_norm_forward), PUT(instance_norm_backward);
     PUT(max_pool_forward), PUT(max_pool_backward), PUT(avg_pool_forward), PUT(avg_pool_backward);
     PUT(gem_forward), PUT(gem_backward);
+    PUT(row_norm_forward), PUT(row_norm_backward), PUT(group_norm_forward);
+    PUT(group_norm_backward), PUT(window_mean_forward), PUT(window_mean_backward);
+    PUT(window_max_forward), PUT(window_max_backward), PUT(resample_forward);
+    PUT(resample_backward), PUT(attention_forward), PUT(attention_backward);
     PUT(softmax), PUT(log_softmax), PUT(softmax_backward), PUT(log_softmax_backward);
     PUT(cross_entropy_forward), PUT(cross_entropy_backward), PUT(l2_normalize_forward),
         PUT(l2_normalize_backward);

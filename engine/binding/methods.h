@@ -14,6 +14,7 @@
 extern const calr_lua_function calr_lua_function_methods[];  /* tensor_functions.c */
 extern const calr_lua_function calr_lua_element_methods[];   /* tensor_elements.c */
 extern const calr_lua_function calr_lua_operation_methods[]; /* ops.c */
+extern const calr_lua_function calr_lua_layer_methods[];     /* tensor_layers.c */
 extern const calr_lua_function calr_lua_creation_methods[];  /* tensor_create.c */
 extern const calr_lua_function calr_lua_reduction_methods[]; /* tensor_reduce.c */
 extern const calr_lua_function calr_lua_view_methods[];      /* tensor_view.c */

@@ -134,33 +134,6 @@ static int ops_instance_norm(lua_State *L)
     return 1;
 }
 
-/// calr.max_pool(x [, {kernel=3, stride=2, padding=1}])
-/// The maximum of each window.
-/// @param x  f32[n x h x w x c]
-/// @return tensor  [n x h' x w' x c]
-static int ops_max_pool(lua_State *L)
-{
-    static const char *const names[] = {"kernel", "stride", "padding", NULL};
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    calr_lua_check_options(L, 2, names);
-    int64_t kernel = calr_lua_option_integer(L, 2, "kernel", 3, 1, 1 << 20);
-    int64_t stride = calr_lua_option_integer(L, 2, "stride", 2, 1, 1 << 20);
-    int64_t padding = calr_lua_option_integer(L, 2, "padding", 1, 0, 1 << 20);
-    PUSH(L, calr_op_max_pool(x, kernel, stride, padding, slot));
-    return 1;
-}
-
-/// calr.avg_pool(x)
-/// The mean of each channel over the whole map.
-/// @param x  f32[n x h x w x c]
-/// @return tensor  [n x c]
-static int ops_avg_pool(lua_State *L)
-{
-    calr_tensor *x = calr_lua_check_tensor(L, 1);
-    PUSH(L, calr_op_avg_pool(x, slot));
-    return 1;
-}
-
 /// calr.gem(x, p [, {eps=1e-6}])
 /// Generalised mean of each channel over the whole map: (mean max(x, eps)^p)^(1/p). p = 1 is the
 /// mean, large p the maximum. Radenovic, Tolias, Chum, arXiv 1711.02512.
@@ -297,8 +270,6 @@ const calr_lua_function calr_lua_operation_methods[] = {
     {"l2_normalize", ops_l2_normalize, "x [, dim, eps]", .named = true},
     {"dropout", ops_dropout, "x [, options]"},
     {"reverse_gradient", ops_reverse_gradient, "x [, alpha]"},
-    {"max_pool", ops_max_pool, "x [, options]"},
-    {"avg_pool", ops_avg_pool, "x"},
     {"gem", ops_gem, "x, p [, options]"},
     {"instance_norm", ops_instance_norm, "x [, gamma, beta, options]"},
     {"batch_norm", ops_batch_norm, "x, gamma, beta, running_mean, running_var [, options]"},

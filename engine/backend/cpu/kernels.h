@@ -92,6 +92,40 @@ calr_status calr_cpu_instance_norm_backward(const calr_norm *norm, int64_t n, co
                                             const float *inv_std, const void *dy, void *dx,
                                             float *dgamma, float *dbeta);
 
+/* row_norm.c */
+calr_status calr_cpu_row_norm_forward(const calr_row_norm *norm, const void *x, const float *gamma,
+                                      const float *beta, float *mean, float *inv_std, void *y);
+calr_status calr_cpu_row_norm_backward(const calr_row_norm *norm, const void *x, const float *gamma,
+                                       const float *mean, const float *inv_std, const void *dy,
+                                       void *dx, float *dgamma, float *dbeta);
+
+/* group_norm.c */
+calr_status calr_cpu_group_norm_forward(const calr_group_norm *norm, const void *x,
+                                        const float *gamma, const float *beta, float *mean,
+                                        float *inv_std, void *y);
+calr_status calr_cpu_group_norm_backward(const calr_group_norm *norm, const void *x,
+                                         const float *gamma, const float *mean,
+                                         const float *inv_std, const void *dy, void *dx,
+                                         float *dgamma, float *dbeta);
+
+/* windows.c */
+calr_status calr_cpu_window_mean_forward(const calr_windows *windows, const void *x, void *y);
+calr_status calr_cpu_window_mean_backward(const calr_windows *windows, const void *dy, void *dx);
+calr_status calr_cpu_window_max_forward(const calr_windows *windows, const void *x, void *y,
+                                        int32_t *winner);
+calr_status calr_cpu_window_max_backward(const calr_windows *windows, const int32_t *winner,
+                                         const void *dy, void *dx);
+calr_status calr_cpu_resample_forward(const calr_resample *sizes, const void *x, void *y);
+calr_status calr_cpu_resample_backward(const calr_resample *sizes, const void *dy, void *dx);
+
+/* attention.c */
+calr_status calr_cpu_attention_forward(const calr_attention *sizes, const void *q, const void *k,
+                                       const void *v, const void *mask, void *y, float *log_sum);
+calr_status calr_cpu_attention_backward(const calr_attention *sizes, const void *q, const void *k,
+                                        const void *v, const void *mask, const void *y,
+                                        const float *log_sum, const void *dy, void *dq, void *dk,
+                                        void *dv);
+
 /* pool.c */
 calr_status calr_cpu_max_pool_forward(const calr_pool2d *pool, const void *x, void *y,
                                       uint8_t *argmax);
