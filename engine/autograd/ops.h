@@ -136,7 +136,7 @@ calr_status calr_op_cat(calr_tensor *const *x, int count, int dim, calr_tensor *
  * counts. A vector is a row on the left and a column on the right; dimensions before are repeated as for add. */
 calr_status calr_op_matmul(calr_tensor *a, calr_tensor *b, bool transpose_a, bool transpose_b,
                            double scale, calr_tensor **y);
-/* y[... x out] = x[... x in] w[out x in]^T + bias[out], all f32 or all f64; bias may be NULL. */
+/* y[... x out] = x[... x in] w[out x in]^T + bias[out], all f32 or all f64, or x and y bf16; bias may be NULL. */
 calr_status calr_op_linear(calr_tensor *x, calr_tensor *w, calr_tensor *bias, calr_tensor **y);
 
 /* ---- linear algebra: decompose.c, linalg.c ---- f32 or f64, [... x m x n]: each matrix for itself. CALR_ENUMERIC

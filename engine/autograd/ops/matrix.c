@@ -272,12 +272,27 @@ calr_status calr_op_matmul(calr_tensor *a, calr_tensor *b, bool transpose_a, boo
 
 /* ---- linear ---- */
 
+/* w and bias have the type of x, but are f32 where x is bf16. */
+static calr_status linear_types(const calr_op_call *call)
+{
+    bool half = call->in[0] && call->shape[0].dtype == CALR_BF16;
+    if (!half)
+        CALR_TRY(expect_float(call, 0, "x", "f32[... x in]"));
+    for (int i = 1; i < 3; i++) {
+        const char *name = i == 1 ? "w" : "bias", *form = i == 1 ? "f32[out x in]" : "f32[out]";
+        if (i == 2 && !call->in[i])
+            continue;
+        CALR_TRY(half ? calr_op_expect(call, i, name, -1, form)
+                      : expect_float(call, i, name, form));
+    }
+    return CALR_OK;
+}
+
 static calr_status linear_check(calr_op_call *call)
 {
     const calr_op_shape *x = &call->shape[0], *w = &call->shape[1];
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
-    CALR_TRY(expect_float(call, 0, "x", "f32[... x in]"));
-    CALR_TRY(expect_float(call, 1, "w", "f32[out x in]"));
+    CALR_TRY(linear_types(call));
     if (x->ndim < 1 || w->ndim != 2)
         return calr_error(CALR_EINVAL, "x must be f32[... x in] and w f32[out x in], not %s and %s",
                           calr_op_describe(x, a), calr_op_describe(w, b));
@@ -285,10 +300,9 @@ static calr_status linear_check(calr_op_call *call)
         return calr_error(CALR_EINVAL, "x, %s, and w, %s, differ in their last dimension",
                           calr_op_describe(x, a), calr_op_describe(w, b));
     if (call->in[2]) {
-        CALR_TRY(expect_float(call, 2, "bias", "f32[out]"));
         if (call->shape[2].ndim != 1 || call->shape[2].shape[0] != w->shape[0])
             return calr_error(CALR_EINVAL, "bias must be %s[%" PRId64 "], not %s",
-                              calr_dtype_name(x->dtype), w->shape[0],
+                              calr_dtype_name(w->dtype), w->shape[0],
                               calr_op_describe(&call->shape[2], a));
     }
     call->out = *x;
@@ -306,7 +320,7 @@ typedef struct linear {
 static calr_status linear_sizes(const calr_op_call *call, linear *l)
 {
     const calr_op_shape *x = &call->shape[0], *w = &call->shape[1];
-    *l = (linear){.dtype = x->dtype, .rows = 1, .in = w->shape[1], .out = w->shape[0]};
+    *l = (linear){.dtype = w->dtype, .rows = 1, .in = w->shape[1], .out = w->shape[0]};
     for (int d = 0; d < x->ndim - 1; d++)
         l->rows *= x->shape[d];
     return calr_backend_get(&l->backend);
@@ -335,18 +349,55 @@ static void repeat_row(int64_t rows, size_t bytes, const void *row, char *to)
         memcpy(to + (size_t)i * bytes, row, bytes);
 }
 
+/* y = x w^T + bias, of f32 or f64. */
+static calr_status linear_product(const linear *l, const calr_tensor *x, const calr_tensor *w,
+                                  const calr_tensor *bias, calr_tensor *y)
+{
+    if (bias && l->dtype == CALR_F64)
+        repeat_row(l->rows, calr_tensor_bytes(bias), calr_tensor_data(bias), calr_tensor_data(y));
+    else if (bias)
+        CALR_TRY(
+            l->backend->add_row(l->rows, l->out, NULL, calr_tensor_f32(bias), calr_tensor_f32(y)));
+    return contiguous_product(l, false, true, l->rows, l->out, l->in, x, w, bias != NULL, y);
+}
+
+/* The tensor itself, or bf16 widened. */
+static calr_status widened(calr_tensor *x, calr_tensor **out)
+{
+    if (x->dtype == CALR_BF16)
+        return calr_tensor_cast(x, CALR_F32, out);
+    *out = calr_tensor_retain(x);
+    return CALR_OK;
+}
+
+/* The tensor itself, or where it is bf16 an f32 one of its shape, to be rounded into it by finish. */
+static calr_status wide_like(calr_tensor *y, calr_tensor **out)
+{
+    if (y->dtype == CALR_BF16)
+        return calr_tensor_new(CALR_F32, y->ndim, y->shape, out);
+    *out = calr_tensor_retain(y);
+    return CALR_OK;
+}
+
+static calr_status finish(calr_status status, calr_tensor *wide, calr_tensor *y)
+{
+    if (status == CALR_OK && wide != y)
+        status = calr_tensor_copy(y, wide);
+    calr_tensor_release(wide);
+    return status;
+}
+
 static calr_status linear_forward(calr_op_call *call, calr_tensor **y)
 {
     linear l;
+    calr_tensor *x, *wide = NULL;
     CALR_TRY(linear_sizes(call, &l));
-    if (call->in[2] && l.dtype == CALR_F64)
-        repeat_row(l.rows, calr_tensor_bytes(call->in[2]), calr_tensor_data(call->in[2]),
-                   calr_tensor_data(*y));
-    else if (call->in[2])
-        CALR_TRY(l.backend->add_row(l.rows, l.out, NULL, calr_tensor_f32(call->in[2]),
-                                    calr_tensor_f32(*y)));
-    CALR_TRY(contiguous_product(&l, false, true, l.rows, l.out, l.in, call->in[0], call->in[1],
-                                call->in[2] != NULL, *y));
+    CALR_TRY(widened(call->in[0], &x));
+    calr_status status = wide_like(*y, &wide);
+    if (status == CALR_OK)
+        status = linear_product(&l, x, call->in[1], call->in[2], wide);
+    calr_tensor_release(x);
+    CALR_TRY(finish(status, wide, *y));
     CALR_TRY(calr_op_save(call, "x", call->needs[1] ? call->in[0] : NULL));
     return calr_op_save(call, "w", call->needs[0] ? call->in[1] : NULL);
 }
@@ -359,24 +410,45 @@ static void add_rows(int64_t rows, int64_t out, const double *dy, double *to)
             to[j] += dy[i * out + j];
 }
 
+static calr_status input_gradient(calr_op_call *call, const linear *l, const calr_tensor *dy,
+                                  calr_tensor *dx)
+{
+    calr_tensor *wide;
+    CALR_TRY(wide_like(dx, &wide));
+    return finish(contiguous_product(l, false, false, l->rows, l->in, l->out, dy,
+                                     calr_op_saved(call, 1), false, wide),
+                  wide, dx);
+}
+
+static calr_status weight_gradient(calr_op_call *call, const linear *l, const calr_tensor *dy,
+                                   calr_tensor *dw)
+{
+    calr_tensor *x;
+    CALR_TRY(widened(calr_op_saved(call, 0), &x));
+    calr_status status =
+        contiguous_product(l, true, false, l->out, l->in, l->rows, dy, x, false, dw);
+    calr_tensor_release(x);
+    return status;
+}
+
 static calr_status linear_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
     linear l;
+    calr_tensor *g;
     CALR_TRY(linear_sizes(call, &l));
     for (int i = 0; i < 3; i++)
         CALR_TRY(calr_op_gradient(call, i, dx));
-    if (call->needs[0])
-        CALR_TRY(contiguous_product(&l, false, false, l.rows, l.in, l.out, dy,
-                                    calr_op_saved(call, 1), false, dx[0]));
-    if (call->needs[1])
-        CALR_TRY(contiguous_product(&l, true, false, l.out, l.in, l.rows, dy,
-                                    calr_op_saved(call, 0), false, dx[1]));
-    if (call->needs[2] && l.dtype == CALR_F64)
-        add_rows(l.rows, l.out, calr_tensor_f64(dy), calr_tensor_f64(dx[2]));
-    else if (call->needs[2])
-        CALR_TRY(l.backend->sum_rows(CALR_F32, l.rows, l.out, calr_tensor_f32(dy),
-                                     calr_tensor_f32(dx[2])));
-    return CALR_OK;
+    CALR_TRY(widened(dy, &g));
+    calr_status status = call->needs[0] ? input_gradient(call, &l, g, dx[0]) : CALR_OK;
+    if (status == CALR_OK && call->needs[1])
+        status = weight_gradient(call, &l, g, dx[1]);
+    if (status == CALR_OK && call->needs[2] && l.dtype == CALR_F64)
+        add_rows(l.rows, l.out, calr_tensor_f64(g), calr_tensor_f64(dx[2]));
+    else if (status == CALR_OK && call->needs[2])
+        status = l.backend->sum_rows(CALR_F32, l.rows, l.out, calr_tensor_f32(g),
+                                     calr_tensor_f32(dx[2]));
+    calr_tensor_release(g);
+    return status;
 }
 
 static const calr_op op_linear = {.name = "linear",

@@ -51,26 +51,12 @@ function LightConv:forward(x)
   return self.bn(self.conv2(self.conv1(x)))
 end
 
--- A fully connected layer that torchreid keeps as a 1x1 convolution.
-local Point = nn.class "OSNetPoint"
-local function point(inputs, outputs)
-  local self = nn.new(Point)
-  self:add_parameter("weight", { outputs, inputs, 1, 1 },
-    function(tensor, rng) rng:fill_normal(tensor, 0, math.sqrt(2 / outputs)) end)
-  self:add_parameter("bias", { outputs }, function(tensor) tensor:fill(0) end)
-  return self
-end
-
-function Point:forward(x)
-  return T.linear(x, self.weight:reshape { self.weight:size(1), self.weight:size(2) }, self.bias)
-end
-
 -- The aggregation gate (section 3.2): a weight in 0 .. 1 for each image and channel, from the channels' means.
 local Gate = nn.class "OSNetGate"
 local function channel_gate(channels)
   local self = nn.new(Gate)
-  self:add("fc1", point(channels, channels // 16))
-  self:add("fc2", point(channels // 16, channels))
+  self:add("fc1", nn.point(channels, channels // 16))
+  self:add("fc2", nn.point(channels // 16, channels))
   return self
 end
 

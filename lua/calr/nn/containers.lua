@@ -39,6 +39,20 @@ function Checkpointed:forward(x)
   return autograd.checkpoint(self.wraps, x)
 end
 
+-- Adds layers as children 0, 1, 2, ...
+local function add_all(what, self, ...)
+  for i = 1, select("#", ...) do
+    local layer = select(i, ...)
+    if type(layer) ~= "table" or layer.forward == nil then
+      local name = what:match "[^.]*$"
+      error(("%s: argument %d is %s and no layer%s"):format(what, i, type(layer) == "table" and "a table"
+        or "a " .. type(layer), type(layer) == "table" and layer[1] and ("; write %s(a, b), not %s{a, b}"):format(name,
+        name) or ""), 3)
+    end
+    self:add(tostring(i - 1), layer)
+  end
+end
+
 local Sequential = class "Sequential"
 Sequential.folds = "sequence" -- see calr.nn.folded
 
@@ -47,15 +61,7 @@ Sequential.folds = "sequence" -- see calr.nn.folded
 --- @return layer
 function containers.sequential(...)
   local self = new(Sequential)
-  for i = 1, select("#", ...) do
-    local layer = select(i, ...)
-    if type(layer) ~= "table" or layer.forward == nil then
-      error(("calr.nn.sequential: argument %d is %s and no layer%s"):format(i, type(layer) == "table" and "a table"
-        or "a " .. type(layer), type(layer) == "table" and layer[1] and "; write sequential(a, b), not sequential{a, b}"
-        or ""), 2)
-    end
-    self:add(tostring(i - 1), layer)
-  end
+  add_all("calr.nn.sequential", self, ...)
   return self
 end
 
@@ -67,6 +73,63 @@ function Sequential:forward(x)
     x, before = y, child.layer
   end
   return x
+end
+
+local ModuleList = class "ModuleList"
+
+--- calr.nn.module_list(layer, layer, ...)
+--- Layers that a forward function of your own calls; their names are 0, 1, 2, ... as in PyTorch. list[i], #list and
+--- ipairs(list) count from 1; list:append(layer) adds one.
+--- @return layer  without a forward function
+function containers.module_list(...)
+  local self = new(ModuleList)
+  add_all("calr.nn.module_list", self, ...)
+  return self
+end
+
+function ModuleList:add(name, child)
+  self[#self.children + 1] = child
+  return module.Module.add(self, name, child)
+end
+
+function ModuleList:append(layer)
+  if type(layer) ~= "table" or layer.forward == nil then
+    error(("list:append: a %s is no layer"):format(type(layer)), 2)
+  end
+  return self:add(tostring(#self.children), layer)
+end
+
+function ModuleList.forward()
+  error("a module_list has no forward function of its own: call its layers, for _, layer in ipairs(list) do ... end", 0)
+end
+
+local ModuleDict = class "ModuleDict"
+
+--- calr.nn.module_dict{name=layer, ...}
+--- Layers by name that a forward function of your own calls: dict.name(x). Their order is that of the alphabet.
+--- @return layer  without a forward function
+function containers.module_dict(layers)
+  if type(layers) ~= "table" or getmetatable(layers) ~= nil then
+    error("calr.nn.module_dict wants a table { name = layer, ... }", 2)
+  end
+  local self, names = new(ModuleDict), {}
+  for name, layer in pairs(layers) do
+    if type(name) ~= "string" or type(layer) ~= "table" or layer.forward == nil then
+      error(("calr.nn.module_dict: %s is a %s; names are texts, and what they name are layers"):format(tostring(name),
+        type(layer)), 2)
+    end
+    if name:find(".", 1, true) or module.Module[name] ~= nil then
+      error(("calr.nn.module_dict: \"%s\" cannot be the name of a layer"):format(name), 2)
+    end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do self:add(name, layers[name]) end
+  return self
+end
+
+function ModuleDict.forward()
+  error("a module_dict has no forward function of its own: call its layers, dict.name(x)", 0)
 end
 
 return (counted("calr.nn.", containers))

@@ -98,7 +98,9 @@ local function copy_tree(layer)
   for i, child in ipairs(layer.children) do
     local inner = copy_tree(child.layer)
     copy.children[i] = { name = child.name, layer = inner }
-    copy[child.name] = inner
+    for key, value in pairs(layer) do
+      if rawequal(value, child.layer) then copy[key] = inner end
+    end
   end
   copy.training = false
   -- Where the processor has no bf16, frozen convolutions are faster in f32, and memory is no concern.

@@ -12,9 +12,12 @@ local nn = { Module = module.Module }
 -- The families of layers, one module each.
 for _, family in ipairs {
   "activation",
+  "attention",
   "containers",
   "convolution",
   "dropout",
+  "excitation",
+  "layer_norm",
   "linear",
   "normalisation",
   "pooling",
@@ -52,6 +55,17 @@ nn.release = keeping.release
 ---   teacher:load_state(map)
 function nn.mean_teacher(net, options)
   return require "calr.nn.teacher"(net, options)
+end
+
+--- calr.nn.ema(net [, {decay=.9999, warm_up=true}])
+--- The exponential moving average of a network's weights, for evaluation at the end: see the section below.
+--- @param net      a layer or network
+--- @param decay    how much of the average stays at each step, 0 .. 1
+--- @param warm_up  at step t, from 0, at most (1 + t) / (10 + t) of it stays, so that an average that begins with
+---                 random weights soon forgets them
+--- @return ema  with .net, ema:update(net), ema:state() and ema:load_state(map)
+function nn.ema(net, options)
+  return require "calr.nn.ema"(net, options)
 end
 
 --- calr.nn.domain_head(inputs, cameras, {hidden=100, dropout=.5, seed=0})

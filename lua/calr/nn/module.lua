@@ -83,18 +83,114 @@ function Module:parameters()
   return list
 end
 
---- layer:freeze(name)
---- Keeps one of the layer's own parameters as it is: no gradient, not in layer:parameters().
---- @return layer  itself
-function Module:freeze(name)
-  for _, entry in ipairs(self.own_parameters) do
-    if entry.name == name then
-      entry.frozen = true
-      entry.tensor:requires_grad(false)
-      return self
-    end
+-- An iterator over names and what belongs to them.
+local function each(names, items)
+  local i = 0
+  return function()
+    i = i + 1
+    return names[i], items[i]
   end
-  error(("%s has no parameter \"%s\""):format(tostring(self), name), 2)
+end
+
+local function each_of(layer, list)
+  local names, tensors = {}, {}
+  walk(layer, list, "", function(name, entry)
+    names[#names + 1], tensors[#names + 1] = name, entry.tensor
+  end)
+  return each(names, tensors)
+end
+
+--- layer:named_parameters()
+--- for name, tensor in net:named_parameters() do ... end: all parameters, the frozen ones too, in their order.
+--- @return function  an iterator
+function Module:named_parameters()
+  return each_of(self, "own_parameters")
+end
+
+--- layer:named_buffers()
+--- for name, tensor in net:named_buffers() do ... end
+--- @return function  an iterator
+function Module:named_buffers()
+  return each_of(self, "own_buffers")
+end
+
+--- layer:named_children()
+--- for name, layer in net:named_children() do ... end: the layers that were added to this one.
+--- @return function  an iterator
+function Module:named_children()
+  local names, layers = {}, {}
+  for i, child in ipairs(self.children) do names[i], layers[i] = child.name, child.layer end
+  return each(names, layers)
+end
+
+local function visit_modules(layer, name, visit)
+  visit(name, layer)
+  for _, child in ipairs(layer.children) do
+    visit_modules(child.layer, name == "" and child.name or name .. "." .. child.name, visit)
+  end
+end
+
+--- layer:named_modules()
+--- for name, layer in net:named_modules() do ... end: the layer itself, with the name "", and all layers inside it.
+--- @return function  an iterator
+function Module:named_modules()
+  local names, layers = {}, {}
+  visit_modules(self, "", function(name, layer) names[#names + 1], layers[#names + 1] = name, layer end)
+  return each(names, layers)
+end
+
+--- layer:apply(fn)
+--- Calls fn(layer, name) for every layer inside this one and then for itself, children before parents.
+--- @param fn  a function; the name is a full one, "" for the layer itself
+--- @return layer  itself
+function Module:apply(fn)
+  if type(fn) ~= "function" then error(("layer:apply wants a function, not a %s"):format(type(fn)), 2) end
+  local function visit(layer, name)
+    for _, child in ipairs(layer.children) do
+      visit(child.layer, name == "" and child.name or name .. "." .. child.name)
+    end
+    fn(layer, name)
+  end
+  visit(self, "")
+  return self
+end
+
+-- Whether `which` names a parameter: as a whole, as what stands before a dot, or as a pattern of the whole name.
+local function selects(which, name)
+  return name == which or name:sub(1, #which + 1) == which .. "." or name:find("^" .. which .. "$") ~= nil
+end
+
+local function set_frozen(self, which, frozen)
+  if which ~= nil and type(which) ~= "string" then
+    error(("parameters are named by a text, not a %s"):format(type(which)), 3)
+  end
+  local found = false
+  walk(self, "own_parameters", "", function(name, entry)
+    if which == nil or selects(which, name) then
+      found, entry.frozen = true, frozen or nil
+      entry.tensor:requires_grad(not frozen)
+    end
+  end)
+  if which ~= nil and not found then error(("%s has no parameter \"%s\""):format(tostring(self), which), 3) end
+  return self
+end
+
+--- layer:freeze([which])
+--- Keeps parameters as they are: no gradient, not in layer:parameters(). Statistics of batch normalisations still
+--- follow the batches in training mode: net.layer1:train(false) stops these.
+--- @param which  the name of a parameter ("conv1.weight"), of a child ("layer1": all below it), or a pattern of Lua
+---               that fits whole names ("blocks%.[0-5]%..*"); nil: all parameters
+--- @return layer  itself
+function Module:freeze(which)
+  return set_frozen(self, which, true)
+end
+
+--- layer:unfreeze([which])
+--- Undoes layer:freeze. Make the optimiser after it: one that exists does not know the parameters.
+--- @param which  as of layer:freeze; nil: all parameters
+--- @return layer  itself
+function Module:unfreeze(which)
+  return set_frozen(self, which, false)
 end
 
 --- layer:state()
@@ -208,6 +304,32 @@ end
 --- @return layer
 function Module:folded()
   return require("calr.nn.folded").make(self)
+end
+
+--- layer:summary()
+--- The layers inside this one as text, a line each: name, class, shapes of its own parameters, how many numbers
+--- they are, and which of them are frozen. calr.models.summary also runs a network, and shows the shapes between
+--- its layers.
+--- @return string
+function Module:summary()
+  local lines, total, learned = {}, 0, 0
+  visit_modules(self, "", function(name, layer)
+    local shapes, count = {}, 0
+    for _, entry in ipairs(layer.own_parameters) do
+      local numbers = entry.tensor:numel()
+      count, learned = count + numbers, learned + (entry.frozen and 0 or numbers)
+      shapes[#shapes + 1] = ("%s %s%s"):format(entry.name, table.concat(entry.tensor:shape(), " x "),
+        entry.frozen and " (frozen)" or "")
+    end
+    total = total + count
+    local _, depth = name:gsub("[^.]+", "")
+    local called = name == "" and "" or name:match "[^.]*$" .. ": "
+    local line = ("%-40s %10s  %s"):format(("  "):rep(depth) .. called .. tostring(layer),
+      count > 0 and tostring(count) or "", table.concat(shapes, ", "))
+    lines[#lines + 1] = line:match "^(.-)%s*$"
+  end)
+  lines[#lines + 1] = ("%d parameters, %d of them learned"):format(total, learned)
+  return table.concat(lines, "\n")
 end
 
 --- layer:size()
