@@ -284,6 +284,29 @@ local bundled = {
   "resnet50",
   "small",
 }
+--- calr.models.vit_small{channels=384, depth=12, heads=6, patch=16, stride=16, grid_height=14, grid_width=14,
+---   cameras=0, camera_weight=3, drop_path=.1, seed=0, init=true, checkpoint=false, precision="f32"}
+--- A vision transformer in the form of TransReID: see the section below. Tensors are named as those of timm's
+--- vit_small_patch16_224, and the class token makes the feature. In a pipeline (network=vit_small) these are options of
+--- the configuration too.
+--- @param channels       width of the tokens; heads divide it
+--- @param depth, heads   of the transformer blocks
+--- @param patch, stride  pixels of a patch, and from one to the next; TransReID has 16 and 12
+--- @param grid_height, grid_width  patches that have a position embedding; for images with others they are interpolated
+--- @param cameras        more than 0: each camera has an embedding, added with camera_weight to all tokens; the network
+---                       is then called as net(images, { cameras = i32[n] }), as pipelines do
+--- @param drop_path      probability with which the last block is left out for an image in training
+--- @param seed, init, checkpoint, precision  as in calr.models.resnet18
+--- @return network  with .dim = channels
+function models.vit_small(options)
+  return require "calr.models.vit".make("vit_small", options)
+end
+
+-- Networks of ours that declare options of their own, and the modules that do.
+local declaring = { vit_small = "calr.models.vit" }
+
+local bundled = { "osnet_x0_25", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0", "resnet101", "resnet152", "resnet18",
+  "resnet34", "resnet50", "small", "vit_small" }
 
 local function is_bundled(name)
   for _, known in ipairs(bundled) do
@@ -311,8 +334,9 @@ function models.register(name, network)
 end
 
 --- calr.models.declared(name)
---- @return table|nil  the options that a network of your own declares; nil for those that come with calr
+--- @return table|nil  the options that a network declares as its own, as networks of yours and vit_small do
 function models.declared(name)
+  if declaring[name] then return own.marked(require(declaring[name]).options, name) end
   return not is_bundled(name) and own.declared(name) or nil
 end
 

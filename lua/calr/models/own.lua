@@ -37,9 +37,14 @@ end
 --- @return table|nil  the options that a network declares, as its own
 function own.declared(name)
   local found = find(name)
-  if not found then return nil end
+  return found and own.marked(found.options, name)
+end
+
+--- calr.models.own.marked(options, name)
+--- @return table  the options, as declared by a network
+function own.marked(options, name)
   local out = {}
-  for option, default in pairs(found.options) do out[option] = config.declared_by(default, name) end
+  for option, default in pairs(options) do out[option] = config.declared_by(default, name) end
   return out
 end
 

@@ -32,16 +32,17 @@ function Teacher:follow(net)
   end)
 end
 
---- teacher:features(images)
+--- teacher:features(images [, batch])
 --- What the teacher makes of images, without gradients, in training mode (with the statistics of the batch, as in MoCo
 --- and in mean teachers for re-identification). teacher(images) is the same. Features of all images in evaluation mode:
 --- calr.pipeline.features(teacher.net, split, cfg).
 --- @param images  f32[b x h x w x 3]
+--- @param batch   what the network is given besides: rows, cameras and images
 --- @return tensor  f32[b x dim]
-function Teacher:features(images)
+function Teacher:features(images, batch)
   self.net:train(true)
   local features
-  autograd.no_grad(function() features = self.net(images) end)
+  autograd.no_grad(function() features = self.net(images, batch) end)
   return features
 end
 

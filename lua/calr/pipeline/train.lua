@@ -104,10 +104,11 @@ local function of_batch(values, batch)
 end
 
 local function new_batch(o, images, rows, views)
+  local cameras = o.cameras:index_select(1, rows)
   local batch = memory_batch.new {
-    rows = rows, labels = o.labels and o.labels:index_select(1, rows) or rows:to "i32",
-    cameras = o.cameras:index_select(1, rows),
-    images = images, views = views, keys = o.teacher and o.teacher(views),
+    rows = rows, labels = o.labels and o.labels:index_select(1, rows) or rows:to "i32", cameras = cameras,
+    images = images, views = views,
+    keys = o.teacher and o.teacher(views, { rows = rows, cameras = cameras, images = views }),
   }
   batch.weights = of_batch(o.weights, batch)
   batch.targets = of_batch(o.targets, batch)
