@@ -60,4 +60,5 @@ for epoch, step in calr.pipeline.epochs(net, data, cfg, { keep = queue and { que
   step:train(memory, { views = true, teacher = queue and { momentum = cfg.teacher } or nil })
 end
 
+calr.safetensors.save(run.path .. "/model.safetensors", net:state())
 run:finish()

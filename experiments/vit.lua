@@ -4,7 +4,7 @@
 -- one for images of 256 x 128 and weights of timm:
 --
 --     calr run experiments/vit.lua data=street.lmdb channels=96 depth=4 heads=3 patch=8 stride=6
---     calr run experiments/vit.lua data=market.lmdb stride=12 height=256 width=128 lr=1e-4 weights=vit_small.safetensors
+--     calr run experiments/vit.lua data=market.lmdb stride=12 height=256 width=128 lr=1e-4 weights=vit.safetensors
 -- Options: calr run experiments/vit.lua --help
 local calr = require "calr"
 local option = calr.config.option

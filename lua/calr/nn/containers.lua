@@ -9,6 +9,19 @@ local class, new = module.class, module.new
 
 local containers = {}
 
+local kinds = { ["nil"] = "nothing", table = "a table", ["function"] = "a function" }
+
+-- What a layer gave must be a tensor for the next one; the error stands at the layer's forward function. Of the folded
+-- form, what stands between convolution and normalisation is no tensor.
+local function check_given(layer, y)
+  if type(y) == "userdata" or rawget(layer, "frozen") then return end
+  local forward = layer.forward
+  local at = type(forward) == "function" and debug.getinfo(forward, "S")
+  error(("%sthe layer %s gives %s, and must give a tensor to the next layer%s"):format(at and at.what == "Lua"
+    and ("%s:%d: "):format(at.short_src, at.linedefined) or "", tostring(layer), kinds[type(y)] or "a " .. type(y),
+    y == nil and ": end its forward function with return" or ""), 0)
+end
+
 --- calr.nn.chain(x, layer, layer, ...)
 --- One layer after the other; what lies between them is let go of as calr.nn.release says.
 --- @return tensor
@@ -16,6 +29,7 @@ function containers.chain(x, ...)
   local before
   for i = 1, select("#", ...) do
     local layer = select(i, ...)
+    if before then check_given(before, x) end
     local y = layer(x)
     if before then keeping.release(x, y, before, layer) end
     x, before = y, layer
@@ -68,6 +82,7 @@ end
 function Sequential:forward(x)
   local before
   for _, child in ipairs(self.children) do
+    if before then check_given(before, x) end
     local y = child.layer(x)
     if before then keeping.release(x, y, before, child.layer) end
     x, before = y, child.layer
