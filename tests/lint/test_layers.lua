@@ -22,8 +22,8 @@ local below = {
   image = { "tensor", "base" },
   store = { "os", "tensor", "base" },
   loader = { "store", "image", "tensor", "base" },
-  binding = { "loader", "store", "image", "rank", "bank", "tune", "embed", "cluster", "neighbours", "labels", "autograd",
-    "backend", "files", "tensor", "os", "base" },
+  binding = { "loader", "store", "image", "rank", "bank", "tune", "embed", "cluster", "neighbours", "labels",
+    "autograd", "backend", "files", "tensor", "os", "base" },
   host = { "binding", "backend", "os", "base" },
 }
 
@@ -166,8 +166,8 @@ local floors = {
     statistics = { "statistics", sees = { "tools" } },
     run = { "run", sees = { "context", "tools" } },
     weights = { "weights", sees = { "run", "tools" } }, -- a run folder stands for the weights of its network
-    pipeline = { "pipeline", sees = { "weights", "run", "refine", "statistics", "data", "memory", "loss", "optim", "models", "nn",
-      "tensors", "context", "tools" } },
+    pipeline = { "pipeline", sees = { "weights", "run", "refine", "statistics", "data", "memory", "loss", "optim",
+      "models", "nn", "tensors", "context", "tools" } },
   } },
   { name = "calr.lab", rooms = {
     study = { "study", sees = {} },

@@ -352,7 +352,6 @@ end)
 
 -- The gradient of a sum is a view that repeats one number; an operation must not read it as if it were written out.
 check.test("the gradient of a summed operation is that of its elements", function()
-  local T = require "calr.tensor"
   local x = T { { 1, 2, 3 }, { 4, 5, 6 } }
   local row = T { 1, 1, 1 }
   for name, fn in pairs {

@@ -36,7 +36,8 @@ end)
 check.test("the operations of the engine pass", function()
   local passed = 0
   for _, case in ipairs(cases.golden().cases) do
-    local smooth = not (case.name:find "max_pool" or case.name:find "reverse") -- kinks; a gradient that is none
+    -- Kinks that an input lies near, and a gradient that is none.
+    local smooth = not (case.name:find "max_pool" or case.name:find "hardswish" or case.name:find "reverse")
     if smooth then
       local fixed, names, inputs = cases.variables(case, false), {}, {}
       for name in pairs(case.inputs) do

@@ -83,7 +83,7 @@ check.test("pth: there and back", function()
   check.equal(calr.pth.load(other).t:get(2, 1), -2)
   check.equal(tostring(calr.pth.load(other).w), "f32[2 x 3]")
   calr.pth.save(other, {})
-  check.equal(next(calr.pth.load(other)), nil)
+  check.equal(next((calr.pth.load(other))), nil)
 end)
 
 check.finish()

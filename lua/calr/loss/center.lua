@@ -95,4 +95,5 @@ function Center:follow(features, labels, alpha)
   end)
 end
 
+arguments.counted("layer:", Center)
 return (arguments.counted("calr.loss.", center))

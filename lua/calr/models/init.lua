@@ -270,20 +270,6 @@ function models.mobilenet_v2(options)
   return require "calr.models.mobilenet_v2"(options)
 end
 
--- One a line, sorted.
-local bundled = {
-  "mobilenet_v2",
-  "osnet_x0_25",
-  "osnet_x0_5",
-  "osnet_x0_75",
-  "osnet_x1_0",
-  "resnet101",
-  "resnet152",
-  "resnet18",
-  "resnet34",
-  "resnet50",
-  "small",
-}
 --- calr.models.vit_small{channels=384, depth=12, heads=6, patch=16, stride=16, grid_height=14, grid_width=14,
 ---   cameras=0, camera_weight=3, drop_path=.1, seed=0, init=true, checkpoint=false, precision="f32"}
 --- A vision transformer in the form of TransReID: see the section below. Tensors are named as those of timm's
@@ -305,8 +291,21 @@ end
 -- Networks of ours that declare options of their own, and the modules that do.
 local declaring = { vit_small = "calr.models.vit" }
 
-local bundled = { "osnet_x0_25", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0", "resnet101", "resnet152", "resnet18",
-  "resnet34", "resnet50", "small", "vit_small" }
+-- One a line, sorted.
+local bundled = {
+  "mobilenet_v2",
+  "osnet_x0_25",
+  "osnet_x0_5",
+  "osnet_x0_75",
+  "osnet_x1_0",
+  "resnet101",
+  "resnet152",
+  "resnet18",
+  "resnet34",
+  "resnet50",
+  "small",
+  "vit_small",
+}
 
 local function is_bundled(name)
   for _, known in ipairs(bundled) do

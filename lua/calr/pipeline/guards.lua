@@ -69,7 +69,8 @@ function guards.check(step, labels)
   end
   if clusters < step.cfg.clusters then
     warn(step, "clusters", "there are %d clusters, and a batch should hold %d: batches are smaller. Lower the "
-      .. "option clusters, or %s", clusters, step.cfg.clusters, outliers > count // 2 and looser(step.cfg) or tighter(step.cfg))
+      .. "option clusters, or %s", clusters, step.cfg.clusters,
+      outliers > count // 2 and looser(step.cfg) or tighter(step.cfg))
   end
 end
 
