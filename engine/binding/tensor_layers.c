@@ -298,10 +298,10 @@ static calr_tensor *attention_options(lua_State *L, int arg, calr_attention_opti
 /// @param q        f32 or bf16, [n x d], [b x n x d] or [b x heads x n x d]
 /// @param k        [... x m x d]
 /// @param v        [... x m x width]
-/// @param options  {mask=, dropout=0, scale=1/sqrt(d), causal=false, seed=0, epoch=0, index=0}. mask: bool, true where a
-///                 query sees a key, or f32, which is added; repeated to [b x heads x n x m]; no gradient. causal: query
-///                 i sees the keys up to i. dropout sets weights to 0 and scales the others by 1 / (1 - dropout); what
-///                 it drops depends on (seed, epoch, index) alone. A query that sees nothing gets 0.
+/// @param options  {mask=, dropout=0, scale=1/sqrt(d), causal=false, seed=0, epoch=0, index=0}. mask: bool, true where
+///                 a query sees a key, or f32, which is added; repeated to [b x heads x n x m]; no gradient. causal: a
+///                 query i sees the keys up to i. dropout sets weights to 0 and scales the others by 1 / (1 - dropout);
+///                 what it drops depends on (seed, epoch, index) alone. A query that sees nothing gets 0.
 /// @return tensor  [... x n x width]
 static int layers_attention(lua_State *L)
 {
@@ -317,7 +317,7 @@ static int layers_attention(lua_State *L)
 /// calr.scaled_dot_product_attention of queries, keys and values that stand side by side, as one linear layer gives
 /// them, without a copy of any.
 /// @param qkv      f32 or bf16, [b x n x 3 c]: c columns of queries (those of the first head first), of keys, of values
-/// @param heads    divides c
+/// @param heads    integer; divides c
 /// @param options  as of calr.scaled_dot_product_attention; the mask is repeated to [b x heads x n x n]
 /// @return tensor  [b x n x c], the heads side by side
 static int layers_self_attention(lua_State *L)

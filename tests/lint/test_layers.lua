@@ -161,6 +161,7 @@ local floors = {
     optim = { "optim", sees = { "tensors", "tools" } },
     loss = { "loss", sees = { "nn", "tensors", "tools" } },
     memory = { "memory", sees = { "tensors", "tools" } },
+    embed = { "embed", sees = { "tensors", "context", "tools" } },
     data = { "batches", "data", sees = { "tensors", "context", "tools" } },
     refine = { "refine", sees = { "tensors", "context", "tools" } },
     statistics = { "statistics", sees = { "tools" } },

@@ -289,7 +289,7 @@ function models.vit_small(options)
 end
 
 -- Networks of ours that declare options of their own, and the modules that do.
-local declaring = { vit_small = "calr.models.vit" }
+local declaring = { vit_small = function() return require "calr.models.vit" end }
 
 -- One a line, sorted.
 local bundled = {
@@ -335,7 +335,7 @@ end
 --- calr.models.declared(name)
 --- @return table|nil  the options that a network declares as its own, as networks of yours and vit_small do
 function models.declared(name)
-  if declaring[name] then return own.marked(require(declaring[name]).options, name) end
+  if declaring[name] then return own.marked(declaring[name]().options, name) end
   return not is_bundled(name) and own.declared(name) or nil
 end
 

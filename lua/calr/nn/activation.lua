@@ -40,7 +40,7 @@ function activation.relu6() return new(Relu6) end
 local LeakyRelu = with_options("LeakyRelu", function(x, self) return T.leaky_relu(x, self.slope) end)
 --- calr.nn.leaky_relu([slope])
 --- x where it is above 0, slope x below.
---- @param slope  0.01 by default
+--- @param slope  number; 0.01 by default
 --- @return layer
 function activation.leaky_relu(slope)
   local self = new(LeakyRelu)
@@ -153,7 +153,7 @@ local Flatten = with_options("Flatten", function(x, self) return T.flatten(x, se
 --- Makes one dimension of several, in the order of memory: a map [n x h x w x c] becomes [n x h w c], where PyTorch's
 --- maps become [n x c h w].
 --- @param first  from 1; 2 by default
---- @param last   -1, the last, by default
+--- @param last   integer; -1, the last, by default
 --- @return layer
 function activation.flatten(first, last)
   local self = new(Flatten)

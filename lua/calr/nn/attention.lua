@@ -55,6 +55,8 @@ local MultiHead = class "MultiHeadAttention"
 --- keys and values come of x; as layer(q, k, v) of each. A table at the end may hold mask and causal, as of
 --- calr.scaled_dot_product_attention (bool masks are true where a query sees a key; PyTorch's layer has it the other
 --- way round).
+--- @param width  integer; numbers of a token
+--- @param heads  integer; divides the width
 --- @param dropout  among the weights, in training; seed and state as calr.nn.dropout has them
 --- @return layer  [b x n x width] (and [b x m x width] twice) -> [b x n x width]
 function attention.multi_head_attention(width, heads, options)
@@ -96,6 +98,8 @@ local SelfAttention = class "SelfAttention"
 --- calr.nn.self_attention(width, heads, {qkv_bias=true, dropout=0, seed=0})
 --- Attention of a sequence to itself with the tensors that timm's vision transformers have: qkv.* and proj.*. Called as
 --- layer(x [, {mask=, causal=}]).
+--- @param width  integer; numbers of a token
+--- @param heads  integer; divides the width
 --- @return layer  [b x n x width] -> the same
 function attention.self_attention(width, heads, options)
   local what = "calr.nn.self_attention"
@@ -133,6 +137,8 @@ local Block = class "TransformerBlock"
 --- x + attention(norm1(x)), then x + mlp(norm2(x)): the block of vision transformers (Dosovitskiy et al., ICLR 2021,
 --- eq. 2 and 3). Its tensors are norm1.*, attn.qkv.*, attn.proj.*, norm2.*, mlp.fc1.* and mlp.fc2.*, as in timm. Called
 --- as layer(x [, {mask=, causal=}]).
+--- @param width  integer; numbers of a token
+--- @param heads  integer; divides the width
 --- @param drop_path  probability with which a branch is left out for a sample, in training
 --- @param dropout    among the weights of the attention
 --- @param seed       of both; give each block its own

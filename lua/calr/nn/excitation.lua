@@ -20,7 +20,7 @@ local gates = { "sigmoid", "hardsigmoid" }
 --- calr.nn.squeeze_excite(channels, {reduced=channels//16, activation="relu", gate="sigmoid"})
 --- Weights each channel of each image by a number in 0 .. 1 that comes of the means of all channels (Hu, Shen, Sun,
 --- "Squeeze-and-excitation networks", CVPR 2018, eq. 2-4). Its tensors are fc1.* and fc2.*, as in torchvision.
---- @param reduced     channels between the two fully connected layers
+--- @param reduced     integer; channels between the two fully connected layers
 --- @param activation  after the first: "relu", "silu", "gelu" or "hardswish"
 --- @param gate        after the second: "sigmoid" or "hardsigmoid"
 --- @return layer  [n x h x w x channels] -> the same
