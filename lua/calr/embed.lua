@@ -40,7 +40,8 @@ local option_names = { "perplexity", "iterations", "exaggerated", "exaggeration"
 --- @param iterations     after the exaggerated ones
 --- @param exaggerated    first iterations, in which neighbours attract each other `exaggeration` times as much
 --- @param exaggeration   see exaggerated
---- @param learning_rate  number; default: n / exaggeration / 4, at least 50, as scikit-learn has it (Belkina et al., Nature
+--- @param learning_rate  number; default: n / exaggeration / 4, at least 50, as scikit-learn has it (Belkina et al.,
+---                       Nature
 ---                       Communications 10, 2019)
 --- @param theta          0 .. 0.7, coarseness of the approximation; 0 is exact, and slow
 --- @param metric         "euclidean", or "cosine": of rows of length 1
