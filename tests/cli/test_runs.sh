@@ -85,8 +85,8 @@ holds ! -e away/far
 
 # ---- what may not differ on resume
 strike other 0 "$CALR" run train.lua --out other pause=.1
-expect 2 "$CALR" run --resume other epochs=9
-says "epochs=9 contradicts the resumed run, which has epochs=6"
+expect 2 "$CALR" run --resume other epochs=3
+says "epochs=3 contradicts the resumed run, which has epochs=6"
 expect 2 "$CALR" run --resume other --threads 3
 says "--threads 3 contradicts"
 expect 2 "$CALR" run --resume other --out elsewhere
