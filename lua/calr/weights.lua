@@ -14,6 +14,7 @@
 --- Parts that the network lacks (a classifier) and parts that the file lacks are left as they are, and said so. Any
 --- other difference is an error that names the tensor, and nothing is changed.
 
+local layers = require "calr.weights.layers"
 local match = require "calr.weights.match"
 local source = require "calr.weights.source"
 local words = require "calr.weights.words"
@@ -86,20 +87,21 @@ end
 ---                of a table the longest. A star in A stands for any text, in B for the same text; without stars A is a
 ---                name, or its beginning up to a dot
 --- @return table   name -> tensor
---- @return table   what was done: {path=, key=, stripped={...}, counters=number, names = the names in order}
+--- @return table   what was done: {path=, key=, stripped={...}, counters=number, names = the names in order, order =
+---                 "file" or, where a file keeps none, "sorted"}
 function weights.read(from, options)
   options = require("calr.options").check("calr.weights.read", options, { "key", "strip", "rename" })
-  local state, names, path, key = source.open(from, options.key)
-  local about = { path = path, key = key, stripped = {}, counters = 0 }
+  local state, names, path, key, order = source.open(from, options.key)
+  local about = { path = path, key = key, stripped = {}, counters = 0, order = order }
   if options.rename and not (type(options.rename) == "table" and next(options.rename) == nil) then
     state, names = words.rename(state, names, options.rename, path)
   end
   if options.strip and options.strip ~= "" then
-    local stripped, order, count = strip(state, names, options.strip)
+    local stripped, left, count = strip(state, names, options.strip)
     if count == 0 then
       error(("%s: no name begins with \"%s\": %s"):format(path, options.strip, words.list(state)), 0)
     end
-    state, names = stripped, order
+    state, names = stripped, left
     about.stripped[1] = options.strip
   else
     state, names = strip_usual(state, names, about)
@@ -127,7 +129,7 @@ end
 
 local function called(name, other) return name == other and "" or (" (%s)"):format(other) end
 
-local function text_of(tensor) return ("%s[%s]"):format(tensor:dtype(), match.shape(tensor):gsub("x", " x ")) end
+local function text_of(tensor) return ("%s[%s]"):format(tensor:dtype(), layers.shape(tensor):gsub("x", " x ")) end
 
 local classifiers = { classifier = true, fc = true, head = true, logits = true, linear = true }
 
@@ -146,7 +148,7 @@ local function check_shapes(found, own, state)
   local wrong, first, dropped = 0, nil, {}
   for _, name in ipairs(words.sorted(found.map)) do
     local given = state[found.map[name]]
-    if match.shape(given) ~= match.shape(own[name]) then
+    if layers.shape(given) ~= layers.shape(own[name]) then
       if is_other_classes(name, own[name], given) then
         dropped[first_word(name)] = ("%s is for %d classes in the file and %d in the network"):format(first_word(name),
           given:size(1), own[name]:size(1))
@@ -219,7 +221,8 @@ end
 
 local function compare(net, state, names, about)
   local own = net:state()
-  local found = match.find(net, state, names or words.sorted(state), names ~= nil)
+  local order = names and (about and about.order or "file") or nil
+  local found = match.find(net, state, names or words.sorted(state), order)
   if not found then nothing_in_common(own, state) end
   if found.differ then
     error(("%s of the network differs from %s%s in the file in names or shapes: weights of another architecture")
@@ -239,8 +242,8 @@ local function compare(net, state, names, about)
     missing = left_over(words.sorted(own), function(name) return found.map[name] ~= nil end, first_word,
       "the file lacks %s, though it has other tensors of that part"),
     unused = left_over(names or words.sorted(state), function(name) return used[name] end, part_in_file,
-      found.way ~= "order" and "the file has %s, which the network lacks, though it has other tensors of that part"
-      or nil),
+      (found.way == "name" or found.way == "number")
+      and "the file has %s, which the network lacks, though it has other tensors of that part" or nil),
   }
   local total = words.count(own)
   refuse_fraction(matched, total)

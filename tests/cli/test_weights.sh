@@ -46,14 +46,21 @@ says "s.lmdb: not a file of torch.save"
 expect 1 "$CALR" "$baseline" "${small[@]}" epochs=0 weights=shown network=resnet18
 says "model.safetensors does not fit the network resnet18" "tensors have another shape"
 
-# ---- renamed
-expect 0 "$CALR" -e 'local t, n = calr.safetensors.load "shown/model.safetensors", {}
-    for name, tensor in pairs(t) do n[(name:gsub("layer", "stage"))] = tensor end
-    calr.safetensors.save("renamed.safetensors", n)'
-expect 1 "$CALR" "$baseline" "${small[@]}" epochs=0 weights=renamed.safetensors
-says "only 10 of the network's 50 tensors are in the file by their names" "layer1.0 (10 tensors)" "stage1.0 (10 tensors)" "rename=A=B"
-expect 0 "$CALR" "$baseline" "${small[@]}" epochs=0 weights=renamed.safetensors "rename=stage*=layer*"
+# ---- other names: blocks are found by their numbers; for the rest there is rename
+expect 0 "$CALR" -e 'local t, a, b = calr.safetensors.load "shown/model.safetensors", {}, {}
+    for name, tensor in pairs(t) do
+      a[(name:gsub("layer", "stage"))] = tensor
+      b[(name:gsub("layer", "stage"):gsub("conv1", "alpha"):gsub("conv2", "beta"))] = tensor
+    end
+    calr.safetensors.save("stages.safetensors", a) calr.safetensors.save("greek.safetensors", b)'
+expect 0 "$CALR" "$baseline" "${small[@]}" epochs=0 weights=stages.safetensors --out stages
+says "matched 50 of 50 tensors of small: by the numbers of the blocks and the shapes of the layers, whose names differ"
+contains stages/metrics.jsonl "$mAP"
+expect 1 "$CALR" "$baseline" "${small[@]}" epochs=0 weights=greek.safetensors
+says "only 9 of the network's 50 tensors are in the file by their names" "layer1.0 (10 tensors)" "stage1.0 (10 tensors)" "rename=A=B"
+expect 0 "$CALR" "$baseline" "${small[@]}" epochs=0 weights=greek.safetensors "rename=stage*.alpha*=layer*.conv1*,stage*.beta*=layer*.conv2*,stage*=layer*,alpha=conv1" --out greek
 says "matched 50 of 50"
+contains greek/metrics.jsonl "$mAP"
 
 # ---- stopped in each stage, with the weights gone: the end is that of a run that was left alone
 calr=$CALR_TEST_SOURCE/experiments/calr.lua

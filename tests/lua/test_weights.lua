@@ -202,6 +202,59 @@ check.test("layers in an order that is not the network's only one are not matche
   check.fails("no name of the file", calr.weights.load, net, state)
 end)
 
+-- The names that timm gives the layers of blocks, in a table, which has no order.
+check.test("names in no order: blocks by their numbers, layers of a block by their shapes", function()
+  local Net, nn = calr.nn.class "Net", calr.nn
+  local function build(count)
+    local net, list, inputs = nn.new(Net), {}, 3
+    for i = 1, count do
+      local outputs = i < 3 and 4 or 6
+      list[i] = nn.sequential(nn.conv(inputs, 8, { kernel = 1 }), nn.batch_norm(8), nn.conv(8, 8, { groups = 8 }),
+        nn.batch_norm(8), nn.conv(8, outputs, { kernel = 1 }), nn.batch_norm(outputs))
+      inputs = outputs
+    end
+    net:add("stages", nn.sequential(table.unpack(list)))
+    net:add("last", nn.conv(inputs, 16, { kernel = 1 }))
+    return net:init(7)
+  end
+  local word = { ["0"] = "conv_pw", ["1"] = "bn1", ["2"] = "conv_dw", ["3"] = "bn2", ["4"] = "conv_pwl", ["5"] = "bn3" }
+  local function state_like_timm(net)
+    return state_of(net, function(name)
+      if name == "last.weight" then return "conv_head.weight" end
+      local block, layer, rest = name:match "^stages%.(%d+)%.(%d+)%.(.*)$"
+      return ("blocks.%s.%s.%s"):format(block, word[layer], rest)
+    end)
+  end
+  local from, net = build(12), build(12)
+  local number = 0
+  for _, tensor in pairs(from:state()) do
+    number = number + 1
+    tensor:fill(number)
+  end
+  local matched = calr.weights.load(net, state_like_timm(from))
+  check.ok(matched.report:find("by the numbers of the blocks and the shapes", 1, true), matched.report)
+  for name, tensor in pairs(net:state()) do check.ok(tensor:equal(from:state()[name]), name) end
+  check.fails("no name of the file", calr.weights.load, build(11), state_like_timm(from))
+  check.fails("no name of the file", calr.weights.load, build(13), state_like_timm(from))
+  local ordered, names = state_like_timm(from), {}
+  for i = 0, 11 do
+    for _, layer in ipairs { "conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3" } do
+      for _, last in ipairs { "weight", "bias", "running_mean", "running_var" } do
+        local name = ("blocks.%d.%s.%s"):format(i, layer, last)
+        names[#names + 1] = ordered[name] and name
+      end
+    end
+  end
+  names[#names + 1] = "conv_head.weight"
+  check.equal(#calr.weights.compare(net, ordered, names).loaded, #names)
+  check.fails("no name of the file", calr.weights.compare, build(11), ordered, names)
+  local unclear = {}
+  for name, tensor in pairs(state_like_timm(from)) do
+    unclear[name:gsub("bn1", "norm"):gsub("bn2", "other"):gsub("bn3", "third")] = tensor
+  end
+  check.fails("no name of the file", calr.weights.load, net, unclear)
+end)
+
 check.test("compare changes nothing, and matches by order only names in order", function()
   local net = small()
   local state, about = calr.weights.read(files .. "other_names.pth")

@@ -7,22 +7,17 @@
 --- 2. by number: children of an nn.Sequential are called 0, 1, 4, ...; in that order they are the network's children,
 ---    if everything in them has the same names and shapes;
 --- 3. by order: the layers follow each other with the same names of tensors and the same shapes, and they do so in one
----    way only. Names of layers do not count then.
+---    way only. Names of layers do not count then. Where a file keeps no order, the numbers in its names give one.
 ---
 --- The neck and the pooling, which every code base calls differently, are found by their usual names.
 
+local layers = require "calr.weights.layers"
+
 local match = {}
 
-local function shape_of(tensor) return table.concat(tensor:shape(), "x") end
+local shape_of = layers.shape
 
 local function starts(name, prefix) return name:sub(1, #prefix) == prefix end
-
--- "a.b.c" -> "a.b.", "c"; checkpoints of studies have a slash for the dot.
-local function split(name)
-  local head, last = name:match "^(.*[./])([^./]*)$"
-  if head then return head, last end
-  return "", name
-end
 
 -- All prefixes of a name: "", "a.", "a.b."
 local function prefixes_of(name)
@@ -167,65 +162,6 @@ local function by_number(own, state, names, file_prefixes, own_prefixes)
   return best
 end
 
--- Layers in order: {name=, tensors = {last word -> full name}, form=}; equal forms have equal names and shapes.
-local function layers_of(state, names, prefix)
-  local list, by_layer = {}, {}
-  for _, name in ipairs(names) do
-    if starts(name, prefix) then
-      local layer, last = split(name)
-      if not by_layer[layer] then
-        by_layer[layer] = { name = layer, tensors = {}, words = {} }
-        list[#list + 1] = by_layer[layer]
-      end
-      by_layer[layer].tensors[last] = name
-      table.insert(by_layer[layer].words, last .. " " .. shape_of(state[name]))
-    end
-  end
-  for _, layer in ipairs(list) do
-    table.sort(layer.words)
-    layer.form = table.concat(layer.words, ", ")
-  end
-  return list
-end
-
--- The longest stretch of layers that is the same in both lists. It begins with the network's first layer and lacks at
--- most a few at its end; nil when it does not, or when there are two of that length.
-local function longest_stretch(own_layers, layers)
-  local best, twice = { count = 0 }, false
-  for a = 1, #own_layers do
-    for b = 1, #layers do
-      local begins = a == 1 or b == 1 or own_layers[a - 1].form ~= layers[b - 1].form
-      local count = 0
-      while begins and own_layers[a + count] and layers[b + count]
-        and own_layers[a + count].form == layers[b + count].form do
-        count = count + 1
-      end
-      if count > best.count then
-        best, twice = { own = a, file = b, count = count }, false
-      elseif count == best.count then
-        twice = true
-      end
-    end
-  end
-  if twice or best.own ~= 1 or best.count < 2 then return nil end
-  local rest = #own_layers - best.count
-  return (rest <= 3 or 5 * rest <= #own_layers) and best or nil
-end
-
-local function by_order(own, state, names)
-  local own_layers, layers = layers_of(own.state, own.names, ""), layers_of(state, names, "")
-  local stretch = longest_stretch(own_layers, layers)
-  if not stretch then return nil end
-  local map, count = {}, 0
-  for i = 0, stretch.count - 1 do
-    for last, name in pairs(own_layers[stretch.own + i].tensors) do
-      map[name], count = layers[stretch.file + i].tensors[last], count + 1
-    end
-  end
-  local first = layers[stretch.file].name
-  return { map = map, named = count, fitting = count, prefix = first, own_prefix = "", way = "order" }
-end
-
 -- What others call the neck (the batch norm of the features) and the exponent of generalised-mean pooling.
 local aliases = {
   neck = { "neck", "bottleneck", "feat_bn", "bnneck", "bn_neck", "heads.bottleneck.0", "heads.bottleneck",
@@ -291,8 +227,9 @@ end
 
 local function how_text(found)
   local texts = {}
-  if found.way == "order" then
-    texts[1] = "by the order and the shapes of the layers, whose names differ"
+  if found.way == "order" or found.way == "groups" then
+    texts[1] = found.way == "order" and "by the order and the shapes of the layers, whose names differ"
+      or "by the numbers of the blocks and the shapes of the layers, whose names differ"
   else
     if found.prefix ~= "" then texts[#texts + 1] = ("names after \"%s\""):format(found.prefix) end
     if found.own_prefix ~= "" then texts[#texts + 1] = ("put under \"%s\""):format(found.own_prefix) end
@@ -339,14 +276,14 @@ local function complete(found, own, state)
   end
 end
 
---- calr.weights.match.find(net, state, names, ordered)
---- @param state    table; name -> tensor, of a file
---- @param names    table; its names
---- @param ordered  boolean; whether they are in the order of the layers
+--- calr.weights.match.find(net, state, names, order)
+--- @param state  table; name -> tensor, of a file
+--- @param names  table; its names
+--- @param order  string; "file": they are in the order of the layers, "sorted": in that of their numbers; nil: neither
 --- @return table|nil  map (the network's name -> the file's), how (a text), way, prefix, head_names (the file's
 ---                    names of neck and pooling -> true), and where children that are counted differ: differ (both
 ---                    names); nil when nothing belongs together
-function match.find(net, state, names, ordered)
+function match.find(net, state, names, order)
   local own = { state = net:state() }
   own.names = ordered_names(net, own.state)
   local file_prefixes, usable = {}, {}
@@ -357,7 +294,8 @@ function match.find(net, state, names, ordered)
   for _, prefix in ipairs(common_prefixes(usable, least)) do file_prefixes[#file_prefixes + 1] = prefix end
   local own_prefixes = common_prefixes(own.names, math.max(1, #own.names // 2))
   local best
-  for _, way in ipairs { by_name, by_number, ordered and by_order or nil } do
+  local ways = { by_name, by_number, order and layers.by_order, order == "sorted" and layers.by_groups or nil }
+  for _, way in ipairs(ways) do
     local found = way(own, state, usable, file_prefixes, own_prefixes)
     if found then
       complete(found, own, state)
@@ -367,9 +305,5 @@ function match.find(net, state, names, ordered)
   if best then best.how = how_text(best) end
   return best
 end
-
---- calr.weights.match.shape(tensor)
---- @return string  "64x3x7x7"
-match.shape = shape_of
 
 return match

@@ -142,6 +142,7 @@ end
 --- @return table   names in the order of the file, or of their numbers where a file keeps no order
 --- @return string  for messages
 --- @return string|nil  where in the file it was
+--- @return string  "file": the names are in the file's order; "sorted": in that of their numbers
 function source.open(from, key)
   local contents, orders, path
   if type(from) == "table" then
@@ -168,7 +169,7 @@ function source.open(from, key)
   for _, name in ipairs(#names < words.count(state) and natural_order(state) or {}) do
     if not listed[name] then names[#names + 1] = name end
   end
-  return state, names, path, where
+  return state, names, path, where, orders and orders[found] and "file" or "sorted"
 end
 
 return source
