@@ -387,7 +387,9 @@ static bool calls(const calr_pickle_value *value, const char *function, int64_t 
 /* A parameter is a call around that of its tensor. */
 static const calr_pickle_value *inner_tensor(const calr_pickle_value *value)
 {
-    if (calls(value, "torch._utils _rebuild_parameter", 1))
+    if (calls(value, "torch._utils _rebuild_parameter", 1) ||
+        calls(value, "torch._utils _rebuild_parameter_with_state",
+              1)) /* with attributes of a user's */
         value = value->items[1]->items[0];
     return calls(value, "torch._utils _rebuild_tensor_v2", 4) ? value : NULL;
 }

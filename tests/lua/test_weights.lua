@@ -69,6 +69,11 @@ for _, layout in ipairs(layouts) do
   end)
 end
 
+check.test("a parameter with attributes is a tensor", function()
+  local state = calr.weights.read(files .. "tagged.pth")
+  check.all_near(state.scale, { 1.5, -2.5 }, 0)
+end)
+
 check.test("another table is taken by its name, another copy by its prefix", function()
   local net = small()
   calr.weights.load(net, files .. "teachers.pth", { key = "student" })

@@ -102,6 +102,11 @@ torch.serialization.location_tag = lambda storage: "cuda:1"
 save("cuda.pth", trunk)
 torch.serialization.location_tag = tag
 
+# A parameter with an attribute, as it stands in a module and not in a state_dict.
+tagged = torch.nn.Parameter(torch.tensor([1.5, -2.5]))
+tagged.tag = "no weight decay"
+save("tagged.pth", {"scale": tagged})
+
 # What is refused.
 save("wider.pth", blank(small(8).state_dict()))
 save("diverged.pth", {**trunk, "bn1.bias": torch.full((1,), float("nan")).expand(4)})
