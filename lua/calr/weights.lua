@@ -127,6 +127,9 @@ local function left_over(names, has, part_of, message)
   return list
 end
 
+local other_architecture = "weights of another architecture, or of another width; calr import-weights says which of "
+  .. "calr's networks they fit"
+
 local function called(name, other) return name == other and "" or (" (%s)"):format(other) end
 
 local function text_of(tensor) return ("%s[%s]"):format(tensor:dtype(), layers.shape(tensor):gsub("x", " x ")) end
@@ -160,8 +163,8 @@ local function check_shapes(found, own, state)
   if wrong > 0 then
     local other = found.map[first]
     error(("%s is %s in the file%s and %s in the network%s"):format(first, text_of(state[other]),
-      called(first, other), text_of(own[first]), wrong > 1 and ("; %d tensors have another shape: weights of another "
-      .. "architecture, or of another width"):format(wrong) or ""), 0)
+      called(first, other), text_of(own[first]), wrong > 1
+      and ("; %d tensors have another shape: %s"):format(wrong, other_architecture) or ""), 0)
   end
   for name in pairs(found.map) do
     if dropped[first_word(name)] then found.map[name] = nil end
@@ -223,10 +226,11 @@ local function compare(net, state, names, about)
   local own = net:state()
   local order = names and (about and about.order or "file") or nil
   local found = match.find(net, state, names or words.sorted(state), order)
-  if not found then nothing_in_common(own, state) end
+  local total = words.count(own)
+  if not found or found.fitting == 0 and 10 * found.named < total then nothing_in_common(own, state) end
   if found.differ then
-    error(("%s of the network differs from %s%s in the file in names or shapes: weights of another architecture")
-      :format(found.differ[1], found.prefix, found.differ[2]), 0)
+    error(("%s of the network differs from %s%s in the file in names or shapes: %s"):format(found.differ[1],
+      found.prefix, found.differ[2], other_architecture), 0)
   end
   local dropped = check_shapes(found, own, state)
   if next(found.map) == nil then nothing_in_common(own, state) end
@@ -245,7 +249,6 @@ local function compare(net, state, names, about)
       (found.way == "name" or found.way == "number")
       and "the file has %s, which the network lacks, though it has other tensors of that part" or nil),
   }
-  local total = words.count(own)
   refuse_fraction(matched, total)
   matched.report = report_of(matched, net, dropped, total)
   return matched

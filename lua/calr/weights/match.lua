@@ -280,9 +280,10 @@ end
 --- @param state  table; name -> tensor, of a file
 --- @param names  table; its names
 --- @param order  string; "file": they are in the order of the layers, "sorted": in that of their numbers; nil: neither
---- @return table|nil  map (the network's name -> the file's), how (a text), way, prefix, head_names (the file's
----                    names of neck and pooling -> true), and where children that are counted differ: differ (both
----                    names); nil when nothing belongs together
+--- @return table|nil  map (the network's name -> the file's), how (a text), way, prefix, named and
+---                    fitting (the numbers of pairs, and of those with one shape), head_names (the file's names of neck
+---                    and pooling -> true), and where children that are counted differ: differ (both names); nil when
+---                    nothing belongs together
 function match.find(net, state, names, order)
   local own = { state = net:state() }
   own.names = ordered_names(net, own.state)
