@@ -22,9 +22,10 @@ local cameras = data:train():cameras()
 
 for epoch, step in calr.pipeline.epochs(net, data, cfg) do
   local features = step:features()
-  local distance <close> = calr.cluster.jaccard(features, { k1 = cfg.jaccard.k1, k2 = cfg.jaccard.k2,
-    within = cfg.dbscan.eps })
-  local labels = calr.cluster.dbscan(distance, { eps = cfg.dbscan.eps, min_samples = cfg.dbscan.min_samples })
+  local distance <close> = calr.phases.measure("neighbours", calr.cluster.jaccard, features, { k1 = cfg.jaccard.k1,
+    k2 = cfg.jaccard.k2, within = cfg.dbscan.eps })
+  local labels = calr.phases.measure("clustering", calr.cluster.dbscan, distance, { eps = cfg.dbscan.eps,
+    min_samples = cfg.dbscan.min_samples })
   local proxies = L.pair(labels, cameras)
   local across = epoch >= cfg.across_from
   step:quality { global = labels }

@@ -25,8 +25,9 @@ end
 
 for _, step in calr.pipeline.epochs(net, data, cfg) do
   local features = step:features()
-  local distance <close> = distance_of(features)
-  local labels = calr.cluster.dbscan(distance, { eps = cfg.dbscan.eps, min_samples = cfg.dbscan.min_samples })
+  local distance <close> = calr.phases.measure("neighbours", distance_of, features)
+  local labels = calr.phases.measure("clustering", calr.cluster.dbscan, distance, { eps = cfg.dbscan.eps,
+    min_samples = cfg.dbscan.min_samples })
   step:snapshot { global = labels, features = features }
   step:quality { global = labels }
   step:train(calr.memory.cluster {

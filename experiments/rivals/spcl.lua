@@ -28,9 +28,11 @@ function limit:load_state(map) self.value = map.value end
 
 for epoch, step in calr.pipeline.epochs(net, data, cfg, { keep = { memory = memory, limit = limit } }) do
   if epoch == 0 then memory.vectors:copy(step:features()) end
-  local distance <close> = calr.cluster.jaccard(memory.vectors:l2_normalize(), cfg.jaccard)
+  local distance <close> = calr.phases.measure("neighbours", calr.cluster.jaccard, memory.vectors:l2_normalize(),
+    cfg.jaccard)
   local function clusters(eps)
-    return calr.cluster.dbscan(distance, { eps = eps, min_samples = cfg.dbscan.min_samples })
+    return calr.phases.measure("clustering", calr.cluster.dbscan, distance, { eps = eps,
+      min_samples = cfg.dbscan.min_samples })
   end
   local eps, gap = cfg.dbscan.eps, cfg.dbscan.gap
   local normal = clusters(eps)

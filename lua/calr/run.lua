@@ -3,7 +3,7 @@
 ---
 ---     run.json       script, configuration, difference from the defaults, seed, data, code, machine, exit reason
 ---     metrics.jsonl  one JSON object per line, append-only; bit-identical whether or not the run was interrupted
----     timing.jsonl   when each of those lines was written
+---     timing.jsonl   when each of those lines was written, and the phases before it: time and peak of memory
 ---     log.txt        log messages
 ---     tensorboard/   the numbers of metrics.jsonl for TensorBoard (`tensorboard --logdir RUN`)
 ---     checkpoints/   tensors (safetensors) and state, from which `calr run --resume DIR` continues
@@ -37,6 +37,7 @@ local errors = require "calr.errors"
 local folder = require "calr.run.folder"
 local identity = require "calr.run.identity"
 local json = require "calr.json"
+local phases = require "calr.phases"
 local progress = require "calr.progress"
 local sys = require "calr.sys"
 local userfile = require "calr.userfile"
@@ -133,6 +134,17 @@ local function write_log(self, line)
   if self.log_file then self.log_file:write(os.date "%Y-%m-%d %H:%M:%S  " .. line .. "\n") end
 end
 
+-- The phases of all processes that worked on the run, work done twice included; nil when there were none.
+local function all_phases(self)
+  local sums = {}
+  local path = self.path .. "/timing.jsonl"
+  for line in (sys.exists(path) and sys.read_file(path) or ""):gmatch "[^\n]+" do
+    local ok, entry = pcall(json.decode, line, path)
+    if ok and type(entry) == "table" and type(entry.phases) == "table" then phases.add(sums, entry.phases) end
+  end
+  return next(sums) and sums or nil
+end
+
 -- What a run came to: its last evaluation, and where to look.
 local function say_result(self)
   local found = self.evaluation
@@ -142,6 +154,7 @@ local function say_result(self)
   if type(found) == "table" and found.mAP and found.rank1 then
     self:log("result: mAP %.1f %%, rank-1 %.1f %%", 100 * found.mAP, 100 * found.rank1)
   end
+  if self.record.phases then self:log("time: %s", phases.text(self.record.phases, true)) end
   self:log("finished: %s/metrics.jsonl has every epoch; pictures and curves: calr report %s", self.path, self.path)
 end
 
@@ -155,6 +168,8 @@ end
 
 local function close(self, status, message)
   if self.closed then return end
+  self.ledger:close()
+  self.record.phases = all_phases(self)
   if status == "finished" then
     save_model(self)
     say_result(self)
@@ -235,12 +250,22 @@ function run.open(options)
   self.metrics = sys.append(path .. "/metrics.jsonl", { follow = false })
   self.timing = sys.append(path .. "/timing.jsonl", { follow = false })
   self.leaving = current:on("leave", function(problem) close_by(self, problem) end)
+  self.ledger = phases.open()
   self:log("run folder: %s%s", path, self.loaded and (" (resumed after %s)"):format(self.loaded.name) or "")
   return self
 end
 
 local function check_open(self)
   if self.closed then error("the run in " .. self.path .. " is closed", 3) end
+end
+
+-- What a line of metrics is of, for the log: "epoch 3: ", "stage 1, camera 2, epoch 0: ".
+local function name_of(values)
+  local parts = {}
+  if values.stage == "intra" then parts[1] = "stage 1" end
+  if values.camera then parts[#parts + 1] = "camera " .. tostring(values.camera) end
+  if values.epoch then parts[#parts + 1] = "epoch " .. tostring(values.epoch) end
+  return #parts > 0 and table.concat(parts, ", ") .. ": " or ""
 end
 
 --- run:metric(values)
@@ -256,8 +281,10 @@ function Run:metric(values)
   end
   if type(values.evaluation) == "table" then self.evaluation = values.evaluation end
   self.metrics:write(line .. "\n")
-  local now = sys.time()
-  self.timing:write(json.encode { bytes = self.metrics:size(), time = now, elapsed = sys.clock() - self.start } .. "\n")
+  local now, spent = sys.time(), self.ledger:take()
+  self.timing:write(json.encode { bytes = self.metrics:size(), time = now, elapsed = sys.clock() - self.start,
+    phases = spent } .. "\n")
+  if spent then write_log(self, name_of(values) .. phases.text(spent)) end
   if self.board then
     self.board:add(values, now)
   else

@@ -154,7 +154,7 @@ end)
 local floors = {
   { name = "calr", rooms = {
     tools = { "errors", "form", "options", "tensorboard", "text", "traceback", "userfile", sees = {} },
-    context = { "config", "context", "progress", sees = { "tools" } },
+    context = { "config", "context", "phases", "progress", sees = { "tools" } },
     tensors = { "autograd", "csv", "labels", "vocabulary", sees = { "tools" } },
     nn = { "nn", sees = { "tensors", "tools" } },
     models = { "models", sees = { "nn", "tensors", "context", "tools" } },

@@ -5,6 +5,7 @@
 local autograd = require "calr.autograd"
 local models = require "calr.models"
 local opened = require "calr.pipeline.opened"
+local phases = require "calr.phases"
 local progress = require "calr.progress"
 local rank = require "calr.rank"
 local ranking = require "calr.pipeline.ranking"
@@ -110,7 +111,7 @@ local function figures_of(result)
       result.first_match:totable()) }
 end
 
-function evaluation.evaluate(net, data, cfg, label)
+local function evaluate(net, data, cfg, label)
   local gallery = data:gallery()
   local ignore = cfg.ignore or "own"
   local query = side(data:query())
@@ -136,6 +137,10 @@ function evaluation.evaluate(net, data, cfg, label)
   local run = opened.run(cfg)
   if run then ranking.save(run.path, query.split, result) end
   return figures
+end
+
+function evaluation.evaluate(net, data, cfg, label)
+  return phases.measure("evaluation", evaluate, net, data, cfg, label)
 end
 
 return (require("calr.options").counted("calr.pipeline.", evaluation))

@@ -10,6 +10,8 @@ local guards = require "calr.pipeline.guards"
 local memory = require "calr.memory"
 local nn = require "calr.nn"
 local optimizer = require "calr.pipeline.optimizer"
+local optim = require "calr.optim"
+local phases = require "calr.phases"
 local quality = require "calr.pipeline.quality"
 local rate = require "calr.pipeline.rate"
 local request = require "calr.pipeline.request"
@@ -23,7 +25,7 @@ Step.__index = Step
 --- Unit features of all training images with the network as it is now.
 --- @return tensor  f32[n x dim]
 function Step:features()
-  self.seen = evaluation.features(self.net, self.split, self.cfg)
+  self.seen = phases.measure("features", evaluation.features, self.net, self.split, self.cfg)
   return self.seen
 end
 
@@ -32,7 +34,7 @@ end
 --- calr.cluster.infomap takes them in place of features, and refinement rules see them.
 --- @return table  see calr.cluster.knn
 function Step:neighbours(features)
-  return C.knn(features, { k = math.min(self.cfg.infomap.k, features:size(1)) })
+  return phases.measure("neighbours", C.knn, features, { k = math.min(self.cfg.infomap.k, features:size(1)) })
 end
 
 --- step:infomap(neighbours)
@@ -51,7 +53,7 @@ function Step:infomap(neighbours)
     o.min_similarity = math.max(0, math.min(o.min_similarity, others:reshape(-1):quantile(1 - kept):item()))
     self:report { min_similarity = o.min_similarity }
   end
-  return C.infomap(neighbours, o)
+  return phases.measure("clustering", C.infomap, neighbours, o)
 end
 
 --- step:cluster_weights(labels)
@@ -80,7 +82,7 @@ end
 function Step:quality(sets)
   for name, labels in pairs(sets) do
     local measure = name == "locals" and quality.by_camera or quality.overall
-    self.record[name] = measure(self.split, labels)
+    self.record[name] = phases.measure("quality", measure, self.split, labels)
   end
 end
 
@@ -224,7 +226,7 @@ function Step:train(bank, options)
   end
   o.seed, o.epoch, o.label, o.group = config.stage_seed(cfg, 0), self.epoch, "training", ""
   o.clusters, o.instances, o.iterations = cfg.clusters, cfg.instances, cfg.iterations
-  local loss, means = train(o)
+  local loss, means = phases.measure("training", train, o)
   if not loss then guards.no_pairs(self) end
   self.trains = true
   self:report { loss = loss, alignment = means.alignment }
@@ -376,7 +378,7 @@ return function(net, data, cfg, more)
     step.record.stage, step.record.epoch, step.record.lr = "inter", step.epoch, step.optimizer.lr
     run:metric(step.record)
     run:tell("epoch", step.epoch + 1, step)
-    checkpoint(step, run)
+    phases.measure("checkpoint", checkpoint, step, run)
   end
 
   -- Without an epoch the weights that the run starts from are what there is to measure.

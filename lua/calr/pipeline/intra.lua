@@ -9,6 +9,7 @@ local evaluation = require "calr.pipeline.evaluation"
 local memory = require "calr.memory"
 local optim = require "calr.optim"
 local optimizer = require "calr.pipeline.optimizer"
+local phases = require "calr.phases"
 local quality = require "calr.pipeline.quality"
 local reuse = require "calr.pipeline.reuse"
 local train = require "calr.pipeline.train"
@@ -97,8 +98,8 @@ end
 
 -- Clusters the camera's images by the network as it is now, and keeps the labels if they are the best so far.
 function Stage:cluster(rows)
-  local features = evaluation.features(self.net, self.split, self.cfg, rows)
-  local labels, score = cluster_camera(features, self.cfg)
+  local features = phases.measure("features", evaluation.features, self.net, self.split, self.cfg, rows)
+  local labels, score = phases.measure("clustering", cluster_camera, features, self.cfg)
   if not self.best or (score and score > (self.best_score or -math.huge)) then
     self.best, self.best_score = labels, score
   end
@@ -111,7 +112,7 @@ function Stage:train_epoch(rows)
   local cfg, o = self.cfg, self.cfg.intra
   local features, labels, score = self:cluster(rows)
   self.schedule:epoch(self.epoch)
-  local loss = train {
+  local loss = phases.measure("training", train, {
     net = self.net, optimizer = self.optimizer, parameters = self.parameters,
     split = self.split, cameras = self.cameras, cfg = cfg,
     seed = config.stage_seed(cfg, self.camera), epoch = self.epoch,
@@ -120,7 +121,7 @@ function Stage:train_epoch(rows)
     memory = memory.cluster { features = features, labels = labels, momentum = o.momentum,
       temperature = o.temperature, update = cfg.update },
     clusters = o.clusters_per_batch, instances = o.instances, iterations = o.iterations,
-  }
+  })
   self.run:metric { stage = "intra", camera = self.camera - 1, epoch = self.epoch, clusters = L.clusters(labels),
     silhouette = score, loss = loss }
   return loss ~= nil

@@ -4,6 +4,7 @@ local form = require "calr.form"
 local labels = require "calr.labels"
 local arguments = require "calr.options"
 local paces = require "calr.refine.paces"
+local phases = require "calr.phases"
 local T = require "calr.tensor"
 local userfile = require "calr.userfile"
 
@@ -278,6 +279,20 @@ local function tidy_weights(weights, out, tidy, what)
   return weights:index_select(2, labels.commonest(tidy, out)) -- the number that each tidied cluster had
 end
 
+local function apply(rule, context)
+  rule = refine.load(rule)
+  local what = loaded[rule]
+  local out, reasons, weights = parts(rule, context, what)
+  local n = context.global:numel()
+  if not form.is(out, "i32", n) then
+    error(("%s must return labels i32[%d], not %s%s"):format(what, n, form.text(out), remedy(out, n)), 0)
+  end
+  local keeps = context.options and context.options.lone_clusters == "negative"
+  local tidy = labels.canonical(out, { min_size = keeps and 1 or 2 })
+  local counts, why = explain(context.global, out, tidy, reasons, what)
+  return tidy, counts, why, weights and tidy_weights(weights, out, tidy, what)
+end
+
 --- calr.refine.apply(rule, context)
 --- Runs a rule and tidies what it returns: clusters numbered without gaps, those of fewer than two images outliers
 --- (unless the option lone_clusters keeps them).
@@ -292,17 +307,7 @@ end
 ---                 that were not
 --- @return tensor|nil  the weights, where the rule gives some: f32[n], or f32[n x clusters] in the tidied numbers
 function refine.apply(rule, context)
-  rule = refine.load(rule)
-  local what = loaded[rule]
-  local out, reasons, weights = parts(rule, context, what)
-  local n = context.global:numel()
-  if not form.is(out, "i32", n) then
-    error(("%s must return labels i32[%d], not %s%s"):format(what, n, form.text(out), remedy(out, n)), 0)
-  end
-  local keeps = context.options and context.options.lone_clusters == "negative"
-  local tidy = labels.canonical(out, { min_size = keeps and 1 or 2 })
-  local counts, why = explain(context.global, out, tidy, reasons, what)
-  return tidy, counts, why, weights and tidy_weights(weights, out, tidy, what)
+  return phases.measure("refinement", apply, rule, context)
 end
 
 --- calr.refine.pace(name [, options])

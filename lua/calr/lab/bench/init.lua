@@ -37,6 +37,7 @@ local errors = require "calr.errors"
 local format = require "calr.lab.bench.frame.format"
 local json = require "calr.json"
 local meter = require "calr.meter"
+local phases = require "calr.phases"
 local peers = require "calr.lab.bench.frame.peers"
 local sys = require "calr.sys"
 local text = require "calr.text"
@@ -71,13 +72,6 @@ end
 --- calr.bench.median(values)
 --- @return number
 bench.median = median
-
--- VmRSS, VmHWM: bytes; nil if the system does not report them.
-local function resident(field)
-  local ok, status = pcall(sys.read_file, "/proc/self/status")
-  local kib = ok and status:match(field .. ":%s*(%d+) kB")
-  return kib and tonumber(kib) * 1024 or nil
-end
 
 --- calr.bench.measure_limits()
 --- Measures the rates this machine reaches now: the best of several large matrix products by the backend, and of passes
@@ -289,13 +283,10 @@ local function memory()
   collectgarbage()
   collectgarbage()
   meter.trim()
-  local base, file = resident "VmRSS", io.open("/proc/self/clear_refs", "w")
-  if file then
-    file:write "5"
-    file:close()
-  end
+  local base = phases.resident "VmRSS"
+  phases.reset_peak()
   return function()
-    local peak = resident "VmHWM"
+    local peak = phases.resident "VmHWM"
     return peak and base and math.max(0, peak - base) or nil
   end
 end
