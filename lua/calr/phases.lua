@@ -110,7 +110,8 @@ function phases.text(spent, shares)
     return a < b
   end)
   for i, name in ipairs(names) do
-    names[i] = name .. " " .. text.duration(spent[name].seconds)
+    local seconds = spent[name].seconds
+    names[i] = name .. " " .. (seconds < 0.1 and ("%.0f ms"):format(1000 * seconds) or text.duration(seconds))
       .. (shares and sum > 0 and (" (%.0f %%)"):format(100 * spent[name].seconds / sum) or "")
   end
   return table.concat(names, ", ")

@@ -262,7 +262,9 @@ end
 -- What a line of metrics is of, for the log: "epoch 3: ", "stage 1, camera 2, epoch 0: ".
 local function name_of(values)
   local parts = {}
-  if values.stage == "intra" then parts[1] = "stage 1" end
+  if values.stage == "intra" or values.stage == "source" then
+    parts[1] = values.stage == "intra" and "stage 1" or "source"
+  end
   if values.camera then parts[#parts + 1] = "camera " .. tostring(values.camera) end
   if values.epoch then parts[#parts + 1] = "epoch " .. tostring(values.epoch) end
   return #parts > 0 and table.concat(parts, ", ") .. ": " or ""

@@ -75,6 +75,7 @@ check.test("sums and texts", function()
   check.equal(phases.text(sums), "a 3.0 s, b 2.0 s, other 9.0 s; at most 3.0 GiB (a)")
   check.equal(phases.text({ a = { seconds = 3.0, peak = 0 }, b = { seconds = 1.0, peak = 0 } }, true),
     "a 3.0 s (75 %), b 1.0 s (25 %)")
+  check.equal(phases.text { a = { seconds = 0.0234, peak = 0 } }, "a 23 ms")
 end)
 
 check.test("a run: the log by line, the sums at the end, nothing in metrics.jsonl", function()
@@ -89,7 +90,7 @@ check.test("a run: the log by line, the sums at the end, nothing in metrics.json
   local log = sys.read_file(tmp .. "/run/log.txt")
   check.ok(log:find "  stage 1, camera 2, epoch 1: training %d")
   check.ok(log:find "  epoch 2: training .*features .*other ")
-  check.ok(log:find "  time: .*training %d%.%d s %(%d+ %%%)")
+  check.ok(log:find "  time: .*training %d+ ms %(%d+ %%%)")
   check.ok(not log:find "epoch 0:")
   check.ok(not sys.read_file(tmp .. "/run/metrics.jsonl"):find "training")
   local times = {}

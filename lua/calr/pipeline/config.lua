@@ -31,6 +31,10 @@ local function defaults()
       { "none", "market1501", "dukemtmc", "msmt17", "veri776", "small", "street" }, { defaults = presets }),
     data = option("street.lmdb", "a data-set store (calr data import, calr data make)"),
     ids = optional("integer", "train on this many identities only, the first ones"),
+    source = option("", "a labelled data-set store to train on first, supervised; empty: none (domain adaptation: the "
+      .. "figures of direct transfer are recorded)"),
+    source_epochs = option(20, "of training on the source", { 1 }),
+    source_iterations = option(100, "batches in an epoch of training on the source", { 1 }),
     seed = option(1, "of the weights, the batches, the augmentation and the refinement"),
     network = option("small", "a network (calr.models), or the path of your own file", nil,
       { declares = models.declared }),

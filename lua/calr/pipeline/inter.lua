@@ -16,6 +16,7 @@ local quality = require "calr.pipeline.quality"
 local rate = require "calr.pipeline.rate"
 local request = require "calr.pipeline.request"
 local snapshot = require "calr.pipeline.snapshot"
+local source = require "calr.pipeline.source"
 local train = require "calr.pipeline.train"
 
 local Step = {}
@@ -345,6 +346,7 @@ end
 return function(net, data, cfg, more)
   more = check_options("calr.pipeline.epochs", more, { "keep", "layers", "optimizer", "schedule" })
   local run, split = config.run_of(cfg, data, net), data:train()
+  source(net, data, cfg)
   local cameras = split:cameras()
   local step = setmetatable({ net = net, split = split, cameras = cameras, cfg = cfg, record = {}, run = run,
     data = data:name(), noted = {}, keep = check_objects("keep", more.keep, "state", "load_state"),

@@ -12,6 +12,8 @@ local optimizer = require "calr.pipeline.optimizer"
 local phases = require "calr.phases"
 local quality = require "calr.pipeline.quality"
 local reuse = require "calr.pipeline.reuse"
+local source = require "calr.pipeline.source"
+local states = require "calr.pipeline.states"
 local train = require "calr.pipeline.train"
 
 -- How many local clusters a camera of `count` images gets.
@@ -36,25 +38,13 @@ local function copy_state(state)
   return copy
 end
 
-local function prefixed(prefix, map, into)
-  for name, tensor in pairs(map) do into[prefix .. name] = tensor end
-  return into
-end
-
-local function unprefixed(prefix, map)
-  local out = {}
-  for name, tensor in pairs(map) do
-    if name:sub(1, #prefix) == prefix then out[name:sub(#prefix + 1)] = tensor end
-  end
-  return out
-end
-
 -- The stage under way: `locals` of the cameras that are finished, `used` numbers given to their clusters, and the
 -- camera being worked on (from 1) with its `epoch`, `best` labels and their `best_score`.
 local Stage = {}
 Stage.__index = Stage
 
 local function new_stage(net, data, cfg)
+  source(net, data, cfg)
   local split = data:train()
   local self = setmetatable({
     net = net, cfg = cfg, split = split, run = config.run_of(cfg, data, net), cameras = split:cameras(),
@@ -76,8 +66,8 @@ function Stage:begin_camera()
 end
 
 function Stage:checkpoint()
-  local map = prefixed("net.", self.net:state(), { locals = self.locals, best = self.best })
-  prefixed("optimizer.", self.optimizer:state(), map)
+  local map = states.put("net.", self.net:state(), { locals = self.locals, best = self.best })
+  states.put("optimizer.", self.optimizer:state(), map)
   self.run:checkpoint("intra", { tensors = map,
     state = { used = self.used, camera = self.camera, epoch = self.epoch, best_score = self.best_score } })
 end
@@ -90,8 +80,8 @@ function Stage:restore()
   if state.epoch == 0 then return true end
   self.epoch, self.best, self.best_score = state.epoch, tensors.best, state.best_score
   config.take_up(self.run, function()
-    self.net:load_state(unprefixed("net.", tensors))
-    self.optimizer:load_state(unprefixed("optimizer.", tensors))
+    self.net:load_state(states.get("net.", tensors))
+    self.optimizer:load_state(states.get("optimizer.", tensors))
   end)
   return true
 end

@@ -24,7 +24,7 @@ local of_stage_2 = {
   "data", "compat", "epochs", "iterations", "clusters", "instances", "lr", "temperature", "momentum",
   "camera_weights_from", "infomap", "refine", "alignment", "eval_every", "snapshot_every", "ap", "workers", "preset",
   "edges_kept", "oracle", "untrained", "ignore", "eval_gallery", "rerank", "shots", "eval_draws", "expand", "expand_k",
-  "expand_alpha", "multi_query",
+  "expand_alpha", "multi_query", "source", "source_epochs", "source_iterations",
 }
 
 local function stage_1_options(cfg)

@@ -48,10 +48,12 @@ local function values_of(line)
   return values
 end
 
+local before_stage_2 = { intra = true, source = true, transfer = true }
+
 local function reports_of(path, started)
   local reports, metrics = {}, {}
   for i, line in ipairs(run.metrics(path)) do
-    if line.stage ~= "intra" then
+    if not before_stage_2[line.stage] then
       local values = values_of(line)
       local epoch, number = math.tointeger(line.epoch), math.tointeger(line.step)
       local step = epoch and epoch + 1 or number or i
