@@ -193,6 +193,9 @@ expect 0 "$CALR" data import cuhk03 --help
 prints "--boxes" "detected (by a detector, the default) or labeled"
 expect 1 "$CALR" data import cuhk03 good --boxes painted -o x.lmdb
 says 'boxes are "detected" or "labeled", not "painted"'
+mkdir -p cams/one && cp "$images/one.jpg" cams/one/
+expect 0 "$CALR" data import -o cams.lmdb --pattern "{camera}/{*}.jpg" --split query folder cams
+prints "cams.lmdb: 1 images"
 expect 2 "$CALR" data import market1501 good --boxes labeled -o x.lmdb
 says "unknown option --boxes"
 

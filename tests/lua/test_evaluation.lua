@@ -171,6 +171,8 @@ check.test("the untrained network is evaluated where it is asked for", function(
       refine = "none", alignment = { weight = 0.0 }, rerank = true }
     local own = calr.models.small { width = 4, seed = 1 }
     local run = P.run_of(o, street)
+    local told
+    calr.run.on("epoch", function(_, _, step) told = step:figures() end)
     for _, step in P.epochs(own, street, o) do
       local features = step:features()
       local labels = T.arange(0, features:size(1), 1, "i32") % 4
@@ -178,6 +180,7 @@ check.test("the untrained network is evaluated where it is asked for", function(
     end
     run:finish()
     local records = calr.run.metrics(run.path)
+    check.ok(told.mAP_low <= told.mAP and told.mAP <= told.mAP_high and told.rank1_high >= told.rank1)
     check.equal(records[1].untrained ~= nil, asked)
     if asked then check.near(records[1].untrained.mAP, direct({ rerank = true }).mAP, 1e-9) end
     local log = calr.sys.read_file(run.path .. "/log.txt")

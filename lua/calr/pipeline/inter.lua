@@ -235,9 +235,9 @@ function Step:train(bank, options)
   if next(means) then self:report { losses = means } end
 end
 
---- step:figures()
---- The epoch in numbers, one a name: mAP, rank1, rank5, rank10 and mINP (where it was evaluated), loss, alignment,
---- silhouette, clusters, outliers, and the precision, recall, f and expansion of the labels that were trained on.
+--- step:figures() The epoch in numbers, one a name: mAP, rank1, rank5, rank10 and mINP (where it was evaluated),
+--- mAP_low, mAP_high, rank1_low and rank1_high (their intervals over the queries), loss, alignment, silhouette,
+--- clusters, outliers, and the precision, recall, f and expansion of the labels that were trained on.
 --- @return table  metric -> number; what is not known is absent
 function Step:figures()
   local record, values = self.record, {}
@@ -247,6 +247,7 @@ function Step:figures()
   for _, name in ipairs { "mAP", "rank1", "rank5", "rank10", "mINP" } do
     values[name] = record.evaluation and record.evaluation[name]
   end
+  for name, value in pairs(record.evaluation and record.evaluation.spread or {}) do values[name] = value end
   return values
 end
 

@@ -20,8 +20,8 @@ local function data_uri(kind, bytes)
   return ("data:image/%s;base64,%s"):format(kind, text.base64(bytes))
 end
 
--- A JPEG as it is, or reduced if it is large.
-local function jpeg_uri(bytes)
+-- An image as it is, or reduced if it is large.
+local function image_uri(bytes)
   if #bytes > 24 * 1024 then
     local pixels = image.decode(bytes)
     local h, w = pixels:size(1), pixels:size(2)
@@ -30,7 +30,7 @@ local function jpeg_uri(bytes)
     end
     bytes = image.encode(pixels, { quality = 85 })
   end
-  return data_uri("jpeg", bytes)
+  return data_uri(image.probe(bytes).format, bytes)
 end
 
 -- ---- pictures that the run saved ----
@@ -122,7 +122,7 @@ local function describe(cluster, split, identities, cameras)
   local images = json.array {}
   for _, at in ipairs(columns.thin(#cluster.rows, most_images)) do
     local row = cluster.rows[at]
-    images[#images + 1] = { path = split:path(row), source = jpeg_uri(split:jpeg(row)),
+    images[#images + 1] = { path = split:path(row), source = image_uri(split:jpeg(row)),
       wrong = main ~= nil and identities[row] ~= main }
   end
   return { label = cluster.label, camera = cameras[cluster.rows[1]], size = #cluster.rows, images = images,

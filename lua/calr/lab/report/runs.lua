@@ -43,6 +43,7 @@ local function values_of(line)
       for key, item in pairs(value) do
         if type(item) == "number" then values[name == "evaluation" and key or name .. "." .. key] = item end
       end
+      for key, item in pairs(name == "evaluation" and value.spread or {}) do values[key] = item end
     end
   end
   return values

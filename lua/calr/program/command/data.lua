@@ -59,11 +59,15 @@ local function rate(result)
   return ("%.1f s, %.0f images/s"):format(result.seconds, result.images / math.max(result.seconds, 1e-9))
 end
 
--- The layout that the words name, or nil; "--pattern X" and the like must be known before they are parsed.
+-- The layout that the words name, wherever it stands, or nil: its own options must be known before they are parsed.
 local function layout_of(words, import)
-  local name = words[1]
-  if not name or name:sub(1, 1) == "-" or sys.is_folder(name) or name:find "%.lmdb$" then return nil end
-  return call(errors.usage, import.layout, name)
+  local names = {}
+  for _, item in ipairs(import.layouts()) do names[item.name] = true end
+  for i, word in ipairs(words) do
+    if (names[word] or word:find "%.lua$") and words[i - 1] ~= "-o" and not sys.is_folder(word) then
+      return call(errors.usage, import.layout, word)
+    end
+  end
 end
 
 -- What is not a layout and a folder, in this order.
