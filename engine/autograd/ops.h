@@ -177,9 +177,21 @@ calr_status calr_op_cdist(calr_tensor *a, calr_tensor *b, double p, calr_tensor 
 
 /* ---- networks: convolution.c, norm.c, pool.c ---- x: [n x h x w x c], f32 or bf16 */
 
+/* As in calr_conv2d (backend.h). */
+typedef struct calr_conv2d_options {
+    int64_t stride[2], dilation[2], padding[4], same, groups;
+    int64_t output_padding
+        [2]; /* of the transposed convolution: rows at the bottom and columns at the right that its
+                                  output has more, below the stride */
+} calr_conv2d_options;
+
 /* w: [c_out x c_in / groups x kh x kw], bias: [c_out] or NULL. groups >= 1 divides c_in and c_out. */
-calr_status calr_op_conv2d(calr_tensor *x, calr_tensor *w, calr_tensor *bias, int64_t stride,
-                           int64_t padding, int64_t groups, calr_tensor **y);
+calr_status calr_op_conv2d(calr_tensor *x, calr_tensor *w, calr_tensor *bias,
+                           const calr_conv2d_options *options, calr_tensor **y);
+/* The gradient of such a convolution by its input, as a layer: w: [c_in x c_out / groups x kh x kw], y: (h - 1) stride -
+ * padding + dilation (kh - 1) + output_padding + 1 high. Not with `same`. */
+calr_status calr_op_conv_transpose2d(calr_tensor *x, calr_tensor *w, calr_tensor *bias,
+                                     const calr_conv2d_options *options, calr_tensor **y);
 
 typedef struct calr_batch_norm_options {
     bool training;   /* statistics of the batch, and update the running ones; otherwise use the

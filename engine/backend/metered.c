@@ -154,7 +154,7 @@ void calr_metered_conv(double began, const char *kernel, const calr_conv2d *conv
     snprintf(event->detail, sizeof event->detail, "%lldx%lldx%lldx%lld>%lld %lldx%lld/%lld%s",
              (long long)conv->n, (long long)conv->h, (long long)conv->w, (long long)conv->c_in,
              (long long)conv->c_out, (long long)conv->kh, (long long)conv->kw,
-             (long long)conv->stride, conv->groups > 1 ? " grouped" : "");
+             (long long)conv->stride[0], conv->groups > 1 ? " grouped" : "");
 }
 
 static calr_status conv2d_forward(const calr_conv2d *conv, const void *x, const float *w,

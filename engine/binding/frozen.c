@@ -50,7 +50,7 @@ static const float *output_numbers(lua_State *L, const char *name, const calr_te
     return t ? calr_tensor_f32(t) : NULL;
 }
 
-/// calr.frozen.conv(w [, {scale=, bias=, stride=1, padding=0, groups=1, activation=}])
+/// calr.frozen.conv(w [, {scale=, bias=, stride=1, padding=0, dilation=1, groups=1, activation=}])
 /// Makes a convolution with fixed weights, times scale. Call the result as
 /// conv(x [, residual [, overwrite]]): y = activation(conv(x, w) + bias + residual). With
 /// overwrite=true y may take the memory of the residual, whose values are then lost: less memory is
@@ -58,26 +58,29 @@ static const float *output_numbers(lua_State *L, const char *name, const calr_te
 /// @param w     f32[out x in/groups x kh x kw]
 /// @param scale f32[out]: a factor for each output's weights
 /// @param bias  f32[out]
+/// @param stride, padding, dilation, groups  as in calr.conv2d
 /// @param activation  "relu", "relu6", "silu" or "hardswish"; none by default. relu=true is the former way to ask for
 ///     the first
 /// @return frozen  x: [n x h x w x in], f32 or bf16 -> [n x h' x w' x out] of the same type, as the
 ///                 residual must be
 static int frozen_conv(lua_State *L)
 {
-    static const char *const names[] = {"scale",  "bias", "stride",     "padding",
+    static const char *const names[] = {"scale",  "bias", "stride",     "padding", "dilation",
                                         "groups", "relu", "activation", NULL};
     calr_tensor *w = calr_lua_check_form(L, 1, CALR_F32, 4, "f32[out x in x kh x kw]");
     calr_lua_check_options(L, 2, names);
     const float *scale = output_numbers(L, "scale", w), *bias = output_numbers(L, "bias", w);
-    int64_t groups = calr_lua_option_integer(L, 2, "groups", 1, 1, 1 << 20);
+    calr_conv2d_options o = calr_lua_option_convolution(L, 2);
     calr_conv2d conv = {
         .c_out = w->shape[0],
-        .c_in = w->shape[1] * groups,
-        .groups = groups,
+        .c_in = w->shape[1] * o.groups,
+        .groups = o.groups,
         .kh = w->shape[2],
         .kw = w->shape[3],
-        .stride = calr_lua_option_integer(L, 2, "stride", 1, 1, 1 << 20),
-        .padding = calr_lua_option_integer(L, 2, "padding", 0, 0, 1 << 20),
+        .stride = {o.stride[0], o.stride[1]},
+        .dilation = {o.dilation[0], o.dilation[1]},
+        .padding = {o.padding[0], o.padding[1], o.padding[2], o.padding[3]},
+        .same = o.same,
     };
     calr_activation activation = calr_lua_option_activation(L, 2);
     calr_frozen_conv **slot = lua_newuserdatauv(L, sizeof *slot, 0);

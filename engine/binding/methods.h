@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 
+#include "autograd/ops.h"
 #include "backend/activation.h"
 #include "backend/elements.h"
 #include "binding/call.h"
@@ -25,6 +26,20 @@ extern const calr_lua_function calr_lua_linalg_methods[];    /* tensor_linalg.c 
 extern const calr_lua_function calr_lua_position_methods[];  /* tensor_positions.c */
 extern const calr_lua_function calr_lua_order_methods[];     /* tensor_order.c */
 extern const calr_lua_function calr_lua_random_methods[];    /* tensor_random.c */
+extern const calr_lua_function calr_lua_function_methods[];    /* tensor_functions.c */
+extern const calr_lua_function calr_lua_element_methods[];     /* tensor_elements.c */
+extern const calr_lua_function calr_lua_operation_methods[];   /* ops.c */
+extern const calr_lua_function calr_lua_convolution_methods[]; /* convolution.c */
+extern const calr_lua_function calr_lua_creation_methods[];    /* tensor_create.c */
+extern const calr_lua_function calr_lua_reduction_methods[];   /* tensor_reduce.c */
+extern const calr_lua_function calr_lua_view_methods[];        /* tensor_view.c */
+extern const calr_lua_function calr_lua_rearrange_methods[];   /* tensor_rearrange.c */
+extern const calr_lua_function calr_lua_text_methods[];        /* tensor_text.c */
+extern const calr_lua_function calr_lua_item_methods[];        /* tensor_items.c */
+extern const calr_lua_function calr_lua_linalg_methods[];      /* tensor_linalg.c */
+extern const calr_lua_function calr_lua_position_methods[];    /* tensor_positions.c */
+extern const calr_lua_function calr_lua_order_methods[];       /* tensor_order.c */
+extern const calr_lua_function calr_lua_random_methods[];      /* tensor_random.c */
 /* Functions calr.NAME that are no methods. */
 extern const calr_lua_function calr_lua_random_functions[];    /* tensor_random.c */
 extern const calr_lua_function calr_lua_rearrange_functions[]; /* tensor_rearrange.c */
@@ -108,5 +123,7 @@ void calr_lua_push_word(lua_State *L, int table, const char *complaint);
 
 /* The options "activation" and (its former form) "relu" of the table at `arg`; ops.c. */
 calr_activation calr_lua_option_activation(lua_State *L, int arg);
+/* The options "stride", "padding", "dilation" and "groups"; convolution.c. */
+calr_conv2d_options calr_lua_option_convolution(lua_State *L, int arg);
 
 #endif

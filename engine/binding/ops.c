@@ -50,27 +50,6 @@ static int ops_cat(lua_State *L)
 
 /* ---- networks ---- */
 
-/// calr.conv2d(x, w [, {stride=1, padding=0, groups=1, bias=}])
-/// Convolution of feature maps. With groups, input and output channels are split into `groups` parts, and part i of
-/// the output sees only part i of the input; groups = in = out is a depthwise convolution.
-/// @param x  f32[n x h x w x in]
-/// @param w  f32[out x in/groups x kh x kw], the order of torchvision's files
-/// @param groups  divides in and out
-/// @param bias  f32[out]
-/// @return tensor  [n x h' x w' x out], h' = (h + 2 padding - kh) / stride + 1, rounded down
-static int ops_conv2d(lua_State *L)
-{
-    static const char *const names[] = {"stride", "padding", "groups", "bias", NULL};
-    calr_tensor *x = calr_lua_check_tensor(L, 1), *w = calr_lua_check_tensor(L, 2);
-    calr_lua_check_options(L, 3, names);
-    int64_t stride = calr_lua_option_integer(L, 3, "stride", 1, 1, 1 << 20);
-    int64_t padding = calr_lua_option_integer(L, 3, "padding", 0, 0, 1 << 20);
-    int64_t groups = calr_lua_option_integer(L, 3, "groups", 1, 1, 1 << 20);
-    calr_tensor *bias = calr_lua_option_tensor(L, 3, "bias", 0);
-    PUSH(L, calr_op_conv2d(x, w, bias, stride, padding, groups, slot));
-    return 1;
-}
-
 calr_activation calr_lua_option_activation(lua_State *L, int arg)
 {
     static const char *const choices[] = {
@@ -273,7 +252,6 @@ const calr_lua_function calr_lua_operation_methods[] = {
     {"gem", ops_gem, "x, p [, options]"},
     {"instance_norm", ops_instance_norm, "x [, gamma, beta, options]"},
     {"batch_norm", ops_batch_norm, "x, gamma, beta, running_mean, running_var [, options]"},
-    {"conv2d", ops_conv2d, "x, w [, options]"},
     {"cross_entropy", ops_cross_entropy, "logits, labels [, options]"},
     {NULL, NULL, NULL},
 };

@@ -132,7 +132,7 @@ static bool by_gemm(arrays *a, calr_conv2d_pass pass)
 {
     const calr_conv2d *g = &a->conv;
     int64_t rows = g->n * g->h * g->w;
-    if (g->kh != 1 || g->stride != 1)
+    if (g->kh != 1 || g->stride[0] != 1)
         return false;
     if (pass == CALR_CONV2D_FORWARD)
         calr_blas_gemm(false, true, rows, g->c_out, g->c_in, 1, a->x, g->c_in, a->w, g->c_in, 0,
@@ -160,7 +160,7 @@ static bool by_pointwise(arrays *a, calr_conv2d_pass pass)
 /* Adds to a gradient that is there. */
 static bool by_adding(arrays *a, calr_conv2d_pass pass)
 {
-    return pass == CALR_CONV2D_BACKWARD_DATA && a->conv.stride > 1 &&
+    return pass == CALR_CONV2D_BACKWARD_DATA && a->conv.stride[0] > 1 &&
            calr_pointwise_can(&a->conv) &&
            calr_pointwise_backward_data(&a->conv, a->w, a->y, true, a->dx) == CALR_OK;
 }
@@ -187,8 +187,8 @@ static void measure(const char *text, const layer *l, int64_t batch, int rounds,
                          .c_out = l->c_out,
                          .kh = l->kernel,
                          .kw = l->kernel,
-                         .stride = l->stride,
-                         .padding = l->kernel / 2}};
+                         .stride = {l->stride, l->stride},
+                         .padding = {l->kernel / 2, l->kernel / 2, l->kernel / 2, l->kernel / 2}}};
     const calr_conv2d *g = &a.conv;
     if (calr_conv2d_resolve(&a.conv) != CALR_OK)
         return;

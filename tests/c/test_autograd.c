@@ -378,10 +378,11 @@ static void strided(int64_t first, int64_t second, float *gradient)
     CHECK_OK(calr_op_affine(x, 1, 1, &shifted));
     for (int i = 0; i < 2; i++) {
         int64_t stride = i ? second : first;
+        calr_conv2d_options options = {.stride = {stride, stride}, .dilation = {1, 1}, .groups = 1};
         calr_tensor *y = NULL, *total = NULL;
         if (stride == 0)
             continue;
-        CHECK_OK(calr_op_conv2d(shifted, w, NULL, stride, 0, 1, &y));
+        CHECK_OK(calr_op_conv2d(shifted, w, NULL, &options, &y));
         STEP(y, calr_op_binary(CALR_MUL, y, y, out));
         CHECK_OK(calr_op_sum(y, -1, &total));
         calr_tensor_release(y);
@@ -437,11 +438,13 @@ static void network(const char *backend, float *gradients, float *loss)
     calr_tape_pause();
     CHECK_OK(calr_tensor_fill(p[4], 3));
     calr_tape_restore(0);
+    calr_conv2d_options conv = {
+        .stride = {1, 1}, .dilation = {1, 1}, .padding = {1, 1, 1, 1}, .groups = 1};
     calr_batch_norm_options norm = {
         .training = true, .momentum = 0.1, .eps = 1e-5, .activation = CALR_ACTIVATION_RELU};
-    CHECK_OK(calr_op_conv2d(x, p[0], NULL, 1, 1, 1, &first));
+    CHECK_OK(calr_op_conv2d(x, p[0], NULL, &conv, &first));
     STEP(first, calr_op_batch_norm(first, p[1], p[2], NULL, NULL, NULL, &norm, out));
-    CHECK_OK(calr_op_conv2d(first, p[3], NULL, 1, 1, 1, &sum));
+    CHECK_OK(calr_op_conv2d(first, p[3], NULL, &conv, &sum));
     STEP(sum, calr_op_batch_norm(sum, p[1], p[2], NULL, NULL, first, &norm, out));
     calr_tensor_release(first);
     STEP(sum, calr_op_max_pool(sum, 3, 2, 1, out));

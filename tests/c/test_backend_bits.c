@@ -247,7 +247,7 @@ static void check_convolution(calr_conv2d g)
     snprintf(name, sizeof name,
              "convolution %" PRId64 " x %" PRId64 " x %" PRId64 ", %" PRId64 " -> %" PRId64
              ", kernel %" PRId64 ", stride %" PRId64 ", groups %" PRId64,
-             g.n, g.h, g.w, g.c_in, g.c_out, g.kh, g.stride, g.groups);
+             g.n, g.h, g.w, g.c_in, g.c_out, g.kh, g.stride[0], g.groups);
     OPERATION(name, run_forward, &g, IN_MAP(1, nx), IN(2, nw), IN(3, g.c_out), OUT_MAP(ny));
     OPERATION(name, run_data, &g, IN(2, nw), IN_MAP(4, ny), OUT_MAP(nx));
     OPERATION(name, run_weights, &g, IN_MAP(1, nx), IN_MAP(4, ny), OUT(nw), OUT(g.c_out));
@@ -261,16 +261,17 @@ static void check_some(int64_t n, int64_t h, int64_t w, int64_t kernel, int64_t 
                        const int64_t (*channels)[3], size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        check_convolution((calr_conv2d){.n = n,
-                                        .h = h,
-                                        .w = w,
-                                        .c_in = channels[i][0],
-                                        .c_out = channels[i][1],
-                                        .groups = channels[i][2],
-                                        .kh = kernel,
-                                        .kw = kernel,
-                                        .stride = stride,
-                                        .padding = kernel / 2});
+        check_convolution(
+            (calr_conv2d){.n = n,
+                          .h = h,
+                          .w = w,
+                          .c_in = channels[i][0],
+                          .c_out = channels[i][1],
+                          .groups = channels[i][2],
+                          .kh = kernel,
+                          .kw = kernel,
+                          .stride = {stride, stride},
+                          .padding = {kernel / 2, kernel / 2, kernel / 2, kernel / 2}});
 }
 
 static void check_convolutions(void)

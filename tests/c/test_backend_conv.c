@@ -11,8 +11,8 @@ static void reference_forward(const calr_conv2d *g, const float *x, const float 
                     double sum = bias ? (double)bias[o] : 0;
                     for (int64_t u = 0; u < g->kh; u++)
                         for (int64_t v = 0; v < g->kw; v++) {
-                            int64_t i = r * g->stride - g->padding + u,
-                                    j = c * g->stride - g->padding + v;
+                            int64_t i = r * g->stride[0] - g->padding[0] + u * g->dilation[0],
+                                    j = c * g->stride[1] - g->padding[2] + v * g->dilation[1];
                             if (i < 0 || i >= g->h || j < 0 || j >= g->w)
                                 continue;
                             int64_t inputs = g->c_in / g->groups,
@@ -37,8 +37,8 @@ static void reference_backward(const calr_conv2d *g, const float *x, const float
                     dbias[o] += d;
                     for (int64_t u = 0; u < g->kh; u++)
                         for (int64_t v = 0; v < g->kw; v++) {
-                            int64_t i = r * g->stride - g->padding + u,
-                                    j = c * g->stride - g->padding + v;
+                            int64_t i = r * g->stride[0] - g->padding[0] + u * g->dilation[0],
+                                    j = c * g->stride[1] - g->padding[2] + v * g->dilation[1];
                             if (i < 0 || i >= g->h || j < 0 || j >= g->w)
                                 continue;
                             int64_t inputs = g->c_in / g->groups,
@@ -112,16 +112,64 @@ static void check_geometry(calr_conv2d g)
 }
 
 static const calr_conv2d fixed[] = {
-    {.n = 1, .h = 1, .w = 1, .c_in = 1, .c_out = 1, .kh = 1, .kw = 1, .stride = 1},
-    {.n = 2, .h = 23, .w = 17, .c_in = 3, .c_out = 16, .kh = 7, .kw = 7, .stride = 2, .padding = 3},
-    {.n = 3, .h = 16, .w = 8, .c_in = 16, .c_out = 32, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
-    {.n = 3, .h = 16, .w = 8, .c_in = 16, .c_out = 32, .kh = 3, .kw = 3, .stride = 2, .padding = 1},
-    {.n = 2, .h = 8, .w = 6, .c_in = 32, .c_out = 64, .kh = 1, .kw = 1, .stride = 1},
-    {.n = 2, .h = 8, .w = 5, .c_in = 32, .c_out = 64, .kh = 1, .kw = 1, .stride = 2},
-    {.n = 2, .h = 9, .w = 5, .c_in = 5, .c_out = 7, .kh = 1, .kw = 1, .stride = 1, .padding = 1},
-    {.n = 1, .h = 7, .w = 9, .c_in = 5, .c_out = 11, .kh = 3, .kw = 3, .stride = 3},
-    {.n = 2, .h = 5, .w = 6, .c_in = 3, .c_out = 4, .kh = 3, .kw = 5, .stride = 1, .padding = 2},
-    {.n = 2, .h = 2, .w = 2, .c_in = 2, .c_out = 3, .kh = 5, .kw = 5, .stride = 2, .padding = 4},
+    {.n = 1, .h = 1, .w = 1, .c_in = 1, .c_out = 1, .kh = 1, .kw = 1, .stride = {1, 1}},
+    {.n = 2,
+     .h = 23,
+     .w = 17,
+     .c_in = 3,
+     .c_out = 16,
+     .kh = 7,
+     .kw = 7,
+     .stride = {2, 2},
+     .padding = {3, 3, 3, 3}},
+    {.n = 3,
+     .h = 16,
+     .w = 8,
+     .c_in = 16,
+     .c_out = 32,
+     .kh = 3,
+     .kw = 3,
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1}},
+    {.n = 3,
+     .h = 16,
+     .w = 8,
+     .c_in = 16,
+     .c_out = 32,
+     .kh = 3,
+     .kw = 3,
+     .stride = {2, 2},
+     .padding = {1, 1, 1, 1}},
+    {.n = 2, .h = 8, .w = 6, .c_in = 32, .c_out = 64, .kh = 1, .kw = 1, .stride = {1, 1}},
+    {.n = 2, .h = 8, .w = 5, .c_in = 32, .c_out = 64, .kh = 1, .kw = 1, .stride = {2, 2}},
+    {.n = 2,
+     .h = 9,
+     .w = 5,
+     .c_in = 5,
+     .c_out = 7,
+     .kh = 1,
+     .kw = 1,
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1}},
+    {.n = 1, .h = 7, .w = 9, .c_in = 5, .c_out = 11, .kh = 3, .kw = 3, .stride = {3, 3}},
+    {.n = 2,
+     .h = 5,
+     .w = 6,
+     .c_in = 3,
+     .c_out = 4,
+     .kh = 3,
+     .kw = 5,
+     .stride = {1, 1},
+     .padding = {2, 2, 2, 2}},
+    {.n = 2,
+     .h = 2,
+     .w = 2,
+     .c_in = 2,
+     .c_out = 3,
+     .kh = 5,
+     .kw = 5,
+     .stride = {2, 2},
+     .padding = {4, 4, 4, 4}},
     {.n = 2,
      .h = 9,
      .w = 7,
@@ -129,8 +177,8 @@ static const calr_conv2d fixed[] = {
      .c_out = 4,
      .kh = 3,
      .kw = 3,
-     .stride = 1,
-     .padding = 1,
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1},
      .groups = 2},
     {.n = 2,
      .h = 9,
@@ -139,10 +187,18 @@ static const calr_conv2d fixed[] = {
      .c_out = 32,
      .kh = 3,
      .kw = 3,
-     .stride = 2,
-     .padding = 1,
+     .stride = {2, 2},
+     .padding = {1, 1, 1, 1},
      .groups = 4},
-    {.n = 2, .h = 6, .w = 5, .c_in = 8, .c_out = 12, .kh = 1, .kw = 1, .stride = 1, .groups = 4},
+    {.n = 2,
+     .h = 6,
+     .w = 5,
+     .c_in = 8,
+     .c_out = 12,
+     .kh = 1,
+     .kw = 1,
+     .stride = {1, 1},
+     .groups = 4},
     {.n = 3,
      .h = 16,
      .w = 8,
@@ -150,8 +206,8 @@ static const calr_conv2d fixed[] = {
      .c_out = 48,
      .kh = 3,
      .kw = 3,
-     .stride = 1,
-     .padding = 1,
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1},
      .groups = 48},
     {.n = 3,
      .h = 15,
@@ -160,8 +216,8 @@ static const calr_conv2d fixed[] = {
      .c_out = 24,
      .kh = 3,
      .kw = 3,
-     .stride = 2,
-     .padding = 1,
+     .stride = {2, 2},
+     .padding = {1, 1, 1, 1},
      .groups = 24},
     {.n = 2,
      .h = 7,
@@ -170,8 +226,8 @@ static const calr_conv2d fixed[] = {
      .c_out = 5,
      .kh = 5,
      .kw = 3,
-     .stride = 1,
-     .padding = 3,
+     .stride = {1, 1},
+     .padding = {3, 3, 3, 3},
      .groups = 5},
     {.n = 2,
      .h = 7,
@@ -180,8 +236,8 @@ static const calr_conv2d fixed[] = {
      .c_out = 11,
      .kh = 2,
      .kw = 3,
-     .stride = 3,
-     .padding = 1,
+     .stride = {3, 3},
+     .padding = {1, 1, 1, 1},
      .groups = 11},
     {.n = 2,
      .h = 6,
@@ -190,8 +246,8 @@ static const calr_conv2d fixed[] = {
      .c_out = 14,
      .kh = 3,
      .kw = 3,
-     .stride = 1,
-     .padding = 1,
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1},
      .groups = 7},
     {.n = 5,
      .h = 33,
@@ -200,12 +256,28 @@ static const calr_conv2d fixed[] = {
      .c_out = 13,
      .kh = 3,
      .kw = 3,
-     .stride = 1,
-     .padding = 1},
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1}},
     /* Winograd's, with weights small and large, whole and cut tiles, more tiles than are taken at a
        time. */
-    {.n = 6, .h = 8, .w = 12, .c_in = 64, .c_out = 96, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
-    {.n = 7, .h = 11, .w = 7, .c_in = 96, .c_out = 32, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+    {.n = 6,
+     .h = 8,
+     .w = 12,
+     .c_in = 64,
+     .c_out = 96,
+     .kh = 3,
+     .kw = 3,
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1}},
+    {.n = 7,
+     .h = 11,
+     .w = 7,
+     .c_in = 96,
+     .c_out = 32,
+     .kh = 3,
+     .kw = 3,
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1}},
     {.n = 20,
      .h = 16,
      .w = 8,
@@ -213,8 +285,8 @@ static const calr_conv2d fixed[] = {
      .c_out = 64,
      .kh = 3,
      .kw = 3,
-     .stride = 1,
-     .padding = 1},
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1}},
     {.n = 1,
      .h = 23,
      .w = 23,
@@ -222,8 +294,8 @@ static const calr_conv2d fixed[] = {
      .c_out = 192,
      .kh = 3,
      .kw = 3,
-     .stride = 1,
-     .padding = 1},
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1}},
 };
 
 #define FIXED (sizeof fixed / sizeof *fixed)
@@ -234,7 +306,7 @@ static void check_all(void)
     calr_rng rng = calr_rng_make(3, calr_rng_purpose("geometries"), 0, 0);
     for (size_t i = 0; i < FIXED; i++)
         check_geometry(fixed[i]);
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 80; i++) {
         calr_conv2d g = {
             .n = random_between(&rng, 1, 4),
             .h = random_between(&rng, 3, 14),
@@ -243,9 +315,18 @@ static void check_all(void)
             .c_out = random_between(&rng, 1, 20),
             .kh = random_between(&rng, 1, 3),
             .kw = random_between(&rng, 1, 3),
-            .stride = random_between(&rng, 1, 2),
-            .padding = random_between(&rng, 0, 2),
+            .stride = {random_between(&rng, 1, 2), random_between(&rng, 1, 2)},
+            .padding = {random_between(&rng, 0, 2), random_between(&rng, 0, 2),
+                        random_between(&rng, 0, 2), random_between(&rng, 0, 2)},
         };
+        if (i % 3 == 1) /* what networks have */
+            for (int d = 0; d < 4; d++)
+                g.stride[d % 2] = g.stride[0], g.padding[d] = g.padding[0];
+        if (i % 5 == 4)
+            for (int d = 0; d < 2; d++)
+                g.dilation[d] = random_between(&rng, 1, 3);
+        g.same = i % 7 == 6;
+        g.h += 4, g.w += 4; /* room for the widest kernel */
         int64_t groups = random_between(&rng, 1, 4);
         if (i % 4 == 2) /* groups */
             g.groups = groups, g.c_in *= groups, g.c_out *= groups;
@@ -315,8 +396,15 @@ static void test_threads(void)
 /* No images: nothing to write forwards, zero gradients of the weights. */
 static void check_empty(void)
 {
-    calr_conv2d g = {
-        .n = 0, .h = 8, .w = 4, .c_in = 3, .c_out = 5, .kh = 3, .kw = 3, .stride = 1, .padding = 1};
+    calr_conv2d g = {.n = 0,
+                     .h = 8,
+                     .w = 4,
+                     .c_in = 3,
+                     .c_out = 5,
+                     .kh = 3,
+                     .kw = 3,
+                     .stride = {1, 1},
+                     .padding = {1, 1, 1, 1}};
     CHECK_OK(calr_conv2d_resolve(&g));
     float *w = random_array(size_w(&g), 1), *none = random_array(0, 0),
           *dw = output_array(size_w(&g));
@@ -342,15 +430,15 @@ static void test_empty(void)
 static void test_bad_geometry(void)
 {
     const calr_conv2d good = {
-        .n = 1, .h = 4, .w = 4, .c_in = 1, .c_out = 1, .kh = 3, .kw = 3, .stride = 1};
+        .n = 1, .h = 4, .w = 4, .c_in = 1, .c_out = 1, .kh = 3, .kw = 3, .stride = {1, 1}};
     calr_conv2d g = good;
     g.kh = 5;
     CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "kernel of 5");
-    g = good, g.stride = 0;
+    g = good, g.stride[1] = 0;
     CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "stride");
     g = good, g.n = -1;
     CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "images");
-    g = good, g.padding = -1;
+    g = good, g.padding[3] = -1;
     CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "padding");
     g = good, g.h = INT64_MAX;
     CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "height");
@@ -360,11 +448,39 @@ static void test_bad_geometry(void)
     CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "3 groups must divide");
     g = good, g.n = g.h = g.w = (int64_t)1 << 30;
     CHECK_FAILS(calr_conv2d_resolve(&g), CALR_ENOMEM, "too many");
-    g = good, g.h = 6, g.stride = 2;
+    g = good, g.dilation[0] = 2;
+    CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "kernel of 5");
+    g = good, g.dilation[1] = -1;
+    CHECK_FAILS(calr_conv2d_resolve(&g), CALR_EINVAL, "dilation");
+    g = good, g.h = 6, g.stride[0] = g.stride[1] = 2;
     CHECK_OK(calr_conv2d_resolve(&g));
     CHECK_INT(g.groups, 1);
     CHECK_INT(g.out_h, 2);
     CHECK_INT(g.out_w, 1);
+}
+
+/* As many outputs as inputs, divided by the stride; of an odd number of zeros the last is at the end. */
+static void test_same(void)
+{
+    for (int64_t side = 1; side < 20; side++)
+        for (int64_t kernel = 1; kernel < 6; kernel++)
+            for (int64_t stride = 1; stride < 4; stride++) {
+                calr_conv2d g = {.n = 1,
+                                 .h = side,
+                                 .w = side,
+                                 .c_in = 1,
+                                 .c_out = 1,
+                                 .kh = kernel,
+                                 .kw = 1,
+                                 .stride = {stride, 1},
+                                 .dilation = {2, 1},
+                                 .same = 1};
+                CHECK_OK(calr_conv2d_resolve(&g));
+                CHECK_INT(g.out_h, (side + stride - 1) / stride);
+                CHECK_INT(g.out_w, side);
+                CHECK(g.padding[1] - g.padding[0] == 0 || g.padding[1] - g.padding[0] == 1);
+                CHECK_INT(g.padding[2] + g.padding[3], 0);
+            }
 }
 
 /* The geometries that ResNets and the small networks are made of must not fall to slow code. */
@@ -376,9 +492,9 @@ static const calr_conv2d representative[] = {
      .c_out = 64,
      .kh = 7,
      .kw = 7,
-     .stride = 2,
-     .padding = 3},
-    {.n = 64, .h = 64, .w = 32, .c_in = 64, .c_out = 64, .kh = 1, .kw = 1, .stride = 1},
+     .stride = {2, 2},
+     .padding = {3, 3, 3, 3}},
+    {.n = 64, .h = 64, .w = 32, .c_in = 64, .c_out = 64, .kh = 1, .kw = 1, .stride = {1, 1}},
     {.n = 64,
      .h = 64,
      .w = 32,
@@ -386,9 +502,9 @@ static const calr_conv2d representative[] = {
      .c_out = 64,
      .kh = 3,
      .kw = 3,
-     .stride = 1,
-     .padding = 1},
-    {.n = 64, .h = 64, .w = 32, .c_in = 256, .c_out = 512, .kh = 1, .kw = 1, .stride = 2},
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1}},
+    {.n = 64, .h = 64, .w = 32, .c_in = 256, .c_out = 512, .kh = 1, .kw = 1, .stride = {2, 2}},
     {.n = 64,
      .h = 64,
      .w = 32,
@@ -396,9 +512,9 @@ static const calr_conv2d representative[] = {
      .c_out = 128,
      .kh = 3,
      .kw = 3,
-     .stride = 2,
-     .padding = 1},
-    {.n = 64, .h = 16, .w = 8, .c_in = 512, .c_out = 2048, .kh = 1, .kw = 1, .stride = 1},
+     .stride = {2, 2},
+     .padding = {1, 1, 1, 1}},
+    {.n = 64, .h = 16, .w = 8, .c_in = 512, .c_out = 2048, .kh = 1, .kw = 1, .stride = {1, 1}},
     {.n = 64,
      .h = 16,
      .w = 8,
@@ -406,8 +522,8 @@ static const calr_conv2d representative[] = {
      .c_out = 512,
      .kh = 3,
      .kw = 3,
-     .stride = 1,
-     .padding = 1},
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1}},
     {.n = 64,
      .h = 64,
      .w = 32,
@@ -415,8 +531,8 @@ static const calr_conv2d representative[] = {
      .c_out = 16,
      .kh = 3,
      .kw = 3,
-     .stride = 1,
-     .padding = 1},
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1}},
     {.n = 64,
      .h = 64,
      .w = 32,
@@ -424,8 +540,8 @@ static const calr_conv2d representative[] = {
      .c_out = 32,
      .kh = 3,
      .kw = 3,
-     .stride = 2,
-     .padding = 1},
+     .stride = {2, 2},
+     .padding = {1, 1, 1, 1}},
     {.n = 64,
      .h = 64,
      .w = 32,
@@ -433,8 +549,8 @@ static const calr_conv2d representative[] = {
      .c_out = 32,
      .kh = 3,
      .kw = 3,
-     .stride = 2,
-     .padding = 1},
+     .stride = {2, 2},
+     .padding = {1, 1, 1, 1}},
     {.n = 1,
      .h = 32,
      .w = 16,
@@ -442,8 +558,8 @@ static const calr_conv2d representative[] = {
      .c_out = 64,
      .kh = 3,
      .kw = 3,
-     .stride = 1,
-     .padding = 1},
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1}},
     {.n = 64,
      .h = 64,
      .w = 32,
@@ -451,8 +567,8 @@ static const calr_conv2d representative[] = {
      .c_out = 16,
      .kh = 3,
      .kw = 3,
-     .stride = 1,
-     .padding = 1,
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1},
      .groups = 16},
     {.n = 37,
      .h = 32,
@@ -461,8 +577,8 @@ static const calr_conv2d representative[] = {
      .c_out = 48,
      .kh = 3,
      .kw = 3,
-     .stride = 1,
-     .padding = 1},
+     .stride = {1, 1},
+     .padding = {1, 1, 1, 1}},
 };
 
 static void test_names(void)
@@ -492,6 +608,7 @@ int main(void)
     RUN(test_threads);
     RUN(test_empty);
     RUN(test_bad_geometry);
+    RUN(test_same);
     RUN(test_names);
     return check_finish();
 }

@@ -137,8 +137,8 @@ static void test_more_tiles_than_fit(void)
                      .c_out = 512,
                      .kh = 3,
                      .kw = 3,
-                     .stride = 1,
-                     .padding = 1};
+                     .stride = {1, 1},
+                     .padding = {1, 1, 1, 1}};
     if (use_backend("onednn"))
         check_parts(g, 40, 5e-7, 1e-6);
 }
@@ -155,8 +155,8 @@ static void test_exactness(void)
                          .c_out = channels[i],
                          .kh = 3,
                          .kw = 3,
-                         .stride = 1,
-                         .padding = 1};
+                         .stride = {1, 1},
+                         .padding = {1, 1, 1, 1}};
         if (use_backend("onednn"))
             check_parts(g, 5, 5e-7, 1e-6);
     }
@@ -173,8 +173,8 @@ static void test_threads(void)
                      .c_out = 96,
                      .kh = 3,
                      .kw = 3,
-                     .stride = 1,
-                     .padding = 1};
+                     .stride = {1, 1},
+                     .padding = {1, 1, 1, 1}};
     if (!use_backend("onednn"))
         return;
     CHECK_OK(calr_conv2d_resolve(&g));

@@ -268,8 +268,8 @@ static void test_convolution(void)
                              .c_out = 16,
                              .kh = 3,
                              .kw = 3,
-                             .stride = 2,
-                             .padding = 1});
+                             .stride = {2, 2},
+                             .padding = {1, 1, 1, 1}});
     check_conv((calr_conv2d){.n = 3,
                              .h = 8,
                              .w = 4,
@@ -277,10 +277,10 @@ static void test_convolution(void)
                              .c_out = 64,
                              .kh = 3,
                              .kw = 3,
-                             .stride = 1,
-                             .padding = 1});
+                             .stride = {1, 1},
+                             .padding = {1, 1, 1, 1}});
     check_conv((calr_conv2d){
-        .n = 1, .h = 8, .w = 4, .c_in = 64, .c_out = 32, .kh = 1, .kw = 1, .stride = 1});
+        .n = 1, .h = 8, .w = 4, .c_in = 64, .c_out = 32, .kh = 1, .kw = 1, .stride = {1, 1}});
     check_conv((calr_conv2d){.n = 2,
                              .h = 8,
                              .w = 8,
@@ -288,12 +288,12 @@ static void test_convolution(void)
                              .c_out = 32,
                              .kh = 3,
                              .kw = 3,
-                             .stride = 1,
-                             .padding = 1,
+                             .stride = {1, 1},
+                             .padding = {1, 1, 1, 1},
                              .groups = 32});
     check_conv((calr_conv2d){
-        .n = 13, .h = 64, .w = 64, .c_in = 64, .c_out = 64, .kh = 1, .kw = 1, .stride = 1});
-    calr_conv2d none = {.h = 4, .w = 4, .c_in = 3, .c_out = 2, .kh = 3, .kw = 3, .stride = 1};
+        .n = 13, .h = 64, .w = 64, .c_in = 64, .c_out = 64, .kh = 1, .kw = 1, .stride = {1, 1}});
+    calr_conv2d none = {.h = 4, .w = 4, .c_in = 3, .c_out = 2, .kh = 3, .kw = 3, .stride = {1, 1}};
     none.dtype = CALR_BF16;
     CHECK_OK(calr_conv2d_resolve(&none));
     float dw[54] = {1}, db[2] = {1};
@@ -311,8 +311,8 @@ static void check_frozen(bool relu, int64_t groups)
                      .c_out = 32,
                      .kh = 3,
                      .kw = 3,
-                     .stride = 1,
-                     .padding = 1,
+                     .stride = {1, 1},
+                     .padding = {1, 1, 1, 1},
                      .groups = groups};
     CHECK_OK(calr_conv2d_resolve(&g));
     int64_t in = g.n * g.h * g.w * g.c_in, out = g.n * g.out_h * g.out_w * g.c_out;
@@ -446,8 +446,8 @@ static void convolve_with(const char *name)
                      .c_out = 64,
                      .kh = 3,
                      .kw = 3,
-                     .stride = 1,
-                     .padding = 1,
+                     .stride = {1, 1},
+                     .padding = {1, 1, 1, 1},
                      .dtype = CALR_BF16};
     CHECK_OK(calr_backend_select_bf16(name));
     CHECK_OK(calr_conv2d_resolve(&g));

@@ -54,8 +54,8 @@ static void reference(const calr_conv2d *g, const float *x, const float *w, cons
                       double *y, double *dx, double *dw)
 {
     for (int64_t at = 0; at < g->n * g->out_h * g->out_w; at++) {
-        int64_t image = at / (g->out_h * g->out_w), row = at / g->out_w % g->out_h * g->stride,
-                col = at % g->out_w * g->stride,
+        int64_t image = at / (g->out_h * g->out_w), row = at / g->out_w % g->out_h * g->stride[0],
+                col = at % g->out_w * g->stride[1],
                 pixel = ((image * g->h + row) * g->w + col) * g->c_in;
         for (int64_t o = 0; o < g->c_out; o++) {
             double d = (double)dy[at * g->c_out + o];
@@ -114,28 +114,33 @@ static void check_geometry(calr_conv2d g)
 }
 
 static const calr_conv2d geometries[] = {
-    {.n = 1, .h = 1, .w = 1, .c_in = 32, .c_out = 32, .stride = 1},
-    {.n = 1, .h = 1, .w = 1, .c_in = 32, .c_out = 64, .stride = 2},
-    {.n = 2, .h = 9, .w = 7, .c_in = 64, .c_out = 32, .stride = 1},
-    {.n = 3, .h = 9, .w = 7, .c_in = 96, .c_out = 160, .stride = 2},
-    {.n = 3, .h = 8, .w = 6, .c_in = 160, .c_out = 96, .stride = 2},
-    {.n = 2, .h = 11, .w = 10, .c_in = 32, .c_out = 64, .stride = 3},
+    {.n = 1, .h = 1, .w = 1, .c_in = 32, .c_out = 32, .stride = {1, 1}},
+    {.n = 1, .h = 1, .w = 1, .c_in = 32, .c_out = 64, .stride = {2, 2}},
+    {.n = 2, .h = 9, .w = 7, .c_in = 64, .c_out = 32, .stride = {1, 1}},
+    {.n = 3, .h = 9, .w = 7, .c_in = 96, .c_out = 160, .stride = {2, 2}},
+    {.n = 3, .h = 8, .w = 6, .c_in = 160, .c_out = 96, .stride = {2, 2}},
+    {.n = 2, .h = 11, .w = 10, .c_in = 32, .c_out = 64, .stride = {3, 3}},
     {.n = 1,
      .h = 3,
      .w = 301,
      .c_in = 64,
      .c_out = 32,
-     .stride = 2}, /* a row of more than a block */
+     .stride = {2, 2}}, /* a row of more than a block */
     {.n = 3,
      .h = 17,
      .w = 13,
      .c_in = 288,
      .c_out = 320,
-     .stride = 1}, /* slices that do not divide */
-    {.n = 1, .h = 7, .w = 19, .c_in = 64, .c_out = 1056, .stride = 1}, /* rows that are copied */
-    {.n = 1, .h = 13, .w = 11, .c_in = 1024, .c_out = 32, .stride = 1},
-    {.n = 1, .h = 5, .w = 5, .c_in = 2048, .c_out = 96, .stride = 2},
-    {.n = 4, .h = 33, .w = 21, .c_in = 64, .c_out = 32, .stride = 1}, /* several parts */
+     .stride = {1, 1}}, /* slices that do not divide */
+    {.n = 1,
+     .h = 7,
+     .w = 19,
+     .c_in = 64,
+     .c_out = 1056,
+     .stride = {1, 1}}, /* rows that are copied */
+    {.n = 1, .h = 13, .w = 11, .c_in = 1024, .c_out = 32, .stride = {1, 1}},
+    {.n = 1, .h = 5, .w = 5, .c_in = 2048, .c_out = 96, .stride = {2, 2}},
+    {.n = 4, .h = 33, .w = 21, .c_in = 64, .c_out = 32, .stride = {1, 1}}, /* several parts */
 };
 
 static void test_geometries(void)
@@ -148,11 +153,11 @@ static void test_geometries(void)
 static void test_choice(void)
 {
     calr_conv2d g = {
-        .n = 8, .h = 16, .w = 8, .c_in = 64, .c_out = 256, .kh = 1, .kw = 1, .stride = 2};
+        .n = 8, .h = 16, .w = 8, .c_in = 64, .c_out = 256, .kh = 1, .kw = 1, .stride = {2, 2}};
     CHECK_OK(calr_conv2d_resolve(&g));
     bool can = calr_cpu_vectors() != CALR_VECTORS_NONE;
     CHECK(calr_pointwise_can(&g) == can && calr_backend_conv2d_adds(&g) == can);
-    g.stride = 1;
+    g.stride[0] = g.stride[1] = 1;
     CHECK_OK(calr_conv2d_resolve(&g));
     CHECK(calr_pointwise_can(&g) == can && !calr_backend_conv2d_adds(&g));
     CHECK(calr_pointwise_wanted(&g, CALR_CONV2D_BACKWARD_WEIGHTS) == can);
@@ -161,7 +166,7 @@ static void test_choice(void)
     CHECK(!calr_pointwise_can(&other));
     other = g, other.c_in = 63;
     CHECK(!calr_pointwise_can(&other));
-    other = g, other.kh = other.kw = 3, other.padding = 1;
+    other = g, other.kh = other.kw = 3, other.padding[0] = 1;
     CHECK(!calr_pointwise_can(&other) && !calr_backend_conv2d_adds(&other));
     CHECK(use_backend("portable"));
     CHECK_FAILS(backend->conv2d_backward_data_add(&other, NULL, NULL, NULL), CALR_EINVAL, "added");

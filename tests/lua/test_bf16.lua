@@ -131,6 +131,13 @@ end)
 
 local x4, w4 = random({ 2, 9, 6, 8 }, 5), random({ 12, 8, 3, 3 }, 6):to "bf16":to "f32"
 compare("conv2d", function(x) return ops.conv2d(x, w4, { stride = 2, padding = 1 }) end, { x4 })
+compare("conv2d, dilation and padding by side", function(x)
+  return ops.conv2d(x, w4, { stride = { 1, 2 }, padding = { 0, 2, 1, 0 }, dilation = { 2, 1 } })
+end, { x4 })
+local turned, bias = w4:narrow(1, 1, 8):contiguous(), random({ 8 }, 4)
+compare("conv_transpose2d", function(x)
+  return ops.conv_transpose2d(x, turned, { stride = 2, padding = 1, output_padding = 1, bias = bias })
+end, { x4 })
 compare("batch_norm with residual and relu", function(x, residual)
   return ops.batch_norm(x, nil, nil, nil, nil, { training = true, relu = true, residual = residual })
 end, { x4, random({ 2, 9, 6, 8 }, 7) }, 2 ^ -7)

@@ -122,6 +122,10 @@ local ways = {
   { "winograd", 32, 32, { kernel = 3 } }, { "pointwise", 32, 64, { kernel = 1 } },
   { "depthwise", 16, 16, { kernel = 3, groups = 16 } }, { "strided", 8, 24, { kernel = 3, stride = 2 } },
   { "odd channels", 5, 7, { kernel = 3 } }, { "groups", 12, 6, { kernel = 3, groups = 3 } },
+  { "dilation", 16, 24, { kernel = 3, dilation = 2, bias = true } },
+  { "same", 8, 16, { kernel = { 3, 5 }, stride = 2, padding = "same" } },
+  { "depthwise, same", 16, 16, { kernel = 5, stride = { 2, 1 }, padding = "same", groups = 16, bias = true } },
+  { "padding by side", 16, 32, { kernel = { 3, 1 }, padding = { 2, 0, 1, 0 } } },
 }
 
 for _, way in ipairs(ways) do

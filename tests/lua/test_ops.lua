@@ -57,6 +57,27 @@ check.test("an input that needs no gradient gets none", function()
   check.equal(b:grad():get(), 1)
 end)
 
+check.test("convolutions: options are checked", function()
+  local x, w = T.zeros { 1, 4, 4, 2 }, T.zeros { 3, 2, 3, 3 }
+  check.equal(tostring(ops.conv2d(x, w, { padding = "same", stride = 3 })), "f32[1 x 2 x 2 x 3]")
+  check.fails("not \"valid\"", ops.conv2d, x, w, { padding = "valid" })
+  check.fails("{down, across} or {top, bottom, left, right}, not a list of 3", ops.conv2d, x, w, { padding = { 1, 1, 1 } })
+  check.fails("{down, across}, not a list of 4", ops.conv2d, x, w, { stride = { 1, 1, 1, 1 } })
+  check.fails("\"stride\" must hold whole numbers of 1 .. 1048576, not 0", ops.conv2d, x, w, { stride = { 1, 0 } })
+  check.fails("\"dilation\" must be a whole number or a list", ops.conv2d, x, w, { dilation = true })
+  check.fails("a kernel of 5 does not fit into 4 + 0 of padding", ops.conv2d, x, w, { dilation = 2 })
+  local t = T.zeros { 2, 3, 3, 3 }
+  check.equal(tostring(ops.conv_transpose2d(x, t, { stride = 2 })), "f32[1 x 9 x 9 x 3]")
+  check.fails("output_padding must be below the stride: 2 is not below 2", ops.conv_transpose2d, x, t,
+    { stride = 2, output_padding = 2 })
+  check.fails("no padding \"same\"", ops.conv_transpose2d, x, t, { padding = "same" })
+  check.fails("leaves nothing", ops.conv_transpose2d, x, t, { padding = 3 })
+  check.fails("takes 3", ops.conv_transpose2d, x, T.zeros { 3, 2, 3, 3 })
+  check.fails("bias must be f32[3]", ops.conv_transpose2d, x, t, { bias = T.zeros { 2 } })
+  check.equal(tostring(ops.conv2d(T.zeros { 0, 4, 4, 2 }, w)), "f32[0 x 2 x 2 x 3]")
+  check.equal(tostring(ops.conv_transpose2d(T.zeros { 0, 4, 4, 2 }, t, { bias = T.zeros { 3 } })), "f32[0 x 6 x 6 x 3]")
+end)
+
 check.test("batch_norm: statistics may stay away in training, and are not touched in evaluation", function()
   local x = T { { 1, 2 }, { 3, 6 } }
   check.all_near(ops.batch_norm(x, nil, nil, nil, nil, { training = true }), { { -1, -1 }, { 1, 1 } }, 1e-4)

@@ -33,7 +33,7 @@ typedef struct convolving {
 
 static bool is_pointwise(const calr_conv2d *g)
 {
-    return g->kh == 1 && g->kw == 1 && g->stride == 1 && g->padding == 0 && g->groups == 1;
+    return g->kh == 1 && g->kw == 1 && calr_conv2d_has(g, 1, 0) && g->groups == 1;
 }
 
 static bool is_depthwise(const calr_conv2d *g)
@@ -82,23 +82,39 @@ static void kernel_span(int64_t side, int64_t kernel, int64_t first, int64_t *v0
     *v1 = calr_max64(*v0, calr_min64(kernel, side - first));
 }
 
+/* The pixel under the kernel's first tap for output position `at`, which may lie outside. */
+typedef struct corner {
+    int64_t image, row, col;
+} corner;
+
+static corner corner_of(const calr_conv2d *g, int64_t at)
+{
+    return (corner){.image = at / (g->out_w * g->out_h),
+                    .row = at / g->out_w % g->out_h * g->stride[0] - g->padding[0],
+                    .col = at % g->out_w * g->stride[1] - g->padding[2]};
+}
+
+/* Whether the pixels under a row of the kernel lie apart. */
+static bool is_scattered(const calr_conv2d *g)
+{
+    return g->groups > 1 || g->dilation[1] > 1;
+}
+
 /* The same for the channels of one group, which stand at x: pixels are copied one by one. */
 static void im2col_group(const calr_conv2d *g, const float *x, int64_t begin, int64_t end,
                          float *columns)
 {
     int64_t c = g->c_in / g->groups;
     for (int64_t at = begin; at < end; at++) {
-        int64_t col = at % g->out_w * g->stride - g->padding,
-                row = at / g->out_w % g->out_h * g->stride - g->padding,
-                image = at / (g->out_w * g->out_h);
-        for (int64_t u = row; u < row + g->kh; u++)
-            for (int64_t v = col; v < col + g->kw; v++, columns += c) {
-                if (u < 0 || u >= g->h || v < 0 || v >= g->w)
-                    memset(columns, 0, (size_t)c * sizeof *columns);
-                else
-                    memcpy(columns, x + ((image * g->h + u) * g->w + v) * g->c_in,
-                           (size_t)c * sizeof *columns);
-            }
+        corner k = corner_of(g, at);
+        for (int64_t i = 0; i < g->kh * g->kw; i++, columns += c) {
+            int64_t u = k.row + i / g->kw * g->dilation[0], v = k.col + i % g->kw * g->dilation[1];
+            if (u < 0 || u >= g->h || v < 0 || v >= g->w)
+                memset(columns, 0, (size_t)c * sizeof *columns);
+            else
+                memcpy(columns, x + ((k.image * g->h + u) * g->w + v) * g->c_in,
+                       (size_t)c * sizeof *columns);
+        }
     }
 }
 
@@ -106,22 +122,22 @@ static void im2col_group(const calr_conv2d *g, const float *x, int64_t begin, in
  * pixels under one row of the kernel lie together. */
 static void im2col(const calr_conv2d *g, const float *x, int64_t begin, int64_t end, float *columns)
 {
-    if (g->groups > 1) {
+    if (is_scattered(g)) {
         im2col_group(g, x, begin, end, columns);
         return;
     }
     int64_t c = g->c_in, width = g->kw * c;
     for (int64_t at = begin; at < end; at++) {
-        int64_t col = at % g->out_w * g->stride - g->padding, v0, v1;
-        int64_t row = at / g->out_w % g->out_h * g->stride - g->padding,
-                image = at / (g->out_w * g->out_h);
-        kernel_span(g->w, g->kw, col, &v0, &v1);
-        for (int64_t u = 0; u < g->kh; u++, columns += width) {
-            if (row + u < 0 || row + u >= g->h) {
+        corner k = corner_of(g, at);
+        int64_t v0, v1;
+        kernel_span(g->w, g->kw, k.col, &v0, &v1);
+        for (int64_t i = 0; i < g->kh; i++, columns += width) {
+            int64_t u = k.row + i * g->dilation[0];
+            if (u < 0 || u >= g->h) {
                 memset(columns, 0, (size_t)width * sizeof *columns);
                 continue;
             }
-            const float *from = x + ((image * g->h + row + u) * g->w + col + v0) * c;
+            const float *from = x + ((k.image * g->h + u) * g->w + k.col + v0) * c;
             memset(columns, 0, (size_t)(v0 * c) * sizeof *columns);
             memcpy(columns + v0 * c, from, (size_t)((v1 - v0) * c) * sizeof *columns);
             memset(columns + v1 * c, 0, (size_t)((g->kw - v1) * c) * sizeof *columns);
@@ -141,12 +157,12 @@ static void col2im_group(const calr_conv2d *g, const float *columns, int64_t beg
 {
     int64_t c = g->c_in / g->groups;
     for (int64_t at = begin; at < end; at++) {
-        int64_t col = at % g->out_w * g->stride - g->padding,
-                row = at / g->out_w * g->stride - g->padding;
-        for (int64_t u = row; u < row + g->kh; u++)
-            for (int64_t v = col; v < col + g->kw; v++, columns += c)
-                if (u >= 0 && u < g->h && v >= 0 && v < g->w)
-                    add_run(c, columns, image + (u * g->w + v) * g->c_in);
+        corner k = corner_of(g, at);
+        for (int64_t i = 0; i < g->kh * g->kw; i++, columns += c) {
+            int64_t u = k.row + i / g->kw * g->dilation[0], v = k.col + i % g->kw * g->dilation[1];
+            if (u >= 0 && u < g->h && v >= 0 && v < g->w)
+                add_run(c, columns, image + (u * g->w + v) * g->c_in);
+        }
     }
 }
 
@@ -155,17 +171,19 @@ static void col2im(const calr_conv2d *g, const float *columns, int64_t begin, in
                    float *image)
 {
     int64_t c = g->c_in, width = g->kw * c;
-    if (g->groups > 1) {
+    if (is_scattered(g)) {
         col2im_group(g, columns, begin, end, image);
         return;
     }
     for (int64_t at = begin; at < end; at++) {
-        int64_t col = at % g->out_w * g->stride - g->padding,
-                row = at / g->out_w * g->stride - g->padding, v0, v1;
-        kernel_span(g->w, g->kw, col, &v0, &v1);
-        for (int64_t u = 0; u < g->kh; u++, columns += width)
-            if (v0 < v1 && row + u >= 0 && row + u < g->h)
-                add_run((v1 - v0) * c, columns + v0 * c, image + ((row + u) * g->w + col + v0) * c);
+        corner k = corner_of(g, at);
+        int64_t v0, v1;
+        kernel_span(g->w, g->kw, k.col, &v0, &v1);
+        for (int64_t i = 0; i < g->kh; i++, columns += width) {
+            int64_t u = k.row + i * g->dilation[0];
+            if (v0 < v1 && u >= 0 && u < g->h)
+                add_run((v1 - v0) * c, columns + v0 * c, image + (u * g->w + k.col + v0) * c);
+        }
     }
 }
 
@@ -286,7 +304,7 @@ calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *
 
 bool calr_backend_conv2d_adds(const calr_conv2d *conv)
 {
-    return conv->stride > 1 && calr_pointwise_can(conv);
+    return conv->stride[0] > 1 && calr_pointwise_can(conv);
 }
 
 calr_status calr_cpu_conv2d_backward_data_add(const calr_conv2d *conv, const float *w,

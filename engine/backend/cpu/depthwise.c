@@ -22,11 +22,10 @@ typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alia
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Like calr_conv2d, with a padding for each direction: the gradient of the data of stride 1 is a
- * convolution of dy whose paddings are kh - 1 - padding and kw - 1 - padding, which may be
- * negative. */
+/* Like calr_conv2d, with the padding at the top and at the left: the gradient of the data of stride 1 is a
+ * convolution of dy whose paddings are dilation (kh - 1) - padding, which may be negative. */
 typedef struct depthwise {
-    int64_t n, h, w, c, kh, kw, stride, pad_h, pad_w, out_h, out_w;
+    int64_t n, h, w, c, kh, kw, stride_h, stride_w, pad_h, pad_w, apart_h, apart_w, out_h, out_w;
     const float *x, *dy, *packed, *bias;
     float *y;      /* or dx, or the partial sums of dw */
     int64_t chunk; /* output rows that share a partial sum */
@@ -42,12 +41,16 @@ INLINE void store(float *p, vector v)
     *(vector *)p = v;
 }
 
-/* The part of the kernel, begin .. end-1, that lies inside an image's side when it starts at
- * `first`. */
-INLINE void span(int64_t side, int64_t kernel, int64_t first, int64_t *begin, int64_t *end)
+/* The part of the kernel, begin .. end-1, that lies inside an image's side when it starts at `first` and its taps are
+ * `apart`. */
+INLINE void span(int64_t side, int64_t kernel, int64_t first, int64_t apart, int64_t *begin,
+                 int64_t *end)
 {
-    *begin = calr_min64(kernel, calr_max64(0, -first));
-    *end = calr_max64(*begin, calr_min64(kernel, side - first));
+    int64_t before = calr_max64(0, -first), inside = calr_max64(0, side - first);
+    if (apart > 1)
+        before = (before + apart - 1) / apart, inside = (inside + apart - 1) / apart;
+    *begin = calr_min64(kernel, before);
+    *end = calr_max64(*begin, calr_min64(kernel, inside));
 }
 
 /* One row of the output for one vector of channels; image, packed, bias and y stand at its first
@@ -55,7 +58,8 @@ INLINE void span(int64_t side, int64_t kernel, int64_t first, int64_t *begin, in
 INLINE void forward_row(const depthwise *k, const float *image, const float *packed,
                         const float *bias, int64_t row, float *y)
 {
-    int64_t top = row * k->stride - k->pad_h, c = k->c, line = k->w * c, u0, u1, v0, v1;
+    int64_t top = row * k->stride_h - k->pad_h, c = k->c, u0, u1, v0, v1;
+    int64_t line = k->apart_h * k->w * c, step = k->apart_w * c;
     bool three = k->kh == 3 && k->kw == 3;
     vector start = {0}, weight[9] = {{0}};
     if (bias)
@@ -65,20 +69,20 @@ INLINE void forward_row(const depthwise *k, const float *image, const float *pac
         for (int t = 0; t < 9; t++)
             weight[t] = load(packed + t * c);
     }
-    span(k->h, k->kh, top, &u0, &u1);
+    span(k->h, k->kh, top, k->apart_h, &u0, &u1);
     for (int64_t col = 0; col < k->out_w; col++, y += c) {
-        int64_t left = col * k->stride - k->pad_w;
+        int64_t left = col * k->stride_w - k->pad_w;
         const float *from = image + (top * k->w + left) * c;
         vector sum = start;
-        span(k->w, k->kw, left, &v0, &v1);
+        span(k->w, k->kw, left, k->apart_w, &v0, &v1);
         if (three && u1 - u0 == 3 && v1 - v0 == 3) {
 #pragma GCC unroll 9
             for (int t = 0; t < 9; t++)
-                sum += load(from + t / 3 * line + t % 3 * c) * weight[t];
+                sum += load(from + t / 3 * line + t % 3 * step) * weight[t];
         } else {
             for (int64_t u = u0; u < u1; u++)
                 for (int64_t v = v0; v < v1; v++)
-                    sum += load(from + u * line + v * c) * load(packed + (u * k->kw + v) * c);
+                    sum += load(from + u * line + v * step) * load(packed + (u * k->kw + v) * c);
         }
         store(y, sum);
     }
@@ -110,14 +114,14 @@ INLINE void data_row(const depthwise *k, const float *dy, const float *packed, i
     for (int64_t col = 0; col < k->w; col++) {
         vector sum = {0};
         for (int64_t u = 0; u < k->kh; u++) {
-            int64_t r = row + k->pad_h - u;
-            if (r < 0 || r % k->stride || r / k->stride >= k->out_h)
+            int64_t r = row + k->pad_h - u * k->apart_h;
+            if (r < 0 || r % k->stride_h || r / k->stride_h >= k->out_h)
                 continue;
             for (int64_t v = 0; v < k->kw; v++) {
-                int64_t q = col + k->pad_w - v;
-                if (q < 0 || q % k->stride || q / k->stride >= k->out_w)
+                int64_t q = col + k->pad_w - v * k->apart_w;
+                if (q < 0 || q % k->stride_w || q / k->stride_w >= k->out_w)
                     continue;
-                sum += load(dy + (r / k->stride * k->out_w + q / k->stride) * c) *
+                sum += load(dy + (r / k->stride_h * k->out_w + q / k->stride_w) * c) *
                        load(packed + (u * k->kw + v) * c);
             }
         }
@@ -145,24 +149,25 @@ static void data_body(void *context, int64_t begin, int64_t end, int worker)
 INLINE void weights_row(const depthwise *k, const float *image, const float *dy, int64_t row,
                         float *dw)
 {
-    int64_t top = row * k->stride - k->pad_h, c = k->c, line = k->w * c, u0, u1, v0, v1;
+    int64_t top = row * k->stride_h - k->pad_h, c = k->c, u0, u1, v0, v1;
+    int64_t line = k->apart_h * k->w * c, step = k->apart_w * c;
     bool three = k->kh == 3 && k->kw == 3;
     vector sum[9] = {{0}};
-    span(k->h, k->kh, top, &u0, &u1);
+    span(k->h, k->kh, top, k->apart_h, &u0, &u1);
     for (int64_t col = 0; col < k->out_w; col++, dy += c) {
-        int64_t left = col * k->stride - k->pad_w;
+        int64_t left = col * k->stride_w - k->pad_w;
         const float *from = image + (top * k->w + left) * c;
         vector d = load(dy);
-        span(k->w, k->kw, left, &v0, &v1);
+        span(k->w, k->kw, left, k->apart_w, &v0, &v1);
         if (three && u1 - u0 == 3 && v1 - v0 == 3) {
 #pragma GCC unroll 9
             for (int t = 0; t < 9; t++)
-                sum[t] += load(from + t / 3 * line + t % 3 * c) * d;
+                sum[t] += load(from + t / 3 * line + t % 3 * step) * d;
         } else {
             for (int64_t u = u0; u < u1; u++)
                 for (int64_t v = v0; v < v1; v++) {
                     float *to = dw + (u * k->kw + v) * c;
-                    store(to, load(to) + load(from + u * line + v * c) * d);
+                    store(to, load(to) + load(from + u * line + v * step) * d);
                 }
         }
     }
@@ -235,9 +240,12 @@ static depthwise describe(const calr_conv2d *g)
                        .c = (g->c_in + LANES - 1) / LANES * LANES,
                        .kh = g->kh,
                        .kw = g->kw,
-                       .stride = g->stride,
-                       .pad_h = g->padding,
-                       .pad_w = g->padding,
+                       .stride_h = g->stride[0],
+                       .stride_w = g->stride[1],
+                       .pad_h = g->padding[0],
+                       .pad_w = g->padding[2],
+                       .apart_h = g->dilation[0],
+                       .apart_w = g->dilation[1],
                        .out_h = g->out_h,
                        .out_w = g->out_w};
 }
@@ -304,14 +312,14 @@ static calr_status data_as_forward(const calr_conv2d *conv, const float *w, cons
 {
     depthwise k = describe(conv);
     k.h = conv->out_h, k.w = conv->out_w, k.out_h = conv->h, k.out_w = conv->w;
-    k.pad_h = conv->kh - 1 - conv->padding, k.pad_w = conv->kw - 1 - conv->padding;
+    k.pad_h = k.apart_h * (k.kh - 1) - k.pad_h, k.pad_w = k.apart_w * (k.kw - 1) - k.pad_w;
     return run_forward(&k, conv->c_in, dy, w, NULL, true, dx);
 }
 
 calr_status calr_cpu_depthwise_backward_data(const calr_conv2d *conv, const float *w,
                                              const float *dy, float *dx)
 {
-    if (conv->stride == 1)
+    if (conv->stride[0] == 1 && conv->stride[1] == 1)
         return data_as_forward(conv, w, dy, dx);
     depthwise k = describe(conv);
     int64_t inputs = k.n * k.h * k.w, channels = conv->c_in;

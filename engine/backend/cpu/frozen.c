@@ -105,8 +105,8 @@ calr_status calr_frozen_conv_new(const calr_conv2d *conv, const float *w, const 
     calr_conv2d smallest = *conv;
     CALR_TRY(calr_backend_get(&backend));
     smallest.n = 0;
-    smallest.h = conv->kh;
-    smallest.w = conv->kw;
+    smallest.h = calr_max64(1, conv->dilation[0]) * (conv->kh - 1) + 1;
+    smallest.w = calr_max64(1, conv->dilation[1]) * (conv->kw - 1) + 1;
     CALR_TRY(calr_conv2d_resolve(&smallest));
     calr_frozen_conv *f = calloc(1, sizeof *f);
     if (!f)

@@ -5,14 +5,24 @@
 /* No side above this: sums and products with small factors cannot overflow. */
 #define MOST_SIDE ((int64_t)1 << 31)
 
-static calr_status output_side(const char *what, int64_t side, int64_t kernel, int64_t stride,
-                               int64_t padding, int64_t *out)
+/* One direction: the side of an image, of a kernel, and what lies between them. */
+typedef struct direction {
+    int64_t side, kernel, stride, dilation, before, after;
+} direction;
+
+static int64_t reach(const direction *d)
 {
-    if (side + 2 * padding < kernel)
+    return d->dilation * (d->kernel - 1) + 1;
+}
+
+static calr_status output_side(const char *what, const direction *d, int64_t *out)
+{
+    int64_t padded = d->side + d->before + d->after, kernel = reach(d);
+    if (padded < kernel)
         return calr_error(CALR_EINVAL,
-                          "%s: a kernel of %lld does not fit into %lld + 2 x %lld of padding", what,
-                          (long long)kernel, (long long)side, (long long)padding);
-    *out = (side + 2 * padding - kernel) / stride + 1;
+                          "%s: a kernel of %lld does not fit into %lld + %lld of padding", what,
+                          (long long)kernel, (long long)d->side, (long long)(d->before + d->after));
+    *out = (padded - kernel) / d->stride + 1;
     return CALR_OK;
 }
 
@@ -36,6 +46,27 @@ static calr_status check_volume(const char *what, int64_t a, int64_t b, int64_t 
     return CALR_OK;
 }
 
+/* axis: 0 down, 1 across */
+static calr_status resolve_side(const char *what, calr_conv2d *conv, int axis, int64_t *out)
+{
+    int64_t *padding = conv->padding + 2 * axis;
+    direction d = {.side = axis ? conv->w : conv->h,
+                   .kernel = axis ? conv->kw : conv->kh,
+                   .stride = conv->stride[axis],
+                   .dilation = conv->dilation[axis]};
+    int64_t kernel = reach(&d), steps = (d.side - 1) / d.stride;
+    if (conv->same) {
+        int64_t zeros = steps * d.stride + kernel - d.side;
+        padding[0] = zeros > 0 ? zeros / 2 : 0;
+        padding[1] = zeros > 0 ? zeros - padding[0] : 0;
+    }
+    for (int i = 0; i < 2; i++)
+        CALR_TRY(check_side(what, "the padding", padding[i], 0));
+    d.before = padding[0];
+    d.after = padding[1];
+    return output_side(what, &d, out);
+}
+
 calr_status calr_conv2d_resolve(calr_conv2d *conv)
 {
     static const char what[] = "convolution";
@@ -46,8 +77,12 @@ calr_status calr_conv2d_resolve(calr_conv2d *conv)
     CALR_TRY(check_side(what, "the number of output channels", conv->c_out, 1));
     CALR_TRY(check_side(what, "the kernel height", conv->kh, 1));
     CALR_TRY(check_side(what, "the kernel width", conv->kw, 1));
-    CALR_TRY(check_side(what, "the stride", conv->stride, 1));
-    CALR_TRY(check_side(what, "the padding", conv->padding, 0));
+    for (int i = 0; i < 2; i++) {
+        if (conv->dilation[i] == 0)
+            conv->dilation[i] = 1;
+        CALR_TRY(check_side(what, "the stride", conv->stride[i], 1));
+        CALR_TRY(check_side(what, "the dilation", conv->dilation[i], 1));
+    }
     if (conv->groups == 0)
         conv->groups = 1;
     CALR_TRY(check_side(what, "the number of groups", conv->groups, 1));
@@ -57,8 +92,8 @@ calr_status calr_conv2d_resolve(calr_conv2d *conv)
                           "channels",
                           what, (long long)conv->groups, (long long)conv->c_in,
                           (long long)conv->c_out);
-    CALR_TRY(output_side(what, conv->h, conv->kh, conv->stride, conv->padding, &conv->out_h));
-    CALR_TRY(output_side(what, conv->w, conv->kw, conv->stride, conv->padding, &conv->out_w));
+    CALR_TRY(resolve_side(what, conv, 0, &conv->out_h));
+    CALR_TRY(resolve_side(what, conv, 1, &conv->out_w));
     CALR_TRY(check_volume(what, conv->n, conv->h, conv->w, conv->c_in));
     CALR_TRY(check_volume(what, conv->c_out, conv->c_in / conv->groups, conv->kh, conv->kw));
     return check_volume(what, conv->n, conv->out_h, conv->out_w, conv->c_out);
@@ -79,8 +114,10 @@ calr_status calr_pool2d_resolve(calr_pool2d *pool)
         return calr_error(CALR_EINVAL,
                           "%s: the padding must be 0 to half the kernel (%lld), not %lld", what,
                           (long long)pool->kernel / 2, (long long)pool->padding);
-    CALR_TRY(output_side(what, pool->h, pool->kernel, pool->stride, pool->padding, &pool->out_h));
-    CALR_TRY(output_side(what, pool->w, pool->kernel, pool->stride, pool->padding, &pool->out_w));
+    direction d = {pool->h, pool->kernel, pool->stride, 1, pool->padding, pool->padding};
+    CALR_TRY(output_side(what, &d, &pool->out_h));
+    d.side = pool->w;
+    CALR_TRY(output_side(what, &d, &pool->out_w));
     CALR_TRY(check_volume(what, pool->n, pool->h, pool->w, pool->c));
     return check_volume(what, pool->n, pool->out_h, pool->out_w, pool->c);
 }

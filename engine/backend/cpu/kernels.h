@@ -22,6 +22,14 @@ static inline int64_t calr_max64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Whether a (resolved) convolution has this stride and this padding on all sides, and taps side by side. */
+static inline bool calr_conv2d_has(const calr_conv2d *g, int64_t stride, int64_t padding)
+{
+    return g->stride[0] == stride && g->stride[1] == stride && g->padding[0] == padding &&
+           g->padding[1] == padding && g->padding[2] == padding && g->padding[3] == padding &&
+           (g->dilation[0] == 1 || g->kh == 1) && (g->dilation[1] == 1 || g->kw == 1);
+}
+
 /* Rows of c elements in a chunk. */
 static inline int64_t calr_row_grain(int64_t c)
 {

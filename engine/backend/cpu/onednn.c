@@ -106,7 +106,7 @@ bool calr_onednn_takes_bf16(void)
 
 static bool is_for_gemm(const calr_conv2d *g, calr_conv2d_pass pass)
 {
-    if (g->dtype != CALR_F32 || g->kh != 1 || g->kw != 1 || g->stride != 1 || g->padding != 0 ||
+    if (g->dtype != CALR_F32 || g->kh != 1 || g->kw != 1 || !calr_conv2d_has(g, 1, 0) ||
         g->groups != 1)
         return false;
     if (pass == CALR_CONV2D_BACKWARD_WEIGHTS)
@@ -123,8 +123,8 @@ static bool is_for_gemm(const calr_conv2d *g, calr_conv2d_pass pass)
 
 static bool is_unsafe(const calr_conv2d *g, calr_conv2d_pass pass)
 {
-    return pass == CALR_CONV2D_BACKWARD_WEIGHTS && g->kh == 1 && g->kw == 1 && g->stride > 1 &&
-           g->groups == 1 && g->c_in < BLOCK_CHANNELS;
+    return pass == CALR_CONV2D_BACKWARD_WEIGHTS && g->kh == 1 && g->kw == 1 &&
+           (g->stride[0] > 1 || g->stride[1] > 1) && g->groups == 1 && g->c_in < BLOCK_CHANNELS;
 }
 
 static bool is_ours(const calr_conv2d *conv, calr_conv2d_pass pass)

@@ -70,16 +70,17 @@ static calr_status describe_pass(const calr_onednn_plan *plan, const dnnl_memory
                                  dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out)
 {
     const calr_conv2d *g = &plan->spec.conv;
-    dnnl_dims_t stride = {g->stride, g->stride}, padding = {g->padding, g->padding};
+    const calr_onednn2_steps s = calr_onednn2_steps_of(g);
     dnnl_convolution_desc_t forward, backward;
     dnnl_memory_desc_t gradient = *any; /* of the weights: f32 in any case */
     dnnl_primitive_desc_t hint;
     dnnl_status_t status;
     *out = NULL;
     gradient.data_type = dnnl_f32;
-    TRY_DNNL(dnnl_convolution_forward_desc_init(
+    TRY_DNNL(dnnl_dilated_convolution_forward_desc_init(
                  &forward, dnnl_forward_training, dnnl_convolution_direct, &plan->x, any,
-                 plan->spec.bias ? &plan->bias : NULL, &plan->y, stride, padding, padding),
+                 plan->spec.bias ? &plan->bias : NULL, &plan->y, s.stride, s.dilation, s.before,
+                 s.after),
              "description of a convolution");
     status = dnnl_primitive_desc_create(&hint, &forward, attr, plan->engine, NULL);
     if (status == dnnl_unimplemented)
@@ -90,12 +91,13 @@ static calr_status describe_pass(const calr_onednn_plan *plan, const dnnl_memory
         return CALR_OK;
     }
     if (plan->spec.pass == CALR_CONV2D_BACKWARD_DATA)
-        status = dnnl_convolution_backward_data_desc_init(
-            &backward, dnnl_convolution_direct, &plan->x, any, &plan->y, stride, padding, padding);
+        status = dnnl_dilated_convolution_backward_data_desc_init(
+            &backward, dnnl_convolution_direct, &plan->x, any, &plan->y, s.stride, s.dilation,
+            s.before, s.after);
     else
-        status = dnnl_convolution_backward_weights_desc_init(&backward, dnnl_convolution_direct,
-                                                             &plan->x, &gradient, NULL, &plan->y,
-                                                             stride, padding, padding);
+        status = dnnl_dilated_convolution_backward_weights_desc_init(
+            &backward, dnnl_convolution_direct, &plan->x, &gradient, NULL, &plan->y, s.stride,
+            s.dilation, s.before, s.after);
     if (status == dnnl_success)
         status = dnnl_primitive_desc_create(out, &backward, attr, plan->engine, hint);
     dnnl_primitive_desc_destroy(hint);

@@ -22,4 +22,17 @@ calr_status calr_onednn2_describe_maps(const calr_conv2d *g, dnnl_memory_desc_t 
 /* Weights in oneDNN's preferred order and type (any), or plain f32. */
 calr_status calr_onednn2_describe_weights(const calr_conv2d *g, bool any, dnnl_memory_desc_t *out);
 
+/* Strides, distances and padding as oneDNN has them. */
+typedef struct calr_onednn2_steps {
+    dnnl_dims_t stride, dilation, before, after;
+} calr_onednn2_steps;
+
+static inline calr_onednn2_steps calr_onednn2_steps_of(const calr_conv2d *g)
+{
+    return (calr_onednn2_steps){.stride = {g->stride[0], g->stride[1]},
+                                .dilation = {g->dilation[0] - 1, g->dilation[1] - 1},
+                                .before = {g->padding[0], g->padding[2]},
+                                .after = {g->padding[1], g->padding[3]}};
+}
+
 #endif

@@ -80,7 +80,7 @@ static calr_status post_operations(calr_activation activation, bool sum, dnnl_pr
 static calr_status choose(const calr_conv2d *g, calr_onednn_fused *plan, calr_activation activation,
                           bool sum, dnnl_primitive_desc_t *out)
 {
-    dnnl_dims_t stride = {g->stride, g->stride}, padding = {g->padding, g->padding};
+    const calr_onednn2_steps s = calr_onednn2_steps_of(g);
     dnnl_memory_desc_t any;
     dnnl_convolution_desc_t conv;
     dnnl_primitive_attr_t attr;
@@ -88,9 +88,10 @@ static calr_status choose(const calr_conv2d *g, calr_onednn_fused *plan, calr_ac
     TRY_DNNL(dnnl_engine_create(&plan->engine, dnnl_cpu, 0), "start of the engine");
     CALR_TRY(calr_onednn2_describe_maps(g, &plan->x, &plan->y, &plan->bias));
     CALR_TRY(calr_onednn2_describe_weights(g, true, &any));
-    TRY_DNNL(dnnl_convolution_forward_desc_init(
+    TRY_DNNL(dnnl_dilated_convolution_forward_desc_init(
                  &conv, dnnl_forward_inference, dnnl_convolution_direct, &plan->x, &any,
-                 plan->bias_data ? &plan->bias : NULL, &plan->y, stride, padding, padding),
+                 plan->bias_data ? &plan->bias : NULL, &plan->y, s.stride, s.dilation, s.before,
+                 s.after),
              "description of a frozen convolution");
     TRY_DNNL(dnnl_primitive_attr_create(&attr), "creation of attributes");
     calr_status status = post_operations(activation, sum, attr);

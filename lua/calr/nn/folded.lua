@@ -30,7 +30,7 @@ end
 
 local function freeze(conv, scale, bias, activation)
   return frozen.conv(conv.weight:contiguous(), { scale = scale, bias = bias, activation = activation,
-    stride = conv.stride, padding = conv.padding, groups = conv.groups })
+    stride = conv.stride, padding = conv.padding, dilation = conv.dilation, groups = conv.groups })
 end
 
 -- What a convolution of a pair gives: itself and its input, for the normalisation that follows to compute.

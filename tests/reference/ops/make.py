@@ -250,6 +250,48 @@ for kind in ("relu6", "silu", "hardswish"):
          "ops.batch_norm(x, gamma, beta, mean, var, {training = true, activation = '%s'})" % kind,
          activated(kind, True), inputs, stats)
 
+
+# padding: top, bottom, left, right
+def any_conv(stride, padding, dilation, groups=1):
+    top, bottom, left, right = padding
+
+    def f(x, w, b=None):
+        return nhwc(F.conv2d(F.pad(nchw(x), (left, right, top, bottom)), w, b, stride=stride, dilation=dilation,
+                             groups=groups))
+    return f
+
+
+def transposed(stride, padding, output_padding, dilation, groups=1):
+    def f(x, w, b=None):
+        return nhwc(F.conv_transpose2d(nchw(x), w, b, stride, padding, output_padding, groups, dilation))
+    return f
+
+
+case("conv2d 3x3, dilation 2", "ops.conv2d(x, w, {padding = 2, dilation = 2})", any_conv(1, (2, 2, 2, 2), 2),
+     dict(x=rand(1, 6, 5, 2), w=rand(3, 2, 3, 3)))
+case("conv2d 3x1, dilation and stride by direction, bias",
+     "ops.conv2d(x, w, {padding = {2, 0}, dilation = {2, 1}, stride = {1, 2}, bias = b})",
+     any_conv((1, 2), (2, 2, 0, 0), (2, 1)), dict(x=rand(2, 5, 5, 3), w=rand(2, 3, 3, 1), b=rand(2)))
+case("conv2d 3x2, padding by side", "ops.conv2d(x, w, {padding = {0, 2, 1, 0}})", any_conv(1, (0, 2, 1, 0), 1),
+     dict(x=rand(2, 4, 5, 2), w=rand(2, 2, 3, 2)))
+case("conv2d 3x3, stride 2, same, even", "ops.conv2d(x, w, {padding = 'same', stride = 2})",
+     any_conv(2, (0, 1, 0, 1), 1), dict(x=rand(1, 6, 4, 2), w=rand(2, 2, 3, 3)))
+case("conv2d 3x3, stride 2, same, odd and even", "ops.conv2d(x, w, {padding = 'same', stride = 2})",
+     any_conv(2, (1, 1, 0, 1), 1), dict(x=rand(1, 5, 4, 2), w=rand(2, 2, 3, 3)))
+case("conv2d 5x5, depthwise, stride 2, same, dilation",
+     "ops.conv2d(x, w, {padding = 'same', stride = 2, groups = 8, dilation = {1, 2}})",
+     any_conv(2, (1, 2, 3, 4), (1, 2), 8), dict(x=rand(1, 6, 6, 8), w=rand(8, 1, 5, 5)))
+case("conv2d 3x3, 2 groups, dilation by direction", "ops.conv2d(x, w, {padding = {1, 2}, groups = 2, dilation = {1, 2}})",
+     any_conv(1, (1, 1, 2, 2), (1, 2), 2), dict(x=rand(1, 4, 6, 4), w=rand(6, 2, 3, 3)))
+case("conv_transpose2d 3x3, stride 2, twice as large",
+     "ops.conv_transpose2d(x, w, {stride = 2, padding = 1, output_padding = 1, bias = b})", transposed(2, 1, 1, 1),
+     dict(x=rand(2, 3, 2, 3), w=rand(3, 2, 3, 3), b=rand(2)))
+case("conv_transpose2d 2x3, by direction, dilation",
+     "ops.conv_transpose2d(x, w, {stride = {3, 1}, padding = {1, 0}, output_padding = {2, 0}, dilation = {2, 1}})",
+     transposed((3, 1), (1, 0), (2, 0), (2, 1)), dict(x=rand(1, 3, 3, 2), w=rand(2, 3, 2, 3)))
+case("conv_transpose2d 4x4, 2 groups, stride 2", "ops.conv_transpose2d(x, w, {stride = 2, padding = 1, groups = 2})",
+     transposed(2, 1, 0, 1, 2), dict(x=rand(1, 3, 2, 4), w=rand(4, 3, 4, 4)))
+
 print("-- Made by make.py with PyTorch %s.\nreturn {\n  cases = {" % torch.__version__.split("+")[0])
 for c in cases:
     print("  {\n    name = \"%s\",\n    expression = \"%s\"," % (c["name"], c["expression"]))

@@ -45,8 +45,9 @@ static const calr_pointwise_kernels *find_kernels(void)
 
 bool calr_pointwise_can(const calr_conv2d *g)
 {
-    return g->dtype == CALR_F32 && g->kh == 1 && g->kw == 1 && g->padding == 0 && g->groups == 1 &&
-           g->c_in % PANEL == 0 && g->c_out % PANEL == 0 && find_kernels() != NULL;
+    return g->dtype == CALR_F32 && g->kh == 1 && g->kw == 1 &&
+           calr_conv2d_has(g, g->stride[0], 0) && g->groups == 1 && g->c_in % PANEL == 0 &&
+           g->c_out % PANEL == 0 && find_kernels() != NULL;
 }
 
 /* All from measurements (tests/bench/convolutions.c). With fewer pixels in all images, or fewer weights, nothing is
@@ -57,7 +58,7 @@ bool calr_pointwise_can(const calr_conv2d *g)
 bool calr_pointwise_wanted(const calr_conv2d *g, calr_conv2d_pass pass)
 {
     int64_t weights = g->c_in * g->c_out;
-    bool strided = g->stride > 1;
+    bool strided = g->stride[0] > 1;
     if (!calr_pointwise_can(g) || g->n * g->out_h * g->out_w < FEWEST_PIXELS ||
         weights < FEWEST_WEIGHTS)
         return false;
@@ -81,7 +82,7 @@ const char *calr_pointwise_name(void)
 /* The pixel of x under pixel `at` of y, both counted over all images. */
 static int64_t pixel_under(const calr_conv2d *g, int64_t at)
 {
-    int64_t col = at % g->out_w * g->stride, row = at / g->out_w % g->out_h * g->stride;
+    int64_t col = at % g->out_w * g->stride[1], row = at / g->out_w % g->out_h * g->stride[0];
     return (at / (g->out_w * g->out_h) * g->h + row) * g->w + col;
 }
 
@@ -221,7 +222,7 @@ CALR_CLONES static void finish_body(void *context, int64_t begin, int64_t end, i
 
 static summing describe_sums(const calr_conv2d *g, const float *x, const float *dy, float *dw)
 {
-    bool strided = g->stride > 1, packed_dy = !strided && g->c_out < g->c_in;
+    bool strided = g->stride[0] > 1, packed_dy = !strided && g->c_out < g->c_in;
     summing k = {.kernels = find_kernels(),
                  .under = strided ? g : NULL,
                  .read = packed_dy ? x : dy,
@@ -293,16 +294,16 @@ CALR_CLONES static void add_run(int64_t c, const float *from, float *to)
 static void spread_row(const spreading *k, int64_t row, const float *made)
 {
     const calr_conv2d *g = k->g;
-    int64_t c = g->c_in, top = row % g->out_h * g->stride, width = g->w * c;
+    int64_t c = g->c_in, top = row % g->out_h * g->stride[0], width = g->w * c;
     float *dx = k->dx + (row / g->out_h * g->h + top) * width;
     if (k->add) {
         for (int64_t i = 0; i < g->out_w; i++)
-            add_run(c, made + i * c, dx + i * g->stride * c);
+            add_run(c, made + i * c, dx + i * g->stride[1] * c);
         return;
     }
-    int64_t below = row % g->out_h + 1 < g->out_h ? top + g->stride : g->h;
+    int64_t below = row % g->out_h + 1 < g->out_h ? top + g->stride[0] : g->h;
     for (int64_t i = 0; i < g->out_w; i++) {
-        int64_t col = i * g->stride, after = i + 1 < g->out_w ? col + g->stride : g->w;
+        int64_t col = i * g->stride[1], after = i + 1 < g->out_w ? col + g->stride[1] : g->w;
         memcpy(dx + col * c, made + i * c, (size_t)c * sizeof *dx);
         memset(dx + (col + 1) * c, 0, (size_t)((after - col - 1) * c) * sizeof *dx);
     }
@@ -320,7 +321,7 @@ static calr_pointwise_ahead ahead_of_rows(const spreading *k, int64_t begin, int
         int64_t run = g->c_in / LINE;
         return (calr_pointwise_ahead){.then = (const char *)(k->dx + pixel * g->c_in),
                                       .run = run,
-                                      .jump = g->stride * g->c_in * (int64_t)sizeof(float),
+                                      .jump = g->stride[1] * g->c_in * (int64_t)sizeof(float),
                                       .lines = run * g->out_w};
     }
     int64_t lines = rows * g->out_w * g->c_out / LINE,
@@ -447,7 +448,7 @@ calr_status calr_pointwise_forward(const calr_conv2d *conv, const float *x, cons
                                    const float *bias, float *y)
 {
     making k = {.kernels = find_kernels(),
-                .under = conv->stride > 1 ? conv : NULL,
+                .under = conv->stride[0] > 1 ? conv : NULL,
                 .w = w,
                 .bias = bias,
                 .in = x,
@@ -461,7 +462,7 @@ calr_status calr_pointwise_forward(const calr_conv2d *conv, const float *x, cons
 calr_status calr_pointwise_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
                                          bool add, float *dx)
 {
-    if (conv->stride > 1 || add)
+    if (conv->stride[0] > 1 || add)
         return spread(conv, w, dy, add, dx);
     making k = {.kernels = find_kernels(),
                 .w = w,

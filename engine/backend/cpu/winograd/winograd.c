@@ -63,7 +63,7 @@ static int64_t tiles_along(int64_t side, int64_t tile)
 
 bool calr_winograd_wanted(const calr_conv2d *g)
 {
-    if (g->dtype != CALR_F32 || g->kh != 3 || g->kw != 3 || g->stride != 1 || g->padding != 1 ||
+    if (g->dtype != CALR_F32 || g->kh != 3 || g->kw != 3 || !calr_conv2d_has(g, 1, 1) ||
         g->groups != 1 || g->c_in % PANEL || g->c_out % PANEL)
         return false;
     double area = (double)g->h * (double)g->w;

@@ -25,6 +25,7 @@ return {
       "calr.vocabulary.shapes",
       "calr.vocabulary.products", "calr.vocabulary.einsum", "calr.vocabulary.types", "calr.tensor.network",
       "calr.tensor.layers" } },
+      "calr.tensor.convolution" } },
     { name = "calr.autograd", of = { "calr.autograd", "calr.autograd.checkpoint",
       "calr.autograd.clip", "calr.autograd.gradcheck" },
       silent = { ["calr.autograd.checkpoint"] = true, ["calr.autograd.clip"] = true,
