@@ -38,6 +38,7 @@ local T = require "calr.tensor"
 ---     weights   f32[b]: weights of the images; where step:train was given some
 ---     targets   f32[b x classes]: soft targets; where step:train was given some
 ---     features  the first argument again, for further losses (`losses` of step:train)
+---     parts     list of f32[b x d]: features of parts of the images, where the network makes some (calr.models.parts)
 ---
 --- In a training loop of your own, pass any table with the fields that the memory reads:
 --- memory:loss(features, { labels = labels }). Earlier versions took a tensor (labels, rows or keys) in its place; it

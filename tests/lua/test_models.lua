@@ -84,7 +84,7 @@ check.test("all networks can be built and run", function()
   local images = T.full({ 2, 32, 16, 3 }, 0.5)
   for _, name in ipairs(calr.models.names()) do
     if name ~= "resnet152" and name ~= "resnet101" then
-      local plain = name:match "^mobilenet" or name:match "^vit"
+      local plain = name:match "^mobilenet" or name:match "^efficientnet" or name:match "^vit"
       for _, ibn in ipairs(plain and { false } or { false, true }) do
         local net = calr.models.make(name, { ibn = ibn, pooling = ibn and "average" or nil }):train(false)
         calr.no_grad(function()

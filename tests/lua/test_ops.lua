@@ -61,7 +61,8 @@ check.test("convolutions: options are checked", function()
   local x, w = T.zeros { 1, 4, 4, 2 }, T.zeros { 3, 2, 3, 3 }
   check.equal(tostring(ops.conv2d(x, w, { padding = "same", stride = 3 })), "f32[1 x 2 x 2 x 3]")
   check.fails("not \"valid\"", ops.conv2d, x, w, { padding = "valid" })
-  check.fails("{down, across} or {top, bottom, left, right}, not a list of 3", ops.conv2d, x, w, { padding = { 1, 1, 1 } })
+  check.fails("{down, across} or {top, bottom, left, right}, not a list of 3", ops.conv2d, x, w,
+    { padding = { 1, 1, 1 } })
   check.fails("{down, across}, not a list of 4", ops.conv2d, x, w, { stride = { 1, 1, 1, 1 } })
   check.fails("\"stride\" must hold whole numbers of 1 .. 1048576, not 0", ops.conv2d, x, w, { stride = { 1, 0 } })
   check.fails("\"dilation\" must be a whole number or a list", ops.conv2d, x, w, { dilation = true })

@@ -11,7 +11,8 @@ local suggest = require "calr.options".suggest
 
 --- calr.memory.batch.fields
 --- What a batch may hold, in the order of the documentation: see calr.memory.
-batch.fields = { "rows", "labels", "cameras", "images", "views", "keys", "weights", "targets", "features" }
+batch.fields = { "rows", "labels", "cameras", "images", "views", "keys", "weights", "targets", "features",
+  "parts" }
 
 local known = {}
 for _, name in ipairs(batch.fields) do known[name] = true end

