@@ -199,6 +199,10 @@ typedef struct calr_batch_norm_options {
     double momentum; /* running := (1 - momentum) running + momentum batch */
     double eps;
     calr_activation activation; /* y = activation(norm(x) + residual) */
+    int64_t
+        group; /* training: so many items of the first dimension, one after the other, have statistics of their own;
+                      0: all together. It divides their number, or is larger. The running statistics move towards the
+                      mean of the groups' */
 } calr_batch_norm_options;
 
 /* x: [... x c], f32 or bf16, statistics over all but the last dimension. gamma, beta: [c] or NULL (1, 0).

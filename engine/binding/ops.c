@@ -71,14 +71,15 @@ calr_activation calr_lua_option_activation(lua_State *L, int arg)
 /// @param beta   f32[c], or nil for 0
 /// @param running_mean  f32[c], changed in place in training; both may be nil then
 /// @param running_var   f32[c]
-/// @param options  {training=false, momentum=.1, eps=1e-5, activation="none", residual=}; activation is "none",
+/// @param options  {training=false, momentum=.1, eps=1e-5, activation="none", group=0, residual=}; activation is "none",
 ///                 "relu", "relu6", "silu" or "hardswish", and relu=true the former way to ask for the second; residual
-///                 has the shape of x
+///                 has the shape of x. group > 0: in training every `group` items of the first dimension, which it must
+///                 divide, have statistics of their own
 /// @return tensor  the shape of x
 static int ops_batch_norm(lua_State *L)
 {
-    static const char *const names[] = {"training",   "momentum", "eps", "relu",
-                                        "activation", "residual", NULL};
+    static const char *const names[] = {"training",   "momentum", "eps",      "relu",
+                                        "activation", "group",    "residual", NULL};
     calr_tensor *x = calr_lua_check_tensor(L, 1), *gamma = calr_lua_opt_tensor(L, 2),
                 *beta = calr_lua_opt_tensor(L, 3);
     calr_tensor *mean = calr_lua_opt_tensor(L, 4), *var = calr_lua_opt_tensor(L, 5);
@@ -88,6 +89,7 @@ static int ops_batch_norm(lua_State *L)
         .momentum = calr_lua_option_number(L, 6, "momentum", 0.1, 0, 1),
         .eps = calr_lua_option_number(L, 6, "eps", 1e-5, 0, HUGE_VAL),
         .activation = calr_lua_option_activation(L, 6),
+        .group = calr_lua_option_integer(L, 6, "group", 0, 0, INT32_MAX),
     };
     calr_tensor *residual = calr_lua_option_tensor(L, 6, "residual", 0);
     PUSH(L, calr_op_batch_norm(x, gamma, beta, mean, var, residual, &options, slot));

@@ -3,6 +3,8 @@ local check = require "check"
 local cases = require "ops_cases"
 local T = require "calr.tensor"
 local ops = require "calr.tensor"
+local autograd = require "calr.autograd"
+local rng = require "calr.rng"
 
 -- The backend is chosen at the first use: the test runs itself once more for each, by name.
 if not os.getenv "CALR_TEST_BACKEND" then
@@ -55,6 +57,44 @@ check.test("an input that needs no gradient gets none", function()
   local b = T.zeros({ 1 }):requires_grad(true)
   ops.conv2d(x, w:detach(), { bias = b }):sum():backward()
   check.equal(b:grad():get(), 1)
+end)
+
+check.test("batch_norm: groups are what batches of their own give", function()
+  local function random(shape, seed) return rng.open { seed = seed }:fill_normal(T.zeros(shape)) end
+  for _, activation in ipairs { "none", "relu", "silu" } do
+    for _, kind in ipairs { "f32", "bf16" } do
+      local x, r = random({ 6, 3, 2, 8 }, 1):to(kind):requires_grad(true), random({ 6, 3, 2, 8 }, 2):to(kind)
+        :requires_grad(true)
+      local gamma, beta = random({ 8 }, 3):requires_grad(true), random({ 8 }, 4):requires_grad(true)
+      local mean, var, dy = random({ 8 }, 5), random({ 8 }, 6):abs(), random({ 6, 3, 2, 8 }, 7):to(kind)
+      local function all(group, batches)
+        local means, vars, ys = {}, {}, {}
+        local size = 6 // batches
+        for i = 1, batches do
+          means[i], vars[i] = mean:clone(), var:clone()
+          ys[i] = ops.batch_norm(x:narrow(1, (i - 1) * size + 1, size), gamma, beta, means[i], vars[i],
+            { training = true, activation = activation, group = group,
+              residual = r:narrow(1, (i - 1) * size + 1, size) })
+        end
+        local y = ops.cat(ys, 1)
+        local grads = autograd.grad((y:to "f32" * dy:to "f32"):sum(), { x, r, gamma, beta })
+        return y:detach():to "f32", grads, T.stack(means):mean(1), T.stack(vars):mean(1)
+      end
+      local y, grads, m, v = all(2, 1)
+      local y3, grads3, m3, v3 = all(0, 3)
+      check.ok(y:equal(y3), "the same bits")
+      for i = 1, 2 do check.ok(grads[i]:equal(grads3[i]), "gradient " .. i) end
+      for i = 3, 4 do check.all_near(grads[i], grads3[i], kind == "f32" and 1e-5 or 1e-2) end
+      check.all_near(m, m3, 1e-6)
+      check.all_near(v, v3, 1e-6)
+      check.ok(not y:equal((all(0, 1))), "the whole batch differs")
+      check.ok(y:equal((all(2, 1))))
+      check.ok((all(6, 1)):equal((all(0, 1))) and (all(100, 1)):equal((all(0, 1))), "a group of all, or larger")
+    end
+  end
+  check.fails("a batch of 6 cannot be split into groups of 4", ops.batch_norm, T.zeros { 6, 2 }, nil, nil, nil, nil,
+    { training = true, group = 4 })
+  check.fails("\"group\"", ops.batch_norm, T.zeros { 6, 2 }, nil, nil, nil, nil, { training = true, group = -1 })
 end)
 
 check.test("convolutions: options are checked", function()

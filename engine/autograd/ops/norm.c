@@ -1,5 +1,6 @@
 /* Batch and instance normalisation. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "autograd/apply.h"
 #include "autograd/ops.h"
@@ -45,6 +46,27 @@ static calr_norm batch_norm_size(const calr_op_call *call)
         .rows = rows, .c = c, .eps = (float)o->eps, .activation = o->activation, .dtype = x->dtype};
 }
 
+/* How many parts of the batch have statistics of their own. */
+static int64_t groups_of(const calr_op_call *call)
+{
+    const calr_batch_norm_options *o = call->attributes;
+    int64_t items = call->shape[X].shape[0];
+    return o->training && o->group > 0 && items > o->group ? items / o->group : 1;
+}
+
+static calr_status check_group(const calr_op_call *call)
+{
+    const calr_batch_norm_options *o = call->attributes;
+    int64_t items = call->shape[X].shape[0];
+    if (o->group < 0)
+        return calr_error(CALR_EINVAL, "group must be 0 or more, not %" PRId64, o->group);
+    if (o->training && o->group > 0 && items > o->group && items % o->group)
+        return calr_error(CALR_EINVAL,
+                          "a batch of %" PRId64 " cannot be split into groups of %" PRId64, items,
+                          o->group);
+    return CALR_OK;
+}
+
 static calr_status batch_norm_check(calr_op_call *call)
 {
     const calr_batch_norm_options *o = call->attributes;
@@ -73,8 +95,16 @@ static calr_status batch_norm_check(calr_op_call *call)
     if (!(o->eps > 0) || !(o->momentum >= 0 && o->momentum <= 1))
         return calr_error(CALR_EINVAL, "eps must be above 0 and momentum in 0 .. 1, not %g and %g",
                           o->eps, o->momentum);
+    CALR_TRY(check_group(call));
     calr_op_out_like(call, X);
     return CALR_OK;
+}
+
+/* Group i of a map of `norm->rows` rows, one after the other; NULL stays NULL. */
+static void *part(const calr_norm *norm, void *map, int64_t i)
+{
+    size_t bytes = (size_t)(norm->rows * norm->c) * calr_dtype_size(norm->dtype);
+    return map ? (char *)map + (size_t)i * bytes : NULL;
 }
 
 /* Places of what a batch norm saves. y is kept for a clip (ReLU, ReLU6) where neither the input alone
@@ -102,17 +132,64 @@ static calr_status save_batch_norm(calr_op_call *call, calr_activation activatio
     return calr_op_save(call, "residual", keep && (clips || !activation) ? NULL : residual);
 }
 
+/* mean, var: running statistics, or NULL. */
+static calr_status train_group(const calr_op_call *call, const calr_backend *k,
+                               const calr_norm *norm, int64_t i, float *mean, float *var,
+                               calr_tensor *table, calr_tensor *y)
+{
+    const calr_batch_norm_options *o = call->attributes;
+    return k->batch_norm_train(norm, o->momentum, part(norm, calr_tensor_data(call->in[X]), i),
+                               data_or_null(call->in[GAMMA]), data_or_null(call->in[BETA]),
+                               part(norm, map_or_null(call->in[RESIDUAL]), i), mean, var,
+                               calr_tensor_f32(table) + i * 4 * norm->c,
+                               part(norm, calr_tensor_data(y), i));
+}
+
+/* Every group moves a copy of the running statistics; their mean is what stays. */
+static calr_status train_groups(const calr_op_call *call, const calr_backend *k,
+                                const calr_norm *norm, int64_t groups, bool running,
+                                calr_tensor *table, calr_tensor *y)
+{
+    int64_t c = norm->c;
+    calr_tensor *copy, *sum;
+    CALR_TRY(calr_tensor_new(CALR_F32, 1, (int64_t[]){2 * c}, &copy));
+    calr_status status = calr_tensor_new(CALR_F64, 1, (int64_t[]){2 * c}, &sum);
+    if (status != CALR_OK) {
+        calr_tensor_release(copy);
+        return status;
+    }
+    float *moved = calr_tensor_f32(copy), *own[2] = {NULL, NULL};
+    double *total = calr_tensor_f64(sum);
+    memset(total, 0, (size_t)(2 * c) * sizeof *total);
+    for (int v = 0; v < 2 && running; v++)
+        own[v] = calr_tensor_f32(call->in[v ? VAR : MEAN]);
+    for (int64_t i = 0; i < groups && status == CALR_OK; i++) {
+        for (int v = 0; v < 2 && running; v++)
+            memcpy(moved + v * c, own[v], (size_t)c * sizeof *moved);
+        status = train_group(call, k, norm, i, running ? moved : NULL, running ? moved + c : NULL,
+                             table, y);
+        for (int64_t j = 0; j < 2 * c && running; j++)
+            total[j] += (double)moved[j];
+    }
+    for (int64_t j = 0; j < 2 * c && running && status == CALR_OK; j++)
+        own[j / c][j % c] = (float)(total[j] / (double)groups);
+    calr_tensor_release(copy);
+    calr_tensor_release(sum);
+    return status;
+}
+
 static calr_status train_forward(calr_op_call *call, const calr_backend *k, const calr_norm *norm,
                                  calr_tensor *table, calr_tensor *y)
 {
-    const calr_batch_norm_options *o = call->attributes;
     bool running = call->in[MEAN] && calr_tape_replays() == 0;
-    CALR_TRY(k->batch_norm_train(norm, o->momentum, calr_tensor_data(call->in[X]),
-                                 data_or_null(call->in[GAMMA]), data_or_null(call->in[BETA]),
-                                 map_or_null(call->in[RESIDUAL]),
-                                 running ? calr_tensor_f32(call->in[MEAN]) : NULL,
-                                 running ? calr_tensor_f32(call->in[VAR]) : NULL,
-                                 calr_tensor_f32(table), calr_tensor_data(y)));
+    int64_t groups = groups_of(call);
+    calr_norm group = *norm;
+    group.rows /= groups;
+    if (groups > 1)
+        CALR_TRY(train_groups(call, k, &group, groups, running, table, y));
+    else
+        CALR_TRY(train_group(call, k, norm, 0, running ? calr_tensor_f32(call->in[MEAN]) : NULL,
+                             running ? calr_tensor_f32(call->in[VAR]) : NULL, table, y));
     if (running) {
         calr_tensor_touch(call->in[MEAN]);
         calr_tensor_touch(call->in[VAR]);
@@ -144,7 +221,7 @@ static calr_status batch_norm_forward(calr_op_call *call, calr_tensor **y)
     CALR_TRY(calr_backend_get(&k));
     calr_norm norm = batch_norm_size(call);
     calr_tensor *table;
-    CALR_TRY(calr_tensor_new(CALR_F32, 2, (int64_t[]){4, norm.c}, &table));
+    CALR_TRY(calr_tensor_new(CALR_F32, 2, (int64_t[]){4 * groups_of(call), norm.c}, &table));
     calr_status status = (o->training ? train_forward : infer_forward)(call, k, &norm, table, *y);
     calr_tensor_release(table);
     return status;
@@ -155,9 +232,13 @@ static calr_status batch_norm_recompute(calr_op_call *call, calr_tensor *y)
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
     calr_norm norm = batch_norm_size(call);
-    k->batch_norm_apply(&norm, calr_tensor_data(calr_op_saved(call, SAVED_X)),
-                        calr_tensor_f32(calr_op_saved(call, SAVED_TABLE)),
-                        map_or_null(calr_op_saved(call, SAVED_RESIDUAL)), calr_tensor_data(y));
+    int64_t groups = groups_of(call);
+    norm.rows /= groups;
+    for (int64_t i = 0; i < groups; i++)
+        k->batch_norm_apply(&norm, part(&norm, calr_tensor_data(calr_op_saved(call, SAVED_X)), i),
+                            calr_tensor_f32(calr_op_saved(call, SAVED_TABLE)) + i * 4 * norm.c,
+                            part(&norm, map_or_null(calr_op_saved(call, SAVED_RESIDUAL)), i),
+                            part(&norm, calr_tensor_data(y), i));
     return CALR_OK;
 }
 
@@ -200,6 +281,46 @@ static calr_status place_gradients(calr_op_call *call, calr_activation activatio
     return dx[X] ? CALR_OK : calr_op_gradient(call, X, dx);
 }
 
+/* What the gradient of each group is made of and where it goes. */
+typedef struct gradients {
+    const calr_backend *k;
+    calr_norm norm; /* of one group */
+    bool fixed;
+    int64_t groups;
+    const float *table;
+    void *x, *aside, *dy, *dy2, *dx, *dresidual;
+    float *dgamma, *dbeta;
+} gradients;
+
+static calr_status backward_group(const gradients *g, int64_t i, float *dgamma, float *dbeta)
+{
+    const calr_norm *n = &g->norm;
+    return g->k->batch_norm_backward(n, g->fixed, part(n, g->x, i), part(n, g->aside, i),
+                                     g->table + i * 4 * n->c, part(n, g->dy, i), part(n, g->dy2, i),
+                                     part(n, g->dx, i), dgamma, dbeta, part(n, g->dresidual, i));
+}
+
+/* The parameters' gradients are the sums of the groups'. */
+static calr_status backward_groups(const gradients *g)
+{
+    int64_t c = g->norm.c;
+    calr_tensor *one;
+    CALR_TRY(calr_tensor_new(CALR_F32, 1, (int64_t[]){2 * c}, &one));
+    float *gamma = calr_tensor_f32(one), *beta = gamma + c;
+    calr_status status = backward_group(g, 0, g->dgamma, g->dbeta);
+    for (int64_t i = 1; i < g->groups && status == CALR_OK; i++) {
+        status = backward_group(g, i, gamma, beta);
+        for (int64_t j = 0; j < c && status == CALR_OK; j++) {
+            if (g->dgamma)
+                g->dgamma[j] += gamma[j];
+            if (g->dbeta)
+                g->dbeta[j] += beta[j];
+        }
+    }
+    calr_tensor_release(one);
+    return status;
+}
+
 static calr_status batch_norm_backward(calr_op_call *call, calr_tensor *dy, calr_tensor **dx)
 {
     const calr_batch_norm_options *o = call->attributes;
@@ -214,11 +335,21 @@ static calr_status batch_norm_backward(calr_op_call *call, calr_tensor *dy, calr
     CALR_TRY(calr_op_gradient(call, GAMMA, dx));
     CALR_TRY(calr_op_gradient(call, BETA, dx));
     CALR_TRY(place_gradients(call, norm.activation, dy, dx, &written));
-    return k->batch_norm_backward(&norm, !o->training, calr_tensor_data(x), map_or_null(aside),
-                                  calr_tensor_f32(calr_op_saved(call, SAVED_TABLE)),
-                                  calr_tensor_data(dy), map_or_null(call->dy2), map_or_null(dx[X]),
-                                  data_or_null(dx[GAMMA]), data_or_null(dx[BETA]),
-                                  map_or_null(written));
+    gradients g = {.k = k,
+                   .norm = norm,
+                   .fixed = !o->training,
+                   .groups = groups_of(call),
+                   .table = calr_tensor_f32(calr_op_saved(call, SAVED_TABLE)),
+                   .x = calr_tensor_data(x),
+                   .aside = map_or_null(aside),
+                   .dy = calr_tensor_data(dy),
+                   .dy2 = map_or_null(call->dy2),
+                   .dx = map_or_null(dx[X]),
+                   .dresidual = map_or_null(written),
+                   .dgamma = data_or_null(dx[GAMMA]),
+                   .dbeta = data_or_null(dx[BETA])};
+    g.norm.rows /= g.groups;
+    return g.groups > 1 ? backward_groups(&g) : backward_group(&g, 0, g.dgamma, g.dbeta);
 }
 
 static const calr_op op_batch_norm = {.name = "batch_norm",

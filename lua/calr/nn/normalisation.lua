@@ -15,19 +15,27 @@ BatchNorm.folds = "normalisation" -- see calr.nn.folded
 
 local activations = { none = true, relu = true, relu6 = true, silu = true, hardswish = true }
 
---- calr.nn.batch_norm(channels, {activation="none", bias=true, momentum=.1, eps=1e-5})
+--- calr.nn.batch_norm(channels, {activation="none", bias=true, momentum=.1, eps=1e-5, group=0})
 --- Batch normalisation of the last dimension, for feature maps and for matrices. An activation follows in the same
 --- pass; forward(x, residual) adds the residual before it.
 --- @param activation  "none", "relu", "relu6", "silu" or "hardswish"; relu=true is the former way to say "relu"
 --- @param bias        false fixes the bias at 0 (a "neck")
+--- @param group       in training, every `group` images, one after the other, have statistics of their own, as if each
+---     group were the batch of a worker: what a network learns then does not depend on how many workers share a batch
+---     (authors' code with four GPUs: a quarter of the batch). It must divide the batch, unless it is larger; 0 takes the
+---     whole batch. The running statistics move towards the mean of the groups'. The field .group may be changed
 --- @return layer
 function normalisation.batch_norm(channels, options)
-  local o = check_options("calr.nn.batch_norm", options, { "relu", "activation", "bias", "momentum", "eps" })
+  local o = check_options("calr.nn.batch_norm", options, { "relu", "activation", "bias", "momentum", "eps", "group" })
   local self = new(BatchNorm)
   self.activation = o.activation or o.relu and "relu" or "none"
   if not activations[self.activation] then
     error(("calr.nn.batch_norm: activation must be none, relu, relu6, silu or hardswish, not %s"):format(
       tostring(o.activation)), 2)
+  end
+  self.group = o.group or 0
+  if math.type(self.group) ~= "integer" or self.group < 0 then
+    error(("calr.nn.batch_norm: group must be a whole number of at least 0, not %s"):format(tostring(o.group)), 2)
   end
   self.momentum, self.eps = o.momentum or 0.1, o.eps or 1e-5
   self:add_parameter("weight", { channels }, initial.constant(1))
@@ -41,7 +49,7 @@ end
 function BatchNorm:forward(x, residual)
   return T.batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var, {
     training = self.training, momentum = self.momentum, eps = self.eps, activation = self.activation,
-    residual = residual,
+    group = self.group, residual = residual,
   })
 end
 
