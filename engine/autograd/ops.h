@@ -188,8 +188,8 @@ typedef struct calr_conv2d_options {
 /* w: [c_out x c_in / groups x kh x kw], bias: [c_out] or NULL. groups >= 1 divides c_in and c_out. */
 calr_status calr_op_conv2d(calr_tensor *x, calr_tensor *w, calr_tensor *bias,
                            const calr_conv2d_options *options, calr_tensor **y);
-/* The gradient of such a convolution by its input, as a layer: w: [c_in x c_out / groups x kh x kw], y: (h - 1) stride -
- * padding + dilation (kh - 1) + output_padding + 1 high. Not with `same`. */
+/* The gradient of such a convolution by its input, as a layer. w: [c_in x c_out / groups x kh x kw]; y is (h - 1)
+ * stride - padding + dilation (kh - 1) + output_padding + 1 high. Not with `same`. */
 calr_status calr_op_conv_transpose2d(calr_tensor *x, calr_tensor *w, calr_tensor *bias,
                                      const calr_conv2d_options *options, calr_tensor **y);
 

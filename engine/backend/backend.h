@@ -34,20 +34,17 @@
 #include "base/status.h"
 #include "tensor/tensor.h"
 
-/* Geometry of a 2-D convolution. calr_conv2d_resolve fills out_h and out_w. */
+/* Geometry of a 2-D convolution. calr_conv2d_resolve fills out_h and out_w: (h + padding - dilation (kh - 1)
+ * - 1) / stride + 1, rounded down. With `same` it finds the padding, so that they are h / stride, rounded up; of
+ * an odd number of zeros the last stands at the bottom and at the right (TensorFlow's SAME). */
 typedef struct calr_conv2d {
     int64_t n, h, w, c_in; /* input  x: n x h x w x c_in */
     int64_t c_out, kh, kw; /* weight w: c_out x (c_in / groups) x kh x kw */
     int64_t stride[2];     /* down, across */
-    int64_t dilation
-        [2]; /* pixels from one tap of the kernel to the next, down and across; 0 counts as 1 */
-    int64_t padding[4]; /* zeros at the top, the bottom, the left and the right */
-    int64_t
-        same; /* 1: the padding is found by calr_conv2d_resolve, so that out_h = h / stride, rounded up;
-                                of an odd number of zeros the last stands at the bottom, at the right (TensorFlow's SAME) */
-    int64_t out_h,
-        out_w; /* output y: n x out_h x out_w x c_out; (h + padding - dilation (kh - 1) - 1) / stride + 1,
-                                rounded down */
+    int64_t dilation[2];   /* from one tap to the next, in pixels: down, across; 0 counts as 1 */
+    int64_t padding[4];    /* zeros at the top, the bottom, the left and the right */
+    int64_t same;          /* 1: calr_conv2d_resolve finds the padding */
+    int64_t out_h, out_w;  /* output y: n x out_h x out_w x c_out */
     int64_t groups; /* group i of the inputs makes group i of the outputs; 0 counts as 1. c_in =
                        c_out = groups: depthwise */
     int64_t dtype;  /* calr_dtype of x, y and their gradients; weights and bias are f32 */
@@ -61,7 +58,8 @@ typedef struct calr_pool2d {
     calr_dtype dtype;                /* of x, y and their gradients */
 } calr_pool2d;
 
-/* Fill out_h and out_w, the padding where it is `same`, and groups and dilation where they are 0. CALR_EINVAL: channels that groups does not divide; a
+/* Fill out_h and out_w, the padding where it is `same`, and groups and dilation where they are 0.
+ * CALR_EINVAL: channels that groups does not divide; a
  * size out of range (n may be 0, everything else but padding is >= 1); a kernel larger than the padded
  * input; pooling: padding above kernel / 2, kernel above 16. CALR_ENOMEM: the number of elements of
  * input, weight or output overflows. */

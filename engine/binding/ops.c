@@ -71,10 +71,10 @@ calr_activation calr_lua_option_activation(lua_State *L, int arg)
 /// @param beta   f32[c], or nil for 0
 /// @param running_mean  f32[c], changed in place in training; both may be nil then
 /// @param running_var   f32[c]
-/// @param options  {training=false, momentum=.1, eps=1e-5, activation="none", group=0, residual=}; activation is "none",
-///                 "relu", "relu6", "silu" or "hardswish", and relu=true the former way to ask for the second; residual
-///                 has the shape of x. group > 0: in training every `group` items of the first dimension, which it must
-///                 divide, have statistics of their own
+/// @param options  {training=false, momentum=.1, eps=1e-5, activation="none", group=0, residual=}; activation is
+///                 "none", "relu", "relu6", "silu" or "hardswish", and relu=true the former way to ask for the second;
+///                 residual has the shape of x. group > 0: in training every `group` items of the first dimension,
+///                 which it must divide, have statistics of their own
 /// @return tensor  the shape of x
 static int ops_batch_norm(lua_State *L)
 {
