@@ -133,7 +133,7 @@ function containers.module_dict(layers)
       error(("calr.nn.module_dict: %s is a %s; names are texts, and what they name are layers"):format(tostring(name),
         type(layer)), 2)
     end
-    if name:find(".", 1, true) or module.Module[name] ~= nil then
+    if name:find(".", 1, true) or self[name] ~= nil then
       error(("calr.nn.module_dict: \"%s\" cannot be the name of a layer"):format(name), 2)
     end
     names[#names + 1] = name
