@@ -299,7 +299,7 @@ static calr_tensor *attention_options(lua_State *L, int arg, calr_attention_opti
 /// @param k        [... x m x d]
 /// @param v        [... x m x width]
 /// @param options  {mask=, dropout=0, scale=1/sqrt(d), causal=false, seed=0, epoch=0, index=0}. mask: bool, true where
-///                 a query sees a key, or f32, which is added; repeated to [b x heads x n x m]; no gradient. causal: a
+///                 a query sees a key, or f32, which is added; repeated to [b x heads x n x m]; no gradient. causal:
 ///                 query i sees the keys up to i. dropout sets weights to 0 and scales the others by 1 / (1 - dropout);
 ///                 what it drops depends on (seed, epoch, index) alone. A query that sees nothing gets 0.
 /// @return tensor  [... x n x width]

