@@ -122,6 +122,10 @@ prints '"name": "layer1.0.bn1"' '"detail": "4x8x4x32>32 3x3/1"' '"norm backward"
 expect 0 "$CALR" bench start --repeat 2
 prints "calr -e 'return'" "the shell alone"
 
+expect 0 "$CALR" bench block --batch 2 --tokens 5 --channels 8 --heads 2 --repeat 2 --limits 100,10 --peer ./peer.sh
+prints "forward, 2 x 5" "forward, backward, 2 x 5" "other 1.0" "images/s" ">= 1x"
+expect 0 "$CALR" bench block --batch 2 --tokens 5 --channels 8 --heads 2 --repeat 1 --limits 100,10 --precision bf16
+
 small="--network small --height 16 --width 8 --batch 4 --repeat 2 --limits 100,10"
 expect 0 "$CALR" bench layers $tiny --pass infer
 prints "inference, by layer" "layer3.0.downsample.1" "the whole, with kernels counted"
