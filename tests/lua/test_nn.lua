@@ -271,6 +271,38 @@ check.test("the moving average of weights: warm-up, buffers, state", function()
   check.fails("it lacks ema.steps", ema.load_state, ema, net:state())
 end)
 
+check.test("layers give the same bits for any number of threads", function()
+  local threads = calr.sys.threads()
+  local x = normal(1, 6, 9, 7, 24)
+  local function results()
+    local list = {}
+    local function add(layer, given)
+      given = given:detach():requires_grad(true)
+      local y = layer(given)
+      y:sum():backward()
+      list[#list + 1] = y:detach()
+      list[#list + 1] = given:grad()
+      for _, tensor in layer:named_parameters() do list[#list + 1] = tensor:grad() end
+    end
+    add(nn.layer_norm(24):init(1), x)
+    add(nn.rms_norm(24):init(1), x)
+    add(nn.group_norm(4, 24):init(1), x)
+    add(nn.max_pool { kernel = { 2, 3 }, stride = 2, padding = { 1, 1 } }, x)
+    add(nn.avg_pool { kernel = 3, stride = 2, padding = 1 }, x)
+    add(nn.interpolate { size = { 5, 13 }, mode = "bilinear" }, x)
+    local qkv = x:reshape(6, 63, 24):detach():requires_grad(true)
+    calr.self_attention(qkv, 2, { dropout = .2 }):sum():backward()
+    list[#list + 1] = qkv:grad()
+    return list
+  end
+  calr.sys.threads(1)
+  local one = results()
+  calr.sys.threads(3)
+  local three = results()
+  calr.sys.threads(threads)
+  for i, tensor in ipairs(one) do check.ok(tensor:equal(three[i]), "result " .. i) end
+end)
+
 -- ---- mistakes ----
 
 check.test("a layer that gives no tensor is named, at its own line", function()

@@ -64,6 +64,25 @@ check.test("TransReID: overlapping patches, interpolated positions, cameras", fu
   check.equal(net.sie_embed:size(1), 3)
 end)
 
+check.test("weights load: what timm's state has, and a classifier more", function()
+  local net, state = make { seed = 4 }, {}
+  for name, shape in pairs(golden.names) do state[name] = numbers(name, shape, 0.1) end
+  state["head.weight"], state["head.bias"] = T.zeros { 10, 32 }, T.zeros { 10 }
+  local path = "timm.safetensors"
+  calr.safetensors.save(path, state)
+  local matched = calr.weights.load(net, path)
+  os.remove(path)
+  check.equal(#matched.unused, 2)
+  check.ok(net.blocks.children[3].layer.mlp.fc2.weight:detach():equal(state["blocks.2.mlp.fc2.weight"]))
+  check.equal(net:state().passes:get(1), 0.0)
+  net:train()(images)
+  check.equal(net:state().passes:get(1), 4.0, "one counter for the drop paths of two blocks")
+  local twin = net:clone()
+  twin(images)
+  check.equal(net:state().passes:get(1), 4.0)
+  check.equal(twin:state().passes:get(1), 8.0)
+end)
+
 check.test("the published size", function()
   local net = M.vit_small { init = false }
   check.equal(net.dim, 384)

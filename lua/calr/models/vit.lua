@@ -10,6 +10,7 @@ local check_options = require "calr.options".check
 local given = require "calr.nn.given"
 local nn = require "calr.nn"
 local option = require "calr.config".option
+local passes = require "calr.nn.passes"
 local T = require "calr.tensor"
 
 local vit = {}
@@ -139,6 +140,14 @@ local function blocks(o, seed)
   return nn.sequential(table.unpack(list))
 end
 
+-- One counter of passes for all that is dropped at random, at the head of the network.
+local function count_passes(self)
+  passes.count(self)
+  self:apply(function(layer)
+    if layer ~= self and layer.passes then passes.share(layer, self) end
+  end)
+end
+
 -- Linear layers start as timm's do.
 local function start_small(layer)
   for _, entry in ipairs(layer.own_parameters) do
@@ -165,6 +174,7 @@ function vit.make(name, options)
   if o.cameras > 0 then self:add_parameter("sie_embed", { o.cameras, 1, o.channels }, small_normal) end
   self:add("patch_embed", patches(o.channels, o.patch, o.stride))
   self:add("blocks", blocks(o, all.seed or 0)):apply(start_small)
+  if o.drop_path > 0 then count_passes(self) end
   self:add("norm", nn.layer_norm(o.channels, { eps = 1e-6 }))
   self:add("neck", nn.batch_norm(o.channels, { bias = false }))
   return all.init == false and self or self:init(all.seed)
