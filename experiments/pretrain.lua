@@ -18,7 +18,7 @@ local cfg = calr.config(calr.pipeline.defaults({
   queue = option(1024, "keys in the queue (moco)", { 1 }),
   teacher = option(0.99, "share of the mean teacher's weights that stays at each step (moco)", { 0, 1 }),
   same_camera = option(true, "only images of the same camera are negatives (simclr)"),
-  epochs = 10, lr = 1e-3, clusters = 32,
+  epochs = 8, lr = 1e-3,
 }, { "refine", "alignment", "intra" }))
 local data  = calr.data.open(cfg.data, { ids = cfg.ids })
 local net   = calr.pipeline.network(cfg)
