@@ -609,4 +609,20 @@ check.test("a memory that outlives an epoch without being kept is noted", functi
   end)
 end)
 
+check.test("a teacher of another architecture is named before the first batch", function()
+  local wide, began = calr.models.small { width = DIM // 2, seed = 1 }, false
+  check.fails("step:train: the teacher is of another architecture than the network: \"", run, {}, function(step)
+    step:train(cluster_memory(), { teacher = calr.nn.mean_teacher(wide), each = function() began = true end })
+  end)
+  check.ok(not began)
+  local teacher = calr.nn.mean_teacher(calr.nn.linear(3, 2):init(1), { momentum = 0.5 })
+  check.fails("\"weight\" is f32[2 x 3] in the teacher and f32[2 x 4] in the network. Make it from the network",
+    teacher.follow, teacher, calr.nn.linear(4, 2))
+  check.fails("\"bias\" is f32[2] in the teacher and absent in the network", teacher.follow, teacher,
+    calr.nn.linear(3, 2, { bias = false }))
+  local bare = calr.nn.mean_teacher(calr.nn.linear(3, 2, { bias = false }))
+  check.fails("\"bias\" is absent in the teacher and f32[2] in the network", bare.check, bare, calr.nn.linear(3, 2))
+  teacher:follow(calr.nn.linear(3, 2):init(2))
+end)
+
 check.finish()

@@ -3,6 +3,7 @@
 
 local autograd = require "calr.autograd"
 local check_options = require "calr.options".check
+local form = require "calr.form"
 
 local Teacher = {}
 Teacher.__index = Teacher
@@ -21,11 +22,43 @@ local function check_momentum(momentum)
   return momentum
 end
 
+-- What keeps a teacher from following a network; nil when nothing does.
+local function difference(own, from)
+  local names = {}
+  for name in pairs(own) do names[#names + 1] = name end
+  for name in pairs(from) do
+    if not own[name] then names[#names + 1] = name end
+  end
+  table.sort(names) -- so that the same mistake always gives the same message
+  for _, name in ipairs(names) do
+    local a, b = own[name], from[name]
+    if not a or not b or not form.is(a, b:dtype(), table.unpack(b:shape())) then
+      return ("\"%s\" is %s in the teacher and %s in the network"):format(name, a and form.text(a) or "absent",
+        b and form.text(b) or "absent")
+    end
+  end
+end
+
+--- teacher:check(net)
+--- Raises an error if a network is of another architecture than the teacher, which could not follow it: parameters of
+--- other names or shapes. step:train checks its teacher before the first batch.
+--- @param net  a layer or network
+function Teacher:check(net)
+  local problem = difference(learned(self.net), learned(net))
+  if problem then
+    error(("the teacher is of another architecture than the network: %s. Make it from the network: "
+      .. "calr.nn.mean_teacher(net)"):format(problem), 2)
+  end
+  self.follows = net
+end
+
 --- teacher:follow(net)
 --- One step towards the network: every learned parameter becomes momentum * itself + (1 - momentum) * the network's.
 --- Running statistics are the teacher's own: they come of the images that it sees.
+--- A network of another architecture is an error.
 --- @param net  the network that it was made from
 function Teacher:follow(net)
+  if not rawequal(self.follows, net) then self:check(net) end
   local m, from = check_momentum(self.momentum), learned(net)
   autograd.no_grad(function()
     for name, tensor in pairs(learned(self.net)) do tensor:copy(tensor * m + from[name] * (1 - m)) end

@@ -12,6 +12,7 @@ local nn = require "calr.nn"
 local optimizer = require "calr.pipeline.optimizer"
 local optim = require "calr.optim"
 local phases = require "calr.phases"
+local plain = require("calr.traceback").plain
 local quality = require "calr.pipeline.quality"
 local rate = require "calr.pipeline.rate"
 local request = require "calr.pipeline.request"
@@ -218,6 +219,10 @@ function Step:train(bank, options)
   if o.labels then report_labels(self, o.labels) end
   local each = o.each
   o.teacher = teacher_of(self, o.teacher)
+  if o.teacher and type(o.teacher.check) == "function" then
+    local fits, message = pcall(o.teacher.check, o.teacher, self.net)
+    if not fits then error("step:train: " .. plain(message), 2) end
+  end
   note_state(self, bank, o.teacher)
   o.net, o.optimizer, o.split, o.cameras, o.cfg = self.net, self.optimizer, self.split, self.cameras, cfg
   o.memory, o.alignment, o.layers, o.parameters = bank, alignment_of(self), self.layers, self.parameters
