@@ -13,7 +13,7 @@
 --- Names must differ across groups; calr.optim.groups and calr.optim.no_decay make groups by rules. To keep gradients
 --- within bounds, call calr.autograd.clip_grad_norm_(net:parameters(), 1) between backward and step.
 ---
---- An optimiser of your own is calr.optim.define.
+--- An optimiser of your own is calr.optim.define: docs/guide/your-own-optimiser.md.
 
 local arguments = require "calr.options"
 local check_options = arguments.check
@@ -174,8 +174,9 @@ local function read_kinds(what, state)
 end
 
 --- calr.optim.define(name, {update=, options=, state=})
---- Makes an optimiser of your own from the update of one parameter. What it returns is called as calr.optim.adam is.
---- Groups, schedules, checkpoints and the check for NaN come with it.
+--- Makes an optimiser of your own from the update of one parameter. What it returns is called as calr.optim.adam is,
+--- and a file that returns it is an optimiser of every experiment (`optimizer=./lion.lua`). Groups, schedules,
+--- checkpoints and the check for NaN come with it.
 ---
 ---     local lion = calr.optim.define("lion", {             -- Chen et al., NeurIPS 2023, algorithm 2
 ---       options = { lr = 1e-4, beta1 = 0.9, beta2 = 0.99, weight_decay = 0 },
@@ -233,6 +234,9 @@ function optim.step_schedule(target, options)
   options = read_options("step_schedule", options, { every = 20, factor = .1 })
   if math.tointeger(options.every) == nil or options.every < 1 then
     error("step_schedule: option \"every\" must be a whole number from 1", 2)
+  end
+  if type(target) ~= "table" or type(target.lr) ~= "number" then
+    error("step_schedule: the first argument is an optimiser, with a field lr", 2)
   end
   local schedule = { optimizer = target, base = target.lr, every = options.every, factor = options.factor }
   return setmetatable(schedule, Schedule)

@@ -25,8 +25,8 @@ end
 
 -- Modules of the Lua library whose functions compute and nothing else. Not calr.models: its networks take seconds each.
 function excluded.library()
-  return { "calr.nn", "calr.memory", "calr.batches", "calr.optim", "calr.text", "calr.statistics",
-    "calr.options", "calr.config", "calr.weights", "calr.lab.cluster", "calr.json" }
+  return { "calr.nn", "calr.memory", "calr.batches", "calr.loss", "calr.optim", "calr.optim.schedule", "calr.text",
+    "calr.statistics", "calr.options", "calr.config", "calr.weights", "calr.lab.cluster", "calr.json" }
 end
 
 return excluded

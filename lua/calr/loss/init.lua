@@ -9,6 +9,8 @@
 --- Names and defaults are those of torch.nn.functional without "_loss"; the options stand in a table at the end.
 --- Features and logits may be f32, f64 or bf16; bf16 is computed in f32. What does not fit (a label that is no class,
 --- other shapes, an option out of range) is an error at the line of the script. NaN in gives NaN out.
+---
+--- A loss of your own is a function of the same kind: docs/guide/your-own-loss.md.
 
 local guarded = require("calr.options").guarded
 local suggest = require("calr.options").suggest
