@@ -7,6 +7,7 @@
 #include "autograd/node.h"
 #include "autograd/pass.h"
 #include "autograd/tape.h"
+#include "tensor/profile.h"
 
 #define FEW 8 /* inputs that need no heap */
 
@@ -235,6 +236,13 @@ static calr_status run(const calr_op *op, calr_op_call *call, calr_tensor *const
     return CALR_OK;
 }
 
+static void begin_span(const calr_op *op, const void *attributes, const void *address)
+{
+    const char *title = op->static_title ? op->title(attributes) : NULL;
+    calr_profile_begin(CALR_PROFILE_FORWARD, title ? (const void *)title : op, "",
+                       title ? title : op->name, calr_profile_current_line(), address);
+}
+
 calr_status calr_op_apply(const calr_op *op, calr_tensor *const *inputs, int count,
                           const void *attributes, calr_tensor **out)
 {
@@ -246,11 +254,15 @@ calr_status calr_op_apply(const calr_op *op, calr_tensor *const *inputs, int cou
         call.in = f.in;
         call.shape = f.shape;
         call.needs = f.needs;
+        if (calr_profile_on)
+            begin_span(op, attributes, __builtin_frame_address(0));
         status = take_inputs(op, &f, inputs, &call);
         if (status == CALR_OK)
             status = run(op, &call, inputs, &recorded, out);
         release_saved(&call);
         frame_close(&f, count);
+        if (calr_profile_on)
+            calr_profile_end(__builtin_frame_address(0));
     }
     if (status != CALR_OK)
         calr_error(status, "%s: %s", op->title ? op->title(attributes) : op->name,

@@ -7,6 +7,7 @@
 #include "autograd/tape.h"
 #include "base/interrupt.h"
 #include "base/meter.h"
+#include "tensor/profile.h"
 
 /* The pass whose operation with op->reaches runs now: passes that begin meanwhile are a part of it. */
 static _Thread_local calr_pass *around;
@@ -190,8 +191,14 @@ static calr_status run_node(calr_pass *pass, calr_node *node, calr_tensor **dy)
     calr_tensor **dx = calloc((size_t)node->count, sizeof(calr_tensor *));
     if (status == CALR_OK && (!needs || !dx))
         status = calr_error(CALR_ENOMEM, "no memory for gradients");
+    if (calr_profile_on)
+        calr_profile_begin(
+            CALR_PROFILE_BACKWARD, node->title ? (const void *)node->title : node->op, "",
+            node->title ? node->title : node->op->name, node->label, __builtin_frame_address(0));
     if (status == CALR_OK)
         status = run_backward(pass, node, *dy, needs, dx);
+    if (calr_profile_on)
+        calr_profile_end(__builtin_frame_address(0));
     for (int i = 0; dx && i < node->count; i++)
         calr_tensor_release(dx[i]);
     free(dx);

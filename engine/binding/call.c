@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/meter.h"
+#include "binding/profile.h"
+#include "tensor/profile.h"
+
 /* ---- what running functions hold ---- */
 
 /* The functions that run now, outermost first, and what they hold. An error leaves a function by a longjmp, which
@@ -25,10 +29,10 @@ typedef struct hold {
     void (*release)(void *object); /* NULL: the object still has its owner */
 } hold;
 
-/* Of the one thread that runs Lua. */
-static frame *frames;
-static hold *holds;
-static size_t frame_count, frame_capacity, hold_count, hold_capacity;
+/* Of a thread that runs Lua: the one of the program, or any of those of a host that has several states. */
+static _Thread_local frame *frames;
+static _Thread_local hold *holds;
+static _Thread_local size_t frame_count, frame_capacity, hold_count, hold_capacity;
 
 /* Room for one more item; false without memory. */
 static bool reserve(void **items, size_t *capacity, size_t count, size_t size)
@@ -246,6 +250,15 @@ static void spread_names(lua_State *L, const calr_lua_function *function, int la
         lua_settop(L, -2);
 }
 
+/* The line becomes the label of what the call computes, so that backward passes know it. */
+static void begin_span(lua_State *L, const calr_lua_function *function, const void *address)
+{
+    int line = calr_lua_script_line(L);
+    calr_meter_set_label(line);
+    calr_profile_begin(CALR_PROFILE_CALL, function, lua_tostring(L, lua_upvalueindex(3)),
+                       function->name, line, address);
+}
+
 /* Upvalues: the function, how many arguments it takes, the prefix of its name, its own. */
 static int call_function(lua_State *L)
 {
@@ -264,7 +277,11 @@ static int call_function(lua_State *L)
     if (!reserve((void **)&frames, &frame_capacity, frame_count, sizeof *frames))
         return luaL_error(L, "no memory");
     frames[frame_count++] = (frame){L, running_call(L), address, hold_count};
+    if (calr_profile_on)
+        begin_span(L, function, (const void *)address);
     int results = function->call(L);
+    if (calr_profile_on)
+        calr_profile_end((const void *)address);
     end_frames_below(address);
     return results;
 }

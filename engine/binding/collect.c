@@ -4,18 +4,32 @@
 #include <stddef.h>
 
 #include "tensor/pool.h"
+#include "tensor/profile.h"
 
 #define FIRST_LIMIT ((size_t)256 << 20)
 #define YOUNG_STEP  ((size_t)8 << 20)
 
 static size_t soft_limit = FIRST_LIMIT;
 static size_t young_base; /* the fewest live bytes since the last young collection */
-static bool generational;
+static const char
+    generational; /* the key of a mark in the registry of a state that is in this mode */
 static size_t last_requested; /* bytes ever asked for when the last collection ran */
+
+/* A collection is a span of its own, or the profiler would blame whichever function is running. */
+static void begin_span(const void *frame)
+{
+    static const char key;
+    if (calr_profile_on)
+        calr_profile_begin(CALR_PROFILE_CALL, &key, "", "garbage collection",
+                           calr_profile_current_line(), frame);
+}
 
 static void collect(lua_State *L)
 {
+    begin_span(__builtin_frame_address(0));
     lua_gc(L, LUA_GCCOLLECT, 0);
+    if (calr_profile_on)
+        calr_profile_end(__builtin_frame_address(0));
     last_requested = calr_pool_get_stats().requested_bytes;
 }
 
@@ -30,10 +44,16 @@ void calr_collect_before_backward(lua_State *L)
 /* Frees what was made and dropped since the last time. Its cost does not grow with what Lua holds. */
 static void collect_young(lua_State *L)
 {
-    if (!generational)
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &generational) == LUA_TNIL) {
         lua_gc(L, LUA_GCGEN, 0, 0);
-    generational = true;
+        lua_pushboolean(L, true);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &generational);
+    }
+    lua_pop(L, 1);
+    begin_span(__builtin_frame_address(0));
     lua_gc(L, LUA_GCSTEP, 0);
+    if (calr_profile_on)
+        calr_profile_end(__builtin_frame_address(0));
     young_base = calr_pool_get_stats().live_bytes;
 }
 

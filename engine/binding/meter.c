@@ -1,6 +1,7 @@
 /* calr.meter: what the machine can do at most, and where the time goes. */
 #include "binding/bind.h"
 #include "binding/modules.h"
+#include "binding/profile.h"
 
 #include <limits.h>
 #include <malloc.h>
@@ -148,5 +149,6 @@ static const calr_lua_function functions[] = {
 int luaopen_calr_meter(lua_State *L)
 {
     calr_lua_new_module(L, "calr.meter.", functions);
+    calr_lua_add_functions(L, "calr.meter.", calr_lua_profile_functions);
     return 1;
 }

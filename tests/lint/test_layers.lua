@@ -178,7 +178,7 @@ local floors = {
     bench = { "bench", sees = {} },
   } },
   { name = "calr.program", rooms = {
-    tools = { "arguments", "help", "resume", "trust", sees = {} },
+    tools = { "arguments", "help", "profile", "resume", "trust", sees = {} },
     docs = { "docs", sees = {} },
     command = { "command", sees = { "docs", "tools" } },
     prompt = { "prompt", sees = { "docs" } },

@@ -10,19 +10,37 @@ local traceback = require "calr.traceback"
 local run = {
   summary = "run a script, with options key=value",
   usage = "calr run SCRIPT.lua [key=value ...] [--out DIR] [--resume DIR [--trust]] [--threads N] "
-    .. "[--quiet]",
+    .. "[--quiet] [--profile [FILE.json]]",
   own_help = true,
 }
 
-local flags = { ["--quiet"] = "quiet", ["--trust"] = "trust", ["--help"] = "help", ["-h"] = "help" }
-local valued = { ["--out"] = "out", ["--resume"] = "resume", ["--threads"] = "threads", ["-e"] = "code" }
+local flags = { ["--quiet"] = "quiet", ["--trust"] = "trust", ["--help"] = "help", ["-h"] = "help",
+  ["--profile"] = "profile" }
+local valued = { ["--profile-file"] = "profile_file", ["--out"] = "out", ["--resume"] = "resume", ["--threads"] = "threads", ["-e"] = "code" }
 
 local function hint(word)
   local option = word:match "^%-%-(%a[%w_.]*)"
   return option and ("; the script's own options have no dashes: %s=VALUE"):format(option)
 end
 
+-- The file behind --profile is optional: a word that ends in .json, which no script and no option of one does.
+local function name_profile_file(args)
+  local words = {}
+  for i, word in ipairs(args) do
+    local before, file = args[i - 1], word:match "^%-%-profile=(.*)$"
+    if before == "--profile" and word:match "%.json$" then
+      words[#words + 1] = "--profile-file=" .. word
+    elseif file then
+      table.move({ "--profile", "--profile-file=" .. file }, 1, 2, #words + 1, words)
+    else
+      words[#words + 1] = word
+    end
+  end
+  return words
+end
+
 local function parse(args)
+  args = name_profile_file(args)
   local fields, words = arguments.parse(args, { flags = flags, values = valued, usage = run.usage, hint = hint })
   table.move(words.rest or {}, 1, #(words.rest or {}), #words + 1, words)
   fields.overrides = {}
@@ -95,8 +113,8 @@ end
 --- calr.program.command.run.execute(fields)
 --- Runs a script with the fields of a command line; ends the runs that it opened.
 --- @param fields  `script` (a path, or "-") or `code`, `overrides`, `out`, `resume`, `record` and `quiet` as in
----                calr.context, `help`, `threads` (as text), and `study`: what to do with a study that the
----                script declares (calr.lab.study.current)
+---                calr.context, `help`, `threads` (as text), `profile` and `profile_file`, and `study`: what to do
+---                with a study that the script declares (calr.lab.study.current)
 --- @return integer  exit status; 1 when trials of a study failed
 function run.execute(fields)
   if fields.threads then set_threads(fields.threads) end
@@ -109,7 +127,8 @@ function run.execute(fields)
   set_arg(fields)
   if fields.code then calr = require "calr" end -- luacheck: globals calr
 
-  local ok, problem = xpcall(context.with, traceback.describe, inside, chunk, table.unpack(fields.overrides))
+  local with = fields.profile and require("calr.program.profile").around(fields) or context.with
+  local ok, problem = xpcall(with, traceback.describe, inside, chunk, table.unpack(fields.overrides))
   if not ok then
     if type(problem) == "string" then errors.fail("%s", problem) end -- its traceback is already there
     error(problem, 0)
