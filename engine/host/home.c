@@ -43,6 +43,17 @@ static const char *push_folder(lua_State *L, const char *path)
     return lua_tostring(L, -1);
 }
 
+static const char *push_source(lua_State *L, const char *installed)
+{
+    if (!holds_files(CALR_HOME_SOURCE))
+        luaL_error(L,
+                   "cannot find calr's Lua files: neither in %s nor in %s; set CALR_HOME to the "
+                   "folder that has "
+                   "lua/calr in it",
+                   installed, CALR_HOME_SOURCE);
+    return lua_pushliteral(L, CALR_HOME_SOURCE);
+}
+
 /* Pushes the home folder. */
 static const char *push_home(lua_State *L, const char *executable)
 {
@@ -54,13 +65,7 @@ static const char *push_home(lua_State *L, const char *executable)
     const char *installed = lua_pushfstring(L, "%s/share/calr", prefix);
     if (strcmp(folder, CALR_BUILD) != 0 && holds_files(installed))
         return installed;
-    if (!holds_files(CALR_HOME_SOURCE))
-        luaL_error(L,
-                   "cannot find calr's Lua files: neither in %s nor in %s; set CALR_HOME to the "
-                   "folder that has "
-                   "lua/calr in it",
-                   installed, CALR_HOME_SOURCE);
-    return lua_pushliteral(L, CALR_HOME_SOURCE);
+    return push_source(L, installed);
 }
 
 static void set_package_path(lua_State *L, const char *home)
@@ -84,19 +89,16 @@ static void set_folder(lua_State *L, const char *key, const char *home)
     lua_setfield(L, -2, key);
 }
 
-void calr_host_set_home(lua_State *L)
+/* Fills package.path and calr.sys. `executable` may be NULL. */
+static void fill(lua_State *L, const char *executable, const char *home)
 {
-    int top = lua_gettop(L);
-    char executable[PATH_MAX];
-    executable_path(executable);
-    const char *home = push_home(L, executable);
     set_package_path(L, home);
-
     lua_getglobal(L, "require");
     lua_pushliteral(L, "calr.sys");
     lua_call(L, 1, 1);
     lua_createtable(L, 0, 5);
-    set_string(L, "executable", executable);
+    if (executable)
+        set_string(L, "executable", executable);
     set_string(L, "home", home);
     set_folder(L, "lua", home);
     set_folder(L, "experiments", home);
@@ -108,5 +110,43 @@ void calr_host_set_home(lua_State *L)
         set_string(L, "revision", CALR_REVISION);
     set_string(L, "lua", LUA_VERSION_MAJOR "." LUA_VERSION_MINOR "." LUA_VERSION_RELEASE);
     lua_setfield(L, -2, "version");
+}
+
+void calr_host_set_home(lua_State *L)
+{
+    int top = lua_gettop(L);
+    char executable[PATH_MAX];
+    executable_path(executable);
+    fill(L, executable, push_home(L, executable));
+    lua_settop(L, top);
+}
+
+/* Pushes the folder that is `levels` above. */
+static const char *push_above(lua_State *L, const char *folder, int levels)
+{
+    for (; levels > 0; levels--)
+        folder = push_folder(L, folder);
+    return folder;
+}
+
+void calr_host_set_guest_home(lua_State *L, const char *folder)
+{
+    int top = lua_gettop(L);
+    const char *chosen = getenv("CALR_HOME");
+    const char *prefix = push_above(L, folder, 4);
+    const char *home = lua_pushfstring(L, "%s/share/calr", prefix);
+    const char *program = lua_pushfstring(L, "%s/bin/calr", prefix);
+    if (strcmp(push_above(L, folder, 2), CALR_BUILD) == 0) {
+        home = CALR_HOME_SOURCE;
+        program = CALR_BUILD "/calr";
+    } else if (!holds_files(home) && holds_files(CALR_INSTALLED "/share/calr")) {
+        home = CALR_INSTALLED "/share/calr"; /* a package manager has put this file elsewhere */
+        program = CALR_INSTALLED "/bin/calr";
+    }
+    if (chosen && chosen[0])
+        home = chosen;
+    else if (!holds_files(home))
+        home = push_source(L, home);
+    fill(L, calr_file_exists(program) ? program : NULL, home);
     lua_settop(L, top);
 }

@@ -15,6 +15,10 @@ calr_status calr_host_check_home(void);
  * the files are not there. */
 void calr_host_set_home(lua_State *L);
 
+/* The same for a guest (guest.c) whose file lies in `folder`, PREFIX/lib/lua/5.4/calr: its files are in
+ * PREFIX/share/calr, and calr.sys.paths.executable is the program PREFIX/bin/calr, or nil where that is missing. */
+void calr_host_set_guest_home(lua_State *L, const char *folder);
+
 /* First of all in main: a warning (SIGUSR1) that comes from now on waits for calr_host_catch_signals,
  * also across exec, instead of ending the process. */
 void calr_host_hold_warnings(void);
@@ -32,5 +36,15 @@ void calr_host_keep_running(void);
 /* Lua module "calr.host", for the prompt: lines with editing and history, and interrupts that are
  * over. */
 int luaopen_calr_host(lua_State *L);
+
+/* ---- for a Lua that is not ours ---- these names are looked up in the files calr.so and calr/engine.so */
+
+#define CALR_EXPORT __attribute__((visibility("default")))
+
+/* `require "calr"` finds calr.so: starts the engine and returns the library. */
+CALR_EXPORT int luaopen_calr(lua_State *L);
+/* Only starts it: for lua/calr/init.lua, where `require` has found that first. Does nothing a second time. */
+CALR_EXPORT int luaopen_calr_start(lua_State *L);
+CALR_EXPORT int luaopen_calr_engine(lua_State *L);
 
 #endif

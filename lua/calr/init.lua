@@ -17,6 +17,13 @@
 --- @param rtol    number
 --- @return boolean  true
 
+-- In a Lua that is not the program calr, whose package.path has led here before its package.cpath to calr.so.
+if not package.preload["calr.sys"] then
+  local library, tried = package.searchpath("calr", package.cpath)
+  if not library then error("calr needs its engine, calr.so, on package.cpath (LUA_CPATH):" .. tried, 2) end
+  assert(package.loadlib(library, "luaopen_calr_start"))()
+end
+
 local suggest = require "calr.options".suggest
 local sys = require "calr.sys"
 
