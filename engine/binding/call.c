@@ -329,10 +329,33 @@ void calr_lua_add_functions(lua_State *L, const char *prefix, const calr_lua_fun
     }
 }
 
+int calr_lua_absent_name(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "calr.options");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "absent");
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
+    lua_call(L, 3, 0);
+    lua_pushnil(L);
+    return 1;
+}
+
 void calr_lua_new_module(lua_State *L, const char *prefix, const calr_lua_function *functions)
 {
+    size_t length = strlen(prefix);
     lua_newtable(L);
     calr_lua_add_functions(L, prefix, functions);
+    if (length == 0 || prefix[length - 1] != '.')
+        return;
+    lua_createtable(L, 0, 1);
+    lua_pushlstring(L, prefix, length - 1);
+    lua_pushcclosure(L, calr_lua_absent_name, 1);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
 }
 
 void calr_lua_class(lua_State *L, const char *name, const char *prefix,

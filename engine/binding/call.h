@@ -45,8 +45,11 @@ void calr_lua_push_function(lua_State *L, const char *prefix, const calr_lua_fun
  * and what it points to alive. */
 void calr_lua_push_row(lua_State *L, const char *prefix, int upvalues);
 
-/* A table of the functions, pushed: what luaopen_* returns. */
+/* A table of the functions, pushed: what luaopen_* returns. If `prefix` is a module's, "calr.rank.", a script that
+ * looks for another name gets an error with the nearest one (calr_lua_absent_name). */
 void calr_lua_new_module(lua_State *L, const char *prefix, const calr_lua_function *functions);
+/* The __index of such a table, calr.options.absent in lua/; its first upvalue is the module's name. */
+int calr_lua_absent_name(lua_State *L);
 
 /* Makes the metatable `name`, unless there is one. `prefix` as above, for the methods. */
 void calr_lua_class(lua_State *L, const char *name, const char *prefix,

@@ -260,7 +260,7 @@ int luaopen_calr_image(lua_State *L)
     static const calr_lua_function none[] = {{NULL, NULL, NULL}};
     static const calr_lua_function tools_meta[] = {{"__gc", tools_gc, NULL}, {NULL, NULL, NULL}};
     calr_lua_class(L, TOOLS, "", none, tools_meta);
-    lua_newtable(L);
+    calr_lua_new_module(L, "calr.image.", none);
     tools *t = lua_newuserdatauv(L, sizeof *t, 0);
     *t = (tools){NULL, NULL, NULL};
     luaL_setmetatable(L, TOOLS);

@@ -308,15 +308,18 @@ static int labels_former(lua_State *L)
     lua_pushliteral(L, "calr.labels.former");
     lua_call(L, 1, 1);
     lua_pushvalue(L, 2);
-    lua_rawget(L, -2);
-    return 1;
+    if (lua_rawget(L, -2) != LUA_TNIL)
+        return 1;
+    return calr_lua_absent_name(L);
 }
 
 int luaopen_calr_labels(lua_State *L)
 {
-    static const calr_lua_function index[] = {{"__index", labels_former, NULL}, {NULL, NULL, NULL}};
     calr_lua_new_module(L, "calr.labels.", functions);
-    calr_lua_new_module(L, "", index);
-    lua_setmetatable(L, -2);
+    lua_getmetatable(L, -1);
+    lua_pushliteral(L, "calr.labels");
+    lua_pushcclosure(L, labels_former, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
     return 1;
 }

@@ -64,9 +64,56 @@ local function counting(name, fn, self, count)
   end
 end
 
+local names_shown = 30
+
+--- calr.options.absent(what, module, name)
+--- For the __index function of a module: raises an error if a script has looked for a name that the module does not
+--- have, with the nearest one. It returns if the library or a C function has.
+--- @param what    string; the module's name: "calr.optim"
+--- @param module  table
+--- @param name    any
+function options.absent(what, module, name)
+  local asked = type(name) == "string" and debug.getinfo(3, "S")
+  if not asked or asked.what == "C" or options.is_library(asked.source) then return end
+  local names = {}
+  for known in next, module do
+    if type(known) == "string" and not known:find "^_" then names[#names + 1] = known end
+  end
+  table.sort(names)
+  local hint = options.suggest(name, names)
+  if hint == "" then
+    hint = "; there are: " .. table.concat(names, ", ", 1, math.min(#names, names_shown))
+      .. (#names > names_shown and ", ..." or "")
+  end
+  error(("%s has no \"%s\"%s"):format(what, name, hint), 3)
+end
+
+--- calr.options.named(what, module)
+--- Makes it an error in scripts to look for a name that a module does not have, with the nearest one that it has. A
+--- module that has such a rule already keeps it.
+--- @param what    string; its name: "calr.optim"
+--- @param module  table; changed in place
+--- @return table  the module
+function options.named(what, module)
+  local meta = getmetatable(module)
+  if meta == nil then
+    meta = {}
+    setmetatable(module, meta)
+  end
+  if type(meta) == "table" and rawget(meta, "__index") == nil then
+    local absent = options.absent
+    meta.__index = function(values, name)
+      absent(what, values, name)
+      return nil
+    end
+  end
+  return module
+end
+
 --- calr.options.counted(prefix, functions [, hot])
 --- Makes every function of a table that is defined in the caller's file refuse extra arguments, by its name and at the
---- line of the call. A tail call hides the caller's file and is an error: return (options.counted("calr.nn.", nn)).
+--- line of the call; of a module, looking for an unknown name is an error too (calr.options.named). A tail call hides
+--- the caller's file and is an error: return (options.counted("calr.nn.", nn)).
 --- @param prefix     "calr.optim." for a module, "split:" for the methods of a class
 --- @param functions  the table, changed in place
 --- @param hot        {name = true}: functions that are called too often to count
@@ -82,6 +129,7 @@ function options.counted(prefix, functions, hot)
       functions[name] = counting(prefix .. name, fn, self, info.nparams)
     end
   end
+  if self == 0 then options.named(prefix:sub(1, -2), functions) end
   return functions
 end
 

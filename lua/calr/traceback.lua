@@ -36,6 +36,43 @@ local function split_position(message, path)
   return file .. ":" .. line, rest
 end
 
+-- Adds the names of a value's functions, its own and its class's, to a list.
+local function add_methods(value, names)
+  for _ = 1, 16 do -- classes of classes; a script's own may form a circle
+    local meta = debug.getmetatable(value)
+    if type(value) == "table" then
+      for name, field in next, value do
+        if type(name) == "string" and type(field) == "function" and not name:find "^_" then names[#names + 1] = name end
+      end
+    end
+    local class = type(meta) == "table" and rawget(meta, "__index")
+    if type(class) ~= "table" or class == value then return end
+    value = class
+  end
+end
+
+-- What was meant by a method that a value does not have: ` (did you mean "train"?)`, or the empty text. Lua's message
+-- gives only the name; the value lies behind the place of the function, among the temporaries of the failed call.
+local function meant(message, level)
+  local name = message:match "attempt to call a nil value %(method '([%w_]+)'%)$"
+  local info = name and debug.getinfo(level + 1, "S")
+  if not info or info.what == "C" then return "" end
+  local missing = false
+  for i = 1, 255 do
+    local kind, value = debug.getlocal(level + 1, i)
+    if not kind then return "" end
+    if missing and (type(value) == "table" or debug.getmetatable(value)) then
+      local names = {}
+      add_methods(value, names)
+      table.sort(names)
+      local hint = options.suggest(name, names)
+      if hint ~= "" then return hint end
+    end
+    missing = value == nil
+  end
+  return ""
+end
+
 --- calr.traceback.plain(problem)
 --- A message without the position in calr's own files that raised it, which means nothing to its reader. The position
 --- in a file of the reader's own stays.
@@ -61,6 +98,7 @@ function traceback.describe(value, level)
   if type(value) == "table" and not (getmetatable(value) or {}).__tostring then
     message = "an error value of type table was raised"
   end
+  message = message .. meant(message, (level or 1) + 1)
   if os.getenv "CALR_TRACEBACK" == "full" then return debug.traceback(message, (level or 1) + 1) end
   local frames, first = {}, nil
   for i = (level or 1) + 1, 200 do

@@ -138,7 +138,7 @@ check.test("chance is a matter of seed, epoch and index", function()
   check.equal(total(chance(100, 0)), 0)
   check.fails("a probability is 0 to 1", chance, 1, 1.5)
   check.ok(L.chance(5, 0.3, { seed = 1, epoch = 2 }):equal(a:narrow(1, 1, 5)), "its former name")
-  check.equal(L.no_such_name, nil)
+  check.fails("calr.labels has no \"no_such_name\"", function() return L.no_such_name end)
 end)
 
 check.test("centroids are unit means without the outliers", function()

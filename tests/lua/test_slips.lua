@@ -223,4 +223,55 @@ check.test("positions, cells and words", function()
   check.fails("unknown option --epochs; --epochs is strange", arguments.parse, { "--epochs" }, taken)
 end)
 
+check.test("a misspelt name of a module, written in Lua or in C, whole or in parts", function()
+  local cases = { "nn.covn conv", "optim.sdg sgd", "memory.clustre cluster", "data.opne open", "study.chioce choice",
+    "cluster.dbscna dbscan", "rank.evalute evaluate", "labels.clustesr clusters", "image.decdoe decode",
+    "sys.prcoessors processors", "config.optoin option", "autograd.no_grda no_grad" }
+  for _, case in ipairs(cases) do
+    local module, wrong, right = case:match "^(%w+)%.(%S+) (.*)$"
+    local text = ("calr.%s has no \"%s\" (did you mean \"%s\"?)"):format(module, wrong, right)
+    check.fails(text, function() return calr[module][wrong] end)
+    check.fails(text, function() return require("calr." .. module)[wrong]() end)
+    check.equal(rawget(calr[module], wrong), nil)
+  end
+  check.fails("calr.optim has no \"xyz\"; there are: adam, sgd, step_schedule", function() return calr.optim.xyz end)
+  local line = debug.getinfo(1, "l").currentline + 1
+  local _, message = pcall(function() return calr.nn.covn(3, 8) end)
+  check.equal(message:match ":(%d+):", tostring(line))
+  calr.nn.mine = function() return 5 end -- a script may add its own
+  check.equal(calr.nn.mine(), 5)
+  calr.nn.mine = nil
+end)
+
+check.test("a misspelt method of an object", function()
+  local describe = require("calr.traceback").describe
+  local net = calr.nn.sequential(calr.nn.linear(2, 2))
+  local optimizer = calr.optim.sgd(net:parameters())
+  local x = T.ones { 2 }
+  local function of(fn)
+    local ok, message = xpcall(fn, describe)
+    check.equal(ok, false)
+    return message:match "^[^\n]*"
+  end
+  local function meant(fn, name)
+    local message = of(fn)
+    check.ok(message:find((" (did you mean \"%s\"?)"):format(name), 1, true), message)
+  end
+  meant(function() net:traim(nil, true) end, "train")
+  meant(function() check.equal(1, nil, optimizer:stpe(x, x)) end, "step")
+  meant(function() calr.rng.open { seed = 1, purpose = "test" }:unifrom() end, "uniform")
+  meant(function() return ("x"):uper() .. "y" end, "upper")
+  local file <close> = assert(io.open(tmp .. "/file", "w"))
+  meant(function() file:wirte "x" end, "write")
+  local Mine = setmetatable({ reverse = function() end }, { __index = { length = function() end } })
+  Mine.__index = Mine
+  meant(function() setmetatable({}, Mine):revers() end, "reverse")
+  meant(function() setmetatable({}, Mine):lenght() end, "length")
+  -- Nothing near, nothing at all, another kind of error: Lua's message stays.
+  for _, fn in ipairs { function() net:zzz() end, function() local t = {} t:train() end } do
+    check.ok(of(fn):find "%(method '%w+'%)$", of(fn))
+  end
+  check.ok(not of(function() error "attempt to call a nil value (method 'traim')" end):find "did you mean")
+end)
+
 check.finish()
