@@ -46,11 +46,28 @@ static int size_class(size_t size, size_t *rounded)
     return 4 * (exponent - 8) + (int)steps;
 }
 
+/* The sanitizer's limit of an allocation (max_allocation_size_mb) holds for the arena too, which maps its memory past it:
+ * a fuzzer asks for tensors of any size. */
+static bool is_allowed(size_t size)
+{
+#ifdef __SANITIZE_ADDRESS__
+    if (size > (size_t)64 << 20) {
+        void *block = malloc(size);
+        free(block);
+        return block != NULL;
+    }
+#endif
+    (void)size;
+    return true;
+}
+
 /* Under the lock. NULL when there is no memory. */
 static void *take_block(size_t size, size_t *rounded)
 {
     void *block = NULL;
     if (size >= LARGE) {
+        if (!is_allowed(size))
+            return NULL;
         size_t cached_before = calr_arena_cached();
         *rounded = calr_arena_size(size);
         block = calr_arena_alloc(size);
