@@ -8,8 +8,7 @@
 /// NumPy's .npy files, one array each. numpy.load reads what save writes.
 
 /// calr.npy.load(path)
-/// Reads an array. float16 and float64 become f32, int8, int16 and uint16 become i32, bool becomes
-/// u8; other types that calr lacks are an error.
+/// Reads an array in its own type. int8, int16 and uint16 become i32; other types that calr lacks are an error.
 /// @return tensor
 static int npy_load(lua_State *L)
 {

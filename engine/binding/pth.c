@@ -122,8 +122,8 @@ static void push_value(lua_State *L, calr_pth *file, const calr_pickle_value *va
 }
 
 /// calr.pth.load(path)
-/// Reads the saved values. Dictionaries and lists become tables, tensors and parameters tensors (half
-/// and double as f32, 8 and 16 signed bits as i32, bool as u8); text, numbers and booleans stay
+/// Reads the saved values. Dictionaries and lists become tables, tensors and parameters tensors in their own type
+/// (of integers of 8 and 16 signed bits i32); text, numbers and booleans stay
 /// themselves; None and objects of other classes become false.
 /// @return table  most often name -> tensor, or a table that contains such a table
 /// @return table  table -> list: the keys of each dictionary in the order of the file

@@ -36,8 +36,8 @@ static int push_set(lua_State *L, const calr_safetensors *set)
 }
 
 /// calr.safetensors.load(path)
-/// Reads all tensors of a file. F16 and F64 become f32, I8, I16 and U16 i32, BOOL u8. A checksum
-/// written by calr.safetensors.save is verified.
+/// Reads all tensors of a file, each in its own type. I8, I16 and U16 become i32. A checksum written by
+/// calr.safetensors.save is verified.
 /// @return table  name -> tensor
 /// @return table  metadata: string -> string
 static int safetensors_load(lua_State *L)

@@ -121,10 +121,10 @@ static calr_status parse_descr(const npy_text *text, const char *descr, foreign_
         foreign_kind kind;
         int size;
     } types[] = {
-        {"f4", FOREIGN_FLOAT, 4},    {"f8", FOREIGN_FLOAT, 8},    {"f2", FOREIGN_FLOAT, 2},
-        {"i1", FOREIGN_SIGNED, 1},   {"i2", FOREIGN_SIGNED, 2},   {"i4", FOREIGN_SIGNED, 4},
-        {"i8", FOREIGN_SIGNED, 8},   {"u1", FOREIGN_UNSIGNED, 1}, {"u2", FOREIGN_UNSIGNED, 2},
-        {"b1", FOREIGN_UNSIGNED, 1},
+        {"f4", FOREIGN_FLOAT, 4},  {"f8", FOREIGN_FLOAT, 8},    {"f2", FOREIGN_FLOAT, 2},
+        {"i1", FOREIGN_SIGNED, 1}, {"i2", FOREIGN_SIGNED, 2},   {"i4", FOREIGN_SIGNED, 4},
+        {"i8", FOREIGN_SIGNED, 8}, {"u1", FOREIGN_UNSIGNED, 1}, {"u2", FOREIGN_UNSIGNED, 2},
+        {"b1", FOREIGN_BOOL, 1},
     };
     for (size_t i = 0; descr[0] && strchr("<>|=", descr[0]) && i < sizeof types / sizeof *types;
          i++) {

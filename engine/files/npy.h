@@ -1,11 +1,10 @@
 /* NumPy's .npy files: one array each.
  *
  * Read: format 1, 2 and 3; little- and big-endian numbers; C and Fortran order (turned into C
- * order); types f4 f8 f2, i1 i2 i4 i8, u1 u2, b1. Types that calr lacks are widened or narrowed:
- * f2 and f8 become f32 (f8 rounds), i1 i2 u2 become i32, b1 becomes u8. Others (complex, strings,
- * objects, u4, u8) are refused by name. Written: format 1, little-endian, C order, f4 i4 i8 u1:
- * numpy.load reads it directly. The format has no bf16: it is written as f4, which holds the same
- * numbers. */
+ * order); types f4 f8 f2, i4 i8, u1, b1 as they are, i1 i2 u2 as i32, which holds them. Others (complex,
+ * strings, objects, u4, u8) are refused by name. Written: format 1, little-endian, C order, the type of the
+ * tensor: numpy.load reads it directly. The format has no bf16: it is written as f4, which holds the
+ * same numbers. */
 #ifndef CALR_FILES_NPY_H
 #define CALR_FILES_NPY_H
 

@@ -59,7 +59,7 @@ static bool read_type(const calr_pickle_value *value, bool big, foreign_type *ty
         {"torch IntStorage", {FOREIGN_SIGNED, 4, false}},
         {"torch LongStorage", {FOREIGN_SIGNED, 8, false}},
         {"torch ByteStorage", {FOREIGN_UNSIGNED, 1, false}},
-        {"torch BoolStorage", {FOREIGN_UNSIGNED, 1, false}},
+        {"torch BoolStorage", {FOREIGN_BOOL, 1, false}},
     };
     for (size_t i = 0; value->kind == CALR_PICKLE_GLOBAL && i < sizeof types / sizeof *types; i++)
         if (strcmp(value->text, types[i].name) == 0) {

@@ -302,12 +302,12 @@ static calr_status parse_type(const source *from, const char *name, const char *
         const char *name;
         foreign_type type;
     } types[] = {
-        {"F32", {FOREIGN_FLOAT, 4, false}},     {"F16", {FOREIGN_FLOAT, 2, false}},
-        {"BF16", {FOREIGN_BFLOAT, 2, false}},   {"F64", {FOREIGN_FLOAT, 8, false}},
-        {"I8", {FOREIGN_SIGNED, 1, false}},     {"I16", {FOREIGN_SIGNED, 2, false}},
-        {"I32", {FOREIGN_SIGNED, 4, false}},    {"I64", {FOREIGN_SIGNED, 8, false}},
-        {"U8", {FOREIGN_UNSIGNED, 1, false}},   {"U16", {FOREIGN_UNSIGNED, 2, false}},
-        {"BOOL", {FOREIGN_UNSIGNED, 1, false}},
+        {"F32", {FOREIGN_FLOAT, 4, false}},   {"F16", {FOREIGN_FLOAT, 2, false}},
+        {"BF16", {FOREIGN_BFLOAT, 2, false}}, {"F64", {FOREIGN_FLOAT, 8, false}},
+        {"I8", {FOREIGN_SIGNED, 1, false}},   {"I16", {FOREIGN_SIGNED, 2, false}},
+        {"I32", {FOREIGN_SIGNED, 4, false}},  {"I64", {FOREIGN_SIGNED, 8, false}},
+        {"U8", {FOREIGN_UNSIGNED, 1, false}}, {"U16", {FOREIGN_UNSIGNED, 2, false}},
+        {"BOOL", {FOREIGN_BOOL, 1, false}},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if (strcmp(text, types[i].name) == 0) {

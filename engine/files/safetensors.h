@@ -37,7 +37,7 @@ const char *calr_safetensors_value(const calr_safetensors *file, int64_t i);
  * time, CALR_ENOMEM. */
 calr_status calr_safetensors_seal(calr_safetensors *file);
 
-/* Reads F32 BF16 I32 I64 U8 as they are, F16 F64 as f32, I8 I16 U16 as i32, BOOL as u8.
+/* Reads F64 F32 F16 BF16 I64 I32 U8 BOOL as they are, I8 I16 U16 as i32.
  * CALR_EFORMAT: anything that the format does not allow (no JSON, a name twice, offsets outside the
  * file, that overlap, leave holes or do not fit type and shape), other types, more than
  * CALR_MAX_DIMS dimensions, a checksum that does not fit; CALR_ENOTFOUND, CALR_EIO, CALR_ENOMEM.

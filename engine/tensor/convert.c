@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/f16.h"
 #include "base/interrupt.h"
 
 enum { PART = 1 << 20 }; /* elements converted without asking whether to stop */
@@ -11,7 +10,7 @@ bool calr_foreign_dtype(foreign_type type, calr_dtype *out)
 {
     switch (type.kind) {
     case FOREIGN_FLOAT:
-        *out = CALR_F32;
+        *out = type.size == 2 ? CALR_F16 : type.size == 4 ? CALR_F32 : CALR_F64;
         return type.size == 2 || type.size == 4 || type.size == 8;
     case FOREIGN_BFLOAT:
         *out = CALR_BF16;
@@ -22,6 +21,9 @@ bool calr_foreign_dtype(foreign_type type, calr_dtype *out)
     case FOREIGN_UNSIGNED:
         *out = type.size == 1 ? CALR_U8 : CALR_I32;
         return type.size == 1 || type.size == 2;
+    case FOREIGN_BOOL:
+        *out = CALR_BOOL;
+        return type.size == 1;
     }
     return false;
 }
@@ -35,51 +37,36 @@ static uint64_t bits_of(const unsigned char *from, int size, bool big)
     return bits;
 }
 
-static float to_float(foreign_type type, uint64_t bits)
+/* An integer of 8 or 16 bits. */
+static int32_t to_int32(foreign_type type, uint64_t bits)
 {
-    float value;
-    double wide;
-    uint32_t low = (uint32_t)bits;
-    if (type.size == 2)
-        return calr_f16_to_f32((calr_f16)low);
-    if (type.size == 8) {
-        memcpy(&wide, &bits, sizeof wide);
-        return (float)wide;
-    }
-    memcpy(&value, &low, sizeof value);
-    return value;
-}
-
-static int64_t to_integer(foreign_type type, uint64_t bits)
-{
-    if (type.kind == FOREIGN_UNSIGNED || type.size == 8)
-        return (int64_t)bits;
-    uint64_t sign = (uint64_t)1 << (8 * type.size - 1);
-    return (int64_t)((bits ^ sign) - sign);
+    int64_t sign = type.kind == FOREIGN_SIGNED ? (int64_t)1 << (8 * type.size - 1) : 0;
+    return (int32_t)(((int64_t)bits ^ sign) - sign);
 }
 
 static void convert_part(foreign_type type, calr_dtype dtype, const void *from, int64_t count,
                          void *to)
 {
     const unsigned char *bytes = from;
+    size_t size = calr_dtype_size(dtype);
     int host = 1;
-    bool host_big = *(const char *)&host == 0;
-    if ((size_t)type.size == calr_dtype_size(dtype) && (type.size == 1 || type.big == host_big)) {
-        memcpy(to, from, (size_t)count * (size_t)type.size);
+    bool host_big = *(const char *)&host == 0, same = (size_t)type.size == size;
+    if (same && type.kind != FOREIGN_BOOL && (size == 1 || type.big == host_big)) {
+        memcpy(to, from, (size_t)count * size);
         return;
     }
     for (int64_t i = 0; i < count; i++, bytes += type.size) {
         uint64_t bits = bits_of(bytes, type.size, type.big);
-        if (dtype == CALR_F32)
-            ((float *)to)[i] = to_float(type, bits);
-        else if (dtype == CALR_I32)
-            ((int32_t *)to)[i] = (int32_t)to_integer(type, bits);
-        else if (dtype == CALR_I64)
-            ((int64_t *)to)[i] = to_integer(type, bits);
-        else if (dtype == CALR_BF16)
-            ((calr_bf16 *)to)[i] = (calr_bf16)bits;
+        if (dtype == CALR_BOOL)
+            ((uint8_t *)to)[i] = bits != 0;
+        else if (size == 8)
+            ((uint64_t *)to)[i] = bits;
+        else if (size == 2)
+            ((uint16_t *)to)[i] = (uint16_t)bits;
+        else if (same)
+            ((uint32_t *)to)[i] = (uint32_t)bits;
         else
-            ((uint8_t *)to)[i] = (uint8_t)bits;
+            ((int32_t *)to)[i] = to_int32(type, bits);
     }
 }
 

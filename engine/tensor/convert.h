@@ -8,7 +8,8 @@ typedef enum foreign_kind {
     FOREIGN_FLOAT,
     FOREIGN_BFLOAT, /* the upper half of a float of 4 bytes */
     FOREIGN_SIGNED,
-    FOREIGN_UNSIGNED
+    FOREIGN_UNSIGNED,
+    FOREIGN_BOOL /* true where it is not 0 */
 } foreign_kind;
 
 /* One element as it lies in a file. */
@@ -18,7 +19,7 @@ typedef struct foreign_type {
     bool big; /* most significant byte first */
 } foreign_type;
 
-/* calr's type that holds it: see npy.h. False if there is none. */
+/* calr's type that holds it: the same, or i32 for integers of 8 and 16 bits that calr lacks. False if there is none. */
 bool calr_foreign_dtype(foreign_type type, calr_dtype *out);
 
 /* Converts `count` elements, unaligned, into ours. CALR_EINTERRUPTED, of millions of elements only. */

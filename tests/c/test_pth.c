@@ -57,9 +57,9 @@ static void check_types(const char *path)
     if (!file)
         return;
     check_ramp(file, "f32", CALR_F32, 1, -11.5, false);
-    check_ramp(file, "f16", CALR_F32, 1, -11.5, false);
+    check_ramp(file, "f16", CALR_F16, 1, -11.5, false);
     check_ramp(file, "bf16", CALR_BF16, 1, -11.5, false);
-    check_ramp(file, "f64", CALR_F32, 1, -11.5, false);
+    check_ramp(file, "f64", CALR_F64, 1, -11.5, false);
     check_ramp(file, "i8", CALR_I32, 1, -11, false);
     check_ramp(file, "i16", CALR_I32, 1000, -11000, false);
     check_ramp(file, "i32", CALR_I32, 100000, -1100000, false);

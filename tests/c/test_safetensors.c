@@ -42,12 +42,13 @@ static void types(void)
 {
     calr_safetensors *file;
     CHECK_OK(calr_safetensors_load(REFERENCE "types.safetensors", &file));
-    check_ramp(file, "F16", CALR_F32, 1, -11.5);
-    check_ramp(file, "F64", CALR_F32, 1, -11.5);
+    check_ramp(file, "F16", CALR_F16, 1, -11.5);
+    check_ramp(file, "F64", CALR_F64, 1, -11.5);
     check_ramp(file, "I8", CALR_I32, 1, -12);
     check_ramp(file, "I16", CALR_I32, 1000, -12000);
     check_ramp(file, "U16", CALR_I32, 2849, 0);
-    CHECK_INT(calr_tensor_u8(find(file, "BOOL"))[1], 1);
+    CHECK_INT(find(file, "BOOL")->dtype, CALR_BOOL);
+    CHECK_INT(((const uint8_t *)calr_tensor_data(find(file, "BOOL")))[1], 1);
     CHECK_INT(calr_safetensors_notes(file), 2);
     int seen = 0;
     for (int64_t i = 0; i < 2; i++)

@@ -113,6 +113,12 @@ check.test("a state is taken as a whole or refused", function()
   b:load_state(a:state())
   check.ok(a.conv1.weight:equal(b.conv1.weight))
   local before = b.conv1.weight:clone()
+  for _, dtype in ipairs { "f64", "f16" } do
+    local state = {}
+    for name, tensor in pairs(a:state()) do state[name] = tensor:detach():to(dtype) end
+    local c = calr.models.small():load_state(state)
+    for name, tensor in pairs(c:state()) do check.ok(tensor:equal(state[name]:to "f32"), name) end
+  end
   check.fails("state of another network", b.load_state, b, calr.models.small({ width = 16 }):state())
   check.fails("it lacks pool.p", b.load_state, b, calr.models.small({ pooling = "average" }):state())
   check.ok(before:equal(b.conv1.weight), "a refused state must change nothing")

@@ -2,15 +2,23 @@
 local check = require "check"
 local npy = require "calr.npy"
 local T = require "calr.tensor"
+local sys = require "calr.sys"
 
 local path = os.getenv("CALR_TEST_TMP") .. "/x.npy"
 
 check.test("there and back", function()
   for _, t in ipairs { T { { 1.5, -2 }, { 1 / 0, 0 / 0 } }, T({ 1, 2, 3 }, "i32"), T({ math.maxinteger }, "i64"),
-    T({ 0, 255 }, "u8"), T(7), T.zeros { 0, 3 }, T.zeros({ 1, 2, 1, 2, 1, 2 }) } do
+    T({ 0, 255 }, "u8"), T({ .1, 1e300 }, "f64"), T { .1, 7 }:to "f16", T { true, false }, T(7), T.zeros { 0, 3 }, T.zeros({ 1, 2, 1, 2, 1, 2 }) } do
     npy.save(path, t)
     check.ok(npy.load(path):equal(t), tostring(t))
   end
+end)
+
+check.test("bytes that are not 0 are true", function()
+  npy.save(path, T { true, false, true })
+  local bytes = sys.read_file(path)
+  sys.write_file(path, bytes:sub(1, -2) .. "\2")
+  check.ok(npy.load(path):equal(T { true, false, true }))
 end)
 
 check.test("a view is written as it looks", function()

@@ -13,7 +13,8 @@ end
 
 check.test("there and back", function()
   local tensors = { ["layer.weight"] = T { { 1.5, -2 }, { 1 / 0, 0 / 0 } }, labels = T({ -1, 2, 3 }, "i32"),
-    step = T(math.maxinteger, "i64"), mask = T({ 0, 255 }, "u8"), none = T.zeros { 0, 3 }, ["0"] = T(1) }
+    step = T(math.maxinteger, "i64"), mask = T({ 0, 255 }, "u8"), none = T.zeros { 0, 3 }, ["0"] = T(1),
+    wide = T({ .1, 1e300 }, "f64"), half = T { .1, 7 }:to "f16", known = T { true, false } }
   safetensors.save(path, tensors, { epoch = 7, name = "été" })
   local loaded, metadata = safetensors.load(path)
   local count = 0
@@ -21,7 +22,7 @@ check.test("there and back", function()
     check.ok(t:equal(tensors[name]), name)
     count = count + 1
   end
-  check.equal(count, 6)
+  check.equal(count, 9)
   check.equal(metadata.epoch, "7")
   check.equal(metadata.name, "été")
 end)

@@ -210,16 +210,18 @@ local function first_words(list)
   return #list > 4 and ("%s and %d more"):format(shown, #list - 4) or shown
 end
 
+local floats = { f32 = true, f64 = true, bf16 = true, f16 = true }
+
 -- Whether a tensor of a state can be copied into the layer's own.
 local function fits(given, own)
   if not Tensor.is(given) then return false end
   local kind, wanted = given:dtype(), own:dtype()
-  return form.is(given, kind, table.unpack(own:shape())) and (kind == wanted or kind == "bf16" and wanted == "f32")
+  return form.is(given, kind, table.unpack(own:shape())) and (kind == wanted or floats[kind] and floats[wanted])
 end
 
 --- layer:load_state(state [, metadata])
 --- Copies a state into the layer. Every name must be there with its shape, and no other: a state of another network is
---- refused as a whole, before anything is changed. bf16 is converted.
+--- refused as a whole, before anything is changed. f64, bf16 and f16 are converted.
 --- @param state     name -> tensor
 --- @param metadata  table; the second result of calr.safetensors.load, so that a file is loaded by
 ---                  net:load_state(calr.safetensors.load(path)); it changes nothing

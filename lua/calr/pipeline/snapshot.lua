@@ -99,6 +99,10 @@ function snapshot.load(file)
     error(file .. (metadata.format and (" is of format \"%s\"; this program knows \"%s\""):format(metadata.format,
       format) or " is not a snapshot of a run"), 0)
   end
+  for _, field in ipairs(fields) do -- other programs write features in f64 or f16
+    local tensor = tensors[field[1]]
+    if tensor and field[2] == "f32" and tensor:dtype():find "^b?f" then tensors[field[1]] = tensor:to "f32" end
+  end
   check(tensors, function(message, ...) error(file .. " is not a sound snapshot: " .. message:format(...), 0) end)
   local out = {}
   for _, field in ipairs(fields) do

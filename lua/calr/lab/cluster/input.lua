@@ -57,7 +57,8 @@ end
 local function integers(path, what, count)
   local values = load(path, what)
   if values:dim() == 2 and values:size(2) == 1 then values = values:reshape { -1 } end
-  if values:dim() ~= 1 or values:dtype() == "f32" then
+  local dtype = values:dtype()
+  if values:dim() ~= 1 or dtype:sub(1, 1) == "f" or dtype == "bool" then
     errors.usage("%s is %s; %s must be whole numbers, one for each image: save x.astype(numpy.int64)", path,
       tostring(values), what)
   end
