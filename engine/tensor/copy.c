@@ -1,36 +1,171 @@
 /* Copies, conversions and single elements. */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/parallel.h"
 #include "tensor/cast.h"
 #include "tensor/tensor.h"
 
+/* ---- how two tensors of one shape are walked ---- */
+
+/* Dimensions that can be walked as one are one. Two of them make a plane; the others count the planes. */
 typedef struct copy_job {
-    const calr_tensor *to, *from;
-    int64_t row; /* elements of the last dimension */
+    void *to;
+    const void *from;
+    calr_dtype to_dtype, from_dtype;
+    int ndim; /* at least 2 */
+    int64_t shape[CALR_MAX_DIMS + 2], to_step[CALR_MAX_DIMS + 2], from_step[CALR_MAX_DIMS + 2];
+    int64_t strip,
+        strips; /* rows of a plane that are copied at a time, and how many times that is */
 } copy_job;
 
-/* Rows are the innermost dimension; the others are counted out of the row number. */
-static void copy_rows(void *context, int64_t begin, int64_t end, int worker)
+static void push_dim(copy_job *job, int64_t length, int64_t to_step, int64_t from_step)
+{
+    int last = job->ndim - 1;
+    if (last >= 0 && job->to_step[last] == to_step * length &&
+        job->from_step[last] == from_step * length) {
+        job->shape[last] *= length;
+        job->to_step[last] = to_step;
+        job->from_step[last] = from_step;
+        return;
+    }
+    job->shape[job->ndim] = length;
+    job->to_step[job->ndim] = to_step;
+    job->from_step[job->ndim++] = from_step;
+}
+
+static void swap_dims(copy_job *job, int a, int b)
+{
+    int64_t *lists[] = {job->shape, job->to_step, job->from_step};
+    for (int i = 0; i < 3; i++) {
+        int64_t t = lists[i][a];
+        lists[i][a] = lists[i][b];
+        lists[i][b] = t;
+    }
+}
+
+/* Elements that a thread copies at a time. */
+#define GRAIN 65536
+
+static void plan(copy_job *job, const calr_tensor *to, const calr_tensor *from)
+{
+    for (int d = 0; d < to->ndim; d++)
+        if (to->shape[d] != 1)
+            push_dim(job, to->shape[d], to->stride[d], from->stride[d]);
+    int columns = job->ndim - 1, rows = job->ndim - 2;
+    /* A transposed plane has the rows along which `from` is contiguous. */
+    for (int d = 0; columns > 0 && job->from_step[columns] > 1 && d < columns; d++)
+        if (job->from_step[d] != 0 && job->from_step[d] < job->from_step[rows])
+            rows = d;
+    if (columns > 0)
+        swap_dims(job, rows, columns - 1);
+    while (job->ndim < 2) { /* rows before what is there */
+        job->shape[job->ndim] = 1;
+        job->to_step[job->ndim] = job->from_step[job->ndim] = 0;
+        if (job->ndim++ == 1)
+            swap_dims(job, 0, 1);
+    }
+    int64_t n = job->shape[job->ndim - 1], m = job->shape[job->ndim - 2];
+    job->strip = GRAIN / n < 1 ? 1 : GRAIN / n < m ? GRAIN / n : m;
+    job->strips = (m + job->strip - 1) / job->strip;
+}
+
+/* ---- planes ---- m rows of n */
+
+enum { TILE = 16 }; /* a transposed square of it stays in the nearest cache */
+
+#define COPY(bits)                                                                                 \
+    static void line_##bits(int64_t n, uint##bits##_t *to, int64_t to_step,                        \
+                            const uint##bits##_t *from, int64_t from_step)                         \
+    {                                                                                              \
+        if (to_step == 1 && from_step == 0)                                                        \
+            for (int64_t i = 0; i < n; i++)                                                        \
+                to[i] = from[0];                                                                   \
+        else if (to_step == 1)                                                                     \
+            for (int64_t i = 0; i < n; i++)                                                        \
+                to[i] = from[i * from_step];                                                       \
+        else                                                                                       \
+            for (int64_t i = 0; i < n; i++)                                                        \
+                to[i * to_step] = from[i * from_step];                                             \
+    }                                                                                              \
+    static void plane_##bits(int64_t m, int64_t n, uint##bits##_t *to, int64_t to_row,             \
+                             int64_t to_column, const uint##bits##_t *from, int64_t from_row,      \
+                             int64_t from_column)                                                  \
+    {                                                                                              \
+        bool apart = from_column > 1 && from_row < from_column;                                    \
+        int64_t tile_m = apart ? TILE : m, tile_n = apart ? TILE : n;                              \
+        for (int64_t i = 0; i < m; i += tile_m)                                                    \
+            for (int64_t j = 0; j < n; j += tile_n) {                                              \
+                int64_t rows = m - i < tile_m ? m - i : tile_m;                                    \
+                int64_t columns = n - j < tile_n ? n - j : tile_n;                                 \
+                uint##bits##_t *y = to + i * to_row + j * to_column;                               \
+                const uint##bits##_t *x = from + i * from_row + j * from_column;                   \
+                if (columns >= 8 || columns >= rows)                                               \
+                    for (int64_t r = 0; r < rows; r++)                                             \
+                        line_##bits(columns, y + r * to_row, to_column, x + r * from_row,          \
+                                    from_column);                                                  \
+                else                                                                               \
+                    for (int64_t c = 0; c < columns; c++)                                          \
+                        line_##bits(rows, y + c * to_column, to_row, x + c * from_column,          \
+                                    from_row);                                                     \
+            }                                                                                      \
+    }
+COPY(8)
+COPY(16)
+COPY(32)
+COPY(64)
+
+static void copy_plane(const copy_job *job, int64_t m, int64_t n, char *to, const char *from)
+{
+    size_t size = calr_dtype_size(job->to_dtype);
+    int row = job->ndim - 2, column = job->ndim - 1;
+    int64_t to_row = job->to_step[row], to_column = job->to_step[column];
+    int64_t from_row = job->from_step[row], from_column = job->from_step[column];
+    if (job->to_dtype != job->from_dtype) {
+        int64_t from_size = (int64_t)calr_dtype_size(job->from_dtype);
+        for (int64_t i = 0; i < m; i++)
+            calr_cast_row(to + i * to_row * (int64_t)size, job->to_dtype, to_column,
+                          from + i * from_row * from_size, job->from_dtype, from_column, n);
+    } else if (to_column == 1 && from_column == 1 && n >= TILE) {
+        for (int64_t i = 0; i < m; i++)
+            memcpy(to + i * to_row * (int64_t)size, from + i * from_row * (int64_t)size,
+                   (size_t)n * size);
+    } else if (size == 1) {
+        plane_8(m, n, (uint8_t *)to, to_row, to_column, (const uint8_t *)from, from_row,
+                from_column);
+    } else if (size == 2) {
+        plane_16(m, n, (uint16_t *)to, to_row, to_column, (const uint16_t *)from, from_row,
+                 from_column);
+    } else if (size == 4) {
+        plane_32(m, n, (uint32_t *)to, to_row, to_column, (const uint32_t *)from, from_row,
+                 from_column);
+    } else {
+        plane_64(m, n, (uint64_t *)to, to_row, to_column, (const uint64_t *)from, from_row,
+                 from_column);
+    }
+}
+
+/* Items are strips of planes. */
+static void copy_strips(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
     const copy_job *job = context;
-    const calr_tensor *to = job->to, *from = job->from;
-    int last = to->ndim - 1;
-    for (int64_t r = begin; r < end; r++) {
-        int64_t rest = r, to_at = 0, from_at = 0;
-        for (int d = last - 1; d >= 0; d--) {
-            int64_t i = rest % to->shape[d];
-            rest /= to->shape[d];
-            to_at += i * to->stride[d];
-            from_at += i * from->stride[d];
+    int64_t to_size = (int64_t)calr_dtype_size(job->to_dtype),
+            from_size = (int64_t)calr_dtype_size(job->from_dtype);
+    int row = job->ndim - 2;
+    for (int64_t item = begin; item < end; item++) {
+        int64_t first = item % job->strips * job->strip, rest = item / job->strips;
+        int64_t to = first * job->to_step[row], from = first * job->from_step[row];
+        for (int d = row - 1; d >= 0; d--) {
+            int64_t i = rest % job->shape[d];
+            rest /= job->shape[d];
+            to += i * job->to_step[d];
+            from += i * job->from_step[d];
         }
-        calr_cast_row((char *)calr_tensor_data(to) + to_at * (int64_t)calr_dtype_size(to->dtype),
-                      to->dtype, to->stride[last],
-                      (const char *)calr_tensor_data(from) +
-                          from_at * (int64_t)calr_dtype_size(from->dtype),
-                      from->dtype, from->stride[last], job->row);
+        int64_t left = job->shape[row] - first;
+        copy_plane(job, left < job->strip ? left : job->strip, job->shape[row + 1],
+                   (char *)job->to + to * to_size, (const char *)job->from + from * from_size);
     }
 }
 
@@ -44,13 +179,15 @@ calr_status calr_tensor_copy(calr_tensor *to, const calr_tensor *from)
     if (numel == 0)
         return CALR_OK;
     calr_tensor_touch(to);
-    if (to->ndim == 0) {
-        calr_cast_row(calr_tensor_data(to), to->dtype, 1, calr_tensor_data(from), from->dtype, 1,
-                      1);
-        return CALR_OK;
-    }
-    copy_job job = {to, from, to->shape[to->ndim - 1]};
-    calr_parallel_for(numel / job.row, 1 + 65536 / job.row, copy_rows, &job);
+    copy_job job = {.to = calr_tensor_data(to),
+                    .from = calr_tensor_data(from),
+                    .to_dtype = to->dtype,
+                    .from_dtype = from->dtype};
+    plan(&job, to, from);
+    int64_t items = job.strips;
+    for (int d = 0; d < job.ndim - 2; d++)
+        items *= job.shape[d];
+    calr_parallel_for(items, 1 + GRAIN * items / numel, copy_strips, &job);
     return CALR_OK;
 }
 
