@@ -130,9 +130,13 @@ end
 
 -- As many positions, from 0, as each number says, in order.
 local function repeated(counts)
+  if counts:to "f64":sum():item() >= 2 ^ 62 then
+    error(("calr.repeat_interleave: %s repeats more than can be counted"):format(counts), 3)
+  end
   local ends = counts:to "i64":cumsum(1)
   local total = #ends > 0 and ends:get(#ends) or 0
-  return tensor.searchsorted(ends, tensor.arange(total), true)
+  -- A position is the number of items that have ended: those that end at it are marked there.
+  return ends[ends:lt(total)]:bincount(nil, total):narrow(1, 1, total):cumsum(1)
 end
 
 --- calr.repeat_interleave(x, repeats [, dim])
@@ -154,8 +158,14 @@ function order.repeat_interleave(x, repeats, dim)
     error(("calr.repeat_interleave: repeats must be a whole number from 0, or a tensor, not %s"):format(
       tostring(repeats)), 2)
   end
-  local counts = tensor.full({ x:size(dim) }, repeats, "i64")
-  return x:index_select(dim, repeated(counts))
+  local shape = x:shape()
+  if repeats > 0 and shape[dim] > math.maxinteger // repeats then
+    error(("calr.repeat_interleave: %d items of %s, %d times each, are more than can be counted"):format(shape[dim], x,
+      repeats), 2)
+  end
+  if x:dim() == 8 then return x:index_select(dim, tensor.arange(shape[dim] * repeats):floor_divide(repeats)) end
+  table.insert(shape, dim + 1, repeats)
+  return x:unsqueeze(dim + 1):expand(shape):flatten(dim, dim + 1)
 end
 
 return order

@@ -245,6 +245,8 @@ local in_lua = {
   { "repeat_interleave", call = "repeat_interleave(x, 3)", on = { "x 2 3", "x 1", "x 0", "x" }, types = "any",
     torch = "x.repeat_interleave(3)", plain = function(x) return repeats(3)(flat(x)) end,
     fails = { ["repeat_interleave(x, -1)"] = "must be a whole number from 0",
+      ["repeat_interleave(x, 1 << 62)"] = "more than can be counted",
+      ["repeat_interleave(calr.tensor { 1, 2 }, calr.full({ 2 }, 1 << 61, 'i64'))"] = "more than can be counted",
       ["repeat_interleave(x, 1, 3)"] = "no dimension" } },
   { "repeat_interleave", call = "repeat_interleave(x, 2, 2)", on = { "x 2 3", "x 2 3 2" }, types = "any",
     torch = "x.repeat_interleave(2, 1)", plain = rows(repeats(2), 2) },
