@@ -371,9 +371,12 @@ static int table_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
 static void fill_from(lua_State *L, calr_tensor *tensor, int dim, int64_t *index)
 {
     if (dim == tensor->ndim) {
-        if (lua_type(L, -1) != LUA_TNUMBER && !(lua_isboolean(L, -1) && tensor->dtype == CALR_BOOL))
+        if (lua_isboolean(L, -1))
+            calr_lua_call(L, calr_tensor_set(tensor, index, lua_toboolean(L, -1)));
+        else if (lua_type(L, -1) == LUA_TNUMBER)
+            calr_lua_set_element(L, -1, tensor, index);
+        else
             luaL_error(L, "a tensor holds numbers, not a %s", luaL_typename(L, -1));
-        calr_lua_set_element(L, -1, tensor, index);
         return;
     }
     if (!lua_istable(L, -1) || luaL_len(L, -1) != tensor->shape[dim])
@@ -400,18 +403,20 @@ void calr_lua_push_from_table(lua_State *L, calr_dtype dtype)
     calr_lua_account(L);
 }
 
-/* The type of a table's elements by default: that of its first one. */
-static calr_dtype type_of_table(lua_State *L)
+/* Whether the table, or value, on top of the stack holds nothing but booleans, and any at all. */
+static bool only_booleans(lua_State *L, int depth)
 {
-    int top = lua_gettop(L);
-    lua_pushvalue(L, -1);
-    for (int depth = 0; depth <= CALR_MAX_DIMS && lua_istable(L, -1); depth++) {
-        luaL_checkstack(L, 2, NULL);
-        lua_geti(L, -1, 1);
+    if (!lua_istable(L, -1) || depth > CALR_MAX_DIMS)
+        return lua_isboolean(L, -1);
+    luaL_checkstack(L, 2, NULL);
+    int64_t length = calr_lua_length(L, -1);
+    bool only = length > 0;
+    for (int64_t i = 1; only && i <= length; i++) {
+        lua_geti(L, -1, i);
+        only = only_booleans(L, depth + 1);
+        lua_pop(L, 1);
     }
-    bool boolean = lua_isboolean(L, -1);
-    lua_settop(L, top);
-    return boolean ? CALR_BOOL : CALR_F32;
+    return only;
 }
 
 /// calr.tensor.from(numbers [, type])
@@ -425,12 +430,13 @@ static int tensor_from(lua_State *L)
     calr_dtype dtype = CALR_F32;
     bool named = take_dtype(L, 2, &dtype);
     luaL_argcheck(L, lua_gettop(L) < 2, 2, "a type is needed: \"f64\", or {dtype = \"f64\"}");
-    calr_lua_push_from_table(L, named ? dtype : type_of_table(L));
+    calr_lua_push_from_table(L, named ? dtype : only_booleans(L, 0) ? CALR_BOOL : CALR_F32);
     return 1;
 }
 
 /// calr.tensor(numbers [, type])
-/// Makes a tensor from a number, a table of numbers, or nested tables of equal lengths. Booleans give a bool tensor.
+/// Makes a tensor from a number, a table of numbers, or nested tables of equal lengths. Booleans alone give a bool
+/// tensor, and are 0 and 1 among numbers.
 /// @param numbers  number or a table, such as {{1, 2}, {3, 4}}
 /// @param type     "f32" (default; "bool" for booleans) or another, or {dtype = type}
 /// @return tensor

@@ -8,7 +8,8 @@ local path = os.getenv("CALR_TEST_TMP") .. "/x.npy"
 
 check.test("there and back", function()
   for _, t in ipairs { T { { 1.5, -2 }, { 1 / 0, 0 / 0 } }, T({ 1, 2, 3 }, "i32"), T({ math.maxinteger }, "i64"),
-    T({ 0, 255 }, "u8"), T({ .1, 1e300 }, "f64"), T { .1, 7 }:to "f16", T { true, false }, T(7), T.zeros { 0, 3 }, T.zeros({ 1, 2, 1, 2, 1, 2 }) } do
+    T({ 0, 255 }, "u8"), T({ .1, 1e300 }, "f64"), T { .1, 7 }:to "f16", T { true, false },
+    T(7), T.zeros { 0, 3 }, T.zeros({ 1, 2, 1, 2, 1, 2 }) } do
     npy.save(path, t)
     check.ok(npy.load(path):equal(t), tostring(t))
   end

@@ -116,6 +116,17 @@ check.test("closing releases, and says so", function()
   check.equal(view:numel(), 10)
 end)
 
+check.test("booleans among numbers are 0 and 1, as in torch.tensor", function()
+  for _, table in ipairs { { true, 1 }, { 1, true }, { true, 2.5 }, { { true, false }, { 1, 2 } } } do
+    check.equal(T(table):dtype(), "f32")
+  end
+  check.all_near(T { { true, false }, { 1, 2 } }, { { 1, 0 }, { 1, 2 } }, 0)
+  check.all_near(T({ true, 7 }, "i64"), { 1, 7 }, 0)
+  check.equal(T { { true }, { false } }:dtype(), "bool")
+  check.equal(T {}:dtype(), "f32")
+  check.fails("a tensor holds numbers, not a string", T, { true, "1" })
+end)
+
 check.test("f64, f16 and bool are kept and converted", function()
   local x = T({ -3.7, 0, 65519, 65520, 6e-8, 1 / 0 }, "f64")
   check.equal(x:get(1), -3.7)

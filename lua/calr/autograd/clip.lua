@@ -33,20 +33,11 @@ local function check_number(what, name, value)
   end
 end
 
--- The norm of all elements of all tensors.
+-- The norm of all elements of all tensors: that of their norms.
 local function total_norm(list, norm_type)
-  local total, largest = 0, norm_type == math.huge
-  for _, g in ipairs(list) do
-    local part
-    if norm_type == 2 then
-      part = g:norm():item() ^ 2
-    else
-      part = (largest and g:abs():max() or (g:abs() ^ norm_type):sum()):item()
-    end
-    if part ~= part then return part end
-    total = largest and math.max(total, part) or total + part
-  end
-  return largest and total or total ^ (1 / norm_type)
+  local norms = {}
+  for i, g in ipairs(list) do norms[i] = g:norm(norm_type):item() end
+  return #norms > 0 and Tensor(norms, "f64"):norm(norm_type):item() or 0
 end
 
 --- calr.autograd.clip.norm(parameters, max_norm, norm_type, error_if_nonfinite)
