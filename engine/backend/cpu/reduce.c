@@ -12,8 +12,10 @@
 #include "backend/cpu/kernels.h"
 
 enum {
-    WIDEST = 256,      /* accumulators of an item */
-    LANES = 128,       /* of several rows side by side */
+    WIDEST = 256, /* accumulators of an item */
+    LANES = 128,  /* of several rows side by side */
+    LINE = 16,    /* of a line of up to LINE_MOST numbers */
+    LINE_MOST = 4096,
     ACROSS = 64,       /* items of very few numbers that are worked on together */
     MOST_CHUNKS = 256, /* of n */
     ENOUGH_ITEMS = 16  /* as many need not be cut into chunks */
@@ -53,6 +55,8 @@ static void make_plan(const calr_reduce *r, plan *k)
     k->blocks = k->width > 0 ? (r->inner + k->width - 1) / k->width : 0;
     while (2 * k->group * r->inner <= LANES && 8 * k->group <= r->n)
         k->group *= 2;
+    if (r->inner == 1 && r->n >= 4 * LINE && r->n <= LINE_MOST)
+        k->group = LINE;
     int64_t items = r->outer * k->blocks, work = k->n * k->width;
     if (items > 0 && items < ENOUGH_ITEMS && work >= 2 * CALR_GRAIN)
         k->chunks = calr_min64(work / CALR_GRAIN, MOST_CHUNKS / items);
@@ -68,6 +72,9 @@ typedef struct part {
 
 CALR_INLINE part part_of(const plan *k, int64_t item)
 {
+    if (k->chunks == 1 &&
+        k->blocks == 1) /* spares divisions, which take longer than a short line */
+        return (part){.outer = item, .width = k->inner, .rows = k->n};
     int64_t chunk = item % k->chunks, block = item / k->chunks % k->blocks;
     part p = {
         .outer = item / k->chunks / k->blocks, .first = block * k->width, .row = chunk * k->rows};

@@ -23,6 +23,7 @@
 #define FINISH      JOIN(FAMILY, FINISH)
 #define ROWS        JOIN(NAME, rows)
 #define ACROSS_ROWS JOIN(NAME, across)
+#define PART        JOIN(NAME, part)
 #define ITEM        JOIN(NAME, item)
 
 /* n rows, `pitch` apart, into `width` accumulators; the first is row i. */
@@ -53,24 +54,34 @@ CALR_INLINE void ROWS(const T *x, int64_t n, int64_t pitch, int64_t width, int64
     }
 }
 
-/* Accumulators of the outputs of a part. */
-CALR_INLINE void ITEM(const plan *k, const part *q, A *acc)
+/* Accumulators of the outputs of a part: `group` rows side by side, each of `width` columns of `inner`. */
+CALR_INLINE void PART(const plan *k, const part *q, int64_t group, int64_t width, int64_t inner,
+                      A *acc)
 {
     S tile[WIDEST];
-    const T *x = (const T *)k->x + (q->outer * k->n + q->row) * k->inner + q->first;
-    int64_t lanes = k->group * q->width, wide = q->rows / k->group;
+    const T *x = (const T *)k->x + (q->outer * k->n + q->row) * inner + q->first;
+    int64_t lanes = group * width, wide = q->rows / group, left = q->rows % group;
     for (int64_t j = 0; HAS_SIDE && j < lanes; j++)
-        tile[j] = ((const S *)k->side)[q->outer * k->inner + q->first + j % q->width];
+        tile[j] = ((const S *)k->side)[q->outer * inner + q->first + j % width];
     for (int64_t j = 0; j < lanes; j++)
         acc[j] = START;
-    ROWS(x, wide, k->group * k->inner, lanes, 0, tile, k->p, acc);
-    ROWS(x + wide * k->group * k->inner, q->rows % k->group > 0, 0, q->rows % k->group * k->inner,
-         wide, tile, k->p, acc);
+    ROWS(x, wide, group * inner, lanes, 0, tile, k->p, acc);
+    if (left > 0)
+        ROWS(x + wide * group * inner, 1, 0, left * inner, wide, tile, k->p, acc);
     for (int64_t j = 0; j < lanes; j++)
-        acc[j] = PLACE(TYPE, acc[j], q->row, k->group, j / q->width);
-    for (int64_t half = lanes / 2; half >= q->width && half > 0; half /= 2)
+        acc[j] = PLACE(TYPE, acc[j], q->row, group, j / width);
+    for (int64_t half = lanes / 2; half >= width && half > 0; half /= 2)
         for (int64_t j = 0; j < half; j++)
             acc[j] = MERGE(acc[j], acc[half + j]);
+}
+
+/* What the compiler knows of lines makes short ones three times as fast. */
+CALR_INLINE void ITEM(const plan *k, const part *q, A *acc)
+{
+    if (k->inner == 1 && k->group == LINE)
+        PART(k, q, LINE, 1, 1, acc);
+    else
+        PART(k, q, k->group, q->width, k->inner, acc);
 }
 
 /* Outputs first .. first+count-1, each of n neighbours. */
@@ -146,4 +157,5 @@ static void JOIN(NAME, merge)(const plan *k)
 #undef FINISH
 #undef ROWS
 #undef ACROSS_ROWS
+#undef PART
 #undef ITEM
