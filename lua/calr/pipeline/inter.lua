@@ -10,7 +10,6 @@ local guards = require "calr.pipeline.guards"
 local memory = require "calr.memory"
 local nn = require "calr.nn"
 local optimizer = require "calr.pipeline.optimizer"
-local optim = require "calr.optim"
 local phases = require "calr.phases"
 local plain = require("calr.traceback").plain
 local quality = require "calr.pipeline.quality"

@@ -16,7 +16,8 @@ local run = {
 
 local flags = { ["--quiet"] = "quiet", ["--trust"] = "trust", ["--help"] = "help", ["-h"] = "help",
   ["--profile"] = "profile" }
-local valued = { ["--profile-file"] = "profile_file", ["--out"] = "out", ["--resume"] = "resume", ["--threads"] = "threads", ["-e"] = "code" }
+local valued = { ["--profile-file"] = "profile_file", ["--out"] = "out", ["--resume"] = "resume",
+  ["--threads"] = "threads", ["-e"] = "code" }
 
 local function hint(word)
   local option = word:match "^%-%-(%a[%w_.]*)"
