@@ -60,7 +60,7 @@ static void plan(copy_job *job, const calr_tensor *to, const calr_tensor *from)
             rows = d;
     if (columns > 0)
         swap_dims(job, rows, columns - 1);
-    while (job->ndim < 2) { /* rows before what is there */
+    while (job->ndim < 2) { /* one row */
         job->shape[job->ndim] = 1;
         job->to_step[job->ndim] = job->from_step[job->ndim] = 0;
         if (job->ndim++ == 1)
@@ -82,6 +82,9 @@ enum { TILE = 16 }; /* a transposed square of it stays in the nearest cache */
         if (to_step == 1 && from_step == 0)                                                        \
             for (int64_t i = 0; i < n; i++)                                                        \
                 to[i] = from[0];                                                                   \
+        else if (to_step == 1 && from_step == -1)                                                  \
+            for (int64_t i = 0; i < n; i++)                                                        \
+                to[i] = *(from - i);                                                               \
         else if (to_step == 1)                                                                     \
             for (int64_t i = 0; i < n; i++)                                                        \
                 to[i] = from[i * from_step];                                                       \

@@ -18,8 +18,8 @@ static calr_dtype any_type(void)
     return types[below(sizeof types / sizeof *types)];
 }
 
-/* A tensor of this shape: part of a larger one, its dimensions permuted, some of them taken in steps and, where
- * `repeats`, some repeated. */
+/* A tensor of this shape: part of a larger one, its dimensions permuted, some taken in steps and, where `repeats`, some
+ * backwards or repeated. */
 static calr_tensor *any_tensor(calr_dtype dtype, int ndim, const int64_t *shape, bool repeats)
 {
     int place[CALR_MAX_DIMS], dims[CALR_MAX_DIMS];
@@ -55,6 +55,12 @@ static calr_tensor *any_tensor(calr_dtype dtype, int ndim, const int64_t *shape,
             calr_tensor_release(x);
             x = next;
         }
+    bool backwards[CALR_MAX_DIMS] = {false};
+    for (int d = 0; d < ndim; d++)
+        backwards[d] = repeats && below(4) == 0;
+    CHECK_OK(calr_tensor_reversed(x, backwards, &next));
+    calr_tensor_release(x);
+    x = next;
     CHECK_OK(calr_tensor_expand(x, ndim, shape, &next));
     calr_tensor_release(x);
     return next;

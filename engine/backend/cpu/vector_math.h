@@ -57,7 +57,7 @@ CALR_INLINE double calr_v_expm1(double x)
     return copysign(x < -CALR_V_EXPONENT ? -1 : y, x);
 }
 
-/* In float, so that it is not slower than others' by half: within 1 unit of the last place. */
+/* In float, so that it is not slower than others' by half: within 0.8 units of the last place, 1.1 without FMA. */
 CALR_INLINE float calr_v_exp2(float x)
 {
     float shifted = x + 0x1.8p23f, f = x - (shifted - 0x1.8p23f);
@@ -66,7 +66,8 @@ CALR_INLINE float calr_v_exp2(float x)
     p = p * f + 0.0096185258f;
     p = p * f + 0.055503623f;
     p = p * f + 0.24022648f;
-    p = p * f * f + 0.693147181f * f + 1;
+    p = p * f + 0.693147181f;
+    p = p * f + 1;
     /* 2^k in two factors, each of which is a normal number. */
     int32_t k, half;
     __builtin_memcpy(&k, &shifted, sizeof k);
