@@ -2,7 +2,6 @@
 --- What the options of an evaluation do to features before they are ranked, and to the figures after: several images a
 --- query, query expansion, a part of the gallery, intervals by the bootstrap, a file of the single queries.
 
-local L = require "calr.labels"
 local T = require "calr.tensor"
 local csv = require "calr.csv"
 local rng = require "calr.rng"
@@ -19,7 +18,7 @@ local FILE = "queries.csv"
 --- @return tensor|nil  i64[m]; nil: all
 function ranking.part(count, share)
   if share >= 1 then return nil end
-  return L.rows(rng.chance(count, share, { seed = 0, purpose = "part of the gallery" }))
+  return rng.chance(count, share, { seed = 0, purpose = "part of the gallery" }):nonzero():flatten()
 end
 
 -- identity and camera of each image as one text.
