@@ -26,6 +26,8 @@
 /// `calr.sys.paths` holds this program's folders: `executable`, `home` (the source
 /// checkout, or PREFIX/share/calr), `lua`, `experiments`, `datasets`. `calr.sys.version` holds
 /// `calr`, `revision` (of the source tree, when it was built in a git checkout) and `lua`.
+/// @field paths  table
+/// @field version  table
 
 /* ---- files ---- */
 

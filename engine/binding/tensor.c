@@ -141,7 +141,7 @@ void calr_lua_push_element(lua_State *L, const calr_tensor *t, const int64_t *in
     }
 }
 
-/// tensor:get(i, j, ...)
+/// tensor:get([i, j, ...])
 /// Returns one element; positions count from 1. Without positions: the only element of a tensor with
 /// one element.
 /// @return number

@@ -102,6 +102,7 @@ end
 
 --- calr.config.choice(values [, text])
 --- Same as calr.config.option(values[1], text, values).
+--- @param values  list of strings
 function config.choice(values, text)
   if type(values) ~= "table" or type(values[1]) ~= "string" then error("choice takes a list of strings", 2) end
   return config.option(values[1], text, values)

@@ -60,7 +60,7 @@ local memory = {
 --- gradient 0, where all weights of the batch are 0.
 --- @param logits   f32[b x classes]
 --- @param classes  i32[b], from 0
---- @param batch    see above; only weights and targets are looked at
+--- @param batch    table; see above; only weights and targets are looked at
 --- @param weights  f32[classes], or nil
 --- @return tensor  a single number
 memory.cross_entropy = batch.cross_entropy

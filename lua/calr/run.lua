@@ -273,6 +273,7 @@ end
 --- run:metric(values)
 --- Adds a line to metrics.jsonl. Values are numbers, strings, booleans and tables of them; NaN and infinity are an
 --- error that names the metric. Do not add anything that differs between two equal runs (times, host names).
+--- @param values  name -> value
 function Run:metric(values)
   check_open(self)
   sys.check_interrupt()

@@ -86,6 +86,7 @@ check.test("annotations name types that exist and arguments that the function ha
         problems[#problems + 1] = ("%s:%d: %s"):format(name, number, format:format(...))
       end
       if tag == "param" or tag == "field" then
+        if rest:match "^%[string%] " then rest = rest:gsub("[%[%]]", "", 2) end
         local argument, after = rest:match "^([%w_.]+)%?? (.*)$"
         if not argument then return complain("no name and type: %s", rest) end
         if tag == "param" then params[#params + 1] = argument end
@@ -168,6 +169,116 @@ check.test("every function of a public module is declared", function()
   report(problems)
 end)
 
+-- ---- against the running program ----
+
+-- The parameters that a stub declares for a function of a module ("M.name") or a method ("tensor:name").
+local function declared_parameters(name)
+  for _, text in pairs(texts) do
+    local list = text:match("\nfunction " .. name:gsub("%p", "%%%0") .. "%(([^\n]*)%) end\n")
+    if list and name:find ":" then return list end
+  end
+end
+
+-- The parameters that a function of the program itself has, without self: those of the engine's functions are in the
+-- message about too many, which comes before anything runs; those of Lua are in its debug information, behind the
+-- function that counts arguments. nil where any number is taken.
+local function real_parameters(fn, is_method)
+  local info = debug.getinfo(fn, "uS")
+  if info.what == "C" then
+    local _, count = debug.getupvalue(fn, 2)
+    if math.type(count) ~= "integer" or count < 0 then return nil end
+    local many = {}
+    for i = 1, count + 1 do many[i] = true end
+    local _, message = pcall(fn, table.unpack(many))
+    local list = tostring(message):match "%((.-)%) takes "
+    if not list then return tostring(message):find("takes no argument", 1, true) and "" or nil end
+    return (list:gsub("[%[%]]", ""):gsub("%s*,%s*", ", "):gsub("^, ", ""))
+  end
+  local i = 1
+  while info.isvararg and debug.getupvalue(fn, i) do
+    local name, inner = debug.getupvalue(fn, i)
+    if name == "fn" and type(inner) == "function" then return real_parameters(inner, is_method) end
+    i = i + 1
+  end
+  if info.isvararg then return nil end
+  local list = {}
+  for k = is_method and 2 or 1, info.nparams do list[#list + 1] = debug.getlocal(fn, k) end
+  return table.concat(list, ", ")
+end
+
+-- How many names a list has.
+local function count_of(list)
+  return select(2, list:gsub("[%w_]+", ""))
+end
+
+-- Whether two lists name the same; the stub says `options` for what stands in braces.
+local function same_names(stub, real)
+  local names = stub:gmatch "[%w_]+"
+  for name in real:gmatch "[%w_]+" do
+    local declared_name = names()
+    if declared_name ~= name and declared_name ~= name .. "_" and declared_name ~= "options" then return false end
+  end
+  return true
+end
+
+-- The names of the engine's arguments are the stub's: messages show them. Lua's locals may have others, but none is
+-- left out or invented. A signature with "..." takes any number.
+local function compare(problems, name, stub, fn, is_method)
+  local real = stub and not stub:find("...", 1, true) and real_parameters(fn, is_method)
+  if not real then return false end
+  local is_engine = debug.getinfo(fn, "S").what == "C"
+  if count_of(stub) ~= count_of(real) or is_engine and not same_names(stub, real) then
+    problems[#problems + 1] = ("%s(%s) is declared, and takes (%s)"):format(name, stub, real)
+  end
+  return true
+end
+
+check.test("functions of modules have the parameters that their stubs declare", function()
+  local problems, count = {}, 0
+  for _, page in ipairs(pages) do
+    for key, value in pairs(require(page.name)) do
+      if type(key) == "string" and type(value) == "function" and key:sub(1, 1) ~= "_" then
+        local stub = texts[page.name]:match("\nfunction M%." .. key .. "_?%(([^\n]*)%) end\n")
+        if compare(problems, page.name .. "." .. key, stub, value) then count = count + 1 end
+      end
+    end
+  end
+  check.ok(count > 300, count)
+  report(problems)
+end)
+
+check.test("methods have the parameters that their stubs declare; every word has a stub", function()
+  local problems, count = {}, 0
+  local vocabulary = require "calr.vocabulary"
+  local function visit(class, methods)
+    for key, value in pairs(methods) do
+      if type(key) == "string" and type(value) == "function" and key:sub(1, 1) ~= "_" then
+        local name = class .. ":" .. key
+        local stub = declared_parameters(name)
+        if compare(problems, name, stub, value, true) then count = count + 1 end
+      end
+    end
+  end
+  local methods = getmetatable(calr.tensor.zeros { 1 }).methods
+  for _, word in ipairs(vocabulary.names()) do
+    local as_method = vocabulary.find(methods, word)
+    if as_method and not declared_parameters("tensor:" .. word) then problems[#problems + 1] = "tensor:" .. word end
+    for _, page in ipairs { "calr", "calr.tensor" } do
+      local found = texts[page]:find("\nfunction M." .. word .. "(", 1, true)
+      if not found then problems[#problems + 1] = page .. "." .. word end
+    end
+    if as_method then methods[word] = methods[word] or as_method end
+  end
+  for kind, meta in pairs(debug.getregistry()) do
+    local list = type(kind) == "string" and kind:match "^calr%." and type(meta) == "table"
+      and (meta.methods or meta.__index)
+    if type(list) == "table" then visit(kind:match "([%w_]+)$", list) end
+  end
+  visit("layer", calr.nn.Module)
+  check.ok(count > 200, count)
+  report(problems)
+end)
+
 check.test("what the guides and experiments name is public", function()
   local public, parts = {}, {}
   for _, page in ipairs(pages) do public[page.name] = true end
@@ -186,7 +297,7 @@ check.test("what the guides and experiments name is public", function()
       local word = module:match "^calr%.([%w_]+)"
       local line = word and "\nfunction M." .. word .. "("
       local is_word = word and (texts["calr.tensor"]:find(line, 1, true) or texts.calr:find(line, 1, true))
-      if not module:match "^calr%.lua" and not is_word then
+      if not module:match "^calr%.lua" and not module:match "^calr%.so" and not is_word then
         count = count + 1
         while module:find "%." and not public[module] and not parts[module] do module = module:match "^(.*)%." end
         if module == "calr" then problems[#problems + 1] = path .. ": calr" .. name end

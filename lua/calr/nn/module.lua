@@ -5,6 +5,7 @@
 --- @class layer
 --- Called with a tensor, a layer does its forward(x). Its children and its own tensors are fields by their names.
 --- @call fun(x: tensor, ...: any): tensor
+--- @others any
 --- @field training  boolean; whether it is in training mode: see layer:train
 
 

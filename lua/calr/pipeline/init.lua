@@ -32,8 +32,9 @@ end
 --- @return network
 pipeline.network = config.network
 
---- calr.pipeline.run_of(cfg, data)
+--- calr.pipeline.run_of(cfg, data [, net])
 --- The record of the run with this configuration: opened (or resumed) on the first call, the same on later ones.
+--- @param net  layer; a network that is checked first, and becomes the model that the run saves
 --- @return run
 pipeline.run_of = config.run_of
 

@@ -300,7 +300,7 @@ end
 --- Discarded images are those of a global cluster that end as outliers. Each counts for one reason: the first, in the
 --- order of the alphabet, whose mask has it; "alone in its cluster" when the rule kept it and nobody else; otherwise
 --- "no reason given".
---- @param rule     function; what calr.refine.load gives
+--- @param rule     function or a table; what calr.refine.load gives
 --- @return tensor  i32[n]
 --- @return table   text -> number of images discarded for that reason
 --- @return table   why each image was discarded: `texts`, a list, and `of`, i32[n], places in it from 0, -1 for images

@@ -16,6 +16,9 @@
 --- S.float, S.int, S.choice and S.zip describe values; S.median, S.asha, S.hyperband and S.wilcoxon are pruners. They
 --- are also fields of calr.study.
 
+--- @class study: calr.study
+--- What calr.study returns: its declarations (S:grid, S:ablate, S:search), its trials and its tables.
+
 local check_options = require "calr.options".check
 local code = require "calr.lab.study.code"
 local config = require "calr.config"

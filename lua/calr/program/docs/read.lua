@@ -6,6 +6,7 @@
 --- `@class NAME: PARENT` describes a kind of object, with prose and
 ---
 ---     @field NAME  TYPE; text              a field of the objects (in a module's block: of the module)
+---     @others TYPE                         objects may have any other field, of this type
 ---     @operator add(tensor|number)         an operator: its operand (none for unm); gives the class
 ---     @call fun(x: tensor, ...): tensor    the arguments and result of calling an object
 ---
@@ -143,6 +144,9 @@ local tags = {
   operator = function(item, rest)
     item.operators[#item.operators + 1] = { name = rest:match "^%a+", operand = rest:match "%((.-)%)", text = rest }
   end,
+  others = function(item, rest)
+    item.others = rest
+  end,
   call = function(item, rest)
     item.call = rest
   end,
@@ -208,7 +212,7 @@ local function add_block(block, file, modules, state)
     state.module.files[#state.module.files + 1] = file
     return
   end
-  local class, parent = block.lines[1]:match "^@class%s+([%w_]+):?%s*([%w_]*)"
+  local class, parent = block.lines[1]:match "^@class%s+([%w_]+):?%s*([%w_.]*)"
   if class then
     local item = { name = class, fields = {}, operators = {}, line = block.line }
     if parent ~= "" then item.parent = parent end

@@ -74,6 +74,14 @@ local function options_class(item, list, texts, classes, out)
   return class
 end
 
+-- Whether a table of options must be there, because one of them is required.
+local function needs_one(parameter, texts)
+  for _, option in ipairs(parameter.options) do
+    if (texts[option.name] or ""):match "%f[%a]required%f[%A]" then return true end
+  end
+  return false
+end
+
 -- The annotations of a function's arguments; returns their names as declared.
 local function arguments(item, texts, optional_names, classes, out, before)
   local names = {}
@@ -89,8 +97,8 @@ local function arguments(item, texts, optional_names, classes, out, before)
     end
     names[#names + 1] = name
     local text = texts[parameter.name] or ""
-    line(out, "---@param %s%s %s %s", name, parameter.optional and name ~= "..." and "?" or "", kind,
-      untyped(text, kind))
+    local optional = name ~= "..." and (parameter.optional or parameter.options and not needs_one(parameter, texts))
+    line(out, "---@param %s%s %s %s", name, optional and "?" or "", kind, untyped(text, kind))
   end
   return names
 end
@@ -139,6 +147,7 @@ local function class_header(class, classes, out)
     local kind = types.of(field.text, classes) or "any"
     line(out, "---@field %s %s %s", field.name, kind, untyped(field.text, kind))
   end
+  if class.others then line(out, "---@field [string] %s", class.others) end
   for _, operator in ipairs(class.operators or {}) do
     line(out, "---@operator %s%s: %s", operator.name, operator.operand and "(" .. operator.operand .. ")" or "",
       class.name)

@@ -22,7 +22,8 @@ local named = {}
 local function name_all(kind, names)
   for name in names:gmatch "%S+" do named[name] = kind end
 end
-name_all("tensor", [[x w a b dw m v logits features labels rows index mask scores values vectors images image keys
+name_all("tensor|number", "a b")
+name_all("tensor", [[x w dw m v logits features labels rows index mask scores values vectors images image keys
   gradient loss bias weights identities cameras groups locals before after true_labels indices velocity own proxies
   tensor source memory]])
 name_all("integer", [[k k1 k2 seed epoch epochs i j count first dim dim_a dim_b position size width height batch workers
@@ -64,6 +65,19 @@ local function quoted(text)
   return table.concat(all, "|")
 end
 
+-- "tensor, number or boolean": the first words that are types, as alternatives.
+local function listed_words(text)
+  local all, seen, rest = {}, {}, text
+  repeat
+    local word, after = rest:match "^([%a_]+)(.*)$"
+    local kind = word and words[word]
+    if not kind then break end
+    if not seen[kind] then all[#all + 1], seen[kind] = kind, true end
+    rest = after:match "^, (.*)$" or after:match "^ or (.*)$"
+  until not rest
+  return table.concat(all, "|")
+end
+
 -- The type at the start of a text.
 local function head(text, classes)
   local plain = text:gsub("^an? ", ""):gsub("^the ", "")
@@ -88,7 +102,7 @@ local function head(text, classes)
   local word = plain:match "^[%a_]+"
   if word == "path" or word == "file" or word == "folder" or word == "name" then return "string" end
   local after = word and plain:sub(#word + 1, #word + 1)
-  if word and words[word] and (after == "" or after:match "[%[%(;:,{ ]") then return words[word] end
+  if word and words[word] and (after == "" or after:match "[%[%(;:,{ ]") then return listed_words(plain) end
   if word and classes[word] and (after == "" or after:match "[%[%(;:,]") then return word end
   if plain:match "^open " then -- "an open store"
     return head((plain:gsub("^open ", "")), classes)
@@ -102,6 +116,17 @@ local function may_be_nil(text)
   end
 end
 
+-- A type with the alternatives that a text names behind it: "..., or a list".
+local function with_alternatives(kind, text)
+  for _, other in ipairs { { "table", "[oO]r a table" }, { "table", ", or {" },
+    { "table", "or a list" }, { "table", ", or a table" }, { "number", " or a number" }, { "string", ", or a path" },
+    { "integer", ", or a step" }, { "tensor", " a tensor of" }, { "tensor", ", or f32" }, { "table", "A table" },
+    { "string", ", or text" }, { "function", "or a function" }, { "function", ", or function" } } do
+    if text:find(other[2]) and not kind:find(other[1], 1, true) then kind = kind .. "|" .. other[1] end
+  end
+  return kind
+end
+
 --- calr.program.docs.types.of(text, classes)
 --- Returns the type at the start of the text of a `@param` or `@field`.
 --- @param text     string
@@ -110,13 +135,7 @@ end
 function types.of(text, classes)
   local kind = head(text, classes)
   if not kind or kind == "any" then return kind end
-  for _, other in ipairs { { "table", "[oO]r a table" }, { "table", ", or {" },
-    { "table", ", or a list" }, { "table", ", or a table" }, { "number", " or a number" }, { "string", ", or a path" },
-    { "tensor", " a tensor of" }, { "tensor", ", or f32" }, { "table", "A table" }, { "string", ", or text" },
-    { "function", "or a function" }, { "function", ", or function" } } do
-    if text:find(other[2]) and not kind:find(other[1], 1, true) then kind = kind .. "|" .. other[1] end
-  end
-  return kind
+  return with_alternatives(kind, text)
 end
 
 -- The type of a default, as written in the signature.
@@ -143,9 +162,12 @@ function types.guess(name, text, default, classes)
   local by_default = of_default(default)
   local by_name = named[name]
   if not by_name and (name:match "^[xyrfmo]%d+$") then by_name = "number" end
-  if by_name and not (words[by_name] or classes[by_name] or by_name:match "%[%]$") then by_name = nil end
+  if by_name and not (words[by_name] or classes[by_name] or by_name:match "%[%]$" or by_name:find("|", 1, true)) then
+    by_name = nil
+  end
   if by_default == "integer" then return by_name == "integer" and by_name or "number" end
-  return by_default or by_name or (classes[name] and name) or "any"
+  local kind = by_default or by_name or (classes[name] and name)
+  return kind and with_alternatives(kind, text) or "any"
 end
 
 --- calr.program.docs.types.returned(kind, text, classes)
