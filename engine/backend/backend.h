@@ -496,6 +496,10 @@ typedef struct calr_backend {
  * loads nothing. */
 calr_status calr_backend_check_environment(void);
 
+/* Has allocations inside the backend's C++ libraries that fail end the process with a message and status 1, instead of
+ * an exception that no C catches. For a program of its own, not for a library; may be called before main. */
+void calr_backend_catch_no_memory(void);
+
 /* Loads the libraries and picks the kernels; on first use. Later calls return the same table until
  * calr_backend_select. The environment variable CALR_BACKEND (onednn or portable) chooses; without
  * it oneDNN is used where it was built in. CALR_ENOTFOUND names a library that could not be loaded,

@@ -69,6 +69,18 @@ static calr_status check_environment(void)
     return calr_host_check_home();
 }
 
+/* Before the initialisers of any library: oneDNN's allocate. */
+static void before_libraries(int argc, char **argv, char **environment)
+{
+    (void)argc;
+    (void)argv;
+    (void)environment;
+    calr_backend_catch_no_memory();
+}
+
+__attribute__((section(".preinit_array"),
+               used)) static void (*const before_all)(int, char **, char **) = before_libraries;
+
 int main(int argc, char **argv)
 {
     calr_host_hold_warnings();

@@ -125,6 +125,13 @@ static calr_status choose_bf16(const char *name)
                       "bf16 cannot be computed by '%s'; there are auto, onednn and f32", name);
 }
 
+void calr_backend_catch_no_memory(void)
+{
+#ifdef CALR_WITH_ONEDNN
+    calr_onednn_catch_no_memory();
+#endif
+}
+
 calr_status calr_backend_check_environment(void)
 {
 #ifdef CALR_WITH_ONEDNN

@@ -61,6 +61,9 @@ bool calr_onednn_gemm_bytes(int64_t m, int64_t n, int64_t k, const int8_t *a, co
                             int32_t *c, int64_t ldc);
 
 /* ---- onednn_memory.c ---- */
+
+/* Has allocations of oneDNN's C++ that fail end the program with a message, not by an exception. */
+void calr_onednn_catch_no_memory(void);
 /* To be called before oneDNN allocates: makes sure that the reserve for its small objects is there, and
  * `room` bytes for others (0: do not look). CALR_ENOMEM otherwise. */
 calr_status calr_onednn_reserve(size_t room);

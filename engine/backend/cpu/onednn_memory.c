@@ -2,8 +2,8 @@
  * handler returns. Ours gives back a part of a reserve each time; when nothing is left it says so and ends the
  * program, as the exception would, which no C can catch.
  *
- * oneDNN allocates from its initialisers too, which the dynamic loader runs before main. The handler is installed
- * before them: by .preinit_array, whose functions run before the initialisers of any library. */
+ * oneDNN allocates from its initialisers too, which the dynamic loader runs before main. The program therefore installs
+ * the handler before them (host/main.c). As a guest of another Lua the engine leaves the process's handler alone. */
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -76,16 +76,10 @@ calr_status calr_onednn_reserve(size_t room)
     return calr_error(CALR_ENOMEM, "no memory for oneDNN");
 }
 
-static void install(int argc, char **argv, char **environment)
+void calr_onednn_catch_no_memory(void)
 {
-    (void)argc;
-    (void)argv;
-    (void)environment;
     if (_ZSt15set_new_handlerPFvvE) {
         fill_reserve();
         _ZSt15set_new_handlerPFvvE(on_no_memory);
     }
 }
-
-__attribute__((section(".preinit_array"), used)) static void (*const before_all)(int, char **,
-                                                                                 char **) = install;

@@ -355,7 +355,8 @@ end
 --- calr.models.register(name, network)
 --- Gives a network of your own a name for network= and calr.models.make, for as long as the program runs. A script that
 --- uses the name registers it first.
---- @param network  function or a table; function(options) -> network, or {options=, make=}, as a file of your own returns it
+--- @param network  function or a table; function(options) -> network, or {options=, make=}, as a file of your own
+---                 returns it
 function models.register(name, network)
   if is_bundled(name) then error(("there is a network \"%s\" already; choose another name"):format(name), 2) end
   own.register(name, network)

@@ -22,8 +22,8 @@ local activations = { none = true, relu = true, relu6 = true, silu = true, hards
 --- @param bias        false fixes the bias at 0 (a "neck")
 --- @param group       in training, every `group` images, one after the other, have statistics of their own, as if each
 ---     group were the batch of a worker: what a network learns then does not depend on how many workers share a batch
----     (authors' code with four GPUs: a quarter of the batch). It must divide the batch, unless it is larger; 0 takes the
----     whole batch. The running statistics move towards the mean of the groups'. The field .group may be changed
+---     (authors' code with four GPUs: a quarter of the batch). It must divide the batch, unless it is larger; 0 takes
+---     the whole batch. The running statistics move towards the mean of the groups'. The field .group may be changed
 --- @return layer
 function normalisation.batch_norm(channels, options)
   local o = check_options("calr.nn.batch_norm", options, { "relu", "activation", "bias", "momentum", "eps", "group" })

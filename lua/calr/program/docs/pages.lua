@@ -47,7 +47,7 @@ return {
         "calr.nn.ema" },
       silent = { ["calr.nn.module"] = true } },
     { name = "calr.models", of = { "calr.models", "calr.models.osnet",
-      "calr.models.vit" } },
+        "calr.models.vit",
         "calr.models.mobilenet_v2",
         "calr.models.efficientnet_lite",
         "calr.models.parts" } },
