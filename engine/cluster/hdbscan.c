@@ -15,10 +15,17 @@
 /* Distances between features are kept up to this size (23,170 rows), and computed again and again above it. */
 static const double MATRIX_BYTES = 2147483648.0;
 
+/* What the tree is made from: distances; or, with `features`, the bounds of distances that calr_pairwise_bounds gives,
+ * and features to measure a pair where the bound does not settle it. */
+typedef struct pairs {
+    const calr_distance *distance;
+    const calr_pairwise *features; /* NULL: the distances are exact */
+} pairs;
+
 /* ---- core distances ---- */
 
 typedef struct cores {
-    const calr_distance *distance;
+    const pairs *source;
     int64_t others; /* neighbours besides the thing itself; the core distance is that to the last */
     float *heap;    /* [threads x others] largest first */
     float *core;    /* [n] */
@@ -48,17 +55,39 @@ static int64_t offer(float *heap, int64_t count, int64_t limit, float value)
     return count;
 }
 
+/* The smallest distances of row i. Those with the smallest bounds are measured first, then the others whose bound is
+ * below the largest of them. */
+static int64_t offer_measured(const pairs *s, int64_t i, float *heap, int64_t limit)
+{
+    int64_t n = s->distance->n, count = 0;
+    const float *row = s->distance->dense + i * n;
+    for (int64_t j = 0; j < n; j++)
+        if (j != i)
+            count = offer(heap, count, limit, fabsf(row[j]));
+    float last = heap[0]; /* there are at least `limit` others */
+    count = 0;
+    for (int64_t j = 0; j < n; j++)
+        if (fabsf(row[j]) <= last && j != i)
+            count = offer(heap, count, limit, calr_pairwise_exact(s->features, i, j, row[j]));
+    for (int64_t j = 0; j < n; j++)
+        if (fabsf(row[j]) > last && fabsf(row[j]) < heap[0] && j != i)
+            offer(heap, count, limit, calr_pairwise_exact(s->features, i, j, row[j]));
+    return count;
+}
+
 static void find_cores(void *context, int64_t begin, int64_t end, int worker)
 {
     cores *c = context;
     float *heap = c->heap + worker * c->others;
-    const calr_distance *d = c->distance;
+    const calr_distance *d = c->source->distance;
     for (int64_t i = begin; i < end; i++) {
         int64_t count = 0;
         if (d->sparse) {
             for (int64_t p = d->sparse->offsets[i]; p < d->sparse->offsets[i + 1]; p++)
                 if (d->sparse->indices[p] != i)
                     count = offer(heap, count, c->others, d->sparse->values[p]);
+        } else if (c->source->features) {
+            count = offer_measured(c->source, i, heap, c->others);
         } else {
             for (int64_t j = 0; j < d->n; j++)
                 if (j != i)
@@ -76,24 +105,27 @@ static float farther(float a, float b)
 }
 
 /* Prim: of the things equally near, the lowest comes next. */
-static calr_status span_dense(const calr_distance *distance, const float *core, float *least,
-                              int32_t *from, uint8_t *inside, calr_merge *merges)
+static calr_status span_dense(const pairs *source, const float *core, float *least, int32_t *from,
+                              uint8_t *inside, calr_merge *merges)
 {
-    int64_t n = distance->n, x = 0;
+    const calr_pairwise *features = source->features;
+    int64_t n = source->distance->n, x = 0;
     for (int64_t i = 0; i < n; i++) {
         least[i] = INFINITY;
         inside[i] = 0;
         from[i] = 0;
     }
     for (int64_t m = 0; m + 1 < n; m++) {
-        const float *row = distance->dense + x * n;
+        const float *row = source->distance->dense + x * n;
         int64_t next = -1;
         CALR_TRY(calr_interrupt_check());
         inside[x] = 1;
         for (int64_t i = 0; i < n; i++) {
             if (inside[i])
                 continue;
-            float reach = farther(farther(core[x], core[i]), row[i]);
+            float reach = farther(farther(core[x], core[i]), fabsf(row[i]));
+            if (features && reach < least[i])
+                reach = farther(reach, calr_pairwise_exact(features, x, i, row[i]));
             if (reach < least[i]) {
                 least[i] = reach;
                 from[i] = (int32_t)x;
@@ -186,17 +218,17 @@ static int by_height(const void *x, const void *y)
 }
 
 /* The links of the tree by their length. */
-static calr_status span(const calr_distance *distance, const float *core, calr_merge *merges)
+static calr_status span(const pairs *source, const float *core, calr_merge *merges)
 {
-    int64_t n = distance->n;
-    if (distance->sparse)
-        return span_sparse(distance->sparse, core, merges);
+    int64_t n = source->distance->n;
+    if (source->distance->sparse)
+        return span_sparse(source->distance->sparse, core, merges);
     float *least = calr_array_new(n, sizeof *least);
     int32_t *from = calr_array_new(n, sizeof *from);
     uint8_t *inside = calr_array_new(n, sizeof *inside);
     calr_status status = CALR_OK;
     if (least && from && inside) {
-        status = span_dense(distance, core, least, from, inside, merges);
+        status = span_dense(source, core, least, from, inside, merges);
         if (status == CALR_OK)
             status = calr_sort(merges, n - 1, sizeof *merges, by_height);
     } else {
@@ -228,11 +260,11 @@ static calr_status check_options(int64_t n, const calr_hdbscan_options *o)
     return CALR_OK;
 }
 
-static calr_status build_tree(const calr_distance *distance, const calr_hdbscan_options *options,
+static calr_status build_tree(const pairs *source, const calr_hdbscan_options *options,
                               calr_condensed **tree)
 {
-    int64_t n = distance->n;
-    cores c = {.distance = distance};
+    int64_t n = source->distance->n;
+    cores c = {.source = source};
     c.others = (options->min_samples < n ? options->min_samples : n) - 1;
     c.core = calr_array_zeros(n, sizeof *c.core);
     c.heap = calr_array_new(calr_parallel_threads(), (size_t)c.others * sizeof *c.heap);
@@ -242,7 +274,7 @@ static calr_status build_tree(const calr_distance *distance, const calr_hdbscan_
         if (c.others > 0)
             status = calr_parallel_try(n, 64, find_cores, &c);
         if (status == CALR_OK)
-            status = span(distance, c.core, merges);
+            status = span(source, c.core, merges);
     } else {
         status = calr_error(CALR_ENOMEM, "out of memory for HDBSCAN of %" PRId64 " things", n);
     }
@@ -266,19 +298,27 @@ static calr_status label_tree(calr_condensed *tree, const calr_hdbscan_options *
     return status;
 }
 
-calr_status calr_hdbscan(const calr_distance *distance, const calr_hdbscan_options *options,
-                         int32_t *labels, float *probabilities, float *outliers, int64_t *clusters)
+static calr_status cluster(const pairs *source, const calr_hdbscan_options *options,
+                           int32_t *labels, float *probabilities, float *outliers,
+                           int64_t *clusters)
 {
     int64_t found = 0;
-    CALR_TRY(check_options(distance->n, options));
-    if (distance->n > 0) {
+    CALR_TRY(check_options(source->distance->n, options));
+    if (source->distance->n > 0) {
         calr_condensed *tree;
-        CALR_TRY(build_tree(distance, options, &tree));
+        CALR_TRY(build_tree(source, options, &tree));
         CALR_TRY(label_tree(tree, options, labels, probabilities, outliers, &found));
     }
     if (clusters)
         *clusters = found;
     return CALR_OK;
+}
+
+calr_status calr_hdbscan(const calr_distance *distance, const calr_hdbscan_options *options,
+                         int32_t *labels, float *probabilities, float *outliers, int64_t *clusters)
+{
+    pairs source = {.distance = distance};
+    return cluster(&source, options, labels, probabilities, outliers, clusters);
 }
 
 /* Of distances that are computed as often as they are looked at. */
@@ -316,16 +356,21 @@ calr_status calr_hdbscan_features_by(double most_bytes, const float *x, int64_t 
     CALR_TRY(check_options(n, options));
     if (n > 1 && 4.0 * (double)n * (double)n > most_bytes)
         return stream_features(x, n, d, metric, options, labels, probabilities, outliers, clusters);
-    int64_t pairs;
+    int64_t count;
     float *distances =
-        __builtin_mul_overflow(n, n, &pairs) ? NULL : calr_array_new(pairs, sizeof *distances);
+        __builtin_mul_overflow(n, n, &count) ? NULL : calr_array_new(count, sizeof *distances);
     if (!distances)
         return calr_error(CALR_ENOMEM, "out of memory for the distances of %" PRId64 " rows", n);
-    calr_status status = calr_pairwise_all(x, n, d, metric, distances);
+    calr_pairwise *features = NULL;
+    calr_status status = calr_pairwise_new(x, n, d, metric, &features);
+    if (status == CALR_OK)
+        status = calr_pairwise_bounds(features, distances);
     if (status == CALR_OK) {
         calr_distance distance = calr_distance_of_dense(distances, n);
-        status = calr_hdbscan(&distance, options, labels, probabilities, outliers, clusters);
+        pairs source = {&distance, features};
+        status = cluster(&source, options, labels, probabilities, outliers, clusters);
     }
+    calr_pairwise_release(features);
     free(distances);
     return status;
 }

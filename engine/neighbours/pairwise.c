@@ -175,7 +175,7 @@ static double *multiply(const calr_pairwise *p, const int64_t *which, int64_t fi
 
 /* ---- distances ---- */
 
-static double measure(const calr_pairwise *p, int64_t i, int64_t j)
+double calr_pairwise_measure(const calr_pairwise *p, int64_t i, int64_t j)
 {
     const float *a = p->x + i * p->d, *b = p->x + j * p->d;
     if (i == j)
@@ -226,7 +226,7 @@ static void finish_row(const calr_pairwise *p, int64_t i, int64_t first, int64_t
     for (int64_t c = 0; c < count; c++) {
         if (!again[c])
             continue;
-        products[c] = measure(p, i, first + c);
+        products[c] = calr_pairwise_measure(p, i, first + c);
         if (f32)
             f32[c] = (float)products[c];
     }
@@ -270,6 +270,21 @@ void calr_pairwise_tile_double(const calr_pairwise *p, int64_t row, int64_t colu
 
 /* ---- all pairs ---- */
 
+/* Writes a tile of numbers of pairs to both of their places. */
+static void place_tile(const calr_pairwise *p, int64_t row, int64_t column, const float *tile,
+                       float *out)
+{
+    int64_t rows = tile_rows(p, row), columns = tile_rows(p, column);
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(out + (row * TILE + r) * p->n + column * TILE, tile + r * TILE,
+               (size_t)columns * sizeof *tile);
+    for (int64_t c = 0; column > row && c < columns; c++) {
+        float *to = out + (column * TILE + c) * p->n + row * TILE;
+        for (int64_t r = 0; r < rows; r++)
+            to[r] = tile[r * TILE + c];
+    }
+}
+
 typedef struct all {
     const calr_pairwise *pairwise;
     double *scratch;  /* [threads x SCRATCH] */
@@ -277,7 +292,7 @@ typedef struct all {
     float *out;
 } all;
 
-/* Rows of tiles begin .. end-1, from the diagonal on; each pair is written to both of its places. */
+/* Rows of tiles begin .. end-1, from the diagonal on. */
 static void fill_tiles(void *context, int64_t begin, int64_t end, int worker)
 {
     const all *a = context;
@@ -285,16 +300,8 @@ static void fill_tiles(void *context, int64_t begin, int64_t end, int worker)
     float *distances = a->distances + (int64_t)worker * TILE * TILE;
     for (int64_t row = begin; row < end && row < p->tiles; row++)
         for (int64_t column = row; column < p->tiles && !calr_interrupt_requested(); column++) {
-            int64_t rows = tile_rows(p, row), columns = tile_rows(p, column);
             calr_pairwise_tile(p, row, column, a->scratch + (int64_t)worker * SCRATCH, distances);
-            for (int64_t r = 0; r < rows; r++)
-                memcpy(a->out + (row * TILE + r) * p->n + column * TILE, distances + r * TILE,
-                       (size_t)columns * sizeof *distances);
-            for (int64_t c = 0; column > row && c < columns; c++) {
-                float *to = a->out + (column * TILE + c) * p->n + row * TILE;
-                for (int64_t r = 0; r < rows; r++)
-                    to[r] = distances[r * TILE + c];
-            }
+            place_tile(p, row, column, distances, a->out);
         }
 }
 
@@ -313,5 +320,116 @@ calr_status calr_pairwise_all(const float *x, int64_t n, int64_t d, calr_metric 
     free(a.scratch);
     free(a.distances);
     calr_pairwise_release(p);
+    return status;
+}
+
+/* ---- bounds ---- */
+
+typedef struct bounds {
+    const calr_pairwise *pairwise;
+    double
+        scale; /* a power of two: of the copies of euclidean rows, which are no longer than 1 then */
+    float less;      /* 1 - the error of a product, relative to the squared lengths */
+    float tiny;      /* and what numbers too small for f32 add to it */
+    float *rows;     /* [n x d] copies: scaled differences from the centre, or unit rows */
+    float *square;   /* [n] their squared lengths, of euclidean distances */
+    float *products; /* [threads x TILE x TILE] */
+    float *out;
+} bounds;
+
+/* A product of d numbers is off by d roundings of the product of the lengths (Higham, "Accuracy and Stability of
+ * Numerical Algorithms", 3.1), those of the copies, the lengths and the sums below are some more. The product of the
+ * lengths is at most half the sum of their squares. */
+static void choose_error(bounds *b)
+{
+    double d = (double)b->pairwise->d, error = (d + 24) * FLT_EPSILON / 2;
+    b->less = error < 0.5 ? (float)(1 - 1.01 * error / (1 - error)) : 0;
+    b->tiny = (float)(4 * (d + 4) * FLT_MIN);
+    double longest = 0;
+    for (int64_t i = 0; i < b->pairwise->n; i++)
+        longest = fmax(longest, b->pairwise->square[i]);
+    b->scale = longest > 0 ? ldexp(1, -ilogb(sqrt(longest)) - 1) : 1;
+}
+
+static void copy_scaled(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    bounds *b = context;
+    const calr_pairwise *p = b->pairwise;
+    for (int64_t i = begin; i < end; i++) {
+        const float *row = p->x + i * p->d;
+        if (p->metric == CALR_EUCLIDEAN)
+            calr_row_centred(row, p->d, p->centre, b->scale, b->rows + i * p->d);
+        else
+            calr_row_unit(row, p->d, sqrt(p->square[i]), b->rows + i * p->d);
+        b->square[i] = (float)(p->square[i] * b->scale * b->scale);
+    }
+}
+
+/* Turns the products of row i into bounds; again[c]: the pair is near. */
+CALR_CLONES static void bound_row(const bounds *b, int64_t i, int64_t first, int64_t count,
+                                  float *products, uint8_t *again)
+{
+    const float *square = b->square + first;
+    float own = b->square[i], less = b->less, tiny = b->tiny, near = (float)NEAR;
+    if (b->pairwise->metric == CALR_EUCLIDEAN) {
+        float back = (float)(1 / b->scale), shorter = 1 - 4 * FLT_EPSILON;
+        for (int64_t c = 0; c < count; c++) {
+            float both = own + square[c], apart = both * less - 2 * products[c] - tiny;
+            again[c] = !(apart >= near * both);
+            products[c] = sqrtf(apart > 0 ? apart : 0) * shorter * back;
+        }
+    } else
+        for (int64_t c = 0; c < count; c++) {
+            float apart = less - products[c] - tiny;
+            again[c] = !(apart >= near);
+            products[c] = apart > 0 ? apart : 0;
+        }
+}
+
+static void fill_bounds(void *context, int64_t begin, int64_t end, int worker)
+{
+    const bounds *b = context;
+    const calr_pairwise *p = b->pairwise;
+    float *products = b->products + (int64_t)worker * TILE * TILE;
+    uint8_t again[TILE];
+    for (int64_t row = begin; row < end && row < p->tiles; row++)
+        for (int64_t column = row; column < p->tiles && !calr_interrupt_requested(); column++) {
+            int64_t rows = tile_rows(p, row), columns = tile_rows(p, column);
+            p->backend->gemm(false, true, rows, columns, p->d, 1, b->rows + row * TILE * p->d, p->d,
+                             b->rows + column * TILE * p->d, p->d, 0, products, TILE);
+            for (int64_t r = 0; r < rows; r++) {
+                int64_t i = row * TILE + r;
+                bound_row(b, i, column * TILE, columns, products + r * TILE, again);
+                for (int64_t c = 0; c < columns; c++)
+                    if (again[c] || i == column * TILE + c)
+                        products[r * TILE + c] =
+                            -(float)calr_pairwise_measure(p, i, column * TILE + c);
+            }
+            place_tile(p, row, column, products, b->out);
+        }
+}
+
+calr_status calr_pairwise_bounds(const calr_pairwise *p, float *out)
+{
+    bounds b = {.pairwise = p, .out = out};
+    int64_t count;
+    choose_error(&b);
+    if (!__builtin_mul_overflow(p->n, p->d, &count))
+        b.rows = calr_array_new(count, sizeof *b.rows);
+    b.square = calr_array_new(p->n, sizeof *b.square);
+    b.products = calr_array_new(calr_parallel_threads(), TILE * TILE * sizeof(float));
+    calr_status status = CALR_OK;
+    if (!b.rows || !b.square || !b.products)
+        status = calr_error(CALR_ENOMEM,
+                            "out of memory for a copy of %" PRId64 " x %" PRId64 " features", p->n,
+                            p->d);
+    if (status == CALR_OK)
+        status = calr_parallel_try(p->n, GRAIN, copy_scaled, &b);
+    if (status == CALR_OK)
+        status = calr_parallel_try(p->tiles + 1, 1, fill_bounds, &b); /* one more: see pairwise.h */
+    free(b.rows);
+    free(b.square);
+    free(b.products);
     return status;
 }

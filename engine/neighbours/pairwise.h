@@ -10,6 +10,7 @@
 #ifndef CALR_NEIGHBOURS_PAIRWISE_H
 #define CALR_NEIGHBOURS_PAIRWISE_H
 
+#include <math.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -41,6 +42,21 @@ void calr_pairwise_tile(const calr_pairwise *pairwise, int64_t row, int64_t colu
                         float *out);
 void calr_pairwise_tile_double(const calr_pairwise *pairwise, int64_t row, int64_t column,
                                double *scratch, double *out);
+
+/* The distance of two rows in double. */
+double calr_pairwise_measure(const calr_pairwise *pairwise, int64_t i, int64_t j);
+
+/* out[n x n] = for each pair a number no larger than its distance in f32, from products in f32, which take half the
+ * time: for those who need few of the distances and know which from a bound. Of rows that are near each other it is the
+ * distance itself, and then has a sign (-0 too); calr_pairwise_exact tells the two apart. CALR_ENOMEM, CALR_EINTERRUPTED. */
+calr_status calr_pairwise_bounds(const calr_pairwise *pairwise, float *out);
+
+/* The distance in f32 of a pair with this bound. */
+static inline float calr_pairwise_exact(const calr_pairwise *pairwise, int64_t i, int64_t j,
+                                        float bound)
+{
+    return signbit(bound) ? -bound : (float)calr_pairwise_measure(pairwise, i, j);
+}
 
 /* All of them: out[n x n]. Errors as for calr_pairwise_new. */
 calr_status calr_pairwise_all(const float *x, int64_t n, int64_t d, calr_metric metric, float *out);
