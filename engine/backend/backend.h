@@ -59,10 +59,9 @@ typedef struct calr_pool2d {
 } calr_pool2d;
 
 /* Fill out_h and out_w, the padding where it is `same`, and groups and dilation where they are 0.
- * CALR_EINVAL: channels that groups does not divide; a
- * size out of range (n may be 0, everything else but padding is >= 1); a kernel larger than the padded
- * input; pooling: padding above kernel / 2, kernel above 16. CALR_ENOMEM: the number of elements of
- * input, weight or output overflows. */
+ * CALR_EINVAL: channels that groups does not divide; a size out of range (n may be 0, everything else but padding is
+ * >= 1); a kernel larger than the padded input; pooling: padding above kernel / 2, kernel above 16. CALR_ENOMEM: the
+ * number of elements of input, weight or output overflows. */
 calr_status calr_conv2d_resolve(calr_conv2d *conv);
 calr_status calr_pool2d_resolve(calr_pool2d *pool);
 

@@ -12,24 +12,10 @@
 
 /* The vocabulary, by family: functions whose first argument is a tensor, each a function calr.NAME and a method
  * x:NAME. tensor.c lists the families. */
-extern const calr_lua_function calr_lua_function_methods[];  /* tensor_functions.c */
-extern const calr_lua_function calr_lua_element_methods[];   /* tensor_elements.c */
-extern const calr_lua_function calr_lua_operation_methods[]; /* ops.c */
-extern const calr_lua_function calr_lua_layer_methods[];     /* tensor_layers.c */
-extern const calr_lua_function calr_lua_creation_methods[];  /* tensor_create.c */
-extern const calr_lua_function calr_lua_reduction_methods[]; /* tensor_reduce.c */
-extern const calr_lua_function calr_lua_view_methods[];      /* tensor_view.c */
-extern const calr_lua_function calr_lua_rearrange_methods[]; /* tensor_rearrange.c */
-extern const calr_lua_function calr_lua_text_methods[];      /* tensor_text.c */
-extern const calr_lua_function calr_lua_item_methods[];      /* tensor_items.c */
-extern const calr_lua_function calr_lua_linalg_methods[];    /* tensor_linalg.c */
-extern const calr_lua_function calr_lua_position_methods[];  /* tensor_positions.c */
-extern const calr_lua_function calr_lua_order_methods[];     /* tensor_order.c */
-extern const calr_lua_function calr_lua_random_methods[];    /* tensor_random.c */
 extern const calr_lua_function calr_lua_function_methods[];    /* tensor_functions.c */
 extern const calr_lua_function calr_lua_element_methods[];     /* tensor_elements.c */
 extern const calr_lua_function calr_lua_operation_methods[];   /* ops.c */
-extern const calr_lua_function calr_lua_convolution_methods[]; /* convolution.c */
+extern const calr_lua_function calr_lua_layer_methods[];       /* tensor_layers.c */
 extern const calr_lua_function calr_lua_creation_methods[];    /* tensor_create.c */
 extern const calr_lua_function calr_lua_reduction_methods[];   /* tensor_reduce.c */
 extern const calr_lua_function calr_lua_view_methods[];        /* tensor_view.c */
@@ -40,6 +26,7 @@ extern const calr_lua_function calr_lua_linalg_methods[];      /* tensor_linalg.
 extern const calr_lua_function calr_lua_position_methods[];    /* tensor_positions.c */
 extern const calr_lua_function calr_lua_order_methods[];       /* tensor_order.c */
 extern const calr_lua_function calr_lua_random_methods[];      /* tensor_random.c */
+extern const calr_lua_function calr_lua_convolution_methods[]; /* convolution.c */
 /* Functions calr.NAME that are no methods. */
 extern const calr_lua_function calr_lua_random_functions[];    /* tensor_random.c */
 extern const calr_lua_function calr_lua_rearrange_functions[]; /* tensor_rearrange.c */

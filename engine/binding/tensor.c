@@ -407,16 +407,16 @@ static const calr_lua_function metamethods[] = {
 
 /* The families of the vocabulary (methods.h). */
 static const calr_lua_function *const words[] = {
-    calr_lua_function_methods,  calr_lua_operation_methods, calr_lua_reduction_methods,
-    calr_lua_view_methods,      calr_lua_text_methods,      calr_lua_item_methods,
-    calr_lua_linalg_methods,    calr_lua_element_methods,   calr_lua_creation_methods,
-    calr_lua_rearrange_methods, calr_lua_position_methods,  calr_lua_order_methods,
-    calr_lua_random_methods,    calr_lua_layer_methods,
-    calr_lua_function_methods,  calr_lua_operation_methods, calr_lua_convolution_methods,
-    calr_lua_reduction_methods, calr_lua_view_methods,      calr_lua_text_methods,
-    calr_lua_item_methods,      calr_lua_linalg_methods,    calr_lua_element_methods,
-    calr_lua_creation_methods,  calr_lua_rearrange_methods, calr_lua_position_methods,
-    calr_lua_order_methods,     calr_lua_random_methods,
+    calr_lua_function_methods,  calr_lua_operation_methods,   calr_lua_reduction_methods,
+    calr_lua_view_methods,      calr_lua_text_methods,        calr_lua_item_methods,
+    calr_lua_linalg_methods,    calr_lua_element_methods,     calr_lua_creation_methods,
+    calr_lua_rearrange_methods, calr_lua_position_methods,    calr_lua_order_methods,
+    calr_lua_random_methods,    calr_lua_layer_methods,       calr_lua_function_methods,
+    calr_lua_operation_methods, calr_lua_convolution_methods, calr_lua_reduction_methods,
+    calr_lua_view_methods,      calr_lua_text_methods,        calr_lua_item_methods,
+    calr_lua_linalg_methods,    calr_lua_element_methods,     calr_lua_creation_methods,
+    calr_lua_rearrange_methods, calr_lua_position_methods,    calr_lua_order_methods,
+    calr_lua_random_methods,
 };
 static const calr_lua_function *const word_functions[] = {
     calr_lua_operation_functions,

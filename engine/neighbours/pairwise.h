@@ -48,7 +48,8 @@ double calr_pairwise_measure(const calr_pairwise *pairwise, int64_t i, int64_t j
 
 /* out[n x n] = for each pair a number no larger than its distance in f32, from products in f32, which take half the
  * time: for those who need few of the distances and know which from a bound. Of rows that are near each other it is the
- * distance itself, and then has a sign (-0 too); calr_pairwise_exact tells the two apart. CALR_ENOMEM, CALR_EINTERRUPTED. */
+ * distance itself, and then has a sign (-0 too); calr_pairwise_exact tells the two apart. CALR_ENOMEM,
+ * CALR_EINTERRUPTED. */
 calr_status calr_pairwise_bounds(const calr_pairwise *pairwise, float *out);
 
 /* The distance in f32 of a pair with this bound. */

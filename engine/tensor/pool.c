@@ -46,8 +46,8 @@ static int size_class(size_t size, size_t *rounded)
     return 4 * (exponent - 8) + (int)steps;
 }
 
-/* The sanitizer's limit of an allocation (max_allocation_size_mb) holds for the arena too, which maps its memory past it:
- * a fuzzer asks for tensors of any size. */
+/* The sanitizer's limit of an allocation (max_allocation_size_mb) holds for the arena too, which maps its memory past
+ * it: a fuzzer asks for tensors of any size. */
 static bool is_allowed(size_t size)
 {
 #ifdef __SANITIZE_ADDRESS__

@@ -83,6 +83,8 @@ end
 
 --- calr.phases.add(sums, spent)
 --- Adds phases to others: seconds to seconds, the larger peak.
+--- @param sums   table; name -> {seconds=, peak=}
+--- @param spent  table; likewise
 --- @return table  sums
 function phases.add(sums, spent)
   for name, phase in pairs(spent) do
@@ -95,6 +97,7 @@ end
 
 --- calr.phases.text(spent [, shares])
 --- Formats phases for people, the longest first: "training 12 s, features 3.1 s; at most 1.2 GiB (training)".
+--- @param spent   table; name -> {seconds=, peak=}
 --- @param shares  true: with the share of each in the sum
 --- @return string
 function phases.text(spent, shares)

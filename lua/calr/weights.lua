@@ -176,7 +176,7 @@ local function check_numbers(found, own, state)
   for _, name in ipairs(words.sorted(found.map)) do
     local given = state[found.map[name]]
     local kind, wanted = given:dtype(), own[name]:dtype()
-    if (wanted == "f32" or wanted == "bf16") and kind ~= "f32" and kind ~= "bf16" then
+    if (wanted == "f32" or wanted == "bf16") and not given:is_floating_point() then
       error(("%s%s holds whole numbers (%s), not weights: quantised weights are not read"):format(name,
         called(name, found.map[name]), kind), 0)
     end

@@ -41,7 +41,7 @@ says "the network ./long.lua gives features of length" "and must give unit featu
 expect 1 "$CALR" run experiments/calr.lua data=street.lmdb "${small[@]}" network=./absent.lua
 says "cannot load the network: " "absent.lua"
 expect 1 "$CALR" run experiments/calr.lua data=street.lmdb "${small[@]}" network=mine
-says 'there is no network "mine"; there are: mobilenet_v2' "give the path of a file of your own, such as ./mine.lua"
+says 'there is no network "mine"; there are: efficientnet_lite0' "give the path of a file of your own, such as ./mine.lua"
 
 # ---- a file or a module that has changed is noticed
 echo 'return require("calr").ops.l2_normalize' >unit.lua
@@ -106,6 +106,6 @@ says "a peer does not know the network ./mine.lua: measure it without --peer"
 expect 0 "$CALR" import-weights "$CALR_TEST_SOURCE/tests/reference/pth/checkpoint.pth" -o two.safetensors --network ./mine.lua
 prints "fits        not ./mine.lua: body.0.weight is f32[2 x 1 x 3 x 3] in the file (0.weight)"
 expect 2 "$CALR" import-weights "$CALR_TEST_SOURCE/tests/reference/pth/checkpoint.pth" -o two.safetensors --network mine
-says 'there is no network mine; there are: mobilenet_v2'
+says 'there is no network mine; there are: efficientnet_lite0'
 contains "$guide" "--network ./mine.lua"
 finish

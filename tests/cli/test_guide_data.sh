@@ -15,7 +15,7 @@ cp "$images/rgb444.jpg" "photographs/Tor, Nord/0001.jpg"
 cp "$images/gray.jpg" photographs/Hof/0002.jpg
 for split in train query test; do cp "$images/alpha.png" boxes/$split/anna_c$((${#split} % 4))_1.png; done
 piece csv 1 >photographs/images.csv
-piece lua 3 >shop.lua
+piece lua 4 >shop.lua
 
 # Every command of the page, as it stands.
 commands=0

@@ -30,7 +30,7 @@ expect 0 "$CALR" script.lua
 prints " 0  rate 0.000003" " 2  rate 0.000300"
 
 # ---- the state is in the checkpoints: stopped and resumed, the same figures to the last bit
-sed 's/^for epoch, step in .* do$/&\n  if epoch == 1 and not calr.sys.exists "again" then error "stop here" end/' \
+sed 's/^for _, step in \(.*\) do$/for epoch, step in \1 do\n  if epoch == 1 and not calr.sys.exists "again" then error "stop here" end/' \
     experiments/baseline.lua >baseline.lua
 own=(data=street.lmdb "${small[@]}" optimizer=./lion.lua lr=1e-3 no_decay=yes max_norm=5 schedule=cosine warmup=1
     lr_by=iteration)

@@ -156,7 +156,7 @@ end
 local function twice(n) return 2 * n end
 
 check.test("help", function()
-  says(calr.nn.conv, "calr.nn.conv(inputs, outputs, {kernel=3", "Convolution without bias", "returns layer")
+  says(calr.nn.conv, "calr.nn.conv(inputs, outputs, {kernel=3", "Convolution, without bias", "returns layer")
   says(here.x.sum, "sum(")
   says(calr.relu, "max(0, x)")
   says("calr.cluster.knn", "metric")

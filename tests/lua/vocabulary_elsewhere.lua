@@ -11,7 +11,7 @@ add("test_tensor.lua", "from is memory shape size dim numel dtype get item set t
 add("test_random.lua", "rand randn randint randperm bernoulli multinomial")
 add("test_describe.lua", "describe apply apply_")
 add("test_ops.lua and test_autograd.lua", "concat gated_sum "
-  .. "dropout reverse_gradient max_pool gem instance_norm batch_norm conv2d cross_entropy")
+  .. "dropout reverse_gradient max_pool gem instance_norm batch_norm conv2d conv_transpose2d cross_entropy")
 add("test_layers.lua", "layer_norm rms_norm group_norm avg_pool adaptive_avg_pool adaptive_max_pool interpolate "
   .. "scaled_dot_product_attention self_attention")
 add("test_autograd.lua", "backward requires_grad grad zero_grad set_grad detach")
