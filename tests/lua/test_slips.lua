@@ -234,7 +234,8 @@ check.test("a misspelt name of a module, written in Lua or in C, whole or in par
     check.fails(text, function() return require("calr." .. module)[wrong]() end)
     check.equal(rawget(calr[module], wrong), nil)
   end
-  check.fails("calr.optim has no \"xyz\"; there are: adam, adamw, define, groups, no_decay, schedule, sgd, step_schedule", function() return calr.optim.xyz end)
+  check.fails("calr.optim has no \"xyz\"; there are: adam, adamw, define, groups, no_decay, schedule, sgd, "
+    .. "step_schedule", function() return calr.optim.xyz end)
   local line = debug.getinfo(1, "l").currentline + 1
   local _, message = pcall(function() return calr.nn.covn(3, 8) end)
   check.equal(message:match ":(%d+):", tostring(line))

@@ -7,6 +7,7 @@ local data = require "calr.data"
 local evaluation = require "calr.pipeline.evaluation"
 local memory = require "calr.memory"
 local optim = require "calr.optim"
+local optimizers = require "calr.pipeline.optimizer"
 local phases = require "calr.phases"
 local states = require "calr.pipeline.states"
 local sys = require "calr.sys"
@@ -60,7 +61,7 @@ return function(net, target, cfg)
   run.source_done = true
   local source, count = open(cfg)
   local split = source:train()
-  local optimizer = config.optimizer(cfg, net:parameters(), cfg.lr)
+  local optimizer = optimizers.make(cfg, net:parameters(), cfg.lr)
   local schedule = optim.step_schedule(optimizer, { every = cfg.lr_every, factor = cfg.lr_factor })
   local first = restore(run, net, optimizer, source:fingerprint())
   if first == 0 then
