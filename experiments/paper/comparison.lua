@@ -33,6 +33,8 @@ local methods = {
   { "SpCL", "rivals/spcl" },
   { "CAP", "rivals/cap" },
   { "O2CAP", "rivals/cap", "online=1.0" },
+  { "PPLR", "rivals/pplr" },
+  { "Supervised", "supervised" },
 }
 
 local function has(list, name)

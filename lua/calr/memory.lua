@@ -9,7 +9,7 @@ local T = require "calr.tensor"
 
 --- @module calr.memory
 --- Memory banks for contrastive training: calr.memory.cluster, and from the modules below it
---- calr.memory.instance, calr.memory.hybrid, calr.memory.camera and calr.memory.queue.
+--- calr.memory.instance, calr.memory.hybrid, calr.memory.camera, calr.memory.queue and calr.memory.parts.
 ---
 --- All follow one contract, and so does a memory of your own (docs/guide/your-own-memory.md), so that step:train takes
 --- any of them:
@@ -46,7 +46,11 @@ local T = require "calr.tensor"
 
 local instances = require "calr.memory.instances"
 
+local parts = require "calr.memory.parts"
+
 local memory = {
+  agreement = parts.agreement,
+  parts = parts.parts,
   camera = require("calr.memory.proxies").camera,
   hybrid = instances.hybrid,
   instance = instances.instance,

@@ -20,6 +20,7 @@ rival cluster_contrast
 rival cluster_contrast distance=camera_jaccard dbscan.eps=0.6 camera_jaccard.k1_inter=5 camera_jaccard.k2_inter=2
 rival cap across_from=1 online=0.5
 rival spcl
+rival pplr parts=2 agreement=4
 
 # SpCL's memory and the limit of its first epoch outlive an epoch: killed after the first, it ends with the same bits.
 expect 0 "$CALR" run "$rivals/spcl.lua" "${small[@]}" --out whole

@@ -23,6 +23,37 @@ check.test("reliability: images that stay and the limit, as dense matrices give 
   check.fails("no option \"limits\"", calr.refine.reliability, labels, labels, labels, { limits = 1 })
 end)
 
+check.test("PPLR: agreement and losses, as loops over dense arrays give them; the classifiers learn", function()
+  local g = dofile(os.getenv "CALR_TEST_REFERENCE" .. "/pplr/golden.lua")
+  local spaces, batch = {}, { rows = T(g.rows, "i64"), parts = {} }
+  for i = 1, g.parts + 1 do
+    spaces[i] = T(g.spaces[i]):reshape(g.n, g.d)
+    batch.parts[i] = T(g.batch[i]):reshape(#g.rows, g.d):requires_grad(true)
+  end
+  for i = 1, g.parts do
+    check.all_near(calr.memory.agreement(spaces[1], spaces[i + 1], { k = g.k }), T(g.agreement[i]), 1e-6)
+  end
+  local labels = ints(g.labels)
+  batch.labels = labels:index_select(1, batch.rows)
+  local features = T.l2_normalize(T.cat(spaces, 2))
+  local memory = calr.memory.parts { features = features, labels = labels, parts = g.parts + 1, k = g.k,
+    temperature = g.temperature, keep = g.keep, lr = 0.05 }
+  local loss = memory:loss(features, batch)
+  check.near(loss:item(), g.loss, 1e-5)
+  local function slope(...)
+    return memory:loss(features, { rows = batch.rows, labels = batch.labels, parts = { ... } })
+  end
+  -- The label of the whole body follows the parts without a gradient: only its own feature is varied here.
+  check.ok(calr.gradcheck(function(x) return slope(x, batch.parts[2]:detach(), batch.parts[3]:detach()) end,
+    batch.parts[1]))
+  loss:backward()
+  memory:update(features, batch)
+  check.ok(memory:loss(features, batch):item() < g.loss)
+  check.fails("parts must be a whole number of 2 or more that divides the width of the features, 12, not 5",
+    calr.memory.parts, { features = features, labels = labels, parts = 5 })
+  check.fails("has no \"parts\"", memory.loss, memory, features, { rows = batch.rows, labels = batch.labels })
+end)
+
 require("calr.data.make").run {
   generator = "street", to = tmp .. "/street.lmdb",
   options = { ids = 6, test_ids = 4, distractors = 4, junk = 2, cameras = 3, images = 3, height = 64, width = 32,
