@@ -160,7 +160,7 @@ local floors = {
     models = { "models", sees = { "nn", "tensors", "context", "tools" } },
     optim = { "optim", sees = { "tensors", "tools" } },
     loss = { "loss", sees = { "nn", "tensors", "tools" } },
-    memory = { "memory", sees = { "tensors", "tools" } },
+    memory = { "memory", sees = { "optim", "tensors", "tools" } },
     embed = { "embed", sees = { "tensors", "context", "tools" } },
     data = { "batches", "data", sees = { "tensors", "context", "tools" } },
     refine = { "refine", sees = { "tensors", "context", "tools" } },
