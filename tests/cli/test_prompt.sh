@@ -50,13 +50,15 @@ proc ends {status} {
 TCL
     { echo 'source common.tcl'; cat; } >script.tcl
     checks=$((checks + 1))
-    # expect's own `wait` has no limit of time, and on a busy machine it has been seen to miss the end of the program:
-    # then the typing is done once more. A prompt that hangs hangs twice.
+    # Typing is a matter of time: on a busy machine expect has been seen to miss the end of the program, and a terminal to
+    # lose a key. What fails is typed once more before it counts.
     local tries
+    [ ! -e history ] || cp -p history history.before
     for tries in 1 2; do
+        [ $tries -eq 1 ] || [ ! -e history.before ] || cp -p history.before history
         env TERM=xterm CALR_HISTORY="$PWD/history" HOME="$PWD" timeout -k 5 90 expect -f script.tcl >out.txt 2>err.txt
         status=$?
-        [ $status -eq 124 ] || [ $status -eq 137 ] || break
+        [ $status -ne 0 ] || break
     done
     [ $status -eq 0 ] || fault "typing at the prompt"
 }

@@ -69,10 +69,10 @@ CALR_INLINE float calr_v_exp2(float x)
     p = p * f + 0.693147181f;
     p = p * f + 1;
     /* 2^k in two factors, each of which is a normal number. */
-    int32_t k, half;
+    uint32_t k, half;
     __builtin_memcpy(&k, &shifted, sizeof k);
-    k -= 0x4B400000;
-    half = k >> 1;
+    k -= 0x4B400000u; /* of NaN any bits; the product is NaN then too */
+    half = (uint32_t)((int32_t)k >> 1);
     k = (k - half + 127) << 23;
     half = (half + 127) << 23;
     float first, second;
