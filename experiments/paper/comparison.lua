@@ -25,11 +25,12 @@ local runs = dofile(sys.paths.experiments .. "/common/runs.lua")
 local published = dofile(sys.paths.experiments .. "/common/published.lua")[cfg.published]
 local preset = cfg.scale == "published" and cfg.published or cfg.scale
 
+-- The presets weigh clusters by their cameras, which is a part of CALR: the others go without.
 local methods = {
-  { "Baseline", "baseline" },
+  { "Baseline", "baseline", "camera_weights_from=-1" },
   { "CALR", "calr" },
-  { "ClusterContrast", "rivals/cluster_contrast" },
-  { "CA-Jaccard", "rivals/cluster_contrast", "distance=camera_jaccard" },
+  { "ClusterContrast", "rivals/cluster_contrast", "camera_weights_from=-1" },
+  { "CA-Jaccard", "rivals/cluster_contrast", "camera_weights_from=-1", "distance=camera_jaccard" },
   { "SpCL", "rivals/spcl" },
   { "CAP", "rivals/cap" },
   { "O2CAP", "rivals/cap", "online=1.0" },
@@ -51,7 +52,7 @@ local function words_of(method, seed)
   local words = { "preset=" .. preset, "data=" .. cfg.data, ("seed=%d"):format(seed) }
   if cfg.weights ~= "" then words[#words + 1] = "weights=" .. cfg.weights end
   for _, word in ipairs(cfg.more) do words[#words + 1] = word end
-  words[#words + 1] = method[3]
+  table.move(method, 3, #method, #words + 1, words)
   return words
 end
 
