@@ -18,13 +18,11 @@ local cfg = calr.config(calr.pipeline.defaults({
   queue = option(1024, "keys in the queue (moco)", { 1 }),
   teacher = option(0.99, "share of the mean teacher's weights that stays at each step (moco)", { 0, 1 }),
   same_camera = option(true, "only images of the same camera are negatives (simclr)"),
-  epochs = 8, lr = 1e-3,
-}, { "refine", "alignment", "intra" }))
+  epochs = 8, lr = 1e-3, untrained = true,
+}, { "refine", "alignment", "intra", "edges_kept", "oracle" }))
 local data  = calr.data.open(cfg.data, { ids = cfg.ids })
 local net   = calr.pipeline.network(cfg)
 local run   = calr.pipeline.run_of(cfg, data)
-
-local untrained = cfg.epochs > 0 and calr.pipeline.evaluate(net, data, cfg, "untrained network") or nil
 
 -- The projection (SimCLR, section 4.2): what is thrown away after it may forget what the contrast does not need.
 local head = nn.sequential(
@@ -54,9 +52,8 @@ function pairs_of_views:update() end
 local queue  = cfg.form == "moco" and calr.memory.queue { size = cfg.queue, dim = net.dim, temperature = cfg.contrast }
 local memory = queue or pairs_of_views
 
-for epoch, step in calr.pipeline.epochs(net, data, cfg, { keep = queue and { queue = queue } or nil,
-                                                          layers = not queue and { head = head } or nil }) do
-  step:report { untrained = epoch == 0 and untrained or nil }
+for _, step in calr.pipeline.epochs(net, data, cfg, { keep = queue and { queue = queue } or nil,
+                                                      layers = not queue and { head = head } or nil }) do
   step:train(memory, { views = true, teacher = queue and { momentum = cfg.teacher } or nil })
 end
 

@@ -5,14 +5,14 @@ local calr   = require "calr"
 local option = calr.config.option
 
 local cfg = calr.config(calr.pipeline.defaults({
-  schedule = "multi-step", milestones = { 12, 17 }, warmup = 3.0, lr = 1e-3,
+  untrained = true, schedule = "multi-step", milestones = { 12, 17 }, warmup = 3.0, lr = 1e-3,
   smoothing = option(0.1, "of the labels in the cross-entropy", { 0, 1 }),
   scale     = option(16.0, "of the cosines that are logits", { 1e-6 }),
   margin    = option(0.3, "of the triplets", { 0 }),
   triplet   = option(1.0, "weight of the triplet loss", { 0 }),
   center    = option(0.0, "weight of the centre loss", { 0 }),
 }, { "refine", "alignment", "intra", "infomap", "compat", "temperature", "momentum", "update", "camera_weights_from",
-  "singles", "snapshot_every" }))
+  "singles", "snapshot_every", "edges_kept", "oracle" }))
 
 local data   = calr.data.open(cfg.data, { ids = cfg.ids })
 local net    = calr.pipeline.network(cfg)
@@ -45,9 +45,7 @@ end
 
 function identities:update() end -- the optimiser updates the classifier
 
-local untrained = calr.pipeline.evaluate(net, data, cfg, "untrained network")
-for epoch, step in calr.pipeline.epochs(net, data, cfg, { layers = layers }) do
-  step:report { untrained = epoch == 0 and untrained or nil }
+for _, step in calr.pipeline.epochs(net, data, cfg, { layers = layers }) do
   step:train(identities, { losses = losses })
 end
 

@@ -10,10 +10,10 @@ local calr = require "calr"
 local option = calr.config.option
 
 local cfg = calr.config(calr.pipeline.defaults({
-  network = "vit_small", lr = 5e-4, weight_decay = 1e-4,
+  network = "vit_small", lr = 5e-4, weight_decay = 1e-4, untrained = true,
   warm_up = option(3, "epochs in which the learning rate rises", { 0 }),
   camera_embedding = option(true, "a learned vector for each camera of the data (TransReID, section 3.3)"),
-}, { "refine", "alignment", "intra" }))
+}, { "refine", "alignment", "intra", "oracle" }))
 local data = calr.data.open(cfg.data, { ids = cfg.ids })
 if cfg.camera_embedding and calr.config.has(cfg, "cameras") then cfg.cameras = data:camera_count() end
 local net = calr.pipeline.network(cfg)
@@ -26,13 +26,11 @@ local function share(time)
   return 0.5 * (1 + math.cos(math.pi * math.min(1, (time - cfg.warm_up) / left)))
 end
 
-local untrained = cfg.epochs > 0 and calr.pipeline.evaluate(net, data, cfg, "untrained network") or nil
-
 for epoch, step in calr.pipeline.epochs(net, data, cfg) do
   local features     = step:features()
-  local labels, info = calr.cluster.infomap(step:neighbours(features), cfg.infomap)
+  local labels, info = step:infomap(step:neighbours(features))
   step:quality { global = labels }
-  step:report { clusters = info.clusters, untrained = epoch == 0 and untrained or nil }
+  step:report { clusters = info.clusters }
   step:train(calr.memory.cluster {
     features = features, labels = labels, weights = step:cluster_weights(labels),
     temperature = cfg.temperature, momentum = cfg.momentum, update = cfg.update,

@@ -10,7 +10,7 @@ stopped() {
     local name=$1
     shift
     holds "$(wc -l <"$experiments/$name.lua")" -lt 120
-    sed 's/^for epoch, step in .* do$/&\n  if epoch == 1 and not calr.sys.exists "again" then error "stop here" end/' \
+    sed 's/^for [a-z_]*, step in \(.*\) do$/for epoch, step in \1 do\n  if epoch == 1 and not calr.sys.exists "again" then error "stop here" end/' \
         "$experiments/$name.lua" >"$name.lua"
     touch again
     expect 0 "$CALR" run "$name.lua" "${small[@]}" "$@" --out "$name-whole"

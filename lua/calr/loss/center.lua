@@ -70,9 +70,9 @@ function Center:forward(features, labels)
 end
 
 --- layer:follow(features, labels [, alpha])
---- Of the layer that calr.loss.center(..., { learned = false }) makes: moves the centres of the classes in a batch
---- towards its features, c_j -= alpha sum(c_j - x_i) / (1 + n_j) over the n_j images of class j (Wen et al., ECCV 2016,
---- equation 4).
+--- Moves the centres of the classes in a batch towards its features, for a layer that calr.loss.center(...,
+--- { learned = false }) has made: c_j -= alpha sum(c_j - x_i) / (1 + n_j) over the n_j images of class j (Wen et al.,
+--- ECCV 2016, equation 4).
 --- @param features  f32[n x dim]
 --- @param labels    i64 or i32[n]
 --- @param alpha     0 .. 1; default 0.5

@@ -239,9 +239,10 @@ function Step:train(bank, options)
   if next(means) then self:report { losses = means } end
 end
 
---- step:figures() The epoch in numbers, one a name: mAP, rank1, rank5, rank10 and mINP (where it was evaluated),
---- mAP_low, mAP_high, rank1_low and rank1_high (their intervals over the queries), loss, alignment, silhouette,
---- clusters, outliers, and the precision, recall, f and expansion of the labels that were trained on.
+--- step:figures()
+--- The epoch in numbers, one a name: mAP, rank1, rank5, rank10 and mINP (where it was evaluated), mAP_low, mAP_high,
+--- rank1_low and rank1_high (their intervals over the queries), loss, alignment, silhouette, clusters, outliers, and
+--- the precision, recall, f and expansion of the labels that were trained on.
 --- @return table  metric -> number; what is not known is absent
 function Step:figures()
   local record, values = self.record, {}
