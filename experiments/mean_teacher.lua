@@ -9,7 +9,7 @@ local cfg = calr.config(calr.pipeline.defaults({
   refine  = calr.sys.paths.experiments .. "/rules/soft.lua",
   teacher = { momentum = option(0.99, "how much of the teacher's weights stays at each step", { 0, 1 }) },
   consistency = option(0.5, "weight of the loss against the teacher's view", { 0 }),
-}, { "intra", "alignment" }))
+}, { "intra", "alignment", "oracle" }))
 
 local data    = calr.data.open(cfg.data, { ids = cfg.ids })
 local net     = calr.pipeline.network(cfg)
@@ -21,7 +21,7 @@ for epoch, step in calr.pipeline.epochs(net, data, cfg) do
   local teacher      = step:teacher { momentum = cfg.teacher.momentum }
   local features     = calr.pipeline.features(teacher.net, data:train(), cfg)
   local neighbours   = step:neighbours(features)
-  local global, info = calr.cluster.infomap(neighbours, cfg.infomap)
+  local global, info = step:infomap(neighbours)
   local context = {
     global = global, cameras = cameras, scores = info.scores, features = features, neighbours = neighbours,
     epoch = epoch, epochs = cfg.epochs, seed = cfg.seed, options = cfg,

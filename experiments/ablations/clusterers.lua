@@ -23,12 +23,12 @@ local ways = {
 
 local S = calr.study "clusterers" {
   goal = "max mAP", select = "max silhouette", seeds = street.seeds, prepare = street.prepare,
-  options = calr.pipeline.defaults {
+  options = calr.pipeline.defaults({
     clusterer = calr.config.choice({ "infomap", "dbscan", "agglomerative", "kmeans" }, "finds the global clusters"),
     global_clusters = option(120, "of agglomerative clustering and k-means"),
     jaccard = { k1 = option(20, "k-reciprocal neighbours"), k2 = option(6, "query expansion") },
     dbscan = { eps = option(0.6, "largest distance of a neighbour"), min_samples = option(4, "that make a core") },
-  },
+  }, { "oracle" }),
   base = street.base { camera_weights_from = 0 },
 }
 
@@ -51,7 +51,7 @@ S:run(function(trial)
 
   for epoch, step in calr.pipeline.epochs(net, data, cfg) do
     local features    = step:features()
-    local found, info = calr.cluster.infomap(features, cfg.infomap)
+    local found, info = step:infomap(step:neighbours(features))
     local global      = calr.labels.canonical(ways[cfg.clusterer](features, cfg, found),
       { min_size = cfg.infomap.min_size })
     local labels, _, _, weights = calr.refine.apply(rule, {
