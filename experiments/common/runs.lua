@@ -35,6 +35,17 @@ function runs.experiment(name, dir, words)
   return dir
 end
 
+-- Runs a study of experiments/, or goes on with it, and prints its tables.
+-- cfg: dir (of the record), seeds, workers.
+function runs.study(name, cfg, words)
+  sys.make_folder(cfg.dir:match "^(.*)/[^/]+$" or ".")
+  local seeds = {}
+  for i, seed in ipairs(cfg.seeds) do seeds[i] = ("%d"):format(seed) end
+  local line = { "study", ("%s/%s.lua"):format(sys.paths.experiments, name), "--out", cfg.dir, "--seeds",
+    table.concat(seeds, ","), "--workers", ("%d"):format(cfg.workers) }
+  runs.command(table.move(words, 1, #words, #line + 1, line))
+end
+
 -- The records of a run's stage 2, by epoch.
 function runs.epochs(dir)
   local list = {}

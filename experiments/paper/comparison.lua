@@ -7,23 +7,17 @@
 -- Every run has a folder of its own. Start the command again to go on; finished runs are kept.
 local calr = require "calr"
 local sys, text = calr.sys, calr.text
-local choice, option = calr.config.choice, calr.config.option
+local option = calr.config.option
+local scale = dofile(sys.paths.experiments .. "/common/scale.lua")
 
-local cfg = calr.config {
-  scale = choice({ "street", "small", "published" }, "generated pedestrians, random weights; real images and a small "
-    .. "pretrained network; or the authors' settings"),
-  published = choice({ "market1501", "dukemtmc", "msmt17", "veri776" }, "the data set whose published figures to show"),
-  data = option("street.lmdb", "a data-set store"),
-  weights = option("", "initial weights; empty: random ones"),
+local cfg = calr.config(scale.options {
   seeds = option({ 1, 2, 3 }, "of the methods in `repeated`; the others have the first one only"),
   repeated = option({ "Baseline", "CALR", "ClusterContrast" }, "methods with all seeds"),
   only = option({}, "methods to run, by name; empty: all"),
   dir = option("comparison", "folder of the runs"),
-  more = option({}, "further words for every run that all methods have, such as epochs=2"),
-}
+})
 local runs = dofile(sys.paths.experiments .. "/common/runs.lua")
-local published = dofile(sys.paths.experiments .. "/common/published.lua")[cfg.published]
-local preset = cfg.scale == "published" and cfg.published or cfg.scale
+local published = scale.published(cfg)
 
 -- The presets weigh clusters by their cameras, which is a part of CALR: the others go without.
 local methods = {
@@ -47,13 +41,13 @@ end
 
 local function wanted(name) return #cfg.only == 0 or has(cfg.only, name) end
 
--- What all runs of a scale share.
+local shared = scale.words(cfg)
+
+-- The words of one run.
 local function words_of(method, seed)
-  local words = { "preset=" .. preset, "data=" .. cfg.data, ("seed=%d"):format(seed) }
-  if cfg.weights ~= "" then words[#words + 1] = "weights=" .. cfg.weights end
-  for _, word in ipairs(cfg.more) do words[#words + 1] = word end
-  table.move(method, 3, #method, #words + 1, words)
-  return words
+  local words = table.move(shared, 1, #shared, 1, {})
+  words[#words + 1] = ("seed=%d"):format(seed)
+  return table.move(method, 3, #method, #words + 1, words)
 end
 
 local function scores(method)
@@ -77,7 +71,6 @@ local function spread(values)
   return #values > 1 and ("%.1f ± %.1f"):format(mean, calr.statistics.sd(values)) or ("%.1f"):format(mean)
 end
 
-if cfg.data == "street.lmdb" then dofile(sys.paths.experiments .. "/common/street.lua").prepare(cfg) end
 sys.make_folder(cfg.dir)
 local rows = {}
 for _, method in ipairs(methods) do
@@ -96,11 +89,4 @@ print("\n" .. text.table {
     column("rank-1", "%.1f") },
   rows = rows,
 })
-if cfg.scale ~= "published" then
-  local p, mark = calr.pipeline.preset(preset), {}
-  for _, name in ipairs { "network", "height", "width", "epochs", "iterations" } do
-    mark[#mark + 1] = ("%s=%s"):format(name, tostring(p[name] or "the default"))
-  end
-  print("Published figures have other settings: a ResNet-50 at 256 x 128 and 50 to 70 epochs; here "
-    .. table.concat(mark, ", ") .. ".")
-end
+scale.remark(cfg)

@@ -169,6 +169,7 @@ local floors = {
     weights = { "weights", sees = { "run", "tools" } }, -- a run folder stands for the weights of its network
     pipeline = { "pipeline", sees = { "weights", "run", "refine", "statistics", "data", "memory", "loss", "optim",
       "models", "nn", "tensors", "context", "tools" } },
+    trained = { "trained", sees = { "pipeline", "weights", "run", "models", "context", "tools" } },
   } },
   { name = "calr.lab", rooms = {
     study = { "study", sees = {} },

@@ -203,9 +203,10 @@ calr_status calr_op_unary_into(calr_unary op, calr_tensor *x, const double p[2])
 
 calr_status calr_op_affine_into(calr_tensor *x, double alpha, double beta)
 {
+    const char *name = beta == 0 ? "mul" : alpha == 1 ? "add" : "rsub"; /* for messages */
     const calr_backend *k;
     CALR_TRY(calr_backend_get(&k));
-    CALR_TRY(calr_op_check_into("arithmetic with a number", x, NULL));
+    CALR_TRY(calr_op_check_into(name, x, NULL));
     if (calr_tensor_is_contiguous(x) && calr_dtype_has_gradients(x->dtype)) {
         calr_tensor_touch(x);
         k->affine(x->dtype, calr_tensor_numel(x), alpha, beta, calr_tensor_data(x),
@@ -214,7 +215,7 @@ calr_status calr_op_affine_into(calr_tensor *x, double alpha, double beta)
     }
     calr_tensor *y;
     CALR_TRY(calr_op_affine(x, alpha, beta, &y));
-    calr_status status = calr_op_store("arithmetic with a number", x, y);
+    calr_status status = calr_op_store(name, x, y);
     calr_tensor_release(y);
     return status;
 }

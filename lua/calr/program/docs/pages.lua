@@ -52,6 +52,7 @@ return {
         "calr.models.efficientnet_lite",
         "calr.models.parts" } },
     { name = "calr.weights" },
+    { name = "calr.trained" },
     { name = "calr.loss", of = { "calr.loss", "calr.loss.classes", "calr.loss.values", "calr.loss.pairs",
       "calr.loss.batch", "calr.loss.contrastive", "calr.loss.center" } },
     { name = "calr.optim", of = { "calr.optim", "calr.optim.groups", "calr.optim.optimizer", "calr.optim.schedule" },
