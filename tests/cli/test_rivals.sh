@@ -32,15 +32,4 @@ wait $pid 2>/dev/null
 contains parts/run.json '"status": "running"'
 expect 0 "$CALR" run --resume parts
 checks=$((checks + 1)) && cmp whole/metrics.jsonl parts/metrics.jsonl || fault "the metrics differ"
-
-# The comparison: every method into a folder of its own, a table with the published figures, nothing done twice.
-compare=("$CALR" "$CALR_TEST_SOURCE/experiments/paper/comparison.lua" data=small.lmdb seeds=1,2 only=Baseline,CALR
-    repeated=Baseline more=height=32,width=16,epochs=1,iterations=1,clusters=4)
-expect 1 "${compare[@]/only=*/only=Nothing}" dir=none
-says "no such method"
-expect 0 "${compare[@]}" dir=compared
-prints "Baseline" "2  " "82.8" "Published figures have other settings"
-holds "$(ls compared | wc -l)" -eq 3
-expect 0 "${compare[@]}" dir=compared
-prints "is finished already"
 finish
