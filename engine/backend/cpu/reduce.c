@@ -16,6 +16,7 @@ enum {
     LANES = 128,  /* of several rows side by side */
     LINE = 16,    /* of a line of up to LINE_MOST numbers */
     LINE_MOST = 4096,
+    FAR = 4 << 20,     /* bytes that come from memory */
     ACROSS = 64,       /* items of very few numbers that are worked on together */
     MOST_CHUNKS = 256, /* of n */
     ENOUGH_ITEMS = 16  /* as many need not be cut into chunks */
@@ -29,6 +30,7 @@ typedef struct plan {
     int64_t width;        /* columns of an item, the last one excepted */
     int64_t blocks;       /* items that share the rows */
     int64_t chunks, rows; /* of n; rows of a chunk */
+    int at_once;          /* rows: 4, or 1 */
     double p;
     double divisor;                                          /* of a mean or a variance */
     enum { AS_IT_IS, ROOT, POWER, STANDARD, LOGARITHM } end; /* what is done to a sum of floats */
@@ -60,6 +62,8 @@ static void make_plan(const calr_reduce *r, plan *k)
     int64_t items = r->outer * k->blocks, work = k->n * k->width;
     if (items > 0 && items < ENOUGH_ITEMS && work >= 2 * CALR_GRAIN)
         k->chunks = calr_min64(work / CALR_GRAIN, MOST_CHUNKS / items);
+    /* Four rows at once spare accesses to accumulators; from memory, wide ones take twice as long as a single stream. */
+    k->at_once = k->group * k->width >= LANES && k->n * r->inner * r->outer >= FAR / 4 ? 1 : 4;
     int64_t step = 4 * k->group;
     k->rows = ((k->n + k->chunks - 1) / k->chunks + step - 1) / step * step;
     k->chunks = k->rows > 0 ? calr_max64(1, (k->n + k->rows - 1) / k->rows) : 1;

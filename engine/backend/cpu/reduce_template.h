@@ -26,12 +26,13 @@
 #define PART        JOIN(NAME, part)
 #define ITEM        JOIN(NAME, item)
 
-/* n rows, `pitch` apart, into `width` accumulators; the first is row i. */
+/* n rows, `pitch` apart, into `width` accumulators; the first is row i. One row `at_once`, or four: the bits are the
+ * same. */
 CALR_INLINE void ROWS(const T *x, int64_t n, int64_t pitch, int64_t width, int64_t i, const S *side,
-                      double p, A *acc)
+                      double p, int at_once, A *acc)
 {
     (void)side, (void)p;
-    for (; n >= 4; n -= 4, i += 4, x += 4 * pitch) {
+    for (; n >= 4 && at_once == 4; n -= 4, i += 4, x += 4 * pitch) {
         const T *x1 = x + pitch, *x2 = x1 + pitch, *x3 = x2 + pitch;
 #pragma omp simd
         for (int64_t j = 0; j < width; j++) {
@@ -51,6 +52,7 @@ CALR_INLINE void ROWS(const T *x, int64_t n, int64_t pitch, int64_t width, int64
             acc[j] = STEP(acc[j], LOAD(x, j), s, (A)i, p);
             (void)s;
         }
+        __asm__ volatile("" ::: "memory"); /* or two rows become one loop again */
     }
 }
 
@@ -65,9 +67,9 @@ CALR_INLINE void PART(const plan *k, const part *q, int64_t group, int64_t width
         tile[j] = ((const S *)k->side)[q->outer * inner + q->first + j % width];
     for (int64_t j = 0; j < lanes; j++)
         acc[j] = START;
-    ROWS(x, wide, group * inner, lanes, 0, tile, k->p, acc);
+    ROWS(x, wide, group * inner, lanes, 0, tile, k->p, k->at_once, acc);
     if (left > 0)
-        ROWS(x + wide * group * inner, 1, 0, left * inner, wide, tile, k->p, acc);
+        ROWS(x + wide * group * inner, 1, 0, left * inner, wide, tile, k->p, 1, acc);
     for (int64_t j = 0; j < lanes; j++)
         acc[j] = PLACE(TYPE, acc[j], q->row, group, j / width);
     for (int64_t half = lanes / 2; half >= width && half > 0; half /= 2)
