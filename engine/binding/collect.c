@@ -8,11 +8,11 @@
 
 #define FIRST_LIMIT ((size_t)256 << 20)
 #define YOUNG_STEP  ((size_t)8 << 20)
+#define YOUNG_COUNT 128
 
 static size_t soft_limit = FIRST_LIMIT;
-static size_t young_base; /* the fewest live bytes since the last young collection */
-static const char
-    generational; /* the key of a mark in the registry of a state that is in this mode */
+static size_t young_base;     /* the fewest live bytes since the last young collection */
+static unsigned made;         /* tensors since the last young collection */
 static size_t last_requested; /* bytes ever asked for when the last collection ran */
 
 /* A collection is a span of its own, or the profiler would blame whichever function is running. */
@@ -41,20 +41,20 @@ void calr_collect_before_backward(lua_State *L)
         collect(L);
 }
 
+void calr_collect_young_first(lua_State *L)
+{
+    lua_gc(L, LUA_GCGEN, 0, 0);
+}
+
 /* Frees what was made and dropped since the last time. Its cost does not grow with what Lua holds. */
 static void collect_young(lua_State *L)
 {
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &generational) == LUA_TNIL) {
-        lua_gc(L, LUA_GCGEN, 0, 0);
-        lua_pushboolean(L, true);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &generational);
-    }
-    lua_pop(L, 1);
     begin_span(__builtin_frame_address(0));
     lua_gc(L, LUA_GCSTEP, 0);
     if (calr_profile_on)
         calr_profile_end(__builtin_frame_address(0));
     young_base = calr_pool_get_stats().live_bytes;
+    made = 0;
 }
 
 void calr_collect_when_full(lua_State *L)
@@ -62,8 +62,9 @@ void calr_collect_when_full(lua_State *L)
     size_t live = calr_pool_get_stats().live_bytes;
     if (live < young_base)
         young_base = live;
+    made++;
     if (live < soft_limit) {
-        if (live - young_base >= YOUNG_STEP)
+        if (live - young_base >= YOUNG_STEP || made >= YOUNG_COUNT)
             collect_young(L);
         return;
     }

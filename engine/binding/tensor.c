@@ -1,5 +1,6 @@
 /* calr.tensor: numbers in memory with a type and a shape. */
 #include "binding/bind.h"
+#include "binding/collect.h"
 #include "binding/methods.h"
 #include "binding/modules.h"
 
@@ -454,6 +455,7 @@ static void add_class(lua_State *L)
 
 int luaopen_calr_tensor(lua_State *L)
 {
+    calr_collect_young_first(L);
     add_class(L);
     calr_lua_new_module(L, "calr.tensor.", functions);
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
