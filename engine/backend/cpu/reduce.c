@@ -62,7 +62,7 @@ static void make_plan(const calr_reduce *r, plan *k)
     int64_t items = r->outer * k->blocks, work = k->n * k->width;
     if (items > 0 && items < ENOUGH_ITEMS && work >= 2 * CALR_GRAIN)
         k->chunks = calr_min64(work / CALR_GRAIN, MOST_CHUNKS / items);
-    /* Four rows at once spare accesses to accumulators; from memory, wide ones take twice as long as a single stream. */
+    /* Four rows at once spare accesses to accumulators; from memory, wide ones take twice as long as one stream. */
     k->at_once = k->group * k->width >= LANES && k->n * r->inner * r->outer >= FAR / 4 ? 1 : 4;
     int64_t step = 4 * k->group;
     k->rows = ((k->n + k->chunks - 1) / k->chunks + step - 1) / step * step;
