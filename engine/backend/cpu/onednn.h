@@ -1,7 +1,7 @@
 /* Convolutions by oneDNN. Internal to cpu/.
  *
- * onednn.c holds what any version needs (the cache of plans, the kernels of the table); onednn2.c
- * is all that knows oneDNN's own types, for version 2 of its C interface.
+ * onednn.c holds the cache of plans and the kernels of the table, onednn_plan.c and onednn_fused.c the plans; onednn2.c
+ * and onednn3.c know what differs between the versions of oneDNN's C interface.
  *
  * Memory that cannot be had is a status here, as everywhere, but for the library's own small objects
  * (operator new, some hundred bytes each): it does not catch the std::bad_alloc of one that fails, and
@@ -32,7 +32,7 @@ bool calr_onednn_takes_bf16(void); /* the result of that choice */
 calr_status calr_onednn_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass, char *text,
                                     size_t size);
 
-/* ---- onednn2.c: one convolution of one geometry, ready to run ---- */
+/* ---- onednn_plan.c: one convolution of one geometry, ready to run ---- */
 typedef struct calr_onednn_plan calr_onednn_plan;
 
 /* What a plan computes; two plans with equal specifications are the same. Specifications are

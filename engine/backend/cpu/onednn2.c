@@ -1,332 +1,78 @@
-/* oneDNN 2.x (Debian 12). Activations are plain NHWC; weights are kept in the order that oneDNN
- * asks for, because with plain weights it falls to slow reference code. Scratch memory comes from
- * our pool, so that running a plan allocates nothing after the first time and several threads may
- * run it. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "backend/cpu/onednn.h"
-#include "backend/cpu/onednn2.h"
-#include "tensor/pool.h"
+/* oneDNN 2.x (Debian 12): see onednn_form.h. */
+#include "backend/cpu/onednn_form.h"
 
 #if DNNL_VERSION_MAJOR != 2
-#error "onednn2.c is for version 2 of oneDNN; build with -DCALR_WITH_ONEDNN=OFF"
+#error "onednn2.c is for version 2 of oneDNN"
 #endif
 
-struct calr_onednn_plan {
-    calr_onednn_spec spec;
-    dnnl_engine_t engine;
-    dnnl_primitive_t conv,
-        reorder; /* reorder: plain weights to oneDNN's, or back; NULL when they are the same */
-    dnnl_memory_desc_t x, y, bias, plain, weights, scratch;
-    size_t weights_bytes, scratch_bytes;
-    char name[64];
-};
-
-calr_status calr_onednn2_failed(dnnl_status_t status, const char *what)
+dnnl_status_t calr_form_init(calr_form *f, int ndims, const dnnl_dims_t dims, dnnl_data_type_t type,
+                             dnnl_format_tag_t order)
 {
-    if (status == dnnl_out_of_memory)
-        return calr_error(CALR_ENOMEM, "no memory for a convolution (oneDNN, %s)", what);
-    return calr_error(CALR_EINTERNAL, "oneDNN: %s failed with status %d", what, (int)status);
+    return dnnl_memory_desc_init_by_tag(&f->md, ndims, dims, type, order);
 }
 
-static dnnl_data_type_t type_of(const calr_conv2d *g)
+dnnl_status_t calr_form_copy(calr_form *to, calr_form_ref from)
 {
-    return g->dtype == CALR_BF16 ? dnnl_bf16 : dnnl_f32;
+    to->md = *from;
+    return dnnl_success;
 }
 
-calr_status calr_onednn2_describe_maps(const calr_conv2d *g, dnnl_memory_desc_t *x,
-                                       dnnl_memory_desc_t *y, dnnl_memory_desc_t *bias)
+void calr_form_release(calr_form *f)
 {
-    dnnl_dims_t in = {g->n, g->c_in, g->h, g->w}, out = {g->n, g->c_out, g->out_h, g->out_w};
-    dnnl_dims_t channels = {g->c_out};
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(x, 4, in, type_of(g), dnnl_nhwc),
-             "description of the input");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(y, 4, out, type_of(g), dnnl_nhwc),
-             "description of the output");
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(bias, 1, channels, dnnl_f32, dnnl_a),
-             "description of the bias");
-    return CALR_OK;
+    (void)f;
 }
 
-calr_status calr_onednn2_describe_weights(const calr_conv2d *g, bool any, dnnl_memory_desc_t *out)
+dnnl_status_t calr_onednn_choose(dnnl_primitive_desc_t *out, calr_onednn_kind kind,
+                                 const calr_conv2d *g, const calr_form *x, const calr_form *weights,
+                                 const calr_form *bias, const calr_form *y, dnnl_engine_t engine,
+                                 dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr)
 {
-    dnnl_dims_t one = {g->c_out, g->c_in, g->kh, g->kw};
-    dnnl_dims_t many = {g->groups, g->c_out / g->groups, g->c_in / g->groups, g->kh, g->kw};
-    bool grouped = g->groups > 1;
-    TRY_DNNL(dnnl_memory_desc_init_by_tag(out, grouped ? 5 : 4, grouped ? many : one,
-                                          any ? type_of(g) : dnnl_f32,
-                                          any       ? dnnl_format_tag_any
-                                          : grouped ? dnnl_goihw
-                                                    : dnnl_oihw),
-             "description of the weights");
-    return CALR_OK;
-}
-
-/* The descriptor of the pass itself, hinted at by the forward one. *out is NULL when oneDNN has no
- * code for it. */
-static calr_status describe_pass(const calr_onednn_plan *plan, const dnnl_memory_desc_t *any,
-                                 dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out)
-{
-    const calr_conv2d *g = &plan->spec.conv;
-    const calr_onednn2_steps s = calr_onednn2_steps_of(g);
-    dnnl_convolution_desc_t forward, backward;
-    dnnl_memory_desc_t gradient = *any; /* of the weights: f32 in any case */
-    dnnl_primitive_desc_t hint;
+    const calr_onednn_steps s = calr_onednn_steps_of(g);
+    dnnl_convolution_desc_t conv;
     dnnl_status_t status;
-    *out = NULL;
-    gradient.data_type = dnnl_f32;
-    TRY_DNNL(dnnl_dilated_convolution_forward_desc_init(
-                 &forward, dnnl_forward_training, dnnl_convolution_direct, &plan->x, any,
-                 plan->spec.bias ? &plan->bias : NULL, &plan->y, s.stride, s.dilation, s.before,
-                 s.after),
-             "description of a convolution");
-    status = dnnl_primitive_desc_create(&hint, &forward, attr, plan->engine, NULL);
-    if (status == dnnl_unimplemented)
-        return CALR_OK;
-    TRY_DNNL(status, "choice of a convolution");
-    if (plan->spec.pass == CALR_CONV2D_FORWARD) {
-        *out = hint;
-        return CALR_OK;
-    }
-    if (plan->spec.pass == CALR_CONV2D_BACKWARD_DATA)
+    if (kind == CALR_ONEDNN_DATA)
         status = dnnl_dilated_convolution_backward_data_desc_init(
-            &backward, dnnl_convolution_direct, &plan->x, any, &plan->y, s.stride, s.dilation,
+            &conv, dnnl_convolution_direct, FORM(x), FORM(weights), FORM(y), s.stride, s.dilation,
             s.before, s.after);
-    else
+    else if (kind == CALR_ONEDNN_WEIGHTS)
         status = dnnl_dilated_convolution_backward_weights_desc_init(
-            &backward, dnnl_convolution_direct, &plan->x, &gradient, NULL, &plan->y, s.stride,
+            &conv, dnnl_convolution_direct, FORM(x), FORM(weights), NULL, FORM(y), s.stride,
             s.dilation, s.before, s.after);
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(out, &backward, attr, plan->engine, hint);
-    dnnl_primitive_desc_destroy(hint);
-    if (status == dnnl_unimplemented)
-        return CALR_OK;
-    TRY_DNNL(status, "choice of the gradient of a convolution");
-    return CALR_OK;
-}
-
-static calr_status make_reorder(calr_onednn_plan *plan)
-{
-    const dnnl_memory_desc_t *from = &plan->plain, *to = &plan->weights;
-    dnnl_primitive_desc_t description;
-    if (dnnl_memory_desc_equal(from, to))
-        return CALR_OK;
-    if (plan->spec.pass == CALR_CONV2D_BACKWARD_WEIGHTS) {
-        from = &plan->weights;
-        to = &plan->plain;
-    }
-    TRY_DNNL(dnnl_reorder_primitive_desc_create(&description, from, plan->engine, to, plan->engine,
-                                                NULL),
-             "choice of a reorder");
-    dnnl_status_t status = dnnl_primitive_create(&plan->reorder, description);
-    dnnl_primitive_desc_destroy(description);
-    TRY_DNNL(status, "creation of a reorder");
-    return CALR_OK;
-}
-
-/* Takes what the plan needs to know from the descriptor, and makes the primitives. */
-static calr_status make_primitives(calr_onednn_plan *plan, dnnl_primitive_desc_t description)
-{
-    bool gradient = plan->spec.pass == CALR_CONV2D_BACKWARD_WEIGHTS;
-    const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(
-        description, gradient ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
-    const dnnl_memory_desc_t *scratch =
-        dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
-    if (!weights || !scratch)
-        return calr_error(CALR_EINTERNAL,
-                          "oneDNN: a convolution does not say what memory it needs");
-    plan->weights = *weights;
-    plan->scratch = *scratch;
-    plan->weights_bytes = dnnl_memory_desc_get_size(weights);
-    plan->scratch_bytes = dnnl_memory_desc_get_size(scratch);
-    TRY_DNNL(dnnl_primitive_create(&plan->conv, description), "creation of a convolution");
-    return make_reorder(plan);
-}
-
-static calr_status fill_plan(calr_onednn_plan *plan, bool *usable)
-{
-    dnnl_memory_desc_t any;
-    dnnl_primitive_attr_t attr;
-    dnnl_primitive_desc_t description;
-    const char *name = "";
-    *usable = false;
-    const calr_conv2d *conv = &plan->spec.conv;
-    CALR_TRY(calr_onednn2_describe_maps(conv, &plan->x, &plan->y, &plan->bias));
-    CALR_TRY(calr_onednn2_describe_weights(conv, false, &plan->plain));
-    CALR_TRY(calr_onednn2_describe_weights(conv, true, &any));
-    TRY_DNNL(dnnl_engine_create(&plan->engine, dnnl_cpu, 0), "start of the engine");
-    TRY_DNNL(dnnl_primitive_attr_create(&attr), "creation of attributes");
-    dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
-    calr_status status = describe_pass(plan, &any, attr, &description);
-    dnnl_primitive_attr_destroy(attr);
-    if (status != CALR_OK || !description)
+    else
+        status = dnnl_dilated_convolution_forward_desc_init(
+            &conv, kind == CALR_ONEDNN_INFERENCE ? dnnl_forward_inference : dnnl_forward_training,
+            dnnl_convolution_direct, FORM(x), FORM(weights), bias ? FORM(bias) : NULL, FORM(y),
+            s.stride, s.dilation, s.before, s.after);
+    if (status != dnnl_success)
         return status;
-    dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name);
-    snprintf(plan->name, sizeof plan->name, "%s", name);
-    *usable = strncmp(name, "ref", 3) != 0;
-    if (*usable)
-        status = make_primitives(plan, description);
-    dnnl_primitive_desc_destroy(description);
-    return status;
+    return dnnl_primitive_desc_create(out, &conv, attr, engine, hint);
 }
 
-calr_status calr_onednn_plan_new(const calr_onednn_spec *spec, calr_onednn_plan **out)
+dnnl_status_t calr_onednn_append_sum(dnnl_post_ops_t operations)
 {
-    calr_onednn_plan *plan = calloc(1, sizeof *plan);
-    bool usable = false;
-    if (!plan)
-        return calr_error(CALR_ENOMEM, "no memory for the plan of a convolution");
-    plan->spec = *spec;
-    calr_status status = calr_onednn_reserve(CALR_ONEDNN_ROOM);
-    if (status == CALR_OK)
-        status = fill_plan(plan, &usable);
-    if (status != CALR_OK || !usable) {
-        calr_onednn_plan_release(plan);
-        plan = NULL;
+    return dnnl_post_ops_append_sum(operations, 1.0f);
+}
+
+dnnl_status_t calr_onednn_append_activation(dnnl_post_ops_t operations, calr_activation activation)
+{
+    dnnl_alg_kind_t kind = dnnl_eltwise_relu;
+    float alpha = 0, beta = 0;
+    switch (activation) {
+    case CALR_ACTIVATION_NONE:
+        return dnnl_success;
+    case CALR_ACTIVATION_RELU:
+        break;
+    case CALR_ACTIVATION_RELU6:
+        kind = dnnl_eltwise_clip;
+        beta = 6;
+        break;
+    case CALR_ACTIVATION_SILU:
+        kind = dnnl_eltwise_swish;
+        alpha = 1;
+        break;
+    case CALR_ACTIVATION_HARDSWISH:
+        kind = dnnl_eltwise_hardswish; /* has no parameters in this version */
+        break;
     }
-    if (status == CALR_OK)
-        *out = plan;
-    return status;
-}
-
-void calr_onednn_plan_release(calr_onednn_plan *plan)
-{
-    if (!plan)
-        return;
-    if (plan->conv)
-        dnnl_primitive_destroy(plan->conv);
-    if (plan->reorder)
-        dnnl_primitive_destroy(plan->reorder);
-    if (plan->engine)
-        dnnl_engine_destroy(plan->engine);
-    free(plan);
-}
-
-const char *calr_onednn_plan_name(const calr_onednn_plan *plan)
-{
-    return plan->name;
-}
-
-/* One run: oneDNN's handles of the arrays. */
-typedef struct run {
-    dnnl_stream_t stream;
-    dnnl_memory_t x, y, bias, plain, weights, scratch;
-} run;
-
-static calr_status open_run(const calr_onednn_plan *plan, void *x, float *plain, float *bias,
-                            void *y, void *weights, void *scratch, run *r)
-{
-    TRY_DNNL(dnnl_stream_create(&r->stream, plan->engine, dnnl_stream_default_flags),
-             "start of a stream");
-    TRY_DNNL(dnnl_memory_create(&r->x, &plan->x, plan->engine, x), "memory");
-    TRY_DNNL(dnnl_memory_create(&r->y, &plan->y, plan->engine, y), "memory");
-    TRY_DNNL(dnnl_memory_create(&r->plain, &plan->plain, plan->engine, plain), "memory");
-    TRY_DNNL(dnnl_memory_create(&r->weights, &plan->weights, plan->engine, weights), "memory");
-    TRY_DNNL(dnnl_memory_create(&r->scratch, &plan->scratch, plan->engine, scratch), "memory");
-    if (plan->spec.bias)
-        TRY_DNNL(dnnl_memory_create(&r->bias, &plan->bias, plan->engine, bias), "memory");
-    return CALR_OK;
-}
-
-static void close_run(run *r)
-{
-    dnnl_memory_t memory[] = {r->x, r->y, r->bias, r->plain, r->weights, r->scratch};
-    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
-        if (memory[i])
-            dnnl_memory_destroy(memory[i]);
-    if (r->stream)
-        dnnl_stream_destroy(r->stream);
-}
-
-static calr_status reorder(const calr_onednn_plan *plan, const run *r, dnnl_memory_t from,
-                           dnnl_memory_t to)
-{
-    dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
-    if (plan->reorder)
-        TRY_DNNL(dnnl_primitive_execute(plan->reorder, r->stream, 2, args), "reorder of weights");
-    return CALR_OK;
-}
-
-static calr_status execute(const calr_onednn_plan *plan, const run *r)
-{
-    dnnl_exec_arg_t forward[] = {{DNNL_ARG_SRC, r->x},
-                                 {DNNL_ARG_WEIGHTS, r->weights},
-                                 {DNNL_ARG_DST, r->y},
-                                 {DNNL_ARG_SCRATCHPAD, r->scratch},
-                                 {DNNL_ARG_BIAS, r->bias}};
-    dnnl_exec_arg_t data[] = {{DNNL_ARG_DIFF_SRC, r->x},
-                              {DNNL_ARG_WEIGHTS, r->weights},
-                              {DNNL_ARG_DIFF_DST, r->y},
-                              {DNNL_ARG_SCRATCHPAD, r->scratch}};
-    dnnl_exec_arg_t weights[] = {{DNNL_ARG_SRC, r->x},
-                                 {DNNL_ARG_DIFF_WEIGHTS, r->weights},
-                                 {DNNL_ARG_DIFF_DST, r->y},
-                                 {DNNL_ARG_SCRATCHPAD, r->scratch}};
-    const dnnl_exec_arg_t *args = forward;
-    int count = plan->spec.bias ? 5 : 4;
-    if (plan->spec.pass != CALR_CONV2D_FORWARD) {
-        args = plan->spec.pass == CALR_CONV2D_BACKWARD_DATA ? data : weights;
-        count = 4;
-    }
-    if (plan->spec.pass != CALR_CONV2D_BACKWARD_WEIGHTS)
-        CALR_TRY(reorder(plan, r, r->plain, r->weights));
-    TRY_DNNL(dnnl_primitive_execute(plan->conv, r->stream, count, args), "a convolution");
-    if (plan->spec.pass == CALR_CONV2D_BACKWARD_WEIGHTS)
-        CALR_TRY(reorder(plan, r, r->weights, r->plain));
-    TRY_DNNL(dnnl_stream_wait(r->stream), "a convolution");
-    return CALR_OK;
-}
-
-calr_status calr_onednn_plan_run(const calr_onednn_plan *plan, const void *in, float *weights,
-                                 const float *bias, void *out)
-{
-    bool data = plan->spec.pass == CALR_CONV2D_BACKWARD_DATA;
-    size_t own = plan->reorder ? (plan->weights_bytes + 63) / 64 * 64 : 0,
-           size = own + plan->scratch_bytes;
-    void *block;
-    run r = {0};
-    CALR_TRY(calr_onednn_reserve(0));
-    CALR_TRY(calr_pool_alloc(size, &block));
-    /* oneDNN's handles do not know const; it writes to outputs and scratch only. */
-    calr_status status = open_run(plan, data ? out : (void *)in, weights, (float *)bias,
-                                  data ? (void *)in : out, plan->reorder ? block : (void *)weights,
-                                  plan->scratch_bytes ? (char *)block + own : NULL, &r);
-    if (status == CALR_OK)
-        status = execute(plan, &r);
-    close_run(&r);
-    calr_pool_free(block, size);
-    return status;
-}
-
-bool calr_onednn_has_bf16(void)
-{
-    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) ==
-           dnnl_cpu_isa_avx512_core_bf16;
-}
-
-void calr_onednn_describe(char *version, size_t version_size, char *isa, size_t isa_size)
-{
-    static const struct {
-        dnnl_cpu_isa_t isa;
-        const char *name;
-    } names[] = {
-        {dnnl_cpu_isa_sse41, "sse4.1"},
-        {dnnl_cpu_isa_avx, "avx"},
-        {dnnl_cpu_isa_avx2, "avx2"},
-        {dnnl_cpu_isa_avx2_vnni, "avx2_vnni"},
-        {dnnl_cpu_isa_avx512_core, "avx512_core"},
-        {dnnl_cpu_isa_avx512_core_vnni, "avx512_core_vnni"},
-        {dnnl_cpu_isa_avx512_core_bf16, "avx512_core_bf16"},
-        {dnnl_cpu_isa_avx512_core_amx, "avx512_core_amx"},
-    };
-    const dnnl_version_t *v = dnnl_version();
-    dnnl_cpu_isa_t effective = dnnl_get_effective_cpu_isa();
-    const char *name = "other";
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].isa == effective)
-            name = names[i].name;
-    snprintf(version, version_size, "%d.%d.%d", v->major, v->minor, v->patch);
-    snprintf(isa, isa_size, "%s", name);
+    return dnnl_post_ops_append_eltwise(operations, 1.0f, kind, alpha, beta);
 }

@@ -1,4 +1,4 @@
-/* Frozen convolutions by oneDNN. Internal to cpu/; onednn2_fused.c is for version 2 of its interface. */
+/* Frozen convolutions by oneDNN. Internal to cpu/. */
 #ifndef CALR_BACKEND_CPU_ONEDNN_FUSED_H
 #define CALR_BACKEND_CPU_ONEDNN_FUSED_H
 

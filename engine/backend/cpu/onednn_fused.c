@@ -1,18 +1,19 @@
-/* Frozen convolutions by oneDNN 2.x: bias, sum and activation as post-operations, weights reordered once. */
+/* Frozen convolutions by oneDNN, of either version: bias, sum and activation as post-operations, weights reordered
+ * once. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/cpu/onednn.h"
-#include "backend/cpu/onednn2.h"
+#include "backend/cpu/onednn_form.h"
 #include "backend/cpu/onednn_fused.h"
 #include "tensor/pool.h"
 
 /* Weights in the order of a plan; several plans may hold them. */
 typedef struct packed {
     atomic_int refs;
-    dnnl_memory_desc_t form;
+    calr_form form;
     size_t bytes;
     void *data;
 } packed;
@@ -20,7 +21,7 @@ typedef struct packed {
 struct calr_onednn_fused {
     dnnl_engine_t engine;
     dnnl_primitive_t conv;
-    dnnl_memory_desc_t x, y, bias, scratch;
+    calr_form x, y, bias, scratch;
     size_t scratch_bytes;
     packed *weights;
     float *bias_data; /* NULL: no bias */
@@ -31,32 +32,9 @@ static void packed_release(packed *p)
 {
     if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
         return;
+    calr_form_release(&p->form);
     calr_pool_free(p->data, p->bytes);
     free(p);
-}
-
-static dnnl_status_t append_activation(calr_activation activation, dnnl_post_ops_t operations)
-{
-    dnnl_alg_kind_t kind = dnnl_eltwise_relu;
-    float alpha = 0, beta = 0;
-    switch (activation) {
-    case CALR_ACTIVATION_NONE:
-        return dnnl_success;
-    case CALR_ACTIVATION_RELU:
-        break;
-    case CALR_ACTIVATION_RELU6:
-        kind = dnnl_eltwise_clip;
-        beta = 6;
-        break;
-    case CALR_ACTIVATION_SILU:
-        kind = dnnl_eltwise_swish;
-        alpha = 1;
-        break;
-    case CALR_ACTIVATION_HARDSWISH:
-        kind = dnnl_eltwise_hardswish;
-        break;
-    }
-    return dnnl_post_ops_append_eltwise(operations, 1.0f, kind, alpha, beta);
 }
 
 static calr_status post_operations(calr_activation activation, bool sum, dnnl_primitive_attr_t attr)
@@ -66,9 +44,9 @@ static calr_status post_operations(calr_activation activation, bool sum, dnnl_pr
     TRY_DNNL(dnnl_post_ops_create(&operations), "creation of post-operations");
     dnnl_status_t status = dnnl_success;
     if (sum)
-        status = dnnl_post_ops_append_sum(operations, 1.0f);
+        status = calr_onednn_append_sum(operations);
     if (status == dnnl_success)
-        status = append_activation(activation, operations);
+        status = calr_onednn_append_activation(operations, activation);
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_post_ops(attr, operations);
     dnnl_post_ops_destroy(operations);
@@ -80,24 +58,21 @@ static calr_status post_operations(calr_activation activation, bool sum, dnnl_pr
 static calr_status choose(const calr_conv2d *g, calr_onednn_fused *plan, calr_activation activation,
                           bool sum, dnnl_primitive_desc_t *out)
 {
-    const calr_onednn2_steps s = calr_onednn2_steps_of(g);
-    dnnl_memory_desc_t any;
-    dnnl_convolution_desc_t conv;
+    calr_form any = {0};
     dnnl_primitive_attr_t attr;
     *out = NULL;
     TRY_DNNL(dnnl_engine_create(&plan->engine, dnnl_cpu, 0), "start of the engine");
-    CALR_TRY(calr_onednn2_describe_maps(g, &plan->x, &plan->y, &plan->bias));
-    CALR_TRY(calr_onednn2_describe_weights(g, true, &any));
-    TRY_DNNL(dnnl_dilated_convolution_forward_desc_init(
-                 &conv, dnnl_forward_inference, dnnl_convolution_direct, &plan->x, &any,
-                 plan->bias_data ? &plan->bias : NULL, &plan->y, s.stride, s.dilation, s.before,
-                 s.after),
-             "description of a frozen convolution");
+    CALR_TRY(calr_onednn_describe_maps(g, &plan->x, &plan->y, &plan->bias));
     TRY_DNNL(dnnl_primitive_attr_create(&attr), "creation of attributes");
     calr_status status = post_operations(activation, sum, attr);
     dnnl_status_t chosen = dnnl_success;
     if (status == CALR_OK)
-        chosen = dnnl_primitive_desc_create(out, &conv, attr, plan->engine, NULL);
+        status = calr_onednn_describe_weights(g, true, calr_onednn_type_of(g), &any);
+    if (status == CALR_OK)
+        chosen = calr_onednn_choose(out, CALR_ONEDNN_INFERENCE, g, &plan->x, &any,
+                                    plan->bias_data ? &plan->bias : NULL, &plan->y, plan->engine,
+                                    NULL, attr);
+    calr_form_release(&any);
     dnnl_primitive_attr_destroy(attr);
     CALR_TRY(status);
     if (chosen == dnnl_unimplemented) {
@@ -110,8 +85,7 @@ static calr_status choose(const calr_conv2d *g, calr_onednn_fused *plan, calr_ac
 
 /* ---- weights ---- */
 
-static calr_status reorder(dnnl_engine_t engine, const dnnl_memory_desc_t *plain, const float *w,
-                           packed *p)
+static calr_status reorder(dnnl_engine_t engine, const calr_form *plain, const float *w, packed *p)
 {
     dnnl_primitive_desc_t description = NULL;
     dnnl_primitive_t primitive = NULL;
@@ -119,11 +93,12 @@ static calr_status reorder(dnnl_engine_t engine, const dnnl_memory_desc_t *plain
     dnnl_memory_t from = NULL, to = NULL;
     dnnl_status_t s = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
     if (s == dnnl_success)
-        s = dnnl_memory_create(&from, plain, engine, (void *)w); /* only read */
+        s = dnnl_memory_create(&from, FORM(plain), engine, (void *)w); /* only read */
     if (s == dnnl_success)
-        s = dnnl_memory_create(&to, &p->form, engine, p->data);
+        s = dnnl_memory_create(&to, FORM(&p->form), engine, p->data);
     if (s == dnnl_success)
-        s = dnnl_reorder_primitive_desc_create(&description, plain, engine, &p->form, engine, NULL);
+        s = dnnl_reorder_primitive_desc_create(&description, FORM(plain), engine, FORM(&p->form),
+                                               engine, NULL);
     if (s == dnnl_success)
         s = dnnl_primitive_create(&primitive, description);
     dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
@@ -145,20 +120,23 @@ static calr_status reorder(dnnl_engine_t engine, const dnnl_memory_desc_t *plain
     return CALR_OK;
 }
 
-static calr_status pack(const calr_conv2d *g, const float *w, const dnnl_memory_desc_t *form,
+static calr_status pack(const calr_conv2d *g, const float *w, calr_form_ref form,
                         calr_onednn_fused *plan)
 {
-    dnnl_memory_desc_t plain;
-    CALR_TRY(calr_onednn2_describe_weights(g, false, &plain));
     packed *p = calloc(1, sizeof *p);
     if (!p)
         return calr_error(CALR_ENOMEM, "no memory for the weights of a convolution");
     atomic_init(&p->refs, 1);
-    p->form = *form;
-    p->bytes = dnnl_memory_desc_get_size(form);
     plan->weights = p;
-    CALR_TRY(calr_pool_alloc(p->bytes, &p->data));
-    return reorder(plan->engine, &plain, w, p);
+    TRY_DNNL(calr_form_copy(&p->form, form), "description of the weights");
+    size_t bytes = dnnl_memory_desc_get_size(form);
+    CALR_TRY(calr_pool_alloc(bytes, &p->data));
+    p->bytes = bytes;
+    calr_form plain = {0};
+    CALR_TRY(calr_onednn_describe_weights(g, false, dnnl_f32, &plain));
+    calr_status status = reorder(plan->engine, &plain, w, p);
+    calr_form_release(&plain);
+    return status;
 }
 
 /* ---- plans ---- */
@@ -166,16 +144,15 @@ static calr_status pack(const calr_conv2d *g, const float *w, const dnnl_memory_
 static calr_status make_ready(const calr_conv2d *g, const float *w, dnnl_primitive_desc_t chosen,
                               const calr_onednn_fused *sibling, calr_onednn_fused *plan)
 {
-    const dnnl_memory_desc_t *form = dnnl_primitive_desc_query_md(chosen, dnnl_query_weights_md, 0);
-    const dnnl_memory_desc_t *scratch =
-        dnnl_primitive_desc_query_md(chosen, dnnl_query_scratchpad_md, 0);
+    calr_form_ref form = dnnl_primitive_desc_query_md(chosen, dnnl_query_weights_md, 0);
+    calr_form_ref scratch = dnnl_primitive_desc_query_md(chosen, dnnl_query_scratchpad_md, 0);
     if (!form || !scratch)
         return calr_error(CALR_EINTERNAL,
                           "oneDNN: a convolution does not say what memory it needs");
-    plan->scratch = *scratch;
+    TRY_DNNL(calr_form_copy(&plan->scratch, scratch), "description of scratch memory");
     plan->scratch_bytes = dnnl_memory_desc_get_size(scratch);
     TRY_DNNL(dnnl_primitive_create(&plan->conv, chosen), "creation of a frozen convolution");
-    if (sibling && dnnl_memory_desc_equal(form, &sibling->weights->form)) {
+    if (sibling && dnnl_memory_desc_equal(form, FORM(&sibling->weights->form))) {
         plan->weights = sibling->weights;
         atomic_fetch_add(&plan->weights->refs, 1);
         return CALR_OK;
@@ -229,6 +206,9 @@ void calr_onednn_fused_release(calr_onednn_fused *plan)
         dnnl_primitive_destroy(plan->conv);
     if (plan->engine)
         dnnl_engine_destroy(plan->engine);
+    calr_form *forms[] = {&plan->x, &plan->y, &plan->bias, &plan->scratch};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        calr_form_release(forms[i]);
     packed_release(plan->weights);
     free(plan);
 }
@@ -245,13 +225,15 @@ enum { X, W, Y, SCRATCH, BIAS, ARGUMENTS };
 static calr_status run_with(const calr_onednn_fused *plan, dnnl_stream_t stream, dnnl_memory_t *m,
                             void *x, void *y, void *scratch)
 {
-    TRY_DNNL(dnnl_memory_create(&m[X], &plan->x, plan->engine, x), "memory");
-    TRY_DNNL(dnnl_memory_create(&m[W], &plan->weights->form, plan->engine, plan->weights->data),
+    TRY_DNNL(dnnl_memory_create(&m[X], FORM(&plan->x), plan->engine, x), "memory");
+    TRY_DNNL(
+        dnnl_memory_create(&m[W], FORM(&plan->weights->form), plan->engine, plan->weights->data),
+        "memory");
+    TRY_DNNL(dnnl_memory_create(&m[Y], FORM(&plan->y), plan->engine, y), "memory");
+    TRY_DNNL(dnnl_memory_create(&m[SCRATCH], FORM(&plan->scratch), plan->engine, scratch),
              "memory");
-    TRY_DNNL(dnnl_memory_create(&m[Y], &plan->y, plan->engine, y), "memory");
-    TRY_DNNL(dnnl_memory_create(&m[SCRATCH], &plan->scratch, plan->engine, scratch), "memory");
     if (plan->bias_data)
-        TRY_DNNL(dnnl_memory_create(&m[BIAS], &plan->bias, plan->engine, plan->bias_data),
+        TRY_DNNL(dnnl_memory_create(&m[BIAS], FORM(&plan->bias), plan->engine, plan->bias_data),
                  "memory");
     dnnl_exec_arg_t args[ARGUMENTS] = {{DNNL_ARG_SRC, m[X]},
                                        {DNNL_ARG_WEIGHTS, m[W]},
@@ -275,7 +257,7 @@ calr_status calr_onednn_fused_run(const calr_onednn_fused *plan, const void *x, 
     dnnl_status_t opened = dnnl_stream_create(&stream, plan->engine, dnnl_stream_default_flags);
     calr_status status = opened == dnnl_success
                              ? run_with(plan, stream, m, (void *)x, y, scratch) /* x is only read */
-                             : calr_onednn2_failed(opened, "start of a stream");
+                             : calr_onednn_failed(opened, "start of a stream");
     for (int i = 0; i < ARGUMENTS; i++)
         if (m[i])
             dnnl_memory_destroy(m[i]);

@@ -1,0 +1,75 @@
+/* oneDNN 3.x (Debian 13, Ubuntu 24.04): see onednn_form.h. */
+#include "backend/cpu/onednn_form.h"
+
+#if DNNL_VERSION_MAJOR != 3
+#error "onednn3.c is for version 3 of oneDNN"
+#endif
+
+dnnl_status_t calr_form_init(calr_form *f, int ndims, const dnnl_dims_t dims, dnnl_data_type_t type,
+                             dnnl_format_tag_t order)
+{
+    return dnnl_memory_desc_create_with_tag(&f->md, ndims, dims, type, order);
+}
+
+dnnl_status_t calr_form_copy(calr_form *to, calr_form_ref from)
+{
+    return dnnl_memory_desc_clone(&to->md, from);
+}
+
+void calr_form_release(calr_form *f)
+{
+    if (f->md)
+        dnnl_memory_desc_destroy(f->md);
+    f->md = NULL;
+}
+
+dnnl_status_t calr_onednn_choose(dnnl_primitive_desc_t *out, calr_onednn_kind kind,
+                                 const calr_conv2d *g, const calr_form *x, const calr_form *weights,
+                                 const calr_form *bias, const calr_form *y, dnnl_engine_t engine,
+                                 dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr)
+{
+    const calr_onednn_steps s = calr_onednn_steps_of(g);
+    if (kind == CALR_ONEDNN_DATA)
+        return dnnl_convolution_backward_data_primitive_desc_create(
+            out, engine, dnnl_convolution_direct, FORM(x), FORM(weights), FORM(y), s.stride,
+            s.dilation, s.before, s.after, hint, attr);
+    if (kind == CALR_ONEDNN_WEIGHTS)
+        return dnnl_convolution_backward_weights_primitive_desc_create(
+            out, engine, dnnl_convolution_direct, FORM(x), FORM(weights), NULL, FORM(y), s.stride,
+            s.dilation, s.before, s.after, hint, attr);
+    return dnnl_convolution_forward_primitive_desc_create(
+        out, engine, kind == CALR_ONEDNN_INFERENCE ? dnnl_forward_inference : dnnl_forward_training,
+        dnnl_convolution_direct, FORM(x), FORM(weights), bias ? FORM(bias) : NULL, FORM(y),
+        s.stride, s.dilation, s.before, s.after, attr);
+}
+
+dnnl_status_t calr_onednn_append_sum(dnnl_post_ops_t operations)
+{
+    return dnnl_post_ops_append_sum(operations, 1.0f, 0, dnnl_data_type_undef);
+}
+
+dnnl_status_t calr_onednn_append_activation(dnnl_post_ops_t operations, calr_activation activation)
+{
+    dnnl_alg_kind_t kind = dnnl_eltwise_relu;
+    float alpha = 0, beta = 0;
+    switch (activation) {
+    case CALR_ACTIVATION_NONE:
+        return dnnl_success;
+    case CALR_ACTIVATION_RELU:
+        break;
+    case CALR_ACTIVATION_RELU6:
+        kind = dnnl_eltwise_clip;
+        beta = 6;
+        break;
+    case CALR_ACTIVATION_SILU:
+        kind = dnnl_eltwise_swish;
+        alpha = 1;
+        break;
+    case CALR_ACTIVATION_HARDSWISH: /* x min(max(alpha x + beta, 0), 1) */
+        kind = dnnl_eltwise_hardswish;
+        alpha = 1.0f / 6;
+        beta = 0.5f;
+        break;
+    }
+    return dnnl_post_ops_append_eltwise(operations, kind, alpha, beta);
+}
