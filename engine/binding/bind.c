@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "binding/collect.h"
 
 #define TENSOR  "calr.tensor"
@@ -396,4 +397,23 @@ lua_Integer calr_lua_length(lua_State *L, int arg)
     if (length < 0 || length > INT32_MAX)
         luaL_error(L, "a list of %I items is not possible", length);
     return length;
+}
+
+const char *const *calr_lua_check_paths(lua_State *L, int arg, int64_t *count)
+{
+    luaL_checktype(L, arg, LUA_TTABLE);
+    lua_Integer length = calr_lua_length(L, arg);
+    const char **paths = calr_array_new(length, sizeof *paths);
+    if (!paths)
+        luaL_error(L, "no memory for a list of %I files", length);
+    calr_lua_keep(L, paths, free);
+    for (lua_Integer i = 1; i <= length; i++) {
+        if (lua_rawgeti(L, arg, i) != LUA_TSTRING)
+            luaL_error(L, "item %I of a list of files must be a path, not a %s", i,
+                       luaL_typename(L, -1));
+        paths[i - 1] = lua_tostring(L, -1);
+        lua_pop(L, 1);
+    }
+    *count = length;
+    return paths;
 }

@@ -95,6 +95,10 @@ void *calr_lua_scratch(lua_State *L, void (*release)(void *owned));
 /* How many items the list at `arg` has: 0 to INT32_MAX, whatever its __len says; otherwise an error. */
 lua_Integer calr_lua_length(lua_State *L, int arg);
 
+/* The strings of the list at `arg`, paths of files: the array lives until the running function ends, and so do they as
+ * long as the list is not changed. Another value, or an item that is no string, is an error. */
+const char *const *calr_lua_check_paths(lua_State *L, int arg, int64_t *count);
+
 /* ---- modules ---- */
 
 /* Puts every module of the engine into package.preload. */

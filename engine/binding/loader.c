@@ -1,4 +1,4 @@
-/* calr.loader: batches from a store. */
+/* calr.loader: batches from a store, or from image files. */
 #include "binding/bind.h"
 #include "binding/modules.h"
 #include "binding/store.h"
@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "loader/files.h"
 #include "loader/source.h"
 
 /// @module calr.loader
@@ -107,10 +108,10 @@ static int required_side(lua_State *L, int arg, const char *name)
     return (int)side;
 }
 
-static const char *const open_names[] = {"records",     "order",      "batch",   "height",  "width",
-                                         "filter",      "mean",       "std",     "augment", "seed",
-                                         "epoch",       "first_slot", "workers", "ahead",   "views",
-                                         "pixel_limit", "cache",      NULL};
+static const char *const open_names[] = {
+    "records", "order",       "batch", "height",   "width",      "filter",  "mean",
+    "std",     "augment",     "seed",  "epoch",    "first_slot", "workers", "ahead",
+    "views",   "pixel_limit", "cache", "skip_bad", NULL};
 
 static calr_loader_options read_options(lua_State *L, int arg)
 {
@@ -130,6 +131,7 @@ static calr_loader_options read_options(lua_State *L, int arg)
     options.views =
         (int)calr_lua_option_integer(L, arg, "views", options.views, 1, CALR_AUGMENT_VIEWS);
     options.pixel_limit = calr_lua_option_integer(L, arg, "pixel_limit", 0, 0, INT64_MAX);
+    options.skip_bad = calr_lua_option_boolean(L, arg, "skip_bad", 0);
     return options;
 }
 
@@ -149,6 +151,18 @@ static calr_loader_cache *option_cache(lua_State *L, int arg, const calr_store *
     }
     lua_pop(L, 1);
     return cache;
+}
+
+/* ---- the images ---- */
+
+/* The list of paths at `arg` as a source, which the caller gives to a loader. */
+static calr_loader_source make_file_source(lua_State *L, int arg)
+{
+    int64_t count;
+    const char *const *paths = calr_lua_check_paths(L, arg, &count);
+    calr_loader_source source;
+    calr_lua_call(L, calr_loader_file_source(paths, count, &source));
+    return source;
 }
 
 /* ---- the order ---- */
@@ -180,8 +194,8 @@ static calr_status resolve(const calr_tensor *order, const calr_tensor *records,
     return CALR_OK;
 }
 
-/// calr.loader.open(store, {height=, width=, batch=64, order=, augment=false, ...})
-/// Starts making batches of a store's images, in a given order.
+/// calr.loader.open(source, {height=, width=, batch=64, order=, augment=false, ...})
+/// Starts making batches of the images of a store, or of image files, in a given order.
 ///
 ///     for images, index in calr.loader.open(store, { height = 128, width = 64 }) do ... end
 ///
@@ -189,11 +203,11 @@ static calr_status resolve(const calr_tensor *order, const calr_tensor *records,
 /// and index, i64[b], their items of the order, and with views=2 a second view of the images in a
 /// tensor of the same shape; after the last batch, nil. An image that cannot be decoded raises an
 /// error that names it. To end early, close the loader (close(), or a <close> variable).
-/// @param store        an open store
+/// @param source       an open store, or a list of paths of JPEG, PNG and BMP files
 /// @param height       of the output images
 /// @param width        of the output images
 /// @param batch        images per batch; the last batch holds the rest
-/// @param records      i64[n], numbers of the store's images from 0; default: all
+/// @param records      i64[n], numbers of the source's images from 0; default: all
 /// @param order        i64[m], positions in records from 0, repeated or left out at will; the
 ///                     default is all, in order
 /// @param augment      false: resize and normalise only. true: the training augmentation, in this
@@ -220,11 +234,12 @@ static calr_status resolve(const calr_tensor *order, const calr_tensor *records,
 /// @param views        integer: with 2 each batch has a second view of each image, augmented by
 ///                     separate random numbers; the first view stays as it is. 1
 /// @param pixel_limit  larger JPEG images (width x height) are refused; 67108864
-/// @param cache        from calr.loader.cache: decode each image once
+/// @param cache        from calr.loader.cache: decode each image once; of a store only
+/// @param skip_bad     an image that cannot be read or decoded is left black, and loader:bad() tells of it; false
 /// @return loader
 static int loader_open(lua_State *L)
 {
-    calr_store *store = calr_lua_check_store(L, 1);
+    calr_store *store = lua_istable(L, 1) ? NULL : calr_lua_check_store(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
     calr_lua_check_options(L, 2, open_names);
@@ -236,7 +251,8 @@ static int loader_open(lua_State *L)
     loader_value *value = lua_newuserdatauv(L, sizeof *value, 0);
     *value = (loader_value){.batch = options.batch, .views = options.views};
     luaL_setmetatable(L, LOADER);
-    int64_t count = records ? calr_tensor_numel(records) : calr_store_count(store);
+    int64_t most = store ? calr_store_count(store) : calr_lua_length(L, 1);
+    int64_t count = records ? calr_tensor_numel(records) : most;
     calr_lua_call(L, make_order(order, count, &value->order));
     calr_tensor *images = value->order;
     if (records) {
@@ -244,7 +260,7 @@ static int loader_open(lua_State *L)
         calr_lua_call(L, resolve(value->order, records, slot));
         images = *slot;
     }
-    calr_loader_source source = calr_loader_store_source(store);
+    calr_loader_source source = store ? calr_loader_store_source(store) : make_file_source(L, 1);
     calr_lua_call(L, calr_loader_new(&source, calr_tensor_i64(images), calr_tensor_numel(images),
                                      &options, &value->loader));
     lua_settop(L, 3);
@@ -289,6 +305,26 @@ static int loader_next(lua_State *L)
     calr_lua_account(L);
     lua_settop(L, value.views + 2);
     return value.views + 1;
+}
+
+/// loader:bad()
+/// With skip_bad, the images of the batch returned last that could not be read or decoded; they are black.
+/// @return table  list of {at = place in the batch, from 1, reason = text that names the image}
+static int loader_bad(lua_State *L)
+{
+    loader_value value = check_loader(L, 1);
+    int64_t count = 0, size = value.batch;
+    const calr_loader_fault *bad = calr_loader_bad(value.loader, &count);
+    lua_createtable(L, (int)(count < size ? count : size), 0);
+    for (int64_t i = 0; i < count; i++) {
+        lua_createtable(L, 0, 2);
+        lua_pushinteger(L, bad[i].position % size + 1);
+        lua_setfield(L, -2, "at");
+        lua_pushstring(L, bad[i].message);
+        lua_setfield(L, -2, "reason");
+        lua_seti(L, -2, i + 1);
+    }
+    return 1;
 }
 
 /// loader:count()
@@ -416,17 +452,15 @@ static int cache_close(lua_State *L)
 }
 
 static const calr_lua_function functions[] = {
-    {"open", loader_open, "store, options"},
+    {"open", loader_open, "source, options"},
     {"cache", cache_new, "store, options"},
     {NULL, NULL, NULL},
 };
 
 static const calr_lua_function loader_methods[] = {
-    {"next", loader_next, "self"},
-    {"count", loader_count, "self"},
-    {"batches", loader_batches, "self"},
-    {"close", loader_close, "self"},
-    {NULL, NULL, NULL},
+    {"bad", loader_bad, "self"},     {"next", loader_next, "self"},
+    {"count", loader_count, "self"}, {"batches", loader_batches, "self"},
+    {"close", loader_close, "self"}, {NULL, NULL, NULL},
 };
 
 static const calr_lua_function loader_meta[] = {

@@ -27,7 +27,22 @@ static int npy_save(lua_State *L)
     return 0;
 }
 
+/// calr.npy.join(path, files)
+/// Writes the rows of several files one after the other into one array, completely or not at all. Only one of them is
+/// in memory at a time.
+/// @param path   the file to write
+/// @param files  list of paths; at least one. All must have one type and one shape but for the first dimension
+static int npy_join(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    int64_t count;
+    const char *const *files = calr_lua_check_paths(L, 2, &count);
+    calr_lua_call(L, calr_npy_join(path, files, count));
+    return 0;
+}
+
 static const calr_lua_function functions[] = {
+    {"join", npy_join, "path, files"},
     {"load", npy_load, "path"},
     {"save", npy_save, "path, tensor"},
     {NULL, NULL, NULL},

@@ -216,9 +216,11 @@ static bool array_size(const npy_header *header, int64_t *count, size_t *bytes)
     return total <= INT64_MAX / 8 && calr_size_mul(total, (size_t)header->type.size, bytes);
 }
 
-calr_status calr_npy_parse(const void *data, size_t size, const char *name, calr_tensor **out)
+/* Reads what stands before the numbers: `size` bytes are all of the file, or more than a header takes. *start: where
+ * the numbers begin. */
+static calr_status parse_start(const unsigned char *bytes, size_t size, const char *name,
+                               npy_header *header, size_t *start)
 {
-    const unsigned char *bytes = data;
     if (size < 10 || memcmp(bytes, "\x93NUMPY", 6) != 0)
         return calr_error(CALR_EFORMAT, "%s is not an .npy file", name);
     int version = bytes[6];
@@ -226,20 +228,28 @@ calr_status calr_npy_parse(const void *data, size_t size, const char *name, calr
         return calr_error(CALR_EVERSION,
                           "%s is an .npy file of format %d.%d; formats 1 to 3 are read", name,
                           version, bytes[7]);
-    size_t length = bytes[8] | (size_t)bytes[9] << 8, start = 10;
+    size_t length = bytes[8] | (size_t)bytes[9] << 8, at = 10;
     if (version > 1) {
         if (size < 12)
             return calr_error(CALR_EFORMAT, "%s is truncated", name);
         length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
-        start = 12;
+        at = 12;
     }
-    if (length > size - start || length > MAX_HEADER)
+    if (length > size - at || length > MAX_HEADER)
         return calr_error(CALR_EFORMAT, "%s is truncated or its header is malformed", name);
+    npy_text text = {(const char *)bytes + at, (const char *)bytes + at + length, name};
+    *start = at + length;
+    return parse_header(text, header);
+}
+
+calr_status calr_npy_parse(const void *data, size_t size, const char *name, calr_tensor **out)
+{
+    const unsigned char *bytes = data;
     npy_header header;
-    npy_text text = {(const char *)bytes + start, (const char *)bytes + start + length, name};
-    CALR_TRY(parse_header(text, &header));
+    size_t start;
+    CALR_TRY(parse_start(bytes, size, name, &header, &start));
     int64_t count;
-    size_t array_bytes, left = size - start - length;
+    size_t array_bytes, left = size - start;
     calr_dtype dtype;
     if (!array_size(&header, &count, &array_bytes) || array_bytes != left)
         return calr_error(CALR_EFORMAT,
@@ -248,7 +258,7 @@ calr_status calr_npy_parse(const void *data, size_t size, const char *name, calr
     calr_foreign_dtype(header.type, &dtype);
     calr_tensor *tensor;
     CALR_TRY(calr_tensor_new(dtype, header.ndim, header.shape, &tensor));
-    const unsigned char *numbers = bytes + start + length;
+    const unsigned char *numbers = bytes + start;
     calr_status status =
         header.fortran && header.ndim > 1 && count > 0
             ? copy_fortran(&header, numbers, count, calr_tensor_data(tensor),
@@ -274,7 +284,7 @@ calr_status calr_npy_load(const char *path, calr_tensor **out)
 /* ---- writing ---- */
 
 /* Writes the header into text[256]; returns its length, a multiple of 64 as NumPy's. */
-static size_t format_header(const calr_tensor *tensor, char text[256])
+static size_t format_header(calr_dtype dtype, int ndim, const int64_t *shape, char text[256])
 {
     static const char *const descr[CALR_DTYPES] = {
         [CALR_F32] = "<f4", [CALR_I32] = "<i4", [CALR_I64] = "<i8",  [CALR_U8] = "|u1",
@@ -282,11 +292,11 @@ static size_t format_header(const calr_tensor *tensor, char text[256])
     };
     memcpy(text, "\x93NUMPY\x01\x00", 8);
     int used = 10 + snprintf(text + 10, 246, "{'descr': '%s', 'fortran_order': False, 'shape': (",
-                             descr[tensor->dtype]);
-    for (int d = 0; d < tensor->ndim; d++)
+                             descr[dtype]);
+    for (int d = 0; d < ndim; d++)
         used += snprintf(text + used, (size_t)(256 - used), "%s%lld", d ? ", " : "",
-                         (long long)tensor->shape[d]);
-    used += snprintf(text + used, (size_t)(256 - used), "%s), }", tensor->ndim == 1 ? "," : "");
+                         (long long)shape[d]);
+    used += snprintf(text + used, (size_t)(256 - used), "%s), }", ndim == 1 ? "," : "");
     size_t length = ((size_t)used + 1 + 63) / 64 * 64;
     memset(text + used, ' ', length - (size_t)used);
     text[length - 1] = '\n';
@@ -308,7 +318,8 @@ calr_status calr_npy_format(const calr_tensor *tensor, void **data, size_t *size
     calr_tensor *whole;
     CALR_TRY(straighten(tensor, &whole));
     char header[256];
-    size_t length = format_header(whole, header), bytes = calr_tensor_bytes(whole);
+    size_t length = format_header(whole->dtype, whole->ndim, whole->shape, header),
+           bytes = calr_tensor_bytes(whole);
     char *text = malloc(length + bytes);
     if (text) {
         memcpy(text, header, length);
@@ -326,7 +337,8 @@ calr_status calr_npy_save(const char *path, const calr_tensor *tensor)
     calr_tensor *whole;
     CALR_TRY(straighten(tensor, &whole));
     char header[256];
-    size_t length = format_header(whole, header), bytes = calr_tensor_bytes(whole);
+    size_t length = format_header(whole->dtype, whole->ndim, whole->shape, header),
+           bytes = calr_tensor_bytes(whole);
     calr_file_writer *writer;
     calr_status status = calr_file_writer_new(path, &writer);
     if (status == CALR_OK) {
@@ -336,5 +348,81 @@ calr_status calr_npy_save(const char *path, const calr_tensor *tensor)
         status = calr_file_writer_commit(writer);
     }
     calr_tensor_release(whole);
+    return status;
+}
+
+/* ---- several files in one ---- */
+
+/* The type and shape that a file has, from its first bytes alone. */
+static calr_status read_shape_of(const char *path, npy_header *header)
+{
+    void *data;
+    size_t size, start;
+    CALR_TRY(calr_file_read_from(path, 0, MAX_HEADER + 12, &data, &size));
+    calr_status status = parse_start(data, size, path, header, &start);
+    free(data);
+    return status;
+}
+
+/* Adds up the rows of all files, which must be alike in type and in everything but rows. */
+static calr_status add_rows(const char *const *paths, int64_t count, npy_header *total)
+{
+    CALR_TRY(read_shape_of(paths[0], total));
+    if (total->ndim < 1)
+        return calr_error(CALR_EINVAL, "%s holds a single number: there are no rows to join",
+                          paths[0]);
+    for (int64_t i = 1; i < count; i++) {
+        npy_header next;
+        CALR_TRY(read_shape_of(paths[i], &next));
+        bool alike = next.ndim == total->ndim && next.type.kind == total->type.kind &&
+                     next.type.size == total->type.size;
+        for (int d = 1; alike && d < next.ndim; d++)
+            alike = next.shape[d] == total->shape[d];
+        if (!alike)
+            return calr_error(CALR_EINVAL, "%s and %s differ in type or in the size of a row",
+                              paths[0], paths[i]);
+        if (__builtin_add_overflow(total->shape[0], next.shape[0], &total->shape[0]))
+            return calr_error(CALR_EINVAL, "%s: too many rows", paths[i]);
+    }
+    return CALR_OK;
+}
+
+static calr_status write_rows(calr_file_writer *writer, const char *path, int64_t *rows)
+{
+    calr_tensor *part;
+    CALR_TRY(calr_npy_load(path, &part));
+    size_t bytes = calr_tensor_bytes(part);
+    calr_status status = CALR_OK;
+    *rows -= part->shape[0];
+    if (bytes > 0)
+        status = calr_file_writer_write(writer, calr_tensor_data(part), bytes);
+    calr_tensor_release(part);
+    return status;
+}
+
+calr_status calr_npy_join(const char *path, const char *const *parts, int64_t count)
+{
+    if (count < 1)
+        return calr_error(CALR_EINVAL, "there are no files to join");
+    npy_header total;
+    calr_dtype dtype;
+    char header[256];
+    CALR_TRY(add_rows(parts, count, &total));
+    calr_foreign_dtype(total.type, &dtype);
+    size_t length = format_header(dtype, total.ndim, total.shape, header);
+    calr_file_writer *writer;
+    CALR_TRY(calr_file_writer_new(path, &writer));
+    calr_status status = calr_file_writer_write(writer, header, length);
+    int64_t left = total.shape[0];
+    for (int64_t i = 0; status == CALR_OK && i < count; i++) {
+        status = write_rows(writer, parts[i], &left);
+        if (status == CALR_OK)
+            status = calr_interrupt_check();
+    }
+    if (status == CALR_OK && left != 0)
+        status = calr_error(CALR_EFORMAT, "a file changed while it was joined into %s", path);
+    if (status == CALR_OK)
+        return calr_file_writer_commit(writer);
+    calr_file_writer_abort(writer);
     return status;
 }

@@ -21,4 +21,9 @@ calr_status calr_npy_format(const calr_tensor *tensor, void **data, size_t *size
 /* Any tensor, strided too. Writes the file completely or not at all. */
 calr_status calr_npy_save(const char *path, const calr_tensor *tensor);
 
+/* Writes the rows of several files one after the other into one array, completely or not at all; only one of them is
+ * in memory at a time. All must have one type and one shape but for the first dimension. CALR_EINVAL where they have
+ * not, or count < 1; the failures of loading and of writing. */
+calr_status calr_npy_join(const char *path, const char *const *parts, int64_t count);
+
 #endif

@@ -28,6 +28,12 @@ typedef struct worker {
     bool ready;
 } worker;
 
+/* Images that were skipped. */
+typedef struct faults {
+    calr_loader_fault *list;
+    int64_t count, room;
+} faults;
+
 /* A batch in the making. */
 typedef struct batch {
     calr_tensor *images[CALR_AUGMENT_VIEWS];
@@ -35,6 +41,7 @@ typedef struct batch {
     int64_t failed;     /* lowest position in the order that failed; -1: none */
     calr_status status; /* of that one */
     char message[MESSAGE_SIZE];
+    faults bad; /* skipped */
 } batch;
 
 /* Positions of the order are issued one by one, to the workers and to the thread that waits. Batch
@@ -58,6 +65,7 @@ struct calr_loader {
     int64_t opened;          /* batches before this have a tensor */
     int64_t issued;          /* positions before this are taken */
     bool stop;
+    faults told; /* of the batch handed out last */
     batch ring[];
 };
 
@@ -160,6 +168,62 @@ static calr_status make_image(calr_loader *loader, worker *w, int64_t position, 
     return CALR_OK;
 }
 
+/* ---- images that are skipped ---- */
+
+static void faults_clear(faults *f)
+{
+    for (int64_t i = 0; i < f->count; i++)
+        free(f->list[i].message);
+    free(f->list);
+    *f = (faults){0};
+}
+
+/* False when there is no memory. Takes the message, whatever comes of it. */
+static bool faults_add(faults *f, int64_t position, char *message)
+{
+    if (message && f->count == f->room) {
+        int64_t room = f->room ? 2 * f->room : 8;
+        calr_loader_fault *grown = realloc(f->list, (size_t)room * sizeof *grown);
+        if (!grown) {
+            free(message);
+            return false;
+        }
+        f->list = grown;
+        f->room = room;
+    }
+    if (message)
+        f->list[f->count++] = (calr_loader_fault){position, message};
+    return message != NULL;
+}
+
+static int by_position(const void *a, const void *b)
+{
+    const calr_loader_fault *x = a, *y = b;
+    return (x->position > y->position) - (x->position < y->position);
+}
+
+/* Whether a failure is the image's own, not the memory's or the reader's. */
+static bool is_bad_image(const calr_loader *loader, const worker *w, calr_status status)
+{
+    return loader->options.skip_bad && w->ready &&
+           (status == CALR_EFORMAT || status == CALR_EIO || status == CALR_ENOTFOUND);
+}
+
+static void blacken(const calr_loader *loader, batch *b, int64_t within)
+{
+    const calr_augment *augment = &loader->options.augment;
+    int64_t numbers = (int64_t)augment->height * augment->width * 3;
+    for (int view = 0; view < loader->options.views; view++)
+        memset(calr_tensor_f32(b->images[view]) + within * numbers, 0,
+               (size_t)numbers * sizeof(float));
+}
+
+const calr_loader_fault *calr_loader_bad(const calr_loader *loader, int64_t *count)
+{
+    *count = loader->told.count;
+    return loader->told.list;
+}
+
 /* Puts the reason of the calling thread and the record's name into message. */
 static void describe_failure(calr_loader *loader, worker *w, int64_t position,
                              char message[MESSAGE_SIZE])
@@ -186,10 +250,23 @@ static void work_on(calr_loader *loader, worker *w, int64_t position)
 
     char message[MESSAGE_SIZE];
     calr_status status = make_image(loader, w, position, b, within);
+    char *skipped = NULL;
+    bool bad = status != CALR_OK && is_bad_image(loader, w, status);
     if (status != CALR_OK)
         describe_failure(loader, w, position, message);
+    if (bad) {
+        blacken(loader, b, within);
+        skipped = strdup(message);
+    }
 
     pthread_mutex_lock(&loader->lock);
+    if (bad) {
+        status = CALR_OK;
+        if (!faults_add(&b->bad, position, skipped)) {
+            status = CALR_ENOMEM;
+            snprintf(message, sizeof message, "no memory to name an image that is skipped");
+        }
+    }
     if (status != CALR_OK && (b->failed < 0 || position < b->failed)) {
         b->failed = position;
         b->status = status;
@@ -348,6 +425,7 @@ static calr_status finish_batch(calr_loader *loader, batch *b, int64_t end)
 
 calr_status calr_loader_next(calr_loader *loader, calr_tensor *images[], int64_t *first)
 {
+    faults_clear(&loader->told);
     if (loader->head == loader->batches) {
         images[0] = NULL;
         return CALR_OK;
@@ -365,6 +443,11 @@ calr_status calr_loader_next(calr_loader *loader, calr_tensor *images[], int64_t
         images[view] = b->images[view];
         b->images[view] = NULL;
     }
+    loader->told = b->bad; /* nobody works on this batch any more */
+    b->bad = (faults){0};
+    if (loader->told.count)
+        qsort(loader->told.list, (size_t)loader->told.count, sizeof *loader->told.list,
+              by_position);
     *first = begin;
     loader->head++;
     open_batches(
@@ -490,8 +573,11 @@ void calr_loader_release(calr_loader *loader)
     stop_workers(loader);
     for (int i = 0; i < loader->team_size; i++)
         worker_clear(loader, &loader->team[i]);
-    for (int i = 0; i < loader->options.ahead; i++)
+    for (int i = 0; i < loader->options.ahead; i++) {
         release_views(loader->ring[i].images);
+        faults_clear(&loader->ring[i].bad);
+    }
+    faults_clear(&loader->told);
     if (loader->source.release)
         loader->source.release(loader->source.context);
     calr_loader_cache_release(loader->options.cache);

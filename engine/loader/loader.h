@@ -12,6 +12,7 @@
 #ifndef CALR_LOADER_LOADER_H
 #define CALR_LOADER_LOADER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,13 +52,16 @@ typedef struct calr_loader_options {
     int64_t batch;        /* images per batch, at least 1; the last batch holds the rest */
     uint64_t seed;
     uint32_t epoch;
-    int64_t first_slot;       /* slot of the first item of the order: its stream is (seed, epoch,
+    int64_t first_slot;  /* slot of the first item of the order: its stream is (seed, epoch,
                                  first_slot) */
-    int workers;              /* threads, 0 .. 256; -1: calr_loader_default_workers() */
-    int ahead;                /* batches in progress or waiting, 1 .. 64 */
-    int views;                /* augmented views of each image, 1 .. CALR_AUGMENT_VIEWS; the first
+    int workers;         /* threads, 0 .. 256; -1: calr_loader_default_workers() */
+    int ahead;           /* batches in progress or waiting, 1 .. 64 */
+    int views;           /* augmented views of each image, 1 .. CALR_AUGMENT_VIEWS; the first
                                  is the same whatever their number */
-    int64_t pixel_limit;      /* the largest image accepted; 0: CALR_JPEG_LIMIT */
+    int64_t pixel_limit; /* the largest image accepted; 0: CALR_JPEG_LIMIT */
+    bool
+        skip_bad; /* an image that cannot be read or decoded is left black and told by calr_loader_bad; otherwise it
+                    * is the failure of its batch */
     calr_loader_cache *cache; /* NULL: none. Retained by the loader */
 } calr_loader_options;
 
@@ -79,6 +83,16 @@ calr_status calr_loader_new(const calr_loader_source *source, const int64_t *ord
  * with images[0] NULL. A record that cannot be read or decoded is an error that names it, at its
  * batch; the loader is then at its end. */
 calr_status calr_loader_next(calr_loader *loader, calr_tensor *images[], int64_t *first);
+
+/* An image that could not be read or decoded. */
+typedef struct calr_loader_fault {
+    int64_t position; /* in the order */
+    char *message;    /* which names it */
+} calr_loader_fault;
+
+/* With options.skip_bad: the images of the batch handed out last that were left black (all zeros), by position.
+ * Borrowed until the next call of calr_loader_next or the release. */
+const calr_loader_fault *calr_loader_bad(const calr_loader *loader, int64_t *count);
 
 /* Stops the workers and frees everything; batches already handed out stay. NULL is allowed. */
 void calr_loader_release(calr_loader *loader);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "image/jpeg.h"
+#include "loader/files.h"
 #include "loader/loader.h"
 
 #define RECORDS 37
@@ -295,6 +296,92 @@ static void failures_come_at_their_batch(void)
         }
 }
 
+/* A bad image is black and told with its batch, whoever made it; a reader that fails is no bad image. */
+static void bad_images_are_skipped(void)
+{
+    static const int64_t want[] = {3, 20, 21};
+    for (int workers = 0; workers <= 4; workers += 2) {
+        int64_t plain[RECORDS], first = 0, count = 0, seen = 0;
+        for (int i = 0; i < RECORDS; i++)
+            plain[i] = i;
+        calr_loader_source source = make_source();
+        size_t whole = source_memory.size[20], other = source_memory.size[21];
+        source_memory.fail_fetch = 3;
+        source_memory.size[20] = whole / 2;
+        source_memory.size[21] = 0;
+        calr_loader_options options = make_options(workers, 4);
+        options.skip_bad = true;
+        options.views = 2;
+        calr_loader *loader = NULL;
+        calr_tensor *images[2] = {NULL};
+        CHECK_OK(calr_loader_new(&source, plain, RECORDS, &options, &loader));
+        while (calr_loader_next(loader, images, &first) == CALR_OK && images[0]) {
+            const calr_loader_fault *bad = calr_loader_bad(loader, &count);
+            for (int64_t i = 0; i < count; i++, seen++) {
+                if (!CHECK(seen < 3 && bad[i].position == want[seen]))
+                    continue;
+                CHECK(strstr(bad[i].message, seen == 0 ? "folder/003.jpg" : "folder/02"));
+                int64_t at = (bad[i].position - first) * IMAGE;
+                CHECK(calr_tensor_f32(images[0])[at] == 0 && /* NOLINT: exactly */
+                      calr_tensor_f32(images[1])[at + IMAGE - 1] == 0);
+            }
+            calr_tensor_release(images[0]);
+            calr_tensor_release(images[1]);
+        }
+        CHECK_INT(seen, 3);
+        calr_loader_bad(loader, &count);
+        CHECK_INT(count, 0); /* after the last batch */
+        calr_loader_release(loader);
+        source_memory.size[20] = whole;
+        source_memory.size[21] = other;
+
+        source = make_source();
+        source_memory.fail_open = 1;
+        CHECK_OK(calr_loader_new(&source, plain, 8, &options, &loader));
+        CHECK_FAILS(calr_loader_next(loader, images, &first), CALR_EIO,
+                    "reader 1 cannot be opened");
+        calr_loader_release(loader);
+        source = make_source(); /* closed with faults that nobody has asked for */
+        source_memory.fail_fetch = 0;
+        CHECK_OK(calr_loader_new(&source, plain, RECORDS, &options, &loader));
+        usleep(2000);
+        calr_loader_release(loader);
+    }
+}
+
+static void files_are_a_source(void)
+{
+    char name[] = "/tmp/calr-loader-XXXXXX";
+    int fd = mkstemp(name);
+    if (!CHECK(fd >= 0) || !CHECK(write(fd, source_memory.bytes[5], source_memory.size[5]) ==
+                                  (ssize_t)source_memory.size[5]))
+        return;
+    close(fd);
+    const char *paths[] = {name, "/nowhere/at/all.jpg", name};
+    calr_loader_source source;
+    CHECK_OK(calr_loader_file_source(paths, 3, &source));
+    CHECK_INT(source.count, 3);
+    int64_t in_order[] = {2, 0, 1}, first = 0, count = 0;
+    calr_loader_options options = make_options(2, 2);
+    options.augment = calr_augment_plain(HEIGHT, WIDTH);
+    options.skip_bad = true;
+    calr_loader *loader = NULL;
+    calr_tensor *images = NULL;
+    CHECK_OK(calr_loader_new(&source, in_order, 3, &options, &loader));
+    CHECK_OK(calr_loader_next(loader, &images, &first));
+    const float *pixels = calr_tensor_f32(images);
+    CHECK(memcmp(pixels, pixels + IMAGE, sizeof *pixels * IMAGE) == 0 &&
+          pixels[0] != 0); /* NOLINT */
+    const calr_loader_fault *bad = calr_loader_bad(loader, &count);
+    if (CHECK(count == 1))
+        CHECK(bad[0].position == 2 && strstr(bad[0].message, "/nowhere/at/all.jpg"));
+    calr_tensor_release(images);
+    calr_loader_release(loader);
+    CHECK_OK(calr_loader_file_source(NULL, 0, &source));
+    source.release(source.context);
+    unlink(name);
+}
+
 static void a_reader_that_does_not_open(void)
 {
     for (int workers = 0; workers < 3; workers++) {
@@ -406,6 +493,8 @@ int main(void)
     RUN(two_views);
     RUN(the_cache_changes_nothing);
     RUN(failures_come_at_their_batch);
+    RUN(bad_images_are_skipped);
+    RUN(files_are_a_source);
     RUN(a_reader_that_does_not_open);
     RUN(closing_at_any_moment);
     RUN(empty_order);

@@ -195,6 +195,54 @@ static void saving(void)
     calr_tensor_release(scalar);
 }
 
+/* Rows of several files in one, the empty ones too. */
+static void joining(void)
+{
+    char name[4][64], joined[64];
+    const char *paths[4];
+    const int64_t rows[] = {2, 0, 3};
+    float next = 1;
+    for (int f = 0; f < 3; f++) {
+        calr_tensor *part;
+        snprintf(name[f], sizeof name[f], "%s/part%d.npy", scratch, f);
+        paths[f] = name[f];
+        CHECK_OK(calr_tensor_new(CALR_F32, 2, (int64_t[]){rows[f], 2}, &part));
+        for (int64_t i = 0; i < 2 * rows[f]; i++)
+            calr_tensor_f32(part)[i] = next++;
+        CHECK_OK(calr_npy_save(name[f], part));
+        calr_tensor_release(part);
+    }
+    snprintf(joined, sizeof joined, "%s/joined.npy", scratch);
+    CHECK_OK(calr_npy_join(joined, paths, 3));
+    calr_tensor *all = NULL, *wide;
+    CHECK_OK(calr_npy_load(joined, &all));
+    CHECK(all->ndim == 2 && all->shape[0] == 5 && all->shape[1] == 2);
+    for (int i = 0; i < 10; i++)
+        CHECK_NEAR(calr_tensor_f32(all)[i], i + 1, 0);
+    calr_tensor_release(all);
+    unlink(joined);
+
+    snprintf(name[3], sizeof name[3], "%s/part3.npy", scratch);
+    paths[3] = name[3];
+    CHECK_OK(calr_tensor_new(CALR_F32, 2, (int64_t[]){1, 3}, &wide));
+    CHECK_OK(calr_npy_save(name[3], wide));
+    CHECK_FAILS(calr_npy_join(joined, paths, 4), CALR_EINVAL, "part3.npy differ in type or in");
+    CHECK(access(joined, F_OK) != 0);
+    CHECK_FAILS(calr_npy_join(joined, paths, 0), CALR_EINVAL, "no files");
+    CHECK_FAILS(calr_npy_join("/nonexistent/x.npy", paths, 3), CALR_ENOTFOUND, "/nonexistent");
+    unlink(name[2]);
+    CHECK_FAILS(calr_npy_join(joined, paths, 3), CALR_ENOTFOUND, "part2.npy");
+    CHECK_INT(truncate(name[0], 20), 0);
+    CHECK_FAILS(calr_npy_join(joined, paths, 2), CALR_EFORMAT, "part0.npy");
+    calr_tensor_release(wide);
+    CHECK_OK(calr_tensor_new(CALR_F32, 0, NULL, &wide));
+    CHECK_OK(calr_npy_save(name[0], wide));
+    CHECK_FAILS(calr_npy_join(joined, paths, 1), CALR_EINVAL, "a single number");
+    calr_tensor_release(wide);
+    for (int f = 0; f < 4; f++)
+        unlink(name[f]);
+}
+
 /* Damaged files are refused or read, never worse (run under the sanitizers). */
 static void damage(void)
 {
@@ -236,6 +284,7 @@ int main(void)
     RUN(refused);
     RUN(headers);
     RUN(saving);
+    RUN(joining);
     RUN(damage);
     rmdir(scratch);
     return check_finish();

@@ -21,7 +21,7 @@ local below = {
   rank = { "neighbours", "backend", "tensor", "base" }, -- re-ranking uses the k-reciprocal sets of neighbours
   image = { "tensor", "base" },
   store = { "os", "tensor", "base" },
-  loader = { "store", "image", "tensor", "base" },
+  loader = { "store", "image", "os", "tensor", "base" },
   binding = { "loader", "store", "image", "rank", "bank", "tune", "embed", "cluster", "neighbours", "labels",
     "autograd", "backend", "files", "tensor", "os", "base" },
   host = { "binding", "backend", "os", "base" },
@@ -176,10 +176,11 @@ local floors = {
     report = { "report", sees = { "study" } },
     refine = { "refine", sees = {} },
     cluster = { "cluster", sees = {} },
+    retrieval = { "retrieval", sees = { "cluster" } },
     bench = { "bench", sees = {} },
   } },
   { name = "calr.program", rooms = {
-    tools = { "arguments", "help", "profile", "resume", "trust", sees = {} },
+    tools = { "arguments", "help", "model", "profile", "resume", "trust", sees = {} },
     docs = { "docs", sees = {} },
     command = { "command", sees = { "docs", "tools" } },
     prompt = { "prompt", sees = { "docs" } },
