@@ -17,29 +17,56 @@ local function diverged()
   error("the network's features are not finite: its training has diverged, lower the learning rate", 0)
 end
 
-function evaluation.features(net, split, cfg, rows)
+--- calr.pipeline.evaluation.extractor(net, cfg)
+--- Makes a function that does what calr.pipeline.features does, for calls on many parts of a split: it checks the
+--- network and takes its inference form once.
+--- @return function  (split [, rows [, {each=, skip_bad=}]]) -> f32[m x dim], and the list of {row=, reason=} of the
+---                   images that skip_bad has left out because they could not be read or decoded; row is the place in
+---                   the order, from 1. each: function(count), called after each batch
+function evaluation.extractor(net, cfg)
   models.check(net)
-  local count = rows and rows:numel() or split:count()
-  local features, cameras = T.zeros { count, net.dim }, split:cameras()
   -- A ReLU inside a kernel may make 0 of a NaN: weights are looked at, not only what comes out.
   for _, tensor in pairs(net:state()) do
     if not tensor:is_finite() then diverged() end
   end
   models.check(net, cfg)
   local fast = models.inference(net)
-  local bar <close> = progress.new(("features of %s"):format(split:name()), count)
-  autograd.no_grad(function()
-    local first = 1
-    for images, index in split:batches { order = rows, batch = cfg.eval_batch, height = cfg.height, width = cfg.width,
-                                  workers = cfg.workers } do
-      local f = fast:forward(images, { rows = index, cameras = cameras:index_select(1, index), images = images })
-      features:narrow(1, first, f:size(1)):copy(f)
-      first = first + f:size(1)
-      bar:update(first - 1)
+  return function(split, rows, o)
+    o = o or {}
+    local features, cameras = T.zeros { rows and rows:numel() or split:count(), net.dim }, split:cameras()
+    local first, bad, kept = 0, {}, {}
+    local loader, state, control, closing = split:batches { order = rows, batch = cfg.eval_batch,
+      height = cfg.height, width = cfg.width, workers = cfg.workers, skip_bad = o.skip_bad }
+    local _ <close> = closing
+    autograd.no_grad(function()
+      for images, index in loader, state, control do
+        local f = fast:forward(images, { rows = index, cameras = cameras:index_select(1, index), images = images })
+        features:narrow(1, first + 1, f:size(1)):copy(f)
+        for _, image in ipairs(o.skip_bad and loader:bad() or {}) do
+          bad[#bad + 1] = { row = first + image.at, reason = image.reason }
+        end
+        first = first + f:size(1)
+        if o.each then o.each(first) end
+      end
+    end)
+    if not features:is_finite() then diverged() end
+    if #bad == 0 then return features, bad end
+    local next_bad = 1
+    for i = 1, first do
+      if bad[next_bad] and bad[next_bad].row == i then
+        next_bad = next_bad + 1
+      else
+        kept[#kept + 1] = i - 1
+      end
     end
-  end)
-  if not features:is_finite() then diverged() end
-  return features
+    return features:index_select(1, T(kept, "i64")), bad
+  end
+end
+
+function evaluation.features(net, split, cfg, rows)
+  local extract = evaluation.extractor(net, cfg)
+  local bar <close> = progress.new(("features of %s"):format(split:name()), rows and rows:numel() or split:count())
+  return (extract(split, rows, { each = function(done) bar:update(done) end }))
 end
 
 -- A split, or the rows of it that take part: its identities and cameras.
@@ -58,7 +85,7 @@ local function nothing_to_rank(query, gallery, ignore)
   local matched = rank.matched { query_ids = query.identities, gallery_ids = gallery.identities,
     query_cameras = query.cameras, gallery_cameras = gallery.cameras, ignore = ignore }
   if matched == 0 then
-    return ("none of its %d queries has a match in the gallery%s"):format(query.split:count(), ignore ~= "junk"
+    return ("none of its %d queries has a match in the gallery%s"):format(query.identities:numel(), ignore ~= "junk"
       and " from another camera (ignore=junk counts matches from the query's own camera)" or "")
   end
 end
@@ -78,23 +105,17 @@ local function say(cfg, ...)
   if run then run:log("%s", line) else progress.print(line) end
 end
 
--- The features of the queries, after pooling and expansion.
-local function query_features(net, data, cfg, query, gallery_features)
-  local features = evaluation.features(net, query.split, cfg)
-  local how, expand = cfg.multi_query or "none", cfg.expand or "none"
-  if how ~= "none" then
-    local multi = side(data:multi())
-    features = ranking.pool(features, query, evaluation.features(net, multi.split, cfg), multi, how)
-  end
-  if expand ~= "none" then
-    features = rank.expand { query = features, gallery = gallery_features, k = cfg.expand_k or 10,
-      alpha = expand == "alpha" and (cfg.expand_alpha or 3.0) or 0 }
-  end
-  return features
+-- The features of the queries, after pooling.
+local function query_features(net, data, cfg, query)
+  local features, how = evaluation.features(net, query.split, cfg), cfg.multi_query or "none"
+  if how == "none" then return features end
+  local multi = side(data:multi())
+  return (ranking.pool(features, query, evaluation.features(net, multi.split, cfg), multi, how))
 end
 
--- What the figures are of, where it is not the usual: " (a part ...)".
-local function remarks(cfg)
+--- calr.pipeline.evaluation.remarks(cfg)
+--- @return string  what figures are of, where it is not the usual: "; re-ranked, single-shot", or ""
+function evaluation.remarks(cfg)
   local list = {}
   if (cfg.multi_query or "none") ~= "none" then list[#list + 1] = cfg.multi_query .. "-pooled multi-query" end
   if (cfg.expand or "none") ~= "none" then list[#list + 1] = cfg.expand .. " query expansion" end
@@ -111,32 +132,57 @@ local function figures_of(result)
       result.first_match:totable()) }
 end
 
-local function evaluate(net, data, cfg, label)
+--- calr.pipeline.evaluation.rank(query, gallery, cfg)
+--- Ranks features that are there already. Query expansion (cfg.expand) changes query.features.
+--- @param query    {features = f32[q x d] of unit rows, identities=, cameras=}: i32 or i64 [q]; cameras may be absent,
+---                 in both
+--- @param gallery  the same
+--- @param cfg      table; the options of evaluation, those of calr.pipeline.evaluate
+--- @return table|nil     the figures of calr.pipeline.evaluate; nil where there is nothing to rank
+--- @return table|string  the result of calr.rank.evaluate, with figures of each query; or the reason
+function evaluation.rank(query, gallery, cfg)
+  local reason = nothing_to_rank(query, gallery, cfg.ignore or "own")
+  if reason then return nil, reason end
+  if (cfg.expand or "none") ~= "none" then
+    query.features = rank.expand { query = query.features, gallery = gallery.features, k = cfg.expand_k or 10,
+      alpha = cfg.expand == "alpha" and (cfg.expand_alpha or 3.0) or 0 }
+  end
+  local result = rank.evaluate(ranking.request(query, gallery, cfg))
+  return figures_of(result), result
+end
+
+--- calr.pipeline.evaluation.measure(net, data, cfg)
+--- Computes the features of queries and gallery and ranks them, without a word.
+--- @return table|nil  {figures=, result=, query=, gallery=}: figures and result as evaluation.rank gives them, and the
+---                    sides that were ranked, {split=, rows=, identities=, cameras=, features=}; nil where there is
+---                    nothing to rank
+--- @return string     then the reason
+function evaluation.measure(net, data, cfg)
   local gallery = data:gallery()
-  local ignore = cfg.ignore or "own"
   local query = side(data:query())
   gallery = side(gallery, ranking.part(gallery:count(), cfg.eval_gallery or 1.0))
-  local reason = nothing_to_rank(query, gallery, ignore)
-  if reason then
-    say(cfg, "note: %s is not evaluated: %s", data:name(), reason)
-    return nil
-  end
+  local reason = nothing_to_rank(query, gallery, cfg.ignore or "own")
+  if reason then return nil, reason end
   if (cfg.multi_query or "none") ~= "none" and data:multi():count() == 0 then
     error(("multi_query=%s needs further images of the queries, and %s has none: import it by a layout that has them "
       .. "(market1501_multi)"):format(cfg.multi_query, data:name()), 0)
   end
-  local gallery_features = evaluation.features(net, gallery.split, cfg, gallery.rows)
-  local result = rank.evaluate {
-    query = query_features(net, data, cfg, query, gallery_features), gallery = gallery_features,
-    query_ids = query.identities, gallery_ids = gallery.identities, query_cameras = query.cameras,
-    gallery_cameras = gallery.cameras, ap = cfg.ap, ignore = ignore, rerank = cfg.rerank or false, shots = cfg.shots,
-    repeats = cfg.shots == "single" and cfg.eval_draws or nil, per_query = true,
-  }
-  local figures = figures_of(result)
-  say(cfg, "%s: %s%s", label or "evaluation", evaluation.describe(figures), remarks(cfg))
+  gallery.features = evaluation.features(net, gallery.split, cfg, gallery.rows)
+  query.features = query_features(net, data, cfg, query)
+  local figures, result = evaluation.rank(query, gallery, cfg)
+  return { figures = figures, result = result, query = query, gallery = gallery }
+end
+
+local function evaluate(net, data, cfg, label)
+  local measured, reason = evaluation.measure(net, data, cfg)
+  if not measured then
+    say(cfg, "note: %s is not evaluated: %s", data:name(), reason)
+    return nil
+  end
+  say(cfg, "%s: %s%s", label or "evaluation", evaluation.describe(measured.figures), evaluation.remarks(cfg))
   local run = opened.run(cfg)
-  if run then ranking.save(run.path, query.split, result) end
-  return figures
+  if run then ranking.save(run.path, measured.query.split, measured.result) end
+  return measured.figures
 end
 
 function evaluation.evaluate(net, data, cfg, label)

@@ -4,6 +4,7 @@
 
 local T = require "calr.tensor"
 local csv = require "calr.csv"
+local rank = require "calr.rank"
 local rng = require "calr.rng"
 local statistics = require "calr.statistics"
 
@@ -55,6 +56,69 @@ function ranking.pool(features, query, multi_features, multi, how)
     end
   end
   return out, count
+end
+
+--- calr.pipeline.ranking.request(query, gallery, cfg)
+--- What calr.rank.evaluate is asked for by the options of an evaluation.
+--- @param query    {features=, identities=, cameras=}
+--- @param gallery  the same
+--- @param cfg      table; ap, ignore, rerank, shots and eval_draws
+--- @return table
+function ranking.request(query, gallery, cfg)
+  return { query = query.features, gallery = gallery.features, query_ids = query.identities,
+    gallery_ids = gallery.identities, query_cameras = query.cameras, gallery_cameras = gallery.cameras, ap = cfg.ap,
+    ignore = cfg.ignore or "own", rerank = cfg.rerank or false, shots = cfg.shots,
+    repeats = cfg.shots == "single" and cfg.eval_draws or nil, per_query = true }
+end
+
+-- The gallery with the entries of one camera alone. Re-ranking looks at neighbours of all cameras, so there the others
+-- stay, as junk that no query finds.
+local function only(gallery, camera, cfg)
+  local seen = gallery.cameras:eq(camera)
+  if cfg.rerank then
+    return { features = gallery.features, cameras = gallery.cameras,
+      identities = T.where(seen, gallery.identities, -1) }
+  end
+  local rows = seen:nonzero():flatten()
+  return { features = gallery.features:index_select(1, rows), cameras = gallery.cameras:index_select(1, rows),
+    identities = gallery.identities:index_select(1, rows) }
+end
+
+--- calr.pipeline.ranking.by_camera(query, gallery, cfg)
+--- How well each camera's queries are found among the gallery entries of each camera alone. With re-ranking the
+--- distances are those of the whole gallery.
+--- @param query    {features=, identities=, cameras=}, as evaluation.rank takes it; cameras from 0
+--- @param gallery  the same
+--- @param cfg      table; the options of evaluation
+--- @return table   list of {query = camera, gallery = camera, mAP=, rank1=, queries = those with a match}, without the
+---                 pairs that have no match
+function ranking.by_camera(query, gallery, cfg)
+  local pairs_of, query_cameras = {}, query.cameras:totable()
+  for camera = 0, gallery.cameras:numel() > 0 and gallery.cameras:max():item() or -1 do
+    local part = only(gallery, camera, cfg)
+    local matched = rank.matched { query_ids = query.identities, gallery_ids = part.identities,
+      query_cameras = query.cameras, gallery_cameras = part.cameras, ignore = cfg.ignore or "own" }
+    local result = matched > 0 and rank.evaluate(ranking.request(query, part, cfg))
+    local cells = {}
+    for i, precision in ipairs(result and result.average_precision:totable() or {}) do
+      if precision >= 0 then
+        local cell = cells[query_cameras[i]] or { query = query_cameras[i], gallery = camera, mAP = 0, rank1 = 0,
+          queries = 0 }
+        cells[query_cameras[i]] = cell
+        cell.mAP, cell.queries = cell.mAP + precision, cell.queries + 1
+        if result.first_match:get(i) == 1 then cell.rank1 = cell.rank1 + 1 end
+      end
+    end
+    for _, cell in pairs(cells) do
+      cell.mAP, cell.rank1 = cell.mAP / cell.queries, cell.rank1 / cell.queries
+      pairs_of[#pairs_of + 1] = cell
+    end
+  end
+  table.sort(pairs_of, function(a, b)
+    if a.query ~= b.query then return a.query < b.query end
+    return a.gallery < b.gallery
+  end)
+  return pairs_of
 end
 
 -- The means of resamples of n values, drawn from a fixed stream.

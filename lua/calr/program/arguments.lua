@@ -9,14 +9,15 @@ local arguments = {}
 --- calr.program.arguments.parse(args, options)
 --- Sorts a command's words. `--name value` and `--name=value` are the same; `--` ends the options.
 --- @param args     list of words
---- @param options  flags = {["--quiet"] = "quiet"}, values = {["--out"] = "out"} (option -> name of the field), usage =
----                 the usage line for messages, at_most = the largest number of other words, hint = function(name) ->
+--- @param options  flags = {["--quiet"] = "quiet"}, values = {["--out"] = "out"} (option -> name of the field), lists =
+---                 {["--query"] = "query"}: the field becomes the list of all words up to the next option, usage = the
+---                 usage line for messages, at_most = the largest number of other words, hint = function(name) ->
 ---                 string: what to say of an unknown option that is not nearly another
 --- @return table   fields by name: true for a flag, the text for an option with a value
 --- @return table   the other words, in order; if there was a "--", its field `rest` lists the words after it
 function arguments.parse(args, options)
   local fields, words, i = {}, {}, 1
-  local flags, values = options.flags or {}, options.values or {}
+  local flags, values, lists = options.flags or {}, options.values or {}, options.lists or {}
   while args[i] do
     local word = args[i]
     local name, value = word:match "^(%-%-[%w-]+)=(.*)$"
@@ -25,6 +26,15 @@ function arguments.parse(args, options)
       break
     elseif flags[word] then
       fields[flags[word]] = true
+    elseif lists[name or word] then
+      local field = lists[name or word]
+      fields[field] = fields[field] or {}
+      if name then table.insert(fields[field], value) end
+      while not name and args[i + 1] and (args[i + 1] == "-" or args[i + 1]:sub(1, 1) ~= "-") do
+        i = i + 1
+        table.insert(fields[field], args[i])
+      end
+      if #fields[field] == 0 then errors.usage("%s wants a value; usage: %s", word, options.usage) end
     elseif values[name or word] then
       if not name then
         i = i + 1
@@ -37,6 +47,7 @@ function arguments.parse(args, options)
       local names = {}
       for option in pairs(flags) do names[#names + 1] = option end
       for option in pairs(values) do names[#names + 1] = option end
+      for option in pairs(lists) do names[#names + 1] = option end
       table.sort(names)
       local near = sys.nearest(name or word, names)
       errors.usage("unknown option %s%s; usage: %s", word, near and (" (did you mean %s?)"):format(near)
@@ -75,6 +86,24 @@ function arguments.integer(fields, name, option, low, high)
     errors.usage("%s must be a whole number from %d to %d, not \"%s\"", option, low, high, value)
   end
   return n
+end
+
+--- calr.program.arguments.choose_threads(fields)
+--- Sets the number of threads to the option --threads (field "threads"), if it was given.
+function arguments.choose_threads(fields)
+  local threads = arguments.integer(fields, "threads", "--threads", 1, 1024)
+  if threads then sys.threads(threads) end
+end
+
+--- calr.program.arguments.check_target(path)
+--- Fails before the work if a result could not be written there: its folder is absent, or it is a folder itself.
+--- @param path  string; nil: nothing is written
+function arguments.check_target(path)
+  if not path then return end
+  local folder = path:match "^(.*)/[^/]*$"
+  if folder == "" then folder = "/" end
+  if folder and not sys.is_folder(folder) then errors.usage("there is no folder %s to write %s in", folder, path) end
+  if sys.is_folder(path) then errors.usage("%s is a folder", path) end
 end
 
 return arguments

@@ -90,15 +90,6 @@ local function method_options(method, given, words)
   return chosen
 end
 
--- Fails before the work if the result could not be written.
-local function check_output(path)
-  if not path then return end
-  local folder = path:match "^(.*)/[^/]*$"
-  if folder == "" then folder = "/" end
-  if folder and not sys.is_folder(folder) then errors.usage("there is no folder %s to write %s in", folder, path) end
-  if sys.is_folder(path) then errors.usage("%s is a folder", path) end
-end
-
 local function options_text(options, names)
   local parts = {}
   for _, name in ipairs(names) do
@@ -156,7 +147,7 @@ function command.run(args)
   local options = method_options(method, fields, words)
   local threads = arguments.integer(fields, "=threads", "--threads", 1, 1024)
   if threads then sys.threads(threads) end
-  check_output(fields["=output"])
+  arguments.check_target(fields["=output"])
   local x = input.features(file)
   local truth = fields["=truth"] and input.identities(fields["=truth"], x:size(1))
   local cameras, names
