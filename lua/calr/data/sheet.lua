@@ -11,6 +11,10 @@ local text = require "calr.text"
 local sheet = {}
 
 local GAP = 4 -- pixels around a tile
+local FRAME = 3 -- pixels of a frame, in the gap
+
+-- Of frames: their lightness differs, too, for those who see red and green alike.
+local colours = { green = { 0, 158, 96 }, red = { 213, 30, 30 } }
 
 -- The images of a split by the number in a field: list of {number=, images=list of positions from 1}.
 local function groups_of(numbers)
@@ -91,8 +95,16 @@ function sheet.rows(dataset, o)
   return rows
 end
 
+-- A rectangle of one colour around a tile.
+local function frame(canvas, name, top, left, height, width)
+  local colour = colours[name]
+  local place = canvas:narrow(1, top + 1 - FRAME, height + 2 * FRAME):narrow(2, left + 1 - FRAME, width + 2 * FRAME)
+  for c = 1, 3 do place:narrow(3, c, 1):copy(T.full({ height + 2 * FRAME, width + 2 * FRAME, 1 }, colour[c], "u8")) end
+end
+
 --- calr.data.sheet.picture(rows, {height=128})
---- Paints a contact sheet: each row below its caption, each image above its own, all of one height.
+--- Paints a contact sheet: each row below its caption, each image above its own, all of one height. An image with
+--- frame = "green" or "red" has a frame of that colour.
 --- @return tensor  u8[height x width x 3]
 function sheet.picture(rows, o)
   local height, line, most, tiles = o.height, font.height(), 0, {}
@@ -113,10 +125,11 @@ function sheet.picture(rows, o)
     local top, x = (r - 1) * step + GAP, GAP
     font.write(canvas, row.caption, GAP, top)
     for i, tile in ipairs(tiles[r]) do
-      local wide = tile:size(2)
+      local wide, framed = tile:size(2), row.images[i].frame
+      if framed then frame(canvas, framed, top + line + GAP, x, height, wide) end
       canvas:narrow(1, top + line + GAP + 1, height):narrow(2, x + 1, wide):copy(tile)
       local caption = row.images[i].caption:sub(1, font.columns(wide))
-      font.write(canvas, caption, x, top + line + GAP + height, 96)
+      font.write(canvas, caption, x, top + line + GAP + height + FRAME, 96)
       x = x + wide + GAP
     end
   end
@@ -129,7 +142,8 @@ end
 
 local style = "body{font:14px sans-serif;margin:2em}h1{font-size:20px}h2{font-size:15px;margin:1.2em 0 .3em}"
   .. "figure{display:inline-block;margin:0 6px 6px 0}img{height:%dpx;display:block}"
-  .. "figcaption{color:#555;font-size:12px}"
+  .. "figcaption{color:#555;font-size:12px}.green{outline:3px solid #009e60}.red{outline:3px solid #d51e1e}"
+  .. "@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}figcaption{color:#aaa}}"
 
 --- calr.data.sheet.page(rows, {height=128, title=})
 --- The same as a page of HTML in one file, the images inside as they are in the data set; the path of each shows when
@@ -141,8 +155,9 @@ function sheet.page(rows, o)
   for _, row in ipairs(rows) do
     parts[#parts + 1] = ("<h2>%s</h2>"):format(escape(row.caption))
     for _, item in ipairs(row.images) do
-      parts[#parts + 1] = ("<figure><img src=\"data:image/%s;base64,%s\" title=\"%s\" alt=\"%s\"><figcaption>%s"
-        .. "</figcaption></figure>"):format(image.probe(item.jpeg).format, text.base64(item.jpeg), escape(item.path),
+      parts[#parts + 1] = ("<figure><img%s src=\"data:image/%s;base64,%s\" title=\"%s\" alt=\"%s\"><figcaption>%s"
+        .. "</figcaption></figure>"):format(item.frame and (" class=\"%s\""):format(item.frame)
+        or "", image.probe(item.jpeg).format, text.base64(item.jpeg), escape(item.path),
         escape(item.path), escape(item.caption))
     end
   end

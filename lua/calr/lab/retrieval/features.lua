@@ -1,0 +1,200 @@
+--- @module calr.lab.retrieval.features
+--- Features in files, with what is known of their rows: those that `calr extract` writes, and .npy files made elsewhere
+--- with a table of their own.
+
+local csv = require "calr.csv"
+local extract = require "calr.lab.retrieval.extract"
+local input = require "calr.lab.cluster.input"
+local json = require "calr.json"
+local progress = require "calr.progress"
+local suggest = require("calr.options").suggest
+local sys = require "calr.sys"
+local T = require "calr.tensor"
+
+local features = {}
+
+local BLOCK = 65536 -- rows looked at together
+
+local function fail(...) error((...):format(select(2, ...)), 0) end
+
+-- What columns may be called in tables made elsewhere.
+local called = {
+  name = { "name", "path", "file", "filename", "image", "image_path", "img" },
+  identity = { "identity", "id", "pid", "person", "person_id", "label" },
+  camera = { "camera", "cam", "camid", "camera_id", "cam_id" },
+  split = { "split", "set", "subset" },
+}
+
+local function column_named(columns, what)
+  for _, name in ipairs(called[what]) do
+    for given, column in pairs(columns) do
+      if type(given) == "string" and given:lower():match "^%s*(.-)%s*$" == name then return column, given end
+    end
+  end
+end
+
+-- The cells of a column as texts.
+local function texts(column)
+  if not T.is(column) then return column end
+  local list = {}
+  for i, value in ipairs(column:totable()) do
+    list[i] = math.type(value) == "float" and ("%.17g"):format(value) or tostring(value)
+  end
+  return list
+end
+
+local function length(column) return T.is(column) and column:numel() or #column end
+
+--- calr.lab.retrieval.features.table(path, rows)
+--- Reads what is known of rows: columns called name, identity, camera and split, or by one of their usual other names
+--- (path, pid, camid, ...); others are not looked at.
+--- @param path  of a CSV file with a line of names
+--- @param rows  integer; how many there must be
+--- @return table  names, identities, cameras, splits = lists of texts, nil for those that are not there; columns = list
+---                of what the file has
+function features.table(path, rows)
+  if not sys.exists(path) then fail("there is no table %s", path) end
+  local columns, given = csv.load(path)
+  if not given[1] then fail("%s is empty; it needs a line of names, such as name,identity,camera", path) end
+  local count = length(columns[given[1]])
+  if count ~= rows then fail("%s has %d rows for %d features", path, count, rows) end
+  local known = { columns = given }
+  for field, what in pairs { names = "name", identities = "identity", cameras = "camera", splits = "split" } do
+    local column = column_named(columns, what)
+    known[field] = column and texts(column)
+  end
+  return known
+end
+
+-- The number of each of the texts: themselves where all are whole numbers, otherwise their place in order from `first`.
+local function numbering(lists, first)
+  local seen, names, whole = {}, {}, true
+  for _, list in ipairs(lists) do
+    for _, name in ipairs(list) do
+      if not seen[name] then
+        seen[name], names[#names + 1] = true, name
+        whole = whole and math.tointeger(tonumber(name)) ~= nil
+      end
+    end
+  end
+  table.sort(names, whole and function(a, b) return tonumber(a) < tonumber(b) end or nil)
+  for i, name in ipairs(names) do seen[name] = whole and math.tointeger(tonumber(name)) or first + i - 1 end
+  return seen, names, whole
+end
+
+local function numbered(list, numbers)
+  local values = {}
+  for i, name in ipairs(list) do values[i] = numbers[name] end
+  return T(values, "i64")
+end
+
+-- Turns texts of identities and cameras into numbers, alike in all sets. Cameras become 0, 1, ...; `camera_names` says
+-- what they are called.
+local function settle(sets)
+  for _, field in ipairs { "identities", "cameras" } do
+    local lists = {}
+    for _, set in ipairs(sets) do lists[#lists + 1] = set[field] end
+    local numbers, names = numbering(lists, 1)
+    if field == "cameras" then
+      for i, name in ipairs(names) do numbers[name] = i - 1 end
+    end
+    for _, set in ipairs(sets) do
+      if field == "cameras" then set.camera_names = set.cameras and names end
+      set[field] = set[field] and numbered(set[field], numbers)
+    end
+  end
+end
+
+-- In blocks: features may be all that fits into memory.
+local function is_unit(x)
+  for first = 1, x:size(1), BLOCK do
+    local part = x:narrow(1, first, math.min(BLOCK, x:size(1) - first + 1))
+    if ((part * part):sum(2) - 1):abs():max():item() > 1e-3 then return false end
+  end
+  return true
+end
+
+-- The rows scaled to length 1; rows that are zero stay.
+local function unit(x, path)
+  if is_unit(x) then return x end
+  progress.print(("note: the rows of %s are scaled to length 1: distances go by the cosine"):format(path))
+  return x:l2_normalize()
+end
+
+--- calr.lab.retrieval.features.record(path)
+--- @return table|nil  what `calr extract` has written about features, NAME.json; nil where there is none
+function features.record(path)
+  local file = extract.beside(path, ".json")
+  if file == path or not sys.exists(file) then return nil end
+  local ok, record = pcall(function() return json.decode(sys.read_file(file), file) end)
+  return ok and type(record) == "table" and type(record.model) == "string" and record or nil
+end
+
+--- calr.lab.retrieval.features.open(paths [, {csv=, raw=false}])
+--- Reads one or several files of features with what is known of their rows.
+--- @param paths  list of .npy files, [n x d] each, of one width
+--- @param csv    list of their tables; default: NAME.csv, where there is one
+--- @param raw    rows are taken as they are, so that distances are euclidean; otherwise they are scaled to length 1
+--- @return table  list of sets: features = f32[n x d], path, record (features.record), table = path of the table,
+---                identities, cameras = i64[n], camera_names, names, splits = lists; nil for what is not known
+function features.open(paths, o)
+  o = o or {}
+  local sets, tables = {}, o.csv or {}
+  for i, path in ipairs(paths) do
+    local x, beside = input.features(path), extract.beside(path, ".csv")
+    local set = (tables[i] or sys.exists(beside)) and features.table(tables[i] or beside, x:size(1)) or {}
+    set.path, set.record, set.table = path, features.record(path), tables[i] or beside
+    set.features = o.raw and x or unit(x, path)
+    sets[i] = set
+    if x:size(2) ~= sets[1].features:size(2) then
+      fail("%s has rows of %d numbers and %s of %d: they are not of one network", paths[1], sets[1].features:size(2),
+        path, x:size(2))
+    end
+  end
+  settle(sets)
+  return sets
+end
+
+--- calr.lab.retrieval.features.part(set, rows)
+--- @param rows  i64[m], from 0
+--- @return table  the same features with these rows only
+function features.part(set, rows)
+  local part = { path = set.path, record = set.record, table = set.table, columns = set.columns,
+    camera_names = set.camera_names, features = set.features:index_select(1, rows) }
+  for _, field in ipairs { "identities", "cameras" } do
+    part[field] = set[field] and set[field]:index_select(1, rows)
+  end
+  for _, field in ipairs { "names", "splits" } do
+    if set[field] then
+      part[field] = {}
+      for i, row in ipairs(rows:totable()) do part[field][i] = set[field][row + 1] end
+    end
+  end
+  return part
+end
+
+--- calr.lab.retrieval.features.of_split(set, wanted)
+--- @param wanted  "train", "query", "gallery" or "multi"
+--- @return table|nil  the rows of that split; nil where there are none, or no column says the split
+function features.of_split(set, wanted)
+  local rows = {}
+  for i, split in ipairs(set.splits or {}) do
+    if split == wanted then rows[#rows + 1] = i - 1 end
+  end
+  return rows[1] and features.part(set, T(rows, "i64")) or nil
+end
+
+--- calr.lab.retrieval.features.needs(set, field)
+--- Fails where a table lacks a column.
+--- @param field  "identities", "cameras" or "names"
+function features.needs(set, field)
+  if set[field] then return end
+  local column = ({ identities = "identity", cameras = "camera", names = "name" })[field]
+  if not set.columns then
+    fail("%s says nothing of the rows of %s: a table with the column %s is needed (--csv)", set.table, set.path, column)
+  end
+  fail("%s has no column %s%s; it has: %s", set.table, column, suggest(column, set.columns),
+    table.concat(set.columns, ", "))
+end
+
+return (require("calr.options").counted("calr.lab.retrieval.features.", features))
