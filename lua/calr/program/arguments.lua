@@ -6,13 +6,18 @@ local sys = require "calr.sys"
 
 local arguments = {}
 
+-- Neither an option nor NAME=VALUE.
+local function belongs_to_list(word)
+  return word ~= nil and (word == "-" or word:sub(1, 1) ~= "-") and not word:find "^[%a_][%w_]*="
+end
+
 --- calr.program.arguments.parse(args, options)
 --- Sorts a command's words. `--name value` and `--name=value` are the same; `--` ends the options.
 --- @param args     list of words
 --- @param options  flags = {["--quiet"] = "quiet"}, values = {["--out"] = "out"} (option -> name of the field), lists =
----                 {["--query"] = "query"}: the field becomes the list of all words up to the next option, usage = the
----                 usage line for messages, at_most = the largest number of other words, hint = function(name) ->
----                 string: what to say of an unknown option that is not nearly another
+---                 {["--query"] = "query"}: the field becomes the list of all words up to the next option or
+---                 NAME=VALUE, usage = the usage line for messages, at_most = the largest number of other words,
+---                 hint = function(name) -> string: what to say of an unknown option that is not nearly another
 --- @return table   fields by name: true for a flag, the text for an option with a value
 --- @return table   the other words, in order; if there was a "--", its field `rest` lists the words after it
 function arguments.parse(args, options)
@@ -30,7 +35,7 @@ function arguments.parse(args, options)
       local field = lists[name or word]
       fields[field] = fields[field] or {}
       if name then table.insert(fields[field], value) end
-      while not name and args[i + 1] and (args[i + 1] == "-" or args[i + 1]:sub(1, 1) ~= "-") do
+      while not name and belongs_to_list(args[i + 1]) do
         i = i + 1
         table.insert(fields[field], args[i])
       end

@@ -186,10 +186,10 @@ end
 
 --- calr.lab.retrieval.features.needs(set, field)
 --- Fails where a table lacks a column.
---- @param field  "identities", "cameras" or "names"
+--- @param field  "identities", "cameras", "names" or "splits"
 function features.needs(set, field)
   if set[field] then return end
-  local column = ({ identities = "identity", cameras = "camera", names = "name" })[field]
+  local column = ({ identities = "identity", cameras = "camera", names = "name", splits = "split" })[field]
   if not set.columns then
     fail("%s says nothing of the rows of %s: a table with the column %s is needed (--csv)", set.table, set.path, column)
   end
