@@ -1,0 +1,181 @@
+# calr search: galleries of all kinds, queries of all kinds, lists and strips, the query itself, what it refuses.
+. "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+. "$CALR_TEST_SOURCE/tests/cli/retrieval.sh"
+
+search() { "$CALR" search --model model.safetensors --precision f32 "$@"; }
+
+# ---- a folder: names, distances as calr.rank.topk gives them
+expect 0 search --gallery pics --query query.jpg --top 4 -o hits.json
+prints "query.jpg" "distance" "1 query in 22 images of pics" "(exact)" "hits.json"
+expect 0 "$CALR" -e '
+    local found = calr.json.decode(require "calr.sys".read_file "hits.json").queries[1]
+    local model, data = calr.trained.open "model.safetensors", calr.data.open "street.lmdb"
+    local top = calr.rank.topk { query = model:features(data:query()):narrow(1, 1, 1):contiguous(),
+      gallery = model:features(data:gallery()), k = 4 }
+    for r, hit in ipairs(found.hits) do
+      assert(tonumber(hit.name:match "(%d+)%.jpg") == top.indices:get(1, r) + 1, hit.name)
+      assert(math.abs(hit.distance - top.distances:get(1, r)) < 1e-4 and hit.rank == r and hit.match == nil)
+    end
+    print(#found.hits, found.query)'
+prints "4	query.jpg"
+
+# ---- a data set: identities, what is ignored; all its queries; by name; CSV; a page of pictures
+expect 0 search --gallery street.lmdb --query street.lmdb --top 22 -o hits.csv --strip hits.html
+prints "14 queries in 22 images of gallery of street" "same" "hits.html"
+expect 0 "$CALR" -e '
+    local rows = calr.csv.load "hits.csv"
+    local data = calr.data.open "street.lmdb"
+    local query, gallery, ids, cams = data:query(), data:gallery(), {}, {}
+    for i = 1, query:count() do ids[query:path(i)], cams[query:path(i)] = query:identities():get(i), query:cameras():get(i) end
+    local seen = {}
+    for i, name in ipairs(rows.query) do
+      local same = rows.identity:get(i) == ids[name]
+      assert(rows.match[i] == tostring(same), "match")
+      assert(not (same and rows.camera:get(i) == cams[name]), "own camera is left out")
+      assert(gallery:path(rows.row:get(i)) == rows.image[i])
+      seen[name] = (seen[name] or 0) + 1
+    end
+    for i = 1, query:count() do
+      local own = 0
+      for g = 1, gallery:count() do
+        if gallery:identities():get(g) == ids[query:path(i)] and gallery:cameras():get(g) == cams[query:path(i)] then own = own + 1 end
+      end
+      assert(seen[query:path(i)] == 22 - own)
+    end
+    print(rows.query[1])'
+prints "query/"
+contains hits.html 'class="green"' 'class="red"' "data:image/jpeg;base64," "<h2>query/"
+name=$(sed -n '2s/,.*//p' hits.csv)
+expect 0 search --gallery street.lmdb --query "$name" --top 3 --strip hits.png --height 64 --ignore nothing
+prints "$name (identity " "hits.png"
+expect 0 "$CALR" -e 'local p = calr.image.load_png "hits.png"
+    local colours = {}
+    for x = 1, p:size(2) do colours[("%d %d %d"):format(p:get(20, x, 1), p:get(20, x, 2), p:get(20, x, 3))] = true end
+    print(p:size(1), colours["0 158 96"] or colours["213 30 30"])'
+prints "98	true"
+
+# ---- features: those of calr extract, without a model when the query is among them; the pictures come from the images
+expect 0 "$CALR" extract --model model.safetensors --precision f32 --images pics -o pics.npy
+expect 0 search --gallery pics.npy --query query.jpg --top 4 --json --strip features.png
+cp out.txt features.json
+expect 0 "$CALR" -e '
+    local read = function(path) return calr.json.decode(require "calr.sys".read_file(path)).queries[1].hits end
+    local a, b = read "features.json", read "hits.json"
+    for r, hit in ipairs(b) do assert(hit.name == a[r].name and math.abs(hit.distance - a[r].distance) < 1e-4) end
+    print(#a)'
+prints "4"
+expect 0 "$CALR" search --gallery pics.npy --query inside/02.jpg --top 2
+says "inside/02.jpg is itself in the gallery (row " "): it is left out of its list (--keep-self keeps it)"
+prints "inside/02.jpg"
+expect 0 "$CALR" search --gallery pics.npy --query inside/02.jpg --top 2 --keep-self --json
+says "it is in its list"
+prints '"distance": 0'
+expect 0 "$CALR" search --gallery pics.npy --query pics.npy --top 1
+prints "22 queries in 22 images of pics.npy"
+expect 0 "$CALR" extract --model model.safetensors --precision f32 --images street.lmdb -o all.npy
+expect 0 "$CALR" search --gallery all.npy --query all.npy --top 3 --strip all.html
+prints "14 queries in 24 images of all.npy" "same"
+contains all.html 'class="red"'
+expect 0 "$CALR" search --gallery all.npy --query all.npy --split train --top 3
+prints "images of all.npy"
+expect 0 search --gallery all.npy --query "$name" --top 3
+prints "$name (identity"
+
+# ---- a query that is in the gallery under another name
+cp pics/05.jpg copy.jpg
+expect 0 search --gallery pics --query copy.jpg pics/05.jpg query.jpg --top 22
+says "copy.jpg is itself in the gallery" "pics/05.jpg is itself in the gallery"
+holds "$(grep -c "is itself" err.txt)" -eq 2
+holds "$(grep -c "05.jpg  " out.txt)" -eq 1 # query.jpg finds it
+
+# ---- re-ranked, approximate, more than there is, one image
+expect 0 search --gallery pics --query query.jpg --rerank --top 3
+prints "(re-ranked)"
+expect 0 search --gallery pics --query query.jpg --approximate --recall 1 --top 4 --json
+prints '"searched": "approximate, recall 1.000"'
+cp out.txt approximate.json
+expect 0 "$CALR" -e '
+    local read = function(path) return calr.json.decode(require "calr.sys".read_file(path)).queries[1].hits end
+    for r, hit in ipairs(read "hits.json") do assert(read "approximate.json"[r].name == hit.name) end'
+expect 0 search --gallery pics --query query.jpg --top 1000 --approximate
+prints "22  "
+mkdir single && cp pics/01.jpg single
+expect 0 search --gallery single --query query.jpg --rerank --strip one.png
+prints "01.jpg" "1 query in 1 images"
+expect 0 search --gallery single --query pics/01.jpg --strip one.png
+prints "nothing found: no entry of the gallery is left"
+expect 0 search --gallery query.jpg --query pics --top 1
+prints "22 queries in 1 images of query.jpg"
+cp bad.jpg single/
+expect 1 search --gallery single --query query.jpg
+says 'image "single/bad.jpg"'
+expect 0 search --gallery single --query query.jpg --skip-bad
+says 'left out image "single/bad.jpg"'
+prints "1 query in 1 images of single"
+
+# ---- without identities, with others
+expect 0 "$CALR" -e 'local w = calr.store.writer { path = "nameless.lmdb", name = "nameless" }
+    local from = calr.store.open "street.lmdb"
+    for i = 1, 6 do w:add { path = i .. ".jpg", identity = -1, camera = i % 2, split = "train", bytes = from:jpeg(i) } end
+    w:commit()
+    calr.npy.save("far.npy", calr.tensor { { 1, 0, 0 }, { 0, 1, 0 } })
+    calr.npy.save("near.npy", calr.tensor { { 2, 1, 0 } })'
+expect 0 search --gallery nameless.lmdb --query street.lmdb --top 2 --strip nameless.png
+prints "14 queries in 6 images of nameless"
+holds "$(grep -c same out.txt)" -eq 0
+expect 0 "$CALR" search --gallery far.npy --query near.npy
+prints "near.npy, row 1" "row 1  " "1 query in 2 images"
+
+# ---- what it refuses
+expect 1 "$CALR" search --model other.safetensors --gallery pics.npy --query query.jpg
+says "pics.npy was made by another model than other.safetensors: by model.safetensors (small, 32x16, f32)"
+expect 1 "$CALR" search --model model.safetensors --gallery far.npy --query query.jpg
+says "query.jpg has features of 128 numbers and the gallery of 3: they are of different networks"
+expect 1 "$CALR" search --gallery pics.npy --query query.jpg
+says "query.jpg needs a model, which makes features of images (--model)"
+expect 2 "$CALR" search --gallery pics --query query.jpg
+says "pics needs a model"
+expect 2 search --query query.jpg
+says "which gallery?"
+expect 2 search --gallery pics
+says "what is searched for?"
+expect 2 search --gallery pics --query
+says "--query wants a value"
+expect 2 search --gallery pics --query query.jpg --rerank --approximate
+says "cannot be combined"
+expect 2 search --gallery pics --query query.jpg --recall 0.9
+says "--recall is an option of --approximate"
+expect 2 search --gallery pics --query query.jpg --approximate --recall 2
+says '--recall is above 0 and at most 1, not "2"'
+expect 2 search --gallery pics --query query.jpg --ignore cam
+says "--ignore is own, camera, junk, nothing"
+expect 2 search --gallery pics --query query.jpg -o hits.txt
+says "-o takes FILE.json or FILE.csv, not hits.txt"
+expect 2 search --gallery pics --query query.jpg --strip hits.jpg
+says "--strip takes FILE.png or FILE.html, not hits.jpg"
+expect 2 search --gallery pics --query query.jpg --top 0
+says "--top must be a whole number"
+expect 2 "$CALR" search --gallery pics.npy --query inside/02.jpg height=64
+says "height= is an option of a model, and --model names none"
+expect 1 search --gallery pics --query absent.jpg
+says "there is no image absent.jpg, neither as a file nor by its name in pics"
+expect 1 search --gallery absent --query query.jpg
+says "there is no gallery absent"
+expect 1 search --gallery pics --query bad.jpg
+says 'image "bad.jpg"'
+mkdir empty
+expect 1 search --gallery empty --query query.jpg
+says "empty holds no images"
+expect 1 search --gallery pics --query nameless.lmdb
+says "query of nameless has no images"
+expect 1 "$CALR" search --gallery far.npy --query near.npy --strip x.png
+says "x.png cannot be painted: the images of far.npy are not known"
+expect 1 "$CALR" search --gallery pics.npy --query inside/02.jpg --split query
+says "pics.npy has no rows of the split query"
+holds ! -e x.png
+expect 1 bash -c "ulimit -f 1; exec '$CALR' search --gallery pics.npy --query pics.npy --strip full.png"
+says "full.png"
+holds ! -e full.png
+expect 0 "$CALR" search --help
+prints "--strip FILE" "--keep-self"
+finish
