@@ -106,6 +106,27 @@ expect 0 "$CALR" -e '
     print(p:wait())'
 contains held.txt "held.npy.parts is in use by process"
 
+# stop SIGNAL STATUS: stops an extraction after its second part, and finishes it.
+stop() {
+    env --default-signal=INT "$CALR" extract --model model.safetensors --precision f32 --images street.lmdb -o cut.npy --chunk 2 \
+        height=128 width=64 eval_batch=1 >out.txt 2>err.txt &
+    local pid=$!
+    while [ ! -e cut.npy.parts/000002.npy ] && kill -0 $pid; do sleep 0.01; done
+    kill -"$1" $pid
+    wait $pid
+    status=$?
+    holds $status -eq "$2"
+    holds ! -e cut.npy
+    [ "$1" = KILL ] || says "stopped; run the same command again to go on (cut.npy.parts keeps what is done)"
+    expect 0 extract --images street.lmdb -o cut.npy --chunk 2 height=128 width=64 eval_batch=1
+    prints "cut.npy: 53 x 128"
+    holds "$(cmp cut.npy uncut.npy && echo same)" = same
+}
+expect 0 extract --images street.lmdb -o uncut.npy --chunk 2 height=128 width=64 eval_batch=1
+stop INT 130
+rm cut.npy
+stop KILL 137
+
 # ---- bf16, foreign weights
 expect 0 "$CALR" extract --model model.safetensors --images pics -o half.npy --precision bf16
 prints "in bf16"

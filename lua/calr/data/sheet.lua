@@ -150,7 +150,8 @@ local style = "body{font:14px sans-serif;margin:2em}h1{font-size:20px}h2{font-si
 --- the pointer rests on it.
 --- @return string
 function sheet.page(rows, o)
-  local parts = { ("<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>%s</title><style>%s</style>"
+  local parts = { ("<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">"
+    .. "<meta name=\"viewport\" content=\"width=device-width\"><title>%s</title><style>%s</style>"
     .. "</head><body><h1>%s</h1>"):format(escape(o.title), style:format(o.height), escape(o.title)) }
   for _, row in ipairs(rows) do
     parts[#parts + 1] = ("<h2>%s</h2>"):format(escape(row.caption))

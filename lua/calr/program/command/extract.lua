@@ -5,6 +5,7 @@ local arguments = require "calr.program.arguments"
 local context = require "calr.context"
 local errors = require "calr.errors"
 local model = require "calr.program.model"
+local sys = require "calr.sys"
 local text = require "calr.text"
 
 local command = {
@@ -58,6 +59,16 @@ local function check(fields)
   arguments.check_target(fields.to)
 end
 
+-- Whoever stops it is told how it goes on.
+local function extract(o)
+  local ok, result = pcall(model.try, require("calr.lab.retrieval.extract").run, o)
+  if ok then return result end
+  if sys.is_interrupt(result) then
+    io.stderr:write(("calr: stopped; run the same command again to go on (%s.parts keeps what is done)\n"):format(o.to))
+  end
+  error(result, 0)
+end
+
 --- calr.program.command.extract.run(args)
 --- @return integer  exit status
 function command.run(args)
@@ -70,8 +81,8 @@ function command.run(args)
   context.current().quiet = fields.quiet
   local images = model.try(require("calr.data.images").open, fields.images, { split = fields.split })
   local trained = model.open(fields, overrides)
-  local result = model.try(require("calr.lab.retrieval.extract").run, { model = trained, images = images,
-    from = fields.images, to = fields.to, skip_bad = fields.skip_bad, chunk = chunk, anew = fields.anew })
+  local result = extract { model = trained, images = images, from = fields.images, to = fields.to,
+    skip_bad = fields.skip_bad, chunk = chunk, anew = fields.anew }
   local cfg = trained.config
   print(("%s: %s x %d, %s of %dx%d in %s (%s%s)"):format(fields.to, text.count(result.rows), result.dim, cfg.network,
     cfg.height, cfg.width, cfg.precision, text.duration(result.seconds), result.extracted > 0
