@@ -131,7 +131,12 @@ check.test("rows with the same configuration share its trials", function()
   local view = fixture.search { confirm = 3 }
   local result = compare.rows(view, { part = 2 })
   check.equal(#result.rows, 3)
-  for _, row in ipairs(result.rows) do check.equal(row.n, 4, "the search's own trial is one of the four") end
+  for _, row in ipairs(result.rows) do
+    check.equal(row.n, 3, "the seed that chose the configurations does not count")
+    check.equal(row.values[1], nil)
+    check.equal(#row.missing, 0)
+  end
+  check.ok(result.notes[1]:find("Seed 1 chose these configurations", 1, true))
   local search = compare.rows(view, { part = 1 }).rows
   local with_four = 0
   for _, row in ipairs(search) do
@@ -144,6 +149,60 @@ check.test("rows with the same configuration share its trials", function()
   local rows = compare.rows(view2, { part = 2 }).rows
   check.equal(rows[1].n, 2, "15 and 15.0")
   check.equal(rows[2].n, 0)
+end)
+
+check.test("a row is not compared with itself", function()
+  local view = view_of { { 0.1, 0.2, 0.3 }, { 0.2, 0.25, 0.5 } }
+  view.parts[1].rows[3] = { label = "again", config = view.parts[1].rows[1].config, changes = { row = 1 } }
+  local result = compare.rows(view, { versus = "row 1" })
+  check.equal(result.rows[3].n, 3)
+  check.equal(result.rows[3].difference, nil)
+  check.equal(result.comparisons, 1, "no correction for a comparison that is none")
+  check.equal(result.rows[2].difference.p_corrected, 0.25)
+  check.equal(result.notes[1], "\"again\" has the same trials as \"row 1\": a row is not compared with itself.")
+  local best = compare.best(view_of { { 0.1, 0.2, 0.3 } })
+  check.equal(#best.as_good, 0)
+end)
+
+check.test("tables and reports give one figure for a confirmed configuration", function()
+  local build = require("calr.lab.study.table").build
+  local results = require "calr.lab.report.results"
+  local view = fixture.search { confirm = 3 }
+  local sheet, rows = build(view)[1], compare.rows(view, { part = 2 }).rows
+  local head, place = "mAP (3 fresh seeds)", nil
+  for c, column in ipairs(sheet.columns) do place = column.head == head and c or place end
+  check.ok(place, "the table has the column " .. head)
+  local compared = 0
+  for _, row in ipairs(rows) do
+    for _, line in ipairs(sheet.rows) do
+      if line.label == row.label then
+        check.equal(line.cells[place].mean, row.mean)
+        check.equal(line.cells[place].sd, row.sd)
+        check.equal(line.cells[place].n, row.n)
+        compared = compared + 1
+      end
+    end
+  end
+  check.equal(compared, 3)
+  for _, members in ipairs(results.members(view)[2]) do
+    check.equal(#members, 3)
+    for _, i in ipairs(members) do check.ok(view.trials[i + 1].seed ~= view.seeds[1]) end
+  end
+  -- differences and marks of an ablation: one rule
+  view = fixture.ablation { seeds = 6 }
+  sheet, rows = build(view, { versus = "Baseline" })[1], compare.rows(view, { versus = "Baseline" }).rows
+  local differences, corrected
+  for c, column in ipairs(sheet.columns) do
+    differences = column.kind == "difference" and c or differences
+    corrected = column.head == "p (Holm)" and c or corrected
+  end
+  for r = 2, 4 do
+    local cell, d = sheet.rows[r].cells[differences], rows[r].difference
+    check.equal(cell.mean, d.mean)
+    check.equal(cell.low, d.low)
+    check.equal(cell.high, d.high)
+    check.equal(sheet.rows[r].cells[corrected], d.p_corrected)
+  end
 end)
 
 check.test("trials that are not in the plan do not count", function()

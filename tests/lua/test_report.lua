@@ -252,6 +252,34 @@ check.test("a folder of runs is a table of runs", function()
   check.equal(data.origin, 1795257379)
 end)
 
+check.test("a run that repeats another is shown as such and is no further seed", function()
+  local folder = tmp .. "/repeated"
+  for seed = 1, 3 do
+    write_run(("%s/calr-%d"):format(folder, seed), epochs(5, seed / 100), { seed = seed })
+    write_run(("%s/other-%d"):format(folder, seed), epochs(5, 0.1 + seed / 100), { seed = seed,
+      config = { lr = 2e-3, seed = seed, infomap = { k = 12 }, data = "none.lmdb" } })
+  end
+  write_run(folder .. "/calr-4", epochs(5, 0.01), { seed = 1 })
+  write_run(folder .. "/kept-1", epochs(5, 0.07), { seed = 2 })
+  write_run(folder .. "/newer-1", epochs(5, 0.02), { seed = 1, code = { library = "b00c" } })
+  local data = data_of(report.page(report.collect(folder)))
+  check.equal(table.concat(data.parts[1].labels, " "), "calr newer-1 other")
+  check.equal(#data.members[1][1], 3)
+  local labels = unpacked(data.trials.label)
+  check.equal(labels[4], "calr-4, repeats calr-1")
+  check.equal(labels[5], "kept-1, repeats calr-2")
+  check.equal(unpacked(data.trials.planned)[4], false)
+  check.equal(data.notes[1], "calr-4 repeats calr-1: the same configuration, seed 1, data and code. It is not counted "
+    .. "as a further seed; its mAP is the same.")
+  check.ok(data.notes[2]:find("its mAP is 0.57, not 0.52.", 1, true), data.notes[2])
+  local compared = data.comparisons[1]
+  check.equal(compared.metric, "mAP")
+  check.equal(compared.comparisons, 2) -- other code is another row, and may be compared
+  check.equal(compared.rows[2].n, 1)
+  check.equal(compared.rows[3].n, 3)
+  check.near(compared.rows[3].mean, 0.1, 1e-9)
+end)
+
 check.test("images: what a run saved, as data URIs", function()
   local T = require "calr.tensor"
   local image = require "calr.image"

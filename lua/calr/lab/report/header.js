@@ -46,14 +46,15 @@ function lede() {
   const finished = study.trials.filter(counts);
   if (!finished.length) return h("p", { class: "lede" }, "Nothing has finished yet.");
   const m = goal.metric;
-  const rows = rankedRows(m);
-  const several = rows.filter(r => r.n > 1);
-  if (several.length > 1 || rows.length > 1 && !data.parts.some(p => p.kind === "search")) {
-    const top = (several.length > 1 ? several : rows)[0], d = differenceOf(top.row, m), f = formatOf(m);
-    const reference = referenceOf(top.row.part, m);
-    return h("p", { class: "lede" }, "Best: ", h("b", {}, top.row.label), " with ", h("b", {}, meanText(m, top)),
-      ` ${m} `,
-      top.n > 1 ? `(mean \u00b1 standard deviation over ${top.n} seeds)` : "(one seed)",
+  const rows = rankedRows(m), several = rows.filter(r => r.n > 1);
+  const isConfirmed = r => data.parts[r.row.part - 1].kind === "confirm", confirmed = rows.filter(isConfirmed);
+  if (several.length > 1 || confirmed.length || rows.length > 0 && !data.parts.some(p => p.kind === "search")) {
+    const top = (several.length ? several : confirmed.length ? confirmed : rows)[0];
+    const d = differenceOf(top.row, m), f = formatOf(m);
+    const reference = referenceOf(top.row.part, m), fresh = isConfirmed(top) ? " that had no part in its choice" : "";
+    return h("p", { class: "lede" }, rows.length > 1 ? "Best: " : "", h("b", {}, top.row.label), " with ",
+      h("b", {}, meanText(m, top)), ` ${m} `,
+      top.n > 1 ? `(mean \u00b1 standard deviation over ${top.n} seeds${fresh})` : `(one seed${fresh})`,
       d && known(d.mean) ? [", ", h("b", {}, f.signed(d.mean)), ` against ${reference}`,
         known(d.low) ? ` [${f.text(d.low)}, ${f.text(d.high)}]` : "",
           known(d.p) ? [", ", h("span", { class: "whole" }, pText(d.p))] : ""] : "", ".");

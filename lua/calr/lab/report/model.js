@@ -68,7 +68,8 @@ const headOf = metric => {
 const valueOf = (trial, metric) => study.values[metric] ? study.values[metric][trial.i] : null;
 const configOf = (trial, name) => study.config[name] ? study.config[name][trial.i]
   : name in data.common ? data.common[name] : null;
-const counts = trial => trial.state === "finished" && !trial.stale;
+// whether a trial's figures count: not those of older code, of no plan, or of a run that repeats another
+const counts = trial => trial.state === "finished" && !trial.stale && trial.planned !== false;
 
 // ---- how a metric is written ----
 

@@ -85,8 +85,8 @@ function results.comparisons(view, metrics, versus)
 end
 
 --- calr.lab.report.results.members(view)
---- Returns the trials behind the rows of each part but searches: those that count for the row by their configuration,
---- whichever part they ran for, and those planned for it.
+--- Returns the trials behind the rows of each part but searches: those that count for the row (calr.lab.study.pairing),
+--- whichever part they ran for, and those that are planned for it and may still count.
 --- @return table  part -> row -> list of numbers of trials, from 0; an empty list for a search
 function results.members(view)
   local list, index = json.array {}, {}
@@ -102,8 +102,9 @@ function results.members(view)
           rows[r][#rows[r] + 1] = index[trial]
         end
       end
+      local chose = part.kind == "confirm" and view.seeds[1]
       for _, trial in ipairs(view.trials) do
-        if trial.part == p then add(trial.row, trial) end
+        if trial.part == p and trial.seed ~= chose and not trial.repeats then add(trial.row, trial) end
       end
       for r, row in ipairs(compare.rows(view, { part = p }).rows) do
         for _, seed in ipairs(row.seeds) do add(r, row.trials[seed]) end

@@ -1,6 +1,7 @@
 --- @module calr.lab.report.runs
 --- Presents a folder of runs as a view like those of calr.study.view: runs with one configuration but different seeds
---- are a row, runs are trials.
+--- are a row, runs are trials. A run of the same configuration, seed, data and code as an earlier one repeats it: it is
+--- listed and never counted as a further seed.
 
 local columns = require "calr.lab.report.columns"
 local config = require "calr.config"
@@ -91,6 +92,7 @@ local function trial_of(path, name)
     reports = reports, started = started, ended = seconds_of(record.ended), seconds = seconds,
     hours = metrics.hours, host = (record.machine or {}).host, threads = record.threads, error = record.error,
     data = (record.data or {}).fingerprint, code = (record.code or {}).library,
+    program = json.encode { (record.script or {}).hash or "", (record.code or {}).library or "", record.files or {} },
     notes = {}, folder = name, command = command_of(record, path),
   }
 end
@@ -129,23 +131,77 @@ local function varying_names(trials)
   return list
 end
 
--- Runs of one name whose configurations differ only in the seed and in the data made for it.
+-- What a run computes: runs with the same text repeat one another, whatever they are called.
+local function identity_of(trial)
+  local names, parts = {}, {}
+  for name in pairs(trial.config) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do parts[i] = name .. "=" .. config.format(trial.config[name]) end
+  for _, name in ipairs { "seed", "data", "program" } do parts[#parts + 1] = tostring(trial[name]) end
+  return table.concat(parts, "\0")
+end
+
+local function figure_of(trial, goal)
+  local value = trial.metrics[goal.metric]
+  return type(value) == "number" and value or nil
+end
+
+-- Sets `identity`, and `repeats` (the run that counts) of each run that repeats another. Of several, the first by name
+-- that has finished counts.
+local function find_repeats(trials)
+  local first = {}
+  for _, trial in ipairs(trials) do
+    trial.identity = identity_of(trial)
+    local other = first[trial.identity]
+    if not other or other.state ~= "finished" and trial.state == "finished" then first[trial.identity] = trial end
+  end
+  for _, trial in ipairs(trials) do
+    local other = first[trial.identity]
+    if other ~= trial and trial.state == "finished" then trial.repeats = other end
+  end
+end
+
+local function repeat_notes(trials, goal)
+  local notes = {}
+  for _, trial in ipairs(trials) do
+    local other = trial.repeats
+    if other then
+      local mine, theirs = figure_of(trial, goal), figure_of(other, goal)
+      notes[#notes + 1] = ("%s repeats %s: the same configuration, seed %s, data and code. It is not counted as a "
+        .. "further seed%s."):format(trial.key, other.key, trial.seed, mine and theirs and (mine == theirs
+        and ("; its %s is the same"):format(goal.metric)
+        or ("; its %s is %.6g, not %.6g"):format(goal.metric, mine, theirs)) or "")
+    end
+  end
+  return notes
+end
+
+-- Runs of one name whose configurations differ only in the seed and in the data made for it. A repeated run belongs to
+-- the row of the run that it repeats, without counting there.
 local function rows_of(trials)
   local varying, rows, known = varying_names(trials), {}, {}
   for _, trial in ipairs(trials) do
-    local text = describe(trial, varying)
-    local row, taken = known[text], false
-    for _, other in ipairs(row and row.trials or {}) do taken = taken or other.seed == trial.seed end
-    if not row or taken then
-      row = { trials = {}, config = trial.config, changes = trial.changes }
-      rows[#rows + 1] = row
-      known[text] = known[text] or row
+    if not trial.repeats then
+      local text = describe(trial, varying)
+      local row = known[text]
+      if not row or row.own[trial.seed] then
+        row = { trials = {}, own = {}, config = trial.config, changes = trial.changes }
+        rows[#rows + 1] = row
+        known[text] = known[text] or row
+      end
+      row.own[trial.seed], trial.row = trial, #rows
+      row.trials[#row.trials + 1] = trial
     end
-    row.trials[#row.trials + 1] = trial
   end
   for number, row in ipairs(rows) do
     row.label = #row.trials > 1 and stem_of(row.trials[1]) or row.trials[1].label
     for _, trial in ipairs(row.trials) do trial.part, trial.row, trial.label = 1, number, row.label end
+  end
+  for _, trial in ipairs(trials) do
+    if trial.repeats then
+      trial.part, trial.row, trial.in_plan = 1, trial.repeats.row, false
+      trial.label = ("%s, repeats %s"):format(trial.key, trial.repeats.key)
+    end
   end
   return rows
 end
@@ -191,11 +247,14 @@ function runs.view(folder)
   table.sort(seeds)
   local counts = {}
   for _, trial in ipairs(trials) do counts[trial.state] = (counts[trial.state] or 0) + 1 end
+  local goal = goal_of(trials)
+  find_repeats(trials)
+  for _, note in ipairs(repeat_notes(trials, goal)) do notes[#notes + 1] = note end
   local rows, by_key = rows_of(trials), {}
   unite_data(rows)
   for _, trial in ipairs(trials) do by_key[trial.key] = trial end
   return {
-    kind = "runs", name = folder:match "([^/]+)/*$" or folder, folder = folder, goals = { goal_of(trials) },
+    kind = "runs", name = folder:match "([^/]+)/*$" or folder, folder = folder, goals = { goal },
     seeds = seeds, base = {}, parts = { { kind = "runs", rows = rows } }, trials = trials, by_key = by_key,
     workers = {}, counts = counts, notes = notes, command = "calr report " .. quote(folder),
   }

@@ -1,6 +1,7 @@
 -- Compares the configurations of a study by its finished trials.
 local check_options = require "calr.options".check
 local json = require "calr.json"
+local pairing = require "calr.lab.study.pairing"
 local statistics = require "calr.statistics"
 local suggest = require "calr.options".suggest
 local value_of = require "calr.lab.study.view".value
@@ -92,12 +93,6 @@ local function metric_of(view, metric)
   return metric or view.goals[1].metric
 end
 
--- The planned seeds of a part's rows.
-local function planned_seeds(view, part)
-  if part.kind == "search" then return { view.seeds[1] } end
-  return view.seeds
-end
-
 local function sorted_seeds(map)
   local seeds = {}
   for seed in pairs(map) do seeds[#seeds + 1] = seed end
@@ -113,13 +108,26 @@ local function row_numbers(part)
   return numbers
 end
 
--- Rows of a part with their figures.
-local function gather(view, part, metric)
-  local index, planned, rows = index_trials(view), planned_seeds(view, part), {}
+-- The trials behind a row, by seed: its own where the view says so, otherwise all of its configuration.
+local function trials_of(view, index, row)
+  if row.own then return row.own end
+  return index[config_key(row.config, view.base)] or {}
+end
+
+-- Rows of a part with their figures. The seed that chose the configurations of a search does not count among those that
+-- confirm them.
+local function gather(view, number_of_part, metric)
+  local part, index, rows = view.parts[number_of_part], index_trials(view), {}
+  local planned = pairing.seeds(view, number_of_part)
+  local chose = part.kind == "confirm" and view.seeds[1]
   for r, number in ipairs(row_numbers(part)) do
     local row = part.rows[number]
-    local trials, values, list = index[config_key(row.config, view.base)] or {}, {}, {}
-    for seed, trial in pairs(trials) do values[seed] = figure_of(view, trial, metric) end
+    local trials, values, list = {}, {}, {}
+    for seed, trial in pairs(trials_of(view, index, row)) do
+      if is_counted(trial) and seed ~= chose then
+        trials[seed], values[seed] = trial, figure_of(view, trial, metric)
+      end
+    end
     local seeds = sorted_seeds(values)
     for i, seed in ipairs(seeds) do list[i] = values[seed] end
     local missing = {}
@@ -238,28 +246,21 @@ local function unpaired_seeds(a, b)
   return seeds
 end
 
--- Differences of `rows` from `reference`, and p-values corrected over them.
+-- Differences of `rows` from `reference` (its position), and p-values corrected over them.
 local function add_differences(rows, reference, level)
-  local ps, compared = {}, {}
-  for _, row in ipairs(rows) do
-    if row ~= reference then
-      row.unpaired = unpaired_seeds(row.values, reference.values)
-      local pairing = statistics.paired { a = row.values, b = reference.values, level = level }
-      if pairing.n > 0 then
-        row.difference = pairing
-        ps[#ps + 1] = pairing.p
-        compared[#compared + 1] = row
-      end
+  local list, info = pairing.differences(rows, reference, level)
+  for g, row in ipairs(rows) do
+    if g ~= reference then
+      row.unpaired, row.difference = unpaired_seeds(row.values, rows[reference].values), list[g]
     end
   end
-  for i, p in ipairs(statistics.holm(ps)) do compared[i].difference.p_corrected = p end
-  return #compared
+  return info
 end
 
 local function find_row(rows, versus, what)
   local labels = {}
   for i, row in ipairs(rows) do
-    if row.label == versus or row.row == versus then return row end
+    if row.label == versus or row.row == versus then return i end
     labels[i] = row.label
   end
   error(("%s: there is no row \"%s\"%s"):format(what, tostring(versus),
@@ -283,31 +284,28 @@ function compare.rows(view, options)
   local what = "calr.study.compare.rows"
   local part, index = part_of(view, options.part, what)
   local metric, level = metric_of(view, options.metric), options.level or 0.95
-  local rows = gather(view, part, metric)
+  local rows = gather(view, index, metric)
   local result = { part = index, metric = metric, direction = compare.direction(view, metric), level = level,
-    rows = rows, comparisons = 0 }
+    rows = rows, comparisons = 0, notes = {} }
+  if part.kind == "confirm" and #view.seeds > 1 then
+    result.notes[1] = ("Seed %s chose these configurations, and the best of many is too optimistic: it is not counted.")
+      :format(view.seeds[1])
+  end
   if options.versus ~= nil then
     local reference = find_row(rows, options.versus, what)
-    result.versus = reference.row
-    result.comparisons = add_differences(rows, reference, level)
+    result.versus = rows[reference].row
+    local info = add_differences(rows, reference, level)
+    result.comparisons = info.comparisons
     for _, row in ipairs(rows) do
       local p = row.difference and row.difference.smallest_p
       if p and p < (result.smallest_p or 2) then result.smallest_p = p end
     end
+    local same = {}
+    for i, g in ipairs(info.same) do same[i] = rows[g].label end
+    result.notes[#result.notes + 1] = pairing.same_note(rows[reference].label, same)
   end
-  result.notes = compare.notes(view, rows)
+  for _, note in ipairs(compare.notes(view, rows)) do result.notes[#result.notes + 1] = note end
   return result
-end
-
--- The row with the best mean among those with the most seeds.
-local function best_row(rows, sign)
-  local best
-  for _, row in ipairs(rows) do
-    if row.n > 0 and (not best or row.n > best.n or row.n == best.n and sign * row.mean > sign * best.mean) then
-      best = row
-    end
-  end
-  return best
 end
 
 --- calr.lab.study.compare.best(view [, {part=1, metric=, level=.95}])
@@ -325,37 +323,33 @@ end
 ---   undecided (list of rows), decided, smallest_p (what the seeds of the best allow), notes
 function compare.best(view, options)
   options = check_options("calr.study.compare.best", options, { "part", "metric", "level" })
-  local part, index = part_of(view, options.part, "calr.study.compare.best")
+  local _, index = part_of(view, options.part, "calr.study.compare.best")
   local metric, level = metric_of(view, options.metric), options.level or 0.95
   local direction = compare.direction(view, metric)
   local sign = direction == "max" and 1 or -1
-  local rows = gather(view, part, metric)
-  local best = best_row(rows, sign)
+  local rows = gather(view, index, metric)
+  local best = pairing.best(rows, direction)
   if not best then return nil end
-  local result = { part = index, metric = metric, direction = direction, level = level, best = best, as_good = {},
+  local result = { part = index, metric = metric, direction = direction, level = level, best = rows[best], as_good = {},
     worse = {}, undecided = {} }
-  local comparable = {}
-  for _, row in ipairs(rows) do
-    if row ~= best and row.n > 0 then
-      local shared = (row.n + best.n - #unpaired_seeds(row.values, best.values)) // 2
-      local list = statistics.smallest_p(shared) <= 1 - level + 1e-12 and comparable or result.undecided
-      list[#list + 1] = row
-    end
+  local standing = pairing.standing(rows, best, 1 - level)
+  local comparable = { rows[best] }
+  for _, g in ipairs(standing.comparable) do comparable[#comparable + 1] = rows[g] end
+  add_differences(comparable, 1, level)
+  for _, g in ipairs(standing.comparable) do
+    local list = standing.p_corrected[g] > 1 - level and result.as_good or result.worse
+    list[#list + 1] = rows[g]
   end
-  add_differences(comparable, best, level)
-  local smallest = statistics.smallest_p(best.n)
-  for _, row in ipairs(comparable) do
-    local list = row.difference.p_corrected > 1 - level and result.as_good or result.worse
-    list[#list + 1] = row
-  end
+  for _, g in ipairs(standing.same) do result.as_good[#result.as_good + 1] = rows[g] end
+  for _, g in ipairs(standing.few) do result.undecided[#result.undecided + 1] = rows[g] end
   for _, list in ipairs { result.as_good, result.worse, result.undecided } do
     table.sort(list, function(a, b)
       if a.mean ~= b.mean then return sign * a.mean > sign * b.mean end
       return a.row < b.row
     end)
   end
-  result.smallest_p = smallest
-  result.decided = #comparable > 0 and smallest * #comparable <= 1 - level
+  result.smallest_p = statistics.smallest_p(rows[best].n)
+  result.decided = standing.decided
   result.notes = compare.notes(view, rows)
   return result
 end
@@ -392,7 +386,7 @@ end
 ---                first metric first), rows (all that have both figures, the same fields and `on_front`), notes
 function compare.pareto(view, options)
   options = check_options("calr.study.compare.pareto", options, { "part", "metrics" })
-  local part = part_of(view, options.part, "calr.study.compare.pareto")
+  local _, part = part_of(view, options.part, "calr.study.compare.pareto")
   local metrics = options.metrics
   if not metrics then
     if #view.goals < 2 then error("a Pareto front needs two metrics; the study has one goal", 2) end

@@ -3,6 +3,7 @@
 --- statistically as good.
 
 local columns = require "calr.lab.study.table.columns"
+local pairing = require "calr.lab.study.pairing"
 local statistics = require "calr.statistics"
 local suggest = require "calr.options".suggest
 local text = require "calr.text"
@@ -18,74 +19,27 @@ local function listed(by_seed, seeds)
   return list
 end
 
--- The position of the best mean among those with the most seeds, so that one lucky seed does not win; nil if the better
--- direction is unknown.
-local function best_of(cells, direction)
-  local best
-  for g, cell in pairs(cells) do
-    local other = cells[best]
-    if not other or cell.n > other.n then
-      best = g
-    elseif cell.n == other.n then
-      local sign = direction == "max" and 1 or -1
-      if sign * cell.mean > sign * other.mean or (cell.mean == other.mean and g < best) then best = g end
-    end
-  end
-  return direction and best
+-- The groups as rows of calr.lab.study.pairing, with the figures of one column.
+local function rows_of(groups, column)
+  local rows = {}
+  for g, group in ipairs(groups) do rows[g] = { values = group.values[column.name], trials = group.trials } end
+  return rows
 end
 
--- Number of resamples of a bootstrap interval: fewer if many pairs and rows would take long.
-local function resamples_for(pairs_count, comparisons)
-  return math.max(999, math.min(9999, math.floor(3e6 / math.max(1, pairs_count * comparisons))))
-end
-
--- The p of the sign-flip test. Many pairs make it costly, and if the difference is obvious a bound will do: a sum of
--- random signs times d exceeds t in size with probability at most 2 exp(-t^2 / 2 sum d^2) (Hoeffding 1963).
-local function p_of(differences, resamples)
-  if #differences > 20 then
-    local sum, squares = 0.0, 0.0
-    for _, d in ipairs(differences) do sum, squares = sum + d, squares + d * d end
-    local bound = squares > 0 and 2 * math.exp(-sum * sum / (2 * squares)) or 1
-    if bound < 1e-4 then return bound end
-  end
-  return (statistics.sign_flip(differences, { resamples = resamples }))
-end
-
--- a - b for the seeds of both, by ascending seed.
-local function paired(a, b, seeds)
-  local differences = {}
-  for _, seed in ipairs(seeds) do
-    if a[seed] and b[seed] then differences[#differences + 1] = a[seed] - b[seed] end
-  end
-  return differences
-end
-
--- Marks the best cell, and those whose paired difference from it no test distinguishes from chance; the rule of
--- calr.lab.study.compare.best, without its intervals, which take a hundred times as long.
-local function mark(cells, groups, column, seeds)
-  local best = best_of(cells, column.direction)
+-- Marks the best cell, and those whose paired difference from it no test distinguishes from chance.
+local function mark(cells, groups, column)
+  local best = column.direction and pairing.best(cells, column.direction)
   if not best or next(cells, next(cells)) == nil then return nil end
   cells[best].best = true
-  local others, ps, info = {}, {}, { pairs = 0, few = {} }
-  for g, group in ipairs(groups) do
-    if cells[g] and g ~= best then
-      local differences = paired(group.values[column.name], groups[best].values[column.name], seeds)
-      if statistics.smallest_p(#differences) <= level then
-        others[#others + 1], ps[#ps + 1] = cells[g], p_of(differences, resamples_for(#differences, #groups - 1))
-      else
-        info.few[#info.few + 1] = group.label
-      end
-      info.pairs = math.max(info.pairs, #differences)
-    end
-  end
-  info.comparisons = #others > 0 and #others or #info.few
-  if #others == 0 then return info end
-  info.decided = statistics.smallest_p(info.pairs) * #others <= level
+  local standing = pairing.standing(rows_of(groups, column), best, level)
+  local info = { pairs = standing.pairs, few = {}, decided = standing.decided }
+  for i, g in ipairs(standing.few) do info.few[i] = groups[g].label end
+  info.comparisons = #standing.comparable > 0 and #standing.comparable or #info.few
+  if #standing.comparable + #info.few == 0 then return nil end
   if info.decided then
-    for i, p in ipairs(statistics.holm(ps)) do
-      others[i].as_good = p > level
-      info.any = info.any or p > level
-    end
+    for _, g in ipairs(standing.comparable) do cells[g].as_good = standing.p_corrected[g] > level end
+    for _, g in ipairs(standing.same) do cells[g].as_good = true end
+    for _, cell in pairs(cells) do info.any = info.any or cell.as_good end
   end
   return info
 end
@@ -115,7 +69,7 @@ function figures.cells(groups, column, seeds)
     end
   end
   columns.scale(column, means, deviations)
-  return cells, mark(cells, groups, column, seeds)
+  return cells, mark(cells, groups, column)
 end
 
 --- calr.lab.study.table.figures.find(groups, versus)
@@ -132,29 +86,18 @@ function figures.find(groups, versus)
     suggest(tostring(versus), labels), table.concat(labels, ", ")), 0)
 end
 
---- calr.lab.study.table.figures.differences(groups, column, versus, seeds)
+--- calr.lab.study.table.figures.differences(groups, column, versus)
 --- Returns paired differences of all groups from one of them: mean, BCa interval, exact sign-flip p, and p corrected by
 --- Holm.
 --- @param versus  position of a group
 --- @return table  position -> {mean=, low=, high=, n=, p=, corrected=}; without an entry for versus
---- @return table  comparisons (how many), least and most (pairs), smallest_p (for this many pairs)
-function figures.differences(groups, column, versus, seeds)
-  local cells, order, ps = {}, {}, {}
-  local info = { comparisons = 0, least = math.huge, most = 0 }
-  for g, group in ipairs(groups) do
-    local differences = g ~= versus and paired(group.values[column.name], groups[versus].values[column.name], seeds)
-    local n = differences and #differences or 0
-    if n > 0 then
-      local resamples = resamples_for(n, #groups - 1)
-      local interval = statistics.bootstrap(differences, { resamples = resamples })
-      cells[g] = { mean = interval.estimate, low = interval.low, high = interval.high, n = n,
-        p = p_of(differences, resamples) }
-      order[#order + 1], ps[#ps + 1] = g, cells[g].p
-      info.least, info.most = math.min(info.least, n), math.max(info.most, n)
-    end
+--- @return table  what calr.lab.study.pairing.differences says about them
+function figures.differences(groups, column, versus)
+  local cells = {}
+  local list, info = pairing.differences(rows_of(groups, column), versus)
+  for g, d in pairs(list) do
+    cells[g] = { mean = d.mean, low = d.low, high = d.high, n = d.n, p = d.p, corrected = d.p_corrected }
   end
-  for i, p in ipairs(statistics.holm(ps)) do cells[order[i]].corrected = p end
-  info.comparisons, info.smallest_p = #order, statistics.smallest_p(info.most)
   return cells, info
 end
 

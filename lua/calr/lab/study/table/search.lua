@@ -10,6 +10,7 @@ local columns = require "calr.lab.study.table.columns"
 local compare = require "calr.lab.study.compare"
 local figures = require "calr.lab.study.table.figures"
 local groups = require "calr.lab.study.table.groups"
+local pairing = require "calr.lab.study.pairing"
 local sheets = require "calr.lab.study.table.sheets"
 local statistics = require "calr.statistics"
 local text = require "calr.text"
@@ -55,14 +56,6 @@ local function better(direction)
     if a.value ~= b.value then return a.value > b.value end
     return number_of(a.trial) < number_of(b.trial)
   end
-end
-
-local function rest_of(list, from)
-  local rest = {}
-  for i, seed in ipairs(list) do
-    if i >= from then rest[#rest + 1] = seed end
-  end
-  return rest
 end
 
 -- A group of one configuration: `values` are those of the confirming seeds, `chosen` those of the
@@ -113,8 +106,9 @@ end
 -- is confirmed).
 local function confirmed_groups(index, part, done, list, options)
   local view, by_number, result, by_item = index.view, {}, {}, {}
-  local confirm_part, fresh = confirmation(view, part), rest_of(view.seeds, 2)
-  if not confirm_part or #fresh == 0 then return result, by_item, nil end
+  local confirm_part = confirmation(view, part)
+  local fresh = confirm_part and pairing.seeds(view, confirm_part) or {}
+  if #fresh == 0 then return result, by_item, nil end
   for _, item in ipairs(done) do by_number["#" .. number_of(item.trial)] = item end
   for row, r in ipairs(view.parts[confirm_part].rows) do
     local item = by_number["#" .. number_of(r)]

@@ -6,6 +6,7 @@ local cells = require "calr.lab.study.table.cells"
 local compare = require "calr.lab.study.compare"
 local figures = require "calr.lab.study.table.figures"
 local groups = require "calr.lab.study.table.groups"
+local pairing = require "calr.lab.study.pairing"
 local statistics = require "calr.statistics"
 
 local sheets = {}
@@ -106,8 +107,12 @@ end
 
 -- Differences from one row, for one column of figures.
 local function add_differences(sheet, list, column, versus)
-  local differences, info = figures.differences(list, column, versus, sheet.seeds)
+  local differences, info = figures.differences(list, column, versus)
+  local same = {}
+  for i, g in ipairs(info.same) do same[i] = list[g].label end
+  if #same > 0 then add_note(sheet, pairing.same_note(list[versus].label, same)) end
   if info.comparisons == 0 then
+    if #same > 0 then return end
     add_note(sheet, ("No seed has figures of both \"%s\" and another row: there is nothing to compare."):format(
       list[versus].label))
     return
