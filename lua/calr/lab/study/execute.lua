@@ -73,6 +73,21 @@ local function stale_note(study, st, planned)
     .. (#labels > 12 and ("; and %d more"):format(#labels - 12) or ""))
 end
 
+-- Says which workers of an earlier command still run: a command that is killed leaves them behind.
+local function others_note(st)
+  local others, pids, shown = st:others(), {}, {}
+  if #others == 0 then return end
+  for i, other in ipairs(others) do
+    pids[i] = tostring(other.pid)
+    if i <= 8 then shown[i] = tostring(other.pid) end
+  end
+  local one = #others == 1
+  progress.print(("note: %d %s of an earlier command still %s here (%s %s%s) and %s part in this study, beside the new "
+    .. "ones; to end %s: kill %s"):format(#others, one and "worker" or "workers", one and "runs" or "run",
+    one and "process" or "processes", table.concat(shown, ", "), #others > 8 and ", ..." or "",
+    one and "takes" or "take", one and "it" or "them", table.concat(pids, " ")))
+end
+
 -- The failed trials of the plan, in the order in which they began.
 local function failures(study, st, planned)
   local list = {}
@@ -114,6 +129,7 @@ local function work_here(study, fn)
     local st <close> = stores.join(study.folder, { threads = sys.threads(), patience = mode.patience,
       cpu = sys.info().cpu, library = identity.code().library })
     stale_note(study, st, planned)
+    if mode.kind ~= "work" then others_note(st) end
     how = worker.new(study, st, fn, { retry = mode.retry_failed, fail_fast = mode.fail_fast }):run()
     st:refresh()
     failed = failures(study, st, planned)
@@ -195,6 +211,7 @@ local function work_in_processes(study, count)
   local planned, total = planned_trials(study)
   local st <close> = stores.join(study.folder, { read_only = true })
   stale_note(study, st, planned)
+  others_note(st)
   local bar <close> = progress.new(study.name, total)
   progress.print(("%d workers with %d thread%s each"):format(count, threads, threads == 1 and "" or "s"))
   local workers, restarts, told, warned = {}, { count = 0, limit = 5 + 2 * count }, false, false

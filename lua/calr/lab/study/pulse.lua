@@ -42,4 +42,14 @@ function Watch:alive(worker)
   return seen.alive
 end
 
+--- calr.lab.study.pulse.held(folder, worker)
+--- Tells whether a worker lives, from its lock alone.
+--- @param folder  DIR/workers
+--- @return boolean|nil  nil: it may be on another machine, and only time can tell
+function pulse.held(folder, worker)
+  local count, held = sys.pulse(("%s/%s.beat"):format(folder, worker))
+  if count == nil then return false end
+  return held
+end
+
 return pulse

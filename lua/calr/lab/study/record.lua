@@ -204,6 +204,22 @@ function Store:alive(worker)
   return not (known and known.left) and self.watch:alive(worker)
 end
 
+--- store:others()
+--- Returns the workers of this machine that live and are not this one, such as those of a command that was killed.
+--- @return table  list of {id, host, pid, started}, by their time
+function Store:others()
+  local list = {}
+  for id, worker in pairs(self.ledger.workers) do
+    local gone = id == self.worker or worker.left
+    if not gone and pulse.held(self.dir .. "/workers", id) then list[#list + 1] = worker end
+  end
+  table.sort(list, function(a, b)
+    if a.started ~= b.started then return (a.started or 0) < (b.started or 0) end
+    return a.id < b.id
+  end)
+  return list
+end
+
 --- store:problem()
 --- @return string|nil  why this worker's heartbeat cannot be written: others will take it for dead
 function Store:problem()
