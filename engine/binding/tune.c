@@ -1,4 +1,5 @@
 /* calr.tune: the arithmetic of the samplers of studies. */
+#include "binding/tune.h"
 #include "binding/bind.h"
 #include "binding/modules.h"
 
@@ -11,7 +12,7 @@
 #include "tune/sobol.h"
 
 /// @module calr.tune
-/// The parts of `calr.study`'s samplers in C: Parzen estimators and Sobol's sequence.
+/// The parts of `calr.study`'s samplers in C: Parzen estimators, Gaussian processes and Sobol's sequence.
 ///
 /// A history keeps the values of all trials; an estimator is made from some of its rows and columns:
 ///
@@ -389,5 +390,6 @@ int luaopen_calr_tune(lua_State *L)
     calr_lua_class(L, HISTORY, "history:", history_methods, history_metamethods);
     calr_lua_class(L, PARZEN, "parzen:", parzen_methods, parzen_metamethods);
     calr_lua_new_module(L, "calr.tune.", functions);
+    calr_tune_add_gaussian(L);
     return 1;
 }

@@ -43,7 +43,7 @@ end
 
 local function each(fn)
   for _, name in ipairs(sampler.names()) do
-    if name ~= "grid" then fn(name, {}) end
+    if name ~= "grid" then fn(name, name == "gp" and { candidates = 64, starts = 2 } or {}) end
   end
   fn("tpe", { multivariate = false })
   fn("tpe", { multivariate = true, clip = 1 })
@@ -280,7 +280,7 @@ check.test("eight workers at once, trials ending in any order, some failing", fu
   end)
 end)
 
-check.test("tpe: running trials repel, failed and pruned ones do not attract", function()
+check.test("tpe: running and failed trials repel, pruned ones do not attract", function()
   local sp = space.make { x = space.float(0, 1) }
   local function mean(state, losses)
     local sum = 0
@@ -290,15 +290,57 @@ check.test("tpe: running trials repel, failed and pruned ones do not attract", f
         local x = (i - 0.5) / 20
         s:tell { number = i, point = { x = x }, state = "finished", losses = { (x - 0.5) ^ 2 } }
       end
-      for i = 21, 40 do
+      for i = 21, state and 40 or 20 do
         s:tell { number = i, point = { x = 0.46 + (i - 20) * 0.002 }, state = state, losses = losses, step = 1 }
       end
       sum = sum + math.abs(s:ask(41).x - 0.5)
     end
     return sum / 30
   end
-  check.ok(mean("running") > mean("failed"))
-  check.ok(mean("pruned", { -100 }) > mean("failed"))
+  local none = mean()
+  check.ok(mean("running") > none)
+  check.ok(mean("failed") > none)
+  check.ok(mean("pruned", { -100 }) > none)
+end)
+
+check.test("a failed trial is a bad one: where trials fail, later ones are rare", function()
+  local function search(name, options)
+    local failed, best, seeds = 0, 0, 6
+    for seed = 1, seeds do
+      local sp = space.make { x = space.float(-1.0, 1.0), y = space.float(0.0, 1.0) }
+      local s, least = sampler.make(name, sp, with(options, { seed = seed })), math.huge
+      for number = 1, 60 do
+        local p = s:ask(number)
+        local loss = p.x >= 0 and p.x <= 0.8 and (p.x - 0.3) ^ 2 + (p.y - 0.5) ^ 2 or nil
+        s:tell { number = number, point = p, state = loss and "finished" or "failed", losses = loss and { loss } }
+        least = math.min(least, loss or math.huge)
+        if not loss and number > 10 then failed = failed + 1 end
+      end
+      best = best + least / seeds
+    end
+    return failed / (50 * seeds), best
+  end
+  local chance, chance_best = search("random", {})
+  check.ok(chance > 0.5)
+  for name, options in pairs { tpe = {}, cmaes = {}, gp = { candidates = 128, starts = 2 },
+    nsga2 = { population = 10 } } do
+    local share, best = search(name, options)
+    check.ok(share < 0.6 * chance, ("%s: %.0f %% of the trials fail"):format(name, 100 * share))
+    check.ok(best < chance_best, ("%s finds %g, chance %g"):format(name, best, chance_best))
+  end
+end)
+
+check.test("no result at all yet: suggestions go on, and move", function()
+  local sp = space.make { x = space.float(0, 1), y = space.float(0, 1) }
+  each(function(name, options)
+    local s, low, high = sampler.make(name, sp, options), 1, 0
+    for number = 1, 60 do
+      local p = s:ask(number)
+      low, high = math.min(low, p.x), math.max(high, p.x)
+      s:tell { number = number, point = p, state = "failed" }
+    end
+    check.ok(low < 0.2 and high > 0.8, name)
+  end)
 end)
 
 check.finish()

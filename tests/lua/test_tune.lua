@@ -180,4 +180,51 @@ check.test("mistakes", function()
   check.fails("was closed", p.kernels, p)
 end)
 
+-- ---- Gaussian processes ----
+
+local three = { {}, {}, { choices = 3 } }
+
+check.test("a Gaussian process has SciPy's parameters, means and deviations", function()
+  local opened = assert(io.open(os.getenv "CALR_TEST_REFERENCE" .. "/study/gaussian.json"))
+  local cases = json.decode(opened:read "a")
+  opened:close()
+  for number, case in ipairs(cases) do
+    local model <close> = tune.gaussian { axes = three, points = case.points, values = case.values }
+    local found = model:parameters()
+    for a = 1, 3 do check.near(found.weights[a] / case.weights[a], 1, 0.05, ("case %d, axis %d"):format(number, a)) end
+    check.near(found.scale / case.scale, 1, 0.05)
+    local means, deviations = model:predict(case.at)
+    for i = 1, #case.at do
+      check.near(means[i], case.mean[i], 0.01)
+      check.near(deviations[i] / case.deviation[i], 1, 0.02)
+    end
+  end
+end)
+
+check.test("mistakes about Gaussian processes", function()
+  local function model_with(changes)
+    local options = { axes = three, points = { { 0, 0, 1 } }, values = { 1 } }
+    for name, value in pairs(changes) do options[name] = value end
+    return tune.gaussian(options)
+  end
+  check.fails("must be a list of 3 numbers", model_with, { points = { { 0, 0 } } })
+  check.fails("number 2 of point 1 is a string", model_with, { points = { { 0, "x", 1 } } })
+  check.fails("1 points and 2 values", model_with, { values = { 1, 2 } })
+  check.fails("an axis and a point", model_with, { points = {}, values = {} })
+  check.fails("point 1 has a number that is not finite", model_with, { values = { 0 / 0 } })
+  check.fails("1 to 1000 axes", model_with, { axes = {} })
+  check.fails("\"choises\" (did you mean \"choices\"?)", model_with, { axes = { {}, {}, { choises = 3 } } })
+  check.fails("the parent of axis 1 is no choice before it", model_with,
+    { axes = { { parent = 3 }, {}, { choices = 2 } } })
+  check.fails("must be a model of calr.tune.gaussian, not a number", tune.improvement, { losses = 3, points = {} })
+  check.fails("option \"losses\" is missing", tune.acquire, { candidates = {} })
+  local model, rng = model_with {}, Rng.open { seed = 1, purpose = "test", index = 0 }
+  check.fails("a candidate to begin at", tune.acquire, { losses = model, candidates = {}, rng = rng })
+  check.fails("must be a stream of calr.rng", tune.acquire, { losses = model, candidates = { { 0, 0, 1 } } })
+  check.equal(#tune.improvement { losses = model, points = { { 0, 0, 1 }, { 1, 1, 0 } } }, 2)
+  model:close()
+  model:close()
+  check.fails("this model was closed", model.predict, model, {})
+end)
+
 check.finish()

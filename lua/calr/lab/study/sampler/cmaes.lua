@@ -9,9 +9,10 @@
 --- half. Parameters inactive in a point drift freely. When the distribution has converged or the losses no longer
 --- differ, it restarts at a random place with twice the population (IPOP: Auger and Hansen, CEC 2005).
 ---
---- A generation consists of the next trials, by number, that finished or were pruned; pruned ones are its worst. With
---- several workers, a trial drawn from an older generation is included with its step limited (Hansen, "Injecting
---- external solutions into CMA-ES", arXiv 1110.4181). Failed trials do not count.
+--- A generation consists of the next trials, by number, that have ended. Failed ones are its worst, pruned ones come
+--- before them. The mean moves to trials that did not fail; failed ones only turn the covariance away from them. A
+--- generation without any result starts again at a random place. With several workers, a trial drawn from an older
+--- generation is included with its step limited (Hansen, "Injecting external solutions into CMA-ES", arXiv 1110.4181).
 ---
 --- Options: `sigma` (0.2): the first deviation, in units of the range; `population` (0: 4 + floor(3 ln parameters));
 --- `restart` (true).
@@ -61,17 +62,30 @@ local function rates(n, population)
   return r
 end
 
--- A fresh distribution; the first one in the middle of the space, later ones anywhere.
-function Cmaes:begin(restarts)
+-- The rates of a generation of which only `results` trials did not fail: the others do not move the mean.
+local function with_results(r, results)
+  if results >= r.mu then return r end
+  local sum, squares, weights = 0, 0, table.move(r.weights, 1, #r.weights, 1, {})
+  for i = 1, results do sum = sum + weights[i] end
+  for i = 1, r.mu do
+    weights[i] = i <= results and weights[i] / sum or 0
+    squares = squares + weights[i] ^ 2
+  end
+  return setmetatable({ weights = weights, mu = results, mass = 1 / squares }, { __index = r })
+end
+
+-- A fresh distribution; the first one in the middle of the space, those after a restart or a move anywhere.
+function Cmaes:begin(restarts, moves)
   local n = #self.numbers
   local population = (self.population > 0 and self.population or 4 + math.floor(3 * math.log(math.max(1, n))))
   population = population << math.min(restarts, 10)
-  local state = { restarts = restarts, population = population, rates = rates(math.max(1, n), population),
+  local state = { restarts = restarts, moves = moves, population = population,
+    rates = rates(math.max(1, n), population),
     sigma = self.sigma, mean = {}, covariance = {}, path = zeros(n), path_sigma = zeros(n), generation = 0,
     recent = {}, chances = {} }
-  local rng = Rng.open { seed = self.seed, purpose = "study.cmaes.restart", index = restarts }
+  local rng = Rng.open { seed = self.seed, purpose = "study.cmaes.restart", index = restarts + (moves << 16) }
   for i = 1, n do
-    state.mean[i] = restarts == 0 and 0.5 or rng:uniform()
+    state.mean[i] = restarts + moves == 0 and 0.5 or rng:uniform()
     state.covariance[i] = zeros(n)
     state.covariance[i][i] = 1.0
   end
@@ -237,7 +251,7 @@ function Cmaes:place(state, trial)
 end
 
 local function better(a, b)
-  if a.state ~= b.state then return a.state == "finished" end
+  if a.state ~= b.state then return a.state == "finished" or a.state == "pruned" and b.state == "failed" end
   if a.state == "pruned" then
     local a_step, b_step = a.losses and a.step or -math.huge, b.losses and b.step or -math.huge
     if a_step ~= b_step then return a_step > b_step end
@@ -248,12 +262,12 @@ local function better(a, b)
 end
 
 -- Moves the probabilities of a choice towards the choices of the better half, leaving each a chance.
-local function learn_choice(state, p, trials)
+local function learn_choice(state, p, trials, r)
   local chances, wanted, total = state.chances[p.name], zeros(#p.choices), 0.0
-  for i = 1, state.rates.mu do
+  for i = 1, r.mu do
     for c, choice in ipairs(p.choices) do
       if trials[i].point[p.name] == choice then
-        wanted[c], total = wanted[c] + state.rates.weights[i], total + state.rates.weights[i]
+        wanted[c], total = wanted[c] + r.weights[i], total + r.weights[i]
       end
     end
   end
@@ -268,8 +282,8 @@ local function learn_choice(state, p, trials)
 end
 
 -- The tutorial's equations: the mean moves, the paths lengthen, the covariance turns towards the steps that paid.
-local function learn_numbers(state, xs, ys)
-  local n, r = #state.mean, state.rates
+local function learn_numbers(state, xs, ys, r)
+  local n = #state.mean
   local step, mean = zeros(n), zeros(n)
   for k = 1, r.mu do
     for i = 1, n do
@@ -321,28 +335,32 @@ function Cmaes:learn(state, trials)
     where[trial] = { x, y }
   end
   table.sort(trials, better)
-  for _, p in ipairs(self.choices) do learn_choice(state, p, trials) end
+  local results = 0
+  for _, trial in ipairs(trials) do results = results + (trial.state == "failed" and 0 or 1) end
+  if results == 0 then return self:begin(state.restarts, state.moves + 1) end
+  local r = with_results(state.rates, results)
+  for _, p in ipairs(self.choices) do learn_choice(state, p, trials, r) end
   if #self.numbers > 0 then
     local xs, ys = {}, {}
     for k, trial in ipairs(trials) do xs[k], ys[k] = where[trial][1], where[trial][2] end
-    learn_numbers(state, xs, ys)
+    learn_numbers(state, xs, ys, r)
   end
   self:decompose(state)
-  if self.restart and converged(state, trials) then return self:begin(state.restarts + 1) end
+  if self.restart and converged(state, trials) then return self:begin(state.restarts + 1, state.moves) end
   return state
 end
 
 -- The distribution after all whole generations. It is kept until a trial with an older number arrives.
 function Cmaes:current()
   local h = self.history
-  if self.stale then self.state, self.used, self.last, self.stale = self:begin(0), 0, nil, false end
-  local results = {}
+  if self.stale then self.state, self.used, self.last, self.stale = self:begin(0, 0), 0, nil, false end
+  local ended = {}
   for _, place in ipairs(h:order()) do
     local trial = h.list[place]
-    if trial.state == "finished" or trial.state == "pruned" then results[#results + 1] = trial end
+    if trial.state ~= "open" then ended[#ended + 1] = trial end
   end
-  while #results - self.used >= self.state.population do
-    local trials = table.move(results, self.used + 1, self.used + self.state.population, 1, {})
+  while #ended - self.used >= self.state.population do
+    local trials = table.move(ended, self.used + 1, self.used + self.state.population, 1, {})
     self.used, self.last = self.used + self.state.population, trials[#trials].number
     self.state = self:learn(self.state, trials)
   end
@@ -355,7 +373,7 @@ function Cmaes:tell(trial)
   local before = place and h.list[place] or nil
   local after = h.list[h:tell(trial)]
   local function counts(t)
-    return t ~= nil and (t.state == "finished" or t.state == "pruned")
+    return t ~= nil and t.state ~= "open"
   end
   local changed = counts(before) ~= counts(after) or counts(after) and (before.state ~= after.state
     or (before.losses or {})[1] ~= (after.losses or {})[1] or before.step ~= after.step)

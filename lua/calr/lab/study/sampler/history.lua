@@ -64,7 +64,7 @@ function history.new(space, goals)
   local loss = {}
   for goal = 1, goals do loss[goal] = {} end
   return setmetatable({ space = space, goals = goals, list = {}, states = {}, loss = loss, place = {}, finished = 0,
-    pruned = 0, ordered = {}, sorted = {}, fresh = {}, listable = space:count(), seen = {} }, History)
+    pruned = 0, failed = 0, ordered = {}, sorted = {}, fresh = {}, listable = space:count(), seen = {} }, History)
 end
 
 -- A point as a string; equal points have equal strings.

@@ -12,14 +12,15 @@
 --- trials give the same answer in any process: randomness comes from the stream (seed, "study.NAME", 0, number) of
 --- calr.rng.
 ---
---- The samplers are grid, random, sobol, tpe and cmaes; calr.lab.study.sampler.history holds what they share.
+--- The samplers are grid, random, sobol, tpe, cmaes, gp and nsga2; calr.lab.study.sampler.history holds what they
+--- share. To those that learn, a failed trial is a bad one: they ask less where trials fail.
 
 local suggest = require "calr.options".suggest
 local userfile = require "calr.userfile"
 
 local sampler = {}
 
-local names = { "grid", "random", "sobol", "tpe", "cmaes" }
+local names = { "grid", "random", "sobol", "tpe", "cmaes", "gp", "nsga2" }
 
 --- calr.lab.study.sampler.names()
 --- @return table  list of calr's samplers

@@ -3,11 +3,11 @@
 --- far into good ones and the rest, draws candidates where the good ones are dense, and takes the candidate with the
 --- largest ratio of the two densities.
 ---
---- Trials rank by their losses; pruned ones come after all finished ones, ranked by how far they got and then by their
---- last report. Failed trials count only by their point; running ones belong to the rest, so that several workers do
---- not try the same place. A parameter that exists only under a choice is modelled by the trials that have it. With two
---- goals, trials are good by their rank of non-domination, and those of the first rank that does not fit are chosen by
---- the area that they dominate (Ozaki et al., JAIR 73 (2022)).
+--- Trials rank by their losses; pruned ones come after all finished ones, ranked by how far they got and then by
+--- their last report. Failed trials belong to the rest: where trials fail, the next ones are not drawn. Running ones
+--- do too, so that several workers do not try the same place. A parameter that exists only under a choice is modelled
+--- by the trials that have it. With two goals, trials are good by their rank of non-domination, and those of the
+--- first rank that does not fit are chosen by the area that they dominate (Ozaki et al., JAIR 73 (2022)).
 ---
 --- Options, with their defaults: `startup` (10): trials drawn at random first; `candidates` (24); `gamma` (0.1) and
 --- `most` (25, with two goals no limit): min(ceil(gamma * n), most) trials are good; `prior` (1): weight of the prior
@@ -108,7 +108,7 @@ function Tpe:split(number)
     local state = states[row]
     if good[row] then
       below[#below + 1] = row
-    elseif row ~= own and state ~= "failed" and (liar or state ~= "open") then
+    elseif row ~= own and (liar or state ~= "open") then
       above[#above + 1] = row
     end
   end
@@ -167,7 +167,7 @@ function Tpe:ask(number)
   local function by_chance()
     return history.unit(self.space, rng)
   end
-  if h.finished + h.pruned < math.max(1, self.startup) then return h:draw(by_chance, rng) end
+  if h.finished + h.pruned + h.failed < math.max(1, self.startup) then return h:draw(by_chance, rng) end
   local model, tries = {}, 0
   model.below, model.above = self:split(number)
   return h:draw(function()
