@@ -1,10 +1,10 @@
 -- street: generated pedestrians under cameras that differ.
 --
--- Persons, streets and cameras are all defined here, in Lua; calr.draw only paints. Every random decision comes from a
+-- Persons, streets and cameras are all defined here, in Lua; calr.paint only paints. Every random decision comes from a
 -- stream named by (seed, purpose, index), so that an identity looks the same whatever the other options are, and any
 -- image can be made on its own.
 
-local draw = require "calr.draw"
+local paint = require "calr.paint"
 local sys = require "calr.sys"
 
 local here = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
@@ -73,7 +73,7 @@ end
 local function scene_of(options, job, everybody)
   local r = stream(options, "image", job.serial)
   local camera, track = job.camera, job.track
-  local s = draw.scene(64, 128)
+  local s = paint.scene(64, 128)
   view.background(s, camera, track.offset + r:uniform(-14, 14), track.zoom * r:uniform(0.97, 1.03))
   local size = 112 * (1 + track.size + r:normal(0, 0.03))
   local x, y = 32 + r:normal(0, 1.9), 121 + r:normal(0, 1.9)
@@ -246,9 +246,9 @@ function street.generate(given, emit)
       scenes[#scenes + 1] = scene_of(options, jobs[i], everybody)
       quality[#quality + 1] = jobs[i].camera.quality
     end
-    local images <close> = draw.render(scenes, { height = options.height, width = options.width })
+    local images <close> = paint.render(scenes, { height = options.height, width = options.width })
     for _, scene in ipairs(scenes) do scene:close() end
-    for i, jpeg in ipairs(draw.encode(images, { quality = quality })) do
+    for i, jpeg in ipairs(paint.encode(images, { quality = quality })) do
       local job = jobs[first + i - 1]
       emit { path = job.path, identity = job.identity, camera = job.camera.index, split = job.split, jpeg = jpeg }
     end

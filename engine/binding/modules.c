@@ -6,7 +6,6 @@ static const luaL_Reg modules[] = {
     {"calr.autograd", luaopen_calr_autograd},         /* the tape; custom gradients */
     {"calr.bank", luaopen_calr_bank},                 /* memory banks */
     {"calr.cluster", luaopen_calr_cluster},           /* neighbours and clustering */
-    {"calr.draw", luaopen_calr_draw},                 /* painting generated images */
     {"calr.embed.layout", luaopen_calr_embed_layout}, /* layouts of features in the plane */
     {"calr.frozen", luaopen_calr_frozen},             /* convolutions for inference */
     {"calr.image", luaopen_calr_image},               /* JPEG, PNG, resizing */
@@ -17,6 +16,7 @@ static const luaL_Reg modules[] = {
     {"calr.npy", luaopen_calr_npy},                   /* NumPy files */
     {"calr.npz", luaopen_calr_npz},                   /* NumPy archives */
     {"calr.optim.step", luaopen_calr_optim_step},     /* steps of optimisers */
+    {"calr.paint", luaopen_calr_paint},               /* painting generated images */
     {"calr.pth", luaopen_calr_pth},                   /* files of torch.save */
     {"calr.quality", luaopen_calr_quality},           /* cluster quality */
     {"calr.rank", luaopen_calr_rank},                 /* ranking metrics */

@@ -7,7 +7,6 @@
 int luaopen_calr_autograd(lua_State *L);
 int luaopen_calr_bank(lua_State *L);
 int luaopen_calr_cluster(lua_State *L);
-int luaopen_calr_draw(lua_State *L);
 int luaopen_calr_frozen(lua_State *L);
 int luaopen_calr_image(lua_State *L);
 int luaopen_calr_json(lua_State *L);
@@ -17,6 +16,7 @@ int luaopen_calr_meter(lua_State *L);
 int luaopen_calr_npy(lua_State *L);
 int luaopen_calr_npz(lua_State *L);
 int luaopen_calr_optim_step(lua_State *L);
+int luaopen_calr_paint(lua_State *L);
 int luaopen_calr_pth(lua_State *L);
 int luaopen_calr_embed_layout(lua_State *L);
 int luaopen_calr_quality(lua_State *L);

@@ -36,6 +36,7 @@ local former = {
   ["calr.cli"] = "calr.program.command",
   ["calr.clusterers"] = "calr.lab.cluster",
   ["calr.docs"] = "calr.program.docs",
+  ["calr.draw"] = "calr.paint",
   ["calr.ops"] = "calr.tensor",
   ["calr.optimizer"] = "calr.optim.step",
   ["calr.run.resume"] = "calr.program.resume",

@@ -264,7 +264,7 @@ function hostile.new(seed)
   add(calr.cluster.linkage, calr.cluster.distances(x))
   add(calr.cluster.knn, x, { k = 3 })
   add(calr.rng.open, {})
-  add(calr.draw.scene, 8, 8)
+  add(calr.paint.scene, 8, 8)
   add(calr.tune.history, 2)
   add(calr.tune.parzen, { history = calr.tune.history(1), rows = {}, columns = { 1 }, axes = { {} } })
   add(calr.frozen.conv, tensor.full({ 4, 3, 3, 3 }, .1))
@@ -287,7 +287,7 @@ function hostile.new(seed)
   add(calr.store.writer, { path = path, name = "fuzz" })
   local writer = pool[#pool]
   pcall(function()
-    local files = calr.draw.encode(tensor.zeros({ 2, 8, 8, 3 }, "u8"), {})
+    local files = calr.paint.encode(tensor.zeros({ 2, 8, 8, 3 }, "u8"), {})
     for i, bytes in ipairs(files) do
       writer:add { path = i .. ".jpg", identity = i, camera = 0, split = "train", bytes = bytes }
     end

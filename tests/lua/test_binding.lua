@@ -57,7 +57,7 @@ check.test("lists whose items are made when they are asked for", function()
     refuses("items is not possible", ops.cat, list)
     refuses("items is not possible", tensor.zeros, list)
     refuses("items is not possible", tensor, list)
-    refuses("items is not possible", calr.draw.render, list, { height = 4, width = 4 })
+    refuses("items is not possible", calr.paint.render, list, { height = 4, width = 4 })
     refuses("items is not possible", calr.sys.nearest, "word", list)
   end
   local words = setmetatable({}, {
@@ -141,7 +141,7 @@ check.test("metamethods check whose they are", function()
   local values = {
     tensor.zeros { 1 }, calr.sys.append(path), calr.sys.lock(path .. ".lock"), calr.rng.open {},
     calr.cluster.linkage(tensor.zeros { 2, 2 }), calr.cluster.ivf(tensor.full({ 8, 2 }, 1), { lists = 1 }),
-    calr.cluster.jaccard(tensor.full({ 8, 2 }, 1), { k1 = 2 }), calr.draw.scene(4, 4), calr.tune.history(2),
+    calr.cluster.jaccard(tensor.full({ 8, 2 }, 1), { k1 = 2 }), calr.paint.scene(4, 4), calr.tune.history(2),
     calr.frozen.conv(tensor.zeros { 1, 1, 1, 1 }), calr.sys.heartbeat(path .. ".beat", 60),
   }
   local count = 0

@@ -1,6 +1,6 @@
--- datasets/street.lua: what it promises about bytes, counts, names and difficulty; and calr.draw from Lua.
+-- datasets/street.lua: what it promises about bytes, counts, names and difficulty; and calr.paint from Lua.
 local check = require "check"
-local draw = require "calr.draw"
+local paint = require "calr.paint"
 local image = require "calr.image"
 local sys = require "calr.sys"
 
@@ -155,38 +155,38 @@ check.test("inside a camera persons are told apart, between cameras the camera i
 end)
 
 check.test("scenes from Lua", function()
-  local s = draw.scene(4, 4)
+  local s = paint.scene(4, 4)
   check.ok(s:color { 1, 0, 0 }:rectangle(0, 0, 2, 4):limb(0, 0, 0, 1, 1, 0):polygon() == s)
   check.equal(#s, 4)
-  local t = draw.render({ s, s }, { height = 4, width = 4 })
+  local t = paint.render({ s, s }, { height = 4, width = 4 })
   check.equal(tostring(t), "u8[2 x 4 x 4 x 3]")
   check.equal(t:get(2, 4, 2, 1), 255)
   check.equal(t:get(2, 4, 3, 1), 0)
-  check.equal(tostring(draw.render({}, { height = 4, width = 4 })), "u8[0 x 4 x 4 x 3]")
-  local files = draw.encode(t, { quality = { 50, 90 } })
+  check.equal(tostring(paint.render({}, { height = 4, width = 4 })), "u8[0 x 4 x 4 x 3]")
+  local files = paint.encode(t, { quality = { 50, 90 } })
   check.equal(#files, 2)
   check.equal(image.probe(files[2]).width, 4)
-  check.equal(#draw.encode(t), 2)
+  check.equal(#paint.encode(t), 2)
 end)
 
 check.test("wrong use of scenes", function()
-  local s = draw.scene(4, 4)
-  check.fails("above 0", draw.scene, 0, 4)
+  local s = paint.scene(4, 4)
+  check.fails("above 0", paint.scene, 0, 4)
   check.fails("three numbers", s.color, s, { 1, 0 })
   check.fails("outside 0 to 1", s.color, s, { 1, 0, 2 })
   check.fails("no pattern is called \"tartan\"", s.pattern, s, "tartan", { 1, 0, 0 }, 0, 0, 1)
   check.fails("pairs", s.polygon, s, 1, 2, 3)
   check.fails("number expected", s.limb, s, 1, 2)
-  check.fails("required", draw.render, { s }, { height = 4 })
-  check.fails("unknown option \"hight\"", draw.render, { s }, { hight = 4, width = 4 })
-  check.fails("item 2 is not an open scene", draw.render, { s, 7 }, { height = 4, width = 4 })
+  check.fails("required", paint.render, { s }, { height = 4 })
+  check.fails("unknown option \"hight\"", paint.render, { s }, { hight = 4, width = 4 })
+  check.fails("item 2 is not an open scene", paint.render, { s, 7 }, { height = 4, width = 4 })
   s:close()
   check.fails("was closed", s.color, s, { 1, 0, 0 })
-  check.fails("item 1 is not an open scene", draw.render, { s }, { height = 4, width = 4 })
-  local t = draw.render({ draw.scene(1, 1) }, { height = 4, width = 4 })
-  check.fails("2 numbers for 1 images", draw.encode, t, { quality = { 1, 2 } })
-  check.fails("from 1 to 100", draw.encode, t, { quality = 0 })
-  check.fails("u8[n x height x width x 3]", draw.encode, t:select(1, 1))
+  check.fails("item 1 is not an open scene", paint.render, { s }, { height = 4, width = 4 })
+  local t = paint.render({ paint.scene(1, 1) }, { height = 4, width = 4 })
+  check.fails("2 numbers for 1 images", paint.encode, t, { quality = { 1, 2 } })
+  check.fails("from 1 to 100", paint.encode, t, { quality = 0 })
+  check.fails("u8[n x height x width x 3]", paint.encode, t:select(1, 1))
 end)
 
 check.finish()

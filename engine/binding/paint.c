@@ -1,4 +1,4 @@
-/* calr.draw: painting generated images. */
+/* calr.paint: painting generated images. */
 #include "binding/bind.h"
 #include "binding/modules.h"
 
@@ -8,7 +8,7 @@
 #include "base/size.h"
 #include "image/draw.h"
 
-/// @module calr.draw
+/// @module calr.paint
 /// Paints small images for generated data sets. A scene is a list of shapes and camera effects,
 /// written by a script in units of its own; `render` paints many scenes at once on all threads.
 ///
@@ -17,8 +17,8 @@
 /// holds until set again. Edges are exact: a pixel gets the share of its area that a shape
 /// covers. Every method returns the scene.
 
-#define SCENE "calr.draw.scene"
-#define FILES "calr.draw.files"
+#define SCENE "calr.paint.scene"
+#define FILES "calr.paint.files"
 
 /* The userdata holds the scene, NULL once closed. */
 static calr_draw_scene **scene_slot(lua_State *L, int arg)
@@ -33,11 +33,11 @@ static calr_draw_scene *check_scene(lua_State *L, int arg)
     return calr_lua_hold(L, scene);
 }
 
-/// calr.draw.scene(width, height)
+/// calr.paint.scene(width, height)
 /// Makes an empty scene of width x height units: anything painted outside 0 .. width and 0 .. height
 /// is invisible. It starts on black, with an opaque black colour.
 /// @return scene
-static int draw_scene(lua_State *L)
+static int paint_scene(lua_State *L)
 {
     double width = luaL_checknumber(L, 1), height = luaL_checknumber(L, 2);
     calr_draw_scene **slot = lua_newuserdatauv(L, sizeof *slot, 0);
@@ -275,12 +275,12 @@ static int scene_noise(lua_State *L)
     return add(L, CALR_DRAW_NOISE, numbers, 2, (uint64_t)luaL_checkinteger(L, 4));
 }
 
-/// calr.draw.render(scenes, {height=, width=})
+/// calr.paint.render(scenes, {height=, width=})
 /// Paints a list of scenes, in parallel; the result does not depend on the number of threads.
 /// @param scenes  a table of scenes
 /// @param height  pixels, required; a scene is stretched to fit
 /// @return u8[n x height x width x 3]
-static int draw_render(lua_State *L)
+static int paint_render(lua_State *L)
 {
     static const char *const names[] = {"height", "width", NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -323,7 +323,7 @@ static int files_close(lua_State *L)
     return 0;
 }
 
-/* The option quality of draw.encode: a number for all, or a table of one for each. */
+/* The option quality of paint.encode: a number for all, or a table of one for each. */
 static void check_qualities(lua_State *L, int64_t count, int32_t *quality)
 {
     int type = calr_lua_push_option(L, 2, "quality");
@@ -348,12 +348,12 @@ static void check_qualities(lua_State *L, int64_t count, int32_t *quality)
     lua_pop(L, 1);
 }
 
-/// calr.draw.encode(images, {quality=90})
+/// calr.paint.encode(images, {quality=90})
 /// Encodes many images of one size as JPEGs, in parallel.
 /// @param images   u8[n x height x width x 3]
 /// @param quality  1 .. 100, or a table with one for each image
 /// @return table  n strings, the files
-static int draw_encode(lua_State *L)
+static int paint_encode(lua_State *L)
 {
     static const char *const names[] = {"quality", NULL};
     calr_tensor *images = calr_lua_check_form(L, 1, CALR_U8, 4, "u8[n x height x width x 3]");
@@ -405,9 +405,9 @@ static int scene_count(lua_State *L)
 }
 
 static const calr_lua_function functions[] = {
-    {"scene", draw_scene, "width, height"},
-    {"render", draw_render, "scenes, options"},
-    {"encode", draw_encode, "images, options"},
+    {"scene", paint_scene, "width, height"},
+    {"render", paint_render, "scenes, options"},
+    {"encode", paint_encode, "images, options"},
     {NULL, NULL, NULL},
 };
 
@@ -441,7 +441,7 @@ static const calr_lua_function metamethods[] = {
     {NULL, NULL, NULL},
 };
 
-int luaopen_calr_draw(lua_State *L)
+int luaopen_calr_paint(lua_State *L)
 {
     calr_lua_class(L, SCENE, "scene:", methods, metamethods);
     if (luaL_newmetatable(L, FILES)) {
@@ -449,6 +449,6 @@ int luaopen_calr_draw(lua_State *L)
         lua_setfield(L, -2, "__gc");
     }
     lua_pop(L, 1);
-    calr_lua_new_module(L, "calr.draw.", functions);
+    calr_lua_new_module(L, "calr.paint.", functions);
     return 1;
 }
