@@ -89,7 +89,7 @@ return {
     { name = "calr.loader" },
     { name = "calr.store" },
     { name = "calr.data.layout" },
-    { name = "calr.draw" },
+    { name = "calr.paint" },
     { name = "calr.npy" },
     { name = "calr.npz" },
     { name = "calr.csv" },
