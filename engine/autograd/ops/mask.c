@@ -192,6 +192,27 @@ calr_status calr_op_masked_scatter(calr_tensor *x, calr_tensor *mask, calr_tenso
 
 /* ---- nonzero ---- */
 
+/* Ascending numbers of elements of x, as positions in each dimension. Divisions are slow: one for each row of the last
+ * dimension, not one for each element. */
+static void places_of(const calr_tensor *x, int64_t count, const int64_t *numbers, int64_t *places)
+{
+    int ndim = x->ndim;
+    int64_t length = x->shape[ndim - 1], first = -length;
+    for (int64_t i = 0; i < count; i++, places += ndim) {
+        if (numbers[i] - first < length) {
+            memcpy(places, places - ndim, (size_t)(ndim - 1) * sizeof *places);
+        } else {
+            int64_t row = numbers[i] / length;
+            first = row * length;
+            for (int d = ndim - 2; d >= 0; d--) {
+                places[d] = row % x->shape[d];
+                row /= x->shape[d];
+            }
+        }
+        places[ndim - 1] = numbers[i] - first;
+    }
+}
+
 calr_status calr_op_nonzero(const calr_tensor *x, calr_tensor **y)
 {
     const calr_backend *k;
@@ -207,14 +228,8 @@ calr_status calr_op_nonzero(const calr_tensor *x, calr_tensor **y)
     if (status == CALR_OK)
         status = k->mask_find(n, calr_tensor_bool(mask),
                               calr_tensor_i64(x->ndim == 1 ? places : numbers));
-    for (int64_t i = 0; status == CALR_OK && x->ndim > 1 && i < count; i++) {
-        int64_t number = calr_tensor_i64(numbers)[i],
-                *place = calr_tensor_i64(places) + i * x->ndim;
-        for (int d = x->ndim - 1; d >= 0; d--) {
-            place[d] = number % x->shape[d];
-            number /= x->shape[d];
-        }
-    }
+    if (status == CALR_OK && x->ndim > 1)
+        places_of(x, count, calr_tensor_i64(numbers), calr_tensor_i64(places));
     calr_tensor_release(numbers);
     calr_tensor_release(mask);
     if (status == CALR_OK)
