@@ -12,8 +12,10 @@
 ---     calr.weights.load(net, "odd.pth", { rename = { ["encoder.*.w"] = "*.weight" } })
 ---
 --- Parts that the network lacks (a classifier) and parts that the file lacks are left as they are, and said so. Any
---- other difference is an error that names the tensor, and nothing is changed.
+--- other difference is an error that names the tensor, and nothing is changed. The counters of forward passes that
+--- calr's dropout keeps are no weights: a file may have them or not.
 
+local counters = require "calr.weights.counters"
 local layers = require "calr.weights.layers"
 local match = require "calr.weights.match"
 local source = require "calr.weights.source"
@@ -222,10 +224,28 @@ local function with_about(how, about)
   return table.concat(texts, "; ")
 end
 
+-- A network's tensors without those counters that the file lacks.
+local function without_lacking(own, counting, map)
+  local rest = {}
+  for name, tensor in pairs(own) do
+    if not counting[name] or map and map[name] then rest[name] = tensor end
+  end
+  return rest
+end
+
+-- A file's names without its counters that the network has no use for.
+local function without_spare(names, counting, used)
+  local rest = {}
+  for _, name in ipairs(names) do
+    if not counting[name] or used[name] then rest[#rest + 1] = name end
+  end
+  return rest
+end
+
 local function compare(net, state, names, about)
-  local own = net:state()
   local order = names and (about and about.order or "file") or nil
   local found = match.find(net, state, names or words.sorted(state), order)
+  local own = without_lacking(net:state(), counters.of(net), found and found.map)
   local total = words.count(own)
   if not found or found.fitting == 0 and 10 * found.named < total then nothing_in_common(own, state) end
   if found.differ then
@@ -245,7 +265,8 @@ local function compare(net, state, names, about)
     loaded = loaded, from = found.map, how = with_about(found.how, about),
     missing = left_over(words.sorted(own), function(name) return found.map[name] ~= nil end, first_word,
       "the file lacks %s, though it has other tensors of that part"),
-    unused = left_over(names or words.sorted(state), function(name) return used[name] end, part_in_file,
+    unused = left_over(without_spare(names or words.sorted(state), counters.among(net, state), used),
+      function(name) return used[name] end, part_in_file,
       (found.way == "name" or found.way == "number")
       and "the file has %s, which the network lacks, though it has other tensors of that part" or nil),
   }

@@ -168,6 +168,80 @@ check.test("a classifier for another number of classes is left out", function()
   check.ok(matched.report:find("classifier is for 7 classes in the file and 3 in the network", 1, true), matched.report)
 end)
 
+check.test("the counters of dropout are no weights: a file may have them or not", function()
+  local nn = calr.nn
+  local Own = nn.class "Own"
+  function Own:forward(x) return self.head(self.body(x)) end
+  local function make(p, seed)
+    local net = nn.new(Own)
+    local body = { nn.linear(4, 6), nn.relu(), nn.linear(6, 6) }
+    if p > 0 then table.insert(body, 3, nn.dropout { p = p }) end
+    net:add("body", nn.sequential(table.unpack(body)))
+    net:add("attention", nn.multi_head_attention(6, 2, { dropout = p }))
+    net:add("head", nn.linear(6, 2))
+    return net:init(seed)
+  end
+  local function is_counter(name) return name:find "passes$" ~= nil end
+  local function check_equal(net, from)
+    for name, tensor in net:named_parameters() do check.ok(tensor:equal(from[name]), name) end
+  end
+  -- as PyTorch writes them, also under a prefix and under other names
+  local from = make(0.5, 3)
+  from.body["2"].passes:fill(7)
+  local foreign = state_of(from, function(name) return not is_counter(name) and name or nil end)
+  for _, prefix in ipairs { "", "module.", "encoder." } do
+    local state, net = {}, make(0.5, 4)
+    for name, tensor in pairs(foreign) do state[prefix .. name] = tensor end
+    local matched = calr.weights.load(net, state)
+    check.equal(#matched.missing + #matched.unused, 0)
+    check.ok(matched.report:find("matched 10 of 10 tensors", 1, true), matched.report)
+    check.equal(net.body["2"].passes:get(1), 0)
+    check_equal(net, foreign)
+  end
+  local other, names = {}, {}
+  for i, part in ipairs { "body.0", "body.3", "attention", "attention.out_proj", "head" } do
+    for _, last in ipairs { "weight", "bias", "in_proj_weight", "in_proj_bias" } do
+      local given = foreign[part .. "." .. last]
+      names[#names + 1] = given and ("a%d.%s"):format(i, last)
+      other[("a%d.%s"):format(i, last)] = given
+    end
+  end
+  local matched = calr.weights.compare(make(0.5, 4), other, names)
+  check.ok(matched.report:find("by the order and the shapes of the layers", 1, true), matched.report)
+  check.equal(#matched.loaded + #matched.missing, 10)
+  -- as calr writes them
+  local net = make(0.5, 4)
+  matched = calr.weights.load(net, state_of(from, function(name) return "net." .. name end))
+  check.equal(#matched.loaded, 12)
+  check.equal(net.body["2"].passes:get(1), 7)
+  net = nn.sequential(nn.linear(4, 2), nn.linear(2, 2)):init(1)
+  local more = state_of(nn.sequential(nn.linear(4, 2), nn.linear(2, 2)):init(2), function(name) return name end)
+  more["0.drop.passes"], more["passes"] = calr.full({ 1 }, 9), calr.full({ 1 }, 9)
+  matched = calr.weights.load(net, more)
+  check.equal(#matched.loaded, 4)
+  check.equal(#matched.unused, 0)
+  check.ok(matched.report:find("left over in the file: nothing", 1, true), matched.report)
+  -- a tensor of that name that is something else counts as any other does
+  local Odd = nn.class "Odd"
+  local function odd()
+    local layer = nn.new(Odd)
+    layer:add_parameter("passes", { 1 }, function(tensor) tensor:fill(1) end)
+    layer:add_parameter("weight", { 2 }, function(tensor) tensor:fill(1) end)
+    return layer:init(1)
+  end
+  local state = { passes = calr.full({ 1 }, 5), weight = calr.full({ 2 }, 6) }
+  local layer = odd()
+  calr.weights.load(layer, state)
+  check.equal(layer.passes:item(), 5)
+  check.fails("the file lacks part.passes", calr.weights.load, (function()
+    local outer = nn.new(Odd)
+    outer:add("part", odd())
+    return outer
+  end)(), { ["part.weight"] = state.weight })
+  -- a checkpoint is another matter: a run that is resumed drops what the uninterrupted one would have dropped
+  check.fails("it lacks attention.passes, body.2.passes", net.load_state, make(0.5, 4), foreign)
+end)
+
 check.test("weights that do not fit are refused by name, and nothing is changed", function()
   local net = small()
   local function fails(text, from, options)

@@ -6,9 +6,10 @@ local autograd = require "calr.autograd"
 local passes = {}
 
 --- calr.nn.passes.count(layer)
---- Gives a layer the buffer `passes`, part of its state.
+--- Gives a layer the buffer `passes`, part of its state. Files of weights may lack it (calr.weights.counters).
 function passes.count(layer)
   layer:add_buffer("passes", { 1 }, 0)
+  layer.own_buffers[#layer.own_buffers].counts = true
 end
 
 --- calr.nn.passes.share(layer, owner)

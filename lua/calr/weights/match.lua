@@ -11,6 +11,7 @@
 ---
 --- The neck and the pooling, which every code base calls differently, are found by their usual names.
 
+local counters = require "calr.weights.counters"
 local layers = require "calr.weights.layers"
 
 local match = {}
@@ -265,6 +266,15 @@ local function ordered_names(net, state)
   return names
 end
 
+-- Counters of passes are no weights, by which ways are compared; those of the file are taken where their names say so.
+local function add_counters(found, names, state)
+  for name in pairs(names) do
+    local inner = starts(name, found.own_prefix) and found.prefix .. name:sub(#found.own_prefix + 1) or name
+    local given = state[inner]
+    if given and shape_of(given) == "1" then found.map[name] = inner end
+  end
+end
+
 -- Adds what one way leaves out, and counts anew.
 local function complete(found, own, state)
   found.heads, found.head_names = {}, {}
@@ -285,11 +295,14 @@ end
 ---                    and pooling -> true), and where children that are counted differ: differ (both names); nil when
 ---                    nothing belongs together
 function match.find(net, state, names, order)
-  local own = { state = net:state() }
+  local own, counting, in_file = { state = {} }, counters.of(net), counters.among(net, state)
+  for name, tensor in pairs(net:state()) do
+    if not counting[name] then own.state[name] = tensor end
+  end
   own.names = ordered_names(net, own.state)
   local file_prefixes, usable = {}, {}
   for _, name in ipairs(names) do
-    if not is_optimizer(name) then usable[#usable + 1] = name end
+    if not is_optimizer(name) and not in_file[name] then usable[#usable + 1] = name end
   end
   local least = math.max(1, math.min(#usable, #own.names) // 10)
   for _, prefix in ipairs(common_prefixes(usable, least)) do file_prefixes[#file_prefixes + 1] = prefix end
@@ -303,7 +316,10 @@ function match.find(net, state, names, order)
       if not best or found.fitting > best.fitting then best = found end
     end
   end
-  if best then best.how = how_text(best) end
+  if best then
+    add_counters(best, counting, state)
+    best.how = how_text(best)
+  end
   return best
 end
 
