@@ -126,15 +126,17 @@ local ways = {
   { "same", 8, 16, { kernel = { 3, 5 }, stride = 2, padding = "same" } },
   { "depthwise, same", 16, 16, { kernel = 5, stride = { 2, 1 }, padding = "same", groups = 16, bias = true } },
   { "padding by side", 16, 32, { kernel = { 3, 1 }, padding = { 2, 0, 1, 0 } } },
+  { "transposed", 8, 12, { kernel = 3, stride = 2, output_padding = 1, bias = true }, nn.conv_transpose },
+  { "transposed, groups", 12, 6, { kernel = { 2, 4 }, groups = 3, dilation = { 2, 1 } }, nn.conv_transpose },
 }
 
 for _, way in ipairs(ways) do
   check.test("activations of the folded form: " .. way[1], function()
-    local name, inputs, outputs, options = table.unpack(way)
+    local name, inputs, outputs, options, make = table.unpack(way)
     local x, r = T.zeros { 3, 18, 12, inputs }, nil
     stream "map":fill_normal(x, 0, 1)
     for _, activation in ipairs { "none", "relu", "relu6", "silu", "hardswish" } do
-      local pair = lived(nn.sequential(nn.conv(inputs, outputs, options),
+      local pair = lived(nn.sequential((make or nn.conv)(inputs, outputs, options),
         nn.batch_norm(outputs, { activation = activation })):init(3))
       pair["1"].weight:copy(T.full({ outputs }, 4)) -- beyond the corners at -3, 3 and 6
       pair:train(false)
@@ -155,6 +157,20 @@ for _, way in ipairs(ways) do
     end
   end)
 end
+
+check.test("a transposed convolution alone, declared as a pair, and what it does not keep", function()
+  same(nn.conv_transpose(3, 4, { stride = 2, bias = true }):init(1), images(2, 5, 4), "alone")
+  local Up = nn.class "Up"
+  Up.pairs = { { "up", "norm" } }
+  function Up:forward(x) return self.norm(self.up(x)) end
+  local net = nn.new(Up)
+  net:add("up", nn.conv_transpose(3, 4, { kernel = 2, stride = 2, padding = 1 }))
+  net:add("norm", nn.batch_norm(4, { activation = "relu" }))
+  same(lived(net:init(2)), images(3, 6, 5), "a pair")
+  local fast = net:folded()
+  check.equal(fast.up.weight, nil, "the weights are in the frozen form alone")
+  check.fails("has no gradient: run it inside calr.no_grad", fast, images(1, 4, 4):requires_grad(true))
+end)
 
 check.test("activations are told apart, and unknown ones are named", function()
   check.fails("relu, relu6, silu or hardswish, not gelu", nn.batch_norm, 4, { activation = "gelu" })

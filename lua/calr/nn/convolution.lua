@@ -65,6 +65,8 @@ function Conv:forward(x)
 end
 
 local ConvTranspose = class "ConvTranspose"
+ConvTranspose.folds = "convolution"
+ConvTranspose.transposed = true
 
 --- calr.nn.conv_transpose(inputs, outputs, {kernel=3, stride=1, padding=(kernel-1)/2, output_padding=0, dilation=1,
 ---   groups=1, bias=false})

@@ -1,6 +1,7 @@
 --- @module calr.nn.folded
---- The inference form of a network: batch normalisation multiplied into the weights of the convolution before it, with
---- bias, residual and activation computed where the convolution's result still is. `layer:folded()` makes one.
+--- The inference form of a network: batch normalisation multiplied into the weights of the convolution before it,
+--- transposed ones included, with bias, residual and activation computed where the convolution's result still is.
+--- `layer:folded()` makes one.
 ---
 --- Which convolution belongs to which normalisation is said by the class, in a list of names: a class whose forward
 --- computes self.bn1(self.conv1(x)) declares
@@ -28,7 +29,35 @@ local function fold_weights(conv, norm)
   return scale, bias
 end
 
+local activate = {
+  relu = T.relu_, relu6 = function(y) return y:clamp_(0, 6) end, silu = T.silu_, hardswish = T.hardswish_,
+}
+
+-- The weights of a transposed convolution, f32[in x out/groups x kh x kw], with a factor for each output.
+local function scale_transposed(conv, scale)
+  local inputs, outputs, kh, kw = table.unpack(conv.weight:shape())
+  local grouped = conv.weight:reshape(conv.groups, inputs // conv.groups, outputs, kh * kw)
+  return (grouped * scale:reshape(conv.groups, 1, outputs, 1)):reshape(inputs, outputs, kh, kw)
+end
+
+-- There are no kernels for frozen transposed convolutions: what is saved is the pass of the normalisation.
+local function freeze_transposed(conv, scale, bias, activation)
+  local weight = (scale and scale_transposed(conv, scale) or conv.weight):detach():clone()
+  local after = activate[activation]
+  local options = { stride = conv.stride, padding = conv.padding, dilation = conv.dilation, groups = conv.groups,
+    output_padding = conv.output_padding, bias = bias and bias:detach():clone() }
+  return function(x, residual)
+    if autograd.recording() and x:requires_grad() then
+      error("a folded convolution has no gradient: run it inside calr.no_grad", 2)
+    end
+    local y = T.conv_transpose2d(x, weight, options)
+    if residual then y = y:add_(residual) end
+    return after and after(y) or y
+  end
+end
+
 local function freeze(conv, scale, bias, activation)
+  if conv.transposed then return freeze_transposed(conv, scale, bias, activation) end
   return frozen.conv(conv.weight:contiguous(), { scale = scale, bias = bias, activation = activation,
     stride = conv.stride, padding = conv.padding, dilation = conv.dilation, groups = conv.groups })
 end
