@@ -5,12 +5,14 @@ experiments=$CALR_TEST_SOURCE/experiments
 expect 0 "$CALR" data make street -o street.lmdb --ids 6 --test-ids 4 --distractors 4 --junk 2 --cameras 3 --images 4 --seed 5
 tiny=(data=street.lmdb height=32 width=16 epochs=2 iterations=2 clusters=4 instances=4 infomap.k=6
     infomap.min_similarity=0.1 infomap.min_size=2 augment.pad=2)
-vit=(channels=16 depth=2 heads=2 patch=8 stride=6 grid_height=4 grid_width=2 warm_up=1)
+vit=(channels=16 depth=2 heads=2 patch=8 stride=6 grid_height=4 grid_width=2 warmup=1)
 
 # ---- the transformer, with the cameras of the data
 expect 0 "$CALR" run "$experiments/vit.lua" "${tiny[@]}" "${vit[@]}" --out vit
 contains vit/metrics.jsonl '"untrained":{"mAP":' '"evaluation":{"mAP":' '"clusters":'
-contains vit/run.json '"cameras": 3' '"vit_small"'
+contains vit/run.json '"cameras": 3' '"vit_small"' '"schedule": "cosine"' '"lr_by": "iteration"'
+expect 0 "$CALR" run "$experiments/vit.lua" "${tiny[@]}" "${vit[@]}" schedule=constant --out steady
+checks=$((checks + 1)) && ! cmp -s vit/metrics.jsonl steady/metrics.jsonl || fault "the schedule does nothing"
 expect 0 "$CALR" run "$experiments/vit.lua" "${tiny[@]}" "${vit[@]}" --out vit2
 checks=$((checks + 1)) && cmp vit/metrics.jsonl vit2/metrics.jsonl || fault "two runs of the transformer differ"
 expect 0 "$CALR" run "$experiments/vit.lua" "${tiny[@]}" "${vit[@]}" precision=bf16 checkpoint=yes camera_embedding=no \
