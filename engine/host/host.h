@@ -3,6 +3,7 @@
 #define CALR_HOST_HOST_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 #include "base/status.h"
 
@@ -10,13 +11,14 @@
 calr_status calr_host_check_home(void);
 
 /* Finds the folder with lua/, experiments/ and datasets/: CALR_HOME where set; the source tree for
- * a program that runs from its build tree; PREFIX/share/calr for one in PREFIX/bin. Puts its Lua
- * files into package.path and fills calr.sys.paths and calr.sys.version. Raises a Lua error when
- * the files are not there. */
+ * a program that runs from its build tree; PREFIX/share/calr for one in PREFIX/bin, or where it was installed before a
+ * package manager (LuaRocks) copied the program elsewhere; else the source tree. Puts its Lua files into package.path
+ * and fills calr.sys.paths and calr.sys.version. Raises a Lua error when the files are not there. */
 void calr_host_set_home(lua_State *L);
 
 /* The same for a guest (guest.c) whose file lies in `folder`, PREFIX/lib/lua/5.4/calr: its files are in
- * PREFIX/share/calr, and calr.sys.paths.executable is the program PREFIX/bin/calr, or nil where that is missing. */
+ * PREFIX/share/calr, or where they were installed, and calr.sys.paths.executable is the program PREFIX/bin/calr, or the
+ * one that was installed, or nil where both are missing. */
 void calr_host_set_guest_home(lua_State *L, const char *folder);
 
 /* First of all in main: a warning (SIGUSR1) that comes from now on waits for calr_host_catch_signals,
@@ -32,6 +34,9 @@ void calr_host_catch_signals(lua_State *L);
 /* From now on a second SIGINT does not end the process: it makes the script stop even where it catches errors, until
  * calr_host_catch_signals is called again. For the prompt, whose variables would be lost. */
 void calr_host_keep_running(void);
+
+/* Around el_gets of libedit: a SIGINT or SIGTERM in between ends it for sure. */
+void calr_host_reads_line(bool on);
 
 /* Lua module "calr.host", for the prompt: lines with editing and history, and interrupts that are
  * over. */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/interrupt.h"
@@ -17,6 +18,7 @@
 static lua_State *main_state;
 static pthread_t main_thread;
 static bool keeps_running;
+static volatile sig_atomic_t reads_line;
 static volatile sig_atomic_t
     insists; /* the error is raised at every line, so that no pcall can catch it */
 
@@ -41,6 +43,31 @@ static void raise_interrupt(lua_State *L, lua_Debug *activation)
     lua_error(L);
 }
 
+/* ---- while the prompt reads a line ----
+ * libedit looks for a signal when its read(2) ends with EINTR, and only then. One that comes a moment earlier, after the
+ * line was drawn and before read(2) waits, would be forgotten until the next key. So the read is interrupted again and
+ * again until the line is given up. */
+
+static void set_alarms(suseconds_t every)
+{
+    struct itimerval timer = {{0, every}, {0, every}};
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+void calr_host_reads_line(bool on)
+{
+    reads_line = on;
+    if (!on)
+        set_alarms(0);
+    else if (calr_interrupt_requested())
+        set_alarms(20000);
+}
+
 /* lua_sethook is the one function of Lua that a signal handler may call, in the thread that runs Lua:
  * OpenMP's threads take signals too, and pass them on. */
 static void on_signal(int number)
@@ -57,6 +84,8 @@ static void on_signal(int number)
         say(still, sizeof still - 1);
     }
     calr_interrupt_request(number);
+    if (reads_line)
+        set_alarms(20000);
     lua_sethook(main_state, raise_interrupt,
                 LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
@@ -153,6 +182,9 @@ void calr_host_hold_warnings(void)
 
 void calr_host_keep_running(void)
 {
+    struct sigaction action = {.sa_handler = on_alarm}; /* no SA_RESTART */
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGALRM, &action, NULL);
     keeps_running = true;
 }
 

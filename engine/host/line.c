@@ -175,8 +175,13 @@ static int host_read_line(lua_State *L)
     editor.L = L;
     editor.complete = lua_isnoneornil(L, 2) ? 0 : 2;
     int length = 0;
+    /* libedit draws its prompt first: what is typed between that and its own change of the terminal would be taken as
+     * the terminal does it without an editor, and Ctrl-D would be lost. */
+    el_set(editor.line, EL_PREP_TERM, 1);
     mark_pastes(true);
+    calr_host_reads_line(true);
     const char *line = el_gets(editor.line, &length);
+    calr_host_reads_line(false);
     mark_pastes(false);
     editor.complete = 0;
     if (calr_interrupt_requested()) {
