@@ -1,6 +1,7 @@
 /* Where the program's Lua files are. */
 #include <lauxlib.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,18 @@ static const char *push_source(lua_State *L, const char *installed)
     return lua_pushliteral(L, CALR_HOME_SOURCE);
 }
 
+/* Pushes the home below a prefix: of the file that runs, or, where a package manager has copied that elsewhere, of
+ * what was installed. */
+static const char *push_installed(lua_State *L, const char *prefix)
+{
+    const char *home = lua_pushfstring(L, "%s/share/calr", prefix);
+    if (holds_files(home))
+        return home;
+    if (holds_files(CALR_INSTALLED "/share/calr"))
+        return lua_pushliteral(L, CALR_INSTALLED "/share/calr");
+    return push_source(L, home);
+}
+
 /* Pushes the home folder. */
 static const char *push_home(lua_State *L, const char *executable)
 {
@@ -61,11 +74,9 @@ static const char *push_home(lua_State *L, const char *executable)
     if (chosen && chosen[0])
         return lua_pushstring(L, chosen);
     const char *folder = push_folder(L, executable);
-    const char *prefix = push_folder(L, folder);
-    const char *installed = lua_pushfstring(L, "%s/share/calr", prefix);
-    if (strcmp(folder, CALR_BUILD) != 0 && holds_files(installed))
-        return installed;
-    return push_source(L, installed);
+    if (strcmp(folder, CALR_BUILD) == 0)
+        return push_source(L, folder);
+    return push_installed(L, push_folder(L, folder));
 }
 
 static void set_package_path(lua_State *L, const char *home)
@@ -129,24 +140,29 @@ static const char *push_above(lua_State *L, const char *folder, int levels)
     return folder;
 }
 
+/* Pushes the program beside a guest; NULL where there is none. */
+static const char *push_program(lua_State *L, const char *prefix)
+{
+    const char *program = lua_pushfstring(L, "%s/bin/calr", prefix);
+    if (calr_file_exists(program))
+        return program;
+    return calr_file_exists(CALR_INSTALLED "/bin/calr") ? CALR_INSTALLED "/bin/calr" : NULL;
+}
+
 void calr_host_set_guest_home(lua_State *L, const char *folder)
 {
     int top = lua_gettop(L);
-    const char *chosen = getenv("CALR_HOME");
+    const char *chosen = getenv("CALR_HOME"), *home, *program;
+    bool built = strcmp(push_above(L, folder, 2), CALR_BUILD) == 0;
     const char *prefix = push_above(L, folder, 4);
-    const char *home = lua_pushfstring(L, "%s/share/calr", prefix);
-    const char *program = lua_pushfstring(L, "%s/bin/calr", prefix);
-    if (strcmp(push_above(L, folder, 2), CALR_BUILD) == 0) {
-        home = CALR_HOME_SOURCE;
-        program = CALR_BUILD "/calr";
-    } else if (!holds_files(home) && holds_files(CALR_INSTALLED "/share/calr")) {
-        home = CALR_INSTALLED "/share/calr"; /* a package manager has put this file elsewhere */
-        program = CALR_INSTALLED "/bin/calr";
-    }
     if (chosen && chosen[0])
         home = chosen;
-    else if (!holds_files(home))
-        home = push_source(L, home);
-    fill(L, calr_file_exists(program) ? program : NULL, home);
+    else
+        home = built ? push_source(L, folder) : push_installed(L, prefix);
+    if (built)
+        program = calr_file_exists(CALR_BUILD "/calr") ? CALR_BUILD "/calr" : NULL;
+    else
+        program = push_program(L, prefix);
+    fill(L, program, home);
     lua_settop(L, top);
 }
