@@ -48,6 +48,25 @@ expect 0 extract --images query -o again.npy # the bytes say that it is an image
 holds "$(cmp one.npy again.npy && echo same)" = same
 mv query query.jpg
 
+# ---- names that CSV must quote, the same as that of another file but for its folder, and of no ASCII
+mkdir -p odd/a odd/b && cp pics/01.jpg 'odd/x, "y".jpg' && cp pics/03.jpg odd/a/1.jpg && cp pics/05.jpg odd/b/1.jpg
+cp pics/07.jpg odd/été.jpg && cp pics/09.jpg odd/0012.jpeg && cp pics/11.jpg "odd/ .jpg" && cp pics/13.jpg odd/UP.JPG
+ln -s ../pics/15.jpg odd/link.jpg
+expect 0 extract --images odd -o odd.npy
+prints "odd.npy: 8 x 128"
+expect 0 "$CALR" -e '
+    local all, rows = calr.csv.load("odd.csv").name, {}
+    for row, name in ipairs(all) do rows[name] = row end
+    local found, whole = calr.npy.load "odd.npy", calr.npy.load "pics.npy"
+    local at = {}
+    for row, name in ipairs(calr.csv.load "pics.csv".name) do at[name] = row end
+    for name, of in pairs { ["x, \"y\".jpg"] = "01.jpg", ["a/1.jpg"] = "03.jpg", ["b/1.jpg"] = "05.jpg", ["été.jpg"] = "07.jpg",
+      ["0012.jpeg"] = "09.jpg", [" .jpg"] = "11.jpg", ["UP.JPG"] = "13.jpg", ["link.jpg"] = "15.jpg" } do
+      assert((found:narrow(1, rows[name], 1) - whole:narrow(1, at[of], 1)):abs():max():item() < 1e-5, name)
+    end
+    print(#all)'
+prints "8"
+
 # ---- bad images: named, or left out
 cp -r pics some && cp bad.jpg some/03.jpg && cp bad.jpg some/inside/99.jpg && head -c 300 query.jpg >some/07.jpg
 expect 1 extract --images some -o some.npy

@@ -243,6 +243,16 @@ check.test("queries by name, by data set and by file", function()
   check.equal(list[count + 2].picture(), data:train():jpeg(2))
   check.all_near(list[count + 2].features, calr.pipeline.features(model.net, data:train(), model.config,
     T({ 1 }, "i64")), 1e-5)
+  sys.write_file(tmp .. "/one.jpg", data:query():jpeg(1))
+  sys.write_file(tmp .. "/two.jpg", data:query():jpeg(2))
+  local words = { tmp .. "/one.jpg", tmp .. "/two.jpg", data:gallery():path(3), tmp .. "/one.jpg" }
+  local mixed = gallery.queries(words, side, { model = model })
+  check.equal(#mixed, 4)
+  check.equal(mixed[2].name, tmp .. "/two.jpg")
+  check.all_near(mixed[2].features, list[2].features, 1e-5)
+  check.equal(mixed[3].own, 3)
+  check.all_near(mixed[4].features, list[1].features, 1e-5)
+  check.equal(mixed[4].picture(), data:query():jpeg(1))
   check.fails("there is no image nowhere.jpg", gallery.queries, { "nowhere.jpg" }, side, { model = model })
 end)
 

@@ -5,10 +5,10 @@
 --- and each part is an .npy file of its own. No file has its final name before it is complete.
 
 local csv = require "calr.csv"
-local evaluation = require "calr.pipeline.evaluation"
 local json = require "calr.json"
 local npy = require "calr.npy"
 local progress = require "calr.progress"
+local reader = require "calr.lab.retrieval.reader"
 local sys = require "calr.sys"
 local text = require "calr.text"
 local T = require "calr.tensor"
@@ -111,7 +111,7 @@ end
 local function work(o, folder, plan)
   local list, images = missing(folder, plan)
   if #list == 0 then return 0 end
-  local take, done, bad_images = evaluation.extractor(o.model.net, o.model.config), 0, 0
+  local take, done, bad_images = reader.of(o.model, o.images), 0, 0
   local bar <close> = progress.new("features of " .. o.images:name(), images)
   for _, number in ipairs(list) do
     local first, last = rows_of(plan, number)

@@ -3,10 +3,11 @@
 --- A side is {features = f32[n x d], title=, names = list or nil, identities, cameras = i64[n] or nil, picture =
 --- function(row) -> bytes of an image file, or nil, record=, path=}; rows count from 1 here.
 
-local evaluation = require "calr.pipeline.evaluation"
 local features = require "calr.lab.retrieval.features"
 local images = require "calr.data.images"
+local own = require "calr.data.own"
 local progress = require "calr.progress"
+local reader = require "calr.lab.retrieval.reader"
 local sys = require "calr.sys"
 local T = require "calr.tensor"
 
@@ -17,7 +18,7 @@ local function fail(...) error((...):format(select(2, ...)), 0) end
 -- The features of images that can be read, and the rows of the list that they are of.
 local function read(list, o)
   if list:count() == 0 then fail("%s has no images", list:name()) end
-  local extract, left_out, rows = evaluation.extractor(o.model.net, o.model.config), {}, {}
+  local extract, left_out, rows = reader.of(o.model, list), {}, {}
   local bar <close> = progress.new("features of " .. list:name(), list:count())
   local found, bad = extract(list, nil, { skip_bad = o.skip_bad, each = function(done) bar:update(done) end })
   for _, image in ipairs(bad) do
@@ -127,6 +128,7 @@ local function one_row(place, row)
     picture = place.picture and function() return place.picture(row) end, own = { row } }
 end
 
+-- A word that is no single image file.
 local function query_of(word, side, o)
   if sys.exists(word) then
     if gallery.is_features(word) then return of_features(word, "query", {}) end
@@ -143,6 +145,26 @@ local function query_of(word, side, o)
   return found or fail("there is no image %s, neither as a file nor by its name in %s", word, side.title)
 end
 
+local function is_file(word) return sys.exists(word) and not sys.is_folder(word) and own.is_image(word) end
+
+-- The sides of all words in order; image files that follow one another are read together.
+local function parts_of(words, side, o)
+  local parts, at = {}, 1
+  while words[at] do
+    local files = {}
+    while o.model and words[at] and is_file(words[at]) do
+      files[#files + 1], at = words[at], at + 1
+    end
+    if files[1] then
+      parts[#parts + 1] = of_images(images.files(files, { title = files[2] and "the queries" or files[1] }), o)
+    else
+      parts[#parts + 1], at = query_of(words[at], side, o), at + 1
+      parts[#parts].word = words[at - 1]
+    end
+  end
+  return parts
+end
+
 --- calr.lab.retrieval.gallery.queries(words, side, {model=, skip_bad=false})
 --- Opens what is searched for.
 --- @param words  list of paths of images, folders, data sets (their queries) and files of features, and of names of the
@@ -152,8 +174,8 @@ end
 ---                nil, own = its row in the gallery, where it is known to be there}
 function gallery.queries(words, side, o)
   local list, d = {}, side.features:size(2)
-  for _, word in ipairs(words) do
-    local part = query_of(word, side, o)
+  for _, part in ipairs(parts_of(words, side, o)) do
+    local word = part.word or part.title
     if part.features:size(2) ~= d then
       fail("%s has features of %d numbers and the gallery of %d: they are of different networks", word,
         part.features:size(2), d)

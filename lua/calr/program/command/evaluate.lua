@@ -8,7 +8,7 @@ local model = require "calr.program.model"
 local suggest = require("calr.options").suggest
 
 local command = {
-  summary = "mAP, CMC and mINP of a trained network or of feature files, by pair of cameras, the worst queries",
+  summary = "mAP, CMC and mINP of a trained network or of feature files",
   usage = "calr evaluate --model RUN|FILE --data DATA [--rerank] [--shots 1] [--by camera] [-o FILE] [NAME=VALUE ...]\n"
     .. "       calr evaluate --features QUERY.npy GALLERY.npy [--csv QUERY.csv GALLERY.csv] [--rerank] [...]",
   own_help = true,

@@ -9,7 +9,7 @@ local sys = require "calr.sys"
 local text = require "calr.text"
 
 local command = {
-  summary = "features of images by a trained network (.npy), with a table of their names",
+  summary = "features of images by a trained network, as .npy and a table",
   usage = "calr extract --model RUN|FILE --images DIR|DATA -o FEATURES.npy [--skip-bad] [--split NAME] "
     .. "[--precision f32|bf16|auto] [NAME=VALUE ...]",
   own_help = true,

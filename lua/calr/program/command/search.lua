@@ -9,7 +9,7 @@ local suggest = require("calr.options").suggest
 local text = require "calr.text"
 
 local command = {
-  summary = "ranked lists: the images of a gallery that are most like a query, as text and pictures",
+  summary = "ranked lists: the images of a gallery most like a query",
   usage = "calr search --model RUN|FILE --gallery DATA|DIR|FEATURES.npy --query IMAGE ... [--top 10] [--rerank] "
     .. "[--approximate] [-o FILE.json|FILE.csv] [--strip FILE.png|FILE.html] [NAME=VALUE ...]",
   own_help = true,
