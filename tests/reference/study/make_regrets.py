@@ -1,13 +1,19 @@
 """Optuna's regrets on standard functions: best loss of a study minus the function's minimum, one number a seed.
 
-    python make_regrets.py [SEEDS] [OUT] [PROBLEM]    writes regrets.json (Optuna 5.0.0, cmaes 0.13.1)
+    python make_regrets.py [--seeds 30] [--samplers gp,nsga2] [--problems branin] [--lines FILE] [--out regrets.json]
+
+It needs Optuna 5.0.0 with cmaes 0.13.1, and PyTorch for gp, which takes hours for 60 seeds. Each regret is first a line
+of FILE (regrets.lines); a second call goes on where the first was stopped, and several may share the work: --part 0/2
+and --part 1/2. What is in the lines replaces what regrets.json has for the same sampler and problem.
+
+For two goals the regret is the area that the front found does not dominate, of that which the best front dominates.
 
 tests/bench/samplers.lua runs calr's samplers on the same functions, tests/lua/test_study_regret.lua compares."""
 
+import argparse
 import json
 import math
 import os
-import sys
 import warnings
 
 import optuna
@@ -60,8 +66,36 @@ def conditional(trial):
     return lr * lr / 2 + units * units / 8 + (0.15 if act == "tanh" else 0) + (scale - 0.2) ** 2
 
 
-PROBLEMS = {"branin": (branin, 60), "hartmann6": (hartmann6, 100), "mixed": (mixed, 100),
-            "conditional": (conditional, 100)}
+def sphere(trial):
+    return sum((trial.suggest_float(f"x{i + 1}", -5, 5) - 1) ** 2 for i in range(4))
+
+
+def rosenbrock(trial):
+    x = [trial.suggest_float(f"x{i + 1}", -2, 2) for i in range(3)]
+    return sum(100 * (x[i + 1] - x[i] ** 2) ** 2 + (1 - x[i]) ** 2 for i in range(2))
+
+
+def zdt1(trial):
+    x = [trial.suggest_float(f"x{i + 1}", 0, 1) for i in range(6)]
+    g = 1 + 9 * sum(x[1:]) / 5
+    return x[0], g * (1 - math.sqrt(x[0] / g))
+
+
+def cost(trial):
+    """A loss that falls with the epochs, which cost time."""
+    epochs = trial.suggest_int("epochs", 1, 200, log=True)
+    lr = math.log10(trial.suggest_float("lr", 1e-5, 1e-1, log=True)) + 3
+    width = trial.suggest_categorical("width", [16, 32, 64, 128])
+    seconds = epochs * width / 64
+    return 0.2 + lr * lr / 10 + 0.6 * math.exp(-epochs / (20 * width / 32)) + 2 / width, seconds
+
+
+# The function; trials of cheap samplers; trials of gp; for two goals the reference point and the largest area.
+PROBLEMS = {
+    "branin": (branin, 60, 30), "hartmann6": (hartmann6, 100, 50), "mixed": (mixed, 100, 50),
+    "conditional": (conditional, 100, 40), "sphere": (sphere, 60, 30), "rosenbrock": (rosenbrock, 100, 50),
+    "zdt1": (zdt1, 400, 0, (1.1, 10.0)), "cost": (cost, 300, 0, (2.0, 400.0)),
+}
 S = optuna.samplers
 SAMPLERS = {
     "random": lambda seed: S.RandomSampler(seed=seed),
@@ -70,29 +104,82 @@ SAMPLERS = {
     "tpe": lambda seed: S.TPESampler(seed=seed),
     "tpe univariate": lambda seed: S.TPESampler(seed=seed, multivariate=False),
     "tpe group": lambda seed: S.TPESampler(seed=seed, multivariate=True, group=True),
+    "gp": lambda seed: S.GPSampler(seed=seed, warn_independent_sampling=False),
+    "nsga2": lambda seed: S.NSGAIISampler(seed=seed),
 }
 
 
+def fits(sampler, problem):
+    goals = 2 if len(PROBLEMS[problem]) > 3 else 1
+    if goals == 2:
+        return sampler in ("random", "tpe", "nsga2")
+    return sampler != "nsga2" and (sampler != "tpe group" or problem == "conditional")
+
+
+def area(points, reference):
+    """What the points dominate, up to the reference."""
+    total, height = 0.0, reference[1]
+    for x, y in sorted(points):
+        if x < reference[0] and y < height:
+            total += (reference[0] - x) * (height - y)
+            height = y
+    return total
+
+
+def regret(sampler, problem, seed):
+    function, trials, few, *rest = PROBLEMS[problem]
+    study = optuna.create_study(sampler=SAMPLERS[sampler](seed), directions=["minimize"] * (2 if rest else 1))
+    study.optimize(function, n_trials=few if sampler == "gp" else trials)
+    if not rest:
+        return study.best_value
+    reference = rest[0]
+    found = area([t.values for t in study.trials], reference)
+    return 1 - found / (reference[0] * reference[1])
+
+
+def read(path):
+    done = {}
+    if os.path.exists(path):
+        with open(path) as file:
+            for line in file:
+                record = json.loads(line)
+                done[record["sampler"], record["problem"], record["seed"]] = record["regret"]
+    return done
+
+
 def main():
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 30
-    path = sys.argv[2] if len(sys.argv) > 2 else os.path.join(os.path.dirname(__file__), "regrets.json")
-    out = {"optuna": optuna.__version__, "seeds": seeds, "trials": {p: n for p, (_, n) in PROBLEMS.items()},
-           "regrets": {}}
-    for problem, (function, trials) in PROBLEMS.items():
-        if len(sys.argv) > 3 and problem != sys.argv[3]:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--samplers", default=",".join(SAMPLERS))
+    parser.add_argument("--problems", default=",".join(PROBLEMS))
+    parser.add_argument("--lines", default="regrets.lines")
+    parser.add_argument("--part", default="0/1")
+    parser.add_argument("--out", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "regrets.json"))
+    options = parser.parse_args()
+    part, parts = map(int, options.part.split("/"))
+    for seed in range(1, options.seeds + 1):
+        if seed % parts != part:
             continue
-        out["regrets"][problem] = {}
-        for name, make in SAMPLERS.items():
-            if name == "tpe group" and problem != "conditional":
-                continue
-            regrets = []
-            for seed in range(1, seeds + 1):
-                study = optuna.create_study(sampler=make(seed))
-                study.optimize(function, n_trials=trials)
-                regrets.append(float(f"{study.best_value:.6g}"))
-            out["regrets"][problem][name] = regrets
-            print(problem, name, sorted(regrets)[len(regrets) // 2], flush=True)
-    with open(path, "w") as file:
+        done = read(options.lines)
+        for problem in options.problems.split(","):
+            for sampler in options.samplers.split(","):
+                if fits(sampler, problem) and (sampler, problem, seed) not in done:
+                    record = {"sampler": sampler, "problem": problem, "seed": seed,
+                              "regret": float(f"{regret(sampler, problem, seed):.6g}")}
+                    with open(options.lines, "a") as file:
+                        file.write(json.dumps(record) + "\n")
+    with open(options.out) as file:
+        out = json.load(file)
+    lists = {}
+    for (sampler, problem, _), value in sorted(read(options.lines).items(), key=lambda item: item[0][2]):
+        lists.setdefault(problem, {}).setdefault(sampler, []).append(value)
+    for problem, by_sampler in lists.items():
+        out["regrets"].setdefault(problem, {}).update(by_sampler)
+        out["trials"][problem] = PROBLEMS[problem][1]
+        out.setdefault("few", {})[problem] = PROBLEMS[problem][2]
+    out["optuna"] = optuna.__version__
+    out.pop("seeds", None)  # the lists say
+    with open(options.out, "w") as file:
         json.dump(out, file, indent=1)
         file.write("\n")
 
