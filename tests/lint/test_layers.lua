@@ -182,9 +182,10 @@ local floors = {
   { name = "calr.program", rooms = {
     tools = { "arguments", "help", "model", "profile", "resume", "trust", sees = {} },
     docs = { "docs", sees = {} },
-    command = { "command", sees = { "docs", "tools" } },
+    shell = { "shell", sees = {} },
+    command = { "command", sees = { "docs", "shell", "tools" } },
     prompt = { "prompt", sees = { "docs" } },
-    main = { "main", sees = { "command", "prompt", "tools" } },
+    main = { "main", sees = { "command", "prompt", "shell", "tools" } },
   } },
 }
 

@@ -1,9 +1,66 @@
 --- @module calr.program.help
---- Prints what --help says about a script.
+--- Prints what --help says about the program and about a script.
 
 local config = require "calr.config"
+local text = require "calr.text"
 
 local help = {}
+
+-- The commands in groups, each in a few words: `calr --help` fits a screen of 24 lines and 80 columns.
+local groups = {
+  { "data", { "data", "data sets in files" }, { "import-weights", "weights of PyTorch" } },
+  { "training", { "run", "run a script" }, { "discover", "a folder of images" } },
+  { "models", { "extract", "features of images" }, { "search", "find an image" },
+    { "evaluate", "mAP and the rest" }, { "export", "for other programs" } },
+  { "results", { "report", "one page of a run" }, { "draw", "pictures of a run" }, { "why", "an image's labels" },
+    { "refine", "rules on a snapshot" } },
+  { "studies", { "study", "ablation or search" }, { "work", "one more worker" }, { "watch", "while it runs" },
+    { "table", "its results" }, { "submit", "workers for Slurm" } },
+  { "tools", { "cluster", "your own features" }, { "bench", "speed and limits" }, { "info", "versions, threads" },
+    { "docs", "reference pages" }, { "completion", "for bash and zsh" } },
+}
+
+local COLUMN, NAME = 35, 15
+
+-- Two commands a line, the group's name before the first.
+local function add_group(lines, name, items)
+  for i = 1, #items, 2 do
+    local cells = {}
+    for k = i, math.min(i + 1, #items) do
+      local cell = ("%-" .. NAME .. "s%s"):format(items[k][1], text.cut(items[k][2], COLUMN - NAME - 1))
+      cells[#cells + 1] = k == i and k < #items and cell .. (" "):rep(COLUMN - text.width(cell)) or cell
+    end
+    lines[#lines + 1] = ("%-10s%s"):format(i == 1 and name or "", table.concat(cells))
+  end
+end
+
+--- calr.program.help.screen(names, summary_of)
+--- Prints what `calr --help` says: one screen.
+--- @param names       list of commands
+--- @param summary_of  function(name) -> string, for those without a place in the groups
+function help.screen(names, summary_of)
+  local known, placed = {}, {}
+  for _, name in ipairs(names) do known[name] = true end
+  local lines = { "calr: experiments in unsupervised re-identification, scripted in Lua", "",
+    "usage:", "  calr SCRIPT.lua [key=value ...]   run a script; --help after it: its options",
+    "  calr COMMAND ...                  run a command; --help after it: its options",
+    "  calr -e CODE | calr - | calr      a line of Lua, standard input, a prompt",
+    "  calr --help | --version", "", "commands:" }
+  for _, group in ipairs(groups) do
+    local items = {}
+    for i = 2, #group do
+      placed[group[i][1]] = true
+      if known[group[i][1]] then items[#items + 1] = group[i] end
+    end
+    add_group(lines, group[1], items)
+  end
+  local rest = {}
+  for _, name in ipairs(names) do
+    if not placed[name] then rest[#rest + 1] = { name, summary_of(name) or "" } end
+  end
+  add_group(lines, "others", rest)
+  print(table.concat(lines, "\n"))
+end
 
 --- calr.program.help.about(path)
 --- Returns the comment at the top of a script.
@@ -13,9 +70,9 @@ function help.about(path)
   if not path or path == "-" then return "" end
   local lines = {}
   for line in io.lines(path) do
-    local text = line:match "^%-%-+ ?(.*)$"
-    if not text then break end
-    lines[#lines + 1] = text
+    local comment = line:match "^%-%-+ ?(.*)$"
+    if not comment then break end
+    lines[#lines + 1] = comment
   end
   return table.concat(lines, "\n")
 end

@@ -2,23 +2,12 @@
 --- What the program `calr` does with its arguments.
 
 require "calr" -- makes the public names of modules known to require
+local describe = require "calr.program.shell.describe"
 local errors = require "calr.errors"
 local sys = require "calr.sys"
 local traceback = require "calr.traceback"
 
 local main = {}
-
---- calr.program.main.commands()
---- Returns the subcommands: the files of lua/calr/program/command, with - for _.
---- @return table  sorted names
-function main.commands()
-  local names = {}
-  for _, file in ipairs(sys.list(sys.paths.lua .. "/calr/program/command")) do
-    local name = file:match "^([%w_]+)%.lua$"
-    names[#names + 1] = name and name:gsub("_", "-")
-  end
-  return names
-end
 
 -- A command import-weights is the module calr.program.command.import_weights.
 local function file_of(name)
@@ -33,31 +22,13 @@ local function load_command(name)
   return require("calr.program.command." .. file_of(name))
 end
 
-local function print_help()
-  print [[
-calr: experiments in unsupervised re-identification, scripted in Lua
-
-usage:
-  calr SCRIPT.lua [key=value ...]   run a script; `calr SCRIPT.lua --help` shows its options
-  calr COMMAND ...                  one of the commands below; `calr COMMAND --help` says more
-  calr -e CODE                      run a line of Lua
-  calr -                            run a script from standard input
-  calr                              start a prompt
-  calr --help | --version
-
-commands:]]
-  for _, name in ipairs(main.commands()) do
-    print(("  %-16s %s"):format(name, load_command(name).summary or ""))
-  end
-end
-
 local function version_line()
   local v = sys.version
   return ("calr %s%s, %s"):format(v.calr, v.revision and " (" .. v.revision .. ")" or "", "Lua " .. v.lua)
 end
 
 local function unknown(word)
-  local names = main.commands()
+  local names = describe.names()
   local near = sys.nearest(word, names)
   if word:match "%.lua$" or word:find("/", 1, true) then
     local folder, name = word:match "^(.*)/([^/]*)$"
@@ -87,7 +58,7 @@ local function dispatch(args)
     if sys.is_terminal(0) then return require("calr.program.prompt").run(version_line()) end
     return require("calr.program.command.run").run { "-" }
   elseif word == "--help" or word == "-h" or (word == "help" and not args[2]) then
-    print_help()
+    require("calr.program.help").screen(describe.names(), function(name) return load_command(name).summary end)
     return 0
   elseif word == "help" then
     return dispatch { args[2], "--help" }

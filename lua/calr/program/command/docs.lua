@@ -10,7 +10,7 @@ local sys = require "calr.sys"
 local write = require "calr.program.docs.write"
 
 local docs = { summary = "generate the API pages and editor stubs of a source checkout, or check that they are current",
-  usage = "calr docs [--check | --stubs FOLDER | --manual FILE]" }
+  usage = "calr docs [--check | --stubs FOLDER | --manual FILE | --man FILE]" }
 
 -- Relative path -> content of the pages.
 local function page_files(pages)
@@ -81,7 +81,13 @@ local function check(folder, files)
 end
 
 -- What follows an option.
-local targets = { ["--stubs"] = "folder", ["--manual"] = "file" }
+local targets = { ["--stubs"] = "folder", ["--manual"] = "file", ["--man"] = "file" }
+
+-- Writes a file unless it holds the text already.
+local function write_once(path, text)
+  if not sys.exists(path) or sys.read_file(path) ~= text then sys.write_file(path, text) end
+  return 0
+end
 
 local function only_usage(word)
   errors.usage("unknown argument %s; usage: %s", word, docs.usage)
@@ -89,7 +95,7 @@ end
 
 --- calr.program.command.docs.run(args)
 --- @param args  list of strings: empty; --check; --stubs and the folder to write to; --manual and the file for what
----              the prompt knows
+---              the prompt knows; --man and the file for the man page
 --- @return integer  exit status; 1 when --check finds something out of date
 function docs.run(args)
   local wanted = args[1]
@@ -97,6 +103,10 @@ function docs.run(args)
   if args[3] or (args[2] and not target) then only_usage(args[3] or args[2]) end
   if wanted and wanted ~= "--check" and not target then only_usage(wanted) end
   if target and not args[2] then errors.usage("%s takes a %s; usage: %s", wanted, target, docs.usage) end
+  if wanted == "--man" then
+    local commands = require("calr.program.command.completion").commands()
+    return write_once(args[2], require("calr.program.shell.man").page(commands))
+  end
   local root = sys.paths.home
   if not sys.is_folder(root .. "/engine") then
     errors.fail("%s is not a source checkout: the documentation is made from the sources", root)
@@ -104,11 +114,7 @@ function docs.run(args)
   local pages = write.pages(read.modules(root))
   local api = root .. "/docs/api"
   if wanted == "--check" then return check(api, page_files(pages)) end
-  if wanted == "--manual" then
-    local text = json.encode(manual.make(pages))
-    if not sys.exists(args[2]) or sys.read_file(args[2]) ~= text then sys.write_file(args[2], text) end
-    return 0
-  end
+  if wanted == "--manual" then return write_once(args[2], json.encode(manual.make(pages))) end
   local count = wanted and 0 or refresh(api, page_files(pages))
   count = count + refresh(args[2] or root .. "/build/stubs", stub_files(pages))
   if not wanted then print(("%d files changed under docs/api and build/stubs"):format(count)) end
