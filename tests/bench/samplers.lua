@@ -35,8 +35,9 @@ for _, problem in ipairs(names) do
     if theirs and known and row[1]:find(os.getenv "ONLY" or "") then
       local started, seeds = os.clock(), math.min(most, #theirs)
       local ours = problems.regrets(problem, row[1], row[2], seeds)
-      print(("%-12s %-28s %-16s %5d %10.4g %10.4g %8.3f %8.3f"):format(problem, row[1] .. " " .. text(row[2]), row[3],
-        seeds, problems.median(ours), problems.median(theirs), problems.worse(ours, theirs), (os.clock() - started) / seeds))
+      print(("%-12s %-28s %-16s %5d %10.4g %10.4g %8.3f %8.3f"):format(problem, row[1] .. " " .. text(row[2]),
+        row[3], seeds, problems.median(ours), problems.median(theirs), problems.worse(ours, theirs),
+        (os.clock() - started) / seeds))
     end
   end
 end

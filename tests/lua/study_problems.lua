@@ -29,8 +29,9 @@ local list = {
     return sum
   end },
 
-  mixed = { trials = 100, few = 50, space = { lr = space.float(1e-5, 1, "log"), x = space.float(-5, 5), k = space.int(1, 50),
-    n = space.int(1, 1024, "log"), b = space.int(16, 512, 16), c = space.choice { "a", "b", "c", "d" } },
+  mixed = { trials = 100, few = 50, space = { lr = space.float(1e-5, 1, "log"), x = space.float(-5, 5),
+    k = space.int(1, 50), n = space.int(1, 1024, "log"), b = space.int(16, 512, 16),
+    c = space.choice { "a", "b", "c", "d" } },
     loss = function(p)
       local lr, x, c = math.log(p.lr, 10) + 3, p.x - 1, { a = 0.5, b = 0, c = 1, d = 0.2 }
       return lr * lr / 2 + x * x / 10 + 0.3 * math.abs(lr * x) + ((p.k - 20) / 10) ^ 2 + (math.log(p.n, 2) - 6) ^ 2 / 4

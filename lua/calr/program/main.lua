@@ -49,7 +49,7 @@ local function run_command(name, args, first)
     print(("usage: %s\n\n%s"):format(command.usage, command.summary))
     return 0
   end
-  return command.run(rest)
+  return command.run(rest, load_command)
 end
 
 local function dispatch(args)

@@ -23,18 +23,10 @@ scripts (calr SCRIPT.lua KEY<Tab>). It is made from what --help says.
 
 An installed calr has both where the shells look for them.]]
 
---- calr.program.command.completion.commands()
---- Describes all commands, see calr.program.shell.describe.
---- @return table
-function command.commands()
-  return describe.commands(function(name)
-    return require("calr.program.command." .. name:gsub("-", "_"))
-  end)
-end
-
---- calr.program.command.completion.run(args)
+--- calr.program.command.completion.run(args, load)
+--- @param load      function(name) -> module of a command: calr.program.main has it
 --- @return integer  exit status
-function command.run(args)
+function command.run(args, load)
   local fields, words = arguments.parse(args, { usage = command.usage, at_most = 1, values = { ["-o"] = "out" },
     flags = { ["--help"] = "help", ["-h"] = "help" } })
   if fields.help then
@@ -45,7 +37,7 @@ function command.run(args)
   if shell ~= "bash" and shell ~= "zsh" then
     errors.usage("there is no completion for \"%s\"; there are: bash, zsh", shell)
   end
-  local text = require("calr.program.shell." .. shell).script(command.commands())
+  local text = require("calr.program.shell." .. shell).script(describe.commands(load))
   if fields.out then
     sys.write_file(fields.out, text)
   else

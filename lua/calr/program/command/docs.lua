@@ -93,18 +93,19 @@ local function only_usage(word)
   errors.usage("unknown argument %s; usage: %s", word, docs.usage)
 end
 
---- calr.program.command.docs.run(args)
+--- calr.program.command.docs.run(args, load)
 --- @param args  list of strings: empty; --check; --stubs and the folder to write to; --manual and the file for what
 ---              the prompt knows; --man and the file for the man page
+--- @param load  function(name) -> module of a command, for --man: calr.program.main has it
 --- @return integer  exit status; 1 when --check finds something out of date
-function docs.run(args)
+function docs.run(args, load)
   local wanted = args[1]
   local target = targets[wanted]
   if args[3] or (args[2] and not target) then only_usage(args[3] or args[2]) end
   if wanted and wanted ~= "--check" and not target then only_usage(wanted) end
   if target and not args[2] then errors.usage("%s takes a %s; usage: %s", wanted, target, docs.usage) end
   if wanted == "--man" then
-    local commands = require("calr.program.command.completion").commands()
+    local commands = require("calr.program.shell.describe").commands(load)
     return write_once(args[2], require("calr.program.shell.man").page(commands))
   end
   local root = sys.paths.home
