@@ -101,6 +101,13 @@ if command -v man >/dev/null && command -v groff >/dev/null; then
     holds "$(grep -c '^   calr ' page.txt)" -ge 14
 fi
 
+# ---- the guide's commands, word for word
+grep -qFx 'source <(calr completion bash)' "$CALR_TEST_SOURCE/docs/guide/shell.md" || fault "the guide does not say it"
+expect 0 bash -c 'source <(calr completion bash); complete -p calr'
+HOME=$PWD expect 0 bash -ec "$(awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on && /zfunc|--man/' \
+    "$CALR_TEST_SOURCE/docs/guide/shell.md")"
+cmp _calr .zfunc/_calr || fault "the guide writes another file for zsh"
+
 # ---- wrong usage
 expect 2 "$CALR" completion
 says "which shell?"

@@ -189,8 +189,8 @@ end
 
 --- study:search(values)
 --- Adds a search: trials with the first seed, then the best `confirm` configurations with all seeds.
---- @param values  name -> S.float, S.int or S.choice; and `sampler` ("tpe", "random", "sobol", "cmaes", "grid", the
----                path of your own, or {name, option = value}), `trials`, `prune` (S.asha{...}), `confirm`,
+--- @param values  name -> S.float, S.int or S.choice; and `sampler` ("tpe", "gp", "cmaes", "nsga2", "sobol", "random",
+---                "grid", the path of your own, or {name, option = value}), `trials`, `prune` (S.asha{...}), `confirm`,
 ---                `where` (function(config) -> boolean), `seed` (of the sampler; 1)
 --- @return study  itself
 function Study:search(values)
