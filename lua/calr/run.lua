@@ -10,6 +10,7 @@
 ---     model.safetensors  the network that a finished run ends with (where the pipeline or run:model has named it)
 ---     start.safetensors  the weights that it started from, where these were not random
 ---     queries.csv    average precision and rank of the first match of each query, of the last evaluation
+---     labels/        clusters and labels of every epoch, for `calr why` and `calr draw`: see calr.pipeline.history
 ---     snapshots/     features and clusters of some epochs, for `calr refine`: see calr.pipeline.snapshot
 ---
 ---     local run <close> = calr.run.open { config = cfg, data = data }

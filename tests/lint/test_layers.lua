@@ -173,7 +173,8 @@ local floors = {
   } },
   { name = "calr.lab", rooms = {
     study = { "study", sees = {} },
-    report = { "report", sees = { "study" } },
+    pictures = { "pictures", sees = {} },
+    report = { "report", sees = { "study", "pictures" } },
     refine = { "refine", sees = {} },
     cluster = { "cluster", sees = {} },
     retrieval = { "retrieval", sees = { "cluster" } },

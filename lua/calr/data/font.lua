@@ -57,4 +57,26 @@ function font.write(image, text, x, y, shade)
   end
 end
 
+--- calr.data.font.strokes(text)
+--- The pixels of a line of text as rectangles, to be painted at any size; characters that are not ASCII become question
+--- marks.
+--- @return table  list of {x, y, width, height} in pixels of the font, from 0
+function font.strokes(text)
+  local list = {}
+  text = text:gsub("[\128-\255]+", "?")
+  for i = 1, #text do
+    local glyph = columns[text:byte(i)] or columns[63]
+    for column = 1, 5 do
+      local bits, row = glyph[column], 0
+      while bits >> row > 0 do
+        local first = row
+        while bits >> row & 1 == 1 do row = row + 1 end
+        if row > first then list[#list + 1] = { (i - 1) * WIDTH + column - 1, first + 1, 1, row - first } end
+        row = row + 1
+      end
+    end
+  end
+  return list
+end
+
 return (require("calr.options").counted("calr.data.font.", font))

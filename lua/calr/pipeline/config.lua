@@ -132,6 +132,8 @@ local function defaults()
     eval_every = option(0, "epochs between evaluations; 0: evaluate only at the end", { 0 }),
     eval_batch = option(64, "images in a batch of evaluation", { 1 }),
     snapshot_every = option(0, "epochs between saves of features and clusters for `calr refine`; 0: never", { 0 }),
+    labels_every = option(1, "epochs between saves of labels for `calr why` and `calr draw`, at most 57 bytes an "
+      .. "image; 0: never", { 0 }),
     ignore = choice({ "own", "camera", "junk" }, "entries that a query must not find: those of its identity and "
       .. "camera, those of its camera, or only junk"),
     ap = choice({ "step", "trapezoid" }, "average precision: the field's, or Market-1501's own script's"),

@@ -7,6 +7,7 @@ local check_options = require("calr.options").check
 local config = require "calr.pipeline.config"
 local evaluation = require "calr.pipeline.evaluation"
 local guards = require "calr.pipeline.guards"
+local history = require "calr.pipeline.history"
 local memory = require "calr.memory"
 local nn = require "calr.nn"
 local optimizer = require "calr.pipeline.optimizer"
@@ -93,10 +94,24 @@ function Step:report(fields)
   for name, value in pairs(fields) do self.record[name] = value end
 end
 
+-- Whether this epoch is one of those that an option "every N epochs" names; the last one always is.
+local function is_due(step, every)
+  return every > 0 and ((step.epoch + 1) % every == 0 or step.epoch + 1 == step.cfg.epochs)
+end
+
+-- Keeps the labels of the epoch, for `calr why` and `calr draw`.
+local function keep_labels(step, context, refined, reasons)
+  step.labels_kept = true
+  if not is_due(step, step.cfg.labels_every or 1) then return end
+  history.save(history.path(step.run.path, step.epoch), { context = context, refined = refined, reasons = reasons,
+    epoch = step.epoch, epochs = step.cfg.epochs })
+end
+
 --- step:snapshot(context [, {refined=, reasons=, always=false}])
---- Saves the epoch for `calr refine` if it is due: the option snapshot_every=N makes every N-th epoch and the last one
---- due. The file RUN/snapshots/epoch-NNN.safetensors is whole or absent; see calr.pipeline.snapshot for what
---- it holds.
+--- Tells the run what the epoch found. Its labels are kept for `calr why` and `calr draw` (option labels_every; see
+--- calr.pipeline.history), and the whole epoch for `calr refine` if it is due: the option snapshot_every=N makes every
+--- N-th epoch and the last one due. The file RUN/snapshots/epoch-NNN.safetensors is whole or absent; see
+--- calr.pipeline.snapshot for what it holds.
 --- @param context  what a refinement rule sees: global, features, and where there are any locals, scores, neighbours;
 ---                 other fields are not saved
 --- @param refined  i32[n]: the labels that are trained on
@@ -106,9 +121,9 @@ end
 function Step:snapshot(context, more)
   more = check_options("step:snapshot", more, { "refined", "reasons", "always" })
   self.offered = true
-  local every, epoch = self.cfg.snapshot_every or 0, self.epoch
-  local due = every > 0 and ((epoch + 1) % every == 0 or epoch + 1 == self.cfg.epochs)
-  if not due and not more.always then return nil end
+  local epoch = self.epoch
+  keep_labels(self, context, more.refined, more.reasons)
+  if not is_due(self, self.cfg.snapshot_every or 0) and not more.always then return nil end
   local file = snapshot.path(self.run.path, epoch)
   snapshot.save(file, {
     context = context, refined = more.refined, reasons = more.reasons, cameras = self.cameras,
@@ -385,6 +400,8 @@ return function(net, data, cfg, more)
     end
     step.record.stage, step.record.epoch, step.record.lr = "inter", step.epoch, step.optimizer.lr
     run:metric(step.record)
+    -- A script that does not say what it found is known by the labels that it trained on.
+    if step.trained and not step.labels_kept then keep_labels(step, { global = step.trained }) end
     run:tell("epoch", step.epoch + 1, step)
     phases.measure("checkpoint", checkpoint, step, run)
   end
@@ -400,7 +417,7 @@ return function(net, data, cfg, more)
     if cfg.epochs == 0 then return evaluate_start() end
     step.epoch = step.epoch + 1
     if step.epoch >= cfg.epochs then return nil end
-    step.record, step.seen, step.trained = {}, nil, nil
+    step.record, step.seen, step.trained, step.labels_kept = {}, nil, nil, false
     step.size = not step.trains and size_of(parameters) or nil
     step.rate:epoch(step.epoch)
     if step.epoch == 0 and cfg.untrained then

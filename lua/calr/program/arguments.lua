@@ -111,4 +111,26 @@ function arguments.check_target(path)
   if sys.is_folder(path) then errors.usage("%s is a folder", path) end
 end
 
+--- calr.program.arguments.ends_in(path, ...)
+--- Ends the program when the name of a file to write has none of these endings.
+--- @param path  string or nil
+--- @param ...   strings: ".html", ".png"
+function arguments.ends_in(path, ...)
+  if not path then return end
+  for _, ending in ipairs { ... } do
+    if path:lower():sub(-#ending) == ending then return end
+  end
+  errors.usage("-o %s: the file's name must end in %s", path, table.concat({ ... }, " or "))
+end
+
+--- calr.program.arguments.try(fn, ...)
+--- Calls fn(...); an error that is only a message ends the program with it, status 1 and no traceback.
+--- @return any  what fn returns
+function arguments.try(fn, ...)
+  local results = table.pack(pcall(fn, ...))
+  if results[1] then return table.unpack(results, 2, results.n) end
+  if type(results[2]) ~= "string" then error(results[2], 0) end
+  errors.fail("%s", require("calr.traceback").plain(results[2]))
+end
+
 return arguments

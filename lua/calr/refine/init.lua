@@ -32,9 +32,10 @@ local has, suggest, unknown = arguments.has, arguments.suggest, arguments.unknow
 --- calr.refine.apply tidies them. `reasons` may be a table of text -> mask bool[n]: why images were discarded. They are
 --- counted into the run's metrics, and kept for each image in its snapshots.
 ---
---- In place of labels a rule may return a table of `labels`, `reasons` and `weights`: f32[n], how much each image
---- counts in the training, or f32[n x clusters], how much of each image belongs to each cluster (soft targets, in the
---- numbers of the labels that are returned).
+--- In place of labels a rule may return a table of `labels`, `reasons`, `weights` and `pivots`. The weights are f32[n],
+--- how much each image counts in the training, or f32[n x clusters], how much of each image belongs to each cluster
+--- (soft targets, in the numbers of the labels that are returned). The pivots are i32[n] or i64[n]: the row of the
+--- image that each one was measured against, -1 for none; the run keeps them, so that `calr why` can show them.
 ---
 --- `calr refine` tries rules on the snapshots of a run: see calr.lab.refine.
 
@@ -222,7 +223,7 @@ end
 local no_reason, alone = "no reason given", "alone in its cluster"
 
 -- Why each discarded image went: its first reason, or what the rule left unsaid.
-local function explain(global, out, tidy, reasons, what)
+local function explain(global, out, tidy, reasons, pivots, what)
   local n = global:numel()
   local texts, counts, places, of = {}, {}, {}, T.full({ n }, -1, "i32")
   local open = global:ge(0) & tidy:lt(0)
@@ -242,7 +243,7 @@ local function explain(global, out, tidy, reasons, what)
   for _, unsaid in ipairs { { alone, kept }, { no_reason, ~kept } } do
     if (open & unsaid[2]):any():item() then assign(table.unpack(unsaid)) end
   end
-  return counts, { texts = texts, of = of }
+  return counts, { texts = texts, of = of, pivots = pivots }
 end
 
 -- What makes labels of what a rule has returned, where there is something.
@@ -256,12 +257,12 @@ local function parts(rule, context, what)
   local out, reasons = rule.apply(context)
   if type(out) ~= "table" or out.labels == nil then return out, reasons end
   for name in pairs(out) do
-    if name ~= "labels" and name ~= "weights" and name ~= "reasons" then
-      error(("%s gives labels, weights and reasons; \"%s\" is none of them%s"):format(what, tostring(name),
-        suggest(name, { "labels", "weights", "reasons" })), 0)
+    if name ~= "labels" and name ~= "weights" and name ~= "reasons" and name ~= "pivots" then
+      error(("%s gives labels, weights, reasons and pivots; \"%s\" is none of them%s"):format(what, tostring(name),
+        suggest(name, { "labels", "weights", "reasons", "pivots" })), 0)
     end
   end
-  return out.labels, out.reasons, out.weights
+  return out.labels, out.reasons, out.weights, out.pivots
 end
 
 -- Weights by image as they are; those by cluster with the columns of the tidied clusters.
@@ -279,17 +280,30 @@ local function tidy_weights(weights, out, tidy, what)
   return weights:index_select(2, labels.commonest(tidy, out)) -- the number that each tidied cluster had
 end
 
+-- The pivots that a rule tells of, as i32, or nil.
+local function check_pivots(pivots, n, what)
+  if pivots == nil then return nil end
+  if not (form.is(pivots, "i32", n) or form.is(pivots, "i64", n)) then
+    error(("the pivots of %s must be i32[%d] or i64[%d], not %s"):format(what, n, n, form.text(pivots)), 0)
+  end
+  if n > 0 and (pivots:min():item() < -1 or pivots:max():item() >= n) then
+    error(("the pivots of %s must be rows from 0 to %d, or -1 for none"):format(what, n - 1), 0)
+  end
+  return pivots:to "i32"
+end
+
 local function apply(rule, context)
   rule = refine.load(rule)
   local what = loaded[rule]
-  local out, reasons, weights = parts(rule, context, what)
+  local out, reasons, weights, pivots = parts(rule, context, what)
   local n = context.global:numel()
+  pivots = check_pivots(pivots, n, what)
   if not form.is(out, "i32", n) then
     error(("%s must return labels i32[%d], not %s%s"):format(what, n, form.text(out), remedy(out, n)), 0)
   end
   local keeps = context.options and context.options.lone_clusters == "negative"
   local tidy = labels.canonical(out, { min_size = keeps and 1 or 2 })
-  local counts, why = explain(context.global, out, tidy, reasons, what)
+  local counts, why = explain(context.global, out, tidy, reasons, pivots, what)
   return tidy, counts, why, weights and tidy_weights(weights, out, tidy, what)
 end
 
@@ -304,7 +318,7 @@ end
 --- @return tensor  i32[n]
 --- @return table   text -> number of images discarded for that reason
 --- @return table   why each image was discarded: `texts`, a list, and `of`, i32[n], places in it from 0, -1 for images
----                 that were not
+---                 that were not; and `pivots`, i32[n], where the rule tells them
 --- @return tensor|nil  the weights, where the rule gives some: f32[n], or f32[n x clusters] in the tidied numbers
 function refine.apply(rule, context)
   return phases.measure("refinement", apply, rule, context)

@@ -45,8 +45,7 @@ end
 
 --- calr.refine.pivot.apply(context)
 --- The rule: see calr.refine for the context.
---- @return tensor  labels
---- @return table   reasons
+--- @return table  labels, reasons, pivots
 local function apply(context)
   local pivot = variants[context.options.pivot](context)
   local camera, own = L.take(context.cameras, pivot), L.take(context.locals, pivot) -- of each image's pivot
@@ -54,8 +53,8 @@ local function apply(context)
   local chosen = rng.chance(context.global:numel(), context.pace(context.epoch, context.epochs),
     { seed = context.seed, epoch = context.epoch, purpose = "refine" })
   local discarded = wrong & chosen
-  return T.where(discarded, -1, context.global),
-    { ["of the pivot's camera, not of its local cluster"] = discarded }
+  return { labels = T.where(discarded, -1, context.global), pivots = pivot,
+    reasons = { ["of the pivot's camera, not of its local cluster"] = discarded } }
 end
 
 return {

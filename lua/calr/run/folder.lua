@@ -77,7 +77,7 @@ end
 
 -- A kill in the middle of a write leaves NAME.tmp-PID behind; with the lock held, nobody is writing to it.
 local function remove_leftovers(path)
-  for _, folder_path in ipairs { path, path .. "/checkpoints", path .. "/snapshots" } do
+  for _, folder_path in ipairs { path, path .. "/checkpoints", path .. "/labels", path .. "/snapshots" } do
     for _, file in ipairs(sys.is_folder(folder_path) and sys.list(folder_path) or {}) do
       if file:find "%.tmp%-%d+$" then sys.remove(folder_path .. "/" .. file) end
     end

@@ -3,6 +3,7 @@
 
 local format = require("calr.config").format
 local json = require "calr.json"
+local thin = require "calr.lab.pictures.thin"
 
 local columns = {}
 
@@ -77,18 +78,10 @@ function columns.compact(count, get)
 end
 
 --- calr.lab.report.columns.thin(count, most)
---- Selects `most` of `count` rows: evenly spread, the first and the last among them.
+--- Selects `most` of `count` rows: see calr.lab.pictures.thin. Of several at least one stays.
 --- @return table  positions from 1
 function columns.thin(count, most)
-  local keep = {}
-  if count <= most then
-    for i = 1, count do keep[i] = i end
-  elseif most < 2 then
-    keep[1] = count
-  else
-    for i = 0, most - 1 do keep[i + 1] = 1 + i * (count - 1) // (most - 1) end
-  end
-  return keep
+  return thin(count, math.max(1, most))
 end
 
 return columns

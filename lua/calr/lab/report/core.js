@@ -209,13 +209,14 @@ function section(id, title, ...content) {
 // rows: lists of cells (text, nodes, or {sort=, node=}); heads: text or {text=, class=, title=}.
 function simpleTable(heads, rows, attributes) {
   const classes = heads.map(head => head.class);
+  const names = heads.map(head => typeof head === "string" ? head : head.text).map(name => name || null);
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": (attributes || {}).label || "table" },
     h("table", { class: (attributes || {}).class },
       h("thead", {}, h("tr", {}, heads.map(head =>
         h("th", { scope: "col", class: head.class, title: head.title }, typeof head === "string" ? head : head.text)))),
       h("tbody", {}, rows.map(row => h("tr", { class: row.class }, (row.cells || row).map((cell, i) =>
-        i === 0 && typeof cell === "string" ? h("th", { scope: "row", class: classes[i] }, cell)
-          : h("td", { class: classes[i] }, cell)))))));
+        i === 0 && typeof cell === "string" ? h("th", { scope: "row", class: classes[i], "data-label": names[i] }, cell)
+          : h("td", { class: classes[i], "data-label": names[i] }, cell)))))));
 }
 
 const details = (summary, ...content) => h("details", {}, h("summary", {}, summary), content);

@@ -5,32 +5,20 @@
 local columns = require "calr.lab.report.columns"
 local image = require "calr.image"
 local json = require "calr.json"
+local records = require "calr.lab.pictures.record"
 local sys = require "calr.sys"
 local text = require "calr.text"
+local thumbs = require "calr.lab.pictures.thumbs"
 
 local gallery = {}
 
 local most_clusters, most_images = 8, 10
 local most_files, largest = 12, 300 * 1024
-local height = 160 -- of large images, in pixels
 
 -- ---- data URIs ----
 
 local function data_uri(kind, bytes)
   return ("data:image/%s;base64,%s"):format(kind, text.base64(bytes))
-end
-
--- An image as it is, or reduced if it is large.
-local function image_uri(bytes)
-  if #bytes > 24 * 1024 then
-    local pixels = image.decode(bytes)
-    local h, w = pixels:size(1), pixels:size(2)
-    if h > height then
-      pixels = image.resize(pixels, { height = height, width = math.max(1, w * height // h) })
-    end
-    bytes = image.encode(pixels, { quality = 85 })
-  end
-  return data_uri(image.probe(bytes).format, bytes)
 end
 
 -- ---- pictures that the run saved ----
@@ -70,17 +58,6 @@ local function saved_pictures(path)
 end
 
 -- ---- local clusters ----
-
--- The data set that the run read, if it exists unchanged; otherwise nil.
-local function open_data(record)
-  local path = (record.config or {}).data or (record.data or {}).path
-  if type(path) ~= "string" then return nil end
-  if path:sub(1, 1) ~= "/" and record.folder then path = record.folder .. "/" .. path end
-  if not sys.exists(path) then return nil end
-  local ok, data = pcall(require("calr.data").open, path, { ids = (record.config or {}).ids })
-  if not ok or data:fingerprint() ~= (record.data or {}).fingerprint then return nil end
-  return data
-end
 
 -- i32[n], the local cluster of each training image; nil if the run kept none.
 local function local_labels(path)
@@ -122,7 +99,7 @@ local function describe(cluster, split, identities, cameras)
   local images = json.array {}
   for _, at in ipairs(columns.thin(#cluster.rows, most_images)) do
     local row = cluster.rows[at]
-    images[#images + 1] = { path = split:path(row), source = image_uri(split:jpeg(row)),
+    images[#images + 1] = { path = split:path(row), source = thumbs.uri(split:jpeg(row)),
       wrong = main ~= nil and identities[row] ~= main }
   end
   return { label = cluster.label, camera = cameras[cluster.rows[1]], size = #cluster.rows, images = images,
@@ -130,7 +107,7 @@ local function describe(cluster, split, identities, cameras)
 end
 
 local function local_clusters(path, record)
-  local data, locals = open_data(record), local_labels(path)
+  local data, locals = records.data(record), local_labels(path)
   local split = data and data:train()
   if not (split and locals) or locals:numel() ~= split:count() then return json.array {}, 0, false end
   local members = {}

@@ -14,7 +14,7 @@ local sys = require "calr.sys"
 local report = {}
 
 local scripts = { "core", "scale", "figure", "model", "trial", "header", "results", "curves", "search", "parallel",
-  "trials", "timeline", "compare", "run", "quality", "gallery", "main" }
+  "trials", "timeline", "compare", "run", "quality", "gallery", "pictures", "why", "main" }
 
 local function part(name)
   return sys.read_file(("%s/calr/lab/report/%s"):format(sys.paths.lua, name))
@@ -94,6 +94,38 @@ function report.write(folder, options)
   local html = report.page(report.collect(folder, { images = options.images, versus = options.versus }))
   sys.write_file(to, html)
   return to, #html
+end
+
+-- Writes a page or a picture, by what the file's name ends in.
+local function save(to, make_page, make_picture)
+  if to:lower():match "%.png$" then
+    make_picture():save(to)
+  elseif to:lower():match "%.html?$" then
+    sys.write_file(to, report.page(make_page()))
+  else
+    errors.usage("%s: write a page (.html) or a picture (.png)", to)
+  end
+  return to, sys.stat(to).size
+end
+
+--- calr.report.why(run, image [, {to=, epoch=}])
+--- Tells what became of a training image in a run, epoch by epoch: see calr.lab.pictures.story.
+--- @param run    folder of a run
+--- @param image  string; the image's path in the data set, the end of one, or "#ROW" with the row from 0
+--- @param to     file for the same with pictures, .html or .png; default: none
+--- @param epoch  integer from 0; whose neighbours and clusters to show; default: the last
+--- @return string       lines of text
+--- @return string|nil   the file
+--- @return integer|nil  its size in bytes
+function report.why(run, image, options)
+  local o = check_options("calr.report.why", options, { "to", "epoch" })
+  local story = require "calr.lab.pictures.story"
+  local collected = story.collect(run, image, { epoch = o.epoch })
+  local to, size
+  if o.to then
+    to, size = save(o.to, function() return story.page(collected) end, function() return story.paint(collected) end)
+  end
+  return story.text(collected), to, size
 end
 
 return (require("calr.options").counted("calr.report.", report))

@@ -7,8 +7,14 @@ if (data.kind === "run") {
   lossCurves();
   clusterQuality();
   otherCurves();
+  pictures();
   gallery();
   runEnd();
+} else if (data.kind === "pictures") {
+  picturesHeader();
+  pictures();
+} else if (data.kind === "why") {
+  whyPage();
 } else {
   applyFilters();
   header();

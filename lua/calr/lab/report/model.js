@@ -50,7 +50,7 @@ function readStudy() {
   return study;
 }
 
-const study = data.kind === "run" ? null : readStudy();
+const study = data.trials ? readStudy() : null;
 const goal = data.goals && data.goals[0];
 
 const directionOf = metric => {

@@ -81,7 +81,8 @@ function sortable(columns, items, options = {}) {
     body.replaceChildren(...part.map(item => {
       const row = h("tr", { class: options.rowClass && options.rowClass(item) },
         columns.map((column, c) => h(c === 0 ? "th" : "td",
-        { class: column.class, scope: c === 0 ? "row" : null },
+        { class: column.class, scope: c === 0 ? "row" : null,
+          "data-label": c > 0 && typeof column.text === "string" ? column.text : null },
           column.cell ? column.cell(item) : short(column.get(item)))));
       if (options.open) {
         row.classList.add("opens");
@@ -259,7 +260,7 @@ function results() {
       const columns = resultColumns(p, metric, list);
       const sortBy = part.kind === "ablate" ? -1 : columns.findIndex(c => c.get && c.first && c.class === "n");
       const table = sortable(columns, list, { by: sortBy, up: directionOf(metric) === "min", size: many ? 25 : null,
-        label: partTitle(part, p), id: `table-${p}`, class: "strips" });
+        label: partTitle(part, p), id: `table-${p}`, class: "strips stacked" });
       const reference = referenceOf(p, metric);
       return [shown.length > 1 && h("h3", {}, partTitle(part, p)), gridTable(p, metric), table.node,
         h("p", { class: "caption" }, resultNotes(p, metric, list))].filter(Boolean);

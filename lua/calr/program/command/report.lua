@@ -3,7 +3,6 @@
 
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
-local plain = require("calr.traceback").plain
 local text = require "calr.text"
 
 local command = {
@@ -21,7 +20,8 @@ that reproduces it. The file appears under its name only when it is complete.
   DIR             folder of a study, of a run, or of several runs
   -o FILE.html    the file to write (default: DIR/report.html)
   --versus LABEL  compare the other rows with this one (default: the first)
-  --no-images     leave out the images of a run]]
+  --no-images     leave out the images and pictures of a run (calr draw), which its network is
+                  run for once]]
 end
 
 local function parse(args)
@@ -41,12 +41,8 @@ function command.run(args)
     return 0
   end
   if not fields.folder then errors.usage("which folder? usage: %s", command.usage) end
-  local ok, path, size = pcall(require("calr.lab.report").write, fields.folder,
+  local path, size = arguments.try(require("calr.lab.report").write, fields.folder,
     { to = fields.to, images = fields.images, versus = fields.versus })
-  if not ok then
-    if type(path) ~= "string" then error(path, 0) end
-    errors.fail("%s", plain(path))
-  end
   print(("%s (%s)"):format(path, text.bytes(size)))
   return 0
 end
