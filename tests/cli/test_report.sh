@@ -64,6 +64,15 @@ write("bad", view)
 LUA
 expect 0 env LUA_PATH="$CALR_TEST_SOURCE/tests/lua/?.lua;;" "$CALR" pages.lua
 
+# ---- what a run has learned, alone and in its report; an image's history
+expect 0 "$CALR" data make street -o street.lmdb --ids 6 --test-ids 4 --cameras 3 --images 4 --distractors 4 --junk 2
+expect 0 "$CALR" run "$CALR_TEST_SOURCE/experiments/calr.lua" data=street.lmdb height=32 width=16 epochs=2 iterations=2 clusters=4 \
+    instances=2 infomap.k=6 infomap.min_size=2 infomap.min_similarity=0.0 intra.epochs=1 intra.iterations=2 intra.k1=8 \
+    intra.k2=2 intra.clusters_per_batch=4 intra.instances=2 --out trained
+expect 0 "$CALR" draw trained -o drawn.html
+expect 0 "$CALR" report trained -o learned.html
+expect 0 "$CALR" why trained '#13' -o why.html
+
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || {
     echo "no chromium (package chromium)"
     [ $failures -eq 0 ] && exit 77
@@ -130,13 +139,22 @@ look='const wide = [...document.querySelectorAll("body *")].filter(e => e.getBou
     "unnamed " + [...document.querySelectorAll(".plot")].filter(p => !p.getAttribute("aria-label")).length,
     "broken " + (document.body.innerText.match(/nullnull|undefined|\[object|NaN(?! in epoch)/g) || []).length,
     "injected " + document.querySelectorAll(".injected").length].join("|") + "|";'
-kinds="ablation grid search confirm goals large empty bad run runs"
+kinds="ablation grid search confirm goals large empty bad run runs drawn learned why"
 for name in $kinds; do show "$name" "$name" 375 "$look"; done
+show cards ablation 375 'const cells = rows("table-1").flatMap(r => [...r.children]).filter(c => c.offsetWidth > 0);
+  const third = [...rows("table-1")[2].children].filter(c => c.offsetWidth > 0);
+  return ["cut " + cells.filter(c => c.getBoundingClientRect().right > innerWidth).length,
+    third.map(c => c.dataset.label || "name").join(" ")].join("|") + "|";'
+show seen drawn 375 'return ["sections " + [...document.querySelectorAll("h2")].map(h2 => h2.textContent).join(", "),
+  "kept " + (document.querySelectorAll(".kept").length > 0), "red " + (document.querySelectorAll(".discarded").length > 0),
+  "cells " + document.querySelectorAll(".cameras td").length].join("|") + "|";'
 browse dark
 for name in $kinds; do
     sees "$name" "ready yes|" "overflow 0|" "wide 0|" "paper rgb(20, 23, 27)|" "unnamed 0|" "broken 0|" "injected 0|"
 done
 sees bad "title bad &lt;i&gt;name&lt;/i&gt;|"
+sees cards "cut 0|name mAP, % n difference p rank1, % silhouette|"
+sees seen "sections Features, What the clusters held, Ranked lists, Cameras|kept true|red true|cells 9|"
 
 # ---- a brush on an axis leaves the trials inside, in the table and wherever they are drawn
 pull='const axis = document.querySelector(".brush-area[data-axis=\"infomap.k\"]");
@@ -185,7 +203,7 @@ show print search 1000 'dispatchEvent(new Event("beforeprint"));
   const paper = getComputedStyle(document.body).backgroundColor;
   dispatchEvent(new Event("afterprint"));
   return paper + "|" + document.querySelectorAll("figure svg .marks path").length;'
-for name in search run runs; do show "wide-$name" "$name" 1200 "$look"; done
+for name in search run runs drawn learned why; do show "wide-$name" "$name" 1200 "$look"; done
 browse light
 for width in 1000 375; do
     sees brush-$width "61 of 61 trials|" "k 15,20|brushes 1|61 of 61 trials|keys 30,35,40|"
@@ -194,7 +212,7 @@ sees trial "dialog true|has its command|descending ascending|calr study search.l
 sees metric "true|true|4|"
 sees find "11 of 3" "|11|"
 sees print "rgb(255, 255, 255)|"
-for name in search run runs; do
+for name in search run runs drawn learned why; do
     sees "wide-$name" "ready yes|" "overflow 0|" "wide 0|" "paper rgb(255, 255, 255)|" "broken 0|"
 done
 finish

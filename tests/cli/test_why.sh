@@ -55,10 +55,11 @@ expect 2 "$CALR" why run '#0' --epoch x
 says "--epoch must be a whole number"
 expect 2 "$CALR" why run '#0' -o why.txt
 says "must end in .html or .png"
-expect 1 "$CALR" why run '#0' -o nowhere/why.html
-says "nowhere/why.html"
-expect 1 "$CALR" why run '#0' -o nowhere/why.png
-says "nowhere/why.png"
+expect 2 "$CALR" why run '#0' -o nowhere/why.html
+says "there is no folder nowhere"
+mkdir folder.png
+expect 2 "$CALR" why run '#0' -o folder.png
+says "folder.png is a folder"
 holds "$(find . -name '*.tmp-*' | wc -l)" -eq 0
 printf 'x' >run/labels/epoch-001.safetensors
 expect 1 "$CALR" why run '#0'

@@ -6,6 +6,7 @@ local canvases = require "calr.lab.pictures.canvas"
 local clusters = require "calr.lab.pictures.clusters"
 local font = require "calr.data.font"
 local history = require "calr.pipeline.history"
+local pictures = require "calr.lab.pictures"
 local refine = require "calr.refine"
 local story = require "calr.lab.pictures.story"
 local sys = require "calr.sys"
@@ -177,6 +178,33 @@ check.test("the clusters with discarded members come first, and say who went", f
   check.equal(#list[1].refined, #list[1].global - 2)
   check.equal(list[1].purity, 1)
   for _, item in ipairs(list[1].locals) do check.equal(item.camera, data:train():cameras():get(1)) end
+end)
+
+check.test("pictures of a run, and again from what was kept", function()
+  local first = pictures.gather(run)
+  check.equal(#first.notes, 0, table.concat(first.notes, "; "))
+  check.ok(first.tsne.before:size(1) == data:train():count() and first.tsne.after:is_finite())
+  check.ok(#first.ranked.best > 0 and #first.ranked.worst > 0)
+  check.ok(first.ranked.best[1].ap >= first.ranked.worst[1].ap)
+  check.equal(#first.cameras.values, 3)
+  check.ok(sys.exists(run .. "/pictures/plane.safetensors") and sys.exists(run .. "/pictures/ranking.safetensors"))
+  local again = pictures.gather(run)
+  check.ok(again.tsne.after:equal(first.tsne.after))
+  local page = pictures.page(again)
+  check.equal(#page.tsne.after.x, data:train():count())
+  check.ok(#page.images > 20)
+  check.ok(pictures.paint(again).height > 1000)
+  local some = pictures.gather(run, { what = { "cameras" }, points = 20 })
+  check.equal(some.tsne, nil)
+  check.ok(some.cameras)
+end)
+
+check.test("a run whose data set is gone says so", function()
+  os.rename(tmp .. "/street.lmdb", tmp .. "/elsewhere.lmdb")
+  local gathered = pictures.gather(run)
+  os.rename(tmp .. "/elsewhere.lmdb", tmp .. "/street.lmdb")
+  check.equal(gathered.tsne, nil)
+  check.ok(table.concat(gathered.notes, "; "):find("street.lmdb is gone", 1, true))
 end)
 
 -- ---- small parts ----

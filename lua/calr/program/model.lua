@@ -29,12 +29,7 @@ model.flags = { ["--trust"] = "trust", ["--quiet"] = "quiet" }
 --- calr.program.model.try(fn, ...)
 --- Calls a function; an error of it ends the program with status 1 and its message, without a traceback.
 --- @return any  what it returns
-function model.try(fn, ...)
-  local results = table.pack(pcall(fn, ...))
-  if results[1] then return table.unpack(results, 2, results.n) end
-  if type(results[2]) ~= "string" then error(results[2], 0) end
-  errors.fail("%s", plain(results[2]))
-end
+model.try = require("calr.program.arguments").try
 
 local precisions = { "f32", "bf16", "auto" }
 

@@ -138,6 +138,17 @@ function Canvas:save(path)
   image.save_png(self:picture(), path)
 end
 
+--- calr.lab.pictures.canvas.fitted(points, side)
+--- Moves and scales points into a square, its longer extent from side to side, the shorter in the middle.
+--- @param points  f32[n x 2]
+--- @param side    of the square
+--- @return tensor  f32[n x 2], 0 .. side
+function canvas.fitted(points, side)
+  local low, high = points:amin(1, { keepdim = true }), points:amax(1, { keepdim = true })
+  local range = math.max((high - low):max():item(), 1e-9)
+  return (points - (low + high) / 2) * (side / range) + side / 2
+end
+
 --- calr.lab.pictures.canvas.tile_of(bytes, height)
 --- @param bytes  of an image file
 --- @return tensor  u8[height x w x 3]; the image at that height, at most 4 times as wide. An image that does not decode

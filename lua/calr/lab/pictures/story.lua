@@ -310,10 +310,11 @@ local function galleries(self)
   add(("Nearest images in epoch %d"):format(e.epoch), "Below each its cosine.", self.neighbours, function(n)
     return item(n.row, n.state, ("%.2f, cam %d"):format(n.similarity, self.cameras[n.row + 1]))
   end)
-  add(("Its cluster %d in epoch %d: %d images"):format(e.cluster, e.epoch, #self.cluster), self.rule
+  add(("Its cluster %d in epoch %d: %d image%s"):format(e.cluster, e.epoch, #self.cluster,
+    #self.cluster == 1 and "" or "s"), self.rule
     and "Green: kept. Red: discarded by the rule." or "", self.cluster, function(m) return item(m.row, m.state) end)
-  add(("Its local cluster in epoch %d: %d images of camera %d"):format(e.epoch, #self.locals, self.camera), "",
-    self.locals, function(row) return item(row) end)
+  add(("Its local cluster in epoch %d: %d image%s of camera %d"):format(e.epoch, #self.locals,
+    #self.locals == 1 and "" or "s", self.camera), "", self.locals, function(row) return item(row) end)
   return list
 end
 

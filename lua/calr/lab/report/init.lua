@@ -108,6 +108,37 @@ local function save(to, make_page, make_picture)
   return to, sys.stat(to).size
 end
 
+--- calr.report.draw(run [, {to=, what=, points=2000, epoch=, network=, trust=false}])
+--- Writes the pictures of a run alone, as a page or as one picture, completely or not at all: the t-SNE of its features
+--- before and after training, galleries of clusters, ranked lists, mAP by pair of cameras. See
+--- calr.lab.pictures.gather.
+--- @param run     folder of a run
+--- @param to      the file, .html or .png; default: RUN/pictures.html
+--- @param what    list of "tsne", "clusters", "ranked", "cameras"; default: all
+--- @param points  integer; of the t-SNE at most
+--- @param epoch   integer from 0; whose clusters to show; default: the last
+--- @param network  string; a network in place of the one that the run names: the path of a Lua file, say
+--- @param trust   whether a Lua file that the run names as its network may run
+--- @return string   the file
+--- @return integer  its size in bytes
+--- @return table    list of notes: what could not be drawn, and why
+function report.draw(run, options)
+  local o = check_options("calr.report.draw", options, { "to", "what", "points", "epoch", "network", "trust" })
+  local pictures = require "calr.lab.pictures"
+  local gathered = pictures.gather(run, { what = o.what, points = o.points, epoch = o.epoch, network = o.network,
+    trust = o.trust })
+  if not (gathered.tsne or gathered.clusters or gathered.ranked or gathered.nearest or gathered.cameras) then
+    errors.fail("%s: there is nothing to draw: %s", run, table.concat(gathered.notes, "; "))
+  end
+  local to, size = save(o.to or run:gsub("(.)/+$", "%1") .. "/pictures.html", function()
+    local record = gathered.record
+    return { kind = "pictures", title = record.name, script = (record.values.script or {}).path,
+      data = (record.values.data or {}).name, status = record.values.status, command = "calr draw "
+      .. require("calr.text").quote(run), pictures = pictures.page(gathered) }
+  end, function() return pictures.paint(gathered) end)
+  return to, size, gathered.notes
+end
+
 --- calr.report.why(run, image [, {to=, epoch=}])
 --- Tells what became of a training image in a run, epoch by epoch: see calr.lab.pictures.story.
 --- @param run    folder of a run

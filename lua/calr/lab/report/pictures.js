@@ -84,13 +84,14 @@ function clusterGalleries(node, p) {
   node.append(h("p", { class: "meta" }, `${c.list.length} of the ${plural(c.total, "global cluster")} of epoch ${c.epoch}. `,
     c.refined && "Green: kept; red and dashed: discarded by the refinement. ",
     c.list.some(x => known(x.purity)) && "A dot marks an image that is not of the cluster's most frequent identity."));
-  const part = (title, list) => list && list.length > 0 && [h("p", { class: "row-title" }, title), imageRow(p, list)];
+  const part = (title, list) => list && list.length > 0 && [title && h("p", { class: "row-title" }, title),
+    imageRow(p, list)];
   for (const x of c.list) {
     node.append(h("figure", { class: "cluster" },
       h("figcaption", {}, h("b", {}, `Cluster ${x.number}`), `: ${plural(x.size, "image")} of ${plural(x.cameras, "camera")}`,
         x.discarded > 0 && `, ${x.discarded} discarded`,
         known(x.purity) && `; ${Math.round(100 * x.purity)} % of one identity`, "."),
-      part(x.global.length < x.size ? `global, ${x.global.length} of ${x.size} shown` : "global", x.global),
+      part(x.global.length < x.size ? `global, ${x.global.length} of ${x.size} shown` : x.locals ? "global" : "", x.global),
       part(`local, ${x.pivot ? "of the pivot" : "of most members"}: ${plural(x.localSize, "image")} of camera ${x.localCamera}`,
         x.locals),
       x.discarded > 0 && part("refined", x.refined)));
@@ -110,6 +111,16 @@ function rankedLists(node, p) {
         h("figcaption", {}, h("b", {}, `AP ${fixed(100 * q.ap, 1)}\u2009%`), `, first match at rank ${q.first}: `,
           h("code", {}, q.path))));
     }
+  }
+}
+
+// Of a data set without identities: what the network takes for alike.
+function nearestImages(node, p) {
+  node.append(h("p", { class: "meta" }, "A few training images in blue, and those that the network finds nearest",
+    p.nearest.several ? ", from other cameras." : "."));
+  for (const item of p.nearest.list) {
+    node.append(h("figure", { class: "cluster" },
+      imageRow(p, [{ image: item.image, frame: "query", caption: item.caption }, ...item.hits])));
   }
 }
 
@@ -141,9 +152,10 @@ function pictures() {
   if (p.tsne) planeFigure(section("features", "Features"), p.tsne);
   if (p.clusters && p.clusters.list.length) clusterGalleries(section("refinement", "What the clusters held"), p);
   if (p.ranked) rankedLists(section("ranked", "Ranked lists"), p);
+  if (p.nearest) nearestImages(section("nearest", "Nearest images"), p);
   if (p.cameras) cameraTable(section("cameras", "Cameras"), p);
   if (p.notes && p.notes.length) {
-    const node = p.tsne || p.clusters || p.ranked ? page.lastElementChild : section("pictures", "Pictures");
+    const node = p.tsne || p.clusters || p.ranked || p.nearest ? page.lastElementChild : section("pictures", "Pictures");
     for (const note of p.notes) node.append(h("p", { class: "note" }, note[0].toUpperCase() + note.slice(1) + "."));
   }
 }

@@ -65,7 +65,7 @@ function evaluationTable() {
   const head = n => ({ text: percentNames.test(n) ? `${n}, %` : n, class: "n" });
   section("evaluation", "Evaluation", simpleTable(["", ...names.map(head)],
     data.evaluations.map(e => [e.name, ...names.map(n => known(e.values[n])
-    ? reproducible(fraction(n, e.values[n])[0], data.command) : NONE)]), { label: "evaluation", class: "results" }));
+    ? reproducible(fraction(n, e.values[n])[0], data.command) : NONE)]), { label: "evaluation", class: "results stacked" }));
   if (data.evaluations.filter(e => known(e.epoch)).length > 2) {
     panels(page.lastElementChild, { caption: "Evaluation by epoch.",
       list: [{ title: "%", lines: ["mAP", "rank1"].map((n, i) => ({ name: n, color: series(i), dash: dashes[i],

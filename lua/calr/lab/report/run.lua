@@ -152,12 +152,24 @@ local function plain(evaluations)
   return lines
 end
 
+-- What the run has learned, in pictures. What goes wrong there must not prevent the report.
+local function pictures_of(path, record)
+  if not record.data then return nil end
+  local pictures = require "calr.lab.pictures"
+  local ok, result = pcall(function() return pictures.page(pictures.gather(path)) end)
+  if ok then return result end
+  if sys.is_interrupt(result) then error(result, 0) end
+  local message = type(result) == "table" and result.message or result
+  return { notes = json.array { "no pictures: " .. require("calr.traceback").plain(tostring(message)) } }
+end
+
 --- calr.lab.report.run.collect(path [, {images=true}])
 --- @param path    a run folder
 --- @param images  whether to include its images
 --- @return table  input for calr.report.page
 function report.collect(path, options)
   local record, lines = run.read(path), run.metrics(path)
+  local images = options ~= nil and options.images ~= false
   local log, cut = log_of(path)
   local script, code, evaluations = record.script or {}, record.code or {}, evaluations_of(lines)
   return {
@@ -170,7 +182,8 @@ function report.collect(path, options)
     network = record.network and ("%d tensors"):format(record.network.tensors) or nil,
     options = options_of(record), command = command_of(record), evaluations = evaluations,
     lines = curves_of(lines), summary = summary_of(record), log = log, cut = cut,
-    gallery = options and options.images ~= false and require("calr.lab.report.gallery").collect(path, record) or nil,
+    gallery = images and require("calr.lab.report.gallery").collect(path, record) or nil,
+    pictures = images and pictures_of(path, record) or nil,
     plain = plain(evaluations),
   }
 end

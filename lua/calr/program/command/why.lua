@@ -38,6 +38,7 @@ function command.run(args)
   if not words[1] then errors.usage("which run? usage: %s", command.usage) end
   if not words[2] then errors.usage("which image? usage: %s", command.usage) end
   arguments.ends_in(fields.to, ".html", ".png")
+  arguments.check_target(fields.to)
   local epoch = arguments.integer(fields, "epoch", "--epoch", 0, 1000000000)
   local why = require("calr.lab.report").why
   local story, path, size = arguments.try(why, words[1], words[2], { to = fields.to, epoch = epoch })

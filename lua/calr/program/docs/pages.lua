@@ -84,7 +84,7 @@ return {
       silent = { ["calr.lab.study.space"] = true } },
     { name = "calr.statistics" },
     { name = "calr.report", of = { "calr.lab.report" } },
-    { name = "calr.lab.pictures.story" },
+    { name = "calr.lab.pictures", of = { "calr.lab.pictures", "calr.lab.pictures.story" } },
     { name = "calr.tensorboard" } },
   { title = "Images and files",
     { name = "calr.image" },
