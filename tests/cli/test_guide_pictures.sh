@@ -80,6 +80,13 @@ expect 0 "$CALR" draw own --trust
 says "note: no ranked lists: " "cannot be ranked"
 contains own/pictures.html '"nearest":{' '"clusters":{' '"tsne":{'
 rm -r own/pictures
+expect 0 "$CALR" draw own network=./net.lua --quiet --threads 1 --what tsne
+holds ! -s err.txt
+expect 2 "$CALR" draw own own
+says "\"own\" is one word too many"
+expect 2 "$CALR" draw run netwrk=./net.lua
+says "a model has no option \"netwrk\"" "did you mean \"network\"?"
+rm -r own/pictures
 expect 0 "$CALR" draw own --what tsne,clusters
 says "note: no t-SNE: " "would run as code"
 mv own.lmdb elsewhere.lmdb

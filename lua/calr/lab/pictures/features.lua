@@ -69,7 +69,7 @@ local function untrained(record, model)
 end
 
 local function finished(record)
-  return attempt(trained.open, record.path, { network = record.network }, { trust = record.trust, quiet = true })
+  return attempt(trained.open, record.path, record.model, { trust = record.trust, quiet = true })
 end
 
 -- ---- the plane ----

@@ -125,21 +125,21 @@ local function matrix_of(record, cells)
   return { values = values, queries = queries }
 end
 
---- calr.lab.pictures.gather(path [, {what=, points=2000, epoch=, network=, trust=false}])
+--- calr.lab.pictures.gather(path [, {what=, points=2000, epoch=, model=, trust=false}])
 --- Computes the pictures of a run. Those that need what is missing (its data set, its network, its labels) are left
 --- out, and a note says so.
 --- @param path    a run folder
 --- @param what    list of kinds: tsne, clusters, ranked, cameras; default: all
 --- @param points  integer; of the t-SNE at most
 --- @param epoch   integer from 0; whose clusters; default: the last
---- @param network  string; a network in place of the one that the run names: the path of a Lua file, say
+--- @param model   table; option -> value, in place of those of the run's network: see calr.trained.open
 --- @param trust   whether a Lua file that the run names as its network may run
 --- @return table  for calr.lab.pictures.page and calr.lab.pictures.paint: record, tsne, clusters, ranked (or nearest,
 ---                of a data set that cannot be ranked), cameras, figures, notes
 function pictures.gather(path, options)
   local o = require("calr.options").check("calr.lab.pictures.gather", options,
-    { "what", "points", "epoch", "network", "trust" })
-  local record, set = records.open(path, { network = o.network, trust = o.trust }), {}
+    { "what", "points", "epoch", "model", "trust" })
+  local record, set = records.open(path, { model = o.model, trust = o.trust }), {}
   for _, kind in ipairs(o.what or pictures.kinds) do set[kind] = true end
   local out = { record = record, notes = json.array {} }
   local place = (o.epoch or #record.epochs > 0) and record:place(o.epoch) or nil

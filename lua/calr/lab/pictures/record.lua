@@ -44,21 +44,21 @@ local function epochs_of(path)
   return list, "snapshots"
 end
 
---- calr.lab.pictures.record.open(path [, {network=, trust=false}])
---- @param path     a run folder
---- @param network  string; a network in place of the one that the run names
---- @param trust    whether a Lua file that the run names as its network may run
+--- calr.lab.pictures.record.open(path [, {model=, trust=false}])
+--- @param path   a run folder
+--- @param model  table; option -> value, in place of those of the run's network: see calr.trained.open
+--- @param trust  whether a Lua file that the run names as its network may run
 --- @return table  path, name, values (run.json), config, data, split (both nil without the data set, then `missing`
----                says why), epochs (list of {epoch=, path=}), network, trust, and the methods below
+---                says why), epochs (list of {epoch=, path=}), model, trust, and the methods below
 function record.open(path, options)
-  options = require("calr.options").check("calr.lab.pictures.record.open", options, { "network", "trust" })
+  options = require("calr.options").check("calr.lab.pictures.record.open", options, { "model", "trust" })
   path = #path > 1 and path:gsub("/+$", "") or path
   local values = run.read(path)
   local data, missing = record.data(values)
   local epochs, kind = epochs_of(path)
   return setmetatable({ path = path, name = path:match "([^/]+)$" or path, values = values,
     config = values.config or {}, data = data, split = data and data:train(), missing = missing, epochs = epochs,
-    kind = kind, network = options.network, trust = options.trust == true }, Record)
+    kind = kind, model = options.model or {}, trust = options.trust == true }, Record)
 end
 
 -- A snapshot in the form of the labels of an epoch.

@@ -108,7 +108,7 @@ local function save(to, make_page, make_picture)
   return to, sys.stat(to).size
 end
 
---- calr.report.draw(run [, {to=, what=, points=2000, epoch=, network=, trust=false}])
+--- calr.report.draw(run [, {to=, what=, points=2000, epoch=, model=, trust=false}])
 --- Writes the pictures of a run alone, as a page or as one picture, completely or not at all: the t-SNE of its features
 --- before and after training, galleries of clusters, ranked lists, mAP by pair of cameras. See
 --- calr.lab.pictures.gather.
@@ -117,15 +117,15 @@ end
 --- @param what    list of "tsne", "clusters", "ranked", "cameras"; default: all
 --- @param points  integer; of the t-SNE at most
 --- @param epoch   integer from 0; whose clusters to show; default: the last
---- @param network  string; a network in place of the one that the run names: the path of a Lua file, say
+--- @param model   table; option -> value, in place of those of the run's network: see calr.trained.open
 --- @param trust   whether a Lua file that the run names as its network may run
 --- @return string   the file
 --- @return integer  its size in bytes
 --- @return table    list of notes: what could not be drawn, and why
 function report.draw(run, options)
-  local o = check_options("calr.report.draw", options, { "to", "what", "points", "epoch", "network", "trust" })
+  local o = check_options("calr.report.draw", options, { "to", "what", "points", "epoch", "model", "trust" })
   local pictures = require "calr.lab.pictures"
-  local gathered = pictures.gather(run, { what = o.what, points = o.points, epoch = o.epoch, network = o.network,
+  local gathered = pictures.gather(run, { what = o.what, points = o.points, epoch = o.epoch, model = o.model,
     trust = o.trust })
   if not (gathered.tsne or gathered.clusters or gathered.ranked or gathered.nearest or gathered.cameras) then
     errors.fail("%s: there is nothing to draw: %s", run, table.concat(gathered.notes, "; "))

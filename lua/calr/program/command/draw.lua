@@ -2,14 +2,16 @@
 --- calr draw RUN: pictures of what a run has learned.
 
 local arguments = require "calr.program.arguments"
+local context = require "calr.context"
 local errors = require "calr.errors"
+local model = require "calr.program.model"
 local suggest = require("calr.options").suggest
 local text = require "calr.text"
 
 local command = {
   summary = "pictures of a run: t-SNE, clusters, ranked lists, mAP by pair of cameras",
   usage = "calr draw RUN [-o FILE.html|FILE.png] [--what tsne,clusters,ranked,cameras] [--points N] [--epoch N] "
-    .. "[--network FILE.lua] [--trust]",
+    .. "[--trust] [NAME=VALUE ...]",
   own_help = true,
 }
 
@@ -30,8 +32,11 @@ once over the images; what took long is kept in RUN/pictures for the next call.
                   cameras   mAP by camera of the query and of the gallery
   --points N    images in the t-SNE at most; default 2000
   --epoch N     whose clusters to show, from 0; default: the last
-  --network F   the network, where the run's script has built it: the path of a Lua file
-  --trust       the run names a Lua file as its network: it may run]]
+  --trust       the run names a Lua file as its network: it may run
+  NAME=VALUE    options in place of those of the run's network: network=./mine.lua where its
+                script has built it, eval_batch=64 (images at once)
+  --threads N   number of threads
+  --quiet       no progress]]
 end
 
 local function kinds_of(list)
@@ -50,24 +55,29 @@ local function kinds_of(list)
   return what
 end
 
+local flags = { ["--trust"] = "trust", ["--quiet"] = "quiet", ["--help"] = "help", ["-h"] = "help" }
+local values = { ["-o"] = "to", ["--out"] = "to", ["--what"] = "what", ["--points"] = "points", ["--epoch"] = "epoch",
+  ["--threads"] = "threads" }
+
 --- calr.program.command.draw.run(args)
 --- @return integer  exit status
 function command.run(args)
-  local fields, words = arguments.parse(args, { usage = command.usage, at_most = 1,
-    flags = { ["--trust"] = "trust", ["--help"] = "help", ["-h"] = "help" },
-    values = { ["-o"] = "to", ["--out"] = "to", ["--what"] = "what", ["--points"] = "points", ["--epoch"] = "epoch",
-      ["--network"] = "network" } })
+  local fields, words = arguments.parse(args, { usage = command.usage, flags = flags, values = values })
   if fields.help then
     help()
     return 0
   end
-  if not words[1] then errors.usage("which run? usage: %s", command.usage) end
+  fields.model = words[1] or errors.usage("which run? usage: %s", command.usage)
+  local overrides = model.options(fields, table.move(words, 2, #words, 1, {}), command.usage)
+  arguments.choose_threads(fields)
+  if fields.quiet then context.current().quiet = true end
   arguments.ends_in(fields.to, ".html", ".png")
   arguments.check_target(fields.to)
-  local path, size, notes = arguments.try(require("calr.lab.report").draw, words[1], { to = fields.to,
-    what = kinds_of(fields.what), points = arguments.integer(fields, "points", "--points", 12, 1000000),
-    epoch = arguments.integer(fields, "epoch", "--epoch", 0, 1000000000), network = fields.network,
-    trust = fields.trust })
+  local what = kinds_of(fields.what)
+  if next(overrides) then model.open(fields, overrides) end -- what is wrong with them, before all else
+  local path, size, notes = arguments.try(require("calr.lab.report").draw, fields.model, { to = fields.to, what = what,
+    points = arguments.integer(fields, "points", "--points", 12, 1000000),
+    epoch = arguments.integer(fields, "epoch", "--epoch", 0, 1000000000), model = overrides, trust = fields.trust })
   for _, note in ipairs(notes) do io.stderr:write("note: ", note, "\n") end
   print(("%s (%s)"):format(path, text.bytes(size)))
   return 0
