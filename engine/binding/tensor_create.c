@@ -349,6 +349,19 @@ static int tensor_frombuffer(lua_State *L)
     return 1;
 }
 
+/// calr.tobytes(x)
+/// The numbers of a tensor as a string, as they lie in memory (least byte first on the usual processors), the last
+/// dimension first: what calr.frombuffer and NumPy's frombuffer read.
+/// @param x  tensor
+/// @return string
+static int tensor_tobytes(lua_State *L)
+{
+    calr_tensor *x = calr_lua_check_tensor(L, 1), **plain = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_contiguous(x, plain));
+    lua_pushlstring(L, calr_tensor_data(*plain), calr_tensor_bytes(*plain));
+    return 1;
+}
+
 /* Finds the shape of a table of tables of numbers at the top of the stack. */
 static int table_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
 {
@@ -470,6 +483,7 @@ const calr_lua_function calr_lua_creation_methods[] = {
     {"empty_like", tensor_empty_like, "x [, dtype]", .named = true},
     {"full_like", tensor_full_like, "x, value [, dtype]", .named = true},
     {"one_hot", tensor_one_hot, "x [, num_classes, dtype]", .named = true},
+    {"tobytes", tensor_tobytes, "x"},
     {NULL, NULL, NULL},
 };
 

@@ -29,7 +29,12 @@ local sys = require "calr.sys"
 
 -- Public names of modules on another floor: `calr.study` is `calr.lab.study`. `require "calr.study"` works
 -- too, and so do the names of their parts.
-local public = { bench = "calr.lab.bench", report = "calr.lab.report", study = "calr.lab.study" }
+local public = {
+  bench = "calr.lab.bench",
+  export = "calr.lab.export",
+  report = "calr.lab.report",
+  study = "calr.lab.study",
+}
 
 -- Names of calr 0.1, which stay valid for one release (docs/CHANGES.md).
 local former = {

@@ -7,7 +7,7 @@ local modules = read.modules(os.getenv "CALR_TEST_SOURCE")
 
 local names, methods = {}, {}
 -- Documented under their public names, found under their paths.
-local public = { "bench", "report", "study" }
+local public = { "bench", "export", "report", "study" }
 
 for _, module in ipairs(modules) do
   for _, item in ipairs(module.functions) do

@@ -9,6 +9,7 @@ add("test_tensor.lua", "from is memory shape size dim numel dtype get item set t
   .. "clone close to copy fill rows equal is_finite is_tensor "
   .. "is_floating_point")
 add("test_random.lua", "rand randn randint randperm bernoulli multinomial")
+add("test_export.lua", "tobytes")
 add("test_describe.lua", "describe apply apply_")
 add("test_ops.lua and test_autograd.lua", "concat gated_sum "
   .. "dropout reverse_gradient max_pool gem instance_norm batch_norm conv2d conv_transpose2d cross_entropy")

@@ -18,20 +18,20 @@ local function with_options(name, fn)
   return kind
 end
 
--- A class whose forward is fn(x).
-local function without_options(name, fn)
+-- A class whose forward is one function of tensors, looked up when it is called: calr.export puts others in its place.
+local function without_options(name, word)
   local kind = class(name)
-  function kind.forward(_, x) return fn(x) end
+  function kind.forward(_, x) return T[word](x) end
   return kind
 end
 
-local Relu = without_options("Relu", T.relu)
+local Relu = without_options("Relu", "relu")
 --- calr.nn.relu()
 --- max(0, x)
 --- @return layer
 function activation.relu() return new(Relu) end
 
-local Relu6 = without_options("Relu6", function(x) return T.clamp(x, 0, 6) end)
+local Relu6 = with_options("Relu6", function(x) return T.clamp(x, 0, 6) end)
 --- calr.nn.relu6()
 --- min(max(0, x), 6)
 --- @return layer
@@ -90,31 +90,31 @@ function activation.gelu(options)
   return self
 end
 
-local Silu = without_options("Silu", T.silu)
+local Silu = without_options("Silu", "silu")
 --- calr.nn.silu()
 --- x times the sigmoid of x; also called swish.
 --- @return layer
 function activation.silu() return new(Silu) end
 
-local Hardswish = without_options("Hardswish", T.hardswish)
+local Hardswish = without_options("Hardswish", "hardswish")
 --- calr.nn.hardswish()
 --- x min(max(0, x + 3), 6) / 6 (Howard et al., ICCV 2019).
 --- @return layer
 function activation.hardswish() return new(Hardswish) end
 
-local Hardsigmoid = without_options("Hardsigmoid", T.hardsigmoid)
+local Hardsigmoid = without_options("Hardsigmoid", "hardsigmoid")
 --- calr.nn.hardsigmoid()
 --- min(max(0, x + 3), 6) / 6
 --- @return layer
 function activation.hardsigmoid() return new(Hardsigmoid) end
 
-local Sigmoid = without_options("Sigmoid", T.sigmoid)
+local Sigmoid = without_options("Sigmoid", "sigmoid")
 --- calr.nn.sigmoid()
 --- 1 / (1 + e^-x)
 --- @return layer
 function activation.sigmoid() return new(Sigmoid) end
 
-local Tanh = without_options("Tanh", T.tanh)
+local Tanh = without_options("Tanh", "tanh")
 --- calr.nn.tanh()
 --- @return layer
 function activation.tanh() return new(Tanh) end
@@ -142,7 +142,7 @@ function activation.softmax(dim)
   return self
 end
 
-local Identity = without_options("Identity", function(x) return x end)
+local Identity = with_options("Identity", function(x) return x end)
 --- calr.nn.identity()
 --- The layer that gives what it is given, in place of one that is not wanted.
 --- @return layer

@@ -69,10 +69,10 @@ end
 
 local AdaptivePool = class "AdaptivePool"
 
-local function adaptive_pool(what, pool, size)
+local function adaptive_pool(what, size)
   local self = new(AdaptivePool)
-  self.pool, self.size = pool, size
-  local fine = pcall(pool, T.zeros { 1, 1, 1, 1 }, size)
+  self.pool, self.size = what:match "[%w_]+$", size
+  local fine = pcall(T[self.pool], T.zeros { 1, 1, 1, 1 }, size)
   if not fine then
     error(("%s: size must be a whole number of at least 1, or a list of two, {rows, columns}"):format(what), 3)
   end
@@ -80,7 +80,7 @@ local function adaptive_pool(what, pool, size)
 end
 
 function AdaptivePool:forward(x)
-  return self.pool(x, self.size)
+  return T[self.pool](x, self.size)
 end
 
 --- calr.nn.adaptive_avg_pool(size)
@@ -88,7 +88,7 @@ end
 --- @param size  how many: a number, or {rows, columns}
 --- @return layer  [n x h x w x c] -> [n x rows x columns x c]
 function pooling.adaptive_avg_pool(size)
-  return adaptive_pool("calr.nn.adaptive_avg_pool", T.adaptive_avg_pool, size)
+  return adaptive_pool("calr.nn.adaptive_avg_pool", size)
 end
 
 --- calr.nn.adaptive_max_pool(size)
@@ -96,7 +96,7 @@ end
 --- @param size  how many: a number, or {rows, columns}
 --- @return layer  [n x h x w x c] -> [n x rows x columns x c]
 function pooling.adaptive_max_pool(size)
-  return adaptive_pool("calr.nn.adaptive_max_pool", T.adaptive_max_pool, size)
+  return adaptive_pool("calr.nn.adaptive_max_pool", size)
 end
 
 local GlobalMaxPool = class "GlobalMaxPool"

@@ -53,6 +53,7 @@ return {
         "calr.models.parts" } },
     { name = "calr.weights" },
     { name = "calr.trained" },
+    { name = "calr.export", of = { "calr.lab.export" } },
     { name = "calr.loss", of = { "calr.loss", "calr.loss.classes", "calr.loss.values", "calr.loss.pairs",
       "calr.loss.batch", "calr.loss.contrastive", "calr.loss.center" } },
     { name = "calr.optim", of = { "calr.optim", "calr.optim.groups", "calr.optim.optimizer", "calr.optim.schedule" },
