@@ -179,6 +179,7 @@ local floors = {
     cluster = { "cluster", sees = {} },
     retrieval = { "retrieval", sees = { "cluster" } },
     bench = { "bench", sees = {} },
+    discover = { "discover", sees = {} },
     export = { "export", sees = {} },
   } },
   { name = "calr.program", rooms = {

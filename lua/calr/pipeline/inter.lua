@@ -6,6 +6,7 @@ local L = require "calr.labels"
 local check_options = require("calr.options").check
 local config = require "calr.pipeline.config"
 local evaluation = require "calr.pipeline.evaluation"
+local graph = require "calr.pipeline.graph"
 local guards = require "calr.pipeline.guards"
 local history = require "calr.pipeline.history"
 local memory = require "calr.memory"
@@ -36,7 +37,7 @@ end
 --- calr.cluster.infomap takes them in place of features, and refinement rules see them.
 --- @return table  see calr.cluster.knn
 function Step:neighbours(features)
-  return phases.measure("neighbours", C.knn, features, { k = math.min(self.cfg.infomap.k, features:size(1)) })
+  return graph.neighbours(features, self.cfg)
 end
 
 --- step:infomap(neighbours)
@@ -47,15 +48,9 @@ end
 --- @return tensor  i32[n], -1 for an outlier
 --- @return table   see calr.cluster.infomap
 function Step:infomap(neighbours)
-  local o, kept = {}, self.cfg.edges_kept or 0
-  for name, value in pairs(self.cfg.infomap) do o[name] = value end
-  local similarities = neighbours.similarities
-  if kept > 0 and similarities:size(2) > 1 then
-    local others = similarities:narrow(2, 2, similarities:size(2) - 1) -- the first is the image itself
-    o.min_similarity = math.max(0, math.min(o.min_similarity, others:reshape(-1):quantile(1 - kept):item()))
-    self:report { min_similarity = o.min_similarity }
-  end
-  return phases.measure("clustering", C.infomap, neighbours, o)
+  local labels, info, least = graph.infomap(neighbours, self.cfg)
+  if least then self:report { min_similarity = least } end
+  return labels, info
 end
 
 --- step:cluster_weights(labels)

@@ -44,7 +44,6 @@ end
 
 return {
   small = case(function() return calr.models.small { width = 4, ibn = true } end, 32, 16),
-  osnet = case(function() return calr.models.osnet { width = 0.25, features = 32 } end, 32, 32),
   vit = case(function() return calr.models.vit_small { channels = 24, depth = 1, heads = 2, stride = 12 } end, 40, 28),
   parts = case(function() return calr.models.parts { network = "small", width = 4, parts = 3, whole = true,
     reduction = 8 } end, 32,
