@@ -1,8 +1,8 @@
 /* calr.cluster: neighbours, distances and clustering. distance.c, graph.c, hdbscan.c, infomap.c,
  * ivf.c, linkage.c and separation.c add to it. */
+#include "binding/approximate.h"
 #include "binding/bind.h"
 #include "binding/distance.h"
-#include "binding/ivf.h"
 #include "binding/modules.h"
 
 #include <math.h>
@@ -35,11 +35,13 @@ static void set_tensor(lua_State *L, int table, const char *name)
 /// @param metric        "cosine" or "euclidean"
 /// @param include_self  whether a row is its own first neighbour; ignored with a base
 /// @param base          f32[m x d], the rows to search, with x as the queries; default: x itself
-/// @param approximate   true, for 100,000 rows and more: use an index built for this call (calr.cluster.ivf), with
-///   enough probes for a recall of 0.95. Or a table of its options: lists, sample, seed, copy, and probes or recall,
-///   and measure (see index:search)
+/// @param approximate   true: do not insist on every neighbour where that saves time; the way is chosen by the sizes
+///   (see below), for a recall of 0.95. Or a table: index = "exact", "ivf" or "graph"; recall and measure (see
+///   index:search), seed; lists, sample, copy and probes of calr.cluster.ivf; links, build_effort and effort of
+///   calr.cluster.neighbour_graph
 /// @return table  indices = i32[n x k] from 0; similarities = f32[n x k] (cosine) or distances =
-///   f32[n x k] (euclidean); if approximate also recall (measured), probes and lists
+///   f32[n x k] (euclidean); if approximate also index = the way taken, recall (measured; 1 of "exact"), and probes and
+///   lists, or effort
 static int cluster_knn(lua_State *L)
 {
     static const char *const names[] = {"k", "metric", "include_self", "base", "approximate", NULL};
@@ -159,6 +161,7 @@ int luaopen_calr_cluster(lua_State *L)
     calr_lua_add_hdbscan(L);
     calr_lua_add_infomap(L);
     calr_lua_add_ivf(L);
+    calr_lua_add_neighbour_graph(L);
     calr_lua_add_linkage(L);
     calr_lua_add_separation(L);
     return 1;

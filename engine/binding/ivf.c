@@ -1,6 +1,5 @@
 /* The approximate index of calr.cluster. */
-#include "binding/ivf.h"
-
+#include "binding/approximate.h"
 #include "binding/bind.h"
 #include "binding/distance.h"
 #include "binding/modules.h"
@@ -14,14 +13,6 @@ typedef struct index {
     calr_tensor *x; /* retained: the engine's index borrows its numbers */
     calr_metric metric;
 } index;
-
-/* What a search asks for beside the query. */
-typedef struct effort {
-    int64_t probes; /* 0: as many as `recall` takes */
-    double recall;
-    int measure; /* whether to measure it where the probes are given */
-    calr_ivf_sample sample;
-} effort;
 
 /* A copy: the value loses both when it is closed. */
 static index check_index(lua_State *L, int arg)
@@ -37,7 +28,7 @@ static index check_index(lua_State *L, int arg)
 
 /* ---- making ---- */
 
-static calr_ivf_options check_build(lua_State *L, int arg, calr_metric metric, int copy)
+calr_ivf_options calr_lua_check_ivf(lua_State *L, int arg, calr_metric metric, int copy)
 {
     calr_ivf_options o = {.metric = metric};
     o.lists = calr_lua_option_integer(L, arg, "lists", 0, 1, INT32_MAX);
@@ -85,80 +76,36 @@ static int cluster_ivf(lua_State *L)
     calr_lua_check_options(L, 2, names);
     calr_metric metric =
         (calr_metric)calr_lua_option_choice(L, 2, "metric", CALR_COSINE, calr_lua_metrics);
-    calr_ivf_options options = check_build(L, 2, metric, 1);
+    calr_ivf_options options = calr_lua_check_ivf(L, 2, metric, 1);
     new_index(L, x, &options);
     return 1;
 }
 
 /* ---- searching ---- */
 
-static effort check_effort(lua_State *L, int arg)
+void calr_lua_push_ivf_neighbours(lua_State *L, const calr_ivf *ivf, calr_metric metric,
+                                  const calr_ivf_query *query, calr_lua_effort e)
 {
-    effort e = {.probes = calr_lua_option_integer(L, arg, "probes", 0, 1, INT64_MAX)};
-    e.recall = calr_lua_option_number(L, arg, "recall", 0.95, 0, 1);
-    e.sample.count = calr_lua_option_integer(L, arg, "measure", 256, 1, INT64_MAX);
-    e.sample.seed = (uint64_t)calr_lua_option_integer(L, arg, "seed", 0, INT64_MIN, INT64_MAX);
-    return e;
-}
-
-/* The query of a search: rows that are given, or NULL for the index's own. */
-static calr_ivf_query make_query(lua_State *L, const index *on, const calr_tensor *rows, int64_t k,
-                                 int include_self)
-{
-    int64_t n = calr_ivf_size(on->ivf);
-    if (rows && rows->shape[1] != on->x->shape[1])
-        luaL_error(L, "the queries have rows of %I numbers, the index of %I",
-                   (lua_Integer)rows->shape[1], (lua_Integer)on->x->shape[1]);
-    if (k > n)
-        luaL_error(L, "k = %I neighbours, but there are only %I rows", (lua_Integer)k,
-                   (lua_Integer)n);
-    return (calr_ivf_query){
-        .rows = rows ? calr_tensor_f32((calr_tensor *)rows) : NULL,
-        .n = rows ? rows->shape[0] : n,
-        .k = k,
-        .include_self = include_self,
-    };
-}
-
-/* Sets a field of the table at `table` to a new matrix of the query's neighbours, and returns it. */
-static calr_tensor *new_field(lua_State *L, int table, const char *name, calr_dtype type,
-                              const calr_ivf_query *query)
-{
-    int64_t shape[2] = {query->n, query->k};
-    calr_tensor **slot = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_new(type, 2, shape, slot));
-    calr_tensor *tensor = *slot;
-    calr_lua_account(L);
-    lua_setfield(L, table, name);
-    return tensor;
-}
-
-static int push_neighbours(lua_State *L, const index *on, const calr_ivf_query *query, effort e)
-{
-    int measured = e.probes == 0 || e.measure;
+    bool measured = e.effort == 0 || e.measure;
     double recall = 1;
-    lua_createtable(L, 0, 5);
+    calr_tensor *indices, *values;
+    lua_createtable(L, 0, 6);
     int table = lua_gettop(L);
-    if (e.probes == 0)
-        calr_lua_call(
-            L, calr_ivf_choose_probes(on->ivf, query, e.recall, &e.sample, &e.probes, &recall));
+    if (e.effort == 0)
+        calr_lua_call(L,
+                      calr_ivf_choose_probes(ivf, query, e.recall, &e.sample, &e.effort, &recall));
     else if (measured)
-        calr_lua_call(L, calr_ivf_recall(on->ivf, query, e.probes, &e.sample, &recall));
-    const char *name = on->metric == CALR_COSINE ? "similarities" : "distances";
-    calr_tensor *indices = new_field(L, table, "indices", CALR_I32, query);
-    calr_tensor *values = new_field(L, table, name, CALR_F32, query);
-    calr_lua_call(L, calr_ivf_search(on->ivf, query, e.probes, calr_tensor_i32(indices),
+        calr_lua_call(L, calr_ivf_recall(ivf, query, e.effort, &e.sample, &recall));
+    calr_lua_new_neighbours(L, table, metric, query, &indices, &values);
+    calr_lua_call(L, calr_ivf_search(ivf, query, e.effort, calr_tensor_i32(indices),
                                      calr_tensor_f32(values)));
-    int64_t lists = calr_ivf_lists(on->ivf);
-    lua_pushinteger(L, e.probes < lists ? e.probes : lists);
+    int64_t lists = calr_ivf_lists(ivf);
+    lua_pushinteger(L, e.effort < lists ? e.effort : lists);
     lua_setfield(L, table, "probes");
     lua_pushinteger(L, lists);
     lua_setfield(L, table, "lists");
-    if (measured) {
-        lua_pushnumber(L, recall);
-        lua_setfield(L, table, "recall");
-    }
-    return 1;
+    if (measured)
+        calr_lua_set_recall(L, table, recall);
 }
 
 /// index:search([queries,] {k=15, probes=nil, recall=0.95, include_self=true, measure=256, seed=0})
@@ -188,10 +135,11 @@ static int index_search(lua_State *L)
         lua_isnil(L, 2) ? NULL : calr_lua_check_form(L, 2, CALR_F32, 2, "f32[m x d]");
     calr_lua_check_options(L, 3, names);
     int64_t k = calr_lua_option_integer(L, 3, "k", 15, 1, INT64_MAX);
-    effort e = check_effort(L, 3);
+    calr_lua_effort e = calr_lua_check_effort(L, 3, "probes");
     calr_ivf_query query =
-        make_query(L, &on, rows, k, calr_lua_option_boolean(L, 3, "include_self", 1));
-    return push_neighbours(L, &on, &query, e);
+        calr_lua_make_query(L, on.x, rows, k, calr_lua_option_boolean(L, 3, "include_self", 1));
+    calr_lua_push_ivf_neighbours(L, on.ivf, on.metric, &query, e);
+    return 1;
 }
 
 /// index:recall{probes=p, queries=nil, k=15, include_self=true, measure=256, seed=0}
@@ -214,12 +162,12 @@ static int index_recall(lua_State *L)
     calr_tensor *rows = calr_lua_option_form(L, 2, "queries", 0, CALR_F32, 2, "f32[m x d]");
     int64_t k = calr_lua_option_integer(L, 2, "k", 15, 1, INT64_MAX);
     int include_self = calr_lua_option_boolean(L, 2, "include_self", 1);
-    effort e = check_effort(L, 2);
-    if (e.probes == 0)
+    calr_lua_effort e = calr_lua_check_effort(L, 2, "probes");
+    if (e.effort == 0)
         luaL_error(L, "option \"probes\" is missing (how many lists a query searches)");
-    calr_ivf_query query = make_query(L, &on, rows, k, include_self);
+    calr_ivf_query query = calr_lua_make_query(L, on.x, rows, k, include_self);
     double recall;
-    calr_lua_call(L, calr_ivf_recall(on.ivf, &query, e.probes, &e.sample, &recall));
+    calr_lua_call(L, calr_ivf_recall(on.ivf, &query, e.effort, &e.sample, &recall));
     lua_pushnumber(L, recall);
     return 1;
 }
@@ -274,42 +222,6 @@ static int index_release(lua_State *L)
     calr_lua_let_go(on.ivf, release_ivf);
     calr_lua_let_go(on.x, release_rows);
     return 0;
-}
-
-/* ---- for calr.cluster.knn ---- */
-
-int calr_lua_wants_approximate(lua_State *L, int arg)
-{
-    if (!lua_istable(L, arg))
-        return 0;
-    calr_lua_push_option(L, arg, "approximate");
-    if (lua_istable(L, -1) || (lua_isboolean(L, -1) && lua_toboolean(L, -1)))
-        return 1;
-    if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
-        luaL_error(L, "option \"approximate\" must be true, false or a table of options, not a %s",
-                   luaL_typename(L, -1));
-    lua_pop(L, 1);
-    return 0;
-}
-
-int calr_lua_knn_approximate(lua_State *L, calr_tensor *x, calr_tensor *base, int64_t k,
-                             calr_metric metric, int include_self)
-{
-    static const char *const names[] = {"lists",  "sample", "seed",    "copy",
-                                        "probes", "recall", "measure", NULL};
-    if (!lua_istable(L, -1))
-        lua_newtable(L);
-    int arg = lua_gettop(L);
-    calr_lua_check_options(L, arg, names);
-    calr_ivf_options options = check_build(L, arg, metric, 0);
-    effort e = check_effort(L, arg);
-    e.measure = 1;
-    index *on = new_index(L, base ? base : x, &options);
-    calr_ivf_query query = make_query(L, on, base ? x : NULL, k, include_self);
-    push_neighbours(L, on, &query, e);
-    calr_ivf_free(on->ivf); /* now, not when the collector comes by */
-    on->ivf = NULL;
-    return 1;
 }
 
 static const calr_lua_function functions[] = {

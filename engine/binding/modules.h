@@ -30,12 +30,13 @@ int luaopen_calr_tensor(lua_State *L);
 int luaopen_calr_terminal(lua_State *L);
 
 /* What adds to the table of calr.cluster on top of the stack. */
-void calr_lua_add_distance(lua_State *L);   /* distance.c */
-void calr_lua_add_graph(lua_State *L);      /* graph.c */
-void calr_lua_add_hdbscan(lua_State *L);    /* hdbscan.c */
-void calr_lua_add_ivf(lua_State *L);        /* ivf.c */
-void calr_lua_add_infomap(lua_State *L);    /* infomap.c */
-void calr_lua_add_linkage(lua_State *L);    /* linkage.c */
-void calr_lua_add_separation(lua_State *L); /* separation.c */
+void calr_lua_add_distance(lua_State *L);        /* distance.c */
+void calr_lua_add_graph(lua_State *L);           /* graph.c */
+void calr_lua_add_hdbscan(lua_State *L);         /* hdbscan.c */
+void calr_lua_add_ivf(lua_State *L);             /* ivf.c */
+void calr_lua_add_infomap(lua_State *L);         /* infomap.c */
+void calr_lua_add_linkage(lua_State *L);         /* linkage.c */
+void calr_lua_add_neighbour_graph(lua_State *L); /* neighbour_graph.c */
+void calr_lua_add_separation(lua_State *L);      /* separation.c */
 
 #endif

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 
 #include "base/interrupt.h"
-#include "base/rng.h"
 #include "base/size.h"
 #include "neighbours/ivf_internal.h"
+#include "neighbours/queries.h"
 
 /* The sampled queries and what is true of them. */
 typedef struct truth {
@@ -19,38 +19,14 @@ typedef struct truth {
     float *found_values;
 } truth;
 
-static int ascending(const void *a, const void *b)
-{
-    int64_t p = *(const int64_t *)a, q = *(const int64_t *)b;
-    return (p > q) - (p < q);
-}
-
 static calr_status no_memory(const truth *t)
 {
     return calr_error(CALR_ENOMEM, "out of memory for the neighbours of %" PRId64 " queries",
                       t->count);
 }
 
-static calr_status draw(truth *t, const calr_ivf_sample *sample, int64_t n)
+static calr_status find_truth(truth *t)
 {
-    t->pick = calr_array_new(n, sizeof *t->pick);
-    if (!t->pick)
-        return no_memory(t);
-    for (int64_t i = 0; i < n; i++)
-        t->pick[i] = i;
-    calr_rng rng = calr_rng_make(sample->seed, calr_rng_purpose("ivf recall"), 0, 0);
-    for (int64_t i = 0; i < t->count && t->count < n; i++) {
-        int64_t at = i + (int64_t)calr_rng_below(&rng, (uint64_t)(n - i)), row = t->pick[at];
-        t->pick[at] = t->pick[i];
-        t->pick[i] = row;
-    }
-    qsort(t->pick, (size_t)t->count, sizeof *t->pick, ascending);
-    return CALR_OK;
-}
-
-static calr_status find_truth(truth *t, const calr_ivf_sample *sample, int64_t n)
-{
-    CALR_TRY(draw(t, sample, n));
     size_t bytes = (size_t)t->query->k * sizeof(float); /* k <= n, checked */
     t->indices = calr_array_new(t->count, bytes);
     t->values = calr_array_new(t->count, bytes);
@@ -64,19 +40,15 @@ static calr_status find_truth(truth *t, const calr_ivf_sample *sample, int64_t n
 
 static calr_status begin_truth(truth *t, const calr_ivf_sample *sample, int64_t probes)
 {
-    if (sample->count < 1)
-        return calr_error(CALR_EINVAL, "recall needs a sample of at least 1 query, not %" PRId64,
-                          sample->count);
-    CALR_TRY(calr_ivf_prepare(t->ivf, t->query, probes, &t->length));
     int64_t n = t->query->rows ? t->query->n : t->ivf->n;
-    t->count = sample->count < n ? sample->count : n;
-    return find_truth(t, sample, n);
+    CALR_TRY(calr_ivf_prepare(t->ivf, t->query, probes, &t->length));
+    CALR_TRY(calr_queries_draw(sample, n, &t->count, &t->pick));
+    return find_truth(t);
 }
 
 static void end_truth(truth *t)
 {
-    if (t->query->rows)
-        free(t->length);
+    calr_queries_release(t->query, t->length);
     free(t->pick);
     free(t->indices);
     free(t->values);
@@ -84,26 +56,13 @@ static void end_truth(truth *t)
     free(t->found_values);
 }
 
-static bool skips_self(const truth *t)
-{
-    return !t->query->rows && t->query->include_self;
-}
-
 static calr_status measure(truth *t, int64_t probes, double *recall)
 {
     CALR_TRY(calr_ivf_search_some(t->ivf, t->query, t->length, t->pick, t->count, probes,
                                   t->found_indices, t->found_values));
-    int64_t k = t->query->k, right = 0, all = 0;
-    bool cosine = t->ivf->metric == CALR_COSINE;
-    for (int64_t i = 0; i < t->count; i++) {
-        float last = t->values[i * k + k - 1];
-        for (int64_t p = skips_self(t); p < k; p++) {
-            float value = t->found_values[i * k + p];
-            right += cosine ? value >= last : value <= last;
-            all++;
-        }
-    }
-    *recall = all > 0 ? (double)right / (double)all : 1;
+    int64_t k = t->query->k;
+    *recall = calr_queries_recall(t->query, t->ivf->metric, t->count, t->found_values,
+                                  t->values + k - 1, k);
     return CALR_OK;
 }
 
@@ -128,7 +87,7 @@ static calr_status count_ranks(const truth *t, int32_t *lists, int64_t *counts, 
         CALR_TRY(calr_interrupt_check());
         for (int64_t r = 0; r < ivf->lists; r++)
             rank_of[lists[i * ivf->lists + r]] = r;
-        for (int64_t p = skips_self(t); p < k; p++)
+        for (int64_t p = calr_queries_skip(t->query); p < k; p++)
             counts[rank_of[ivf->list_of[t->indices[i * k + p]]]]++;
     }
     return CALR_OK;
@@ -136,7 +95,8 @@ static calr_status count_ranks(const truth *t, int32_t *lists, int64_t *counts, 
 
 static calr_status choose(truth *t, double wanted, int64_t *probes, double *recall)
 {
-    int64_t all_lists = t->ivf->lists, all = t->count * (t->query->k - skips_self(t)), sum = 0;
+    int64_t all_lists = t->ivf->lists, all = t->count * (t->query->k - calr_queries_skip(t->query)),
+            sum = 0;
     int32_t *lists = calr_array_new(t->count, (size_t)all_lists * sizeof *lists);
     int64_t *counts = calr_array_zeros(all_lists, sizeof *counts);
     int64_t *rank_of = calr_array_new(all_lists, sizeof *rank_of);

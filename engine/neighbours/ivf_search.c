@@ -11,6 +11,7 @@
 #include "base/size.h"
 #include "neighbours/ivf_internal.h"
 #include "neighbours/nearest.h"
+#include "neighbours/queries.h"
 
 enum {
     TILE = CALR_IVF_TILE,
@@ -421,32 +422,10 @@ calr_status calr_ivf_search_some(const calr_ivf *ivf, const calr_ivf_query *quer
 calr_status calr_ivf_prepare(const calr_ivf *ivf, const calr_ivf_query *query, int64_t probes,
                              double **length)
 {
-    bool besides = !query->rows && !query->include_self;
-    int64_t most = besides && ivf->n > 0 ? ivf->n - 1 : ivf->n;
-    if (query->rows && (query->n < 0 || query->n > INT32_MAX))
-        return calr_error(CALR_EINVAL, "%" PRId64 " queries are more than an index takes at a time",
-                          query->n);
-    if (query->k < 1)
-        return calr_error(CALR_EINVAL, "k must be at least 1, not %" PRId64, query->k);
-    if (query->k > most)
-        return calr_error(CALR_EINVAL,
-                          "k = %" PRId64 " neighbours, but there are only %" PRId64
-                          "%s: n is %" PRId64,
-                          query->k, most, besides ? " besides the row itself" : "", ivf->n);
     if (probes < 1)
         return calr_error(CALR_EINVAL, "probes must be at least 1, not %" PRId64, probes);
-    *length = query->rows ? calr_array_new(query->n, sizeof **length) : ivf->length;
-    if (!*length)
-        return no_memory(query->n, query->k);
-    if (!query->rows)
-        return CALR_OK;
-    calr_status status =
-        calr_rows_measure(query->rows, query->n, ivf->d, ivf->centre, "the queries", *length);
-    if (status != CALR_OK) {
-        free(*length);
-        *length = NULL;
-    }
-    return status;
+    calr_queries_base base = {ivf->n, ivf->d, ivf->length, ivf->centre};
+    return calr_queries_prepare(&base, query, length);
 }
 
 calr_status calr_ivf_search(const calr_ivf *ivf, const calr_ivf_query *query, int64_t probes,
@@ -456,7 +435,6 @@ calr_status calr_ivf_search(const calr_ivf *ivf, const calr_ivf_query *query, in
     CALR_TRY(calr_ivf_prepare(ivf, query, probes, &length));
     calr_status status = calr_ivf_search_some(
         ivf, query, length, NULL, query->rows ? query->n : ivf->n, probes, indices, values);
-    if (query->rows)
-        free(length);
+    calr_queries_release(query, length);
     return status;
 }

@@ -32,6 +32,7 @@
 #include "files/safetensors.h"
 #include "loader/loader.h"
 #include "neighbours/camera_jaccard.h"
+#include "neighbours/graph.h"
 #include "neighbours/ivf.h"
 #include "neighbours/jaccard.h"
 #include "neighbours/kmeans.h"
@@ -259,6 +260,25 @@ static void test_ivf(void)
     STOPS("ivf, recall", calr_ivf_recall(ivf, &query, 40, &sample, &recall));
     STOPS("ivf, probes", calr_ivf_choose_probes(ivf, &query, 0.99, &sample, &probes, &recall));
     calr_ivf_free(ivf);
+}
+
+static void test_graph_index(void)
+{
+    calr_graph_options options = {.metric = CALR_COSINE, .effort = 400};
+    calr_graph *graph = NULL;
+    STOPS("graph, made", calr_graph_new(x, N, D, &options, &graph));
+    CHECK(!graph);
+    options.effort = 16;
+    CHECK_OK(calr_graph_new(x, N, D, &options, &graph));
+    calr_ivf_query query = {.k = 30, .include_self = true};
+    calr_ivf_sample sample = {.count = N};
+    double recall;
+    int64_t effort;
+    STOPS("graph, search", calr_graph_search(graph, &query, 400, indices, values));
+    STOPS("graph, recall", calr_graph_recall(graph, &query, 400, &sample, &recall));
+    STOPS("graph, effort",
+          calr_graph_choose_effort(graph, &query, 0.999, &sample, &effort, &recall));
+    calr_graph_free(graph);
 }
 
 static void test_kmeans(void)
@@ -588,6 +608,7 @@ static void run_all(void)
     RUN(test_neighbours);
     RUN(test_jaccard);
     RUN(test_ivf);
+    RUN(test_graph_index);
     RUN(test_kmeans);
     RUN(test_density);
     RUN(test_graphs);

@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/blas.h"
+#include "backend/cpu/bytes/bytes.h"
 #include "backend/cpu/conv_bf16.h"
 #include "backend/cpu/kernels.h"
 #include "backend/metered.h"
@@ -72,6 +73,7 @@ static const calr_backend portable = {
     .conv2d_forward = calr_portable_conv2d_forward,
     .conv2d_backward_data = calr_portable_conv2d_backward_data,
     .conv2d_backward_weights = calr_portable_conv2d_backward_weights,
+    .gemm_bytes = calr_portable_gemm_bytes,
 };
 
 #ifdef CALR_WITH_ONEDNN

@@ -1,9 +1,11 @@
-/* Products of bytes by oneDNN, where the processor has instructions that add them up without loss. */
+/* Products of bytes by oneDNN, where the processor has instructions that add them up without loss; otherwise
+ * those of bytes/. */
 #include <pthread.h>
 #include <string.h>
 
 #include <dnnl.h>
 
+#include "backend/cpu/bytes/bytes.h"
 #include "backend/cpu/onednn.h"
 
 /* Without VNNI oneDNN's kernels add pairs of products up in 16 bits, where they saturate. That a level is named
@@ -47,8 +49,10 @@ bool calr_onednn_gemm_bytes(int64_t m, int64_t n, int64_t k, const int8_t *a, co
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, probe);
-    if (!exact || m <= 0 || n <= 0)
-        return exact;
+    if (!exact)
+        return calr_portable_gemm_bytes(m, n, k, a, b, c, ldc);
+    if (m <= 0 || n <= 0)
+        return true;
     for (int64_t i = 0; k <= 0 && i < m; i++)
         memset(c + i * ldc, 0, (size_t)n * sizeof *c);
     return k <= 0 || product(m, n, k, a, b, c, ldc);

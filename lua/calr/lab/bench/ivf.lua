@@ -21,17 +21,6 @@ local benchmark = {
   },
 }
 
--- Share of true neighbours in lists i32[m x k], also used for a peer.
-local function recall_of(found, truth)
-  local m, k, hits = truth:size(1), truth:size(2), 0
-  for i = 1, m do
-    local known = {}
-    for j = 1, k do known[truth:get(i, j)] = true end
-    for j = 1, k do hits = hits + (known[found:get(i, j)] and 1 or 0) end
-  end
-  return hits / (m * k)
-end
-
 local function make(options)
   local all = data.people { images = options.images + options.queries, dim = options.dim, each = options.each,
     latent = math.max(8, options.dim * 3 // 8) }
@@ -76,7 +65,7 @@ function benchmark.rows(bench, options)
   end
   bench.row { work = ("%d queries, %d of %d lists, k = %d"):format(options.queries, chosen.probes, options.lists,
     options.k), time = time, count = options.queries, unit = "queries" }
-  local rows = { { "calr", recall_of(near.indices, truth) } }
+  local rows = { { "calr", data.recall(near.indices, truth) } }
   for _, peer in ipairs(peers) do
     if peer.answer and peer.answer.recall then rows[#rows + 1] = { peer.name, peer.answer.recall } end
   end

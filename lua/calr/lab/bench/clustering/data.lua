@@ -70,4 +70,18 @@ function data.options(files, more)
   return options
 end
 
+--- calr.lab.bench.clustering.data.recall(found, truth)
+--- @param found  i32[m x k] or more rows
+--- @param truth  i32[m x k]
+--- @return number  the share of the true neighbours that were found
+function data.recall(found, truth)
+  local m, k, hits = truth:size(1), truth:size(2), 0
+  for i = 1, m do
+    local known = {}
+    for j = 1, k do known[truth:get(i, j)] = true end
+    for j = 1, k do hits = hits + (known[found:get(i, j)] and 1 or 0) end
+  end
+  return hits / (m * k)
+end
+
 return data
