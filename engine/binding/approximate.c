@@ -88,27 +88,30 @@ static const char *given_option(lua_State *L, int arg, const char *const *names)
     return given;
 }
 
-/* The way that the options ask for by name, or by an option that only one has; otherwise by the sizes. */
+/* The way that the options ask for by name, or by an option that only one has; otherwise by the sizes: *asked is false
+ * then. */
 static calr_approximate check_way(lua_State *L, int arg, const calr_ivf_query *query,
-                                  const calr_tensor *x)
+                                  const calr_tensor *x, bool *asked)
 {
     static const char *const of_ivf[] = {"lists", "sample", "copy", "probes", NULL};
     static const char *const of_graph[] = {"links", "build_effort", "effort", NULL};
     static const char *const ways[] = {"exact", "ivf", "graph", "auto", NULL};
+    enum { AUTO = 3 };
     const char *ivf = given_option(L, arg, of_ivf), *graph = given_option(L, arg, of_graph);
-    int way = calr_lua_option_choice(L, arg, "index", 3, ways);
+    int way = calr_lua_option_choice(L, arg, "index", AUTO, ways);
+    *asked = way != AUTO || ivf || graph;
     if (ivf && graph)
         luaL_error(L, "\"%s\" is an option of the inverted file, \"%s\" of the graph: choose one",
                    ivf, graph);
-    if (way != 3 &&
+    if (way != AUTO &&
         ((ivf && way != CALR_APPROXIMATE_IVF) || (graph && way != CALR_APPROXIMATE_GRAPH)))
         luaL_error(L, "\"%s\" is an option of index = \"%s\", not of \"%s\"", ivf ? ivf : graph,
                    ivf ? "ivf" : "graph", ways[way]);
-    if (way != 3)
+    if (way != AUTO)
         return (calr_approximate)way;
     if (ivf || graph)
         return ivf ? CALR_APPROXIMATE_IVF : CALR_APPROXIMATE_GRAPH;
-    return calr_approximate_choose(query->n, x->shape[0], x->shape[1], !query->rows);
+    return calr_approximate_choose(query->n, x->shape[0], x->shape[1], query->k, !query->rows);
 }
 
 static void release_ivf(void *ivf)
@@ -135,15 +138,26 @@ static void push_exact(lua_State *L, const calr_tensor *x, calr_metric metric,
     calr_lua_set_recall(L, table, 1);
 }
 
-static void push_by_ivf(lua_State *L, int arg, const calr_tensor *x, calr_metric metric,
-                        const calr_ivf_query *query)
+/* Returns false, and pushes nothing, where the way was not asked for and does not pay. */
+static bool push_by_ivf(lua_State *L, int arg, const calr_tensor *x, calr_metric metric,
+                        const calr_ivf_query *query, bool asked)
 {
     calr_ivf_options options = calr_lua_check_ivf(L, arg, metric, 0);
-    calr_lua_effort effort = calr_lua_check_effort(L, arg, "probes");
-    effort.measure = true;
+    calr_lua_effort e = calr_lua_check_effort(L, arg, "probes");
     calr_ivf **ivf = calr_lua_scratch(L, release_ivf);
+    double recall;
     calr_lua_call(L, calr_ivf_new(calr_tensor_f32(x), x->shape[0], x->shape[1], &options, ivf));
-    calr_lua_push_ivf_neighbours(L, *ivf, metric, query, effort);
+    if (e.effort == 0)
+        calr_lua_call(L,
+                      calr_ivf_choose_probes(*ivf, query, e.recall, &e.sample, &e.effort, &recall));
+    else
+        calr_lua_call(L, calr_ivf_recall(*ivf, query, e.effort, &e.sample, &recall));
+    if (!asked && (double)e.effort > CALR_APPROXIMATE_MOST * (double)calr_ivf_lists(*ivf))
+        return false;
+    e.measure = false;
+    calr_lua_push_ivf_neighbours(L, *ivf, metric, query, e);
+    calr_lua_set_recall(L, lua_gettop(L), recall);
+    return true;
 }
 
 static void push_by_graph(lua_State *L, int arg, const calr_tensor *x, calr_metric metric,
@@ -170,12 +184,13 @@ int calr_lua_knn_approximate(lua_State *L, calr_tensor *x, calr_tensor *base, in
     calr_lua_check_options(L, arg, names);
     const calr_tensor *rows = base ? base : x;
     calr_ivf_query query = calr_lua_make_query(L, rows, base ? x : NULL, k, include_self);
-    calr_approximate way = check_way(L, arg, &query, rows);
+    bool asked;
+    calr_approximate way = check_way(L, arg, &query, rows, &asked);
+    if (way == CALR_APPROXIMATE_IVF && !push_by_ivf(L, arg, rows, metric, &query, asked))
+        way = CALR_APPROXIMATE_EXACT;
     if (way == CALR_APPROXIMATE_EXACT)
         push_exact(L, rows, metric, &query);
-    else if (way == CALR_APPROXIMATE_IVF)
-        push_by_ivf(L, arg, rows, metric, &query);
-    else
+    else if (way == CALR_APPROXIMATE_GRAPH)
         push_by_graph(L, arg, rows, metric, &query);
     lua_pushstring(L, ways[way]);
     lua_setfield(L, -2, "index");

@@ -126,6 +126,12 @@ expect 0 "$CALR" bench block --batch 2 --tokens 5 --channels 8 --heads 2 --repea
 prints "forward, 2 x 5" "forward, backward, 2 x 5" "other 1.0" "images/s" ">= 1x"
 expect 0 "$CALR" bench block --batch 2 --tokens 5 --channels 8 --heads 2 --repeat 1 --limits 100,10 --precision bf16
 
+expect 0 "$CALR" bench graph --images 700 --queries 50 --dim 8 --k 4 --recall 0.9 --limits 100,10 --peer ./peer.sh
+prints "graph of 700 x 8" "50 queries, k = 4" "other 1.0" "exact, k = 4" "inverted file" "recall at 4"
+holds "$(grep -c '"recall":0.9' options.json)" = 1
+expect 0 "$CALR" bench graph --images 700 --queries 50 --dim 8 --k 4 --others no --json --limits 100,10
+prints '"program": "calr"'
+
 small="--network small --height 16 --width 8 --batch 4 --repeat 2 --limits 100,10"
 expect 0 "$CALR" bench layers $tiny --pass infer
 prints "inference, by layer" "layer3.0.downsample.1" "the whole, with kernels counted"

@@ -93,6 +93,9 @@ check.test("an argument that is closed while it is used", function()
   end
   check.equal(index:search(nil, closing(index, { k = 3, probes = 2 })).indices:size(2), 3)
   check.equal(tostring(index), "closed index")
+  local graph = calr.cluster.neighbour_graph(rows, { links = 4 })
+  check.equal(graph:search(nil, closing(graph, { k = 3, effort = 8 })).indices:size(2), 3)
+  check.equal(tostring(graph), "closed graph")
   local tree = calr.cluster.linkage(calr.cluster.distances(rows))
   local _, clusters = tree:cut(closing(tree, { clusters = 4 }))
   check.equal(clusters, 4)
@@ -141,6 +144,7 @@ check.test("metamethods check whose they are", function()
   local values = {
     tensor.zeros { 1 }, calr.sys.append(path), calr.sys.lock(path .. ".lock"), calr.rng.open {},
     calr.cluster.linkage(tensor.zeros { 2, 2 }), calr.cluster.ivf(tensor.full({ 8, 2 }, 1), { lists = 1 }),
+      calr.cluster.neighbour_graph(tensor.full({ 8, 2 }, 1)),
     calr.cluster.jaccard(tensor.full({ 8, 2 }, 1), { k1 = 2 }), calr.paint.scene(4, 4), calr.tune.history(2),
     calr.frozen.conv(tensor.zeros { 1, 1, 1, 1 }), calr.sys.heartbeat(path .. ".beat", 60),
   }

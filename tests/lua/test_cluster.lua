@@ -4,6 +4,7 @@ local T = require "calr.tensor"
 local cluster = require "calr.cluster"
 local quality = require "calr.quality"
 local rng = require "calr.rng"
+local safetensors = require "calr.safetensors"
 
 -- `groups` groups of `each` rows, group by group, far apart.
 local function groups_of(groups, each, columns)
@@ -72,20 +73,158 @@ check.test("index of approximate neighbours", function()
   check.equal(#cluster.ivf(T.zeros { 0, 3 }), 0)
 end)
 
+-- A file of a graph, `byte` of it changed or the rest left out, must be refused or be a graph that works.
+local function read_damaged(path, data, query)
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(data)
+  file:close()
+  local ok, graph = pcall(cluster.load_neighbour_graph, path)
+  if ok then graph:search(query, { k = 3, effort = 5 }) end
+  return ok, graph
+end
+
+check.test("graph of neighbours", function()
+  local x = groups_of(8, 60, 10)
+  local graph = cluster.neighbour_graph(x, { seed = 2, links = 12, build_effort = 30 })
+  check.equal(#graph, 480)
+  check.equal(graph:size(), 480)
+  check.equal(tostring(graph), ("graph[480 rows, %d links, cosine]"):format(graph:links()))
+  check.ok(graph:links() > 480 * 4 and graph:links() <= 480 * 12)
+  local exact = cluster.knn(x, { k = 9 })
+  local all = graph:search(nil, { k = 9, effort = 480 })
+  check.all_near(all.similarities, exact.similarities, 0)
+  check.all_near(all.indices, exact.indices, 0)
+  check.equal(all.effort, 480)
+  check.equal(all.recall, nil)
+  check.equal(graph:search({ k = 9, effort = 1000 }).effort, 480)
+  local near = graph:search { k = 9, recall = .9 }
+  check.ok(near.recall >= .9 and near.effort >= 1)
+  check.near(near.recall, graph:recall { k = 9, effort = near.effort }, 0)
+  check.equal(graph:recall { k = 9, effort = 480 }, 1)
+  local queries = x:rows(T({ 3, 100 }, "i64"))
+  local found = graph:search(queries, { k = 2, effort = 30 })
+  check.equal(tostring(found.indices), "i32[2 x 2]")
+  check.all_near({ found.indices:get(1, 1), found.indices:get(2, 1) }, { 3, 100 }, 0)
+  check.equal(tostring(graph:search(T.zeros { 0, 10 }, { k = 3, effort = 1 }).indices), "i32[0 x 3]")
+  check.equal(graph:search(T.zeros { 0, 10 }, { k = 3 }).recall, 1)
+  local far = cluster.neighbour_graph(x, { metric = "euclidean" })
+  check.all_near(far:search({ k = 5, effort = 480 }).distances,
+    cluster.knn(x, { k = 5, metric = "euclidean" }).distances, 0)
+  check.equal(far:search({ k = 5, effort = 30 }).similarities, nil)
+  check.equal(#cluster.neighbour_graph(T.zeros { 0, 3 }), 0)
+end)
+
+check.test("files of graphs", function()
+  local path, forged = os.tmpname(), os.tmpname()
+  local x = groups_of(5, 8, 6)
+  for i = 1, 6 do x:set(3, i, x:get(2, i)) end -- equal rows
+  for _, metric in ipairs { "cosine", "euclidean" } do
+    local graph = cluster.neighbour_graph(x, { metric = metric, links = 4 })
+    graph:save(path)
+    local again = cluster.load_neighbour_graph(path)
+    check.equal(tostring(again), tostring(graph))
+    local one, other = graph:search { k = 7, effort = 9 }, again:search { k = 7, effort = 9 }
+    check.all_near(other.indices, one.indices, 0)
+    check.equal(again:recall { k = 7, effort = 9 }, graph:recall { k = 7, effort = 9 })
+  end
+  cluster.neighbour_graph(T.zeros { 0, 6 }):save(path)
+  check.equal(#cluster.load_neighbour_graph(path), 0)
+
+  -- Truncated anywhere, and every bit of some bytes flipped: never a graph that crashes.
+  cluster.neighbour_graph(x, { links = 4 }):save(path)
+  local file <close> = assert(io.open(path, "rb"))
+  local whole = file:read "a"
+  file:close()
+  local query, accepted = x:narrow(1, 1, 2):contiguous(), 0
+  check.ok(read_damaged(path, whole, query))
+  for size = 0, #whole - 1, 7 do accepted = accepted + (read_damaged(path, whole:sub(1, size), query) and 1 or 0) end
+  for at = 1, #whole, 5 do
+    local byte = string.char(whole:byte(at) ~ (1 << (at % 8)))
+    accepted = accepted + (read_damaged(path, whole:sub(1, at - 1) .. byte .. whole:sub(at + 1), query) and 1 or 0)
+  end
+  check.equal(accepted, 0)
+
+  -- With a checksum that fits: what a stranger may write.
+  local function refuses(message, change)
+    local parts, notes = safetensors.load(path)
+    change(parts, notes)
+    safetensors.save(forged, parts, notes, { checksum = true })
+    check.fails(message, cluster.load_neighbour_graph, forged)
+  end
+  read_damaged(path, whole, query)
+  refuses("no neighbour graph", function(_, notes) notes["calr.kind"] = "recipe" end)
+  refuses("of version 2", function(_, notes) notes["calr.version"] = "2" end)
+  refuses("no metric", function(_, notes) notes["calr.metric"] = "manhattan" end)
+  refuses("without \"links\"", function(parts) parts.links = nil end)
+  refuses("of f32, not i32", function(parts) parts.rows = T.zeros({ 40, 6 }, "i32") end)
+  refuses("has 2 dimensions", function(parts) parts.links = T.zeros({ 40 }, "i32") end)
+  refuses("not 4 to 256", function(parts) parts.links = T.zeros({ 39, 300 }, "i32") end)
+  refuses("links of 40", function(parts) parts.links = T.zeros({ 40, 4 }, "i32") end)
+  refuses("9 places for 39", function(parts)
+    parts.order, parts.links = T.zeros({ 9 }, "i32"), T.zeros({ 9, 4 }, "i32")
+  end)
+  refuses("link 0 of place 0", function(parts) parts.links:set(1, 1, 39) end)
+  refuses("place 1 (from 0)", function(parts) parts.order:set(2, parts.order:get(1)) end)
+  refuses("row 3 (from 0) of the rows", function(parts) parts.rows:set(4, 1, 0 / 0) end)
+  local parts, notes = safetensors.load(path)
+  safetensors.save(forged, parts, notes)
+  check.fails("without its checksum", cluster.load_neighbour_graph, forged)
+  os.remove(path)
+  os.remove(forged)
+  check.fails(path, cluster.load_neighbour_graph, path)
+end)
+
 check.test("knn, approximate", function()
   local x = groups_of(8, 60, 10)
-  local near = cluster.knn(x, { k = 9, approximate = true })
-  check.ok(near.recall >= .95)
-  check.equal(near.lists, 88)
+  local near = cluster.knn(x, { k = 9, approximate = true }) -- few rows: exactly
+  check.equal(near.index, "exact")
+  check.equal(near.recall, 1)
   check.equal(tostring(near.similarities), "f32[480 x 9]")
   local exact = cluster.knn(x, { k = 9, approximate = false })
   check.equal(exact.recall, nil)
+  check.equal(exact.index, nil)
+  check.all_near(near.indices, exact.indices, 0)
+  near = cluster.knn(x, { k = 9, approximate = { index = "ivf" } })
+  check.ok(near.recall >= .95)
+  check.equal(near.lists, 88)
+  check.equal(near.index, "ivf")
   near = cluster.knn(x, { k = 9, approximate = { lists = 20, probes = 20 } })
   check.equal(near.recall, 1)
+  check.equal(near.index, "ivf")
   check.all_near(near.similarities, exact.similarities, 1e-6)
   near = cluster.knn(x, { k = 4, base = x, metric = "euclidean", approximate = { lists = 10, seed = 1, recall = 1 } })
   check.equal(near.recall, 1)
   check.equal(near.distances:get(1, 1), 0)
+  near = cluster.knn(x, { k = 9, approximate = { index = "graph", recall = .97 } })
+  check.equal(near.index, "graph")
+  check.ok(near.recall >= .97 and near.effort >= 9)
+  near = cluster.knn(x, { k = 4, base = x, approximate = { effort = 40, links = 10 } })
+  check.equal(near.index, "graph")
+  check.equal(near.effort, 40)
+  check.ok(near.recall > .9)
+end)
+
+check.test("the graph refuses what makes no sense", function()
+  local x = groups_of(2, 10, 4)
+  local graph = cluster.neighbour_graph(x)
+  check.fails("only 20 rows", graph.search, graph, nil, { k = 21 })
+  check.fails("only 19 besides", graph.search, graph, nil, { k = 20, include_self = false, effort = 1 })
+  check.fails("must be at least 1", graph.search, graph, nil, { effort = 0 })
+  check.fails("recall must be above 0", graph.search, graph, nil, { recall = 0 })
+  check.fails("rows of 3 numbers, the index of 4", graph.search, graph, T.zeros { 2, 3 })
+  check.fails("did you mean \"effort\"", graph.search, graph, nil, { effor = 1 })
+  check.fails("\"effort\" is missing", graph.recall, graph, {})
+  check.fails("must be 4 to 256", cluster.neighbour_graph, x, { links = 3 })
+  check.fails("row 1 (from 0)", cluster.neighbour_graph, T { { 1, 0 }, { 0, 0 / 0 } })
+  check.fails("of the queries", graph.search, graph, T { { 0, 0, 0, 0 / 0 } }, { k = 1 })
+  check.fails("choose one", cluster.knn, x, { approximate = { lists = 3, links = 8 } })
+  check.fails("\"links\" is an option of index = \"graph\", not of \"exact\"", cluster.knn, x,
+    { approximate = { index = "exact", links = 8 } })
+  check.fails("there are: exact, ivf, graph, auto", cluster.knn, x, { approximate = { index = "tree" } })
+  do local closed <close> = graph end
+  check.fails("the graph is closed", graph.size, graph)
+  check.equal(tostring(graph), "closed graph")
+  check.fails("No such file", cluster.neighbour_graph(x).save, cluster.neighbour_graph(x), "/absent/graph")
 end)
 
 check.test("the index refuses what makes no sense", function()

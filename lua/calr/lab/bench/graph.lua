@@ -99,7 +99,8 @@ function benchmark.rows(bench, options)
   local records = {}
   for i, row in ipairs(rows) do records[i] = { program = row[1], recall = row[2], effort = row[3] } end
   bench.table { title = ("recall at %d"):format(options.k), records = records, rows = rows,
-    columns = { "program", { "recall", format = "%.4f", align = "right" }, { "effort", format = "%d", align = "right" } } }
+    columns = { "program", { "recall", format = "%.4f", align = "right" },
+      { "effort", format = "%d", align = "right" } } }
 end
 
 return benchmark

@@ -255,7 +255,8 @@ local function add_row(session, given)
   local measured = given.time
   row.seconds = given.seconds or measured.median
   if measured then row.spread, row.samples = measured.spread, measured.samples end
-  local list = given.peer and (given.peer[1] and given.peer or { given.peer }) or measured and measured.peers or {}
+  local list = given.peer or measured and measured.peers or {}
+  if list.name then list = { list } end
   row.peers = {}
   for i, peer in ipairs(list) do
     row.peers[i] = { name = peer.name, python = peer.python, seconds = peer.seconds, memory = peer.memory,
