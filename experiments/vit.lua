@@ -1,6 +1,6 @@
 -- A vision transformer in TransReID's form (He et al., ICCV 2021), trained without labels: global clusters against a
--- cluster memory, as in experiments/baseline.lua, with an embedding of each camera. The learning rate rises on a line in
--- the first epochs and falls with a cosine, by iteration (warmup, schedule, lr_by). A small one for the generated
+-- cluster memory, as in experiments/baseline.lua, with an embedding of each camera. The learning rate rises on a line
+-- in the first epochs and falls with a cosine, by iteration (warmup, schedule, lr_by). A small one for the generated
 -- pedestrians, and the published one for images of 256 x 128 and weights of timm:
 --
 --     calr run experiments/vit.lua data=street.lmdb channels=96 depth=4 heads=3 patch=8 stride=6
