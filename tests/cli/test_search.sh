@@ -129,6 +129,9 @@ prints "near.npy, row 1" "row 1  " "1 query in 2 images"
 # ---- what it refuses
 expect 1 "$CALR" search --model other.safetensors --gallery pics.npy --query query.jpg
 says "pics.npy was made by another model than other.safetensors: by model.safetensors (small, 32x16, f32)"
+expect 0 "$CALR" extract --model other.safetensors --precision f32 --images query.jpg -o others.npy
+expect 1 "$CALR" search --gallery pics.npy --query others.npy
+says "others.npy and pics.npy were made by different models: other.safetensors (f32) and model.safetensors (f32)"
 expect 1 "$CALR" search --model model.safetensors --gallery far.npy --query query.jpg
 says "query.jpg has features of 128 numbers and the gallery of 3: they are of different networks"
 expect 1 "$CALR" search --gallery pics.npy --query query.jpg

@@ -256,4 +256,25 @@ check.test("queries by name, by data set and by file", function()
   check.fails("there is no image nowhere.jpg", gallery.queries, { "nowhere.jpg" }, side, { model = model })
 end)
 
+check.test("from a script: extract, search, strip, evaluate", function()
+  local retrieval, to = calr.lab.retrieval, tmp .. "/script.npy"
+  local result = retrieval.extract { model = model, images = tmp .. "/street.lmdb", to = to, chunk = 7 }
+  check.equal(result.rows, data:store():count())
+  check.equal(result.files[2], tmp .. "/script.csv")
+  local found = retrieval.search { gallery = to, queries = { to }, top = 4 }
+  check.equal(#found.queries, data:query():count())
+  check.equal(found.queries[1].hits[4].rank, 4)
+  check.equal(retrieval.strip(found, tmp .. "/strip.png", { height = 32 }), 0)
+  check.equal(retrieval.strip(found, tmp .. "/strip.html"), 0)
+  local by_model = retrieval.evaluate { model = model, data = data, by_camera = true }
+  local by_files = retrieval.evaluate { features = { to }, by_camera = true, worst = 2 }
+  check.near(by_files.mAP, by_model.mAP, 1e-9)
+  check.equal(#by_files.camera_pairs, #by_model.camera_pairs)
+  check.equal(#by_files.worst, 2)
+  check.fails("has no option \"query\"; there are: model, gallery, queries", retrieval.search, { query = { to } })
+  local other = { net = model.net, config = model.config, fingerprint = "g", source = "another" }
+  check.fails("was made by another model than another", retrieval.search, { model = other, gallery = to,
+    queries = { to } })
+end)
+
 check.finish()

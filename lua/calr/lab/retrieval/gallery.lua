@@ -65,10 +65,15 @@ end
 -- A side of a file of features: of the usual split, where its table names rows of it.
 local function of_features(path, usual, o)
   local set = features.open({ path }, { csv = o.csv and { o.csv } })[1]
+  local record = set.record
+  if o.model and record and record.model ~= o.model.fingerprint then
+    fail("%s was made by another model than %s: by %s (%s, %dx%d, %s)", path, o.model.source, record.weights,
+      record.network, record.height, record.width, record.precision)
+  end
   local side = o.split ~= "all" and features.of_split(set, o.split or usual) or set
   if o.split and o.split ~= "all" and side == set then fail("%s has no rows of the split %s", set.path, o.split) end
   side.title, side.whole = path, set
-  side.picture = pictures_of(o.pictures or set.record and set.record.from, side.names)
+  side.picture = pictures_of(o.pictures or record and record.from, side.names)
   return side
 end
 
@@ -131,7 +136,7 @@ end
 -- A word that is no single image file.
 local function query_of(word, side, o)
   if sys.exists(word) then
-    if gallery.is_features(word) then return of_features(word, "query", {}) end
+    if gallery.is_features(word) then return of_features(word, "query", { model = o.model }) end
     if not o.model then fail("%s needs a model, which makes features of images (--model)", word) end
     return of_images(images.open(word, { split = not sys.is_folder(word) and "query" or nil }), o)
   end
@@ -179,6 +184,10 @@ function gallery.queries(words, side, o)
     if part.features:size(2) ~= d then
       fail("%s has features of %d numbers and the gallery of %d: they are of different networks", word,
         part.features:size(2), d)
+    end
+    if part.record and side.record and part.record.model ~= side.record.model then
+      fail("%s and %s were made by different models: %s (%s) and %s (%s)", part.path, side.path, part.record.weights,
+        part.record.precision, side.record.weights, side.record.precision)
     end
     local identities, cameras = part.identities and part.identities:totable(), part.cameras and part.cameras:totable()
     for i = 1, part.features:size(1) do

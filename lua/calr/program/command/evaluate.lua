@@ -105,9 +105,8 @@ local function into_overrides(fields, overrides)
 end
 
 local function of_model(fields, overrides, more)
-  local dataset = model.try(require("calr.data").open, fields.data)
-  local trained = model.open(fields, overrides)
-  return model.try(require("calr.lab.retrieval.evaluate").model, { model = trained, data = dataset,
+  local dataset = model.try(require("calr.data").open, fields.data) -- first: its errors come at once
+  return model.try(require("calr.lab.retrieval").evaluate, { model = model.open(fields, overrides), data = dataset,
     by_camera = more.by_camera, worst = more.worst })
 end
 
@@ -126,7 +125,7 @@ local function of_features(fields, overrides, more)
   end
   local all = require("calr.config").apply(defaults, overrides)
   for _, name in ipairs(names) do cfg[name] = all[name] end
-  return model.try(require("calr.lab.retrieval.evaluate").features, { features = fields.features, csv = fields.csv,
+  return model.try(require("calr.lab.retrieval").evaluate, { features = fields.features, csv = fields.csv,
     cfg = cfg, raw = fields.raw, by_camera = more.by_camera, worst = more.worst })
 end
 

@@ -61,7 +61,7 @@ end
 
 -- Whoever stops it is told how it goes on.
 local function extract(o)
-  local ok, result = pcall(model.try, require("calr.lab.retrieval.extract").run, o)
+  local ok, result = pcall(model.try, require("calr.lab.retrieval").extract, o)
   if ok then return result end
   if sys.is_interrupt(result) then
     io.stderr:write(("calr: stopped; run the same command again to go on (%s.parts keeps what is done)\n"):format(o.to))
@@ -79,9 +79,8 @@ function command.run(args)
   local chunk = arguments.integer(fields, "chunk", "--chunk", 1, 1 << 30)
   local overrides = model.options(fields, words, command.usage, "auto")
   context.current().quiet = fields.quiet
-  local images = model.try(require("calr.data.images").open, fields.images, { split = fields.split })
   local trained = model.open(fields, overrides)
-  local result = extract { model = trained, images = images, from = fields.images, to = fields.to,
+  local result = extract { model = trained, images = fields.images, split = fields.split, to = fields.to,
     skip_bad = fields.skip_bad, chunk = chunk, anew = fields.anew }
   local cfg = trained.config
   print(("%s: %s x %d, %s of %dx%d in %s (%s%s)"):format(fields.to, text.count(result.rows), result.dim, cfg.network,

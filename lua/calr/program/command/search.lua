@@ -105,35 +105,26 @@ local function open_model(fields, words, record)
     if option then errors.usage("%s= is an option of a model, and --model names none", option) end
     return nil
   end
-  local trained = model.open(fields, overrides)
-  if record and record.model ~= trained.fingerprint then
-    errors.fail("%s was made by another model than %s: by %s (%s, %dx%d, %s)", fields.gallery, fields.model,
-      record.weights, record.network, record.height, record.width, record.precision)
-  end
-  return trained
+  return model.open(fields, overrides)
 end
 
 local function search(fields, words, recall)
-  local gallery, found = require "calr.lab.retrieval.gallery", require "calr.lab.retrieval.search"
-  local of_files = gallery.is_features(fields.gallery)
+  local of_files = fields.gallery:match "%.npy$"
   if not of_files and not fields.model then
     errors.usage("%s needs a model, which makes features of images; usage: %s", fields.gallery, command.usage)
   end
   local record = of_files and require("calr.lab.retrieval.features").record(fields.gallery)
-  local trained = open_model(fields, words, record)
-  local side = model.try(gallery.open, fields.gallery, { model = trained, split = fields.split, csv = fields.csv,
-    pictures = fields.images, skip_bad = fields.skip_bad })
-  local queries = model.try(gallery.queries, fields.query, side, { model = trained, skip_bad = fields.skip_bad })
-  return model.try(found.run, { queries = queries, gallery = side, top = fields.top, rerank = fields.rerank,
-    approximate = fields.approximate, recall = recall, ignore = fields.ignore, keep_self = fields.keep_self }), side
+  return model.try(require("calr.lab.retrieval").search, { model = open_model(fields, words, record),
+    gallery = fields.gallery, queries = fields.query, split = fields.split, csv = fields.csv,
+    pictures = fields.images, skip_bad = fields.skip_bad, top = fields.top, rerank = fields.rerank,
+    approximate = fields.approximate, recall = recall, ignore = fields.ignore, keep_self = fields.keep_self })
 end
 
-local function write(fields, found, side)
+local function write(fields, found)
   local ranked = require "calr.lab.retrieval.search"
   if fields.to then model.try(ranked.save, found, fields.to) end
   if fields.strip then
-    local missing = model.try(require("calr.lab.retrieval.strip").save, found, side, fields.strip,
-      { height = fields.height })
+    local missing = model.try(require("calr.lab.retrieval").strip, found, fields.strip, { height = fields.height })
     if missing > 0 then
       io.stderr:write(("calr: note: %d pictures are not to be had and missing in %s\n"):format(missing, fields.strip))
     end
@@ -162,8 +153,7 @@ function command.run(args)
   fields.height = arguments.integer(fields, "height", "--height", 8, 1024)
   arguments.choose_threads(fields)
   context.current().quiet = fields.quiet
-  local found, side = search(fields, words, recall)
-  write(fields, found, side)
+  write(fields, search(fields, words, recall))
   return 0
 end
 

@@ -76,6 +76,7 @@ return {
     { name = "calr.lab" },
     { name = "calr.lab.cluster" },
     { name = "calr.lab.refine" },
+    { name = "calr.lab.retrieval" },
     { name = "calr.pipeline.snapshot" },
     { name = "calr.pipeline.history" } },
   { title = "Studies and reports",
