@@ -8,15 +8,18 @@ local sys = require "calr.sys"
 
 local model = {}
 
---- calr.program.model.help
---- The lines of --help about these words.
-model.help = [[
+--- calr.program.model.help(precision)
+--- @param precision  string; what --precision is where it is not given
+--- @return string    the lines of --help about these words
+function model.help(precision)
+  return ([[
   --model M          a run folder, its model.safetensors, or weights of another program
                      (.pth, .safetensors; then with network= and the size)
   NAME=VALUE ...     options in place of the model's: network=resnet50 height=256 width=128,
                      eval_batch=64 (images at once), workers=1 (threads that decode)
   --trust            the model's record may name a Lua file as its network
-  --precision P      f32, bf16, or auto: bf16 where the processor has it]]
+  --precision P      f32, bf16, or auto: bf16 where the processor has it; default: %s]]):format(precision)
+end
 
 --- calr.program.model.values
 --- The options with a value, for calr.program.arguments.

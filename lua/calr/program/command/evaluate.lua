@@ -20,9 +20,8 @@ local function help()
 Ranks the gallery for every query, as Market-1501's protocol has it: entries of the query's
 own identity and camera are left out, and so is junk (identity -1).
 ]]
-  print(model.help)
+  print(model.help "the\n                     model's own")
   print [[
-                     (the model's own)
   --data DATA        a data set of calr (.lmdb) with queries and a gallery
   --features Q G     features made elsewhere, of the queries and of the gallery (.npy); one
                      file if its table has a column split that says query or gallery

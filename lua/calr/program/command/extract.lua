@@ -23,9 +23,8 @@ identity, camera and split where they are known) and FEATURES.json (the model). 
 appears under its name only when it is complete. After an interruption, run the same command
 again: it goes on where it was.
 ]]
-  print(model.help)
+  print(model.help "auto")
   print [[
-                     (auto)
   --images WHERE     a folder (images of any name, in folders inside, too), a data set of
                      calr (.lmdb), or one image
   --split NAME       of a data set: train, query, gallery, multi, or all (the default)

@@ -21,9 +21,8 @@ local function help()
 Finds the images of a gallery whose features are nearest to those of each query. For many
 searches in one gallery, extract its features once (calr extract) and give the file.
 ]]
-  print(model.help)
+  print(model.help "that of\n                     the gallery's features, or auto")
   print [[
-                     (as the gallery's features were made; auto)
   --gallery WHERE    a data set of calr (its gallery), a folder of images, or features made by
                      calr extract or elsewhere (.npy, names in a table beside it)
   --query IMAGE ...  images, folders of images, data sets (their queries), features, or names
