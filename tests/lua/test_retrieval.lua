@@ -229,6 +229,29 @@ check.test("a gallery of one, and lists longer than it", function()
   end
 end)
 
+check.test("the index finds the share that is asked for, with the exact distances", function()
+  local random = calr.rng.open { seed = 4, purpose = "index" }
+  local x = random:fill_normal(T.zeros { 2000, 16 }):l2_normalize()
+  local queries = random:fill_normal(T.zeros { 40, 16 }):l2_normalize()
+  local rows, distances = index.open { features = x }:search(queries, 10)
+  local by = index.open { features = x, approximate = true, recall = 0.95 }
+  local near, near_distances = by:search(queries, 10)
+  local found = 0
+  for i = 1, 40 do
+    local place = {}
+    for r = 1, 10 do place[rows:get(i, r)] = distances:get(i, r) end
+    for r = 1, 10 do
+      local exact = place[near:get(i, r)]
+      if exact then
+        found = found + 1
+        check.near(near_distances:get(i, r), exact, 1e-5)
+      end
+    end
+  end
+  check.ok(found >= 0.88 * 400, found)
+  check.ok(by.about:match "^approximate, recall %d%.%d+$", by.about)
+end)
+
 check.test("queries by name, by data set and by file", function()
   local side = gallery.open(tmp .. "/street.lmdb", { model = model })
   check.equal(side.features:size(1), data:gallery():count())
