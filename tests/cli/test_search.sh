@@ -166,6 +166,11 @@ expect 1 search --gallery absent --query query.jpg
 says "there is no gallery absent"
 expect 1 search --gallery pics --query bad.jpg
 says 'image "bad.jpg"'
+expect 0 "$CALR" -e 'calr.npy.save("none.npy", calr.zeros { 0, 128 })'
+expect 2 search --gallery none.npy --query query.jpg
+says "none.npy is f32[0 x 128]: there is nothing to rank"
+expect 2 search --gallery pics.npy --query none.npy
+says "there is nothing to rank"
 mkdir empty
 expect 1 search --gallery empty --query query.jpg
 says "empty holds no images"

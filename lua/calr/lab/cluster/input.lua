@@ -31,16 +31,19 @@ local function first_bad_row(x)
   return first
 end
 
---- calr.lab.cluster.input.features(path)
+--- calr.lab.cluster.input.features(path [, verb])
 --- @param path  of a .npy file: [n x d], floating-point numbers (f16, f32, f64) or integers
+--- @param verb  string; what is done with them, for messages; default "cluster"
 --- @return tensor  f32[n x d], n and d at least 1, finite
-function input.features(path)
+function input.features(path, verb)
   local x = load(path, "features")
   if x:dim() ~= 2 then
     errors.usage("%s is %s; features must be [images x numbers]%s", path, tostring(x), x:dim() == 1
       and ", and these look like labels" or x:dim() > 2 and ": save x.reshape(len(x), -1)" or "")
   end
-  if x:size(1) == 0 or x:size(2) == 0 then errors.usage("%s is %s: there is nothing to cluster", path, tostring(x)) end
+  if x:size(1) == 0 or x:size(2) == 0 then
+    errors.usage("%s is %s: there is nothing to %s", path, tostring(x), verb or "cluster")
+  end
   if x:dtype() ~= "f32" then x = x:to "f32" end
   if not x:is_finite() then
     errors.usage("row %d of %s (counted from 1) holds a NaN, an infinity, or a number too large for f32",

@@ -141,7 +141,7 @@ function features.open(paths, o)
   o = o or {}
   local sets, tables = {}, o.csv or {}
   for i, path in ipairs(paths) do
-    local x, beside = input.features(path), extract.beside(path, ".csv")
+    local x, beside = input.features(path, "rank"), extract.beside(path, ".csv")
     local set = (tables[i] or sys.exists(beside)) and features.table(tables[i] or beside, x:size(1)) or {}
     set.path, set.record, set.table = path, features.record(path), tables[i] or beside
     set.features = o.raw and x or unit(x, path)
