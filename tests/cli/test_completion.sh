@@ -59,6 +59,10 @@ completes cluster --truth f
 offers features.npy
 completes cluster --k 1
 count 0
+completes extract --precision ""
+offers f32 bf16 auto
+completes extract --model f
+offers features.npy # a run folder or a file
 completes data ""
 offers import info make merge subset verify show
 completes data import mark

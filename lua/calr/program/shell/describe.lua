@@ -56,12 +56,34 @@ function describe.help(command, words)
   return captured(command.run, args)
 end
 
+--- calr.program.shell.describe.kind(takes)
+--- What the value of an option is, by its name in the help.
+--- @param takes  "DIR", "FILE.npy", "N"; or nil
+--- @return string|nil  "folder", "file", "other"; nil: the option takes no value
+--- @return string|nil  the ending of a file
+function describe.kind(takes)
+  if not takes then return nil end
+  local ending = takes:match "%w%.(%l%w*)$"
+  if ending then return "file", ending end
+  for _, word in ipairs { "FILE", "PYTHON", "PATH", "SCRIPT", "IMAGE", "PICTURE", "DATA", "MODEL", "WHERE" } do
+    if takes:find(word, 1, true) then return "file" end
+  end
+  if takes:match "^DIR" or takes:match "^FOLDER" or takes:match "^RUN" then return "folder" end
+  return "other"
+end
+
 -- ---- options ----
 
+-- Adds an option. Of one that is known, a usage line may say better what it takes: RUN|FILE rather than M.
 local function add(list, seen, names, takes, text)
   local fresh = {}
   for _, name in ipairs(names) do
-    if not seen[name] then fresh[#fresh + 1] = name end
+    local known = seen[name]
+    if not known then
+      fresh[#fresh + 1] = name
+    elseif takes and describe.kind(known.takes) == "other" and (describe.kind(takes) ~= "other" or takes:find "|") then
+      known.takes = takes
+    end
   end
   if #fresh == 0 then return nil end
   local option = { names = fresh, takes = takes, text = text or "", choices = {} }
@@ -100,7 +122,7 @@ end
 -- The options of "[--out DIR] [--md|--csv] ...".
 local function read_usage(usage, list, seen)
   for part in usage:gsub("[%[%]]", "\n"):gmatch "[^\n]+" do
-    for piece in part:gmatch "[^|]+" do
+    for piece in part:gsub("|(%s*%-)", "\n%1"):gmatch "[^\n]+" do
       for _, item in ipairs(read_spec(piece)) do add(list, seen, { item.name }, item.takes) end
     end
   end
@@ -172,6 +194,9 @@ function describe.read(help)
   for _, line in ipairs(result.usage) do read_usage(line, result.options, seen) end
   for _, option in ipairs(result.options) do
     option.choices = option.text:find("one of the methods below", 1, true) and sections or choices_of(option.text)
+    for word in (option.takes or ""):match "^%l%w*|[%l%d|]+$" and option.takes:gmatch "[^|]+" or function() end do
+      option.choices[#option.choices + 1] = word -- f32|bf16|auto
+    end
   end
   return result
 end
@@ -206,22 +231,6 @@ function describe.commands(load)
     list[#list + 1] = item
   end
   return list
-end
-
---- calr.program.shell.describe.kind(takes)
---- What the value of an option is, by its name in the help.
---- @param takes  "DIR", "FILE.npy", "N"; or nil
---- @return string|nil  "folder", "file", "other"; nil: the option takes no value
---- @return string|nil  the ending of a file
-function describe.kind(takes)
-  if not takes then return nil end
-  local ending = takes:match "%w%.(%l%w*)$"
-  if ending then return "file", ending end
-  for _, word in ipairs { "FILE", "PYTHON", "PATH", "SCRIPT", "IMAGE", "PICTURE", "DATA", "MODEL" } do
-    if takes:find(word, 1, true) then return "file" end
-  end
-  if takes:match "^DIR" or takes:match "^FOLDER" or takes:match "^RUN" then return "folder" end
-  return "other"
 end
 
 return describe
