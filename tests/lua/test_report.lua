@@ -291,6 +291,19 @@ check.test("images: what a run saved, as data URIs", function()
   check.equal(without.gallery, nil)
 end)
 
+check.test("images: many large ones do not make the page large", function()
+  local T = require "calr.tensor"
+  local noise = require("calr.rng").open { seed = 1, purpose = "noise" }:fill_uniform(T.zeros { 300, 300, 3 }, 0, 255)
+  for i = 1, 8 do
+    require("calr.image").save_png(noise:to "u8", ("%s/runs/calr-2/noise-%d.png"):format(tmp, i))
+  end
+  local html = report.page(report.collect(tmp .. "/runs/calr-2"))
+  local gallery = data_of(html).gallery
+  check.ok(#gallery.files > 2 and #gallery.files < 8, tostring(#gallery.files))
+  check.equal(gallery.left_out, 8 - #gallery.files)
+  check.ok(#html < 2000 * 1024, tostring(#html))
+end)
+
 check.test("base64", function()
   local base64 = require("calr.text").base64
   local cases = { [""] = "", f = "Zg==", fo = "Zm8=", foo = "Zm9v", foobar = "Zm9vYmFy", ["\0\xff\x80"] = "AP+A" }

@@ -13,7 +13,7 @@ local thumbs = require "calr.lab.pictures.thumbs"
 local gallery = {}
 
 local most_clusters, most_images = 8, 10
-local most_files, largest = 12, 300 * 1024
+local most_files, largest, most_bytes = 12, 300 * 1024, 1500 * 1024 -- the last of all files together, in the page
 
 -- ---- data URIs ----
 
@@ -44,11 +44,12 @@ local function picture_files(folder, prefix, depth, out)
 end
 
 local function saved_pictures(path)
-  local list, left_out = json.array {}, 0
+  local list, left_out, bytes = json.array {}, 0, 0
   for _, file in ipairs(picture_files(path, "", 2, {})) do
     local ok, uri = false, nil
     if #list < most_files then ok, uri = pcall(png_uri, file.path) end
-    if ok then
+    if ok and bytes + #uri <= most_bytes then
+      bytes = bytes + #uri
       list[#list + 1] = { name = file.name, source = uri }
     else
       left_out = left_out + 1
