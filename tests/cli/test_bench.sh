@@ -119,6 +119,8 @@ prints "by layer" "layer1.0.conv2 " "layer3.0.downsample.0 " "4x8x4x32>32 3x3/1"
     "all kernels"
 expect 0 "$CALR" bench layers $tiny --sort gap --top 3 --json
 prints '"name": "layer1.0.bn1"' '"detail": "4x8x4x32>32 3x3/1"' '"norm backward"'
+expect 0 "$CALR" bench tsne --images 120 --dim 8 --perplexity 5 --iterations 20 --repeat 1 --limits 100,10 --peer ./peer.sh
+prints "120 x 8, perplexity 5" "other 1.0" "of 10 nearest neighbours" "kept in the plane" "divergence"
 expect 0 "$CALR" bench start --repeat 2
 prints "calr -e 'return'" "the shell alone"
 
