@@ -183,7 +183,7 @@ local floors = {
     export = { "export", sees = {} },
   } },
   { name = "calr.program", rooms = {
-    tools = { "arguments", "help", "model", "profile", "resume", "trust", sees = {} },
+    tools = { "arguments", "dry_run", "help", "model", "profile", "resume", "trust", sees = {} },
     docs = { "docs", sees = {} },
     shell = { "shell", sees = {} },
     command = { "command", sees = { "docs", "shell", "tools" } },

@@ -267,6 +267,26 @@ local function done_in(v, index)
   return done
 end
 
+-- What the configurations name and is not there, each once; a data set that the study prepares is no matter.
+local function missing(study)
+  local needs, lines, seen = require "calr.pipeline.needs", {}, {}
+  local function look(flat)
+    for option, problem in pairs(needs.missing(plan.resolve(study, flat, study.seeds[1]))) do
+      local made = option == "data" and study.prepare
+      if not made and not seen[problem] then
+        seen[problem], lines[#lines + 1] = true, ("missing: %s (%s)"):format(problem, option)
+      end
+    end
+  end
+  if not study.options then return lines end
+  for _, part in ipairs(study.parts) do
+    for _, row in ipairs(part.rows or {}) do look(row.config) end
+    if not part.rows then look(study.base) end
+  end
+  table.sort(lines)
+  return lines
+end
+
 local function dry_run(study)
   local exists = sys.exists(study.folder .. "/plan.json")
   local v = exists and view.read(study.folder) or nil
@@ -310,6 +330,9 @@ local function dry_run(study)
   else
     print "The cost is not known yet: no trial has finished."
   end
+  local lacking = missing(study)
+  for _, line in ipairs(lacking) do print(line) end
+  if #lacking > 0 then context.current().status = 1 end
 end
 
 -- ---- --trial KEY ----

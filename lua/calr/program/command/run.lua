@@ -10,12 +10,12 @@ local traceback = require "calr.traceback"
 local run = {
   summary = "run a script, with options key=value",
   usage = "calr run SCRIPT.lua [key=value ...] [--out DIR] [--resume DIR [--trust]] [--threads N] "
-    .. "[--quiet] [--profile [FILE.json]]",
+    .. "[--quiet] [--dry-run] [--profile [FILE.json]]",
   own_help = true,
 }
 
-local flags = { ["--quiet"] = "quiet", ["--trust"] = "trust", ["--help"] = "help", ["-h"] = "help",
-  ["--profile"] = "profile" }
+local flags = { ["--quiet"] = "quiet", ["--dry-run"] = "dry_run", ["--trust"] = "trust", ["--help"] = "help",
+  ["-h"] = "help", ["--profile"] = "profile" }
 local valued = { ["--profile-file"] = "profile_file", ["--out"] = "out", ["--resume"] = "resume",
   ["--threads"] = "threads", ["-e"] = "code" }
 
@@ -89,6 +89,11 @@ local function context_of(fields)
       errors.exit(0)
     end)
   end
+  if fields.dry_run then
+    made:on("options", function(defaults)
+      errors.exit(require("calr.program.dry_run")(defaults, fields))
+    end)
+  end
   made:on("stop", function(stopped, problem)
     if not sys.exists(stopped.path .. "/run.json") then return end
     if sys.is_interrupt(problem) then
@@ -100,6 +105,14 @@ local function context_of(fields)
   end)
   if fields.study then require("calr.lab.study.current").ask(made, fields.study) end
   return made
+end
+
+-- Without options there is nothing to check, and what --dry-run starts would run to its end.
+local function check_has_options(fields)
+  local source = fields.code or fields.script ~= "-" and sys.read_file(fields.script) or ""
+  if source:find("config", 1, true) then return end
+  errors.usage("%s has no options (no calr.config), so that --dry-run has nothing to check",
+    fields.code and "the code of -e" or fields.script == "-" and "a script from standard input" or fields.script)
 end
 
 -- A script that never called calr.config has no use for --help and key=value.
@@ -121,6 +134,7 @@ function run.execute(fields)
   if fields.threads then set_threads(fields.threads) end
   local chunk, message = load_script(fields)
   if not chunk then errors.fail("%s", message) end
+  if fields.dry_run then check_has_options(fields) end
   if fields.study and not require("calr.lab.study.code").may_study(fields.script) then
     errors.usage("%s makes no study; calr run %s runs it", fields.script, fields.script)
   end

@@ -21,7 +21,7 @@ Runs the unfinished trials of a study and prints its tables. Run it again to con
   --threads N      threads of each worker; default: all cores, divided between the workers
   --seeds 1,2,3    use these seeds instead of the script's
   --dry-run        list what would run, its cost as estimated from finished trials, and the smallest p-value that this
-                   number of seeds allows
+                   number of seeds allows; rule files, data and weights that are missing are named (status 1)
   --retry-failed   run failed trials again
   --fail-fast      stop at the first trial that fails
   --trial KEY      rerun one trial outside the record and compare its result with the recorded one
