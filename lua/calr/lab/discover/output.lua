@@ -54,8 +54,7 @@ local function rows_of(images, looked, split)
       if looked.cameras[i] == camera - 1 then of_camera[#of_camera + 1] = i end
     end
     for first = 1, #of_camera, WIDE do
-      local row = { images = {}, caption = first == 1 and ("camera %s: %s"):format(name, plural(#of_camera, "image"))
-        or "" }
+      local row = { images = {}, caption = first == 1 and ("%s: %s"):format(name, plural(#of_camera, "image")) or "" }
       for j = first, math.min(first + WIDE - 1, #of_camera) do
         local i = of_camera[j]
         row.images[#row.images + 1] = { jpeg = split:jpeg(i), path = looked.paths[i],

@@ -78,6 +78,7 @@ local function take_from_weights(given)
   local overrides = {}
   for _, name in ipairs { "network", "height", "width", "pooling", "ibn" } do overrides[name] = given[name] end
   local model = try(trained.open, given.weights, overrides, { quiet = true })
+  if given.network then return end -- weights of another program do not say for which images they are
   for _, name in ipairs { "network", "height", "width", "pooling", "ibn" } do
     if given[name] == nil then given[name] = tostring(model.config[name]) end
   end
