@@ -97,6 +97,9 @@ says "whole holds what was found in"
 # shellcheck disable=SC2086
 expect 2 "$CALR" discover photos -o whole ${words/epochs=2/epochs=3}
 says "whole was begun with epochs=2, now it is 3"
+# shellcheck disable=SC2086
+expect 2 "$CALR" discover photos --one-camera -o whole $words
+says "have changed since whole was begun"
 cp "photos/door 1/0001.jpg" "photos/door 1/new.jpg"
 # shellcheck disable=SC2086
 expect 2 "$CALR" discover photos -o whole $words

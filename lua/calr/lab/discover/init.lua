@@ -23,7 +23,7 @@ local function camera_of(path) return path:match "^([^/]+)/" end
 --- camera. Files that file managers leave behind do not count.
 --- @param one_camera  all images are of one camera, wherever they lie
 --- @return table  paths (relative, in order), cameras (camera of each, from 0), names (of the cameras, in order), hash
----                (of the list)
+---                (of the list, cameras and sizes of files)
 function discover.look(folder, one_camera)
   local paths = own.images(folder)
   local inside, outside = 0, nil
@@ -54,9 +54,13 @@ function discover.look(folder, one_camera)
   table.sort(names, function(a, b) return a.number < b.number end)
   local cameras, dense = {}, {}
   for i, item in ipairs(names) do dense[item.number], names[i] = i - 1, item.name end
-  for i, record in ipairs(records) do cameras[i], record.camera = dense[record.camera], dense[record.camera] end
+  local lines = {}
+  for i, record in ipairs(records) do
+    cameras[i], record.camera = dense[record.camera], dense[record.camera]
+    lines[i] = ("%s %d %d"):format(paths[i], cameras[i], sys.stat(record.file).size)
+  end
   return { paths = paths, cameras = cameras, names = names, records = records, one = #names == 1,
-    hash = sys.hash(table.concat(paths, "\n")) }
+    hash = sys.hash(table.concat(lines, "\n")) }
 end
 
 local function within(low, value, high) return math.max(low, math.min(value, high)) end

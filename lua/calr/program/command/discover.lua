@@ -148,11 +148,7 @@ local function train(store, values, fields, out)
     job = { script = sys.paths.experiments .. "/calr.lua", overrides = words, out = folder, threads = fields.threads }
   end
   job.overrides = job.overrides or {}
-  local ok, problem = pcall(run.execute, job)
-  if not ok then
-    io.stderr:write("calr: to go on: the same command again\n")
-    error(problem, 0)
-  end
+  run.execute(job)
   return folder
 end
 
@@ -176,11 +172,11 @@ local function finish(looked, store, folder, out)
   local found = try(discover.persons, model, data, cfg)
   local output, split = require "calr.lab.discover.output", data:train()
   local images = trained_on(looked, split)
-  output.table(out .. "/clusters.csv", images, found)
-  require("calr.npy").save(out .. "/features.npy", found.features)
-  sys.write_file(out .. "/model.safetensors", sys.read_file(model.source))
+  try(output.table, out .. "/clusters.csv", images, found)
+  try(require("calr.npy").save, out .. "/features.npy", found.features)
+  try(sys.write_file, out .. "/model.safetensors", sys.read_file(model.source))
   local bar <close> = require("calr.progress").new("contact sheets", found.count)
-  local across = output.sheets(out .. "/persons", images, found, split, function(done) bar:update(done) end)
+  local across = try(output.sheets, out .. "/persons", images, found, split, function(done) bar:update(done) end)
   bar:finish()
   return found, across, split:count()
 end
@@ -230,9 +226,14 @@ function command.run(args)
   try(sys.make_folder, out)
   try(sys.write_file, out .. "/discover.json", json.encode(record, { indent = 2 }) .. "\n")
   local whole = sys.absolute(out)
-  local store = import(looked, fields, whole)
-  local folder = train(store, values, fields, whole)
-  local found, across, count = try(finish, looked, store, folder, out)
+  local ok, found, across, count = pcall(function()
+    local store = import(looked, fields, whole)
+    return finish(looked, store, train(store, values, fields, whole), out)
+  end)
+  if not ok then
+    if sys.is_interrupt(found) then io.stderr:write "calr: to go on: the same command again\n" end
+    error(found, 0)
+  end
   local of = found.labels:ge(0):count_nonzero():item()
   print(("\n%s persons in %s of %s images%s"):format(text.count(found.count), text.count(of), text.count(count),
     looked.one and "" or (", %s of them seen by several cameras"):format(text.count(across))))
