@@ -198,8 +198,8 @@ typedef struct calr_backend {
     void (*gemm_double)(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
                         const double *b, int64_t ldb, bool add, double *c, int64_t ldc);
     /* c[m x n], rows ldc apart, = a[m x k] times the transpose of b[n x k], exact: every number -127 .. 127, k at
-     * most 65,536. false, with nothing or rubbish in c, where the processor has no fast and exact
-     * instructions for it (ask with m = 0) or there was no memory; NULL where the backend has none.
+     * most 65,536. false, with rubbish in c: no memory. With m = 0 it tells whether the processor's instructions
+     * make it several times as fast as gemm. NULL where the backend has none.
      * Threads as above. */
     bool (*gemm_bytes)(int64_t m, int64_t n, int64_t k, const int8_t *a, const int8_t *b,
                        int32_t *c, int64_t ldc);

@@ -55,7 +55,8 @@ static index *new_index(lua_State *L, calr_tensor *x, const calr_ivf_options *op
 /// Builds an index for approximate neighbours among many rows: an inverted file with flat lists (IVF-flat; Jégou et
 /// al. 2011). k-means divides the space into cells, one per list, and a query searches only the `probes` lists nearest
 /// to it. Rows in these lists are scored exactly; rows in other lists are missed. index:recall measures how many, and a
-/// search takes as many probes as the requested recall needs. The index pays off from about 100,000 rows.
+/// search takes as many probes as the requested recall needs. The index pays off from about 100,000 rows, for rows that
+/// form groups; calr.cluster.neighbour_graph takes longer to make, and far less time to search.
 ///
 ///     local index = calr.cluster.ivf(features)
 ///     local near = index:search(nil, { k = 30, recall = .98 })

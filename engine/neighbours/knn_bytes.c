@@ -471,9 +471,11 @@ calr_status calr_knn_bytes(const calr_knn_task *task, bool force, bool *done)
     search s = {.task = task, .keep = task->k - task->include_self};
     *done = false;
     CALR_TRY(calr_backend_get(&s.backend));
-    if (!s.backend->gemm_bytes || !s.backend->gemm_bytes(0, 0, 0, NULL, NULL, NULL, 0))
-        return force ? calr_error(CALR_ENOTFOUND, "this processor has no exact products of bytes")
+    if (!s.backend->gemm_bytes)
+        return force ? calr_error(CALR_ENOTFOUND, "this backend has no products of bytes")
                      : CALR_OK;
+    if (!force && !s.backend->gemm_bytes(0, 0, 0, NULL, NULL, NULL, 0))
+        return CALR_OK;
     if (s.keep < 1 || s.keep > MOST_KEPT || task->d > LONGEST_ROW)
         return CALR_OK;
     if (!force &&

@@ -8,23 +8,17 @@
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "base/size.h"
+#include "rank/bounded.h"
+#include "rank/hits.h"
 #include "rank/index.h"
 #include "rank/rerank.h"
 #include "rank/tiles.h"
-
-/* A match of the query at work. */
-typedef struct hit {
-    double distance; /* or that of re-ranking */
-    double score;    /* what an entry at the same distance scores, but for rounding */
-    int32_t row;
-    int64_t before; /* entries that rank before this hit and after the hit ahead of it */
-} hit;
 
 typedef struct evaluation {
     const calr_rank_set *query, *gallery;
     const calr_rank_options *options;
     calr_rank_index index;
-    hit *hits; /* [threads x index.longest] */
+    calr_rank_hit *hits; /* [threads x index.longest] */
     float *norms;
     calr_rank_exact exact;
     float *overlap; /* [threads x gallery], for re-ranking */
@@ -33,14 +27,6 @@ typedef struct evaluation {
     int64_t draws;  /* 1, or those of single-shot */
     int64_t *first; /* [queries x draws] rank of the first match, 0: none */
 } evaluation;
-
-static int by_rank(const void *a, const void *b)
-{
-    const hit *p = a, *q = b;
-    if (p->distance != q->distance)
-        return p->distance < q->distance ? -1 : 1;
-    return (p->row > q->row) - (p->row < q->row);
-}
 
 /* A score of re-ranking is minus the distance itself. */
 static double distance_of(const evaluation *work, int64_t i, int64_t j, float score)
@@ -53,31 +39,25 @@ static double margin_of(const evaluation *work, const calr_rank_margin *margin, 
     return work->options->rerank ? 0 : calr_rank_margin_of(margin, work->norms[j]);
 }
 
-/* The matches of query i in the order of their ranks; their scores, and what is to be ignored, are
- * taken out of `score`. */
+/* The matches of query i in the order of their ranks; their scores, and what is to be
+ * ignored, are taken out of `score`. */
 static int64_t take_hits(const evaluation *work, const calr_rank_margin *margin, int64_t i,
-                         float *score, hit *hits)
+                         float *score, calr_rank_hit *hits)
 {
-    calr_rank_index_ignore(&work->index, work->query, work->gallery, work->options->rule, i, score);
-    int64_t count = 0, end,
-            at = calr_rank_index_find(&work->index, work->query->identities[i], &end);
-    for (; at < end; at++) {
-        int32_t row = work->index.entries[at].row;
-        if (score[row] == -INFINITY)
-            continue;
-        double distance = distance_of(work, i, row, score[row]);
-        hits[count++] = (hit){
-            .distance = distance,
-            .score = work->options->rerank ? score[row] : (margin->own - distance * distance) / 2,
-            .row = row};
-        score[row] = -INFINITY;
+    int64_t count = calr_rank_hits_take(&work->index, work->query, work->gallery,
+                                        work->options->rule, i, score, hits);
+    for (int64_t h = 0; h < count; h++) {
+        double distance = distance_of(work, i, hits[h].row, (float)hits[h].score);
+        hits[h].distance = distance;
+        if (!work->options->rerank)
+            hits[h].score = (margin->own - distance * distance) / 2;
     }
-    qsort(hits, (size_t)count, sizeof *hits, by_rank);
+    calr_rank_hits_sort(hits, count);
     return count;
 }
 
 /* The first of the hits that scores less than `score`, or no more than it. */
-static int64_t first_below(const hit *hits, int64_t count, double score, bool or_equal)
+static int64_t first_below(const calr_rank_hit *hits, int64_t count, double score, bool or_equal)
 {
     int64_t low = 0, high = count;
     while (low < high) {
@@ -90,24 +70,10 @@ static int64_t first_below(const hit *hits, int64_t count, double score, bool or
     return low;
 }
 
-/* The first of the hits low .. high-1 that entry j, at this distance, ranks before; high where there is none. */
-static int64_t first_behind(const hit *hits, int64_t low, int64_t high, double distance, int64_t j)
-{
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        const hit *h = &hits[middle];
-        if (distance < h->distance || (distance == h->distance && j < h->row))
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
-}
-
 /* Each entry left counts for the first hit that it ranks before. Those that score about as much as
  * a hit are measured. */
 static void count_before(const evaluation *work, const calr_rank_margin *margin, int64_t i,
-                         const float *score, hit *hits, int64_t count)
+                         const float *score, calr_rank_hit *hits, int64_t count)
 {
     double last = hits[count - 1].score - (work->options->rerank ? 0 : margin->widest);
     for (int64_t j = 0; j < work->gallery->count; j++) {
@@ -117,7 +83,7 @@ static void count_before(const evaluation *work, const calr_rank_margin *margin,
         int64_t low = first_below(hits, count, score[j] + unsure, true);
         int64_t high = low < count ? first_below(hits, count, score[j] - unsure, false) : low;
         if (low < high)
-            low = first_behind(hits, low, high, distance_of(work, i, j, score[j]), j);
+            low = calr_rank_hits_behind(hits, low, high, distance_of(work, i, j, score[j]), j);
         if (low < count)
             hits[low].before++;
     }
@@ -193,6 +159,24 @@ static void evaluate_single(evaluation *work, const calr_rank_margin *margin, in
     }
 }
 
+/* The figures of query i by its hits, one or more, in the order of their ranks. */
+static void judge(void *context, int64_t i, const calr_rank_hit *hits, int64_t count)
+{
+    evaluation *work = context;
+    double sum = 0;
+    int64_t rank = 0;
+    for (int64_t h = 0; h < count; h++) {
+        rank += hits[h].before + 1;
+        double precision = (double)(h + 1) / (double)rank;
+        double ahead = rank > 1 ? (double)h / (double)(rank - 1) : 1;
+        sum += work->options->ap == CALR_AP_TRAPEZOID ? (precision + ahead) / 2 : precision;
+        if (h == 0)
+            work->first[i] = rank;
+    }
+    work->average_precision[i] = sum / (double)count;
+    work->inverse_penalty[i] = (double)count / (double)rank;
+}
+
 static void evaluate_query(void *context, int64_t i, float *score, int worker)
 {
     evaluation *work = context;
@@ -204,22 +188,12 @@ static void evaluate_query(void *context, int64_t i, float *score, int worker)
         evaluate_single(work, &margin, i, score);
         return;
     }
-    hit *hits = work->hits + (int64_t)worker * work->index.longest;
-    int64_t count = take_hits(work, &margin, i, score, hits), rank = 0;
+    calr_rank_hit *hits = work->hits + (int64_t)worker * work->index.longest;
+    int64_t count = take_hits(work, &margin, i, score, hits);
     if (count == 0)
         return;
     count_before(work, &margin, i, score, hits, count);
-    double sum = 0;
-    for (int64_t h = 0; h < count; h++) {
-        rank += hits[h].before + 1;
-        double precision = (double)(h + 1) / (double)rank;
-        double ahead = rank > 1 ? (double)h / (double)(rank - 1) : 1;
-        sum += work->options->ap == CALR_AP_TRAPEZOID ? (precision + ahead) / 2 : precision;
-        if (h == 0)
-            work->first[i] = rank;
-    }
-    work->average_precision[i] = sum / (double)count;
-    work->inverse_penalty[i] = (double)count / (double)rank;
+    judge(work, i, hits, count);
 }
 
 /* The means, in the order of the queries. */
@@ -285,19 +259,42 @@ static calr_status allocate(evaluation *work)
     return CALR_OK;
 }
 
-static calr_status run(evaluation *work, int64_t dim, calr_rank_result *result)
+static calr_status run(evaluation *work, calr_rank_way way, int64_t dim, calr_rank_result *result)
 {
+    bool done = false;
     CALR_TRY(allocate(work));
     CALR_TRY(calr_rank_norms("query", work->query, dim, NULL));
     CALR_TRY(calr_rank_norms("gallery", work->gallery, dim, work->norms));
     work->exact = calr_rank_exact_make(work->query, work->gallery, dim, work->norms);
-    CALR_TRY(calr_rank_tiles(work->query, work->gallery, dim, work->norms, evaluate_query, work));
+    calr_rank_bounded bounded = {.query = work->query,
+                                 .gallery = work->gallery,
+                                 .index = &work->index,
+                                 .exact = &work->exact,
+                                 .rule = work->options->rule,
+                                 .dim = dim,
+                                 .force = way == CALR_RANK_BYTES,
+                                 .done = judge,
+                                 .context = work};
+    if (way != CALR_RANK_FLOAT && !work->options->rerank && work->options->repeats == 0)
+        CALR_TRY(calr_rank_count_bounded(&bounded, &done));
+    if (way == CALR_RANK_BYTES && !done)
+        return calr_error(CALR_ENOTFOUND, "these sets cannot be ranked by products of bytes");
+    if (!done)
+        CALR_TRY(
+            calr_rank_tiles(work->query, work->gallery, dim, work->norms, evaluate_query, work));
     return summarise(work, result);
 }
 
 calr_status calr_rank_evaluate(const calr_rank_set *query, const calr_rank_set *gallery,
                                int64_t dim, const calr_rank_options *options,
                                calr_rank_result *result)
+{
+    return calr_rank_evaluate_by(CALR_RANK_AUTO, query, gallery, dim, options, result);
+}
+
+calr_status calr_rank_evaluate_by(calr_rank_way way, const calr_rank_set *query,
+                                  const calr_rank_set *gallery, int64_t dim,
+                                  const calr_rank_options *options, calr_rank_result *result)
 {
     CALR_TRY(calr_rank_check_sets(query, gallery, dim));
     if (!query->identities)
@@ -312,7 +309,7 @@ calr_status calr_rank_evaluate(const calr_rank_set *query, const calr_rank_set *
                           CALR_RANK_MAX_REPEATS, options->repeats);
     evaluation work = {.query = query, .gallery = gallery, .options = options};
     work.draws = options->repeats > 0 ? options->repeats : 1;
-    calr_status status = run(&work, dim, result);
+    calr_status status = run(&work, way, dim, result);
     calr_rank_index_release(&work.index);
     free(work.hits);
     free(work.norms);

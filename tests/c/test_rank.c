@@ -7,6 +7,7 @@
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "rank/expand.h"
+#include "rank/hits.h"
 #include "rank/rank.h"
 
 enum { QUERIES = 150, GALLERY = 900, DIM = 7, RANKS = 50 };
@@ -109,6 +110,113 @@ static void equals_sorted_lists(void)
               result.minp <= result.map + 0.5);
         free(d);
     }
+}
+
+/* Both ways to count: the same bits, of every query. */
+static void same_by_bytes(const calr_rank_set *query, const calr_rank_set *gallery, int64_t dim,
+                          calr_rank_rule rule)
+{
+    double cmc[2][RANKS];
+    float *ap[2];
+    int32_t *first[2];
+    calr_rank_result result[2];
+    for (int way = 0; way < 2; way++) {
+        ap[way] = malloc((size_t)query->count * sizeof(float));
+        first[way] = malloc((size_t)query->count * sizeof(int32_t));
+        result[way] = (calr_rank_result){
+            .cmc = cmc[way], .average_precision = ap[way], .first_match = first[way]};
+        calr_rank_options options = {.ap = CALR_AP_TRAPEZOID, .max_rank = RANKS, .rule = rule};
+        CHECK_OK(calr_rank_evaluate_by(way ? CALR_RANK_BYTES : CALR_RANK_FLOAT, query, gallery, dim,
+                                       &options, &result[way]));
+    }
+    CHECK(result[0].map == result[1].map && result[0].minp == result[1].minp);
+    CHECK_INT(result[0].valid, result[1].valid);
+    CHECK(memcmp(cmc[0], cmc[1], sizeof cmc[0]) == 0);
+    CHECK(memcmp(ap[0], ap[1], (size_t)query->count * sizeof(float)) == 0);
+    CHECK(memcmp(first[0], first[1], (size_t)query->count * sizeof(int32_t)) == 0);
+    for (int way = 0; way < 2; way++) {
+        free(ap[way]);
+        free(first[way]);
+    }
+}
+
+static void bytes_decide_nothing_wrongly(void)
+{
+    double cmc[RANKS];
+    calr_rank_options options = {.max_rank = RANKS};
+    calr_rank_result result = {.cmc = cmc};
+    const calr_rank_rule rules[] = {CALR_RULE_OWN, CALR_RULE_CAMERA, CALR_RULE_JUNK};
+    int before = calr_parallel_threads();
+    for (int spread = 2; spread < 2000; spread = 3 * spread + 1) {
+        data *d = make_data(spread); /* few whole numbers: ties, and equal rows */
+        for (int r = 0; r < 3; r++)
+            same_by_bytes(&d->queries, &d->entries, DIM, rules[r]);
+        CHECK_OK(calr_parallel_set_threads(spread % 2 ? 1 : 3));
+        d->queries.cameras = d->entries.cameras = NULL;
+        same_by_bytes(&d->queries, &d->entries, DIM, CALR_RULE_OWN);
+        for (int i = 0; i < GALLERY * DIM;
+             i++) /* no whole numbers, almost alike, far from the origin */
+            d->gallery[i] = 1e6f + 0.37f * d->gallery[i];
+        for (int i = 0; i < QUERIES * DIM; i++)
+            d->query[i] = 1e6f + 0.31f * d->query[i];
+        same_by_bytes(&d->queries, &d->entries, DIM, CALR_RULE_OWN);
+        for (int i = 0; i < GALLERY * DIM; i++)
+            d->gallery[i] = i < 3 * DIM ? 1e18f : d->gallery[i] * 1e-30f;
+        same_by_bytes(&d->queries, &d->entries, DIM, CALR_RULE_OWN);
+        for (int i = 0; i < GALLERY * DIM; i++)
+            d->gallery[i] = 0;
+        same_by_bytes(&d->queries, &d->entries, DIM, CALR_RULE_OWN);
+        for (int i = 0; i < GALLERY;
+             i++) /* more matches than are counted one by one; all of them */
+            d->gallery_id[i] = 1 + i % 2;
+        for (int i = 0; i < GALLERY * DIM; i++)
+            d->gallery[i] = (float)((i * 7919) % spread);
+        same_by_bytes(&d->queries, &d->entries, DIM, CALR_RULE_OWN);
+        for (int i = 0; i < GALLERY; i++)
+            d->gallery_id[i] = 3;
+        same_by_bytes(&d->queries, &d->entries, DIM, CALR_RULE_OWN);
+        d->queries.count = 1;
+        d->query_id[0] = 3;
+        same_by_bytes(&d->queries, &d->entries, DIM, CALR_RULE_OWN);
+        CHECK_OK(calr_parallel_set_threads(before));
+        free(d);
+    }
+    data *d = make_data(5);
+    d->entries.count = 0;
+    CHECK_FAILS(
+        calr_rank_evaluate_by(CALR_RANK_BYTES, &d->queries, &d->entries, DIM, &options, &result),
+        CALR_ENOTFOUND, "products of bytes");
+    free(d);
+}
+
+/* Rows of many columns, of which the bytes decide most; where the processor is fast at them, taken without being forced. */
+static void bytes_of_long_rows(void)
+{
+    enum { N = 600, M = 12000, D = 360 };
+    float *x = malloc(sizeof(float) * (N + M) * D);
+    int64_t *ids = malloc(sizeof(int64_t) * (N + M)), *cameras = malloc(sizeof(int64_t) * (N + M));
+    for (int64_t i = 0; i < N + M; i++) {
+        ids[i] = i % 300;
+        cameras[i] = i % 7;
+        calr_rng own = calr_rng_make(1, calr_rng_purpose("noise"), 0, (uint64_t)i);
+        calr_rng person = calr_rng_make(1, calr_rng_purpose("person"), 0, (uint64_t)ids[i]);
+        for (int c = 0; c < D; c++)
+            x[i * D + c] =
+                (float)((double)calr_rng_u32(&own) * 2.5 + calr_rng_u32(&person)) * 1e-9f;
+    }
+    calr_rank_set query = {N, x, ids, cameras},
+                  gallery = {M, x + (int64_t)N * D, ids + N, cameras + N};
+    same_by_bytes(&query, &gallery, D, CALR_RULE_OWN);
+    double cmc[2][RANKS];
+    calr_rank_result result[2] = {{.cmc = cmc[0]}, {.cmc = cmc[1]}};
+    calr_rank_options options = {.max_rank = RANKS};
+    CHECK_OK(calr_rank_evaluate(&query, &gallery, D, &options, &result[0]));
+    CHECK_OK(calr_rank_evaluate_by(CALR_RANK_FLOAT, &query, &gallery, D, &options, &result[1]));
+    CHECK(result[0].map == result[1].map && memcmp(cmc[0], cmc[1], sizeof cmc[0]) == 0);
+    CHECK(result[0].map > 0.2 && result[0].map < 0.999);
+    free(x);
+    free(ids);
+    free(cameras);
 }
 
 static void same_for_any_threads(int queries)
@@ -215,6 +323,8 @@ static void draws_and_expansion_for_any_threads(void)
 int main(void)
 {
     RUN(equals_sorted_lists);
+    RUN(bytes_decide_nothing_wrongly);
+    RUN(bytes_of_long_rows);
     RUN(threads_do_not_matter);
     RUN(draws_and_expansion_for_any_threads);
     RUN(bad_input);

@@ -265,20 +265,20 @@ static void test_ivf(void)
 static void test_graph_index(void)
 {
     calr_graph_options options = {.metric = CALR_COSINE, .effort = 400};
-    calr_graph *walked = NULL;
-    STOPS("graph, made", calr_graph_new(x, N, D, &options, &walked));
-    CHECK(!walked);
+    calr_graph *near = NULL;
+    STOPS("graph, made", calr_graph_new(x, N, D, &options, &near));
+    CHECK(!near);
     options.effort = 16;
-    CHECK_OK(calr_graph_new(x, N, D, &options, &walked));
+    CHECK_OK(calr_graph_new(x, N, D, &options, &near));
     calr_ivf_query query = {.k = 30, .include_self = true};
     calr_ivf_sample sample = {.count = N};
     double recall;
     int64_t effort;
-    STOPS("graph, search", calr_graph_search(walked, &query, 400, indices, values));
-    STOPS("graph, recall", calr_graph_recall(walked, &query, 400, &sample, &recall));
+    STOPS("graph, search", calr_graph_search(near, &query, 400, indices, values));
+    STOPS("graph, recall", calr_graph_recall(near, &query, 400, &sample, &recall));
     STOPS("graph, effort",
-          calr_graph_choose_effort(walked, &query, 0.999, &sample, &effort, &recall));
-    calr_graph_free(walked);
+          calr_graph_choose_effort(near, &query, 0.999, &sample, &effort, &recall));
+    calr_graph_free(near);
 }
 
 static void test_kmeans(void)

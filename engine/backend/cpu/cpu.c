@@ -7,7 +7,7 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/blas.h"
-#include "backend/cpu/bytes/bytes.h"
+#include "backend/cpu/bytes.h"
 #include "backend/cpu/conv_bf16.h"
 #include "backend/cpu/kernels.h"
 #include "backend/metered.h"

@@ -1,11 +1,10 @@
-/* Products of bytes by oneDNN, where the processor has instructions that add them up without loss; otherwise
- * those of bytes/. */
+/* Products of bytes by oneDNN, where the processor has instructions that add them up without loss. */
 #include <pthread.h>
 #include <string.h>
 
 #include <dnnl.h>
 
-#include "backend/cpu/bytes/bytes.h"
+#include "backend/cpu/bytes.h"
 #include "backend/cpu/onednn.h"
 
 /* Without VNNI oneDNN's kernels add pairs of products up in 16 bits, where they saturate. That a level is named
