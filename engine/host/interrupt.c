@@ -44,9 +44,9 @@ static void raise_interrupt(lua_State *L, lua_Debug *activation)
 }
 
 /* ---- while the prompt reads a line ----
- * libedit looks for a signal when its read(2) ends with EINTR, and only then. One that comes a moment earlier, after the
- * line was drawn and before read(2) waits, would be forgotten until the next key. So the read is interrupted again and
- * again until the line is given up. */
+ * libedit looks for a signal when its read(2) ends with EINTR, and only then. One that comes a moment earlier, after
+ * the line was drawn and before read(2) waits, would be forgotten until the next key. So the read is interrupted again
+ * and again until the line is given up. */
 
 static void set_alarms(suseconds_t every)
 {

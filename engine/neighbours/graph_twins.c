@@ -1,5 +1,5 @@
-/* Rows that are equal, number by number. Only the lowest of them has a place in the graph: thousands of copies would fill
- * each other's links, and lead nowhere. */
+/* Rows that are equal, number by number. Only the lowest of them has a place in the graph: thousands of copies would
+ * fill each other's links, and lead nowhere. */
 #include <stdlib.h>
 #include <string.h>
 

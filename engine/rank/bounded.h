@@ -1,6 +1,6 @@
 /* Counting what ranks before the matches of a query by products of bytes (neighbours/knn_bytes.h): the bound of what
- * the bytes left out decides nearly all comparisons of an entry with a match. What it leaves open is decided by a product
- * in f32, and what its rounding leaves open by the distances in double precision. Internal to rank/. */
+ * the bytes left out decides nearly all comparisons of an entry with a match. What it leaves open is decided by a
+ * product in f32, and what its rounding leaves open by the distances in double precision. Internal to rank/. */
 #ifndef CALR_RANK_BOUNDED_H
 #define CALR_RANK_BOUNDED_H
 

@@ -13,7 +13,7 @@
 --- @field config       table; the configuration of calr.pipeline.features and calr.pipeline.evaluate: network, height,
 ---                     width, precision and the options of evaluation
 --- @field source       string; the file that the weights came from
---- @field run          string|nil; the run folder, where one was given
+--- @field run          string; the run folder; nil where a file was given
 --- @field fingerprint  string; of the weights and of all that changes features: equal for equal features
 
 local check_options = require("calr.options").check

@@ -3,7 +3,8 @@
  *
  *     bench_convolutions [BATCH=32] [ROUNDS=5] [FILTER]
  *
- * FILTER keeps the rows whose text has it, for example "3x3" or "512". Rates count the direct algorithm's operations. */
+ * FILTER keeps the rows whose text has it, for example "3x3" or "512". Rates count the operations of the direct
+ * algorithm. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

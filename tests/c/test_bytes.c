@@ -1,4 +1,5 @@
-/* Products of bytes, of every backend, against sums in 64 bits: all edges of blocks, the largest numbers, any stride. */
+/* Products of bytes, of every backend, against sums in 64 bits: all edges of blocks, the largest numbers, any
+ * stride. */
 #include "backend/backend.h"
 #include "base/parallel.h"
 #include "base/rng.h"

@@ -1,5 +1,5 @@
-/* To be loaded before a program (LD_PRELOAD): each read of the terminal, and each change of its mode, comes 0.05 s late,
- * as on a busy machine. */
+/* To be loaded before a program (LD_PRELOAD): each read of the terminal, and each change of its mode, comes 0.05 s
+ * late, as on a busy machine. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <string.h>

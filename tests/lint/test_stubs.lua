@@ -285,6 +285,8 @@ check.test("what the guides and experiments name is public", function()
   for name in pairs(public) do
     for above in name:gmatch "()%." do parts[name:sub(1, above - 1)] = true end
   end
+  -- The keys of an exported network's metadata look like names of modules.
+  for key in sources.read("lua/calr/lab/export/init.lua"):gmatch '"(calr%.%l+)"' do public[key] = true end
   local problems, count = {}, 0
   local files = sources.list("docs/guide", "%.md$")
   for _, folder in ipairs { "experiments", "datasets" } do
@@ -297,7 +299,7 @@ check.test("what the guides and experiments name is public", function()
       local word = module:match "^calr%.([%w_]+)"
       local line = word and "\nfunction M." .. word .. "("
       local is_word = word and (texts["calr.tensor"]:find(line, 1, true) or texts.calr:find(line, 1, true))
-      if not module:match "^calr%.lua" and not module:match "^calr%.so" and not is_word then
+      if not module:match "^calr%.lua" and not module:match "^calr%.so" and not module:match "^calr%.1$" and not is_word then
         count = count + 1
         while module:find "%." and not public[module] and not parts[module] do module = module:match "^(.*)%." end
         if module == "calr" then problems[#problems + 1] = path .. ": calr" .. name end
