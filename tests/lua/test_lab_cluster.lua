@@ -59,7 +59,7 @@ check.test("neighbours by an index", function()
   for _, name in ipairs { "infomap", "leiden", "components" } do
     local labels, info, options = K.run(name, x, { k = 8, approximate = true, recall = 1 })
     check.equal(info.recall, 1, name)
-    check.ok(info.lists >= info.probes and info.probes >= 1, name)
+    check.equal(info.index, "exact", name) -- so few rows
     check.ok(options.approximate and options.recall == 1, name)
     check.ok(Q.bcubed(labels, (K.run(name, x, { k = 8 }))).f > 0.99, name)
   end

@@ -61,7 +61,7 @@ end
 local graph = {
   k = option(15, "neighbours of each image, the image itself included"),
   min_similarity = option(0.5, "least cosine similarity of neighbours to join"),
-  approximate = option(false, "find neighbours by an index, for 100,000 images and more; reports its recall"),
+  approximate = option(false, "find neighbours by an index where it is faster (100,000 images); reports its recall"),
   recall = option(0.95, "approximate: share of the true neighbours to find"),
 }
 
@@ -69,7 +69,8 @@ local graph = {
 local function neighbours_of(x, o)
   if not o.approximate then return x, {} end
   local near = C.knn(x, { k = math.min(o.k, x:size(1)), approximate = { recall = o.recall } })
-  return near, { recall = near.recall, lists = near.lists, probes = near.probes }
+  return near, { recall = near.recall, index = near.index, lists = near.lists, probes = near.probes,
+    effort = near.effort }
 end
 
 local function joined(found, more)
