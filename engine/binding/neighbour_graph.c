@@ -60,17 +60,10 @@ calr_graph_options calr_lua_check_neighbour_graph(lua_State *L, int arg, calr_me
 /// calr.cluster.neighbour_graph(x, {metric="cosine", links=32, build_effort=64, seed=0})
 /// Builds an index for approximate neighbours: a graph whose rows are linked with rows near them in different
 /// directions (Vamana's rule; Subramanya et al., NeurIPS 2019). A search walks along the links towards the query, on
-<<<<<<< HEAD
-/// rows written as bytes, and measures exactly what it finds. Its `effort` is the number of rows that it keeps in
-/// mind: more find more. graph:recall measures how many, and a search takes as much effort as the requested recall
-/// needs. Compared with calr.cluster.ivf, making it takes longer and a search far less time. The same seed gives the
-/// same bits for any number of threads.
-=======
 /// rows written as bytes, and measures exactly what it finds. Its `effort` is the number of rows that it keeps in mind:
 /// more find more. graph:recall measures how many, and a search takes as much effort as the requested recall needs.
 /// Compared with calr.cluster.ivf, making it takes longer and a search far less time. The same seed gives the same bits
 /// for any number of threads.
->>>>>>> bc2638f (Tests of the clusterers and pages follow the graph of neighbours)
 ///
 ///     local graph = calr.cluster.neighbour_graph(features)
 ///     local near = graph:search(queries, { k = 10, recall = .98 })
@@ -126,11 +119,7 @@ void calr_lua_push_graph_neighbours(lua_State *L, const calr_graph *on, calr_met
 /// query whose walk finds fewer than k rows is compared with all.
 /// @param queries       f32[m x d]; nil for the rows of the graph themselves
 /// @param k             neighbours of each; fewer rows are an error
-<<<<<<< HEAD
-/// @param effort        integer; rows that a walk keeps in mind, k at least; as many as there are is exact
-=======
 /// @param effort        number of rows that a walk keeps in mind, k at least; as many as there are is exact
->>>>>>> bc2638f (Tests of the clusterers and pages follow the graph of neighbours)
 /// @param recall        without an effort: the share of the true neighbours to find, above 0; the effort for it is
 ///   chosen by measurement
 /// @param include_self  whether a row is its own first neighbour; ignored with queries
@@ -162,11 +151,7 @@ static int graph_search(lua_State *L)
 /// graph:recall{effort=e, queries=nil, k=15, include_self=true, measure=256, seed=0}
 /// Measures the share of the k nearest that a search with this effort finds: the mean over random queries, each
 /// compared with its exact neighbours. A row itself, first in its own list, does not count.
-<<<<<<< HEAD
-/// @param effort        integer; rows that a walk keeps in mind; required
-=======
 /// @param effort        number of rows that a walk keeps in mind; required
->>>>>>> bc2638f (Tests of the clusterers and pages follow the graph of neighbours)
 /// @param queries       f32[m x d]; default: the rows of the graph
 /// @param k             neighbours of each
 /// @param include_self  whether a row is its own first neighbour

@@ -1,9 +1,4 @@
-<<<<<<< HEAD
-/* Products of bytes, of every backend, against sums in 64 bits: all edges of blocks, the largest numbers, any
- * stride. */
-=======
 /* Products of bytes, of every backend, against sums in 64 bits: odd sizes, the largest numbers, any stride. */
->>>>>>> bc2638f (Tests of the clusterers and pages follow the graph of neighbours)
 #include "backend/backend.h"
 #include "base/parallel.h"
 #include "base/rng.h"

@@ -189,12 +189,7 @@ static void bytes_decide_nothing_wrongly(void)
     free(d);
 }
 
-<<<<<<< HEAD
-/* Rows of many columns, of which the bytes decide most; where the processor is fast at them, taken without being
- * forced. */
-=======
 /* Rows of many columns, of which the bytes decide most; where the processor is fast at them, taken unforced. */
->>>>>>> bc2638f (Tests of the clusterers and pages follow the graph of neighbours)
 static void bytes_of_long_rows(void)
 {
     enum { N = 600, M = 12000, D = 360 };

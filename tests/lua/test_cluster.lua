@@ -221,14 +221,7 @@ check.test("the graph refuses what makes no sense", function()
   check.fails("\"links\" is an option of index = \"graph\", not of \"exact\"", cluster.knn, x,
     { approximate = { index = "exact", links = 8 } })
   check.fails("there are: exact, ivf, graph, auto", cluster.knn, x, { approximate = { index = "tree" } })
-<<<<<<< HEAD
-  do
-    local closing <close> = graph
-    check.ok(closing)
-  end
-=======
   getmetatable(graph).__close(graph)
->>>>>>> bc2638f (Tests of the clusterers and pages follow the graph of neighbours)
   check.fails("the graph is closed", graph.size, graph)
   check.equal(tostring(graph), "closed graph")
   check.fails("No such file", cluster.neighbour_graph(x).save, cluster.neighbour_graph(x), "/absent/graph")
