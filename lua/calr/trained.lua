@@ -152,4 +152,5 @@ function trained.open(path, overrides, options)
     Trained)
 end
 
+require("calr.options").counted("trained:", Trained)
 return (require("calr.options").counted("calr.trained.", trained))

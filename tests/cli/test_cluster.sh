@@ -33,7 +33,7 @@ prints "i32[120]	i64[120]	true	1.0"
 
 # ---- neighbours by an index, levels
 expect 0 "$CALR" cluster x.npy --approximate
-prints "approximate=true" "recall      " "probes      " "clusters    10"
+prints "approximate=true" "recall      " "index       " "clusters    10"
 expect 0 "$CALR" cluster x.npy --levels many --level 1
 prints "levels=many" "level=1" "levels      "
 expect 2 "$CALR" cluster x.npy --level 1

@@ -47,7 +47,7 @@ contains out-2.txt "against the identities" "inside camera 3, 300 images" "clust
 contains out-4.txt "clusters    100"
 contains out-5.txt "clusters    100"
 contains out-9.txt "levels=many" "levels      "
-contains out-10.txt "approximate=true" "recall      " "probes      "
+contains out-10.txt "approximate=true" "recall      " "index       "
 
 # The row of the default method in the page's table is what the command finds in the page's arrays.
 if [ -n "$numpy" ]; then
