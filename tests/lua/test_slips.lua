@@ -95,7 +95,8 @@ check.test("a rule's wrong result names the rule and says what to do", function(
   check.fails("wide.lua must return labels i32[6], not i64[6]: labels:to \"i32\" converts them", R.apply, wide,
     context())
   local strange = R.load(write("strange.lua", "return function(c) return { labels = c.global, wieghts = 1 } end"))
-  check.fails("strange.lua gives labels, weights, reasons and pivots; \"wieghts\" is none of them (did you mean \"weights\"?)",
+  check.fails("strange.lua gives labels, weights, reasons and pivots; "
+    .. "\"wieghts\" is none of them (did you mean \"weights\"?)",
     R.apply, strange, context())
   check.fails("there is no refinement rule \"pivvot\" (did you mean \"pivot\"?)", R.load, "pivvot")
   check.fails("there is no pace \"cosin\" (did you mean \"cosine\"?)", R.pace, "cosin")
