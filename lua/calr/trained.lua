@@ -33,7 +33,7 @@ local trained = {}
 
 -- What makes the network and its input, and what says how it is evaluated. Nothing else of a record is looked at: its
 -- refinement rules and optimisers may be files.
-local of_network = { "network", "pooling", "ibn", "precision", "height", "width" }
+local of_network = { "network", "pooling", "ibn", "last_stride", "precision", "height", "width" }
 local of_evaluation = { "ap", "ignore", "rerank", "shots", "eval_draws", "eval_gallery", "eval_batch", "expand",
   "expand_k", "expand_alpha", "multi_query", "workers" }
 

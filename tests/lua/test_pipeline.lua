@@ -681,4 +681,17 @@ check.test("one identity, part of the data", function()
   for name, value in pairs(q) do check.ok(value == value, name .. " is NaN") end
 end)
 
+check.test("the stride of the last stage is an option of networks that have one", function()
+  local function maps(changes)
+    local cfg = config(changes)
+    return P.network(cfg):maps(T.zeros { 1, 64, 32, 3 }):size(2)
+  end
+  check.equal(maps { network = "mobilenet_v2" }, 2)
+  check.equal(maps { network = "mobilenet_v2", last_stride = 1 }, 4)
+  check.equal(maps { network = "resnet18" }, 4)
+  check.equal(maps { network = "resnet18", last_stride = 2 }, 2)
+  check.fails("last_stride", maps, { network = "osnet_x0_25", last_stride = 1 })
+  check.equal(P.preset("small").last_stride, 1)
+end)
+
 check.finish()

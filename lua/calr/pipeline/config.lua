@@ -41,6 +41,8 @@ local function defaults()
     pooling = choice({ "gem", "average" }, "how feature maps become a vector"),
     precision = choice({ "f32", "bf16" }, "of feature maps and their gradients; weights and sums are f32"),
     ibn = option(false, "instance norm on half of the channels (IBN-a)"),
+    last_stride = option(0, "of the last stage of a convolutional network: 1 keeps its maps large, as is usual in "
+      .. "re-identification, 2 is what ImageNet weights were trained with; 0: as the network has it", { 0, 2 }),
     checkpoint = option(false, "less memory for more time: recompute each residual block in the backward pass"),
     weights = option("", "initial weights: a .safetensors file, PyTorch's .pth, or a run folder; empty: random"),
     rename = option({}, "new names A=B for tensors of the weights, before they are matched; a star in A stands for any "
@@ -222,6 +224,7 @@ local made = setmetatable({}, { __mode = "k" }) -- network -> the name by which 
 
 function config.network(cfg)
   local given = { pooling = cfg.pooling, ibn = cfg.ibn, seed = cfg.seed,
+    last_stride = (cfg.last_stride or 0) > 0 and cfg.last_stride or nil,
     checkpoint = cfg.checkpoint or nil, precision = cfg.precision ~= "f32" and cfg.precision or nil }
   for name in pairs(models.declared(cfg.network) or {}) do given[name] = cfg[name] end
   local net = models.make(cfg.network, given)

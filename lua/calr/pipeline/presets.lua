@@ -26,8 +26,9 @@ end
 return {
   street = { epochs = 20, iterations = 40, lr = 1e-3, ["augment.pad"] = 4, ["infomap.k"] = 12, ["intra.epochs"] = 4,
     ["intra.iterations"] = 20, ["intra.lr"] = 1e-3, ["intra.k1"] = 15, ["intra.per_cluster"] = 4 },
-  small = with(person, { network = "mobilenet_v2", ibn = false, height = 128, width = 64, epochs = 12, iterations = 40,
-    lr_every = 8, ["augment.pad"] = 5, ["intra.epochs"] = 6, ["intra.iterations"] = 50 }),
+  small = with(person, { network = "mobilenet_v2", last_stride = 1, ibn = false, height = 128, width = 64,
+    epochs = 12, iterations = 40, lr_every = 8, ["augment.pad"] = 5, ["intra.epochs"] = 6,
+    ["intra.iterations"] = 50 }),
   market1501 = person,
   dukemtmc = person,
   msmt17 = with(person, { iterations = 400, camera_weights_from = -1, ["alignment.weight"] = 0.0,

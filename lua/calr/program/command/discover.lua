@@ -76,10 +76,10 @@ local function take_from_weights(given)
   if not sys.exists(given.weights) then errors.usage("there are no weights %s", given.weights) end
   local trained = require "calr.trained"
   local overrides = {}
-  for _, name in ipairs { "network", "height", "width", "pooling", "ibn" } do overrides[name] = given[name] end
+  for _, name in ipairs { "network", "height", "width", "pooling", "ibn", "last_stride" } do overrides[name] = given[name] end
   local model = try(trained.open, given.weights, overrides, { quiet = true })
   if given.network then return end -- weights of another program do not say for which images they are
-  for _, name in ipairs { "network", "height", "width", "pooling", "ibn" } do
+  for _, name in ipairs { "network", "height", "width", "pooling", "ibn", "last_stride" } do
     if given[name] == nil then given[name] = tostring(model.config[name]) end
   end
 end
