@@ -70,16 +70,18 @@ local function try(fn, ...)
   errors.fail("%s", plain(results[2]))
 end
 
+local of_network = { "network", "height", "width", "pooling", "ibn", "last_stride" }
+
 -- Weights that say which network they are of decide it, and the size of the images.
 local function take_from_weights(given)
   if not given.weights then return end
   if not sys.exists(given.weights) then errors.usage("there are no weights %s", given.weights) end
   local trained = require "calr.trained"
   local overrides = {}
-  for _, name in ipairs { "network", "height", "width", "pooling", "ibn", "last_stride" } do overrides[name] = given[name] end
+  for _, name in ipairs(of_network) do overrides[name] = given[name] end
   local model = try(trained.open, given.weights, overrides, { quiet = true })
   if given.network then return end -- weights of another program do not say for which images they are
-  for _, name in ipairs { "network", "height", "width", "pooling", "ibn", "last_stride" } do
+  for _, name in ipairs(of_network) do
     if given[name] == nil then given[name] = tostring(model.config[name]) end
   end
 end
