@@ -38,6 +38,43 @@ check.test("what others write", function()
   check.equal(#load("a\n").a, 0)
 end)
 
+-- A table without quotes is read by another way than one with: both must say the same.
+check.test("with and without quotes", function()
+  local stream = calr.rng.open { seed = 1, purpose = "csv" }
+  local cells, ends = { "", "1", "-2.5", "x", " y ", "0x1", "007", "1e3", "name.jpg", "é" }, { "\n", "\r\n", "\r" }
+  for round = 1, 60 do
+    local count, separator = stream:integer(1, 6), round % 3 == 0 and ";" or ","
+    local plain, quoted = {}, {}
+    for r = 1, stream:integer(1, 7) do
+      local a, b = {}, {}
+      for c = 1, count do
+        a[c] = r == 1 and "c" .. c or cells[stream:integer(1, #cells)]
+        b[c] = a[c]
+      end
+      if r == 1 then b[count] = "\"" .. b[count] .. "\"" end -- of the names, which are texts anyway
+      local ending = ends[stream:integer(1, 3)]
+      plain[r], quoted[r] = table.concat(a, separator) .. ending, table.concat(b, separator) .. ending
+    end
+    local x, x_names = load(table.concat(plain), { separator = separator })
+    local y, y_names = load(table.concat(quoted), { separator = separator })
+    check.equal(table.concat(x_names, " "), table.concat(y_names, " "))
+    for _, name in ipairs(x_names) do
+      local function is_tensor(column) return calr.tensor.is(column) end
+      check.equal(is_tensor(x[name]), is_tensor(y[name]))
+      if is_tensor(x[name]) then
+        check.equal(x[name]:dtype(), y[name]:dtype())
+        check.all_near(x[name], y[name], 0)
+      else
+        check.equal(table.concat(x[name], "|"), table.concat(y[name], "|"))
+      end
+    end
+  end
+  local wide = {}
+  for c = 1, 40 do wide[c] = "c" .. c end
+  local _, names = load(table.concat(wide, ",") .. "\n" .. ("1,"):rep(39) .. "2\n")
+  check.equal(#names, 40)
+end)
+
 check.test("faults are told with line and column", function()
   check.fails("x.csv:3:1: this row has 1 cells, the first one 2", load, "a,b\n1,2\n3\n")
   check.fails("x.csv:2:3: this quote is never closed", load, 'a,b\n1,"2\n')

@@ -33,18 +33,6 @@ local function column_named(columns, what)
   end
 end
 
--- The cells of a column as texts.
-local function texts(column)
-  if not T.is(column) then return column end
-  local list = {}
-  for i, value in ipairs(column:totable()) do
-    list[i] = math.type(value) == "float" and ("%.17g"):format(value) or tostring(value)
-  end
-  return list
-end
-
-local function length(column) return T.is(column) and column:numel() or #column end
-
 --- calr.lab.retrieval.features.table(path, rows)
 --- Reads what is known of rows: columns called name, identity, camera and split, or by one of their usual other names
 --- (path, pid, camid, ...); others are not looked at.
@@ -54,14 +42,13 @@ local function length(column) return T.is(column) and column:numel() or #column 
 ---                of what the file has
 function features.table(path, rows)
   if not sys.exists(path) then fail("there is no table %s", path) end
-  local columns, given = csv.load(path)
+  local columns, given = csv.load(path, { numbers = false })
   if not given[1] then fail("%s is empty; it needs a line of names, such as name,identity,camera", path) end
-  local count = length(columns[given[1]])
+  local count = #columns[given[1]]
   if count ~= rows then fail("%s has %d rows for %d features", path, count, rows) end
   local known = { columns = given }
   for field, what in pairs { names = "name", identities = "identity", cameras = "camera", splits = "split" } do
-    local column = column_named(columns, what)
-    known[field] = column and texts(column)
+    known[field] = column_named(columns, what)
   end
   return known
 end
