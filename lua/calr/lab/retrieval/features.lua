@@ -162,12 +162,14 @@ end
 
 --- calr.lab.retrieval.features.of_split(set, wanted)
 --- @param wanted  "train", "query", "gallery" or "multi"
---- @return table|nil  the rows of that split; nil where there are none, or no column says the split
+--- @return table|nil  the rows of that split (the set itself where that is all); nil where there are none, or no
+---                    column says the split
 function features.of_split(set, wanted)
   local rows = {}
   for i, split in ipairs(set.splits or {}) do
     if split == wanted then rows[#rows + 1] = i - 1 end
   end
+  if #rows == set.features:size(1) then return set end
   return rows[1] and features.part(set, T(rows, "i64")) or nil
 end
 

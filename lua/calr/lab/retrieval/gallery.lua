@@ -70,8 +70,9 @@ local function of_features(path, usual, o)
     fail("%s was made by another model than %s: by %s (%s, %dx%d, %s)", path, o.model.source, record.weights,
       record.network, record.height, record.width, record.precision)
   end
-  local side = o.split ~= "all" and features.of_split(set, o.split or usual) or set
-  if o.split and o.split ~= "all" and side == set then fail("%s has no rows of the split %s", set.path, o.split) end
+  local part = o.split ~= "all" and features.of_split(set, o.split or usual)
+  if o.split and o.split ~= "all" and not part then fail("%s has no rows of the split %s", set.path, o.split) end
+  local side = part or set
   side.title, side.whole = path, set
   side.picture = pictures_of(o.pictures or record and record.from, side.names)
   return side
