@@ -41,7 +41,7 @@ while IFS= read -r line; do
     expect 0 "$@"
     cp out.txt "out-$commands.txt" && cp err.txt "err-$commands.txt"
 done < <(grep '^build/calr ' "$guide")
-holds $commands -eq 13
+holds $commands -eq 14
 contains out-4.txt "gallery.npy: 237 x 128, small of 64x32 in "
 contains out-5.txt "pictures/query/0041_c1s1_000512_00.jpg" "1 query in 237 images of gallery.npy: " "(exact)"
 holds "$(head -4 out-5.txt | tail -1 | cut -c 1-8)" = "1  0041_" # the network has learned something
@@ -52,5 +52,7 @@ contains out-9.txt "51 of 51 queries have a match among 237 gallery images" "mAP
 contains out-10.txt "50 of 50 queries have a match among 100 gallery images (re-ranked)"
 contains out-11.txt "50 queries in 100 images of test.npy"
 contains out-12.txt "query-again.npy: 51 x 128"
-contains out-13.txt "(approximate, recall "
+contains err-13.txt "index of 237 rows made in"
+contains out-14.txt "(approximate, recall "
+holds -z "$(grep "made in" err-14.txt)"
 finish

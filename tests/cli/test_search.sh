@@ -113,6 +113,41 @@ expect 0 search --gallery single --query query.jpg --skip-bad
 says 'left out image "single/bad.jpg"'
 prints "1 query in 1 images of single"
 
+# ---- an index that is kept: made once, of these features only
+expect 0 search --gallery pics.npy --query query.jpg --top 4 --index pics.index --recall 1 --json
+says "index of 22 rows made in"
+cp out.txt kept.json
+expect 0 search --gallery pics.npy --query query.jpg --top 4 --index pics.index --recall 1 --json
+holds -z "$(grep "made in" err.txt)"
+prints '"searched": "approximate, recall 1.000"'
+cp out.txt read.json
+expect 0 "$CALR" -e '
+    local read = function(path) return calr.json.decode(require "calr.sys".read_file(path)).queries[1].hits end
+    for r, hit in ipairs(read "hits.json") do
+      assert(read "kept.json"[r].name == hit.name and read "read.json"[r].name == hit.name)
+    end'
+expect 1 search --gallery all.npy --query query.jpg --index pics.index
+says "the index pics.index is of other features than all.npy: it was made of pics.npy (22 x 128)"
+expect 0 search --gallery all.npy --query query.jpg --index all.index
+expect 1 search --gallery all.npy --query query.jpg --index all.index --split all
+says "the index all.index is of other features than all.npy"
+expect 1 search --gallery pics.npy --query query.jpg --index model.safetensors
+says "model.safetensors is no index of calr search"
+expect 1 search --gallery pics.npy --query query.jpg --index query.jpg
+says "query.jpg is no index of calr search"
+head -c 3000 pics.index >cut.index
+expect 1 search --gallery pics.npy --query query.jpg --index cut.index
+says "cut.index"
+expect 1 bash -c "ulimit -f 8; exec '$CALR' search --gallery pics.npy --query inside/02.jpg --index full.index"
+says "full.index"
+holds -z "$(ls full.index* 2>/dev/null)"
+expect 2 search --gallery pics --query query.jpg --index x.index
+says "--index keeps the index of features: extract those of pics first"
+expect 2 search --gallery pics.npy --query query.jpg --index absent/x.index
+says "there is no folder absent"
+expect 2 search --gallery pics.npy --query query.jpg --index x.index --rerank
+says "cannot be combined with --index"
+
 # ---- without identities, with others
 expect 0 "$CALR" -e 'local w = calr.store.writer { path = "nameless.lmdb", name = "nameless" }
     local from = calr.store.open "street.lmdb"

@@ -73,7 +73,7 @@ local function of_features(path, usual, o)
   local part = o.split ~= "all" and features.of_split(set, o.split or usual)
   if o.split and o.split ~= "all" and not part then fail("%s has no rows of the split %s", set.path, o.split) end
   local side = part or set
-  side.title, side.whole = path, set
+  side.title, side.whole, side.split = path, set, part and (o.split or usual) or nil
   side.picture = pictures_of(o.pictures or record and record.from, side.names)
   return side
 end

@@ -1,36 +1,130 @@
 --- @module calr.lab.retrieval.index
---- Which neighbours of queries are found, exactly or by an index. The one place that chooses the index.
+--- Which entries of a gallery are near to queries: exactly, or by an index, which may be kept in a file. The one place
+--- that chooses the index.
+---
+--- The file of an index is one of graph:save (calr.cluster), whose metadata also say which features it is of: the hash
+--- of their file and of the split that was searched; and with which effort a search reaches which recall. This effort
+--- is measured once, on rows of the gallery: to measure it for each search takes as long as an exact one.
 
 local C = require "calr.cluster"
+local json = require "calr.json"
+local progress = require "calr.progress"
 local rank = require "calr.rank"
+local safetensors = require "calr.safetensors"
+local sys = require "calr.sys"
+local text = require "calr.text"
+local T = require "calr.tensor"
 
 local index = {}
 
-local function exact(o)
+-- Of the metadata. EFFORT: the recall that was asked for, neighbours, effort, the recall that it reaches.
+local KIND, FEATURES, FROM, EFFORT = "calr.kind", "calr.features", "calr.features.from", "calr.effort"
+
+local SAMPLE, MOST = 256, 32 -- rows whose neighbours are looked for to measure an effort, and how many at least
+
+local function fail(...) error((...):format(select(2, ...)), 0) end
+
+local function exact(features)
   return { about = "exact", search = function(_, queries, k)
-    local found = rank.topk { query = queries, gallery = o.features, k = math.min(k, o.features:size(1)) }
+    local found = rank.topk { query = queries, gallery = features, k = math.min(k, features:size(1)) }
     return found.indices, found.distances
   end }
 end
 
 -- Rows of length 1 have the euclidean order of the cosine, so one metric serves raw rows too.
-local function inverted_file(o)
-  local made = C.ivf(o.features, { metric = "euclidean" })
+local function make(features)
+  local started = sys.clock()
+  local graph = C.neighbour_graph(features, { metric = "euclidean" })
+  progress.print(("index of %s rows made in %s"):format(text.count(features:size(1)),
+    text.duration(sys.clock() - started)))
+  return graph
+end
+
+-- The effort for a recall of the first k: {wanted=, k=, effort=, recall=}.
+local function measure(graph, features, k, wanted)
+  local n = #graph
+  local count = math.min(SAMPLE, n)
+  local rows = (T.arange(count):to "i64" * n):div(count, { rounding_mode = "floor" }):to "i64"
+  k = math.min(n, math.max(k, MOST))
+  local found = graph:search(features:index_select(1, rows), { k = k, recall = wanted, measure = count })
+  return { wanted = wanted, k = k, effort = found.effort, recall = found.recall }
+end
+
+local function approximate(graph, o, known)
   return { about = "approximate", search = function(self, queries, k)
-    local found = made:search(queries, { k = math.min(k, o.features:size(1)), recall = o.recall })
-    self.about = ("approximate, recall %.3f"):format(found.recall)
+    k = math.min(k, #graph)
+    if not known or known.wanted ~= o.recall or known.k < k then known = measure(graph, o.features, k, o.recall) end
+    local found = graph:search(queries, { k = k, effort = math.max(known.effort, k) })
+    self.about = ("approximate, recall %.3f"):format(known.recall)
     return found.indices, found.distances
   end }
 end
 
---- calr.lab.retrieval.index.open{features=, approximate=false, recall=0.98}
+-- The metadata of a safetensors file, without its tensors; nil where it is none.
+local function metadata_of(path)
+  local head = sys.read_from(path, 0, 8)
+  local size = head and #head == 8 and string.unpack("<I8", head)
+  if not size or size < 2 or size > 1 << 24 then return nil end
+  local ok, header = pcall(json.decode, sys.read_from(path, 8, size), path)
+  return ok and type(header) == "table" and type(header.__metadata__) == "table" and header.__metadata__ or nil
+end
+
+-- What the features in a file are told by: their bytes, and which of them are searched.
+local function fingerprint(o) return sys.hash(sys.hash_file(o.path) .. " " .. (o.split or "")) end
+
+-- The graph in a file, and the effort that was measured with it.
+local function load(file, o)
+  local about = metadata_of(file)
+  if not about or about[KIND] ~= "neighbour graph" or not about[FEATURES] then
+    fail("%s is no index of calr search; give --index another name", file)
+  end
+  if about[FEATURES] ~= fingerprint(o) then
+    fail("the index %s is of other features than %s: it was made of %s. Remove it, or give --index another name", file,
+      o.path, about[FROM] or "others")
+  end
+  local wanted, k, effort, recall = (about[EFFORT] or ""):match "^(%S+) (%d+) (%d+) (%S+)$"
+  local known = wanted and { wanted = tonumber(wanted), k = math.tointeger(k), effort = math.tointeger(effort),
+    recall = tonumber(recall) }
+  return C.load_neighbour_graph(file), known and known.k and known.effort and known.recall and known or nil
+end
+
+-- Writes the graph, what it is of and how it is searched; aside first.
+local function keep(graph, known, o)
+  local aside = o.file .. ".part"
+  local ok, problem = pcall(function()
+    graph:save(aside)
+    local tensors, about = safetensors.load(aside)
+    about[FEATURES], about[FROM] = fingerprint(o), ("%s (%d x %d)"):format(o.path, o.features:size(1),
+      o.features:size(2))
+    about[EFFORT] = ("%.17g %d %d %.4f"):format(known.wanted, known.k, known.effort, known.recall)
+    safetensors.save(o.file, tensors, about, { checksum = true })
+  end)
+  if sys.exists(aside) then sys.remove(aside) end
+  if not ok then error(problem, 0) end
+end
+
+--- calr.lab.retrieval.index.open{features=, approximate=false, recall=0.98, file=, path=, split=}
 --- @param features     f32[n x d]
---- @param approximate  look at a part of the rows only
+--- @param approximate  look at a part of the rows only: by a graph of neighbours (calr.cluster.neighbour_graph)
 --- @param recall       number; the share of the true neighbours to find
+--- @param file         string; where the index is kept: read if it is there, an error if it is of other features, made
+---                     and written otherwise
+--- @param path         string; with file, the .npy file of the features
+--- @param split        string; with file, the split of its table that `features` are
 --- @return table  search(self, queries, k) -> i32[q x k], f32[q x k]: rows from 0 and their euclidean distances,
 ---                nearest first; about = string, how it searches
 function index.open(o)
-  return (o.approximate and inverted_file or exact) { features = o.features, recall = o.recall or 0.98 }
+  if not o.approximate then return exact(o.features) end
+  o = { features = o.features, file = o.file, path = o.path, split = o.split, recall = o.recall or 0.98 }
+  local graph, known
+  if o.file and sys.exists(o.file) then
+    graph, known = load(o.file, o)
+  else
+    graph = make(o.features)
+    known = measure(graph, o.features, MOST, o.recall)
+    if o.file then keep(graph, known, o) end
+  end
+  return approximate(graph, o, known)
 end
 
 return (require("calr.options").counted("calr.lab.retrieval.index.", index))

@@ -63,10 +63,10 @@ function retrieval.evaluate(options)
 end
 
 local search_options = { "model", "gallery", "queries", "top", "split", "csv", "pictures", "rerank", "approximate",
-  "recall", "ignore", "keep_self", "skip_bad" }
+  "index", "recall", "ignore", "keep_self", "skip_bad" }
 
 --- calr.lab.retrieval.search{gallery=, queries=, model=, top=10, split=, csv=, pictures=, rerank=false,
----   approximate=false, recall=0.98, ignore="own", keep_self=false, skip_bad=false}
+---   approximate=false, index=, recall=0.98, ignore="own", keep_self=false, skip_bad=false}
 --- Finds the images of a gallery whose features are nearest to those of each query.
 --- @param gallery      string; the path of images or of features (.npy)
 --- @param queries      list of paths of images, folders, data sets (their queries) and features, and of names of images
@@ -79,7 +79,9 @@ local search_options = { "model", "gallery", "queries", "top", "split", "csv", "
 --- @param pictures     string; folder or data set with the images of features, for strips; default: where
 ---                     `calr extract` took them from
 --- @param rerank       order by the k-reciprocal distance (calr.rank.topk)
---- @param approximate  by an index, which looks at a part of the gallery only
+--- @param approximate  by an index, a graph of neighbours, which looks at a part of the gallery only
+--- @param index        string; of a gallery of features, the file that keeps this index: it is read if it is there, an
+---                     error if it is of other features, and otherwise made and written
 --- @param recall       number; the share of the true neighbours that the index is to find
 --- @param ignore       entries that a query of known identity must not find: "own" (those of its identity and camera),
 ---                     "camera" (those of its camera), "junk" (those of identity -1, which the others leave out, too),
@@ -97,7 +99,8 @@ function retrieval.search(options)
     skip_bad = o.skip_bad })
   local queries = gallery.queries(o.queries, side, { model = o.model, skip_bad = o.skip_bad })
   local found = require("calr.lab.retrieval.search").run { queries = queries, gallery = side, top = o.top,
-    rerank = o.rerank, approximate = o.approximate, recall = o.recall, ignore = o.ignore, keep_self = o.keep_self }
+    rerank = o.rerank, approximate = o.approximate, index = o.index, recall = o.recall, ignore = o.ignore,
+    keep_self = o.keep_self }
   found.side = side
   return found
 end

@@ -94,7 +94,7 @@ end
 ---                     "camera" (those of its camera), "junk" (those of identity -1, which the others leave out, too),
 ---                     or "nothing"
 --- @param keep_self    a query that is in the gallery finds itself; otherwise it is left out
---- @param index        from calr.lab.retrieval.index.open; default: one is made
+--- @param index        string; the file that keeps the index (calr.lab.retrieval.index.open), for a gallery of features
 --- @return table  queries = list of {query=, own = its row in the gallery or nil, hits = list of {rank=, row = from 1,
 ---                name=, distance=, identity=, camera=, match = true, false or nil}}, about = how it was searched,
 ---                seconds = of the search alone
@@ -104,7 +104,8 @@ function search.run(o)
   local most, n = 0, side.features:size(1)
   for _, query in ipairs(queries) do most = math.max(most, ignored(query)) end
   local k, features = math.min(n, top + most + SURPLUS), all_features(queries)
-  local by = o.index or index.open { features = side.features, approximate = o.approximate, recall = o.recall }
+  local by = index.open { features = side.features, approximate = o.approximate or o.index ~= nil, recall = o.recall,
+    file = o.index, path = side.path, split = side.split }
   local started = sys.clock()
   local rows, distances = by:search(features, k)
   local plain_rows, plain_distances, about = rows:totable(), distances:totable(), by.about

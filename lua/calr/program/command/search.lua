@@ -11,7 +11,7 @@ local text = require "calr.text"
 local command = {
   summary = "ranked lists: the images of a gallery most like a query",
   usage = "calr search --model RUN|FILE --gallery DATA|DIR|FEATURES.npy --query IMAGE ... [--top 10] [--rerank] "
-    .. "[--approximate] [-o FILE.json|FILE.csv] [--strip FILE.png|FILE.html] [NAME=VALUE ...]",
+    .. "[--approximate] [--index FILE] [-o FILE.json|FILE.csv] [--strip FILE.png|FILE.html] [NAME=VALUE ...]",
   own_help = true,
 }
 
@@ -33,7 +33,9 @@ searches in one gallery, extract its features once (calr extract) and give the f
   --images WHERE     folder or data set with the pictures of features; default: where
                      calr extract took them from
   --rerank           rank by the k-reciprocal distance (Zhong et al., CVPR 2017)
-  --approximate      look at a part of a large gallery only
+  --approximate      look at a part of a large gallery only, by a graph of neighbours
+  --index FILE       keep this graph: it is made and written once, and read from then on (the
+                     gallery must be features, and the file names them)
   --recall R         the share of the nearest images to find then (0.98)
   --ignore RULE      what a query of known identity does not find: own (its identity by its
                      camera; the default), camera, junk, or nothing
@@ -50,8 +52,8 @@ searches in one gallery, extract its features once (calr extract) and give the f
 end
 
 local values = { ["--gallery"] = "gallery", ["--top"] = "top", ["--split"] = "split", ["--csv"] = "csv",
-  ["--images"] = "images", ["--recall"] = "recall", ["--ignore"] = "ignore", ["-o"] = "to", ["--out"] = "to",
-  ["--strip"] = "strip", ["--height"] = "height", ["--threads"] = "threads" }
+  ["--images"] = "images", ["--recall"] = "recall", ["--index"] = "index", ["--ignore"] = "ignore", ["-o"] = "to",
+  ["--out"] = "to", ["--strip"] = "strip", ["--height"] = "height", ["--threads"] = "threads" }
 local flags = { ["--rerank"] = "rerank", ["--approximate"] = "approximate", ["--keep-self"] = "keep_self",
   ["--skip-bad"] = "skip_bad", ["--json"] = "json", ["--help"] = "help", ["-h"] = "help" }
 local lists = { ["--query"] = "query" }
@@ -81,10 +83,19 @@ local function check(fields)
     errors.usage("--ignore is %s, not \"%s\"%s", table.concat(rules, ", "), fields.ignore,
       suggest(fields.ignore, rules))
   end
-  if fields.rerank and fields.approximate then
-    errors.usage "--rerank looks at the whole gallery: it cannot be combined with --approximate"
+  if fields.rerank and (fields.approximate or fields.index) then
+    errors.usage("--rerank looks at the whole gallery: it cannot be combined with %s", fields.index and "--index"
+      or "--approximate")
   end
-  if fields.recall and not fields.approximate then errors.usage "--recall is an option of --approximate" end
+  if fields.recall and not (fields.approximate or fields.index) then
+    errors.usage "--recall is an option of --approximate"
+  end
+  if fields.index then
+    if not fields.gallery:match "%.npy$" then
+      errors.usage("--index keeps the index of features: extract those of %s first (calr extract)", fields.gallery)
+    end
+    arguments.check_target(fields.index)
+  end
   local recall = tonumber(fields.recall or 0.98)
   if not recall or not (recall > 0 and recall <= 1) then
     errors.usage("--recall is above 0 and at most 1, not \"%s\"", fields.recall)
@@ -116,7 +127,8 @@ local function search(fields, words, recall)
   return model.try(require("calr.lab.retrieval").search, { model = open_model(fields, words, record),
     gallery = fields.gallery, queries = fields.query, split = fields.split, csv = fields.csv,
     pictures = fields.images, skip_bad = fields.skip_bad, top = fields.top, rerank = fields.rerank,
-    approximate = fields.approximate, recall = recall, ignore = fields.ignore, keep_self = fields.keep_self })
+    approximate = fields.approximate, index = fields.index, recall = recall, ignore = fields.ignore,
+    keep_self = fields.keep_self })
 end
 
 local function write(fields, found)
