@@ -7,6 +7,9 @@ holds -x prefix/bin/calr
 holds -f prefix/share/calr/lua/calr/init.lua
 holds -f prefix/share/calr/stubs/calr/tensor.lua
 holds -f prefix/share/calr/manual.json
+holds -s prefix/share/man/man1/calr.1
+holds -s prefix/share/bash-completion/completions/calr
+holds -s prefix/share/zsh/site-functions/_calr
 mkdir elsewhere && cd elsewhere || exit 1
 expect 0 "$here/prefix/bin/calr" -e 'print(calr.sys.paths.home, calr.tensor{1})'
 prints "$here/prefix/share/calr" "f32[1]"
