@@ -82,6 +82,20 @@ completes run own.lua --threads 2 e
 offers epochs=
 completes own.lua lr = ""
 offers features.npy notes.txt # the value of an option may be a file
+cat >trials.lua <<'LUA'
+local calr = require "calr"
+local S = calr.study "trials" { goal = "min loss", seeds = { 1 }, options = { rate = 0.5, seed = 1 } }
+S:grid { rate = { 0.1, 0.3 } }
+S:run(function(trial) return { loss = trial.config.rate } end)
+LUA
+completes study trials.lua ra
+offers rate= # nothing of the study runs for it
+holds ! -e studies/trials
+for command in run study; do
+    expect 0 "$CALR" $command trials.lua --help
+    prints "options with their defaults:" "rate=0.5"
+    holds ! -e studies/trials
+done
 completes plain.lua x # a script without options does not run for the sake of a key
 holds ! -e ran
 

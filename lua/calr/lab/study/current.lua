@@ -14,7 +14,8 @@ local trials = setmetatable({}, { __mode = "k" })
 --- calr.lab.study.current.ask(where, mode)
 --- Keeps the command line's request for the study that a script is about to declare.
 --- @param where  the context that the script will run in
---- @param mode   `kind` ("run", "dry-run", "trial" or "work"), and the options of `calr study` and `calr work`
+--- @param mode   `kind` ("run", "dry-run", "trial" or "work"), and the options of `calr study` and `calr work`; or
+---               kind "help" and `show`, a function(defaults) that prints the study's options and ends the program
 function current.ask(where, mode)
   modes[where] = mode
 end

@@ -286,6 +286,7 @@ function Study:run(fn)
   elseif type(fn) ~= "function" then
     error("S:run needs the function of a trial: S:run(function(trial) ... end), or give the study a script", 2)
   end
+  if self.mode.kind == "help" then self.mode.show(self.options or self.base) end
   if #self.parts == 0 then error("the study has nothing to run: add S:ablate, S:grid or S:search before S:run", 2) end
   self:complete(fn)
   self.ran = true

@@ -84,10 +84,12 @@ local function context_of(fields)
     resume = fields.resume, record = fields.record, quiet = fields.quiet }
   if fields.help then
     fields.about = require("calr.program.help").about(fields.script)
-    made:on("options", function(defaults)
+    local function show(defaults)
       require("calr.program.help").script(fields.script, fields.about, defaults, fields.overrides)
       errors.exit(0)
-    end)
+    end
+    made:on("options", show)
+    require("calr.lab.study.current").ask(made, { kind = "help", show = show }) -- nothing of a study may run
   end
   if fields.dry_run then
     made:on("options", function(defaults)
@@ -103,7 +105,7 @@ local function context_of(fields)
         .. "--resume ", stopped.path, "; after a change in them start a new run\n")
     end
   end)
-  if fields.study then require("calr.lab.study.current").ask(made, fields.study) end
+  if fields.study and not fields.help then require("calr.lab.study.current").ask(made, fields.study) end
   return made
 end
 

@@ -80,7 +80,7 @@ _calr() {
     compopt -o filenames 2>/dev/null
     COMPREPLY=($(compgen -f -- "$cur"))
   elif [ -n "$script" ] && [ -r "$script" ] && [[ ${COMP_WORDS[COMP_CWORD]} != = ]] &&
-      [[ ${COMP_WORDS[COMP_CWORD-1]} != = ]] && grep -q 'config\|study' "$script"; then
+      [[ ${COMP_WORDS[COMP_CWORD-1]} != = ]] && grep -q '[.]config[ ({]\|[.]study[ ("{]' "$script"; then
     # its options: what --help says of it, which ends where the script asks for them
     words=$(timeout 5 "${COMP_WORDS[0]}" run "$script" --help 2>/dev/null </dev/null |
       sed -n 's/^  \([A-Za-z_][A-Za-z0-9_.]*=\).*/\1/p')

@@ -82,7 +82,7 @@ _calr() {
     _describe -t options option options
   elif [[ $previous == -* && -n ${(M)options:#$previous:*} ]]; then
     _files
-  elif [[ -n $script && -r $script && $PREFIX != *=* ]] && grep -q 'config\|study' $script; then
+  elif [[ -n $script && -r $script && $PREFIX != *=* ]] && grep -q '[.]config[ ({]\|[.]study[ ("{]' $script; then
     candidates=(${(f)"$(timeout 5 $words[1] run $script --help 2>/dev/null </dev/null |
       sed -n 's/^  \([A-Za-z_][A-Za-z0-9_.]*=\).*/\1/p')"})
     compadd -S '' -a candidates
