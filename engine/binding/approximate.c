@@ -88,10 +88,9 @@ static const char *given_option(lua_State *L, int arg, const char *const *names)
     return given;
 }
 
-/* The way that the options ask for by name, or by an option that only one has; otherwise by the sizes: *asked is false
- * then. */
+/* The way that the options ask for by name, or by an option that only one has; otherwise by the sizes. */
 static calr_approximate check_way(lua_State *L, int arg, const calr_ivf_query *query,
-                                  const calr_tensor *x, bool *asked)
+                                  const calr_tensor *x)
 {
     static const char *const of_ivf[] = {"lists", "sample", "copy", "probes", NULL};
     static const char *const of_graph[] = {"links", "build_effort", "effort", NULL};
@@ -99,7 +98,6 @@ static calr_approximate check_way(lua_State *L, int arg, const calr_ivf_query *q
     enum { AUTO = 3 };
     const char *ivf = given_option(L, arg, of_ivf), *graph = given_option(L, arg, of_graph);
     int way = calr_lua_option_choice(L, arg, "index", AUTO, ways);
-    *asked = way != AUTO || ivf || graph;
     if (ivf && graph)
         luaL_error(L, "\"%s\" is an option of the inverted file, \"%s\" of the graph: choose one",
                    ivf, graph);
@@ -138,26 +136,15 @@ static void push_exact(lua_State *L, const calr_tensor *x, calr_metric metric,
     calr_lua_set_recall(L, table, 1);
 }
 
-/* Returns false, and pushes nothing, where the way was not asked for and does not pay. */
-static bool push_by_ivf(lua_State *L, int arg, const calr_tensor *x, calr_metric metric,
-                        const calr_ivf_query *query, bool asked)
+static void push_by_ivf(lua_State *L, int arg, const calr_tensor *x, calr_metric metric,
+                        const calr_ivf_query *query)
 {
     calr_ivf_options options = calr_lua_check_ivf(L, arg, metric, 0);
-    calr_lua_effort e = calr_lua_check_effort(L, arg, "probes");
+    calr_lua_effort effort = calr_lua_check_effort(L, arg, "probes");
+    effort.measure = true;
     calr_ivf **ivf = calr_lua_scratch(L, release_ivf);
-    double recall;
     calr_lua_call(L, calr_ivf_new(calr_tensor_f32(x), x->shape[0], x->shape[1], &options, ivf));
-    if (e.effort == 0)
-        calr_lua_call(L,
-                      calr_ivf_choose_probes(*ivf, query, e.recall, &e.sample, &e.effort, &recall));
-    else
-        calr_lua_call(L, calr_ivf_recall(*ivf, query, e.effort, &e.sample, &recall));
-    if (!asked && (double)e.effort > CALR_APPROXIMATE_MOST * (double)calr_ivf_lists(*ivf))
-        return false;
-    e.measure = false;
-    calr_lua_push_ivf_neighbours(L, *ivf, metric, query, e);
-    calr_lua_set_recall(L, lua_gettop(L), recall);
-    return true;
+    calr_lua_push_ivf_neighbours(L, *ivf, metric, query, effort);
 }
 
 static void push_by_graph(lua_State *L, int arg, const calr_tensor *x, calr_metric metric,
@@ -184,13 +171,12 @@ int calr_lua_knn_approximate(lua_State *L, calr_tensor *x, calr_tensor *base, in
     calr_lua_check_options(L, arg, names);
     const calr_tensor *rows = base ? base : x;
     calr_ivf_query query = calr_lua_make_query(L, rows, base ? x : NULL, k, include_self);
-    bool asked;
-    calr_approximate way = check_way(L, arg, &query, rows, &asked);
-    if (way == CALR_APPROXIMATE_IVF && !push_by_ivf(L, arg, rows, metric, &query, asked))
-        way = CALR_APPROXIMATE_EXACT;
+    calr_approximate way = check_way(L, arg, &query, rows);
     if (way == CALR_APPROXIMATE_EXACT)
         push_exact(L, rows, metric, &query);
-    else if (way == CALR_APPROXIMATE_GRAPH)
+    else if (way == CALR_APPROXIMATE_IVF)
+        push_by_ivf(L, arg, rows, metric, &query);
+    else
         push_by_graph(L, arg, rows, metric, &query);
     lua_pushstring(L, ways[way]);
     lua_setfield(L, -2, "index");

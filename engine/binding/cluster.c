@@ -37,10 +37,10 @@ static void set_tensor(lua_State *L, int table, const char *name)
 /// @param base          f32[m x d], the rows to search, with x as the queries; default: x itself
 /// @param approximate   true: some neighbours may be missed where that saves time. The way is chosen by the sizes, for
 ///   a recall of 0.95: a graph made for this call (calr.cluster.neighbour_graph) where it takes three quarters of the
-///   exact search's time or less, from about 100,000 rows of 64 numbers on; an inverted file (calr.cluster.ivf) for few
-///   queries among very many rows; otherwise the exact search. Or a table: index = "exact", "ivf" or "graph" (default:
-///   as above); recall and measure (see index:search), seed; lists, sample, copy and probes of calr.cluster.ivf, or
-///   links, build_effort and effort of calr.cluster.neighbour_graph, which imply that index
+///   exact search's time or less, from about 200,000 rows of 64 numbers on; otherwise the exact search. Or a table:
+///   index = "exact", "ivf" or "graph" (default: as above); recall and measure (see index:search), seed; lists, sample,
+///   copy and probes of calr.cluster.ivf, or links, build_effort and effort of calr.cluster.neighbour_graph, which
+///   imply that index
 /// @return table  indices = i32[n x k] from 0; similarities = f32[n x k] (cosine) or distances =
 ///   f32[n x k] (euclidean); if approximate also index = the way taken, recall (measured; 1 of "exact"), and probes and
 ///   lists, or effort

@@ -1,7 +1,5 @@
 #include "neighbours/approximate.h"
 
-#include <math.h>
-
 /* Microseconds of one core, from measurements with AVX2 (docs/notebook/neighbours.md). */
 static double exact_time(double queries, double n, double d, bool self)
 {
@@ -15,17 +13,11 @@ static double graph_time(double queries, double n, double d, double k)
     return n * (100 + 0.4 * d) + queries * effort * (1.4 + 0.0025 * d);
 }
 
-static double lists_time(double n, double d)
-{
-    return n * (10 + 0.06 * d + 2.4e-4 * sqrt(n) * d);
-}
-
 calr_approximate calr_approximate_choose(int64_t queries, int64_t n, int64_t d, int64_t k,
                                          bool self)
 {
     double q = (double)queries, rows = (double)n, columns = (double)d;
     double exact = exact_time(q, rows, columns, self);
-    if (graph_time(q, rows, columns, (double)k) < 0.75 * exact)
-        return CALR_APPROXIMATE_GRAPH;
-    return lists_time(rows, columns) < 0.25 * exact ? CALR_APPROXIMATE_IVF : CALR_APPROXIMATE_EXACT;
+    return graph_time(q, rows, columns, (double)k) < 0.75 * exact ? CALR_APPROXIMATE_GRAPH
+                                                                  : CALR_APPROXIMATE_EXACT;
 }

@@ -18,14 +18,9 @@ typedef enum calr_approximate {
  * The rule estimates the time of the exact search (queries x n x d products, half of them for the rows themselves, and
  * from 256 columns on four times as fast, as products of bytes may be) and of the graph (made in a time that grows with
  * n alone, searched in one that hardly does), from measurements (docs/notebook/neighbours.md). The graph is taken where
- * it needs three quarters of the exact search's time or less. Few queries among very many rows do not pay for a graph:
- * there it is the inverted file, if the exact search takes more than four times as long as making one. An inverted file
- * whose lists divide the rows badly is no faster than the exact search: a caller that finds that more than
- * CALR_APPROXIMATE_MOST of the lists are needed for the recall should search exactly instead. */
+ * it needs three quarters of the exact search's time or less. The inverted file never is: how many lists a query needs
+ * depends on the rows, and where they form no groups it is slower than the exact search. */
 calr_approximate calr_approximate_choose(int64_t queries, int64_t n, int64_t d, int64_t k,
                                          bool self);
-
-/* The largest share of the lists that an inverted file should look into. */
-#define CALR_APPROXIMATE_MOST 0.4
 
 #endif

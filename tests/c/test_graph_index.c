@@ -2,6 +2,7 @@
  * file may hold, bad input. */
 #include "base/parallel.h"
 #include "cluster_case.h"
+#include "neighbours/approximate.h"
 #include "neighbours/graph.h"
 #include "neighbours/nearest.h"
 
@@ -399,6 +400,23 @@ static void test_bad_input(void)
     calr_graph_free(graph);
 }
 
+/* The rule goes by the sizes; figures of docs/notebook/neighbours.md. */
+static void test_choice(void)
+{
+    CHECK(calr_approximate_choose(0, 0, 1, 1, true) == CALR_APPROXIMATE_EXACT);
+    CHECK(calr_approximate_choose(12936, 12936, 2048, 30, true) == CALR_APPROXIMATE_EXACT);
+    CHECK(calr_approximate_choose(171000, 171000, 64, 10, true) == CALR_APPROXIMATE_EXACT);
+    CHECK(calr_approximate_choose(173000, 173000, 64, 10, true) == CALR_APPROXIMATE_GRAPH);
+    CHECK(calr_approximate_choose(214000, 214000, 64, 30, true) == CALR_APPROXIMATE_EXACT);
+    CHECK(calr_approximate_choose(217000, 217000, 64, 30, true) == CALR_APPROXIMATE_GRAPH);
+    CHECK(calr_approximate_choose(1000000, 1000000, 512, 30, true) == CALR_APPROXIMATE_GRAPH);
+    CHECK(calr_approximate_choose(1000, 1000000, 64, 10, false) == CALR_APPROXIMATE_EXACT);
+    CHECK(calr_approximate_choose(50000, 1000000, 64, 10, false) == CALR_APPROXIMATE_EXACT);
+    CHECK(calr_approximate_choose(200000, 1000000, 64, 10, false) == CALR_APPROXIMATE_GRAPH);
+    CHECK(calr_approximate_choose(INT32_MAX, INT32_MAX, 32768, 256, true) ==
+          CALR_APPROXIMATE_GRAPH);
+}
+
 int main(void)
 {
     /* Work this small is slower on more threads where processors are busy; test_threads compares their numbers. */
@@ -411,5 +429,6 @@ int main(void)
     RUN(test_restore);
     RUN(test_small);
     RUN(test_bad_input);
+    RUN(test_choice);
     return check_finish();
 }

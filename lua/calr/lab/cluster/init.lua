@@ -61,7 +61,7 @@ end
 local graph = {
   k = option(15, "neighbours of each image, the image itself included"),
   min_similarity = option(0.5, "least cosine similarity of neighbours to join"),
-  approximate = option(false, "find neighbours by an index where it is faster (100,000 images); reports its recall"),
+  approximate = option(false, "find neighbours by an index where it is faster (200,000 images); reports its recall"),
   recall = option(0.95, "approximate: share of the true neighbours to find"),
 }
 
