@@ -22,7 +22,7 @@ local function case(pattern, item)
       options[#options + 1] = name
       local kind = describe.kind(option.takes)
       if kind == "folder" then folders[#folders + 1] = name end
-      if kind == "other" then values[#values + 1] = name end
+      if kind == "other" and name ~= "-o" then values[#values + 1] = name end
     end
   end
   options[#options + 1] = "--help"

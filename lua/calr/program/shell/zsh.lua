@@ -27,7 +27,7 @@ local function case(pattern, described)
       options[#options + 1] = item(name, option.text)
       local kind = describe.kind(option.takes)
       if kind == "folder" then folders[#folders + 1] = name end
-      if kind == "other" then values[#values + 1] = name end
+      if kind == "other" and name ~= "-o" then values[#values + 1] = name end
     end
   end
   options[#options + 1] = item("--help", "what the command takes")
