@@ -85,8 +85,9 @@ Cluster.__index = Cluster
 --- @return memory  with .labels, .clusters, .vectors (f32[clusters x d]), :loss(features, batch),
 ---   :update(features, batch), :state(), :load_state(map)
 function memory.cluster(options)
-  check_options("calr.memory.cluster", options,
+  options = check_options("calr.memory.cluster", options,
     { "features", "labels", "momentum", "temperature", "update", "weights" })
+  state.tensors("calr.memory.cluster", options, { "features", "labels" })
   local temperature = state.number("temperature", options.temperature or 0.05, 0)
   local momentum, update = state.number("momentum", options.momentum or 0.1, 0, 1), options.update or "mean"
   if update ~= "mean" and update ~= "hard" and update ~= "average" then
@@ -151,6 +152,7 @@ end
 --- @param cameras  i32[n]
 --- @return tensor  f32[clusters]
 function memory.camera_weights(cluster_labels, cameras)
+  state.tensors("calr.memory.camera_weights", { labels = cluster_labels, cameras = cameras }, { "labels", "cameras" })
   local entropy = labels.entropy(cluster_labels, cameras)
   return (entropy:to "f64" + 1):log():to "f32" -- rounded once
 end

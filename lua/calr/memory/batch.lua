@@ -7,6 +7,7 @@ local form = require "calr.form"
 
 local batch = {}
 
+local state = require "calr.memory.state"
 local suggest = require "calr.options".suggest
 
 --- calr.memory.batch.fields
@@ -70,6 +71,11 @@ end
 --- calr.memory.cross_entropy, where it is described.
 --- @return tensor  a single number
 function batch.cross_entropy(logits, classes, given, weights)
+  state.tensors("calr.memory.cross_entropy", { logits = logits, classes = classes }, { "logits", "classes" })
+  if type(given) ~= "table" then
+    error(("calr.memory.cross_entropy wants the batch, as memory:loss(features, batch) is given it, not a %s"):format(
+      type(given)), 2)
+  end
   if given.targets then return soft_cross_entropy(logits, given, weights) end
   return T.cross_entropy(logits, classes, { weights = weights, row_weights = given.weights })
 end

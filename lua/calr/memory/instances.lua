@@ -32,7 +32,8 @@ Instance.__index = Instance
 --- @return memory  with .vectors (f32[n x d]), instance:loss(features, batch), instance:update(features, batch),
 ---   instance:state(), instance:load_state(map)
 function instances.instance(options)
-  check_options("calr.memory.instance", options, { "features", "momentum", "temperature" })
+  options = check_options("calr.memory.instance", options, { "features", "momentum", "temperature" })
+  state.tensors("calr.memory.instance", options, { "features" })
   return setmetatable({
     temperature = state.number("temperature", options.temperature or 0.05, 0),
     momentum = state.number("momentum", options.momentum or 0.2, 0, 1),
@@ -95,7 +96,8 @@ local hybrid_names = { "vectors", "labels", "classes", "means", "counts" }
 ---   one), .means (f32[classes x d], not normalised), hybrid:loss(features, batch), hybrid:update(features, batch),
 ---   hybrid:relabel(labels), hybrid:state(), hybrid:load_state(map)
 function instances.hybrid(options)
-  check_options("calr.memory.hybrid", options, { "features", "labels", "momentum", "temperature" })
+  options = check_options("calr.memory.hybrid", options, { "features", "labels", "momentum", "temperature" })
+  state.tensors("calr.memory.hybrid", options, { "features", "labels" })
   local self = setmetatable({
     temperature = state.number("temperature", options.temperature or 0.05, 0),
     momentum = state.number("momentum", options.momentum or 0.2, 0, 1),

@@ -21,6 +21,7 @@ local parts = {}
 --- @return tensor  f32[n], 0 .. 1
 function parts.agreement(a, b, options)
   local o = check_options("calr.memory.agreement", options, { "k" })
+  state.tensors("calr.memory.agreement", { a = a, b = b }, { "a", "b" })
   local k = math.min(o.k or 20, a:size(1) - 1)
   local function near(x) return C.knn(x, { k = k, include_self = false }).indices end
   local shared = near(a):unsqueeze(3):eq(near(b):unsqueeze(2)):sum { 2, 3 }:to "f32"
@@ -59,6 +60,7 @@ end
 function parts.parts(options)
   local o = check_options("calr.memory.parts", options,
     { "features", "labels", "parts", "k", "keep", "temperature", "lr" })
+  state.tensors("calr.memory.parts", o, { "features", "labels" })
   local count, dim = o.parts, o.features:size(2)
   if math.type(count) ~= "integer" or count < 2 or dim % count ~= 0 then
     error(("calr.memory.parts: parts must be a whole number of 2 or more that divides the width of the features, %d, "

@@ -39,8 +39,9 @@ local names = { "vectors", "labels", "cluster_of", "camera_of" }
 --- @return memory  with .labels, .vectors (f32[p x d]), .proxies, .cluster_of and .camera_of (i32[p]),
 ---   camera:loss(features, batch), camera:update(features, batch), camera:state(), camera:load_state(map)
 function proxies.camera(options)
-  check_options("calr.memory.camera", options, { "features", "labels", "cameras", "momentum", "temperature", "intra",
-    "offline", "online", "negatives", "positives", "balance" })
+  options = check_options("calr.memory.camera", options, { "features", "labels", "cameras", "momentum", "temperature",
+    "intra", "offline", "online", "negatives", "positives", "balance" })
+  state.tensors("calr.memory.camera", options, { "features", "labels", "cameras" })
   local self = setmetatable({
     labels = options.labels,
     temperature = state.number("temperature", options.temperature or 0.07, 0),

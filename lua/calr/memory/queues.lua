@@ -29,7 +29,7 @@ local names = { "vectors", "cursor", "filled" }
 --- @return memory  with .vectors (f32[size x dim]), queue:count(), queue:loss(features, batch),
 ---   queue:update(features, batch), queue:push(keys), queue:state(), queue:load_state(map)
 function queues.queue(options)
-  check_options("calr.memory.queue", options, { "size", "dim", "temperature" })
+  options = check_options("calr.memory.queue", options, { "size", "dim", "temperature" })
   for _, name in ipairs { "size", "dim" } do
     local value = options[name]
     if math.type(value) ~= "integer" or value < 1 then

@@ -22,6 +22,21 @@ function state.number(what, value, low, high)
   return value
 end
 
+--- calr.memory.state.tensors(what, given, names)
+--- Checks that tensors were given where a memory is made; an error of the caller's caller otherwise.
+--- @param what   the function that makes it: "calr.memory.cluster"
+--- @param given  name -> value
+--- @param names  list of those that must be tensors
+function state.tensors(what, given, names)
+  for _, name in ipairs(names) do
+    local value = given[name]
+    if not T.is(value) then
+      error(("%s: %s must be a tensor, %s"):format(what, name, value == nil and "and is missing"
+        or ("not a %s"):format(type(value))), 3)
+    end
+  end
+end
+
 --- calr.memory.state.save(memory, names)
 --- The tensors of a memory, by name; its own, not copies.
 --- @param memory  a table

@@ -17,8 +17,8 @@ local class, new = module.class, module.new
 local attention = {}
 
 local function check_heads(what, width, heads)
-  given.whole(what, "width", width, 1)
-  given.whole(what, "heads", heads, 1)
+  given.whole(what, "width", width, 1, 2)
+  given.whole(what, "heads", heads, 1, 2)
   if width % heads ~= 0 then
     error(("%s: %d heads do not divide a width of %d"):format(what, heads, width), 3)
   end
@@ -40,8 +40,8 @@ local function pass_options(self, given_options)
 end
 
 local function add_dropout(self, what, o)
-  self.dropout = given.number(what, "dropout", o.dropout or 0, 0, 0.999)
-  self.seed = given.whole(what, "seed", o.seed or 0, math.mininteger)
+  self.dropout = given.number(what, "dropout", o.dropout or 0, 0, 0.999, 2)
+  self.seed = given.whole(what, "seed", o.seed or 0, math.mininteger, 2)
   if self.dropout > 0 then passes.count(self) end
 end
 

@@ -29,6 +29,9 @@ function containers.chain(x, ...)
   local before
   for i = 1, select("#", ...) do
     local layer = select(i, ...)
+    if type(layer) ~= "table" or getmetatable(layer) == nil then
+      error(("calr.nn.chain: argument %d is a %s and no layer"):format(i + 1, type(layer)), 2)
+    end
     if before then check_given(before, x) end
     local y = layer(x)
     if before then keeping.release(x, y, before, layer) end

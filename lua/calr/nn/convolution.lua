@@ -3,6 +3,7 @@
 
 local arguments = require "calr.options"
 local check_options, counted = arguments.check, arguments.counted
+local given = require "calr.nn.given"
 local initial = require "calr.nn.initial"
 local module = require "calr.nn.module"
 local T = require "calr.tensor"
@@ -24,7 +25,9 @@ end
 local function make(kind, name, inputs, outputs, options, more, shape)
   local known = { "kernel", "stride", "padding", "dilation", "groups", "bias" }
   known[#known + 1] = more
-  local o = check_options("calr.nn." .. name, options, known)
+  local o, what = check_options("calr.nn." .. name, options, known, 2), "calr.nn." .. name
+  given.whole(what, "inputs", inputs, 1, 2)
+  given.whole(what, "outputs", outputs, 1, 2)
   local self = new(kind)
   local kernel = pair(name, "kernel", o.kernel or 3)
   local dilation = pair(name, "dilation", o.dilation or 1)

@@ -3,24 +3,28 @@
 
 local given = {}
 
---- calr.nn.given.whole(what, name, value, least)
+--- calr.nn.given.whole(what, name, value, least [, depth])
 --- @param what   the function that makes the layer: "calr.nn.linear"
 --- @param name   of the argument
 --- @param value  must be a whole number of at least `least`
+--- @param depth  1 (default): called by that function itself; 2: by one that it calls
 --- @return integer  the value
-function given.whole(what, name, value, least)
+function given.whole(what, name, value, least, depth)
   if math.type(value) ~= "integer" or value < least then
-    error(("%s: %s must be a whole number of at least %d, not %s"):format(what, name, least, tostring(value)), 3)
+    error(("%s: %s must be a whole number of at least %d, not %s"):format(what, name, least, tostring(value)),
+      (depth or 1) + 2)
   end
   return value
 end
 
---- calr.nn.given.number(what, name, value, least, most)
+--- calr.nn.given.number(what, name, value, least, most [, depth])
 --- @param value  must be a number from `least` to `most`
+--- @param depth  as of calr.nn.given.whole
 --- @return number  the value
-function given.number(what, name, value, least, most)
+function given.number(what, name, value, least, most, depth)
   if type(value) ~= "number" or not (value >= least and value <= most) then
-    error(("%s: %s must be a number from %g to %g, not %s"):format(what, name, least, most, tostring(value)), 3)
+    error(("%s: %s must be a number from %g to %g, not %s"):format(what, name, least, most, tostring(value)),
+      (depth or 1) + 2)
   end
   return value
 end

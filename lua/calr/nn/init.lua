@@ -4,6 +4,7 @@
 --- torchvision's, so that a state is a flat table of name -> tensor that other programs can read.
 
 local arguments = require "calr.options"
+local given = require "calr.nn.given"
 local keeping = require "calr.nn.keeping"
 local module = require "calr.nn.module"
 
@@ -74,7 +75,10 @@ end
 --- @return layer  [n x inputs] -> logits [n x cameras]
 function nn.domain_head(inputs, cameras, options)
   local o = arguments.check("calr.nn.domain_head", options, { "hidden", "dropout", "seed" })
-  local hidden = o.hidden or 100
+  local what, hidden = "calr.nn.domain_head", o.hidden or 100
+  given.whole(what, "inputs", inputs, 1)
+  given.whole(what, "cameras", cameras, 1)
+  given.whole(what, "hidden", hidden, 1)
   return nn.sequential(
     nn.linear(inputs, hidden), nn.batch_norm(hidden, { relu = true }), nn.dropout { p = o.dropout, seed = o.seed },
     nn.linear(hidden, hidden), nn.batch_norm(hidden, { relu = true }),

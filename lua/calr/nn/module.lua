@@ -32,6 +32,9 @@ local function class(name)
 end
 
 local function new(kind)
+  if type(kind) ~= "table" then
+    error(("calr.nn.new wants a class, made by calr.nn.class, not a %s"):format(type(kind)), 2)
+  end
   return setmetatable({ own_parameters = {}, own_buffers = {}, children = {}, training = true }, kind)
 end
 

@@ -3,6 +3,7 @@
 
 local arguments = require "calr.options"
 local check_options, counted = arguments.check, arguments.counted
+local given = require "calr.nn.given"
 local initial = require "calr.nn.initial"
 local module = require "calr.nn.module"
 local T = require "calr.tensor"
@@ -27,6 +28,7 @@ local activations = { none = true, relu = true, relu6 = true, silu = true, hards
 --- @return layer
 function normalisation.batch_norm(channels, options)
   local o = check_options("calr.nn.batch_norm", options, { "relu", "activation", "bias", "momentum", "eps", "group" })
+  given.whole("calr.nn.batch_norm", "channels", channels, 1)
   local self = new(BatchNorm)
   self.activation = o.activation or o.relu and "relu" or "none"
   if not activations[self.activation] then
@@ -61,6 +63,7 @@ local IBN = class "IBN"
 --- @return layer
 function normalisation.ibn(channels, options)
   local o = check_options("calr.nn.ibn", options, { "relu" })
+  given.whole("calr.nn.ibn", "channels", channels, 2)
   local self = new(IBN)
   self.half = channels // 2
   self.relu = o.relu ~= false
@@ -85,6 +88,7 @@ local InstanceNorm = class "InstanceNorm"
 --- @return layer
 function normalisation.instance_norm(channels, options)
   local o = check_options("calr.nn.instance_norm", options, { "eps" })
+  given.whole("calr.nn.instance_norm", "channels", channels, 1)
   local self = new(InstanceNorm)
   self.eps = o.eps or 1e-5
   self:add_parameter("weight", { channels }, initial.constant(1))
