@@ -21,7 +21,9 @@ local calls = {
     return nn.conv(3, 8, { groups = 2 })
   end },
   { "calr.nn.conv_transpose: inputs must be a whole number", function() return nn.conv_transpose(0.5, 2) end },
-  { "calr.nn.batch_norm: channels must be a whole number of at least 1, not nil", function() return nn.batch_norm() end },
+  { "calr.nn.batch_norm: channels must be a whole number of at least 1, not nil", function()
+    return nn.batch_norm()
+  end },
   { "calr.nn.instance_norm: channels must be a whole number", function() return nn.instance_norm "x" end },
   { "calr.nn.ibn: channels must be a whole number of at least 2, not 1", function() return nn.ibn(1) end },
   { "calr.nn.multi_head_attention: heads must be a whole number", function() return nn.multi_head_attention(8) end },
