@@ -96,7 +96,12 @@ expect 0 "$CALR" named.lua
 prints "small	32"
 
 # ---- the benchmarks, and weights that are meant for it
-for number in 5 6 7; do
+# shellcheck disable=SC2046
+last_of $(command_line 5) "${small[@]:0:8}"
+expect 0 "${words[@]}"
+contains quick/metrics.jsonl '"evaluation":{"mAP":'
+contains quick/run.json '"channels": 32'
+for number in 6 7 8; do
     # shellcheck disable=SC2046
     expect 0 $(command_line $number | sed 's/--batch 32/--batch 2/') --repeat 1 --limits 20,5
     prints "mine.lua"
