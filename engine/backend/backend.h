@@ -499,6 +499,10 @@ calr_status calr_backend_check_environment(void);
  * an exception that no C catches. For a program of its own, not for a library; may be called before main. */
 void calr_backend_catch_no_memory(void);
 
+/* For an allocator that stands in for the C library's (host/allocation.c): whether an allocation that failed for the
+ * code at `caller` may be tried again, memory having been freed for it. False for all code that looks at the result. */
+bool calr_backend_frees_memory(const void *caller);
+
 /* Loads the libraries and picks the kernels; on first use. Later calls return the same table until
  * calr_backend_select. The environment variable CALR_BACKEND (onednn or portable) chooses; without
  * it oneDNN is used where it was built in. CALR_ENOTFOUND names a library that could not be loaded,

@@ -32,4 +32,29 @@ if "$CALR" info | grep -qi onednn; then
     ends FAIL_FROM=50
     says "calr: out of memory inside oneDNN"
 fi
+
+# oneDNN does not look at what posix_memalign gives for its plans.
+cat >plan.lua <<'LUA'
+local calr = require "calr"
+local x, w = calr.ones(2, 9, 9, 16), calr.ones(32, 16, 3, 3)
+local ok, y = pcall(calr.conv2d, x, w, { padding = 1, stride = 2 })
+print(ok and y:sum():item() or y)
+LUA
+# plans VARIABLE=NUMBER
+plans() {
+    checks=$((checks + 1))
+    env LD_PRELOAD="$CALR_TEST_FAIL" "$1" "$CALR" plan.lua >out.txt 2>err.txt
+    status=$?
+    [ $status -lt 128 ] || fault "with $1 it ends with $status"
+}
+computed=0
+for number in $(seq 1 3 52); do
+    plans FAIL_ALIGNED_AT="$number"
+    ! grep -q '^1' out.txt || computed=$((computed + 1))
+done
+holds $computed -gt 9
+for number in 5 12 20; do
+    plans FAIL_ALIGNED_FROM="$number"
+    holds "$(cat out.txt err.txt | grep -c 'memory')" -ge 1
+done
 finish

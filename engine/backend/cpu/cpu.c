@@ -134,6 +134,16 @@ void calr_backend_catch_no_memory(void)
 #endif
 }
 
+bool calr_backend_frees_memory(const void *caller)
+{
+#ifdef CALR_WITH_ONEDNN
+    return calr_onednn_frees_memory(caller);
+#else
+    (void)caller;
+    return false;
+#endif
+}
+
 calr_status calr_backend_check_environment(void)
 {
 #ifdef CALR_WITH_ONEDNN

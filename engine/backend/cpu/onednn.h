@@ -9,6 +9,7 @@
 #ifndef CALR_BACKEND_CPU_ONEDNN_H
 #define CALR_BACKEND_CPU_ONEDNN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "backend/backend.h"
@@ -64,6 +65,9 @@ bool calr_onednn_gemm_bytes(int64_t m, int64_t n, int64_t k, const int8_t *a, co
 
 /* Has allocations of oneDNN's C++ that fail end the program with a message, not by an exception. */
 void calr_onednn_catch_no_memory(void);
+/* After an allocation by code at `caller` failed: false where that is none of oneDNN's; true when a part of the reserve
+ * was given back and the allocation may be tried again. Ends the program, with a message, when nothing is left. */
+bool calr_onednn_frees_memory(const void *caller);
 /* To be called before oneDNN allocates: makes sure that the reserve for its small objects is there, and
  * `room` bytes for others (0: do not look). CALR_ENOMEM otherwise. */
 calr_status calr_onednn_reserve(size_t room);

@@ -1,12 +1,15 @@
-/* When `operator new` inside oneDNN fails. C++ asks a handler before it throws std::bad_alloc, and tries again when the
- * handler returns. Ours gives back a part of a reserve each time; when nothing is left it says so and ends the
- * program, as the exception would, which no C can catch.
+/* When `operator new` inside oneDNN fails, or posix_memalign, which it calls for other objects (host/allocation.c). C++
+ * asks a handler before it throws std::bad_alloc, and tries again when the handler returns. Ours gives back a part of a
+ * reserve each time; when nothing is left it says so and ends the program, as the exception would, which no C
+ * can catch.
  *
  * oneDNN allocates from its initialisers too, which the dynamic loader runs before main. The program therefore installs
  * the handler before them (host/main.c). As a guest of another Lua the engine leaves the process's handler alone. */
+#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -74,6 +77,18 @@ calr_status calr_onednn_reserve(size_t room)
     if (fill_reserve() && (room == 0 || has_room(room)))
         return CALR_OK;
     return calr_error(CALR_ENOMEM, "no memory for oneDNN");
+}
+
+bool calr_onednn_frees_memory(const void *caller)
+{
+    Dl_info info;
+    if (!dladdr(caller, &info) || !info.dli_fname)
+        return false;
+    const char *name = strrchr(info.dli_fname, '/');
+    if (!strstr(name ? name : info.dli_fname, "dnnl"))
+        return false;
+    on_no_memory();
+    return true;
 }
 
 void calr_onednn_catch_no_memory(void)
