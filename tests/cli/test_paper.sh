@@ -28,4 +28,10 @@ expect 1 "$CALR" "$paper/parameters.lua" $tiny only=temprature
 says "there is no such study"
 expect 0 "$CALR" "$paper/parameters.lua" $tiny only=temperature seeds=1 "more=$more" dir=parameters
 prints "temperature" "Published figures have other settings"
+
+# The figures: quality by epoch, and the pictures of the run.
+expect 0 "$CALR" "$paper/figures.lua" $tiny dir=figures \
+    "more=$more,infomap.k=6,infomap.min_size=2,infomap.min_similarity=0.1"
+prints "Quality of the clusters" "refined" "expansion"
+contains figures/figures.html "<html"
 finish
