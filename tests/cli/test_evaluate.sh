@@ -33,10 +33,10 @@ prints "alpha query expansion, 0.9 of the gallery"
 
 # ---- features: those of calr extract in one file, in two files, from elsewhere with names instead of numbers
 expect 0 "$CALR" extract --model model.safetensors --precision f32 --images street.lmdb -o all.npy
-expect 0 "$CALR" evaluate --features all.npy --by camera -o all.json
+expect 0 "$CALR" evaluate --features all.npy --by camera -o all-found.json
 expect 0 "$CALR" -e '
     local read = function(path) return calr.json.decode(require "calr.sys".read_file(path)) end
-    local a, b = read "all.json", read "found.json"
+    local a, b = read "all-found.json", read "found.json"
     for _, name in ipairs { "mAP", "mINP", "rank1", "rank20", "queries", "gallery_images" } do
       assert(math.abs(a[name] - b[name]) < 1e-9, name)
     end
@@ -159,4 +159,15 @@ fi
 expect 1 bash -c "ulimit -f 1; exec '$CALR' evaluate --features all.npy -o full.json"
 says "full.json"
 holds ! -e full.json
+# The tables and records that it reads are not overwritten.
+cp gallery.csv given.csv
+for target in all.json all.csv query.csv given.csv; do
+    cp "$target" before
+    files="query.npy gallery.npy --csv query.csv given.csv"
+    [ "${target%%.*}" != all ] || files=all.npy
+    # shellcheck disable=SC2086
+    expect 2 "$CALR" evaluate --features $files -o "$target"
+    says "$target is read by this command and would be overwritten"
+    holds "$(cmp before "$target" 2>&1)" = ""
+done
 finish

@@ -219,6 +219,20 @@ holds ! -e x.png
 expect 1 bash -c "ulimit -f 1; exec '$CALR' search --gallery pics.npy --query pics.npy --strip full.png"
 says "full.png"
 holds ! -e full.png
+# ---- what it reads is not overwritten: the record and the table of features, a table given, a query
+md5sum pics.json pics.csv >inputs.md5
+expect 2 "$CALR" search --gallery pics.npy --query 01.jpg -o pics.json
+says "pics.json is read by this command and would be overwritten"
+expect 2 "$CALR" search --gallery pics.npy --query 01.jpg -o ./pics.csv
+says "./pics.csv is read by this command"
+cp pics.csv given.csv
+ln -s given.csv link.csv
+expect 2 "$CALR" search --gallery pics.npy --csv given.csv --query 01.jpg -o link.csv
+says "link.csv is read by this command"
+expect 0 "$CALR" -e 'calr.image.save_png(calr.zeros({ 32, 16, 3 }, "u8"), "query.png")'
+expect 2 search --gallery pics.npy --query query.png --strip query.png
+says "query.png is read by this command"
+holds "$(md5sum --check --quiet inputs.md5 2>&1)" = ""
 expect 0 "$CALR" search --help
 prints "--strip FILE" "--keep-self"
 finish

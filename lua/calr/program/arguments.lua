@@ -111,6 +111,29 @@ function arguments.check_target(path)
   if sys.is_folder(path) then errors.usage("%s is a folder", path) end
 end
 
+--- calr.program.arguments.spare(path, inputs)
+--- Fails before the work if the file to write is one that the command reads. Features F.npy stand for their table F.csv
+--- and their record F.json, too.
+--- @param path    string; nil: nothing is written
+--- @param inputs  list of paths; those that do not exist are passed over
+function arguments.spare(path, inputs)
+  if not path or not sys.exists(path) then return end
+  local target = sys.absolute(path)
+  local function check(input)
+    if sys.exists(input) and sys.absolute(input) == target then
+      errors.usage("%s is read by this command and would be overwritten: give the result another name", path)
+    end
+  end
+  for _, input in ipairs(inputs) do
+    check(input)
+    local stem = input:match "^(.*)%.npy$"
+    if stem then
+      check(stem .. ".csv")
+      check(stem .. ".json")
+    end
+  end
+end
+
 --- calr.program.arguments.ends_in(path, ...)
 --- Ends the program when the name of a file to write has none of these endings.
 --- @param path  string or nil

@@ -141,6 +141,8 @@ function command.run(args)
   if fields.to and not fields.to:match "%.json$" and not fields.to:match "%.csv$" then
     errors.usage("-o takes FILE.json or FILE.csv, not %s", fields.to)
   end
+  local inputs = table.move(fields.csv or {}, 1, #(fields.csv or {}), 1, {})
+  arguments.spare(fields.to, table.move(fields.features or {}, 1, #(fields.features or {}), #inputs + 1, inputs))
   arguments.choose_threads(fields)
   context.current().quiet = fields.quiet
   local found = (fields.features and of_features or of_model)(fields, overrides, more)

@@ -102,6 +102,10 @@ local function check(fields)
   end
   check_ending(fields.to, "-o", { "json", "csv" })
   check_ending(fields.strip, "--strip", { "png", "html" })
+  local inputs = { fields.gallery, table.unpack(fields.query) }
+  if fields.csv then inputs[#inputs + 1] = fields.csv end
+  arguments.spare(fields.to, inputs)
+  arguments.spare(fields.strip, inputs)
   if fields.height and not fields.strip then errors.usage "--height is an option of --strip" end
   return recall
 end
