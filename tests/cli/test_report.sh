@@ -29,6 +29,12 @@ expect 0 "$CALR" report runs
 holds -s runs/report.html
 mv runs/report.html runs.html
 mkdir locked && chmod 500 locked
+expect 2 "$CALR" report runs/run-1 --versus run-2
+says "--versus compares the rows of a study or of several runs; runs/run-1 is one run"
+cp runs/run-1/metrics.jsonl before.jsonl
+expect 2 "$CALR" report runs/run-1 -o runs/run-1/metrics.jsonl
+says "runs/run-1/metrics.jsonl: the file's name must end in .html"
+holds "$(cmp before.jsonl runs/run-1/metrics.jsonl 2>&1)" = ""
 expect 1 "$CALR" report runs -o nowhere/x.html
 says "calr: cannot write nowhere/x.html"
 expect 2 "$CALR" report train.lua

@@ -73,6 +73,9 @@ function report.collect(folder, options)
     local view = require("calr.lab.study.view").read(folder)
     return require("calr.lab.report.study").collect(view, options)
   end
+  if options.versus and sys.exists(folder .. "/run.json") then
+    errors.usage("--versus compares the rows of a study or of several runs; %s is one run", folder)
+  end
   if sys.exists(folder .. "/run.json") then return require("calr.lab.report.run").collect(folder, options) end
   local view = require("calr.lab.report.runs").view(folder)
   if not view then
