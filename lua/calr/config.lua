@@ -473,7 +473,7 @@ local function set_by_value(o, value)
   end
   if converted == nil then
     errors.usage("option \"%s\" must be %s; %s is not", o.name, wanted[o.kind],
-      type(value) == "table" and "a table" or tostring(value))
+      type(value) == "table" and "a table" or type(value) == "userdata" and "null" or tostring(value))
   end
   check_allowed(o, converted)
   return converted

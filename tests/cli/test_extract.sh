@@ -215,4 +215,10 @@ if unshare -rm true 2>/dev/null; then
     says "disk/x.npy" "No space left on device"
     holds -z "$(cat left.txt)"
 fi
+# A record with null where a number must be.
+expect 0 "$CALR" -e '
+    local state, config = calr.models.small { seed = 1 }:state(), [[{"network":"small","height":null,"width":16}]]
+    calr.safetensors.save("null.safetensors", state, { config = config })'
+expect 2 "$CALR" extract --model null.safetensors --images query.jpg -o null.npy
+says 'option "height" must be a whole number; null is not'
 finish
