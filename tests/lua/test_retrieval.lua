@@ -71,6 +71,26 @@ check.test("bad images are left out where that is wanted, and rows stay in order
   check.fails("2.jpg", extract, list)
 end)
 
+-- ---- tables of two files ----
+
+check.test("words of two tables mean the same person and camera in both", function()
+  local function save(name, rows, lines)
+    require("calr.npy").save(tmp .. "/" .. name .. ".npy", T(rows))
+    sys.write_file(tmp .. "/" .. name .. ".csv", "name,identity,camera\n" .. table.concat(lines, "\n") .. "\n")
+  end
+  save("asked", { { 1, 0 }, { 0, 1 } }, { "q1,person b,1", "q2,person c,3" })
+  save("kept", { { 1, .1 }, { 1, .2 }, { .1, 1 }, { .2, 1 }, { 1, 1 } },
+    { "g1,person b,2", "g2,person b,1", "g3,person a,2", "g4,person c,2", "g5,-1,2" })
+  local found = calr.lab.retrieval.search { gallery = tmp .. "/kept.npy", queries = { tmp .. "/asked.npy" } }
+  local function listed(at)
+    local names = {}
+    for i, hit in ipairs(found.queries[at].hits) do names[i] = hit.name .. (hit.match and "+" or "") end
+    return table.concat(names, " ")
+  end
+  check.equal(listed(1), "g1+ g4 g3") -- without g2, its own camera's, and the junk
+  check.equal(listed(2), "g3 g4+ g2 g1")
+end)
+
 -- ---- by pair of cameras ----
 
 -- Average precision and rank of the first match of one query among rows of the gallery that are left, by sorting.

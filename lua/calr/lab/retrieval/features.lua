@@ -54,6 +54,7 @@ function features.table(path, rows)
 end
 
 -- The number of each of the texts: themselves where all are whole numbers, otherwise their place in order from `first`.
+-- Among words, too, -1 is junk and 0 a distractor.
 local function numbering(lists, first)
   local seen, names, whole = {}, {}, true
   for _, list in ipairs(lists) do
@@ -65,7 +66,10 @@ local function numbering(lists, first)
     end
   end
   table.sort(names, whole and function(a, b) return tonumber(a) < tonumber(b) end or nil)
-  for i, name in ipairs(names) do seen[name] = whole and math.tointeger(tonumber(name)) or first + i - 1 end
+  for i, name in ipairs(names) do
+    local is_number = whole or name == "-1" or name == "0"
+    seen[name] = is_number and math.tointeger(tonumber(name)) or first + i - 1
+  end
   return seen, names, whole
 end
 
@@ -75,20 +79,41 @@ local function numbered(list, numbers)
   return T(values, "i64")
 end
 
--- Turns texts of identities and cameras into numbers, alike in all sets. Cameras become 0, 1, ...; `camera_names` says
--- what they are called.
-local function settle(sets)
+-- What the rows of a set are called in a column: as its table has it, or numbers as texts.
+local function texts_of(set, field)
+  if set.texts then return set.texts[field] end
+  local list = set[field] and set[field]:totable()
+  for i, number in ipairs(list or {}) do list[i] = tostring(number) end
+  return list
+end
+
+-- Turns texts of identities and cameras into numbers, alike in all sets. Cameras become 0, 1, ... where `dense`;
+-- `camera_names` says what they are called.
+local function settle(sets, dense)
   for _, field in ipairs { "identities", "cameras" } do
-    local lists = {}
-    for _, set in ipairs(sets) do lists[#lists + 1] = set[field] end
+    local lists, texts = {}, {}
+    for i, set in ipairs(sets) do
+      texts[i] = texts_of(set, field) or false
+      if texts[i] then lists[#lists + 1] = texts[i] end
+    end
     local numbers, names = numbering(lists, 1)
-    if field == "cameras" then
+    if field == "cameras" and dense then
       for i, name in ipairs(names) do numbers[name] = i - 1 end
     end
-    for _, set in ipairs(sets) do
-      if field == "cameras" then set.camera_names = set.cameras and names end
-      set[field] = set[field] and numbered(set[field], numbers)
+    for i, set in ipairs(sets) do
+      if field == "cameras" then set.camera_names = texts[i] and names or nil end
+      set[field] = texts[i] and numbered(texts[i], numbers) or nil
     end
+  end
+end
+
+--- calr.lab.retrieval.features.align(sets)
+--- Numbers the identities and cameras of sets that were opened apart, so that one number means the same in all of
+--- them. Whole numbers stay what they are.
+--- @param sets  list of sets of features, or of others with identities, cameras = i64[n] or nil; they are changed
+function features.align(sets)
+  for _, set in ipairs(sets) do
+    if set.texts then return settle(sets, false) end
   end
 end
 
@@ -138,7 +163,8 @@ function features.open(paths, o)
         path, x:size(2))
     end
   end
-  settle(sets)
+  for _, set in ipairs(sets) do set.texts = { identities = set.identities, cameras = set.cameras } end
+  settle(sets, true)
   return sets
 end
 
@@ -151,12 +177,13 @@ function features.part(set, rows)
   for _, field in ipairs { "identities", "cameras" } do
     part[field] = set[field] and set[field]:index_select(1, rows)
   end
-  for _, field in ipairs { "names", "splits" } do
-    if set[field] then
-      part[field] = {}
-      for i, row in ipairs(rows:totable()) do part[field][i] = set[field][row + 1] end
-    end
+  local function chosen(list)
+    local found = list and {}
+    for i, row in ipairs(list and rows:totable() or {}) do found[i] = list[row + 1] end
+    return found
   end
+  for _, field in ipairs { "names", "splits" } do part[field] = chosen(set[field]) end
+  part.texts = set.texts and { identities = chosen(set.texts.identities), cameras = chosen(set.texts.cameras) }
   return part
 end
 

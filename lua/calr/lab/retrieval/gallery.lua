@@ -128,7 +128,9 @@ end
 
 local function one_row(place, row)
   local at = T({ row - 1 }, "i64")
-  return { features = place.features:index_select(1, at), names = { place.names[row] },
+  local texts = place.texts and { identities = place.texts.identities and { place.texts.identities[row] },
+    cameras = place.texts.cameras and { place.texts.cameras[row] } }
+  return { features = place.features:index_select(1, at), names = { place.names[row] }, texts = texts,
     identities = place.identities and place.identities:index_select(1, at),
     cameras = place.cameras and place.cameras:index_select(1, at),
     picture = place.picture and function() return place.picture(row) end, own = { row } }
@@ -179,8 +181,10 @@ end
 --- @return table  list of queries: {features = f32[1 x d], name=, identity=, camera=, picture = function() -> bytes or
 ---                nil, own = its row in the gallery, where it is known to be there}
 function gallery.queries(words, side, o)
-  local list, d = {}, side.features:size(2)
-  for _, part in ipairs(parts_of(words, side, o)) do
+  local list, d, parts = {}, side.features:size(2), parts_of(words, side, o)
+  -- Tables are numbered as they are opened; the same word in two of them must become one number.
+  features.align(table.move(parts, 1, #parts, 2, { side }))
+  for _, part in ipairs(parts) do
     local word = part.word or part.title
     if part.features:size(2) ~= d then
       fail("%s has features of %d numbers and the gallery of %d: they are of different networks", word,
