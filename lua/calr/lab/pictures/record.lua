@@ -91,8 +91,8 @@ end
 --- @return integer  its place in record.epochs; a usage error when there are no labels of it
 function Record:place(epoch)
   if #self.epochs == 0 then
-    errors.usage("the run in %s kept no labels: train with labels_every=1 (the default since calr 0.2), or with "
-      .. "snapshot_every=1", self.path)
+    errors.usage("the run in %s kept no labels: train with labels_every=1 (the default) or snapshot_every=1, and let "
+      .. "it finish an epoch", self.path)
   end
   if not epoch then return #self.epochs end
   for i, item in ipairs(self.epochs) do
