@@ -89,6 +89,8 @@ check.test("words of two tables mean the same person and camera in both", functi
   end
   check.equal(listed(1), "g1+ g4 g3") -- without g2, its own camera's, and the junk
   check.equal(listed(2), "g3 g4+ g2 g1")
+  check.ok(search.text(found):find("q2 (identity person c, camera 3)", 1, true))
+  check.equal(found.queries[1].hits[1].identity, "person b")
 end)
 
 -- ---- by pair of cameras ----

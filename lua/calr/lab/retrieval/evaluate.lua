@@ -2,7 +2,6 @@
 --- How well a trained network, or features made elsewhere, find people again: the figures of calr.pipeline.evaluate, by
 --- pair of cameras, and the worst queries.
 
-local T = require "calr.tensor"
 local csv = require "calr.csv"
 local evaluation = require "calr.pipeline.evaluation"
 local features = require "calr.lab.retrieval.features"
@@ -17,11 +16,9 @@ local WORST = 10 -- queries listed
 
 local function fail(...) error((...):format(select(2, ...)), 0) end
 
-local function list(values) return T.is(values) and values:totable() or values end
-
 -- The queries: what each is and how it was found.
 local function queries_of(query, names, result)
-  local identities, cameras = query.identities:totable(), list(query.cameras)
+  local identities, cameras = features.called(query, "identities"), features.called(query, "cameras")
   local precisions, firsts, rows = result.average_precision:totable(), result.first_match:totable(), json.array()
   for i, precision in ipairs(precisions) do
     rows[i] = { name = names and names(i), identity = identities[i], camera = cameras and cameras[i],

@@ -82,9 +82,9 @@ end
 -- What the rows of a set are called in a column: as its table has it, or numbers as texts.
 local function texts_of(set, field)
   if set.texts then return set.texts[field] end
-  local list = set[field] and set[field]:totable()
-  for i, number in ipairs(list or {}) do list[i] = tostring(number) end
-  return list
+  local values, texts = set[field], {}
+  for i, number in ipairs(T.is(values) and values:totable() or values or {}) do texts[i] = tostring(number) end
+  return values and texts
 end
 
 -- Turns texts of identities and cameras into numbers, alike in all sets. Cameras become 0, 1, ... where `dense`;
@@ -115,6 +115,15 @@ function features.align(sets)
   for _, set in ipairs(sets) do
     if set.texts then return settle(sets, false) end
   end
+end
+
+--- calr.lab.retrieval.features.called(set, field)
+--- @param field  "identities" or "cameras"
+--- @return table|nil  what each row is called: an integer, or the text of a table where that is none
+function features.called(set, field)
+  local found, list = {}, texts_of(set, field)
+  for i, text in ipairs(list or {}) do found[i] = math.tointeger(tonumber(text)) or text end
+  return list and found
 end
 
 -- In blocks: features may be all that fits into memory.

@@ -178,7 +178,8 @@ end
 --- @param words  list of paths of images, folders, data sets (their queries) and files of features, and of names of the
 ---               gallery's own images
 --- @param side   the gallery
---- @return table  list of queries: {features = f32[1 x d], name=, identity=, camera=, picture = function() -> bytes or
+--- @return table  list of queries: {features = f32[1 x d], name=, identity=, camera=, called = {identity=, camera=}
+---                as in the table, picture = function() -> bytes or
 ---                nil, own = its row in the gallery, where it is known to be there}
 function gallery.queries(words, side, o)
   local list, d, parts = {}, side.features:size(2), parts_of(words, side, o)
@@ -195,10 +196,12 @@ function gallery.queries(words, side, o)
         part.record.precision, side.record.weights, side.record.precision)
     end
     local identities, cameras = part.identities and part.identities:totable(), part.cameras and part.cameras:totable()
+    local persons, places = features.called(part, "identities") or {}, features.called(part, "cameras") or {}
     for i = 1, part.features:size(1) do
       list[#list + 1] = { features = part.features:narrow(1, i, 1),
         name = part.names and part.names[i] or ("%s, row %d"):format(word, i),
         identity = identities and identities[i], camera = cameras and cameras[i], own = part.own and part.own[i],
+        called = { identity = persons[i], camera = places[i] },
         picture = part.picture and function() return part.picture(i) end }
     end
   end

@@ -3,6 +3,7 @@
 
 local T = require "calr.tensor"
 local csv = require "calr.csv"
+local features_of = require "calr.lab.retrieval.features"
 local index = require "calr.lab.retrieval.index"
 local json = require "calr.json"
 local rank = require "calr.rank"
@@ -66,16 +67,17 @@ end
 local function rounded(distance) return tonumber(("%.7g"):format(distance)) end
 
 local function hits_of(query, side, rows, distances, o)
-  local hits, identities, cameras = {}, o.identities, o.cameras
+  local hits, identities = {}, o.identities
   for i, row in ipairs(rows) do
     local at = row + 1
     if #hits == o.top or row < 0 then break end
     if not (o.is_ignored(query, at) or at == query.left_out) then
-      local identity = identities and identities[at]
+      local identity, persons, places = identities and identities[at], o.persons, o.places
       local matches
       if query.identity and query.identity > 0 and identity then matches = identity == query.identity end
       hits[#hits + 1] = { rank = #hits + 1, row = at, name = side.names and side.names[at],
-        distance = rounded(distances[i]), identity = identity, camera = cameras and cameras[at], match = matches }
+        distance = rounded(distances[i]), identity = persons and persons[at],
+        camera = places and places[at], match = matches }
     end
   end
   return hits
@@ -116,7 +118,7 @@ function search.run(o)
   local seconds = sys.clock() - started
   local found_rows, found_distances, lists = rows:totable(), distances:totable(), {}
   local known = { top = top, is_ignored = is_ignored, identities = side.identities and side.identities:totable(),
-    cameras = side.cameras and side.cameras:totable() }
+    persons = features_of.called(side, "identities"), places = features_of.called(side, "cameras") }
   for i, query in ipairs(queries) do
     local own = find_own(query, side, plain_rows[i], plain_distances[i])
     query.left_out = not o.keep_self and own or nil
@@ -153,8 +155,9 @@ function search.text(found)
       if query.identity and identities then row[#row + 1] = match_text(hit) end
       rows[r] = row
     end
-    local title = query.name .. (query.identity and (" (identity %d%s)"):format(query.identity, query.camera
-      and (", camera %d"):format(query.camera) or "") or "")
+    local called = query.called or query
+    local title = query.name .. (called.identity and (" (identity %s%s)"):format(called.identity, called.camera
+      and (", camera %s"):format(called.camera) or "") or "")
     parts[i] = #rows > 0 and text.table { title = title, columns = columns, rows = rows }
       or text.paint("bold", title) .. "\nnothing found: no entry of the gallery is left"
   end
@@ -179,7 +182,8 @@ local function plain_list(found)
   for i, list in ipairs(found.queries) do
     local hits = json.array()
     for r, hit in ipairs(list.hits) do hits[r] = hit end
-    lists[i] = { query = list.query.name, identity = list.query.identity, camera = list.query.camera,
+    local called = list.query.called or list.query
+    lists[i] = { query = list.query.name, identity = called.identity, camera = called.camera,
       own_row = list.own, hits = hits }
   end
   return { gallery = found.gallery, entries = found.entries, searched = found.about, seconds = found.seconds,

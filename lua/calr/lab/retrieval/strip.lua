@@ -29,7 +29,7 @@ local function row_of(list, side)
     if found then
       row.images[#row.images + 1] = tile(found, ("%d  %.3f"):format(hit.rank, hit.distance),
         ("%s, distance %.4f%s"):format(hit.name or "row " .. hit.row, hit.distance,
-          hit.identity and (", identity %d"):format(hit.identity) or ""), frame_of(hit))
+          hit.identity and (", identity %s"):format(hit.identity) or ""), frame_of(hit))
     else
       missing = missing + 1
     end
