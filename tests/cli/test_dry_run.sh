@@ -17,6 +17,8 @@ prints "missing: there is no data set market.lmdb; make or import it first (calr
 expect 1 "$CALR" run "$script" --dry-run data=weights.safetensors
 prints "missing: weights.safetensors is not a data set"
 mkdir empty
+expect 2 "$CALR" run "$script" --dry-run --out weights.safetensors
+says "weights.safetensors is a file, not a folder"
 expect 1 "$CALR" run "$script" --dry-run weights=empty
 prints "missing: empty: this folder holds no weights"
 expect 1 "$CALR" run "$script" --dry-run refine=./mine.lua

@@ -196,7 +196,7 @@ says "--top must be a whole number"
 expect 2 "$CALR" search --gallery pics.npy --query inside/02.jpg height=64
 says "height= is an option of a model, and --model names none"
 expect 1 search --gallery pics --query absent.jpg
-says "there is no image absent.jpg, neither as a file nor by its name in pics"
+says "there is no image \"absent.jpg\", neither as a file nor by its name in pics"
 expect 1 search --gallery absent --query query.jpg
 says "there is no gallery absent"
 expect 1 search --gallery pics --query bad.jpg

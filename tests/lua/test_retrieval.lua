@@ -298,7 +298,7 @@ check.test("queries by name, by data set and by file", function()
   check.equal(mixed[3].own, 3)
   check.all_near(mixed[4].features, list[1].features, 1e-5)
   check.equal(mixed[4].picture(), data:query():jpeg(1))
-  check.fails("there is no image nowhere.jpg", gallery.queries, { "nowhere.jpg" }, side, { model = model })
+  check.fails("there is no image \"nowhere.jpg\"", gallery.queries, { "nowhere.jpg" }, side, { model = model })
 end)
 
 check.test("from a script: extract, search, strip, evaluate", function()

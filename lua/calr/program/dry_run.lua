@@ -17,6 +17,7 @@ end
 --- @param fields    of the command line: overrides, and record of a run to be resumed
 --- @return integer  exit status: 1 when something is missing
 return function(defaults, fields)
+  if fields.out then require("calr.run.folder").check_new(fields.out) end
   local cfg = config.resolve(defaults, fields.overrides, fields.record and fields.record.config)
   local changed = config.difference(cfg)
   local names = sorted(changed)

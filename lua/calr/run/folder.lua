@@ -46,6 +46,13 @@ local function refuse_used(path)
     path, record.status, path)
 end
 
+--- calr.run.folder.check_new(path)
+--- Ends the program when a run cannot begin in a folder: the path is a file, or it holds a run.
+function folder.check_new(path)
+  if sys.exists(path) and not sys.is_folder(path) then errors.usage("%s is a file, not a folder", path) end
+  if sys.exists(path .. "/run.json") then refuse_used(path) end
+end
+
 --- calr.run.folder.make(path, name)
 --- Creates a run folder and locks it.
 --- @param path  nil: runs/NAME-DATE-TIME-N

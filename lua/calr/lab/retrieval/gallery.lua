@@ -150,7 +150,7 @@ local function query_of(word, side, o)
     return one
   end
   local found = o.model and from_data(word, side, o)
-  return found or fail("there is no image %s, neither as a file nor by its name in %s", word, side.title)
+  return found or fail("there is no image \"%s\", neither as a file nor by its name in %s", word, side.title)
 end
 
 local function is_file(word) return sys.exists(word) and not sys.is_folder(word) and own.is_image(word) end
