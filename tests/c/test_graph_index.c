@@ -6,6 +6,13 @@
 #include "neighbours/graph.h"
 #include "neighbours/nearest.h"
 
+/* Rows of the larger sets: fewer under a sanitizer, which takes minutes otherwise. */
+#ifdef __SANITIZE_ADDRESS__
+#define SIZE(n) ((n) / 3)
+#else
+#define SIZE(n) (n)
+#endif
+
 typedef struct answer {
     int32_t *indices;
     float *values;
@@ -112,7 +119,7 @@ static void test_all_effort(void)
 
 static void test_recall(void)
 {
-    enum { N = 3000, M = 200, D = 33, K = 10 };
+    enum { N = SIZE(3000), M = 200, D = 33, K = 10 };
     float *x = random_rows(8, N + M, D, 300, 0.8), *queries = x + N * D;
     calr_ivf_sample sample = {N, 1};
     for (int metric = CALR_COSINE; metric <= CALR_EUCLIDEAN; metric++) {
@@ -151,7 +158,7 @@ static void test_recall(void)
 /* Copies of a few rows, more of each than links and than a list holds; rows of zeros; everything equal. */
 static void test_equal_rows(void)
 {
-    enum { N = 1200, D = 8, K = 12 };
+    enum { N = SIZE(1200), D = 8, K = 12 };
     for (int groups = 1; groups <= 300; groups *= 6) {
         float *x = random_rows(9, N, D, groups, 0);
         for (int i = 0; i < D; i++)
@@ -213,7 +220,7 @@ static void test_extremes(void)
 
 static void test_threads(void)
 {
-    enum { N = 2500, D = 40, K = 12 };
+    enum { N = SIZE(2500), D = 40, K = 12 };
     int before = calr_parallel_threads();
     float *x = random_rows(3, N, D, 50, 0.8);
     calr_ivf_query query = {NULL, 0, K, true};
