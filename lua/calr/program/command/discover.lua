@@ -5,9 +5,9 @@ local arguments = require "calr.program.arguments"
 local discover = require "calr.lab.discover"
 local errors = require "calr.errors"
 local json = require "calr.json"
-local plain = require("calr.traceback").plain
 local sys = require "calr.sys"
 local text = require "calr.text"
+local try = arguments.try
 
 local command = {
   summary = "find persons in a folder of images without identities: train, cluster, contact sheets",
@@ -60,14 +60,6 @@ local function parse(args)
   end
   if not fields.folder then errors.usage("which folder? usage: %s", command.usage) end
   return fields
-end
-
--- Calls fn; its errors are reported without a traceback.
-local function try(fn, ...)
-  local results = table.pack(pcall(fn, ...))
-  if results[1] then return table.unpack(results, 2, results.n) end
-  if type(results[2]) ~= "string" then error(results[2], 0) end
-  errors.fail("%s", plain(results[2]))
 end
 
 local of_network = { "network", "height", "width", "pooling", "ibn", "last_stride" }
@@ -207,8 +199,7 @@ function command.run(args)
     print("usage: " .. command.usage .. "\n\n" .. help)
     return 0
   end
-  local threads = arguments.integer(fields, "threads", "--threads", 1, 1024)
-  if threads then sys.threads(threads) end
+  arguments.choose_threads(fields)
   local looked = try(discover.look, fields.folder, fields.one_camera)
   local name = sys.absolute(fields.folder):match "[^/]+$" or "images"
   local out = fields.output or "discovered/" .. name

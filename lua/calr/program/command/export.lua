@@ -4,10 +4,10 @@
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
 local export = require "calr.lab.export"
-local plain = require("calr.traceback").plain
 local sys = require "calr.sys"
 local text = require "calr.text"
 local trained = require "calr.trained"
+local try = arguments.try
 
 local command = {
   summary = "write a trained network as ONNX, safetensors or a PyTorch file",
@@ -77,14 +77,6 @@ local function check_output(path, model)
   refuse_same(path, model)
 end
 
--- Calls fn; its errors are reported without a traceback.
-local function try(fn, ...)
-  local results = table.pack(pcall(fn, ...))
-  if results[1] then return table.unpack(results, 2, results.n) end
-  if type(results[2]) ~= "string" then error(results[2], 0) end
-  errors.fail("%s", plain(results[2]))
-end
-
 --- calr.program.command.export.run(args)
 --- @return integer  exit status
 function command.run(args)
@@ -93,8 +85,7 @@ function command.run(args)
     print("usage: " .. command.usage .. "\n\n" .. help)
     return 0
   end
-  local threads = arguments.integer(fields, "threads", "--threads", 1, 1024)
-  if threads then sys.threads(threads) end
+  arguments.choose_threads(fields)
   check_output(fields.output, fields.model)
   local model = try(trained.open, fields.model, fields.overrides, { trust = fields.trust })
   local cfg = model.config
