@@ -66,9 +66,9 @@ end
 local function within(low, value, high) return math.max(low, math.min(value, high)) end
 
 --- calr.lab.discover.settings(count, cameras, given)
---- Options of experiments/calr.lua for so many images of so many cameras, changed by those that are given. Weights
---- that were trained on other images ask for little: the preset "small". Random ones must learn everything: the preset
---- "street", on small pictures. Batches and neighbours follow the number of images as they do in these presets.
+--- Options of experiments/calr.lua that suit the numbers of images and cameras, with the given ones in their place.
+--- Weights that were trained on other images ask for little: the preset "small". Random ones must learn everything: the
+--- preset "street", on small pictures. Batches and neighbours follow the number of images as they do in these presets.
 --- @param given  name -> text, among them weights and network
 --- @return table  name -> value
 function discover.settings(count, cameras, given)

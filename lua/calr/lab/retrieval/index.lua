@@ -17,7 +17,7 @@ local T = require "calr.tensor"
 
 local index = {}
 
--- Of the metadata. EFFORT: the recall that was asked for, neighbours, effort, the recall that it reaches.
+-- Keys of the metadata. EFFORT holds four numbers: the wanted recall, neighbours, the effort, and the recall reached.
 local KIND, FEATURES, FROM, EFFORT = "calr.kind", "calr.features", "calr.features.from", "calr.effort"
 
 local SAMPLE, MOST = 256, 32 -- rows whose neighbours are looked for to measure an effort, and how many at least

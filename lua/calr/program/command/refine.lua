@@ -224,8 +224,7 @@ function command.run(args)
   if fields.outliers and fields.outliers ~= "ignore" and fields.outliers ~= "singletons" then
     errors.usage("--outliers must be singletons or ignore, not \"%s\"", fields.outliers)
   end
-  local threads = arguments.integer(fields, "threads", "--threads", 1, 1024)
-  if threads then sys.threads(threads) end
+  arguments.choose_threads(fields)
   fields.format = format_of(fields)
   local own = not words[2] and workbench.open(fields.snapshot).files.refine -- without words all rules are tried
   if own and not fields.trust then
