@@ -1,4 +1,6 @@
 /* Convolutions of every backend against the definition, summed in double. */
+#include "base/bf16.h"
+#include "base/size.h"
 #include "test_backend.h"
 
 static void reference_forward(const calr_conv2d *g, const float *x, const float *w,
@@ -336,6 +338,97 @@ static void check_all(void)
     }
 }
 
+/* Depthwise convolutions as networks and users have them: strips that end inside and outside of a row, vectors that
+ * overlap, kernels larger than the map, every kind of border. */
+static calr_conv2d random_depthwise(calr_rng *rng)
+{
+    static const int64_t kernels[] = {1, 2, 3, 3, 3, 5, 5, 7};
+    calr_conv2d g = {.n = random_between(rng, 1, 3),
+                     .h = random_between(rng, 1, 12),
+                     .w = random_between(rng, 1, 35),
+                     .c_in = random_between(rng, 2, 40),
+                     .kh = kernels[random_between(rng, 0, 7)],
+                     .kw = kernels[random_between(rng, 0, 7)],
+                     .stride = {random_between(rng, 1, 3), random_between(rng, 1, 3)}};
+    if (random_between(rng, 0, 2) > 0) /* what networks have */
+        g.kw = g.kh, g.stride[0] = g.stride[1] = random_between(rng, 1, 2);
+    for (int side = 0; side < 2; side++) {
+        g.dilation[side] = random_between(rng, 0, 4) ? 1 : 2;
+        int64_t whole = (side ? g.kw - 1 : g.kh - 1) * g.dilation[side], before = whole / 2;
+        g.padding[2 * side] = before + (random_between(rng, 0, 3) ? 0 : whole - 2 * before);
+        g.padding[2 * side + 1] = whole - before;
+    }
+    g.groups = g.c_out = g.c_in;
+    return g;
+}
+
+static void *rounded(int64_t count, const float *from)
+{
+    calr_bf16 *to = calr_array_new(count, sizeof *to);
+    calr_bf16_round(count, from, to);
+    return to;
+}
+
+static float *wide_copy(int64_t count, const calr_bf16 *from)
+{
+    float *to = output_array(count);
+    calr_bf16_widen(count, from, to);
+    return to;
+}
+
+static void check_same_halves(const calr_bf16 *got, const float *expected, int64_t count)
+{
+    calr_bf16 *want = rounded(count, expected);
+    CHECK(memcmp(got, want, (size_t)count * sizeof *want) == 0);
+    free(want);
+}
+
+/* bf16 maps give what their numbers give in f32, rounded once: the sums are the same ones. */
+static void check_halves(calr_conv2d g)
+{
+    CHECK_OK(calr_conv2d_resolve(&g));
+    calr_conv2d half = g;
+    half.dtype = CALR_BF16;
+    int64_t nx = size_x(&g), nw = size_w(&g), ny = size_y(&g);
+    float *any_x = random_array(nx, 1), *w = random_array(nw, 2), *bias = random_array(g.c_out, 3);
+    float *any_dy = random_array(ny, 4);
+    calr_bf16 *x = rounded(nx, any_x), *dy = rounded(ny, any_dy), *y = rounded(ny, any_dy);
+    calr_bf16 *dx = rounded(nx, any_x);
+    float *wide_x = wide_copy(nx, x), *wide_dy = wide_copy(ny, dy);
+    float *wide_y = output_array(ny), *wide_dx = output_array(nx), *dw[2], *db[2];
+    for (int i = 0; i < 2; i++)
+        dw[i] = output_array(nw), db[i] = output_array(g.c_out);
+    CHECK_OK(backend->conv2d_forward(&g, wide_x, w, bias, wide_y));
+    CHECK_OK(backend->conv2d_forward(&half, x, w, bias, y));
+    check_same_halves(y, wide_y, ny);
+    CHECK_OK(backend->conv2d_backward_data(&g, w, wide_dy, wide_dx));
+    CHECK_OK(backend->conv2d_backward_data(&half, w, dy, dx));
+    check_same_halves(dx, wide_dx, nx);
+    CHECK_OK(backend->conv2d_backward_weights(&g, wide_x, wide_dy, dw[0], db[0]));
+    CHECK_OK(backend->conv2d_backward_weights(&half, x, dy, dw[1], db[1]));
+    CHECK(same_bits(dw[0], dw[1], nw));
+    for (int i = 0; i < 2; i++)
+        free(dw[i]), free(db[i]);
+    free(any_x), free(w), free(bias), free(any_dy), free(x), free(dy), free(y), free(dx);
+    free(wide_x), free(wide_dy), free(wide_y), free(wide_dx);
+}
+
+static void test_depthwise(void)
+{
+    static const char *const backends[] = {"portable", "onednn"};
+    for (int b = 0; b < 2; b++) {
+        calr_rng rng = calr_rng_make(4, calr_rng_purpose("depthwise"), 0, 0);
+        if (!use_backend(backends[b]))
+            continue;
+        for (int i = 0; i < 120; i++) {
+            calr_conv2d g = random_depthwise(&rng);
+            check_geometry(g);
+            if (b == 0) /* oneDNN's own bf16 code rounds weights too */
+                check_halves(g);
+        }
+    }
+}
+
 static void test_portable(void)
 {
     if (use_backend("portable"))
@@ -605,6 +698,7 @@ int main(void)
 {
     RUN(test_portable);
     RUN(test_onednn);
+    RUN(test_depthwise);
     RUN(test_threads);
     RUN(test_empty);
     RUN(test_bad_geometry);

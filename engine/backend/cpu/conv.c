@@ -5,11 +5,12 @@
  * runs of c_in channels that lie together in the NHWC image. The column matrix exists in tiles of
  * output positions only. A 1x1 convolution of stride 1 without padding needs none: the image is its
  * own column matrix. With groups each has a column matrix and products of its own. Depthwise
- * convolutions are left to depthwise.c. */
+ * convolutions are left to depthwise/. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/cpu/blas.h"
+#include "backend/cpu/depthwise/depthwise.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/pointwise/pointwise.h"
 #include "backend/cpu/winograd/winograd.h"
@@ -36,11 +37,6 @@ static bool is_pointwise(const calr_conv2d *g)
     return g->kh == 1 && g->kw == 1 && calr_conv2d_has(g, 1, 0) && g->groups == 1;
 }
 
-static bool is_depthwise(const calr_conv2d *g)
-{
-    return g->groups > 1 && g->groups == g->c_in && g->groups == g->c_out;
-}
-
 const char *calr_cpu_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass)
 {
     if (calr_winograd_wanted(conv))
@@ -49,7 +45,7 @@ const char *calr_cpu_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass)
         return calr_pointwise_name();
     if (is_pointwise(conv))
         return "gemm";
-    return is_depthwise(conv) ? "portable: depthwise" : CALR_PORTABLE_NAME;
+    return calr_depthwise_is(conv) ? calr_depthwise_name(conv) : CALR_PORTABLE_NAME;
 }
 
 static convolving describe(const calr_conv2d *g)
@@ -227,8 +223,8 @@ calr_status calr_cpu_conv2d_forward(const calr_conv2d *conv, const float *x, con
         return calr_winograd_forward(conv, x, w, bias, y);
     if (calr_pointwise_wanted(conv, CALR_CONV2D_FORWARD))
         return calr_pointwise_forward(conv, x, w, bias, y);
-    if (is_depthwise(conv))
-        return calr_cpu_depthwise_forward(conv, x, w, bias, y);
+    if (calr_depthwise_is(conv))
+        return calr_depthwise_forward(conv, x, w, bias, y);
     if (is_pointwise(conv)) {
         k.packed = w;
         product(&k, 0, x, positions, y);
@@ -281,8 +277,8 @@ calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *
         return calr_winograd_backward_data(conv, w, dy, dx);
     if (calr_pointwise_wanted(conv, CALR_CONV2D_BACKWARD_DATA))
         return calr_pointwise_backward_data(conv, w, dy, false, dx);
-    if (is_depthwise(conv))
-        return calr_cpu_depthwise_backward_data(conv, w, dy, dx);
+    if (calr_depthwise_is(conv))
+        return calr_depthwise_backward_data(conv, w, dy, dx);
     if (is_pointwise(conv)) {
         calr_blas_gemm(false, false, conv->n * positions, conv->c_in, conv->c_out, 1, dy,
                        conv->c_out, w, conv->c_in, 0, dx, conv->c_in);
@@ -385,8 +381,8 @@ calr_status calr_cpu_conv2d_backward_weights(const calr_conv2d *conv, const floa
     }
     if (calr_winograd_wanted(conv))
         return calr_winograd_backward_weights(conv, x, dy, dw);
-    if (is_depthwise(conv))
-        return calr_cpu_depthwise_backward_weights(conv, x, dy, dw);
+    if (calr_depthwise_is(conv))
+        return calr_depthwise_backward_weights(conv, x, dy, dw, NULL);
     bool small = conv->groups > 1 || c_out * k.depth <= SMALL_WEIGHTS;
     k.chunk = calr_max64(1024, (positions + MOST_PARTS - 1) / MOST_PARTS);
     k.tile =

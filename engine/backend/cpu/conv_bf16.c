@@ -6,6 +6,7 @@
  * still in a cache when they are used. They depend on the sizes alone. */
 #include "backend/cpu/conv_bf16.h"
 
+#include "backend/cpu/depthwise/depthwise.h"
 #include "backend/cpu/kernels.h"
 #include "tensor/pool.h"
 
@@ -162,6 +163,8 @@ static const calr_conv_kernels portable = {calr_portable_conv2d_forward,
 calr_status calr_portable_conv2d_forward(const calr_conv2d *conv, const void *x, const float *w,
                                          const float *bias, void *y)
 {
+    if (calr_depthwise_is(conv))
+        return calr_depthwise_forward(conv, x, w, bias, y);
     if (conv->dtype == CALR_BF16)
         return calr_cpu_conv2d_bf16_forward(&portable, conv, x, w, bias, y);
     return calr_cpu_conv2d_forward(conv, x, w, bias, y);
@@ -170,6 +173,8 @@ calr_status calr_portable_conv2d_forward(const calr_conv2d *conv, const void *x,
 calr_status calr_portable_conv2d_backward_data(const calr_conv2d *conv, const float *w,
                                                const void *dy, void *dx)
 {
+    if (calr_depthwise_is(conv))
+        return calr_depthwise_backward_data(conv, w, dy, dx);
     if (conv->dtype == CALR_BF16)
         return calr_cpu_conv2d_bf16_backward_data(&portable, conv, w, dy, dx);
     return calr_cpu_conv2d_backward_data(conv, w, dy, dx);
@@ -178,6 +183,8 @@ calr_status calr_portable_conv2d_backward_data(const calr_conv2d *conv, const fl
 calr_status calr_portable_conv2d_backward_weights(const calr_conv2d *conv, const void *x,
                                                   const void *dy, float *dw, float *dbias)
 {
+    if (calr_depthwise_is(conv))
+        return calr_depthwise_backward_weights(conv, x, dy, dw, dbias);
     if (conv->dtype == CALR_BF16)
         return calr_cpu_conv2d_bf16_backward_weights(&portable, conv, x, dy, dw, dbias);
     return calr_cpu_conv2d_backward_weights(conv, x, dy, dw, dbias);

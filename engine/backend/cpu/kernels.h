@@ -52,7 +52,7 @@ typedef enum calr_cpu_vector_set {
 } calr_cpu_vector_set;
 calr_cpu_vector_set calr_cpu_vectors(void);
 
-/* conv.c: winograd/, pointwise/, im2col and gemm, or depthwise.c. f32 only: conv_bf16.h makes the table's
+/* conv.c: winograd/, pointwise/, im2col and gemm, or depthwise/. f32 only: conv_bf16.h makes the table's
  * entries of them. */
 #define CALR_PORTABLE_NAME "portable: im2col"
 /* The name of the implementation of a (resolved) convolution here. */
@@ -65,14 +65,6 @@ calr_status calr_cpu_conv2d_backward_data_add(const calr_conv2d *conv, const flo
                                               const void *dy, void *dx);
 calr_status calr_cpu_conv2d_backward_weights(const calr_conv2d *conv, const float *x,
                                              const float *dy, float *dw, float *dbias);
-
-/* depthwise.c: for groups = c_in = c_out. */
-calr_status calr_cpu_depthwise_forward(const calr_conv2d *conv, const float *x, const float *w,
-                                       const float *bias, float *y);
-calr_status calr_cpu_depthwise_backward_data(const calr_conv2d *conv, const float *w,
-                                             const float *dy, float *dx);
-calr_status calr_cpu_depthwise_backward_weights(const calr_conv2d *conv, const float *x,
-                                                const float *dy, float *dw);
 
 /* norm.c */
 calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, const void *x,

@@ -1,5 +1,5 @@
-"""The networks of calr.models in PyTorch: torchvision's residual networks with GeM pooling, a BatchNorm neck and unit
-features."""
+"""The networks of calr.models in PyTorch: torchvision's residual networks and MobileNetV2 and timm's EfficientNet-Lite,
+with GeM pooling, a BatchNorm neck and unit features."""
 import os
 import sys
 
@@ -71,10 +71,37 @@ class Trunk(nn.Module):
         return b.layer4(b.layer3(b.layer2(b.layer1(x))))
 
 
+class Mobile(nn.Module):
+    """The layers of MobileNetV2 (torchvision) or EfficientNet-Lite (timm) up to their feature maps."""
+
+    def __init__(self, name):
+        super().__init__()
+        if name == "mobilenet_v2":
+            import torchvision
+
+            self.body = torchvision.models.mobilenet_v2(weights=None).features
+        else:
+            import timm
+
+            self.body = timm.create_model(name, num_classes=0, global_pool="")
+        self.dim = 1280
+
+    def forward(self, x):
+        return self.body(x)
+
+
+def trunk(name):
+    if name == "small":
+        return Small()
+    if name == "mobilenet_v2" or name.startswith("efficientnet_lite"):
+        return Mobile(name)
+    return Trunk(name)
+
+
 class Network(nn.Module):
     def __init__(self, name):
         super().__init__()
-        self.trunk = Small() if name == "small" else Trunk(name)
+        self.trunk = trunk(name)
         self.dim = self.trunk.dim
         self.pool = GeM()
         self.neck = nn.BatchNorm1d(self.dim)

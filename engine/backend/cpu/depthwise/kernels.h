@@ -1,0 +1,33 @@
+/* The loops of the depthwise convolutions, made once for each width of vectors. Internal to cpu/depthwise. */
+#ifndef CALR_BACKEND_CPU_DEPTHWISE_KERNELS_H
+#define CALR_BACKEND_CPU_DEPTHWISE_KERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Like calr_conv2d, with the padding at the top and at the left only, which may be negative: the gradient of the data
+ * of stride 1 is a convolution of dy whose paddings are dilation (kh - 1) - padding. The channels are taken in vectors;
+ * the last one ends with the last channel, and may share channels with the one before. Weights, biases and sums lie
+ * vector by vector: vectors x kh x kw x lanes, and vectors x lanes. */
+typedef struct calr_depthwise_job {
+    int64_t n, h, w, c, kh, kw, stride_h, stride_w, pad_h, pad_w, apart_h, apart_w, out_h, out_w;
+    bool half;          /* maps are bf16 */
+    const void *x, *dy; /* the input of forward is x, that of data is dy */
+    const float *weights, *bias;
+    void *y; /* or dx */
+} calr_depthwise_job;
+
+/* Rows are those of all images: of the output, for `data` of the input. */
+typedef struct calr_depthwise_kernels {
+    const char *name;
+    int64_t lanes;
+    void (*forward)(const calr_depthwise_job *job, int64_t begin, int64_t end);
+    void (*data)(const calr_depthwise_job *job, int64_t begin, int64_t end);
+    /* Adds what the rows give to the gradient of the weights to `sums`. */
+    void (*weights)(const calr_depthwise_job *job, int64_t begin, int64_t end, float *sums);
+} calr_depthwise_kernels;
+
+extern const calr_depthwise_kernels calr_depthwise_single, calr_depthwise_plain;
+extern const calr_depthwise_kernels calr_depthwise_avx2, calr_depthwise_avx512;
+
+#endif
