@@ -25,11 +25,12 @@ local function clear()
 end
 
 --- calr.progress.print(line)
---- Writes a line to stderr above the live line; nothing with --quiet.
+--- Writes a line to stderr above the live line, without control characters (calr.text.visible_lines); nothing with
+--- --quiet.
 function progress.print(line)
   if context.current().quiet then return end
   clear()
-  io.stderr:write(line, "\n")
+  io.stderr:write(text.visible_lines(line), "\n")
   if live and live.shown then io.stderr:write(live.shown) end
 end
 
@@ -40,7 +41,7 @@ end
 function progress.new(label, total)
   local now = sys.clock()
   last_plain = last_plain or now
-  local bar = setmetatable({ label = label, total = total, done = 0, start = now, drawn = 0,
+  local bar = setmetatable({ label = text.visible(label), total = total, done = 0, start = now, drawn = 0,
     mode = context.current().quiet and "quiet" or sys.is_terminal(2) and "live" or "plain", above = live }, Bar)
   if bar.mode == "live" then
     clear()
@@ -65,7 +66,7 @@ local function describe(bar, now)
   if bar.total and rate > 0 and bar.done < bar.total then
     parts[#parts + 1] = text.duration((bar.total - bar.done) / rate) .. " left"
   end
-  if bar.text then parts[#parts + 1] = bar.text end
+  if bar.text then parts[#parts + 1] = text.visible(bar.text) end
   return table.concat(parts, "  ")
 end
 

@@ -14,6 +14,33 @@ function text.has_colour(fd)
   return sys.is_terminal(fd or 1) and not os.getenv "NO_COLOR" and os.getenv "TERM" ~= "dumb"
 end
 
+local function escaped(byte) return ("\\x%02X"):format(byte:byte()) end
+
+--- calr.text.visible(string)
+--- Returns a text of somebody else's (a name of a file, a label, the metadata of a file) as a terminal may have it:
+--- control characters and bytes that are not UTF-8 become \\xHH, so that no text can move the cursor or colour what
+--- follows.
+--- @return string  of UTF-8, in one line
+function text.visible(string)
+  if not string:find "[%c\128-\255]" then return string end
+  local parts, at = {}, 1
+  while at <= #string do
+    local _, bad = utf8.len(string, at)
+    parts[#parts + 1] = string:sub(at, (bad or #string + 1) - 1)
+    if bad then parts[#parts + 1] = escaped(string:sub(bad, bad)) end
+    at = (bad or #string) + 1
+  end
+  return (table.concat(parts):gsub("\xC2([\x80-\x9F])", escaped):gsub("%c", escaped))
+end
+
+--- calr.text.visible_lines(string)
+--- Does the same for a text of several lines, whose ends and tabs stay.
+--- @return string
+function text.visible_lines(string)
+  if not string:find "[%c\128-\255]" then return string end
+  return (string:gsub("[^\n\t]+", text.visible))
+end
+
 --- calr.text.paint(name, string [, fd])
 --- Returns the string in a colour ("bold", "dim", "red", "green", "yellow", "blue", "cyan") where colour is wanted,
 --- otherwise unchanged.
@@ -181,13 +208,14 @@ end
 local function cell_text(value, column)
   if value == nil then return column.missing or "-" end
   if type(value) == "number" and column.format then return column.format:format(value) end
-  return tostring(value)
+  return column.painted and value or text.visible(tostring(value))
 end
 
 --- calr.text.table{columns=, rows=, title=, indent=0}
 --- Formats an aligned table: a line of heads, a rule, the rows. Columns of numbers are right-aligned. A newline in a
---- head makes another line of heads.
---- @param columns  list of heads, or of tables {head, format="%.1f", align="left"|"right", missing="-"}
+--- head makes another line of heads. Control characters in cells, heads and title are shown as by calr.text.visible.
+--- @param columns  list of heads, or of tables {head, format="%.1f", align="left"|"right", missing="-",
+---                 painted=true: its cells are texts of calr.text.paint}
 --- @param rows     list of lists of cells; the string "-" instead of a row draws a rule; nil cells: give row.n or use
 ---                 false
 --- @param title    a line above
@@ -197,13 +225,14 @@ function text.table(options)
   local columns, lines, cells, heads = {}, {}, {}, {}
   for c, column in ipairs(options.columns) do
     column = type(column) == "table" and column or { column }
-    columns[c] = { format = column.format, align = column.align, missing = column.missing, width = 0 }
+    columns[c] = { format = column.format, align = column.align, missing = column.missing, painted = column.painted,
+      width = 0 }
     local h = 0
     for line in (column[1] .. "\n"):gmatch "([^\n]*)\n" do
       h = h + 1
       heads[h] = heads[h] or {}
-      heads[h][c] = line
-      columns[c].width = math.max(columns[c].width, text.width(line))
+      heads[h][c] = text.visible(line)
+      columns[c].width = math.max(columns[c].width, text.width(heads[h][c]))
     end
   end
   for r, row in ipairs(options.rows) do
@@ -227,7 +256,7 @@ function text.table(options)
   end
   local rule = {}
   for c, column in ipairs(columns) do rule[c] = ("-"):rep(column.width) end
-  if options.title then lines[1] = margin .. text.paint("bold", options.title) end
+  if options.title then lines[1] = margin .. text.paint("bold", text.visible(options.title)) end
   for _, head in ipairs(heads) do line(head) end
   line(rule)
   for _, row in ipairs(cells) do line(row == "-" and rule or row) end

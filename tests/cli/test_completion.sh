@@ -135,6 +135,6 @@ expect 2 "$CALR" completion bash zsh
 says "one word too many"
 expect 2 "$CALR" docs --man
 says "--man takes a file"
-expect 1 "$CALR" completion bash -o nowhere/x
+expect 2 "$CALR" completion bash -o nowhere/x
 says "nowhere/x"
 finish

@@ -82,8 +82,8 @@ for words in "data" "data import" "data info" "data make" "data make street" "da
 done
 
 # ---- folders that are not what they should be ----
-expect 1 "$CALR" data import market1501 absent -o a.lmdb
-says "there is no folder absent"
+expect 2 "$CALR" data import market1501 absent -o a.lmdb
+says "there is no folder or table absent"
 mkdir empty
 expect 1 "$CALR" data import market1501 empty -o a.lmdb
 says "empty is empty"
@@ -136,8 +136,8 @@ prints "$fingerprint"
 rm a.lmdb
 
 # ---- files that are no data sets ----
-expect 1 "$CALR" data info absent.lmdb
-says "cannot open the data set absent.lmdb"
+expect 2 "$CALR" data info absent.lmdb
+says "there is no data set absent.lmdb"
 expect 1 "$CALR" data info good
 says "good is a folder"
 : >zero.lmdb
@@ -178,7 +178,7 @@ expect 0 "$CALR" data import market1501 good -o other.lmdb
 holds ! -e other.lmdb.tmp-99999
 holds -e other.lmdb.tmp-x
 rm other.lmdb.tmp-x
-expect 1 "$CALR" data import market1501 good -o nowhere/x.lmdb
+expect 2 "$CALR" data import market1501 good -o nowhere/x.lmdb
 says "nowhere/x.lmdb"
 expect 2 "$CALR" data import market1501 good -o good/
 says "good/ is a folder: -o takes the file to write"

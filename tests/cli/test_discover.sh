@@ -78,7 +78,7 @@ prints "of one camera"
 # ---- refused
 expect 2 "$CALR" discover
 says "which folder?"
-expect 1 "$CALR" discover nowhere
+expect 2 "$CALR" discover nowhere
 says "there is no folder nowhere"
 mkdir empty && touch empty/.DS_Store
 expect 1 "$CALR" discover empty

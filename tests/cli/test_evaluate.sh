@@ -104,7 +104,7 @@ expect 1 "$CALR" evaluate --features one.npy three.npy --csv three.csv one.csv
 says "three.csv has 3 rows for 1 features"
 expect 1 "$CALR" evaluate --features one.npy
 says "one.csv has no column split; it has: identity"
-expect 1 "$CALR" evaluate --features one.npy three.npy --raw --rerank
+expect 2 "$CALR" evaluate --features one.npy three.npy --raw --rerank
 says "re-ranking needs rows of length 1"
 
 # ---- what it refuses
@@ -140,7 +140,7 @@ expect 2 "$CALR" evaluate --features one.npy three.npy -o found.txt
 says "-o takes FILE.json or FILE.csv, not found.txt"
 expect 2 "$CALR" evaluate --features absent.npy three.npy
 says "there is no file of features absent.npy"
-expect 1 "$CALR" evaluate --model model.safetensors --data absent.lmdb
+expect 2 "$CALR" evaluate --model model.safetensors --data absent.lmdb
 says "absent.lmdb"
 expect 1 "$CALR" evaluate --model model.safetensors --data street.lmdb network=resnet18
 says "does not fit the network resnet18"

@@ -83,11 +83,11 @@ expect 2 "$CALR" export model.safetensors -o ./model.safetensors
 says "would replace the model itself"
 expect 2 "$CALR" export model.safetensors -o net.onnx --keepnorms
 says "did you mean --keep-norms?"
-expect 1 "$CALR" export nothing -o net.onnx
-says "nothing: there is no such run or file"
+expect 2 "$CALR" export nothing -o net.onnx
+says "there is no run or file of weights nothing"
 expect 1 "$CALR" export other.safetensors -o net.onnx
 says "other.safetensors does not fit the network small"
-expect 1 "$CALR" export model.safetensors hieght=64 -o net.onnx
+expect 2 "$CALR" export model.safetensors hieght=64 -o net.onnx
 says 'no option "hieght" (did you mean "height"?)'
 expect 2 "$CALR" export model.safetensors height=tall -o net.onnx
 says 'option "height" must be a whole number'

@@ -177,19 +177,19 @@ expect 2 "$CALR" extract --model model.safetensors --images pics -o x.npy --prec
 says '--precision is f32, bf16 or auto, not "f16"'
 expect 2 extract --images pics -o x.npy --chunk 0
 says "--chunk must be a whole number"
-expect 1 extract --images absent -o x.npy
+expect 2 extract --images absent -o x.npy
 says "there is no folder, data set or image absent"
 expect 1 extract --images make.lua -o x.npy
 says "make.lua is neither a folder, a data set (.lmdb) nor an image"
 mkdir empty
 expect 1 extract --images empty -o x.npy
 says "empty holds no images"
-expect 1 extract --images pics --split query -o x.npy
-says "pics is a folder, which has no splits"
-expect 1 extract --images street.lmdb --split probes -o x.npy
+expect 2 extract --images pics --split query -o x.npy
+says "--split is of a data set, and pics is a folder"
+expect 2 extract --images street.lmdb --split probes -o x.npy
 says "probes"
-expect 1 "$CALR" extract --model absent --images pics -o x.npy
-says "absent: there is no such run or file"
+expect 2 "$CALR" extract --model absent --images pics -o x.npy
+says "there is no run or file of weights absent"
 expect 1 "$CALR" extract --model model.safetensors network=resnet18 --images pics -o x.npy
 says "model.safetensors does not fit the network resnet18"
 expect 1 "$CALR" extract --model foreign.pth --images pics -o x.npy

@@ -57,7 +57,7 @@ expect 1 "$CALR" import-weights "$files/network.pth" -o out.safetensors
 says "it holds a whole network" "torch.save(model.state_dict()"
 expect 1 "$CALR" import-weights "$files/complex.pth" -o out.safetensors
 says "ComplexFloatStorage"
-expect 1 "$CALR" import-weights missing.pth -o out.safetensors
+expect 2 "$CALR" import-weights missing.pth -o out.safetensors
 says "missing.pth"
 head -c 3000 "$files/archive.pth" >cut.pth
 expect 1 "$CALR" import-weights cut.pth -o out.safetensors

@@ -35,8 +35,8 @@ cp runs/run-1/metrics.jsonl before.jsonl
 expect 2 "$CALR" report runs/run-1 -o runs/run-1/metrics.jsonl
 says "runs/run-1/metrics.jsonl: the file's name must end in .html"
 holds "$(cmp before.jsonl runs/run-1/metrics.jsonl 2>&1)" = ""
-expect 1 "$CALR" report runs -o nowhere/x.html
-says "calr: cannot write nowhere/x.html"
+expect 2 "$CALR" report runs -o nowhere/x.html
+says "calr: there is no folder nowhere to write nowhere/x.html in"
 expect 2 "$CALR" report train.lua
 says "train.lua is a file"
 cp -r runs torn && echo '{' >torn/run-2/run.json

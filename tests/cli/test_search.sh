@@ -5,8 +5,11 @@
 search() { "$CALR" search --model model.safetensors --precision f32 "$@"; }
 
 # ---- a folder: names, distances as calr.rank.topk gives them
+expect 0 search --gallery pics --query query.jpg --top 4
+prints "query.jpg" "distance" "1 query in 22 images of pics" "(exact)"
 expect 0 search --gallery pics --query query.jpg --top 4 -o hits.json
-prints "query.jpg" "distance" "1 query in 22 images of pics" "(exact)" "hits.json"
+prints "1 query in 22 images of pics" "(exact)" "hits.json"
+holds "$(grep -c distance out.txt)" -eq 0 # the lists are in the file
 expect 0 "$CALR" -e '
     local found = calr.json.decode(require "calr.sys".read_file "hits.json").queries[1]
     local model, data = calr.trained.open "model.safetensors", calr.data.open "street.lmdb"
@@ -21,7 +24,7 @@ prints "4	query.jpg"
 
 # ---- a data set: identities, what is ignored; all its queries; by name; CSV; a page of pictures
 expect 0 search --gallery street.lmdb --query street.lmdb --top 22 -o hits.csv --strip hits.html
-prints "14 queries in 22 images of gallery of street" "same" "hits.html"
+prints "14 queries in 22 images of street.lmdb (gallery)" "hits.html"
 expect 0 "$CALR" -e '
     local rows = calr.csv.load "hits.csv"
     local data = calr.data.open "street.lmdb"
@@ -44,6 +47,8 @@ expect 0 "$CALR" -e '
     end
     print(rows.query[1])'
 prints "query/"
+expect 0 search --gallery street.lmdb --query street.lmdb --top 22
+prints "same"
 contains hits.html 'class="green"' 'class="red"' "data:image/jpeg;base64," "<h2>query/"
 name=$(sed -n '2s/,.*//p' hits.csv)
 expect 0 search --gallery street.lmdb --query "$name" --top 3 --strip hits.png --height 64 --ignore nothing
@@ -169,7 +174,7 @@ expect 1 "$CALR" search --gallery pics.npy --query others.npy
 says "others.npy and pics.npy were made by different models: other.safetensors (f32) and model.safetensors (f32)"
 expect 1 "$CALR" search --model model.safetensors --gallery far.npy --query query.jpg
 says "query.jpg has features of 128 numbers and the gallery of 3: they are of different networks"
-expect 1 "$CALR" search --gallery pics.npy --query query.jpg
+expect 2 "$CALR" search --gallery pics.npy --query query.jpg
 says "query.jpg needs a model, which makes features of images (--model)"
 expect 2 "$CALR" search --gallery pics --query query.jpg
 says "pics needs a model"
@@ -186,7 +191,7 @@ says "--recall is an option of --approximate"
 expect 2 search --gallery pics --query query.jpg --approximate --recall 2
 says '--recall is above 0 and at most 1, not "2"'
 expect 2 search --gallery pics --query query.jpg --ignore cam
-says "--ignore is own, camera, junk, nothing"
+says "--ignore is own, camera, junk or nothing"
 expect 2 search --gallery pics --query query.jpg -o hits.txt
 says "-o takes FILE.json or FILE.csv, not hits.txt"
 expect 2 search --gallery pics --query query.jpg --strip hits.jpg
@@ -195,9 +200,9 @@ expect 2 search --gallery pics --query query.jpg --top 0
 says "--top must be a whole number"
 expect 2 "$CALR" search --gallery pics.npy --query inside/02.jpg height=64
 says "height= is an option of a model, and --model names none"
-expect 1 search --gallery pics --query absent.jpg
+expect 2 search --gallery pics --query absent.jpg
 says "there is no image \"absent.jpg\", neither as a file nor by its name in pics"
-expect 1 search --gallery absent --query query.jpg
+expect 2 search --gallery absent --query query.jpg
 says "there is no gallery absent"
 expect 1 search --gallery pics --query bad.jpg
 says 'image "bad.jpg"'
@@ -210,7 +215,7 @@ mkdir empty
 expect 1 search --gallery empty --query query.jpg
 says "empty holds no images"
 expect 1 search --gallery pics --query nameless.lmdb
-says "query of nameless has no images"
+says "nameless.lmdb (query) has no images"
 expect 1 "$CALR" search --gallery far.npy --query near.npy --strip x.png
 says "x.png cannot be painted: the images of far.npy are not known"
 expect 1 "$CALR" search --gallery pics.npy --query inside/02.jpg --split query
@@ -234,5 +239,5 @@ expect 2 search --gallery pics.npy --query query.png --strip query.png
 says "query.png is read by this command"
 holds "$(md5sum --check --quiet inputs.md5 2>&1)" = ""
 expect 0 "$CALR" search --help
-prints "--strip FILE" "--keep-self"
+prints "--strip FILE" "--keep-self" "whose cameras count from 0"
 finish

@@ -65,6 +65,18 @@ check.test("no colour where there is no terminal", function()
   check.equal(text.width "\27[31mab\u{e9}\27[0m", 3)
 end)
 
+check.test("what is not ours reaches a terminal without control characters", function()
+  check.equal(text.visible "plain \u{e9}\u{4e2d}", "plain \u{e9}\u{4e2d}")
+  check.equal(text.visible "a\27[31mb\n\r\0\127", "a\\x1B[31mb\\x0A\\x0D\\x00\\x7F")
+  check.equal(text.visible "\xe9t\xe9", "\\xE9t\\xE9") -- Latin-1
+  check.equal(text.visible "\u{9b}31m", "\\x9B31m") -- the one-byte form of the same sequence
+  check.equal(text.visible "\xc3", "\\xC3")
+  check.equal(text.visible_lines "a\n\tb\27c", "a\n\tb\\x1Bc")
+  local shown = text.table { title = "t\7", columns = { "a", { "b", painted = true } },
+    rows = { { "x\27[2J", "\27[31my" } } }
+  for _, part in ipairs { "t\\x07", "x\\x1B[2J", "\27[31my" } do check.ok(shown:find(part, 1, true), part) end
+end)
+
 check.test("a bar can be used up, nested and closed twice", function()
   local outer = progress.new("outer", 2)
   for i = 1, 2 do

@@ -68,6 +68,7 @@ Files.__tostring = function(self) return ("%s (%d images)"):format(self.title, #
 --- @return images
 function images.files(files, options)
   local o = check_options("calr.data.images.files", options, { "title", "names" })
+  for _, name in ipairs(o.names or files) do layout.check_name(name) end
   return setmetatable({ files = files, names = o.names or files, title = o.title or "images" }, Files)
 end
 
@@ -127,7 +128,9 @@ function images.stored(dataset, name)
   end
   rows = rows or T.arange(dataset:store():count()):to "i64"
   local title = name == "all" and dataset:name() or ("%s of %s"):format(name, dataset:name())
-  return setmetatable({ dataset = dataset, split_name = name, title = title, rows = rows }, Stored)
+  local list = setmetatable({ dataset = dataset, split_name = name, title = title, rows = rows }, Stored)
+  for i = 1, list:count() do layout.check_name(list:path(i)) end -- a script, or an older calr, may have written others
+  return list
 end
 
 
@@ -150,7 +153,11 @@ function images.open(path, options)
     return images.folder(path)
   end
   local head = sys.read_from(path, 0, 65536)
-  if is_store(head) or path:match "%.lmdb$" then return images.stored(data.open(path), o.split or "all") end
+  if is_store(head) or path:match "%.lmdb$" then
+    local list = images.stored(data.open(path), o.split or "all")
+    list.title = list.split_name == "all" and path or ("%s (%s)"):format(path, list.split_name)
+    return list
+  end
   if not own.is_image(path) and not pcall(image.probe, head) then
     layout.fail("%s is neither a folder, a data set (.lmdb) nor an image (.jpg, .jpeg, .png, .bmp)", path)
   end

@@ -73,6 +73,7 @@ local function check_paths(records, name)
   for i, record in ipairs(records) do
     local path = type(record) == "table" and record.path
     if type(path) ~= "string" then layout.fail("record %d has no path", i) end
+    layout.check_name(path)
     if seen[path] then layout.fail("two records have the path %s", path) end
     seen[path] = true
   end

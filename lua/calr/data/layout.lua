@@ -13,6 +13,7 @@
 --- `calr data import` takes each as --name VALUE, and `records` gets the table of them as its second argument.
 
 local sys = require "calr.sys"
+local text = require "calr.text"
 
 local layout = {}
 
@@ -42,6 +43,16 @@ end
 local function listed(names, most)
   if #names <= most then return table.concat(names, ", ") end
   return ("%s and %d more"):format(table.concat(names, ", ", 1, most), #names - most)
+end
+
+--- calr.data.layout.check_name(path)
+--- Raises an error unless the path of an image or a file is text in UTF-8: records, lists and tables in JSON hold no
+--- other names, and that is to be known before the work.
+function layout.check_name(path)
+  if not utf8.len(path) then
+    layout.fail("the name %s is not text in UTF-8, which lists and tables need: rename it (convmv -f latin1 -t utf8 "
+      .. "does whole folders), or import or give it by a link of another name", text.visible(path))
+  end
 end
 
 --- calr.data.layout.list(folder)

@@ -32,13 +32,15 @@ local function walk(folder, prefix, depth, found)
     if sys.is_folder(path) then
       walk(path, prefix .. name .. "/", depth + 1, found)
     elseif own.is_image(name) then
+      layout.check_name(prefix .. name)
       found[#found + 1] = prefix .. name
     end
   end
 end
 
 --- calr.data.own.images(folder)
---- Lists the images in a folder and all folders inside, without litter (calr.data.layout.is_litter).
+--- Lists the images in a folder and all folders inside, without litter (calr.data.layout.is_litter). A
+--- name that is not UTF-8 is an error.
 --- @return table  list of paths relative to the folder, in the order of their bytes, folder by folder
 function own.images(folder)
   if #folder > 1 then folder = folder:gsub("/+$", "") end

@@ -47,8 +47,8 @@ local function defaults()
     weights = option("", "initial weights: a .safetensors file, PyTorch's .pth, or a run folder; empty: random"),
     rename = option({}, "new names A=B for tensors of the weights, before they are matched; a star in A stands for any "
       .. "text, in B for the same text"),
-    height = option(64, "of the images, in pixels", { 1 }),
-    width = option(32, "of the images, in pixels", { 1 }),
+    height = option(64, "of the images, in pixels", { 1, 65535 }),
+    width = option(32, "of the images, in pixels", { 1, 65535 }),
     epochs = option(20, "of stage 2", { 0 }),
     iterations = option(40, "batches in an epoch", { 1 }),
     clusters = option(16, "clusters in a batch", { 2 }),
@@ -78,11 +78,11 @@ local function defaults()
     camera_weights_from = option(-1, "epoch from which clusters weigh ln(1 + entropy of their cameras); -1: never",
       { -1 }),
     infomap = {
-      k = option(15, "neighbours in the graph, the image itself included", { 2 }),
+      k = option(15, "neighbours in the graph, the image itself included", { 2, 65536 }),
       min_similarity = option(0.5, "edges below are left out", { 0 }),
       min_size = option(5, "smaller clusters become outliers", { 1 }),
       directed = option(true, "edges go from an image to its neighbours"),
-      trials = option(1, "number of searches; the best one counts", { 1 }),
+      trials = option(1, "number of searches; the best one counts", { 1, 10000 }),
       seed = option(1, "of the order in which images are visited"),
     },
     edges_kept = option(0.0, "share of the graph's edges that always stay: infomap.min_similarity is lowered where it "
@@ -117,13 +117,13 @@ local function defaults()
     },
     augment = {
       flip = option(training.flip, "probability of a mirror image", { 0, 1 }),
-      pad = option(training.pad, "black pixels on each side before the random crop", { 0 }),
+      pad = option(training.pad, "black pixels on each side before the random crop", { 0, 65535 }),
       erase = option(training.erase, "probability of random erasing", { 0, 1 }),
       jitter = option(training.jitter, "probability of changed colours: brightness, contrast, saturation and hue, in a "
         .. "random order", { 0, 1 }),
-      brightness = option(training.brightness, "of jitter: its factor is 1 - this to 1 + this", { 0 }),
-      contrast = option(training.contrast, "of jitter, likewise", { 0 }),
-      saturation = option(training.saturation, "of jitter, likewise", { 0 }),
+      brightness = option(training.brightness, "of jitter: its factor is 1 - this to 1 + this", { 0, 100 }),
+      contrast = option(training.contrast, "of jitter, likewise", { 0, 100 }),
+      saturation = option(training.saturation, "of jitter, likewise", { 0, 100 }),
       hue = option(training.hue, "of jitter: largest turn of the colour circle, both ways", { 0, 0.5 }),
       gray = option(training.gray, "probability of a grey image", { 0, 1 }),
       blur = option(training.blur, "probability of a Gaussian blur", { 0, 1 }),
@@ -132,7 +132,7 @@ local function defaults()
     oracle = choice({ "none", "locals", "discards", "clusters" }, "a part that is done by the true identities, to see "
       .. "what it could give at most: local clusters, discards, or global clusters"),
     eval_every = option(0, "epochs between evaluations; 0: evaluate only at the end", { 0 }),
-    eval_batch = option(64, "images in a batch of evaluation", { 1 }),
+    eval_batch = option(64, "images in a batch of evaluation", { 1, 65536 }),
     snapshot_every = option(0, "epochs between saves of features and clusters for `calr refine`; 0: never", { 0 }),
     labels_every = option(1, "epochs between saves of labels for `calr why` and `calr draw`, at most 57 bytes an "
       .. "image; 0: never", { 0 }),
@@ -148,11 +148,11 @@ local function defaults()
     eval_draws = option(10, "draws of single-shot evaluation", { 1, 10000 }),
     expand = choice({ "none", "average", "alpha" }, "query expansion by the nearest gallery entries: their mean, or "
       .. "weighted by their similarity to the power expand_alpha"),
-    expand_k = option(10, "gallery entries of the query expansion", { 1 }),
-    expand_alpha = option(3.0, "see expand", { 0 }),
+    expand_k = option(10, "gallery entries of the query expansion", { 1, 65536 }),
+    expand_alpha = option(3.0, "see expand", { 0, 1e6 }),
     multi_query = choice({ "none", "mean", "max" }, "further images of a query's person by its camera are pooled "
       .. "(the data set needs the split multi)"),
-    workers = option(1, "threads that prepare images during training", { 0 }),
+    workers = option(1, "threads that prepare images during training", { 0, 256 }),
   }
 end
 

@@ -111,6 +111,30 @@ function arguments.check_target(path)
   if sys.is_folder(path) then errors.usage("%s is a folder", path) end
 end
 
+--- calr.program.arguments.check_source(path, what)
+--- Fails before the work if a file or folder that the command line names is not there.
+--- @param path  string; nil: none is named
+--- @param what  string; what it should be, for the message: "folder", "data set", "table"
+function arguments.check_source(path, what)
+  if path and not sys.exists(path) then errors.usage("there is no %s %s", what, path) end
+end
+
+--- calr.program.arguments.choose(value, option, choices)
+--- Ends the program unless the value of an option is one of those that there are.
+--- @param value    string; nil: not given
+--- @param option   string, such as "--split"
+--- @param choices  list of strings
+--- @return string|nil  the value
+function arguments.choose(value, option, choices)
+  if value == nil then return nil end
+  for _, known in ipairs(choices) do
+    if value == known then return value end
+  end
+  local named = #choices > 2 and table.concat(choices, ", ", 1, #choices - 1) .. " or " .. choices[#choices]
+    or table.concat(choices, " or ")
+  errors.usage("%s is %s, not \"%s\"%s", option, named, value, require("calr.options").suggest(value, choices))
+end
+
 --- calr.program.arguments.spare(path, inputs)
 --- Fails before the work if the file to write is one that the command reads. Features F.npy stand for their table F.csv
 --- and their record F.json, too.

@@ -5,6 +5,7 @@ require "calr" -- makes the public names of modules known to require
 local describe = require "calr.program.shell.describe"
 local errors = require "calr.errors"
 local sys = require "calr.sys"
+local text = require "calr.text"
 local traceback = require "calr.traceback"
 
 local main = {}
@@ -52,8 +53,24 @@ local function run_command(name, args, first)
   return command.run(rest, load_command)
 end
 
+-- Words and the folder end up in records, which are JSON: that they cannot is said before the work. Code may be
+-- anything.
+local function check_words(args)
+  for i, word in ipairs(args) do
+    if not utf8.len(word) and args[i - 1] ~= "-e" then
+      errors.usage("the word %s is not text in UTF-8; a file of such a name must be renamed (convmv -f latin1 -t utf8)",
+        text.visible(word))
+    end
+  end
+  local here = sys.absolute "."
+  if args[1] and not args[1]:find "^%-" and not utf8.len(here) then
+    errors.usage("the name of this folder, %s, is not text in UTF-8: rename it, or work in another", text.visible(here))
+  end
+end
+
 local function dispatch(args)
   local word = args[1]
+  check_words(args)
   if not word then
     if sys.is_terminal(0) then return require("calr.program.prompt").run(version_line()) end
     return require("calr.program.command.run").run { "-" }
@@ -81,14 +98,14 @@ end
 -- Prints an error value for people; returns its exit status.
 local function report(value)
   if errors.is_exit(value) then
-    if value.message then io.stderr:write("calr: ", value.message, "\n") end
+    if value.message then io.stderr:write("calr: ", text.visible_lines(value.message), "\n") end
     return value.status
   end
   if sys.is_interrupt(value) then
     io.stderr:write "calr: interrupted\n"
     return 128 + (sys.interrupted() or 2)
   end
-  io.stderr:write("calr: ", tostring(value), "\n")
+  io.stderr:write("calr: ", text.visible_lines(tostring(value)), "\n")
   return 1
 end
 

@@ -1,10 +1,13 @@
 --- @module calr.program.model
 --- What the commands that use a trained network share: the words that name it, and how features are to be computed.
 
+local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
+local models = require "calr.models"
 local plain = require("calr.traceback").plain
 local suggest = require("calr.options").suggest
 local sys = require "calr.sys"
+local userfile = require "calr.userfile"
 
 local model = {}
 
@@ -32,20 +35,30 @@ model.flags = { ["--trust"] = "trust", ["--quiet"] = "quiet" }
 --- calr.program.model.try(fn, ...)
 --- Calls a function; an error of it ends the program with status 1 and its message, without a traceback.
 --- @return any  what it returns
-model.try = require("calr.program.arguments").try
-
-local precisions = { "f32", "bf16", "auto" }
+model.try = arguments.try
 
 local function precision_of(given, default)
-  local chosen = given or default
-  if chosen == nil then return nil end
-  for _, known in ipairs(precisions) do
-    if chosen == known then
-      if chosen ~= "auto" then return chosen end
-      return sys.info().conv_bf16 == "onednn" and "bf16" or "f32"
-    end
+  local chosen = arguments.choose(given or default, "--precision", { "f32", "bf16", "auto" })
+  if chosen ~= "auto" then return chosen end
+  return sys.info().conv_bf16 == "onednn" and "bf16" or "f32"
+end
+
+-- What changes neither the network nor how it computes: options of an evaluation alone.
+local of_evaluation = { "ap", "ignore", "rerank", "shots", "eval_draws", "eval_gallery", "expand", "expand_k",
+  "expand_alpha", "multi_query" }
+
+--- calr.program.model.refuse(fields, overrides, names, why)
+--- Ends the program where an option is given that the command would not look at.
+--- @param fields     from calr.program.arguments.parse; model.open reads there what it need not suggest
+--- @param overrides  option -> value, of calr.program.model.options
+--- @param names      list of options; nil: those of an evaluation
+--- @param why        string; what the message ends with: "ranks nothing"
+function model.refuse(fields, overrides, names, why)
+  fields.refused = fields.refused or {}
+  for _, name in ipairs(names or of_evaluation) do
+    fields.refused[name] = true
+    if overrides[name] ~= nil then errors.usage("%s= has no effect here: %s", name, why) end
   end
-  errors.usage("--precision is f32, bf16 or auto, not \"%s\"%s", chosen, suggest(chosen, precisions))
 end
 
 -- The words NAME=VALUE as a table; returns the others, in order.
@@ -78,13 +91,35 @@ function model.options(fields, words, usage, precision)
   return overrides
 end
 
+--- calr.program.model.check_network(name)
+--- Ends the program where there is no such network.
+--- @param name  string; of a model or the path of a file; nil: none is named
+function model.check_network(name)
+  if name == nil or userfile.is_path(name) then return arguments.check_source(name, "file of a network") end
+  local names = models.names()
+  for _, known in ipairs(names) do
+    if known == name then return end
+  end
+  errors.usage("there is no network \"%s\"%s; there are: %s, or give the path of a file of your own", name,
+    suggest(name, names), table.concat(names, ", "))
+end
+
 --- calr.program.model.open(fields, overrides)
 --- Opens the network that --model names.
 --- @return trained
 function model.open(fields, overrides)
+  arguments.check_source(fields.model, "run or file of weights")
+  model.check_network(overrides.network)
   local ok, opened = pcall(require("calr.trained").open, fields.model, overrides, { trust = fields.trust or false })
   local unknown = not ok and type(opened) == "string" and plain(opened):match "^calr%.trained%.open has no (option .*)"
-  if unknown then errors.usage("a model has no %s", unknown) end
+  if unknown then
+    local said, list = unknown:match "^(.*there are: )(.*)$"
+    local left = {}
+    for name in (list or ""):gmatch "[^,%s]+" do
+      if not (fields.refused or {})[name] then left[#left + 1] = name end
+    end
+    errors.usage("a model has no %s", said and said .. table.concat(left, ", ") or unknown)
+  end
   return model.try(function() return ok and opened or error(opened, 0) end)
 end
 

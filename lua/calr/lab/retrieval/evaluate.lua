@@ -6,6 +6,7 @@ local csv = require "calr.csv"
 local evaluation = require "calr.pipeline.evaluation"
 local features = require "calr.lab.retrieval.features"
 local json = require "calr.json"
+local layout = require "calr.data.layout"
 local ranking = require "calr.pipeline.ranking"
 local sys = require "calr.sys"
 local text = require "calr.text"
@@ -70,6 +71,8 @@ end
 ---                gallery_images, interval, remarks, worst and each = lists of {name=, identity=, camera=,
 ---                average_precision=, first_match=}, camera_pairs = list of {query=, gallery=, mAP=, rank1=, queries=}
 function evaluate.model(o)
+  local queries = o.data:query()
+  for i = 1, queries:count() do layout.check_name(queries:path(i)) end
   local measured, reason = evaluation.measure(o.model.net, o.data, o.model.config)
   if not measured then fail("%s cannot be evaluated: %s", o.data:name(), reason) end
   local split = measured.query.split

@@ -6,6 +6,7 @@
 
 local csv = require "calr.csv"
 local json = require "calr.json"
+local layout = require "calr.data.layout"
 local npy = require "calr.npy"
 local progress = require "calr.progress"
 local reader = require "calr.lab.retrieval.reader"
@@ -187,6 +188,9 @@ end
 ---                  texts, files = the files written
 function extract.run(o)
   local started, images = sys.clock(), o.images
+  layout.check_name(o.to)
+  layout.check_name(o.model.source)
+  if o.from then layout.check_name(sys.absolute(o.from)) end -- the record names all three
   if images:count() == 0 then fail("%s has no images", images:name()) end
   local plan, folder = plan_of(o), o.to .. ".parts"
   local extracted, bad

@@ -9,6 +9,7 @@ local json = require "calr.json"
 local progress = require "calr.progress"
 local suggest = require("calr.options").suggest
 local sys = require "calr.sys"
+local text = require "calr.text"
 local T = require "calr.tensor"
 
 local features = {}
@@ -49,6 +50,12 @@ function features.table(path, rows)
   local known = { columns = given }
   for field, what in pairs { names = "name", identities = "identity", cameras = "camera", splits = "split" } do
     known[field] = column_named(columns, what)
+    for row, cell in ipairs(known[field] or {}) do
+      if not utf8.len(cell) then
+        fail("%s: the %s of row %d, %s, is not text in UTF-8: convert the table (iconv -f latin1 -t utf8)", path, what,
+          row, text.visible(cell))
+      end
+    end
   end
   return known
 end
@@ -122,7 +129,7 @@ end
 --- @return table|nil  what each row is called: an integer, or the text of a table where that is none
 function features.called(set, field)
   local found, list = {}, texts_of(set, field)
-  for i, text in ipairs(list or {}) do found[i] = math.tointeger(tonumber(text)) or text end
+  for i, word in ipairs(list or {}) do found[i] = math.tointeger(tonumber(word)) or word end
   return list and found
 end
 

@@ -3,6 +3,7 @@
 --- A side is {features = f32[n x d], title=, names = list or nil, identities, cameras = i64[n] or nil, picture =
 --- function(row) -> bytes of an image file, or nil, record=, path=}; rows count from 1 here.
 
+local errors = require "calr.errors"
 local features = require "calr.lab.retrieval.features"
 local images = require "calr.data.images"
 local own = require "calr.data.own"
@@ -150,7 +151,7 @@ local function query_of(word, side, o)
     return one
   end
   local found = o.model and from_data(word, side, o)
-  return found or fail("there is no image \"%s\", neither as a file nor by its name in %s", word, side.title)
+  return found or errors.usage("there is no image \"%s\", neither as a file nor by its name in %s", word, side.title)
 end
 
 local function is_file(word) return sys.exists(word) and not sys.is_folder(word) and own.is_image(word) end

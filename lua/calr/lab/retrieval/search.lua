@@ -147,7 +147,7 @@ function search.text(found)
     local columns = { { "", align = "right" }, "image", { "distance", format = "%.4f", align = "right" } }
     if identities then columns[#columns + 1] = { "identity", align = "right" } end
     if cameras then columns[#columns + 1] = { "camera", align = "right" } end
-    if query.identity and identities then columns[#columns + 1] = "same" end
+    if query.identity and identities then columns[#columns + 1] = { "same", painted = true } end
     for r, hit in ipairs(list.hits) do
       local row = { hit.rank, hit.name or "row " .. hit.row, hit.distance }
       if identities then row[#row + 1] = hit.identity end
@@ -159,7 +159,7 @@ function search.text(found)
     local title = query.name .. (called.identity and (" (identity %s%s)"):format(called.identity, called.camera
       and (", camera %s"):format(called.camera) or "") or "")
     parts[i] = #rows > 0 and text.table { title = title, columns = columns, rows = rows }
-      or text.paint("bold", title) .. "\nnothing found: no entry of the gallery is left"
+      or text.paint("bold", text.visible(title)) .. "\nnothing found: no entry of the gallery is left"
   end
   return table.concat(parts, "\n\n") .. "\n"
 end

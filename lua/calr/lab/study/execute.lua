@@ -113,8 +113,8 @@ local function conclude(how, failed)
         io.stderr:write(("  ... and %d more\n"):format(#failed - 20))
         break
       end
-      io.stderr:write(("  %s  %s, seed %d: %s\n"):format(trial.key, trial.label, trial.seed,
-        (trial.error or "?"):match "^[^\n]*"))
+      io.stderr:write(("  %s  %s, seed %d: %s\n"):format(trial.key, text.visible(trial.label), trial.seed,
+        text.visible((trial.error or "?"):match "^[^\n]*")))
     end
     io.stderr:write "calr: to retry them, run the same command with --retry-failed\n"
   end

@@ -264,7 +264,7 @@ local function figure(s, value)
 end
 
 local function name_of(s, trial)
-  local label = trial.label or trial.key
+  local label = text.visible(trial.label or trial.key)
   return #s.view.seeds > 1 and ("%s, seed %s"):format(label, trial.seed) or label
 end
 
@@ -277,7 +277,8 @@ local function header(s, now, width)
   local since = began and not s.is_over and ", begun " .. text.duration(math.max(0, now - began)) .. " ago" or ""
   local goals = {}
   for i, goal in ipairs(view.goals) do goals[i] = goal.direction .. " " .. goal.metric end
-  lines[1] = text.paint("bold", view.name) .. text.paint("dim", ("  %s%s"):format(table.concat(goals, ", "), since))
+  local about = ("  %s%s"):format(text.visible(table.concat(goals, ", ")), since)
+  lines[1] = text.paint("bold", text.visible(view.name)) .. text.paint("dim", about)
   local done = (s.counts.finished or 0) + (s.counts.pruned or 0) + (s.counts.failed or 0)
   local share = ("  %s of %s trials"):format(text.count(done), text.count(s.total))
   lines[2] = draw_bar(s, math.max(10, math.min(100, width - text.width(share)))) .. share
@@ -383,7 +384,7 @@ local function failures_block(s)
   for i = 1, math.min(20, #s.failures) do
     local trial = s.failures[i]
     local message = tostring(trial.error or "no message"):match "^[^\n]*"
-    lines[i] = ("%s: %s"):format(name_of(s, trial), message)
+    lines[i] = ("%s: %s"):format(name_of(s, trial), text.visible(message))
   end
   return { title = text.paint("red", "failures"), least = 2, most = 5, lines = lines, all = #s.failures }
 end

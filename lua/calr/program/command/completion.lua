@@ -37,6 +37,7 @@ function command.run(args, load)
   if shell ~= "bash" and shell ~= "zsh" then
     errors.usage("there is no completion for \"%s\"; there are: bash, zsh", shell)
   end
+  arguments.check_target(fields.out)
   local text = require("calr.program.shell." .. shell).script(describe.commands(load))
   if fields.out then
     sys.write_file(fields.out, text)

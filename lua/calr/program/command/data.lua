@@ -91,7 +91,7 @@ end
 
 -- Lines to stderr: the first ones, and how many more there are.
 local function say(kind, lines)
-  for i = 1, math.min(#lines, MOST_LINES) do io.stderr:write(("%s: %s\n"):format(kind, lines[i])) end
+  for i = 1, math.min(#lines, MOST_LINES) do io.stderr:write(("%s: %s\n"):format(kind, text.visible(lines[i]))) end
   if #lines > MOST_LINES then io.stderr:write(("%s: and %d more\n"):format(kind, #lines - MOST_LINES)) end
 end
 
@@ -123,11 +123,15 @@ layouts:]]
   description = description or call(errors.usage, import.layout, name)
   local values = {}
   for _, option in ipairs(description.options or {}) do values[option[1]] = options["--" .. option[1]] end
+  arguments.check_source(folder, "folder or table")
+  arguments.check_target(options["-o"])
   local result = try(import.run, { layout = description, folder = folder, to = options["-o"],
     skip_bad = options["--skip-bad"], options = values })
   say("note", result.notes)
   say("warning", result.warnings)
-  for _, bad in ipairs(result.skipped) do io.stderr:write(("left out %s: %s\n"):format(bad.path, bad.reason)) end
+  for _, bad in ipairs(result.skipped) do
+    io.stderr:write(text.visible(("left out %s: %s"):format(bad.path, bad.reason)), "\n")
+  end
   print(("%s: %d images, %s (%s)%s"):format(options["-o"], result.images, text.bytes(result.bytes),
     rate(result), #result.skipped > 0 and (", %d bad files left out"):format(#result.skipped) or ""))
   return 0
@@ -144,8 +148,9 @@ Shows the contents of a data set: identities, images and cameras by split.
     return 0
   end
   local path = expect(positional, { "FILE" }, usages.info)
+  arguments.check_source(path, "data set")
   local dataset = try(require("calr.data").open, path)
-  print(try(require("calr.data.info").text, dataset))
+  print(text.visible_lines(try(require("calr.data.info").text, dataset)))
   if options["--verify"] then
     local store = dataset:store()
     try(store.verify, store)
@@ -205,6 +210,7 @@ local function run_make(words)
   if (to == nil) == (folder == nil) then
     errors.usage(to and "-o and --folder cannot be combined" or "-o FILE is missing; usage: " .. usages.make)
   end
+  arguments.check_target(to)
   local options = generator_options(generator, given)
   local result = try(make.run, { generator = generator, options = options, to = to, folder = folder })
   print(("%s: %d images, %s of JPEG (%s)"):format(to or folder, result.images, text.bytes(result.bytes), rate(result)))
@@ -232,7 +238,7 @@ end
 
 local function needs_target(options, part)
   if not options["-o"] then errors.usage("-o FILE is missing; usage: %s", usages[part]) end
-  if sys.is_folder(options["-o"]) then errors.usage("-o %s is a folder: -o takes the file to write", options["-o"]) end
+  arguments.check_target(options["-o"])
   return options["-o"]
 end
 
@@ -246,6 +252,7 @@ sources share any; paths begin with the name of their source.
   if not positional then return 0 end
   if #positional < 2 then errors.usage("two data sets at least are merged; usage: %s", usages.merge) end
   local to = needs_target(options, "merge")
+  for _, path in ipairs(positional) do arguments.check_source(path, "data set") end
   local result = try(require("calr.data.rewrite").merge, { from = positional, to = to, name = options["--name"] })
   local rows = {}
   for i, source in ipairs(result.sources) do
@@ -284,6 +291,7 @@ Writes a part of a data set to a new file.
   if not positional then return 0 end
   local from = expect(positional, { "FILE" }, usages.subset)
   local to = needs_target(options, "subset")
+  arguments.check_source(from, "data set")
   local o = { from = from, to = to, cameras = list(options, "--cameras", true),
     identities = number(options, "--identities", true), count = number(options, "--count", true),
     fraction = number(options, "--fraction"), splits = list(options, "--splits"),
@@ -303,11 +311,14 @@ Says which records would surprise: images that are there twice, images of traini
 those of the test, queries without a match. Ends with status 1 if an image is bad.]])
   if not positional then return 0 end
   local path = expect(positional, { "FILE" }, usages.verify)
+  arguments.check_source(path, "data set")
   local dataset = try(require("calr.data").open, path)
   local result = try(require "calr.data.verify", dataset)
-  print(try(require("calr.data.info").text, dataset) .. "\n")
-  for _, image in ipairs(result.bad) do io.stderr:write(("bad image %s: %s\n"):format(image.path, image.reason)) end
-  for _, note in ipairs(result.notes) do print("note: " .. note) end
+  print(text.visible_lines(try(require("calr.data.info").text, dataset)) .. "\n")
+  for _, image in ipairs(result.bad) do
+    io.stderr:write(text.visible(("bad image %s: %s"):format(image.path, image.reason)), "\n")
+  end
+  for _, note in ipairs(result.notes) do print("note: " .. text.visible(note)) end
   if #result.bad > 0 then errors.fail("%d of %d images do not decode", #result.bad, result.images) end
   print(("verified: the contents match the fingerprint, and all %s images decode (%s)"):format(
     text.count(result.images), rate(result)))
@@ -346,6 +357,7 @@ Shows some images of a data set: a contact sheet, a row an identity or a camera.
   if not positional then return 0 end
   local path = expect(positional, { "FILE" }, usages.show)
   local to = needs_target(options, "show")
+  arguments.check_source(path, "data set")
   local o = { by = choice(options, "--by", { "identity", "camera" }),
     split = choice(options, "--split", { "train", "query", "gallery", "multi" }),
     rows = at_most(options, "--rows", 8, 200), columns = at_most(options, "--columns", 10, 100),

@@ -5,6 +5,7 @@ local arguments = require "calr.program.arguments"
 local discover = require "calr.lab.discover"
 local errors = require "calr.errors"
 local json = require "calr.json"
+local models = require "calr.program.model"
 local sys = require "calr.sys"
 local text = require "calr.text"
 local try = arguments.try
@@ -200,6 +201,9 @@ function command.run(args)
     return 0
   end
   arguments.choose_threads(fields)
+  arguments.check_source(fields.folder, "folder")
+  if not sys.is_folder(fields.folder) then errors.usage("%s is a file; a folder of images is wanted", fields.folder) end
+  models.check_network(fields.given.network)
   local looked = try(discover.look, fields.folder, fields.one_camera)
   local name = sys.absolute(fields.folder):match "[^/]+$" or "images"
   local out = fields.output or "discovered/" .. name

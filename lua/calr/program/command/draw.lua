@@ -78,7 +78,7 @@ function command.run(args)
   local path, size, notes = arguments.try(require("calr.lab.report").draw, fields.model, { to = fields.to, what = what,
     points = arguments.integer(fields, "points", "--points", 12, 1000000),
     epoch = arguments.integer(fields, "epoch", "--epoch", 0, 1000000000), model = overrides, trust = fields.trust })
-  for _, note in ipairs(notes) do io.stderr:write("note: ", note, "\n") end
+  for _, note in ipairs(notes) do io.stderr:write("note: ", text.visible_lines(note), "\n") end
   print(("%s (%s)"):format(path, text.bytes(size)))
   return 0
 end

@@ -66,6 +66,7 @@ local function check_kind(fields)
   if not fields.features then
     if not fields.model then errors.usage("which model? --model says so; usage: %s", command.usage) end
     if not fields.data then errors.usage("on which data? --data says so; usage: %s", command.usage) end
+    arguments.check_source(fields.data, "data set")
     for _, name in ipairs { "csv", "raw" } do
       if fields[name] then errors.usage("--%s belongs to --features", name) end
     end
@@ -74,6 +75,8 @@ local function check_kind(fields)
   for _, name in ipairs { "trust", "precision" } do
     if fields[name] then errors.usage("--%s belongs to --model", name) end
   end
+  for _, path in ipairs(fields.features) do arguments.check_source(path, "file of features") end
+  for _, path in ipairs(fields.csv or {}) do arguments.check_source(path, "table") end
   if #fields.features > 2 then errors.usage("--features takes the queries and the gallery, not %d files",
     #fields.features) end
   if fields.csv and #fields.csv ~= #fields.features then
@@ -81,13 +84,7 @@ local function check_kind(fields)
   end
 end
 
-local function one_of(fields, name, choices)
-  local value = fields[name]
-  for _, known in ipairs(choices) do
-    if value == nil or value == known then return value end
-  end
-  errors.usage("--%s is %s, not \"%s\"%s", name, table.concat(choices, " or "), value, suggest(value, choices))
-end
+local function one_of(fields, name, choices) return arguments.choose(fields[name], "--" .. name, choices) end
 
 -- The options of evaluation that words of the command line stand for.
 local function into_overrides(fields, overrides)
@@ -124,6 +121,9 @@ local function of_features(fields, overrides, more)
   end
   local all = require("calr.config").apply(defaults, overrides)
   for _, name in ipairs(names) do cfg[name] = all[name] end
+  if fields.raw and cfg.rerank then
+    errors.usage("--raw keeps rows of any length, and re-ranking needs rows of length 1: leave one of them out")
+  end
   return model.try(require("calr.lab.retrieval").evaluate, { features = fields.features, csv = fields.csv,
     cfg = cfg, raw = fields.raw, by_camera = more.by_camera, worst = more.worst })
 end

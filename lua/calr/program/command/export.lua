@@ -4,9 +4,9 @@
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
 local export = require "calr.lab.export"
+local models = require "calr.program.model"
 local sys = require "calr.sys"
 local text = require "calr.text"
-local trained = require "calr.trained"
 local try = arguments.try
 
 local command = {
@@ -69,11 +69,7 @@ local function check_output(path, model)
   if not export.format(path) then
     errors.usage("-o %s: the ending says the format, and is .onnx, .safetensors or .pth", path)
   end
-  if sys.is_folder(path) then errors.usage("-o %s is a folder: -o takes the file to write", path) end
-  local folder = path:match "^(.*)/[^/]*$"
-  if folder and folder ~= "" and not sys.is_folder(folder) then
-    errors.usage("there is no folder %s to write %s in", folder, path)
-  end
+  arguments.check_target(path)
   refuse_same(path, model)
 end
 
@@ -87,14 +83,17 @@ function command.run(args)
   end
   arguments.choose_threads(fields)
   check_output(fields.output, fields.model)
-  local model = try(trained.open, fields.model, fields.overrides, { trust = fields.trust })
+  models.refuse(fields, fields.overrides, nil, "the file holds the network alone")
+  models.refuse(fields, fields.overrides, { "eval_batch", "workers", "precision" },
+    "the file holds the network in f32 alone")
+  local model = models.open(fields, fields.overrides)
   local cfg = model.config
   refuse_same(fields.output, model.source)
   local about = try(export.save, model.net, fields.output, { height = cfg.height, width = cfg.width,
     fold = not fields.keep_norms, metadata = { source = model.source, fingerprint = model.fingerprint } })
   local norms = about.folded > 0 and (", %d norms folded"):format(about.folded) or ""
-  print(("%s: %s, images of %dx%d, %d features, %s numbers%s%s, %s"):format(fields.output, cfg.network, cfg.height,
-    cfg.width, model.net.dim, text.count(about.parameters),
+  print(("%s: %s, images of %dx%d, %d features, %s numbers%s%s, %s"):format(fields.output, text.visible(cfg.network),
+    cfg.height, cfg.width, model.net.dim, text.count(about.parameters),
     about.operators and (" in %d operators"):format(about.operators) or "", norms, text.bytes(about.bytes)))
   return 0
 end

@@ -56,6 +56,11 @@ local function check(fields)
     errors.usage("the file to write must end in .npy; %s does not", fields.to)
   end
   arguments.check_target(fields.to)
+  arguments.check_source(fields.images, "folder, data set or image")
+  arguments.choose(fields.split, "--split", { "train", "query", "gallery", "multi", "all" })
+  if fields.split and sys.is_folder(fields.images) then
+    errors.usage("--split is of a data set, and %s is a folder", fields.images)
+  end
 end
 
 -- Whoever stops it is told how it goes on.
@@ -77,13 +82,14 @@ function command.run(args)
   arguments.choose_threads(fields)
   local chunk = arguments.integer(fields, "chunk", "--chunk", 1, 1 << 30)
   local overrides = model.options(fields, words, command.usage, "auto")
+  model.refuse(fields, overrides, nil, "extract ranks nothing (calr evaluate does)")
   context.current().quiet = fields.quiet
   local trained = model.open(fields, overrides)
   local result = extract { model = trained, images = fields.images, split = fields.split, to = fields.to,
     skip_bad = fields.skip_bad, chunk = chunk, anew = fields.anew }
   local cfg = trained.config
-  print(("%s: %s x %d, %s of %dx%d in %s (%s%s)"):format(fields.to, text.count(result.rows), result.dim, cfg.network,
-    cfg.height, cfg.width, cfg.precision, text.duration(result.seconds), result.extracted > 0
+  print(("%s: %s x %d, %s of %dx%d in %s (%s%s)"):format(fields.to, text.count(result.rows), result.dim,
+    text.visible(cfg.network), cfg.height, cfg.width, cfg.precision, text.duration(result.seconds), result.extracted > 0
     and (", %.0f images/s"):format(result.extracted / math.max(result.seconds, 1e-9)) or ""))
   if #result.skipped > 0 then
     print(("%d images left out; %s lists them"):format(#result.skipped, result.files[3]))

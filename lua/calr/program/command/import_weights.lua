@@ -5,8 +5,8 @@ local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
 local json = require "calr.json"
 local models = require "calr.models"
-local quote = require("calr.text").quote
 local safetensors = require "calr.safetensors"
+local text = require "calr.text"
 local userfile = require "calr.userfile"
 local weights = require "calr.weights"
 
@@ -58,9 +58,9 @@ local function fitting(state, names)
   return lines
 end
 
-local function renames(text)
+local function renames(words)
   local list = {}
-  for item in (text or ""):gmatch "[^,]+" do list[#list + 1] = item end
+  for item in (words or ""):gmatch "[^,]+" do list[#list + 1] = item end
   return list
 end
 
@@ -69,7 +69,7 @@ local function check_network(name)
   for _, known in ipairs(models.names()) do
     if known == name then return end
   end
-  errors.usage("there is no network %s; there are: %s, or give the path of a file of your own", quote(name),
+  errors.usage("there is no network %s; there are: %s, or give the path of a file of your own", text.quote(name),
     table.concat(models.names(), ", "))
 end
 
@@ -89,12 +89,12 @@ local function print_summary(path, out, state, about, fits)
   for _, value in pairs(state) do
     count, numbers = count + 1, numbers + value:numel()
   end
-  print(("read        %s%s: %d tensors, %d numbers"):format(path, about.key and (", table " .. about.key) or "", count,
-    numbers))
-  if #about.stripped > 0 then print("names       without " .. table.concat(about.stripped)) end
+  print(("read        %s%s: %d tensors, %d numbers"):format(path,
+    about.key and (", table " .. text.visible(about.key)) or "", count, numbers))
+  if #about.stripped > 0 then print("names       without " .. text.visible(table.concat(about.stripped))) end
   if about.counters > 0 then print(("left out    %d counters of batch norms"):format(about.counters)) end
-  print("fits        "
-    .. (#fits > 0 and table.concat(fits, "\n            ") or "none of calr's networks (calr.models)"))
+  print("fits        " .. (#fits > 0 and text.visible_lines(table.concat(fits, "\n            "))
+    or "none of calr's networks (calr.models)"))
   print("wrote       " .. out)
 end
 
@@ -109,8 +109,10 @@ function command.run(args)
   local path = words[1] or errors.usage("which file? usage: %s", command.usage)
   local out = fields.out or errors.usage("say where to write with -o FILE.safetensors; usage: %s", command.usage)
   if not out:match "%.safetensors$" then
-    errors.usage("the output file must end in .safetensors; %s does not", quote(out))
+    errors.usage("the output file must end in .safetensors; %s does not", text.quote(out))
   end
+  arguments.check_source(path, "file")
+  arguments.check_target(out)
   check_network(fields.network)
   local state, about = weights.read(path, { key = fields.key, strip = fields.strip, rename = renames(fields.rename) })
   local fits

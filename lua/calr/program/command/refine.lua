@@ -163,7 +163,7 @@ local function write(fields, content)
   if fields.file then
     sys.write_file(fields.file, content)
   else
-    io.write(content)
+    io.write(text.visible_lines(content))
     io.stdout:flush()
   end
 end
@@ -179,7 +179,7 @@ local function round(fields, rules, common)
     write(fields, tables.render({ bench = bench, results = results, plain = bench:measure(bench.snapshot.global),
       by_camera = fields.by_camera }, fields.format))
   end
-  for _, message in ipairs(messages) do io.stderr:write("calr: ", message, "\n") end
+  for _, message in ipairs(messages) do io.stderr:write("calr: ", text.visible_lines(message), "\n") end
   return #messages == 0
 end
 
@@ -200,7 +200,7 @@ local function follow(fields, rules, common)
     local ok, problem = files:call(round, fields, rules, common)
     if not ok then
       if sys.is_interrupt(problem) then error(problem, 0) end
-      io.stderr:write("calr: ", tostring(problem), "\n")
+      io.stderr:write("calr: ", text.visible_lines(tostring(problem)), "\n")
     end
     io.stderr:write(text.paint("dim", "waiting for a change; Ctrl-C ends", 2), "\n")
     local changed
@@ -208,7 +208,7 @@ local function follow(fields, rules, common)
       sys.sleep(0.2)
       changed = files:changed()
     until changed
-    io.stderr:write(("%s has changed\n"):format(changed))
+    io.stderr:write(("%s has changed\n"):format(text.visible(changed)))
   end
 end
 

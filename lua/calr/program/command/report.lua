@@ -42,6 +42,7 @@ function command.run(args)
   end
   if not fields.folder then errors.usage("which folder? usage: %s", command.usage) end
   arguments.ends_in(fields.to, ".html")
+  arguments.check_target(fields.to)
   local path, size = arguments.try(require("calr.lab.report").write, fields.folder,
     { to = fields.to, images = fields.images, versus = fields.versus })
   print(("%s (%s)"):format(path, text.bytes(size)))

@@ -5,7 +5,7 @@ local arguments = require "calr.program.arguments"
 local context = require "calr.context"
 local errors = require "calr.errors"
 local model = require "calr.program.model"
-local suggest = require("calr.options").suggest
+local sys = require "calr.sys"
 local text = require "calr.text"
 
 local command = {
@@ -20,6 +20,9 @@ local function help()
   print [[
 Finds the images of a gallery whose features are nearest to those of each query. For many
 searches in one gallery, extract its features once (calr extract) and give the file.
+
+Identities and cameras are those of the data set, whose cameras count from 0 (camera c1 of
+Market-1501 is 0), or what the table of the features calls them. Rows and ranks count from 1.
 ]]
   print(model.help "that of\n                     the gallery's features, or auto")
   print [[
@@ -41,7 +44,7 @@ searches in one gallery, extract its features once (calr extract) and give the f
                      camera; the default), camera, junk, or nothing
   --keep-self        a query that is in the gallery finds itself
   --skip-bad         leave out images that cannot be read or decoded, and name them
-  -o FILE            write the lists to FILE.json or FILE.csv
+  -o FILE            write the lists to FILE.json or FILE.csv, in place of the terminal
   --strip FILE       write pictures: each query, then what it found, framed green (same
                      identity) or red (another) where identities are known; .png or .html
   --height N         of an image in the strip, in pixels (128)
@@ -74,15 +77,28 @@ end
 
 local rules = { "own", "camera", "junk", "nothing" }
 
+-- What is read is there, and what is said of features is said of features.
+local function check_gallery(fields)
+  arguments.check_source(fields.gallery, "gallery")
+  arguments.check_source(fields.csv, "table")
+  arguments.check_source(fields.images, "folder or data set of pictures")
+  arguments.choose(fields.split, "--split", { "train", "query", "gallery", "multi", "all" })
+  local of_features = fields.gallery:match "%.npy$"
+  for _, name in ipairs { "csv", "images" } do
+    if fields[name] and not of_features then
+      errors.usage("--%s belongs to a gallery of features (.npy), and %s is none", name, fields.gallery)
+    end
+  end
+  if fields.split and sys.is_folder(fields.gallery) then
+    errors.usage("--split is of a data set or of features, and %s is a folder", fields.gallery)
+  end
+end
+
 local function check(fields)
   if not fields.gallery then errors.usage("which gallery? --gallery says so; usage: %s", command.usage) end
   if not fields.query then errors.usage("what is searched for? --query says so; usage: %s", command.usage) end
-  local is_known = fields.ignore == nil
-  for _, rule in ipairs(rules) do is_known = is_known or rule == fields.ignore end
-  if not is_known then
-    errors.usage("--ignore is %s, not \"%s\"%s", table.concat(rules, ", "), fields.ignore,
-      suggest(fields.ignore, rules))
-  end
+  check_gallery(fields)
+  arguments.choose(fields.ignore, "--ignore", rules)
   if fields.rerank and (fields.approximate or fields.index) then
     errors.usage("--rerank looks at the whole gallery: it cannot be combined with %s", fields.index and "--index"
       or "--approximate")
@@ -113,6 +129,7 @@ end
 -- The model, made to compute what the gallery's features are; nil where none is named.
 local function open_model(fields, words, record)
   local overrides = model.options(fields, words, command.usage, record and record.precision or "auto")
+  model.refuse(fields, overrides, nil, "search evaluates nothing (calr evaluate does)")
   if not fields.model then
     overrides.precision = nil
     local option = next(overrides)
@@ -126,6 +143,11 @@ local function search(fields, words, recall)
   local of_files = fields.gallery:match "%.npy$"
   if not of_files and not fields.model then
     errors.usage("%s needs a model, which makes features of images; usage: %s", fields.gallery, command.usage)
+  end
+  for _, word in ipairs(fields.model and {} or fields.query) do
+    if sys.exists(word) and not word:match "%.npy$" then
+      errors.usage("%s needs a model, which makes features of images (--model)", word)
+    end
   end
   local record = of_files and require("calr.lab.retrieval.features").record(fields.gallery)
   return model.try(require("calr.lab.retrieval").search, { model = open_model(fields, words, record),
@@ -144,13 +166,13 @@ local function write(fields, found)
       io.stderr:write(("calr: note: %d pictures are not to be had and missing in %s\n"):format(missing, fields.strip))
     end
   end
-  for _, note in ipairs(ranked.notes(found)) do io.stderr:write(("calr: note: %s\n"):format(note)) end
+  for _, note in ipairs(ranked.notes(found)) do io.stderr:write("calr: note: ", text.visible(note), "\n") end
   if fields.json then
     print(ranked.json(found))
     return
   end
-  io.write(ranked.text(found))
-  print(("\n%d %s in %s images of %s: %s (%s)"):format(#found.queries, #found.queries == 1 and "query" or "queries",
+  if not fields.to then io.write(ranked.text(found), "\n") end
+  print(("%d %s in %s images of %s: %s (%s)"):format(#found.queries, #found.queries == 1 and "query" or "queries",
     text.count(found.entries), found.gallery, found.seconds < 1
     and ("%.1f ms"):format(1000 * found.seconds) or text.duration(found.seconds), found.about))
   for _, path in ipairs { fields.to or false, fields.strip or false } do

@@ -42,7 +42,7 @@ function command.run(args)
   local epoch = arguments.integer(fields, "epoch", "--epoch", 0, 1000000000)
   local why = require("calr.lab.report").why
   local story, path, size = arguments.try(why, words[1], words[2], { to = fields.to, epoch = epoch })
-  io.write(story)
+  io.write(text.visible_lines(story))
   if path then print(("\n%s (%s)"):format(path, text.bytes(size))) end
   return 0
 end

@@ -138,6 +138,7 @@ local function lay_out(sheet)
     if marked and head_width + 2 <= width then first = first .. "  " end -- above the numbers, not the marks
     width = math.max(width, head_width)
     laid[c] = { head = second ~= "" and first .. "\n" .. second or first, texts = texts, width = width, id = column.id,
+      painted = column.kind == "figure",
       group = column.group, align = is_right(column, sheet.rows, c) and "right" or "left" }
   end
   return laid
@@ -147,7 +148,7 @@ local function command_lines(sheet, lines, width)
   lines[#lines + 1] = ""
   lines[#lines + 1] = cells.commands_head(sheet)
   for r, row in ipairs(sheet.rows) do
-    lines[#lines + 1] = text.cut(("[%d] %s"):format(r, row.label), width)
+    lines[#lines + 1] = text.cut(("[%d] %s"):format(r, text.visible(row.label)), width)
     if #row.commands == 0 then lines[#lines + 1] = "    nothing finished" end
     for _, item in ipairs(row.commands) do
       lines[#lines + 1] = ("    seed %-4s %s"):format(item.seed, item.command) -- uncut, so that it can be copied
@@ -171,11 +172,11 @@ function terminal.render(sheet, options)
     end
     numbered = { columns = columns, rows = rows }
   end
-  local lines = { text.wrap(text.paint("bold", sheet.title), width), "" }
+  local lines = { text.wrap(text.paint("bold", text.visible(sheet.title)), width), "" }
   if #sheet.rows > 0 then
     for b, block in ipairs(make_blocks(lay_out(numbered), width)) do
       local columns, rows = {}, {}
-      for c, item in ipairs(block) do columns[c] = { item.head, align = item.align } end
+      for c, item in ipairs(block) do columns[c] = { item.head, align = item.align, painted = item.painted } end
       for r = 1, #sheet.rows do
         rows[r] = {}
         for c, item in ipairs(block) do rows[r][c] = item.texts[r] or false end
