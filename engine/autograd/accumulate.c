@@ -4,6 +4,7 @@
 #include "autograd/hook.h"
 #include "autograd/pass.h"
 #include "backend/backend.h"
+#include "tensor/storage.h"
 
 calr_status calr_gradient_straighten(calr_tensor **tensor)
 {
@@ -14,10 +15,17 @@ calr_status calr_gradient_straighten(calr_tensor **tensor)
     return CALR_OK;
 }
 
+/* A piece of a larger block would keep all of the block alive. */
+static bool fills_its_memory(const calr_tensor *tensor)
+{
+    return tensor->storage->bytes <= calr_tensor_bytes(tensor);
+}
+
 calr_status calr_gradient_own(calr_tensor **tensor)
 {
     calr_tensor *own;
-    if (calr_tensor_is_unshared(*tensor) && calr_tensor_is_contiguous(*tensor))
+    if (calr_tensor_is_unshared(*tensor) && calr_tensor_is_contiguous(*tensor) &&
+        fills_its_memory(*tensor))
         return CALR_OK;
     CALR_TRY(calr_tensor_clone(*tensor, &own));
     calr_tensor_release(*tensor);

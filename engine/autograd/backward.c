@@ -159,11 +159,15 @@ static calr_status call_backward(calr_pass *pass, calr_node *node, calr_tensor *
     return status;
 }
 
-static calr_status run_backward(calr_pass *pass, calr_node *node, calr_tensor *dy, bool *needs,
+/* dy is given up before its views go on: where nobody else holds it, a declared tensor takes the view, memory and all,
+ * and nothing is copied. */
+static calr_status run_backward(calr_pass *pass, calr_node *node, calr_tensor **dy, bool *needs,
                                 calr_tensor **dx)
 {
-    CALR_TRY(calr_anomaly_check_arriving(node, dy));
-    CALR_TRY(call_backward(pass, node, dy, needs, dx));
+    CALR_TRY(calr_anomaly_check_arriving(node, *dy));
+    CALR_TRY(call_backward(pass, node, *dy, needs, dx));
+    calr_tensor_release(*dy);
+    *dy = NULL;
     for (int i = 0; i < node->count; i++) {
         if (!needs[i])
             continue;
@@ -178,7 +182,8 @@ static calr_status run_backward(calr_pass *pass, calr_node *node, calr_tensor *d
     return CALR_OK;
 }
 
-/* Its dy is complete, since everything computed from its output came before. */
+/* Its dy is complete, since everything computed from its output came before. *dy is NULL when the operation is through
+ * with it. */
 static calr_status run_node(calr_pass *pass, calr_node *node, calr_tensor **dy)
 {
     calr_status status = CALR_OK;
@@ -196,7 +201,7 @@ static calr_status run_node(calr_pass *pass, calr_node *node, calr_tensor **dy)
             CALR_PROFILE_BACKWARD, node->title ? (const void *)node->title : node->op, "",
             node->title ? node->title : node->op->name, node->label, __builtin_frame_address(0));
     if (status == CALR_OK)
-        status = run_backward(pass, node, *dy, needs, dx);
+        status = run_backward(pass, node, dy, needs, dx);
     if (calr_profile_on)
         calr_profile_end(__builtin_frame_address(0));
     for (int i = 0; dx && i < node->count; i++)

@@ -87,7 +87,8 @@ void calr_pass_capture(calr_pass *pass, const calr_node *node, calr_tensor *grad
 calr_status calr_gradient_add(calr_tensor **sum, calr_tensor *x, bool in_place);
 /* Puts a contiguous tensor in the place of a strided one. */
 calr_status calr_gradient_straighten(calr_tensor **tensor);
-/* Puts a copy in the place of a tensor whose memory somebody else sees, or that is strided. */
+/* Puts a copy in the place of a tensor whose memory somebody else sees, or that is strided, or a part of a larger
+ * block. */
 calr_status calr_gradient_own(calr_tensor **tensor);
 
 #endif

@@ -71,6 +71,50 @@ static void gradients_add_up(void)
     calr_tensor_release(b);
 }
 
+/* What the backward pass of (weight * x reshaped) allocates, in tensors of x's size; `given`: it starts from a gradient
+ * that the caller holds, at the view itself. */
+static double gradients_made(bool given)
+{
+    enum { N = 1 << 16 };
+    calr_tensor *x = parameter(N, 2), *dy = filled(2, (int64_t[]){2, N / 2}, 3), *y = NULL;
+    CHECK_OK(calr_op_reshape(x, 2, (int64_t[]){2, N / 2}, &y));
+    if (!given)
+        STEP(y, calr_op_binary(CALR_MUL, y, dy, out));
+    size_t before = calr_pool_get_stats().requested_bytes;
+    CHECK_OK(calr_tape_backward_from(y, dy, 0));
+    size_t made = calr_pool_get_stats().requested_bytes - before;
+    const calr_tensor *dx = calr_tape_gradient(x);
+    CHECK_NEAR(calr_tensor_f32(dx)[N - 1], given ? 3 : 9, 0);
+    CHECK(calr_tensor_f32(dx) != calr_tensor_f32(dy));
+    calr_tensor_release(y);
+    calr_tensor_release(dy);
+    calr_tensor_release(x);
+    return (double)made / (N * sizeof(float));
+}
+
+static void views_of_gradients_are_taken_and_not_copied(void)
+{
+    CHECK_NEAR(gradients_made(false), 1, .1);
+    CHECK_NEAR(gradients_made(true), 1, .1); /* the caller keeps what it gave */
+}
+
+/* The gradient of a part of a larger block would keep all of it. */
+static void a_part_of_a_gradient_is_copied(void)
+{
+    enum { N = 1 << 16 };
+    size_t before = calr_pool_get_stats().live_bytes;
+    calr_tensor *x = parameter(8, 2), *more = vector(N, 1), *y = NULL;
+    CHECK_OK(calr_op_cat((calr_tensor *[]){x, more}, 2, 0, &y));
+    STEP(y, calr_op_binary(CALR_MUL, y, y, out));
+    STEP(y, calr_op_sum(y, -1, out));
+    calr_tensor_release(more);
+    CHECK_OK(calr_tape_backward(y));
+    CHECK_NEAR(calr_tensor_f32(calr_tape_gradient(x))[7], 4, 0);
+    calr_tensor_release(y);
+    CHECK(calr_pool_get_stats().live_bytes - before < N);
+    calr_tensor_release(x);
+}
+
 static void a_chain(int64_t length, bool walk)
 {
     calr_tensor *x = parameter(1, 1), *y = calr_tensor_retain(x);
@@ -493,6 +537,8 @@ static void backends_agree(void)
 int main(void)
 {
     RUN(gradients_add_up);
+    RUN(views_of_gradients_are_taken_and_not_copied);
+    RUN(a_part_of_a_gradient_is_copied);
     RUN(deep_graphs_need_no_stack);
     RUN(stale_tensors_are_named_before_anything_happens);
     RUN(paused_costs_nothing);
