@@ -251,4 +251,33 @@ check.test("cosines tie where they are equal in f32", function()
   check.equal(wrong_lists(cluster.knn(T(rows), { k = 20, include_self = false }).indices, want), 0)
 end)
 
+-- The gradients of cdist of numbers around `far`, in units of their largest, beside those in f64.
+local function gradient_error(m, n, d, far, p, few)
+  local a, b = T(normal(9, m, d)) + far, T(normal(10, n, d)) + far
+  local dy = T(normal(11, m, n))
+  if few then dy = dy * T(normal(12, m, n)):gt(1.5):to "f32" end
+  b[1] = a[1] -- at a distance of 0
+  local function gradients(dtype)
+    local x, z = a:to(dtype):detach():requires_grad(true), b:to(dtype):detach():requires_grad(true)
+    T.cdist(x, z, p):backward(dy:to(dtype))
+    return { x:grad():to "f64", z:grad():to "f64" }
+  end
+  local found, want, most = gradients "f32", gradients "f64", 0
+  for i = 1, 2 do most = math.max(most, ((found[i] - want[i]):abs():max() / want[i]:abs():max()):item()) end
+  return most
+end
+
+check.test("gradients of distances in f32 lose nothing where rows are near each other and far from 0", function()
+  for _, size in ipairs { { 1, 1, 3 }, { 5, 9, 4 }, { 33, 17, 70 }, { 18, 40, 1030 } } do
+    local m, n, d = table.unpack(size)
+    for _, far in ipairs { 0, 1000 } do
+      for _, few in ipairs { false, true } do
+        local text = ("%d x %d, %d x %d around %d"):format(m, d, n, d, far)
+        check.ok(gradient_error(m, n, d, far, 2, few) < 4e-7, text)
+        check.ok(gradient_error(m, n, d, far, 1, few) < 4e-7, text .. ", p = 1")
+      end
+    end
+  end
+end)
+
 check.finish()

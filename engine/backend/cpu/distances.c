@@ -1,14 +1,14 @@
 /* Distances between the rows of two matrices, from the differences of their numbers in double precision: nothing
- * cancels, and a distance depends on its two rows alone. */
+ * cancels, and a distance depends on its two rows alone. Gradients come from the differences too, in the type of the
+ * numbers, and are added up in double. */
 #include <math.h>
 #include <string.h>
 
-#include "backend/cpu/blas.h"
 #include "backend/cpu/kernels.h"
 
 /* ---- forward ---- tiles of TILE x TILE pairs, DEPTH columns at a time */
 
-enum { TILE = 64, DEPTH = 64, LANES = 4, ROWS = 4 };
+enum { TILE = 64, DEPTH = 64, LANES = 8, FEW = 4, MANY = 8 };
 
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
 typedef int64_t mask __attribute__((vector_size(LANES * sizeof(double))));
@@ -24,38 +24,38 @@ typedef struct tiles {
 #define SIZE(x)     ((lanes)((mask)(x)&INT64_MAX))
 #define KEEPS(s, x) (((x) <= (s)) | ((s) != (s))) /* NaN stays */
 
-/* STEP adds a difference x to the sum s. Four rows and eight columns stay in registers. */
-#define BLOCK(name, STEP)                                                                          \
+/* STEP adds a difference x to the sum s. The sums of `at_once` rows and eight columns stay in registers, of which AVX-512
+ * has enough for MANY rows. */
+#define BLOCK(name, at_once, STEP)                                                                 \
     CALR_CLONES static void name(tiles *t, int64_t rows, int64_t depth)                            \
     {                                                                                              \
-        for (int64_t i = 0; i < rows; i += ROWS)                                                   \
-            for (int64_t j = 0; j < TILE / LANES; j += 2) {                                        \
+        for (int64_t i = 0; i < rows; i += at_once)                                                \
+            for (int64_t j = 0; j < TILE / LANES; j++) {                                           \
                 const double *a = t->a + i * DEPTH;                                                \
                 const lanes *b = t->b + j;                                                         \
                 lanes *to = t->sum + i * (TILE / LANES) + j;                                       \
-                lanes s[2 * ROWS], x;                                                              \
-                for (int r = 0; r < ROWS; r++)                                                     \
-                    s[2 * r] = to[r * (TILE / LANES)], s[2 * r + 1] = to[r * (TILE / LANES) + 1];  \
+                lanes s[at_once], x;                                                               \
+                for (int r = 0; r < at_once; r++)                                                  \
+                    s[r] = to[r * (TILE / LANES)];                                                 \
                 for (int64_t c = 0; c < depth; c++, b += TILE / LANES) {                           \
-                    _Pragma("GCC unroll 4") for (int r = 0; r < ROWS; r++)                         \
+                    _Pragma("GCC unroll 8") for (int r = 0; r < at_once; r++)                      \
                     {                                                                              \
                         x = a[r * DEPTH + c] - b[0];                                               \
-                        s[2 * r] = STEP(s[2 * r], x);                                              \
-                        x = a[r * DEPTH + c] - b[1];                                               \
-                        s[2 * r + 1] = STEP(s[2 * r + 1], x);                                      \
+                        s[r] = STEP(s[r], x);                                                      \
                     }                                                                              \
                 }                                                                                  \
-                for (int r = 0; r < ROWS; r++)                                                     \
-                    to[r * (TILE / LANES)] = s[2 * r], to[r * (TILE / LANES) + 1] = s[2 * r + 1];  \
+                for (int r = 0; r < at_once; r++)                                                  \
+                    to[r * (TILE / LANES)] = s[r];                                                 \
             }                                                                                      \
     }
 #define ADD_SQUARE(s, x) ((s) + (x) * (x))
 #define ADD_SIZE(s, x)   ((s) + SIZE(x))
 #define TAKE_LARGER(s, x)                                                                          \
     ((lanes)(((mask)(s)&KEEPS(s, SIZE(x))) | ((mask)SIZE(x) & ~KEEPS(s, SIZE(x)))))
-BLOCK(add_squares, ADD_SQUARE)
-BLOCK(add_sizes, ADD_SIZE)
-BLOCK(take_larger, TAKE_LARGER)
+BLOCK(add_squares, FEW, ADD_SQUARE)
+BLOCK(add_squares_of_many, MANY, ADD_SQUARE)
+BLOCK(add_sizes, FEW, ADD_SIZE)
+BLOCK(take_larger, FEW, TAKE_LARGER)
 
 /* x^p, x >= 0. */
 static double power(double x, double p)
@@ -97,6 +97,7 @@ typedef struct job {
     char *y;
     size_t size;
     int64_t down, across; /* tiles of a matrix of distances */
+    bool many;            /* rows at once */
 } job;
 
 static double load(bool wide, const char *x, int64_t i)
@@ -112,19 +113,29 @@ static void store(bool wide, char *x, int64_t i, double value)
         ((float *)x)[i] = (float)value;
 }
 
-/* Columns first .. first + depth - 1 of rows of a and b. What lies past the last row is 0. */
-static void copy_tiles(tiles *t, const job *j, const char *a, int64_t rows, const char *b,
-                       int64_t columns, int64_t first, int64_t depth)
+/* Columns first .. first + depth - 1 of rows of a and b. */
+#define COPY(name, real)                                                                           \
+    CALR_CLONES static void name(tiles *t, int64_t d, const real *a, int64_t rows, const real *b,  \
+                                 int64_t columns, int64_t first, int64_t depth)                    \
+    {                                                                                              \
+        double *to = (double *)t->b;                                                               \
+        for (int64_t i = 0; i < rows; i++)                                                         \
+            for (int64_t c = 0; c < depth; c++)                                                    \
+                t->a[i * DEPTH + c] = (double)a[i * d + first + c];                                \
+        for (int64_t i = 0; i < columns; i++)                                                      \
+            for (int64_t c = 0; c < depth; c++)                                                    \
+                to[c * TILE + i] = (double)b[i * d + first + c];                                   \
+    }
+COPY(copy_f32, float)
+COPY(copy_f64, double)
+
+/* What lies past the last row is 0. */
+static void clear_rest(tiles *t, int64_t rows, int64_t columns)
 {
-    bool wide = j->sizes->dtype == CALR_F64;
-    int64_t d = j->sizes->d;
-    double *to = (double *)t->b;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t c = 0; c < depth; c++)
-            t->a[i * DEPTH + c] = load(wide, a, i * d + first + c);
-    for (int64_t i = 0; i < columns; i++)
-        for (int64_t c = 0; c < depth; c++)
-            to[c * TILE + i] = load(wide, b, i * d + first + c);
+    if (rows < TILE)
+        memset(t->a + rows * DEPTH, 0, (size_t)((TILE - rows) * DEPTH) * sizeof *t->a);
+    if (columns < TILE)
+        memset(t->b, 0, sizeof t->b);
 }
 
 static void fill_tile(void *context, int64_t begin, int64_t end, int worker)
@@ -134,8 +145,6 @@ static void fill_tile(void *context, int64_t begin, int64_t end, int worker)
     const calr_distances *s = j->sizes;
     bool wide = s->dtype == CALR_F64;
     tiles t;
-    memset(t.a, 0, sizeof t.a);
-    memset(t.b, 0, sizeof t.b);
     for (int64_t number = begin; number < end; number++) {
         int64_t item = number / (j->down * j->across), row = number / j->across % j->down * TILE,
                 column = number % j->across * TILE;
@@ -143,10 +152,17 @@ static void fill_tile(void *context, int64_t begin, int64_t end, int worker)
         const char *a = j->a + (size_t)((item * s->m + row) * s->d) * j->size,
                    *b = j->b + (size_t)((item * s->n + column) * s->d) * j->size;
         memset(t.sum, 0, sizeof t.sum);
+        clear_rest(&t, rows, columns);
         for (int64_t first = 0; first < s->d; first += DEPTH) {
             int64_t depth = calr_min64(DEPTH, s->d - first);
-            copy_tiles(&t, j, a, rows, b, columns, first, depth);
-            if (s->p == 2)
+            if (wide)
+                copy_f64(&t, s->d, (const double *)a, rows, (const double *)b, columns, first,
+                         depth);
+            else
+                copy_f32(&t, s->d, (const float *)a, rows, (const float *)b, columns, first, depth);
+            if (s->p == 2 && j->many)
+                add_squares_of_many(&t, rows, depth);
+            else if (s->p == 2)
                 add_squares(&t, rows, depth);
             else if (s->p == 1)
                 add_sizes(&t, rows, depth);
@@ -168,6 +184,7 @@ calr_status calr_cpu_distances(const calr_distances *sizes, const void *a, const
     job j = {.sizes = sizes, .a = a, .b = b, .y = y, .size = calr_dtype_size(sizes->dtype)};
     j.down = (sizes->m + TILE - 1) / TILE;
     j.across = (sizes->n + TILE - 1) / TILE;
+    j.many = calr_cpu_vectors() == CALR_VECTORS_AVX512;
     return calr_parallel_try(sizes->count * j.down * j.across, 1, fill_tile, &j);
 }
 
@@ -181,7 +198,7 @@ typedef struct side {
     int64_t m, n, row, column;
     const char *x, *z, *y, *dy;
     char *dx;
-    double *scratch; /* [workers x d] */
+    double *scratch; /* of each worker */
 } side;
 
 /* d |x - z|_p = sign(x - z) |x - z|^(p-1) / y^(p-1): 0 at equal rows; for p = infinity it goes to all the largest
@@ -244,70 +261,117 @@ static void side_rows(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-CALR_CLONES static void widen(bool wide, int64_t n, const char *x, double *y)
+/* p = 2: TOGETHER rows of z are added up before they are widened; the weights of AT_ONCE rows of x, a cache line of them,
+ * are made together; WIDTH columns stay in the first cache. */
+enum { TOGETHER = 8, AT_ONCE = 16, WIDTH = 1024 };
+
+/* Weights and a row of sums. */
+static int64_t squares_scratch(const side *s)
 {
-    if (wide)
-        memcpy(y, x, (size_t)n * sizeof *y);
-    else
-        for (int64_t i = 0; i < n; i++)
-            y[i] = (double)((const float *)x)[i];
+    return AT_ONCE * s->n + WIDTH;
 }
 
-CALR_CLONES static void narrow(bool wide, int64_t n, const double *x, char *y)
-{
-    if (wide)
-        memcpy(y, x, (size_t)n * sizeof *x);
-    else
-        for (int64_t i = 0; i < n; i++)
-            ((float *)y)[i] = (float)x[i];
-}
-
-CALR_CLONES static void scale_row(int64_t n, double by, double *x)
-{
-    for (int64_t i = 0; i < n; i++)
-        x[i] *= by;
-}
-
-/* For p = 2: dx = rows of x times the sum of their weights, minus weights z; in double, where this cancels little. */
-static calr_status side_squares(const side *s)
-{
-    int64_t m = s->m, n = s->n, d = s->sizes->d;
-    double *w = calr_array_new(m * n, sizeof *w), *z = calr_array_new(n * d, sizeof *z),
-           *dx = calr_array_new(m * d, sizeof *dx);
-    calr_status status = CALR_OK;
-    if (w && z && dx) {
-        widen(s->wide, n * d, s->z, z);
-        widen(s->wide, m * d, s->x, dx);
-        for (int64_t i = 0; i < m; i++) {
-            double all = 0;
-            for (int64_t j = 0; j < n; j++) {
-                double y = load(s->wide, s->y, i * s->row + j * s->column),
-                       weight = load(s->wide, s->dy, i * s->row + j * s->column);
-                all += w[i * n + j] = y == 0 ? 0 : weight / y;
-            }
-            scale_row(d, all, dx + i * d);
-        }
-        calr_blas_product(CALR_F64, false, false, m, d, n, -1, w, n, z, d, true, dx, d);
-        narrow(s->wide, m * d, dx, s->dx);
-    } else {
-        status = calr_error(CALR_ENOMEM, "no memory for the gradient of distances");
+/* For p = 2: dx = the sum of w (x - z), w = dy / y. In the type of the numbers, which loses nothing where rows are near
+ * each other and far from 0, and eight at a time, whose sum is added to the others in double. */
+#define SQUARES(name, real)                                                                        \
+    CALR_CLONES static void name(int64_t n, int64_t width, int64_t pitch, const real *w,           \
+                                 const real *x, const real *z, double *sum)                        \
+    {                                                                                              \
+        for (; n >= TOGETHER; n -= TOGETHER, w += TOGETHER, z += TOGETHER * pitch) {               \
+            const real *z1 = z + pitch, *z2 = z1 + pitch, *z3 = z2 + pitch, *z4 = z3 + pitch,      \
+                       *z5 = z4 + pitch, *z6 = z5 + pitch, *z7 = z6 + pitch;                       \
+            bool any = false;                                                                      \
+            for (int j = 0; j < TOGETHER; j++)                                                     \
+                any |= w[j] != 0;                                                                  \
+            if (!any)                                                                              \
+                continue;                                                                          \
+            _Pragma("omp simd") for (int64_t c = 0; c < width; c++)                                \
+            {                                                                                      \
+                real a = x[c], s = w[0] * (a - z[c]);                                              \
+                s += w[1] * (a - z1[c]), s += w[2] * (a - z2[c]), s += w[3] * (a - z3[c]);         \
+                s += w[4] * (a - z4[c]), s += w[5] * (a - z5[c]), s += w[6] * (a - z6[c]);         \
+                s += w[7] * (a - z7[c]);                                                           \
+                sum[c] += (double)s;                                                               \
+            }                                                                                      \
+        }                                                                                          \
+        for (; n > 0; n--, w++, z += pitch) {                                                      \
+            if (*w == 0)                                                                           \
+                continue;                                                                          \
+            _Pragma("omp simd") for (int64_t c = 0; c < width; c++) sum[c] +=                      \
+                (double)(*w * (x[c] - z[c]));                                                      \
+        }                                                                                          \
     }
-    free(w), free(z), free(dx);
-    return status;
+SQUARES(add_squares_f32, float)
+SQUARES(add_squares_f64, double)
+
+/* w[rows x n] of the rows of x from `first` on. A column of dy and y is read with its neighbours. */
+#define WEIGHTS(name, real)                                                                        \
+    CALR_CLONES static void name(const side *s, int64_t first, int64_t rows, real *w)              \
+    {                                                                                              \
+        const real *y = (const real *)s->y + first * s->row;                                       \
+        const real *dy = (const real *)s->dy + first * s->row;                                     \
+        if (s->column == 1) {                                                                      \
+            for (int64_t i = 0; i < rows * s->n; i++)                                              \
+                w[i] = y[i] == 0 ? 0 : dy[i] / y[i];                                               \
+            return;                                                                                \
+        }                                                                                          \
+        for (int64_t j = 0; j < s->n; j++, y += s->column, dy += s->column)                        \
+            for (int64_t i = 0; i < rows; i++)                                                     \
+                w[i * s->n + j] = y[i] == 0 ? 0 : dy[i] / y[i];                                    \
+    }
+WEIGHTS(weights_f32, float)
+WEIGHTS(weights_f64, double)
+
+/* Item `number`: AT_ONCE rows, WIDTH columns. */
+static void squares_item(const side *s, int64_t number, double *w, double *sum)
+{
+    int64_t d = s->sizes->d, across = (d + WIDTH - 1) / WIDTH;
+    int64_t first = number / across * AT_ONCE, column = number % across * WIDTH;
+    int64_t rows = calr_min64(AT_ONCE, s->m - first), width = calr_min64(WIDTH, d - column);
+    if (s->wide)
+        weights_f64(s, first, rows, w);
+    else
+        weights_f32(s, first, rows, (float *)w);
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t at = (first + i) * d + column;
+        memset(sum, 0, (size_t)width * sizeof *sum);
+        if (s->wide)
+            add_squares_f64(s->n, width, d, w + i * s->n, (const double *)s->x + at,
+                            (const double *)s->z + column, sum);
+        else
+            add_squares_f32(s->n, width, d, (const float *)w + i * s->n, (const float *)s->x + at,
+                            (const float *)s->z + column, sum);
+        for (int64_t c = 0; c < width; c++)
+            store(s->wide, s->dx, at + c, sum[c]);
+    }
+}
+
+static void squares_items(void *context, int64_t begin, int64_t end, int worker)
+{
+    const side *s = context;
+    double *w = s->scratch + worker * squares_scratch(s);
+    for (int64_t number = begin; number < end; number++)
+        squares_item(s, number, w, w + AT_ONCE * s->n);
+}
+
+static calr_status side_squares(side *s)
+{
+    int64_t items = (s->m + AT_ONCE - 1) / AT_ONCE * ((s->sizes->d + WIDTH - 1) / WIDTH);
+    int64_t work = AT_ONCE * s->n * calr_min64(WIDTH, s->sizes->d);
+    return calr_parallel_try(items, calr_row_grain(work), squares_items, s);
 }
 
 /* All matrices of the batch, one side. */
 static calr_status run_side(side s, size_t size)
 {
     bool squares = s.sizes->p == 2;
+    int64_t scratch = squares ? squares_scratch(&s) : s.sizes->d;
     size_t rows = (size_t)(s.m * s.sizes->d) * size, others = (size_t)(s.n * s.sizes->d) * size,
            pairs = (size_t)(s.m * s.n) * size;
     calr_status status = CALR_OK;
-    if (!squares) {
-        s.scratch = calr_array_new(calr_parallel_threads() * s.sizes->d, sizeof *s.scratch);
-        if (!s.scratch)
-            return calr_error(CALR_ENOMEM, "no memory for the gradient of distances");
-    }
+    s.scratch = calr_array_new(calr_parallel_threads() * scratch, sizeof *s.scratch);
+    if (!s.scratch)
+        return calr_error(CALR_ENOMEM, "no memory for the gradient of distances");
     for (int64_t item = 0; status == CALR_OK && item < s.sizes->count; item++) {
         status = squares ? side_squares(&s) : calr_parallel_try(s.m, 1, side_rows, &s);
         s.x += rows, s.dx += rows, s.z += others, s.y += pairs, s.dy += pairs;
