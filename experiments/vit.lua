@@ -21,7 +21,9 @@ local run = calr.pipeline.run_of(cfg, data)
 
 for _, step in calr.pipeline.epochs(net, data, cfg) do
   local features     = step:features()
-  local labels, info = step:infomap(step:neighbours(features))
+  local neighbours   = step:neighbours(features)
+  local labels, info = step:infomap(neighbours)
+  step:snapshot { global = labels, scores = info.scores, features = features, neighbours = neighbours }
   step:quality { global = labels }
   step:report { clusters = info.clusters }
   step:train(calr.memory.cluster {

@@ -51,13 +51,16 @@ S:run(function(trial)
 
   for epoch, step in calr.pipeline.epochs(net, data, cfg) do
     local features    = step:features()
-    local found, info = step:infomap(step:neighbours(features))
+    local neighbours  = step:neighbours(features)
+    local found, info = step:infomap(neighbours)
     local global      = calr.labels.canonical(ways[cfg.clusterer](features, cfg, found),
       { min_size = cfg.infomap.min_size })
-    local labels, _, _, weights = calr.refine.apply(rule, {
+    local context = {
       global = global, locals = locals, cameras = cameras, scores = info.scores, features = features,
-      epoch = epoch, epochs = cfg.epochs, seed = cfg.seed, options = cfg,
-    })
+      neighbours = neighbours, epoch = epoch, epochs = cfg.epochs, seed = cfg.seed, options = cfg,
+    }
+    local labels, _, reasons, weights = calr.refine.apply(rule, context)
+    step:snapshot(context, { refined = labels, reasons = reasons })
     step:train(calr.memory.cluster {
       features = features, labels = labels, weights = step:cluster_weights(labels),
       temperature = cfg.temperature, momentum = cfg.momentum, update = cfg.update,

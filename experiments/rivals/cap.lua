@@ -28,6 +28,7 @@ for epoch, step in calr.pipeline.epochs(net, data, cfg) do
     min_samples = cfg.dbscan.min_samples })
   local proxies = L.pair(labels, cameras)
   local across = epoch >= cfg.across_from
+  step:snapshot { global = labels, features = features }
   step:quality { global = labels }
   step:train(calr.memory.camera {
     features = features, labels = labels, cameras = cameras, temperature = cfg.temperature, momentum = cfg.momentum,

@@ -32,6 +32,7 @@ for _, step in calr.pipeline.epochs(net, data, cfg) do
   local distance <close> = calr.cluster.jaccard(whole, { k1 = cfg.jaccard.k1, k2 = cfg.jaccard.k2,
     within = cfg.dbscan.eps })
   local labels = calr.cluster.dbscan(distance, { eps = cfg.dbscan.eps, min_samples = cfg.dbscan.min_samples })
+  step:snapshot { global = labels, features = whole }
   step:quality { global = labels }
   step:train(calr.memory.parts {
     features = features, labels = labels, parts = cfg.parts + 1, k = cfg.agreement, keep = cfg.keep,

@@ -41,6 +41,7 @@ for epoch, step in calr.pipeline.epochs(net, data, cfg, { keep = { memory = memo
   limit.value:fill(found)
   local labels = L.canonical(calr.where(stays, normal, -1), { min_size = 2 })
   memory:relabel(labels)
+  step:snapshot({ global = normal, features = memory.vectors:l2_normalize() }, { refined = labels })
   step:quality { global = normal, refined = labels }
   step:train(memory, { labels = memory.classes, singles = "gather" })
   step:report { clusters = memory.clusters, outliers = labels:lt(0):sum():item() }

@@ -10,8 +10,9 @@ small=(data=small.lmdb height=32 width=16 epochs=3 iterations=2 clusters=4 insta
 rival() {
     local name=$1 out=$1-$#
     last_of "${small[@]}" "${@:2}"
-    expect 0 "$CALR" run "$rivals/$name.lua" "${words[@]}" --out "$out"
+    expect 0 "$CALR" run "$rivals/$name.lua" "${words[@]}" snapshot_every=2 --out "$out"
     says "result: mAP"
+    holds "$(ls "$out/snapshots" | tr '\n' ' ')" = "epoch-001.safetensors epoch-002.safetensors "
     contains "$out/run.json" '"status": "finished"'
     holds "$(grep -c '"clusters"' "$out/metrics.jsonl")" -eq 3
     holds "$(wc -l <"$rivals/$name.lua")" -le 120
