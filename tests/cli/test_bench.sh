@@ -178,4 +178,14 @@ expect 2 "$CALR" bench train $tiny --peer ./absent.sh
 says "there is no program ./absent.sh"
 expect 2 "$CALR" bench train $tiny --peer ./peer.sh --peers nowhere
 says "the peers' scripts are not in nowhere" "--peers"
+
+# ---- a whole epoch by phase
+expect 0 "$CALR" data make street -o small.lmdb --ids 8 --cameras 2 --images 3 --test-ids 4 --distractors 2 --junk 2 \
+    --height 32 --width 16
+expect 0 "$CALR" bench run --data small.lmdb --height 32 --width 16 --iterations 2 --clusters 4 --instances 2 --k 6 \
+    --repeat 1 --limits 100,10 --peer ./peer.sh
+prints "features" "neighbours" "clustering" "refinement" "training" "evaluation" "all phases" "other 1.0" "2.00 s"
+holds "$(grep -c '"folder"' options.json)$(grep -c '"batch":8' options.json)" = 11
+expect 1 "$CALR" bench run --data absent.lmdb --repeat 1
+says "absent.lmdb"
 finish

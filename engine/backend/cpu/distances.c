@@ -24,8 +24,8 @@ typedef struct tiles {
 #define SIZE(x)     ((lanes)((mask)(x)&INT64_MAX))
 #define KEEPS(s, x) (((x) <= (s)) | ((s) != (s))) /* NaN stays */
 
-/* STEP adds a difference x to the sum s. The sums of `at_once` rows and eight columns stay in registers, of which AVX-512
- * has enough for MANY rows. */
+/* STEP adds a difference x to the sum s. The sums of `at_once` rows and eight columns stay in registers, of which
+ * AVX-512 has enough for MANY rows. */
 #define BLOCK(name, at_once, STEP)                                                                 \
     CALR_CLONES static void name(tiles *t, int64_t rows, int64_t depth)                            \
     {                                                                                              \
@@ -261,8 +261,8 @@ static void side_rows(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-/* p = 2: TOGETHER rows of z are added up before they are widened; the weights of AT_ONCE rows of x, a cache line of them,
- * are made together; WIDTH columns stay in the first cache. */
+/* p = 2: TOGETHER rows of z are added up before they are widened; the weights of AT_ONCE rows of x, a cache line of
+ * them, are made together; WIDTH columns stay in the first cache. */
 enum { TOGETHER = 8, AT_ONCE = 16, WIDTH = 1024 };
 
 /* Weights and a row of sums. */

@@ -5,31 +5,11 @@ import common
 
 options = common.options()
 
-import PIL  # noqa: E402
+import PIL  # noqa: E402  (after the number of threads is set)
 from PIL import Image  # noqa: E402
 import torch  # noqa: E402
-import torchvision.transforms as T  # noqa: E402
 
-
-class Files(torch.utils.data.Dataset):
-    def __init__(self, paths, transform):
-        self.paths, self.transform = paths, transform
-
-    def __len__(self):
-        return len(self.paths)
-
-    def __getitem__(self, i):
-        return self.transform(Image.open(self.paths[i]).convert("RGB"))
-
-
-def transforms(given):
-    size = (given["height"], given["width"])
-    resize = [T.Resize(size, interpolation=T.InterpolationMode.BICUBIC)]
-    normalise = [T.ToTensor(), T.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
-    if given["work"] == "resize":
-        return T.Compose(resize + normalise)
-    return T.Compose(resize + [T.RandomHorizontalFlip(0.5), T.Pad(10), T.RandomCrop(size)] + normalise
-                     + [T.RandomErasing(0.5, value=[0.485, 0.456, 0.406])])
+import files  # noqa: E402
 
 
 def prepare(given):
@@ -40,8 +20,8 @@ def prepare(given):
             for path in paths:
                 Image.open(path).load()
     else:
-        files = Files(paths, transforms(given))
-        loader = torch.utils.data.DataLoader(files, batch_size=given["batch"], num_workers=given["workers"],
+        dataset = files.Files(paths, files.transforms(given, given["work"] == "train"))
+        loader = torch.utils.data.DataLoader(dataset, batch_size=given["batch"], num_workers=given["workers"],
                                              persistent_workers=given["workers"] > 0)
 
         def work():

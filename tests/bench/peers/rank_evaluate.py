@@ -43,4 +43,5 @@ def prepare(given):
     return work
 
 
-common.serve("NumPy %s, torch" % np.__version__, prepare, lambda: found)
+if __name__ == "__main__":
+    common.serve("NumPy %s, torch" % np.__version__, prepare, lambda: found)

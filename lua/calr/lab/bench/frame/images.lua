@@ -7,9 +7,12 @@ local sys = require "calr.sys"
 
 local images = {}
 
--- Removes a folder of files that we made.
+-- Removes a folder that we made, and all in it.
 local function remove_folder(folder)
-  for _, name in ipairs(sys.list(folder)) do sys.remove(folder .. "/" .. name) end
+  for _, name in ipairs(sys.list(folder)) do
+    local path = folder .. "/" .. name
+    if sys.is_folder(path) then remove_folder(path) else sys.remove(path) end
+  end
   sys.remove(folder)
 end
 
@@ -22,6 +25,25 @@ function images.folder()
   return setmetatable({ path = folder }, { __close = function() remove_folder(folder) end })
 end
 
+-- Generated pedestrians, with changes of the generator's options. Returns the file.
+local function generate(changes, folder, bench)
+  local generator, settings = make.generator "street", {}
+  for name, value in pairs(generator.options) do settings[name] = value end
+  for name, value in pairs(changes) do settings[name] = value end
+  bench.progress "making images"
+  make.run { generator = generator, options = settings, to = folder.path .. "/street.lmdb" }
+  bench.progress ""
+  return folder.path .. "/street.lmdb"
+end
+
+--- calr.lab.bench.frame.images.store(path, folder, bench)
+--- @param path    of a data set, or "" for the generated one of the studies (street, gap=0.25)
+--- @param folder  from folder(); where to write it
+--- @return string  the path of a data set with train, query and gallery
+function images.store(path, folder, bench)
+  return path ~= "" and path or generate({ gap = 0.25 }, folder, bench)
+end
+
 --- calr.lab.bench.frame.images.open(path, count, folder, bench)
 --- Opens the training images of a data set.
 --- @param path    of a file, or "" for a set of generated 128x64 pictures
@@ -30,13 +52,7 @@ end
 --- @return split
 function images.open(path, count, folder, bench)
   if path == "" then
-    local generator, settings = make.generator "street", {}
-    for name, value in pairs(generator.options) do settings[name] = value end
-    settings.ids, settings.test_ids, settings.distractors, settings.junk = count // 20 + 5, 2, 0, 0
-    path = folder.path .. "/street.lmdb"
-    bench.progress "making images"
-    make.run { generator = generator, options = settings, to = path }
-    bench.progress ""
+    path = generate({ ids = count // 20 + 5, test_ids = 2, distractors = 0, junk = 0 }, folder, bench)
   end
   return data.open(path):train()
 end
