@@ -55,24 +55,10 @@ dnnl_status_t calr_onednn_append_sum(dnnl_post_ops_t operations)
 
 dnnl_status_t calr_onednn_append_activation(dnnl_post_ops_t operations, calr_activation activation)
 {
-    dnnl_alg_kind_t kind = dnnl_eltwise_relu;
-    float alpha = 0, beta = 0;
-    switch (activation) {
-    case CALR_ACTIVATION_NONE:
+    calr_onednn_eltwise e = calr_onednn_eltwise_of(activation);
+    if (activation == CALR_ACTIVATION_NONE)
         return dnnl_success;
-    case CALR_ACTIVATION_RELU:
-        break;
-    case CALR_ACTIVATION_RELU6:
-        kind = dnnl_eltwise_clip;
-        beta = 6;
-        break;
-    case CALR_ACTIVATION_SILU:
-        kind = dnnl_eltwise_swish;
-        alpha = 1;
-        break;
-    case CALR_ACTIVATION_HARDSWISH:
-        kind = dnnl_eltwise_hardswish; /* has no parameters in this version */
-        break;
-    }
-    return dnnl_post_ops_append_eltwise(operations, 1.0f, kind, alpha, beta);
+    if (activation == CALR_ACTIVATION_HARDSWISH)
+        e.alpha = e.beta = 0; /* has no parameters in this version */
+    return dnnl_post_ops_append_eltwise(operations, 1.0f, e.kind, e.alpha, e.beta);
 }

@@ -69,7 +69,29 @@ dnnl_status_t calr_onednn_append_sum(dnnl_post_ops_t operations);
 /* CALR_ACTIVATION_NONE appends nothing. */
 dnnl_status_t calr_onednn_append_activation(dnnl_post_ops_t operations, calr_activation activation);
 
-/* ---- what only the plans share ---- */
+/* ---- what both versions share ---- */
+
+/* oneDNN's element-wise operation of an activation, as version 3 has it. */
+typedef struct calr_onednn_eltwise {
+    dnnl_alg_kind_t kind;
+    float alpha, beta;
+} calr_onednn_eltwise;
+
+static inline calr_onednn_eltwise calr_onednn_eltwise_of(calr_activation activation)
+{
+    switch (activation) {
+    case CALR_ACTIVATION_RELU6:
+        return (calr_onednn_eltwise){dnnl_eltwise_clip, 0, 6};
+    case CALR_ACTIVATION_SILU:
+        return (calr_onednn_eltwise){dnnl_eltwise_swish, 1, 0};
+    case CALR_ACTIVATION_HARDSWISH: /* x min(max(alpha x + beta, 0), 1) */
+        return (calr_onednn_eltwise){dnnl_eltwise_hardswish, 1.0f / 6, 0.5f};
+    case CALR_ACTIVATION_NONE:
+    case CALR_ACTIVATION_RELU:
+        break;
+    }
+    return (calr_onednn_eltwise){dnnl_eltwise_relu, 0, 0};
+}
 
 /* Strides, distances and padding as oneDNN has them. */
 typedef struct calr_onednn_steps {

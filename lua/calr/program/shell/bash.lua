@@ -1,46 +1,16 @@
 --- @module calr.program.shell.bash
 --- Completion for bash.
 
-local describe = require "calr.program.shell.describe"
+local cases = require "calr.program.shell.cases"
 local sys = require "calr.sys"
 
 local bash = {}
 
-local function quoted(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
-local function join(list)
-  return quoted(table.concat(list, " "))
-end
-
--- One line of the case: what a command takes.
-local function case(pattern, item)
-  local options, folders, values, words = {}, {}, {}, {}
-  for _, option in ipairs(item.options) do
-    for _, name in ipairs(option.names) do
-      options[#options + 1] = name
-      local kind = describe.kind(option.takes)
-      if kind == "folder" then folders[#folders + 1] = name end
-      if kind == "other" and name ~= "-o" then values[#values + 1] = name end
-    end
-  end
-  options[#options + 1] = "--help"
-  for _, word in ipairs(item.words) do words[#words + 1] = word[1] end
-  for _, part in ipairs(item.parts or {}) do words[#words + 1] = part.name end
-  return ("    %s) options=%s folders=%s values=%s words=%s ;;"):format(quoted(pattern), join(options), join(folders),
-    join(values), join(words))
-end
-
-local function choice_cases(lines, pattern, item)
-  for _, option in ipairs(item.options) do
-    if #option.choices > 0 then
-      for _, name in ipairs(option.names) do
-        lines[#lines + 1] = ("    %s) choices=%s ;;"):format(quoted(pattern .. " " .. name), join(option.choices))
-      end
-    end
-  end
-end
+local shell = {
+  words = "words",
+  item = function(name) return name end,
+  list = function(items) return cases.quoted(table.concat(items, " ")) end,
+}
 
 local template = [==[
 # bash completion of calr %s, made by `calr completion bash` from what --help says.
@@ -98,19 +68,10 @@ complete -F _calr calr
 --- @param commands  of calr.program.shell.describe.commands
 --- @return string  a file for bash to read
 function bash.script(commands)
-  local names, with_parts, cases, choices = {}, {}, {}, {}
-  for i, command in ipairs(commands) do
-    names[i] = command.name
-    cases[#cases + 1] = case(command.name, command)
-    choice_cases(choices, command.name, command)
-    if #command.parts > 0 then with_parts[#with_parts + 1] = command.name end
-    for _, part in ipairs(command.parts) do
-      cases[#cases + 1] = case(command.name .. " " .. part.name, part)
-      choice_cases(choices, command.name .. " " .. part.name, part)
-    end
-  end
-  return template:format(sys.version.calr, table.concat(names, " "), table.concat(with_parts, "|"),
-    table.concat(cases, "\n"), table.concat(choices, "\n"))
+  local names, made = {}, cases.make(commands, shell)
+  for i, command in ipairs(commands) do names[i] = command.name end
+  return template:format(sys.version.calr, table.concat(names, " "), table.concat(made.with_parts, "|"),
+    table.concat(made.commands, "\n"), table.concat(made.choices, "\n"))
 end
 
 return bash
