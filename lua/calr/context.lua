@@ -14,7 +14,9 @@
 --- - `out`: the folder of the run;
 --- - `resume`: the folder of a run to resume, for the first run that the script opens;
 --- - `record`: the run.json of that run, whose configuration replaces the defaults;
---- - `quiet`: no progress, no log on the terminal.
+--- - `quiet`: no progress, no log on the terminal;
+--- - `expected`: name -> true: what the run is not to remark on, for whoever started it has chosen or knows it:
+---   "clusters" (fewer than a batch should hold), "weights" (all of one camera), "evaluation" (nothing to evaluate).
 ---
 --- Fields that change while the script runs:
 ---
@@ -43,14 +45,14 @@ local context = {}
 local Context = {}
 Context.__index = Context
 
-local fields = { "script", "overrides", "values", "out", "resume", "record", "quiet" }
+local fields = { "script", "overrides", "values", "out", "resume", "record", "quiet", "expected" }
 local events = { "options", "epoch", "checkpoint", "finish", "stop", "leave" }
 
 --- calr.context.new([fields])
 --- Makes a context with these fields. Nothing runs in it yet.
 --- @return context
 function context.new(given)
-  local self = { overrides = {}, heard = false, resumed = false, status = 0, hooks = {} }
+  local self = { overrides = {}, heard = false, resumed = false, status = 0, hooks = {}, expected = {} }
   for name, value in pairs(check_options("calr.context.new", given, fields)) do self[name] = value end
   for _, event in ipairs(events) do self.hooks[event] = {} end
   return setmetatable(self, Context)

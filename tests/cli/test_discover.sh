@@ -18,7 +18,7 @@ echo "no image" >"photos/door 1/notes.txt"
 # ---- what it would do
 expect 0 "$CALR" discover photos --dry-run
 prints "images    $count of 2 cameras (door 1, door 2)" "network   small, images of 64x32, random weights" \
-    "clusters refined by pivot" "time      about" "output    discovered/photos"
+    "clusters refined by pivot" "time      about" "measured: a batch of" "tries)" "output    discovered/photos"
 holds ! -e discovered
 
 # ---- a file that is no image: named, nothing is left half done; then left out
@@ -31,6 +31,7 @@ holds ! -e found/data.lmdb
 # shellcheck disable=SC2086
 expect 0 "$CALR" discover photos -o found $words --skip-bad
 says "left out door 1/torn.jpg"
+holds "$(grep -c '^warning\|^note' err.txt)" -eq 0 # the settings are the command's own, and the images have no identities
 prints " of $count images" "found/clusters.csv, found/persons.html, found/persons/, found/model.safetensors"
 holds "$(wc -l <found/clusters.csv)" -eq $((count + 1))
 contains found/clusters.csv "path,camera,person,similarity,why" "door 2/"

@@ -77,13 +77,39 @@ check.test("settings that the pipeline takes, whatever the number of images", fu
   check.equal(own.epochs .. own.refine, "3purity")
 end)
 
-check.test("the time that training takes grows with what there is to do", function()
-  local cameras = {}
-  for i = 1, 200 do cameras[i] = i % 3 end
-  local short, cfg = discover.estimate(discover.settings(200, 3, { epochs = "2" }), cameras)
-  local long = discover.estimate(discover.settings(200, 3, { epochs = "2000" }), cameras)
-  check.ok(short > 0 and long > 20 * short, ("%g s and %g s"):format(short, long))
+-- Images that decode, but for the first one, under `cameras` cameras.
+local function pictures(folder, count, cameras)
+  local jpeg = sys.read_file(os.getenv "CALR_TEST_REFERENCE" .. "/image/rgb420.jpg")
+  put(folder .. "/0/0000.jpg")
+  for i = 1, count - 1 do
+    sys.make_folder(("%s/%d"):format(folder, i % cameras))
+    sys.write_file(("%s/%d/%04d.jpg"):format(folder, i % cameras, i), jpeg)
+  end
+  return discover.look(folder)
+end
+
+check.test("the time is measured on the images, several times, and grows with what there is to do", function()
+  local looked = pictures("times", 60, 3)
+  local short, cfg = discover.estimate(discover.settings(60, 3, { epochs = "2" }), looked)
+  local long = discover.estimate(discover.settings(60, 3, { epochs = "2000" }), looked)
+  check.ok(short.seconds > 0 and long.seconds > 20 * short.seconds, ("%g and %g"):format(short.seconds, long.seconds))
   check.equal(cfg.height, 64)
+  check.equal(short.batch, cfg.clusters * cfg.instances)
+  check.ok(short.least <= short.seconds and short.seconds <= short.most)
+  check.ok(short.training.tries >= 3 and short.features.tries >= 3)
+end)
+
+check.test("what is multiplied are the batches that there will be: small ones where clusters are few", function()
+  local looked = pictures("few", 24, 2)
+  local values = discover.settings(24, 2, { epochs = "2" })
+  local cost, cfg = discover.estimate(values, looked)
+  local o = cfg.intra
+  local of_1 = o.epochs * 2 * o.iterations * math.min(o.clusters_per_batch, 12 // o.per_cluster) * o.instances
+  local trained = cfg.epochs * cfg.iterations * cost.batch + of_1
+  local expected = (trained * cost.training.median + 24 * (cfg.epochs + cfg.intra.epochs) * cost.features.median)
+    / cost.batch
+  check.near(cost.seconds, expected, 1e-9 * expected)
+  check.ok(cfg.clusters * cfg.instances <= 24)
 end)
 
 check.finish()

@@ -3,6 +3,7 @@
 --- calr.pipeline.features and calr.pipeline.evaluate, where they are described.
 
 local autograd = require "calr.autograd"
+local context = require "calr.context"
 local models = require "calr.models"
 local opened = require "calr.pipeline.opened"
 local phases = require "calr.phases"
@@ -176,7 +177,9 @@ end
 local function evaluate(net, data, cfg, label)
   local measured, reason = evaluation.measure(net, data, cfg)
   if not measured then
-    say(cfg, "note: %s is not evaluated: %s", data:name(), reason)
+    if not context.current().expected.evaluation then
+      say(cfg, "note: %s is not evaluated: %s", data:name(), reason)
+    end
     return nil
   end
   say(cfg, "%s: %s%s", label or "evaluation", evaluation.describe(measured.figures), evaluation.remarks(cfg))

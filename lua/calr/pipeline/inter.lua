@@ -5,6 +5,7 @@ local C = require "calr.cluster"
 local L = require "calr.labels"
 local check_options = require("calr.options").check
 local config = require "calr.pipeline.config"
+local contexts = require "calr.context"
 local evaluation = require "calr.pipeline.evaluation"
 local graph = require "calr.pipeline.graph"
 local guards = require "calr.pipeline.guards"
@@ -365,7 +366,8 @@ return function(net, data, cfg, more)
   source(net, data, cfg)
   local cameras = split:cameras()
   local step = setmetatable({ net = net, split = split, cameras = cameras, cfg = cfg, record = {}, run = run,
-    data = data:name(), noted = {}, keep = check_objects("keep", more.keep, "state", "load_state"),
+    data = data:name(), noted = setmetatable({}, { __index = contexts.current().expected }),
+    keep = check_objects("keep", more.keep, "state", "load_state"),
     layers = check_objects("layers", more.layers, "state", "load_state", "parameters") }, Step)
   local parameters = net:parameters()
   if cfg.alignment and cfg.alignment.weight > 0 and L.clusters(cameras) > 1 then

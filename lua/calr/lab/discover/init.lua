@@ -3,7 +3,6 @@
 --- how long that takes, and writes what was found. The training itself is experiments/calr.lua.
 
 local T = require "calr.tensor"
-local autograd = require "calr.autograd"
 local config = require "calr.config"
 local graph = require "calr.pipeline.graph"
 local layout = require "calr.data.layout"
@@ -14,7 +13,6 @@ local sys = require "calr.sys"
 local discover = {}
 
 local LEAST = 20 -- images, of which some must look alike to learn anything
-local TRIED = 16 -- images of the batch whose time is measured
 
 local function camera_of(path) return path:match "^([^/]+)/" end
 
@@ -74,7 +72,8 @@ local function within(low, value, high) return math.max(low, math.min(value, hig
 function discover.settings(count, cameras, given)
   local pretrained = (given.weights or "") ~= ""
   local values = { preset = pretrained and "small" or "street", epochs = pretrained and 12 or 20,
-    iterations = within(8, count // 60, 400), ["intra.iterations"] = within(3, count // cameras // 20, 100),
+    iterations = within(8, count // 60, 400), clusters = within(2, count // 16, 16),
+    ["intra.iterations"] = within(3, count // cameras // 20, 100),
     ["infomap.k"] = within(4, count // 8, pretrained and 15 or 12),
     ["infomap.min_size"] = within(2, count // 60, 5), ["intra.clusters"] = 0, camera_weights_from = 0 }
   if cameras == 1 then -- the method compares cameras: of one, global clusters alone are left
@@ -84,44 +83,15 @@ function discover.settings(count, cameras, given)
   return values
 end
 
--- Seconds that an image takes: in training, and when its features are found.
-local function measure(cfg)
-  local net = pipeline.network(cfg)
-  local images = T.zeros { TRIED, cfg.height, cfg.width, 3 }
-  local batch = { images = images, rows = T.arange(TRIED), cameras = T.zeros({ TRIED }, "i32") }
-  local function time(work)
-    work()
-    local started = sys.clock()
-    work()
-    return (sys.clock() - started) / TRIED
-  end
-  local training = time(function() net:train():forward(images, batch):sum():backward() end)
-  local fast = require("calr.models").inference(net)
-  return training, time(function() autograd.no_grad(function() fast:forward(images, batch) end) end)
-end
-
---- calr.lab.discover.estimate(values, cameras)
---- About how long the training takes: what a batch takes now, times how many there are. Finding clusters comes on top;
---- of less than 100,000 images it is a small part.
---- @param values   of discover.settings
---- @param cameras  list: the camera of each image, from 0
---- @return number  seconds
---- @return table   the configuration
-function discover.estimate(values, cameras)
+--- calr.lab.discover.estimate(values, looked)
+--- About how long the training takes: see calr.lab.discover.cost.
+--- @param values  of discover.settings
+--- @param looked  of discover.look
+--- @return table  seconds and what was measured: calr.lab.discover.cost.estimate
+--- @return table  the configuration
+function discover.estimate(values, looked)
   local cfg = config.apply(pipeline.defaults { camera_weights_from = 0 }, values)
-  local training, inference = measure(cfg)
-  local count, distinct, seen = #cameras, 0, {}
-  for _, camera in ipairs(cameras) do
-    if not seen[camera] then seen[camera], distinct = true, distinct + 1 end
-  end
-  local batch = cfg.clusters * cfg.instances
-  local seconds = cfg.epochs * (cfg.iterations * batch * training + count * inference)
-  if cfg.refine ~= "none" then
-    local o = cfg.intra
-    seconds = seconds + o.epochs * (distinct * o.iterations * o.clusters_per_batch * o.instances * training
-      + count * inference)
-  end
-  return seconds, cfg
+  return require("calr.lab.discover.cost").estimate(cfg, looked), cfg
 end
 
 --- calr.lab.discover.persons(model, data, cfg)

@@ -13,12 +13,13 @@
 --- skipped, interrupted ones resume from their checkpoints. A trial is identified by its configuration, its seed, the
 --- code that it runs and the data that it reads.
 ---
---- S.float, S.int, S.choice and S.zip describe values; S.median, S.asha, S.hyperband and S.wilcoxon are pruners. They
---- are also fields of calr.study.
+--- S.float, S.int, S.choice and S.zip describe values; S.median, S.asha, S.hyperband and S.wilcoxon are pruners; S.tpe,
+--- S.gp, S.cmaes, S.nsga2, S.sobol and S.random are samplers. They are also fields of calr.study.
 
 --- @class study: calr.study
 --- What calr.study returns: its declarations (S:grid, S:ablate, S:search), its trials and its tables.
 
+local absent = require "calr.options".absent
 local check_options = require "calr.options".check
 local code = require "calr.lab.study.code"
 local config = require "calr.config"
@@ -34,7 +35,7 @@ local userfile = require "calr.userfile"
 
 local study = { float = space.float, int = space.int, choice = space.choice, zip = space.zip }
 
--- A pruner as a plan holds it: its name and options, checked when the search is declared.
+-- A pruner or a sampler as a plan holds it: its name and options, checked when the search is declared.
 local function described(name, options)
   if options ~= nil and type(options) ~= "table" then error(("S.%s takes a table of options"):format(name), 3) end
   local result = { name = name }
@@ -71,9 +72,60 @@ function study.wilcoxon(options)
   return described("wilcoxon", options)
 end
 
+--- calr.study.tpe([options])
+--- For `sampler`: the tree-structured Parzen estimator, `S.tpe { startup = 20 }`; the same as {"tpe", startup = 20}.
+--- See tpe below.
+--- @return table
+function study.tpe(options)
+  return described("tpe", options)
+end
+
+--- calr.study.gp([options])
+--- For `sampler`: a Gaussian process; see gp below.
+--- @return table
+function study.gp(options)
+  return described("gp", options)
+end
+
+--- calr.study.cmaes([options])
+--- For `sampler`: an evolution strategy, CMA-ES; see cmaes below.
+--- @return table
+function study.cmaes(options)
+  return described("cmaes", options)
+end
+
+--- calr.study.nsga2([options])
+--- For `sampler`: a genetic algorithm for two goals; see nsga2 below.
+--- @return table
+function study.nsga2(options)
+  return described("nsga2", options)
+end
+
+--- calr.study.sobol([options])
+--- For `sampler`: the points of Sobol's sequence; see sobol below.
+--- @return table
+function study.sobol(options)
+  return described("sobol", options)
+end
+
+--- calr.study.random([options])
+--- For `sampler`: points at random; see random below.
+--- @return table
+function study.random(options)
+  return described("random", options)
+end
+
 local Study = {}
 Study.__index = function(_, name)
-  return rawget(Study, name) or study[name]
+  local found = rawget(Study, name) or rawget(study, name)
+  if found == nil then -- a misspelt S.asah is an error with what was meant, not the call of a nil
+    local known = {}
+    for _, methods in ipairs { Study, study } do
+      for field, value in pairs(methods) do known[field] = value end
+    end
+    absent("the study", known, name)
+  end
+  return found
 end
 
 local function goals_of(goal)
@@ -168,11 +220,17 @@ local function at_caller(fn, ...)
   error(result, 3)
 end
 
+-- S.grid{...} would take the table for the study.
+local function check_study(self, name)
+  if getmetatable(self) ~= Study then error(("write S:%s{...}, with a colon"):format(name), 3) end
+end
+
 --- study:ablate(rows)
 --- Adds an ablation: every row runs with every seed, and none is pruned.
 --- @param rows   list of {label, key = value, ...}: the differences from the base
 --- @return study  itself
 function Study:ablate(rows)
+  check_study(self, "ablate")
   self.parts[#self.parts + 1] = at_caller(plan.ablation, self, rows)
   return self
 end
@@ -183,6 +241,7 @@ end
 ---                `where`: function(config) -> boolean, the combinations to run
 --- @return study  itself
 function Study:grid(values)
+  check_study(self, "grid")
   self.parts[#self.parts + 1] = at_caller(plan.grid, self, values)
   return self
 end
@@ -190,10 +249,11 @@ end
 --- study:search(values)
 --- Adds a search: trials with the first seed, then the best `confirm` configurations with all seeds.
 --- @param values  name -> S.float, S.int or S.choice; and `sampler` ("tpe", "gp", "cmaes", "nsga2", "sobol", "random",
----                "grid", the path of your own, or {name, option = value}), `trials`, `prune` (S.asha{...}), `confirm`,
----                `where` (function(config) -> boolean), `seed` (of the sampler; 1)
+---                "grid", the path of your own, {name, option = value}, or S.gp{option = value}), `trials`, `prune`
+---                (S.asha{...}), `confirm`, `where` (function(config) -> boolean), `seed` (of the sampler; 1)
 --- @return study  itself
 function Study:search(values)
+  check_study(self, "search")
   local part = at_caller(plan.search, self, values)
   self.parts[#self.parts + 1] = part
   if part.confirm > 0 then
@@ -299,6 +359,7 @@ end
 --- @param options  rows, columns, versus, part, format
 --- @return study   itself
 function Study:table(options)
+  check_study(self, "table")
   if not self.ran then error("S:table comes after S:run", 2) end
   if self.mode.kind ~= "run" then return self end
   print((require("calr.lab.study.table").render(self:view(), options)))

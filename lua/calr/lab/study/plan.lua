@@ -348,7 +348,10 @@ function plan.search(study, values)
       distributions[name] = value
     elseif known[name] then
       given[name] = value
-    elseif type(value) == "table" and is_list(value) and #value > 0 then
+    elseif type(value) == "table" and is_list(value) then
+      if #value == 0 then
+        error(("S:search: \"%s\" has no values: the space has no points"):format(tostring(name)), 0)
+      end
       distributions[name] = space.choice(value)
     else
       error(("S:search: \"%s\" is neither an option%s nor a parameter (S.float, S.int, S.choice)"):format(
@@ -362,8 +365,9 @@ function plan.search(study, values)
   plan.check_names(study, "S:search", sp.by_name, true)
   local sampler = given.sampler or "tpe"
   if type(sampler) == "string" then sampler = { sampler } end
-  if type(sampler) ~= "table" or type(sampler[1]) ~= "string" then
-    error("S:search: sampler must be a name or {name, option = value}", 0)
+  if type(sampler) ~= "table" or type(sampler.name or sampler[1]) ~= "string" then
+    error("S:search: sampler must be a name, {name, option = value}, or S.tpe{...}, S.gp{...}, S.cmaes{...}, "
+      .. "S.nsga2{...}, S.sobol{...}, S.random{...}", 0)
   end
   local prune = named(given.prune)
   if prune ~= nil and (type(prune) ~= "table" or type(prune.name) ~= "string") then

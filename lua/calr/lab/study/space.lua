@@ -32,6 +32,9 @@ end
 -- The common part of float and int: a third argument is "log" or a step.
 local function range(kind, low, high, extra)
   local what = ("S.%s(%s, %s)"):format(kind, tostring(low), tostring(high))
+  if type(low) ~= "number" or type(high) ~= "number" then
+    error(("S.%s takes two bounds: S.%s(%s)"):format(kind, kind, kind == "int" and "1, 8" or "0, 1"), 3)
+  end
   if not finite(low) or not finite(high) then error(what .. ": the bounds must be finite numbers", 3) end
   if low > high then error(what .. ": the space has no points: the lower bound is above the upper one", 3) end
   local d = { kind = kind, low = low, high = high, log = false }

@@ -123,10 +123,15 @@ local function import(looked, fields, out)
   local name = sys.absolute(fields.folder):match "[^/]+$" or "images"
   local result = try(require("calr.data.import").run, { folder = fields.folder, to = store,
     skip_bad = fields.skip_bad, layout = { name = name, records = function() return looked.records end } })
-  for _, warning in ipairs(result.warnings) do io.stderr:write("warning: ", warning, "\n") end
-  for _, bad in ipairs(result.skipped) do io.stderr:write(("left out %s: %s\n"):format(bad.path, bad.reason)) end
+  for _, warning in ipairs(result.warnings) do io.stderr:write("warning: ", text.visible(warning), "\n") end
+  for _, bad in ipairs(result.skipped) do
+    io.stderr:write(text.visible(("left out %s: %s"):format(bad.path, bad.reason)), "\n")
+  end
   return store
 end
+
+-- What the run need not say: it follows from settings that this command has chosen, or from images without identities.
+local expected = { clusters = true, weights = true, evaluation = true }
 
 -- Trains, or goes on with it, or does nothing where that is done.
 local function train(store, values, fields, out)
@@ -143,6 +148,7 @@ local function train(store, values, fields, out)
     job = { script = sys.paths.experiments .. "/calr.lua", overrides = words, out = folder, threads = fields.threads }
   end
   job.overrides = job.overrides or {}
+  job.expected = expected
   run.execute(job)
   return folder
 end
@@ -176,7 +182,16 @@ local function finish(looked, store, folder, out)
   return found, across, split:count()
 end
 
-local function describe(looked, cfg, given, seconds, out)
+-- "about 42 s on this machine (38 s to 55 s)", and what that follows from.
+local function time_text(cost)
+  local about, low, high = text.duration(cost.seconds), text.duration(cost.least), text.duration(cost.most)
+  local spread = (low ~= about or high ~= about) and (" (%s to %s by the quickest and slowest tries)"):format(low, high)
+  return ("about %s on this machine%s\n          measured: a batch of %d images takes %.2g s, features come at %.0f "
+    .. "images/s (medians of %d and %d tries)"):format(about, spread or "", cost.batch, cost.training.median,
+    cost.batch / math.max(cost.features.median, 1e-9), cost.training.tries, cost.features.tries)
+end
+
+local function describe(looked, cfg, given, cost, out)
   local cameras = #looked.names == 1 and "one camera" or ("%d cameras (%s)"):format(#looked.names,
     table.concat(looked.names, ", ", 1, math.min(6, #looked.names)) .. (#looked.names > 6 and ", ..." or ""))
   print(("images    %s of %s"):format(text.count(#looked.paths), cameras))
@@ -188,7 +203,7 @@ local function describe(looked, cfg, given, seconds, out)
     print(("training  stage 1: %d epochs of each camera on its own; stage 2: %d epochs of %d batches, clusters refined "
       .. "by %s"):format(cfg.intra.epochs, cfg.epochs, cfg.iterations, cfg.refine))
   end
-  print(("time      about %s on this machine"):format(text.duration(seconds)))
+  print("time      " .. time_text(cost))
   print(("output    %s"):format(out))
 end
 
@@ -216,8 +231,8 @@ function command.run(args)
   local values = discover.settings(#looked.paths, #looked.names, fields.given)
   local record = { format = 1, folder = sys.absolute(fields.folder), images = looked.hash, settings = fields.given }
   check_record(out, record)
-  local seconds, cfg = try(discover.estimate, values, looked.cameras)
-  describe(looked, cfg, fields.given, seconds, out)
+  local cost, cfg = try(discover.estimate, values, looked)
+  describe(looked, cfg, fields.given, cost, out)
   if fields.dry_run then return 0 end
   io.stdout:flush()
   try(sys.make_folder, out)

@@ -81,7 +81,7 @@ end
 -- The context of the script: what it is given, and what people are told when it asks for options or is stopped.
 local function context_of(fields)
   local made = context.new { script = fields.script, overrides = fields.overrides, out = fields.out,
-    resume = fields.resume, record = fields.record, quiet = fields.quiet }
+    resume = fields.resume, record = fields.record, quiet = fields.quiet, expected = fields.expected }
   if fields.help then
     fields.about = require("calr.program.help").about(fields.script)
     local function show(defaults)
@@ -128,9 +128,9 @@ end
 
 --- calr.program.command.run.execute(fields)
 --- Runs a script with the fields of a command line; ends the runs that it opened.
---- @param fields  `script` (a path, or "-") or `code`, `overrides`, `out`, `resume`, `record` and `quiet` as in
----                calr.context, `help`, `threads` (as text), `profile` and `profile_file`, and `study`: what to do
----                with a study that the script declares (calr.lab.study.current)
+--- @param fields  `script` (a path, or "-") or `code`, `overrides`, `out`, `resume`, `record`, `quiet` and
+---                `expected` as in calr.context, `help`, `threads` (as text), `profile` and `profile_file`, and `study`:
+---                what to do with a study that the script declares (calr.lab.study.current)
 --- @return integer  exit status; 1 when trials of a study failed
 function run.execute(fields)
   if fields.threads then set_threads(fields.threads) end
