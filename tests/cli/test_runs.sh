@@ -34,6 +34,20 @@ expect 2 "$CALR" run train.lua --out whole
 says "whole holds a finished run; choose another folder with --out"
 expect 2 "$CALR" run --resume whole
 says "the run in whole is finished"
+
+# ---- a folder with what another run has left, and no run.json: a new run would add to it, so it is refused
+for part in metrics.jsonl checkpoints/000001-inter.safetensors model.safetensors log.txt labels/epoch-000.safetensors; do
+    mkdir -p "left/$(dirname "$part")" && echo old >"left/$part"
+    expect 2 "$CALR" run train.lua --out left
+    says "left holds ${part%%/*} of another run, and no run.json that says of which"
+    holds "$(cat "left/$part")" = old
+    expect 2 "$CALR" run train.lua --out left --dry-run
+    says "left holds ${part%%/*} of another run"
+    rm -r left
+done
+mkdir -p early/checkpoints && touch early/log.txt early/.lock early/notes.txt # killed before it wrote run.json
+expect 0 "$CALR" run train.lua --out early infomap.k=20
+expect 0 cmp early/metrics.jsonl whole/metrics.jsonl
 expect 2 "$CALR" run --resume nowhere
 says "there is no run folder nowhere"
 mkdir empty

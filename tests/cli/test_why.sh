@@ -34,6 +34,11 @@ prints "in a cluster" "nearest images in epoch 1"
 rm -r plain/snapshots
 expect 2 "$CALR" why plain '#0'
 says "the run in plain kept no labels: train with labels_every=1"
+cp err.txt why.txt
+expect 2 "$CALR" draw plain --what clusters # says the same
+holds "$(cmp err.txt why.txt && echo same)" = same
+expect 0 "$CALR" draw plain --what clusters,cameras
+says "no galleries of clusters: $(sed 's/^calr: //' why.txt)"
 
 # ---- wrong usage, and what there is not
 expect 0 "$CALR" why --help

@@ -46,11 +46,31 @@ local function refuse_used(path)
     path, record.status, path)
 end
 
+local parts = { "metrics.jsonl", "timing.jsonl", "log.txt", "queries.csv", "model.safetensors", "checkpoints", "labels",
+  "snapshots", "tensorboard" }
+
+-- What a run has written there, without a run.json that says which: a new one would add its metrics to them, and resume
+-- from their checkpoints. A run that was killed before it wrote run.json leaves an empty log and an empty folder.
+local function left_in(path)
+  local found = {}
+  for _, name in ipairs(parts) do
+    local part = path .. "/" .. name
+    local size = sys.is_folder(part) and #sys.list(part) or sys.exists(part) and sys.stat(part).size or 0
+    if size > 0 then found[#found + 1] = name end
+  end
+  return found[1] and table.concat(found, ", ") or nil
+end
+
 --- calr.run.folder.check_new(path)
---- Ends the program when a run cannot begin in a folder: the path is a file, or it holds a run.
+--- Ends the program when a run cannot begin in a folder: the path is a file, or it holds a run or what is left of one.
 function folder.check_new(path)
   if sys.exists(path) and not sys.is_folder(path) then errors.usage("%s is a file, not a folder", path) end
   if sys.exists(path .. "/run.json") then refuse_used(path) end
+  local left = left_in(path)
+  if left then
+    errors.usage("%s holds %s of another run, and no run.json that says of which: remove what is there, or choose "
+      .. "another folder with --out", path, left)
+  end
 end
 
 --- calr.run.folder.make(path, name)
@@ -63,9 +83,10 @@ function folder.make(path, name)
     if sys.exists(path) and not sys.is_folder(path) then errors.usage("%s is a file, not a folder", path) end
     sys.make_folder(path)
     local lock = take_lock(path)
-    if sys.exists(path .. "/run.json") then
-      lock:release()
-      refuse_used(path)
+    local used = sys.exists(path .. "/run.json")
+    if used or left_in(path) then
+      lock:release() -- whether a run is dead is told by its lock
+      folder.check_new(path)
     end
     return path, lock
   end

@@ -37,7 +37,7 @@ local function tsne_of(record, labels, most, notes)
 end
 
 local function clusters_of(record, labels, notes)
-  local reason = record.missing or not labels and "the run kept no labels (option labels_every)"
+  local reason = record.missing or not labels and record:without_labels()
   if reason then
     notes[#notes + 1] = "no galleries of clusters: " .. reason
     return nil
@@ -142,7 +142,8 @@ function pictures.gather(path, options)
   local record, set = records.open(path, { model = o.model, trust = o.trust }), {}
   for _, kind in ipairs(o.what or pictures.kinds) do set[kind] = true end
   local out = { record = record, notes = json.array {} }
-  local place = (o.epoch or #record.epochs > 0) and record:place(o.epoch) or nil
+  local of_labels = #(o.what or pictures.kinds) == 1 and set.clusters -- nothing else could be drawn
+  local place = (o.epoch or of_labels or #record.epochs > 0) and record:place(o.epoch) or nil
   local labels = place and record:labels(place)
   if set.tsne then out.tsne = tsne_of(record, labels, o.points or MOST_POINTS, out.notes) end
   if set.clusters then out.clusters = clusters_of(record, labels, out.notes) end

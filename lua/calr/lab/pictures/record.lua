@@ -86,13 +86,19 @@ function Record:labels(i)
   return labels
 end
 
+--- record:without_labels()
+--- @return string  why there is nothing to show of a run without labels, and what to do
+function Record:without_labels()
+  return ("the run in %s kept no labels: train with labels_every=1 (the default) or snapshot_every=1, and let it finish "
+    .. "an epoch"):format(self.path)
+end
+
 --- record:place(epoch)
 --- @param epoch  integer from 0, or nil for the last one
 --- @return integer  its place in record.epochs; a usage error when there are no labels of it
 function Record:place(epoch)
   if #self.epochs == 0 then
-    errors.usage("the run in %s kept no labels: train with labels_every=1 (the default) or snapshot_every=1, and let "
-      .. "it finish an epoch", self.path)
+    errors.usage("%s", self:without_labels())
   end
   if not epoch then return #self.epochs end
   for i, item in ipairs(self.epochs) do

@@ -129,7 +129,7 @@ end
 --- calr.program.command.run.execute(fields)
 --- Runs a script with the fields of a command line; ends the runs that it opened.
 --- @param fields  `script` (a path, or "-") or `code`, `overrides`, `out`, `resume`, `record`, `quiet` and
----                `expected` as in calr.context, `help`, `threads` (as text), `profile` and `profile_file`, and `study`:
+---                `expected` as in calr.context, `help`, `threads` (as text), `profile`, `profile_file`, and `study`:
 ---                what to do with a study that the script declares (calr.lab.study.current)
 --- @return integer  exit status; 1 when trials of a study failed
 function run.execute(fields)
