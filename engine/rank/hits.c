@@ -19,6 +19,19 @@ int64_t calr_rank_hits_take(const calr_rank_index *index, const calr_rank_set *q
     return count;
 }
 
+int64_t calr_rank_hits_find(const calr_rank_index *index, const calr_rank_set *query,
+                            const calr_rank_set *gallery, calr_rank_rule rule, int64_t i,
+                            calr_rank_hit *hits)
+{
+    int64_t count = 0, end, at = calr_rank_index_find(index, query->identities[i], &end);
+    for (; at < end; at++) {
+        int32_t row = index->entries[at].row;
+        if (calr_rank_index_counts(query, gallery, rule, i, row))
+            hits[count++] = (calr_rank_hit){.row = row};
+    }
+    return count;
+}
+
 static int by_rank(const void *a, const void *b)
 {
     const calr_rank_hit *p = a, *q = b;

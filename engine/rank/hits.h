@@ -20,6 +20,11 @@ int64_t calr_rank_hits_take(const calr_rank_index *index, const calr_rank_set *q
                             const calr_rank_set *gallery, calr_rank_rule rule, int64_t i,
                             float *scores, calr_rank_hit *hits);
 
+/* The same without scores: the rows alone. */
+int64_t calr_rank_hits_find(const calr_rank_index *index, const calr_rank_set *query,
+                            const calr_rank_set *gallery, calr_rank_rule rule, int64_t i,
+                            calr_rank_hit *hits);
+
 /* By distance, then row. */
 void calr_rank_hits_sort(calr_rank_hit *hits, int64_t count);
 

@@ -105,10 +105,23 @@ void calr_rank_index_ignore(const calr_rank_index *index, const calr_rank_set *q
     }
 }
 
-/* Whether a gallery entry of the query's identity counts as found. */
-static bool counts(const calr_rank_set *query, const calr_rank_set *gallery, calr_rank_rule rule,
-                   int64_t i, int32_t row)
+int64_t calr_rank_index_from(const calr_rank_index *index, int64_t begin, int64_t end, int64_t row)
 {
+    while (begin < end) {
+        int64_t middle = begin + (end - begin) / 2;
+        if (index->entries[middle].row < row)
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    return begin;
+}
+
+bool calr_rank_index_counts(const calr_rank_set *query, const calr_rank_set *gallery,
+                            calr_rank_rule rule, int64_t i, int32_t row)
+{
+    if (query->identities[i] == CALR_RANK_JUNK)
+        return false;
     return !query->cameras || rule == CALR_RULE_JUNK || gallery->cameras[row] != query->cameras[i];
 }
 
@@ -124,7 +137,7 @@ calr_status calr_rank_matched(const calr_rank_set *query, const calr_rank_set *g
         if (identity == CALR_RANK_JUNK || identity == CALR_RANK_DISTRACTOR)
             continue;
         int64_t at = calr_rank_index_find(&index, identity, &end);
-        while (at < end && !counts(query, gallery, rule, i, index.entries[at].row))
+        while (at < end && !calr_rank_index_counts(query, gallery, rule, i, index.entries[at].row))
             at++;
         *matched += at < end;
     }

@@ -2,6 +2,7 @@
 #ifndef CALR_RANK_INDEX_H
 #define CALR_RANK_INDEX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -34,6 +35,14 @@ void calr_rank_index_release(calr_rank_index *index);
 
 /* Entries begin .. *end-1 are of the identity. */
 int64_t calr_rank_index_find(const calr_rank_index *index, int64_t identity, int64_t *end);
+
+/* The first of the entries begin .. end-1, which are of one identity, whose row is `row` or later; `end` where there is
+ * none. */
+int64_t calr_rank_index_from(const calr_rank_index *index, int64_t begin, int64_t end, int64_t row);
+
+/* Whether a gallery entry of the identity of query i counts as found. */
+bool calr_rank_index_counts(const calr_rank_set *query, const calr_rank_set *gallery,
+                            calr_rank_rule rule, int64_t i, int32_t row);
 
 /* Sets the score of what the i-th query must not find to minus infinity. */
 void calr_rank_index_ignore(const calr_rank_index *index, const calr_rank_set *query,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "backend/backend.h"
+#include "base/clones.h"
 #include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
@@ -27,15 +28,21 @@ typedef struct norm_work {
     _Atomic int64_t bad; /* the first bad row, or the count */
 } norm_work;
 
+static CALR_CLONES double square_of(const float *row, int64_t dim)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t d = 0; d < dim; d++)
+        sum += (double)row[d] * (double)row[d];
+    return sum;
+}
+
 static void norm_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
     norm_work *work = context;
     for (int64_t i = begin; i < end; i++) {
-        const float *row = work->set->features + i * work->dim;
-        double sum = 0;
-        for (int64_t d = 0; d < work->dim; d++)
-            sum += (double)row[d] * (double)row[d];
+        double sum = square_of(work->set->features + i * work->dim, work->dim);
         if (work->norms)
             work->norms[i] = (float)(sum / 2);
         if (sum < LARGEST)

@@ -219,6 +219,27 @@ static void bytes_of_long_rows(void)
     free(cameras);
 }
 
+/* More hits than are counted at a time. */
+static void bytes_of_few_persons(void)
+{
+    enum { N = 1300, M = 1800, D = 5 };
+    float *x = malloc(sizeof(float) * (N + M) * D);
+    int64_t *ids = malloc(sizeof(int64_t) * (N + M)), *cameras = malloc(sizeof(int64_t) * (N + M));
+    calr_rng rng = calr_rng_make(8, calr_rng_purpose("few"), 0, 0);
+    for (int64_t i = 0; i < N + M; i++) {
+        ids[i] = 1 + (i % 100 == 0);
+        cameras[i] = i % 3;
+        for (int c = 0; c < D; c++)
+            x[i * D + c] = (float)calr_rng_below(&rng, 1000);
+    }
+    calr_rank_set query = {N, x, ids, cameras},
+                  gallery = {M, x + (int64_t)N * D, ids + N, cameras + N};
+    same_by_bytes(&query, &gallery, D, CALR_RULE_OWN);
+    free(x);
+    free(ids);
+    free(cameras);
+}
+
 static void same_for_any_threads(int queries)
 {
     data *d = make_data(50);
@@ -325,6 +346,7 @@ int main(void)
     RUN(equals_sorted_lists);
     RUN(bytes_decide_nothing_wrongly);
     RUN(bytes_of_long_rows);
+    RUN(bytes_of_few_persons);
     RUN(threads_do_not_matter);
     RUN(draws_and_expansion_for_any_threads);
     RUN(bad_input);

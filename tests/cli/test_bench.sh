@@ -81,7 +81,8 @@ expect 2 "$CALR" bench numerics --network small --height 16 --width 8 --batch 80
 says "16 images are fewer than a batch"
 
 # ---- JSON
-expect 0 "$CALR" bench train $tiny --json --peer ./peer.sh
+expect 0 "$CALR" bench train $tiny --cpu --json --peer ./peer.sh
+holds "$(grep -c '"cpu":true' options.json)$(grep -c '"clock": "processor"' out.txt)" = 11
 cp out.txt bench.json
 expect 0 "$CALR" -e 'local b = calr.json.decode(calr.sys.read_file "bench.json")
     local row = b.rows[1]

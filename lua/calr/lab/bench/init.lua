@@ -29,7 +29,8 @@
 ---   --json leaves out; note(text); progress(text), for a terminal.
 --- - repeats (from --repeat, or nil); median(list).
 ---
---- All rows are measured with the monotonic clock; a row's time is the median of --repeat samples. Peers alternate with
+--- All rows are measured with the monotonic clock, or by processor time (settings.cpu); a row's time is the median of
+--- --repeat samples. Peers alternate with
 --- us (ours, theirs, ours, theirs), and the ratio is the median of the ratios pair by pair: if the machine's speed
 --- drifts, both halves of a pair slow down.
 
@@ -159,7 +160,7 @@ local function start_peers(session, script, options)
   end
   local path = peers_folder(session) .. "/" .. script .. ".py"
   if not sys.exists(path) then errors.usage("there is no peer's script %s", path) end
-  local arguments = { threads = sys.threads() }
+  local arguments = { threads = sys.threads(), cpu = session.settings.cpu }
   for key, value in pairs(options or {}) do arguments[key] = value end
   for _, python in ipairs(given) do
     if python:find("/", 1, true) and not sys.exists(python) then errors.usage("there is no program %s", python) end
@@ -180,10 +181,11 @@ local function calls_for(seconds, lasts)
   return seconds < lasts and math.min(10000, math.ceil(lasts / math.max(seconds, 1e-7))) or 1
 end
 
-local function sample(fn, calls)
-  local began = sys.clock()
+local function sample(session, fn, calls)
+  local clock = session.settings.cpu and os.clock or sys.clock
+  local began = clock()
   for _ = 1, calls do fn() end
-  return (sys.clock() - began) / calls
+  return (clock() - began) / calls
 end
 
 local function peer_results(list, pairs_by_peer)
@@ -213,15 +215,17 @@ end
 local function time(session, fn, options)
   local wanted = session.settings["repeat"] or options["repeat"] or 5
   local first = options.single and 1 or math.huge
-  for _ = 1, math.max(options.warmup or 1, options.single and 0 or 1) do first = math.min(first, sample(fn, 1)) end
+  for _ = 1, math.max(options.warmup or 1, options.single and 0 or 1) do
+    first = math.min(first, sample(session, fn, 1))
+  end
   local lasts = options.lasts or 0.02
   local calls = options.single and 1 or calls_for(first, lasts)
-  if calls > 1 then calls = calls_for(sample(fn, calls), lasts) end
+  if calls > 1 then calls = calls_for(sample(session, fn, calls), lasts) end
   local samples, ratios, probes = {}, {}, {}
   for i = 1, wanted do
     progress(session, ("%d/%d"):format(i, wanted))
     collectgarbage()
-    samples[i] = sample(fn, calls)
+    samples[i] = sample(session, fn, calls)
     if options.probe and not session.settings.limits then probes[i] = product_rate(2048) end
     for _, peer in ipairs(options.peers or {}) do
       if not peer.gone then
@@ -335,6 +339,8 @@ local function title(session, options)
   say(session, ("%s, %d threads, convolutions by %s, products by OpenBLAS for %s"):format(
     session.machine.cpu or "unknown processor", session.machine.threads, session.machine.conv or "?",
     session.machine.blas_core or "?"))
+  session.machine.clock = session.settings.cpu and "processor" or "monotonic"
+  if session.settings.cpu then say(session, "times are seconds of processor time, of all threads together") end
 end
 
 -- Ticks of all processors so far, and those that the host of a virtual machine gave to other guests.
@@ -377,7 +383,8 @@ end
 --- calr.bench.run(name, options [, settings])
 --- Runs a benchmark and prints its table or JSON.
 --- @param options   its options, as returned by calr.config.resolve
---- @param settings  peers (list of Pythons), folder (of the peers' scripts), repeat, limits ({gemm=, bandwidth=}), json
+--- @param settings  peers (list of Pythons), folder (of the peers' scripts), repeat, limits ({gemm=, bandwidth=}),
+---                  json, cpu (processor time instead of the clock's)
 --- @return integer  exit status: 1 when a peer or a row failed
 function bench.run(name, options, settings)
   local session = new_session(name, settings or {})

@@ -61,6 +61,8 @@ options of all benchmarks:
   --peers FOLDER       folder of the peers' scripts (tests/bench/peers in the sources)
   --repeat N           how often to measure each row; the median is reported
   --threads N          number of threads, for the peers too
+  --cpu                measure processor time, of the peers too: for a busy machine, best with
+                       --threads 1
   --limits G,B         compare with G GFLOP/s and B GB/s instead of measuring the limits
   --json               print JSON]]
   return 0
@@ -82,7 +84,7 @@ local function take_peers(args)
   return rest, peers
 end
 
-local flags = { ["--json"] = "=json", ["--help"] = "=help", ["-h"] = "=help" }
+local flags = { ["--json"] = "=json", ["--cpu"] = "=cpu", ["--help"] = "=help", ["-h"] = "=help" }
 local values = { ["--repeat"] = "=repeat", ["--threads"] = "=threads", ["--peers"] = "=peers", ["--limits"] = "=limits",
   ["--peer"] = "=peer" }
 
@@ -136,8 +138,8 @@ function command.run(args)
   local threads = arguments.integer(fields, "=threads", "--threads", 1, 1024)
   if threads then sys.threads(threads) end
   return bench.run(name, options, {
-    json = fields["=json"], peers = peers, folder = fields["=peers"], limits = read_limits(fields["=limits"]),
-    ["repeat"] = arguments.integer(fields, "=repeat", "--repeat", 1, 10000),
+    json = fields["=json"], cpu = fields["=cpu"], peers = peers, folder = fields["=peers"],
+    limits = read_limits(fields["=limits"]), ["repeat"] = arguments.integer(fields, "=repeat", "--repeat", 1, 10000),
   })
 end
 

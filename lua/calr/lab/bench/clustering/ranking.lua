@@ -24,7 +24,7 @@ function ranking.ranking(bench, options)
   bench.row { work = ("mAP + CMC, %d x %d x %d"):format(queries, gallery, options.dim), time = bench.time(function()
     rank.evaluate(set)
   end, { peers = peers, single = true, ["repeat"] = 3 }), memory = peak, flops = 2.0 * queries * gallery * options.dim,
-    aim = { ratio = 20 }, detail = { mAP = result.mAP, rank1 = result.cmc[1] } }
+    aim = { seconds = 0.5 }, detail = { mAP = result.mAP, rank1 = result.cmc[1] } }
   for _, peer in ipairs(peers) do
     local theirs = peer.answer and peer.answer.mAP
     if theirs and math.abs(theirs - result.mAP) > 1e-5 then
