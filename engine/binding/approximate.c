@@ -32,6 +32,38 @@ calr_ivf_query calr_lua_make_query(lua_State *L, const calr_tensor *x, const cal
     };
 }
 
+calr_ivf_query calr_lua_search_arguments(lua_State *L, const calr_tensor *x, const char *name,
+                                         calr_lua_effort *effort)
+{
+    const char *const names[] = {"k", name, "recall", "include_self", "measure", "seed", NULL};
+    if (lua_istable(L, 2) && lua_isnone(L, 3)) {
+        lua_pushnil(L);
+        lua_insert(L, 2);
+    }
+    lua_settop(L, 3);
+    calr_tensor *rows =
+        lua_isnil(L, 2) ? NULL : calr_lua_check_form(L, 2, CALR_F32, 2, "f32[m x d]");
+    calr_lua_check_options(L, 3, names);
+    int64_t k = calr_lua_option_integer(L, 3, "k", 15, 1, INT64_MAX);
+    *effort = calr_lua_check_effort(L, 3, name);
+    return calr_lua_make_query(L, x, rows, k, calr_lua_option_boolean(L, 3, "include_self", 1));
+}
+
+calr_ivf_query calr_lua_recall_arguments(lua_State *L, const calr_tensor *x, const char *name,
+                                         const char *meaning, calr_lua_effort *effort)
+{
+    const char *const names[] = {name, "queries", "k", "include_self", "measure", "seed", NULL};
+    lua_settop(L, 2);
+    calr_lua_check_options(L, 2, names);
+    calr_tensor *rows = calr_lua_option_form(L, 2, "queries", 0, CALR_F32, 2, "f32[m x d]");
+    int64_t k = calr_lua_option_integer(L, 2, "k", 15, 1, INT64_MAX);
+    int include_self = calr_lua_option_boolean(L, 2, "include_self", 1);
+    *effort = calr_lua_check_effort(L, 2, name);
+    if (effort->effort == 0)
+        luaL_error(L, "option \"%s\" is missing (%s)", name, meaning);
+    return calr_lua_make_query(L, x, rows, k, include_self);
+}
+
 /* Sets a field of the table at `table` to a new matrix of the query's neighbours, and returns it. */
 static calr_tensor *new_field(lua_State *L, int table, const char *name, calr_dtype type,
                               const calr_ivf_query *query)

@@ -22,6 +22,13 @@ typedef struct calr_lua_effort {
 /* Reads `name` ("probes", "effort"), recall, measure and seed of the options at `arg`. */
 calr_lua_effort calr_lua_check_effort(lua_State *L, int arg, const char *name);
 
+/* The arguments of search(self [, queries [, options]]) and of recall(self, options), for an index of x: the query, and
+ * in *effort what they ask for beside it. `name` is the option of the effort, `meaning` says what it counts. */
+calr_ivf_query calr_lua_search_arguments(lua_State *L, const calr_tensor *x, const char *name,
+                                         calr_lua_effort *effort);
+calr_ivf_query calr_lua_recall_arguments(lua_State *L, const calr_tensor *x, const char *name,
+                                         const char *meaning, calr_lua_effort *effort);
+
 /* The query of a search in an index of x: rows that are given, or NULL for its own. An error where they do not fit. */
 calr_ivf_query calr_lua_make_query(lua_State *L, const calr_tensor *x, const calr_tensor *rows,
                                    int64_t k, int include_self);

@@ -129,21 +129,9 @@ void calr_lua_push_graph_neighbours(lua_State *L, const calr_graph *on, calr_met
 ///   one, nil when an effort was given
 static int graph_search(lua_State *L)
 {
-    static const char *const names[] = {"k",       "effort", "recall", "include_self",
-                                        "measure", "seed",   NULL};
     graph on = check_graph(L, 1);
-    if (lua_istable(L, 2) && lua_isnone(L, 3)) {
-        lua_pushnil(L);
-        lua_insert(L, 2);
-    }
-    lua_settop(L, 3);
-    calr_tensor *rows =
-        lua_isnil(L, 2) ? NULL : calr_lua_check_form(L, 2, CALR_F32, 2, "f32[m x d]");
-    calr_lua_check_options(L, 3, names);
-    int64_t k = calr_lua_option_integer(L, 3, "k", 15, 1, INT64_MAX);
-    calr_lua_effort e = calr_lua_check_effort(L, 3, "effort");
-    calr_ivf_query query =
-        calr_lua_make_query(L, on.x, rows, k, calr_lua_option_boolean(L, 3, "include_self", 1));
+    calr_lua_effort e;
+    calr_ivf_query query = calr_lua_search_arguments(L, on.x, "effort", &e);
     calr_lua_push_graph_neighbours(L, on.graph, on.metric, &query, e);
     return 1;
 }
@@ -160,18 +148,10 @@ static int graph_search(lua_State *L)
 /// @return number  0 .. 1
 static int graph_recall(lua_State *L)
 {
-    static const char *const names[] = {"effort",  "queries", "k", "include_self",
-                                        "measure", "seed",    NULL};
     graph on = check_graph(L, 1);
-    lua_settop(L, 2);
-    calr_lua_check_options(L, 2, names);
-    calr_tensor *rows = calr_lua_option_form(L, 2, "queries", 0, CALR_F32, 2, "f32[m x d]");
-    int64_t k = calr_lua_option_integer(L, 2, "k", 15, 1, INT64_MAX);
-    int include_self = calr_lua_option_boolean(L, 2, "include_self", 1);
-    calr_lua_effort e = calr_lua_check_effort(L, 2, "effort");
-    if (e.effort == 0)
-        luaL_error(L, "option \"effort\" is missing (how many rows a walk keeps in mind)");
-    calr_ivf_query query = calr_lua_make_query(L, on.x, rows, k, include_self);
+    calr_lua_effort e;
+    calr_ivf_query query =
+        calr_lua_recall_arguments(L, on.x, "effort", "how many rows a walk keeps in mind", &e);
     double recall;
     calr_lua_call(L, calr_graph_recall(on.graph, &query, e.effort, &e.sample, &recall));
     lua_pushnumber(L, recall);

@@ -1,5 +1,5 @@
-/* Rows as whole numbers of 16 bits, and products of some pairs of them: they nearly always decide what products of bytes
- * leave open (bounded.h), and read half of what products in f32 read. Internal to rank/.
+/* Rows as whole numbers of 16 bits, and products of some pairs of them: they nearly always decide what products of
+ * bytes leave open (bounded.h), and read half of what products in f32 read. Internal to rank/.
  *
  * A row x, no longer than 1, is s q + e like those of neighbours/knn_bytes.h, and the bound of a product is the same.
  * Products add up modulo 2^32. Bytes know the product well enough to say which of the sums that are equal modulo 2^32
