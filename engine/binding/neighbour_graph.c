@@ -1,5 +1,7 @@
 /* The graph of calr.cluster for approximate neighbours, and its files. */
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "binding/approximate.h"
@@ -14,11 +16,13 @@
 
 /* What the metadata of a file says. */
 static const char KIND[] = "calr.kind", NEIGHBOURS[] = "neighbour graph",
-                  VERSION[] = "calr.version", CURRENT[] = "1", METRIC[] = "calr.metric";
+                  VERSION[] = "calr.version", FORMER[] = "1", CURRENT[] = "2",
+                  METRIC[] = "calr.metric", STEP[] = "calr.step", SCALE[] = "calr.scale";
 
 typedef struct graph {
     calr_graph *graph;
-    calr_tensor *x; /* retained: the engine's graph borrows its numbers */
+    calr_tensor *x;        /* retained: the engine's graph borrows its numbers */
+    calr_safetensors *set; /* of a graph whose arrays lie in a file; else NULL */
     calr_metric metric;
 } graph;
 
@@ -31,6 +35,8 @@ static graph check_graph(lua_State *L, int arg)
     graph held = *value;
     calr_lua_hold(L, held.graph);
     calr_lua_hold(L, held.x);
+    if (held.set)
+        calr_lua_hold(L, held.set);
     return held;
 }
 
@@ -183,28 +189,91 @@ static void release_set(void *set)
     calr_safetensors_release(set);
 }
 
-/// graph:save(path)
-/// Writes the graph with its rows to a safetensors file with a checksum: `rows`, `order` and `links`.
+/* Adds `count` x `width` numbers of the graph (width 0: a vector) to a set, without a copy. */
+static void add_part(lua_State *L, calr_safetensors *set, const char *name, calr_dtype type,
+                     const void *numbers, int64_t count, int64_t width)
+{
+    int64_t shape[2] = {count, width};
+    int ndim = width > 0 ? 2 : 1;
+    calr_tensor **tensor = calr_lua_new_tensor(L);
+    calr_lua_call(L, count == 0 ? calr_tensor_new(type, ndim, shape, tensor)
+                                : calr_tensor_wrap(type, ndim, shape, (void *)(uintptr_t)numbers,
+                                                   NULL, NULL, tensor));
+    calr_lua_call(L, calr_safetensors_add(set, name, *tensor));
+    lua_pop(L, 1); /* the set holds it */
+}
+
+static void add_number(lua_State *L, calr_safetensors *set, const char *key, double value)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%a", value);
+    calr_lua_call(L, calr_safetensors_note(set, key, text));
+}
+
+/* What the caller's table of an option adds: tensors, or strings. */
+static void add_given(lua_State *L, calr_safetensors *set, int table, bool tensors)
+{
+    if (lua_isnil(L, table))
+        return;
+    luaL_checktype(L, table, LUA_TTABLE);
+    for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            luaL_error(L, "graph:save: names must be strings, not a %s", luaL_typename(L, -2));
+        const char *name = lua_tostring(L, -2);
+        calr_tensor *tensor = tensors ? calr_lua_test_tensor(L, -1) : NULL;
+        if (tensors && !tensor)
+            luaL_error(L, "graph:save: \"%s\" must be a tensor, not a %s", name,
+                       luaL_typename(L, -1));
+        if (!tensors && lua_type(L, -1) != LUA_TSTRING)
+            luaL_error(L, "graph:save: the metadata \"%s\" must be a string, not a %s", name,
+                       luaL_typename(L, -1));
+        calr_lua_call(L, tensors ? calr_safetensors_add(set, name, tensor)
+                                 : calr_safetensors_note(set, name, lua_tostring(L, -1)));
+    }
+}
+
+/// graph:save(path [, {metadata=, tensors=}])
+/// Writes the graph with its rows and all that a search reads to a safetensors file with a checksum.
 /// calr.cluster.load_neighbour_graph reads it.
-/// @param path  of the file, which is replaced when the new one is complete
+/// @param path      of the file, which is replaced when the new one is complete
+/// @param metadata  string -> string; kept beside the graph's own, which begin with "calr."
+/// @param tensors   name -> tensor; kept beside the graph's own: rows, order, links, place_of, bytes, left, length,
+///   centre, twins and twin_starts
 static int graph_save(lua_State *L)
 {
+    static const char *const names[] = {"metadata", "tensors", NULL};
     graph on = check_graph(L, 1);
     const char *path = luaL_checkstring(L, 2);
-    int64_t shape[2] = {calr_graph_places(on.graph), calr_graph_width(on.graph)};
-    calr_tensor **order = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_new(CALR_I32, 1, shape, order));
-    calr_tensor **links = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_new(CALR_I32, 2, shape, links));
-    calr_graph_export(on.graph, calr_tensor_i32(*order), calr_tensor_i32(*links));
+    lua_settop(L, 3);
+    calr_lua_check_options(L, 3, names);
+    calr_graph_parts p;
+    calr_graph_parts_of(on.graph, &p);
+    int64_t n = calr_graph_size(on.graph);
     calr_safetensors **set = calr_lua_scratch(L, release_set);
     calr_lua_call(L, calr_safetensors_new(set));
     calr_lua_call(L, calr_safetensors_add(*set, "rows", on.x));
-    calr_lua_call(L, calr_safetensors_add(*set, "order", *order));
-    calr_lua_call(L, calr_safetensors_add(*set, "links", *links));
+    add_part(L, *set, "order", CALR_I32, p.rows, p.places, 0);
+    add_part(L, *set, "links", CALR_I32, p.links, p.places, p.width);
+    add_part(L, *set, "place_of", CALR_I32, p.place_of, n, 0);
+    add_part(L, *set, "bytes", CALR_U8, p.bytes, p.places, p.stride);
+    add_part(L, *set, "left", CALR_F32, p.left, p.places, 0);
+    add_part(L, *set, "length", CALR_F64, p.length, n, 0);
+    if (p.centre)
+        add_part(L, *set, "centre", CALR_F64, p.centre, on.x->shape[1], 0);
+    if (p.twins) {
+        add_part(L, *set, "twin_starts", CALR_I32, p.twin_starts, p.places + 1, 0);
+        add_part(L, *set, "twins", CALR_I32, p.twins, n - p.places, 0);
+    }
     calr_lua_call(L, calr_safetensors_note(*set, KIND, NEIGHBOURS));
     calr_lua_call(L, calr_safetensors_note(*set, VERSION, CURRENT));
     calr_lua_call(L, calr_safetensors_note(*set, METRIC, calr_lua_metrics[on.metric]));
+    add_number(L, *set, STEP, p.step);
+    add_number(L, *set, SCALE, p.scale);
+    for (int i = 0; names[i]; i++) {
+        calr_lua_push_option(L, 3, names[i]);
+        add_given(L, *set, lua_gettop(L), i == 1);
+        lua_pop(L, 1);
+    }
     calr_lua_call(L, calr_safetensors_seal(*set));
     calr_lua_call(L, calr_safetensors_save(*set, path));
     return 0;
@@ -242,10 +311,11 @@ static calr_metric check_notes(lua_State *L, const char *path, const calr_safete
                *metric = note_of(set, METRIC);
     if (!kind || strcmp(kind, NEIGHBOURS) != 0)
         luaL_error(L, "%s: no neighbour graph (graph:save writes them)", path);
-    if (!version || strcmp(version, CURRENT) != 0)
+    if (!version || (strcmp(version, CURRENT) != 0 && strcmp(version, FORMER) != 0))
         luaL_error(L,
-                   "%s: a neighbour graph of version %s; this calr reads version %s: make it anew",
-                   path, version ? version : "?", CURRENT);
+                   "%s: a neighbour graph of version %s; this calr reads versions %s and %s: make "
+                   "it anew",
+                   path, version ? version : "?", FORMER, CURRENT);
     if (!note_of(set, CALR_SAFETENSORS_CHECKSUM))
         luaL_error(L, "%s: a neighbour graph without its checksum", path);
     for (int m = 0; calr_lua_metrics[m]; m++)
@@ -254,18 +324,91 @@ static calr_metric check_notes(lua_State *L, const char *path, const calr_safete
     return luaL_error(L, "%s: a neighbour graph with no metric that is known", path);
 }
 
-/// calr.cluster.load_neighbour_graph(path)
+static bool has_tensor(const calr_safetensors *set, const char *name)
+{
+    for (int64_t i = 0; i < calr_safetensors_count(set); i++)
+        if (strcmp(calr_safetensors_name(set, i), name) == 0)
+            return true;
+    return false;
+}
+
+/* A vector (width 0) or matrix of a file that is in memory, of exactly this shape. */
+static const void *part_of(lua_State *L, const char *path, const calr_safetensors *set,
+                           const char *name, calr_dtype type, int64_t count, int64_t width)
+{
+    const calr_tensor *tensor = tensor_of(L, path, set, name, type, width > 0 ? 2 : 1);
+    if (tensor->shape[0] != count || (width > 0 && tensor->shape[1] != width))
+        luaL_error(L, "%s: \"%s\" of a neighbour graph has %I rows, not %I", path, name,
+                   (lua_Integer)tensor->shape[0], (lua_Integer)count);
+    return calr_tensor_data(tensor);
+}
+
+static double number_of(const calr_safetensors *set, const char *key)
+{
+    const char *text = note_of(set, key);
+    return text ? strtod(text, NULL) : 0;
+}
+
+/* The graph of a file that is in memory. *slot, the set, becomes the graph's, whose arrays lie in it. */
+static int adopt(lua_State *L, const char *path, calr_safetensors **slot, calr_metric metric)
+{
+    calr_safetensors *set = *slot;
+    if (strcmp(note_of(set, VERSION), CURRENT) != 0)
+        luaL_error(L,
+                   "%s: a neighbour graph of version %s cannot be mapped: read it, or make it anew",
+                   path, note_of(set, VERSION));
+    calr_tensor *x = tensor_of(L, path, set, "rows", CALR_F32, 2);
+    calr_tensor *order = tensor_of(L, path, set, "order", CALR_I32, 1);
+    calr_tensor *links = tensor_of(L, path, set, "links", CALR_I32, 2);
+    calr_tensor *bytes = tensor_of(L, path, set, "bytes", CALR_U8, 2);
+    int64_t n = x->shape[0], d = x->shape[1], places = order->shape[0];
+    calr_graph_parts p = {.places = places,
+                          .width = links->shape[1],
+                          .stride = bytes->shape[1],
+                          .step = number_of(set, STEP),
+                          .scale = number_of(set, SCALE)};
+    p.rows = part_of(L, path, set, "order", CALR_I32, places, 0);
+    p.links = part_of(L, path, set, "links", CALR_I32, places, p.width);
+    p.place_of = part_of(L, path, set, "place_of", CALR_I32, n, 0);
+    p.bytes = part_of(L, path, set, "bytes", CALR_U8, places, p.stride);
+    p.left = part_of(L, path, set, "left", CALR_F32, places, 0);
+    p.length = part_of(L, path, set, "length", CALR_F64, n, 0);
+    if (has_tensor(set, "centre"))
+        p.centre = part_of(L, path, set, "centre", CALR_F64, d, 0);
+    if (has_tensor(set, "twins")) {
+        p.twin_starts = part_of(L, path, set, "twin_starts", CALR_I32, places + 1, 0);
+        p.twins = part_of(L, path, set, "twins", CALR_I32, n - places, 0);
+    }
+    graph *value = push_graph(L, x, metric);
+    value->set = set;
+    *slot = NULL;
+    calr_status status = calr_graph_adopt(calr_tensor_f32(x), n, d, metric, &p, &value->graph);
+    if (status != CALR_OK)
+        status = calr_error(status, "%s: %s", path, calr_status_message());
+    calr_lua_call(L, status);
+    return 1;
+}
+
+/// calr.cluster.load_neighbour_graph(path [, {map=false}])
 /// Reads a file of graph:save. The checksum, all shapes and every link are verified: a file that is damaged, or comes
 /// from a stranger, is an error at worst.
 /// @param path  of the file
+/// @param map   the file is not read but looked at where a search leads, which opens millions of rows in a moment. The
+///   checksum is not verified then, but all that leads somewhere is; the file must not be shortened meanwhile
 /// @return graph
 static int cluster_load_neighbour_graph(lua_State *L)
 {
+    static const char *const names[] = {"map", NULL};
     const char *path = luaL_checkstring(L, 1);
+    lua_settop(L, 2);
+    calr_lua_check_options(L, 2, names);
+    bool map = calr_lua_option_boolean(L, 2, "map", 0);
     calr_safetensors **slot = calr_lua_scratch(L, release_set);
-    calr_lua_call(L, calr_safetensors_load(path, slot));
+    calr_lua_call(L, map ? calr_safetensors_map(path, slot) : calr_safetensors_load(path, slot));
     const calr_safetensors *set = *slot;
     calr_metric metric = check_notes(L, path, set);
+    if (map)
+        return adopt(L, path, slot, metric);
     calr_tensor *x = tensor_of(L, path, set, "rows", CALR_F32, 2);
     calr_tensor *order = tensor_of(L, path, set, "order", CALR_I32, 1);
     calr_tensor *links = tensor_of(L, path, set, "links", CALR_I32, 2);
@@ -317,19 +460,23 @@ static int graph_release(lua_State *L)
     *value = (graph){.metric = on.metric};
     calr_lua_let_go(on.graph, release_graph);
     calr_lua_let_go(on.x, release_rows);
+    calr_lua_let_go(on.set, release_set);
     return 0;
 }
 
 static const calr_lua_function functions[] = {
-    {"load_neighbour_graph", cluster_load_neighbour_graph, "path"},
+    {"load_neighbour_graph", cluster_load_neighbour_graph, "path [, options]"},
     {"neighbour_graph", cluster_neighbour_graph, "x, options"},
     {NULL, NULL, NULL},
 };
 
 static const calr_lua_function graph_methods[] = {
-    {"links", graph_links, "self"},     {"recall", graph_recall, "self, options"},
-    {"save", graph_save, "self, path"}, {"search", graph_search, "self [, queries [, options]]"},
-    {"size", graph_size, "self"},       {NULL, NULL, NULL},
+    {"links", graph_links, "self"},
+    {"recall", graph_recall, "self, options"},
+    {"save", graph_save, "self, path [, options]"},
+    {"search", graph_search, "self [, queries [, options]]"},
+    {"size", graph_size, "self"},
+    {NULL, NULL, NULL},
 };
 
 static const calr_lua_function graph_metamethods[] = {

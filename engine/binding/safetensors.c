@@ -48,6 +48,20 @@ static int safetensors_load(lua_State *L)
     return push_set(L, *slot);
 }
 
+/// calr.safetensors.map(path)
+/// Gives the tensors of a file without reading it: f64, f32, i64, i32 and u8 lie in the file, and a part of it comes
+/// into memory when it is looked at. What is written into them stays in this process. A checksum is not verified. While
+/// the tensors are in use the file may be replaced or removed, but not shortened.
+/// @return table  name -> tensor
+/// @return table  metadata: string -> string
+static int safetensors_map(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    calr_safetensors **slot = calr_lua_scratch(L, release_set);
+    calr_lua_call(L, calr_safetensors_map(path, slot));
+    return push_set(L, *slot);
+}
+
 /// calr.safetensors.try(path)
 /// Reads a file as calr.safetensors.load does, for a reader that can fall back on another file. Only a damaged file
 /// gives nil. A file that is absent, cannot be opened, or does not fit into memory is an error, since that says nothing
@@ -128,6 +142,7 @@ static int safetensors_save(lua_State *L)
 
 static const calr_lua_function functions[] = {
     {"load", safetensors_load, "path"},
+    {"map", safetensors_map, "path"},
     {"try", safetensors_try, "path"},
     {"save", safetensors_save, "path, tensors [, metadata [, options]]"},
     {NULL, NULL, NULL},

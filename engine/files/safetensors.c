@@ -8,6 +8,7 @@
 #include "base/size.h"
 #include "files/json.h"
 #include "os/file.h"
+#include "os/map.h"
 #include "tensor/convert.h"
 
 #define METADATA   "__metadata__"
@@ -288,6 +289,7 @@ typedef struct source {
     const unsigned char *numbers;
     uint64_t size;    /* bytes of numbers */
     const char *name; /* of the file */
+    calr_map *map;    /* the file's; NULL: the numbers are copied */
 } source;
 
 static calr_status bad_entry(const source *from, const char *name, const char *what)
@@ -403,14 +405,45 @@ static calr_status check_places(const source *from, entry *entries, int64_t coun
     return CALR_OK;
 }
 
+/* Whether a tensor's numbers can be used where they lie. */
+static bool can_stay(const source *from, const entry *e)
+{
+    const uint16_t one = 1;
+    bool little_endian = *(const unsigned char *)&one == 1;
+    bool as_is = (e->type.kind == FOREIGN_FLOAT && e->type.size >= 4) ||
+                 (e->type.kind == FOREIGN_SIGNED && e->type.size >= 4) ||
+                 (e->type.kind == FOREIGN_UNSIGNED && e->type.size == 1);
+    return from->map && little_endian && as_is && e->end > e->begin &&
+           ((uintptr_t)from->numbers + e->begin) % (uintptr_t)e->type.size == 0;
+}
+
+/* A tensor over the file's memory, which it keeps. */
+static calr_status wrap_entry(const source *from, const entry *e, calr_dtype dtype,
+                              calr_tensor **tensor)
+{
+    void *numbers = (char *)calr_map_data(from->map) +
+                    ((const char *)from->numbers - (const char *)calr_map_data(from->map)) +
+                    e->begin;
+    calr_status status = calr_tensor_wrap(dtype, e->ndim, e->shape, numbers, calr_map_release,
+                                          calr_map_retain(from->map), tensor);
+    if (status != CALR_OK)
+        calr_map_release(from->map);
+    return status;
+}
+
 static calr_status load_entry(const source *from, const entry *e, calr_safetensors *file)
 {
     calr_dtype dtype;
     calr_tensor *tensor;
+    calr_status status = CALR_OK;
     calr_foreign_dtype(e->type, &dtype);
-    CALR_TRY(calr_tensor_new(dtype, e->ndim, e->shape, &tensor));
-    calr_status status = calr_foreign_convert(e->type, from->numbers + e->begin,
-                                              calr_tensor_numel(tensor), calr_tensor_data(tensor));
+    if (can_stay(from, e)) {
+        CALR_TRY(wrap_entry(from, e, dtype, &tensor));
+    } else {
+        CALR_TRY(calr_tensor_new(dtype, e->ndim, e->shape, &tensor));
+        status = calr_foreign_convert(e->type, from->numbers + e->begin, calr_tensor_numel(tensor),
+                                      calr_tensor_data(tensor));
+    }
     if (status == CALR_OK)
         status = append_tensor(file, e->name, tensor);
     calr_tensor_release(tensor); /* the file holds it now, or nobody */
@@ -445,7 +478,7 @@ static calr_status parse_header(const source *from, json_t *header, calr_safeten
     calr_status status = calr_safetensors_new(&file);
     if (status == CALR_OK) {
         status = parse_object(from, header, entries, file);
-        if (status == CALR_OK)
+        if (status == CALR_OK && !from->map)
             status = check_seal(file, from->name);
         if (status == CALR_OK)
             *out = file;
@@ -456,8 +489,8 @@ static calr_status parse_header(const source *from, json_t *header, calr_safeten
     return status;
 }
 
-calr_status calr_safetensors_parse(const void *data, size_t size, const char *name,
-                                   calr_safetensors **out)
+static calr_status parse(const void *data, size_t size, const char *name, calr_map *map,
+                         calr_safetensors **out)
 {
     const unsigned char *bytes = data;
     uint64_t length = 0;
@@ -477,9 +510,24 @@ calr_status calr_safetensors_parse(const void *data, size_t size, const char *na
         return calr_error(CALR_ENOMEM, "no memory to read the header of %s", name);
     if (status != CALR_OK)
         return calr_error(CALR_EFORMAT, "%s: its header is malformed: %s", name, error.text);
-    source from = {bytes + 8 + length, size - 8 - length, name};
+    source from = {bytes + 8 + length, size - 8 - length, name, map};
     status = parse_header(&from, header, out);
     json_decref(header);
+    return status;
+}
+
+calr_status calr_safetensors_parse(const void *data, size_t size, const char *name,
+                                   calr_safetensors **out)
+{
+    return parse(data, size, name, NULL, out);
+}
+
+calr_status calr_safetensors_map(const char *path, calr_safetensors **out)
+{
+    calr_map *map;
+    CALR_TRY(calr_map_open(path, &map));
+    calr_status status = parse(calr_map_data(map), calr_map_size(map), path, map, out);
+    calr_map_release(map);
     return status;
 }
 

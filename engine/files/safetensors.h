@@ -47,6 +47,10 @@ calr_status calr_safetensors_load(const char *path, calr_safetensors **out);
 calr_status calr_safetensors_parse(const void *data, size_t size, const char *name,
                                    calr_safetensors **out);
 
+/* The same without reading the numbers: tensors of F64 F32 I64 I32 U8 lie in the file (os/map.h), and their pages are
+ * read when they are looked at; others are converted. A checksum is not compared, for that would read everything. */
+calr_status calr_safetensors_map(const char *path, calr_safetensors **out);
+
 /* The file is whole or absent. CALR_ENOSPC and the like. */
 calr_status calr_safetensors_save(const calr_safetensors *file, const char *path);
 

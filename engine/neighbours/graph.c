@@ -322,6 +322,10 @@ void calr_graph_free(calr_graph *graph)
 {
     if (!graph)
         return;
+    if (graph->borrowed) {
+        free(graph);
+        return;
+    }
     free(graph->bytes);
     free(graph->left);
     free(graph->links);

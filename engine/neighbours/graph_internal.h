@@ -2,6 +2,8 @@
 #ifndef CALR_NEIGHBOURS_GRAPH_INTERNAL_H
 #define CALR_NEIGHBOURS_GRAPH_INTERNAL_H
 
+#include <stdbool.h>
+
 #include "neighbours/graph.h"
 #include "neighbours/queries.h"
 
@@ -31,6 +33,7 @@ struct calr_graph {
     double *length; /* [n] of the (centred) rows of x */
     double *centre; /* [d], euclidean; NULL for cosine */
     double scale;   /* of the euclidean copies: the longest has length 1 */
+    bool borrowed;  /* all arrays are somebody else's */
 };
 
 /* A row that was seen: squared distance in bytes, place, and whether its links were looked at. Sorted, equal ones by

@@ -74,11 +74,11 @@ check.test("index of approximate neighbours", function()
 end)
 
 -- A file of a graph, `byte` of it changed or the rest left out, must be refused or be a graph that works.
-local function read_damaged(path, data, query)
+local function read_damaged(path, data, query, map)
   local file <close> = assert(io.open(path, "wb"))
   file:write(data)
   file:close()
-  local ok, graph = pcall(cluster.load_neighbour_graph, path)
+  local ok, graph = pcall(cluster.load_neighbour_graph, path, { map = map or false })
   if ok then graph:search(query, { k = 3, effort = 5 }) end
   return ok, graph
 end
@@ -126,6 +126,15 @@ check.test("files of graphs", function()
     local one, other = graph:search { k = 7, effort = 9 }, again:search { k = 7, effort = 9 }
     check.all_near(other.indices, one.indices, 0)
     check.equal(again:recall { k = 7, effort = 9 }, graph:recall { k = 7, effort = 9 })
+    local mapped = cluster.load_neighbour_graph(path, { map = true })
+    check.equal(tostring(mapped), tostring(graph))
+    collectgarbage()
+    local third = mapped:search { k = 7, effort = 9 }
+    check.all_near(third.indices, one.indices, 0)
+    check.all_near(third.distances or third.similarities, one.distances or one.similarities, 0)
+    check.equal(mapped:recall { k = 7, effort = 9 }, graph:recall { k = 7, effort = 9 })
+    graph:save(path) -- another file of the name: what is mapped stays
+    check.all_near(mapped:search({ k = 7, effort = 9 }).indices, one.indices, 0)
   end
   cluster.neighbour_graph(T.zeros { 0, 6 }):save(path)
   check.equal(#cluster.load_neighbour_graph(path), 0)
@@ -153,7 +162,7 @@ check.test("files of graphs", function()
   end
   read_damaged(path, whole, query)
   refuses("no neighbour graph", function(_, notes) notes["calr.kind"] = "recipe" end)
-  refuses("of version 2", function(_, notes) notes["calr.version"] = "2" end)
+  refuses("of version 3", function(_, notes) notes["calr.version"] = "3" end)
   refuses("no metric", function(_, notes) notes["calr.metric"] = "manhattan" end)
   refuses("without \"links\"", function(parts) parts.links = nil end)
   refuses("of f32, not i32", function(parts) parts.rows = T.zeros({ 40, 6 }, "i32") end)
@@ -169,6 +178,31 @@ check.test("files of graphs", function()
   local parts, notes = safetensors.load(path)
   safetensors.save(forged, parts, notes)
   check.fails("without its checksum", cluster.load_neighbour_graph, forged)
+
+  -- Mapped there is no checksum: whatever leads somewhere is looked at.
+  local function refuses_mapped(message, change)
+    local all, about = safetensors.load(path)
+    change(all, about)
+    safetensors.save(forged, all, about, { checksum = true })
+    check.fails(message, cluster.load_neighbour_graph, forged, { map = true })
+  end
+  refuses_mapped("version 1 cannot be mapped", function(_, about) about["calr.version"] = "1" end)
+  refuses_mapped("leads nowhere", function(all) all.links:set(3, 1, 39) end)
+  refuses_mapped("leads nowhere", function(all) all.links:set(3, 1, -2) end)
+  refuses_mapped("leads nowhere", function(all) all.order:set(3, 40) end)
+  refuses_mapped("leads nowhere", function(all) all.order:set(3, all.order:get(2)) end)
+  refuses_mapped("leads nowhere", function(all) all.place_of:set(5, 39) end)
+  refuses_mapped("equal rows", function(all) all.twins:set(1, 40) end)
+  refuses_mapped("equal rows", function(all) all.twin_starts:set(2, 7) end)
+  refuses_mapped("without \"bytes\"", function(all) all.bytes = nil end)
+  refuses_mapped("bytes for", function(all) all.bytes = T.zeros({ 39, 6 }, "u8") end)
+  refuses_mapped("of a neighbour graph has", function(all) all.length = T.zeros({ 7 }, "f64") end)
+  refuses_mapped("no measure", function(_, about) about["calr.step"] = "0" end)
+  for size = 0, #whole - 1, 13 do read_damaged(path, whole:sub(1, size), query, true) end
+  for at = 1, #whole, 3 do
+    local byte = string.char(whole:byte(at) ~ (1 << (at % 8)))
+    read_damaged(path, whole:sub(1, at - 1) .. byte .. whole:sub(at + 1), query, true)
+  end
   os.remove(path)
   os.remove(forged)
   check.fails(path, cluster.load_neighbour_graph, path)
