@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/size.h"
 
@@ -105,6 +106,36 @@ calr_status calr_bank_proxies_intra(const calr_proxies *proxies, const int32_t *
     return CALR_OK;
 }
 
+/* Puts an item into list[room], best first, of which `found` are there; items come by ascending numbers. Returns how
+ * many are there then. */
+static int64_t offer(scored *list, int64_t found, int64_t room, scored item)
+{
+    int64_t at = found < room ? found++ : room - 1;
+    for (; at > 0 && list[at - 1].score < item.score; at--)
+        list[at] = list[at - 1];
+    list[at] = item;
+    return found;
+}
+
+/* Sorts the best `wanted` of order[count], which is by number, to its front; a NaN counts as minus infinity. Few are
+ * picked in one pass, many are sorted with all others. */
+static void rank_first(scored *order, int64_t count, int64_t wanted)
+{
+    enum { FEW = 256 };
+    scored list[FEW];
+    int64_t found = 0;
+    if (wanted > FEW) {
+        qsort(order, (size_t)count, sizeof *order, by_score);
+        return;
+    }
+    for (int64_t p = 0; p < count && wanted > 0; p++) {
+        scored item = {isnan(order[p].score) ? -INFINITY : order[p].score, order[p].proxy};
+        if (found < wanted || item.score > list[wanted - 1].score)
+            found = offer(list, found, wanted, item);
+    }
+    memcpy(order, list, (size_t)found * sizeof *order);
+}
+
 /* Positives have a target above 0 already; they and the best `negatives` others take part. */
 static void admit(int64_t count, const float *scores, int64_t negatives, scored *order, float *mask,
                   const float *target)
@@ -116,7 +147,7 @@ static void admit(int64_t count, const float *scores, int64_t negatives, scored 
         else
             order[others++] = (scored){scores[p], (int32_t)p};
     }
-    qsort(order, (size_t)others, sizeof *order, by_score);
+    rank_first(order, others, negatives);
     for (int64_t p = 0; p < others && p < negatives; p++)
         mask[order[p].proxy] = 0;
 }

@@ -2,6 +2,7 @@
  * values are in tests/lua/test_memories.lua. */
 #include "check.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "bank/cluster_memory.h"
@@ -130,10 +131,47 @@ static void proxies_by_hand(void)
     CHECK_OK(calr_bank_proxies_intra(&p, own, 0, mask, target));
 }
 
+/* The best others by a count of what ranks before each: equal scores by number, NaN last. */
+static void negatives_of_many(void)
+{
+    enum { N = 900, B = 6 };
+    const int64_t wanted[] = {0, 1, 50, 256, 257, 893, 2000};
+    int32_t cluster[N], camera[N], own[B] = {3, 9, 10, 450, 898, 899};
+    float *scores = malloc(sizeof(float) * N * B), *mask = malloc(sizeof(float) * N * B),
+          *target = malloc(sizeof(float) * N * B);
+    for (int p = 0; p < N; p++) {
+        cluster[p] = p % 300;
+        camera[p] = p / 300;
+    }
+    for (int i = 0; i < N * B; i++) /* falling, rising, and equal ones; some are no numbers */
+        scores[i] = i % 97 == 0 ? NAN : (float)(i < N ? i : i < 2 * N ? -i : (i * 7919) % 40);
+    calr_proxies proxies = {N, cluster, camera, 3};
+    for (int w = 0; w < 7; w++) {
+        CHECK_OK(calr_bank_proxies_offline(&proxies, own, scores, B, wanted[w], mask, target));
+        int wrong = 0;
+        for (int i = 0; i < B; i++)
+            for (int p = 0; p < N; p++) {
+                const float *s = scores + i * N;
+                int64_t before = 0;
+                for (int o = 0; o < N; o++) {
+                    float a = isnan(s[o]) ? -INFINITY : s[o], b = isnan(s[p]) ? -INFINITY : s[p];
+                    before += cluster[o] != cluster[own[i]] && (a > b || (a == b && o < p));
+                }
+                bool taken = cluster[p] == cluster[own[i]] || before < wanted[w];
+                wrong += (mask[i * N + p] == 0) != taken;
+            }
+        CHECK_INT(wrong, 0);
+    }
+    free(scores);
+    free(mask);
+    free(target);
+}
+
 int main(void)
 {
     RUN(means_follow_their_vectors);
     RUN(averages);
     RUN(proxies_by_hand);
+    RUN(negatives_of_many);
     return check_finish();
 }
