@@ -85,6 +85,11 @@ const char *calr_tensor_describe(const calr_tensor *tensor, char text[CALR_TENSO
     return calr_shape_describe(tensor->dtype, tensor->ndim, tensor->shape, text);
 }
 
+/* Bytes that no address space holds. */
+#define MOST_BYTES ((size_t)1 << 47)
+
+/* A shape without elements is held to the same rule, as if its empty dimensions had one: the loops over its other
+ * dimensions would take years. */
 calr_status calr_shape_check(calr_dtype dtype, int ndim, const int64_t *shape, size_t *bytes)
 {
     char text[CALR_TENSOR_TEXT];
@@ -98,7 +103,8 @@ calr_status calr_shape_check(calr_dtype dtype, int ndim, const int64_t *shape, s
             return calr_error(CALR_EINVAL, "dimension %d of %s is negative", i + 1,
                               calr_shape_describe(dtype, ndim, shape, text));
         empty = empty || shape[i] == 0;
-        if (shape[i] != 0 && (!calr_size_mul(total, (size_t)shape[i], &total) || total > INT64_MAX))
+        if (shape[i] != 0 &&
+            (!calr_size_mul(total, (size_t)shape[i], &total) || total > MOST_BYTES))
             return calr_error(CALR_ENOMEM, "%s is more than can be addressed",
                               calr_shape_describe(dtype, ndim, shape, text));
     }

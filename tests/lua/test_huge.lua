@@ -21,6 +21,16 @@ check.test("sizes that nothing can hold", function()
   check.fails("larger than can be addressed", two.diag, two, most)
 end)
 
+-- An empty dimension makes no other one smaller: loops over it, and the square factors of a matrix without columns.
+check.test("empty tensors that nothing could fill", function()
+  check.fails(addressed, calr.zeros, { 1 << 53, 0 })
+  check.fails(addressed, calr.zeros, { 0, 1 << 30, 1 << 30 })
+  local long = calr.zeros { 1 << 40, 0 }
+  check.fails(addressed, long.svd, long, true)
+  check.fails(addressed, long.qr, long, "complete")
+  check.equal(long:numel(), 0)
+end)
+
 check.test("positions that no dimension has", function()
   check.fails("topk: k is " .. most, two.topk, two, most)
   check.fails("are outside dimension", two.narrow, two, 1, most, most)

@@ -59,13 +59,22 @@ static int64_t part_length(const sizes *s, part p)
     return s->linalg.count * (p.rows == VECTOR ? 1 : p.rows) * p.columns;
 }
 
+/* Whether that fits: a matrix without columns still has a square factor. */
+static bool part_fits(const sizes *s, part p)
+{
+    int64_t length;
+    return !__builtin_mul_overflow(s->linalg.count, p.rows == VECTOR ? 1 : p.rows, &length) &&
+           !__builtin_mul_overflow(length, p.columns, &length);
+}
+
 /* The output: all parts behind each other. */
 static calr_status check_parts(calr_op_call *call, const part *parts, int count)
 {
     sizes s = sizes_of(call);
     call->out = (calr_op_shape){.dtype = call->shape[0].dtype, .ndim = 1};
     for (int i = 0; i < count; i++)
-        if (__builtin_add_overflow(call->out.shape[0], part_length(&s, parts[i]),
+        if (!part_fits(&s, parts[i]) ||
+            __builtin_add_overflow(call->out.shape[0], part_length(&s, parts[i]),
                                    &call->out.shape[0]))
             return calr_error(CALR_ENOMEM, "the factors are more than can be addressed");
     return CALR_OK;

@@ -89,8 +89,8 @@ end
 --- record:without_labels()
 --- @return string  why there is nothing to show of a run without labels, and what to do
 function Record:without_labels()
-  return ("the run in %s kept no labels: train with labels_every=1 (the default) or snapshot_every=1, and let it finish "
-    .. "an epoch"):format(self.path)
+  return ("the run in %s kept no labels: train with labels_every=1 (the default) or snapshot_every=1, and let it "
+    .. "finish an epoch"):format(self.path)
 end
 
 --- record:place(epoch)
