@@ -67,25 +67,33 @@ static int tensor_zeros(lua_State *L)
     return 1;
 }
 
+/* Writes the number, or boolean, at `value` into the first element: all its 64 bits. */
+static void set_first(lua_State *L, int value, calr_tensor *t)
+{
+    static const int64_t first[CALR_MAX_DIMS] = {0};
+    if (lua_isboolean(L, value))
+        calr_lua_call(L, calr_tensor_set(t, first, lua_toboolean(L, value)));
+    else
+        calr_lua_set_element(L, value, t, first);
+}
+
 /* A tensor filled with the number, or boolean, at `value`. */
 static int push_full(lua_State *L, const wanted *w, int value)
 {
-    static const int64_t none[CALR_MAX_DIMS] = {0};
     if (!lua_isboolean(L, value))
         luaL_checknumber(L, value);
     calr_tensor **slot = calr_lua_new_tensor(L);
     calr_lua_call(L, calr_tensor_new(w->dtype, w->ndim, w->shape, slot));
     calr_lua_account(L);
-    /* By way of one number, seen in the shape: 64 bits stay exact. */
-    calr_tensor **one = calr_lua_new_tensor(L), **all = calr_lua_new_tensor(L);
+    if (calr_tensor_numel(*slot) > 0) {
+        set_first(L, value, *slot);
+        calr_tensor_fill_with_first(*slot);
+        return 1;
+    }
+    calr_tensor **one = calr_lua_new_tensor(L); /* the value may be refused all the same */
     calr_lua_call(L, calr_tensor_new(w->dtype, 0, NULL, one));
-    if (lua_isboolean(L, value))
-        calr_lua_call(L, calr_tensor_set(*one, none, lua_toboolean(L, value)));
-    else
-        calr_lua_set_element(L, value, *one, none);
-    calr_lua_call(L, calr_tensor_expand(*one, w->ndim, w->shape, all));
-    calr_lua_call(L, calr_tensor_copy(*slot, *all));
-    lua_pop(L, 2);
+    set_first(L, value, *one);
+    lua_pop(L, 1);
     return 1;
 }
 

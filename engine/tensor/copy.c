@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "base/parallel.h"
 #include "tensor/cast.h"
 #include "tensor/tensor.h"
@@ -220,17 +221,76 @@ calr_status calr_tensor_contiguous(const calr_tensor *tensor, calr_tensor **out)
     return CALR_OK;
 }
 
-calr_status calr_tensor_fill(calr_tensor *tensor, double value)
+/* ---- one number everywhere ---- */
+
+typedef struct fill_job {
+    void *to;
+    size_t size;
+    uint64_t bits; /* of the number, in its first bytes */
+} fill_job;
+
+#define FILL(bits)                                                                                 \
+    CALR_CLONES static void fill_##bits(int64_t n, uint##bits##_t *to, const void *from)           \
+    {                                                                                              \
+        uint##bits##_t number;                                                                     \
+        memcpy(&number, from, sizeof number);                                                      \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            to[i] = number;                                                                        \
+    }
+FILL(16)
+FILL(32)
+FILL(64)
+
+static void fill_elements(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const fill_job *job = context;
+    char *to = (char *)job->to + (size_t)begin * job->size;
+    if (job->bits == 0 || job->size == 1)
+        memset(to, (int)(job->bits & 255), (size_t)(end - begin) * job->size);
+    else if (job->size == 2)
+        fill_16(end - begin, (uint16_t *)to, &job->bits);
+    else if (job->size == 4)
+        fill_32(end - begin, (uint32_t *)to, &job->bits);
+    else
+        fill_64(end - begin, (uint64_t *)to, &job->bits);
+}
+
+/* The single number seen in the tensor's shape, every step of length 0. */
+static calr_status fill_strided(calr_tensor *tensor, double value)
 {
     calr_tensor *one;
     CALR_TRY(calr_tensor_new(tensor->dtype, 0, NULL, &one));
     calr_cast_store(calr_tensor_data(one), one->dtype, 0, value);
-    /* The single number seen in the tensor's shape, every step of length 0. */
     one->ndim = tensor->ndim;
     memcpy(one->shape, tensor->shape, sizeof one->shape);
     calr_status status = calr_tensor_copy(tensor, one);
     calr_tensor_release(one);
     return status;
+}
+
+static void fill_contiguous(calr_tensor *tensor, uint64_t bits)
+{
+    fill_job job = {calr_tensor_data(tensor), calr_dtype_size(tensor->dtype), bits};
+    calr_tensor_touch(tensor);
+    calr_parallel_for(calr_tensor_numel(tensor), GRAIN, fill_elements, &job);
+}
+
+calr_status calr_tensor_fill(calr_tensor *tensor, double value)
+{
+    uint64_t bits = 0;
+    if (!calr_tensor_is_contiguous(tensor))
+        return fill_strided(tensor, value);
+    calr_cast_store(&bits, tensor->dtype, 0, value);
+    fill_contiguous(tensor, bits);
+    return CALR_OK;
+}
+
+void calr_tensor_fill_with_first(calr_tensor *tensor)
+{
+    uint64_t bits = 0;
+    memcpy(&bits, calr_tensor_data(tensor), calr_dtype_size(tensor->dtype));
+    fill_contiguous(tensor, bits);
 }
 
 static calr_status element(const calr_tensor *tensor, const int64_t *index, int64_t *at)

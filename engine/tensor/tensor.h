@@ -159,6 +159,8 @@ calr_status calr_tensor_cast(const calr_tensor *tensor, calr_dtype dtype, calr_t
 /* to += from: f32 or f64, the same shape and type, any strides; `to` does not overlap itself. */
 calr_status calr_tensor_accumulate(calr_tensor *to, const calr_tensor *from);
 calr_status calr_tensor_fill(calr_tensor *tensor, double value);
+/* Every element of a contiguous tensor, which is not empty, becomes what the first one is. */
+void calr_tensor_fill_with_first(calr_tensor *tensor);
 
 /* One element, converted. `index` holds ndim 0-based positions. */
 calr_status calr_tensor_get(const calr_tensor *tensor, const int64_t *index, double *out);
