@@ -308,6 +308,7 @@ typedef struct triangle {
 
 typedef struct triangle_job {
     triangle kept;
+    const char *from; /* NULL: what is kept is in its place */
     char *data;
     int64_t rows, columns;
     size_t size;
@@ -318,31 +319,43 @@ static int64_t clamp(int64_t value, int64_t most)
     return value < 0 ? 0 : value > most ? most : value;
 }
 
-/* Clears what lies outside the triangle; a 0 is zero bytes in every type. */
-static void clear_rows(void *context, int64_t begin, int64_t end, int worker)
+/* Copies what lies in the triangle, and clears the rest; a 0 is zero bytes in every type. */
+static void cut_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
     const triangle_job *job = context;
     /* Beyond the corners all diagonals are the same, and sums with i do not overflow. */
     int64_t most = job->rows + job->columns, diagonal = job->kept.diagonal;
     diagonal = diagonal > most ? most : diagonal < -most ? -most : diagonal;
+    size_t line = (size_t)job->columns * job->size;
     for (int64_t r = begin; r < end; r++) {
         int64_t edge = r % job->rows + diagonal; /* the column of the diagonal */
-        int64_t from = job->kept.upper ? 0 : clamp(edge + 1, job->columns);
-        int64_t to = job->kept.upper ? clamp(edge, job->columns) : job->columns;
-        memset(job->data + (size_t)(r * job->columns + from) * job->size, 0,
-               (size_t)(to - from) * job->size);
+        bool upper = job->kept.upper;
+        size_t at = (size_t)clamp(upper ? edge : edge + 1, job->columns) * job->size;
+        char *row = job->data + (size_t)r * line, *kept = upper ? row + at : row;
+        size_t bytes = upper ? line - at : at;
+        if (job->from)
+            memcpy(kept, job->from + (kept - job->data), bytes);
+        memset(upper ? row : row + at, 0, line - bytes);
     }
 }
 
 static calr_status cut_triangle(const calr_tensor *x, const triangle *kept, calr_tensor **y)
 {
     calr_tensor *out;
-    CALR_TRY(calr_tensor_clone(x, &out));
+    bool straight = calr_tensor_is_contiguous(x);
+    if (straight)
+        CALR_TRY(calr_tensor_like(x, &out));
+    else
+        CALR_TRY(calr_tensor_clone(x, &out));
     if (calr_tensor_numel(out) > 0) {
-        triangle_job job = {*kept, calr_tensor_data(out), out->shape[out->ndim - 2],
-                            out->shape[out->ndim - 1], calr_dtype_size(out->dtype)};
-        calr_parallel_for(calr_tensor_numel(out) / job.columns, 1 + 65536 / job.columns, clear_rows,
+        triangle_job job = {*kept,
+                            straight ? calr_tensor_data(x) : NULL,
+                            calr_tensor_data(out),
+                            out->shape[out->ndim - 2],
+                            out->shape[out->ndim - 1],
+                            calr_dtype_size(out->dtype)};
+        calr_parallel_for(calr_tensor_numel(out) / job.columns, 1 + 65536 / job.columns, cut_rows,
                           &job);
     }
     *y = out;
