@@ -127,6 +127,44 @@ check.test("every way of the kernels", function()
   end
 end)
 
+check.test("extremes of lines, and of dimensions apart from each other", function()
+  for _, n in ipairs { 63, 64, 65, 300, 4096, 4097 } do
+    for _, dtype in ipairs { "f32", "f64", "i64" } do
+      local x = numbers({ 3, n, 1 }, dtype):reshape(3, n)
+      local lines = x:totable()
+      for i, line in ipairs(lines) do
+        check.equal(x:amax(2):totable()[i], math.max(table.unpack(line)), dtype)
+        check.equal(x:amin(2):totable()[i], math.min(table.unpack(line)), dtype)
+      end
+      if dtype ~= "i64" then
+        for _, at in ipairs { 1, 17, n } do
+          local y = x:clone()
+          y[{ 2, at }] = nan
+          local most, least = y:amax(2):totable(), y:amin(2):totable()
+          check.ok(is_nan(most[2]) and is_nan(least[2]) and most[1] == most[1] and most[3] == most[3], n .. ": " .. at)
+        end
+      end
+    end
+  end
+  for _, shape in ipairs { { 4, 5, 70 }, { 3, 1, 2, 65 }, { 2, 3, 2, 3, 66 }, { 5, 4, 3, 2, 2 }, { 0, 4, 3 } } do
+    local count = 1
+    for _, size in ipairs(shape) do count = count * size end
+    local x = (numbers({ 1, math.max(count, 1), 1 }, "f32"):reshape(-1):narrow(1, 1, count)):reshape(shape)
+    for _, dims in ipairs { { 1, 3 }, { 2, -1 }, { 1, 2, -1 }, #shape == 5 and { 1, 3, 5 } or { 1, 3 } } do
+      for _, keepdim in ipairs { false, true } do
+        if count > 0 then
+          -- a gap between the elements: reduced in an order of its own
+          local apart = calr.stack({ x, x * 0 }, -1):select(-1, 1)
+          check.ok(x:amax(dims, keepdim):equal(apart:amax(dims, keepdim)))
+          check.ok(x:amin(dims, keepdim):equal(apart:amin(dims, keepdim)))
+        else
+          check.equal(x:amax({ 2, -1 }):numel(), 0)
+        end
+      end
+    end
+  end
+end)
+
 check.test("the bits do not depend on the number of threads", function()
   local code = [[
     local calr = require "calr"

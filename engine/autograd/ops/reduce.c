@@ -180,6 +180,59 @@ static bool has_expanded_gradient(calr_reduction op)
     return op == CALR_REDUCE_SUM || op == CALR_REDUCE_MEAN;
 }
 
+/* Extremes are the same in any order, so that dimensions may go one after the other. */
+static bool goes_in_runs(const reduction *r, const calr_tensor *x)
+{
+    return (r->op == CALR_REDUCE_MAX || r->op == CALR_REDUCE_MIN) && !r->of_positions &&
+           calr_tensor_is_contiguous(x);
+}
+
+/* Reduces the last run of neighbouring dimensions that are not of length 1 yet. */
+static calr_status reduce_last_run(const reduction *r, const calr_backend *k, calr_tensor **x)
+{
+    calr_tensor *y, *before = *x;
+    layout l = {.outer = 1, .n = 1, .inner = 1};
+    int64_t shape[CALR_MAX_DIMS];
+    int d = before->ndim - 1;
+    memcpy(shape, before->shape, sizeof shape);
+    for (; d >= 0 && (!is_reduced(r, d) || shape[d] == 1); d--)
+        l.inner *= shape[d];
+    for (; d >= 0 && (is_reduced(r, d) || shape[d] == 1); d--) {
+        l.n *= shape[d];
+        shape[d] = 1;
+    }
+    for (; d >= 0; d--)
+        l.outer *= shape[d];
+    CALR_TRY(calr_tensor_new(before->dtype, before->ndim, shape, &y));
+    calr_reduce sizes = sizes_of(r, before->dtype, &l);
+    calr_status status = k->reduce(&sizes, calr_tensor_data(before), calr_tensor_data(y), NULL);
+    if (status != CALR_OK) {
+        calr_tensor_release(y);
+        return status;
+    }
+    calr_tensor_release(before);
+    *x = y;
+    return CALR_OK;
+}
+
+/* x in an order that the kernel takes; or, of extremes, a part of the way to the result. */
+static calr_status prepare(const reduction *r, const calr_backend *k, const calr_tensor *given,
+                           layout *l, calr_tensor **out)
+{
+    calr_tensor *x = calr_tensor_retain((calr_tensor *)given);
+    calr_status status = CALR_OK;
+    lay_out(r, x, l);
+    while (status == CALR_OK && !l->straight && goes_in_runs(r, x)) {
+        status = reduce_last_run(r, k, &x);
+        if (status == CALR_OK)
+            lay_out(r, x, l);
+    }
+    if (status == CALR_OK)
+        status = arrange(l, x, out);
+    calr_tensor_release(x);
+    return status;
+}
+
 static calr_status reduce(calr_op_call *call, calr_tensor *y, calr_tensor *positions)
 {
     const reduction *r = call->attributes;
@@ -187,8 +240,7 @@ static calr_status reduce(calr_op_call *call, calr_tensor *y, calr_tensor *posit
     CALR_TRY(calr_backend_get(&k));
     calr_tensor *x;
     layout l;
-    lay_out(r, call->in[0], &l);
-    CALR_TRY(arrange(&l, call->in[0], &x));
+    CALR_TRY(prepare(r, k, call->in[0], &l, &x));
     calr_reduce sizes = sizes_of(r, x->dtype, &l);
     calr_status status = k->reduce(&sizes, calr_tensor_data(x), calr_tensor_data(y),
                                    positions ? calr_tensor_i64(positions) : NULL);

@@ -26,6 +26,7 @@ typedef struct plan {
     const calr_reduce *r;
     int64_t n, inner;
     bool across;          /* an item is ACROSS rows of n neighbours */
+    bool lines;           /* an item is a line of neighbours */
     int64_t group;        /* rows side by side, a power of two */
     int64_t width;        /* columns of an item, the last one excepted */
     int64_t blocks;       /* items that share the rows */
@@ -57,7 +58,8 @@ static void make_plan(const calr_reduce *r, plan *k)
     k->blocks = k->width > 0 ? (r->inner + k->width - 1) / k->width : 0;
     while (2 * k->group * r->inner <= LANES && 8 * k->group <= r->n)
         k->group *= 2;
-    if (r->inner == 1 && r->n >= 4 * LINE && r->n <= LINE_MOST)
+    k->lines = r->inner == 1 && r->n >= 4 * LINE && r->n <= LINE_MOST;
+    if (k->lines)
         k->group = LINE;
     int64_t items = r->outer * k->blocks, work = k->n * k->width;
     if (items > 0 && items < ENOUGH_ITEMS && work >= 2 * CALR_GRAIN)
@@ -288,12 +290,16 @@ static void put_count(const plan *k, int64_t at, int64_t count)
 #define largest_PLACE               IT
 #define largest_FINISH              PUT
 #define FAMILY                      largest
+#define LINE_BETTER                 >
+#define LINE_REDUCTION              max
 #define TYPE                        f32
 #include "backend/cpu/reduce_template.h"
 #define TYPE f64
 #include "backend/cpu/reduce_template.h"
 #define TYPE i64
 #include "backend/cpu/reduce_template.h"
+#undef LINE_BETTER
+#undef LINE_REDUCTION
 #undef FAMILY
 
 #define smallest_A(TYPE)             TYPED(TYPE, ELEMENT)
@@ -305,12 +311,16 @@ static void put_count(const plan *k, int64_t at, int64_t count)
 #define smallest_PLACE               IT
 #define smallest_FINISH              PUT
 #define FAMILY                       smallest
+#define LINE_BETTER                  <
+#define LINE_REDUCTION               min
 #define TYPE                         f32
 #include "backend/cpu/reduce_template.h"
 #define TYPE f64
 #include "backend/cpu/reduce_template.h"
 #define TYPE i64
 #include "backend/cpu/reduce_template.h"
+#undef LINE_BETTER
+#undef LINE_REDUCTION
 #undef FAMILY
 
 /* the first row where what is at the side is */

@@ -7,7 +7,9 @@
  *   FAMILY_STEP(a, v, s, i, p)    accumulator a with element v of row i, s at the side, and the plan's parameter
  *   FAMILY_MERGE(a, b)            b comes later
  *   FAMILY_PLACE(TYPE, a, row, group, lane)   what a is among all rows, where its rows were row + group i + lane
- *   FAMILY_FINISH(TYPE, k, at, a)       writes output `at` */
+ *   FAMILY_FINISH(TYPE, k, at, a)       writes output `at`
+ * LINE_BETTER is the comparison, and LINE_REDUCTION max or min, of a family of extremes, which are the same in any
+ * order; undefined for others. */
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b)  JOIN_(a, b)
 #define NAME        JOIN(FAMILY, TYPE)
@@ -77,9 +79,38 @@ CALR_INLINE void PART(const plan *k, const part *q, int64_t group, int64_t width
             acc[j] = MERGE(acc[j], acc[half + j]);
 }
 
+#ifdef LINE_BETTER
+#define DIRECTIVE_(text) _Pragma(#text)
+#define DIRECTIVE(text)  DIRECTIVE_(text)
+
+/* The extreme of n neighbours; NaN where one is. */
+CALR_INLINE A JOIN(NAME, line)(const T *x, int64_t n)
+{
+    A best = START;
+    int wrong = 0;
+    DIRECTIVE(omp simd reduction(LINE_REDUCTION : best) reduction(| : wrong))
+    for (int64_t i = 0; i < n; i++) {
+        best = x[i] LINE_BETTER best ? x[i] : best;
+        wrong |= IS_NAN(x[i]);
+    }
+    for (int64_t i = 0; wrong && i < n; i++)
+        best = IS_NAN(x[i]) ? x[i] : best;
+    return best;
+}
+
+#undef DIRECTIVE_
+#undef DIRECTIVE
+#endif
+
 /* What the compiler knows of lines makes short ones three times as fast. */
 CALR_INLINE void ITEM(const plan *k, const part *q, A *acc)
 {
+#ifdef LINE_BETTER
+    if (k->lines) {
+        acc[0] = JOIN(NAME, line)((const T *)k->x + q->outer * k->n, k->n);
+        return;
+    }
+#endif
     if (k->inner == 1 && k->group == LINE)
         PART(k, q, LINE, 1, 1, acc);
     else
