@@ -201,4 +201,18 @@ check.test("single numbers", function()
   check.equal(x:median():item(), 5)
 end)
 
+check.test("bincount of few numbers, counted many at a time, and of numbers that are not few", function()
+  for _, case in ipairs { { 1, 1000 }, { 7, 1003 }, { 1024, 9001 }, { 1025, 9001 }, { 3, 5 } } do
+    local bins, count = table.unpack(case)
+    local list, want = {}, {}
+    for i = 1, bins do want[i] = 0 end
+    for i = 1, count do
+      list[i] = (i * i * 7 + i // 3) % bins
+      if i == count then list[i] = bins - 1 end
+      want[list[i] + 1] = want[list[i] + 1] + 1
+    end
+    check.all_near(T.bincount(i64(list)), want, 0, bins .. " bins")
+  end
+end)
+
 check.finish()

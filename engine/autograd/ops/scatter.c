@@ -234,6 +234,20 @@ static calr_status clear_elements(int dim, const calr_tensor *index, calr_tensor
     return status;
 }
 
+/* Clears the elements of a line, each of `size` bytes, whose place was last written by another than number `at`. */
+static void clear_losers(int64_t n, const int64_t *winner, int64_t at, size_t size, void *d)
+{
+    uint64_t *d64 = d;
+    uint32_t *d32 = d;
+    uint16_t *d16 = d;
+    for (int64_t i = 0; i < n && size == 8; i++)
+        d64[i] = winner[i] == at ? d64[i] : 0;
+    for (int64_t i = 0; i < n && size == 4; i++)
+        d32[i] = winner[i] == at ? d32[i] : 0;
+    for (int64_t i = 0; i < n && size == 2; i++)
+        d16[i] = winner[i] == at ? d16[i] : 0;
+}
+
 /* Of elements that were written over by a later one no gradient is left: each place is asked who wrote it last. */
 static calr_status clear_lost(int dim, const calr_tensor *index, const calr_op_shape *x,
                               calr_tensor *d)
@@ -261,9 +275,10 @@ static calr_status clear_lost(int dim, const calr_tensor *index, const calr_op_s
         size_t size = calr_dtype_size(d->dtype);
         for (int i = dim + 1; i < index->ndim; i++)
             inner *= index->shape[i];
-        for (int64_t i = 0, n = calr_tensor_numel(index); i < n; i++)
-            if (calr_tensor_i64(winner)[i] != i / inner % length)
-                memset((char *)calr_tensor_data(d) + (size_t)i * size, 0, size);
+        int64_t lines = inner > 0 ? calr_tensor_numel(index) / inner : 0;
+        for (int64_t i = 0; i < lines; i++)
+            clear_losers(inner, calr_tensor_i64(winner) + i * inner, i % length, size,
+                         (char *)calr_tensor_data(d) + (size_t)(i * inner) * size);
     }
     calr_tensor_release(winner);
     calr_tensor_release(order);

@@ -162,19 +162,30 @@ static int64_t one_more(int64_t n)
 
 /* ---- bincount ---- */
 
-static calr_status check_counted(const calr_tensor *x, const calr_tensor *weights, int64_t *largest)
+/* The largest of n numbers, or -1 of none. */
+static calr_status largest_of(const calr_backend *k, int64_t n, const int64_t *number,
+                              int64_t *largest)
+{
+    calr_reduce all = {
+        .op = CALR_REDUCE_MAX, .dtype = CALR_I64, .outer = 1, .n = n, .inner = 1, .p = 0};
+    *largest = -1;
+    return n > 0 ? k->reduce(&all, number, largest, NULL) : CALR_OK;
+}
+
+static calr_status check_counted(const calr_backend *k, const calr_tensor *x,
+                                 const calr_tensor *weights, int64_t *largest)
 {
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
     const int64_t *number = calr_tensor_i64(x);
-    *largest = -1;
-    for (int64_t i = 0; i < x->shape[0]; i++) {
-        if (number[i] < 0)
-            return calr_error(CALR_EINVAL,
-                              "bincount: number %" PRId64 " (item %" PRId64
-                              ") is below 0; numbers are counted from 0",
-                              number[i], i + 1);
-        *largest = number[i] > *largest ? number[i] : *largest;
-    }
+    int64_t n = x->shape[0], wrong = k->index_outside(n, number, INT64_MAX);
+    while (wrong >= 0 && wrong < n && number[wrong] >= 0) /* INT64_MAX itself is a number */
+        wrong++;
+    if (wrong >= 0 && wrong < n)
+        return calr_error(CALR_EINVAL,
+                          "bincount: number %" PRId64 " (item %" PRId64
+                          ") is below 0; numbers are counted from 0",
+                          number[wrong], wrong + 1);
+    CALR_TRY(largest_of(k, n, number, largest));
     if (!weights)
         return CALR_OK;
     if (!calr_tensor_same_shape(x, weights))
@@ -201,7 +212,7 @@ calr_status calr_op_bincount(const calr_tensor *x, calr_tensor *weights, int64_t
                           calr_tensor_describe(x, text));
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(as_type(x, CALR_I64, &t[NUMBERS]));
-    calr_status status = check_counted(t[NUMBERS], weights, &largest);
+    calr_status status = check_counted(k, t[NUMBERS], weights, &largest);
     int64_t size = one_more(largest) > least ? one_more(largest) : least;
     if (status == CALR_OK)
         status = calr_tensor_zeros(weights ? weights->dtype : CALR_I64, 1, &size, &t[ZEROS]);
