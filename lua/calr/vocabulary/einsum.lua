@@ -46,6 +46,19 @@ local function parse(equation)
   return terms
 end
 
+-- Equations are few, and used again and again.
+local parsed, parsed_count = {}, 0
+
+local function terms_of(equation)
+  local terms = parsed[equation]
+  if not terms then
+    terms = parse(equation)
+    if parsed_count == 256 then parsed, parsed_count = {}, 0 end
+    parsed[equation], parsed_count = terms, parsed_count + 1
+  end
+  return terms
+end
+
 -- ---- labels ---- of dimensions: letters, and ".1", ".2", ... for what an ellipsis stands for, from its last on
 
 local function label_operand(term, x, number)
@@ -234,7 +247,7 @@ local function contract(a, b, needed, sizes)
 end
 
 local function evaluate(equation, given)
-  local terms = parse(equation)
+  local terms = terms_of(equation)
   if #terms ~= #given then fail("there are subscripts for %d operands, and %d are given", #terms, #given) end
   local operands, sizes = prepare(terms, given)
   local result = result_labels(terms, sizes)
