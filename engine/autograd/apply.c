@@ -40,12 +40,20 @@ static bool is_recipe(const calr_op_call *call, const calr_tensor *tensor)
     return false;
 }
 
+/* The list grows at 0, 4, 8, 16 ... entries. NULL without memory. */
+static calr_op_saved_tensor *room_for_one_more(calr_op_saved_tensor *list, int count)
+{
+    enum { FIRST = 4 };
+    bool full = count == 0 || (count >= FIRST && (count & (count - 1)) == 0);
+    size_t capacity = count == 0 ? FIRST : 2 * (size_t)count;
+    return full ? realloc(list, capacity * sizeof *list) : list;
+}
+
 calr_status calr_op_save(calr_op_call *call, const char *name, calr_tensor *tensor)
 {
     if (!call->recording)
         return CALR_OK;
-    calr_op_saved_tensor *grown =
-        realloc(call->saved, (size_t)(call->saved_count + 1) * sizeof *call->saved);
+    calr_op_saved_tensor *grown = room_for_one_more(call->saved, call->saved_count);
     if (!grown)
         return calr_error(CALR_ENOMEM, "no memory for the tape");
     call->saved = grown;

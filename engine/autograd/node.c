@@ -11,21 +11,15 @@ uint64_t calr_node_youngest(void)
     return __atomic_load_n(&last_sequence, __ATOMIC_RELAXED);
 }
 
+/* The lists of inputs lie behind the node, in the same block. */
 calr_status calr_node_new(int count, calr_node **out)
 {
-    calr_node *node = calloc(1, sizeof *node);
-    if (node && count > 0) {
-        node->from = calloc((size_t)count, sizeof(calr_node *));
-        node->shape = calloc((size_t)count, sizeof *node->shape);
-    }
-    if (!node || (count > 0 && (!node->from || !node->shape))) {
-        if (node) {
-            free(node->from);
-            free(node->shape);
-        }
-        free(node);
+    calr_node *node =
+        calloc(1, sizeof *node + (size_t)count * (sizeof *node->from + sizeof *node->shape));
+    if (!node)
         return calr_error(CALR_ENOMEM, "no memory for the tape");
-    }
+    node->from = (calr_node **)(node + 1);
+    node->shape = (calr_op_shape *)(node->from + count);
     node->refs = 1;
     node->count = count;
     node->label = calr_meter_label();
@@ -95,8 +89,6 @@ static void free_list(calr_node *list)
         calr_tensor_release(node->gradient);
         calr_tensor_release(node->part);
         calr_tensor_release(node->kept);
-        free(node->from);
-        free(node->shape);
         free(node);
     }
 }

@@ -60,11 +60,38 @@ void calr_lua_call(lua_State *L, calr_status status)
 
 /* ---- tensors ---- */
 
+/* Pushes the metatable of tensors, or nil before there is one. By an address: a name would be looked up letter by letter,
+ * several times in every call. */
+static void push_class(lua_State *L)
+{
+    static const char key;
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &key) == LUA_TTABLE)
+        return;
+    lua_pop(L, 1);
+    if (luaL_getmetatable(L, TENSOR) != LUA_TTABLE)
+        return;
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
+}
+
+/* Where the tensor at `arg` is; NULL for another value. luaL_testudata, in half the time. */
+static calr_tensor **tensor_slot(lua_State *L, int arg)
+{
+    void *slot = lua_touserdata(L, arg);
+    if (!slot || !lua_getmetatable(L, arg))
+        return NULL;
+    push_class(L);
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same ? slot : NULL;
+}
+
 calr_tensor **calr_lua_new_tensor(lua_State *L)
 {
     calr_tensor **slot = lua_newuserdatauv(L, sizeof *slot, 0);
     *slot = NULL;
-    luaL_setmetatable(L, TENSOR);
+    push_class(L);
+    lua_setmetatable(L, -2);
     return slot;
 }
 
@@ -75,7 +102,7 @@ void calr_lua_account(lua_State *L)
 
 calr_tensor *calr_lua_peek_tensor(lua_State *L, int arg)
 {
-    calr_tensor **slot = luaL_testudata(L, arg, TENSOR);
+    calr_tensor **slot = tensor_slot(L, arg);
     return slot ? *slot : NULL;
 }
 
@@ -91,7 +118,7 @@ static void release_tensor(void *tensor)
 
 void calr_lua_close_tensor(lua_State *L, int arg)
 {
-    calr_tensor **slot = luaL_testudata(L, arg, TENSOR);
+    calr_tensor **slot = tensor_slot(L, arg);
     if (!slot)
         return;
     calr_tensor *tensor = *slot;
@@ -101,7 +128,9 @@ void calr_lua_close_tensor(lua_State *L, int arg)
 
 calr_tensor *calr_lua_check_tensor(lua_State *L, int arg)
 {
-    calr_tensor **slot = luaL_checkudata(L, arg, TENSOR);
+    calr_tensor **slot = tensor_slot(L, arg);
+    if (!slot)
+        slot = luaL_checkudata(L, arg, TENSOR); /* for its message */
     luaL_argcheck(L, *slot, arg, "this tensor was closed (between layers: calr.nn.release)");
     return calr_lua_hold(L, *slot);
 }

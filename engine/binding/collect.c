@@ -53,13 +53,13 @@ static void collect_young(lua_State *L)
     lua_gc(L, LUA_GCSTEP, 0);
     if (calr_profile_on)
         calr_profile_end(__builtin_frame_address(0));
-    young_base = calr_pool_get_stats().live_bytes;
+    young_base = calr_pool_live();
     made = 0;
 }
 
 void calr_collect_when_full(lua_State *L)
 {
-    size_t live = calr_pool_get_stats().live_bytes;
+    size_t live = calr_pool_live();
     if (live < young_base)
         young_base = live;
     made++;
@@ -69,7 +69,7 @@ void calr_collect_when_full(lua_State *L)
         return;
     }
     collect(L);
-    live = young_base = calr_pool_get_stats().live_bytes;
+    live = young_base = calr_pool_live();
     while (live > soft_limit / 5 * 4)
         soft_limit += soft_limit / 2;
 }

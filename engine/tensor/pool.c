@@ -31,6 +31,12 @@ static free_block *cached[CLASSES];
 static size_t small_cached;
 static calr_pool_stats stats;
 
+/* Under the lock, but read without it. */
+static void add_live(size_t bytes)
+{
+    __atomic_store_n(&stats.live_bytes, stats.live_bytes + bytes, __ATOMIC_RELAXED);
+}
+
 /* Four classes to each power of two: at most 25 % of a block is waste. Sizes below 256 bytes share
  * one class. For sizes below LARGE; returns the class, and its block size in *rounded. */
 static int size_class(size_t size, size_t *rounded)
@@ -119,7 +125,7 @@ calr_status calr_pool_alloc(size_t size, void **out)
     if (block) {
         stats.requests++;
         stats.requested_bytes += rounded;
-        stats.live_bytes += rounded;
+        add_live(rounded);
         stats.cached_bytes = small_cached + calr_arena_cached();
         if (stats.live_bytes + stats.cached_bytes > stats.peak_bytes)
             stats.peak_bytes = stats.live_bytes + stats.cached_bytes;
@@ -140,14 +146,14 @@ void calr_pool_free(void *block, size_t size)
     if (size >= LARGE) {
         size_t rounded = calr_arena_free(block);
         GUARD(block, rounded);
-        stats.live_bytes -= rounded;
+        add_live(-rounded);
     } else {
         size_t rounded;
         int index = size_class(size, &rounded);
         free_block *freed = block;
         freed->next = cached[index];
         cached[index] = freed;
-        stats.live_bytes -= rounded;
+        add_live(-rounded);
         small_cached += rounded;
     }
     stats.cached_bytes = small_cached + calr_arena_cached();
@@ -160,6 +166,11 @@ void calr_pool_trim(void)
     trim();
     stats.cached_bytes = small_cached + calr_arena_cached();
     pthread_mutex_unlock(&lock);
+}
+
+size_t calr_pool_live(void)
+{
+    return __atomic_load_n(&stats.live_bytes, __ATOMIC_RELAXED);
 }
 
 calr_pool_stats calr_pool_get_stats(void)

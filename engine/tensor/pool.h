@@ -28,5 +28,7 @@ void calr_pool_free(void *block, size_t size);
 /* Returns all cached blocks to the system. */
 void calr_pool_trim(void);
 calr_pool_stats calr_pool_get_stats(void);
+/* Its live_bytes alone, without waiting for other threads. */
+size_t calr_pool_live(void);
 
 #endif

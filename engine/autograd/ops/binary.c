@@ -38,6 +38,8 @@ static calr_status forward(calr_op_call *call, calr_tensor **y)
     calr_broadcast_pair(&call->out, call->in, 2, &pairing);
     CALR_TRY(k->binary(op, a->dtype, &pairing, calr_tensor_data(a), calr_tensor_data(b),
                        calr_tensor_data(*y)));
+    if (!reads[op].a && !reads[op].b && !reads[op].y)
+        return CALR_OK;
     /* A product's operand is read for the gradient of the other alone. */
     bool product = op == CALR_MUL, needs_a = call->needs[0], needs_b = call->needs[1];
     CALR_TRY(
