@@ -85,11 +85,10 @@ const char *calr_tensor_describe(const calr_tensor *tensor, char text[CALR_TENSO
     return calr_shape_describe(tensor->dtype, tensor->ndim, tensor->shape, text);
 }
 
-/* Bytes that no address space holds. */
-#define MOST_BYTES ((size_t)1 << 47)
+/* More bytes than an address space holds. A view may have more elements, the same one many times over; but loops over
+ * the other dimensions of a shape without elements would take years. */
+#define MOST_EMPTY ((size_t)1 << 47)
 
-/* A shape without elements is held to the same rule, as if its empty dimensions had one: the loops over its other
- * dimensions would take years. */
 calr_status calr_shape_check(calr_dtype dtype, int ndim, const int64_t *shape, size_t *bytes)
 {
     char text[CALR_TENSOR_TEXT];
@@ -103,11 +102,13 @@ calr_status calr_shape_check(calr_dtype dtype, int ndim, const int64_t *shape, s
             return calr_error(CALR_EINVAL, "dimension %d of %s is negative", i + 1,
                               calr_shape_describe(dtype, ndim, shape, text));
         empty = empty || shape[i] == 0;
-        if (shape[i] != 0 &&
-            (!calr_size_mul(total, (size_t)shape[i], &total) || total > MOST_BYTES))
+        if (shape[i] != 0 && (!calr_size_mul(total, (size_t)shape[i], &total) || total > INT64_MAX))
             return calr_error(CALR_ENOMEM, "%s is more than can be addressed",
                               calr_shape_describe(dtype, ndim, shape, text));
     }
+    if (empty && total > MOST_EMPTY)
+        return calr_error(CALR_ENOMEM, "%s, were it not empty, is more than can be addressed",
+                          calr_shape_describe(dtype, ndim, shape, text));
     *bytes = empty ? 0 : total;
     return CALR_OK;
 }

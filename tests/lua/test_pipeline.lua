@@ -639,7 +639,7 @@ check.test("settings out of range are refused before anything is done", function
     { { momentum = 1.5 }, "option \"momentum\" must be 0 to 1; 1.5 is not" },
     { { lr = -1.0 }, "option \"lr\"" }, { { lr = 0 / 0 }, "option \"lr\"" }, { { lr = math.huge }, "option \"lr\"" },
     { { workers = -1 }, "option \"workers\"" },
-    { { infomap = { k = 1 } }, "option \"infomap.k\" must be 2 or more" },
+    { { infomap = { k = 1 } }, "option \"infomap.k\" must be 2 to 65536; 1 is not" },
     { { alignment = { weight = -1.0 } }, "option \"alignment.weight\"" },
     { { intra = { per_cluster = 0 } }, "option \"intra.per_cluster\"" },
     { { intra = { k2 = 9 } }, "option \"intra.k2\" must be at most intra.k1 = 8; 9 is not" },
