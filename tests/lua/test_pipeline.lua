@@ -659,7 +659,7 @@ check.test("settings that a script changes afterwards are looked at as well", fu
   cfg.update = "meen"
   check.fails("option \"update\" has no choice \"meen\" (did you mean \"mean\"?)", open, cfg)
   cfg = { infomap = { k = 1 }, seed = 1, epochs = 1 } -- a table that calr.config has not seen
-  check.fails("option \"infomap.k\" must be 2 or more; 1 is not", open, cfg)
+  check.fails("option \"infomap.k\" must be 2 to 65536; 1 is not", open, cfg)
 end)
 
 check.test("a state of another network is refused whole", function()
