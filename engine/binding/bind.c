@@ -60,8 +60,8 @@ void calr_lua_call(lua_State *L, calr_status status)
 
 /* ---- tensors ---- */
 
-/* Pushes the metatable of tensors, or nil before there is one. By an address: a name would be looked up letter by letter,
- * several times in every call. */
+/* Pushes the metatable of tensors, or nil before there is one. It is found by an address: its name would be looked up
+ * letter by letter, several times in every call. */
 static void push_class(lua_State *L)
 {
     static const char key;
