@@ -31,6 +31,11 @@ check.test("empty tensors that nothing could fill", function()
   check.equal(long:numel(), 0)
 end)
 
+check.test("counts that nothing has so many of", function()
+  local qkv = calr.zeros { 1, 2, 6 }
+  check.fails("a multiple of 3 x " .. most, calr.self_attention, qkv, most)
+end)
+
 check.test("positions that no dimension has", function()
   check.fails("topk: k is " .. most, two.topk, two, most)
   check.fails("are outside dimension", two.narrow, two, 1, most, most)

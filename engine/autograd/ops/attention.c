@@ -316,8 +316,8 @@ static calr_status packed_check(calr_op_call *call)
     if (o->heads < 1 || x[2] % 3 != 0 || x[2] / 3 % o->heads != 0)
         return calr_error(CALR_EINVAL,
                           "qkv has %lld columns, and must have queries, keys and values of %lld "
-                          "heads: a multiple of %lld",
-                          (long long)x[2], (long long)o->heads, (long long)(3 * o->heads));
+                          "heads: a multiple of 3 x %lld",
+                          (long long)x[2], (long long)o->heads, (long long)o->heads);
     packed_sizes(call, &a);
     CALR_TRY(check_settings(call, &a));
     CALR_TRY(check_mask(call, 1, &a, 4));
