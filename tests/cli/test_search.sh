@@ -153,6 +153,52 @@ says "there is no folder absent"
 expect 2 search --gallery pics.npy --query query.jpg --index x.index --rerank
 says "cannot be combined with --index"
 
+# ---- while features, table and index are what they were, the features are not read: the index has what a search needs
+cat >same.lua <<'LUA'
+local function lists(path)
+  local found = calr.json.decode(require "calr.sys".read_file(path))
+  for _, list in ipairs(found.queries) do
+    for _, hit in ipairs(list.hits) do hit.distance = ("%.5f"):format(hit.distance) end
+  end
+  return calr.json.encode(found.queries)
+end
+assert(lists "slow.json" == lists "fast.json", lists "slow.json" .. "\n" .. lists "fast.json")
+LUA
+sed '1!s/,\([0-9-]*\),\([0-9]*\),/,person \1,door \2,/' all.csv >words.csv
+for table in all.csv words.csv; do
+    for split in "" "--split query"; do
+        rm -f kept.index
+        for query in "$name query.jpg street.lmdb" "all.npy --ignore camera"; do
+            # shellcheck disable=SC2086
+            expect 0 search --gallery all.npy --csv $table $split --top 4 --recall 1 --approximate -o slow.json --query $query
+            # shellcheck disable=SC2086
+            expect 0 search --gallery all.npy --csv $table $split --top 4 --recall 1 --index kept.index -o fast.json \
+                --query $query
+            # shellcheck disable=SC2086
+            expect 0 search --gallery all.npy --csv $table $split --top 4 --recall 1 --index kept.index -o fast.json \
+                --query $query
+            expect 0 "$CALR" -e "dofile 'same.lua'"
+        done
+    done
+done
+expect 0 search --gallery all.npy --query query.jpg --top 4 --recall 1 --index times.index -o slow.json
+cp all.npy whole.npy && cp all.csv whole.csv && size=$(stat -c %s all.npy)
+touch all.npy # another time, the same numbers: they are read and compared, and the index takes note
+expect 0 search --gallery all.npy --query query.jpg --top 4 --recall 1 --index times.index -o fast.json
+expect 0 "$CALR" -e "dofile 'same.lua'"
+touch -r all.npy stamp && head -c "$size" /dev/zero >all.npy && touch -r stamp all.npy # the same time: not read
+expect 0 search --gallery all.npy --query query.jpg --top 4 --recall 1 --index times.index -o fast.json
+expect 0 "$CALR" -e "dofile 'same.lua'"
+touch all.npy
+expect 2 search --gallery all.npy --query query.jpg --top 4 --recall 1 --index times.index
+says "all.npy is not an .npy file"
+cp whole.npy all.npy && sed 's/^bounding_box_test/room/' whole.csv >all.csv # another table: its names count
+for _ in 1 2; do
+    expect 0 search --gallery all.npy --query query.jpg --top 4 --recall 1 --index times.index
+    prints "room/"
+done
+cp whole.csv all.csv
+
 # ---- without identities, with others
 expect 0 "$CALR" -e 'local w = calr.store.writer { path = "nameless.lmdb", name = "nameless" }
     local from = calr.store.open "street.lmdb"

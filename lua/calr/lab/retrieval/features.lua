@@ -114,13 +114,35 @@ local function settle(sets, dense)
   end
 end
 
+-- What rows were called before they get other numbers.
+local function keep_texts(sets)
+  for _, set in ipairs(sets) do
+    set.texts = set.texts or { identities = texts_of(set, "identities"), cameras = texts_of(set, "cameras") }
+  end
+end
+
 --- calr.lab.retrieval.features.align(sets)
 --- Numbers the identities and cameras of sets that were opened apart, so that one number means the same in all of
 --- them. Whole numbers stay what they are.
 --- @param sets  list of sets of features, or of others with identities, cameras = i64[n] or nil; they are changed
 function features.align(sets)
+  local first = sets[1]
+  if first and first.number_of then
+    keep_texts(sets)
+    for i = 2, #sets do -- the first keeps its numbers (calr.lab.retrieval.kept), and the others take them
+      for _, field in ipairs { "identities", "cameras" } do
+        local list, numbers = texts_of(sets[i], field), {}
+        for r, word in ipairs(list or {}) do numbers[r] = first.number_of(field, word) end
+        sets[i][field] = list and T(numbers, "i64") or nil
+      end
+    end
+    return
+  end
   for _, set in ipairs(sets) do
-    if set.texts then return settle(sets, false) end
+    if set.texts then
+      keep_texts(sets)
+      return settle(sets, false)
+    end
   end
 end
 
@@ -131,6 +153,17 @@ function features.called(set, field)
   local found, list = {}, texts_of(set, field)
   for i, word in ipairs(list or {}) do found[i] = math.tointeger(tonumber(word)) or word end
   return list and found
+end
+
+--- calr.lab.retrieval.features.called_at(set, field, row)
+--- @param field  "identities" or "cameras"
+--- @param row    integer; from 1
+--- @return integer|string|nil  what the row is called, as of features.called
+function features.called_at(set, field, row)
+  local list = set.texts and set.texts[field]
+  local word = list and list[row]
+  if set.texts then return word and (math.tointeger(tonumber(word)) or word) end
+  return set[field] and set[field]:get(row)
 end
 
 -- In blocks: features may be all that fits into memory.

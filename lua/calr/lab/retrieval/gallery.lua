@@ -6,6 +6,7 @@
 local errors = require "calr.errors"
 local features = require "calr.lab.retrieval.features"
 local images = require "calr.data.images"
+local kept = require "calr.lab.retrieval.kept"
 local own = require "calr.data.own"
 local progress = require "calr.progress"
 local reader = require "calr.lab.retrieval.reader"
@@ -63,14 +64,18 @@ local function pictures_of(from, names)
   end
 end
 
--- A side of a file of features: of the usual split, where its table names rows of it.
-local function of_features(path, usual, o)
-  local set = features.open({ path }, { csv = o.csv and { o.csv } })[1]
-  local record = set.record
+local function check_model(path, record, o)
   if o.model and record and record.model ~= o.model.fingerprint then
     fail("%s was made by another model than %s: by %s (%s, %dx%d, %s)", path, o.model.source, record.weights,
       record.network, record.height, record.width, record.precision)
   end
+end
+
+-- A side of a file of features: of the usual split, where its table names rows of it.
+local function of_features(path, usual, o)
+  local set = features.open({ path }, { csv = o.csv and { o.csv } })[1]
+  local record = set.record
+  check_model(path, record, o)
   local part = o.split ~= "all" and features.of_split(set, o.split or usual)
   if o.split and o.split ~= "all" and not part then fail("%s has no rows of the split %s", set.path, o.split) end
   local side = part or set
@@ -79,11 +84,24 @@ local function of_features(path, usual, o)
   return side
 end
 
+-- The side of features whose index is there and up to date, or nil.
+local function of_index(path, o)
+  local side = kept.open(o.index, path, { split = o.split, csv = o.csv })
+  if not side then return nil end
+  side.record = features.record(path)
+  check_model(path, side.record, o)
+  side.picture = pictures_of(o.pictures or side.record and side.record.from, side.names)
+  if side.split then -- a query may be among the other rows
+    side.read_whole = function() return features.open({ path }, { csv = o.csv and { o.csv } })[1] end
+  end
+  return side
+end
+
 --- calr.lab.retrieval.gallery.is_features(path)
 --- @return boolean  whether a path is that of a file of features
 function gallery.is_features(path) return path:match "%.npy$" ~= nil end
 
---- calr.lab.retrieval.gallery.open(path, {model=, split=, csv=, pictures=, skip_bad=false})
+--- calr.lab.retrieval.gallery.open(path, {model=, split=, csv=, pictures=, skip_bad=false, index=})
 --- Opens what is searched.
 --- @param path      a folder of images, a data set, an image or a file of features
 --- @param model     from calr.trained.open; not needed for features
@@ -92,10 +110,14 @@ function gallery.is_features(path) return path:match "%.npy$" ~= nil end
 --- @param csv       table of features; default: the one beside them
 --- @param pictures  folder or data set with the images of features; default: where `calr extract` took them from
 --- @param skip_bad  images that cannot be read or decoded are left out and named
+--- @param index     string; of features: a file that keeps their index (calr.lab.retrieval.kept). While it is that of
+---                  these features, they are not read
 --- @return table  a side
 function gallery.open(path, o)
   if not sys.exists(path) then fail("there is no gallery %s", path) end
-  if gallery.is_features(path) then return of_features(path, "gallery", o) end
+  if gallery.is_features(path) then
+    return o.index and sys.exists(o.index) and of_index(path, o) or of_features(path, "gallery", o)
+  end
   local list = images.open(path, { split = o.split or not sys.is_folder(path) and "test" or nil })
   local side = of_images(list, o)
   side.path, side.list = path, list
@@ -106,7 +128,13 @@ end
 
 -- The row of a side that is called so, and the side.
 local function named(side, name)
-  for _, place in ipairs { side, side.whole } do
+  if side.graph then
+    local found = side.row_of and side.row_of(name)
+    if found then return found, side end
+    side.whole = side.whole or side.read_whole and side.read_whole()
+    if not side.whole then return nil end
+  end
+  for _, place in ipairs(side.graph and { side.whole } or { side, side.whole }) do
     if place.names and not place.row_of then
       place.row_of = {}
       for row, each in ipairs(place.names) do place.row_of[each] = place.row_of[each] or row end

@@ -10,7 +10,6 @@ local C = require "calr.cluster"
 local json = require "calr.json"
 local progress = require "calr.progress"
 local rank = require "calr.rank"
-local safetensors = require "calr.safetensors"
 local sys = require "calr.sys"
 local text = require "calr.text"
 local T = require "calr.tensor"
@@ -72,6 +71,23 @@ end
 -- What the features in a file are told by: their bytes, and which of them are searched.
 local function fingerprint(o) return sys.hash(sys.hash_file(o.path) .. " " .. (o.split or "")) end
 
+-- The effort that was measured with a graph; nil where none was.
+local function effort_of(about)
+  local wanted, k, effort, recall = (about[EFFORT] or ""):match "^(%S+) (%d+) (%d+) (%S+)$"
+  local known = wanted and { wanted = tonumber(wanted), k = math.tointeger(k), effort = math.tointeger(effort),
+    recall = tonumber(recall) }
+  return known and known.wanted and known.k and known.effort and known.recall and known or nil
+end
+
+-- Writes the graph, what it is of and how it is searched, and the gallery's table.
+local function keep(graph, known, o)
+  local about = { [FEATURES] = fingerprint(o), [EFFORT] = ("%.17g %d %d %.4f"):format(known.wanted, known.k,
+    known.effort, known.recall),
+    [FROM] = ("%s (%d x %d)"):format(o.path, o.features:size(1), o.features:size(2)) }
+  for key, value in pairs(o.keep and o.keep.metadata or {}) do about[key] = value end
+  graph:save(o.file, { metadata = about, tensors = o.keep and o.keep.tensors })
+end
+
 -- The graph in a file, and the effort that was measured with it.
 local function load(file, o)
   local about = metadata_of(file)
@@ -82,28 +98,17 @@ local function load(file, o)
     fail("the index %s is of other features than %s: it was made of %s. Remove it, or give --index another name", file,
       o.path, about[FROM] or "others")
   end
-  local wanted, k, effort, recall = (about[EFFORT] or ""):match "^(%S+) (%d+) (%d+) (%S+)$"
-  local known = wanted and { wanted = tonumber(wanted), k = math.tointeger(k), effort = math.tointeger(effort),
-    recall = tonumber(recall) }
-  return C.load_neighbour_graph(file), known and known.k and known.effort and known.recall and known or nil
+  return C.load_neighbour_graph(file), effort_of(about)
 end
 
--- Writes the graph, what it is of and how it is searched; aside first.
-local function keep(graph, known, o)
-  local aside = o.file .. ".part"
-  local ok, problem = pcall(function()
-    graph:save(aside)
-    local tensors, about = safetensors.load(aside)
-    about[FEATURES], about[FROM] = fingerprint(o), ("%s (%d x %d)"):format(o.path, o.features:size(1),
-      o.features:size(2))
-    about[EFFORT] = ("%.17g %d %d %.4f"):format(known.wanted, known.k, known.effort, known.recall)
-    safetensors.save(o.file, tensors, about, { checksum = true })
-  end)
-  if sys.exists(aside) then sys.remove(aside) end
-  if not ok then error(problem, 0) end
+-- The features were read because the file does not keep this table, or has not seen these times: now it does.
+local function renew(graph, known, o)
+  if not o.keep or not known then return end
+  local ok, problem = pcall(keep, graph, known, o)
+  if not ok then progress.print(("note: %s is not brought up to date: %s"):format(o.file, tostring(problem))) end
 end
 
---- calr.lab.retrieval.index.open{features=, approximate=false, recall=0.98, file=, path=, split=}
+--- calr.lab.retrieval.index.open{features=, approximate=false, recall=0.98, file=, path=, split=, graph=, keep=}
 --- @param features     f32[n x d]
 --- @param approximate  look at a part of the rows only: by a graph of neighbours (calr.cluster.neighbour_graph)
 --- @param recall       number; the share of the true neighbours to find
@@ -111,14 +116,20 @@ end
 ---                     and written otherwise
 --- @param path         string; with file, the .npy file of the features
 --- @param split        string; with file, the split of its table that `features` are
+--- @param graph        the graph of the file, where it is open already (calr.lab.retrieval.kept)
+--- @param keep         table; {tensors=, metadata=}: what is kept in the file with the graph
 --- @return table  search(self, queries, k) -> i32[q x k], f32[q x k]: rows from 0 and their euclidean distances,
 ---                nearest first; about = string, how it searches
 function index.open(o)
   if not o.approximate then return exact(o.features) end
-  o = { features = o.features, file = o.file, path = o.path, split = o.split, recall = o.recall or 0.98 }
-  local graph, known
-  if o.file and sys.exists(o.file) then
+  o = { features = o.features, file = o.file, path = o.path, split = o.split, recall = o.recall or 0.98, keep = o.keep,
+    graph = o.graph }
+  local graph, known = o.graph
+  if graph then
+    known = effort_of(metadata_of(o.file) or {})
+  elseif o.file and sys.exists(o.file) then
     graph, known = load(o.file, o)
+    renew(graph, known, o)
   else
     graph = make(o.features)
     known = measure(graph, o.features, MOST, o.recall)

@@ -96,11 +96,13 @@ function retrieval.search(options)
   local o = check_options("calr.lab.retrieval.search", options, search_options)
   local gallery = require "calr.lab.retrieval.gallery"
   local side = gallery.open(o.gallery, { model = o.model, split = o.split, csv = o.csv, pictures = o.pictures,
-    skip_bad = o.skip_bad })
+    skip_bad = o.skip_bad, index = o.index })
+  local tensors, metadata
+  if o.index and not side.graph then tensors, metadata = require("calr.lab.retrieval.kept").parts(side, o.split) end
   local queries = gallery.queries(o.queries, side, { model = o.model, skip_bad = o.skip_bad })
   local found = require("calr.lab.retrieval.search").run { queries = queries, gallery = side, top = o.top,
     rerank = o.rerank, approximate = o.approximate, index = o.index, recall = o.recall, ignore = o.ignore,
-    keep_self = o.keep_self }
+    keep_self = o.keep_self, keep = tensors and { tensors = tensors, metadata = metadata } }
   found.side = side
   return found
 end

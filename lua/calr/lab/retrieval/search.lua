@@ -16,28 +16,33 @@ local SURPLUS = 4 -- entries looked at beyond the list: the query itself, and co
 local SAME_FEATURES, SAME_IMAGE = 1e-3, 0.1 -- distances below which an entry may be the query
 
 -- For each query the number of gallery entries that it must not find, and a function that says which they are.
-local function ignoring(queries, side, rule)
-  if rule == "nothing" or not side.identities then
+local function ignoring(side, rule)
+  local identities, cameras = side.identities, side.cameras
+  if rule == "nothing" or not identities then
     return function() return 0 end, function() return false end
   end
-  local identities, cameras = side.identities:totable(), side.cameras and side.cameras:totable()
+  local function by_camera(query) return rule ~= "junk" and cameras and query.camera end
   local function is_ignored(query, row)
     if not query.identity then return false end
-    if identities[row] == -1 then return true end
-    if rule == "junk" or not cameras or not query.camera or cameras[row] ~= query.camera then return false end
-    return rule == "camera" or identities[row] == query.identity
+    local identity = identities:get(row)
+    if identity == -1 then return true end
+    if not by_camera(query) or cameras:get(row) ~= query.camera then return false end
+    return rule == "camera" or identity == query.identity
   end
   local counts = {}
   return function(query)
-    local key = query.identity and ("%s %s"):format(query.identity, query.camera) or ""
+    if not query.identity then return 0 end
+    local key = ("%s %s"):format(query.identity, query.camera)
     if not counts[key] then
-      counts[key] = 0
-      for row = 1, query.identity and #identities or 0 do
-        if is_ignored(query, row) then counts[key] = counts[key] + 1 end
+      local out = identities:eq(-1)
+      if by_camera(query) then
+        local same = cameras:eq(query.camera)
+        out = out | (rule == "camera" and same or same & identities:eq(query.identity))
       end
+      counts[key] = out:count_nonzero():item()
     end
     return counts[key]
-  end, is_ignored, queries
+  end, is_ignored
 end
 
 local function all_features(queries)
@@ -72,19 +77,19 @@ local function hits_of(query, side, rows, distances, o)
     local at = row + 1
     if #hits == o.top or row < 0 then break end
     if not (o.is_ignored(query, at) or at == query.left_out) then
-      local identity, persons, places = identities and identities[at], o.persons, o.places
+      local identity = identities and identities:get(at)
       local matches
       if query.identity and query.identity > 0 and identity then matches = identity == query.identity end
       hits[#hits + 1] = { rank = #hits + 1, row = at, name = side.names and side.names[at],
-        distance = rounded(distances[i]), identity = persons and persons[at],
-        camera = places and places[at], match = matches }
+        distance = rounded(distances[i]), identity = features_of.called_at(side, "identities", at),
+        camera = features_of.called_at(side, "cameras", at), match = matches }
     end
   end
   return hits
 end
 
 --- calr.lab.retrieval.search.run{queries=, gallery=, top=10, rerank=false, approximate=false, recall=0.98,
----   ignore="own", keep_self=false, index=}
+---   ignore="own", keep_self=false, index=, keep=}
 --- Ranks the gallery for each query.
 --- @param queries      from calr.lab.retrieval.gallery.queries
 --- @param gallery      a side, from calr.lab.retrieval.gallery.open
@@ -97,17 +102,18 @@ end
 ---                     or "nothing"
 --- @param keep_self    a query that is in the gallery finds itself; otherwise it is left out
 --- @param index        string; the file that keeps the index (calr.lab.retrieval.index.open), for a gallery of features
+--- @param keep         table; {tensors=, metadata=} of calr.lab.retrieval.kept.parts: what the file keeps with it
 --- @return table  queries = list of {query=, own = its row in the gallery or nil, hits = list of {rank=, row = from 1,
 ---                name=, distance=, identity=, camera=, match = true, false or nil}}, about = how it was searched,
 ---                seconds = of the search alone
 function search.run(o)
   local queries, side, top = o.queries, o.gallery, o.top or 10
-  local ignored, is_ignored = ignoring(queries, side, o.ignore or "own")
+  local ignored, is_ignored = ignoring(side, o.ignore or "own")
   local most, n = 0, side.features:size(1)
   for _, query in ipairs(queries) do most = math.max(most, ignored(query)) end
   local k, features = math.min(n, top + most + SURPLUS), all_features(queries)
   local by = index.open { features = side.features, approximate = o.approximate or o.index ~= nil, recall = o.recall,
-    file = o.index, path = side.path, split = side.split }
+    file = o.index, path = side.path, split = side.split, graph = side.graph, keep = o.keep }
   local started = sys.clock()
   local rows, distances = by:search(features, k)
   local plain_rows, plain_distances, about = rows:totable(), distances:totable(), by.about
@@ -117,8 +123,7 @@ function search.run(o)
   end
   local seconds = sys.clock() - started
   local found_rows, found_distances, lists = rows:totable(), distances:totable(), {}
-  local known = { top = top, is_ignored = is_ignored, identities = side.identities and side.identities:totable(),
-    persons = features_of.called(side, "identities"), places = features_of.called(side, "cameras") }
+  local known = { top = top, is_ignored = is_ignored, identities = side.identities }
   for i, query in ipairs(queries) do
     local own = find_own(query, side, plain_rows[i], plain_distances[i])
     query.left_out = not o.keep_self and own or nil
