@@ -18,6 +18,7 @@ typedef struct net {
     int64_t *offsets;
     int32_t *neighbour;
     double *weight;
+    double *strength; /* weights of a node's links */
     double *size; /* modularity: the weights of a node's links; Potts: how many things it holds */
 } net;
 
@@ -30,10 +31,11 @@ typedef struct work {
     int64_t *count;            /* [nodes] members */
     double *within;            /* [nodes] size of the community, for refinement */
     double *to;    /* [nodes] weight from a node to each community near it; 0 between uses */
-    int32_t *near; /* [nodes] those communities */
+    int32_t *near; /* [nodes + 1] those communities */
     int32_t *queue, *empty; /* [nodes] */
     uint8_t *queued;        /* [nodes] */
     int64_t *order;         /* [nodes] */
+    int32_t *home;          /* [nodes] the node that each thing is in */
 } work;
 
 /* ---- networks ---- */
@@ -46,6 +48,7 @@ static void net_release(net *g)
     free(g->neighbour);
     free(g->weight);
     free(g->size);
+    free(g->strength);
     free(g);
 }
 
@@ -59,7 +62,8 @@ static net *net_new(int64_t nodes, int64_t links)
     g->neighbour = calr_array_new(links, sizeof *g->neighbour);
     g->weight = calr_array_new(links, sizeof *g->weight);
     g->size = calr_array_zeros(nodes, sizeof *g->size);
-    if (g->offsets && g->neighbour && g->weight && g->size)
+    g->strength = calr_array_zeros(nodes, sizeof *g->strength);
+    if (g->offsets && g->neighbour && g->weight && g->size && g->strength)
         return g;
     net_release(g);
     return NULL;
@@ -108,9 +112,9 @@ static calr_status net_of_graph(const calr_csr *graph, bool potts, net **out)
                 continue;
             g->neighbour[at] = (int32_t)j;
             g->weight[at++] = weight;
-            g->size[i] += potts ? 0 : weight;
+            g->strength[i] += weight;
         }
-        g->size[i] = potts ? 1 : g->size[i];
+        g->size[i] = potts ? 1 : g->strength[i];
         g->offsets[i + 1] = at;
     }
     calr_csr_release(t);
@@ -145,16 +149,15 @@ static calr_status net_of_parts(work *w, const int32_t *part, int64_t parts, net
             int64_t i = w->order[next];
             for (int64_t e = g->offsets[i]; e < g->offsets[i + 1]; e++) {
                 int32_t other = part[g->neighbour[e]];
-                if (other == p)
-                    continue;
-                if (w->to[other] == 0)
-                    w->near[near++] = other;
-                w->to[other] += g->weight[e];
+                w->near[near] = other;
+                near += (other != p) & (w->to[other] == 0);
+                w->to[other] += other != p ? g->weight[e] : 0;
             }
         }
         for (int64_t c = 0; c < near; c++) {
             a->neighbour[at] = w->near[c];
-            a->weight[at++] = w->to[w->near[c]];
+            a->weight[at] = w->to[w->near[c]];
+            a->strength[p] += a->weight[at++];
             w->to[w->near[c]] = 0;
         }
         a->offsets[p + 1] = at;
@@ -171,35 +174,29 @@ static int64_t look_around(work *w, int64_t i, const int32_t *group)
     int64_t near = 0;
     for (int64_t e = g->offsets[i]; e < g->offsets[i + 1]; e++) {
         int32_t c = group[g->neighbour[e]];
-        if (w->to[c] == 0)
-            w->near[near++] = c;
+        w->near[near] = c; /* without a branch, which would be mispredicted */
+        near += w->to[c] == 0;
         w->to[c] += g->weight[e];
     }
     return near;
 }
 
-static void forget(work *w, int64_t near)
-{
-    for (int64_t c = 0; c < near; c++)
-        w->to[w->near[c]] = 0;
-}
-
-/* The community that node i, taken out of its own, gains most from; its own where none is better. */
+/* The community that node i, taken out of its own, gains most from; its own where none is better. Forgets what was
+ * found around it. */
 static int32_t best_community(work *w, int64_t i, int64_t near, int32_t none)
 {
     int32_t own = w->community[i], best = own;
-    double size = w->net->size[i], most = w->to[own] - w->cost * size * w->total[own], strength = 0;
-    for (int64_t c = 0; c < near; c++)
-        strength += w->to[w->near[c]];
+    double size = w->net->size[i], cost = w->cost * size;
+    double most = w->to[own] - cost * w->total[own];
     double margin =
-        1e-12 * (strength + w->cost * size * size); /* rounding must not send nodes in circles */
+        1e-12 * (w->net->strength[i] + cost * size); /* rounding must not send nodes in circles */
     for (int64_t c = 0; c < near; c++) {
         int32_t other = w->near[c];
-        double gain = w->to[other] - w->cost * size * w->total[other];
-        if (other != own && gain > most + margin) {
-            most = gain;
-            best = other;
-        }
+        double gain = w->to[other] - cost * w->total[other];
+        bool better = other != own && gain > most + margin;
+        w->to[other] = 0;
+        most = better ? gain : most;
+        best = better ? other : best;
     }
     return most < -margin && none >= 0 ? none : best;
 }
@@ -243,7 +240,6 @@ static calr_status move_nodes(work *w, calr_rng *rng)
         w->count[own]--;
         int32_t best = best_community(
             w, i, near, w->count[own] > 0 && empties > 0 ? w->empty[empties - 1] : -1);
-        forget(w, near);
         if (w->count[best] == 0 && best != own)
             empties--;
         if (w->count[own] == 0 && best != own) {
@@ -258,7 +254,8 @@ static calr_status move_nodes(work *w, calr_rng *rng)
             if (w->community[j] == best || w->queued[j])
                 continue;
             w->queued[j] = 1;
-            w->queue[(first + waiting++) % n] = j;
+            int64_t place = first + waiting++;
+            w->queue[place < n ? place : place - n] = j;
         }
     }
     return calr_interrupt_check();
@@ -302,25 +299,26 @@ static calr_status refine(work *w, calr_rng *rng)
         int32_t own = w->community[i], best = -1;
         if (w->count[i] != 1 || w->part[i] != i || !is_well_connected(w, i, own))
             continue;
-        double most = 0, size = g->size[i];
+        double most = 0, link = 0, size = g->size[i], cost = w->cost * size;
         int64_t near = look_around(w, i, w->part);
         for (int64_t c = 0; c < near; c++) {
             int32_t p = w->near[c];
-            double gain = w->to[p] - w->cost * size * w->total[p];
+            double weight = w->to[p], gain = weight - cost * w->total[p];
+            w->to[p] = 0;
             /* a part's number is that of its first node */
-            if (p != i && w->community[p] == own && gain > most && is_well_connected(w, p, own)) {
+            if (gain > most && p != i && w->community[p] == own && is_well_connected(w, p, own)) {
                 most = gain;
                 best = p;
+                link = weight;
             }
         }
         if (best >= 0) {
-            w->outside[best] += w->outside[i] - 2 * w->to[best];
+            w->outside[best] += w->outside[i] - 2 * link;
             w->total[best] += size;
             w->count[best]++;
             w->count[i] = 0;
             w->part[i] = best;
         }
-        forget(w, near);
     }
     return calr_interrupt_check();
 }
@@ -341,6 +339,7 @@ static void work_clear(work *w)
     free(w->empty);
     free(w->queued);
     free(w->order);
+    free(w->home);
 }
 
 static calr_status work_new(work *w, int64_t n)
@@ -352,13 +351,14 @@ static calr_status work_new(work *w, int64_t n)
     w->count = calr_array_new(n, sizeof *w->count);
     w->within = calr_array_new(n, sizeof *w->within);
     w->to = calr_array_zeros(n, sizeof *w->to);
-    w->near = calr_array_new(n, sizeof *w->near);
+    w->near = calr_array_new(n + 1, sizeof *w->near);
     w->queue = calr_array_new(n, sizeof *w->queue);
     w->empty = calr_array_new(n, sizeof *w->empty);
     w->queued = calr_array_zeros(n, sizeof *w->queued);
     w->order = calr_array_new(n, sizeof *w->order);
+    w->home = calr_array_new(n, sizeof *w->home);
     if (!w->community || !w->part || !w->total || !w->outside || !w->count || !w->within ||
-        !w->to || !w->near || !w->queue || !w->empty || !w->queued || !w->order)
+        !w->to || !w->near || !w->queue || !w->empty || !w->queued || !w->order || !w->home)
         return no_memory(n);
     return CALR_OK;
 }
@@ -387,32 +387,24 @@ static calr_status coarsen(work *w, calr_rng *rng, int32_t *home, int64_t n, net
 }
 
 /* From the communities in labels[n] to better ones. */
-static calr_status improve(const net *base, double cost, calr_rng *rng, int32_t *labels)
+static calr_status improve(work *w, const net *base, calr_rng *rng, int32_t *labels)
 {
     int64_t n = base->nodes;
-    work w = {.net = base, .cost = cost};
-    net *own = NULL;
-    int32_t *home = calr_array_new(n, sizeof *home);
-    calr_status status = home ? work_new(&w, n) : no_memory(n);
-    if (status == CALR_OK) {
-        for (int64_t i = 0; i < n; i++) {
-            home[i] = (int32_t)i;
-            w.community[i] = labels[i];
-        }
-        for (;;) {
-            net *coarse = NULL;
-            status = coarsen(&w, rng, home, n, &coarse);
-            if (status != CALR_OK || !coarse)
-                break;
-            net_release(own);
-            w.net = own = coarse;
-        }
+    net *own = NULL, *coarse = NULL;
+    w->net = base;
+    for (int64_t i = 0; i < n; i++) {
+        w->home[i] = (int32_t)i;
+        w->community[i] = labels[i];
+    }
+    calr_status status = coarsen(w, rng, w->home, n, &coarse);
+    while (status == CALR_OK && coarse) {
+        net_release(own);
+        w->net = own = coarse;
+        status = coarsen(w, rng, w->home, n, &coarse);
     }
     for (int64_t i = 0; status == CALR_OK && i < n; i++)
-        labels[i] = w.community[home[i]];
+        labels[i] = w->community[w->home[i]];
     net_release(own);
-    free(home);
-    work_clear(&w);
     return status;
 }
 
@@ -505,18 +497,18 @@ static calr_status check_arguments(const calr_csr *graph, const calr_leiden_opti
 /* ---- the whole ---- */
 
 /* Rounds of the search from where the last one ended, until some in a row gain nothing. */
-static calr_status search(const net *g, const calr_leiden_options *o, int64_t trial,
+static calr_status search(work *w, const net *g, const calr_leiden_options *o, int64_t trial,
                           double *scratch, int32_t *labels, double *quality)
 {
     calr_rng rng = calr_rng_make(o->seed, calr_rng_purpose("leiden"), 0, (uint64_t)trial);
-    double weight = total_size(g), cost = o->potts ? o->resolution : o->resolution / weight;
     int idle = 0;
+    w->cost = o->potts ? o->resolution : o->resolution / total_size(g);
     *quality = -INFINITY;
     for (int64_t i = 0; i < g->nodes; i++)
         labels[i] = (int32_t)i;
     for (int round = 0; round < MOST_ROUNDS && idle < PATIENCE; round++) {
         double before = *quality;
-        CALR_TRY(improve(g, cost, &rng, labels));
+        CALR_TRY(improve(w, g, &rng, labels));
         CALR_TRY(split_disconnected(g, labels));
         CALR_TRY(calr_interrupt_check());
         *quality = measure(g, o, labels, scratch);
@@ -531,15 +523,17 @@ static calr_status search_all(const net *g, const calr_leiden_options *o, int32_
     int64_t n = g->nodes;
     double *scratch = calr_array_new(n, sizeof *scratch), quality;
     int32_t *trial = calr_array_new(n, sizeof *trial);
-    calr_status status = scratch && trial ? CALR_OK : no_memory(n);
+    work w = {0};
+    calr_status status = scratch && trial ? work_new(&w, n) : no_memory(n);
     *best = -INFINITY;
     for (int64_t t = 0; status == CALR_OK && t < o->trials; t++) {
-        status = search(g, o, t, scratch, trial, &quality);
+        status = search(&w, g, o, t, scratch, trial, &quality);
         if (status == CALR_OK && quality > *best) {
             *best = quality;
             memcpy(labels, trial, (size_t)n * sizeof *labels);
         }
     }
+    work_clear(&w);
     free(scratch);
     free(trial);
     return status;
