@@ -25,7 +25,7 @@ enum {
 
 /* Below these the search in f32 is the faster one: products of bytes cost a quarter, but each candidate a
  * row's dot product from memory, of which a share of the rows as small as 1 / SHARE eats the gain. */
-static const int64_t LEAST_COLUMNS = 256, LEAST_NUMBERS = (int64_t)1 << 22, LEAST_QUERIES = 512,
+static const int64_t LEAST_COLUMNS = 256, LEAST_NUMBERS = (int64_t)1 << 20, LEAST_QUERIES = 512,
                      SHARE = 128;
 /* Entries of all lists together, for each row on average: a bound of the memory. */
 static const int64_t ENTRIES_A_ROW = 512;

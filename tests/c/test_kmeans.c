@@ -214,6 +214,35 @@ static void test_batches(void)
     free(other);
 }
 
+/* From 64 columns on bytes exclude rows from being nearer to a seed; a column of zeros changes nothing else. */
+static void test_seeds_by_bytes(void)
+{
+    enum { N = 1500, D = 63, CLUSTERS = 40 };
+    float *narrow = malloc(sizeof(float) * N * D),
+          *wide = calloc((size_t)N * (D + 1), sizeof(float));
+    int32_t *labels[2] = {malloc(sizeof(int32_t) * N), malloc(sizeof(int32_t) * N)};
+    double inertia[2];
+    for (int hard = 0; hard < 3; hard++) {
+        calr_rng rng = calr_rng_make(6, calr_rng_purpose("seeds"), 0, (uint64_t)hard);
+        for (int64_t i = 0; i < N; i++)
+            for (int64_t c = 0; c < D; c++) {
+                double noise = (double)calr_rng_below(&rng, 1000) / 1000;
+                float v = (float)(hard == 2 ? i % 7 : noise * hard + (i % 50 == c ? 3 : 0));
+                narrow[i * D + c] = v;
+                wide[i * (D + 1) + c] = v;
+            }
+        calr_kmeans_options o = {.clusters = CLUSTERS, .iterations = 3, .seed = 4};
+        int64_t done;
+        CHECK_OK(calr_kmeans(narrow, N, D, &o, labels[0], NULL, &inertia[0], &done));
+        CHECK_OK(calr_kmeans(wide, N, D + 1, &o, labels[1], NULL, &inertia[1], &done));
+        CHECK(memcmp(labels[0], labels[1], sizeof(int32_t) * N) == 0 && inertia[0] == inertia[1]);
+    }
+    free(narrow);
+    free(wide);
+    free(labels[0]);
+    free(labels[1]);
+}
+
 int main(void)
 {
     RUN(test_groups_are_found);
@@ -223,5 +252,6 @@ int main(void)
     RUN(test_bad_input);
     RUN(test_seeds_follow_distances);
     RUN(test_batches);
+    RUN(test_seeds_by_bytes);
     return check_finish();
 }
