@@ -4,15 +4,19 @@ import torchvision.transforms as T
 from PIL import Image
 
 
+def picture(path):
+    return Image.open(path).convert("RGB")
+
+
 class Files(torch.utils.data.Dataset):
-    def __init__(self, paths, transform):
-        self.paths, self.transform = paths, transform
+    def __init__(self, paths, transform, read=picture):
+        self.paths, self.transform, self.read = paths, transform, read
 
     def __len__(self):
         return len(self.paths)
 
     def __getitem__(self, i):
-        return self.transform(Image.open(self.paths[i]).convert("RGB"))
+        return self.transform(self.read(self.paths[i]))
 
 
 def transforms(given, train):

@@ -1,9 +1,12 @@
-"""The peer of `calr bench infer`: the features of a batch in PyTorch; form: eager, frozen or compiled."""
+"""The peer of `calr bench infer`: the features of a batch in PyTorch (form: eager, frozen or compiled) or by OpenVINO
+(form: openvino), which gets the network from PyTorch."""
 import common
 
 options = common.options()
 
-import torch  # noqa: E402  (after the number of threads is set)
+from importlib.metadata import version  # noqa: E402  (after the number of threads is set)
+
+import torch  # noqa: E402
 
 import networks  # noqa: E402
 
@@ -12,9 +15,36 @@ def freeze(net, images):
     return torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(net, images)))
 
 
+def by_openvino(net, images, given):
+    import openvino
+
+    with torch.no_grad():
+        model = openvino.convert_model(net, example_input=images)
+    model.reshape(list(images.shape))
+    compiled = openvino.Core().compile_model(model, "CPU", {
+        "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": given["threads"],
+        "INFERENCE_PRECISION_HINT": "bf16" if given.get("precision") == "bf16" else "f32"})
+    request, pixels = compiled.create_infer_request(), openvino.Tensor(images.contiguous().numpy())
+
+    def work():
+        request.infer([pixels], share_inputs=True, share_outputs=True)
+
+    for _ in range(3):
+        work()
+    return work
+
+
+def title():
+    if options["form"] != "openvino":
+        return networks.title(" " + options["form"])
+    return "OpenVINO " + version("openvino")
+
+
 def prepare(given):
     net, images = networks.make(given)
     net.eval()
+    if given["form"] == "openvino":
+        return by_openvino(net, images, given)
     if given["form"] == "frozen":
         with torch.no_grad():
             if net.trunk is None:
@@ -24,7 +54,7 @@ def prepare(given):
     elif given["form"] == "compiled":
         net = torch.compile(net)
     elif given["form"] != "eager":
-        raise SystemExit("there is no form %s; there are: eager, frozen, compiled" % given["form"])
+        raise SystemExit("there is no form %s; there are: eager, frozen, compiled, openvino" % given["form"])
     low = given.get("precision") == "bf16"
 
     def work():
@@ -36,4 +66,4 @@ def prepare(given):
     return work
 
 
-common.serve(networks.title(" " + options["form"]), prepare)
+common.serve(title, prepare)

@@ -15,6 +15,7 @@ local benchmark = {
     height = config.option(256, "of the output images"),
     width = config.option(128, "of the output images"),
     batch = config.option(64, "images per batch"),
+    programs = config.option({ "pillow" }, "of the peer: pillow, simplejpeg (with torchvision's transforms of bytes)"),
   },
 }
 
@@ -43,8 +44,14 @@ function benchmark.rows(bench, options)
   bench.note(("%d images, %.1f kB each"):format(count, bytes / count / 1e3))
 
   local function peers(work, workers)
-    return bench.peer("data", { folder = files.path, work = work, height = options.height, width = options.width,
-      batch = options.batch, workers = workers })
+    local all = {}
+    for _, program in ipairs(options.programs) do
+      for _, peer in ipairs(bench.peer("data", { folder = files.path, work = work, height = options.height,
+        width = options.width, batch = options.batch, workers = workers, program = program })) do
+        all[#all + 1] = peer
+      end
+    end
+    return all
   end
   local function batches(workers, augment)
     return function()

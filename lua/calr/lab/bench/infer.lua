@@ -16,7 +16,8 @@ local benchmark = {
     unfolded = config.option(false, "add a row for the network in its training form"),
     features = config.option(0, "images of a data set to extract features from, decoding included; 0: none"),
     data = config.option("", "the data set of --features (.lmdb); default: generated images of 128x64"),
-    forms = config.option({ "eager", "frozen" }, "of the peer: eager, frozen (TorchScript for inference), compiled"),
+    forms = config.option({ "eager", "frozen" },
+      "of the peer: eager, frozen (TorchScript for inference), compiled, openvino"),
   },
 }
 

@@ -70,6 +70,20 @@ function data.options(files, more)
   return options
 end
 
+--- calr.lab.bench.clustering.data.peers(bench, script, programs, options)
+--- Starts one script for each of several programs, which it gets as `program`.
+--- @return table  the peers; a value for <close>
+function data.peers(bench, script, programs, options)
+  local all = setmetatable({}, { __close = function(self)
+    for _, peer in ipairs(self) do peer:close() end
+  end })
+  for _, program in ipairs(programs) do
+    local given = data.options(options, { program = program })
+    for _, peer in ipairs(bench.peer(script, given)) do all[#all + 1] = peer end
+  end
+  return all
+end
+
 --- calr.lab.bench.clustering.data.recall(found, truth)
 --- @param found  i32[m x k] or more rows
 --- @param truth  i32[m x k]
