@@ -113,7 +113,7 @@ check.test("attention refuses what does not fit", function()
     { mask = T.zeros({ 5, 6 }):requires_grad(true) })
   check.fails("dropout must be 0 or more and below 1", attend, q, k, v, { dropout = 1 })
   check.fails("did you mean \"causal\"", attend, q, k, v, { casual = true })
-  check.fails("a multiple of 9", calr.self_attention, normal(1, 2, 5, 12), 3)
+  check.fails("a multiple of 3 x 3", calr.self_attention, normal(1, 2, 5, 12), 3)
   check.fails("has no option \"masc\"", nn.multi_head_attention(4, 2):init(), q, { masc = 1 })
 end)
 
