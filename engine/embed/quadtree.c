@@ -9,6 +9,11 @@
 
 enum { levels = 16 }; /* two bits of a code each */
 
+/* Squared distances below which q is 1 in f32 and forces are linear, so that any number of points is its mean exactly.
+ * A layout that shrinks to that (features without structure do, under exaggeration) would otherwise end with most
+ * points in one cell of the grid, and each pair of them counted. */
+static const float COLLAPSED = 1e-12f;
+
 calr_status calr_quadtree_new(int64_t n, calr_quadtree *tree)
 {
     *tree = (calr_quadtree){0};
@@ -176,7 +181,13 @@ double calr_quadtree_repulsion(const calr_quadtree *tree, int64_t at, float thet
     for (int32_t i = 0; i < tree->node_count;) {
         const calr_quadtree_node *node = &tree->nodes[i];
         float dx = x - node->x, dy = y - node->y, d2 = dx * dx + dy * dy;
-        if (node->is_leaf) {
+        if (d2 + node->side2 < COLLAPSED) {
+            bool has_own = at >= node->begin && at < node->begin + node->count;
+            sum += node->count - has_own;
+            force_x += (float)node->count * dx; /* its own part is 0 */
+            force_y += (float)node->count * dy;
+            i = node->next;
+        } else if (node->is_leaf) {
             float part = 0, part_x = 0, part_y = 0;
             for (int32_t p = node->begin; p < node->begin + node->count; p++) {
                 float ex = x - xs[p], ey = y - ys[p];

@@ -116,4 +116,16 @@ check.test("few rows, equal rows, and what cannot be laid out", function()
   check.fails("must not decrease", layout.gradient, offsets, columns, values, random(1, 30, 2))
 end)
 
+check.test("a layout that has shrunk to nothing has the forces of a small one", function()
+  local n, k = 3000, 5
+  local columns = (calr.arange(n * k):to "i64":div(k, { rounding_mode = "floor" })
+    + calr.arange(n * k):to "i64":remainder(k) + 1):remainder(n):to "i32"
+  local found = { indices = columns:view(n, k), distances = calr.ones { n, k } }
+  local offsets, places, values = layout.similarities(found.indices, found.distances, 3)
+  local y = calr.randn({ n, 2 }, { generator = calr.rng.open { seed = 3 } })
+  local small = layout.gradient(offsets, places, values, y * 1e-4, { theta = 0 }) * 1e4
+  local tiny = layout.gradient(offsets, places, values, y * 1e-9, { theta = 0.5 }) * 1e9
+  check.ok((tiny - small):abs():max():item() < 1e-4 * small:abs():max():item())
+end)
+
 check.finish()
