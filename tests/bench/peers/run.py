@@ -118,11 +118,25 @@ def train(net, head, features, labels, cameras, paths):
                 vectors[label] = F.normalize(0.1 * vectors[label] + 0.9 * feature, dim=0)
 
 
+def take_weights(trunk, path):
+    """Sets the trunk's numbers, in the order of its layers: names differ from program to program."""
+    state, numbers = trunk.state_dict(), list(torch.load(path, map_location="cpu", weights_only=True).values())
+    names = [name for name in state if not name.endswith("num_batches_tracked")]
+    numbers = [n for n in numbers if n.ndim > 0][:len(names)]
+    for name, n in zip(names, numbers):
+        if state[name].shape != n.shape:
+            raise SystemExit("%s has %s numbers, not %s" % (path, tuple(n.shape), tuple(state[name].shape)))
+        state[name] = n
+    trunk.load_state_dict(state)
+
+
 def prepare(given):
     paths = {part: sorted(glob.glob("%s/%s/*.jpg" % (given["folder"], part))) for part in ("train", "query", "gallery")}
     ids, cameras = ({part: np.load("%s/%s-%s.npy" % (given["folder"], part, what)) for part in paths}
                     for what in ("ids", "cameras"))
     net, _ = networks.make(given)
+    if given["weights"]:
+        take_weights(net.trunk, given["weights"])
     head = camera_head(net.dim, int(cameras["train"].max()) + 1)
 
     def phase(name, function, *arguments):

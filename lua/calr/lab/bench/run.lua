@@ -16,6 +16,8 @@ local benchmark = {
   options = {
     data = config.option("", "a data set (.lmdb); default: generated pedestrians"),
     network = config.with_default(shared.network, "small"),
+    weights = config.option("", "initial weights, for networks that find no clusters without; the peer takes their "
+      .. "numbers in the order of its layers"),
     height = config.option(64, "of the images"),
     width = config.option(32, "of the images"),
     precision = shared.precision,
@@ -46,6 +48,7 @@ local function measure(options, path, dir)
   local words = { sys.paths.executable, "run", sys.paths.experiments .. "/calr.lua", "--out", dir, "--quiet",
     "--threads", ("%d"):format(sys.threads()), "data=" .. path, "epochs=1", "oracle=locals", "labels_every=0",
     ("infomap.k=%d"):format(options.k) }
+  if options.weights ~= "" then words[#words + 1] = "weights=" .. options.weights end
   for _, name in ipairs { "network", "height", "width", "precision", "iterations", "clusters", "instances" } do
     words[#words + 1] = ("%s=%s"):format(name, options[name])
   end
