@@ -19,7 +19,9 @@ local index = {}
 -- Keys of the metadata. EFFORT holds four numbers: the wanted recall, neighbours, the effort, and the recall reached.
 local KIND, FEATURES, FROM, EFFORT = "calr.kind", "calr.features", "calr.features.from", "calr.effort"
 
-local SAMPLE, MOST = 256, 32 -- rows whose neighbours are looked for to measure an effort, and how many at least
+-- Rows whose neighbours are looked for to measure an effort, and how many at least: what a query must not find (other
+-- images of its person by its camera) is asked for besides, and an effort for fewer would be measured anew.
+local SAMPLE, MOST = 256, 128
 
 local function fail(...) error((...):format(select(2, ...)), 0) end
 
