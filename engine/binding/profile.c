@@ -153,6 +153,22 @@ static int meter_profile_start(lua_State *L)
     return 0;
 }
 
+/* The table of meter_profile_stop. */
+static int push_result(lua_State *L)
+{
+    lua_createtable(L, 0, 7);
+    set_number(L, "seconds", last->seconds);
+    set_number(L, "lua", last->lua);
+    set_number(L, "peak", last->peak);
+    set_integer(L, "spans", (int64_t)last->span_count);
+    set_integer(L, "lost", last->lost);
+    push_operations(L, last);
+    lua_setfield(L, -2, "operations");
+    push_lines(L, last);
+    lua_setfield(L, -2, "lines");
+    return 1;
+}
+
 /// calr.meter.profile_stop()
 /// Ends what calr.meter.profile_start began. Times are own times: what an operation takes without the operations inside
 /// it, so that the seconds of all operations and `lua` add up to `seconds`, and so do those of all lines.
@@ -165,17 +181,14 @@ static int meter_profile_stop(lua_State *L)
     if (!calr_profile_on)
         return luaL_error(L, "the profiler is not running");
     last = calr_profile_stop();
-    lua_createtable(L, 0, 7);
-    set_number(L, "seconds", last->seconds);
-    set_number(L, "lua", last->lua);
-    set_number(L, "peak", last->peak);
-    set_integer(L, "spans", (int64_t)last->span_count);
-    set_integer(L, "lost", last->lost);
-    push_operations(L, last);
-    lua_setfield(L, -2, "operations");
-    push_lines(L, last);
-    lua_setfield(L, -2, "lines");
-    return 1;
+    /* A finaliser that the collector runs meanwhile may start the profiler again, which forgets all this. */
+    int collects = lua_gc(L, LUA_GCISRUNNING);
+    lua_gc(L, LUA_GCSTOP);
+    lua_pushcfunction(L, push_result);
+    int status = lua_pcall(L, 0, 1, 0);
+    if (collects)
+        lua_gc(L, LUA_GCRESTART);
+    return status == LUA_OK ? 1 : lua_error(L);
 }
 
 /* ---- the file ---- Chrome's trace events, as JSON: Perfetto and speedscope open it */

@@ -144,6 +144,20 @@ check.test("what is out of order is refused, and switching on again begins anew"
   check.fails("nowhere", meter.profile_write, "nowhere/none.json")
 end)
 
+check.test("a finaliser that starts the profiler again takes nothing away", function()
+  for _ = 1, 20 do
+    meter.profile_start()
+    for _ = 1, 20 do T({ 1, 2 }):sum() end
+    local left = {}
+    for i = 1, 500 do left[i] = setmetatable({}, { __gc = function() pcall(meter.profile_start) end }) end
+    left = nil -- luacheck: ignore 311
+    local report = meter.profile_stop()
+    check.ok(find(report, "sum"))
+    collectgarbage()
+    pcall(meter.profile_stop)
+  end
+end)
+
 check.test("a span costs little", function()
   local x = T { 1, 2 }
   local function work() for _ = 1, 20000 do x:size(1) end end
