@@ -41,12 +41,14 @@ local function stage_1_options(cfg)
   return options
 end
 
+-- Through a file, which goes again whatever stops this: Ctrl-C, a full disk.
 local function hash_weights(folder, state)
   local path = ("%s/weights-%d.tmp"):format(folder, sys.pid())
+  local _ <close> = setmetatable({}, { __close = function()
+    if sys.exists(path) then sys.remove(path) end
+  end })
   safetensors.save(path, state)
-  local hash = sys.hash_file(path)
-  sys.remove(path)
-  return hash
+  return sys.hash_file(path)
 end
 
 -- Equal tables give equal text: json.encode sorts names.
