@@ -114,11 +114,12 @@ task() {
     env "PATH=$PWD/bin:$PATH" SLURM_JOB_ID=4713 SLURM_ARRAY_JOB_ID=4711 SLURM_ARRAY_TASK_ID=2 SLURM_CPUS_PER_TASK=2 \
         "${settings[@]}" bash task.sh >out.txt 2>err.txt &
     pid=$!
-    if [ "${1:-}" = early ]; then # twice: the first may find the shell at the moment when it starts the worker
+    if [ "${1:-}" = early ]; then # again if the first found the shell at the moment when it starts the worker
         shift
         for ((at = 0; at < 500; at++)); do grep -q start out.txt && break; sleep .01; done
         kill -USR1 $pid
-        sleep .02
+        for ((at = 0; at < 500; at++)); do [ -s worker.txt ] && break; sleep .01; done
+        if grep -q warned out.txt; then set --; fi
     elif [ $# -gt 0 ]; then
         for ((at = 0; at < 500; at++)); do [ -s worker.txt ] && break; sleep .01; done
     fi
