@@ -3,7 +3,7 @@
  *
  * The pieces are large enough that reading the weights (and bringing them into the order that the
  * f32 code wants) again for each costs little, and otherwise small, so that the widened numbers are
- * still in a cache when they are used. They depend on the sizes alone. */
+ * still in a cache when they are used. They depend on the sizes alone. Depthwise kernels take bf16 as it is. */
 #include "backend/cpu/conv_bf16.h"
 
 #include "backend/cpu/depthwise/depthwise.h"
@@ -92,6 +92,8 @@ calr_status calr_cpu_conv2d_bf16_forward(const calr_conv_kernels *f32, const cal
     piece p;
     if (conv->n == 0)
         return CALR_OK;
+    if (calr_depthwise_is(conv))
+        return calr_depthwise_forward(conv, x, w, bias, y);
     CALR_TRY(open_piece(conv, false, &p));
     calr_status status = CALR_OK;
     for (int64_t i = 0; i < conv->n && status == CALR_OK; i += p.most) {
@@ -112,6 +114,8 @@ calr_status calr_cpu_conv2d_bf16_backward_data(const calr_conv_kernels *f32,
     piece p;
     if (conv->n == 0)
         return CALR_OK;
+    if (calr_depthwise_is(conv))
+        return calr_depthwise_backward_data(conv, w, dy, dx);
     CALR_TRY(open_piece(conv, false, &p));
     calr_status status = CALR_OK;
     for (int64_t i = 0; i < conv->n && status == CALR_OK; i += p.most) {
@@ -137,6 +141,8 @@ calr_status calr_cpu_conv2d_bf16_backward_weights(const calr_conv_kernels *f32,
         empty.dtype = CALR_F32;
         return f32->backward_weights(&empty, NULL, NULL, dw, dbias);
     }
+    if (calr_depthwise_is(conv))
+        return calr_depthwise_backward_weights(conv, x, dy, dw, dbias);
     CALR_TRY(open_piece(conv, true, &p));
     calr_status status = CALR_OK;
     for (int64_t i = 0; i < conv->n && status == CALR_OK; i += p.most) {
@@ -163,8 +169,6 @@ static const calr_conv_kernels portable = {calr_portable_conv2d_forward,
 calr_status calr_portable_conv2d_forward(const calr_conv2d *conv, const void *x, const float *w,
                                          const float *bias, void *y)
 {
-    if (calr_depthwise_is(conv))
-        return calr_depthwise_forward(conv, x, w, bias, y);
     if (conv->dtype == CALR_BF16)
         return calr_cpu_conv2d_bf16_forward(&portable, conv, x, w, bias, y);
     return calr_cpu_conv2d_forward(conv, x, w, bias, y);
@@ -173,8 +177,6 @@ calr_status calr_portable_conv2d_forward(const calr_conv2d *conv, const void *x,
 calr_status calr_portable_conv2d_backward_data(const calr_conv2d *conv, const float *w,
                                                const void *dy, void *dx)
 {
-    if (calr_depthwise_is(conv))
-        return calr_depthwise_backward_data(conv, w, dy, dx);
     if (conv->dtype == CALR_BF16)
         return calr_cpu_conv2d_bf16_backward_data(&portable, conv, w, dy, dx);
     return calr_cpu_conv2d_backward_data(conv, w, dy, dx);
@@ -183,8 +185,6 @@ calr_status calr_portable_conv2d_backward_data(const calr_conv2d *conv, const fl
 calr_status calr_portable_conv2d_backward_weights(const calr_conv2d *conv, const void *x,
                                                   const void *dy, float *dw, float *dbias)
 {
-    if (calr_depthwise_is(conv))
-        return calr_depthwise_backward_weights(conv, x, dy, dw, dbias);
     if (conv->dtype == CALR_BF16)
         return calr_cpu_conv2d_bf16_backward_weights(&portable, conv, x, dy, dw, dbias);
     return calr_cpu_conv2d_backward_weights(conv, x, dy, dw, dbias);

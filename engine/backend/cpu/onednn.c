@@ -128,16 +128,9 @@ static bool is_unsafe(const calr_conv2d *g, calr_conv2d_pass pass)
            (g->stride[0] > 1 || g->stride[1] > 1) && g->groups == 1 && g->c_in < BLOCK_CHANNELS;
 }
 
-/* Where oneDNN has no bf16, the maps would be widened and rounded for it. */
-static bool is_for_depthwise(const calr_conv2d *g, calr_conv2d_pass pass)
-{
-    return calr_depthwise_wanted(g, pass) ||
-           (calr_depthwise_is(g) && g->dtype == CALR_BF16 && !calr_onednn_takes_bf16());
-}
-
 static bool is_ours(const calr_conv2d *conv, calr_conv2d_pass pass)
 {
-    return is_for_depthwise(conv, pass) || calr_winograd_wanted(conv) ||
+    return calr_depthwise_wanted(conv, pass) || calr_winograd_wanted(conv) ||
            calr_pointwise_wanted(conv, pass) || is_for_gemm(conv, pass) || is_unsafe(conv, pass);
 }
 
@@ -169,8 +162,6 @@ calr_status calr_onednn_conv2d_forward(const calr_conv2d *conv, const void *x, c
                                        const float *bias, void *y)
 {
     bool done;
-    if (is_for_depthwise(conv, CALR_CONV2D_FORWARD))
-        return calr_depthwise_forward(conv, x, w, bias, y);
     CALR_TRY(run_plan(conv, CALR_CONV2D_FORWARD, x, (float *)w, bias, y, &done));
     if (done)
         return CALR_OK;
@@ -183,8 +174,6 @@ calr_status calr_onednn_conv2d_backward_data(const calr_conv2d *conv, const floa
                                              const void *dy, void *dx)
 {
     bool done;
-    if (is_for_depthwise(conv, CALR_CONV2D_BACKWARD_DATA))
-        return calr_depthwise_backward_data(conv, w, dy, dx);
     CALR_TRY(run_plan(conv, CALR_CONV2D_BACKWARD_DATA, dy, (float *)w, NULL, dx, &done));
     if (done)
         return CALR_OK;
@@ -197,8 +186,6 @@ calr_status calr_onednn_conv2d_backward_weights(const calr_conv2d *conv, const v
                                                 const void *dy, float *dw, float *dbias)
 {
     bool done;
-    if (is_for_depthwise(conv, CALR_CONV2D_BACKWARD_WEIGHTS))
-        return calr_depthwise_backward_weights(conv, x, dy, dw, dbias);
     CALR_TRY(run_plan(conv, CALR_CONV2D_BACKWARD_WEIGHTS, x, dw, NULL, (void *)dy, &done));
     if (!done && conv->dtype == CALR_BF16)
         return calr_cpu_conv2d_bf16_backward_weights(&kernels, conv, x, dy, dw, dbias);
