@@ -90,13 +90,12 @@ static depthwise describe(const calr_conv2d *g)
 
 static int64_t vectors_of(const depthwise *k)
 {
-    return (k->job.c + k->kernels->lanes - 1) / k->kernels->lanes;
+    return calr_depthwise_vectors(k->job.c, k->kernels->lanes);
 }
 
-/* The first channel of a vector: the last vector ends with the last channel. */
 static int64_t channel_of(const depthwise *k, int64_t i)
 {
-    return calr_min64(i * k->kernels->lanes, k->job.c - k->kernels->lanes);
+    return calr_depthwise_channel(k->job.c, k->kernels->lanes, i);
 }
 
 /* c x area -> vectors x area x lanes; `flip` turns the kernel round. */

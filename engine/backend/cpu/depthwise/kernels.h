@@ -17,6 +17,18 @@ typedef struct calr_depthwise_job {
     void *y; /* or dx */
 } calr_depthwise_job;
 
+static inline int64_t calr_depthwise_vectors(int64_t channels, int64_t lanes)
+{
+    return (channels + lanes - 1) / lanes;
+}
+
+/* The first channel of vector i. */
+static inline int64_t calr_depthwise_channel(int64_t channels, int64_t lanes, int64_t i)
+{
+    int64_t last = channels - lanes;
+    return i * lanes < last ? i * lanes : last;
+}
+
 /* Rows are those of all images: of the output, for `data` of the input. */
 typedef struct calr_depthwise_kernels {
     const char *name;

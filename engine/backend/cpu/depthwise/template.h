@@ -62,13 +62,12 @@ INLINE void store(void *map, bool half, int64_t i, vector v)
 
 INLINE int64_t vectors_of(const job *k)
 {
-    return (k->c + LANES - 1) / LANES;
+    return calr_depthwise_vectors(k->c, LANES);
 }
 
-/* The first channel of a vector. */
 INLINE int64_t channel_of(const job *k, int64_t i)
 {
-    return calr_min64(i * LANES, k->c - LANES);
+    return calr_depthwise_channel(k->c, LANES, i);
 }
 
 /* ---- rows ---- */
