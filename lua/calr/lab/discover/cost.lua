@@ -90,9 +90,9 @@ end
 --- Finding clusters comes on top; of less than 100,000 images it is a small part.
 --- @param cfg     the configuration of the training
 --- @param looked  of calr.lab.discover.look: cameras and records
---- @return table  seconds, least and most = by the median, the quickest and the slowest of the tries; batch = images
----                in a batch that was timed, training and features = {least=, median=, most=, tries=}, seconds of such
----                a batch and of the features of so many images
+--- @return table  seconds, least and most = by the median, the quickest and the slowest of the tries; batch = number
+---                of images in a timed batch; training and features = {least=, median=, most=, tries=}: seconds to
+---                train on one batch, and to extract the features of one
 function cost.estimate(cfg, looked)
   local count, result = #looked.cameras, {}
   local net = pipeline.network(cfg)

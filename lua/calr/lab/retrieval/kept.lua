@@ -61,7 +61,7 @@ end
 --- What an index file keeps of a gallery of features.
 --- @param side   from calr.lab.retrieval.gallery.open, with a name or number for each row, before it was aligned with
 ---               queries
---- @param asked  string; the split that was asked for; nil: none
+--- @param asked  string; the split that the user named, nil for none
 --- @return table  tensors by name
 --- @return table  metadata: string -> string
 function kept.parts(side, asked)
