@@ -71,6 +71,10 @@ function hostile.new(seed)
     collectgarbage "generational"
   end
   local pool, draw, depth = {}, {}, 0
+  -- In a quarter of the rounds most numbers are extreme and many tensors are empty: what comes of both together is rare
+  -- otherwise.
+  local extreme = random(4) == 1
+  local sizes = extreme and { 0, 0, 0, 1, 1, 2, 4 } or { 0, 1, 2, 3, 4, 4, 4, 8, 16 }
 
   function draw.chance(p) return random() < p end
   function draw.pick(list) return #list > 0 and list[random(#list)] or nil end
@@ -110,9 +114,13 @@ function hostile.new(seed)
     end
   end
 
+  function draw.integer()
+    return draw.chance(extreme and .3 or .78) and random(0, 5) or draw.pick(integers)
+  end
+
   function draw.tensor()
     local shape, ndim = {}, draw.pick { 0, 1, 1, 2, 2, 2, 2, 3, 4, 4 }
-    for i = 1, ndim do shape[i] = draw.pick { 0, 1, 2, 3, 4, 4, 4, 8, 16 } end
+    for i = 1, ndim do shape[i] = draw.pick(sizes) end
     if draw.chance(.05) then shape[#shape + 1] = draw.pick { -1, 1 << 53, math.maxinteger, math.mininteger } end
     local ok, t = pcall(tensor.zeros, shape, draw.pick(dtypes))
     if not ok then return tensor.zeros { 2, 2 } end
@@ -190,7 +198,7 @@ function hostile.new(seed)
     local kind = random(100)
     if kind <= 38 then return draw.tensor() end
     if kind <= 52 then return draw.any() end
-    if kind <= 64 then return draw.chance(.75) and random(0, 6) or draw.pick(integers) end
+    if kind <= 64 then return draw.integer() end
     if kind <= 69 then return draw.pick(floats) end
     if kind <= 75 then
       return target and #target.words > 0 and draw.chance(.6) and draw.pick(target.words) or draw.pick(words)
@@ -220,7 +228,7 @@ function hostile.new(seed)
       end
       return t
     end
-    if kind == "number" or kind == "integer" then return draw.chance(.8) and random(0, 4) or draw.pick(integers) end
+    if kind == "number" or kind == "integer" then return draw.integer() end
     if kind == "string" then return draw.pick(words) end
     if kind == "function" then return fn() end
     if kind == "table" then return draw.options(target) end

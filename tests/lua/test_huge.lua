@@ -36,6 +36,10 @@ check.test("counts that nothing has so many of", function()
   check.fails("a multiple of 3 x " .. most, calr.self_attention, qkv, most)
 end)
 
+check.test("groups of no channels", function()
+  check.fails("groups must divide the 0 channels", calr.group_norm, calr.zeros { 2, 0 }, most)
+end)
+
 check.test("positions that no dimension has", function()
   check.fails("topk: k is " .. most, two.topk, two, most)
   check.fails("are outside dimension", two.narrow, two, 1, most, most)

@@ -179,9 +179,11 @@ static calr_status group_check(calr_op_call *call)
     if (x->ndim < 2)
         return calr_error(CALR_EINVAL, "x must be f32[n x ... x c], not %s",
                           calr_op_describe(x, text));
-    if (o->groups < 1 || x->shape[x->ndim - 1] % o->groups != 0)
+    int64_t channels = x->shape[x->ndim - 1];
+    /* any number divides 0 */
+    if (o->groups < 1 || channels % o->groups != 0 || (channels == 0 && o->groups > 1))
         return calr_error(CALR_EINVAL, "%lld groups must divide the %lld channels of x",
-                          (long long)o->groups, (long long)x->shape[x->ndim - 1]);
+                          (long long)o->groups, (long long)channels);
     CALR_TRY(check_parameter(call, GAMMA, "weight", 1));
     CALR_TRY(check_parameter(call, BETA, "bias", 1));
     calr_op_out_like(call, X);
