@@ -74,7 +74,7 @@ function hostile.new(seed)
   -- In a quarter of the rounds most numbers are extreme and many tensors are empty: what comes of both together is rare
   -- otherwise.
   local extreme = random(4) == 1
-  local sizes = extreme and { 0, 0, 0, 1, 1, 2, 4 } or { 0, 1, 2, 3, 4, 4, 4, 8, 16 }
+  local lengths = extreme and { 0, 0, 0, 1, 1, 2, 4 } or { 0, 1, 2, 3, 4, 4, 4, 8, 16 }
 
   function draw.chance(p) return random() < p end
   function draw.pick(list) return #list > 0 and list[random(#list)] or nil end
@@ -120,7 +120,7 @@ function hostile.new(seed)
 
   function draw.tensor()
     local shape, ndim = {}, draw.pick { 0, 1, 1, 2, 2, 2, 2, 3, 4, 4 }
-    for i = 1, ndim do shape[i] = draw.pick(sizes) end
+    for i = 1, ndim do shape[i] = draw.pick(lengths) end
     if draw.chance(.05) then shape[#shape + 1] = draw.pick { -1, 1 << 53, math.maxinteger, math.mininteger } end
     local ok, t = pcall(tensor.zeros, shape, draw.pick(dtypes))
     if not ok then return tensor.zeros { 2, 2 } end
