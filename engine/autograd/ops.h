@@ -212,6 +212,13 @@ calr_status calr_op_batch_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *
                                calr_tensor *running_mean, calr_tensor *running_var,
                                calr_tensor *residual, const calr_batch_norm_options *options,
                                calr_tensor **y);
+/* conv2d(batch_norm(x), w) without a residual and a bias: in one pass where the backend has one for training
+ * (calr_backend_conv2d_takes_norm), which saves the memory and the time of the normalised map. The gradients' last bits
+ * then differ from those of the two operations. normed_convolution.c */
+calr_status calr_op_batch_norm_conv2d(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta,
+                                      calr_tensor *running_mean, calr_tensor *running_var,
+                                      calr_tensor *w, const calr_batch_norm_options *norm,
+                                      const calr_conv2d_options *conv, calr_tensor **y);
 /* Statistics of every image and channel. gamma, beta: [c] or NULL. */
 calr_status calr_op_instance_norm(calr_tensor *x, calr_tensor *gamma, calr_tensor *beta, double eps,
                                   bool relu, calr_tensor **y);

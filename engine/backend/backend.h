@@ -253,8 +253,8 @@ typedef struct calr_backend {
      * when the mean became a float).
      * Training: mean and the biased variance of the batch; running_* (both or neither may be NULL)
      * become (1 - momentum) running + momentum batch, with the unbiased variance, as PyTorch does
-     * (one row: the biased one). The table is an output. In place allowed: y may be x or residual
-     * (then x is gone for the backward pass). */
+     * (one row: the biased one). The table is an output. y may be NULL: the statistics and the table alone. In place
+     * allowed: y may be x or residual (then x is gone for the backward pass). */
     calr_status (*batch_norm_train)(const calr_norm *norm, double momentum, const void *x,
                                     const float *gamma, const float *beta, const void *residual,
                                     float *running_mean, float *running_var, float *table, void *y);
@@ -280,6 +280,19 @@ typedef struct calr_backend {
                                        const void *aside, const float *table, const void *dy,
                                        const void *dy2, void *dx, float *dgamma, float *dbeta,
                                        void *dresidual);
+
+    /* ---- Batch normalisation and the convolution after it ---- where calr_backend_conv2d_takes_norm says that they
+     * are faster together; the normalised map is not written to memory. No residual, no bias. x is the input of the
+     * normalisation, and table that of batch_norm_train. */
+    /* y = conv(activation(norm(x))): the bits of batch_norm_apply and conv2d_forward, if all of it runs here. */
+    calr_status (*conv2d_normed_forward)(const calr_norm *norm, const calr_conv2d *conv,
+                                         const void *x, const float *table, const float *w,
+                                         void *y);
+    /* dx is the gradient of x, through the statistics too. dx, dgamma, dbeta and dw may each be NULL. */
+    calr_status (*conv2d_normed_backward)(const calr_norm *norm, const calr_conv2d *conv,
+                                          const void *x, const float *table, const float *w,
+                                          const void *dy, void *dx, float *dgamma, float *dbeta,
+                                          float *dw);
 
     /* ---- Instance normalisation ---- n images of rows x c each; mean, inv_std: n x c. gamma, beta
      * may be NULL. No running statistics (training and evaluation alike). */
@@ -547,6 +560,10 @@ typedef enum calr_conv2d_pass {
 /* Whether the gradient of the data of a (resolved) convolution can be added to another in place
  * faster than it is written: if a stride skips most of the data. */
 bool calr_backend_conv2d_adds(const calr_conv2d *conv);
+
+/* Whether a normalisation in training and the (resolved) convolution after it are faster in one pass: where the
+ * convolution is depthwise. */
+bool calr_backend_conv2d_takes_norm(const calr_norm *norm, const calr_conv2d *conv);
 
 /* The name of the implementation that computes a convolution ("portable: im2col",
  * "jit:avx512_core", ...), for tests and for finding out why something is slow. */

@@ -61,6 +61,17 @@ calr_activation calr_lua_option_activation(lua_State *L, int arg)
         L, arg, "activation", relu ? CALR_ACTIVATION_RELU : CALR_ACTIVATION_NONE, choices);
 }
 
+static calr_batch_norm_options option_batch_norm(lua_State *L, int arg)
+{
+    return (calr_batch_norm_options){
+        .training = calr_lua_option_boolean(L, arg, "training", 0),
+        .momentum = calr_lua_option_number(L, arg, "momentum", 0.1, 0, 1),
+        .eps = calr_lua_option_number(L, arg, "eps", 1e-5, 0, HUGE_VAL),
+        .activation = calr_lua_option_activation(L, arg),
+        .group = calr_lua_option_integer(L, arg, "group", 0, 0, INT32_MAX),
+    };
+}
+
 /// calr.batch_norm(x, gamma, beta, running_mean, running_var [, options])
 /// Batch normalisation over all but the last dimension, fused with what often follows it:
 /// y = activation(norm(x) gamma + beta + residual). In training the statistics are those of the batch,
@@ -84,15 +95,36 @@ static int ops_batch_norm(lua_State *L)
                 *beta = calr_lua_opt_tensor(L, 3);
     calr_tensor *mean = calr_lua_opt_tensor(L, 4), *var = calr_lua_opt_tensor(L, 5);
     calr_lua_check_options(L, 6, names);
-    calr_batch_norm_options options = {
-        .training = calr_lua_option_boolean(L, 6, "training", 0),
-        .momentum = calr_lua_option_number(L, 6, "momentum", 0.1, 0, 1),
-        .eps = calr_lua_option_number(L, 6, "eps", 1e-5, 0, HUGE_VAL),
-        .activation = calr_lua_option_activation(L, 6),
-        .group = calr_lua_option_integer(L, 6, "group", 0, 0, INT32_MAX),
-    };
+    calr_batch_norm_options options = option_batch_norm(L, 6);
     calr_tensor *residual = calr_lua_option_tensor(L, 6, "residual", 0);
     PUSH(L, calr_op_batch_norm(x, gamma, beta, mean, var, residual, &options, slot));
+    return 1;
+}
+
+/// calr.batch_norm_conv2d(x, gamma, beta, running_mean, running_var, w [, options])
+/// conv2d(batch_norm(x, ...), w), a normalisation and the convolution after it. In training a depthwise convolution is
+/// computed while the normalised map is made, which is never written to memory: less time and less memory, the same
+/// result. The last bits of gradients may differ from those of the two functions. calr.nn.chain and calr.nn.sequential
+/// use it for layers that follow each other.
+/// @param x      f32[n x h x w x c]
+/// @param gamma, beta, running_mean, running_var  f32[c] or nil; as in calr.batch_norm
+/// @param w  f32[out x c/groups x kh x kw], as in calr.conv2d
+/// @param options  {training=false, momentum=.1, eps=1e-5, activation="none", group=0} as in calr.batch_norm, and
+///                 {stride=1, padding=0, dilation=1, groups=1} as in calr.conv2d
+/// @return tensor  [n x h' x w' x out]
+static int ops_batch_norm_conv2d(lua_State *L)
+{
+    static const char *const names[] = {"training",   "momentum", "eps",    "relu",
+                                        "activation", "group",    "stride", "dilation",
+                                        "padding",    "groups",   NULL};
+    calr_tensor *x = calr_lua_check_tensor(L, 1), *gamma = calr_lua_opt_tensor(L, 2),
+                *beta = calr_lua_opt_tensor(L, 3);
+    calr_tensor *mean = calr_lua_opt_tensor(L, 4), *var = calr_lua_opt_tensor(L, 5);
+    calr_tensor *w = calr_lua_check_tensor(L, 6);
+    calr_lua_check_options(L, 7, names);
+    calr_batch_norm_options norm = option_batch_norm(L, 7);
+    calr_conv2d_options conv = calr_lua_option_convolution(L, 7);
+    PUSH(L, calr_op_batch_norm_conv2d(x, gamma, beta, mean, var, w, &norm, &conv, slot));
     return 1;
 }
 
@@ -254,6 +286,8 @@ const calr_lua_function calr_lua_operation_methods[] = {
     {"gem", ops_gem, "x, p [, options]"},
     {"instance_norm", ops_instance_norm, "x [, gamma, beta, options]"},
     {"batch_norm", ops_batch_norm, "x, gamma, beta, running_mean, running_var [, options]"},
+    {"batch_norm_conv2d", ops_batch_norm_conv2d,
+     "x, gamma, beta, running_mean, running_var, w [, options]"},
     {"cross_entropy", ops_cross_entropy, "logits, labels [, options]"},
     {NULL, NULL, NULL},
 };

@@ -13,6 +13,7 @@ add("test_export.lua", "tobytes")
 add("test_describe.lua", "describe apply apply_")
 add("test_ops.lua and test_autograd.lua", "concat gated_sum "
   .. "dropout reverse_gradient max_pool gem instance_norm batch_norm conv2d conv_transpose2d cross_entropy")
+add("test_norm_convolution.lua", "batch_norm_conv2d")
 add("test_layers.lua", "layer_norm rms_norm group_norm avg_pool adaptive_avg_pool adaptive_max_pool interpolate "
   .. "scaled_dot_product_attention self_attention")
 add("test_autograd.lua", "backward requires_grad grad zero_grad set_grad detach")

@@ -3,14 +3,11 @@
 #include <string.h>
 
 #include "autograd/apply.h"
-#include "autograd/ops.h"
-#include "backend/backend.h"
+#include "autograd/ops/convolution.h"
 
-/* Input, weight and output sizes. Cheap enough to be found anew in each step. */
-static calr_status resolve(const calr_op_call *call, calr_conv2d *conv)
+calr_status calr_conv2d_of_shapes(calr_dtype dtype, const int64_t *x, const int64_t *w,
+                                  const calr_conv2d_options *options, calr_conv2d *conv)
 {
-    const calr_conv2d_options *g = call->attributes;
-    const int64_t *x = call->shape[0].shape, *w = call->shape[1].shape;
     *conv = (calr_conv2d){.n = x[0],
                           .h = x[1],
                           .w = x[2],
@@ -18,13 +15,20 @@ static calr_status resolve(const calr_op_call *call, calr_conv2d *conv)
                           .c_out = w[0],
                           .kh = w[2],
                           .kw = w[3],
-                          .stride = {g->stride[0], g->stride[1]},
-                          .dilation = {g->dilation[0], g->dilation[1]},
-                          .same = g->same,
-                          .groups = g->groups,
-                          .dtype = call->shape[0].dtype};
-    memcpy(conv->padding, g->padding, sizeof conv->padding);
+                          .stride = {options->stride[0], options->stride[1]},
+                          .dilation = {options->dilation[0], options->dilation[1]},
+                          .same = options->same,
+                          .groups = options->groups,
+                          .dtype = dtype};
+    memcpy(conv->padding, options->padding, sizeof conv->padding);
     return calr_conv2d_resolve(conv);
+}
+
+/* Input, weight and output sizes. Cheap enough to be found anew in each step. */
+static calr_status resolve(const calr_op_call *call, calr_conv2d *conv)
+{
+    return calr_conv2d_of_shapes(call->shape[0].dtype, call->shape[0].shape, call->shape[1].shape,
+                                 call->attributes, conv);
 }
 
 static calr_status check_bias(const calr_op_call *call, int64_t c_out)

@@ -28,6 +28,8 @@
     .batch_norm_infer = calr_cpu_batch_norm_infer, .batch_norm_table = calr_cpu_batch_norm_table,  \
     .batch_norm_apply = calr_cpu_batch_norm_apply,                                                 \
     .batch_norm_backward = calr_cpu_batch_norm_backward,                                           \
+    .conv2d_normed_forward = calr_cpu_conv2d_normed_forward,                                       \
+    .conv2d_normed_backward = calr_cpu_conv2d_normed_backward,                                     \
     .instance_norm_forward = calr_cpu_instance_norm_forward,                                       \
     .instance_norm_backward = calr_cpu_instance_norm_backward,                                     \
     .row_norm_forward = calr_cpu_row_norm_forward,                                                 \

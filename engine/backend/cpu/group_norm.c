@@ -53,7 +53,7 @@ static void forward_body(void *context, int64_t begin, int64_t end, int worker)
         const void *x = calr_real_at(k->half, k->x, i * o->area * c);
         double *sums = k->sums + i * 2 * c;
         float *mean = k->tables + i * 4 * c, *scale = mean + c, *shift = mean + 2 * c;
-        calr_cpu_moments(k->half, o->area, c, x, x, sums);
+        calr_cpu_moments(k->half, false, o->area, c, x, x, sums);
         for (int64_t g = 0; g < o->groups; g++) {
             float rest, *own_mean = k->mean + i * o->groups + g,
                         *own_inv_std = k->inv_std + i * o->groups + g;
@@ -64,7 +64,7 @@ static void forward_body(void *context, int64_t begin, int64_t end, int worker)
                 shift[j] = (k->beta ? k->beta[j] : 0.0f) - scale[j] * rest;
             }
         }
-        calr_cpu_normalize(k->half, o->area, c, false, x, mean, scale, shift, NULL,
+        calr_cpu_normalize(k->half, false, o->area, c, false, x, mean, scale, shift, NULL,
                            calr_real_at(k->half, k->out, i * o->area * c));
     }
 }

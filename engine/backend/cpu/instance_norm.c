@@ -30,14 +30,14 @@ static void instance_forward_body(void *context, int64_t begin, int64_t end, int
         double *sums = k->sums + i * 2 * c;
         float *table = k->tables + i * 4 * c, *mean = k->mean + i * c,
               *inv_std = k->inv_std + i * c;
-        calr_cpu_moments(k->half, k->rows, c, x, x, sums);
+        calr_cpu_moments(k->half, false, k->rows, c, x, x, sums);
         for (int64_t j = 0; j < c; j++)
             calr_norm_finish(sums[j], sums[c + j], (double)k->rows,
                              (double)calr_real_load(k->half, x, j), k->eps, mean + j, inv_std + j,
                              table + c + j);
         calr_norm_forward_table(c, k->gamma, k->beta, table + c, inv_std, table, table + c);
-        calr_cpu_normalize(k->half, k->rows, c, k->activation, x, mean, table, table + c, NULL,
-                           calr_real_at(k->half, k->out, i * k->rows * c));
+        calr_cpu_normalize(k->half, false, k->rows, c, k->activation, x, mean, table, table + c,
+                           NULL, calr_real_at(k->half, k->out, i * k->rows * c));
     }
 }
 

@@ -83,6 +83,15 @@ calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, cons
                                          const void *dy2, void *dx, float *dgamma, float *dbeta,
                                          void *dresidual);
 
+/* depthwise/normed.c */
+calr_status calr_cpu_conv2d_normed_forward(const calr_norm *norm, const calr_conv2d *conv,
+                                           const void *x, const float *table, const float *w,
+                                           void *y);
+calr_status calr_cpu_conv2d_normed_backward(const calr_norm *norm, const calr_conv2d *conv,
+                                            const void *x, const float *table, const float *w,
+                                            const void *dy, void *dx, float *dgamma, float *dbeta,
+                                            float *dw);
+
 /* instance_norm.c */
 calr_status calr_cpu_instance_norm_forward(const calr_norm *norm, int64_t n, const void *x,
                                            const float *gamma, const float *beta, float *mean,

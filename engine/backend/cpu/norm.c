@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/norm.h"
 #include "backend/cpu/norm_rows.h"
 #include "backend/cpu/norm_table.h"
 #include "base/stream.h"
@@ -20,6 +21,7 @@
 
 typedef struct norming {
     bool half; /* x, residual and out */
+    bool far;  /* as in norm_rows.h */
     int64_t c, grain;
     const void *x, *residual;
     const float *mean, *scale, *shift; /* one each column */
@@ -78,15 +80,15 @@ static void moments_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const norming *k = context;
     (void)worker;
-    calr_cpu_moments(k->half, end - begin, k->c, calr_real_at(k->half, k->x, begin * k->c), k->x,
-                     k->slots + begin / k->grain * 2 * k->c);
+    calr_cpu_moments(k->half, k->far, end - begin, k->c, calr_real_at(k->half, k->x, begin * k->c),
+                     k->x, k->slots + begin / k->grain * 2 * k->c);
 }
 
 static void normalize_rows(const norming *k, int64_t begin, int64_t rows, void *out)
 {
     int64_t at = begin * k->c;
-    calr_cpu_normalize(k->half, rows, k->c, k->activation, calr_real_at(k->half, k->x, at), k->mean,
-                       k->scale, k->shift,
+    calr_cpu_normalize(k->half, k->far, rows, k->c, k->activation, calr_real_at(k->half, k->x, at),
+                       k->mean, k->scale, k->shift,
                        k->residual ? calr_real_at(k->half, k->residual, at) : NULL, out);
 }
 
@@ -113,11 +115,17 @@ static bool is_half(const calr_norm *norm)
     return norm->dtype == CALR_BF16;
 }
 
+static bool is_far(const calr_norm *norm)
+{
+    return calr_norm_is_far(is_half(norm), norm->rows, norm->c);
+}
+
 static void apply(const calr_norm *norm, bool stream, const void *x, const float *table,
                   const void *residual, void *y)
 {
     int64_t c = norm->c, row = c * (is_half(norm) ? 2 : 4);
     norming k = {.half = is_half(norm),
+                 .far = is_far(norm),
                  .c = c,
                  .x = x,
                  .stream = stream && calr_stream_pays(norm->rows * row) && c <= PIECE && y != x &&
@@ -158,7 +166,11 @@ calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, co
         memset(table, 0, (size_t)(4 * c) * sizeof *table);
         return CALR_OK;
     }
-    norming k = {.half = is_half(norm), .c = c, .grain = reduction_grain(rows, c), .x = x};
+    norming k = {.half = is_half(norm),
+                 .far = is_far(norm),
+                 .c = c,
+                 .grain = reduction_grain(rows, c),
+                 .x = x};
     int64_t chunks = (rows + k.grain - 1) / k.grain;
     scratch s;
     CALR_TRY(open_scratch(chunks, c, 0, &s));
@@ -175,7 +187,8 @@ calr_status calr_cpu_batch_norm_train(const calr_norm *norm, double momentum, co
     }
     close_scratch(&s);
     calr_norm_forward_table(c, gamma, beta, shift, inv_std, scale, shift);
-    apply(norm, true, x, table, residual, y);
+    if (y)
+        apply(norm, true, x, table, residual, y);
     return CALR_OK;
 }
 
@@ -219,7 +232,7 @@ static void gradient_apply_body(void *context, int64_t begin, int64_t end, int w
     calr_cpu_gradient_apply(&k->in, begin, end - begin, k->a, k->b, k->d, k->dx);
 }
 
-static calr_norm_mask mask_of(const calr_norm *norm, const void *aside)
+calr_norm_mask calr_norm_mask_of(const calr_norm *norm, const void *aside)
 {
     switch (norm->activation) {
     case CALR_ACTIVATION_RELU:
@@ -236,6 +249,24 @@ static calr_norm_mask mask_of(const calr_norm *norm, const void *aside)
     return CALR_MASK_NONE;
 }
 
+void calr_norm_from_sums(const calr_norm_gradient *in, int64_t rows, bool fixed, const float *table,
+                         const double *sums, float *vectors, void *dx, float *dgamma, float *dbeta)
+{
+    int64_t c = in->c;
+    float *a = vectors, *b = a + c, *d = b + c;
+    for (int64_t j = 0; j < c; j++) {
+        if (dgamma)
+            dgamma[j] = (float)(sums[c + j] * (double)table[c + j]);
+        if (dbeta)
+            dbeta[j] = (float)sums[j];
+    }
+    if (!dx)
+        return;
+    differentiating k = {.in = *in, .a = a, .b = b, .d = d, .dx = dx};
+    calr_norm_backward_table(c, (double)rows, fixed, table + c, table + 2 * c, sums, a, b, d);
+    calr_parallel_for(rows, calr_row_grain(c), gradient_apply_body, &k);
+}
+
 /* Two passes: the sums (and g, where it is wanted for itself), then dx from them. */
 calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, const void *x,
                                          const void *aside, const float *table, const void *dy,
@@ -244,8 +275,9 @@ calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, cons
 {
     int64_t rows = norm->rows, c = norm->c;
     differentiating k = {.in = {.half = is_half(norm),
+                                .far = is_far(norm),
                                 .c = c,
-                                .mask = mask_of(norm, aside),
+                                .mask = calr_norm_mask_of(norm, aside),
                                 .x = x,
                                 .aside = aside,
                                 .dy = dy,
@@ -254,12 +286,10 @@ calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, cons
                                 .scale = table + 2 * c,
                                 .shift = table + 3 * c},
                          .grain = reduction_grain(rows, c),
-                         .keep = dresidual,
-                         .dx = dx};
+                         .keep = dresidual};
     int64_t chunks = calr_max64(1, (rows + k.grain - 1) / k.grain);
     scratch s;
     CALR_TRY(open_scratch(chunks, c, 3, &s));
-    float *a = s.vectors, *b = a + c, *d = b + c;
     k.slots = s.slots;
     if (rows == 0)
         memset(k.slots, 0, (size_t)(2 * c) * sizeof *k.slots);
@@ -267,23 +297,14 @@ calr_status calr_cpu_batch_norm_backward(const calr_norm *norm, bool fixed, cons
         calr_parallel_for(rows, k.grain, gradient_sums_body, &k);
         add_slots(k.slots, chunks, 2 * c);
     }
-    for (int64_t j = 0; j < c; j++) {
-        if (dgamma)
-            dgamma[j] = (float)(k.slots[c + j] * (double)table[c + j]);
-        if (dbeta)
-            dbeta[j] = (float)k.slots[j];
-    }
-    if (dx) {
-        if (dresidual) /* which now holds g; aside, dy and dy2 are not read again */
-            k.in = (calr_norm_gradient){
-                .half = is_half(norm), .c = c, .x = x, .dy = dresidual, .mean = table};
-        calr_norm_backward_table(c, (double)rows, fixed, table + c, table + 2 * c, k.slots, a, b,
-                                 d);
-        k.a = a;
-        k.b = b;
-        k.d = d;
-        calr_parallel_for(rows, calr_row_grain(c), gradient_apply_body, &k);
-    }
+    if (dresidual) /* which now holds g; aside, dy and dy2 are not read again */
+        k.in = (calr_norm_gradient){.half = is_half(norm),
+                                    .far = is_far(norm),
+                                    .c = c,
+                                    .x = x,
+                                    .dy = dresidual,
+                                    .mean = table};
+    calr_norm_from_sums(&k.in, rows, fixed, table, k.slots, s.vectors, dx, dgamma, dbeta);
     close_scratch(&s);
     return CALR_OK;
 }

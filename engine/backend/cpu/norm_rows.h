@@ -1,22 +1,29 @@
 /* Loops of the normalisations over rows of c columns. Internal to cpu/.
  *
  * Each is one pass over its arrays, on the calling thread; the arrays of one call may be the same
- * (in place), never shifted. Arrays that are void * are bf16 if `half`, otherwise f32. */
+ * (in place), never shifted. Arrays that are void * are bf16 if `half`, otherwise f32. `far`: the maps that these rows
+ * are part of do not fit into a cache, so their lines are fetched before they are needed. */
 #ifndef CALR_BACKEND_CPU_NORM_ROWS_H
 #define CALR_BACKEND_CPU_NORM_ROWS_H
 
 #include "backend/activation.h"
 #include "base/bf16.h"
 
+/* Whether a map of this size is far: the second-level cache holds a megabyte or two. */
+static inline bool calr_norm_is_far(bool half, int64_t rows, int64_t c)
+{
+    return rows * c * (half ? 2 : 4) > 2 << 20;
+}
+
 /* sums[0..c-1] and sums[c..2c-1]: sum and sum of squares of x - center over rows. center is any
  * value near the mean (the first row): without it the variance of columns with a large mean would
  * cancel. */
-void calr_cpu_moments(bool half, int64_t rows, int64_t c, const void *x, const void *center,
-                      double *sums);
+void calr_cpu_moments(bool half, bool far, int64_t rows, int64_t c, const void *x,
+                      const void *center, double *sums);
 
 /* out = activation(scale (x - mean) + shift (+ residual)). Taking the mean off first keeps the digits of
  * columns whose mean is large against their deviation. */
-void calr_cpu_normalize(bool half, int64_t rows, int64_t c, calr_activation activation,
+void calr_cpu_normalize(bool half, bool far, int64_t rows, int64_t c, calr_activation activation,
                         const void *x, const float *mean, const float *scale, const float *shift,
                         const void *residual, void *out);
 
@@ -36,6 +43,7 @@ typedef enum calr_norm_mask {
 
 typedef struct calr_norm_gradient {
     bool half; /* x, aside, dy, dy2 and what is written */
+    bool far;
     int64_t c;
     calr_norm_mask mask;
     const void *x, *aside, *dy, *dy2;

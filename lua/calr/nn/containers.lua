@@ -22,22 +22,58 @@ local function check_given(layer, y)
     y == nil and ": end its forward function with return" or ""), 0)
 end
 
+local Sequential = class "Sequential"
+Sequential.folds = "sequence" -- see calr.nn.folded
+
+-- What a layer does when it is called, where its own forward function was replaced by one that only watches
+-- (stands_for).
+local function forward_of(layer)
+  return rawget(layer, "stands_for") or layer.forward
+end
+
+-- The layers of a list and of the sequences in it, one after the other, each with the item of the list that holds it.
+local function leaves(layer, holder, list, holders)
+  if getmetatable(layer) == Sequential and forward_of(layer) == Sequential.forward then
+    for _, child in ipairs(layer.children) do leaves(child.layer, holder, list, holders) end
+  else
+    list[#list + 1], holders[#holders + 1] = layer, holder
+  end
+end
+
+-- One layer after the other; a normalisation and the convolution after it in one pass, where they have one.
+local function run(x, list, holders)
+  local before, i = nil, 1
+  while i <= #list do
+    local layer = list[i]
+    if before then check_given(list[before], x) end
+    local fuse = list[i + 1] and rawget(getmetatable(layer), "fuse")
+    local y = fuse and fuse(layer, list[i + 1], x, forward_of)
+    local last = y and i + 1 or i
+    y = y or layer(x)
+    if before then
+      local from, to = holders[before], holders[i]
+      if from == to then from, to = list[before], layer end
+      keeping.release(x, y, from, to)
+    end
+    x, before, i = y, last, last + 1
+  end
+  return x
+end
+
 --- calr.nn.chain(x, layer, layer, ...)
---- One layer after the other; what lies between them is let go of as calr.nn.release says.
+--- One layer after the other; what lies between them is let go of as calr.nn.release says. Sequences are taken apart,
+--- and a batch norm is computed together with the convolution after it (calr.batch_norm_conv2d).
 --- @return tensor
 function containers.chain(x, ...)
-  local before
+  local list, holders = {}, {}
   for i = 1, select("#", ...) do
     local layer = select(i, ...)
     if type(layer) ~= "table" or getmetatable(layer) == nil then
       error(("calr.nn.chain: argument %d is a %s and no layer"):format(i + 1, type(layer)), 2)
     end
-    if before then check_given(before, x) end
-    local y = layer(x)
-    if before then keeping.release(x, y, before, layer) end
-    x, before = y, layer
+    leaves(layer, layer, list, holders)
   end
-  return x
+  return run(x, list, holders)
 end
 
 local Checkpointed = class "Checkpointed"
@@ -70,9 +106,6 @@ local function add_all(what, self, ...)
   end
 end
 
-local Sequential = class "Sequential"
-Sequential.folds = "sequence" -- see calr.nn.folded
-
 --- calr.nn.sequential(layer, layer, ...)
 --- Layers one after the other; their names are 0, 1, 2, ... as in PyTorch.
 --- @return layer
@@ -83,14 +116,9 @@ function containers.sequential(...)
 end
 
 function Sequential:forward(x)
-  local before
-  for _, child in ipairs(self.children) do
-    if before then check_given(before, x) end
-    local y = child.layer(x)
-    if before then keeping.release(x, y, before, child.layer) end
-    x, before = y, child.layer
-  end
-  return x
+  local list, holders = {}, {}
+  for _, child in ipairs(self.children) do leaves(child.layer, child.layer, list, holders) end
+  return run(x, list, holders)
 end
 
 local ModuleList = class "ModuleList"

@@ -55,6 +55,17 @@ function BatchNorm:forward(x, residual)
   })
 end
 
+local own_forward = BatchNorm.forward
+
+-- What the layer and the one after it make of x in one pass, or nil where they must be called one after the other.
+-- forward_of(layer) is what a layer does.
+function BatchNorm.fuse(self, after, x, forward_of)
+  if not self.training or forward_of(self) ~= own_forward or not rawget(getmetatable(after), "after_norm") then
+    return nil
+  end
+  return after:after_norm(x, self, forward_of)
+end
+
 local IBN = class "IBN"
 
 --- calr.nn.ibn(channels, {relu=true})

@@ -6,16 +6,13 @@
 #include "backend/cpu/kernels.h"
 #include "tensor/pool.h"
 
-/* Partial sums of the weights' gradient, at most so many. */
-#define MOST_PARTS 16
-
 bool calr_depthwise_is(const calr_conv2d *g)
 {
     return g->groups > 1 && g->groups == g->c_in && g->groups == g->c_out;
 }
 
 /* The widest vectors that the processor has and the channels fill. */
-static const calr_depthwise_kernels *kernels_for(int64_t channels)
+const calr_depthwise_kernels *calr_depthwise_kernels_for(int64_t channels)
 {
     const calr_depthwise_kernels *all[] = {
 #if defined(__x86_64__)
@@ -57,7 +54,7 @@ bool calr_depthwise_wanted(const calr_conv2d *g, calr_conv2d_pass pass)
 
 const char *calr_depthwise_name(const calr_conv2d *conv)
 {
-    return kernels_for(conv->c_in)->name;
+    return calr_depthwise_kernels_for(conv->c_in)->name;
 }
 
 /* A pass and the kernels that make it. */
@@ -70,43 +67,69 @@ typedef struct depthwise {
 
 static depthwise describe(const calr_conv2d *g)
 {
-    return (depthwise){.job = {.n = g->n,
-                               .h = g->h,
-                               .w = g->w,
-                               .c = g->c_in,
-                               .kh = g->kh,
-                               .kw = g->kw,
-                               .stride_h = g->stride[0],
-                               .stride_w = g->stride[1],
-                               .pad_h = g->padding[0],
-                               .pad_w = g->padding[2],
-                               .apart_h = g->dilation[0],
-                               .apart_w = g->dilation[1],
-                               .out_h = g->out_h,
-                               .out_w = g->out_w,
-                               .half = g->dtype == CALR_BF16},
-                       .kernels = kernels_for(g->c_in)};
+    return (depthwise){.job = calr_depthwise_describe(g),
+                       .kernels = calr_depthwise_kernels_for(g->c_in)};
 }
 
-static int64_t vectors_of(const depthwise *k)
+calr_depthwise_job calr_depthwise_describe(const calr_conv2d *g)
 {
-    return calr_depthwise_vectors(k->job.c, k->kernels->lanes);
+    return (calr_depthwise_job){.n = g->n,
+                                .h = g->h,
+                                .w = g->w,
+                                .c = g->c_in,
+                                .kh = g->kh,
+                                .kw = g->kw,
+                                .stride_h = g->stride[0],
+                                .stride_w = g->stride[1],
+                                .pad_h = g->padding[0],
+                                .pad_w = g->padding[2],
+                                .apart_h = g->dilation[0],
+                                .apart_w = g->dilation[1],
+                                .out_h = g->out_h,
+                                .out_w = g->out_w,
+                                .half = g->dtype == CALR_BF16};
 }
 
-static int64_t channel_of(const depthwise *k, int64_t i)
+calr_depthwise_job calr_depthwise_turned(const calr_conv2d *g)
 {
-    return calr_depthwise_channel(k->job.c, k->kernels->lanes, i);
+    calr_depthwise_job job = calr_depthwise_describe(g);
+    job.h = g->out_h, job.w = g->out_w, job.out_h = g->h, job.out_w = g->w;
+    job.pad_h = job.apart_h * (job.kh - 1) - job.pad_h;
+    job.pad_w = job.apart_w * (job.kw - 1) - job.pad_w;
+    return job;
 }
 
-/* c x area -> vectors x area x lanes; `flip` turns the kernel round. */
-static void pack(const depthwise *k, const float *from, int64_t area, bool flip, float *to)
+int64_t calr_depthwise_packed(const calr_depthwise_kernels *kernels, int64_t channels, int64_t area)
 {
-    int64_t lanes = k->kernels->lanes;
-    for (int64_t i = 0; i < vectors_of(k); i++)
+    return calr_depthwise_vectors(channels, kernels->lanes) * area * kernels->lanes;
+}
+
+void calr_depthwise_pack(const calr_depthwise_kernels *kernels, int64_t channels, const float *from,
+                         int64_t area, bool turn, float *to)
+{
+    int64_t lanes = kernels->lanes, vectors = calr_depthwise_vectors(channels, lanes);
+    for (int64_t i = 0; i < vectors; i++)
         for (int64_t a = 0; a < area; a++)
             for (int64_t lane = 0; lane < lanes; lane++)
                 to[(i * area + a) * lanes + lane] =
-                    from[(channel_of(k, i) + lane) * area + (flip ? area - 1 - a : a)];
+                    from[(calr_depthwise_channel(channels, lanes, i) + lane) * area +
+                         (turn ? area - 1 - a : a)];
+}
+
+void calr_depthwise_add_parts(const calr_depthwise_kernels *kernels, int64_t channels, int64_t area,
+                              int64_t parts, const float *sums, float *dw)
+{
+    int64_t lanes = kernels->lanes, vectors = calr_depthwise_vectors(channels, lanes);
+    for (int64_t c = 0; c < channels; c++) {
+        int64_t vector = calr_min64(c / lanes, vectors - 1);
+        int64_t lane = c - calr_depthwise_channel(channels, lanes, vector);
+        for (int64_t a = 0; a < area; a++) {
+            float sum = 0;
+            for (int64_t i = 0; i < parts; i++)
+                sum += sums[((i * vectors + vector) * area + a) * lanes + lane];
+            dw[c * area + a] = sum;
+        }
+    }
 }
 
 static void forward_body(void *context, int64_t begin, int64_t end, int worker)
@@ -124,19 +147,20 @@ static void data_body(void *context, int64_t begin, int64_t end, int worker)
 }
 
 /* Packs the weights and a bias and runs a pass over rows of `numbers` numbers. */
-static calr_status run(depthwise *k, const float *w, const float *bias, bool flip, int64_t rows,
+static calr_status run(depthwise *k, const float *w, const float *bias, bool turn, int64_t rows,
                        int64_t numbers, calr_parallel_body body)
 {
-    int64_t area = k->job.kh * k->job.kw, one = vectors_of(k) * k->kernels->lanes;
-    size_t bytes = (size_t)(one * (area + 1)) * sizeof(float);
+    int64_t area = k->job.kh * k->job.kw;
+    int64_t count = calr_depthwise_packed(k->kernels, k->job.c, area);
+    size_t bytes = (size_t)(count + calr_depthwise_packed(k->kernels, k->job.c, 1)) * sizeof(float);
     void *block; /* begins with a line of the cache, as vectors should */
     CALR_TRY(calr_pool_alloc(bytes, &block));
     float *packed = block;
-    pack(k, w, area, flip, packed);
+    calr_depthwise_pack(k->kernels, k->job.c, w, area, turn, packed);
     k->job.weights = packed;
     if (bias) {
-        pack(k, bias, 1, false, packed + one * area);
-        k->job.bias = packed + one * area;
+        calr_depthwise_pack(k->kernels, k->job.c, bias, 1, false, packed + count);
+        k->job.bias = packed + count;
     }
     calr_parallel_for(rows, calr_row_grain(numbers), body, k);
     calr_pool_free(block, bytes);
@@ -155,12 +179,9 @@ calr_status calr_depthwise_forward(const calr_conv2d *conv, const void *x, const
 static calr_status data_as_forward(const calr_conv2d *conv, const float *w, const void *dy,
                                    void *dx)
 {
-    depthwise k = describe(conv);
-    calr_depthwise_job *job = &k.job;
-    job->h = conv->out_h, job->w = conv->out_w, job->out_h = conv->h, job->out_w = conv->w;
-    job->pad_h = job->apart_h * (job->kh - 1) - job->pad_h;
-    job->pad_w = job->apart_w * (job->kw - 1) - job->pad_w;
-    job->x = dy, job->y = dx;
+    depthwise k = {.job = calr_depthwise_turned(conv),
+                   .kernels = calr_depthwise_kernels_for(conv->c_in)};
+    k.job.x = dy, k.job.y = dx;
     return run(&k, w, NULL, true, conv->n * conv->h, conv->w * conv->c_in, forward_body);
 }
 
@@ -178,26 +199,11 @@ calr_status calr_depthwise_backward_data(const calr_conv2d *conv, const float *w
 static void weights_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const depthwise *k = context;
-    int64_t size = vectors_of(k) * k->job.kh * k->job.kw * k->kernels->lanes;
+    int64_t size = calr_depthwise_packed(k->kernels, k->job.c, k->job.kh * k->job.kw);
     float *sums = k->sums + begin / k->chunk * size;
     (void)worker;
     memset(sums, 0, (size_t)size * sizeof *sums);
     k->kernels->weights(&k->job, begin, end, sums);
-}
-
-/* Adds up the partial sums in order and puts them into c x kh x kw. */
-static void add_parts(const depthwise *k, int64_t parts, float *dw)
-{
-    int64_t area = k->job.kh * k->job.kw, lanes = k->kernels->lanes, vectors = vectors_of(k);
-    for (int64_t c = 0; c < k->job.c; c++) {
-        int64_t vector = calr_min64(c / lanes, vectors - 1), lane = c - channel_of(k, vector);
-        for (int64_t a = 0; a < area; a++) {
-            float sum = 0;
-            for (int64_t i = 0; i < parts; i++)
-                sum += k->sums[((i * vectors + vector) * area + a) * lanes + lane];
-            dw[c * area + a] = sum;
-        }
-    }
 }
 
 calr_status calr_depthwise_backward_weights(const calr_conv2d *conv, const void *x, const void *dy,
@@ -206,17 +212,18 @@ calr_status calr_depthwise_backward_weights(const calr_conv2d *conv, const void 
     depthwise k = describe(conv);
     int64_t rows = conv->n * conv->out_h;
     k.job.x = x, k.job.dy = dy;
-    k.chunk =
-        calr_max64(calr_row_grain(conv->out_w * conv->c_in), (rows + MOST_PARTS - 1) / MOST_PARTS);
+    k.chunk = calr_max64(calr_row_grain(conv->out_w * conv->c_in),
+                         (rows + CALR_DEPTHWISE_PARTS - 1) / CALR_DEPTHWISE_PARTS);
     int64_t parts = (rows + k.chunk - 1) / k.chunk;
+    int64_t area = conv->kh * conv->kw;
     size_t bytes =
-        (size_t)(calr_max64(1, parts) * vectors_of(&k) * conv->kh * conv->kw * k.kernels->lanes) *
+        (size_t)(calr_max64(1, parts) * calr_depthwise_packed(k.kernels, conv->c_in, area)) *
         sizeof(float);
     void *block;
     CALR_TRY(calr_pool_alloc(bytes, &block));
     k.sums = block;
     calr_parallel_for(rows, k.chunk, weights_body, &k);
-    add_parts(&k, parts, dw);
+    calr_depthwise_add_parts(k.kernels, conv->c_in, area, parts, k.sums, dw);
     calr_pool_free(block, bytes);
     return dbias ? calr_cpu_sum_rows((calr_dtype)conv->dtype, rows * conv->out_w, conv->c_out, dy,
                                      dbias)

@@ -5,6 +5,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend/backend.h"
+
+/* Partial sums of the weights' gradient, at most so many. */
+#define CALR_DEPTHWISE_PARTS 16
+
+/* Memory that is needed soon: `bytes` of it are fetched with each row. NULL: the next rows of the map itself. */
+typedef struct calr_depthwise_next {
+    const void *at;
+    int64_t bytes;
+} calr_depthwise_next;
+
 /* Like calr_conv2d, with the padding at the top and at the left only, which may be negative: the gradient of the data
  * of stride 1 is a convolution of dy whose paddings are dilation (kh - 1) - padding. The channels are taken in vectors;
  * the last one ends with the last channel, and may share channels with the one before. Weights, biases and sums lie
@@ -15,6 +26,8 @@ typedef struct calr_depthwise_job {
     const void *x, *dy; /* the input of forward is x, that of data is dy */
     const float *weights, *bias;
     void *y; /* or dx */
+    /* What to fetch into the cache in the place of the next rows of x and y, where these are tiles that stay there. */
+    calr_depthwise_next next_x, next_y;
 } calr_depthwise_job;
 
 static inline int64_t calr_depthwise_vectors(int64_t channels, int64_t lanes)
@@ -41,5 +54,23 @@ typedef struct calr_depthwise_kernels {
 
 extern const calr_depthwise_kernels calr_depthwise_single, calr_depthwise_plain;
 extern const calr_depthwise_kernels calr_depthwise_avx2, calr_depthwise_avx512;
+
+/* The widest vectors that the processor has and the channels fill. */
+const calr_depthwise_kernels *calr_depthwise_kernels_for(int64_t channels);
+
+/* The sizes of a (resolved) convolution. */
+calr_depthwise_job calr_depthwise_describe(const calr_conv2d *conv);
+/* Of the convolution that makes the gradient of the data where the stride is 1: dy by the kernel turned round. */
+calr_depthwise_job calr_depthwise_turned(const calr_conv2d *conv);
+
+/* Numbers of `area` weights for each channel, vector by vector. */
+int64_t calr_depthwise_packed(const calr_depthwise_kernels *kernels, int64_t channels,
+                              int64_t area);
+/* channels x area -> vectors x area x lanes; `turn` turns the kernel round. */
+void calr_depthwise_pack(const calr_depthwise_kernels *kernels, int64_t channels, const float *from,
+                         int64_t area, bool turn, float *to);
+/* Adds up partial sums of the weights' gradient, in order: parts x vectors x area x lanes -> channels x area. */
+void calr_depthwise_add_parts(const calr_depthwise_kernels *kernels, int64_t channels, int64_t area,
+                              int64_t parts, const float *sums, float *dw);
 
 #endif

@@ -133,6 +133,15 @@ INLINE ahead ahead_of(const job *k, const void *map, int64_t row, int64_t rows, 
     return (ahead){at(map, k->half, row * width * k->c), (bytes + share - 1) / share};
 }
 
+/* What stands in the place of `usual` for this row. */
+INLINE ahead instead(const job *k, calr_depthwise_next next, int64_t row, ahead usual)
+{
+    int64_t share = 64 * vectors_of(k);
+    if (!next.at)
+        return usual;
+    return (ahead){(const char *)next.at + row * next.bytes, (next.bytes + share - 1) / share};
+}
+
 INLINE void fetch(ahead *soon)
 {
     for (int64_t i = 0; i < soon->lines; i++, soon->at += 64)
@@ -203,8 +212,8 @@ INLINE void forward_rows(const job *k, const int kw, const int stride, const int
     for (int64_t at_row = begin; at_row < end; at_row++) {
         int64_t row = at_row % k->out_h, next = row * k->stride_h - k->pad_h + k->kh;
         const void *image = at(k->x, k->half, at_row / k->out_h * k->h * k->w * k->c);
-        ahead input = ahead_of(k, image, next, k->stride_h, k->w);
-        ahead output = ahead_of(k, k->y, at_row + 1, 1, k->out_w);
+        ahead input = instead(k, k->next_x, at_row, ahead_of(k, image, next, k->stride_h, k->w));
+        ahead output = instead(k, k->next_y, at_row, ahead_of(k, k->y, at_row + 1, 1, k->out_w));
         for (int64_t i = 0; i < vectors_of(k); i++) {
             const float *weights = k->weights + i * area * LANES;
             const void *x = at(image, k->half, channel_of(k, i));
@@ -289,7 +298,7 @@ INLINE void data_rows(const job *k, const int kw, const int odd, const int lengt
         int64_t row = at_row % k->h, next = row / k->stride_h + 2;
         const void *image = at(k->dy, k->half, at_row / k->h * k->out_h * k->out_w * k->c);
         ahead input = ahead_of(k, image, next, row % k->stride_h == 0, k->out_w);
-        ahead output = ahead_of(k, k->y, at_row + 1, 1, k->w);
+        ahead output = instead(k, k->next_y, at_row, ahead_of(k, k->y, at_row + 1, 1, k->w));
         for (int64_t i = 0; i < vectors_of(k); i++) {
             const float *weights = k->weights + i * area * LANES;
             const void *dy = at(image, k->half, channel_of(k, i));
@@ -358,7 +367,7 @@ INLINE void weights_rows(const job *k, const int kw, const int stride, const int
     for (int64_t at_row = begin; at_row < end; at_row++) {
         int64_t row = at_row % k->out_h, next = row * k->stride_h - k->pad_h + k->kh;
         const void *image = at(k->x, k->half, at_row / k->out_h * k->h * k->w * k->c);
-        ahead input = ahead_of(k, image, next, k->stride_h, k->w);
+        ahead input = instead(k, k->next_x, at_row, ahead_of(k, image, next, k->stride_h, k->w));
         ahead gradient = ahead_of(k, k->dy, at_row + 1, 1, k->out_w);
         for (int64_t i = 0; i < vectors_of(k); i++) {
             const void *x = at(image, k->half, channel_of(k, i));

@@ -24,8 +24,9 @@ local heads = { "forward", "backward\ndata", "backward\nweights", "norm\nforward
 
 local function pass_of(event, part)
   local kernel = event.kernel
+  if kernel:match "^conv.*normed_backward" then return "data" end -- and weights, and the norm
   if kernel:match "norm_backward" then return "norm backward" end
-  if kernel:match "norm" and part == "forward" then return "norm forward" end
+  if kernel:match "norm" and not kernel:match "^conv" and part == "forward" then return "norm forward" end
   if kernel:match "^conv" then
     return kernel:match "backward_data" and "data" or kernel:match "backward_weights" and "weights" or "forward"
   end

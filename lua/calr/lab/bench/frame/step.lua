@@ -98,13 +98,18 @@ function step.label(network)
     labels[number] = { name = name, layer = layer, leaf = #layer.children == 0 }
     local forward = layer.forward
     layer.lets_go = not keeping.finds(nil, layer) -- the function below keeps nothing either
+    layer.stands_for = forward
     local before
     local restore = setmetatable({}, { __close = function() meter.label(before) end })
-    function layer.forward(...)
-      before = meter.label(number)
-      local _ <close> = restore
-      return forward(...)
+    local function labelled(fn)
+      return function(...)
+        before = meter.label(number)
+        local _ <close> = restore
+        return fn(...)
+      end
     end
+    layer.forward = labelled(forward)
+    if layer.after_norm then layer.after_norm = labelled(layer.after_norm) end
     local prefix = name == "" and "" or name .. "."
     for _, child in ipairs(layer.children) do visit(child.layer, prefix .. child.name) end
   end
