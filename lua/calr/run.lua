@@ -41,6 +41,7 @@ local json = require "calr.json"
 local phases = require "calr.phases"
 local progress = require "calr.progress"
 local sys = require "calr.sys"
+local text = require "calr.text"
 local userfile = require "calr.userfile"
 
 local run = {}
@@ -131,8 +132,10 @@ local function note_modules(self)
   return new
 end
 
+-- Without control characters: who reads the log in a terminal must see what names of others hold, not obey it.
 local function write_log(self, line)
-  if self.log_file then self.log_file:write(os.date "%Y-%m-%d %H:%M:%S  " .. line .. "\n") end
+  if not self.log_file then return end
+  self.log_file:write(os.date "%Y-%m-%d %H:%M:%S  " .. text.visible_lines(line) .. "\n")
 end
 
 -- The phases of all processes that worked on the run, work done twice included; nil when there were none.

@@ -256,6 +256,9 @@ prints "sheet.png: 2 rows"
 expect 0 "$CALR" -e 'local s = calr.image.load_png "sheet.png" assert(s:size(1) == 2 * 158 + 4)'
 expect 0 "$CALR" data show good.lmdb -o sheet.html --by camera --split gallery --html
 holds "$(grep -c '<h2>' sheet.html)" -eq 1
+cp sheet.html page.html
+expect 0 "$CALR" data show good.lmdb -o sheet.html --by camera --split gallery
+expect 0 cmp sheet.html page.html
 expect 2 "$CALR" data show good.lmdb -o sheet.png --by camra
 says 'did you mean "camera"?'
 expect 2 "$CALR" data show good.lmdb -o sheet.png --rows 0

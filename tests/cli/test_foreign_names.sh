@@ -107,4 +107,46 @@ clean extract of a bad image
 expect 0 "$CALR" extract --model model.safetensors --images evil -o x.npy --skip-bad
 says 'left out image "evil/\x1B[31m.jpg"'
 clean extract without a bad image
+
+# ---- a run on such names: its log, its pages and its tables show them, valid and without control characters
+expect 0 "$CALR" -e '
+    local from = calr.data.open "street.lmdb"
+    for name, mark in pairs { latin = "\xe9", evil = "\27[31m\7<b>" } do
+      local w = calr.store.writer { path = name .. ".run.lmdb", name = name .. mark }
+      for _, split in ipairs { "train", "query", "gallery" } do
+        local images = from[split](from)
+        for i = 1, images:count() do
+          w:add { path = split .. i .. mark .. ".jpg", identity = images:identities():get(i),
+            camera = images:cameras():get(i), split = split, bytes = images:jpeg(i) }
+        end
+      end
+      w:commit()
+    end'
+for name in latin evil; do
+    expect 0 "$CALR" "$CALR_TEST_SOURCE/experiments/calr.lua" data=$name.run.lmdb weights=names.safetensors network=small \
+        height=32 width=16 epochs=1 iterations=2 intra.epochs=1 intra.iterations=2 infomap.k=4 snapshot_every=1 \
+        --quiet --out $name.run
+    expect 0 "$CALR" report $name.run
+    expect 0 "$CALR" draw $name.run
+    expect 0 "$CALR" draw $name.run -o $name.png
+    expect 0 "$CALR" why $name.run '#0' -o $name.html
+    expect 0 "$CALR" data show $name.run.lmdb -o $name.sheet.html
+    expect 0 "$CALR" refine $name.run/snapshots/epoch-000.safetensors pivot
+    clean refine
+    for page in $name.run/log.txt $name.run/report.html $name.run/pictures.html $name.html $name.sheet.html; do
+        expect 0 iconv -f utf-8 -t utf-8 $page -o /dev/null
+        checks=$((checks + 1))
+        ! LC_ALL=C grep -q $'[\x01-\x08\x0b-\x1f\x7f]' $page || fault "control characters in $page"
+    done
+    expect 0 iconv -f utf-8 -t utf-8 $name.run/queries.csv
+    expect 0 iconv -f utf-8 -t utf-8 $name.run/run.json
+done
+contains evil.run/log.txt 'weights: ' '\x1B[31mred'
+contains evil.run/report.html 'query1\\x1B[31m\\x07'
+contains evil.html 'train1\\x1B[31m\\x07'
+contains evil.sheet.html '\x1B[31m\x07&lt;b&gt;.jpg'
+contains latin.run/report.html 'query1\\xE9.jpg'
+contains latin.run/queries.csv 'query1\xE9.jpg'
+expect 0 "$CALR" why latin.run 'train1\xE9.jpg' # as messages and pages call it
+prints 'image     train1\xE9.jpg, row 0'
 finish

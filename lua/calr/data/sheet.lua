@@ -137,7 +137,7 @@ function sheet.picture(rows, o)
 end
 
 local function escape(words)
-  return (words:gsub("[&<>\"]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ["\""] = "&quot;" }))
+  return (text.visible(words):gsub("[&<>\"]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ["\""] = "&quot;" }))
 end
 
 local style = "body{font:14px sans-serif;margin:2em}h1{font-size:20px}h2{font-size:15px;margin:1.2em 0 .3em}"

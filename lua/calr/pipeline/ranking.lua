@@ -7,6 +7,7 @@ local csv = require "calr.csv"
 local rank = require "calr.rank"
 local rng = require "calr.rng"
 local statistics = require "calr.statistics"
+local text = require "calr.text"
 
 local ranking = {}
 
@@ -155,7 +156,10 @@ end
 --- first match (-1 for queries without a match).
 function ranking.save(folder, query, result)
   local paths = {}
-  for i = 1, query:count() do paths[i] = query:path(i) end
+  for i = 1, query:count() do
+    local path = query:path(i)
+    paths[i] = utf8.len(path) and path or text.visible(path)
+  end
   csv.save(folder .. "/" .. FILE, { path = paths, identity = query:identities(), camera = query:cameras(),
     average_precision = result.average_precision, first_match = result.first_match },
     { "path", "identity", "camera", "average_precision", "first_match" })

@@ -20,6 +20,7 @@ local form = require "calr.form"
 local json = require "calr.json"
 local safetensors = require "calr.safetensors"
 local sys = require "calr.sys"
+local text = require "calr.text"
 
 local snapshot = {}
 
@@ -85,7 +86,8 @@ function snapshot.save(file, values)
   sys.make_folder(file:match "^(.*)/[^/]*$" or ".")
   safetensors.save(file, tensors, {
     format = format, epoch = ("%d"):format(values.epoch), epochs = ("%d"):format(values.epochs),
-    seed = ("%d"):format(values.seed), data = values.data or "", options = json.encode(values.options or {}),
+    seed = ("%d"):format(values.seed), data = text.visible(values.data or ""),
+    options = json.encode(values.options or {}),
     reasons = json.encode(json.array(values.reasons and values.reasons.texts or {})),
   }, { checksum = true })
 end

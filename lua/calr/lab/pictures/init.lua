@@ -8,6 +8,7 @@ local clusters = require "calr.lab.pictures.clusters"
 local features = require "calr.lab.pictures.features"
 local json = require "calr.json"
 local records = require "calr.lab.pictures.record"
+local text = require "calr.text"
 local thumbs = require "calr.lab.pictures.thumbs"
 
 local pictures = {}
@@ -212,8 +213,8 @@ local function ranked_page(ranked, data, album)
         hits[j] = { image = album:add(gallery, hit.row), frame = hit.right and "kept" or "discarded",
           caption = camera_text(hit.camera) }
       end
-      out[i] = { image = album:add(query, q.place - 1), path = query:path(q.place), ap = q.ap, first = q.first,
-        caption = camera_text(q.camera), hits = hits }
+      out[i] = { image = album:add(query, q.place - 1), path = text.visible(query:path(q.place)), ap = q.ap,
+        first = q.first, caption = camera_text(q.camera), hits = hits }
     end
     return out
   end

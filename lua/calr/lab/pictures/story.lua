@@ -12,6 +12,9 @@ local story = {}
 
 -- ---- which image ----
 
+-- Names that are no text in UTF-8, or hold control characters, go by what messages and pages show for them.
+local function path_of(split, place) return text.visible(split:path(place)) end
+
 local function ends_with(path, word)
   return path == word or path:sub(-#word - 1) == "/" .. word
 end
@@ -21,7 +24,7 @@ local function elsewhere(data, word)
   for _, name in ipairs { "query", "gallery" } do
     local split = data[name](data)
     for i = 1, split:count() do
-      if ends_with(split:path(i), word) then return name end
+      if ends_with(path_of(split, i), word) then return name end
     end
   end
 end
@@ -29,6 +32,7 @@ end
 -- The place (from 1) of the image that a word names: its path in the data set, the end of one, or "#ROW" from 0.
 local function find(record, word)
   local split, found, names = record.split, {}, {}
+  word = text.visible(word)
   local row = word:match "^#(%d+)$"
   if row then
     row = math.tointeger(tonumber(row))
@@ -37,7 +41,7 @@ local function find(record, word)
       split:count() - 1)
   end
   for i = 1, split:count() do
-    local path = split:path(i)
+    local path = path_of(split, i)
     if path == word then return i end
     if ends_with(path, word) then found[#found + 1] = i end
     names[i] = path:match "[^/]+$"
@@ -45,7 +49,7 @@ local function find(record, word)
   if #found == 1 then return found[1] end
   if #found > 1 then
     local paths = {}
-    for i = 1, math.min(3, #found) do paths[i] = split:path(found[i]) end
+    for i = 1, math.min(3, #found) do paths[i] = path_of(split, found[i]) end
     errors.usage("%s names %d images: %s%s; give more of the path", word, #found, table.concat(paths, ", "),
       #found > 3 and ", ..." or "")
   end
@@ -190,7 +194,7 @@ function story.collect(path, image, options)
   record:needs_data()
   local split = record.split
   local place = find(record, image)
-  local self = { record = record, place = place, image = split:path(place), epochs = {}, at = chosen,
+  local self = { record = record, place = place, image = path_of(split, place), epochs = {}, at = chosen,
     identities = split:identities():totable(), cameras = split:cameras():totable() }
   self.camera, self.identity = self.cameras[place], self.identities[place]
   local least = least_by_epoch(record.path)
@@ -209,7 +213,7 @@ end
 -- ---- as text ----
 
 local function name_of(self, row)
-  return self.record.split:path(row + 1):match "[^/]+$"
+  return path_of(self.record.split, row + 1):match "[^/]+$"
 end
 
 local function person(identity) return identity >= 0 and tostring(identity) or "unknown" end
@@ -252,7 +256,7 @@ local function neighbour_table(self)
     local identity = self.identities[n.row + 1]
     rows[i] = { ("%.2f"):format(n.similarity), self.cameras[n.row + 1],
       known and (identity == self.identity and "the same" or person(identity)) or false, n.cluster >= 0 and n.cluster,
-      n.state, self.record.split:path(n.row + 1) }
+      n.state, path_of(self.record.split, n.row + 1) }
   end
   return text.table { columns = { { "cosine", align = "right" }, { "camera", align = "right" },
     { "identity", align = "right" }, { "cluster", align = "right" }, "", "image" }, rows = rows }

@@ -47,7 +47,7 @@ function Album:add(split, row)
     if #self.images >= self.most then return -1 end
     local ok, uri = pcall(thumbs.uri, split:jpeg(row + 1))
     if not ok then return -1 end
-    self.images[#self.images + 1], self.paths[#self.paths + 1] = uri, split:path(row + 1)
+    self.images[#self.images + 1], self.paths[#self.paths + 1] = uri, text.visible(split:path(row + 1))
     self.places[key] = #self.images - 1
   end
   return self.places[key]

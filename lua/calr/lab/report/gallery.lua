@@ -100,7 +100,7 @@ local function describe(cluster, split, identities, cameras)
   local images = json.array {}
   for _, at in ipairs(columns.thin(#cluster.rows, most_images)) do
     local row = cluster.rows[at]
-    images[#images + 1] = { path = split:path(row), source = thumbs.uri(split:jpeg(row)),
+    images[#images + 1] = { path = text.visible(split:path(row)), source = thumbs.uri(split:jpeg(row)),
       wrong = main ~= nil and identities[row] ~= main }
   end
   return { label = cluster.label, camera = cameras[cluster.rows[1]], size = #cluster.rows, images = images,

@@ -3,9 +3,9 @@
 
 local columns = require "calr.lab.report.columns"
 local json = require "calr.json"
-local quote = require("calr.text").quote
 local run = require "calr.run"
 local sys = require "calr.sys"
+local text = require "calr.text"
 
 local report = {}
 
@@ -35,8 +35,8 @@ end
 local function command_of(record)
   local path = (record.script or {}).path
   if not path then return nil end
-  local words = { "calr run", quote(path) }
-  for _, word in ipairs(record.arguments or {}) do words[#words + 1] = quote(word) end
+  local words = { "calr run", text.quote(path) }
+  for _, word in ipairs(record.arguments or {}) do words[#words + 1] = text.quote(word) end
   return table.concat(words, " ")
 end
 
@@ -118,17 +118,11 @@ end
 
 -- ---- text ----
 
--- Bytes that are not UTF-8 become question marks.
-local function readable(text)
-  if utf8.len(text) then return text end
-  return (text:gsub("[\x80-\xff]", "?"))
-end
-
 local function log_of(path)
   local file = path .. "/log.txt"
   if not sys.exists(file) then return json.array {}, 0 end
   local lines = {}
-  for line in (sys.read_file(file) .. "\n"):gmatch "([^\n]*)\n" do lines[#lines + 1] = readable(line) end
+  for line in (sys.read_file(file) .. "\n"):gmatch "([^\n]*)\n" do lines[#lines + 1] = text.visible_lines(line) end
   if lines[#lines] == "" then lines[#lines] = nil end
   local first = math.max(1, #lines - log_lines + 1)
   return json.array(table.move(lines, first, #lines, 1, {})), first - 1

@@ -346,7 +346,7 @@ local function run_show(words)
   local positional, options = read(words, "show", known, [[
 Shows some images of a data set: a contact sheet, a row an identity or a camera.
 
-  -o FILE        the picture to write (PNG; a page with --html)
+  -o FILE        the picture to write (PNG; a page with --html, or where it ends in .html)
   --by WHAT      a row is an identity (the default) or a camera
   --split SPLIT  train (the default), query, gallery or multi
   --rows N       8
@@ -365,7 +365,7 @@ Shows some images of a data set: a contact sheet, a row an identity or a camera.
   local height = at_most(options, "--height", 128, 1024)
   local dataset, sheet = try(require("calr.data").open, path), require "calr.data.sheet"
   local rows = try(sheet.rows, dataset, o)
-  if options["--html"] then
+  if options["--html"] or options["-o"]:match "%.html$" then
     local title = ("%s, %s by %s"):format(dataset:name(), o.split, o.by)
     try(sys.write_file, to, sheet.page(rows, { height = height, title = title }))
   else
