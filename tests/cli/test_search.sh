@@ -153,6 +153,26 @@ says "there is no folder absent"
 expect 2 search --gallery pics.npy --query query.jpg --index x.index --rerank
 says "cannot be combined with --index"
 
+# ---- an index is measured for 128 neighbours: a longer list, or a higher recall, of few queries is an exact search; of
+# many queries, for which that would take longer, the index is measured once more
+expect 0 "$CALR" -e 'for name, rows in pairs { long = 700, many = 300, few = 20 } do
+      calr.npy.save(name .. ".npy", calr.randn({ rows, 16 }, { generator = calr.rng.open { seed = rows } }))
+    end'
+expect 0 "$CALR" search --gallery long.npy --query few.npy --index long.index
+prints "(approximate, recall "
+expect 0 "$CALR" search --gallery long.npy --query few.npy --index long.index --recall 0.5
+prints "(approximate, recall 0.9" # what the index is measured for serves a lower recall too
+for top in 100 300 700; do
+    expect 0 "$CALR" search --gallery long.npy --query few.npy --top $top -o slow.json
+    expect 0 "$CALR" search --gallery long.npy --query few.npy --top $top --index long.index -o fast.json
+    [ $top = 100 ] || prints "(exact, as the index is measured for 128 neighbours)"
+    [ $top = 100 ] || expect 0 cmp <(grep -v '"searched"\|"seconds"' slow.json) <(grep -v '"searched"\|"seconds"' fast.json)
+done
+expect 0 "$CALR" search --gallery long.npy --query few.npy --index long.index --recall 0.999
+prints "(exact, as the index is measured for a recall of 0.98)"
+expect 0 "$CALR" search --gallery long.npy --query many.npy --top 300 --index long.index
+prints "(approximate, recall "
+
 # ---- while features, table and index are what they were, the features are not read: the index has what a search needs
 cat >same.lua <<'LUA'
 local function lists(path)

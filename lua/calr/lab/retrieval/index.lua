@@ -4,7 +4,8 @@
 ---
 --- The file of an index is one of graph:save (calr.cluster), whose metadata also say which features it is of: the hash
 --- of their file and of the split that was searched; and with which effort a search reaches which recall. This effort
---- is measured once, on rows of the gallery: to measure it for each search takes as long as an exact one.
+--- is measured once, on rows of the gallery, and takes as long as an exact search of as many queries. So where it does
+--- not serve a search, for its recall is lower or its neighbours are fewer, few queries are searched exactly.
 
 local C = require "calr.cluster"
 local json = require "calr.json"
@@ -51,10 +52,21 @@ local function measure(graph, features, k, wanted)
   return { wanted = wanted, k = k, effort = found.effort, recall = found.recall }
 end
 
+-- Whether an effort that was measured reaches this recall of the first k.
+local function serves(known, k, wanted) return known and known.wanted >= wanted and known.k >= k end
+
 local function approximate(graph, o, known)
   return { about = "approximate", search = function(self, queries, k)
     k = math.min(k, #graph)
-    if not known or known.wanted ~= o.recall or known.k < k then known = measure(graph, o.features, k, o.recall) end
+    if not serves(known, k, o.recall) then
+      if queries:size(1) <= SAMPLE then -- to measure an effort would take as long
+        self.about = ("exact, as the index is measured for %s"):format(not known and "no recall" or known.wanted
+          < o.recall and ("a recall of %g"):format(known.wanted) or ("%d neighbours"):format(known.k))
+        local found = exact(o.features)
+        return found:search(queries, k)
+      end
+      known = measure(graph, o.features, k, o.recall)
+    end
     local found = graph:search(queries, { k = k, effort = math.max(known.effort, k) })
     self.about = ("approximate, recall %.3f"):format(known.recall)
     return found.indices, found.distances
