@@ -18,7 +18,7 @@ echo "no image" >"photos/door 1/notes.txt"
 # ---- what it would do
 expect 0 "$CALR" discover photos --dry-run
 prints "images    $count of 2 cameras (door 1, door 2)" "network   small, images of 64x32, random weights" \
-    "clusters refined by pivot" "time      about" "measured: a batch of" "tries)" "output    discovered/photos"
+    "clusters refined by pivot" "time      " " on this machine" "measured: a batch of" "tries)" "output    discovered/photos"
 holds ! -e discovered
 
 # ---- a file that is no image: named, nothing is left half done; then left out

@@ -10,7 +10,7 @@ while IFS= read -r line; do
     printf '%s\n' "$line" >command.sh
     expect 0 bash command.sh
     case $line in
-    *--dry-run) prints "of 3 cameras (camera-1, camera-2, camera-3)" "time      about" && holds ! -e discovered ;;
+    *--dry-run) prints "of 3 cameras (camera-1, camera-2, camera-3)" " on this machine" && holds ! -e discovered ;;
     *"discover photos epochs=6") prints "persons in " "discovered/photos/persons.html" ;;
     *"-o model.onnx") prints "model.onnx: small, images of 64x32" ;;
     *"-o one "*) prints "of one camera" "on clusters of all images" ;;

@@ -154,12 +154,17 @@ show cards ablation 375 'const cells = rows("table-1").flatMap(r => [...r.childr
 show seen drawn 375 'return ["sections " + [...document.querySelectorAll("h2")].map(h2 => h2.textContent).join(", "),
   "kept " + (document.querySelectorAll(".kept").length > 0), "red " + (document.querySelectorAll(".discarded").length > 0),
   "cells " + document.querySelectorAll(".cameras td").length].join("|") + "|";'
+show intervals learned 1200 'return [...document.querySelectorAll("#evaluation th")].map(t => t.textContent).join(" ") + "|"
+  + [...document.querySelectorAll("#evaluation tbody td")].slice(0, 2).map(t => t.textContent).join(" ") + "|";'
 browse dark
 for name in $kinds; do
     sees "$name" "ready yes|" "overflow 0|" "wide 0|" "paper rgb(20, 23, 27)|" "unnamed 0|" "broken 0|" "injected 0|"
 done
 sees bad "title bad &lt;i&gt;name&lt;/i&gt;|"
 sees cards "cut 0|name mAP, % n difference p rank1, % silhouette|"
+sees intervals "mAP, % 95 % of queries rank1, % 95 % of queries rank5, %"
+holds "$(grep -c 'spread' seen-intervals.txt)" -eq 0
+holds "$(grep -Ec '[0-9.]+ [0-9.]+ to [0-9.]+[|]' seen-intervals.txt)" -eq 1
 sees seen "sections Features, What the clusters held, Ranked lists, Cameras|kept true|red true|cells 9|"
 
 # ---- a brush on an axis leaves the trials inside, in the table and wherever they are drawn

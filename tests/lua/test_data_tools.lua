@@ -180,6 +180,14 @@ check.test("letters", function()
 ..#.....#.......#
 ..#.........#...#
 .###....#....###.]])
+  local low = {} -- these go below the line, and no others
+  for code = 32, 126 do
+    local deepest = 0
+    for _, box in ipairs(font.strokes(string.char(code))) do deepest = math.max(deepest, box[2] + box[4]) end
+    if deepest > 8 then low[#low + 1] = string.char(code) end
+    check.ok(deepest <= font.height())
+  end
+  check.equal(table.concat(low), ",;gjpqy")
   font.write(canvas, "x", 0, 5) -- no room: nothing
   font.write(canvas, "x", 18, 0)
 end)

@@ -141,8 +141,9 @@ local function escape(words)
 end
 
 local style = "body{font:14px sans-serif;margin:2em}h1{font-size:20px}h2{font-size:15px;margin:1.2em 0 .3em}"
-  .. "figure{display:inline-block;margin:0 6px 6px 0}img{height:%dpx;display:block}"
-  .. "figcaption{color:#555;font-size:12px}.green{outline:3px solid #009e60}.red{outline:3px solid #d51e1e}"
+  .. "figure{display:inline-block;margin:0 9px 6px 0}img{height:%dpx;display:block}"
+  .. "figcaption{color:#555;font-size:12px;margin-top:4px}.green{outline:3px solid #009e60}"
+  .. ".red{outline:3px dashed #d51e1e}"
   .. "@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}figcaption{color:#aaa}}"
 
 --- calr.data.sheet.page(rows, {height=128, title=})

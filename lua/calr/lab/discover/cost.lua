@@ -15,7 +15,8 @@ local train = require "calr.pipeline.train"
 
 local cost = {}
 
-local SECONDS, LEAST, MOST = 1.5, 3, 25 -- how long each kind of work is measured, and how often
+local SECONDS, LEAST, MOST = 2, 5, 25 -- how long each kind of work is measured, and how often
+local ENOUGH = 15 -- seconds after which two tries are enough: a large network, or a machine that does much else
 
 -- The files of up to `wanted` images that can be decoded, evenly from all.
 local function sample(records, wanted)
@@ -30,18 +31,28 @@ local function sample(records, wanted)
   return images.files(files, { title = "sample" })
 end
 
--- The times of a piece of work, in order: {least, median, most}, in seconds. The first time does not count.
+-- How long a piece of work takes, in seconds; the first time does not count. Processor time hardly depends on what
+-- else the machine does, so its median is what the work needs. What a machine that does nothing else would take follows
+-- from how many processors worked at once, in the best try, which is one at least; the present load from all tries.
 local function time(work)
   work()
-  local times, began = {}, sys.clock()
-  while #times < LEAST or #times < MOST and sys.clock() - began < SECONDS do
-    local started = sys.clock()
+  local processor, best, began = {}, 1, sys.clock()
+  local now = began
+  repeat
+    local started, spent = now, os.clock()
     work()
-    times[#times + 1] = sys.clock() - started
-    if times[1] > 10 * SECONDS then break end -- a large network: two tries are enough of the user's time
-  end
-  table.sort(times)
-  return { least = times[1], median = times[(#times + 1) // 2], most = times[#times], tries = #times }
+    now = sys.clock()
+    local tries = #processor + 1
+    processor[tries] = os.clock() - spent
+    best = math.max(best, processor[tries] / math.max(now - started, 1e-9))
+    local since = now - began
+  until tries >= 2 and since > ENOUGH or tries >= MOST or tries >= LEAST and since > SECONDS
+  table.sort(processor)
+  local tries, sum = #processor, 0
+  for _, seconds in ipairs(processor) do sum = sum + seconds end
+  local median = processor[(tries + 1) // 2]
+  local loaded = median * (now - began) / math.max(sum, 1e-9)
+  return { processor = median, alone = math.min(median / best, loaded), loaded = loaded, tries = tries }
 end
 
 -- What one batch of training takes: loading, both passes, the memory, the step.
@@ -90,9 +101,9 @@ end
 --- Finding clusters comes on top; of less than 100,000 images it is a small part.
 --- @param cfg     the configuration of the training
 --- @param looked  of calr.lab.discover.look: cameras and records
---- @return table  seconds, least and most = by the median, the quickest and the slowest of the tries; batch = number
----                of images in a timed batch; training and features = {least=, median=, most=, tries=}: seconds to
----                train on one batch, and to extract the features of one
+--- @return table  in seconds, alone = while the machine does nothing else, loaded = while it does what it does now,
+---                processor = of processor time; batch = number of images in a timed batch; training and features =
+---                {alone=, loaded=, processor=, tries=}: the same of training on one batch, and of the features of one
 function cost.estimate(cfg, looked)
   local count, result = #looked.cameras, {}
   local net = pipeline.network(cfg)
@@ -108,8 +119,8 @@ function cost.estimate(cfg, looked)
     trained = trained + images_of_stage_1(cfg, looked.cameras)
     looked_at = looked_at + cfg.intra.epochs * count
   end
-  for name, of in pairs { seconds = "median", least = "least", most = "most" } do
-    result[name] = (trained * result.training[of] + looked_at * result.features[of]) / result.batch
+  for _, name in ipairs { "alone", "loaded", "processor" } do
+    result[name] = (trained * result.training[name] + looked_at * result.features[name]) / result.batch
   end
   return result
 end

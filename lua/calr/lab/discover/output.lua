@@ -58,7 +58,7 @@ local function rows_of(images, looked, split)
       for j = first, math.min(first + WIDE - 1, #of_camera) do
         local i = of_camera[j]
         row.images[#row.images + 1] = { jpeg = split:jpeg(i), path = looked.paths[i],
-          caption = looked.paths[i]:match "[^/]+$" }
+          caption = looked.paths[i]:match "[^/]+$":gsub("%.%w+$", "") }
       end
       rows[#rows + 1] = row
     end

@@ -153,7 +153,7 @@ local function cluster_sections(clusters, split)
     local items = {}
     for i, item in ipairs(list) do
       items[i] = { jpeg = split:jpeg(item.row + 1), frame = item.frame, cross = item.cross,
-        captions = { (item.pivot and "pivot, " or "") .. ("cam %d"):format(item.camera) } }
+        captions = { ("cam %d"):format(item.camera), item.pivot and "pivot" or nil } }
     end
     sections[#sections + 1] = { title = title, items = items }
   end
@@ -172,8 +172,7 @@ local function ranked_sections(ranked, data)
   local query, gallery, sections = data:query(), data:gallery(), {}
   for _, part in ipairs { { "Best", ranked.best }, { "Worst", ranked.worst } } do
     for _, q in ipairs(part[2]) do
-      local items = { { jpeg = query:jpeg(q.place), frame = "query",
-        captions = { ("query, cam %d"):format(q.camera) } } }
+      local items = { { jpeg = query:jpeg(q.place), frame = "query", captions = { ("cam %d"):format(q.camera) } } }
       for _, hit in ipairs(q.hits) do
         items[#items + 1] = { jpeg = gallery:jpeg(hit.row + 1), frame = hit.right and "kept" or "discarded",
           captions = { ("cam %d"):format(hit.camera) } }

@@ -294,15 +294,15 @@ local MOST = 40 -- images of a row
 -- The rows that a picture shows: list of {title=, note=, images = list of {row=, frame=, cross=, captions=}}.
 local function galleries(self)
   local e, known = self.epochs[self.at], self.identity >= 0
-  local function item(row, state, caption)
+  local function item(row, state, ...)
     local other = known and self.identities[row + 1] >= 0 and self.identities[row + 1] ~= self.identity
     return { row = row, frame = state, cross = other or nil,
-      captions = { caption or ("cam %d"):format(self.cameras[row + 1]) } }
+      captions = select("#", ...) > 0 and { ... } or { ("cam %d"):format(self.cameras[row + 1]) } }
   end
   local list = { { title = "The image" .. (e.pivot and ", and its pivot" or ""),
     images = { item(self.place - 1, e.state) } } }
   if e.pivot and e.pivot ~= self.place - 1 then
-    list[1].images[2] = item(e.pivot, "query", ("pivot, cam %d"):format(self.cameras[e.pivot + 1]))
+    list[1].images[2] = item(e.pivot, "query", ("cam %d"):format(self.cameras[e.pivot + 1]), "pivot")
   end
   local function add(title, note, rows, make)
     if #rows == 0 then return end
@@ -338,7 +338,9 @@ function story.page(collected)
   local rows = json.array {}
   for i, gallery in ipairs(galleries(self)) do
     local images = json.array {}
-    for j, item in ipairs(gallery.images) do images[j] = cell(item.row, item.frame, item.cross, item.captions[1]) end
+    for j, item in ipairs(gallery.images) do
+      images[j] = cell(item.row, item.frame, item.cross, table.concat(item.captions, ", "))
+    end
     rows[i] = { title = gallery.title, note = gallery.note, images = images }
   end
   local epochs = json.array {}

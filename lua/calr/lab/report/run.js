@@ -62,10 +62,17 @@ function evaluationTable() {
   const names = [...new Set(data.evaluations.flatMap(e => Object.keys(e.values)))];
   const order = ["mAP", "rank1", "rank5", "rank10", "mINP"];
   names.sort((a, b) => (order.indexOf(a) + 1 || 99) - (order.indexOf(b) + 1 || 99) || (a < b ? -1 : 1));
-  const head = n => ({ text: percentNames.test(n) ? `${n}, %` : n, class: "n" });
-  section("evaluation", "Evaluation", simpleTable(["", ...names.map(head)],
-    data.evaluations.map(e => [e.name, ...names.map(n => known(e.values[n])
-    ? reproducible(fraction(n, e.values[n])[0], data.command) : NONE)]), { label: "evaluation", class: "results stacked" }));
+  // The ends of an interval, spread.mAP_low and spread.mAP_high, are one column beside their figure.
+  const ends = (e, n) => ["low", "high"].map(end => e.values[`spread.${n}_${end}`]);
+  const columns = names.filter(n => !/^spread\..*_(low|high)$/.test(n)).flatMap(n =>
+    [{ text: percentNames.test(n) ? `${n}, %` : n, of: e => known(e.values[n]) && fraction(n, e.values[n])[0] },
+      data.evaluations.some(e => ends(e, n).every(known)) && { text: "95 % of queries",
+        of: e => ends(e, n).every(known) && ends(e, n).map(x => fraction(n, x)[0]).join(" to ") }]).filter(Boolean);
+  section("evaluation", "Evaluation", simpleTable(["", ...columns.map(c => ({ text: c.text, class: "n" }))],
+    data.evaluations.map(e => [e.name, ...columns.map(c => {
+      const text = c.of(e);
+      return text ? reproducible(text, data.command) : NONE;
+    })]), { label: "evaluation", class: "results stacked" }));
   if (data.evaluations.filter(e => known(e.epoch)).length > 2) {
     panels(page.lastElementChild, { caption: "Evaluation by epoch.",
       list: [{ title: "%", lines: ["mAP", "rank1"].map((n, i) => ({ name: n, color: series(i), dash: dashes[i],

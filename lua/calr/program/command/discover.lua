@@ -182,13 +182,17 @@ local function finish(looked, store, folder, out)
   return found, across, split:count()
 end
 
--- "about 42 s on this machine (38 s to 55 s)", and what that follows from.
+local BUSY = 1.3 -- how much longer work takes on a machine that does other things as well
+
+-- "about 42 s on this machine", and what that follows from; of a machine that does other things as well, both times.
 local function time_text(cost)
-  local about, low, high = text.duration(cost.seconds), text.duration(cost.least), text.duration(cost.most)
-  local spread = (low ~= about or high ~= about) and (" (%s to %s by the quickest and slowest tries)"):format(low, high)
-  return ("about %s on this machine%s\n          measured: a batch of %d images takes %.2g s, features come at %.0f "
-    .. "images/s (medians of %d and %d tries)"):format(about, spread or "", cost.batch, cost.training.median,
-    cost.batch / math.max(cost.features.median, 1e-9), cost.training.tries, cost.features.tries)
+  local busy = cost.loaded > BUSY * cost.alone
+  local of = busy and ("%s to %s on this machine: the first if it did nothing else, the second while it is as busy as "
+    .. "now"):format(text.duration(cost.alone), text.duration(cost.loaded))
+    or ("about %s on this machine"):format(text.duration((cost.alone + cost.loaded) / 2))
+  return ("%s\n          measured: a batch of %d images takes %.2g s of processor time, and their features %.2g s "
+    .. "(%d and %d tries)"):format(of, cost.batch, cost.training.processor, cost.features.processor,
+    cost.training.tries, cost.features.tries)
 end
 
 local function describe(looked, cfg, given, cost, out)
