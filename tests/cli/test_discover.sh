@@ -86,7 +86,7 @@ expect 1 "$CALR" discover empty
 says "empty holds no images"
 mkdir few && cp "photos/door 1/0001.jpg" few
 expect 1 "$CALR" discover few
-says "few holds 1 images; 20 at least are needed"
+says "few holds 1 image; 20 at least are needed"
 cp "photos/door 1/0001.jpg" photos
 expect 1 "$CALR" discover photos
 says "photos holds images (0001.jpg) and folders of images" "--one-camera"

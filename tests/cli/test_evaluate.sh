@@ -103,7 +103,7 @@ says "empty.csv has no column identity; it has: name"
 expect 1 "$CALR" evaluate --features one.npy three.npy --csv three.csv one.csv
 says "three.csv has 3 rows for 1 features"
 expect 1 "$CALR" evaluate --features one.npy
-says "one.csv has no column split; it has: identity"
+says "one.npy says of no row whether it is a query or of the gallery: give two files"
 expect 2 "$CALR" evaluate --features one.npy three.npy --raw --rerank
 says "re-ranking needs rows of length 1"
 

@@ -86,8 +86,9 @@ expect 0 "$CALR" -e '
 prints "3"
 mkdir onlybad && cp bad.jpg onlybad/1.jpg && cp bad.jpg onlybad/2.jpg
 expect 1 extract --images onlybad -o bad.npy --skip-bad
-says "none of the 2 images of onlybad can be read; the first:"
+says "no image of onlybad can be read; the first:"
 holds ! -e bad.npy
+holds ! -e bad.npy.parts
 
 # ---- interrupted: it goes on where it was, and gives the same bytes
 mkdir lost && cp pics/*.jpg lost/ && cp pics/inside/*.jpg lost/ && cp bad.jpg lost/22.jpg

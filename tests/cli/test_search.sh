@@ -106,17 +106,17 @@ expect 0 search --gallery pics --query query.jpg --top 1000 --approximate
 prints "22  "
 mkdir single && cp pics/01.jpg single
 expect 0 search --gallery single --query query.jpg --rerank --strip one.png
-prints "01.jpg" "1 query in 1 images"
+prints "01.jpg" "1 query in 1 image "
 expect 0 search --gallery single --query pics/01.jpg --strip one.png
 prints "nothing found: no entry of the gallery is left"
 expect 0 search --gallery query.jpg --query pics --top 1
-prints "22 queries in 1 images of query.jpg"
+prints "22 queries in 1 image of query.jpg"
 cp bad.jpg single/
 expect 1 search --gallery single --query query.jpg
 says 'image "single/bad.jpg"'
 expect 0 search --gallery single --query query.jpg --skip-bad
 says 'left out image "single/bad.jpg"'
-prints "1 query in 1 images of single"
+prints "1 query in 1 image of single"
 
 # ---- an index that is kept: made once, of these features only
 expect 0 search --gallery pics.npy --query query.jpg --top 4 --index pics.index --recall 1 --json

@@ -33,7 +33,8 @@ function discover.look(folder, one_camera)
       .. "--one-camera", folder, outside)
   end
   if #paths < LEAST then
-    layout.fail("%s holds %d images; %d at least are needed to find persons in", folder, #paths, LEAST)
+    layout.fail("%s holds %d image%s; %d at least are needed to find persons in", folder, #paths,
+      #paths == 1 and "" or "s", LEAST)
   end
   local one = one_camera or outside ~= nil
   local entries = {}

@@ -86,7 +86,10 @@ local function sides(o)
   local sets = features.open(o.features, { csv = o.csv, raw = o.raw })
   for _, set in ipairs(sets) do features.needs(set, "identities") end
   if #sets == 2 then return sets[1], sets[2] end
-  features.needs(sets[1], "splits")
+  if not sets[1].splits then
+    fail("%s says of no row whether it is a query or of the gallery: give two files (QUERY.npy GALLERY.npy), or a "
+      .. "table with a column split", sets[1].path)
+  end
   local query, gallery = features.of_split(sets[1], "query"), features.of_split(sets[1], "gallery")
   if not query or not gallery then
     fail("the column split of %s names no row \"%s\"; give two files, of queries and of the gallery", sets[1].table,

@@ -11,7 +11,6 @@ local npy = require "calr.npy"
 local progress = require "calr.progress"
 local reader = require "calr.lab.retrieval.reader"
 local sys = require "calr.sys"
-local text = require "calr.text"
 local T = require "calr.tensor"
 
 local extract = {}
@@ -174,6 +173,18 @@ local function record_of(o, plan, rows, bad)
     from = o.from and sys.absolute(o.from) or nil, rows = rows, dim = plan.dim, skipped = skipped }
 end
 
+-- Puts the parts together and writes what stands beside the features.
+local function put_together(o, folder, plan, bad)
+  local parts = {}
+  for number = 1, parts_of(plan) do parts[number] = part_name(folder, number, ".npy") end
+  local columns, names = columns_of(o.images, bad)
+  if sys.exists(extract.beside(o.to, ".json")) then sys.remove(extract.beside(o.to, ".json")) end -- of older features
+  csv.save(extract.beside(o.to, ".csv"), columns, names)
+  npy.join(o.to, parts)
+  sys.write_file(extract.beside(o.to, ".json"),
+    json.encode(record_of(o, plan, plan.count - #bad, bad), { indent = 2 }))
+end
+
 --- calr.lab.retrieval.extract.run{model=, images=, to=, from=, skip_bad=false, chunk=1024, anew=false}
 --- Writes the features of images to NAME.npy, what they are of to NAME.csv (name, and identity, camera and split where
 --- they are known), and by which model to NAME.json.
@@ -198,20 +209,11 @@ function extract.run(o)
     local _ <close> = take_folder(folder, plan, o.anew)
     extracted = work(o, folder, plan)
     bad = all_bad(folder, plan)
-    local rows, parts = plan.count - #bad, {}
-    if rows == 0 then
-      fail("none of the %s images of %s can be read; the first: %s", text.count(plan.count), images:name(),
-        bad[1].reason)
-    end
-    for number = 1, parts_of(plan) do parts[number] = part_name(folder, number, ".npy") end
-    local columns, names = columns_of(images, bad)
-    if sys.exists(extract.beside(o.to, ".json")) then sys.remove(extract.beside(o.to, ".json")) end -- of older features
-    csv.save(extract.beside(o.to, ".csv"), columns, names)
-    npy.join(o.to, parts)
-    sys.write_file(extract.beside(o.to, ".json"), json.encode(record_of(o, plan, rows, bad), { indent = 2 }))
-    clear(folder)
+    if #bad < plan.count then put_together(o, folder, plan, bad) end
+    clear(folder) -- parts without a row would only be in the way of the next extraction
   end
   sys.remove(folder)
+  if #bad == plan.count then fail("no image of %s can be read; the first: %s", images:name(), bad[1].reason) end
   local skipped = {}
   for i, image in ipairs(bad) do skipped[i] = image.reason end
   return { rows = plan.count - #bad, dim = plan.dim, seconds = sys.clock() - started, extracted = extracted,

@@ -7,7 +7,6 @@ local extract = require "calr.lab.retrieval.extract"
 local input = require "calr.lab.cluster.input"
 local json = require "calr.json"
 local progress = require "calr.progress"
-local suggest = require("calr.options").suggest
 local sys = require "calr.sys"
 local text = require "calr.text"
 local T = require "calr.tensor"
@@ -258,8 +257,7 @@ function features.needs(set, field)
   if not set.columns then
     fail("%s says nothing of the rows of %s: a table with the column %s is needed (--csv)", set.table, set.path, column)
   end
-  fail("%s has no column %s%s; it has: %s", set.table, column, suggest(column, set.columns),
-    table.concat(set.columns, ", "))
+  fail("%s has no column %s; it has: %s", set.table, column, table.concat(set.columns, ", "))
 end
 
 return (require("calr.options").counted("calr.lab.retrieval.features.", features))

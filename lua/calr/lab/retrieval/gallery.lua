@@ -30,7 +30,7 @@ local function read(list, o)
   for i = 1, list:count() do
     if not left_out[i] then rows[#rows + 1] = i end
   end
-  if #rows == 0 then fail("none of the %d images of %s can be read", list:count(), list:name()) end
+  if #rows == 0 then fail("no image of %s can be read", list:name()) end
   return found, rows
 end
 

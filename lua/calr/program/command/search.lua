@@ -172,8 +172,8 @@ local function write(fields, found)
     return
   end
   if not fields.to then io.write(ranked.text(found), "\n") end
-  print(("%d %s in %s images of %s: %s (%s)"):format(#found.queries, #found.queries == 1 and "query" or "queries",
-    text.count(found.entries), found.gallery, found.seconds < 1
+  print(("%d %s in %s image%s of %s: %s (%s)"):format(#found.queries, #found.queries == 1 and "query" or "queries",
+    text.count(found.entries), found.entries == 1 and "" or "s", found.gallery, found.seconds < 1
     and ("%.1f ms"):format(1000 * found.seconds) or text.duration(found.seconds), found.about))
   for _, path in ipairs { fields.to or false, fields.strip or false } do
     if path then print(path) end
