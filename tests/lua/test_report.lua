@@ -215,7 +215,7 @@ check.test("a run", function()
   check.equal(#data.lines, 2)
   check.equal(data.lines[2].values["global.precision"][3], 0.8)
   check.equal(data.lines[2].x[5], 4)
-  check.equal(data.log[2], "two </script> ?")
+  check.equal(data.log[2], "two </script> \\xFF")
   local changed = {}
   for _, option in ipairs(data.options) do changed[option.name] = option.changed end
   check.equal(changed.lr, true)
@@ -278,6 +278,19 @@ check.test("a run that repeats another is shown as such and is no further seed",
   check.equal(compared.rows[2].n, 1)
   check.equal(compared.rows[3].n, 3)
   check.near(compared.rows[3].mean, 0.1, 1e-9)
+end)
+
+check.test("of runs that repeat one another, one of the row with the most seeds counts", function()
+  local folder = tmp .. "/again"
+  for seed = 1, 3 do
+    write_run(("%s/calr-%d"):format(folder, seed), epochs(5, seed / 100), { seed = seed })
+  end
+  write_run(folder .. "/again", epochs(5, 0.02), { seed = 2 })
+  write_run(folder .. "/broken-1", epochs(5, 0.01), { seed = 1, status = "failed" })
+  local data = data_of(report.page(report.collect(folder)))
+  check.equal(table.concat(data.parts[1].labels, " "), "broken-1 calr")
+  check.equal(#data.members[1][2], 3)
+  check.equal(unpacked(data.trials.label)[1], "again, repeats calr-2")
 end)
 
 check.test("images: what a run saved, as data URIs", function()

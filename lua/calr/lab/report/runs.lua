@@ -146,14 +146,19 @@ local function figure_of(trial, goal)
   return type(value) == "number" and value or nil
 end
 
--- Sets `identity`, and `repeats` (the run that counts) of each run that repeats another. Of several, the first by name
--- that has finished counts.
+-- Sets `identity`, and `repeats` (the run that counts) of each run that repeats another. Of several, one counts that
+-- has finished; of these, one whose name most runs share, for its row would lack a seed; of these, the first by name.
 local function find_repeats(trials)
-  local first = {}
+  local first, alike = {}, {}
+  for _, trial in ipairs(trials) do
+    local stem = stem_of(trial)
+    alike[stem] = (alike[stem] or 0) + 1
+  end
+  local function rank(trial) return (trial.state == "finished" and #trials or 0) + alike[stem_of(trial)] end
   for _, trial in ipairs(trials) do
     trial.identity = identity_of(trial)
     local other = first[trial.identity]
-    if not other or other.state ~= "finished" and trial.state == "finished" then first[trial.identity] = trial end
+    if not other or rank(trial) > rank(other) then first[trial.identity] = trial end
   end
   for _, trial in ipairs(trials) do
     local other = first[trial.identity]
