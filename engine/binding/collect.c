@@ -7,13 +7,15 @@
 #include "tensor/profile.h"
 
 #define FIRST_LIMIT ((size_t)256 << 20)
-#define YOUNG_STEP  ((size_t)8 << 20)
+#define LEAST_STEP  ((size_t)1 << 20)
+#define MOST_STEP   ((size_t)8 << 20)
 #define YOUNG_COUNT 128
 
 static size_t soft_limit = FIRST_LIMIT;
-static size_t young_base;     /* the fewest live bytes since the last young collection */
-static unsigned made;         /* tensors since the last young collection */
-static size_t last_requested; /* bytes ever asked for when the last collection ran */
+static size_t young_step = MOST_STEP; /* bytes that become live between young collections */
+static size_t young_base;             /* the fewest live bytes since the last young collection */
+static unsigned made;                 /* tensors since the last young collection */
+static size_t last_requested;         /* bytes ever asked for when the last collection ran */
 
 /* A collection is a span of its own, or the profiler would blame whichever function is running. */
 static void begin_span(const void *frame)
@@ -46,14 +48,28 @@ void calr_collect_young_first(lua_State *L)
     lua_gc(L, LUA_GCGEN, 0, 0);
 }
 
+/* Where temporaries are dropped at once the next come soon, and go into memory that is still in the second-level cache.
+ * Where much survives they come late: a tensor that survives two collections is old, and stays until a full one. */
+static void adapt_step(size_t before, size_t after)
+{
+    size_t grown = before - young_base, kept = after > young_base ? after - young_base : 0;
+    if (kept <= grown / 8 && young_step > LEAST_STEP)
+        young_step /= 2;
+    else if (kept > grown / 4 && young_step < MOST_STEP)
+        young_step *= 2;
+}
+
 /* Frees what was made and dropped since the last time. Its cost does not grow with what Lua holds. */
-static void collect_young(lua_State *L)
+static void collect_young(lua_State *L, size_t live)
 {
     begin_span(__builtin_frame_address(0));
     lua_gc(L, LUA_GCSTEP, 0);
     if (calr_profile_on)
         calr_profile_end(__builtin_frame_address(0));
-    young_base = calr_pool_live();
+    size_t after = calr_pool_live();
+    if (live - young_base >= young_step)
+        adapt_step(live, after);
+    young_base = after;
     made = 0;
 }
 
@@ -64,8 +80,8 @@ void calr_collect_when_full(lua_State *L)
         young_base = live;
     made++;
     if (live < soft_limit) {
-        if (live - young_base >= YOUNG_STEP || made >= YOUNG_COUNT)
-            collect_young(L);
+        if (live - young_base >= young_step || made >= YOUNG_COUNT)
+            collect_young(L, live);
         return;
     }
     collect(L);

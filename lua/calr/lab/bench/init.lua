@@ -27,7 +27,7 @@
 --- - folder(): that of the peers' scripts, in the sources; fail(message): a complaint, and exit status 1 at the end.
 --- - table{columns=, rows=, title=, records=} (records: for --json; without rows nothing is printed); line(text), which
 ---   --json leaves out; note(text); progress(text), for a terminal.
---- - repeats (from --repeat, or nil); median(list).
+--- - repeats (from --repeat, or nil); median(list); clock() -> seconds, of processor time with --cpu.
 ---
 --- All rows are measured with the monotonic clock, or by processor time (settings.cpu); a row's time is the median of
 --- --repeat samples. Peers alternate with
@@ -181,8 +181,12 @@ local function calls_for(seconds, lasts)
   return seconds < lasts and math.min(10000, math.ceil(lasts / math.max(seconds, 1e-7))) or 1
 end
 
+local function clock_of(session)
+  return session.settings.cpu and os.clock or sys.clock
+end
+
 local function sample(session, fn, calls)
-  local clock = session.settings.cpu and os.clock or sys.clock
+  local clock = clock_of(session)
   local began = clock()
   for _ = 1, calls do fn() end
   return (clock() - began) / calls
@@ -321,6 +325,7 @@ local function api(session)
     progress = function(line) progress(session, line) end,
     repeats = session.settings["repeat"],
     median = median,
+    clock = clock_of(session),
   }
 end
 

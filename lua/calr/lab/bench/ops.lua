@@ -205,10 +205,10 @@ end
 
 -- ---- times ----
 
-local function sample(loop, calls)
-  local began = sys.clock()
+local function sample(clock, loop, calls)
+  local began = clock()
   loop(calls)
-  return (sys.clock() - began) / calls
+  return (clock() - began) / calls
 end
 
 local function calls_for(seconds, lasts)
@@ -229,7 +229,7 @@ end
 
 -- Median times of ours and of the peer's (or nil), and the median of the ratios pair by pair.
 local function measure(bench, loop, peer, what, settings)
-  local function ours(calls) return sample(loop, calls) end
+  local function ours(calls) return sample(bench.clock, loop, calls) end
   local function theirs(calls) return (peer:run(calls, what)) end
   local calls = calibrate(ours, settings.lasts)
   local their_calls = peer and calibrate(theirs, settings.lasts)
