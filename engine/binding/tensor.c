@@ -63,8 +63,8 @@ static void check_count(lua_State *L, int given, const calr_tensor *t, const cha
 {
     char text[CALR_TENSOR_TEXT];
     if (given != t->ndim)
-        luaL_error(L, "%s:%s takes %d position%s, and %d were given", calr_tensor_describe(t, text),
-                   method, t->ndim, t->ndim == 1 ? "" : "s", given);
+        luaL_error(L, "%s:%s takes %d position%s, and %d %s given", calr_tensor_describe(t, text),
+                   method, t->ndim, t->ndim == 1 ? "" : "s", given, given == 1 ? "was" : "were");
 }
 
 void calr_lua_set_element(lua_State *L, int arg, calr_tensor *t, const int64_t *index)
@@ -233,7 +233,7 @@ static int tensor_to(lua_State *L)
 /// tensor:copy(source)
 /// Copies the elements of a tensor of the same shape into this one, in place, converting types. Gradients do not pass
 /// through a copy: a source that needs one is an error while operations are recorded (copy source:detach(), or inside
-/// calr.no_grad; calr.ops.cat puts parts together with their gradients).
+/// calr.no_grad; calr.cat puts parts together with their gradients).
 /// @return tensor  itself
 static int tensor_copy(lua_State *L)
 {
@@ -241,7 +241,7 @@ static int tensor_copy(lua_State *L)
     if (calr_tape_is_recording() && calr_tape_requires(from))
         luaL_argerror(L, 2,
                       "its gradient would be lost: copy source:detach(), or inside calr.no_grad; "
-                      "calr.ops.cat keeps gradients");
+                      "calr.cat keeps gradients");
     calr_lua_call(L, calr_tensor_copy(to, from));
     lua_settop(L, 1);
     return 1;

@@ -558,6 +558,12 @@ static int operator_less(lua_State *L)
                       or_equal ? "<=" : "<", or_equal ? "le" : "lt", or_equal ? "le" : "lt");
 }
 
+static int operator_concat(lua_State *L)
+{
+    return luaL_error(L, ".. joins texts: calr.cat { a, b } joins tensors, and tostring(a) or "
+                         "a:describe() is a tensor's text");
+}
+
 const calr_lua_function calr_lua_operators[] = {
     {"__add", word_add, NULL},
     {"__sub", word_sub, NULL},
@@ -573,5 +579,6 @@ const calr_lua_function calr_lua_operators[] = {
     {"__bnot", operator_not, NULL},
     {"__lt", operator_less, NULL, .code = 0},
     {"__le", operator_less, NULL, .code = 1},
+    {"__concat", operator_concat, NULL},
     {NULL, NULL, NULL},
 };

@@ -84,7 +84,7 @@ static void apply(lua_State *L, int fn, const calr_tensor *from, calr_tensor *to
 static int tensor_apply(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
-    luaL_checkany(L, 2);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
     if (calr_tape_is_recording() && calr_tape_requires(t))
         luaL_argerror(L, 1,
                       "a gradient does not pass through a Lua function: x:detach():apply(fn), or "
@@ -103,7 +103,7 @@ static int tensor_apply(lua_State *L)
 static int tensor_apply_(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
-    luaL_checkany(L, 2);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
     calr_lua_call(L, calr_tape_check_write(t));
     apply(L, 2, t, t);
     lua_settop(L, 1);

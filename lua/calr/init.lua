@@ -96,10 +96,12 @@ local function parts()
   return names
 end
 
--- The function of tensors of that name, or nil.
+-- The function of tensors of that name; or nil, and what comes near: "x:NAME(...)" if it is a method alone.
 local function word_of(name)
   local tensor = require "calr.tensor"
-  return rawget(tensor, name) or (require("calr.vocabulary").find(tensor, name))
+  local known = rawget(tensor, name)
+  if known then return known end
+  return require("calr.vocabulary").find(tensor, name)
 end
 
 setmetatable(calr, {
@@ -110,12 +112,13 @@ setmetatable(calr, {
     end
     local module = "calr." .. tostring(name)
     if not resolve(module) and not package.preload[module] and not package.searchpath(module, package.path) then
-      local word = word_of(name)
+      local word, near = word_of(name)
       if word then
         rawset(self, name, word)
         return word
       end
-      local hint = suggest(tostring(name), parts())
+      local method = near and near:find ":"
+      local hint = method and (": a tensor has it, %s"):format(near) or suggest(tostring(name), parts())
       error(("calr has no part \"%s\"%s"):format(tostring(name), hint), 2)
     end
     local part = require(module)

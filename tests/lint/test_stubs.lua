@@ -144,7 +144,7 @@ check.test("the class tensor has every method and operator that tensors have", f
   for key in pairs(meta) do
     local name = key:match "^__(%l+)$"
     local inner = { call = 1, close = 1, gc = 1, index = 1, mode = 1, name = 1, newindex = 1, tostring = 1, len = 1,
-      pairs = 1, metatable = 1, lt = 1, le = 1 }
+      pairs = 1, metatable = 1, lt = 1, le = 1, concat = 1 }
     if name and not inner[name] and not all:find("\n---@operator " .. name .. "%f[%A]") then
       problems[#problems + 1] = "operator " .. name
     end

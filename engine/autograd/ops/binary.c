@@ -12,6 +12,11 @@ static calr_status check(calr_op_call *call)
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(calr_broadcast_shape(&call->shape[0], &call->shape[1], &call->out));
     calr_dtype dtype = call->shape[0].dtype;
+    if ((op == CALR_AND || op == CALR_OR || op == CALR_XOR) && calr_dtype_is_float(dtype))
+        return calr_error(CALR_EINVAL,
+                          "%s numbers have no bits to combine: masks and whole numbers do. A "
+                          "comparison, such as x:gt(0), makes a mask",
+                          calr_dtype_name(dtype));
     if (!calr_binary_takes(op, dtype))
         return calr_op_refuse_dtype(dtype);
     call->out.dtype = calr_binary_is_test(op) ? CALR_BOOL : dtype;

@@ -4,6 +4,7 @@
 
 #include "autograd/apply.h"
 #include "autograd/ops.h"
+#include "autograd/ops/broadcast.h"
 #include "backend/backend.h"
 
 /* Input i must be there, and f32 or f64, as the first input is. */
@@ -193,7 +194,44 @@ static int output_grid(const calr_op_call *call)
     return a > b ? a : b;
 }
 
-static calr_status matmul_forward(calr_op_call *call, calr_tensor **y)
+/* A column times a row: nothing is summed, and a product of elements writes what OpenBLAS would set to 0, read and add
+ * to. */
+static bool is_outer(const calr_op_call *call)
+{
+    const product *t = call->attributes;
+    const calr_op_shape *a = &call->shape[0];
+    return a->ndim >= 2 && call->shape[1].ndim >= 2 && t->scale == 1 &&
+           columns_of(a, t->a, true) == 1;
+}
+
+static calr_status as_it_is_multiplied(const calr_tensor *x, bool transposed, calr_tensor **view)
+{
+    if (transposed)
+        return calr_tensor_transpose(x, x->ndim - 2, x->ndim - 1, view);
+    return calr_tensor_alias(x, view);
+}
+
+static calr_status multiply_outer(const calr_op_call *call, calr_tensor *y)
+{
+    const product *t = call->attributes;
+    const calr_backend *backend;
+    calr_tensor *pair[2] = {0};
+    CALR_TRY(calr_backend_get(&backend));
+    calr_status status = as_it_is_multiplied(call->in[0], t->a, &pair[0]);
+    if (status == CALR_OK)
+        status = as_it_is_multiplied(call->in[1], t->b, &pair[1]);
+    if (status == CALR_OK) {
+        calr_pairing pairing;
+        calr_broadcast_pair(&call->out, pair, 2, &pairing);
+        status = backend->binary(CALR_MUL, y->dtype, &pairing, calr_tensor_data(pair[0]),
+                                 calr_tensor_data(pair[1]), calr_tensor_data(y));
+    }
+    calr_tensor_release(pair[0]);
+    calr_tensor_release(pair[1]);
+    return status;
+}
+
+static calr_status multiply_matrices(const calr_op_call *call, calr_tensor *y)
 {
     int dims = output_grid(call);
     factor a = {0}, b = {0};
@@ -201,10 +239,15 @@ static calr_status matmul_forward(calr_op_call *call, calr_tensor **y)
     if (status == CALR_OK)
         status = take(call, 1, call->in[1], dims, &b);
     if (status == CALR_OK)
-        status = multiply(call, dims, a, b, steps(call, 2, (*y)->stride, dims), *y);
+        status = multiply(call, dims, a, b, steps(call, 2, y->stride, dims), y);
     calr_tensor_release(a.tensor);
     calr_tensor_release(b.tensor);
-    CALR_TRY(status);
+    return status;
+}
+
+static calr_status matmul_forward(calr_op_call *call, calr_tensor **y)
+{
+    CALR_TRY(is_outer(call) ? multiply_outer(call, *y) : multiply_matrices(call, *y));
     CALR_TRY(calr_op_save(call, "a", call->needs[1] ? call->in[0] : NULL));
     return calr_op_save(call, "b", call->needs[0] ? call->in[1] : NULL);
 }

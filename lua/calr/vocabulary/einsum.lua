@@ -248,7 +248,10 @@ end
 
 local function evaluate(equation, given)
   local terms = terms_of(equation)
-  if #terms ~= #given then fail("there are subscripts for %d operands, and %d are given", #terms, #given) end
+  if #terms ~= #given then
+    local are = #given == 1 and "is" or "are"
+    fail("there are subscripts for %d operands, and %d %s given", #terms, #given, are)
+  end
   local operands, sizes = prepare(terms, given)
   local result = result_labels(terms, sizes)
   -- what the result or an operand from number i on names

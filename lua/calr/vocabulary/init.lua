@@ -55,7 +55,7 @@ end
 --- @param known  the table that lacks the name: the methods of tensors, or calr.tensor
 --- @param name   string
 --- @return function|nil
---- @return string|nil  the nearest name, where there is no such function
+--- @return string|nil  the nearest name, where there is no such function: a method, if it is one alone
 function vocabulary.find(known, name)
   local page = pages[name]
   if page then
@@ -65,6 +65,7 @@ function vocabulary.find(known, name)
       return tensor._word(as_method and "tensor:" or "calr.", name, takes, fn)
     end
   end
+  if known ~= methods and rawget(methods, name) then return nil, ("x:%s(...)"):format(name) end
   local names = vocabulary.names()
   for key in pairs(known) do names[#names + 1] = key end
   return nil, sys.nearest(name, names)

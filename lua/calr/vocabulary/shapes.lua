@@ -5,12 +5,24 @@ local tensor = require "calr.tensor"
 
 local shapes = {}
 
+local narrow, select = tensor.narrow, tensor.select
+
 -- Parts of the lengths given along a dimension.
 local function parts(x, lengths, dim)
   local list, first = {}, 1
   for i, length in ipairs(lengths) do
-    list[i] = x:narrow(dim, first, length)
+    list[i] = narrow(x, dim, first, length)
     first = first + length
+  end
+  return list
+end
+
+-- Parts of one length, but for the last one. An empty tensor is one part.
+local function equal_parts(x, length, dim, total)
+  local list, i = {}, 0
+  for first = 1, total == 0 and 1 or total, length do
+    i = i + 1
+    list[i] = narrow(x, dim, first, length < total - first + 1 and length or total - first + 1)
   end
   return list
 end
@@ -35,9 +47,7 @@ function shapes.split(x, split_size, dim)
   if math.type(split_size) ~= "integer" or split_size < 1 then
     error(("split: split_size is an integer above 0, or a list of lengths, not %s"):format(tostring(split_size)), 2)
   end
-  local lengths = {}
-  for first = 0, math.max(total - 1, 0), split_size do lengths[#lengths + 1] = math.min(split_size, total - first) end
-  return parts(x, lengths, dim)
+  return equal_parts(x, split_size, dim, total)
 end
 
 --- calr.chunk(x, chunks [, dim])
@@ -57,7 +67,7 @@ function shapes.chunk(x, chunks, dim)
     for i = 1, chunks do lengths[i] = 0 end
     return parts(x, lengths, dim)
   end
-  return shapes.split(x, -(-total // chunks), dim)
+  return equal_parts(x, -(-total // chunks), dim, total)
 end
 
 --- calr.unbind(x [, dim])
@@ -66,7 +76,8 @@ end
 --- @return table  list of tensors
 function shapes.unbind(x, dim)
   local list = {}
-  for i = 1, x:size(dim or 1) do list[i] = x:select(dim or 1, i) end
+  dim = dim or 1
+  for i = 1, x:size(dim) do list[i] = select(x, dim, i) end
   return list
 end
 

@@ -259,7 +259,7 @@ return vocabulary.rows({ types = "float" }, {
       return products(each(transposed)(a), halved(b))
     end },
   { "matmul", bench = { "a 64 2048, b 64 2048" }, call = "matmul(a, b, false, true)", on = { "a 2 3, b 4 3",
-    "a 2 3, b 1 3", "a 2 3, b 5 4 3",
+    "a 2 3, b 1 3", "a 2 3, b 5 4 3", "a 3 1, b 2 4 1",
     "a 3, b 4 3" },
     torch = "a @ b.mT", plain = function(a, b) return products(a, each(transposed)(b)) end },
   { "mm", bench = false, on = { "a 2 3, b 3 4", "a 0 3, b 3 4", "a 1 1, b 1 1",
