@@ -10,12 +10,19 @@
 #define LEAST_STEP  ((size_t)1 << 20)
 #define MOST_STEP   ((size_t)8 << 20)
 #define YOUNG_COUNT 128
+/* A tensor in the script's hands sees one collection while the next tensor is made. Two would make it old. */
+#define LARGE       ((size_t)64 << 10)
+#define LARGE_COUNT 2
+#define PATIENCE    64
 
 static size_t soft_limit = FIRST_LIMIT;
 static size_t young_step = MOST_STEP; /* bytes that become live between young collections */
 static size_t young_base;             /* the fewest live bytes since the last young collection */
-static unsigned made;                 /* tensors since the last young collection */
-static size_t last_requested;         /* bytes ever asked for when the last collection ran */
+static size_t last_live;              /* when the last tensor was made */
+static unsigned made, large;          /* tensors since the last young collection */
+static unsigned calm,
+    patience = 1; /* young collections with little kept, and how many shorten the step */
+static size_t last_requested; /* bytes ever asked for when the last collection ran */
 
 /* A collection is a span of its own, or the profiler would blame whichever function is running. */
 static void begin_span(const void *frame)
@@ -48,15 +55,19 @@ void calr_collect_young_first(lua_State *L)
     lua_gc(L, LUA_GCGEN, 0, 0);
 }
 
-/* Where temporaries are dropped at once the next come soon, and go into memory that is still in the second-level cache.
- * Where much survives they come late: a tensor that survives two collections is old, and stays until a full one. */
+/* Where temporaries are dropped at once the next collection comes soon, and what follows goes into memory that is still
+ * in the second-level cache. Where much survives it comes late: a tensor that survives two is old, and stays until a
+ * full one. Each time that a short step was wrong it takes twice as long to come back. */
 static void adapt_step(size_t before, size_t after)
 {
     size_t grown = before - young_base, kept = after > young_base ? after - young_base : 0;
-    if (kept <= grown / 8 && young_step > LEAST_STEP)
+    calm = kept <= grown / 8 ? calm + 1 : 0;
+    if (calm >= patience && young_step > LEAST_STEP) {
         young_step /= 2;
-    else if (kept > grown / 4 && young_step < MOST_STEP)
+    } else if (kept > grown / 4 && young_step < MOST_STEP) {
         young_step *= 2;
+        patience = patience < PATIENCE ? 2 * patience : PATIENCE;
+    }
 }
 
 /* Frees what was made and dropped since the last time. Its cost does not grow with what Lua holds. */
@@ -69,8 +80,8 @@ static void collect_young(lua_State *L, size_t live)
     size_t after = calr_pool_live();
     if (live - young_base >= young_step)
         adapt_step(live, after);
-    young_base = after;
-    made = 0;
+    young_base = last_live = after;
+    made = large = 0;
 }
 
 void calr_collect_when_full(lua_State *L)
@@ -79,13 +90,15 @@ void calr_collect_when_full(lua_State *L)
     if (live < young_base)
         young_base = live;
     made++;
+    large += live >= last_live + LARGE;
+    last_live = live;
     if (live < soft_limit) {
-        if (live - young_base >= young_step || made >= YOUNG_COUNT)
+        if (made >= YOUNG_COUNT || (large >= LARGE_COUNT && live - young_base >= young_step))
             collect_young(L, live);
         return;
     }
     collect(L);
-    live = young_base = calr_pool_live();
+    live = young_base = last_live = calr_pool_live();
     while (live > soft_limit / 5 * 4)
         soft_limit += soft_limit / 2;
 }

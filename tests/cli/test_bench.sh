@@ -124,6 +124,8 @@ expect 0 "$CALR" bench tsne --images 120 --dim 8 --perplexity 5 --iterations 20 
 prints "120 x 8, perplexity 5" "other 1.0" "of 10 nearest neighbours" "kept in the plane" "divergence"
 expect 0 "$CALR" bench start --repeat 2
 prints "calr -e 'return'" "the shell alone"
+expect 0 "$CALR" bench temporaries --count 20 --mib 0.5 --parts 2
+prints "20 temporaries of 0.5 MiB" "closed by hand" ">= 0.67x"
 
 expect 0 "$CALR" bench block --batch 2 --tokens 5 --channels 8 --heads 2 --repeat 2 --limits 100,10 --peer ./peer.sh
 prints "forward, 2 x 5" "forward, backward, 2 x 5" "other 1.0" "images/s" ">= 1x"

@@ -27,6 +27,16 @@ check.test("temporaries go while a loop runs, however much Lua holds", function(
   check.equal(#held, 100000)
 end)
 
+check.test("a temporary that is held while the next one is made does not get old", function()
+  for _, size in ipairs { 256, 1024, 2048 } do
+    local part, held = calr.tensor.zeros { size, size }, nil
+    local bytes = 4 * size * size
+    check.ok(most(200, function() held = part + 1 end) <= (8 << 20) + 6 * bytes, size)
+    check.ok(most(200, function() held = part:t() * 2 + 1 end) <= (8 << 20) + 6 * bytes, size)
+    check.equal(held:get(1, 1), 1)
+  end
+end)
+
 check.test("tensors that get old before they are dropped go as well", function()
   local ring, at = {}, 0
   check.ok(most(600, function()
