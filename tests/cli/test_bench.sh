@@ -124,6 +124,8 @@ expect 0 "$CALR" bench tsne --images 120 --dim 8 --perplexity 5 --iterations 20 
 prints "120 x 8, perplexity 5" "other 1.0" "of 10 nearest neighbours" "kept in the plane" "divergence"
 expect 0 "$CALR" bench start --repeat 2
 prints "calr -e 'return'" "the shell alone"
+expect 2 "$CALR" bench start --cpu
+says "the start of other processes is measured by the clock"
 expect 0 "$CALR" bench temporaries --count 20 --mib 0.5 --parts 2
 prints "20 temporaries of 0.5 MiB" "closed by hand" ">= 0.67x"
 

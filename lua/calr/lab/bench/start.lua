@@ -2,6 +2,7 @@
 --- calr bench start: measures how long the program takes to start.
 
 local config = require "calr.config"
+local errors = require "calr.errors"
 local sys = require "calr.sys"
 local text = require "calr.text"
 
@@ -20,6 +21,9 @@ end
 --- calr.lab.bench.start.rows(bench, options)
 --- Prints a row for each program; the last is the shell's own start, which the others include.
 function benchmark.rows(bench, options)
+  if bench.session.settings.cpu then
+    errors.usage "the start of other processes is measured by the clock: --cpu counts this process alone"
+  end
   local program = text.quote(options.program ~= "" and options.program or sys.paths.executable)
   local settings = { single = true, ["repeat"] = 41, warmup = 3 }
   bench.row { work = "calr -e 'return'", time = bench.time(starter(program .. " -e return"), settings),
