@@ -9,23 +9,12 @@
 #include "base/size.h"
 #include "base/sort.h"
 #include "cluster/condensed.h"
-#include "neighbours/pairwise.h"
 #include "neighbours/reach.h"
-
-/* Distances between features are kept up to this size (23,170 rows), and computed again and again above it. */
-static const double MATRIX_BYTES = 2147483648.0;
-
-/* What the tree is made from: distances; or, with `features`, the bounds of distances that calr_pairwise_bounds gives,
- * and features to measure a pair where the bound does not settle it. */
-typedef struct pairs {
-    const calr_distance *distance;
-    const calr_pairwise *features; /* NULL: the distances are exact */
-} pairs;
 
 /* ---- core distances ---- */
 
 typedef struct cores {
-    const pairs *source;
+    const calr_distance *source;
     int64_t others; /* neighbours besides the thing itself; the core distance is that to the last */
     float *heap;    /* [threads x others] largest first */
     float *core;    /* [n] */
@@ -55,39 +44,17 @@ static int64_t offer(float *heap, int64_t count, int64_t limit, float value)
     return count;
 }
 
-/* The smallest distances of row i. Those with the smallest bounds are measured first, then the others whose bound is
- * below the largest of them. */
-static int64_t offer_measured(const pairs *s, int64_t i, float *heap, int64_t limit)
-{
-    int64_t n = s->distance->n, count = 0;
-    const float *row = s->distance->dense + i * n;
-    for (int64_t j = 0; j < n; j++)
-        if (j != i)
-            count = offer(heap, count, limit, fabsf(row[j]));
-    float last = heap[0]; /* there are at least `limit` others */
-    count = 0;
-    for (int64_t j = 0; j < n; j++)
-        if (fabsf(row[j]) <= last && j != i)
-            count = offer(heap, count, limit, calr_pairwise_exact(s->features, i, j, row[j]));
-    for (int64_t j = 0; j < n; j++)
-        if (fabsf(row[j]) > last && fabsf(row[j]) < heap[0] && j != i)
-            offer(heap, count, limit, calr_pairwise_exact(s->features, i, j, row[j]));
-    return count;
-}
-
 static void find_cores(void *context, int64_t begin, int64_t end, int worker)
 {
     cores *c = context;
     float *heap = c->heap + worker * c->others;
-    const calr_distance *d = c->source->distance;
+    const calr_distance *d = c->source;
     for (int64_t i = begin; i < end; i++) {
         int64_t count = 0;
         if (d->sparse) {
             for (int64_t p = d->sparse->offsets[i]; p < d->sparse->offsets[i + 1]; p++)
                 if (d->sparse->indices[p] != i)
                     count = offer(heap, count, c->others, d->sparse->values[p]);
-        } else if (c->source->features) {
-            count = offer_measured(c->source, i, heap, c->others);
         } else {
             for (int64_t j = 0; j < d->n; j++)
                 if (j != i)
@@ -105,27 +72,24 @@ static float farther(float a, float b)
 }
 
 /* Prim: of the things equally near, the lowest comes next. */
-static calr_status span_dense(const pairs *source, const float *core, float *least, int32_t *from,
-                              uint8_t *inside, calr_merge *merges)
+static calr_status span_dense(const calr_distance *source, const float *core, float *least,
+                              int32_t *from, uint8_t *inside, calr_merge *merges)
 {
-    const calr_pairwise *features = source->features;
-    int64_t n = source->distance->n, x = 0;
+    int64_t n = source->n, x = 0;
     for (int64_t i = 0; i < n; i++) {
         least[i] = INFINITY;
         inside[i] = 0;
         from[i] = 0;
     }
     for (int64_t m = 0; m + 1 < n; m++) {
-        const float *row = source->distance->dense + x * n;
+        const float *row = source->dense + x * n;
         int64_t next = -1;
         CALR_TRY(calr_interrupt_check());
         inside[x] = 1;
         for (int64_t i = 0; i < n; i++) {
             if (inside[i])
                 continue;
-            float reach = farther(farther(core[x], core[i]), fabsf(row[i]));
-            if (features && reach < least[i])
-                reach = farther(reach, calr_pairwise_exact(features, x, i, row[i]));
+            float reach = farther(farther(core[x], core[i]), row[i]);
             if (reach < least[i]) {
                 least[i] = reach;
                 from[i] = (int32_t)x;
@@ -218,11 +182,11 @@ static int by_height(const void *x, const void *y)
 }
 
 /* The links of the tree by their length. */
-static calr_status span(const pairs *source, const float *core, calr_merge *merges)
+static calr_status span(const calr_distance *source, const float *core, calr_merge *merges)
 {
-    int64_t n = source->distance->n;
-    if (source->distance->sparse)
-        return span_sparse(source->distance->sparse, core, merges);
+    int64_t n = source->n;
+    if (source->sparse)
+        return span_sparse(source->sparse, core, merges);
     float *least = calr_array_new(n, sizeof *least);
     int32_t *from = calr_array_new(n, sizeof *from);
     uint8_t *inside = calr_array_new(n, sizeof *inside);
@@ -260,10 +224,10 @@ static calr_status check_options(int64_t n, const calr_hdbscan_options *o)
     return CALR_OK;
 }
 
-static calr_status build_tree(const pairs *source, const calr_hdbscan_options *options,
+static calr_status build_tree(const calr_distance *source, const calr_hdbscan_options *options,
                               calr_condensed **tree)
 {
-    int64_t n = source->distance->n;
+    int64_t n = source->n;
     cores c = {.source = source};
     c.others = (options->min_samples < n ? options->min_samples : n) - 1;
     c.core = calr_array_zeros(n, sizeof *c.core);
@@ -298,13 +262,13 @@ static calr_status label_tree(calr_condensed *tree, const calr_hdbscan_options *
     return status;
 }
 
-static calr_status cluster(const pairs *source, const calr_hdbscan_options *options,
+static calr_status cluster(const calr_distance *source, const calr_hdbscan_options *options,
                            int32_t *labels, float *probabilities, float *outliers,
                            int64_t *clusters)
 {
     int64_t found = 0;
-    CALR_TRY(check_options(source->distance->n, options));
-    if (source->distance->n > 0) {
+    CALR_TRY(check_options(source->n, options));
+    if (source->n > 0) {
         calr_condensed *tree;
         CALR_TRY(build_tree(source, options, &tree));
         CALR_TRY(label_tree(tree, options, labels, probabilities, outliers, &found));
@@ -317,68 +281,34 @@ static calr_status cluster(const pairs *source, const calr_hdbscan_options *opti
 calr_status calr_hdbscan(const calr_distance *distance, const calr_hdbscan_options *options,
                          int32_t *labels, float *probabilities, float *outliers, int64_t *clusters)
 {
-    pairs source = {.distance = distance};
-    return cluster(&source, options, labels, probabilities, outliers, clusters);
-}
-
-/* Of distances that are computed as often as they are looked at. */
-static calr_status stream_features(const float *x, int64_t n, int64_t d, calr_metric metric,
-                                   const calr_hdbscan_options *options, int32_t *labels,
-                                   float *probabilities, float *outliers, int64_t *clusters)
-{
-    calr_condensed *tree;
-    int64_t found;
-    calr_merge *merges = calr_array_new(n - 1, sizeof *merges);
-    calr_link *links = calr_array_new(n - 1, sizeof *links);
-    calr_status status =
-        merges && links
-            ? CALR_OK
-            : calr_error(CALR_ENOMEM, "out of memory for HDBSCAN of %" PRId64 " things", n);
-    if (status == CALR_OK)
-        status = calr_reach_span(x, n, d, metric, options->min_samples - 1, links);
-    for (int64_t i = 0; i < n - 1 && status == CALR_OK; i++)
-        merges[i] = (calr_merge){links[i].a, links[i].b, links[i].length};
-    free(links);
-    if (status == CALR_OK)
-        status = calr_sort(merges, n - 1, sizeof *merges, by_height);
-    if (status == CALR_OK)
-        status = calr_condensed_new(merges, n, options->min_cluster_size, &tree);
-    free(merges);
-    CALR_TRY(status);
-    return label_tree(tree, options, labels, probabilities, outliers, clusters ? clusters : &found);
-}
-
-calr_status calr_hdbscan_features_by(double most_bytes, const float *x, int64_t n, int64_t d,
-                                     calr_metric metric, const calr_hdbscan_options *options,
-                                     int32_t *labels, float *probabilities, float *outliers,
-                                     int64_t *clusters)
-{
-    CALR_TRY(check_options(n, options));
-    if (n > 1 && 4.0 * (double)n * (double)n > most_bytes)
-        return stream_features(x, n, d, metric, options, labels, probabilities, outliers, clusters);
-    int64_t count;
-    float *distances =
-        __builtin_mul_overflow(n, n, &count) ? NULL : calr_array_new(count, sizeof *distances);
-    if (!distances)
-        return calr_error(CALR_ENOMEM, "out of memory for the distances of %" PRId64 " rows", n);
-    calr_pairwise *features = NULL;
-    calr_status status = calr_pairwise_new(x, n, d, metric, &features);
-    if (status == CALR_OK)
-        status = calr_pairwise_bounds(features, distances);
-    if (status == CALR_OK) {
-        calr_distance distance = calr_distance_of_dense(distances, n);
-        pairs source = {&distance, features};
-        status = cluster(&source, options, labels, probabilities, outliers, clusters);
-    }
-    calr_pairwise_release(features);
-    free(distances);
-    return status;
+    return cluster(distance, options, labels, probabilities, outliers, clusters);
 }
 
 calr_status calr_hdbscan_features(const float *x, int64_t n, int64_t d, calr_metric metric,
                                   const calr_hdbscan_options *options, int32_t *labels,
                                   float *probabilities, float *outliers, int64_t *clusters)
 {
-    return calr_hdbscan_features_by(MATRIX_BYTES, x, n, d, metric, options, labels, probabilities,
-                                    outliers, clusters);
+    calr_condensed *tree = NULL;
+    int64_t found = 0;
+    CALR_TRY(check_options(n, options));
+    calr_link *links = calr_array_new(n, sizeof *links);
+    calr_merge *merges = calr_array_new(n, sizeof *merges);
+    calr_status status =
+        merges && links
+            ? calr_reach_span(x, n, d, metric, options->min_samples - 1, 0, links)
+            : calr_error(CALR_ENOMEM, "out of memory for HDBSCAN of %" PRId64 " things", n);
+    for (int64_t i = 0; i < n - 1 && status == CALR_OK; i++)
+        merges[i] = (calr_merge){links[i].a, links[i].b, links[i].length};
+    free(links);
+    if (status == CALR_OK && n > 1)
+        status = calr_sort(merges, n - 1, sizeof *merges, by_height);
+    if (status == CALR_OK && n > 0)
+        status = calr_condensed_new(merges, n, options->min_cluster_size, &tree);
+    free(merges);
+    CALR_TRY(status);
+    if (tree)
+        CALR_TRY(label_tree(tree, options, labels, probabilities, outliers, &found));
+    if (clusters)
+        *clusters = found;
+    return CALR_OK;
 }

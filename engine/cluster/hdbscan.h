@@ -46,18 +46,10 @@ typedef struct calr_hdbscan_options {
 calr_status calr_hdbscan(const calr_distance *distance, const calr_hdbscan_options *options,
                          int32_t *labels, float *probabilities, float *outliers, int64_t *clusters);
 
-/* The same of the distances between the rows of x[n x d]: held while it runs where they take no more
- * than 2 GiB (4 n^2 bytes), otherwise computed again in each of some ten rounds (neighbours/reach.h),
- * with the same result. CALR_ENUMERIC names a row that is not finite. */
+/* The same of the distances between the rows of x[n x d], which are never held: the tree comes from lists of neighbours
+ * (neighbours/reach.h). CALR_ENUMERIC names a row that is not finite. */
 calr_status calr_hdbscan_features(const float *x, int64_t n, int64_t d, calr_metric metric,
                                   const calr_hdbscan_options *options, int32_t *labels,
                                   float *probabilities, float *outliers, int64_t *clusters);
-
-/* calr_hdbscan_features with the limit as an argument: the matrix of all distances is made where it takes no more than
- * most_bytes. */
-calr_status calr_hdbscan_features_by(double most_bytes, const float *x, int64_t n, int64_t d,
-                                     calr_metric metric, const calr_hdbscan_options *options,
-                                     int32_t *labels, float *probabilities, float *outliers,
-                                     int64_t *clusters);
 
 #endif

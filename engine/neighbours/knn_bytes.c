@@ -17,16 +17,18 @@ enum {
     TILE = 512, /* rows and columns of a product: 1 MiB of results stay in a core's cache */
     LONGEST_LIST = 4096, /* a row with more candidates is searched by itself */
     MOST_KEPT = 512,     /* neighbours of a row */
+    SPAN = 64,           /* columns of a tile that are looked at together */
     BLOCK = 16,          /* rows searched by themselves at a time */
     SAMPLE = 64,         /* rows that are tried first */
     LONGEST_ROW = 65536, /* products of bytes add up in 32 bits */
     ROW_GRAIN = 16
 };
 
-/* Below these the search in f32 is the faster one: products of bytes cost a quarter, but each candidate a
- * row's dot product from memory, of which a share of the rows as small as 1 / SHARE eats the gain. */
-static const int64_t LEAST_COLUMNS = 256, LEAST_NUMBERS = (int64_t)1 << 20, LEAST_QUERIES = 512,
-                     SHARE = 128;
+/* Below these the search in f32 is the faster one: products of bytes cost a quarter, but each candidate a row's dot
+ * product from memory, of which a share of the rows as small as 1 / SHARE eats the gain. Fewer rows suffice if they are
+ * wide. */
+static const int64_t LEAST_COLUMNS = 32, LEAST_ROWS = 2048, LEAST_NUMBERS = (int64_t)1 << 20,
+                     LEAST_QUERIES = 512, SHARE = 128;
 /* Entries of all lists together, for each row on average: a bound of the memory. */
 static const int64_t ENTRIES_A_ROW = 512;
 
@@ -107,22 +109,43 @@ typedef struct tile {
 } tile;
 
 /* Marks the columns of a row of products whose upper bound reaches what it must: `least` of the row's list, or that
- * of each column's. */
-static CALR_CLONES void mark_columns(const int32_t *products, const float *scale, const float *gain,
-                                     float own, float least, uint8_t *hit)
+ * of each column's. Returns a bit for each span of columns with marks: most have none. */
+static CALR_CLONES uint32_t mark_columns(const int32_t *products, const float *scale,
+                                         const float *gain, float own, float least, uint8_t *hit)
 {
-    for (int c = 0; c < TILE; c++)
-        hit[c] = (float)products[c] * (own * scale[c]) + gain[c] >= least;
+    uint32_t spans = 0;
+    for (int s = 0; s < TILE / SPAN; s++) {
+        int hits = 0;
+        for (int c = s * SPAN; c < (s + 1) * SPAN; c++) {
+            hit[c] = (float)products[c] * (own * scale[c]) + gain[c] >= least;
+            hits |= hit[c];
+        }
+        spans |= (uint32_t)(hits != 0) << s;
+    }
+    return spans;
 }
 
-static CALR_CLONES void mark_rows(const int32_t *products, const float *scale, const float *least,
-                                  float own, float gain, uint8_t *hit)
+static CALR_CLONES uint32_t mark_rows(const int32_t *products, const float *scale,
+                                      const float *least, float own, float gain, uint8_t *hit)
 {
-    for (int c = 0; c < TILE; c++)
-        hit[c] = (float)products[c] * (own * scale[c]) + gain >= least[c];
+    uint32_t spans = 0;
+    for (int s = 0; s < TILE / SPAN; s++) {
+        int hits = 0;
+        for (int c = s * SPAN; c < (s + 1) * SPAN; c++) {
+            hit[c] = (float)products[c] * (own * scale[c]) + gain >= least[c];
+            hits |= hit[c];
+        }
+        spans |= (uint32_t)(hits != 0) << s;
+    }
+    return spans;
 }
 
-/* Eight marks at a time, a byte each. */
+/* Calls what follows for each marked column `c`, eight marks at a time, a byte each. */
+#define FOR_MARKS(spans, hit)                                                                      \
+    for (; spans; spans &= spans - 1)                                                              \
+        for (int from = __builtin_ctz(spans) * SPAN, end = from + SPAN; from < end; from += 8)     \
+            for (uint64_t marks = eight_marks(hit, from); marks; marks &= marks - 1)
+
 static inline uint64_t eight_marks(const uint8_t *hit, int from)
 {
     uint64_t word;
@@ -165,16 +188,16 @@ static void offer_columns(search *s, const tile *t, edge *e)
         float own = s->own[i];
         if (s->lists[i].count == 0 && s->least[i] == -INFINITY)
             begin_list(s, t, e, i, row);
-        mark_columns(row, e->scale, e->gain, own, s->least[i], hit);
+        uint32_t spans = mark_columns(row, e->scale, e->gain, own, s->least[i], hit);
         if (t->diagonal)
             hit[r] = 0;
-        for (int from = 0; from < TILE; from += 8)
-            for (uint64_t marks = eight_marks(hit, from); marks; marks &= marks - 1) {
-                int c = from + __builtin_ctzll(marks) / 8;
-                float product = (float)row[c] * (own * e->scale[c]);
-                if (product + e->gain[c] >= s->least[i])
-                    enter(s, i, product - s->base.half[t->first_column + c], t->first_column + c);
-            }
+        FOR_MARKS(spans, hit)
+        {
+            int c = from + __builtin_ctzll(marks) / 8;
+            float product = (float)row[c] * (own * e->scale[c]);
+            if (product + e->gain[c] >= s->least[i])
+                enter(s, i, product - s->base.half[t->first_column + c], t->first_column + c);
+        }
     }
 }
 
@@ -189,14 +212,14 @@ static void offer_rows(search *s, const tile *t, edge *e)
         int64_t i = t->first_row + r;
         const int32_t *row = t->products + r * TILE;
         float own = s->own[i], gain = s->query.radius[i] - s->query.half[i];
-        mark_rows(row, e->scale, e->least, own, gain, hit);
-        for (int from = 0; from < TILE; from += 8)
-            for (uint64_t marks = eight_marks(hit, from); marks; marks &= marks - 1) {
-                int c = from + __builtin_ctzll(marks) / 8;
-                enter(s, t->first_column + c,
-                      (float)row[c] * (own * e->scale[c]) - s->query.half[i], i);
-                e->least[c] = s->least[t->first_column + c];
-            }
+        uint32_t spans = mark_rows(row, e->scale, e->least, own, gain, hit);
+        FOR_MARKS(spans, hit)
+        {
+            int c = from + __builtin_ctzll(marks) / 8;
+            enter(s, t->first_column + c, (float)row[c] * (own * e->scale[c]) - s->query.half[i],
+                  i);
+            e->least[c] = s->least[t->first_column + c];
+        }
     }
 }
 
@@ -478,8 +501,9 @@ calr_status calr_knn_bytes(const calr_knn_task *task, bool force, bool *done)
         return CALR_OK;
     if (s.keep < 1 || s.keep > MOST_KEPT || task->d > LONGEST_ROW)
         return CALR_OK;
-    if (!force &&
-        (task->d < LEAST_COLUMNS || task->m < LEAST_NUMBERS / task->d || task->n < LEAST_QUERIES))
+    bool large = task->d >= LEAST_COLUMNS && task->n >= LEAST_QUERIES &&
+                 (task->m >= LEAST_ROWS || task->m >= LEAST_NUMBERS / task->d);
+    if (!force && !large)
         return CALR_OK;
     calr_status status = run(&s, force, done);
     clear(&s);

@@ -325,22 +325,21 @@ calr_status calr_pairwise_all(const float *x, int64_t n, int64_t d, calr_metric 
 
 /* ---- bounds ---- */
 
-typedef struct bounds {
+/* For products in f32, made when they are first asked for. */
+struct calr_pairwise_bounds {
     const calr_pairwise *pairwise;
     double
         scale; /* a power of two: of the copies of euclidean rows, which are no longer than 1 then */
-    float less;      /* 1 - the error of a product, relative to the squared lengths */
-    float tiny;      /* and what numbers too small for f32 add to it */
-    float *rows;     /* [n x d] copies: scaled differences from the centre, or unit rows */
-    float *square;   /* [n] their squared lengths, of euclidean distances */
-    float *products; /* [threads x TILE x TILE] */
-    float *out;
-} bounds;
+    float less;    /* 1 - the error of a product, relative to the squared lengths */
+    float tiny;    /* and what numbers too small for f32 add to it */
+    float *rows;   /* [n x d] copies: scaled differences from the centre, or unit rows */
+    float *square; /* [n] their squared lengths, of euclidean distances */
+};
 
 /* A product of d numbers is off by d roundings of the product of the lengths (Higham, "Accuracy and Stability of
  * Numerical Algorithms", 3.1), those of the copies, the lengths and the sums below are some more. The product of the
  * lengths is at most half the sum of their squares. */
-static void choose_error(bounds *b)
+static void choose_error(calr_pairwise_bounds *b)
 {
     double d = (double)b->pairwise->d, error = (d + 24) * FLT_EPSILON / 2;
     b->less = error < 0.5 ? (float)(1 - 1.01 * error / (1 - error)) : 0;
@@ -354,7 +353,7 @@ static void choose_error(bounds *b)
 static void copy_scaled(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
-    bounds *b = context;
+    calr_pairwise_bounds *b = context;
     const calr_pairwise *p = b->pairwise;
     for (int64_t i = begin; i < end; i++) {
         const float *row = p->x + i * p->d;
@@ -366,70 +365,104 @@ static void copy_scaled(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-/* Turns the products of row i into bounds; again[c]: the pair is near. */
-CALR_CLONES static void bound_row(const bounds *b, int64_t i, int64_t first, int64_t count,
-                                  float *products, uint8_t *again)
+calr_status calr_pairwise_bounds_new(const calr_pairwise *p, calr_pairwise_bounds **out)
+{
+    int64_t count;
+    calr_pairwise_bounds *b = calr_array_zeros(1, sizeof *b);
+    if (b) {
+        b->pairwise = p;
+        choose_error(b);
+        if (!__builtin_mul_overflow(p->n, p->d, &count))
+            b->rows = calr_array_new(count, sizeof *b->rows);
+        b->square = calr_array_new(p->n, sizeof *b->square);
+    }
+    calr_status status = CALR_OK;
+    if (!b || !b->rows || !b->square)
+        status = calr_error(CALR_ENOMEM,
+                            "out of memory for a copy of %" PRId64 " x %" PRId64 " features", p->n,
+                            p->d);
+    if (status == CALR_OK)
+        status = calr_parallel_try(p->n, GRAIN, copy_scaled, b);
+    if (status == CALR_OK)
+        *out = b;
+    else
+        calr_pairwise_bounds_release(b);
+    return status;
+}
+
+void calr_pairwise_bounds_release(calr_pairwise_bounds *b)
+{
+    if (!b)
+        return;
+    free(b->rows);
+    free(b->square);
+    free(b);
+}
+
+/* Turns the products of row i into bounds. */
+CALR_CLONES static void bound_row(const calr_pairwise_bounds *b, int64_t i, int64_t first,
+                                  int64_t count, float *products)
 {
     const float *square = b->square + first;
-    float own = b->square[i], less = b->less, tiny = b->tiny, near = (float)NEAR;
+    float own = b->square[i], less = b->less, tiny = b->tiny;
     if (b->pairwise->metric == CALR_EUCLIDEAN) {
         float back = (float)(1 / b->scale), shorter = 1 - 4 * FLT_EPSILON;
         for (int64_t c = 0; c < count; c++) {
-            float both = own + square[c], apart = both * less - 2 * products[c] - tiny;
-            again[c] = !(apart >= near * both);
+            float apart = (own + square[c]) * less - 2 * products[c] - tiny;
             products[c] = sqrtf(apart > 0 ? apart : 0) * shorter * back;
         }
     } else
         for (int64_t c = 0; c < count; c++) {
             float apart = less - products[c] - tiny;
-            again[c] = !(apart >= near);
             products[c] = apart > 0 ? apart : 0;
         }
 }
 
-static void fill_bounds(void *context, int64_t begin, int64_t end, int worker)
+enum { BLOCK = 64 }; /* rows multiplied together */
+
+typedef struct walk {
+    const calr_pairwise_bounds *bounds;
+    const calr_pairwise_visit *visit;
+    float *scratch; /* [threads x BLOCK x (d + TILE)] */
+} walk;
+
+static void walk_blocks(void *context, int64_t begin, int64_t end, int worker)
 {
-    const bounds *b = context;
-    const calr_pairwise *p = b->pairwise;
-    float *products = b->products + (int64_t)worker * TILE * TILE;
-    uint8_t again[TILE];
-    for (int64_t row = begin; row < end && row < p->tiles; row++)
-        for (int64_t column = row; column < p->tiles && !calr_interrupt_requested(); column++) {
-            int64_t rows = tile_rows(p, row), columns = tile_rows(p, column);
-            p->backend->gemm(false, true, rows, columns, p->d, 1, b->rows + row * TILE * p->d, p->d,
-                             b->rows + column * TILE * p->d, p->d, 0, products, TILE);
+    const walk *w = context;
+    const calr_pairwise_visit *v = w->visit;
+    const calr_pairwise *p = w->bounds->pairwise;
+    int64_t d = p->d;
+    float *copies = w->scratch + worker * BLOCK * (d + TILE), *products = copies + BLOCK * d;
+    for (int64_t block = begin; block < end && block * BLOCK < v->count; block++) {
+        int64_t first = block * BLOCK, rows = v->count - first < BLOCK ? v->count - first : BLOCK;
+        for (int64_t r = 0; r < rows; r++)
+            memcpy(copies + r * d, w->bounds->rows + v->rows[first + r] * d,
+                   (size_t)d * sizeof *copies);
+        for (int64_t tile = 0; tile < p->tiles && !calr_interrupt_requested(); tile++) {
+            if (v->wants && !v->wants(v->context, first, first + rows, tile))
+                continue;
+            int64_t columns = tile_rows(p, tile);
+            p->backend->gemm(false, true, rows, columns, d, 1, copies, d,
+                             w->bounds->rows + tile * TILE * d, d, 0, products, TILE);
             for (int64_t r = 0; r < rows; r++) {
-                int64_t i = row * TILE + r;
-                bound_row(b, i, column * TILE, columns, products + r * TILE, again);
-                for (int64_t c = 0; c < columns; c++)
-                    if (again[c] || i == column * TILE + c)
-                        products[r * TILE + c] =
-                            -(float)calr_pairwise_measure(p, i, column * TILE + c);
+                bound_row(w->bounds, v->rows[first + r], tile * TILE, columns, products + r * TILE);
+                v->look(v->context, first + r, tile, products + r * TILE);
             }
-            place_tile(p, row, column, products, b->out);
         }
+    }
 }
 
-calr_status calr_pairwise_bounds(const calr_pairwise *p, float *out)
+calr_status calr_pairwise_bounds_visit(const calr_pairwise_bounds *bounds,
+                                       const calr_pairwise_visit *visit)
 {
-    bounds b = {.pairwise = p, .out = out};
-    int64_t count;
-    choose_error(&b);
-    if (!__builtin_mul_overflow(p->n, p->d, &count))
-        b.rows = calr_array_new(count, sizeof *b.rows);
-    b.square = calr_array_new(p->n, sizeof *b.square);
-    b.products = calr_array_new(calr_parallel_threads(), TILE * TILE * sizeof(float));
-    calr_status status = CALR_OK;
-    if (!b.rows || !b.square || !b.products)
-        status = calr_error(CALR_ENOMEM,
-                            "out of memory for a copy of %" PRId64 " x %" PRId64 " features", p->n,
-                            p->d);
-    if (status == CALR_OK)
-        status = calr_parallel_try(p->n, GRAIN, copy_scaled, &b);
-    if (status == CALR_OK)
-        status = calr_parallel_try(p->tiles + 1, 1, fill_bounds, &b); /* one more: see pairwise.h */
-    free(b.rows);
-    free(b.square);
-    free(b.products);
+    walk w = {bounds, visit,
+              calr_array_new(calr_parallel_threads() * BLOCK,
+                             (size_t)(bounds->pairwise->d + TILE) * sizeof(float))};
+    if (!w.scratch)
+        return calr_error(CALR_ENOMEM, "out of memory for %d rows of %d products", BLOCK, TILE);
+    /* One more: see pairwise.h. */
+    calr_status status =
+        calr_parallel_try((visit->count + BLOCK - 1) / BLOCK + 1, 1, walk_blocks, &w);
+    free(w.scratch);
     return status;
 }

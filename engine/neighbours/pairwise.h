@@ -10,7 +10,7 @@
 #ifndef CALR_NEIGHBOURS_PAIRWISE_H
 #define CALR_NEIGHBOURS_PAIRWISE_H
 
-#include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -46,18 +46,28 @@ void calr_pairwise_tile_double(const calr_pairwise *pairwise, int64_t row, int64
 /* The distance of two rows in double. */
 double calr_pairwise_measure(const calr_pairwise *pairwise, int64_t i, int64_t j);
 
-/* out[n x n] = for each pair a number no larger than its distance in f32, from products in f32, which take half the
- * time: for those who need few of the distances and know which from a bound. Of rows that are near each other it is the
- * distance itself, and then has a sign (-0 too); calr_pairwise_exact tells the two apart. CALR_ENOMEM,
- * CALR_EINTERRUPTED. */
-calr_status calr_pairwise_bounds(const calr_pairwise *pairwise, float *out);
+/* Lower bounds of distances from products in f32, which take half the time: for those who need few of the distances and
+ * know which from a bound. Takes a copy of the rows in f32; borrows `pairwise`. CALR_ENOMEM, CALR_EINTERRUPTED. */
+typedef struct calr_pairwise_bounds calr_pairwise_bounds;
+calr_status calr_pairwise_bounds_new(const calr_pairwise *pairwise, calr_pairwise_bounds **out);
+void calr_pairwise_bounds_release(calr_pairwise_bounds *bounds); /* NULL is allowed */
 
-/* The distance in f32 of a pair with this bound. */
-static inline float calr_pairwise_exact(const calr_pairwise *pairwise, int64_t i, int64_t j,
-                                        float bound)
-{
-    return signbit(bound) ? -bound : (float)calr_pairwise_measure(pairwise, i, j);
-}
+/* What to do with them. Rows are given by their place in a list. */
+typedef struct calr_pairwise_visit {
+    const int32_t *rows;
+    int64_t count;
+    /* NULL, or whether the rows at begin .. end-1 of the list want the bounds of a tile. */
+    bool (*wants)(void *context, int64_t begin, int64_t end, int64_t tile);
+    /* bounds[CALR_PAIRWISE_ROWS]: numbers no larger than the distances in f32 of rows[at] to those of a tile, undefined
+     * for the row itself and past the last row. It may overwrite them. One thread has all tiles of a row, in ascending
+     * order. */
+    void (*look)(void *context, int64_t at, int64_t tile, float *bounds);
+    void *context;
+} calr_pairwise_visit;
+
+/* The bounds of some rows against all: the same ones for any number of threads. CALR_ENOMEM, CALR_EINTERRUPTED. */
+calr_status calr_pairwise_bounds_visit(const calr_pairwise_bounds *bounds,
+                                       const calr_pairwise_visit *visit);
 
 /* All of them: out[n x n]. Errors as for calr_pairwise_new. */
 calr_status calr_pairwise_all(const float *x, int64_t n, int64_t d, calr_metric metric, float *out);

@@ -4,6 +4,7 @@
 #include "cluster/hdbscan.h"
 #include "cluster_case.h"
 #include "labels/labels.h"
+#include "neighbours/pairwise.h"
 
 #define MOST 100
 
@@ -149,26 +150,29 @@ static void test_features(void)
 }
 
 /* Without the matrix of distances the same comes out: many, equal and few rows, with and without core distances. */
-static void test_streaming(void)
+static void test_matrix(void)
 {
-    const int64_t sizes[] = {2, 3, 40, 256, 700};
-    for (int s = 0; s < 5; s++)
+    const int64_t sizes[] = {0, 1, 2, 3, 40, 256, 700};
+    for (int s = 0; s < 7; s++)
         for (int metric = 0; metric < 2; metric++)
             for (int64_t samples = 1; samples <= 5; samples += 4) {
                 int64_t n = sizes[s], clusters[2];
-                float *x = s == 2 ? sign_rows(3, n, 6) : random_rows(2 + (uint64_t)s, n, 6, 9, 0.3),
-                      *sure[2], *strange[2];
+                float *x = s == 4 ? sign_rows(3, n, 6) : random_rows(2 + (uint64_t)s, n, 6, 9, 0.3),
+                      *d = malloc((size_t)(n * n + 1) * sizeof *d), *sure[2], *strange[2];
                 int32_t *labels[2];
                 calr_hdbscan_options options = {
                     .min_cluster_size = 4, .min_samples = samples, .single = n < 10};
+                CHECK_OK(calr_pairwise_all(x, n, 6, (calr_metric)metric, d));
+                calr_distance distance = calr_distance_of_dense(d, n);
                 for (int way = 0; way < 2; way++) {
-                    labels[way] = malloc((size_t)n * sizeof *labels[way]);
-                    sure[way] = malloc((size_t)n * sizeof *sure[way]);
-                    strange[way] = malloc((size_t)n * sizeof *strange[way]);
-                    CHECK_OK(calr_hdbscan_features_by(way ? 0 : 1e9, x, n, 6, (calr_metric)metric,
-                                                      &options, labels[way], sure[way],
-                                                      strange[way], &clusters[way]));
+                    labels[way] = malloc((size_t)(n + 1) * sizeof *labels[way]);
+                    sure[way] = malloc((size_t)(n + 1) * sizeof *sure[way]);
+                    strange[way] = malloc((size_t)(n + 1) * sizeof *strange[way]);
                 }
+                CHECK_OK(calr_hdbscan(&distance, &options, labels[0], sure[0], strange[0],
+                                      &clusters[0]));
+                CHECK_OK(calr_hdbscan_features(x, n, 6, (calr_metric)metric, &options, labels[1],
+                                               sure[1], strange[1], &clusters[1]));
                 CHECK_INT(clusters[1], clusters[0]);
                 CHECK(memcmp(labels[0], labels[1], (size_t)n * sizeof *labels[0]) == 0);
                 CHECK(memcmp(sure[0], sure[1], (size_t)n * sizeof *sure[0]) == 0);
@@ -178,6 +182,7 @@ static void test_streaming(void)
                     free(sure[way]);
                     free(strange[way]);
                 }
+                free(d);
                 free(x);
             }
 }
@@ -219,7 +224,7 @@ int main(void)
     RUN(test_golden);
     RUN(test_views_and_orders);
     RUN(test_features);
-    RUN(test_streaming);
+    RUN(test_matrix);
     RUN(test_limits);
     return check_finish();
 }

@@ -302,8 +302,6 @@ static void test_density(void)
           calr_hdbscan_features(x, N, D, CALR_EUCLIDEAN, &options, other, NULL, NULL, NULL));
     STOPS_LATER("hdbscan of features, later",
                 calr_hdbscan_features(x, N, D, CALR_EUCLIDEAN, &options, other, NULL, NULL, NULL));
-    STOPS("hdbscan, no matrix",
-          calr_hdbscan_features_by(0, x, N, D, CALR_EUCLIDEAN, &options, other, NULL, NULL, NULL));
     calr_interrupt_request(SIGINT); /* too short to be met on its way */
     CHECK_FAILS(calr_components_of_distance(&dense, 2, 1, other, &clusters), CALR_EINTERRUPTED, "");
     CHECK_FAILS(calr_components(graph, true, 1, other, &clusters), CALR_EINTERRUPTED, "");
