@@ -19,5 +19,5 @@ cmake -S "$root" -B "$build" -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYP
 cmake --build "$build" --target calr --target c_tests
 # The tool tells the sanitizer where OpenMP's threads wait for each other.
 export OMP_TOOL_LIBRARIES=$tool
-export TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=$root/tests/races.txt${TSAN_OPTIONS:+:$TSAN_OPTIONS}
+export TSAN_OPTIONS=ignore_noninstrumented_modules=1${TSAN_OPTIONS:+:$TSAN_OPTIONS}
 exec ctest --test-dir "$build" -j2 --timeout 900 --output-on-failure -R "${1:-^(c|lua)\\.}"

@@ -26,11 +26,11 @@
 
 static char scratch[] = "/tmp/calr-os-XXXXXX";
 
-/* Sixteen names may be in use at once. */
+/* Sixteen names may be in use at once by each thread: rivals for a claim ask for names too. */
 static const char *in_scratch(const char *name)
 {
-    static char path[16][300];
-    static int turn;
+    static _Thread_local char path[16][300];
+    static _Thread_local int turn;
     turn = (turn + 1) % 16;
     snprintf(path[turn], sizeof path[turn], "%s/%s", scratch, name);
     return path[turn];
