@@ -10,7 +10,7 @@
 #include "base/size.h"
 #include "labels/labels.h"
 
-enum { MOST_TRIALS = 10000, MOST_ROUNDS = 100, PATIENCE = 3 };
+enum { MOST_TRIALS = 10000, MOST_ROUNDS = 100, PATIENCE = 3, AHEAD = 4 };
 
 /* An undirected network: every link is there in both directions, none leads to its own node. */
 typedef struct net {
@@ -36,6 +36,7 @@ typedef struct work {
     uint8_t *queued;        /* [nodes] */
     int64_t *order;         /* [nodes] */
     int32_t *home;          /* [nodes] the node that each thing is in */
+    int32_t *settled;       /* [nodes] of the base: the communities in which no node would move */
 } work;
 
 /* ---- networks ---- */
@@ -167,6 +168,15 @@ static calr_status net_of_parts(work *w, const int32_t *part, int64_t parts, net
 
 /* ---- moving nodes ---- */
 
+/* Fetches the links of a node from memory, whose turn comes soon. What is in the queue past its end is a node too. */
+static inline void fetch(const net *g, int64_t i)
+{
+    int64_t at = g->offsets[i];
+    __builtin_prefetch(g->neighbour + at);
+    __builtin_prefetch(g->weight + at);
+    __builtin_prefetch(g->weight + at + 8);
+}
+
 /* The communities next to node i, and the weight to each, in w->near and w->to; returns how many. */
 static int64_t look_around(work *w, int64_t i, const int32_t *group)
 {
@@ -218,20 +228,79 @@ static void count_communities(work *w, int64_t *empties)
             w->empty[(*empties)++] = (int32_t)c;
 }
 
-static calr_status move_nodes(work *w, calr_rng *rng)
+/* Where w->settled says so, only nodes whose surroundings have changed since then can gain: those that left the
+ * community to which the most of their old one went, and their neighbours. Communities that became one are left by
+ * all but the largest. Writes them to w->order in ascending order; returns how many. */
+static int64_t find_changed(work *w)
 {
     const net *g = w->net;
-    int64_t n = g->nodes, first = 0, waiting = n, empties;
-    count_communities(w, &empties);
-    for (int64_t i = 0; i < n; i++)
-        w->order[i] = i;
-    calr_rng_shuffle(rng, w->order, n);
+    int64_t n = g->nodes, changed = 0;
+    int32_t *start = w->near, *heir = w->empty, *largest = w->part, *size = w->queue;
+    int64_t *member = w->order;
+    for (int64_t i = 0; i <= n; i++)
+        start[i] = 0;
     for (int64_t i = 0; i < n; i++) {
-        w->queue[i] = (int32_t)w->order[i];
+        start[w->settled[i]]++;
+        size[i] = 0;
+        largest[i] = -1;
+    }
+    for (int32_t c = 0, sum = 0; c < n; c++) {
+        int32_t count = start[c];
+        start[c] = sum;
+        sum += count;
+    }
+    for (int64_t i = 0; i < n; i++)
+        member[start[w->settled[i]]++] = i;
+    for (int64_t c = 0, at = 0; c < n; c++) { /* start[c] is now its end */
+        int32_t best = -1;
+        int64_t begin = at;
+        for (; at < start[c]; at++) {
+            int32_t to = w->community[member[at]];
+            size[to]++;
+            best = best < 0 || size[to] > size[best] ? to : best;
+        }
+        int32_t most = best < 0 ? 0 : size[best];
+        for (at = begin; at < start[c]; at++)
+            size[w->community[member[at]]] = 0;
+        heir[c] = best;
+        w->count[c] = most;
+        if (best >= 0 && (largest[best] < 0 || most > w->count[largest[best]]))
+            largest[best] = (int32_t)c;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        int32_t old = w->settled[i], now = w->community[i];
+        if (heir[old] == now && largest[now] == old)
+            continue;
+        w->queued[i] = 1;
+        for (int64_t e = g->offsets[i]; e < g->offsets[i + 1]; e++)
+            w->queued[g->neighbour[e]] = 1;
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (w->queued[i])
+            w->order[changed++] = i;
+    return changed;
+}
+
+static int64_t find_all(work *w)
+{
+    for (int64_t i = 0; i < w->net->nodes; i++) {
+        w->order[i] = i;
         w->queued[i] = 1;
     }
+    return w->net->nodes;
+}
+
+static calr_status move_nodes(work *w, calr_rng *rng, bool settled)
+{
+    const net *g = w->net;
+    int64_t n = g->nodes, first = 0, waiting = settled ? find_changed(w) : find_all(w), empties;
+    calr_rng_shuffle(rng, w->order, waiting);
+    count_communities(w, &empties);
+    for (int64_t i = 0; i < waiting; i++)
+        w->queue[i] = (int32_t)w->order[i];
     for (int64_t step = 0; waiting > 0 && !calr_interrupt_due(step); step++) {
         int32_t i = w->queue[first], own = w->community[i];
+        fetch(g, w->queue[first + AHEAD < n ? first + AHEAD : first]);
         first = first + 1 < n ? first + 1 : 0;
         waiting--;
         w->queued[i] = 0;
@@ -297,6 +366,7 @@ static calr_status refine(work *w, calr_rng *rng)
     for (int64_t o = 0; o < g->nodes && !calr_interrupt_due(o); o++) {
         int64_t i = w->order[o];
         int32_t own = w->community[i], best = -1;
+        fetch(g, w->order[o + AHEAD < g->nodes ? o + AHEAD : o]);
         if (w->count[i] != 1 || w->part[i] != i || !is_well_connected(w, i, own))
             continue;
         double most = 0, link = 0, size = g->size[i], cost = w->cost * size;
@@ -340,6 +410,7 @@ static void work_clear(work *w)
     free(w->queued);
     free(w->order);
     free(w->home);
+    free(w->settled);
 }
 
 static calr_status work_new(work *w, int64_t n)
@@ -357,20 +428,25 @@ static calr_status work_new(work *w, int64_t n)
     w->queued = calr_array_zeros(n, sizeof *w->queued);
     w->order = calr_array_new(n, sizeof *w->order);
     w->home = calr_array_new(n, sizeof *w->home);
+    w->settled = calr_array_new(n, sizeof *w->settled);
     if (!w->community || !w->part || !w->total || !w->outside || !w->count || !w->within ||
-        !w->to || !w->near || !w->queue || !w->empty || !w->queued || !w->order || !w->home)
+        !w->to || !w->near || !w->queue || !w->empty || !w->queued || !w->order || !w->home ||
+        !w->settled)
         return no_memory(n);
     return CALR_OK;
 }
 
 /* One step of the search on w->net: moves, and makes the network of the parts, whose communities are in
  * w->community. home[n]: the node that each thing is in. *coarse is NULL when there is nothing to join. */
-static calr_status coarsen(work *w, calr_rng *rng, int32_t *home, int64_t n, net **coarse)
+static calr_status coarsen(work *w, calr_rng *rng, int32_t *home, int64_t n, bool settled,
+                           net **coarse)
 {
     int64_t nodes = w->net->nodes, communities, parts;
     *coarse = NULL;
-    CALR_TRY(move_nodes(w, rng));
+    CALR_TRY(move_nodes(w, rng, settled));
     CALR_TRY(calr_labels_canonical(w->community, nodes, 1, w->community, &communities));
+    if (nodes == n)
+        memcpy(w->settled, w->community, (size_t)n * sizeof *w->settled);
     if (communities == nodes)
         return CALR_OK;
     CALR_TRY(refine(w, rng));
@@ -386,8 +462,8 @@ static calr_status coarsen(work *w, calr_rng *rng, int32_t *home, int64_t n, net
     return CALR_OK;
 }
 
-/* From the communities in labels[n] to better ones. */
-static calr_status improve(work *w, const net *base, calr_rng *rng, int32_t *labels)
+/* From the communities in labels[n] to better ones. again: they come from a call before. */
+static calr_status improve(work *w, const net *base, calr_rng *rng, bool again, int32_t *labels)
 {
     int64_t n = base->nodes;
     net *own = NULL, *coarse = NULL;
@@ -396,11 +472,11 @@ static calr_status improve(work *w, const net *base, calr_rng *rng, int32_t *lab
         w->home[i] = (int32_t)i;
         w->community[i] = labels[i];
     }
-    calr_status status = coarsen(w, rng, w->home, n, &coarse);
+    calr_status status = coarsen(w, rng, w->home, n, again, &coarse);
     while (status == CALR_OK && coarse) {
         net_release(own);
         w->net = own = coarse;
-        status = coarsen(w, rng, w->home, n, &coarse);
+        status = coarsen(w, rng, w->home, n, false, &coarse);
     }
     for (int64_t i = 0; status == CALR_OK && i < n; i++)
         labels[i] = w->community[w->home[i]];
@@ -508,12 +584,13 @@ static calr_status search(work *w, const net *g, const calr_leiden_options *o, i
         labels[i] = (int32_t)i;
     for (int round = 0; round < MOST_ROUNDS && idle < PATIENCE; round++) {
         double before = *quality;
-        CALR_TRY(improve(w, g, &rng, labels));
-        CALR_TRY(split_disconnected(g, labels));
+        CALR_TRY(improve(w, g, &rng, round > 0, labels));
         CALR_TRY(calr_interrupt_check());
         *quality = measure(g, o, labels, scratch);
         idle = *quality > before + 1e-12 * fabs(before) ? 0 : idle + 1;
     }
+    CALR_TRY(split_disconnected(g, labels));
+    *quality = measure(g, o, labels, scratch);
     return CALR_OK;
 }
 

@@ -5,7 +5,9 @@
  * Nodes move to the neighbouring community that gains most, until none would; every community is then
  * built anew from single nodes, which join parts of it that they and the rest are well connected to; the
  * parts become nodes and the search continues. Of several parts the best is joined, where the paper
- * draws one at random. Communities are connected. Deterministic: the same graph, options and seed
+ * draws one at random. Further rounds begin with what the last one found, and with the nodes whose
+ * surroundings it changed; three in a row that gain nothing are the end. Communities are connected.
+ * Deterministic: the same graph, options and seed
  * give the same communities for any number of threads (it runs in one). Thread-safe. */
 #ifndef CALR_CLUSTER_LEIDEN_H
 #define CALR_CLUSTER_LEIDEN_H

@@ -5,7 +5,7 @@
 #include "neighbours/pairwise.h"
 #include "neighbours/reach.h"
 
-enum { MOST = 420 };
+enum { MOST = 300 };
 
 static int compare(const void *x, const void *y)
 {

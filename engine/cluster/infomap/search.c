@@ -12,28 +12,32 @@ typedef struct calr_infomap_search search;
 enum {
     PASSES = 20,  /* over all nodes of a level, at most */
     TUNINGS = 40, /* fine and coarse, at most */
+    AHEAD = 4,    /* nodes whose links are fetched from memory meanwhile */
 };
 /* A move must shorten the code by more bits than rounding can feign, a tuning by more of its length
  * than is worth its time. */
 static const double LEAST_MOVE = 1e-13, LEAST_TUNING = 1e-4;
 
 /* Arrays have room for the nodes of the network itself; levels above are smaller. */
+/* What is asked about a module together stands together: a move looks at modules all over the memory. */
+typedef struct module_state {
+    double between; /* flow between it and the node at hand, both ways; 0 where not in `touched` */
+    double visits, enter, leave;
+    double bits;     /* what it adds to the code, but for the term of the sum over all */
+    int32_t members; /* nodes of the network itself */
+} module_state;
+
 struct calr_infomap_search {
     calr_rng rng;
     double nodes_plogp; /* of the network itself */
     double outside;     /* what leaves the network */
     bool modules_of_modules;
-    /* Of every module: */
-    double *visits, *enter, *leave;
-    double *bits;     /* what it adds to the code, but for the term of the sum over all */
-    int32_t *members; /* nodes of the network itself */
+    module_state *modules;
+    double *sums;                    /* [3 modules] to fill their visits, enter, leave */
     double entering, entering_plogp; /* sum of enter, and outside */
     int32_t *empty;                  /* modules without members, a stack */
     int64_t empties;
-    /* Of the node at hand: */
-    double *
-        between; /* [modules] flow between it and the module, both ways; 0 where not in `touched` */
-    int32_t *touched;  /* modules it has links with */
+    int32_t *touched;  /* [modules + 1] that the node at hand has links with */
     double *terms;     /* [3 + 4 (modules + 1), and a vector] of the code, see best_move */
     int64_t *order;    /* nodes in random order */
     bool *due;         /* nodes whose surroundings changed since they were last looked at */
@@ -45,9 +49,10 @@ void calr_infomap_search_release(search *s)
 {
     if (!s)
         return;
-    free(s->visits);
+    free(s->modules);
+    free(s->sums);
     free(s->terms);
-    free(s->members);
+    free(s->empty);
     free(s->order);
     free(s->due);
     free(s);
@@ -58,24 +63,20 @@ calr_status calr_infomap_search_new(int64_t n, calr_rng rng, search **out)
     search *s = calr_array_zeros(1, sizeof *s);
     if (s) {
         s->rng = rng;
-        s->visits = calr_array_zeros(5 * n, sizeof *s->visits);
+        s->modules = calr_array_zeros(n, sizeof *s->modules);
+        s->sums = calr_array_zeros(3 * n, sizeof *s->sums);
         s->terms = calr_array_zeros(4 * n + 7 + CALR_FLOW_LANES, sizeof *s->terms);
-        s->members = calr_array_zeros(7 * n, sizeof *s->members);
+        s->empty = calr_array_zeros(6 * n + 1, sizeof *s->empty);
         s->order = calr_array_new(n, sizeof *s->order);
         s->due = calr_array_new(n, sizeof *s->due);
     }
-    if (!s || !s->visits || !s->terms || !s->members || !s->order || !s->due) {
+    if (!s || !s->modules || !s->sums || !s->terms || !s->empty || !s->order || !s->due) {
         calr_infomap_search_release(s);
         return calr_error(CALR_ENOMEM, "no memory to partition %" PRId64 " nodes", n);
     }
-    s->enter = s->visits + n;
-    s->leave = s->visits + 2 * n;
-    s->bits = s->visits + 3 * n;
-    s->between = s->visits + 4 * n;
-    s->empty = s->members + n;
-    s->touched = s->members + 2 * n;
-    s->renumber = s->members + 3 * n;
-    s->scratch = s->members + 4 * n;
+    s->touched = s->empty + n;
+    s->renumber = s->touched + n + 1;
+    s->scratch = s->renumber + n;
     *out = s;
     return CALR_OK;
 }
@@ -112,33 +113,38 @@ static inline double module_bits(const double *plogp)
 
 static void fill_bits(search *s, int64_t modules)
 {
-    for (int64_t m = 0; m < modules; m++)
-        set_terms(s, s->terms + 3 * m, s->visits[m], s->enter[m], s->leave[m], s->members[m]);
+    for (int64_t m = 0; m < modules; m++) {
+        const module_state *at = &s->modules[m];
+        set_terms(s, s->terms + 3 * m, at->visits, at->enter, at->leave, at->members);
+    }
     calr_flow_plogps(s->terms, 3 * modules);
     for (int64_t m = 0; m < modules; m++)
-        s->bits[m] = module_bits(s->terms + 3 * m);
+        s->modules[m].bits = module_bits(s->terms + 3 * m);
 }
 
 /* module: NULL for each node on its own. */
 static void start_level(search *s, const calr_flow *flow, const int32_t *module)
 {
     int64_t n = flow->nodes;
+    const double *visits = flow->visits, *enter = flow->enter, *leave = flow->leave;
     if (module) {
-        calr_flow_of_modules(flow, module, n, s->visits, s->enter, s->leave);
-        memset(s->members, 0, (size_t)n * sizeof *s->members);
-        for (int64_t i = 0; i < n; i++)
-            s->members[module[i]] += flow->size[i];
-    } else {
-        memcpy(s->visits, flow->visits, (size_t)n * sizeof *s->visits);
-        memcpy(s->enter, flow->enter, (size_t)n * sizeof *s->enter);
-        memcpy(s->leave, flow->leave, (size_t)n * sizeof *s->leave);
-        memcpy(s->members, flow->size, (size_t)n * sizeof *s->members);
+        calr_flow_of_modules(flow, module, n, s->sums, s->sums + n, s->sums + 2 * n);
+        visits = s->sums;
+        enter = s->sums + n;
+        leave = s->sums + 2 * n;
     }
+    for (int64_t m = 0; m < n; m++)
+        s->modules[m] = (module_state){.visits = visits[m],
+                                       .enter = enter[m],
+                                       .leave = leave[m],
+                                       .members = module ? 0 : flow->size[m]};
+    for (int64_t i = 0; module && i < n; i++)
+        s->modules[module[i]].members += flow->size[i];
     s->entering = s->outside;
     s->empties = 0;
     for (int64_t m = n; m-- > 0;) {
-        s->entering += s->enter[m];
-        if (s->members[m] == 0)
+        s->entering += s->modules[m].enter;
+        if (s->modules[m].members == 0)
             s->empty[s->empties++] = (int32_t)m;
     }
     s->entering_plogp = calr_flow_plogp(s->entering);
@@ -161,9 +167,9 @@ static int64_t touch(search *s, const calr_flow *flow, int64_t i, const int32_t 
         int32_t j = flow->neighbour[p], m = module[j];
         if (within && within[j] != within[i])
             continue;
-        if (s->between[m] == 0)
-            s->touched[count++] = m;
-        s->between[m] += flow->weight[p];
+        s->touched[count] = m; /* without a branch, which would be mispredicted */
+        count += s->modules[m].between == 0;
+        s->modules[m].between += flow->weight[p];
     }
     return count;
 }
@@ -175,35 +181,36 @@ static move best_move(search *s, const calr_flow *flow, int64_t i, int32_t own, 
 {
     double enter = flow->enter[i], leave = flow->leave[i], visits = flow->visits[i];
     int32_t size = flow->size[i];
+    const module_state *from = &s->modules[own];
     /* The own module without the node. */
-    double left_enter = s->enter[own] - enter + s->between[own],
-           left_leave = s->leave[own] - leave + s->between[own];
+    double left_enter = from->enter - enter + from->between,
+           left_leave = from->leave - leave + from->between;
     double *term = s->terms + 3;
-    int32_t empty = s->members[own] != size && out && s->empties ? s->empty[s->empties - 1] : -1;
+    int32_t empty = from->members != size && out && s->empties ? s->empty[s->empties - 1] : -1;
     for (int64_t t = empty < 0 ? 0 : -1; t < count; t++) {
         int32_t m = t < 0 ? empty : s->touched[t];
+        const module_state *to = &s->modules[m];
         if (m == own)
             continue;
-        double both = t < 0 ? 0 : s->between[m];
-        double new_enter = s->enter[m] + enter - both;
-        set_terms(s, term, s->visits[m] + visits, new_enter, s->leave[m] + leave - both,
-                  s->members[m] + size);
-        term[3] = s->entering + (left_enter - s->enter[own]) + (new_enter - s->enter[m]);
+        double both = t < 0 ? 0 : to->between, new_enter = to->enter + enter - both;
+        set_terms(s, term, to->visits + visits, new_enter, to->leave + leave - both,
+                  to->members + size);
+        term[3] = s->entering + (left_enter - from->enter) + (new_enter - to->enter);
         term += 4;
     }
     move best = {.to = own};
     if (term == s->terms + 3)
         return best;
-    set_terms(s, s->terms, s->visits[own] - visits, left_enter, left_leave, s->members[own] - size);
+    set_terms(s, s->terms, from->visits - visits, left_enter, left_leave, from->members - size);
     calr_flow_plogps(s->terms, term - s->terms);
     best.from_bits = module_bits(s->terms);
     term = s->terms + 3;
-    double before = s->entering_plogp + s->bits[own] - best.from_bits, least = -LEAST_MOVE;
+    double before = s->entering_plogp + from->bits - best.from_bits, least = -LEAST_MOVE;
     for (int64_t t = empty < 0 ? 0 : -1; t < count; t++) {
         int32_t m = t < 0 ? empty : s->touched[t];
         if (m == own)
             continue;
-        double bits = module_bits(term), change = bits - s->bits[m] + term[3] - before;
+        double bits = module_bits(term), change = bits - s->modules[m].bits + term[3] - before;
         if (change < least) {
             least = change;
             best.to = m;
@@ -217,28 +224,28 @@ static move best_move(search *s, const calr_flow *flow, int64_t i, int32_t own, 
 
 static void move_node(search *s, const calr_flow *flow, int64_t i, int32_t *module, move m)
 {
-    int32_t from = module[i], to = m.to;
+    module_state *from = &s->modules[module[i]], *to = &s->modules[m.to];
     double enter = flow->enter[i], leave = flow->leave[i], visits = flow->visits[i];
-    s->entering -= s->enter[from] + s->enter[to];
-    s->enter[from] += s->between[from] - enter;
-    s->leave[from] += s->between[from] - leave;
-    s->visits[from] -= visits;
-    s->enter[to] += enter - s->between[to];
-    s->leave[to] += leave - s->between[to];
-    s->visits[to] += visits;
-    s->bits[from] = m.from_bits;
-    s->bits[to] = m.to_bits;
-    s->members[from] -= flow->size[i];
-    if (s->members[from] == 0)
-        s->visits[from] = s->enter[from] = s->leave[from] = s->bits[from] = 0;
-    s->entering += s->enter[from] + s->enter[to];
+    s->entering -= from->enter + to->enter;
+    from->enter += from->between - enter;
+    from->leave += from->between - leave;
+    from->visits -= visits;
+    to->enter += enter - to->between;
+    to->leave += leave - to->between;
+    to->visits += visits;
+    from->bits = m.from_bits;
+    to->bits = m.to_bits;
+    from->members -= flow->size[i];
+    if (from->members == 0)
+        from->visits = from->enter = from->leave = from->bits = 0;
+    s->entering += from->enter + to->enter;
     s->entering_plogp = m.entering_plogp;
-    if (s->members[to] == 0)
+    if (to->members == 0)
         s->empties--; /* the top of the stack: no other is ever offered */
-    s->members[to] += flow->size[i];
-    if (s->members[from] == 0)
-        s->empty[s->empties++] = from;
-    module[i] = to;
+    to->members += flow->size[i];
+    if (from->members == 0)
+        s->empty[s->empties++] = module[i];
+    module[i] = m.to;
     for (int64_t p = flow->offsets[i]; p < flow->offsets[i + 1]; p++)
         s->due[flow->neighbour[p]] = true;
 }
@@ -250,7 +257,10 @@ static bool pass_over(search *s, const calr_flow *flow, int64_t count, int32_t *
 {
     bool any = false;
     for (int64_t o = 0; o < count && !calr_interrupt_due(o); o++) {
-        int64_t i = s->order[o];
+        int64_t i = s->order[o], next = s->order[o + AHEAD < count ? o + AHEAD : o];
+        __builtin_prefetch(flow->neighbour + flow->offsets[next]);
+        __builtin_prefetch(flow->weight + flow->offsets[next]);
+        __builtin_prefetch(flow->weight + flow->offsets[next] + 8);
         if (!s->due[i])
             continue;
         s->due[i] = false;
@@ -261,7 +271,7 @@ static bool pass_over(search *s, const calr_flow *flow, int64_t count, int32_t *
             any = true;
         }
         for (int64_t t = 0; t < touched; t++)
-            s->between[s->touched[t]] = 0;
+            s->modules[s->touched[t]].between = 0;
     }
     return any;
 }
@@ -401,7 +411,7 @@ static double codelength(search *s, const calr_flow *flow, const int32_t *module
     start_level(s, flow, module);
     double bits = s->entering_plogp - calr_flow_plogp(s->outside) - s->nodes_plogp;
     for (int64_t m = 0; m < flow->nodes; m++)
-        bits += s->bits[m];
+        bits += s->modules[m].bits;
     return bits;
 }
 
@@ -412,11 +422,12 @@ static bool dissolve(search *s, const calr_flow *flow, int32_t *module)
     bool any = false;
     for (int64_t m = 0; m < flow->nodes; m++) {
         s->due[m] = false; /* here of modules: dissolved */
-        if (s->members[m] < 2)
+        if (s->modules[m].members < 2)
             continue;
         /* Its members are now named where it was; visits: how often each is. */
-        double entering = s->entering - s->enter[m] + s->visits[m];
-        double change = calr_flow_plogp(entering) - calr_flow_plogp(s->entering) - s->bits[m];
+        double entering = s->entering - s->modules[m].enter + s->modules[m].visits;
+        double change =
+            calr_flow_plogp(entering) - calr_flow_plogp(s->entering) - s->modules[m].bits;
         if (change > -LEAST_MOVE)
             continue;
         s->entering = entering;
@@ -424,9 +435,9 @@ static bool dissolve(search *s, const calr_flow *flow, int32_t *module)
     }
     for (int64_t i = 0; any && i < flow->nodes; i++) {
         int32_t m = module[i];
-        if (!s->due[m] || s->members[m] == 1)
+        if (!s->due[m] || s->modules[m].members == 1)
             continue;
-        s->members[m]--;
+        s->modules[m].members--;
         module[i] = s->empty[--s->empties];
     }
     return any;
