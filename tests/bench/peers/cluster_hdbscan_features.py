@@ -1,4 +1,5 @@
-"""The peer of `calr bench cluster`, part hdbscan, of features: fast_hdbscan on the same rows, euclidean."""
+"""The peer of `calr bench cluster`, part hdbscan, of features: fast_hdbscan on the same rows, euclidean. Above 30 columns
+its tree is approximate (NN-descent)."""
 import os
 import warnings
 
