@@ -5,13 +5,13 @@ local tensor = require "calr.tensor"
 
 local shapes = {}
 
-local narrow, select = tensor.narrow, tensor.select
+-- Methods are looked up at each call, not kept in locals: an export replaces them to see which are called.
 
 -- Parts of the lengths given along a dimension.
 local function parts(x, lengths, dim)
   local list, first = {}, 1
   for i, length in ipairs(lengths) do
-    list[i] = narrow(x, dim, first, length)
+    list[i] = x:narrow(dim, first, length)
     first = first + length
   end
   return list
@@ -22,7 +22,7 @@ local function equal_parts(x, length, dim, total)
   local list, i = {}, 0
   for first = 1, total == 0 and 1 or total, length do
     i = i + 1
-    list[i] = narrow(x, dim, first, length < total - first + 1 and length or total - first + 1)
+    list[i] = x:narrow(dim, first, length < total - first + 1 and length or total - first + 1)
   end
   return list
 end
@@ -77,7 +77,7 @@ end
 function shapes.unbind(x, dim)
   local list = {}
   dim = dim or 1
-  for i = 1, x:size(dim) do list[i] = select(x, dim, i) end
+  for i = 1, x:size(dim) do list[i] = x:select(dim, i) end
   return list
 end
 
