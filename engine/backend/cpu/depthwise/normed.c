@@ -114,7 +114,9 @@ static const void *at(const normed *k, const void *map, int64_t number)
     return (const char *)map + number * k->size;
 }
 
-/* Rows of x that are fetched while `over` rows of something else are worked on. */
+/* Rows of x that are fetched while `over` rows of something else are worked on; NOTHING: nothing is fetched. */
+#define NOTHING INT64_MAX
+
 static calr_depthwise_next meanwhile(const normed *k, int64_t image, rows x, int64_t over)
 {
     int64_t bytes = x.count * k->job.w * k->job.c * k->size;
@@ -141,12 +143,7 @@ static void normalize(const normed *k, int64_t image, rows x, void *tile)
                        NULL, tile);
 }
 
-/* Memory for weights (twice, where they are turned too), sums and the threads' tiles, in one block. */
-typedef struct memory {
-    void *block;
-    size_t bytes;
-} memory;
-
+/* Whole lines of the cache. */
 static int64_t lines(int64_t bytes)
 {
     return (bytes + 63) / 64 * 64;
@@ -177,7 +174,7 @@ static void forward_body(void *context, int64_t begin, int64_t end, int worker)
         normalize(k, image, x, tile);
         calr_depthwise_job job = of_tile(k, y, x, tile);
         rows next = under(k, of_output(k, i + 1));
-        job.next_x = meanwhile(k, (i + 1) / k->tiles, next, i + 1 < end ? y.count : INT64_MAX);
+        job.next_x = meanwhile(k, (i + 1) / k->tiles, next, i + 1 < end ? y.count : NOTHING);
         job.y = (char *)k->y + place(k, image, k->job.out_h, y.first, k->job.out_w) * k->size;
         k->kernels->forward(&job, 0, y.count);
     }
@@ -198,7 +195,8 @@ calr_status calr_cpu_conv2d_normed_forward(const calr_norm *norm, const calr_con
     k.job.weights = block;
     k.scratch = (char *)block + packed;
     k.y = y;
-    calr_parallel_for(tiles, 1, forward_body, &k);
+    /* some tiles in a row, each of which fetches x for the next */
+    calr_parallel_for(tiles, calr_max64(1, calr_min64(8, tiles / 16)), forward_body, &k);
     calr_pool_free(block, bytes);
     return CALR_OK;
 }
@@ -255,7 +253,7 @@ static void backward_body(void *context, int64_t begin, int64_t end, int worker)
             continue;
         normalize(k, image, x, mine);
         calr_depthwise_job job = of_tile(k, y, x, mine);
-        job.next_x = meanwhile(k, image, x, INT64_MAX);
+        job.next_x = meanwhile(k, image, x, NOTHING);
         job.dy = at(k, k->dy, place(k, image, k->job.out_h, y.first, k->job.out_w));
         k->kernels->weights(&job, 0, y.count, weights);
     }
