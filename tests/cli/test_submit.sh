@@ -109,17 +109,17 @@ chmod +x worker.sh
 task() {
     local settings=() pid at
     while [[ ${1:-} == *=* ]]; do settings+=("$1") && shift; done
-    rm -f worker.txt scontrol.txt squeue.txt
+    rm -f out.txt worker.txt scontrol.txt squeue.txt
     sed "s|^program=.*|program=$PWD/worker.sh|" "$script" >task.sh
     env "PATH=$PWD/bin:$PATH" SLURM_JOB_ID=4713 SLURM_ARRAY_JOB_ID=4711 SLURM_ARRAY_TASK_ID=2 SLURM_CPUS_PER_TASK=2 \
         "${settings[@]}" bash task.sh >out.txt 2>err.txt &
     pid=$!
     if [ "${1:-}" = early ]; then # again if the first found the shell at the moment when it starts the worker
         shift
-        for ((at = 0; at < 500; at++)); do grep -q start out.txt && break; sleep .01; done
+        for ((at = 0; at < 500; at++)); do grep -qs start out.txt && break; sleep .01; done
         kill -USR1 $pid
         for ((at = 0; at < 500; at++)); do [ -s worker.txt ] && break; sleep .01; done
-        if grep -q warned out.txt; then set --; fi
+        if grep -qs warned out.txt; then set --; fi
     elif [ $# -gt 0 ]; then
         for ((at = 0; at < 500; at++)); do [ -s worker.txt ] && break; sleep .01; done
     fi

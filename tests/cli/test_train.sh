@@ -186,6 +186,6 @@ LUA
 train 0 mine.lua mine
 contains mine/run.json '"status": "finished"'
 train 1 mine.lua broken broken=yes
-says "mine.lua:7: attempt to concatenate" "called from" "mine.lua:13"
-contains broken/run.json '"status": "failed"' "mine.lua:7: attempt to concatenate"
+says "mine.lua:7: .. joins texts" "called from" "mine.lua:13"
+contains broken/run.json '"status": "failed"' "mine.lua:7: .. joins texts"
 finish
