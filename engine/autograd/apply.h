@@ -34,6 +34,17 @@ calr_tensor *calr_op_gradient_so_far(const calr_op_call *call, int i);
 /* For backward: the output, borrowed, made again where it is not there (op->recompute). */
 calr_status calr_op_output(const calr_op_call *call, calr_tensor **y);
 
+/* The elements of an optional tensor, of f32 or of any type; NULL where it is absent. */
+static inline float *calr_op_f32_or_null(const calr_tensor *tensor)
+{
+    return tensor ? calr_tensor_f32(tensor) : NULL;
+}
+
+static inline void *calr_op_data_or_null(const calr_tensor *tensor)
+{
+    return tensor ? calr_tensor_data(tensor) : NULL;
+}
+
 /* For backward: allocates dx[i] in the type and shape of input i when that wants a gradient; otherwise
  * leaves it NULL. */
 calr_status calr_op_gradient(const calr_op_call *call, int i, calr_tensor **dx);

@@ -84,11 +84,6 @@ static calr_status check_settings(const calr_op_call *call, const calr_attention
     return CALR_OK;
 }
 
-static const void *data_of(const calr_tensor *tensor)
-{
-    return tensor ? calr_tensor_data(tensor) : NULL;
-}
-
 static calr_status new_log_sum(const calr_attention *a, calr_tensor **out)
 {
     return calr_tensor_new(CALR_F32, 3, (int64_t[]){a->batch, a->heads, a->n}, out);
@@ -213,9 +208,9 @@ static calr_status attention_forward(calr_op_call *call, calr_tensor **y)
         status = new_log_sum(&a, &log_sum);
     if (status == CALR_OK) {
         a.q = rows_of(in[Q]), a.k = rows_of(in[K]), a.v = rows_of(in[V]), a.y = rows_of(out);
-        status = backend->attention_forward(&a, calr_tensor_data(in[Q]), calr_tensor_data(in[K]),
-                                            calr_tensor_data(in[V]), data_of(call->in[MASK]),
-                                            calr_tensor_data(out), calr_tensor_f32(log_sum));
+        status = backend->attention_forward(
+            &a, calr_tensor_data(in[Q]), calr_tensor_data(in[K]), calr_tensor_data(in[V]),
+            calr_op_data_or_null(call->in[MASK]), calr_tensor_data(out), calr_tensor_f32(log_sum));
     }
     static const char *const names[] = {"q", "k", "v"};
     for (int i = Q; i <= V && status == CALR_OK; i++)
@@ -258,9 +253,10 @@ static calr_status attention_backward(calr_op_call *call, calr_tensor *dy, calr_
     a.q = rows_of(q), a.k = rows_of(k), a.v = rows_of(v), a.y = rows_of(y),
     a.dy = rows_of(straight);
     calr_status status = backend->attention_backward(
-        &a, calr_tensor_data(q), calr_tensor_data(k), calr_tensor_data(v), data_of(mask),
-        calr_tensor_data(y), calr_tensor_f32(log_sum), calr_tensor_data(straight),
-        (void *)data_of(dx[Q]), (void *)data_of(dx[K]), (void *)data_of(dx[V]));
+        &a, calr_tensor_data(q), calr_tensor_data(k), calr_tensor_data(v),
+        calr_op_data_or_null(mask), calr_tensor_data(y), calr_tensor_f32(log_sum),
+        calr_tensor_data(straight), (void *)calr_op_data_or_null(dx[Q]),
+        (void *)calr_op_data_or_null(dx[K]), (void *)calr_op_data_or_null(dx[V]));
     calr_tensor_release(straight);
     return status;
 }
@@ -341,9 +337,9 @@ static calr_status packed_forward(calr_op_call *call, calr_tensor **y)
     packed_sizes(call, &a);
     take_mask(mask, 4, &a);
     CALR_TRY(new_log_sum(&a, &log_sum));
-    calr_status status =
-        backend->attention_forward(&a, part(qkv, 0), part(qkv, 1), part(qkv, 2), data_of(mask),
-                                   calr_tensor_data(*y), calr_tensor_f32(log_sum));
+    calr_status status = backend->attention_forward(&a, part(qkv, 0), part(qkv, 1), part(qkv, 2),
+                                                    calr_op_data_or_null(mask),
+                                                    calr_tensor_data(*y), calr_tensor_f32(log_sum));
     if (status == CALR_OK)
         status = calr_op_save(call, "qkv", qkv);
     if (status == CALR_OK)
@@ -366,7 +362,7 @@ static calr_status packed_backward(calr_op_call *call, calr_tensor *dy, calr_ten
     take_mask(mask, 4, &a);
     CALR_TRY(calr_op_gradient(call, 0, dx));
     return backend->attention_backward(
-        &a, part(qkv, 0), part(qkv, 1), part(qkv, 2), data_of(mask),
+        &a, part(qkv, 0), part(qkv, 1), part(qkv, 2), calr_op_data_or_null(mask),
         calr_tensor_data(calr_op_saved(call, 2)), calr_tensor_f32(calr_op_saved(call, 3)),
         calr_tensor_data(dy), part(dx[0], 0), part(dx[0], 1), part(dx[0], 2));
 }

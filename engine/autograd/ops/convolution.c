@@ -71,8 +71,7 @@ static calr_status forward(calr_op_call *call, calr_tensor **y)
     CALR_TRY(calr_backend_get(&k));
     CALR_TRY(resolve(call, &conv));
     CALR_TRY(k->conv2d_forward(&conv, calr_tensor_data(call->in[0]), calr_tensor_f32(call->in[1]),
-                               call->in[2] ? calr_tensor_f32(call->in[2]) : NULL,
-                               calr_tensor_data(*y)));
+                               calr_op_f32_or_null(call->in[2]), calr_tensor_data(*y)));
     CALR_TRY(calr_op_save(call, "x", call->needs[1] ? call->in[0] : NULL));
     return calr_op_save(call, "w", call->needs[0] ? call->in[1] : NULL);
 }
@@ -104,7 +103,7 @@ static calr_status backward(calr_op_call *call, calr_tensor *dy, calr_tensor **d
     if (call->needs[1])
         return k->conv2d_backward_weights(&conv, calr_tensor_data(calr_op_saved(call, 0)),
                                           calr_tensor_data(dy), calr_tensor_f32(dx[1]),
-                                          dx[2] ? calr_tensor_f32(dx[2]) : NULL);
+                                          calr_op_f32_or_null(dx[2]));
     if (call->needs[2])
         CALR_TRY(k->sum_rows(dy->dtype, conv.n * conv.out_h * conv.out_w, conv.c_out,
                              calr_tensor_data(dy), calr_tensor_f32(dx[2])));

@@ -60,8 +60,8 @@ static calr_status cdist_backward(calr_op_call *call, calr_tensor *dy, calr_tens
     CALR_TRY(calr_op_gradient(call, 1, dx));
     return backend->distances_backward(
         &sizes, calr_tensor_data(calr_op_saved(call, 0)), calr_tensor_data(calr_op_saved(call, 1)),
-        calr_tensor_data(calr_op_saved(call, 2)), calr_tensor_data(dy),
-        dx[0] ? calr_tensor_data(dx[0]) : NULL, dx[1] ? calr_tensor_data(dx[1]) : NULL);
+        calr_tensor_data(calr_op_saved(call, 2)), calr_tensor_data(dy), calr_op_data_or_null(dx[0]),
+        calr_op_data_or_null(dx[1]));
 }
 
 static const calr_op op_cdist = {.name = "cdist",

@@ -70,8 +70,8 @@ static calr_status gated_backward(calr_op_call *call, calr_tensor *dy, calr_tens
         int gate = sizes.count + i;
         x[i] = calr_tensor_data(calr_op_saved(call, i));
         g[i] = calr_tensor_f32(calr_op_saved(call, gate));
-        x_gradient[i] = dx[i] ? calr_tensor_data(dx[i]) : NULL;
-        g_gradient[i] = dx[gate] ? calr_tensor_f32(dx[gate]) : NULL;
+        x_gradient[i] = calr_op_data_or_null(dx[i]);
+        g_gradient[i] = calr_op_f32_or_null(dx[gate]);
     }
     k->gated_sum_backward(&sizes, x, g, calr_tensor_data(dy), x_gradient, g_gradient);
     return CALR_OK;

@@ -14,16 +14,6 @@ typedef struct norming {
     double eps;
 } norming;
 
-static float *data_or_null(const calr_tensor *tensor)
-{
-    return tensor ? calr_tensor_f32(tensor) : NULL;
-}
-
-static void *map_or_null(const calr_tensor *tensor)
-{
-    return tensor ? calr_tensor_data(tensor) : NULL;
-}
-
 /* Input i is absent, or f32 of the last `dims` dimensions of x. */
 static calr_status check_parameter(const calr_op_call *call, int i, const char *name, int dims)
 {
@@ -109,10 +99,10 @@ static calr_status row_forward(calr_op_call *call, calr_tensor **y)
     CALR_TRY(calr_backend_get(&k));
     calr_row_norm norm = row_sizes(call);
     CALR_TRY(new_statistics(norm.rows, &s));
-    calr_status status =
-        k->row_norm_forward(&norm, calr_tensor_data(call->in[X]), data_or_null(call->in[GAMMA]),
-                            data_or_null(call->in[BETA]), calr_tensor_f32(s.mean),
-                            calr_tensor_f32(s.inv_std), calr_tensor_data(*y));
+    calr_status status = k->row_norm_forward(
+        &norm, calr_tensor_data(call->in[X]), calr_op_f32_or_null(call->in[GAMMA]),
+        calr_op_f32_or_null(call->in[BETA]), calr_tensor_f32(s.mean), calr_tensor_f32(s.inv_std),
+        calr_tensor_data(*y));
     if (status == CALR_OK)
         status = save(call, &s);
     release_statistics(&s);
@@ -127,9 +117,10 @@ static calr_status row_backward(calr_op_call *call, calr_tensor *dy, calr_tensor
     for (int i = X; i < INPUTS; i++)
         CALR_TRY(calr_op_gradient(call, i, dx));
     return k->row_norm_backward(
-        &norm, calr_tensor_data(calr_op_saved(call, 0)), data_or_null(calr_op_saved(call, 1)),
-        calr_tensor_f32(calr_op_saved(call, 2)), calr_tensor_f32(calr_op_saved(call, 3)),
-        calr_tensor_data(dy), map_or_null(dx[X]), data_or_null(dx[GAMMA]), data_or_null(dx[BETA]));
+        &norm, calr_tensor_data(calr_op_saved(call, 0)),
+        calr_op_f32_or_null(calr_op_saved(call, 1)), calr_tensor_f32(calr_op_saved(call, 2)),
+        calr_tensor_f32(calr_op_saved(call, 3)), calr_tensor_data(dy), calr_op_data_or_null(dx[X]),
+        calr_op_f32_or_null(dx[GAMMA]), calr_op_f32_or_null(dx[BETA]));
 }
 
 static const char *row_title(const void *attributes)
@@ -197,10 +188,10 @@ static calr_status group_forward(calr_op_call *call, calr_tensor **y)
     CALR_TRY(calr_backend_get(&k));
     calr_group_norm norm = group_sizes(call);
     CALR_TRY(new_statistics(norm.n * norm.groups, &s));
-    calr_status status =
-        k->group_norm_forward(&norm, calr_tensor_data(call->in[X]), data_or_null(call->in[GAMMA]),
-                              data_or_null(call->in[BETA]), calr_tensor_f32(s.mean),
-                              calr_tensor_f32(s.inv_std), calr_tensor_data(*y));
+    calr_status status = k->group_norm_forward(
+        &norm, calr_tensor_data(call->in[X]), calr_op_f32_or_null(call->in[GAMMA]),
+        calr_op_f32_or_null(call->in[BETA]), calr_tensor_f32(s.mean), calr_tensor_f32(s.inv_std),
+        calr_tensor_data(*y));
     if (status == CALR_OK)
         status = save(call, &s);
     release_statistics(&s);
@@ -215,9 +206,10 @@ static calr_status group_backward(calr_op_call *call, calr_tensor *dy, calr_tens
     for (int i = X; i < INPUTS; i++)
         CALR_TRY(calr_op_gradient(call, i, dx));
     return k->group_norm_backward(
-        &norm, calr_tensor_data(calr_op_saved(call, 0)), data_or_null(calr_op_saved(call, 1)),
-        calr_tensor_f32(calr_op_saved(call, 2)), calr_tensor_f32(calr_op_saved(call, 3)),
-        calr_tensor_data(dy), map_or_null(dx[X]), data_or_null(dx[GAMMA]), data_or_null(dx[BETA]));
+        &norm, calr_tensor_data(calr_op_saved(call, 0)),
+        calr_op_f32_or_null(calr_op_saved(call, 1)), calr_tensor_f32(calr_op_saved(call, 2)),
+        calr_tensor_f32(calr_op_saved(call, 3)), calr_tensor_data(dy), calr_op_data_or_null(dx[X]),
+        calr_op_f32_or_null(dx[GAMMA]), calr_op_f32_or_null(dx[BETA]));
 }
 
 static const calr_op op_group_norm = {.name = "group_norm",

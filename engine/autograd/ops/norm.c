@@ -7,17 +7,6 @@
 #include "autograd/tape.h"
 #include "backend/backend.h"
 
-static float *data_or_null(const calr_tensor *tensor)
-{
-    return tensor ? calr_tensor_f32(tensor) : NULL;
-}
-
-/* A map, f32 or bf16. */
-static void *map_or_null(const calr_tensor *tensor)
-{
-    return tensor ? calr_tensor_data(tensor) : NULL;
-}
-
 /* Input i is absent, or f32[c]. */
 static calr_status check_channels(const calr_op_call *call, int i, const char *name, int64_t c)
 {
@@ -138,11 +127,11 @@ static calr_status train_group(const calr_op_call *call, const calr_backend *k,
                                calr_tensor *table, calr_tensor *y)
 {
     const calr_batch_norm_options *o = call->attributes;
-    return k->batch_norm_train(norm, o->momentum, part(norm, calr_tensor_data(call->in[X]), i),
-                               data_or_null(call->in[GAMMA]), data_or_null(call->in[BETA]),
-                               part(norm, map_or_null(call->in[RESIDUAL]), i), mean, var,
-                               calr_tensor_f32(table) + i * 4 * norm->c,
-                               part(norm, calr_tensor_data(y), i));
+    return k->batch_norm_train(
+        norm, o->momentum, part(norm, calr_tensor_data(call->in[X]), i),
+        calr_op_f32_or_null(call->in[GAMMA]), calr_op_f32_or_null(call->in[BETA]),
+        part(norm, calr_op_data_or_null(call->in[RESIDUAL]), i), mean, var,
+        calr_tensor_f32(table) + i * 4 * norm->c, part(norm, calr_tensor_data(y), i));
 }
 
 /* Every group moves a copy of the running statistics; their mean is what stays. */
@@ -203,14 +192,15 @@ static calr_status infer_forward(calr_op_call *call, const calr_backend *k, cons
 {
     if (!call->recording)
         return k->batch_norm_infer(norm, calr_tensor_data(call->in[X]),
-                                   data_or_null(call->in[GAMMA]), data_or_null(call->in[BETA]),
+                                   calr_op_f32_or_null(call->in[GAMMA]),
+                                   calr_op_f32_or_null(call->in[BETA]),
                                    calr_tensor_f32(call->in[MEAN]), calr_tensor_f32(call->in[VAR]),
-                                   map_or_null(call->in[RESIDUAL]), calr_tensor_data(y));
-    k->batch_norm_table(norm, data_or_null(call->in[GAMMA]), data_or_null(call->in[BETA]),
-                        calr_tensor_f32(call->in[MEAN]), calr_tensor_f32(call->in[VAR]),
-                        calr_tensor_f32(table));
+                                   calr_op_data_or_null(call->in[RESIDUAL]), calr_tensor_data(y));
+    k->batch_norm_table(norm, calr_op_f32_or_null(call->in[GAMMA]),
+                        calr_op_f32_or_null(call->in[BETA]), calr_tensor_f32(call->in[MEAN]),
+                        calr_tensor_f32(call->in[VAR]), calr_tensor_f32(table));
     k->batch_norm_apply(norm, calr_tensor_data(call->in[X]), calr_tensor_f32(table),
-                        map_or_null(call->in[RESIDUAL]), calr_tensor_data(y));
+                        calr_op_data_or_null(call->in[RESIDUAL]), calr_tensor_data(y));
     return save_batch_norm(call, norm->activation, table, y);
 }
 
@@ -235,10 +225,11 @@ static calr_status batch_norm_recompute(calr_op_call *call, calr_tensor *y)
     int64_t groups = groups_of(call);
     norm.rows /= groups;
     for (int64_t i = 0; i < groups; i++)
-        k->batch_norm_apply(&norm, part(&norm, calr_tensor_data(calr_op_saved(call, SAVED_X)), i),
-                            calr_tensor_f32(calr_op_saved(call, SAVED_TABLE)) + i * 4 * norm.c,
-                            part(&norm, map_or_null(calr_op_saved(call, SAVED_RESIDUAL)), i),
-                            part(&norm, calr_tensor_data(y), i));
+        k->batch_norm_apply(
+            &norm, part(&norm, calr_tensor_data(calr_op_saved(call, SAVED_X)), i),
+            calr_tensor_f32(calr_op_saved(call, SAVED_TABLE)) + i * 4 * norm.c,
+            part(&norm, calr_op_data_or_null(calr_op_saved(call, SAVED_RESIDUAL)), i),
+            part(&norm, calr_tensor_data(y), i));
     return CALR_OK;
 }
 
@@ -341,13 +332,13 @@ static calr_status batch_norm_backward(calr_op_call *call, calr_tensor *dy, calr
                    .groups = groups_of(call),
                    .table = calr_tensor_f32(calr_op_saved(call, SAVED_TABLE)),
                    .x = calr_tensor_data(x),
-                   .aside = map_or_null(aside),
+                   .aside = calr_op_data_or_null(aside),
                    .dy = calr_tensor_data(dy),
-                   .dy2 = map_or_null(call->dy2),
-                   .dx = map_or_null(dx[X]),
-                   .dresidual = map_or_null(written),
-                   .dgamma = data_or_null(dx[GAMMA]),
-                   .dbeta = data_or_null(dx[BETA])};
+                   .dy2 = calr_op_data_or_null(call->dy2),
+                   .dx = calr_op_data_or_null(dx[X]),
+                   .dresidual = calr_op_data_or_null(written),
+                   .dgamma = calr_op_f32_or_null(dx[GAMMA]),
+                   .dbeta = calr_op_f32_or_null(dx[BETA])};
     g.norm.rows /= g.groups;
     return g.groups > 1 ? backward_groups(&g) : backward_group(&g, 0, g.dgamma, g.dbeta);
 }
@@ -438,10 +429,10 @@ static calr_status instance_norm_forward(calr_op_call *call, calr_tensor **y)
     CALR_TRY(new_vector(n * norm.c, &mean));
     calr_status status = new_vector(n * norm.c, &inv_std);
     if (status == CALR_OK) {
-        status = k->instance_norm_forward(&norm, n, calr_tensor_data(call->in[X]),
-                                          data_or_null(call->in[GAMMA]),
-                                          data_or_null(call->in[BETA]), calr_tensor_f32(mean),
-                                          calr_tensor_f32(inv_std), calr_tensor_data(*y));
+        status = k->instance_norm_forward(
+            &norm, n, calr_tensor_data(call->in[X]), calr_op_f32_or_null(call->in[GAMMA]),
+            calr_op_f32_or_null(call->in[BETA]), calr_tensor_f32(mean), calr_tensor_f32(inv_std),
+            calr_tensor_data(*y));
         if (status == CALR_OK)
             status = save_norm(call, norm.activation != CALR_ACTIVATION_NONE, *y, mean, inv_std);
         calr_tensor_release(inv_std);
@@ -459,9 +450,10 @@ static calr_status instance_norm_backward(calr_op_call *call, calr_tensor *dy, c
         CALR_TRY(calr_op_gradient(call, i, dx));
     return k->instance_norm_backward(
         &norm, call->shape[X].shape[0], calr_tensor_data(calr_op_saved(call, 0)),
-        map_or_null(calr_op_saved(call, 1)), data_or_null(calr_op_saved(call, 2)),
+        calr_op_data_or_null(calr_op_saved(call, 1)), calr_op_f32_or_null(calr_op_saved(call, 2)),
         calr_tensor_f32(calr_op_saved(call, 3)), calr_tensor_f32(calr_op_saved(call, 4)),
-        calr_tensor_data(dy), map_or_null(dx[X]), data_or_null(dx[GAMMA]), data_or_null(dx[BETA]));
+        calr_tensor_data(dy), calr_op_data_or_null(dx[X]), calr_op_f32_or_null(dx[GAMMA]),
+        calr_op_f32_or_null(dx[BETA]));
 }
 
 static const calr_op op_instance_norm = {.name = "instance_norm",

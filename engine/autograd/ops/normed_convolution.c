@@ -14,11 +14,6 @@ typedef struct attributes {
 enum { X, GAMMA, BETA, MEAN, VAR, W, INPUTS };
 enum { SAVED_X, SAVED_TABLE, SAVED_W };
 
-static float *data_or_null(const calr_tensor *tensor)
-{
-    return tensor ? calr_tensor_f32(tensor) : NULL;
-}
-
 static void sizes_of(const calr_op_call *call, calr_norm *norm, calr_conv2d *conv)
 {
     const attributes *o = call->attributes;
@@ -52,8 +47,9 @@ static calr_status forward_with(calr_op_call *call, calr_tensor *table, calr_ten
     sizes_of(call, &norm, &conv);
     bool running = call->in[MEAN] && calr_tape_replays() == 0;
     CALR_TRY(k->batch_norm_train(
-        &norm, o->norm.momentum, calr_tensor_data(call->in[X]), data_or_null(call->in[GAMMA]),
-        data_or_null(call->in[BETA]), NULL, running ? calr_tensor_f32(call->in[MEAN]) : NULL,
+        &norm, o->norm.momentum, calr_tensor_data(call->in[X]),
+        calr_op_f32_or_null(call->in[GAMMA]), calr_op_f32_or_null(call->in[BETA]), NULL,
+        running ? calr_tensor_f32(call->in[MEAN]) : NULL,
         running ? calr_tensor_f32(call->in[VAR]) : NULL, calr_tensor_f32(table), NULL));
     if (running) {
         calr_tensor_touch(call->in[MEAN]);
@@ -89,9 +85,9 @@ static calr_status backward(calr_op_call *call, calr_tensor *dy, calr_tensor **d
     return k->conv2d_normed_backward(&norm, &conv, calr_tensor_data(calr_op_saved(call, SAVED_X)),
                                      calr_tensor_f32(calr_op_saved(call, SAVED_TABLE)),
                                      calr_tensor_f32(calr_op_saved(call, SAVED_W)),
-                                     calr_tensor_data(dy), dx[X] ? calr_tensor_data(dx[X]) : NULL,
-                                     data_or_null(dx[GAMMA]), data_or_null(dx[BETA]),
-                                     data_or_null(dx[W]));
+                                     calr_tensor_data(dy), calr_op_data_or_null(dx[X]),
+                                     calr_op_f32_or_null(dx[GAMMA]), calr_op_f32_or_null(dx[BETA]),
+                                     calr_op_f32_or_null(dx[W]));
 }
 
 static const calr_op op_batch_norm_conv2d = {.name = "batch_norm_conv2d",

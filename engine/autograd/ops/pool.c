@@ -160,8 +160,7 @@ static calr_status gem_backward(calr_op_call *call, calr_tensor *dy, calr_tensor
         call->shape[0].dtype, call->out.shape[0], area(call), call->out.shape[1],
         calr_tensor_f32(calr_op_saved(call, 1))[0], (float)*(const double *)call->attributes,
         calr_tensor_data(calr_op_saved(call, 0)), calr_tensor_f32(calr_op_saved(call, 2)),
-        calr_tensor_f32(dy), dx[0] ? calr_tensor_data(dx[0]) : NULL,
-        dx[1] ? calr_tensor_f32(dx[1]) : NULL);
+        calr_tensor_f32(dy), calr_op_data_or_null(dx[0]), calr_op_f32_or_null(dx[1]));
 }
 
 static const calr_op op_gem = {.name = "gem",

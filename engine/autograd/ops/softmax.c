@@ -188,11 +188,6 @@ static calr_status cross_entropy_check(calr_op_call *call)
     return CALR_OK;
 }
 
-static const float *optional_f32(const calr_tensor *t)
-{
-    return t ? calr_tensor_f32(t) : NULL;
-}
-
 static calr_status cross_entropy_forward(calr_op_call *call, calr_tensor **y)
 {
     const calr_backend *k;
@@ -203,7 +198,7 @@ static calr_status cross_entropy_forward(calr_op_call *call, calr_tensor **y)
     float *log_sum = calr_tensor_f32(sums);
     calr_status status = k->cross_entropy_forward(
         rows, c, calr_tensor_f32(call->in[LOGITS]), calr_tensor_i32(call->in[LABELS]),
-        optional_f32(call->in[WEIGHTS]), optional_f32(call->in[ROW_WEIGHTS]), log_sum,
+        calr_op_f32_or_null(call->in[WEIGHTS]), calr_op_f32_or_null(call->in[ROW_WEIGHTS]), log_sum,
         log_sum + rows, calr_tensor_f32(*y));
     if (status == CALR_OK)
         status = calr_op_save(call, "logits", call->in[LOGITS]);
@@ -230,8 +225,8 @@ static calr_status cross_entropy_backward(calr_op_call *call, calr_tensor *dy, c
         return CALR_OK;
     return k->cross_entropy_backward(
         rows, c, calr_tensor_f32(calr_op_saved(call, 0)), calr_tensor_i32(calr_op_saved(call, 1)),
-        optional_f32(calr_op_saved(call, 2)), optional_f32(calr_op_saved(call, 3)), log_sum,
-        log_sum[rows], calr_tensor_f32(dy)[0], calr_tensor_f32(dx[LOGITS]));
+        calr_op_f32_or_null(calr_op_saved(call, 2)), calr_op_f32_or_null(calr_op_saved(call, 3)),
+        log_sum, log_sum[rows], calr_tensor_f32(dy)[0], calr_tensor_f32(dx[LOGITS]));
 }
 
 static const calr_op op_cross_entropy = {.name = "cross_entropy",

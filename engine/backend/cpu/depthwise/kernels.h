@@ -7,7 +7,7 @@
 
 #include "backend/backend.h"
 
-/* Partial sums of the weights' gradient, at most so many. */
+/* The gradient of the weights is added up from at most this many partial sums. */
 #define CALR_DEPTHWISE_PARTS 16
 
 /* Memory that is needed soon: `bytes` of it are fetched with each row. NULL: the next rows of the map itself. */
