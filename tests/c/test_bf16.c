@@ -281,6 +281,16 @@ static void test_convolution(void)
                              .padding = {1, 1, 1, 1}});
     check_conv((calr_conv2d){
         .n = 1, .h = 8, .w = 4, .c_in = 64, .c_out = 32, .kh = 1, .kw = 1, .stride = {1, 1}});
+    /* by Winograd's algorithm, with tiles that reach beyond the map */
+    check_conv((calr_conv2d){.n = 9,
+                             .h = 11,
+                             .w = 7,
+                             .c_in = 32,
+                             .c_out = 96,
+                             .kh = 3,
+                             .kw = 3,
+                             .stride = {1, 1},
+                             .padding = {1, 1, 1, 1}});
     check_conv((calr_conv2d){.n = 2,
                              .h = 8,
                              .w = 8,
@@ -302,11 +312,11 @@ static void test_convolution(void)
 }
 
 /* With bias, with and without residual and ReLU, out of place and in place. */
-static void check_frozen(bool relu, int64_t groups)
+static void check_frozen(bool relu, int64_t groups, int64_t images)
 {
-    calr_conv2d g = {.n = 3,
+    calr_conv2d g = {.n = images,
                      .h = 10,
-                     .w = 6,
+                     .w = 7,
                      .c_in = 32,
                      .c_out = 32,
                      .kh = 3,
@@ -342,8 +352,9 @@ static void check_frozen(bool relu, int64_t groups)
 static void test_frozen(void)
 {
     for (int relu = 0; relu < 2; relu++) {
-        check_frozen(relu, 1);
-        check_frozen(relu, 32);
+        check_frozen(relu, 1, 3);
+        check_frozen(relu, 1, 8); /* by Winograd's algorithm */
+        check_frozen(relu, 32, 3);
     }
 }
 

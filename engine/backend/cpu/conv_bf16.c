@@ -3,11 +3,13 @@
  *
  * The pieces are large enough that reading the weights (and bringing them into the order that the
  * f32 code wants) again for each costs little, and otherwise small, so that the widened numbers are
- * still in a cache when they are used. They depend on the sizes alone. Depthwise kernels take bf16 as it is. */
+ * still in a cache when they are used. They depend on the sizes alone. Depthwise kernels and
+ * Winograd's take bf16 as it is. */
 #include "backend/cpu/conv_bf16.h"
 
 #include "backend/cpu/depthwise/depthwise.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/winograd/winograd.h"
 #include "tensor/pool.h"
 
 /* f32 numbers of input and output in a piece: 16 MB. */
@@ -94,6 +96,8 @@ calr_status calr_cpu_conv2d_bf16_forward(const calr_conv_kernels *f32, const cal
         return CALR_OK;
     if (calr_depthwise_is(conv))
         return calr_depthwise_forward(conv, x, w, bias, y);
+    if (calr_winograd_wanted(conv))
+        return calr_winograd_forward(conv, x, w, bias, y);
     CALR_TRY(open_piece(conv, false, &p));
     calr_status status = CALR_OK;
     for (int64_t i = 0; i < conv->n && status == CALR_OK; i += p.most) {
@@ -116,6 +120,8 @@ calr_status calr_cpu_conv2d_bf16_backward_data(const calr_conv_kernels *f32,
         return CALR_OK;
     if (calr_depthwise_is(conv))
         return calr_depthwise_backward_data(conv, w, dy, dx);
+    if (calr_winograd_wanted(conv))
+        return calr_winograd_backward_data(conv, w, dy, dx);
     CALR_TRY(open_piece(conv, false, &p));
     calr_status status = CALR_OK;
     for (int64_t i = 0; i < conv->n && status == CALR_OK; i += p.most) {
@@ -130,21 +136,13 @@ calr_status calr_cpu_conv2d_bf16_backward_data(const calr_conv_kernels *f32,
 }
 
 /* The first piece writes dw, the others add to it. */
-calr_status calr_cpu_conv2d_bf16_backward_weights(const calr_conv_kernels *f32,
-                                                  const calr_conv2d *conv, const calr_bf16 *x,
-                                                  const calr_bf16 *dy, float *dw, float *dbias)
+static calr_status weights_by_pieces(const calr_conv_kernels *f32, const calr_conv2d *conv,
+                                     const calr_bf16 *x, const calr_bf16 *dy, float *dw)
 {
     piece p;
     int64_t weights = conv->c_out * (conv->c_in / conv->groups) * conv->kh * conv->kw;
-    if (conv->n == 0) {
-        calr_conv2d empty = *conv;
-        empty.dtype = CALR_F32;
-        return f32->backward_weights(&empty, NULL, NULL, dw, dbias);
-    }
-    if (calr_depthwise_is(conv))
-        return calr_depthwise_backward_weights(conv, x, dy, dw, dbias);
-    CALR_TRY(open_piece(conv, true, &p));
     calr_status status = CALR_OK;
+    CALR_TRY(open_piece(conv, true, &p));
     for (int64_t i = 0; i < conv->n && status == CALR_OK; i += p.most) {
         int64_t n = next_piece(conv, i, &p);
         widen(n * p.x_size, x + i * p.x_size, p.x);
@@ -154,6 +152,23 @@ calr_status calr_cpu_conv2d_bf16_backward_weights(const calr_conv_kernels *f32,
             calr_cpu_axpy(CALR_F32, weights, 1, p.dw, dw);
     }
     calr_pool_free(p.x, p.bytes);
+    return status;
+}
+
+calr_status calr_cpu_conv2d_bf16_backward_weights(const calr_conv_kernels *f32,
+                                                  const calr_conv2d *conv, const calr_bf16 *x,
+                                                  const calr_bf16 *dy, float *dw, float *dbias)
+{
+    if (conv->n == 0) {
+        calr_conv2d empty = *conv;
+        empty.dtype = CALR_F32;
+        return f32->backward_weights(&empty, NULL, NULL, dw, dbias);
+    }
+    if (calr_depthwise_is(conv))
+        return calr_depthwise_backward_weights(conv, x, dy, dw, dbias);
+    bool whole = calr_winograd_wanted(conv);
+    calr_status status = whole ? calr_winograd_backward_weights(conv, x, dy, dw)
+                               : weights_by_pieces(f32, conv, x, dy, dw);
     if (status == CALR_OK && dbias)
         status = calr_cpu_sum_rows(CALR_BF16, conv->n * conv->out_h * conv->out_w, conv->c_out, dy,
                                    dbias);

@@ -229,8 +229,8 @@ static void drop_plan(calr_frozen_conv *f, frozen_plan *p)
 
 /* ---- Winograd's way ---- */
 
-static calr_status run_winograd(calr_frozen_conv *f, const calr_conv2d *conv, const float *x,
-                                const float *residual, float *y)
+static calr_status run_winograd(calr_frozen_conv *f, const calr_conv2d *conv, const void *x,
+                                const void *residual, void *y)
 {
     pthread_mutex_lock(&f->lock);
     calr_status status = CALR_OK;

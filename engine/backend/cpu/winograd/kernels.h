@@ -18,6 +18,7 @@
 /* A tile in a feature map of h x w x c: the pixels from (row, col) on, which may lie outside. */
 typedef struct calr_winograd_tile {
     int64_t h, w, c, row, col;
+    bool half; /* maps are bf16, else f32 */
 } calr_winograd_tile;
 
 /* Distances, in floats, between points and between panels of transformed data. */
@@ -27,7 +28,8 @@ typedef struct calr_winograd_layout {
 
 /* Applied to a sum: activation(sum + bias[c] + residual), each part optional. */
 typedef struct calr_winograd_end {
-    const float *bias, *residual; /* may be NULL */
+    const float *bias;    /* may be NULL, as the residual may */
+    const void *residual; /* of the map's type */
     calr_activation activation;
 } calr_winograd_end;
 
@@ -36,12 +38,12 @@ typedef struct calr_winograd_form {
     int64_t points, rows, cols;
     /* A tile's inputs, zeros outside the map: out = B^T in B. `out` is the tile's row at the first
      * point and panel. c is a multiple of 32. */
-    void (*input)(const calr_winograd_tile *tile, const float *map, calr_winograd_layout layout,
+    void (*input)(const calr_winograd_tile *tile, const void *map, calr_winograd_layout layout,
                   float *out);
     /* rows x cols pixels are written: A^T in A, and what `end` adds. Those outside are left out.
      * residual (of `end`) and map are where the image starts; they may be the same. */
     void (*output)(const calr_winograd_tile *tile, const float *in, calr_winograd_layout layout,
-                   calr_winograd_end end, float *map);
+                   calr_winograd_end end, void *map);
     /* 3 x 3 weights of 16 rows of one panel: G w G^T. Weight (made channel o, summed channel i, tap
      * t) is at w[o made + i summed + (flip ? 8 - t : t)]. */
     void (*weights)(const float *w, int64_t made, int64_t summed, bool flip, int64_t point,
@@ -53,7 +55,7 @@ typedef struct calr_winograd_kernels {
     calr_winograd_form fast;  /* F(4 x 4, 3 x 3): 4 times fewer multiplications */
     calr_winograd_form exact; /* F(4 x 2, 3 x 3): 3 times fewer, with the direct sum's error */
     /* The gradient of weights, by `fast`. 4 x 4 pixels of a gradient, zeros outside: out = A in A^T. */
-    void (*gradient)(const calr_winograd_tile *tile, const float *map, calr_winograd_layout layout,
+    void (*gradient)(const calr_winograd_tile *tile, const void *map, calr_winograd_layout layout,
                      float *out);
     /* 16 rows of it: dw = G^T in G. */
     void (*weights_gradient)(const float *in, int64_t point, int64_t made, int64_t summed,

@@ -4,6 +4,7 @@
 
 #include "backend/cpu/activate.h"
 #include "backend/cpu/winograd/kernels.h"
+#include "base/bf16.h"
 
 #define PANEL  CALR_WINOGRAD_PANEL
 #define INLINE static inline __attribute__((always_inline))
@@ -11,6 +12,8 @@
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 typedef int32_t bits __attribute__((vector_size(4 * LANES)));
+typedef uint32_t words __attribute__((vector_size(4 * LANES)));
+typedef uint16_t halves __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
 
 INLINE vector load(const float *p)
 {
@@ -20,6 +23,28 @@ INLINE vector load(const float *p)
 INLINE void store(float *p, vector v)
 {
     *(vector *)p = v;
+}
+
+/* LANES numbers of a map of bf16 (half) or of f32, from element i on. */
+INLINE vector load_map(const bool half, const void *map, int64_t i)
+{
+    if (!half)
+        return load((const float *)map + i);
+    const halves *from = (const halves *)((const calr_bf16 *)map + i);
+    return (vector)(__builtin_convertvector(*from, words) << 16);
+}
+
+/* bf16 is rounded as calr_bf16_from_f32 does it. */
+INLINE void store_map(const bool half, void *map, int64_t i, vector v)
+{
+    if (!half) {
+        store((float *)map + i, v);
+        return;
+    }
+    const words b = (words)v, rounded = (b + 0x7FFF + (b >> 16 & 1)) >> 16, nan = b >> 16 | 0x40;
+    const words is_nan = (words)((bits)(b & 0x7FFFFFFF) > 0x7F800000);
+    *(halves *)((calr_bf16 *)map + i) =
+        __builtin_convertvector((nan & is_nan) | (rounded & ~is_nan), halves);
 }
 
 #include "backend/cpu/winograd/transforms.h"
@@ -35,22 +60,22 @@ INLINE bool is_inside(const calr_winograd_tile *t, int64_t rows, int64_t cols)
     return t->row >= 0 && t->col >= 0 && t->row + rows <= t->h && t->col + cols <= t->w;
 }
 
-/* rows x cols pixels, `from` at the (perhaps outside) first. */
-INLINE void load_tile(const calr_winograd_tile *t, bool inside, const float *from, int rows,
-                      int cols, vector *d)
+/* rows x cols pixels, the (perhaps outside) first at `from`. */
+INLINE void load_tile(const bool half, const calr_winograd_tile *t, bool inside, const void *map,
+                      int64_t from, int rows, int cols, vector *d)
 {
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < cols; j++)
             if (inside ||
                 (t->row + i >= 0 && t->row + i < t->h && t->col + j >= 0 && t->col + j < t->w))
-                d[i * cols + j] = load(from + (i * t->w + j) * t->c);
+                d[i * cols + j] = load_map(half, map, from + (i * t->w + j) * t->c);
             else
                 d[i * cols + j] = (vector){0};
 }
 
 /* The algorithms of both directions: fr down the rows, fc along them. */
-INLINE void any_input(const int fr, const int fc, const calr_winograd_tile *t, const float *map,
-                      calr_winograd_layout layout, float *out)
+INLINE void any_input(const int fr, const int fc, const bool half, const calr_winograd_tile *t,
+                      const void *map, calr_winograd_layout layout, float *out)
 {
     const int rows = points_of(fr), cols = points_of(fc);
     bool inside = is_inside(t, rows, cols);
@@ -59,9 +84,9 @@ INLINE void any_input(const int fr, const int fc, const calr_winograd_tile *t, c
         vector d[36], r[36], v[6];
         float *to = out + place(c, layout);
         if (inside)
-            load_tile(t, true, map + first + c, rows, cols, d);
+            load_tile(half, t, true, map, first + c, rows, cols, d);
         else
-            load_tile(t, false, map + first + c, rows, cols, d);
+            load_tile(half, t, false, map, first + c, rows, cols, d);
         for (int j = 0; j < cols; j++) /* columns become rows of r */
             transform_input(fr, d + j, r + rows * j, cols);
         for (int i = 0; i < rows; i++) {
@@ -72,8 +97,8 @@ INLINE void any_input(const int fr, const int fc, const calr_winograd_tile *t, c
     }
 }
 
-static void gradient(const calr_winograd_tile *t, const float *map, calr_winograd_layout layout,
-                     float *out)
+INLINE void any_gradient(const bool half, const calr_winograd_tile *t, const void *map,
+                         calr_winograd_layout layout, float *out)
 {
     bool inside = is_inside(t, 4, 4);
     int64_t first = (t->row * t->w + t->col) * t->c;
@@ -81,9 +106,9 @@ static void gradient(const calr_winograd_tile *t, const float *map, calr_winogra
         vector d[16], r[24], v[6];
         float *to = out + place(c, layout);
         if (inside)
-            load_tile(t, true, map + first + c, 4, 4, d);
+            load_tile(half, t, true, map, first + c, 4, 4, d);
         else
-            load_tile(t, false, map + first + c, 4, 4, d);
+            load_tile(half, t, false, map, first + c, 4, 4, d);
         for (int j = 0; j < 4; j++)
             transform_gradient(d + j, r + 6 * j, 4);
         for (int i = 0; i < 6; i++) {
@@ -92,6 +117,15 @@ static void gradient(const calr_winograd_tile *t, const float *map, calr_winogra
                 store(to + (6 * i + j) * layout.point, v[j]);
         }
     }
+}
+
+static void gradient(const calr_winograd_tile *t, const void *map, calr_winograd_layout layout,
+                     float *out)
+{
+    if (t->half)
+        any_gradient(true, t, map, layout, out);
+    else
+        any_gradient(false, t, map, layout, out);
 }
 
 /* max(0, v); a NaN becomes 0. */
@@ -132,8 +166,9 @@ INLINE vector activated(calr_activation activation, vector v)
     return v;
 }
 
-INLINE void any_output(const int fr, const int fc, const calr_winograd_tile *t, const float *in,
-                       calr_winograd_layout layout, calr_winograd_end end, float *map)
+INLINE void any_output(const int fr, const int fc, const bool half, const calr_winograd_tile *t,
+                       const float *in, calr_winograd_layout layout, calr_winograd_end end,
+                       void *map)
 {
     const int rows = points_of(fr), cols = points_of(fc);
     int64_t first = (t->row * t->w + t->col) * t->c;
@@ -153,8 +188,8 @@ INLINE void any_output(const int fr, const int fc, const calr_winograd_tile *t, 
                     int64_t at = first + c + (i * t->w + j) * t->c;
                     vector v = y[j] + start;
                     if (end.residual)
-                        v += load(end.residual + at);
-                    store(map + at, activated(end.activation, v));
+                        v += load_map(half, end.residual, at);
+                    store_map(half, map, at, activated(end.activation, v));
                 }
         }
     }
@@ -316,15 +351,21 @@ static void product_transposed(int64_t tiles, const float *a, const float *b, bo
 
 /* A form's functions, with the algorithms of its two directions known when they are compiled. */
 #define FORM(name, fr, fc)                                                                         \
-    static void name##_input(const calr_winograd_tile *tile, const float *map,                     \
+    static void name##_input(const calr_winograd_tile *tile, const void *map,                      \
                              calr_winograd_layout layout, float *out)                              \
     {                                                                                              \
-        any_input(fr, fc, tile, map, layout, out);                                                 \
+        if (tile->half)                                                                            \
+            any_input(fr, fc, true, tile, map, layout, out);                                       \
+        else                                                                                       \
+            any_input(fr, fc, false, tile, map, layout, out);                                      \
     }                                                                                              \
     static void name##_output(const calr_winograd_tile *tile, const float *in,                     \
-                              calr_winograd_layout layout, calr_winograd_end end, float *map)      \
+                              calr_winograd_layout layout, calr_winograd_end end, void *map)       \
     {                                                                                              \
-        any_output(fr, fc, tile, in, layout, end, map);                                            \
+        if (tile->half)                                                                            \
+            any_output(fr, fc, true, tile, in, layout, end, map);                                  \
+        else                                                                                       \
+            any_output(fr, fc, false, tile, in, layout, end, map);                                 \
     }                                                                                              \
     static void name##_weights(const float *w, int64_t made, int64_t summed, bool flip,            \
                                int64_t point, float *out)                                          \

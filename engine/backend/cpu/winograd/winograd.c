@@ -63,8 +63,8 @@ static int64_t tiles_along(int64_t side, int64_t tile)
 
 bool calr_winograd_wanted(const calr_conv2d *g)
 {
-    if (g->dtype != CALR_F32 || g->kh != 3 || g->kw != 3 || !calr_conv2d_has(g, 1, 1) ||
-        g->groups != 1 || g->c_in % PANEL || g->c_out % PANEL)
+    if (g->kh != 3 || g->kw != 3 || !calr_conv2d_has(g, 1, 1) || g->groups != 1 ||
+        g->c_in % PANEL || g->c_out % PANEL)
         return false;
     double area = (double)g->h * (double)g->w;
     double covered = (double)(tiles_along(g->h, 4) * tiles_along(g->w, 4) * 16);
@@ -94,9 +94,12 @@ typedef struct work {
     transformed weights;             /* c: out.c, rows: in.c */
     int64_t first, count;            /* the tiles at hand */
     int64_t room;                    /* tiles that in and out have room for */
-    const float *x, *dy, *w_plain;
+    bool half;                       /* x, dy and y are bf16, else f32 */
+    const void *x, *dy;
+    const float *w_plain;
     calr_winograd_end end;
-    float *y, *dw;
+    void *y;
+    float *dw;
     int64_t made, summed; /* distances between w's channels that are made, that are summed over */
     bool flip, add;
     int64_t part, parts; /* tiles that share a partial sum of dw */
@@ -119,7 +122,8 @@ static calr_winograd_tile find_tile(const work *k, int64_t i, int64_t c, int64_t
                                 .w = k->w,
                                 .c = c,
                                 .row = at % per_image / k->cols * k->form->rows - border,
-                                .col = at % k->cols * k->form->cols - border};
+                                .col = at % k->cols * k->form->cols - border,
+                                .half = k->half};
 }
 
 static calr_winograd_layout layout_of(const work *k, const transformed *t)
@@ -134,7 +138,8 @@ static void input_body(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; i++) {
         int64_t image;
         calr_winograd_tile tile = find_tile(k, i, k->in.c, 1, &image);
-        k->form->input(&tile, k->x + image, layout_of(k, &k->in), k->in.at + i * PANEL);
+        k->form->input(&tile, calr_real_at(k->half, k->x, image), layout_of(k, &k->in),
+                       k->in.at + i * PANEL);
     }
 }
 
@@ -145,7 +150,8 @@ static void gradient_body(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; i++) {
         int64_t image;
         calr_winograd_tile tile = find_tile(k, i, k->out.c, 0, &image);
-        k->kernels->gradient(&tile, k->dy + image, layout_of(k, &k->out), k->out.at + i * PANEL);
+        k->kernels->gradient(&tile, calr_real_at(k->half, k->dy, image), layout_of(k, &k->out),
+                             k->out.at + i * PANEL);
     }
 }
 
@@ -158,8 +164,9 @@ static void output_body(void *context, int64_t begin, int64_t end, int worker)
         calr_winograd_tile tile = find_tile(k, i, k->out.c, 0, &image);
         calr_winograd_end last = k->end;
         if (last.residual)
-            last.residual += image;
-        k->form->output(&tile, k->out.at + i * PANEL, layout_of(k, &k->out), last, k->y + image);
+            last.residual = calr_real_at(k->half, last.residual, image);
+        k->form->output(&tile, k->out.at + i * PANEL, layout_of(k, &k->out), last,
+                        calr_real_at(k->half, k->y, image));
     }
 }
 
@@ -258,6 +265,7 @@ static work describe(const calr_conv2d *g, bool exact, int64_t summed, int64_t m
 {
     const calr_winograd_form *form = exact ? &find_kernels()->exact : &find_kernels()->fast;
     work k = {.kernels = kernels,
+              .half = g->dtype == CALR_BF16,
               .form = form,
               .points = form->points,
               .h = g->h,
@@ -342,10 +350,10 @@ static calr_status run_outputs(work *k, float *packed)
     return CALR_OK;
 }
 
-calr_status calr_winograd_forward(const calr_conv2d *conv, const float *x, const float *w,
-                                  const float *bias, float *y)
+calr_status calr_winograd_forward(const calr_conv2d *conv, const void *x, const float *w,
+                                  const float *bias, void *y)
 {
-    work k = describe(conv, true, conv->c_in, conv->c_out);
+    work k = describe(conv, conv->dtype == CALR_F32, conv->c_in, conv->c_out);
     k.x = x, k.end.bias = bias, k.y = y;
     k.w_plain = w, k.made = conv->c_in * 9, k.summed = 9;
     return run_outputs(&k, NULL);
@@ -364,10 +372,9 @@ void calr_winograd_pack(const calr_conv2d *conv, const float *w, float *packed)
     calr_parallel_for(weight_items(&k), 1, weights_body, &k);
 }
 
-calr_status calr_winograd_packed_forward(const calr_conv2d *conv, const float *x,
+calr_status calr_winograd_packed_forward(const calr_conv2d *conv, const void *x,
                                          const float *packed, const float *bias,
-                                         const float *residual, calr_activation activation,
-                                         float *y)
+                                         const void *residual, calr_activation activation, void *y)
 {
     work k = describe(conv, false, conv->c_in, conv->c_out);
     k.x = x, k.y = y;
@@ -376,8 +383,8 @@ calr_status calr_winograd_packed_forward(const calr_conv2d *conv, const float *x
 }
 
 /* The convolution of dy with the kernel turned round and its channels exchanged. */
-calr_status calr_winograd_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
-                                        float *dx)
+calr_status calr_winograd_backward_data(const calr_conv2d *conv, const float *w, const void *dy,
+                                        void *dx)
 {
     work k = describe(conv, false, conv->c_out, conv->c_in);
     k.x = dy, k.y = dx;
@@ -410,7 +417,7 @@ static void divide_gradients(work *k, bool few)
     k->parts = (k->tiles + k->part - 1) / k->part;
 }
 
-calr_status calr_winograd_backward_weights(const calr_conv2d *conv, const float *x, const float *dy,
+calr_status calr_winograd_backward_weights(const calr_conv2d *conv, const void *x, const void *dy,
                                            float *dw)
 {
     work k = describe(conv, false, conv->c_in, conv->c_out);
