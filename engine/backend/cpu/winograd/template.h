@@ -1,5 +1,7 @@
 /* The text of the kernels; the including file says LANES (floats in a vector), ROWS (rows of a
- * product kept in registers) and TABLE (the name of the table). See kernels.h. */
+ * product kept in registers), TABLE (the name of the table), WIDEN(from) and NARROW(to, words): LANES
+ * numbers of bf16 as floats, and the lower halves of LANES words. gcc 12 makes both from halves of a
+ * vector when it is left to it. See kernels.h. */
 #include <string.h>
 
 #include "backend/cpu/activate.h"
@@ -13,7 +15,6 @@ typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alia
 
 typedef int32_t bits __attribute__((vector_size(4 * LANES)));
 typedef uint32_t words __attribute__((vector_size(4 * LANES)));
-typedef uint16_t halves __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
 
 INLINE vector load(const float *p)
 {
@@ -28,23 +29,18 @@ INLINE void store(float *p, vector v)
 /* LANES numbers of a map of bf16 (half) or of f32, from element i on. */
 INLINE vector load_map(const bool half, const void *map, int64_t i)
 {
-    if (!half)
-        return load((const float *)map + i);
-    const halves *from = (const halves *)((const calr_bf16 *)map + i);
-    return (vector)(__builtin_convertvector(*from, words) << 16);
+    return half ? WIDEN((const calr_bf16 *)map + i) : load((const float *)map + i);
 }
 
 /* bf16 is rounded as calr_bf16_from_f32 does it. */
 INLINE void store_map(const bool half, void *map, int64_t i, vector v)
 {
-    if (!half) {
-        store((float *)map + i, v);
-        return;
-    }
-    const words b = (words)v, rounded = (b + 0x7FFF + (b >> 16 & 1)) >> 16, nan = b >> 16 | 0x40;
+    const words b = (words)v, rounded = b + 0x7FFF + (b >> 16 & 1), quiet = b | 0x400000;
     const words is_nan = (words)((bits)(b & 0x7FFFFFFF) > 0x7F800000);
-    *(halves *)((calr_bf16 *)map + i) =
-        __builtin_convertvector((nan & is_nan) | (rounded & ~is_nan), halves);
+    if (half)
+        NARROW((calr_bf16 *)map + i, ((quiet & is_nan) | (rounded & ~is_nan)) >> 16);
+    else
+        store((float *)map + i, v);
 }
 
 #include "backend/cpu/winograd/transforms.h"
