@@ -3,26 +3,8 @@
 #include <inttypes.h>
 
 #include "base/interrupt.h"
+#include "base/union_find.h"
 #include "labels/labels.h"
-
-static int32_t find_root(int32_t *parent, int32_t i)
-{
-    while (parent[i] != i) {
-        parent[i] = parent[parent[i]];
-        i = parent[i];
-    }
-    return i;
-}
-
-/* The lowest member is the root, so that every parent is below its child. */
-static void join(int32_t *parent, int32_t i, int32_t j)
-{
-    int32_t a = find_root(parent, i), b = find_root(parent, j);
-    if (a < b)
-        parent[b] = a;
-    else
-        parent[a] = b;
-}
 
 static calr_status start(int64_t n, int64_t min_size, int32_t *labels)
 {
@@ -39,7 +21,7 @@ static calr_status finish(int64_t n, int64_t min_size, int32_t *labels, int64_t 
 {
     int64_t found;
     for (int64_t i = 0; i < n; i++)
-        labels[i] = find_root(labels, (int32_t)i);
+        labels[i] = calr_find_root(labels, (int32_t)i);
     return calr_labels_canonical(labels, n, min_size, labels, clusters ? clusters : &found);
 }
 
@@ -67,7 +49,7 @@ calr_status calr_components(const calr_csr *graph, bool mutual, int64_t min_size
         CALR_TRY(calr_interrupt_check());
         for (int64_t p = graph->offsets[i]; p < graph->offsets[i + 1]; p++)
             if (!mutual || is_stored(graph, graph->indices[p], i))
-                join(labels, (int32_t)i, graph->indices[p]);
+                calr_join_sets(labels, (int32_t)i, graph->indices[p]);
     }
     return finish(graph->rows, min_size, labels, clusters);
 }
@@ -84,15 +66,15 @@ calr_status calr_components_of_distance(const calr_distance *distance, double mo
     for (int64_t i = 0; i < n; i++) {
         CALR_TRY(calr_interrupt_check());
         if (csr && limit >= 1) { /* so are the pairs that are not stored */
-            join(labels, 0, (int32_t)i);
+            calr_join_sets(labels, 0, (int32_t)i);
         } else if (csr) {
             for (int64_t p = csr->offsets[i]; p < csr->offsets[i + 1]; p++)
                 if (csr->values[p] <= limit)
-                    join(labels, (int32_t)i, csr->indices[p]);
+                    calr_join_sets(labels, (int32_t)i, csr->indices[p]);
         } else {
             for (int64_t j = i + 1; j < n; j++)
                 if (distance->dense[i * n + j] <= limit)
-                    join(labels, (int32_t)i, (int32_t)j);
+                    calr_join_sets(labels, (int32_t)i, (int32_t)j);
         }
     }
     return finish(n, min_size, labels, clusters);

@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "base/size.h"
 #include "base/sort.h"
+#include "base/union_find.h"
 #include "cluster/condensed.h"
 #include "neighbours/reach.h"
 
@@ -118,24 +119,6 @@ static int by_reach(const void *x, const void *y)
     return (p->b > q->b) - (p->b < q->b);
 }
 
-static int32_t find_root(int32_t *parent, int32_t i)
-{
-    while (parent[i] != i) {
-        parent[i] = parent[parent[i]];
-        i = parent[i];
-    }
-    return i;
-}
-
-static bool join(int32_t *parent, int32_t i, int32_t j)
-{
-    int32_t a = find_root(parent, i), b = find_root(parent, j);
-    if (a == b)
-        return false;
-    parent[a < b ? b : a] = a < b ? a : b;
-    return true;
-}
-
 /* Kruskal on the pairs stored; whatever is then apart is at 1. */
 static calr_status span_sparse(const calr_csr *csr, const float *core, calr_merge *merges)
 {
@@ -157,10 +140,10 @@ static calr_status span_sparse(const calr_csr *csr, const float *core, calr_merg
         if (status == CALR_OK)
             status = calr_interrupt_check();
         for (int64_t e = 0; status == CALR_OK && e < count; e++)
-            if (join(parent, links[e].a, links[e].b))
+            if (calr_join_sets(parent, links[e].a, links[e].b))
                 merges[made++] = (calr_merge){links[e].a, links[e].b, links[e].reach};
         for (int64_t i = 1; status == CALR_OK && i < n; i++)
-            if (join(parent, 0, (int32_t)i))
+            if (calr_join_sets(parent, 0, (int32_t)i))
                 merges[made++] = (calr_merge){0, (int32_t)i, 1};
     } else {
         status = calr_error(CALR_ENOMEM, "out of memory for the links of %" PRId64 " pairs",

@@ -8,6 +8,7 @@
 #include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
+#include "base/union_find.h"
 #include "cluster/linkage_chains.h"
 #include "labels/labels.h"
 #include "neighbours/pairwise.h"
@@ -210,15 +211,6 @@ calr_status calr_linkage_features(const float *x, int64_t n, int64_t d, calr_met
     return status;
 }
 
-static int32_t find_root(int32_t *parent, int32_t i)
-{
-    while (parent[i] != i) {
-        parent[i] = parent[parent[i]];
-        i = parent[i];
-    }
-    return i;
-}
-
 calr_status calr_linkage_cut(const calr_merge *merges, int64_t n, int64_t count, int32_t *labels)
 {
     if (n < 1 || count < 0 || count > n - 1)
@@ -226,12 +218,10 @@ calr_status calr_linkage_cut(const calr_merge *merges, int64_t n, int64_t count,
                           count);
     for (int64_t i = 0; i < n; i++)
         labels[i] = (int32_t)i;
-    for (int64_t m = 0; m < count; m++) {
-        int32_t a = find_root(labels, merges[m].a), b = find_root(labels, merges[m].b);
-        labels[a < b ? b : a] = a < b ? a : b;
-    }
+    for (int64_t m = 0; m < count; m++)
+        calr_join_sets(labels, merges[m].a, merges[m].b);
     for (int64_t i = 0; i < n; i++)
-        labels[i] = find_root(labels, (int32_t)i);
+        labels[i] = calr_find_root(labels, (int32_t)i);
     int64_t clusters;
     return calr_labels_canonical(labels, n, 1, labels, &clusters);
 }
@@ -252,7 +242,7 @@ calr_status calr_linkage_tree(const calr_merge *merges, int64_t n, int32_t *left
             number[i] = (int32_t)i; /* of the cluster whose root i is */
         }
         for (int64_t m = 0; m + 1 < n; m++) {
-            int32_t a = find_root(parent, merges[m].a), b = find_root(parent, merges[m].b);
+            int32_t a = calr_find_root(parent, merges[m].a), b = calr_find_root(parent, merges[m].b);
             left[m] = number[a] < number[b] ? number[a] : number[b];
             right[m] = number[a] < number[b] ? number[b] : number[a];
             sizes[m] =

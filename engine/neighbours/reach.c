@@ -6,6 +6,7 @@
 
 #include "base/interrupt.h"
 #include "base/size.h"
+#include "base/union_find.h"
 #include "neighbours/pairwise.h"
 #include "neighbours/reach_lists.h"
 
@@ -177,15 +178,6 @@ static calr_status search_open(span *s)
 
 /* ---- rounds ---- */
 
-static int32_t find_root(int32_t *group, int32_t i)
-{
-    while (group[i] != i) {
-        group[i] = group[group[i]];
-        i = group[i];
-    }
-    return i;
-}
-
 /* Joins each group that is decided to the one at the other end of its shortest link. Among links of equal length any
  * will do, as long as none closes a circle. Returns how many links that made. */
 static int64_t join(span *s, calr_link *links)
@@ -193,16 +185,11 @@ static int64_t join(span *s, calr_link *links)
     int64_t made = 0;
     for (int64_t g = 0; g < s->n; g++) {
         const outlet *o = &s->outlets[g];
-        if (!is_decided(o))
-            continue;
-        int32_t a = find_root(s->group, o->a), b = find_root(s->group, o->b);
-        if (a == b)
-            continue;
-        s->group[a < b ? b : a] = a < b ? a : b;
-        links[made++] = (calr_link){o->a, o->b, o->reach};
+        if (is_decided(o) && calr_join_sets(s->group, o->a, o->b))
+            links[made++] = (calr_link){o->a, o->b, o->reach};
     }
     for (int64_t i = 0; i < s->n; i++)
-        s->group[i] = find_root(s->group, (int32_t)i);
+        s->group[i] = calr_find_root(s->group, (int32_t)i);
     return made;
 }
 
