@@ -25,19 +25,6 @@ static calr_status finish(int64_t n, int64_t min_size, int32_t *labels, int64_t 
     return calr_labels_canonical(labels, n, min_size, labels, clusters ? clusters : &found);
 }
 
-static bool is_stored(const calr_csr *graph, int64_t i, int64_t j)
-{
-    int64_t low = graph->offsets[i], high = graph->offsets[i + 1];
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (graph->indices[middle] < j)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < graph->offsets[i + 1] && graph->indices[low] == j;
-}
-
 calr_status calr_components(const calr_csr *graph, bool mutual, int64_t min_size, int32_t *labels,
                             int64_t *clusters)
 {
@@ -48,7 +35,7 @@ calr_status calr_components(const calr_csr *graph, bool mutual, int64_t min_size
     for (int64_t i = 0; i < graph->rows; i++) {
         CALR_TRY(calr_interrupt_check());
         for (int64_t p = graph->offsets[i]; p < graph->offsets[i + 1]; p++)
-            if (!mutual || is_stored(graph, graph->indices[p], i))
+            if (!mutual || calr_csr_find(graph, graph->indices[p], i) >= 0)
                 calr_join_sets(labels, (int32_t)i, graph->indices[p]);
     }
     return finish(graph->rows, min_size, labels, clusters);

@@ -131,7 +131,7 @@ calr_status calr_csr_transpose(const calr_csr *csr, calr_csr **out)
     return CALR_OK;
 }
 
-float calr_csr_get(const calr_csr *csr, int64_t i, int64_t j, float missing)
+int64_t calr_csr_find(const calr_csr *csr, int64_t i, int64_t j)
 {
     int64_t low = csr->offsets[i], high = csr->offsets[i + 1];
     while (low < high) {
@@ -141,7 +141,13 @@ float calr_csr_get(const calr_csr *csr, int64_t i, int64_t j, float missing)
         else
             high = middle;
     }
-    return low < csr->offsets[i + 1] && csr->indices[low] == j ? csr->values[low] : missing;
+    return low < csr->offsets[i + 1] && csr->indices[low] == j ? low : -1;
+}
+
+float calr_csr_get(const calr_csr *csr, int64_t i, int64_t j, float missing)
+{
+    int64_t at = calr_csr_find(csr, i, j);
+    return at >= 0 ? csr->values[at] : missing;
 }
 
 /* ---- building ---- */

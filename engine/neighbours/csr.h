@@ -31,7 +31,9 @@ calr_status calr_csr_validate(const calr_csr *csr, const char *what);
 /* columns x rows, a new matrix. */
 calr_status calr_csr_transpose(const calr_csr *csr, calr_csr **out);
 
-/* The value at (i, j), both from 0 and in range; `missing` when it is not stored. Binary search. */
+/* Where in indices and values the pair (i, j) is, both from 0 and in range; -1 when it is not stored. Binary search. */
+int64_t calr_csr_find(const calr_csr *csr, int64_t i, int64_t j);
+/* The value at (i, j); `missing` when it is not stored. */
 float calr_csr_get(const calr_csr *csr, int64_t i, int64_t j, float missing);
 
 /* Builds a matrix whose rows have lengths that are known only when they are there. Rows are grouped
