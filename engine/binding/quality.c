@@ -250,20 +250,11 @@ static int quality_report(lua_State *L)
     return 1;
 }
 
-/* The numbers 0 .. n-1 sorted by camera into rows[n], from start[c] on for camera c. */
-static void sort_by_camera(const int32_t *cameras, int64_t n, int64_t count, int64_t *start,
-                           int64_t *rows)
+static int32_t *new_positions(lua_State *L, int64_t count)
 {
-    for (int64_t c = 0; c <= count + 1; c++)
-        start[c] = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (cameras[i] >= 0 && cameras[i] < count)
-            start[cameras[i] + 2]++;
-    for (int64_t c = 0; c < count; c++)
-        start[c + 2] += start[c + 1];
-    for (int64_t i = 0; i < n; i++)
-        if (cameras[i] >= 0 && cameras[i] < count)
-            rows[start[cameras[i] + 1]++] = i;
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(CALR_I32, 1, &count, slot));
+    return calr_tensor_i32(*slot);
 }
 
 static int64_t *new_integers(lua_State *L, int64_t count)
@@ -298,12 +289,10 @@ static int quality_by_camera(lua_State *L)
                    (lua_Integer)given, (lua_Integer)n, (lua_Integer)cameras->shape[0]);
     calr_lua_call(L, calr_labels_clusters(calr_tensor_i32(cameras), n, &count));
     const int64_t *truth = check_truth(L, 1);
-    int64_t *start = new_integers(L, count + 2), *rows = new_integers(L, n);
-    int64_t *part_truth = new_integers(L, n);
-    calr_tensor **slot = calr_lua_new_tensor(L);
-    calr_lua_call(L, calr_tensor_new(CALR_I32, 1, &n, slot));
-    int32_t *part_labels = calr_tensor_i32(*slot);
-    sort_by_camera(calr_tensor_i32(cameras), n, count, start, rows);
+    luaL_argcheck(L, n <= INT32_MAX, 2, "more than 2147483647 labels");
+    int64_t *start = new_integers(L, count + 1), *part_truth = new_integers(L, n);
+    int32_t *rows = new_positions(L, n), *part_labels = new_positions(L, n);
+    calr_labels_members(calr_tensor_i32(cameras), n, count, start, rows);
     for (int64_t i = 0; i < start[count]; i++) {
         part_truth[i] = truth[rows[i]];
         part_labels[i] = calr_tensor_i32(labels)[rows[i]];

@@ -242,7 +242,8 @@ calr_status calr_linkage_tree(const calr_merge *merges, int64_t n, int32_t *left
             number[i] = (int32_t)i; /* of the cluster whose root i is */
         }
         for (int64_t m = 0; m + 1 < n; m++) {
-            int32_t a = calr_find_root(parent, merges[m].a), b = calr_find_root(parent, merges[m].b);
+            int32_t a = calr_find_root(parent, merges[m].a),
+                    b = calr_find_root(parent, merges[m].b);
             left[m] = number[a] < number[b] ? number[a] : number[b];
             right[m] = number[a] < number[b] ? number[b] : number[a];
             sizes[m] =

@@ -107,6 +107,23 @@ void calr_labels_count(const int32_t *labels, int64_t n, int64_t clusters, int64
             counts[labels[i]]++;
 }
 
+void calr_labels_members(const int32_t *labels, int64_t n, int64_t clusters, int64_t *start,
+                         int32_t *rows)
+{
+    memset(start, 0, (size_t)(clusters + 1) * sizeof *start);
+    for (int64_t i = 0; i < n; i++)
+        if (labels[i] >= 0 && labels[i] < clusters)
+            start[labels[i] + 1]++;
+    for (int64_t c = 0; c < clusters; c++)
+        start[c + 1] += start[c];
+    for (int64_t i = 0; i < n; i++)
+        if (labels[i] >= 0 && labels[i] < clusters)
+            rows[start[labels[i]]++] = (int32_t)i;
+    memmove(start + 1, start,
+            (size_t)clusters * sizeof *start); /* each has moved to the next one's */
+    start[0] = 0;
+}
+
 void calr_labels_argmax(const int32_t *labels, const float *scores, int64_t n, int64_t clusters,
                         int64_t *rows)
 {

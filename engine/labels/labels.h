@@ -27,6 +27,11 @@ calr_status calr_labels_pair(const int32_t *a, const int32_t *b, int64_t n, int3
  */
 void calr_labels_count(const int32_t *labels, int64_t n, int64_t clusters, int64_t *counts);
 
+/* The rows of each cluster in ascending order: rows[start[c]] .. rows[start[c + 1] - 1] for cluster c. Outliers, and
+ * labels from `clusters` on, are left out. start[clusters + 1]; rows[n], n <= INT32_MAX. */
+void calr_labels_members(const int32_t *labels, int64_t n, int64_t clusters, int64_t *start,
+                         int32_t *rows);
+
 /* For each cluster the row of its member with the highest score; the first of equals; -1 for an
  * empty cluster. NaN never wins. */
 void calr_labels_argmax(const int32_t *labels, const float *scores, int64_t n, int64_t clusters,

@@ -9,6 +9,7 @@
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "base/size.h"
+#include "labels/labels.h"
 #include "neighbours/ivf_internal.h"
 #include "neighbours/kmeans.h"
 #include "neighbours/nearest.h"
@@ -107,20 +108,6 @@ static calr_status assign_rows(calr_ivf *ivf)
     return status;
 }
 
-/* A counting sort: the rows of each list in ascending order. */
-static void sort_rows(calr_ivf *ivf)
-{
-    for (int64_t i = 0; i < ivf->n; i++)
-        ivf->starts[ivf->list_of[i] + 1]++;
-    for (int64_t l = 0; l < ivf->lists; l++)
-        ivf->starts[l + 1] += ivf->starts[l];
-    for (int64_t i = 0; i < ivf->n; i++)
-        ivf->rows[ivf->starts[ivf->list_of[i]]++] = (int32_t)i;
-    for (int64_t l = ivf->lists; l > 0; l--) /* each start has moved to the next one's */
-        ivf->starts[l] = ivf->starts[l - 1];
-    ivf->starts[0] = 0;
-}
-
 static void copy_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
@@ -136,7 +123,7 @@ static void copy_rows(void *context, int64_t begin, int64_t end, int worker)
 
 static calr_status fill_lists(calr_ivf *ivf, bool copy)
 {
-    ivf->starts = calr_array_zeros(ivf->lists + 1, sizeof *ivf->starts);
+    ivf->starts = calr_array_new(ivf->lists + 1, sizeof *ivf->starts);
     ivf->rows = calr_array_new(ivf->n, sizeof *ivf->rows);
     ivf->list_of = calr_array_new(ivf->n, sizeof *ivf->list_of);
     ivf->half = calr_array_zeros(ivf->n + CALR_IVF_TILE, sizeof *ivf->half);
@@ -144,7 +131,7 @@ static calr_status fill_lists(calr_ivf *ivf, bool copy)
     if (!ivf->starts || !ivf->rows || !ivf->list_of || !ivf->half || (copy && !ivf->copy))
         return no_memory(ivf->n, ivf->d);
     CALR_TRY(assign_rows(ivf));
-    sort_rows(ivf);
+    calr_labels_members(ivf->list_of, ivf->n, ivf->lists, ivf->starts, ivf->rows);
     CALR_TRY(calr_parallel_try(ivf->n, ROW_GRAIN, copy_rows, ivf));
     if (copy)
         memset(ivf->copy + ivf->n * ivf->d, 0,

@@ -74,9 +74,25 @@ static void test_odd(void)
     CHECK(share[0] == 0 && share[1] == 0);
 }
 
+static void test_members(void)
+{
+    int32_t labels[7] = {2, 0, -1, 2, 3, 0, 2}, rows[7];
+    int64_t start[4];
+    calr_labels_members(labels, 7, 3, start, rows); /* cluster 3 is left out */
+    int64_t starts[4] = {0, 2, 2, 5};
+    int32_t expected[5] = {1, 5, 0, 3, 6};
+    for (int c = 0; c < 4; c++)
+        CHECK_INT(start[c], starts[c]);
+    for (int i = 0; i < 5; i++)
+        CHECK_INT(rows[i], expected[i]);
+    calr_labels_members(labels, 0, 0, start, rows);
+    CHECK_INT(start[0], 0);
+}
+
 int main(void)
 {
     RUN(test_random);
     RUN(test_odd);
+    RUN(test_members);
     return check_finish();
 }

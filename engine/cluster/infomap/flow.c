@@ -10,6 +10,7 @@
 #include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/size.h"
+#include "labels/labels.h"
 
 /* The walk is followed until nothing moves by more than this in all (the reference's bound too), or
  * for so many steps: 0.85^300 < 1e-21. */
@@ -332,19 +333,6 @@ void calr_flow_of_modules(const calr_flow *flow, const int32_t *module, int64_t 
     }
 }
 
-/* The nodes of each module, in order: order[first[m]] .. order[first[m + 1] - 1]. */
-static void sort_by_module(const int32_t *module, int64_t nodes, int64_t modules, int64_t *first,
-                           int32_t *order)
-{
-    memset(first, 0, (size_t)(modules + 2) * sizeof *first);
-    for (int64_t i = 0; i < nodes; i++)
-        first[module[i] + 2]++;
-    for (int64_t m = 0; m < modules; m++)
-        first[m + 2] += first[m + 1];
-    for (int64_t i = 0; i < nodes; i++)
-        order[first[module[i] + 1]++] = (int32_t)i;
-}
-
 /* Links of the modules, and what enters and leaves them. */
 static calr_status merge_modules(const calr_flow *flow, const int32_t *module, const int64_t *first,
                                  const int32_t *order, int64_t *slot, calr_flow *merged)
@@ -385,7 +373,7 @@ calr_status calr_flow_aggregate(const calr_flow *flow, const int32_t *module, in
                                 calr_flow **out)
 {
     calr_flow *merged = NULL;
-    int64_t *first = calr_array_new(modules + 2, sizeof *first),
+    int64_t *first = calr_array_new(modules + 1, sizeof *first),
             *slot = calr_array_new(modules, sizeof *slot);
     int32_t *order = calr_array_new(flow->nodes, sizeof *order);
     calr_status status;
@@ -394,7 +382,7 @@ calr_status calr_flow_aggregate(const calr_flow *flow, const int32_t *module, in
     else
         status = flow_alloc(modules, flow->offsets[flow->nodes], &merged);
     if (status == CALR_OK) {
-        sort_by_module(module, flow->nodes, modules, first, order);
+        calr_labels_members(module, flow->nodes, modules, first, order);
         status = merge_modules(flow, module, first, order, slot, merged);
     }
     if (status == CALR_OK)

@@ -118,21 +118,6 @@ static calr_status stack_make(growth *g, const calr_flow *flow, double outside, 
     return CALR_OK;
 }
 
-/* Members of each group, in order: order[first[m]] .. order[first[m + 1] - 1]; first[groups + 1]. */
-static void sort_members(const int32_t *group, int64_t members, int64_t groups, int64_t *first,
-                         int32_t *order)
-{
-    memset(first, 0, (size_t)(groups + 1) * sizeof *first);
-    for (int64_t i = 0; i < members; i++)
-        first[group[i] + 1]++;
-    for (int64_t m = 0; m < groups; m++)
-        first[m + 1] += first[m];
-    for (int64_t i = 0; i < members; i++) /* each group's beginning moves up to its end, */
-        order[first[group[i]]++] = (int32_t)i;
-    memmove(first + 1, first, (size_t)groups * sizeof *first); /* where the next one begins */
-    first[0] = 0;
-}
-
 /* A network being divided: `ids` names its nodes in the whole one. */
 typedef struct part {
     const calr_flow *flow;
@@ -163,7 +148,7 @@ static calr_status grow_members(growth *g, const part *p, const int32_t *members
     return status;
 }
 
-/* Lists by sort_members. */
+/* Lists by calr_labels_members. */
 typedef struct level {
     int32_t *order;
     int64_t *first;
@@ -183,7 +168,7 @@ static calr_status level_make(const int32_t *group, int64_t members, int64_t gro
     list->first = calr_array_new(groups + 1, sizeof *list->first);
     if (!list->order || !list->first)
         return calr_error(CALR_ENOMEM, "no memory for %" PRId64 " modules", groups);
-    sort_members(group, members, groups, list->first, list->order);
+    calr_labels_members(group, members, groups, list->first, list->order);
     return CALR_OK;
 }
 
