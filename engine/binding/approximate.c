@@ -88,8 +88,7 @@ void calr_lua_new_neighbours(lua_State *L, int table, calr_metric metric,
 
 void calr_lua_set_recall(lua_State *L, int table, double recall)
 {
-    lua_pushnumber(L, recall);
-    lua_setfield(L, table, "recall");
+    calr_lua_set_number(L, table, "recall", recall);
 }
 
 /* ---- calr.cluster.knn ---- */
@@ -210,7 +209,6 @@ int calr_lua_knn_approximate(lua_State *L, calr_tensor *x, calr_tensor *base, in
         push_by_ivf(L, arg, rows, metric, &query);
     else
         push_by_graph(L, arg, rows, metric, &query);
-    lua_pushstring(L, ways[way]);
-    lua_setfield(L, -2, "index");
+    calr_lua_set_string(L, -1, "index", ways[way]);
     return 1;
 }

@@ -265,10 +265,8 @@ static int autograd_op(lua_State *L)
     const char *name = calr_lua_option_string(L, 1, "name", "op");
     bool reaches = calr_lua_option_boolean(L, 1, "reaches", 0);
     lua_createtable(L, 0, 4);
-    lua_pushstring(L, name);
-    lua_setfield(L, -2, "name");
-    lua_pushboolean(L, reaches);
-    lua_setfield(L, -2, "reaches");
+    calr_lua_set_string(L, -1, "name", name);
+    calr_lua_set_boolean(L, -1, "reaches", reaches);
     check_function(L, "forward");
     check_function(L, "backward");
     calr_lua_push_function(L, "", &apply, 1);

@@ -84,6 +84,36 @@ calr_tensor *calr_lua_option_form(lua_State *L, int arg, const char *name, int r
  * nothing and returns 0 when none is near. */
 int calr_lua_push_nearest(lua_State *L, const char *word, const char *const *names);
 
+/* ---- results: the fields of a table at `table`, -1 for the top of the stack ---- */
+
+static inline void calr_lua_set_integer(lua_State *L, int table, const char *name, int64_t value)
+{
+    table = lua_absindex(L, table);
+    lua_pushinteger(L, value);
+    lua_setfield(L, table, name);
+}
+
+static inline void calr_lua_set_number(lua_State *L, int table, const char *name, double value)
+{
+    table = lua_absindex(L, table);
+    lua_pushnumber(L, value);
+    lua_setfield(L, table, name);
+}
+
+static inline void calr_lua_set_string(lua_State *L, int table, const char *name, const char *value)
+{
+    table = lua_absindex(L, table);
+    lua_pushstring(L, value);
+    lua_setfield(L, table, name);
+}
+
+static inline void calr_lua_set_boolean(lua_State *L, int table, const char *name, bool value)
+{
+    table = lua_absindex(L, table);
+    lua_pushboolean(L, value);
+    lua_setfield(L, table, name);
+}
+
 /* ---- values of other kinds ---- */
 
 /* Pushes a slot, NULL at first, for what the engine makes for the running C function: `release` gets

@@ -141,10 +141,8 @@ static int cluster_kmeans(lua_State *L)
                                  calr_tensor_i32(labels), calr_tensor_f32(*centroids), &inertia,
                                  &iterations));
     set_tensor(L, table, "centroids");
-    lua_pushnumber(L, inertia);
-    lua_setfield(L, table, "inertia");
-    lua_pushinteger(L, iterations);
-    lua_setfield(L, table, "iterations");
+    calr_lua_set_number(L, table, "inertia", inertia);
+    calr_lua_set_integer(L, table, "iterations", iterations);
     return 2;
 }
 

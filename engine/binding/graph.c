@@ -153,14 +153,10 @@ static int cluster_leiden(lua_State *L)
     calr_lua_call(L, calr_leiden(graph, &options, label, &quality, &communities));
     calr_lua_call(L, calr_labels_canonical(label, graph->rows, min_size, label, &clusters));
     lua_createtable(L, 0, 4);
-    lua_pushnumber(L, quality);
-    lua_setfield(L, -2, "quality");
-    lua_pushinteger(L, communities);
-    lua_setfield(L, -2, "communities");
-    lua_pushinteger(L, clusters);
-    lua_setfield(L, -2, "clusters");
-    lua_pushinteger(L, graph->nonzeros);
-    lua_setfield(L, -2, "edges");
+    calr_lua_set_number(L, -1, "quality", quality);
+    calr_lua_set_integer(L, -1, "communities", communities);
+    calr_lua_set_integer(L, -1, "clusters", clusters);
+    calr_lua_set_integer(L, -1, "edges", graph->nonzeros);
     return 2;
 }
 

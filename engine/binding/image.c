@@ -135,14 +135,10 @@ static int image_probe(lua_State *L)
     calr_image_info info;
     calr_lua_call(L, calr_decoder_probe(bytes, size, &info));
     lua_createtable(L, 0, 4);
-    lua_pushinteger(L, info.width);
-    lua_setfield(L, -2, "width");
-    lua_pushinteger(L, info.height);
-    lua_setfield(L, -2, "height");
-    lua_pushstring(L, info.color);
-    lua_setfield(L, -2, "color");
-    lua_pushstring(L, info.format);
-    lua_setfield(L, -2, "format");
+    calr_lua_set_integer(L, -1, "width", info.width);
+    calr_lua_set_integer(L, -1, "height", info.height);
+    calr_lua_set_string(L, -1, "color", info.color);
+    calr_lua_set_string(L, -1, "format", info.format);
     return 1;
 }
 

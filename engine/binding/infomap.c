@@ -15,18 +15,6 @@ static void release_graph(void *graph)
     calr_csr_release(graph);
 }
 
-static void set_number(lua_State *L, int table, const char *name, double value)
-{
-    lua_pushnumber(L, value);
-    lua_setfield(L, table, name);
-}
-
-static void set_integer(lua_State *L, int table, const char *name, int64_t value)
-{
-    lua_pushinteger(L, value);
-    lua_setfield(L, table, name);
-}
-
 static void release_tree(void *tree)
 {
     calr_infomap_tree_release(tree);
@@ -159,11 +147,11 @@ static int cluster_infomap(lua_State *L)
     else
         calr_lua_call(L, calr_infomap(*graph, &options, label, &result));
     calr_lua_call(L, calr_labels_canonical(label, n, min_size, label, &clusters));
-    set_number(L, info, "codelength", result.codelength);
-    set_number(L, info, "one_level", result.one_level);
-    set_integer(L, info, "modules", result.modules);
-    set_integer(L, info, "clusters", clusters);
-    set_integer(L, info, "edges", (*graph)->nonzeros);
+    calr_lua_set_number(L, info, "codelength", result.codelength);
+    calr_lua_set_number(L, info, "one_level", result.one_level);
+    calr_lua_set_integer(L, info, "modules", result.modules);
+    calr_lua_set_integer(L, info, "clusters", clusters);
+    calr_lua_set_integer(L, info, "edges", (*graph)->nonzeros);
     lua_pushvalue(L, info + 1);
     lua_setfield(L, info, "scores");
     lua_pushvalue(L, labels_at);

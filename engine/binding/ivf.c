@@ -101,10 +101,8 @@ void calr_lua_push_ivf_neighbours(lua_State *L, const calr_ivf *ivf, calr_metric
     calr_lua_call(L, calr_ivf_search(ivf, query, e.effort, calr_tensor_i32(indices),
                                      calr_tensor_f32(values)));
     int64_t lists = calr_ivf_lists(ivf);
-    lua_pushinteger(L, e.effort < lists ? e.effort : lists);
-    lua_setfield(L, table, "probes");
-    lua_pushinteger(L, lists);
-    lua_setfield(L, table, "lists");
+    calr_lua_set_integer(L, table, "probes", e.effort < lists ? e.effort : lists);
+    calr_lua_set_integer(L, table, "lists", lists);
     if (measured)
         calr_lua_set_recall(L, table, recall);
 }

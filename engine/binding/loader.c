@@ -318,10 +318,8 @@ static int loader_bad(lua_State *L)
     lua_createtable(L, (int)(count < size ? count : size), 0);
     for (int64_t i = 0; i < count; i++) {
         lua_createtable(L, 0, 2);
-        lua_pushinteger(L, bad[i].position % size + 1);
-        lua_setfield(L, -2, "at");
-        lua_pushstring(L, bad[i].message);
-        lua_setfield(L, -2, "reason");
+        calr_lua_set_integer(L, -1, "at", bad[i].position % size + 1);
+        calr_lua_set_string(L, -1, "reason", bad[i].message);
         lua_seti(L, -2, i + 1);
     }
     return 1;
@@ -499,11 +497,9 @@ static void push_training(lua_State *L)
     };
     lua_createtable(L, 0, 11);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        lua_pushnumber(L, numbers[i].value);
-        lua_setfield(L, -2, numbers[i].name);
+        calr_lua_set_number(L, -1, numbers[i].name, numbers[i].value);
     }
-    lua_pushinteger(L, training.pad);
-    lua_setfield(L, -2, "pad");
+    calr_lua_set_integer(L, -1, "pad", training.pad);
     lua_createtable(L, 2, 0);
     for (int i = 0; i < 2; i++) {
         lua_pushnumber(L, color->blur_sigma[i]);

@@ -55,18 +55,12 @@ static int meter_stream(lua_State *L)
 static void push_event(lua_State *L, const calr_meter_event *event)
 {
     lua_createtable(L, 0, 6);
-    lua_pushstring(L, event->kernel);
-    lua_setfield(L, -2, "kernel");
-    lua_pushinteger(L, event->label);
-    lua_setfield(L, -2, "label");
-    lua_pushnumber(L, event->seconds);
-    lua_setfield(L, -2, "seconds");
-    lua_pushnumber(L, event->flops);
-    lua_setfield(L, -2, "flops");
-    lua_pushnumber(L, event->bytes);
-    lua_setfield(L, -2, "bytes");
-    lua_pushstring(L, event->detail);
-    lua_setfield(L, -2, "detail");
+    calr_lua_set_string(L, -1, "kernel", event->kernel);
+    calr_lua_set_integer(L, -1, "label", event->label);
+    calr_lua_set_number(L, -1, "seconds", event->seconds);
+    calr_lua_set_number(L, -1, "flops", event->flops);
+    calr_lua_set_number(L, -1, "bytes", event->bytes);
+    calr_lua_set_string(L, -1, "detail", event->detail);
 }
 
 /// calr.meter.count(fn, ...)

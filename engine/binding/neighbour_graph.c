@@ -114,8 +114,7 @@ void calr_lua_push_graph_neighbours(lua_State *L, const calr_graph *on, calr_met
     calr_lua_call(L, calr_graph_search(on, query, e.effort, calr_tensor_i32(indices),
                                        calr_tensor_f32(values)));
     int64_t n = calr_graph_size(on);
-    lua_pushinteger(L, e.effort < n ? e.effort : n);
-    lua_setfield(L, table, "effort");
+    calr_lua_set_integer(L, table, "effort", e.effort < n ? e.effort : n);
     if (measured)
         calr_lua_set_recall(L, table, recall);
 }

@@ -90,31 +90,17 @@ const char *calr_lua_line_source(int number, int *line)
 static const char *const passes[] = {"call", "forward", "backward"};
 static _Thread_local const calr_profile *last; /* what calr_profile_stop returned */
 
-static void set_number(lua_State *L, const char *name, double value)
-{
-    lua_pushnumber(L, value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_integer(lua_State *L, const char *name, int64_t value)
-{
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, name);
-}
-
 static void push_operations(lua_State *L, const calr_profile *profile)
 {
     lua_createtable(L, (int)profile->operation_count, 0);
     for (size_t i = 0; i < profile->operation_count; i++) {
         const calr_profile_operation *operation = &profile->operations[i];
         lua_createtable(L, 0, 5);
-        lua_pushstring(L, operation->name);
-        lua_setfield(L, -2, "name");
-        lua_pushstring(L, passes[operation->pass]);
-        lua_setfield(L, -2, "pass");
-        set_integer(L, "calls", operation->calls);
-        set_number(L, "seconds", operation->seconds);
-        set_number(L, "bytes", operation->bytes);
+        calr_lua_set_string(L, -1, "name", operation->name);
+        calr_lua_set_string(L, -1, "pass", passes[operation->pass]);
+        calr_lua_set_integer(L, -1, "calls", operation->calls);
+        calr_lua_set_number(L, -1, "seconds", operation->seconds);
+        calr_lua_set_number(L, -1, "bytes", operation->bytes);
         lua_seti(L, -2, (lua_Integer)i + 1);
     }
 }
@@ -128,15 +114,14 @@ static void push_lines(lua_State *L, const calr_profile *profile)
         const char *source = calr_lua_line_source((int)i, &line);
         lua_createtable(L, 0, 7);
         if (source) {
-            lua_pushstring(L, source);
-            lua_setfield(L, -2, "source");
-            set_integer(L, "line", line);
+            calr_lua_set_string(L, -1, "source", source);
+            calr_lua_set_integer(L, -1, "line", line);
         }
-        set_integer(L, "calls", account->calls);
-        set_number(L, "seconds", account->seconds);
-        set_number(L, "backward", account->backward);
-        set_number(L, "lua", account->lua);
-        set_number(L, "bytes", account->bytes);
+        calr_lua_set_integer(L, -1, "calls", account->calls);
+        calr_lua_set_number(L, -1, "seconds", account->seconds);
+        calr_lua_set_number(L, -1, "backward", account->backward);
+        calr_lua_set_number(L, -1, "lua", account->lua);
+        calr_lua_set_number(L, -1, "bytes", account->bytes);
         lua_seti(L, -2, (lua_Integer)i + 1);
     }
 }
@@ -157,11 +142,11 @@ static int meter_profile_start(lua_State *L)
 static int push_result(lua_State *L)
 {
     lua_createtable(L, 0, 7);
-    set_number(L, "seconds", last->seconds);
-    set_number(L, "lua", last->lua);
-    set_number(L, "peak", last->peak);
-    set_integer(L, "spans", (int64_t)last->span_count);
-    set_integer(L, "lost", last->lost);
+    calr_lua_set_number(L, -1, "seconds", last->seconds);
+    calr_lua_set_number(L, -1, "lua", last->lua);
+    calr_lua_set_number(L, -1, "peak", last->peak);
+    calr_lua_set_integer(L, -1, "spans", (int64_t)last->span_count);
+    calr_lua_set_integer(L, -1, "lost", last->lost);
     push_operations(L, last);
     lua_setfield(L, -2, "operations");
     push_lines(L, last);

@@ -55,12 +55,9 @@ static const calr_quality *check_quality(lua_State *L)
 static int push_score(lua_State *L, calr_quality_score score)
 {
     lua_createtable(L, 0, 3);
-    lua_pushnumber(L, score.precision);
-    lua_setfield(L, -2, "precision");
-    lua_pushnumber(L, score.recall);
-    lua_setfield(L, -2, "recall");
-    lua_pushnumber(L, score.f);
-    lua_setfield(L, -2, "f");
+    calr_lua_set_number(L, -1, "precision", score.precision);
+    calr_lua_set_number(L, -1, "recall", score.recall);
+    calr_lua_set_number(L, -1, "f", score.f);
     return 1;
 }
 
@@ -133,12 +130,9 @@ static int quality_v_measure(lua_State *L)
 {
     calr_quality_score score = calr_quality_v_measure(check_quality(L));
     lua_createtable(L, 0, 3);
-    lua_pushnumber(L, score.precision);
-    lua_setfield(L, -2, "homogeneity");
-    lua_pushnumber(L, score.recall);
-    lua_setfield(L, -2, "completeness");
-    lua_pushnumber(L, score.f);
-    lua_setfield(L, -2, "v");
+    calr_lua_set_number(L, -1, "homogeneity", score.precision);
+    calr_lua_set_number(L, -1, "completeness", score.recall);
+    calr_lua_set_number(L, -1, "v", score.f);
     return 1;
 }
 
@@ -216,23 +210,16 @@ static void push_figures(lua_State *L, const figures *f)
     push_score(L, f->bcubed);
     lua_setfield(L, -2, "bcubed");
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        lua_pushnumber(L, numbers[i].value);
-        lua_setfield(L, -2, numbers[i].name);
+        calr_lua_set_number(L, -1, numbers[i].name, numbers[i].value);
     }
-}
-
-static void set_integer(lua_State *L, const char *name, int64_t value)
-{
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, name);
 }
 
 static void push_report(lua_State *L, const calr_quality *quality, const figures *f)
 {
     push_figures(L, f);
-    set_integer(L, "items", calr_quality_items(quality));
-    set_integer(L, "identities", calr_quality_identities(quality));
-    set_integer(L, "clusters", calr_quality_clusters(quality));
+    calr_lua_set_integer(L, -1, "items", calr_quality_items(quality));
+    calr_lua_set_integer(L, -1, "identities", calr_quality_identities(quality));
+    calr_lua_set_integer(L, -1, "clusters", calr_quality_clusters(quality));
 }
 
 /// calr.quality.report(true_labels, labels [, {outliers="singletons"}])
@@ -310,7 +297,7 @@ static int quality_by_camera(lua_State *L)
         figures f = measure(L, *quality);
         add_figures(&mean, &f, (double)size / (double)start[count]);
         push_report(L, *quality, &f);
-        set_integer(L, "camera", c);
+        calr_lua_set_integer(L, -1, "camera", c);
         lua_rawseti(L, list, (lua_Integer)lua_rawlen(L, list) + 1);
         calr_quality_release(*quality);
         *quality = NULL;
@@ -345,16 +332,14 @@ static int quality_stability(lua_State *L)
     calr_lua_call(L, calr_labels_stability(calr_tensor_i32(before), calr_tensor_i32(after),
                                            before->shape[0], &s));
     lua_createtable(L, 0, 8);
-    lua_pushnumber(L, s.both ? (double)s.agreed / (double)s.both : 1);
-    lua_setfield(L, -2, "stable");
-    lua_pushnumber(L, s.either ? (double)s.agreed / (double)s.either : 1);
-    lua_setfield(L, -2, "kept");
-    set_integer(L, "agreed", s.agreed);
-    set_integer(L, "both", s.both);
-    set_integer(L, "either", s.either);
-    set_integer(L, "matched", s.matched);
-    set_integer(L, "vanished", s.vanished);
-    set_integer(L, "appeared", s.appeared);
+    calr_lua_set_number(L, -1, "stable", s.both ? (double)s.agreed / (double)s.both : 1);
+    calr_lua_set_number(L, -1, "kept", s.either ? (double)s.agreed / (double)s.either : 1);
+    calr_lua_set_integer(L, -1, "agreed", s.agreed);
+    calr_lua_set_integer(L, -1, "both", s.both);
+    calr_lua_set_integer(L, -1, "either", s.either);
+    calr_lua_set_integer(L, -1, "matched", s.matched);
+    calr_lua_set_integer(L, -1, "vanished", s.vanished);
+    calr_lua_set_integer(L, -1, "appeared", s.appeared);
     return 1;
 }
 

@@ -166,12 +166,9 @@ static int rank_evaluate(lua_State *L)
     if (reranked)
         options.rerank = new_rerank(L, &query, &gallery, dim, &rerank);
     calr_lua_call(L, calr_rank_evaluate(&query, &gallery, dim, &options, &result));
-    lua_pushnumber(L, result.map);
-    lua_setfield(L, table, "mAP");
-    lua_pushnumber(L, result.minp);
-    lua_setfield(L, table, "mINP");
-    lua_pushinteger(L, result.valid);
-    lua_setfield(L, table, "valid");
+    calr_lua_set_number(L, table, "mAP", result.map);
+    calr_lua_set_number(L, table, "mINP", result.minp);
+    calr_lua_set_integer(L, table, "valid", result.valid);
     lua_createtable(L, (int)options.max_rank, 0);
     for (int64_t r = 0; r < options.max_rank; r++) {
         lua_pushnumber(L, result.cmc[r]);

@@ -29,8 +29,7 @@ static int push_set(lua_State *L, const calr_safetensors *set)
     for (int64_t i = 0; i < calr_safetensors_notes(set); i++) {
         if (strcmp(calr_safetensors_key(set, i), CALR_SAFETENSORS_CHECKSUM) == 0)
             continue;
-        lua_pushstring(L, calr_safetensors_value(set, i));
-        lua_setfield(L, -2, calr_safetensors_key(set, i));
+        calr_lua_set_string(L, -1, calr_safetensors_key(set, i), calr_safetensors_value(set, i));
     }
     return 2;
 }

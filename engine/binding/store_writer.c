@@ -176,10 +176,8 @@ static void push_remarks(lua_State *L, const import_job *job, char *const *texts
         if (!texts[i])
             continue;
         lua_createtable(L, 0, 2);
-        lua_pushstring(L, job->sources[i].record.path);
-        lua_setfield(L, -2, "path");
-        lua_pushstring(L, texts[i]);
-        lua_setfield(L, -2, "reason");
+        calr_lua_set_string(L, -1, "path", job->sources[i].record.path);
+        calr_lua_set_string(L, -1, "reason", texts[i]);
         lua_seti(L, -2, luaL_len(L, -2) + 1);
     }
 }

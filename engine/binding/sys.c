@@ -146,16 +146,11 @@ static int sys_stat(lua_State *L)
         return 0;
     calr_lua_call(L, status);
     lua_createtable(L, 0, 5);
-    lua_pushinteger(L, info.size);
-    lua_setfield(L, -2, "size");
-    lua_pushnumber(L, info.changed);
-    lua_setfield(L, -2, "mtime");
-    lua_pushstring(L, kinds[info.kind]);
-    lua_setfield(L, -2, "kind");
-    lua_pushboolean(L, info.owner == calr_path_user());
-    lua_setfield(L, -2, "own");
-    lua_pushboolean(L, calr_path_is_link(path));
-    lua_setfield(L, -2, "link");
+    calr_lua_set_integer(L, -1, "size", info.size);
+    calr_lua_set_number(L, -1, "mtime", info.changed);
+    calr_lua_set_string(L, -1, "kind", kinds[info.kind]);
+    calr_lua_set_boolean(L, -1, "own", info.owner == calr_path_user());
+    calr_lua_set_boolean(L, -1, "link", calr_path_is_link(path));
     return 1;
 }
 

@@ -8,8 +8,7 @@ static void set(lua_State *L, const char *key, const char *value)
 {
     if (!value[0])
         return;
-    lua_pushstring(L, value);
-    lua_setfield(L, -2, key);
+    calr_lua_set_string(L, -1, key, value);
 }
 
 /// @module calr.sys
@@ -39,8 +38,7 @@ static int sys_info(lua_State *L)
     set(L, "libjpeg_turbo", CALR_TURBOJPEG_VERSION);
     set(L, "libpng", CALR_PNG_VERSION);
     set(L, "jansson", CALR_JANSSON_VERSION);
-    lua_pushinteger(L, info.threads);
-    lua_setfield(L, -2, "threads");
+    calr_lua_set_integer(L, -1, "threads", info.threads);
     return 1;
 }
 

@@ -316,12 +316,9 @@ static int tensor_memory(lua_State *L)
 {
     calr_pool_stats stats = calr_pool_get_stats();
     lua_createtable(L, 0, 3);
-    lua_pushinteger(L, (lua_Integer)stats.live_bytes);
-    lua_setfield(L, -2, "live");
-    lua_pushinteger(L, (lua_Integer)stats.cached_bytes);
-    lua_setfield(L, -2, "cached");
-    lua_pushinteger(L, (lua_Integer)stats.peak_bytes);
-    lua_setfield(L, -2, "peak");
+    calr_lua_set_integer(L, -1, "live", (int64_t)stats.live_bytes);
+    calr_lua_set_integer(L, -1, "cached", (int64_t)stats.cached_bytes);
+    calr_lua_set_integer(L, -1, "peak", (int64_t)stats.peak_bytes);
     return 1;
 }
 

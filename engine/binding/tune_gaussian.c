@@ -217,10 +217,8 @@ static int gaussian_parameters(lua_State *L)
     lua_createtable(L, 0, 3);
     push_numbers(L, weights, axes);
     lua_setfield(L, -2, "weights");
-    lua_pushnumber(L, scale);
-    lua_setfield(L, -2, "scale");
-    lua_pushnumber(L, noise);
-    lua_setfield(L, -2, "noise");
+    calr_lua_set_number(L, -1, "scale", scale);
+    calr_lua_set_number(L, -1, "noise", noise);
     return 1;
 }
 
