@@ -27,6 +27,7 @@ local context = require "calr.context"
 local errors = require "calr.errors"
 local guarded, has = require "calr.options".guarded, require "calr.options".has
 local suggest = require "calr.options".suggest
+local sorted_keys = require "calr.tables".sorted_keys
 local userfile = require "calr.userfile"
 
 local config = {}
@@ -496,13 +497,10 @@ end
 --- @return table  as calr.config returns it
 function config.apply(defaults, values)
   local function given(o) return values[o.name] end
-  local options, names
+  local options
   options, defaults = declared(defaults, given)
   local resolved_values = start_values(options, given)
-  names = {}
-  for name in pairs(values) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(sorted_keys(values)) do
     local o = find(options, name) or unknown(options, name)
     resolved_values[name] = set_by_value(o, values[name])
   end

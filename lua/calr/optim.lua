@@ -20,6 +20,7 @@ local check_options = arguments.check
 local groups = require "calr.optim.groups"
 local new_optimizer = require "calr.optim.optimizer"
 local steps = require "calr.optim.step"
+local sorted_keys = require "calr.tables".sorted_keys
 
 local optim = { groups = groups.by_rules, no_decay = groups.no_decay, schedule = require "calr.optim.schedule" }
 
@@ -36,18 +37,11 @@ local function option_problem(name, value, default)
   end
 end
 
-local function names_of(defaults)
-  local names = {}
-  for name in pairs(defaults) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 -- Options with their defaults; an unknown one, or one out of range, is an error at the line of the caller's caller.
 local function read_options(what, given, defaults)
   local options = {}
   for name, default in pairs(defaults) do options[name] = default end
-  for name, value in pairs(check_options("calr.optim." .. what, given, names_of(defaults), 2)) do
+  for name, value in pairs(check_options("calr.optim." .. what, given, sorted_keys(defaults), 2)) do
     local problem = option_problem(name, value, defaults[name])
     if problem then error(("%s: %s"):format(what, problem), 3) end
     options[name] = value
@@ -58,7 +52,7 @@ end
 -- function(given) that completes the options of a group from those of its optimiser. `check` may refuse the whole.
 local function group_reader(what, options, check)
   return function(given)
-    local complete, names = {}, names_of(options)
+    local complete, names = {}, sorted_keys(options)
     for name, value in pairs(options) do complete[name] = value end
     for name, value in pairs(given) do
       if options[name] == nil then
@@ -209,7 +203,7 @@ function optim.define(name, spec)
   local function make(params, options)
     local o = {}
     for option, default in pairs(defaults) do o[option] = default end
-    for option, value in pairs(check_options(name, options, names_of(defaults))) do
+    for option, value in pairs(check_options(name, options, sorted_keys(defaults))) do
       local problem = option_problem(option, value, defaults[option])
       if problem then error(("%s: %s"):format(name, problem), 2) end
       o[option] = value

@@ -5,6 +5,7 @@
 local layout = require "calr.data.layout"
 local suggest = require "calr.options".suggest
 local sys = require "calr.sys"
+local sorted_keys = require "calr.tables".sorted_keys
 
 local own = {}
 
@@ -56,9 +57,7 @@ end
 --- The split that a word means: train, query, gallery, multi, and the usual other names of them (test is the gallery).
 --- @return string
 function own.split(word)
-  local names = {}
-  for name in pairs(splits) do names[#names + 1] = name end
-  table.sort(names)
+  local names = sorted_keys(splits)
   return splits[word:lower()] or layout.fail("there is no split \"%s\"%s; there are: %s", word, suggest(word, names),
     table.concat(names, ", "))
 end

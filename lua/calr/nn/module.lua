@@ -9,6 +9,7 @@
 --- @field training  boolean; whether it is in training mode: see layer:train
 
 
+local sorted_keys = require "calr.tables".sorted_keys
 local Tensor = require "calr.tensor"
 local form = require "calr.form"
 local keeping = require "calr.nn.keeping"
@@ -231,10 +232,8 @@ end
 ---                  net:load_state(calr.safetensors.load(path)); it changes nothing
 --- @return layer  itself
 function Module:load_state(state, metadata) -- luacheck: ignore 212
-  local own, names, missing, unknown = self:state(), {}, {}, {}
-  for name in pairs(own) do names[#names + 1] = name end
-  table.sort(names) -- so that the same mistake always gives the same message
-  for _, name in ipairs(names) do
+  local own, missing, unknown = self:state(), {}, {}
+  for _, name in ipairs(sorted_keys(own)) do -- sorted, so that the same mistake always gives the same message
     local given, tensor = state[name], own[name]
     if not given then
       missing[#missing + 1] = name

@@ -11,6 +11,7 @@ local refine = require "calr.refine"
 local start = require "calr.pipeline.start"
 local suggest = require("calr.options").suggest
 local training = require("calr.loader").training
+local sorted_keys = require "calr.tables".sorted_keys
 local userfile = require "calr.userfile"
 local option, choice, optional = options.option, options.choice, options.optional
 
@@ -163,18 +164,11 @@ local function all_defaults()
   return all
 end
 
-local function names_of(map)
-  local names = {}
-  for name in pairs(map) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 -- A new name that is nearly that of an option, or stands in one of the pipeline's own groups, is a slip, unless it is
 -- declared as an option.
 local function check_new(key, value, into, prefix)
   if type(key) ~= "string" or getmetatable(value) ~= nil then return end
-  local hint = suggest(key, names_of(into))
+  local hint = suggest(key, sorted_keys(into))
   if prefix == "" and hint == "" then return end
   error(("calr.pipeline.defaults: there is no option \"%s%s\"%s; give one of your own another name, or declare it with "
     .. "calr.config.option"):format(prefix, key, hint), 0)
@@ -190,7 +184,7 @@ local function merge(into, changes, prefix)
     elseif getmetatable(old) == nil then
       if not options.is_group(value) then
         error(("calr.pipeline.defaults: \"%s%s\" is a group of options: %s = { %s = ... }"):format(prefix, key, key,
-          names_of(old)[1]), 0)
+          sorted_keys(old)[1]), 0)
       end
       merge(old, value, prefix .. key .. ".")
     elseif type(value) == "table" then
@@ -208,7 +202,7 @@ local function leave_out(all, without)
   for name in pairs(all) do known[name] = true end
   for _, name in ipairs(without) do
     if not known[name] then
-      error(("calr.pipeline.defaults: there is no option \"%s\"%s"):format(name, suggest(name, names_of(known))), 4)
+      error(("calr.pipeline.defaults: there is no option \"%s\"%s"):format(name, suggest(name, sorted_keys(known))), 4)
     end
     all[name] = nil
     for rule_option in pairs(name == "refine" and refine.options() or {}) do all[rule_option] = nil end

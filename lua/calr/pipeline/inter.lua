@@ -14,6 +14,7 @@ local memory = require "calr.memory"
 local nn = require "calr.nn"
 local optimizer = require "calr.pipeline.optimizer"
 local phases = require "calr.phases"
+local sorted_keys = require "calr.tables".sorted_keys
 local plain = require("calr.traceback").plain
 local quality = require "calr.pipeline.quality"
 local rate = require "calr.pipeline.rate"
@@ -333,9 +334,7 @@ end
 
 -- Parameters of further layers, under the names of the layers, in a fixed order.
 local function add_parameters(list, layers)
-  local names = {}
-  for name in pairs(layers) do names[#names + 1] = name end
-  table.sort(names)
+  local names = sorted_keys(layers)
   for _, name in ipairs(names) do
     for _, parameter in ipairs(layers[name]:parameters()) do
       list[#list + 1] = { name = ("%s.%s"):format(name, parameter.name), tensor = parameter.tensor }

@@ -7,6 +7,8 @@
 --- (docs/decisions/demonstration.md).
 
 -- Images of persons are 256 x 128; batches hold 16 clusters of 4 images. Stage 1 looks for 600 clusters in each camera.
+local merged = require "calr.tables".merged
+
 local person = {
   network = "resnet50", ibn = true, pooling = "gem", height = 256, width = 128, clusters = 16, instances = 4,
   lr = 3.5e-4, weight_decay = 5e-4, lr_every = 20, lr_factor = 0.1, temperature = 0.05, momentum = 0.1,
@@ -16,24 +18,17 @@ local person = {
   ["intra.clusters"] = 600, ["intra.k1"] = 30, ["intra.k2"] = 6, ["intra.momentum"] = 0.2,
 }
 
-local function with(base, changes)
-  local settings = {}
-  for name, value in pairs(base) do settings[name] = value end
-  for name, value in pairs(changes) do settings[name] = value end
-  return settings
-end
-
 return {
   street = { epochs = 20, iterations = 40, lr = 1e-3, ["augment.pad"] = 4, ["infomap.k"] = 12, ["intra.epochs"] = 4,
     ["intra.iterations"] = 20, ["intra.lr"] = 1e-3, ["intra.k1"] = 15, ["intra.per_cluster"] = 4 },
-  small = with(person, { network = "mobilenet_v2", last_stride = 1, ibn = false, height = 128, width = 64,
+  small = merged(person, { network = "mobilenet_v2", last_stride = 1, ibn = false, height = 128, width = 64,
     epochs = 12, iterations = 40, lr_every = 8, ["augment.pad"] = 5, ["intra.epochs"] = 6,
     ["intra.iterations"] = 50 }),
   market1501 = person,
   dukemtmc = person,
-  msmt17 = with(person, { iterations = 400, camera_weights_from = -1, ["alignment.weight"] = 0.0,
+  msmt17 = merged(person, { iterations = 400, camera_weights_from = -1, ["alignment.weight"] = 0.0,
     ["intra.clusters"] = 0, ["intra.per_cluster"] = 5 }),
-  veri776 = with(person, { ibn = false, height = 224, width = 224, instances = 16, epochs = 50, iterations = 400,
+  veri776 = merged(person, { ibn = false, height = 224, width = 224, instances = 16, epochs = 50, iterations = 400,
     camera_weights_from = 5, ["alignment.epochs"] = 3, ["intra.clusters"] = 0, ["intra.per_cluster"] = 5,
     ["intra.k1"] = 15, ["intra.k2"] = 4, ["intra.momentum"] = 0.1 }),
 }

@@ -2,6 +2,7 @@
 --- One epoch of contrastive training, the same in both stages: a function of one table. Scripts reach it as step:train,
 --- where its hooks are described.
 
+local sorted_keys = require "calr.tables".sorted_keys
 local T = require "calr.tensor"
 local autograd = require "calr.autograd"
 local batches = require "calr.batches"
@@ -88,9 +89,7 @@ end
 
 -- The last step of an epoch has no loss after it that would tell. Beyond 1e15 the next squares leave the range of f32.
 local function check_weights(o, state)
-  local names = {}
-  for name in pairs(state) do names[#names + 1] = name end
-  table.sort(names)
+  local names = sorted_keys(state)
   for _, name in ipairs(names) do
     local norm = state[name]:norm():item()
     if not (norm < 1e15) then diverged(o, ("norm of \"%s\""):format(name), norm, "") end

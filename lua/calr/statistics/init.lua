@@ -4,6 +4,7 @@ local arguments = require "calr.options"
 local check_options = arguments.check
 local normal = require "calr.statistics.normal"
 local ranks = require "calr.statistics.ranks"
+local sorted_keys = require "calr.tables".sorted_keys
 
 --- @module calr.statistics
 --- Statistics of a few repetitions: means and quantiles, paired differences with their BCa bootstrap interval
@@ -303,9 +304,7 @@ function statistics.bootstrap(values, options)
   result.exact = distinct and true or false
   local counts, total = bootstrap_distribution(values, n, statistic,
     { exact = result.exact, resamples = resamples, positions = positions, figures = options.figures })
-  local figures = {}
-  for figure in pairs(counts) do figures[#figures + 1] = figure end
-  table.sort(figures)
+  local figures = sorted_keys(counts)
   result.resamples = distinct or total
   if #figures == 1 then
     result.low, result.high, result.z0, result.acceleration = figures[1], figures[1], 0.0, 0.0

@@ -8,6 +8,7 @@
 --- x or a makes it a method too.
 
 local sys = require "calr.sys"
+local sorted_keys = require "calr.tables".sorted_keys
 local tensor = require "calr.tensor"
 
 local vocabulary = {}
@@ -34,10 +35,7 @@ local pages = {
 --- calr.vocabulary.names()
 --- @return table  list of the names of all functions written in Lua, sorted
 function vocabulary.names()
-  local names = {}
-  for name in pairs(pages) do names[#names + 1] = name end
-  table.sort(names)
-  return names
+  return sorted_keys(pages)
 end
 
 local methods = debug.getregistry()["calr.tensor"].methods

@@ -5,6 +5,7 @@ local C = require "calr.cluster"
 local L = require "calr.labels"
 local Q = require "calr.quality"
 local json = require "calr.json"
+local sorted_keys = require "calr.tables".sorted_keys
 local text = require "calr.text"
 
 local summary = {}
@@ -139,9 +140,7 @@ function summary.text(result)
     add("cameras", "clusters by how many see them: %s", table.concat(parts, ", "))
   end
   if result.silhouette then add("silhouette", "%.3f (against centroids, cosine)", result.silhouette) end
-  local names = {}
-  for name in pairs(result.info) do names[#names + 1] = name end
-  table.sort(names)
+  local names = sorted_keys(result.info)
   for _, name in ipairs(names) do
     local value = result.info[name]
     add(name, "%s", type(value) == "string" and value or math.type(value) == "integer" and text.count(value)

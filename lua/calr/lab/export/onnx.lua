@@ -4,6 +4,7 @@
 
 local protobuf = require "calr.lab.export.protobuf"
 local sys = require "calr.sys"
+local sorted_keys = require "calr.tables".sorted_keys
 
 local onnx = {}
 
@@ -22,13 +23,6 @@ local function attribute(name, value)
   if type(value) == "string" then return message:text(4, value):integer(20, 3) end
   for _, item in ipairs(value) do message:integer(8, item) end
   return message:integer(20, 7)
-end
-
-local function sorted_names(map)
-  local names = {}
-  for name in pairs(map) do names[#names + 1] = name end
-  table.sort(names)
-  return names
 end
 
 -- ValueInfoProto: a name, a type and a shape, in which texts name lengths that are open.
@@ -89,7 +83,7 @@ local function node_message(node)
   local message = protobuf.message()
   for _, name in ipairs(node.inputs) do message:text(1, name) end
   message:text(2, node.output):text(3, node.name):text(4, node.kind)
-  for _, name in ipairs(sorted_names(node.attributes)) do message:message(5, attribute(name, node.attributes[name])) end
+  for _, name in ipairs(sorted_keys(node.attributes)) do message:message(5, attribute(name, node.attributes[name])) end
   return message
 end
 

@@ -4,6 +4,7 @@
 
 local config = require "calr.config"
 local errors = require "calr.errors"
+local sorted_keys = require "calr.tables".sorted_keys
 
 local options = {}
 
@@ -97,10 +98,7 @@ function options.merge(base, given, declared)
   end
   out.options = view(values, "", seen)
   function out.used()
-    local names = {}
-    for name in pairs(seen) do names[#names + 1] = name end
-    table.sort(names)
-    return names
+    return sorted_keys(seen)
   end
   return out
 end

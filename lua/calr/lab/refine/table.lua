@@ -2,6 +2,7 @@
 --- Shows what rules do to a snapshot, as text, Markdown, CSV or JSON.
 
 local json = require "calr.json"
+local sorted_keys = require "calr.tables".sorted_keys
 local text = require "calr.text"
 
 local tables = {}
@@ -49,10 +50,10 @@ end
 --- calr.lab.refine.table.label(result)
 --- @return string  the rule with its given options: "pivot pivot=camera-max"
 function tables.label(result)
-  local names, words = {}, { tostring(result.rule) }
-  for name in pairs(result.changed or {}) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do words[#words + 1] = ("%s=%s"):format(name, tostring(result.changed[name])) end
+  local words = { tostring(result.rule) }
+  for _, name in ipairs(sorted_keys(result.changed or {})) do
+    words[#words + 1] = ("%s=%s"):format(name, tostring(result.changed[name]))
+  end
   return table.concat(words, " ")
 end
 

@@ -6,6 +6,7 @@
 local columns = require "calr.lab.report.columns"
 local config = require "calr.config"
 local json = require "calr.json"
+local sorted_keys = require "calr.tables".sorted_keys
 local quote = require("calr.text").quote
 local run = require "calr.run"
 local sys = require "calr.sys"
@@ -133,10 +134,8 @@ end
 
 -- What a run computes: runs with the same text repeat one another, whatever they are called.
 local function identity_of(trial)
-  local names, parts = {}, {}
-  for name in pairs(trial.config) do names[#names + 1] = name end
-  table.sort(names)
-  for i, name in ipairs(names) do parts[i] = name .. "=" .. config.format(trial.config[name]) end
+  local parts = {}
+  for i, name in ipairs(sorted_keys(trial.config)) do parts[i] = name .. "=" .. config.format(trial.config[name]) end
   for _, name in ipairs { "seed", "data", "program" } do parts[#parts + 1] = tostring(trial[name]) end
   return table.concat(parts, "\0")
 end

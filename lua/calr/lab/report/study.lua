@@ -5,18 +5,12 @@ local columns = require "calr.lab.report.columns"
 local json = require "calr.json"
 local results = require "calr.lab.report.results"
 local sys = require "calr.sys"
+local sorted_keys = require "calr.tables".sorted_keys
 
 local study = {}
 
 -- Most numbers of learning curves in a page; beyond, curves are thinned.
 local curve_budget = 400000
-
-local function sorted_keys(map)
-  local keys = {}
-  for key in pairs(map) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
 
 -- ---- metrics ----
 

@@ -9,6 +9,7 @@ local json = require "calr.json"
 local layout = require "calr.data.layout"
 local ranking = require "calr.pipeline.ranking"
 local sys = require "calr.sys"
+local sorted_keys = require "calr.tables".sorted_keys
 local text = require "calr.text"
 
 local evaluate = {}
@@ -143,16 +144,10 @@ local function camera_text(found)
     cells[pair.query][pair.gallery] = pair.mAP
     queries[pair.query], columns[pair.gallery] = true, true
   end
-  local function sorted(set)
-    local keys = {}
-    for key in pairs(set) do keys[#keys + 1] = key end
-    table.sort(keys)
-    return keys
-  end
   local function called(camera) return named and named[camera + 1] or tostring(camera) end
-  local galleries, heads = sorted(columns), { "query camera" }
+  local galleries, heads = sorted_keys(columns), { "query camera" }
   for i, camera in ipairs(galleries) do heads[i + 1] = { "in " .. called(camera), align = "right" } end
-  for i, camera in ipairs(sorted(queries)) do
+  for i, camera in ipairs(sorted_keys(queries)) do
     rows[i] = { called(camera), n = #galleries + 1 }
     for j, other in ipairs(galleries) do
       rows[i][j + 1] = cells[camera][other] and percent(cells[camera][other]) or "-"

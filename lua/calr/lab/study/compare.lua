@@ -5,6 +5,7 @@ local pairing = require "calr.lab.study.pairing"
 local statistics = require "calr.statistics"
 local suggest = require "calr.options".suggest
 local value_of = require "calr.lab.study.view".value
+local sorted_keys = require "calr.tables".sorted_keys
 
 --- @module calr.lab.study.compare
 --- Comparisons between the configurations of a study, on a view (calr.study.view): figures by seed, differences paired
@@ -93,19 +94,9 @@ local function metric_of(view, metric)
   return metric or view.goals[1].metric
 end
 
-local function sorted_seeds(map)
-  local seeds = {}
-  for seed in pairs(map) do seeds[#seeds + 1] = seed end
-  table.sort(seeds)
-  return seeds
-end
-
 -- The numbers of a part's rows, ascending; those of a search in progress may have gaps.
 local function row_numbers(part)
-  local numbers = {}
-  for number in pairs(part.rows) do numbers[#numbers + 1] = number end
-  table.sort(numbers)
-  return numbers
+  return sorted_keys(part.rows)
 end
 
 -- The trials behind a row, by seed: its own where the view says so, otherwise all of its configuration.
@@ -128,7 +119,7 @@ local function gather(view, number_of_part, metric)
         trials[seed], values[seed] = trial, figure_of(view, trial, metric)
       end
     end
-    local seeds = sorted_seeds(values)
+    local seeds = sorted_keys(values)
     for i, seed in ipairs(seeds) do list[i] = values[seed] end
     local missing = {}
     for _, seed in ipairs(planned) do

@@ -10,6 +10,7 @@ local plan = require "calr.lab.study.plan"
 local progress = require "calr.progress"
 local stores = require "calr.lab.study.record"
 local sys = require "calr.sys"
+local sorted_keys = require "calr.tables".sorted_keys
 local text = require "calr.text"
 local view = require "calr.lab.study.view"
 local worker = require "calr.lab.study.worker"
@@ -64,9 +65,7 @@ local function stale_note(study, st, planned)
     end
   end
   if count == 0 then return end
-  local list = {}
-  for why in pairs(whys) do list[#list + 1] = why end
-  table.sort(list)
+  local list = sorted_keys(whys)
   progress.print(("note: %d result%s stale and recomputed (the old ones stay in the record): %s"):format(count,
     count == 1 and " is" or "s are", table.concat(list, "; ")))
   progress.print("  " .. table.concat(labels, "; ", 1, math.min(#labels, 12))
@@ -374,10 +373,8 @@ local function run_one(study, fn)
   end
   if state ~= "finished" then errors.fail("%s, seed %d: %s%s", record.label, record.seed, state,
     problem and ": " .. problem or "") end
-  local rows, names = {}, {}
-  for name in pairs(metrics) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  local rows = {}
+  for _, name in ipairs(sorted_keys(metrics)) do
     if name == "hours" then goto continue end
     local before = recorded and recorded.metrics and recorded.metrics[name]
     rows[#rows + 1] = { name, config.format(metrics[name]), before and config.format(before) or false,

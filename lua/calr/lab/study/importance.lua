@@ -1,4 +1,5 @@
 -- Finds which parameters of a search or a grid matter, and how.
+local space = require "calr.lab.study.space"
 local check_options = require "calr.options".check
 local compare = require "calr.lab.study.compare"
 local normal = require "calr.statistics.normal"
@@ -208,15 +209,6 @@ local function parameters_of(part)
   return list
 end
 
--- The values of the parameters that are active in a configuration.
-local function point_of(parameters, config)
-  local point = {}
-  for _, p in ipairs(parameters) do -- parents come first
-    if not p.parent or point[p.parent.name] == p.parent.value then point[p.name] = config[p.name] end
-  end
-  return point
-end
-
 local function part_number(view, number)
   if number then return view.parts[number] and number end
   for i, part in ipairs(view.parts) do
@@ -232,7 +224,8 @@ local function observe(view, part, metric)
   local observations = {}
   for _, row in ipairs(compared.rows) do
     if row.mean then
-      observations[#observations + 1] = { point = point_of(parameters, row.config), loss = sign * row.mean, row = row }
+      observations[#observations + 1] = { point = space.point(parameters, row.config), loss = sign * row.mean,
+        row = row }
     end
   end
   return parameters, observations, compared

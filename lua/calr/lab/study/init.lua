@@ -31,6 +31,7 @@ local plan = require "calr.lab.study.plan"
 local space = require "calr.lab.study.space"
 local suggest = require "calr.options".suggest
 local sys = require "calr.sys"
+local sorted_keys = require "calr.tables".sorted_keys
 local userfile = require "calr.userfile"
 
 local study = { float = space.float, int = space.int, choice = space.choice, zip = space.zip }
@@ -178,10 +179,7 @@ local function override(self, words)
 end
 
 function Study:base_names()
-  local names = {}
-  for name in pairs(self.base) do names[#names + 1] = name end
-  table.sort(names)
-  return names
+  return sorted_keys(self.base)
 end
 
 local names_of_options = { "goal", "seeds", "base", "options", "script", "select", "data", "prepare" }

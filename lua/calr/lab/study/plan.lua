@@ -11,6 +11,8 @@ local json = require "calr.json"
 local space = require "calr.lab.study.space"
 local suggest = require "calr.options".suggest
 local sys = require "calr.sys"
+local sorted_keys = require "calr.tables".sorted_keys
+local merged = require "calr.tables".merged
 
 local plan = {}
 
@@ -59,10 +61,8 @@ end
 --- config["refine.alpha"].
 --- @return table
 function plan.nested(flat)
-  local result, names = {}, {}
-  for name in pairs(flat) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  local result = {}
+  for _, name in ipairs(sorted_keys(flat)) do
     local t, rest, is_free = result, name, true
     for group in name:gmatch "([^.]+)%." do
       local inner = t[group]
@@ -104,23 +104,13 @@ local function dictionary(study)
   return set, names
 end
 
--- A copy of the base with changes.
-local function merged(base, changes)
-  local result = {}
-  for name, value in pairs(base) do result[name] = value end
-  for name, value in pairs(changes) do result[name] = value end
-  return result
-end
-
 --- calr.lab.study.plan.check_names(study, where, names [, parameters])
 --- Raises an error for a name unknown to the study's configurations and suggests the nearest one.
 --- @param new  whether new names, unlike any known one, are accepted in a study that declares no options: those of a
 ---             grid or a search declare themselves
 function plan.check_names(study, where, flat, new)
   local set, names = dictionary(study)
-  local sorted = {}
-  for name in pairs(flat) do sorted[#sorted + 1] = name end
-  table.sort(sorted)
+  local sorted = sorted_keys(flat)
   local brought = {} -- options added by a rule or a network among these values
   local defaults = study.options or require("calr.pipeline").defaults {}
   for _, name in ipairs((config.names(defaults, merged(study.base, flat)))) do brought[name] = true end
@@ -192,9 +182,7 @@ end
 --- calr.lab.study.plan.label(changes)
 --- @return string  "infomap.k=10 lr=0.001"
 function plan.label(changes)
-  local names = {}
-  for name in pairs(changes) do names[#names + 1] = name end
-  table.sort(names)
+  local names = sorted_keys(changes)
   for i, name in ipairs(names) do names[i] = name .. "=" .. config.format(changes[name]) end
   return #names > 0 and table.concat(names, " ") or "base"
 end

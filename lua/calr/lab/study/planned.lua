@@ -4,16 +4,11 @@
 
 local code = require "calr.lab.study.code"
 local json = require "calr.json"
+local space = require "calr.lab.study.space"
 local sys = require "calr.sys"
+local merged = require "calr.tables".merged
 
 local planned = {}
-
-local function with(base, changes)
-  local result = {}
-  for name, value in pairs(base) do result[name] = value end
-  for name, value in pairs(changes) do result[name] = value end
-  return result
-end
 
 -- The code of the plan that a configuration runs: the study's, with the Lua files that the configuration names.
 local function code_of(plan, config)
@@ -46,21 +41,12 @@ end
 
 local function add_rows(self, plan, book, index, part)
   for _, row in ipairs(part.rows) do
-    row.config = row.config or with(self.base, row.changes)
+    row.config = row.config or merged(self.base, row.changes)
     row.code, row.data = row.code or plan.code, row.data or plan.data
   end
   for _, seed in ipairs(self.seeds) do
     for number, row in ipairs(part.rows) do add(self, book, index, number, row, seed) end
   end
-end
-
--- The part of a configuration that a search chose: its active parameters.
-local function point_of(part, config)
-  local point = {}
-  for _, p in ipairs(part.parameters or {}) do
-    if not p.parent or point[p.parent.name] == p.parent.value then point[p.name] = config[p.name] end
-  end
-  return point
 end
 
 -- The recorded trials of a search: number -> list.
@@ -87,7 +73,8 @@ local function add_search(self, plan, book, index, part)
   for _, number in ipairs(numbers) do
     local config = asks[number] and asks[number].config or found[number] and found[number][1].config
     if config then
-      local row = { label = "#" .. number, number = number, config = config, changes = point_of(part, config) }
+      local row = { label = "#" .. number, number = number, config = config,
+        changes = space.point(part.parameters, config) }
       row.code, row.data = code_of(plan, config), plan.data
       part.rows[number] = row
       local own_data = config.data ~= self.base.data -- only the study knows their fingerprint
@@ -115,7 +102,7 @@ local function add_confirmation(self, plan, book, index, part)
     labels[text] = math.min(labels[text] or number, number)
   end
   for number, ask in pairs(book:asks_of(index)) do
-    local changes = point_of(search, ask.config)
+    local changes = space.point(search.parameters, ask.config)
     local origin = labels[json.encode(changes)]
     part.rows[number] = { label = origin and "#" .. origin or "best " .. number, number = origin, config = ask.config,
       changes = changes, code = code_of(plan, ask.config) }

@@ -8,6 +8,7 @@ local folder = require "calr.run.folder"
 local identity = require "calr.run.identity"
 local json = require "calr.json"
 local sys = require "calr.sys"
+local sorted_keys = require "calr.tables".sorted_keys
 
 local script = {}
 
@@ -108,10 +109,8 @@ end
 --- Returns a configuration as words of a command line, sorted.
 --- @return table  list of "key=value"
 function script.words(values, seed)
-  local names, words = {}, {}
-  for name in pairs(values) do names[#names + 1] = name end
-  table.sort(names)
-  for i, name in ipairs(names) do words[i] = name .. "=" .. config.format(values[name]) end
+  local words = {}
+  for i, name in ipairs(sorted_keys(values)) do words[i] = name .. "=" .. config.format(values[name]) end
   if seed then words[#words + 1] = ("seed=%d"):format(seed) end
   return words
 end

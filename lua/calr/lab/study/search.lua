@@ -3,6 +3,8 @@
 --- and confirms the best configurations with all seeds.
 
 local plan = require "calr.lab.study.plan"
+local space = require "calr.lab.study.space"
+local sorted_keys = require "calr.tables".sorted_keys
 
 local search = {}
 
@@ -37,18 +39,9 @@ function Search:losses(trial, values)
   return list
 end
 
--- The part of a configuration that the search chose.
-local function point_of(space, config)
-  local point = {}
-  for _, p in ipairs(space.parameters) do
-    if space:active(point, p) then point[p.name] = config[p.name] end
-  end
-  return point
-end
-
 function Search:add(number, config)
   if self.rows[number] then return end
-  local row = plan.row(self.study, "#" .. number, point_of(self.part.space, config))
+  local row = plan.row(self.study, "#" .. number, space.point(self.part.space.parameters, config))
   row.number = number
   if row.code ~= self.study.code_hash then self.store:keep_code(row.code, self.study.codes[row.code]) end
   local trial = plan.trial(self.index, row, self.study.seeds[1])
@@ -62,9 +55,7 @@ end
 
 function Search:read_asks()
   local asks = self.store:asks(self.index)
-  local numbers = {}
-  for number in pairs(asks) do numbers[#numbers + 1] = number end
-  table.sort(numbers)
+  local numbers = sorted_keys(asks)
   for _, number in ipairs(numbers) do
     if not self.rows[number] then self:add(number, asks[number].config) end
   end
@@ -222,7 +213,7 @@ function Search:confirmation(index)
   end
   local rows = {}
   for i, ask in ipairs(asks) do
-    local changes = point_of(self.part.space, ask.config)
+    local changes = space.point(self.part.space.parameters, ask.config)
     rows[i] = plan.row(self.study, self:label_of(changes), changes)
   end
   return plan.trials(index, { rows = rows }, self.study.seeds)

@@ -181,6 +181,18 @@ function space.make(distributions, where)
   return sp
 end
 
+--- calr.lab.study.space.point(parameters, config)
+--- @internal
+--- @param parameters  a space's, in their order: parents come first; nil for none
+--- @return table  the part of a configuration that a search chose: the values of the parameters that exist in it
+function space.point(parameters, config)
+  local point = {}
+  for _, p in ipairs(parameters or {}) do
+    if not p.parent or point[p.parent.name] == p.parent.value then point[p.name] = config[p.name] end
+  end
+  return point
+end
+
 --- space:active(point, parameter)
 --- @internal
 --- @return boolean  whether the parameter exists at a point that holds its parents

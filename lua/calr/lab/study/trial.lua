@@ -24,6 +24,7 @@ local errors = require "calr.errors"
 local folder = require "calr.run.folder"
 local suggest = require("calr.options").suggest
 local sys = require "calr.sys"
+local merged = require "calr.tables".merged
 
 local trial = {}
 
@@ -168,9 +169,7 @@ function Trial:result(returned, goals)
   end
   local ok, problem = pcall(check_values, returned or {})
   if not ok then error("the trial returned: " .. tostring(problem):gsub("^.-%.lua:%d+: ", ""), 0) end
-  local values = {}
-  for name, value in pairs(self.last) do values[name] = value end
-  for name, value in pairs(returned or {}) do values[name] = value end
+  local values = merged(self.last, returned or {})
   for _, goal in ipairs(goals) do
     if values[goal.metric] == nil and goal.metric ~= "hours" then
       local names = {}

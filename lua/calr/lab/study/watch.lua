@@ -9,6 +9,7 @@ local cells = require "calr.lab.study.table.cells"
 local columns = require "calr.lab.study.table.columns"
 local groups = require "calr.lab.study.table.groups"
 local sys = require "calr.sys"
+local sorted_keys = require "calr.tables".sorted_keys
 local terminal = require "calr.terminal"
 local text = require "calr.text"
 
@@ -108,9 +109,7 @@ local function best_of(list, k, direction)
 end
 
 local function describe_changes(changes)
-  local names = {}
-  for name in pairs(changes or {}) do names[#names + 1] = name end
-  table.sort(names)
+  local names = sorted_keys(changes or {})
   for i, name in ipairs(names) do names[i] = name .. "=" .. cells.value(changes[name]) end
   return table.concat(names, " ")
 end

@@ -3,6 +3,7 @@
 
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
+local sorted_keys = require "calr.tables".sorted_keys
 local plain = require("calr.traceback").plain
 local suggest = require("calr.options").suggest
 local sys = require "calr.sys"
@@ -180,9 +181,7 @@ local function make_help(generator)
   --folder DIR write JPEG files to a new folder instead
 
 options and their defaults:]]
-  local names = {}
-  for name in pairs(generator.options) do names[#names + 1] = name end
-  table.sort(names)
+  local names = sorted_keys(generator.options)
   local meanings = generator.meanings or {}
   for _, name in ipairs(names) do
     local value = tostring(generator.options[name])

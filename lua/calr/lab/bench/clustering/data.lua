@@ -2,6 +2,7 @@
 --- Makes up features like those of this field's networks: persons, camera effects, and noise in few dimensions, so that
 --- neighbours are wrong as often as in real data. Also writes the files through which peers get them.
 
+local merged = require "calr.tables".merged
 local T = require "calr.tensor"
 local npy = require "calr.npy"
 local rng = require "calr.rng"
@@ -64,10 +65,7 @@ end
 --- calr.lab.bench.clustering.data.options(files [, more])
 --- @return table  options for a peer: the paths, and more
 function data.options(files, more)
-  local options = {}
-  for name, path in pairs(files) do options[name] = path end
-  for name, value in pairs(more or {}) do options[name] = value end
-  return options
+  return merged(files, more or {})
 end
 
 --- calr.lab.bench.clustering.data.peers(bench, script, programs, options)

@@ -4,6 +4,7 @@
 local data = require "calr.data"
 local make = require "calr.data.make"
 local sys = require "calr.sys"
+local merged = require "calr.tables".merged
 
 local images = {}
 
@@ -27,11 +28,9 @@ end
 
 -- Generated pedestrians, with changes of the generator's options. Returns the file.
 local function generate(changes, folder, bench)
-  local generator, settings = make.generator "street", {}
-  for name, value in pairs(generator.options) do settings[name] = value end
-  for name, value in pairs(changes) do settings[name] = value end
+  local generator = make.generator "street"
   bench.progress "making images"
-  make.run { generator = generator, options = settings, to = folder.path .. "/street.lmdb" }
+  make.run { generator = generator, options = merged(generator.options, changes), to = folder.path .. "/street.lmdb" }
   bench.progress ""
   return folder.path .. "/street.lmdb"
 end

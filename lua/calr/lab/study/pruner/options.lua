@@ -2,6 +2,7 @@
 --- Checks a pruner's options; documented as calr.lab.study.pruner.check.
 
 local check_options = require "calr.options".check
+local sorted_keys = require "calr.tables".sorted_keys
 
 local options = {}
 
@@ -21,9 +22,7 @@ local function check_number(what, name, value, field)
 end
 
 function options.check(what, given, fields)
-  local names, result = {}, {}
-  for name in pairs(fields) do names[#names + 1] = name end
-  table.sort(names)
+  local names, result = sorted_keys(fields), {}
   given = check_options("the pruner " .. what, given, names, 2)
   for _, name in ipairs(names) do
     local field, value = fields[name], given[name]
