@@ -10,25 +10,14 @@
 
 local check_options = require "calr.options".check
 local sys = require "calr.sys"
+local varint = require "calr.protobuf".varint
 
 local tensorboard = {}
 
 local Writer = {}
 Writer.__index = Writer
 
--- Protocol buffers: a number in groups of seven bits, the lowest first.
-local function varint(n)
-  if n >= 0 and n < 0x80 then return string.char(n) end
-  local bytes = {}
-  repeat
-    local group = n & 0x7f
-    n = n >> 7
-    bytes[#bytes + 1] = n ~= 0 and group | 0x80 or group
-  until n == 0
-  return string.char(table.unpack(bytes))
-end
-
--- A field: its number and kind (2: bytes preceded by their length).
+-- A field of a protocol buffer: its number and kind (2: bytes preceded by their length).
 local function bytes_field(number, text)
   return varint(number << 3 | 2) .. varint(#text) .. text
 end

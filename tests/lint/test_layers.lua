@@ -153,7 +153,8 @@ end)
 -- `sees`: the rooms of the same floor that it may load from. It may load all of the floors below and of the engine.
 local floors = {
   { name = "calr", rooms = {
-    tools = { "errors", "form", "options", "tables", "tensorboard", "text", "traceback", "userfile", sees = {} },
+    tools = { "errors", "form", "options", "protobuf", "tables", "tensorboard", "text", "traceback", "userfile",
+      sees = {} },
     context = { "config", "context", "phases", "progress", sees = { "tools" } },
     tensors = { "autograd", "csv", "labels", "vocabulary", sees = { "tools" } },
     nn = { "nn", sees = { "tensors", "tools" } },

@@ -2,7 +2,7 @@
 --- Writes ONNX models (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto): the few messages of the format that a
 --- network needs. Version 8 of the file format, operators of version 17: onnxruntime reads them from 1.13 on.
 
-local protobuf = require "calr.lab.export.protobuf"
+local protobuf = require "calr.protobuf"
 local sys = require "calr.sys"
 local sorted_keys = require "calr.tables".sorted_keys
 

@@ -1,4 +1,4 @@
---- @module calr.lab.export.protobuf
+--- @module calr.protobuf
 --- Writes messages of Protocol Buffers (https://protobuf.dev/programming-guides/encoding). A message is collected as a
 --- list of pieces, so that the weights of a network are copied once, when the file is put together.
 
@@ -7,13 +7,14 @@ local protobuf = {}
 local Message = {}
 Message.__index = Message
 
---- calr.lab.export.protobuf.message()
+--- calr.protobuf.message()
 --- @return message  an empty one, with :integer, :float, :text, :integers, :floats, :message, :size and :bytes
 function protobuf.message()
   return setmetatable({ pieces = {}, length = 0 }, Message)
 end
 
--- A whole number, seven bits a byte, least first; a negative one takes ten bytes.
+--- calr.protobuf.varint(number)
+--- @return string  a whole number, seven bits a byte, least first; a negative one takes ten bytes
 local function varint(number)
   if number >= 0 and number < 128 then return string.char(number) end
   local bytes = {}
@@ -24,6 +25,8 @@ local function varint(number)
   until number == 0
   return table.concat(bytes)
 end
+
+protobuf.varint = varint
 
 local VARINT, BYTES, FIXED32 = 0, 2, 5
 
