@@ -144,6 +144,16 @@ calr_tensor *calr_lua_check_form(lua_State *L, int arg, calr_dtype dtype, int nd
     return tensor;
 }
 
+const int64_t *calr_lua_push_i64(lua_State *L, const calr_tensor *tensor)
+{
+    calr_tensor **slot = calr_lua_new_tensor(L);
+    if (tensor->dtype == CALR_I64)
+        calr_lua_call(L, calr_tensor_contiguous(tensor, slot));
+    else
+        calr_lua_call(L, calr_tensor_cast(tensor, CALR_I64, slot));
+    return calr_tensor_i64(*slot);
+}
+
 /* ---- options ---- */
 
 /* Optimal string alignment distance of short words; long ones count as far. */

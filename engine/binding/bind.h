@@ -51,6 +51,9 @@ void calr_lua_close_tensor(lua_State *L, int arg);
 calr_tensor *calr_lua_check_form(lua_State *L, int arg, calr_dtype dtype, int ndim,
                                  const char *form);
 
+/* The numbers as i64, in order. They belong to a tensor that is pushed for them. */
+const int64_t *calr_lua_push_i64(lua_State *L, const calr_tensor *tensor);
+
 /* ---- options: the table f(x, {k = 15}) ---- */
 
 /* The value at `arg` must be a table or nothing, and hold only the keys named (NULL ends the list).

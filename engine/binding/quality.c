@@ -25,12 +25,7 @@ static const int64_t *check_truth(lua_State *L, int arg)
     calr_tensor *truth = calr_lua_check_tensor(L, arg);
     luaL_argcheck(L, (truth->dtype == CALR_I32 || truth->dtype == CALR_I64) && truth->ndim == 1,
                   arg, "true labels are i32[n] or i64[n]");
-    calr_tensor **slot = calr_lua_new_tensor(L);
-    if (truth->dtype == CALR_I64)
-        calr_lua_call(L, calr_tensor_contiguous(truth, slot));
-    else
-        calr_lua_call(L, calr_tensor_cast(truth, CALR_I64, slot));
-    return calr_tensor_i64(*slot);
+    return calr_lua_push_i64(L, truth);
 }
 
 /* Reads (true_labels, labels, options) and leaves the table of pairs, which belongs to the stack. */

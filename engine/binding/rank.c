@@ -28,12 +28,7 @@ static const int64_t *option_numbers(lua_State *L, const char *name, int require
     if (given->shape[0] != count)
         luaL_error(L, "option \"%s\" has %I entries for %I features", name,
                    (lua_Integer)given->shape[0], (lua_Integer)count);
-    calr_tensor **slot = calr_lua_new_tensor(L);
-    if (given->dtype == CALR_I64)
-        calr_lua_call(L, calr_tensor_contiguous(given, slot));
-    else
-        calr_lua_call(L, calr_tensor_cast(given, CALR_I64, slot));
-    return calr_tensor_i64(*slot);
+    return calr_lua_push_i64(L, given);
 }
 
 /* Reads query and gallery with their identities and cameras; leaves converted copies on the stack. */
