@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/meter.h"
 #include "binding/profile.h"
 #include "tensor/profile.h"
@@ -33,20 +34,6 @@ typedef struct hold {
 static _Thread_local frame *frames;
 static _Thread_local hold *holds;
 static _Thread_local size_t frame_count, frame_capacity, hold_count, hold_capacity;
-
-/* Room for one more item; false without memory. */
-static bool reserve(void **items, size_t *capacity, size_t count, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    size_t wanted = *capacity ? 2 * *capacity : 64;
-    void *grown = realloc(*items, wanted * size);
-    if (!grown)
-        return false;
-    *items = grown;
-    *capacity = wanted;
-    return true;
-}
 
 /* Ends the records from number `count` on. Releasing calls no Lua code. */
 static void end_frames(size_t count)
@@ -96,7 +83,7 @@ lua_State *calr_lua_running(void)
 void *calr_lua_hold(lua_State *L, void *object)
 {
     if (object && find_frame(L)) {
-        if (!reserve((void **)&holds, &hold_capacity, hold_count, sizeof *holds))
+        if (!calr_list_reserve((void **)&holds, &hold_capacity, hold_count, sizeof *holds))
             luaL_error(L, "no memory");
         holds[hold_count++] = (hold){object, NULL};
     }
@@ -105,7 +92,8 @@ void *calr_lua_hold(lua_State *L, void *object)
 
 void calr_lua_keep(lua_State *L, void *object, void (*release)(void *object))
 {
-    if (!find_frame(L) || !reserve((void **)&holds, &hold_capacity, hold_count, sizeof *holds)) {
+    if (!find_frame(L) ||
+        !calr_list_reserve((void **)&holds, &hold_capacity, hold_count, sizeof *holds)) {
         release(object);
         luaL_error(L, "no memory");
     }
@@ -274,7 +262,7 @@ static int call_function(lua_State *L)
         refuse_arguments(L, function, most);
     uintptr_t address = (uintptr_t)__builtin_frame_address(0);
     end_frames_below(address);
-    if (!reserve((void **)&frames, &frame_capacity, frame_count, sizeof *frames))
+    if (!calr_list_reserve((void **)&frames, &frame_capacity, frame_count, sizeof *frames))
         return luaL_error(L, "no memory");
     frames[frame_count++] = (frame){L, running_call(L), address, hold_count};
     if (calr_profile_on)

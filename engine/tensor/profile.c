@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/grow.h"
 #include "base/size.h"
 #include "tensor/pool.h"
 
@@ -40,20 +41,6 @@ static double now(void)
 static double requested(void)
 {
     return (double)calr_pool_get_stats().requested_bytes;
-}
-
-/* Room for one more; false without memory. */
-static bool reserve(void **items, size_t *capacity, size_t count, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    size_t wanted = *capacity ? 2 * *capacity : 256;
-    void *grown = realloc(*items, wanted * size);
-    if (!grown)
-        return false;
-    *items = grown;
-    *capacity = wanted;
-    return true;
 }
 
 static size_t hash_of(const void *key, calr_profile_pass pass)
@@ -93,7 +80,8 @@ static int operation_of(calr_profile_pass pass, const void *key, const char *pre
             return p.table[at] - 1;
     }
     size_t count = p.result.operation_count;
-    if (!reserve((void **)&p.operations, &p.operation_capacity, count, sizeof *p.operations))
+    if (!calr_list_reserve((void **)&p.operations, &p.operation_capacity, count,
+                           sizeof *p.operations))
         return -1;
     p.operations[count] = (calr_profile_operation){.pass = pass, .key = key};
     snprintf(p.operations[count].name, sizeof p.operations[count].name, "%s%s", prefix, name);
@@ -106,7 +94,8 @@ static int operation_of(calr_profile_pass pass, const void *key, const char *pre
 static calr_profile_line *line_of(int line)
 {
     while (p.result.line_count <= (size_t)line) {
-        if (!reserve((void **)&p.lines, &p.line_capacity, p.result.line_count, sizeof *p.lines))
+        if (!calr_list_reserve((void **)&p.lines, &p.line_capacity, p.result.line_count,
+                               sizeof *p.lines))
             return &p.lines[0];
         p.lines[p.result.line_count++] = (calr_profile_line){0};
     }
@@ -121,7 +110,7 @@ calr_status calr_profile_start(void)
     p.open_count = 0;
     if (p.table)
         memset(p.table, 0, p.table_size * sizeof *p.table);
-    if (!reserve((void **)&p.lines, &p.line_capacity, 0, sizeof *p.lines) ||
+    if (!calr_list_reserve((void **)&p.lines, &p.line_capacity, 0, sizeof *p.lines) ||
         (!p.table && !grow_table()))
         return calr_error(CALR_ENOMEM, "no memory for the profiler");
     line_of(0);
@@ -136,7 +125,7 @@ static size_t list_span(const open_span *span)
 {
     size_t count = p.result.span_count;
     if (count >= CALR_PROFILE_SPANS ||
-        !reserve((void **)&p.spans, &p.span_capacity, count, sizeof *p.spans)) {
+        !calr_list_reserve((void **)&p.spans, &p.span_capacity, count, sizeof *p.spans)) {
         p.result.lost++;
         return SIZE_MAX;
     }
@@ -196,7 +185,7 @@ void calr_profile_begin(calr_profile_pass pass, const void *key, const char *pre
     end_left(frame, time);
     int operation = operation_of(pass, key, prefix, name);
     if (operation < 0 ||
-        !reserve((void **)&p.open, &p.open_capacity, p.open_count, sizeof *p.open)) {
+        !calr_list_reserve((void **)&p.open, &p.open_capacity, p.open_count, sizeof *p.open)) {
         p.result.lost++;
         return;
     }
