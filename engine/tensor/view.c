@@ -89,6 +89,16 @@ bool calr_tensor_is_viewable(const calr_tensor *tensor, int ndim, const int64_t 
            view_strides(tensor, ndim, shape, stride);
 }
 
+static calr_status alias_as(const calr_tensor *tensor, int ndim, const int64_t *shape,
+                            const int64_t *stride, calr_tensor **out)
+{
+    CALR_TRY(calr_tensor_alias(tensor, out));
+    (*out)->ndim = ndim;
+    memcpy((*out)->shape, shape, (size_t)ndim * sizeof shape[0]);
+    memcpy((*out)->stride, stride, (size_t)ndim * sizeof stride[0]);
+    return CALR_OK;
+}
+
 calr_status calr_tensor_reshape(const calr_tensor *tensor, int ndim, const int64_t *wanted,
                                 calr_tensor **out)
 {
@@ -106,13 +116,7 @@ calr_status calr_tensor_reshape(const calr_tensor *tensor, int ndim, const int64
                           "x:reshape(...) copies where it must",
                           calr_tensor_describe(tensor, from),
                           calr_shape_describe(tensor->dtype, ndim, shape, to));
-    calr_tensor *view;
-    CALR_TRY(calr_tensor_alias(tensor, &view));
-    view->ndim = ndim;
-    memcpy(view->shape, shape, (size_t)ndim * sizeof shape[0]);
-    memcpy(view->stride, stride, (size_t)ndim * sizeof stride[0]);
-    *out = view;
-    return CALR_OK;
+    return alias_as(tensor, ndim, shape, stride, out);
 }
 
 static calr_status check_dim(const calr_tensor *tensor, int dim)
@@ -238,13 +242,7 @@ calr_status calr_tensor_expand(const calr_tensor *tensor, int ndim, const int64_
             calr_tensor_describe(tensor, from),
             calr_shape_describe(tensor->dtype, ndim, wanted, to));
     CALR_TRY(calr_shape_check(tensor->dtype, ndim, shape, &bytes));
-    calr_tensor *view;
-    CALR_TRY(calr_tensor_alias(tensor, &view));
-    view->ndim = ndim;
-    memcpy(view->shape, shape, (size_t)ndim * sizeof shape[0]);
-    memcpy(view->stride, stride, (size_t)ndim * sizeof stride[0]);
-    *out = view;
-    return CALR_OK;
+    return alias_as(tensor, ndim, shape, stride, out);
 }
 
 /* Puts a dimension behind the others. */
