@@ -2,17 +2,12 @@
 --- Writes stubs for editors: Lua files that declare what a page of calr.program.docs.pages documents, with annotations
 --- for the Lua language server. They load as Lua but are never run.
 
+local keywords = require "calr.program.docs.keywords"
 local types = require "calr.program.docs.types"
 
 local vocabulary = require "calr.vocabulary"
 
 local stubs = {}
-
-local keywords = {}
-for word in ("and break do else elseif end false for function goto if in local nil not or repeat return then true "
-  .. "until while"):gmatch "%a+" do
-  keywords[word] = true
-end
 
 local function legal(name)
   return keywords[name] and name .. "_" or name

@@ -2,16 +2,11 @@
 --- What an expression on a typed line stands for, found without running it: a value that is already there, or the class
 --- of what a documented function returns.
 
+local keywords = require "calr.program.docs.keywords"
 local manual = require "calr.program.prompt.manual"
 local types = require "calr.program.docs.types"
 
 local expression = {}
-
-local keywords = {}
-for word in ("and break do else elseif end false for function goto if in local nil not or repeat return then true "
-  .. "until while"):gmatch "%a+" do
-  keywords[word] = true
-end
 
 --- calr.program.prompt.expression.keywords()
 --- @return table  the words of Lua: word -> true
