@@ -28,6 +28,7 @@ local errors = require "calr.errors"
 local guarded, has = require "calr.options".guarded, require "calr.options".has
 local suggest = require "calr.options".suggest
 local sorted_keys = require "calr.tables".sorted_keys
+local copy = require "calr.tables".copy
 local userfile = require "calr.userfile"
 
 local config = {}
@@ -162,13 +163,6 @@ local function flatten(defaults, prefix, out)
     end
   end
   return out
-end
-
-local function copy(value)
-  if type(value) ~= "table" then return value end
-  local result = {}
-  for key, item in pairs(value) do result[key] = copy(item) end
-  return result
 end
 
 local wanted = { integer = "a whole number", number = "a number", boolean = "true or false (or yes, no, on, off)",

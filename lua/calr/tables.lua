@@ -27,4 +27,15 @@ function tables.merged(base, changes)
   return result
 end
 
+--- calr.tables.copy(value)
+--- Returns a copy of a table and of the tables in it; any other value is itself.
+--- @param value  any
+--- @return any
+function tables.copy(value)
+  if type(value) ~= "table" then return value end
+  local result = {}
+  for key, item in pairs(value) do result[key] = tables.copy(item) end
+  return result
+end
+
 return tables

@@ -5,15 +5,9 @@
 local config = require "calr.config"
 local errors = require "calr.errors"
 local sorted_keys = require "calr.tables".sorted_keys
+local copy = require "calr.tables".copy
 
 local options = {}
-
-local function copy(value)
-  if type(value) ~= "table" then return value end
-  local out = {}
-  for key, inner in pairs(value) do out[key] = copy(inner) end
-  return out
-end
 
 local function read(text)
   if text == "true" then return true end
