@@ -1,9 +1,7 @@
 # The pieces of docs/guide/first-experiment.md do what the page says.
 . "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+. "$CALR_TEST_SOURCE/tests/cli/guide.sh"
 guide=$CALR_TEST_SOURCE/docs/guide/first-experiment.md
-
-# piece N: the N-th piece of Lua on the page.
-piece() { awk -v want="$1" '/^```lua$/ { n++; on = n == want; next } /^```$/ { on = 0 } on' "$guide"; }
 
 expect 0 "$CALR" data make street -o street.lmdb --ids 12 --cameras 2 --images 4 --test-ids 8 --distractors 9 --junk 5
 piece 1 >first.lua

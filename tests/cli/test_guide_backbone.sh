@@ -1,12 +1,8 @@
 # The pieces of docs/guide/your-own-backbone.md do what the page says; and how networks of a user's own are recorded.
 . "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+. "$CALR_TEST_SOURCE/tests/cli/guide.sh"
 guide=$CALR_TEST_SOURCE/docs/guide/your-own-backbone.md
 mkdir -p build && ln -s "$CALR" build/calr && ln -s "$CALR_TEST_SOURCE/experiments" experiments
-
-# piece N: the N-th piece of Lua on the page.
-piece() { awk -v want="$1" '/^```lua$/ { n++; on = n == want; next } /^```$/ { on = 0 } on' "$guide"; }
-# command N: the N-th command line on the page.
-command_line() { grep '^build/calr' "$guide" | sed -n "$1p"; }
 
 piece 1 >mine.lua
 small=(height=32 width=16 epochs=2 iterations=2 clusters=4 instances=2 infomap.k=6 infomap.min_size=2 infomap.min_similarity=0.0

@@ -1,9 +1,7 @@
 # The pieces of docs/guide/clustering.md do what the page says.
 . "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+. "$CALR_TEST_SOURCE/tests/cli/guide.sh"
 guide=$CALR_TEST_SOURCE/docs/guide/clustering.md
-
-# piece LANGUAGE N: the N-th piece in a language on the page.
-piece() { awk -v want="$2" -v fence="^\`\`\`$1\$" '$0 ~ fence { n++; on = n == want; next } /^```$/ { on = 0 } on' "$guide"; }
 
 # The arrays of the page, by NumPy where there is one; else alike ones.
 numpy=

@@ -1,9 +1,8 @@
 # The commands of docs/guide/data.md, in their order, on a small data set of the same layout.
 . "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+. "$CALR_TEST_SOURCE/tests/cli/guide.sh"
 guide=$CALR_TEST_SOURCE/docs/guide/data.md
 images=$CALR_TEST_SOURCE/tests/reference/image
-
-piece() { awk -v want="$2" -v fence="^\`\`\`$1\$" '$0 ~ fence { n++; on = n == want; next } /^```$/ { on = 0 } on' "$guide"; }
 
 mkdir -p build && ln -s "$CALR" build/calr
 expect 0 "$CALR" data make street --folder Market-1501-v15.09.15 --ids 60 --test-ids 4 --cameras 4 --images 1 --distractors 3 --junk 2

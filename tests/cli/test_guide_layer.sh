@@ -1,10 +1,8 @@
 # The pieces of docs/guide/your-own-layer.md do what the page says.
 . "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+. "$CALR_TEST_SOURCE/tests/cli/guide.sh"
 guide=$CALR_TEST_SOURCE/docs/guide/your-own-layer.md
 mkdir -p build && ln -s "$CALR" build/calr && ln -s "$CALR_TEST_SOURCE/experiments" experiments
-
-# piece N: the N-th piece of Lua on the page.
-piece() { awk -v want="$1" '/^```lua$/ { n++; on = n == want; next } /^```$/ { on = 0 } on' "$guide"; }
 
 piece 1 >attentive.lua
 piece 2 >check.lua

@@ -1,9 +1,7 @@
 # The pieces of docs/guide/your-own-memory.md do what the page says.
 . "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+. "$CALR_TEST_SOURCE/tests/cli/guide.sh"
 guide=$CALR_TEST_SOURCE/docs/guide/your-own-memory.md
-
-# piece N: the N-th piece of Lua on the page.
-piece() { awk -v want="$1" '/^```lua$/ { n++; on = n == want; next } /^```$/ { on = 0 } on' "$guide"; }
 
 expect 0 "$CALR" data make street -o street.lmdb --ids 8 --cameras 3 --images 3 --test-ids 3 --distractors 2 --junk 1 --gap 0.25
 small=(data=street.lmdb height=32 width=16 epochs=2 iterations=2 infomap.min_size=2 infomap.min_similarity=0.0

@@ -1,12 +1,8 @@
 # The pieces and commands of docs/guide/your-own-optimiser.md do what the page says.
 . "$CALR_TEST_SOURCE/tests/cli/expect.sh"
+. "$CALR_TEST_SOURCE/tests/cli/guide.sh"
 guide=$CALR_TEST_SOURCE/docs/guide/your-own-optimiser.md
 mkdir -p build && ln -s "$CALR" build/calr && ln -s "$CALR_TEST_SOURCE/experiments" experiments
-
-# piece N: the N-th piece of Lua on the page.
-piece() { awk -v want="$1" '/^```lua$/ { n++; on = n == want; next } /^```$/ { on = 0 } on' "$guide"; }
-# command N: the N-th command line on the page.
-command_line() { grep '^build/calr' "$guide" | sed -n "$1p"; }
 
 piece 1 >lion.lua
 tiny=(--ids 8 --cameras 3 --images 3 --test-ids 3 --distractors 2 --junk 1)
