@@ -1,5 +1,6 @@
 /* The graph of neighbours: exact with all effort, recall recomputed, rows that are equal or far away, threads, what a
  * file may hold, bad input. */
+#include "answer.h"
 #include "base/parallel.h"
 #include "cluster_case.h"
 #include "neighbours/approximate.h"
@@ -12,23 +13,6 @@
 #else
 #define SIZE(n) (n)
 #endif
-
-typedef struct answer {
-    int32_t *indices;
-    float *values;
-} answer;
-
-static answer new_answer(int64_t n, int64_t k)
-{
-    return (answer){malloc((size_t)(n * k + 1) * sizeof(int32_t)),
-                    malloc((size_t)(n * k + 1) * sizeof(float))};
-}
-
-static void free_answer(answer a)
-{
-    free(a.indices);
-    free(a.values);
-}
 
 static calr_graph *new_graph(const float *x, int64_t n, int64_t d, calr_metric metric,
                              int64_t links, uint64_t seed)

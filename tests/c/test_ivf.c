@@ -1,5 +1,6 @@
 /* The approximate index: all lists against exact neighbours, recall recomputed, few candidates, ties, threads, bad
  * input. */
+#include "answer.h"
 #include "base/parallel.h"
 #include "cluster_case.h"
 #include "neighbours/ivf.h"
@@ -11,23 +12,6 @@ static calr_ivf *new_index(const float *x, int64_t n, int64_t d, calr_metric met
     calr_ivf *ivf = NULL;
     CHECK_OK(calr_ivf_new(x, n, d, &options, &ivf));
     return ivf;
-}
-
-typedef struct answer {
-    int32_t *indices;
-    float *values;
-} answer;
-
-static answer new_answer(int64_t n, int64_t k)
-{
-    return (answer){malloc((size_t)(n * k + 1) * sizeof(int32_t)),
-                    malloc((size_t)(n * k + 1) * sizeof(float))};
-}
-
-static void free_answer(answer a)
-{
-    free(a.indices);
-    free(a.values);
 }
 
 /* The same values, within `tolerance` relative to at least 1, and the same rows where a value differs from those around
