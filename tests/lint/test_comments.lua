@@ -6,12 +6,6 @@ local sources = require "sources"
 local files = sources.list("engine", "%.[ch]$")
 for _, path in ipairs(sources.list("tests/c", "%.[ch]$")) do files[#files + 1] = path end
 
-local function report(problems)
-  table.sort(problems)
-  if #problems > 0 then error("\n  " .. table.concat(problems, "\n  "), 0) end
-  check.ok(true)
-end
-
 -- fn(lines, first) for every comment of several lines: the lines as they stand, and the number of the first.
 local function each_comment(text, fn)
   local at, number = 1, 1
@@ -71,7 +65,7 @@ end
 check.test("lists in comments have an entry a line", function()
   local problems = {}
   for _, path in ipairs(files) do find_problems(path, sources.read(path), problems) end
-  report(problems)
+  check.none(problems)
 end)
 
 check.test("what a formatter has run together is found", function()
@@ -106,7 +100,7 @@ check.test("what goes on behind a @param or @return is indented", function()
       end
     end)
   end
-  report(problems)
+  check.none(problems)
 end)
 
 check.test("no line of C is longer than 120 columns", function()
@@ -117,7 +111,7 @@ check.test("no line of C is longer than 120 columns", function()
       if columns > 120 then problems[#problems + 1] = ("%s:%d: %d columns"):format(path, number, columns) end
     end)
   end
-  report(problems)
+  check.none(problems)
 end)
 
 check.finish()

@@ -7,12 +7,6 @@ local sys = require "calr.sys"
 local pages = sources.list("docs", "%.md$")
 pages[#pages + 1] = "README.md"
 
-local function report(problems)
-  table.sort(problems)
-  if #problems > 0 then error("\n  " .. table.concat(problems, "\n  "), 0) end
-  check.ok(true)
-end
-
 -- The marks that GitHub gives the headings of a page.
 local function headings(text)
   local marks = {}
@@ -47,7 +41,7 @@ check.test("relative links lead to files and headings that exist", function()
     end
   end
   check.ok(count > 100, count)
-  report(problems)
+  check.none(problems)
 end)
 
 -- Paths of the tree in backticks, and the functions in backticks with ().
@@ -79,7 +73,7 @@ check.test("the files and functions that the tour names exist", function()
     end
   end
   check.ok(files > 40 and functions > 25, files .. " " .. functions)
-  report(problems)
+  check.none(problems)
 end)
 
 -- Paths that pages and comments name lead somewhere.
@@ -100,7 +94,7 @@ check.test("files of the tree that comments and pages name exist", function()
       end
     end
   end
-  report(problems)
+  check.none(problems)
 end)
 
 check.finish()

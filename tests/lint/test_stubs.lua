@@ -12,12 +12,6 @@ local classes = stubs.classes(pages)
 local texts = {}
 for _, page in ipairs(pages) do texts[page.name] = stubs.make(page, pages, classes) end
 
-local function report(problems)
-  table.sort(problems)
-  if #problems > 0 then error("\n  " .. table.concat(problems, "\n  "), 0) end
-  check.ok(true)
-end
-
 -- A check of annotations, in place of the Lua language server, which no package of ours has.
 local declared = {}
 for _, word in ipairs { "any", "nil", "boolean", "string", "number", "integer", "table", "function" } do
@@ -114,7 +108,7 @@ check.test("annotations name types that exist and arguments that the function ha
       end
     end)
   end
-  report(problems)
+  check.none(problems)
 end)
 
 check.test("few arguments and options are left without a type", function()
@@ -130,7 +124,7 @@ check.test("few arguments and options are left without a type", function()
   end
   check.ok(all > 800, all)
   -- Say the type at the head of the @param (calr.program.docs.types), "any" where every value is taken.
-  if #untyped > 10 then report(untyped) end
+  if #untyped > 10 then check.none(untyped) end
 end)
 
 check.test("the class tensor has every method and operator that tensors have", function()
@@ -151,7 +145,7 @@ check.test("the class tensor has every method and operator that tensors have", f
   end
   check.ok(all:find("\nfunction tensor:relu()", 1, true))
   check.ok(all:find("\n---@operator add(tensor|number): tensor", 1, true))
-  report(problems)
+  check.none(problems)
 end)
 
 check.test("every function of a public module is declared", function()
@@ -166,7 +160,7 @@ check.test("every function of a public module is declared", function()
       end
     end
   end
-  report(problems)
+  check.none(problems)
 end)
 
 -- ---- against the running program ----
@@ -244,7 +238,7 @@ check.test("functions of modules have the parameters that their stubs declare", 
     end
   end
   check.ok(count > 300, count)
-  report(problems)
+  check.none(problems)
 end)
 
 check.test("methods have the parameters that their stubs declare; every word has a stub", function()
@@ -276,7 +270,7 @@ check.test("methods have the parameters that their stubs declare; every word has
   end
   visit("layer", calr.nn.Module)
   check.ok(count > 200, count)
-  report(problems)
+  check.none(problems)
 end)
 
 check.test("what the guides and experiments name is public", function()
@@ -309,7 +303,7 @@ check.test("what the guides and experiments name is public", function()
     end
   end
   check.ok(count > 50, count)
-  report(problems)
+  check.none(problems)
 end)
 
 check.finish()

@@ -57,6 +57,45 @@ function check.fails(text, fn, ...)
   check.passed = check.passed + 1
 end
 
+-- A text contains each of the parts (plain).
+function check.contains(text, ...)
+  for _, part in ipairs { ... } do
+    if not text:find(part, 1, true) then fail(("\"%s\" is not in:\n%s"):format(part, text)) end
+    check.passed = check.passed + 1
+  end
+end
+
+-- A text does not contain the part (plain).
+function check.lacks(text, part)
+  if text:find(part, 1, true) then fail(("\"%s\" is in:\n%s"):format(part, text)) end
+  check.passed = check.passed + 1
+end
+
+-- A list of problems is empty; otherwise the error lists them, sorted.
+function check.none(problems)
+  table.sort(problems)
+  if #problems > 0 then fail("\n  " .. table.concat(problems, "\n  ")) end
+  check.passed = check.passed + 1
+end
+
+-- Runs a file of tests/lua once for each back end that works here, as a program of its own: the back end is chosen at
+-- its first use. Those programs go on from here; the one that starts them ends.
+function check.each_backend(name)
+  if os.getenv "CALR_TEST_BACKEND" then return end
+  local program, source, ran = os.getenv "CALR", os.getenv "CALR_TEST_SOURCE", 0
+  for _, backend in ipairs { "portable", "onednn" } do
+    local choose = ("CALR_BACKEND=%s CALR_TEST_BACKEND=%s '%s' "):format(backend, backend, program)
+    if os.execute(choose .. "-e 'return calr.tensor{1} * calr.tensor{2}' >/dev/null 2>&1") then
+      print("back end " .. backend)
+      io.stdout:flush()
+      ran = ran + 1
+      check.ok(os.execute(choose .. ("'%s/tests/lua/%s.lua'"):format(source, name)), backend .. " failed")
+    end
+  end
+  check.ok(ran > 0, "no back end works")
+  check.finish()
+end
+
 function check.test(name, fn)
   local ok, message = xpcall(fn, debug.traceback)
   print((ok and "ok   " or "FAIL ") .. name)

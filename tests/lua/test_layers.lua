@@ -9,21 +9,7 @@ local T, nn = calr.tensor, calr.nn
 local source, only = os.getenv "CALR_TEST_SOURCE", os.getenv "CALR_TEST_ONLY"
 if only == "" then only = nil end
 
--- The back end is chosen at the first use: the test runs itself once more for each, by name.
-if not os.getenv "CALR_TEST_BACKEND" then
-  local program, ran = os.getenv "CALR", 0
-  for _, backend in ipairs { "portable", "onednn" } do
-    local choose = ("CALR_BACKEND=%s CALR_TEST_BACKEND=%s '%s' "):format(backend, backend, program)
-    if os.execute(choose .. "-e 'return calr.tensor{1} * calr.tensor{2}' >/dev/null 2>&1") then
-      print("back end " .. backend)
-      io.stdout:flush()
-      ran = ran + 1
-      check.ok(os.execute(choose .. ("'%s/tests/lua/test_layers.lua'"):format(source)), backend .. " failed")
-    end
-  end
-  check.ok(ran > 0, "no back end works")
-  check.finish()
-end
+check.each_backend "test_layers"
 
 local function read(path)
   local file <close> = assert(io.open(path))

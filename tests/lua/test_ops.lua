@@ -6,21 +6,7 @@ local ops = require "calr.tensor"
 local autograd = require "calr.autograd"
 local rng = require "calr.rng"
 
--- The backend is chosen at the first use: the test runs itself once more for each, by name.
-if not os.getenv "CALR_TEST_BACKEND" then
-  local calr, source, ran = os.getenv "CALR", os.getenv "CALR_TEST_SOURCE", 0
-  for _, backend in ipairs { "portable", "onednn" } do
-    local choose = ("CALR_BACKEND=%s CALR_TEST_BACKEND=%s '%s' "):format(backend, backend, calr)
-    if os.execute(choose .. "-e 'return calr.tensor{1} * calr.tensor{2}' >/dev/null 2>&1") then
-      print("backend " .. backend)
-      io.stdout:flush()
-      ran = ran + 1
-      check.ok(os.execute(choose .. ("'%s/tests/lua/test_ops.lua'"):format(source)), backend .. " failed")
-    end
-  end
-  check.ok(ran > 0, "no backend works")
-  check.finish()
-end
+check.each_backend "test_ops"
 
 local golden = cases.golden()
 

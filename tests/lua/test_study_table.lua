@@ -7,20 +7,11 @@ local latex = require "calr.lab.study.table.latex"
 local statistics = require "calr.statistics"
 local study_table = require "calr.lab.study.table"
 local text = require "calr.text"
+local contains, lacks = check.contains, check.lacks
 
 local function golden(view, options, lines)
   options.width = options.width or 80
   check.equal(study_table.render(view, options), table.concat(lines, "\n"))
-end
-
-local function contains(string, ...)
-  for _, part in ipairs { ... } do
-    check.ok(string:find(part, 1, true), ("\"%s\" is not in:\n%s"):format(part, string))
-  end
-end
-
-local function lacks(string, part)
-  check.ok(not string:find(part, 1, true), ("\"%s\" is in:\n%s"):format(part, string))
 end
 
 local function render(view, options)

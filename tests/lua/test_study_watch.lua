@@ -8,22 +8,13 @@ local sys = require "calr.sys"
 local text = require "calr.text"
 local view = require "calr.lab.study.view"
 local watch = require "calr.lab.study.watch"
+local contains, lacks = check.contains, check.lacks
 
 local start = 1763700000
 
 local function frame(v, now, width, height)
   local lines = watch.frame(watch.summary(v), now or start + 1000, width or 100, height)
   return table.concat(lines, "\n"), lines
-end
-
-local function contains(string, ...)
-  for _, part in ipairs { ... } do
-    check.ok(string:find(part, 1, true), ("\"%s\" is not in:\n%s"):format(part, string))
-  end
-end
-
-local function lacks(string, part)
-  check.ok(not string:find(part, 1, true), ("\"%s\" is in:\n%s"):format(part, string))
 end
 
 check.test("a search that runs", function()

@@ -7,21 +7,7 @@ local vocabulary = require "vocabulary"
 local only = os.getenv "CALR_TEST_ONLY"
 if only == "" then only = nil end
 
--- The back end is chosen at the first use: the test runs itself once more for each, by name.
-if not os.getenv "CALR_TEST_BACKEND" then
-  local calr, source, ran = os.getenv "CALR", os.getenv "CALR_TEST_SOURCE", 0
-  for _, backend in ipairs { "portable", "onednn" } do
-    local choose = ("CALR_BACKEND=%s CALR_TEST_BACKEND=%s '%s' "):format(backend, backend, calr)
-    if os.execute(choose .. "-e 'return calr.tensor{1} * calr.tensor{2}' >/dev/null 2>&1") then
-      print("back end " .. backend)
-      io.stdout:flush()
-      ran = ran + 1
-      check.ok(os.execute(choose .. ("'%s/tests/lua/test_vocabulary.lua'"):format(source)), backend .. " failed")
-    end
-  end
-  check.ok(ran > 0, "no back end works")
-  check.finish()
-end
+check.each_backend "test_vocabulary"
 
 -- Words without a row, each with the test that has it.
 local elsewhere = dofile(os.getenv "CALR_TEST_SOURCE" .. "/tests/lua/vocabulary_elsewhere.lua")
