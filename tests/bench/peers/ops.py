@@ -1,9 +1,10 @@
 """The peer of `calr bench ops`: the expressions of the tensor vocabulary in PyTorch, eager.
 
-A line "run CALLS NUMBER KIND" asks for CALLS evaluations of expression NUMBER, forward or "both" ways; the loop is made of
-the expression itself. The answer's time is -1 where PyTorch cannot."""
+A line "run CALLS NUMBER KIND SETTLE" asks for CALLS evaluations of expression NUMBER, forward or "both" ways, timed after
+SETTLE seconds of the same; the loop is made of the expression itself. The answer's time is -1 where PyTorch cannot."""
 import json
 import sys
+import time
 
 import common
 
@@ -60,15 +61,19 @@ def main():
     common.answer(name, [], 0, {})
     current, loop = None, None
     for line in sys.stdin:
-        _, calls, number, kind = line.split()
+        _, calls, number, kind, settle = line.split()
+        calls, settle = int(calls), float(settle)
         try:
             if current != (number, kind):
                 loop = None
                 loop = loop_of(questions[int(number)], kind)
                 current = (number, kind)
+            start = time.monotonic()
+            while time.monotonic() - start < settle:
+                loop(max(1, calls // 10))
             began = common.clock()
-            loop(int(calls))
-            seconds = (common.clock() - began) / int(calls)
+            loop(calls)
+            seconds = (common.clock() - began) / calls
         except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError, AttributeError) as error:
             current, seconds = None, -1
             print("%s: %s" % (questions[int(number)]["torch"], error), file=sys.stderr)

@@ -205,7 +205,14 @@ end
 
 -- ---- times ----
 
-local function sample(clock, loop, calls)
+-- Threads that slept while the other program had its turn are often woken on the same core. Each then waits for the
+-- other's slice to end (1 ms for what takes 20 us), until the kernel moves one of them, mostly within 10 ms. So both
+-- programs work for so many seconds before a sample is timed.
+local settling = 0.03
+
+local function sample(clock, loop, calls, settle)
+  local start = sys.clock()
+  while sys.clock() - start < settle do loop(math.max(1, calls // 10)) end
   local began = clock()
   loop(calls)
   return (clock() - began) / calls
@@ -228,9 +235,10 @@ local function calibrate(run, lasts)
 end
 
 -- Median times of ours and of the peer's (or nil), and the median of the ratios pair by pair.
-local function measure(bench, loop, peer, what, settings)
-  local function ours(calls) return sample(bench.clock, loop, calls) end
-  local function theirs(calls) return (peer:run(calls, what)) end
+local function measure(bench, loop, peer, what, settings, size)
+  local settle = peer and size > 16 and sys.threads() > 1 and settling or 0 -- few elements need one thread
+  local function ours(calls) return sample(bench.clock, loop, calls, settle) end
+  local function theirs(calls) return (peer:run(calls, ("%s %g"):format(what, settle))) end
   local calls = calibrate(ours, settings.lasts)
   local their_calls = peer and calibrate(theirs, settings.lasts)
   local mine, other, ratios = {}, {}, {}
@@ -259,10 +267,10 @@ local function measure_item(bench, item, peer, settings)
     elements = item.elements }
   collectgarbage()
   local asked = item.row.torch and peer or nil
-  record.forward = measure(bench, loops.forward, asked, item.number .. " forward", settings)
+  record.forward = measure(bench, loops.forward, asked, item.number .. " forward", settings, item.elements)
   if loops.both then
-    record.both = measure(bench, loops.both, asked, item.number .. " both", settings)
-    if item.elements <= 16 then record.recorded = measure(bench, loops.recorded, nil, nil, settings) end
+    record.both = measure(bench, loops.both, asked, item.number .. " both", settings, item.elements)
+    if item.elements <= 16 then record.recorded = measure(bench, loops.recorded, nil, nil, settings, item.elements) end
   end
   return record
 end
