@@ -105,8 +105,8 @@ chmod +x words.sh
 expect 0 "$CALR" bench ops --only reduce/sum,matmul --quick --repeat 2 --threads 2 --peer ./words.sh --markdown ops.md
 prints "linalg" "matmul              4 x 4 " "2.00 ms" "sum                 64 x 2048 " "and backward" "at most 16 elements" "median of " "without recording"
 holds "$(grep -c '"torch":"x.sum()"' questions.json)" = 1
-holds "$(grep -c '^run [0-9]* [0-9]* forward$' asked.txt)" -ge 10
-holds "$(grep -c '^run [0-9]* [0-9]* both$' asked.txt)" -ge 10
+holds "$(grep -c '^run [0-9]* [0-9]* forward [0-9.]*$' asked.txt)" -ge 10
+holds "$(grep -c '^run [0-9]* [0-9]* both [0-9.]*$' asked.txt)" -ge 10
 holds "$(grep -c -e '^## linalg' -e '^## reduce' -e '^| sum | 64 x 2048 | ' ops.md)" = 3
 expect 0 "$CALR" bench ops --only sum --quick --repeat 1
 expect 2 "$CALR" bench ops --only sume

@@ -2,9 +2,9 @@
 
 calr starts PYTHON SCRIPT.py '{"batch": 32, "threads": 2, ...}'. The script calls serve(name, prepare): prepare(options)
 makes everything that is not timed, warms up and returns the function that does the work once. Each line "run" on the
-standard input does the work once, "run 5" five times in a row; the answer is one line of JSON, {"name":, "seconds":
-[all times so far, the mean where it ran several times], "peak_mb": the largest resident size since before prepare, less
-the size then}. A script that answers no lines but prints one such
+standard input does the work once, "run 5" five times in a row, "run 5 0.3" after 0.3 s of the same, which are not timed.
+The answer is one line of JSON, {"name":, "seconds": [all times so far, the mean where it ran several times], "peak_mb":
+the largest resident size since before prepare, less the size then}. A script that answers no lines but prints one such
 line and ends is fine, too; it is then not measured in alternation.
 """
 import json
@@ -84,5 +84,8 @@ def serve(name, prepare, found=dict):
         words = line.split()
         if words and words[0] == "run":
             calls = int(words[1]) if len(words) > 1 else 1
+            settled = time.perf_counter() + (float(words[2]) if len(words) > 2 else 0)
+            while time.perf_counter() < settled:
+                timed(work)
             seconds.append(sum(timed(work) for _ in range(calls)) / calls)
             answer(title, seconds, base, found())
