@@ -186,8 +186,8 @@ local function clock_of(session)
 end
 
 -- Threads that slept while another program had its turn are often woken on the same core, where each waits for the
--- other until the kernel moves one of them: steps of 200 ms took 290. So both programs work for so many seconds before a
--- sample of short calls is timed.
+-- other until the kernel moves one of them: steps of 200 ms took 290. So both programs work for so many seconds before
+-- a sample of short calls is timed.
 local settling, short = 0.3, 0.5
 
 local function settling_time(options, seconds)
