@@ -7,6 +7,7 @@
 #include "autograd/ops/broadcast.h"
 #include "autograd/ops/numbers.h"
 #include "autograd/ops_index.h"
+#include "base/parallel.h"
 
 enum { X, MASK, SOURCE };
 
@@ -192,25 +193,48 @@ calr_status calr_op_masked_scatter(calr_tensor *x, calr_tensor *mask, calr_tenso
 
 /* ---- nonzero ---- */
 
-/* Ascending numbers of elements of x, as positions in each dimension. Divisions are slow: one for each row of the last
- * dimension, not one for each element. */
-static void places_of(const calr_tensor *x, int64_t count, const int64_t *numbers, int64_t *places)
+enum { PLACED_AT_ONCE = 1 << 15 }; /* elements, by one thread */
+
+typedef struct placing {
+    int ndim;
+    const int64_t *shape, *numbers;
+    int64_t *places;
+} placing;
+
+/* Ascending numbers of elements, begin to end - 1, as positions in each dimension. Divisions are slow: one for each row
+ * of the last dimension, not one for each element. */
+static inline void place(const placing *p, int ndim, int64_t begin, int64_t end)
 {
-    int ndim = x->ndim;
-    int64_t length = x->shape[ndim - 1], first = -length;
-    for (int64_t i = 0; i < count; i++, places += ndim) {
-        if (numbers[i] - first < length) {
-            memcpy(places, places - ndim, (size_t)(ndim - 1) * sizeof *places);
-        } else {
-            int64_t row = numbers[i] / length;
-            first = row * length;
+    int64_t row[CALR_MAX_DIMS], length = p->shape[ndim - 1], first = -length;
+    int64_t *places = p->places + begin * ndim;
+    for (int64_t i = begin; i < end; i++, places += ndim) {
+        if (p->numbers[i] - first >= length) {
+            int64_t number = p->numbers[i] / length;
+            first = number * length;
             for (int d = ndim - 2; d >= 0; d--) {
-                places[d] = row % x->shape[d];
-                row /= x->shape[d];
+                row[d] = number % p->shape[d];
+                number /= p->shape[d];
             }
         }
-        places[ndim - 1] = numbers[i] - first;
+        for (int d = 0; d < ndim - 1; d++)
+            places[d] = row[d];
+        places[ndim - 1] = p->numbers[i] - first;
     }
+}
+
+/* A loop for each of the usual numbers of dimensions, which the compiler unrolls. */
+static void place_some(void *context, int64_t begin, int64_t end, int worker)
+{
+    const placing *p = context;
+    (void)worker;
+    if (p->ndim == 2)
+        place(p, 2, begin, end);
+    else if (p->ndim == 3)
+        place(p, 3, begin, end);
+    else if (p->ndim == 4)
+        place(p, 4, begin, end);
+    else
+        place(p, p->ndim, begin, end);
 }
 
 calr_status calr_op_nonzero(const calr_tensor *x, calr_tensor **y)
@@ -228,8 +252,10 @@ calr_status calr_op_nonzero(const calr_tensor *x, calr_tensor **y)
     if (status == CALR_OK)
         status = k->mask_find(n, calr_tensor_bool(mask),
                               calr_tensor_i64(x->ndim == 1 ? places : numbers));
-    if (status == CALR_OK && x->ndim > 1)
-        places_of(x, count, calr_tensor_i64(numbers), calr_tensor_i64(places));
+    if (status == CALR_OK && x->ndim > 1) {
+        placing p = {x->ndim, x->shape, calr_tensor_i64(numbers), calr_tensor_i64(places)};
+        calr_parallel_for(count, PLACED_AT_ONCE, place_some, &p);
+    }
     calr_tensor_release(numbers);
     calr_tensor_release(mask);
     if (status == CALR_OK)

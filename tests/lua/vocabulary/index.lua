@@ -262,6 +262,16 @@ local found = vocabulary.rows({ types = "any", grad = false }, {
   { "argwhere", on = { "x 3 4" }, with = { x = { -1, 1 } }, torch = "x.argwhere()", plain = places },
 })
 
+-- Rows that end within a group of eight, groups without an element, and each number of dimensions.
+for _, shape in ipairs { "3 17", "9 1", "2 3 9", "2 1 2 2 9", "2 2 2 1 3 2" } do
+  local values, count = {}, 1
+  for size in shape:gmatch "%d+" do count = count * math.tointeger(tonumber(size)) end
+  for i = 1, count do values[i] = i > 9 and (i % 11 == 3 or i % 23 > 16) and 1 or 0 end
+  local row = { "nonzero", name = "nonzero of " .. shape, on = { "x " .. shape }, with = { x = { values = values } },
+    torch = "x.nonzero()", plain = places, bench = false }
+  table.move(vocabulary.rows({ types = "any", grad = false }, { row }), 1, 1, #found + 1, found)
+end
+
 local all = {}
 for _, part in ipairs { moved, summed, written, found } do table.move(part, 1, #part, #all + 1, all) end
 return all

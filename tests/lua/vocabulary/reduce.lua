@@ -81,6 +81,9 @@ end
 
 local largest = best(function(a, b) return a > b end)
 local smallest = best(function(a, b) return a < b end)
+-- Divided by itself: NaN where 0 is, and all others the same.
+local nan_and_equals = { 1, 2, 0, 4, 0, 5, 4, 3, 2, 1, 1, 2, 3, 4, 0 }
+
 local function place_of(fn) return function(list) return select(2, fn(list)) end end
 local function value_of(fn) return function(list) return (fn(list)) end end
 
@@ -212,6 +215,12 @@ return vocabulary.rows({ types = "all" }, {
       end
       return place_of(largest)(list)
     end },
+  { "argmax", call = "argmax(div(x, x), 2)", name = "argmax of NaN and equals", on = { "x 3 5" },
+    torch = "(x / x).argmax(1)", grad = false, with = { x = { values = nan_and_equals } }, inner = "div",
+    plain = function() return { 2, 0, 4 } end },
+  { "argmin", call = "argmin(div(x, x), 2)", name = "argmin of NaN and equals", on = { "x 3 5" },
+    torch = "(x / x).argmin(1)", grad = false, with = { x = { values = nan_and_equals } }, inner = "div",
+    plain = function() return { 2, 0, 4 } end },
   { "argmin", on = { "x 3 4", "x 1", "x" }, torch = "x.argmin()", grad = false, with = { x = { distinct = true } },
     plain = over_all(place_of(smallest)), types = "all" },
   { "argmin", call = "argmin(x, -1)", on = { "x 3 4", "x 70 3", "x 2 2 150" }, torch = "x.argmin(-1)", grad = false,
