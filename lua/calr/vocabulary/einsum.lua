@@ -1,5 +1,8 @@
 --- @module calr.vocabulary.einsum
 --- Sums of products in Einstein's notation.
+---
+--- What an equation means for operands of given sizes is found out once, on stand-ins that record what is to be called;
+--- a call with sizes seen before only does these calls.
 
 local tensor = require "calr.tensor"
 
@@ -46,17 +49,68 @@ local function parse(equation)
   return terms
 end
 
--- Equations are few, and used again and again.
-local parsed, parsed_count = {}, 0
+-- ---- plans ---- the calls that an equation takes: functions from the list of operands and earlier results to the next
 
-local function terms_of(equation)
-  local terms = parsed[equation]
-  if not terms then
-    terms = parse(equation)
-    if parsed_count == 256 then parsed, parsed_count = {}, 0 end
-    parsed[equation], parsed_count = terms, parsed_count + 1
-  end
-  return terms
+-- A tensor that is yet to come: its place in that list, and its lengths as far as they are asked for.
+local Later = {}
+Later.__index = Later
+Later.__tostring = function(self) return self.text end
+
+local function later(plan, at, shape, text)
+  return setmetatable({ plan = plan, at = at, shape = shape, text = text }, Later)
+end
+
+-- The result of one more call.
+local function add(plan, call, shape)
+  plan[#plan + 1] = call
+  return later(plan, plan.given + #plan, shape)
+end
+
+function Later:dim() return #self.shape end
+function Later:size(i) return self.shape[i] end
+
+function Later:diagonal(first, last)
+  local at, shape = self.at, { table.unpack(self.shape) }
+  local length = table.remove(shape, last)
+  table.remove(shape, first)
+  shape[#shape + 1] = length
+  return add(self.plan, function(values) return values[at]:diagonal(0, first, last) end, shape)
+end
+
+function Later:squeeze(i)
+  local at, shape = self.at, { table.unpack(self.shape) }
+  table.remove(shape, i)
+  return add(self.plan, function(values) return values[at]:squeeze(i) end, shape)
+end
+
+function Later:sum(i)
+  local at = self.at
+  return add(self.plan, function(values) return values[at]:sum(i) end)
+end
+
+function Later:permute(order)
+  local at = self.at
+  return add(self.plan, function(values) return values[at]:permute(order) end)
+end
+
+function Later:unsqueeze(i)
+  local at = self.at
+  return add(self.plan, function(values) return values[at]:unsqueeze(i) end)
+end
+
+function Later:reshape(shape)
+  local at = self.at
+  return add(self.plan, function(values) return values[at]:reshape(shape) end)
+end
+
+function Later:times(other)
+  local a, b = self.at, other.at
+  return add(self.plan, function(values) return values[a] * values[b] end)
+end
+
+function Later:matmul(other)
+  local a, b = self.at, other.at
+  return add(self.plan, function(values) return tensor.matmul(values[a], values[b]) end)
 end
 
 -- ---- labels ---- of dimensions: letters, and ".1", ".2", ... for what an ellipsis stands for, from its last on
@@ -93,7 +147,7 @@ local function without_repetition(x, labels, number)
       if x:size(first) ~= x:size(at) then
         fail("the dimensions of operand %d, %s, with the subscript '%s' differ", number, x, letter)
       end
-      x = x:diagonal(0, first, at)
+      x = x:diagonal(first, at)
       table.remove(labels, at)
       table.remove(labels, first)
       labels[#labels + 1] = letter -- the diagonal comes last
@@ -106,9 +160,10 @@ local function without_repetition(x, labels, number)
 end
 
 -- The operands as { x =, labels = }, and the length of each label.
-local function prepare(terms, given)
+local function prepare(plan, terms, given)
   local operands, sizes = {}, {}
-  for number, x in ipairs(given) do
+  for number, tensor_given in ipairs(given) do
+    local x = later(plan, number, tensor_given:shape(), tostring(tensor_given))
     local labels = label_operand(terms[number], x, number)
     x = without_repetition(x, labels, number)
     operands[number] = { x = x, labels = labels }
@@ -216,7 +271,7 @@ local function multiply(a, b, shared, left, right)
   for _ = 1, #right do x = x:unsqueeze(-1) end
   local y = arrange(b, concat(shared, right))
   for _ = 1, #left do y = y:unsqueeze(#shared + 1) end
-  return { x = x * y, labels = concat(shared, left, right) }
+  return { x = x:times(y), labels = concat(shared, left, right) }
 end
 
 -- One product of two operands, over all labels that nothing later needs.
@@ -239,20 +294,21 @@ local function contract(a, b, needed, sizes)
   local x, y = arrange(a, concat(shared, left, inner)), arrange(b, concat(shared, inner, right))
   if #left ~= 1 or #inner ~= 1 or #grid ~= #shared then x = x:reshape(concat(grid, { m, k })) end
   if #right ~= 1 or #inner ~= 1 or #grid ~= #shared then y = y:reshape(concat(grid, { k, n })) end
-  local z = tensor.matmul(x, y)
+  local z = x:matmul(y)
   if #left ~= 1 or #right ~= 1 or #grid ~= #shared then
     z = z:reshape(concat((lengths(shared, sizes)), rows, columns))
   end
   return { x = z, labels = concat(shared, left, right) }
 end
 
-local function evaluate(equation, given)
-  local terms = terms_of(equation)
+local function make_plan(equation, given)
+  local terms = parse(equation)
   if #terms ~= #given then
     local are = #given == 1 and "is" or "are"
     fail("there are subscripts for %d operands, and %d %s given", #terms, #given, are)
   end
-  local operands, sizes = prepare(terms, given)
+  local plan = { given = #given }
+  local operands, sizes = prepare(plan, terms, given)
   local result = result_labels(terms, sizes)
   -- what the result or an operand from number i on names
   local needed = { [#operands + 1] = set_of(result) }
@@ -266,7 +322,50 @@ local function evaluate(equation, given)
     sum_out(operands[i], alone)
     sum = contract(sum, operands[i], needed[i + 1], sizes)
   end
-  return arrange(sum, result)
+  plan.result = arrange(sum, result).at
+  return plan
+end
+
+-- Plans by equation, and by the number of dimensions and the lengths of each operand, one level a number: a key made of
+-- text would take longer than a product of small matrices.
+local plans, plan_count = {}, 0
+local MOST_PLANS = 256
+
+local function find_plan(equation, given)
+  local node = plans[equation]
+  for i = 1, #given do
+    local x = given[i]
+    local dims = x:dim()
+    node = node and node[dims]
+    for d = 1, dims do node = node and node[x:size(d)] end
+  end
+  return node and node.plan
+end
+
+local function keep_plan(equation, given, plan)
+  if plan_count == MOST_PLANS then plans, plan_count = {}, 0 end
+  local node = plans
+  local function step(key)
+    node[key] = node[key] or {}
+    node = node[key]
+  end
+  step(equation)
+  for _, x in ipairs(given) do
+    step(x:dim())
+    for d = 1, x:dim() do step(x:size(d)) end
+  end
+  node.plan, plan_count = plan, plan_count + 1
+end
+
+local function evaluate(equation, given)
+  local plan = find_plan(equation, given)
+  if not plan then
+    plan = make_plan(equation, given)
+    keep_plan(equation, given, plan)
+  end
+  local values = table.move(given, 1, #given, 1, {})
+  for i = 1, #plan do values[#values + 1] = plan[i](values) end
+  return values[plan.result]
 end
 
 --- calr.einsum(equation, ...)
