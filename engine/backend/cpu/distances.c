@@ -24,38 +24,45 @@ typedef struct tiles {
 #define SIZE(x)     ((lanes)((mask)(x)&INT64_MAX))
 #define KEEPS(s, x) (((x) <= (s)) | ((s) != (s))) /* NaN stays */
 
-/* STEP adds a difference x to the sum s. The sums of `at_once` rows and eight columns stay in registers, of which
- * AVX-512 has enough for MANY rows. */
-#define BLOCK(name, at_once, STEP)                                                                 \
+/* STEP adds a difference x to the sum s. The sums of `at_once` rows and `across` times eight columns stay in registers,
+ * of which AVX-512 has enough for MANY rows and two: a number of a is loaded once for both, or loads would take longer
+ * than sums. */
+#define BLOCK(name, at_once, across, STEP)                                                         \
     CALR_CLONES static void name(tiles *t, int64_t rows, int64_t depth)                            \
     {                                                                                              \
         for (int64_t i = 0; i < rows; i += at_once)                                                \
-            for (int64_t j = 0; j < TILE / LANES; j++) {                                           \
+            for (int64_t j = 0; j < TILE / LANES; j += across) {                                   \
                 const double *a = t->a + i * DEPTH;                                                \
                 const lanes *b = t->b + j;                                                         \
                 lanes *to = t->sum + i * (TILE / LANES) + j;                                       \
-                lanes s[at_once], x;                                                               \
+                lanes s[at_once][across], x;                                                       \
                 for (int r = 0; r < at_once; r++)                                                  \
-                    s[r] = to[r * (TILE / LANES)];                                                 \
+                    for (int l = 0; l < across; l++)                                               \
+                        s[r][l] = to[r * (TILE / LANES) + l];                                      \
                 for (int64_t c = 0; c < depth; c++, b += TILE / LANES) {                           \
                     _Pragma("GCC unroll 8") for (int r = 0; r < at_once; r++)                      \
                     {                                                                              \
-                        x = a[r * DEPTH + c] - b[0];                                               \
-                        s[r] = STEP(s[r], x);                                                      \
+                        double v = a[r * DEPTH + c];                                               \
+                        _Pragma("GCC unroll 2") for (int l = 0; l < across; l++)                   \
+                        {                                                                          \
+                            x = b[l] - v;                                                          \
+                            s[r][l] = STEP(s[r][l], x);                                            \
+                        }                                                                          \
                     }                                                                              \
                 }                                                                                  \
                 for (int r = 0; r < at_once; r++)                                                  \
-                    to[r * (TILE / LANES)] = s[r];                                                 \
+                    for (int l = 0; l < across; l++)                                               \
+                        to[r * (TILE / LANES) + l] = s[r][l];                                      \
             }                                                                                      \
     }
 #define ADD_SQUARE(s, x) ((s) + (x) * (x))
 #define ADD_SIZE(s, x)   ((s) + SIZE(x))
 #define TAKE_LARGER(s, x)                                                                          \
     ((lanes)(((mask)(s)&KEEPS(s, SIZE(x))) | ((mask)SIZE(x) & ~KEEPS(s, SIZE(x)))))
-BLOCK(add_squares, FEW, ADD_SQUARE)
-BLOCK(add_squares_of_many, MANY, ADD_SQUARE)
-BLOCK(add_sizes, FEW, ADD_SIZE)
-BLOCK(take_larger, FEW, TAKE_LARGER)
+BLOCK(add_squares, FEW, 1, ADD_SQUARE)
+BLOCK(add_squares_of_many, MANY, 2, ADD_SQUARE)
+BLOCK(add_sizes, FEW, 1, ADD_SIZE)
+BLOCK(take_larger, FEW, 1, TAKE_LARGER)
 
 /* x^p, x >= 0. */
 static double power(double x, double p)
@@ -113,21 +120,62 @@ static void store(bool wide, char *x, int64_t i, double value)
         ((float *)x)[i] = (float)value;
 }
 
-/* Columns first .. first + depth - 1 of rows of a and b. */
+/* A square of 8 x 8 is transposed in three steps, each of which exchanges halves of what the step before left whole. */
+#define EXCHANGE(x, y, a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7)             \
+    do {                                                                                           \
+        lanes first_ = __builtin_shufflevector(x, y, a0, a1, a2, a3, a4, a5, a6, a7);              \
+        (y) = __builtin_shufflevector(x, y, b0, b1, b2, b3, b4, b5, b6, b7);                       \
+        (x) = first_;                                                                              \
+    } while (0)
+#define BY_ONE(x, y)  EXCHANGE(x, y, 0, 8, 2, 10, 4, 12, 6, 14, 1, 9, 3, 11, 5, 13, 7, 15)
+#define BY_TWO(x, y)  EXCHANGE(x, y, 0, 1, 8, 9, 4, 5, 12, 13, 2, 3, 10, 11, 6, 7, 14, 15)
+#define BY_FOUR(x, y) EXCHANGE(x, y, 0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15)
+
+/* Columns first .. first + depth - 1 of rows of a and b; b, transposed, in squares of eight. */
 #define COPY(name, real)                                                                           \
     CALR_CLONES static void name(tiles *t, int64_t d, const real *a, int64_t rows, const real *b,  \
                                  int64_t columns, int64_t first, int64_t depth)                    \
     {                                                                                              \
         double *to = (double *)t->b;                                                               \
+        int64_t even = columns / LANES * LANES, whole = depth / LANES * LANES;                     \
         for (int64_t i = 0; i < rows; i++)                                                         \
             for (int64_t c = 0; c < depth; c++)                                                    \
                 t->a[i * DEPTH + c] = (double)a[i * d + first + c];                                \
+        for (int64_t i = 0; i < even; i += LANES)                                                  \
+            for (int64_t c = 0; c < whole; c += LANES) {                                           \
+                lanes x[LANES];                                                                    \
+                _Pragma("GCC unroll 8") for (int r = 0; r < LANES; r++)                            \
+                    _Pragma("GCC unroll 8") for (int l = 0; l < LANES; l++) x[r][l] =              \
+                        (double)b[(i + r) * d + first + c + l];                                    \
+                for (int r = 0; r < LANES; r += 2)                                                 \
+                    BY_ONE(x[r], x[r + 1]);                                                        \
+                for (int r = 0; r < LANES; r += 4) {                                               \
+                    BY_TWO(x[r], x[r + 2]);                                                        \
+                    BY_TWO(x[r + 1], x[r + 3]);                                                    \
+                }                                                                                  \
+                for (int r = 0; r < LANES / 2; r++)                                                \
+                    BY_FOUR(x[r], x[r + 4]);                                                       \
+                for (int l = 0; l < LANES; l++)                                                    \
+                    t->b[((c + l) * TILE + i) / LANES] = x[l];                                     \
+            }                                                                                      \
         for (int64_t i = 0; i < columns; i++)                                                      \
-            for (int64_t c = 0; c < depth; c++)                                                    \
+            for (int64_t c = i < even ? whole : 0; c < depth; c++)                                 \
                 to[c * TILE + i] = (double)b[i * d + first + c];                                   \
     }
 COPY(copy_f32, float)
 COPY(copy_f64, double)
+
+#define STORE(name, real)                                                                          \
+    CALR_CLONES static void name(int64_t rows, int64_t columns, const lanes *sum, int64_t pitch,   \
+                                 real *y)                                                          \
+    {                                                                                              \
+        const double *from = (const double *)sum;                                                  \
+        for (int64_t i = 0; i < rows; i++)                                                         \
+            for (int64_t c = 0; c < columns; c++)                                                  \
+                y[i * pitch + c] = (real)from[i * TILE + c];                                       \
+    }
+STORE(store_f32, float)
+STORE(store_f64, double)
 
 /* What lies past the last row is 0. */
 static void clear_rest(tiles *t, int64_t rows, int64_t columns)
@@ -173,9 +221,10 @@ static void fill_tile(void *context, int64_t begin, int64_t end, int worker)
         }
         char *y = j->y + (size_t)((item * s->m + row) * s->n + column) * j->size;
         take_roots(rows * TILE, (double *)t.sum, s->p);
-        for (int64_t i = 0; i < rows; i++)
-            for (int64_t c = 0; c < columns; c++)
-                store(wide, y, i * s->n + c, ((double *)t.sum)[i * TILE + c]);
+        if (wide)
+            store_f64(rows, columns, t.sum, s->n, (double *)y);
+        else
+            store_f32(rows, columns, t.sum, s->n, (float *)y);
     }
 }
 
