@@ -5,8 +5,10 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "backend/backend.h"
@@ -42,10 +44,40 @@ static int run(lua_State *L)
 }
 
 /* GNU's OpenMP lets idle threads spin for milliseconds after each parallel region. Where anything else wants the
- * processor (our own loader threads do) that was measured to make training five times slower. How long they spin
- * is read before main starts, so the program starts itself once more with a shorter time; what the user has set
- * stands. When that is not possible we go on as we are, slower. */
-static void shorten_spinning(char **argv)
+ * processor (our own loader threads do) that was measured to make training five times slower. What the user has set
+ * stands.
+ *
+ * How long they spin is read when the library is loaded, before main. Our only turn before it is `before_all` below,
+ * where the C library does not know of an environment yet: nothing can be added to the list that the kernel made, but
+ * an entry can be exchanged. One that no library reads while it is loaded gives way until main puts it back. */
+static char spinning[] = "GOMP_SPINCOUNT=10000";
+static char *displaced;
+
+static bool is_entry(const char *entry, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(entry, name, length) == 0 && entry[length] == '=';
+}
+
+static void shorten_spinning(char **environment)
+{
+    static const char *const spare[] = {"_", "OLDPWD", "SHLVL", "PWD", "LOGNAME", "USER", "SHELL"};
+    char **place = NULL;
+    for (char **entry = environment; *entry; entry++) {
+        if (is_entry(*entry, "GOMP_SPINCOUNT") || is_entry(*entry, "OMP_WAIT_POLICY"))
+            return;
+        for (size_t i = 0; i < sizeof spare / sizeof *spare && !place; i++)
+            place = is_entry(*entry, spare[i]) ? entry : NULL;
+    }
+    if (place) {
+        displaced = *place;
+        *place = spinning;
+    }
+}
+
+/* Where nothing could give way, the program starts itself once more, which takes as long as loading all libraries.
+ * When that is not possible either we go on as we are, slower. */
+static void start_again(char **argv)
 {
     char path[4096];
     ssize_t length;
@@ -74,7 +106,7 @@ static void before_libraries(int argc, char **argv, char **environment)
 {
     (void)argc;
     (void)argv;
-    (void)environment;
+    shorten_spinning(environment);
     calr_backend_catch_no_memory();
 }
 
@@ -84,11 +116,13 @@ __attribute__((section(".preinit_array"),
 int main(int argc, char **argv)
 {
     calr_host_hold_warnings();
+    if (displaced)
+        putenv(displaced);
     if (check_environment() != CALR_OK) {
         fprintf(stderr, "calr: %s\n", calr_status_message());
         return 2;
     }
-    shorten_spinning(argv);
+    start_again(argv);
     lua_State *L = luaL_newstate();
     if (!L) {
         fprintf(stderr, "calr: no memory to start\n");
