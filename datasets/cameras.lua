@@ -7,6 +7,7 @@ return {
   name = "cameras",
   summary = "your own images, one folder a camera",
   options = { { "split", "train (the default), query, gallery", "train" } },
+  check = own.check,
   records = function(folder, options)
     local records, notes = own.folder(folder, "{camera}/{**}", options.split)
     return records, nil, notes

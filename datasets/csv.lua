@@ -51,6 +51,7 @@ return {
   summary = "your own images, by a table with the columns path, camera, identity, split",
   options = { { "root", "the folder that paths are relative to; default: that of the table" },
     { "split", "of all images, where there is no column split: train (the default), query, gallery", "train" } },
+  check = own.check,
   records = function(path, options)
     if sys.is_folder(path) then
       layout.fail("%s is a folder; the layout csv needs a table, such as images.csv", path)

@@ -81,9 +81,13 @@ return {
   name = "cuhk03",
   summary = "CUHK03, new protocol (--boxes detected or labeled)",
   options = { { "boxes", "detected (by a detector, the default) or labeled (by hand)", "detected" } },
+  check = function(options)
+    if not totals[options.boxes] then
+      layout.fail("option \"boxes\" must be detected or labeled, not \"%s\"", tostring(options.boxes))
+    end
+  end,
   records = function(folder, options)
     local boxes = options and options.boxes or "detected"
-    if not totals[boxes] then layout.fail("boxes are \"detected\" or \"labeled\", not \"%s\"", tostring(boxes)) end
     if sys.is_folder(folder .. "/bounding_box_train") then return folders(folder), expected_of(boxes) end
     local images, config = "images_" .. boxes, ("cuhk03_new_protocol_config_%s.mat"):format(boxes)
     local splits = ("splits_new_%s.json"):format(boxes)

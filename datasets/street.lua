@@ -212,8 +212,8 @@ local function complete(given)
     local whole = math.type(limit[1]) == "integer"
     local number = type(value) == "number" and (whole and math.tointeger(value) or not whole and value + 0.0) or nil
     if not number or not (number >= limit[1] and number <= limit[2]) then
-      error(("street: %s must be a %s from %s to %s, not %s"):format(key, whole and "whole number" or "number",
-        limit[1], limit[2], tostring(value)), 3)
+      error(("street: option \"%s\" must be a %s from %s to %s, not %s"):format(key,
+        whole and "whole number" or "number", limit[1], limit[2], tostring(value)), 3)
     end
     options[key] = number
   end

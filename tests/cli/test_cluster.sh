@@ -77,9 +77,9 @@ says "--eps is an option of dbscan; infomap has --approximate, --directed, --k,"
 expect 2 "$CALR" cluster x.npy --min-similarty 0.5
 says "did you mean --min-similarity?"
 expect 2 "$CALR" cluster x.npy --k many
-says 'option "k" must be a whole number'
+says '--k must be a whole number'
 expect 2 "$CALR" cluster x.npy --k 0
-says '"k"'
+says '--k'
 expect 2 "$CALR" cluster x.npy --method dbscan --distance camera-jaccard
 says "needs the cameras of the images (--cameras)"
 expect 2 "$CALR" cluster x.npy --method agglomerative --clusters 500

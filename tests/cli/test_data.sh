@@ -96,7 +96,7 @@ says "odd/query holds a file that is not named like" "me.jpg"
 # ---- images that are not what they should be ----
 bad() { # bad REASON: bad/query/0009_c1s1_000001_00.jpg must be refused for it
     expect 1 "$CALR" data import market1501 bad -o a.lmdb
-    says "bad/query/0009_c1s1_000001_00.jpg is a bad image" "$1"
+    says "bad/query/0009_c1s1_000001_00.jpg is a bad image" "$1" "(--skip-bad leaves out such images)"
     holds ! -e a.lmdb
     no_leftovers
 }
@@ -110,11 +110,11 @@ size=$(wc -c <"$images/rgb420.jpg")
 head -c $((size - 30)) "$images/rgb420.jpg" >$file
 bad "$file"
 echo "no picture" >$file
-bad "JPEG"
+bad "no JPEG, PNG or BMP image: it looks like text"
 head -c 40 "$images/alpha.png" >$file
 bad "PNG"
 printf 'GIF89a\1\0\1\0' >$file
-bad "it looks like a GIF image"
+bad "no JPEG, PNG or BMP image: it looks like a GIF image"
 rm $file && mkdir $file
 bad "it is not a file"
 rmdir $file && ln -s nowhere $file
@@ -130,7 +130,7 @@ bad "20000"
 # Left out when asked for, and said so.
 expect 0 "$CALR" data import market1501 bad -o a.lmdb --skip-bad
 says "left out query/0009_c1s1_000001_00.jpg: "
-prints "7 images" "1 bad files left out"
+prints "7 images" "1 bad file left out"
 expect 0 "$CALR" data info a.lmdb
 prints "$fingerprint"
 rm a.lmdb
@@ -191,8 +191,8 @@ says "good.lmdb is a data set, not a layout; the file to write comes after -o"
 holds ! -e swapped.lmdb
 expect 0 "$CALR" data import cuhk03 --help
 prints "--boxes" "detected (by a detector, the default) or labeled"
-expect 1 "$CALR" data import cuhk03 good --boxes painted -o x.lmdb
-says 'boxes are "detected" or "labeled", not "painted"'
+expect 2 "$CALR" data import cuhk03 good --boxes painted -o x.lmdb
+says '--boxes must be detected or labeled, not "painted"'
 mkdir -p cams/one && cp "$images/one.jpg" cams/one/
 expect 0 "$CALR" data import -o cams.lmdb --pattern "{camera}/{*}.jpg" --split query folder cams
 prints "cams.lmdb: 1 images"
@@ -279,7 +279,7 @@ expect 0 "$CALR" data import market1501 street -o again.lmdb
 expect 0 "$CALR" data info again.lmdb --verify
 holds "$(wc -l <out.txt)" -gt 5
 # shellcheck disable=SC2086
-expect 1 "$CALR" data make street --folder street $small
+expect 2 "$CALR" data make street --folder street $small
 says "street exists"
 # shellcheck disable=SC2086
 expect 0 "$CALR" data make street -o street.lmdb $small --seed 2

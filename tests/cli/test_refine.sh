@@ -94,9 +94,9 @@ expect 2 "$CALR" refine run purity min_purity=much
 says 'option "min_purity" must be a number, like its default 0.5; "much" is not'
 expect 2 "$CALR" refine run purity min_purity=1.5
 says 'option "min_purity" must be 0 to 1; 1.5 is not'
-expect 1 "$CALR" refine run purity mini_purity=0.3
+expect 2 "$CALR" refine run purity mini_purity=0.3
 says 'rule purity never reads the option "mini_purity" (did you mean "min_purity"?)'
-expect 1 "$CALR" refine run merge_similarty=0.3 merge purity
+expect 2 "$CALR" refine run merge_similarty=0.3 merge purity
 says 'no rule reads the option "merge_similarty" (did you mean "merge_similarity"?)'
 expect 2 "$CALR" refine run pivot pivot=min
 says 'option "pivot" has no choice "min" (did you mean "max"?); there are: max, last-above-mean, camera-max, last-camera'

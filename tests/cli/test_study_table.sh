@@ -80,9 +80,9 @@ says "--part wants a whole number"
 expect 2 "$CALR" table parts --csv
 says "a CSV file holds one table"
 expect 2 "$CALR" table parts --csv --md
-says "--md: there is one already"
+says "--md: another format is named already"
 expect 2 "$CALR" table parts copy
-says "copy: there is one already"
+says '"copy" is one word too many'
 expect 2 "$CALR" table parts --columns
 says "--columns wants a value"
 mkdir empty

@@ -15,6 +15,8 @@ expect 2 "$CALR" info --jsn
 says "unknown argument --jsn"
 expect 2 "$CALR" inof
 says 'neither a command nor a script (did you mean "info"?)'
+expect 2 "$CALR" --version extra
+says '--version stands alone; "extra" is one word too many'
 expect 2 "$CALR" --no-such
 says "unknown option --no-such"
 expect 2 "$CALR" -e

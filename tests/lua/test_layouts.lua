@@ -166,7 +166,7 @@ check.test("CUHK03 by MATLAB's list and by the JSON of torchreid", function()
     "train 0 1 images_labeled/1_001_2_06.png", "query 843 0 images_labeled/5_002_1_02.png",
     "gallery 843 1 images_labeled/5_002_2_07.png" })
   check.fails("it lacks images_detected", lines, "cuhk03", folder)
-  check.fails("\"detected\" or \"labeled\"", lines, "cuhk03", folder, { boxes = "both" })
+  check.fails("must be detected or labeled", import.check, import.layout "cuhk03", { boxes = "both" })
   put(folder .. "/splits_new_labeled.json", "[{\"train\": [[\"a.png\", 1, 0]]}]")
   check.fails("names an image \"a.png\"", lines, "cuhk03", folder, { boxes = "labeled" })
 end)

@@ -78,7 +78,7 @@ check.test("names, splits and counts are those of Market-1501's layout", functio
 end)
 
 check.test("odd sizes of the data set", function()
-  check.fails("ids must be a whole number from 1 to 9000, not 0", make, { ids = 0, test_ids = 0 })
+  check.fails("option \"ids\" must be a whole number from 1 to 9000, not 0", make, { ids = 0, test_ids = 0 })
   check.equal(#make { ids = 1, test_ids = 0, cameras = 1, images = 1, distractors = 0, junk = 0 }, 1)
   local counts = street.count { ids = 20, test_ids = 0, presence = 0, distractors = 0, junk = 0, images = 1 }
   check.equal(counts.train, 40) -- two cameras at least
@@ -90,11 +90,11 @@ end)
 
 check.test("wrong options", function()
   check.fails("no option \"id\" (did you mean \"ids\"?)", street.count, { id = 3 })
-  check.fails("ids must be a whole number from 1 to 9000, not 1.5", street.count, { ids = 1.5 })
-  check.fails("ids must be", street.count, { ids = "3" })
-  check.fails("gap must be a number from 0.0 to 3.0, not -1", street.count, { gap = -1 })
-  check.fails("gap must be", street.count, { gap = 0 / 0 })
-  check.fails("cameras must be", street.count, { cameras = 0 })
+  check.fails("option \"ids\" must be a whole number from 1 to 9000, not 1.5", street.count, { ids = 1.5 })
+  check.fails("option \"ids\" must be", street.count, { ids = "3" })
+  check.fails("option \"gap\" must be a number from 0.0 to 3.0, not -1", street.count, { gap = -1 })
+  check.fails("option \"gap\" must be", street.count, { gap = 0 / 0 })
+  check.fails("option \"cameras\" must be", street.count, { cameras = 0 })
 end)
 
 -- Means of colour over 8 x 4 fields of an image: the plainest feature there is.

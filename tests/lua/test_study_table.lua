@@ -469,7 +469,7 @@ check.test("wrong options say what was meant", function()
   check.fails("there is no format \"latx\" (did you mean \"latex\"?)", render, view, { format = "latx" })
   view.parts = {}
   check.fails("the study refinement has no plan yet", render, view)
-  check.fails("top must be a whole number of at least 1", render, fixture.search {}, { top = 0 })
+  check.fails("option \"top\" must be a whole number of at least 1", render, fixture.search {}, { top = 0 })
 end)
 
 check.test("it fits the terminal", function()

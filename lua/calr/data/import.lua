@@ -127,6 +127,15 @@ local function complete(description, given)
   return values
 end
 
+--- calr.data.import.check(description, given)
+--- Fails where the options of a layout cannot be right, whatever the folder holds.
+--- @param description  as calr.data.import.layout returns it
+--- @param given        table; its options
+function import.check(description, given)
+  local values = complete(description, given)
+  if description.check then description.check(values) end
+end
+
 --- calr.data.import.run{layout=, folder=, to=, skip_bad=false, options=}
 --- Imports a folder: reads and decodes every image once, and stores its bytes unchanged. The file appears under its
 --- name only when it is complete. Files left behind by file managers (calr.data.layout.is_litter) never count as
@@ -142,6 +151,7 @@ end
 function import.run(o)
   local started = sys.clock()
   local description = type(o.layout) == "table" and o.layout or import.layout(o.layout)
+  import.check(description, o.options)
   local records, expected, notes = description.records(o.folder, complete(description, o.options))
   check_paths(records, type(o.layout) == "string" and o.layout or description.name)
   records = without_litter(records)

@@ -7,10 +7,11 @@
 --- images of a query's person by the query's camera, for multi-query evaluation). It raises an error, by layout.fail,
 --- if the folder is not as expected.
 ---
---- Two fields are optional. `expected` says what the whole data set holds, {title=, train={images=, identities=}, ...}:
---- an import that finds other counts says so, for a data set may be half unpacked. Where that depends on the folder,
---- `records` returns it as its second value. `options` lists options of the import, { {name, meaning, default}, ... }:
---- `calr data import` takes each as --name VALUE, and `records` gets the table of them as its second argument.
+--- Three fields are optional. `expected` says what the whole data set holds, {title=, train={images=, identities=},
+--- ...}: an import that finds other counts says so, for a data set may be half unpacked. Where that depends on the
+--- folder, `records` returns it as its second value. `options` lists options of the import, { {name, meaning, default},
+--- ... }: `calr data import` takes each as --name VALUE, and `records` gets the table of them as its second argument.
+--- `check`, a function of that table, raises an error where they cannot be right, whatever the folder holds.
 
 local sys = require "calr.sys"
 local text = require "calr.text"

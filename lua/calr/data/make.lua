@@ -47,10 +47,17 @@ local function into_store(o, run)
   return images, bytes
 end
 
-local function into_folder(o, run)
-  if sys.exists(o.folder) and (not sys.is_folder(o.folder) or #sys.list(o.folder) > 0) then
-    layout.fail("%s exists; give the name of a new folder", o.folder)
+--- calr.data.make.check_folder(path)
+--- Fails unless images can be written to a folder of this name: it is not there yet, or empty.
+--- @param path  string
+function make.check_folder(path)
+  if sys.exists(path) and (not sys.is_folder(path) or #sys.list(path) > 0) then
+    layout.fail("%s exists; give the name of a new folder", path)
   end
+end
+
+local function into_folder(o, run)
+  make.check_folder(o.folder)
   local images, bytes, made = 0, 0, {}
   run(function(image)
     local folder = o.folder .. "/" .. image.path:match "^(.*)/"

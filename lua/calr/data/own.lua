@@ -53,13 +53,14 @@ function own.images(folder)
   return found
 end
 
---- calr.data.own.split(word)
+--- calr.data.own.split(word [, where])
 --- The split that a word means: train, query, gallery, multi, and the usual other names of them (test is the gallery).
+--- @param where  string; what an error begins with
 --- @return string
-function own.split(word)
+function own.split(word, where)
   local names = sorted_keys(splits)
-  return splits[word:lower()] or layout.fail("there is no split \"%s\"%s; there are: %s", word, suggest(word, names),
-    table.concat(names, ", "))
+  return splits[word:lower()] or layout.fail("%sthere is no split \"%s\"%s; there are: %s", where or "", word,
+    suggest(word, names), table.concat(names, ", "))
 end
 
 -- c2 comes before c10.
@@ -180,6 +181,19 @@ function own.pattern(text)
   end
 end
 
+--- calr.data.own.check(options)
+--- Fails where the options of a layout cannot be right: the `check` of those whose options are called as here.
+--- @param options  table; pattern: as for calr.data.own.folder, split: as for calr.data.own.split; nil: not given
+function own.check(options)
+  if options.pattern then
+    own.pattern(options.pattern)
+    if not options.pattern:find("{camera}", 1, true) then
+      layout.fail("the pattern \"%s\" has no {camera}: of every image its camera must be known", options.pattern)
+    end
+  end
+  if options.split then own.split(options.split, "option \"split\": ") end
+end
+
 --- calr.data.own.folder(folder, text, split)
 --- The records of all images of a folder by a pattern of their paths. An image that does not fit is an error, for one
 --- that is silently left out changes results.
@@ -188,11 +202,9 @@ end
 --- @return table  list of notes
 function own.folder(folder, text, split)
   if #folder > 1 then folder = folder:gsub("/+$", "") end
+  own.check { pattern = text, split = split }
   local match, entries, strangers = own.pattern(text), {}, {}
   local has_split = text:find("{split}", 1, true)
-  if not text:find("{camera}", 1, true) then
-    layout.fail("the pattern \"%s\" has no {camera}: of every image its camera must be known", text)
-  end
   split = own.split(split)
   for _, path in ipairs(own.images(folder)) do
     local entry = match(path)

@@ -156,22 +156,29 @@ local function draw_images(records, o, applies, stream)
   return keep(records, function(r) return not applies(r) or chosen[r.split][r.at] end)
 end
 
-local function check_subset(o, camera_count)
+--- calr.data.rewrite.check_subset(o, dataset)
+--- Fails where the options of calr.data.rewrite.subset ask for what the data set does not have.
+--- @param o        table; those options
+--- @param dataset  that they are a part of
+function rewrite.check_subset(o, dataset)
   if o.fraction and not (o.fraction > 0 and o.fraction <= 1) then
-    layout.fail("a fraction is above 0 and at most 1, not %g", o.fraction)
+    layout.fail("option \"fraction\" must be above 0 and at most 1, not %g", o.fraction)
   end
-  if o.fraction and o.count then layout.fail("count and fraction are two ways to say it: give one") end
+  if o.fraction and o.count then
+    layout.fail("option \"count\" and option \"fraction\" are two ways to say it: give one")
+  end
   for _, what in ipairs { "count", "identities" } do
-    if o[what] and o[what] < 1 then layout.fail("%s must be at least 1, not %d", what, o[what]) end
+    if o[what] and o[what] < 1 then layout.fail("option \"%s\" must be at least 1, not %d", what, o[what]) end
   end
+  local cameras = dataset:camera_count()
   for _, camera in ipairs(o.cameras or {}) do
-    if camera < 0 or camera >= camera_count then
-      layout.fail("there is no camera %d; they are 0 to %d", camera, camera_count - 1)
+    if camera < 0 or camera >= cameras then
+      layout.fail("option \"cameras\": there is no camera %d; they are 0 to %d", camera, cameras - 1)
     end
   end
   for split in pairs(o.splits and set_of(o.splits) or {}) do
     if not set_of({ "train", "query", "gallery", "multi" })[split] then
-      layout.fail("there is no split \"%s\"; there are: train, query, gallery, multi", split)
+      layout.fail("option \"splits\": there is no split \"%s\"; there are: train, query, gallery, multi", split)
     end
   end
 end
@@ -191,7 +198,7 @@ function rewrite.subset(o)
     "seed", "name" })
   check_target(o.to, { o.from })
   local dataset = data.open(o.from)
-  check_subset(o, dataset:camera_count())
+  rewrite.check_subset(o, dataset)
   local file, splits = dataset:store(), o.splits and set_of(o.splits)
   local records, dense = records_of(file), store.dense(file:cameras()):totable()
   local function applies(record) return not splits or splits[record.split] end

@@ -170,6 +170,20 @@ function arguments.ends_in(path, ...)
   errors.usage("-o %s: the file's name must end in %s", path, table.concat({ ... }, " or "))
 end
 
+--- calr.program.arguments.judge(fn, ...)
+--- Calls fn(...), which judges what the command line says. An error of it ends the program with status 2, and names
+--- options as they are typed: option "min_size" is --min-size.
+--- @return any  what fn returns
+function arguments.judge(fn, ...)
+  local results = table.pack(pcall(fn, ...))
+  if results[1] then return table.unpack(results, 2, results.n) end
+  local problem = results[2]
+  if type(problem) == "string" and problem:find "%.lua:%d+: attempt to " then error(problem, 0) end -- our own mistake
+  local message = type(problem) == "string" and require("calr.traceback").plain(problem)
+    or errors.is_exit(problem) and problem.status == 2 and problem.message or error(problem, 0)
+  errors.usage("%s", (message:gsub("option \"([%w_]+)\"", function(name) return "--" .. name:gsub("_", "-") end)))
+end
+
 --- calr.program.arguments.try(fn, ...)
 --- Calls fn(...); an error that is only a message ends the program with it, status 1 and no traceback.
 --- @return any  what fn returns
@@ -178,6 +192,21 @@ function arguments.try(fn, ...)
   if results[1] then return table.unpack(results, 2, results.n) end
   if type(results[2]) ~= "string" then error(results[2], 0) end
   errors.fail("%s", require("calr.traceback").plain(results[2]))
+end
+
+--- calr.program.arguments.try_images(skip_bad, fn, ...)
+--- Calls fn(...) as calr.program.arguments.try does; where an image ends it that cannot be decoded, the message names
+--- the option that would leave the image out.
+--- @param skip_bad  whether that option was given
+--- @return any  what fn returns
+function arguments.try_images(skip_bad, fn, ...)
+  local results = table.pack(pcall(fn, ...))
+  if results[1] then return table.unpack(results, 2, results.n) end
+  local problem = results[2]
+  if type(problem) ~= "string" then error(problem, 0) end
+  problem = require("calr.traceback").plain(problem)
+  local bad = problem:find "^image \"" or problem:find " is a bad image: "
+  errors.fail("%s%s", problem, bad and not skip_bad and " (--skip-bad leaves out such images)" or "")
 end
 
 return arguments

@@ -68,9 +68,15 @@ local function check_words(args)
   end
 end
 
+local alone = { ["--help"] = true, ["-h"] = true, ["--version"] = true, ["-V"] = true }
+
 local function dispatch(args)
   local word = args[1]
   check_words(args)
+  if alone[word] and args[2] then
+    errors.usage("%s stands alone; \"%s\" is one word too many (calr COMMAND --help says what a command takes)", word,
+      args[2])
+  end
   if not word then
     if sys.is_terminal(0) then return require("calr.program.prompt").run(version_line()) end
     return require("calr.program.command.run").run { "-" }

@@ -67,8 +67,11 @@ function words.parts(names)
   return #texts > 0 and table.concat(texts, ", ") or "nothing"
 end
 
--- {from=, to=} of "A=B", or of a pair of a table.
-local function pairs_of(rename)
+--- calr.weights.words.renames(rename)
+--- Reads what tensors are to be called.
+--- @param rename  {["A"]="B"} or a list of "A=B"
+--- @return table  list of {from=, to=}, in the order in which they count
+function words.renames(rename)
   if type(rename) == "string" then rename = { rename } end
   if type(rename) ~= "table" then
     error(("rename is a table { [\"A\"] = \"B\" } or a list of texts \"A=B\", not a %s"):format(type(rename)), 0)
@@ -76,7 +79,7 @@ local function pairs_of(rename)
   local list = {}
   for i, text in ipairs(rename) do
     local from, to = tostring(text):match "^([^=]+)=([^=]*)$"
-    if not from then error(("rename: \"%s\" is not of the form A=B"):format(tostring(text)), 0) end
+    if not from then error(("option \"rename\": \"%s\" is not of the form A=B"):format(tostring(text)), 0) end
     list[i] = { from = from, to = to }
   end
   local longest_first = words.sorted(rename)
@@ -129,7 +132,7 @@ end
 --- @return table  name -> tensor
 --- @return table  names in their order
 function words.rename(state, names, rename, path)
-  local list, new, order = pairs_of(rename), {}, {}
+  local list, new, order = words.renames(rename), {}, {}
   for i, name in ipairs(names) do
     local to = name
     for _, pair in ipairs(list) do

@@ -33,7 +33,7 @@ local function whole(options, name, low, default)
   local value = options[name]
   if value == nil then return default end
   if not math.tointeger(value) or value < low then
-    error(("%s must be a whole number of at least %d, not %s"):format(name, low, tostring(value)), 0)
+    error(("option \"%s\" must be a whole number of at least %d, not %s"):format(name, low, tostring(value)), 0)
   end
   return math.tointeger(value)
 end

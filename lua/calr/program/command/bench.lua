@@ -134,7 +134,7 @@ function command.run(args)
   local fields, overrides = parse(rest, benchmark)
   if fields["=help"] or #args == 0 then return help(benchmark, name) end
   if not name then errors.usage("which benchmark? Its name comes first; usage: %s", command.usage) end
-  local options = config.resolve(benchmark.options or {}, overrides)
+  local options = arguments.judge(config.resolve, benchmark.options or {}, overrides)
   local threads = arguments.integer(fields, "=threads", "--threads", 1, 1024)
   if threads then sys.threads(threads) end
   return bench.run(name, options, {

@@ -8,7 +8,6 @@ local errors = require "calr.errors"
 local input = require "calr.lab.cluster.input"
 local json = require "calr.json"
 local npy = require "calr.npy"
-local plain = require("calr.traceback").plain
 local summary = require "calr.lab.cluster.summary"
 local sys = require "calr.sys"
 
@@ -128,11 +127,7 @@ end
 -- Runs the method; its errors are reported as the user's.
 local function cluster(method, x, options)
   local started = sys.clock()
-  local ok, labels, info, all = pcall(clusterers.run, method.name, x, options)
-  if not ok then
-    if errors.is_exit(labels) or sys.is_interrupt(labels) then error(labels, 0) end
-    errors.usage("%s", plain(labels))
-  end
+  local labels, info, all = arguments.judge(clusterers.run, method.name, x, options)
   return { labels = labels, info = info, options = all, seconds = sys.clock() - started }
 end
 

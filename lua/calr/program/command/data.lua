@@ -4,10 +4,10 @@
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
 local sorted_keys = require "calr.tables".sorted_keys
-local plain = require("calr.traceback").plain
 local suggest = require("calr.options").suggest
 local sys = require "calr.sys"
 local text = require "calr.text"
+local judge, try = arguments.judge, arguments.try
 
 local MOST_LINES = 20 -- of notes and of warnings
 
@@ -46,16 +46,6 @@ local function expect(positional, names, usage)
   return table.unpack(positional)
 end
 
--- Calls fn; its errors end the program by `ending` with a message and no traceback.
-local function call(ending, fn, ...)
-  local results = table.pack(pcall(fn, ...))
-  if results[1] then return table.unpack(results, 2, results.n) end
-  if type(results[2]) ~= "string" then error(results[2], 0) end
-  ending("%s", plain(results[2]))
-end
-
-local function try(fn, ...) return call(errors.fail, fn, ...) end
-
 local function rate(result)
   return ("%.1f s, %.0f images/s"):format(result.seconds, result.images / math.max(result.seconds, 1e-9))
 end
@@ -66,7 +56,7 @@ local function layout_of(words, import)
   for _, item in ipairs(import.layouts()) do names[item.name] = true end
   for i, word in ipairs(words) do
     if (names[word] or word:find "%.lua$") and words[i - 1] ~= "-o" and not sys.is_folder(word) then
-      return call(errors.usage, import.layout, word)
+      return judge(import.layout, word)
     end
   end
 end
@@ -121,20 +111,22 @@ layouts:]]
   local name, folder = expect(positional, { "NAME", "DIR" }, usages.import)
   if not options["-o"] then errors.usage("-o FILE is missing; usage: %s", usages.import) end
   check_order(name, folder, options["-o"])
-  description = description or call(errors.usage, import.layout, name)
+  description = description or judge(import.layout, name)
   local values = {}
   for _, option in ipairs(description.options or {}) do values[option[1]] = options["--" .. option[1]] end
   arguments.check_source(folder, "folder or table")
   arguments.check_target(options["-o"])
-  local result = try(import.run, { layout = description, folder = folder, to = options["-o"],
-    skip_bad = options["--skip-bad"], options = values })
+  judge(import.check, description, values)
+  local result = arguments.try_images(options["--skip-bad"], import.run, { layout = description, folder = folder,
+    to = options["-o"], skip_bad = options["--skip-bad"], options = values })
   say("note", result.notes)
   say("warning", result.warnings)
   for _, bad in ipairs(result.skipped) do
     io.stderr:write(text.visible(("left out %s: %s"):format(bad.path, bad.reason)), "\n")
   end
   print(("%s: %d images, %s (%s)%s"):format(options["-o"], result.images, text.bytes(result.bytes),
-    rate(result), #result.skipped > 0 and (", %d bad files left out"):format(#result.skipped) or ""))
+    rate(result), #result.skipped > 0 and (", %d bad file%s left out"):format(#result.skipped,
+      #result.skipped == 1 and "" or "s") or ""))
   return 0
 end
 
@@ -170,7 +162,7 @@ local function generator_options(generator, given)
       if not values[name] then errors.usage("%s wants a number, not \"%s\"", option, given[option]) end
     end
   end
-  call(errors.usage, generator.count, values) -- the generator knows its ranges
+  judge(generator.count, values) -- the generator knows its ranges
   return values
 end
 
@@ -199,7 +191,7 @@ local function run_make(words)
     print "calr data make NAME --help lists its options."
     return 0
   end
-  local generator = call(errors.usage, make.generator, words[1])
+  local generator = judge(make.generator, words[1])
   local known = { ["-o"] = "value", ["--folder"] = "value", ["--help"] = "flag" }
   for name in pairs(generator.options) do known["--" .. name:gsub("_", "-")] = "value" end
   local positional, given = parse(table.move(words, 2, #words, 1, {}), known, usages.make)
@@ -210,6 +202,7 @@ local function run_make(words)
     errors.usage(to and "-o and --folder cannot be combined" or "-o FILE is missing; usage: " .. usages.make)
   end
   arguments.check_target(to)
+  if folder then judge(make.check_folder, folder) end
   local options = generator_options(generator, given)
   local result = try(make.run, { generator = generator, options = options, to = to, folder = folder })
   print(("%s: %d images, %s of JPEG (%s)"):format(to or folder, result.images, text.bytes(result.bytes), rate(result)))
@@ -298,7 +291,9 @@ Writes a part of a data set to a new file.
   if not (o.cameras or o.identities or o.count or o.fraction) then
     errors.usage("which part? --cameras, --identities, --count or --fraction says so; usage: %s", usages.subset)
   end
-  local result = try(require("calr.data.rewrite").subset, o)
+  local rewrite = require "calr.data.rewrite"
+  judge(rewrite.check_subset, o, try(require("calr.data").open, from))
+  local result = try(rewrite.subset, o)
   print(("%s: %d images, %s (%s)"):format(to, result.images, text.bytes(result.bytes), rate(result)))
   return 0
 end
@@ -362,6 +357,7 @@ Shows some images of a data set: a contact sheet, a row an identity or a camera.
     rows = at_most(options, "--rows", 8, 200), columns = at_most(options, "--columns", 10, 100),
     seed = number(options, "--seed", true) or 0 }
   local height = at_most(options, "--height", 128, 1024)
+  arguments.ends_in(to, ".png", ".html")
   local dataset, sheet = try(require("calr.data").open, path), require "calr.data.sheet"
   local rows = try(sheet.rows, dataset, o)
   if options["--html"] or options["-o"]:match "%.html$" then

@@ -121,8 +121,8 @@ local function import(looked, fields, out)
   local store = out .. "/data.lmdb"
   if sys.exists(store) then return store end
   local name = sys.absolute(fields.folder):match "[^/]+$" or "images"
-  local result = try(require("calr.data.import").run, { folder = fields.folder, to = store,
-    skip_bad = fields.skip_bad, layout = { name = name, records = function() return looked.records end } })
+  local result = arguments.try_images(fields.skip_bad, require("calr.data.import").run, { folder = fields.folder,
+    to = store, skip_bad = fields.skip_bad, layout = { name = name, records = function() return looked.records end } })
   for _, warning in ipairs(result.warnings) do io.stderr:write("warning: ", text.visible(warning), "\n") end
   for _, bad in ipairs(result.skipped) do
     io.stderr:write(text.visible(("left out %s: %s"):format(bad.path, bad.reason)), "\n")

@@ -104,6 +104,7 @@ function docs.run(args, load)
   if args[3] or (args[2] and not target) then only_usage(args[3] or args[2]) end
   if wanted and wanted ~= "--check" and not target then only_usage(wanted) end
   if target and not args[2] then errors.usage("%s takes a %s; usage: %s", wanted, target, docs.usage) end
+  if targets[wanted] == "file" then require("calr.program.arguments").check_target(args[2]) end
   if wanted == "--man" then
     local commands = require("calr.program.shell.describe").commands(load)
     return write_once(args[2], require("calr.program.shell.man").page(commands))

@@ -65,7 +65,7 @@ end
 
 -- Whoever stops it is told how it goes on.
 local function extract(o)
-  local ok, result = pcall(model.try, require("calr.lab.retrieval").extract, o)
+  local ok, result = pcall(arguments.try_images, o.skip_bad, require("calr.lab.retrieval").extract, o)
   if ok then return result end
   if sys.is_interrupt(result) then
     io.stderr:write(("calr: stopped; run the same command again to go on (%s.parts keeps what is done)\n"):format(o.to))
@@ -92,7 +92,8 @@ function command.run(args)
     text.visible(cfg.network), cfg.height, cfg.width, cfg.precision, text.duration(result.seconds), result.extracted > 0
     and (", %.0f images/s"):format(result.extracted / math.max(result.seconds, 1e-9)) or ""))
   if #result.skipped > 0 then
-    print(("%d images left out; %s lists them"):format(#result.skipped, result.files[3]))
+    print(("%d image%s left out; %s lists %s"):format(#result.skipped, #result.skipped == 1 and "" or "s",
+      result.files[3], #result.skipped == 1 and "it" or "them"))
   end
   return 0
 end

@@ -4,11 +4,12 @@
 local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
 local json = require "calr.json"
+local model = require "calr.program.model"
 local models = require "calr.models"
 local safetensors = require "calr.safetensors"
 local text = require "calr.text"
-local userfile = require "calr.userfile"
 local weights = require "calr.weights"
+local words_of = require "calr.weights.words"
 
 local command = {
   summary = "convert weights saved by PyTorch (.pth) to a .safetensors file",
@@ -64,15 +65,6 @@ local function renames(words)
   return list
 end
 
-local function check_network(name)
-  if not name or userfile.is_path(name) then return end
-  for _, known in ipairs(models.names()) do
-    if known == name then return end
-  end
-  errors.usage("there is no network %s; there are: %s, or give the path of a file of your own", text.quote(name),
-    table.concat(models.names(), ", "))
-end
-
 -- The weights under the names of one network, and lines that say what fits, or why nothing does.
 local function for_network(name, state, names)
   local ok, matched = pcall(weights.compare, models.make(name, { init = false }), state, names)
@@ -113,8 +105,10 @@ function command.run(args)
   end
   arguments.check_source(path, "file")
   arguments.check_target(out)
-  check_network(fields.network)
-  local state, about = weights.read(path, { key = fields.key, strip = fields.strip, rename = renames(fields.rename) })
+  model.check_network(fields.network)
+  local rename = renames(fields.rename)
+  arguments.judge(words_of.renames, rename)
+  local state, about = weights.read(path, { key = fields.key, strip = fields.strip, rename = rename })
   local fits
   if fields.network then
     state, fits = for_network(fields.network, state, about.names)

@@ -168,19 +168,20 @@ local function write(fields, content)
   end
 end
 
--- One round. Returns whether all went well.
+-- One round. Returns the exit status: 2 where only options are misspelt, 1 where a rule failed.
 local function round(fields, rules, common)
   local bench = workbench.open(fields.snapshot, { outliers = fields.outliers, trust = fields.trust })
   local results, messages = try_all(bench, rules, common)
+  local status = #messages > 0 and 2 or 0
   for i, message in ipairs(messages) do
-    messages[i] = type(message) == "table" and complain(message) or message
+    if type(message) == "table" then messages[i] = complain(message) else status = 1 end
   end
   if #results > 0 then
     write(fields, tables.render({ bench = bench, results = results, plain = bench:measure(bench.snapshot.global),
       by_camera = fields.by_camera }, fields.format))
   end
   for _, message in ipairs(messages) do io.stderr:write("calr: ", text.visible_lines(message), "\n") end
-  return #messages == 0
+  return status
 end
 
 local function is_path(value)
@@ -213,7 +214,7 @@ local function follow(fields, rules, common)
 end
 
 --- calr.program.command.refine.run(args)
---- @return integer  exit status; 1 when a rule failed
+--- @return integer  exit status; 1 when a rule failed, 2 when none reads an option
 function command.run(args)
   local fields, words = arguments.parse(args, { usage = command.usage,
     flags = { ["--by-camera"] = "by_camera", ["--watch"] = "watch", ["--md"] = "markdown", ["--csv"] = "csv",
@@ -233,7 +234,7 @@ function command.run(args)
   end
   local rules, common = read_rules(words, fields.trust and own)
   if fields.watch then return follow(fields, rules, common) end
-  return round(fields, rules, common) and 0 or 1
+  return round(fields, rules, common)
 end
 
 return command

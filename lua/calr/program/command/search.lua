@@ -150,11 +150,11 @@ local function search(fields, words, recall)
     end
   end
   local record = of_files and require("calr.lab.retrieval.features").record(fields.gallery)
-  return model.try(require("calr.lab.retrieval").search, { model = open_model(fields, words, record),
-    gallery = fields.gallery, queries = fields.query, split = fields.split, csv = fields.csv,
-    pictures = fields.images, skip_bad = fields.skip_bad, top = fields.top, rerank = fields.rerank,
-    approximate = fields.approximate, index = fields.index, recall = recall, ignore = fields.ignore,
-    keep_self = fields.keep_self })
+  local opened = open_model(fields, words, record)
+  return arguments.try_images(fields.skip_bad, require("calr.lab.retrieval").search, { model = opened,
+    gallery = fields.gallery, queries = fields.query, split = fields.split, csv = fields.csv, pictures = fields.images,
+    skip_bad = fields.skip_bad, top = fields.top, rerank = fields.rerank, approximate = fields.approximate,
+    index = fields.index, recall = recall, ignore = fields.ignore, keep_self = fields.keep_self })
 end
 
 local function write(fields, found)

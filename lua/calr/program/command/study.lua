@@ -36,6 +36,7 @@ local function seeds_of(text)
     for seed = first, tonumber(last or first) do list[#list + 1] = seed end
     if #list > 100000 then errors.usage("--seeds %s is too many seeds", text) end
   end
+  if #list == 0 then errors.usage("--seeds %s names no seed: the first of a range is the smaller one", text) end
   return list
 end
 

@@ -1,6 +1,7 @@
 --- @module calr.program.command.table
 --- calr table DIR: prints the tables of a study.
 
+local arguments = require "calr.program.arguments"
 local errors = require "calr.errors"
 local sys = require "calr.sys"
 
@@ -53,8 +54,8 @@ local function unknown(word)
     command.usage)
 end
 
-local function set_once(fields, name, value, word)
-  if fields[name] ~= nil then errors.usage("%s: there is one already; usage: %s", word, command.usage) end
+local function set_once(fields, name, value, word, otherwise)
+  if fields[name] ~= nil then errors.usage(otherwise .. "; usage: %s", word, command.usage) end
   fields[name] = value
 end
 
@@ -67,24 +68,24 @@ local function parse(args)
     if flags[word] then
       fields[flags[word]] = true
     elseif formats[word] then
-      set_once(fields, "format", formats[word], word)
+      set_once(fields, "format", formats[word], word, "%s: another format is named already")
     elseif name == "--matrix" then
       if not value and args[i + 1] and args[i + 1]:match "^[^-][^/]*,[^/]*$" then
         i = i + 1
         value = args[i]
       end
-      set_once(fields, "matrix", value and list(value) or true, name)
+      set_once(fields, "matrix", value and list(value) or true, name, "%s is given twice")
     elseif valued[name] then
       if not value then
         i = i + 1
         value = args[i]
       end
       if not value or value == "" then errors.usage("%s wants a value; usage: %s", name, command.usage) end
-      set_once(fields, valued[name], value, name)
+      set_once(fields, valued[name], value, name, "%s is given twice")
     elseif word:sub(1, 1) == "-" then
       unknown(name)
     else
-      set_once(fields, "folder", word, word)
+      set_once(fields, "folder", word, word, "\"%s\" is one word too many")
     end
     i = i + 1
   end
@@ -131,11 +132,7 @@ function command.run(args)
   }
   collectgarbage("incremental", 400) -- nearly everything allocated here lives to the end
   local study = require("calr.lab.study.view").read(folder)
-  local ok, text = pcall(require("calr.lab.study.table").render, study, options)
-  if not ok then
-    if type(text) ~= "string" or text:match "^[^ ]+%.lua:%d+:" then error(text, 0) end
-    errors.usage("%s", text)
-  end
+  local text = arguments.judge(require("calr.lab.study.table").render, study, options)
   local newline = options.format == "csv" and "\r\n" or "\n"
   if fields.file then
     sys.write_file(fields.file, text .. newline)

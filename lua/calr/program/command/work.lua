@@ -22,6 +22,7 @@ function work.run(args)
       ["--trust"] = "trust" },
     values = { ["--threads"] = "threads", ["--script"] = "script", ["--patience"] = "patience" } })
   local folder = words[1] or errors.usage("which study? usage: %s", work.usage)
+  arguments.check_source(fields.script, "script")
   local header = stores.read_header(folder)
   folder = sys.absolute(folder)
   local script = fields.script and sys.absolute(fields.script) or (header.script or {}).path
