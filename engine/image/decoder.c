@@ -1,6 +1,9 @@
 #include "image/decoder.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/size.h"
 #include "image/bmp.h"
@@ -75,6 +78,65 @@ static calr_status decode_bmp(calr_decoder *decoder, const void *bytes, size_t s
     return calr_bmp_decode(bytes, size, decoder->pixels);
 }
 
+/* ---- what the bytes are ---- */
+
+/* Names the file that begins with these bytes; NULL when they are like nothing known. */
+static const char *kind_of_file(const uint8_t *bytes, size_t size)
+{
+    static const struct {
+        size_t offset, length;
+        const char *magic, *kind;
+    } kinds[] = {
+        {0, 4, "GIF8", "a GIF image"},
+        {8, 4, "WEBP", "a WebP image"},
+        {0, 4, "II*\0", "a TIFF image"},
+        {0, 4, "MM\0*", "a TIFF image"},
+        {4, 8, "ftypavif", "an AVIF image"},
+        {4, 8, "ftypheic", "a HEIC image"},
+        {4, 8, "jP  \r\n\x87\n", "a JPEG 2000 image"},
+        {0, 2, "\xff\x0a", "a JPEG XL image"},
+        {0, 2, "PK", "a ZIP archive"},
+        {0, 2, "\x1f\x8b", "a gzip archive"},
+        {0, 4, "%PDF", "a PDF document"},
+        {0, 5, "<?xml", "an XML document"},
+        {0, 9, "<!DOCTYPE", "an HTML page"},
+        {0, 5, "<html", "an HTML page"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (size >= kinds[i].offset + kinds[i].length &&
+            memcmp(bytes + kinds[i].offset, kinds[i].magic, kinds[i].length) == 0)
+            return kinds[i].kind;
+    size_t head = size < 64 ? size : 64, zeros = 0, printable = 0;
+    for (size_t i = 0; i < head; i++) {
+        zeros += bytes[i] == 0;
+        printable += isprint(bytes[i]) || isspace(bytes[i]);
+    }
+    if (zeros == head)
+        return "nothing but zero bytes";
+    return printable == head ? "text" : NULL;
+}
+
+/* Of bytes that are no whole PNG or BMP header: whether they can be a JPEG. The name of a file is not looked at. */
+static calr_status check_is_image(const uint8_t *bytes, size_t size)
+{
+    static const char png[8] = "\x89PNG\r\n\x1a\n";
+    if (size == 0)
+        return calr_error(CALR_EFORMAT, "the file is empty (0 bytes)");
+    if (size >= 2 && bytes[0] == 0xff && bytes[1] == 0xd8)
+        return CALR_OK;
+    if (size >= 4 && size < sizeof png && memcmp(bytes, png, size) == 0)
+        return calr_error(CALR_EFORMAT, "the PNG image is truncated (after %zu bytes)", size);
+    const char *kind = kind_of_file(bytes, size);
+    if (!kind && size >= 2 && memcmp(bytes, "BM", 2) == 0)
+        return calr_error(CALR_EFORMAT, "the BMP image is truncated or corrupt (in its header)");
+    if (kind)
+        return calr_error(CALR_EFORMAT, "no JPEG, PNG or BMP image: it looks like %s", kind);
+    char head[32] = "";
+    for (size_t i = 0; i < 4 && i < size; i++)
+        snprintf(head + strlen(head), sizeof head - strlen(head), " %02x", bytes[i]);
+    return calr_error(CALR_EFORMAT, "no JPEG, PNG or BMP image: it begins with the bytes%s", head);
+}
+
 calr_status calr_decoder_decode(calr_decoder *decoder, const void *bytes, size_t size,
                                 const uint8_t **pixels, int *width, int *height)
 {
@@ -82,8 +144,10 @@ calr_status calr_decoder_decode(calr_decoder *decoder, const void *bytes, size_t
     decoder->pixels = NULL;
     bool is_png = calr_png_is(bytes, size), is_bmp = calr_bmp_is(bytes, size);
     decoder->jpeg_was_last = !is_png && !is_bmp;
-    if (decoder->jpeg_was_last)
+    if (decoder->jpeg_was_last) {
+        CALR_TRY(check_is_image(bytes, size));
         return calr_jpeg_decode(decoder->jpeg, bytes, size, pixels, width, height);
+    }
     CALR_TRY((is_png ? decode_png : decode_bmp)(decoder, bytes, size, width, height));
     *pixels = decoder->pixels;
     return CALR_OK;
@@ -110,6 +174,7 @@ calr_status calr_decoder_probe(const void *bytes, size_t size, calr_image_info *
         out->format = "bmp";
         return calr_bmp_probe(bytes, size, &out->width, &out->height);
     }
+    CALR_TRY(check_is_image(bytes, size));
     calr_jpeg_info info;
     CALR_TRY(calr_jpeg_probe(bytes, size, &info));
     out->width = info.width;

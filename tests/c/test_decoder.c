@@ -76,6 +76,46 @@ static void colours_in_the_file(void)
     }
 }
 
+/* Each says by its first bytes what it is, and which kinds are read. */
+static void other_files(void)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *text;
+    } cases[] = {
+        {"", 0, "empty (0 bytes)"},
+        {"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16, "the PNG image is corrupt"},
+        {"\x89PNG\r\n", 6, "the PNG image is truncated (after 6 bytes)"},
+        {"\x89PNG\r\n\x1a\n", 8, "the PNG image is corrupt"},
+        {"GIF89a\1\0\1\0", 10, "no JPEG, PNG or BMP image: it looks like a GIF image"},
+        {"RIFF\x10\0\0\0WEBPVP8 ", 16, "no JPEG, PNG or BMP image: it looks like a WebP image"},
+        {"BM\x36\0\0\0", 6, "the BMP image is truncated"},
+        {"BMW is a car", 12, "no JPEG, PNG or BMP image: it looks like text"},
+        {"PK\3\4", 4, "ZIP archive"},
+        {"\0\0\0\0\0\0\0\0", 8, "nothing but zero bytes"},
+        {"hello, world\n", 13, "no JPEG, PNG or BMP image: it looks like text"},
+        {"<!DOCTYPE html><html>", 21, "HTML page"},
+        {"\x01\x02\x03\x04\x05", 5, "begins with the bytes 01 02 03 04"},
+        {"\xff", 1, "begins with the bytes ff"},
+        {"\xff\xd8", 2, "truncated"},
+    };
+    const uint8_t *pixels;
+    int width, height;
+    calr_image_info info;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *bytes = cases[i].bytes, *text = cases[i].text;
+        size_t length = cases[i].size;
+        CHECK_INT(calr_decoder_decode(decoder, bytes, length, &pixels, &width, &height),
+                  CALR_EFORMAT);
+        if (!CHECK(strstr(calr_status_message(), text)))
+            fprintf(stderr, "    got %s, want %s\n", calr_status_message(), text);
+        CHECK_INT(calr_decoder_probe(bytes, length, &info), CALR_EFORMAT);
+        if (!CHECK(strstr(calr_status_message(), text)))
+            fprintf(stderr, "    probed: got %s, want %s\n", calr_status_message(), text);
+    }
+}
+
 /* A 24-bit BMP file whose bytes at `at` are replaced. */
 static calr_status with(size_t at, const char *bytes, size_t count)
 {
@@ -101,7 +141,8 @@ static void bad_bmp(void)
     CHECK_FAILS(with(22, "\0\0\0\x80", 4), CALR_EFORMAT, "pixels");
     CHECK_FAILS(with(10, "\xff\xff\xff\xff", 4), CALR_EFORMAT, "truncated");
     CHECK_FAILS(with(18, "\x40\x42\x0f\0\x40\x42\x0f\0", 8), CALR_EFORMAT, "pixel limit");
-    CHECK_FAILS(with(0, "BX", 2), CALR_EFORMAT, "not a JPEG image");
+    CHECK_FAILS(with(0, "BX", 2), CALR_EFORMAT,
+                "no JPEG, PNG or BMP image: it begins with the bytes 42 58");
     CHECK_FAILS(calr_bmp_probe("BM", 2, &width, &height), CALR_EFORMAT, "not a BMP");
     CHECK_OK(calr_decoder_set_limit(decoder, 13 * 9 - 1));
     CHECK_FAILS(with(0, "BM", 2), CALR_EFORMAT, "13 x 9");
@@ -164,6 +205,7 @@ int main(void)
     RUN(every_kind);
     RUN(stray_bytes);
     RUN(colours_in_the_file);
+    RUN(other_files);
     RUN(bad_bmp);
     RUN(mutated_files);
     calr_decoder_release(decoder);

@@ -82,16 +82,9 @@ static void not_jpeg(void)
         const char *text;
     } cases[] = {
         {"", 0, "empty (0 bytes)"},
-        {"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16, "looks like a PNG"},
-        {"GIF89a\1\0\1\0", 10, "looks like a GIF"},
-        {"RIFF\x10\0\0\0WEBPVP8 ", 16, "looks like a WebP"},
-        {"BM\x36\0\0\0", 6, "looks like a BMP"},
-        {"PK\3\4", 4, "ZIP archive"},
-        {"\0\0\0\0\0\0\0\0", 8, "nothing but zero bytes"},
-        {"hello, world\n", 13, "looks like text"},
-        {"<!DOCTYPE html><html>", 21, "HTML page"},
-        {"\x01\x02\x03\x04\x05", 5, "begins with the bytes 01 02 03 04"},
-        {"\xff", 1, "begins with the bytes ff"},
+        {"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16, "not a JPEG image"},
+        {"hello, world\n", 13, "not a JPEG image"},
+        {"\xff", 1, "not a JPEG image"},
         {"\xff\xd8", 2, "truncated"},
     };
     const uint8_t *pixels;

@@ -51,7 +51,7 @@ check.test("a probe reads the header", function()
   check.equal(image.probe(read(reference .. "gray16.png")).format, "png")
   check.equal(tostring(image.decode(read(reference .. "bmp565.bmp"))), "u8[9 x 13 x 3]")
   check.equal(tostring(image.decode_file(reference .. "alpha.png")), "u8[9 x 13 x 3]")
-  check.fails("not a JPEG", image.probe, "hello")
+  check.fails("no JPEG, PNG or BMP image: it looks like text", image.probe, "hello")
 end)
 
 check.test("bad files say what they are", function()
