@@ -120,6 +120,11 @@ check.test("a part of a data set", function()
   end
 end)
 
+check.test("a value that begins with a dash", function()
+  wrong("search", "--model model.safetensors --gallery pictures --query -1.jpg", "begins with a dash: --query=-1.jpg)")
+  wrong("search", "--model model.safetensors --gallery pictures --query --top 3", "--query wants a value; usage")
+end)
+
 check.test("options of a layout, a generator, a method", function()
   wrong("data import", "cameras pictures -o x.lmdb --split 3", "--split: there is no split")
   wrong("data import", "folder pictures -o x.lmdb", "needs --pattern")

@@ -11,6 +11,14 @@ local function belongs_to_list(word)
   return word ~= nil and (word == "-" or word:sub(1, 1) ~= "-") and not word:find "^[%a_][%w_]*="
 end
 
+local function is_option(word, options)
+  local name = word:match "^(%-%-[%w-]+)=" or word
+  for _, kind in ipairs { "flags", "values", "lists" } do
+    if (options[kind] or {})[name] then return true end
+  end
+  return false
+end
+
 --- calr.program.arguments.parse(args, options)
 --- Sorts a command's words. `--name value` and `--name=value` are the same; `--` ends the options.
 --- @param args     list of words
@@ -39,7 +47,11 @@ function arguments.parse(args, options)
         i = i + 1
         table.insert(fields[field], args[i])
       end
-      if #fields[field] == 0 then errors.usage("%s wants a value; usage: %s", word, options.usage) end
+      if #fields[field] == 0 then
+        local dashed = args[i + 1] and #args[i + 1] > 1 and not is_option(args[i + 1], options)
+        errors.usage("%s wants a value%s; usage: %s", word,
+          dashed and (" (one that begins with a dash: %s=%s)"):format(word, args[i + 1]) or "", options.usage)
+      end
     elseif values[name or word] then
       if not name then
         i = i + 1
