@@ -3,6 +3,7 @@
 
 local canvases = require "calr.lab.pictures.canvas"
 local sheet = require "calr.lab.pictures.sheet"
+local text = require "calr.text"
 
 local poster = {}
 
@@ -76,7 +77,9 @@ local function put_tsne(canvas, tsne, y)
     local _, shown, all = coloured(colouring[2], colouring[3])
     grey = grey or shown < all
   end
-  canvas:text(("t-SNE of the features of %d of %d training images%s"):format(tsne.count, tsne.total, grey
+  local of = tsne.count < tsne.total and ("%s of %s"):format(text.count(tsne.count), text.count(tsne.total))
+    or "all " .. text.count(tsne.total)
+  canvas:text(("t-SNE of the features of %s training images%s"):format(of, grey
     and ("; the %d largest identities and clusters have colours"):format(SHOWN) or ""), MARGIN, y,
     { width = WIDTH - 2 * MARGIN })
   y = y + LINE + 8
