@@ -107,6 +107,6 @@ says "a peer does not know the network ./mine.lua: measure it without --peer"
 expect 0 "$CALR" import-weights "$CALR_TEST_SOURCE/tests/reference/pth/checkpoint.pth" -o two.safetensors --network ./mine.lua
 prints "fits        not ./mine.lua: body.0.weight is f32[2 x 1 x 3 x 3] in the file (0.weight)"
 expect 2 "$CALR" import-weights "$CALR_TEST_SOURCE/tests/reference/pth/checkpoint.pth" -o two.safetensors --network mine
-says 'there is no network mine; there are: efficientnet_lite0'
+says 'there is no network "mine"; there are: efficientnet_lite0'
 contains "$guide" "--network ./mine.lua"
 finish
