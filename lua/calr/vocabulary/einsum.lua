@@ -1,8 +1,8 @@
 --- @module calr.vocabulary.einsum
 --- Sums of products in Einstein's notation.
----
---- What an equation means for operands of given sizes is found out once, on stand-ins that record what is to be called;
---- a call with sizes seen before only does these calls.
+
+-- What an equation means for operands of given sizes is found out once, on stand-ins that record what is to be called;
+-- a call with sizes seen before only does these calls.
 
 local tensor = require "calr.tensor"
 
