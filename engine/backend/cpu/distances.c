@@ -8,7 +8,7 @@
 
 /* ---- forward ---- tiles of TILE x TILE pairs, DEPTH columns at a time */
 
-enum { TILE = 64, DEPTH = 64, LANES = 8, FEW = 4, MANY = 8 };
+enum { TILE = 64, DEPTH = 64, LANES = 8, FEW = 4, MANY = 8, FEW_TILES = 4 };
 
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
 typedef int64_t mask __attribute__((vector_size(LANES * sizeof(double))));
@@ -103,6 +103,7 @@ typedef struct job {
     const char *a, *b;
     char *y;
     size_t size;
+    int64_t height; /* rows of a tile, fewer where there would be too few tiles for all threads */
     int64_t down, across; /* tiles of a matrix of distances */
     bool many;            /* rows at once */
 } job;
@@ -194,9 +195,9 @@ static void fill_tile(void *context, int64_t begin, int64_t end, int worker)
     bool wide = s->dtype == CALR_F64;
     tiles t;
     for (int64_t number = begin; number < end; number++) {
-        int64_t item = number / (j->down * j->across), row = number / j->across % j->down * TILE,
-                column = number % j->across * TILE;
-        int64_t rows = calr_min64(TILE, s->m - row), columns = calr_min64(TILE, s->n - column);
+        int64_t item = number / (j->down * j->across),
+                row = number / j->across % j->down * j->height, column = number % j->across * TILE;
+        int64_t rows = calr_min64(j->height, s->m - row), columns = calr_min64(TILE, s->n - column);
         const char *a = j->a + (size_t)((item * s->m + row) * s->d) * j->size,
                    *b = j->b + (size_t)((item * s->n + column) * s->d) * j->size;
         memset(t.sum, 0, sizeof t.sum);
@@ -231,8 +232,12 @@ static void fill_tile(void *context, int64_t begin, int64_t end, int worker)
 calr_status calr_cpu_distances(const calr_distances *sizes, const void *a, const void *b, void *y)
 {
     job j = {.sizes = sizes, .a = a, .b = b, .y = y, .size = calr_dtype_size(sizes->dtype)};
-    j.down = (sizes->m + TILE - 1) / TILE;
     j.across = (sizes->n + TILE - 1) / TILE;
+    j.height = TILE;
+    while (j.height > TILE / FEW_TILES &&
+           sizes->count * j.across * ((sizes->m + j.height - 1) / j.height) < FEW_TILES)
+        j.height /= 2;
+    j.down = (sizes->m + j.height - 1) / j.height;
     j.many = calr_cpu_vectors() == CALR_VECTORS_AVX512;
     return calr_parallel_try(sizes->count * j.down * j.across, 1, fill_tile, &j);
 }

@@ -581,6 +581,7 @@ return vocabulary.rows({ types = "float" }, {
     end) },
   { "cdist", bench = { "a 4 4, b 4 4", "a 64 2048, b 64 2048", "a 512 64, b 512 64" },
     on = { "a 3 4, b 2 4", "a 0 4, b 2 4", "a 1 1, b 1 1", "a 2 3 4, b 2 5 4", "a 70 5, b 9 5", "a 3 70, b 2 70",
+      "a 5 11, b 10 11",
       { "a 3 4, b 2 3", fails = "cdist: x1, f32[3 x 4], and x2, f32[2 x 3], do not fit" },
       { "a 3, b 3 3", fails = "x1 must be matrices" } }, types = both, torch = "torch.cdist(a, b)",
       plain = distances(2),
