@@ -90,6 +90,14 @@ static int sys_is_folder(lua_State *L)
     return 1;
 }
 
+/// calr.sys.check_writable(path)
+/// Fails where no file can be made in a folder: it is absent, of another user, or on a read-only disk.
+static int sys_check_writable(lua_State *L)
+{
+    calr_lua_call(L, calr_folder_check_writable(luaL_checkstring(L, 1)));
+    return 0;
+}
+
 static void release_names(void *names)
 {
     calr_folder_names_release(names);
@@ -398,6 +406,7 @@ static const calr_lua_function functions[] = {
     {"make_folder", sys_make_folder, "path"},
     {"exists", sys_exists, "path"},
     {"is_folder", sys_is_folder, "path"},
+    {"check_writable", sys_check_writable, "path"},
     {"list", sys_list, "path"},
     {"remove", sys_remove, "path"},
     {"rename", sys_rename, "from, to"},

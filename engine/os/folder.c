@@ -15,6 +15,13 @@ bool calr_folder_exists(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+calr_status calr_folder_check_writable(const char *path)
+{
+    if (access(path, W_OK | X_OK) != 0)
+        return calr_error_system(errno, "cannot write in the folder %s", path);
+    return CALR_OK;
+}
+
 calr_status calr_folder_make(const char *path)
 {
     char *copy = strdup(path);

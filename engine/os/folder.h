@@ -12,6 +12,9 @@
 calr_status calr_folder_make(const char *path);
 bool calr_folder_exists(const char *path);
 
+/* Fails where no file can be made in the folder: it is absent, of another user, or on a read-only disk. */
+calr_status calr_folder_check_writable(const char *path);
+
 /* Names in a folder. Zero-initialise; release when done. */
 typedef struct calr_folder_names {
     char **name; /* [count], each malloc'ed */

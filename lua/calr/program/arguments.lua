@@ -113,7 +113,8 @@ function arguments.choose_threads(fields)
 end
 
 --- calr.program.arguments.check_target(path)
---- Fails before the work if a result could not be written there: its folder is absent, or it is a folder itself.
+--- Fails before the work if a result could not be written there: its folder is absent or read-only, or it is a folder
+--- itself.
 --- @param path  string; nil: nothing is written
 function arguments.check_target(path)
   if not path then return end
@@ -121,6 +122,7 @@ function arguments.check_target(path)
   if folder == "" then folder = "/" end
   if folder and not sys.is_folder(folder) then errors.usage("there is no folder %s to write %s in", folder, path) end
   if sys.is_folder(path) then errors.usage("%s is a folder", path) end
+  arguments.try(sys.check_writable, folder or ".")
 end
 
 --- calr.program.arguments.check_source(path, what)
