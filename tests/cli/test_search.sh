@@ -306,4 +306,16 @@ says "query.png is read by this command"
 holds "$(md5sum --check --quiet inputs.md5 2>&1)" = ""
 expect 0 "$CALR" search --help
 prints "--strip FILE" "--keep-self" "whose cameras count from 0"
+
+# A read-only disk is found before the work.
+if unshare -rm true 2>/dev/null; then
+    mkdir -p readonly
+    for words in "--index readonly/x.index" "-o readonly/x.json" "--strip readonly/x.png"; do
+        expect 1 unshare -rm sh -c "mount -t tmpfs -o size=1m none readonly && mount -o remount,ro readonly &&
+            '$CALR' search --gallery pics.npy --query 01.jpg $words"
+        says "calr: readonly/x" "Read-only file system"
+        holds ! -s out.txt
+    done
+fi
+
 finish

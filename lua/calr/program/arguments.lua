@@ -122,7 +122,8 @@ function arguments.check_target(path)
   if folder == "" then folder = "/" end
   if folder and not sys.is_folder(folder) then errors.usage("there is no folder %s to write %s in", folder, path) end
   if sys.is_folder(path) then errors.usage("%s is a folder", path) end
-  arguments.try(sys.check_writable, folder or ".")
+  local ok, problem = pcall(sys.check_writable, folder or ".")
+  if not ok then errors.fail("%s cannot be made: %s", path, require("calr.traceback").plain(problem)) end
 end
 
 --- calr.program.arguments.check_source(path, what)
