@@ -89,8 +89,8 @@ function output.sheets(folder, looked, found, split, each)
     local rows = rows_of(images, looked, split)
     image.save_png(sheet.picture(rows, { height = 128 }), folder .. "/" .. file)
     if number <= ON_PAGE.persons then
-      local row = { images = {}, caption = ("person %d: %s, %s"):format(number - 1, plural(#images, "image"),
-        plural(cameras, "camera")) }
+      local row = { images = {}, caption = ("person %d: %s, %s%s"):format(number - 1, plural(#images, "image"),
+        plural(cameras, "camera"), #images > ON_PAGE.images and (", %d shown"):format(ON_PAGE.images) or "") }
       for j = 1, math.min(#images, ON_PAGE.images) do
         local i = images[j]
         row.images[j] = { jpeg = split:jpeg(i), path = looked.paths[i],
@@ -103,7 +103,9 @@ function output.sheets(folder, looked, found, split, each)
   for _, file in ipairs(sys.list(folder)) do -- of an earlier run with more persons
     if file:match "^person%-%d+%.png$" and not wanted[file] then sys.remove(folder .. "/" .. file) end
   end
-  local title = ("%s in %s"):format(plural(found.count, "person"), plural(#looked.paths, "image"))
+  local belong = found.labels:ge(0):count_nonzero():item()
+  local title = ("%s in %s of %s"):format(plural(found.count, "person"), text.count(belong),
+    plural(#looked.paths, "image"))
   if found.count > ON_PAGE.persons then title = title .. (", the first %d"):format(ON_PAGE.persons) end
   sys.write_file(folder .. ".html", sheet.page(page, { height = 128, title = title }))
   return across
