@@ -4,6 +4,7 @@
 local arguments = require "calr.program.arguments"
 local context = require "calr.context"
 local errors = require "calr.errors"
+local merged = require "calr.tables".merged
 local model = require "calr.program.model"
 local suggest = require("calr.options").suggest
 
@@ -45,14 +46,16 @@ given as NAME=VALUE, too.]]
   return 0
 end
 
-local values = { ["--data"] = "data", ["--shots"] = "shots", ["--draws"] = "draws", ["--ignore"] = "ignore",
-  ["--ap"] = "ap", ["--by"] = "by", ["--worst"] = "worst", ["-o"] = "to", ["--out"] = "to", ["--threads"] = "threads" }
-local flags = { ["--rerank"] = "rerank", ["--raw"] = "raw", ["--json"] = "json", ["--help"] = "help", ["-h"] = "help" }
+local values = merged(model.values, {
+  ["--data"] = "data", ["--shots"] = "shots", ["--draws"] = "draws", ["--ignore"] = "ignore", ["--ap"] = "ap",
+  ["--by"] = "by", ["--worst"] = "worst", ["-o"] = "to", ["--out"] = "to", ["--threads"] = "threads"
+})
+local flags = merged(model.flags, {
+  ["--rerank"] = "rerank", ["--raw"] = "raw", ["--json"] = "json", ["--help"] = "help", ["-h"] = "help"
+})
 local lists = { ["--features"] = "features", ["--csv"] = "csv" }
 
 local function parse(args)
-  for word, name in pairs(model.values) do values[word] = name end
-  for word, name in pairs(model.flags) do flags[word] = name end
   return arguments.parse(args, { usage = command.usage, values = values, flags = flags, lists = lists })
 end
 

@@ -4,6 +4,7 @@
 local arguments = require "calr.program.arguments"
 local context = require "calr.context"
 local errors = require "calr.errors"
+local merged = require "calr.tables".merged
 local model = require "calr.program.model"
 local sys = require "calr.sys"
 local text = require "calr.text"
@@ -37,13 +38,15 @@ again: it goes on where it was.
   return 0
 end
 
-local values = { ["--images"] = "images", ["-o"] = "to", ["--out"] = "to", ["--split"] = "split", ["--chunk"] = "chunk",
-  ["--threads"] = "threads" }
-local flags = { ["--skip-bad"] = "skip_bad", ["--anew"] = "anew", ["--help"] = "help", ["-h"] = "help" }
+local values = merged(model.values, {
+  ["--images"] = "images", ["-o"] = "to", ["--out"] = "to", ["--split"] = "split", ["--chunk"] = "chunk",
+  ["--threads"] = "threads"
+})
+local flags = merged(model.flags, {
+  ["--skip-bad"] = "skip_bad", ["--anew"] = "anew", ["--help"] = "help", ["-h"] = "help"
+})
 
 local function parse(args)
-  for word, name in pairs(model.values) do values[word] = name end
-  for word, name in pairs(model.flags) do flags[word] = name end
   return arguments.parse(args, { usage = command.usage, values = values, flags = flags })
 end
 

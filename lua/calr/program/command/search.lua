@@ -4,6 +4,7 @@
 local arguments = require "calr.program.arguments"
 local context = require "calr.context"
 local errors = require "calr.errors"
+local merged = require "calr.tables".merged
 local model = require "calr.program.model"
 local sys = require "calr.sys"
 local text = require "calr.text"
@@ -54,16 +55,18 @@ Market-1501 is 0), or what the table of the features calls them. Rows and ranks 
   return 0
 end
 
-local values = { ["--gallery"] = "gallery", ["--top"] = "top", ["--split"] = "split", ["--csv"] = "csv",
-  ["--images"] = "images", ["--recall"] = "recall", ["--index"] = "index", ["--ignore"] = "ignore", ["-o"] = "to",
-  ["--out"] = "to", ["--strip"] = "strip", ["--height"] = "height", ["--threads"] = "threads" }
-local flags = { ["--rerank"] = "rerank", ["--approximate"] = "approximate", ["--keep-self"] = "keep_self",
-  ["--skip-bad"] = "skip_bad", ["--json"] = "json", ["--help"] = "help", ["-h"] = "help" }
+local values = merged(model.values, {
+  ["--gallery"] = "gallery", ["--top"] = "top", ["--split"] = "split", ["--csv"] = "csv", ["--images"] = "images",
+  ["--recall"] = "recall", ["--index"] = "index", ["--ignore"] = "ignore", ["-o"] = "to", ["--out"] = "to",
+  ["--strip"] = "strip", ["--height"] = "height", ["--threads"] = "threads"
+})
+local flags = merged(model.flags, {
+  ["--rerank"] = "rerank", ["--approximate"] = "approximate", ["--keep-self"] = "keep_self",
+  ["--skip-bad"] = "skip_bad", ["--json"] = "json", ["--help"] = "help", ["-h"] = "help"
+})
 local lists = { ["--query"] = "query" }
 
 local function parse(args)
-  for word, name in pairs(model.values) do values[word] = name end
-  for word, name in pairs(model.flags) do flags[word] = name end
   return arguments.parse(args, { usage = command.usage, values = values, flags = flags, lists = lists })
 end
 
