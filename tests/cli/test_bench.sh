@@ -168,7 +168,7 @@ says 'there is no benchmark "trian" (did you mean "train"?)'
 expect 2 "$CALR" bench train --bach 3
 says "unknown option --bach (did you mean --batch?)"
 expect 2 "$CALR" bench train --batch many
-says 'option "batch" must be a whole number'
+says '--batch must be a whole number'
 expect 2 "$CALR" bench train --network resnet5
 says 'has no choice "resnet5" (did you mean "resnet50"?)'
 expect 2 "$CALR" bench train extra words
