@@ -380,12 +380,16 @@ end
 --- @param ...  tensors, or one list of them
 --- @return tensor
 function einsum.einsum(equation, ...)
-  local given = { ... }
-  if #given == 1 and type(given[1]) == "table" then given = given[1] end
+  local given, count = { ... }, select("#", ...) -- a nil among them is counted, and named below
+  if count == 1 and type(given[1]) == "table" then
+    given = given[1]
+    count = #given
+  end
   if type(equation) ~= "string" then
     error("calr.einsum: the equation comes first, as text: calr.einsum(\"ij,jk->ik\", a, b)", 2)
   end
-  for i, x in ipairs(given) do
+  for i = 1, count do
+    local x = given[i]
     if not tensor.is(x) or not takes[x:dtype()] then
       error(("calr.einsum: operand %d must be a tensor in f32, f64 or bf16, not %s"):format(i, tostring(x)), 2)
     end

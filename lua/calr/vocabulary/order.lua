@@ -2,20 +2,11 @@
 --- Words that are made of sorting, of index tensors and of differences.
 
 local tensor = require "calr.tensor"
+local dimension = require "calr.vocabulary.dimension"
 
 local order = {}
 
 local floats = { f32 = true, f64 = true, bf16 = true }
-
--- The dimension as a number from 1; `fallback` where there is none.
-local function dimension(name, x, dim, fallback)
-  dim = dim == nil and fallback or dim
-  local from_first = math.type(dim) == "integer" and (dim < 0 and dim + x:dim() + 1 or dim)
-  if not from_first or from_first < 1 or from_first > x:dim() then
-    error(("calr.%s: %s has no dimension %s"):format(name, x, dim), 3)
-  end
-  return from_first
-end
 
 -- ---- quantile ----
 

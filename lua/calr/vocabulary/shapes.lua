@@ -2,6 +2,7 @@
 --- Tensors in parts, as views, and what is put together from views.
 
 local tensor = require "calr.tensor"
+local dimension = require "calr.vocabulary.dimension"
 
 local shapes = {}
 
@@ -33,7 +34,7 @@ end
 --- @param dim         integer, 1 by default
 --- @return table      list of tensors
 function shapes.split(x, split_size, dim)
-  dim = dim or 1
+  dim = dimension("split", x, dim, 1)
   local total = x:size(dim)
   if type(split_size) == "table" then
     local sum = 0
@@ -57,7 +58,7 @@ end
 --- @param dim     integer, 1 by default
 --- @return table  list of tensors
 function shapes.chunk(x, chunks, dim)
-  dim = dim or 1
+  dim = dimension("chunk", x, dim, 1)
   if math.type(chunks) ~= "integer" or chunks < 1 then
     error(("chunk: chunks is an integer above 0, not %s"):format(tostring(chunks)), 2)
   end
@@ -76,7 +77,7 @@ end
 --- @return table  list of tensors
 function shapes.unbind(x, dim)
   local list = {}
-  dim = dim or 1
+  dim = dimension("unbind", x, dim, 1)
   for i = 1, x:size(dim) do list[i] = x:select(dim, i) end
   return list
 end
