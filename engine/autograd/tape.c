@@ -132,20 +132,26 @@ calr_status calr_tape_set_gradient(calr_tensor *tensor, const calr_tensor *gradi
     return CALR_OK;
 }
 
-calr_status calr_tape_check_write(const calr_tensor *tensor)
+calr_status calr_tape_check_write(const char *name, const calr_tensor *tensor)
 {
     char text[CALR_TENSOR_TEXT];
+    const char *colon = *name ? ": " : "";
     if (paused == 0 && calr_tape_is_computed(tensor))
+        return calr_error(
+            CALR_EINVAL,
+            "%s%s%s was computed by %s with gradients; writing into it would make them "
+            "wrong. Write inside "
+            "calr.no_grad, or into its detach()",
+            name, colon, calr_tensor_describe(tensor, text), calr_node_title(calr_node_of(tensor)));
+    if (paused == 0 && calr_tape_requires(tensor))
         return calr_error(CALR_EINVAL,
-                          "%s was computed by %s with gradients; writing into it would make them "
-                          "wrong. Write inside "
-                          "calr.no_grad, or into its detach()",
-                          calr_tensor_describe(tensor, text),
-                          calr_node_title(calr_node_of(tensor)));
+                          "%s%s%s needs a gradient, which writing into it would make wrong. Write "
+                          "inside calr.no_grad, or into its detach()",
+                          name, colon, calr_tensor_describe(tensor, text));
     if (calr_tensor_overlaps(tensor))
         return calr_error(CALR_EINVAL,
-                          "%s is a view that shows places of memory more than once (x:expand, "
+                          "%s%s%s is a view that shows places of memory more than once (x:expand, "
                           "x:unfold); write into its clone()",
-                          calr_tensor_describe(tensor, text));
+                          name, colon, calr_tensor_describe(tensor, text));
     return CALR_OK;
 }

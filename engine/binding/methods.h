@@ -74,8 +74,8 @@ int calr_lua_check_shape(lua_State *L, int arg, int64_t shape[CALR_MAX_DIMS]);
 calr_tensor **calr_lua_check_tensors(lua_State *L, int arg, lua_Integer *count);
 /* A tensor, or nil where it may be absent. */
 calr_tensor *calr_lua_opt_tensor(lua_State *L, int arg);
-/* A tensor that is about to be written in place. */
-calr_tensor *calr_lua_check_writable(lua_State *L, int arg);
+/* A tensor that is about to be written in place, by the function `name`. */
+calr_tensor *calr_lua_check_writable(lua_State *L, int arg, const char *name);
 
 /* The dimension `given` at `arg`, of `ndim` (one more than the tensor's where one is put in), from 1, or from the end
  * when negative; returned from 0. */
@@ -84,8 +84,11 @@ int calr_lua_resolve_dim(lua_State *L, int arg, lua_Integer given, const calr_te
 /* The dimension at `arg`, from 1, or from the end when negative; returned from 0. */
 int calr_lua_check_dim(lua_State *L, int arg, const calr_tensor *tensor);
 
-/* The position at `arg`, from 1; returned from 0. Whether there is such an item, the engine checks. */
-int64_t calr_lua_check_position(lua_State *L, int arg);
+/* The position at `arg` in a dimension, from 1, or from the end when negative; returned from 0. Whether there are so
+ * many items, the engine checks. */
+int64_t calr_lua_check_position(lua_State *L, int arg, const calr_tensor *tensor, int dim);
+/* An error if an argument follows the list at `arg`, which takes the place of several numbers. */
+void calr_lua_check_last_list(lua_State *L, int arg);
 /* Pushes an element, whose position is in range. */
 void calr_lua_push_element(lua_State *L, const calr_tensor *tensor, const int64_t *index);
 /* Writes the number at `arg` into an element. */

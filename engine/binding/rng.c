@@ -136,7 +136,7 @@ static calr_tensor *check_fillable(lua_State *L, int arg)
     calr_tensor *t = calr_lua_check_tensor(L, arg);
     luaL_argcheck(L, t->dtype == CALR_F32 && calr_tensor_is_contiguous(t), arg,
                   "a contiguous f32 tensor is needed");
-    calr_lua_call(L, calr_tape_check_write(t));
+    calr_lua_call(L, calr_tape_check_write("", t));
     return t;
 }
 

@@ -13,14 +13,14 @@
 #include "tensor/scan.h"
 
 /// @module calr.tensor
-/// Tensors: numbers in memory with a type (f32, bf16, i32, i64, u8) and a shape.
+/// Tensors: numbers in memory with a type (f32, f64, bf16, f16, i64, i32, u8, bool) and a shape.
 ///
 /// Positions passed as Lua numbers count from 1, as everywhere in Lua. Numbers inside a
 /// tensor that name a row (labels, indices of neighbours) count from 0, as in every file format of
 /// this field. Images and feature maps are [N x H x W x C].
 
 /// @class tensor
-/// The operators + - * / ^ and unary minus work on tensors and numbers, with gradients: see calr.ops.
+/// The operators + - * / ^ and unary minus work on tensors and numbers, with gradients.
 /// @operator add(tensor|number)
 /// @operator sub(tensor|number)
 /// @operator mul(tensor|number)
@@ -45,17 +45,24 @@ static int64_t element_at(const calr_tensor *t, const int64_t *index)
     return at;
 }
 
-int64_t calr_lua_check_position(lua_State *L, int arg)
+int64_t calr_lua_check_position(lua_State *L, int arg, const calr_tensor *t, int dim)
 {
-    lua_Integer position = luaL_checkinteger(L, arg);
-    luaL_argcheck(L, position >= 1, arg, "positions count from 1");
-    return position - 1;
+    char text[CALR_TENSOR_TEXT];
+    lua_Integer given = luaL_checkinteger(L, arg);
+    luaL_argcheck(L, given != 0, arg, "positions count from 1, or from the end: -1 is the last");
+    if (given > 0)
+        return given - 1;
+    if (given + t->shape[dim] < 0)
+        luaL_argerror(L, arg,
+                      lua_pushfstring(L, "dimension %d of %s has no item %I", dim + 1,
+                                      calr_tensor_describe(t, text), given));
+    return given + t->shape[dim];
 }
 
 static void check_index(lua_State *L, int arg, const calr_tensor *t, int64_t *index)
 {
     for (int d = 0; d < t->ndim; d++)
-        index[d] = calr_lua_check_position(L, arg + d);
+        index[d] = calr_lua_check_position(L, arg + d, t, d);
 }
 
 /* So many positions were given to a method. */
@@ -75,7 +82,15 @@ void calr_lua_set_element(lua_State *L, int arg, calr_tensor *t, const int64_t *
         return;
     }
     lua_Integer exact = lua_tointegerx(L, arg, &whole);
-    calr_lua_call(L, calr_tensor_set(t, index, luaL_checknumber(L, arg)));
+    double value = luaL_checknumber(L, arg);
+    bool fits = t->dtype == CALR_U8    ? value > -1 && value < 256
+                : t->dtype == CALR_I32 ? value > INT32_MIN - 1.0 && value < INT32_MAX + 1.0
+                : t->dtype == CALR_I64 ? whole || (value >= -0x1p63 && value < 0x1p63)
+                                       : true;
+    if (!fits)
+        luaL_error(L, "%s does not fit %s", luaL_tolstring(L, arg, NULL),
+                   calr_dtype_name(t->dtype));
+    calr_lua_call(L, calr_tensor_set(t, index, value));
     if (t->dtype == CALR_I64 && whole) /* beyond 2^53 a double rounds */
         calr_tensor_i64(t)[element_at(t, index)] = exact;
 }
@@ -120,7 +135,7 @@ static int tensor_numel(lua_State *L)
 }
 
 /// tensor:dtype()
-/// @return string  "f32", "bf16", "i32", "i64" or "u8"
+/// @return string  "f32", "f64", "bf16", "f16", "i64", "i32", "u8" or "bool"
 static int tensor_dtype(lua_State *L)
 {
     lua_pushstring(L, calr_dtype_name(calr_lua_check_tensor(L, 1)->dtype));
@@ -143,7 +158,7 @@ void calr_lua_push_element(lua_State *L, const calr_tensor *t, const int64_t *in
 }
 
 /// tensor:get([i, j, ...])
-/// Returns one element; positions count from 1. Without positions: the only element of a tensor with
+/// Returns one element; positions count from 1, -1 is the last. Without positions: the only element of a tensor with
 /// one element.
 /// @return number
 static int tensor_get(lua_State *L)
@@ -180,7 +195,7 @@ static int tensor_item(lua_State *L)
 /// @return tensor  itself
 static int tensor_set(lua_State *L)
 {
-    calr_tensor *t = calr_lua_check_writable(L, 1);
+    calr_tensor *t = calr_lua_check_writable(L, 1, "set");
     int64_t index[CALR_MAX_DIMS];
     check_index(L, 2, t, index);
     check_count(L, lua_gettop(L) - 2, t, "set");
@@ -217,7 +232,7 @@ static int tensor_totable(lua_State *L)
 /// tensor:to(type)
 /// Returns a copy converted to another type; to integers by truncation, with out-of-range values clamped; to
 /// bf16 (8 significant bits, the range of f32) by rounding to the nearest, to even between two.
-/// Between f32 and bf16 it is an operation with a gradient; integers have none.
+/// Between floats it is an operation with a gradient; whole numbers have none.
 /// @return tensor
 static int tensor_to(lua_State *L)
 {
@@ -237,7 +252,7 @@ static int tensor_to(lua_State *L)
 /// @return tensor  itself
 static int tensor_copy(lua_State *L)
 {
-    calr_tensor *to = calr_lua_check_writable(L, 1), *from = calr_lua_check_tensor(L, 2);
+    calr_tensor *to = calr_lua_check_writable(L, 1, "copy"), *from = calr_lua_check_tensor(L, 2);
     if (calr_tape_is_recording() && calr_tape_requires(from))
         luaL_argerror(L, 2,
                       "its gradient would be lost: copy source:detach(), or inside calr.no_grad; "
@@ -249,11 +264,22 @@ static int tensor_copy(lua_State *L)
 
 /// tensor:fill(value)
 /// Sets all elements to one value, in place.
-/// @param value  number
+/// @param value  number, or boolean for a mask; one that does not fit the type is an error
 /// @return tensor  itself
 static int tensor_fill(lua_State *L)
 {
-    calr_lua_call(L, calr_tensor_fill(calr_lua_check_writable(L, 1), luaL_checknumber(L, 2)));
+    calr_tensor *t = calr_lua_check_writable(L, 1, "fill");
+    calr_tensor **value = calr_lua_new_tensor(L), **full = calr_lua_new_tensor(L);
+    calr_lua_call(L, calr_tensor_new(t->dtype, 0, NULL, value));
+    calr_lua_set_element(L, 2, *value,
+                         NULL); /* whether it fits; exact for i64, which a double is not */
+    if (t->dtype != CALR_I64) {
+        double number = lua_isboolean(L, 2) ? lua_toboolean(L, 2) : lua_tonumber(L, 2);
+        calr_lua_call(L, calr_tensor_fill(t, number));
+    } else {
+        calr_lua_call(L, calr_op_expand(*value, t->ndim, t->shape, full));
+        calr_lua_call(L, calr_tensor_copy(t, *full));
+    }
     lua_settop(L, 1);
     return 1;
 }

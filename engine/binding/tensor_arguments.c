@@ -6,11 +6,17 @@
 
 #include "autograd/tape.h"
 
-calr_tensor *calr_lua_check_writable(lua_State *L, int arg)
+calr_tensor *calr_lua_check_writable(lua_State *L, int arg, const char *name)
 {
     calr_tensor *t = calr_lua_check_tensor(L, arg);
-    calr_lua_call(L, calr_tape_check_write(t));
+    calr_lua_call(L, calr_tape_check_write(name, t));
     return t;
+}
+
+void calr_lua_check_last_list(lua_State *L, int arg)
+{
+    if (lua_istable(L, arg) && lua_gettop(L) > arg)
+        luaL_argerror(L, arg + 1, "the list before it is complete");
 }
 
 int calr_lua_check_numbers(lua_State *L, int arg, const char *what, int64_t numbers[CALR_MAX_DIMS])

@@ -220,13 +220,17 @@ static int index_write(lua_State *L)
     char text[CALR_TENSOR_TEXT];
     if (lua_type(L, 2) == LUA_TSTRING)
         return luaL_error(L, "a tensor has no field \"%s\" to assign to", lua_tostring(L, 2));
-    calr_tensor *x = calr_lua_check_writable(L, 1);
+    calr_tensor *x = calr_lua_check_writable(L, 1, "x[...] = value");
     calr_tensor *value = lua_type(L, 3) == LUA_TUSERDATA ? calr_lua_check_tensor(L, 3) : NULL;
     bool number = lua_type(L, 3) == LUA_TNUMBER || (lua_isboolean(L, 3) && x->dtype == CALR_BOOL);
     if (!value && !number)
         luaL_error(L, "a number or a tensor is written to %s, not %s",
                    calr_tensor_describe(x, text), luaL_tolstring(L, 3, NULL));
-    calr_lua_call(L, calr_op_check_into("x[...] = value", x, value));
+    if (value && calr_tape_is_recording() && calr_tape_requires(value))
+        luaL_error(L,
+                   "x[...] = value: the gradient of %s would be lost. Use index_put, or give its "
+                   "detach()",
+                   calr_tensor_describe(value, text));
     calr_tensor *from = value;
     if (!value) {
         calr_tensor **one = calr_lua_new_tensor(L);

@@ -104,7 +104,7 @@ static int tensor_apply_(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     luaL_checktype(L, 2, LUA_TFUNCTION);
-    calr_lua_call(L, calr_tape_check_write(t));
+    calr_lua_call(L, calr_tape_check_write("apply_", t));
     apply(L, 2, t, t);
     lua_settop(L, 1);
     return 1;

@@ -87,6 +87,7 @@ static int tensor_tile(lua_State *L)
 {
     calr_tensor *x = calr_lua_check_tensor(L, 1);
     int64_t given[CALR_MAX_DIMS], times[CALR_MAX_DIMS], shape[CALR_MAX_DIMS];
+    calr_lua_check_last_list(L, 2);
     int count = calr_lua_check_numbers(L, 2, "a list of repetitions", given);
     int ndim = count > x->ndim ? count : x->ndim;
     for (int d = 0; d < ndim; d++) {

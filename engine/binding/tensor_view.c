@@ -9,8 +9,7 @@
 /* The shape that is the list, or the numbers, behind the tensor, and nothing else. */
 static int check_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
 {
-    if (lua_istable(L, 2) && lua_gettop(L) > 2)
-        luaL_argerror(L, 3, "the list before it is complete");
+    calr_lua_check_last_list(L, 2);
     return calr_lua_check_shape(L, 2, shape);
 }
 
@@ -18,6 +17,7 @@ int calr_lua_check_order(lua_State *L, int arg, const calr_tensor *x, int dims[C
 {
     int64_t numbers[CALR_MAX_DIMS];
     bool seen[CALR_MAX_DIMS] = {false};
+    calr_lua_check_last_list(L, arg);
     int count = calr_lua_check_numbers(L, arg, "a list of dimensions", numbers);
     for (int i = 0; i < count; i++) {
         dims[i] = calr_lua_resolve_dim(L, arg, numbers[i], x, x->ndim);
@@ -266,25 +266,25 @@ static int tensor_unfold(lua_State *L)
 }
 
 /// calr.narrow(x, dim, first, count)
-/// Returns `count` items of a dimension from position `first`; shares memory.
+/// Returns `count` items of a dimension from position `first` (-1 is the last); shares memory.
 /// @return tensor
 static int tensor_narrow(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int dim = calr_lua_check_dim(L, 2, t);
-    int64_t first = calr_lua_check_position(L, 3), count = luaL_checkinteger(L, 4);
+    int64_t first = calr_lua_check_position(L, 3, t, dim), count = luaL_checkinteger(L, 4);
     calr_lua_call(L, calr_op_narrow(t, dim, first, count, calr_lua_new_tensor(L)));
     return 1;
 }
 
 /// calr.select(x, dim, position)
-/// Returns one item of a dimension, which is removed; shares memory.
+/// Returns one item of a dimension (-1 is the last), which is removed; shares memory.
 /// @return tensor
 static int tensor_select(lua_State *L)
 {
     calr_tensor *t = calr_lua_check_tensor(L, 1);
     int dim = calr_lua_check_dim(L, 2, t);
-    int64_t position = calr_lua_check_position(L, 3);
+    int64_t position = calr_lua_check_position(L, 3, t, dim);
     calr_lua_call(L, calr_op_select(t, dim, position, calr_lua_new_tensor(L)));
     return 1;
 }

@@ -303,7 +303,7 @@ function weights.load(net, from, options)
   local own = net:state()
   for _, name in ipairs(matched.loaded) do
     local given = state[matched.from[name]]:detach() -- only the numbers are copied
-    own[name]:copy(given:dtype() == own[name]:dtype() and given or given:to(own[name]:dtype()))
+    own[name]:detach():copy(given:dtype() == own[name]:dtype() and given or given:to(own[name]:dtype()))
   end
   matched.path, matched.key = about.path, about.key
   return matched

@@ -62,7 +62,7 @@ end)
 check.test("a tensor changed in place is named", function()
   local x, w = T({ { 1, 2 } }):requires_grad(true), T({ { 3, 4 } }):requires_grad(true)
   local loss = ops.linear(x, w):sum()
-  w:fill(0)
+  w:detach():fill(0)
   check.fails("linear: w, f32[1 x 2], was changed in place", autograd.backward, loss)
   check.equal(x:grad(), nil, "nothing was added")
   local y = x:exp()
@@ -75,7 +75,7 @@ check.test("a tensor changed in place is named", function()
   check.fails("mul: the first operand", autograd.backward, loss)
   -- what is not needed may change
   loss = (x + 1):sum()
-  x:fill(0)
+  autograd.no_grad(function() x:fill(0) end)
   loss:backward()
   check.all_near(x:grad(), { 1, 1 }, 0)
 end)
@@ -91,6 +91,37 @@ check.test("writing into a computed tensor", function()
     check.fails("writing into it would make them wrong", write)
     autograd.no_grad(write)
   end
+end)
+
+check.test("writing into a tensor that needs a gradient", function()
+  local mask, rows, columns = T({ true, false }), T({ 1, 0 }, "i64"), T({ 0, 1 }, "i64")
+  local other = T { 3, 4 }
+  local rng = require("calr.rng").open {}
+  for name, write in pairs {
+    fill = function(x) x:fill(0) end, set = function(x) x:set(1, 0) end, copy = function(x) x:copy(other) end,
+    apply_ = function(x) x:apply_(math.abs) end, add_ = function(x) x:add_(1) end, relu_ = function(x) x:relu_() end,
+    masked_fill_ = function(x) x:masked_fill_(mask, 0) end, div_ = function(x) x:div_(2, "trunc") end,
+    masked_scatter_ = function(x) x:masked_scatter_(mask, other) end,
+    index_add_ = function(x) x:index_add_(1, rows, other) end,
+    index_copy_ = function(x) x:index_copy_(1, rows, other) end,
+    index_fill_ = function(x) x:index_fill_(1, rows, 0) end, index_put = function(x) x:index_put_({ rows }, 0) end,
+    scatter_ = function(x) x:scatter_(1, columns, other) end,
+    scatter_add_ = function(x) x:scatter_add_(1, columns, other) end,
+    ["x%[%.%.%.%] = value"] = function(x) x[1] = 0 end,
+    [""] = function(x) rng:fill_normal(x) end,
+  } do
+    local x = T({ 1, 2 }):requires_grad(true)
+    local ok, message = pcall(write, x)
+    check.ok(not ok, name .. " is refused")
+    check.ok(message:find(name .. ".*f32%[2%] needs a gradient, which writing into it would make wrong"), message)
+    check.all_near(x:detach(), { 1, 2 }, 0, name .. " changed nothing")
+    autograd.no_grad(write, x)
+    write(x:detach())
+  end
+  -- an item's name does not become part of the message, and a mask of rows is refused too
+  local x = T({ 1, 2 }):requires_grad(true)
+  check.fails("x[...] = value: f32[2] needs a gradient", function() x[mask] = 0 end)
+  check.fails("x[...] = value: the gradient of f32[2] would be lost", function() other[rows] = x end)
 end)
 
 check.test("no_grad", function()
@@ -147,7 +178,7 @@ check.test("an operation of one's own", function()
   check.all_near(x:grad(), { 9, 9 * 256 }, 1e-3)
   -- saved tensors are watched
   local loss = cube(x, 1):sum()
-  x:fill(1)
+  x:detach():fill(1)
   check.fails("cube: saved tensor 1, f32[2], was changed in place", autograd.backward, loss)
 end)
 

@@ -138,7 +138,7 @@ for _, way in ipairs(ways) do
     for _, activation in ipairs { "none", "relu", "relu6", "silu", "hardswish" } do
       local pair = lived(nn.sequential((make or nn.conv)(inputs, outputs, options),
         nn.batch_norm(outputs, { activation = activation })):init(3))
-      pair["1"].weight:copy(T.full({ outputs }, 4)) -- beyond the corners at -3, 3 and 6
+      pair["1"].weight:detach():copy(T.full({ outputs }, 4)) -- beyond the corners at -3, 3 and 6
       pair:train(false)
       local conv, norm, fast = pair["0"], pair["1"], pair:folded()
       calr.no_grad(function()

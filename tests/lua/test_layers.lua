@@ -41,7 +41,7 @@ end
 local function filled(row)
   local layer = make(row.make)
   calr.no_grad(function()
-    for name, tensor in layer:named_parameters() do tensor:copy(numbers(name, tensor:shape())) end
+    for name, tensor in layer:named_parameters() do tensor:detach():copy(numbers(name, tensor:shape())) end
     for name, tensor in layer:named_buffers() do
       if not (row.own and name:find(row.own, 1, true)) then
         local values = numbers(name, tensor:shape())
@@ -110,7 +110,7 @@ local function keeps_its_state(row, set)
     local y = layer(x)
     check.ok(y:equal(other(x)), row.name .. ": after load_state")
     local twin = layer:clone()
-    for _, tensor in layer:named_parameters() do tensor:fill(0) end
+    for _, tensor in layer:named_parameters() do tensor:detach():fill(0) end
     check.ok(y:equal(twin(x)), row.name .. ": a clone has tensors of its own")
     local counted = 0
     for _ in layer:named_modules() do counted = counted + 1 end

@@ -102,7 +102,7 @@ end)
 
 check.test("features that are not finite are an error", function()
   local net = small_network()
-  net.conv1.weight:fill(0 / 0)
+  net.conv1.weight:detach():fill(0 / 0)
   check.fails("features are not finite", P.features, net, train, config())
 end)
 

@@ -291,4 +291,22 @@ check.test("a line of PyTorch that is another here says which", function()
   check.fails("for 2 operands, and 1 is given", calr.einsum, "ij,jk->ik", x)
 end)
 
+check.test("what follows a list of numbers is not ignored, and a mistake is named at the call", function()
+  local x = calr.ones(2, 3)
+  for _, name in ipairs { "permute", "flip", "tile", "reshape", "expand" } do
+    check.fails("the list before it is complete", function() return x[name](x, { 1, 2 }, 3) end)
+  end
+  for _, name in ipairs { "split", "chunk", "unbind" } do
+    for _, dim in ipairs { 0, 3, -3, 1.5 } do
+      local ok, message = pcall(function()
+        if name == "unbind" then return x:unbind(dim) end
+        return x[name](x, 1, dim)
+      end)
+      check.ok(not ok and message:find("test_slips.lua:%d+: calr." .. name .. ": f32%[2 x 3%] has no dimension"), message)
+    end
+  end
+  check.fails("calr.einsum: operand 1 must be a tensor in f32, f64 or bf16, not nil", calr.einsum, "ij,ij->", nil, x)
+  check.fails("calr.einsum: operand 2 must be a tensor in f32, f64 or bf16, not nil", calr.einsum, "ij,ij->", x, nil)
+end)
+
 check.finish()

@@ -542,7 +542,7 @@ check.test("a copy of a network: the same state, frozen parameters, tensors of i
   check.ok(twin:train(false)(images):equal(net:train(false)(images)))
   for _, parameter in ipairs(twin:parameters()) do
     check.ok(parameter.tensor:requires_grad())
-    parameter.tensor:fill(0)
+    parameter.tensor:detach():fill(0)
   end
   check.ok(not same(twin:state(), net:state()))
   check.ok(same(net:state(), calr.models.small({ width = 16, seed = 1, ibn = true }):state()))

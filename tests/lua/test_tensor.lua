@@ -89,16 +89,45 @@ end)
 
 check.test("positions count from 1, and 64-bit integers are exact", function()
   local t = T({ 1, 2 }, "i64")
-  for _, position in ipairs { 0, -1, math.mininteger } do
-    check.fails("positions count from 1", t.get, t, position)
-    check.fails("positions count from 1", t.set, t, position, 5)
-    check.fails("positions count from 1", t.narrow, t, 1, position, 1)
-    check.fails("positions count from 1", t.select, t, 1, position)
+  for position, message in pairs { [0] = "positions count from 1", [-3] = "has no item -3",
+    [math.mininteger] = "has no item -9223372036854775808" } do
+    check.fails(message, t.get, t, position)
+    check.fails(message, t.set, t, position, 5)
+    check.fails(message, t.narrow, t, 1, position, 1)
+    check.fails(message, t.select, t, 1, position)
   end
+  check.equal(t:get(-1), 2)
+  check.equal(t:get(-2), 1)
+  check.equal(t:select(1, -1):item(), 2)
+  check.equal(t:narrow(1, -2, 2):get(2), 2)
+  check.equal(T({ 1, 2 }, "i64"):set(-1, 7):get(2), 7)
   check.fails("outside dimension 1", t.get, t, 3)
   check.fails("outside dimension 1", t.get, t, math.maxinteger)
   check.equal(t:set(1, (1 << 53) + 1):get(1), 9007199254740993)
   check.equal(t:set(2, 2.75):get(2), 2)
+end)
+
+check.test("a number that does not fit a type is an error wherever it is written", function()
+  local nan = 0 / 0
+  for _, case in ipairs {
+    { "u8", 300 }, { "u8", -1 }, { "u8", nan }, { "i32", 1 << 40 }, { "i32", -2.0 ^ 31 - 1 }, { "i64", 2.0 ^ 63 },
+    { "i64", nan }, { "i64", -math.huge },
+  } do
+    local type, number = case[1], case[2]
+    local t = T.zeros({ 2 }, type)
+    local message = "does not fit " .. type
+    check.fails(message, t.fill, t, number)
+    check.fails(message, t.set, t, 1, number)
+    check.fails(message, T.full, { 2 }, number, type)
+    check.fails(message, T.from, { number }, type)
+    check.fails(message, t.apply, t, function() return number end)
+    check.fails(message, function() t[1] = number end)
+    check.all_near(t, { 0, 0 }, 0)
+  end
+  check.equal(T.zeros({ 2 }, "u8"):fill(255.5):get(2), 255, "a fraction is left out, as in PyTorch")
+  check.equal(T.zeros({ 2 }, "i64"):fill((1 << 53) + 1):get(2), (1 << 53) + 1)
+  check.equal(T.zeros({ 2 }, "i64"):fill(-2.0 ^ 63):get(1), math.mininteger)
+  check.equal(T.zeros({ 2 }, "bool"):fill(true):get(2), true)
 end)
 
 check.test("closing releases, and says so", function()

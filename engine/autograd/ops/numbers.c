@@ -204,7 +204,9 @@ calr_status calr_change_forward(const calr_op_call *call, calr_changing how, cal
 static calr_status check_in_place(const calr_op *op, calr_tensor *const *inputs, int count,
                                   const void *attributes)
 {
-    CALR_TRY(calr_tape_check_write(inputs[0]));
+    char writer[64];
+    snprintf(writer, sizeof writer, "%s_", op->title(attributes));
+    CALR_TRY(calr_tape_check_write(writer, inputs[0]));
     for (int i = 1; i < count; i++)
         if (inputs[i] && calr_tape_is_recording() && calr_tape_requires(inputs[i]))
             return calr_error(

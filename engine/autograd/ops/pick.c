@@ -152,7 +152,7 @@ static calr_status check_put(const calr_tensor *x, const calr_tensor *source, bo
     char a[CALR_TENSOR_TEXT], b[CALR_TENSOR_TEXT];
     calr_op_shape shape = calr_shape_of(x);
     if (in_place)
-        CALR_TRY(calr_tape_check_write(x));
+        CALR_TRY(calr_tape_check_write("", x));
     if (in_place && calr_tape_is_recording() && calr_tape_requires(source))
         return calr_error(CALR_EINVAL, "the gradient of what is written would be lost; write "
                                        "values:detach(), or use index_put");

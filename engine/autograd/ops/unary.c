@@ -1,4 +1,6 @@
 /* Operations on single elements. */
+#include <stdio.h>
+
 #include "autograd/apply.h"
 #include "autograd/ops.h"
 #include "autograd/tape.h"
@@ -224,16 +226,10 @@ calr_status calr_op_affine_into(calr_tensor *x, double alpha, double beta)
 
 calr_status calr_op_check_into(const char *name, const calr_tensor *x, const calr_tensor *other)
 {
-    char text[CALR_TENSOR_TEXT];
-    CALR_TRY(calr_tape_check_write(x));
-    if (!calr_tape_is_recording())
-        return CALR_OK;
-    if (calr_tape_requires(x))
-        return calr_error(CALR_EINVAL,
-                          "%s_: %s needs a gradient, which writing into it would make wrong. Write "
-                          "inside calr.no_grad, or use %s",
-                          name, calr_tensor_describe(x, text), name);
-    if (other && calr_tape_requires(other))
+    char text[CALR_TENSOR_TEXT], writer[64];
+    snprintf(writer, sizeof writer, "%s_", name);
+    CALR_TRY(calr_tape_check_write(writer, x));
+    if (other && calr_tape_is_recording() && calr_tape_requires(other))
         return calr_error(CALR_EINVAL,
                           "%s_: the gradient of %s would be lost. Use %s, or give its detach()",
                           name, calr_tensor_describe(other, text), name);

@@ -247,7 +247,7 @@ function Module:load_state(state, metadata) -- luacheck: ignore 212
   end
   if #missing > 0 then error("this is the state of another network: it lacks " .. first_words(missing), 2) end
   if #unknown > 0 then error("this is the state of another network: it also has " .. first_words(unknown), 2) end
-  for name, tensor in pairs(own) do tensor:copy(state[name]:detach()) end
+  for name, tensor in pairs(own) do tensor:detach():copy(state[name]:detach()) end
   return self
 end
 
@@ -258,7 +258,7 @@ end
 --- @return layer  itself
 function Module:init(seed)
   local Rng = require "calr.rng"
-  walk(self, "own_parameters", "", function(name, entry)
+  require("calr.autograd").no_grad(walk, self, "own_parameters", "", function(name, entry)
     entry.initialise(entry.tensor, Rng.open { seed = seed or 0, purpose = "init " .. name })
   end)
   walk(self, "own_buffers", "", function(_, entry) entry.tensor:fill(entry.value) end)
