@@ -1,5 +1,5 @@
--- dimension(name, x, dim [, fallback]): the dimension as a number from 1; `fallback` where there is none. An error names
--- the function and the line of the script that called it.
+-- dimension(name, x, dim [, fallback]): the dimension as a number from 1; `fallback` where there is none. An error
+-- names the function that was called.
 return function(name, x, dim, fallback)
   dim = dim == nil and fallback or dim
   local from_first = math.type(dim) == "integer" and (dim < 0 and dim + x:dim() + 1 or dim)
