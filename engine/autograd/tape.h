@@ -82,7 +82,8 @@ void calr_tape_set_replays(int depth);
 
 /* CALR_EINVAL when writing in place would make gradients wrong without anyone noticing: the tensor
  * is the output of a recorded operation, or was declared to need a gradient, and recording is on.
- * CALR_EINVAL also when the tensor overlaps itself (calr_tensor_overlaps). Messages begin with `name`, the function that writes, unless it is "". */
+ * CALR_EINVAL also when the tensor overlaps itself (calr_tensor_overlaps). Messages begin with
+ * `name`, the function that writes, unless it is "". */
 calr_status calr_tape_check_write(const char *name, const calr_tensor *tensor);
 
 #endif

@@ -1,3 +1,6 @@
+--- @module calr.vocabulary.dimension
+--- The check of a dimension that a function of the vocabulary is given.
+
 -- dimension(name, x, dim [, fallback]): the dimension as a number from 1; `fallback` where there is none. An error
 -- names the function that was called.
 return function(name, x, dim, fallback)
