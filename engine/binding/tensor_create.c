@@ -388,6 +388,30 @@ static int table_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
     return ndim;
 }
 
+/* Refuses a table, on top of the stack, that holds more than its `length` items: an option that was written where numbers
+ * belong. Behind the last item of a table built as a list comes nothing, so the other items are then not looked at. */
+static void check_list(lua_State *L, int64_t length)
+{
+    bool made_up = length > 0 && lua_rawgeti(L, -1, length) == LUA_TNIL; /* by a metatable */
+    if (length > 0)
+        lua_pop(L, 1);
+    if (made_up)
+        return;
+    if (length > 0)
+        lua_pushinteger(L, length);
+    else
+        lua_pushnil(L);
+    if (!lua_next(L, -2))
+        return;
+    lua_pop(L, 2);
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        lua_Integer at = lua_isinteger(L, -2) ? lua_tointeger(L, -2) : 0;
+        if (at < 1 || at > length)
+            luaL_error(L, "a table of numbers has the field [%s] beside its %I items",
+                       luaL_tolstring(L, -2, NULL), (lua_Integer)length);
+    }
+}
+
 /* Copies the table (or number) on top of the stack into the tensor from dimension `dim` on. */
 static void fill_from(lua_State *L, calr_tensor *tensor, int dim, int64_t *index)
 {
@@ -403,6 +427,8 @@ static void fill_from(lua_State *L, calr_tensor *tensor, int dim, int64_t *index
     if (!lua_istable(L, -1) || luaL_len(L, -1) != tensor->shape[dim])
         luaL_error(L, "ragged table: every item of dimension %d must hold %I items", dim + 1,
                    (lua_Integer)tensor->shape[dim]);
+    luaL_checkstack(L, 4, NULL);
+    check_list(L, tensor->shape[dim]);
     for (int64_t i = 0; i < tensor->shape[dim]; i++) {
         index[dim] = i;
         lua_geti(L, -1, i + 1);

@@ -11,6 +11,13 @@ check.test("from nested tables and back", function()
   check.equal(T(7):get(), 7)
   check.equal(tostring(T({}, "i32")), "i32[0]")
   check.fails("ragged table", T, { { 1 }, { 2, 3 } })
+  check.fails("a table of numbers has the field [typo] beside its 0 items", T, { typo = 1 })
+  check.fails("a table of numbers has the field [type] beside its 2 items", T, { { 1, 2, type = "f64" } })
+  check.fails("a table of numbers has the field [-1] beside its 2 items", T, { 1, 2, [-1] = 5 })
+  local backwards = {}
+  for i = 9, 1, -1 do backwards[i] = i end
+  check.equal(T(backwards):get(9), 9)
+  check.equal(#T(setmetatable({}, { __len = function() return 3 end, __index = function(_, i) return i end })), 3)
   check.fails("holds numbers", T, { "x" })
 end)
 
