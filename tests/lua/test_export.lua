@@ -11,7 +11,8 @@ end
 
 -- Statistics of norms, and weights that start as 1 or 0, get numbers that a mistake would show.
 local function stir(net)
-  for name, tensor in pairs(net:state()) do
+  for name, written in pairs(net:state()) do
+    local tensor = written:detach()
     local stream = calr.rng.open { seed = 3, purpose = name }
     if name:match "running_var$" then
       stream:fill_uniform(tensor, 0.5, 1.5)

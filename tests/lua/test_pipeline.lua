@@ -617,10 +617,10 @@ check.test("NaN and runaway weights are named with epoch and batch", function()
     "the loss became NaN in batch 2 of epoch 0 of training: lower the learning rate (lr=1e+30)")
   diverge({ lr = 1e30, pooling = "average", iterations = 1 }, " in epoch 0 of training: lower the learning rate")
   local net = small_network()
-  net.pool.p:fill(-1)
+  net.pool.p:detach():fill(-1)
   check.fails("the exponent of the GeM pooling became -1 and must stay above 0: the training has diverged",
     P.features, net, train, config())
-  net.pool.p:fill(0)
+  net.pool.p:detach():fill(0)
   check.fails("became 0 and must stay above 0: the network has no weights yet", P.features, net, train, config())
   check.fails("a data set (calr.data.open) is wanted, not a table", P.epochs, net, config(), street)
   local cfg = config { intra = { lr = 1e30 }, pooling = "average" }
