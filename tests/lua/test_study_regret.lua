@@ -43,6 +43,7 @@ check.test("gp is no worse than Optuna's, and needs half the trials of tpe", fun
   local ours = compare("branin", "gp", {}, "gp", 8)
   check.ok(problems.worse(ours, reference.branin.tpe) > 0.5, "after half as many trials")
   check.ok(compare("sphere", "gp", {}, "gp", 8))
+  check.ok(compare("conditional", "gp", {}, "gp", 5))
 end)
 
 check.test("nsga2 is no worse than Optuna's, and much better than chance", function()
