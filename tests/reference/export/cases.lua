@@ -4,7 +4,8 @@ local calr = require "calr"
 local T, nn = calr.tensor, calr.nn
 
 local function stir(net)
-  for name, tensor in pairs(net:state()) do
+  for name, written in pairs(net:state()) do
+    local tensor = written:detach()
     local stream = calr.rng.open { seed = 3, purpose = name }
     if name:match "running_var$" then
       stream:fill_uniform(tensor, 0.5, 1.5)
