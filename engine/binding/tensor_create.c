@@ -388,8 +388,9 @@ static int table_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
     return ndim;
 }
 
-/* Refuses a table, on top of the stack, that holds more than its `length` items: an option that was written where numbers
- * belong. Behind the last item of a table built as a list comes nothing, so the other items are then not looked at. */
+/* Refuses a table, on top of the stack, that holds more than its `length` items: an option that was written where
+ * numbers belong. Behind the last item of a table built as a list comes nothing, so the other items are then not
+ * looked at. */
 static void check_list(lua_State *L, int64_t length)
 {
     bool made_up = length > 0 && lua_rawgeti(L, -1, length) == LUA_TNIL; /* by a metatable */
