@@ -63,6 +63,13 @@ def answer(name, seconds, base, found):
           flush=True)
 
 
+def settle(seconds, work):
+    """Does the work for so long before it is timed: see lua/calr/lab/bench/frame/settle.lua."""
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        work()
+
+
 def timed(work):
     """The seconds that work takes; it may time itself, when part of what it does is not to count."""
     began = clock()
@@ -84,8 +91,6 @@ def serve(name, prepare, found=dict):
         words = line.split()
         if words and words[0] == "run":
             calls = int(words[1]) if len(words) > 1 else 1
-            settled = time.perf_counter() + (float(words[2]) if len(words) > 2 else 0)
-            while time.perf_counter() < settled:
-                timed(work)
+            settle(float(words[2]) if len(words) > 2 else 0, lambda: timed(work))
             seconds.append(sum(timed(work) for _ in range(calls)) / calls)
             answer(title, seconds, base, found())

@@ -4,7 +4,6 @@ A line "run CALLS NUMBER KIND SETTLE" asks for CALLS evaluations of expression N
 SETTLE seconds of the same; the loop is made of the expression itself. The answer's time is -1 where PyTorch cannot."""
 import json
 import sys
-import time
 
 import common
 
@@ -68,9 +67,7 @@ def main():
                 loop = None
                 loop = loop_of(questions[int(number)], kind)
                 current = (number, kind)
-            start = time.monotonic()
-            while time.monotonic() - start < settle:
-                loop(max(1, calls // 10))
+            common.settle(settle, lambda: loop(max(1, calls // 10)))
             began = common.clock()
             loop(calls)
             seconds = (common.clock() - began) / calls

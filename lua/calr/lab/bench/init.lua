@@ -40,6 +40,7 @@ local json = require "calr.json"
 local meter = require "calr.meter"
 local phases = require "calr.phases"
 local peers = require "calr.lab.bench.frame.peers"
+local settle_down = require "calr.lab.bench.frame.settle"
 local sys = require "calr.sys"
 local text = require "calr.text"
 local userfile = require "calr.userfile"
@@ -185,9 +186,7 @@ local function clock_of(session)
   return session.settings.cpu and os.clock or sys.clock
 end
 
--- Threads that slept while another program had its turn are often woken on the same core, where each waits for the
--- other until the kernel moves one of them: steps of 200 ms took 290. So both programs work for so many seconds before
--- a sample of short calls is timed.
+-- Seconds for which both programs work before a sample of short calls is timed, and what counts as short.
 local settling, short = 0.3, 0.5
 
 local function settling_time(options, seconds)
@@ -197,8 +196,7 @@ end
 
 local function sample(session, fn, calls, settle)
   local clock = clock_of(session)
-  local start = sys.clock()
-  while sys.clock() - start < (settle or 0) do fn() end
+  if settle then settle_down(settle, fn) end
   local began = clock()
   for _ = 1, calls do fn() end
   return (clock() - began) / calls

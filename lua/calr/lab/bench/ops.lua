@@ -11,6 +11,7 @@ local errors = require "calr.errors"
 local format = require "calr.lab.bench.frame.format"
 local json = require "calr.json"
 local rng = require "calr.rng"
+local settle_down = require "calr.lab.bench.frame.settle"
 local sys = require "calr.sys"
 local T = require "calr.tensor"
 
@@ -205,14 +206,11 @@ end
 
 -- ---- times ----
 
--- Threads that slept while the other program had its turn are often woken on the same core. Each then waits for the
--- other's slice to end (1 ms for what takes 20 us), until the kernel moves one of them, mostly within 10 ms. So both
--- programs work for so many seconds before a sample is timed.
+-- Seconds for which both programs work before a sample is timed.
 local settling = 0.03
 
 local function sample(clock, loop, calls, settle)
-  local start = sys.clock()
-  while sys.clock() - start < settle do loop(math.max(1, calls // 10)) end
+  settle_down(settle, function() loop(math.max(1, calls // 10)) end)
   local began = clock()
   loop(calls)
   return (clock() - began) / calls
