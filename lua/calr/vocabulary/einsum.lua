@@ -83,24 +83,12 @@ function Later:squeeze(i)
   return add(self.plan, function(values) return values[at]:squeeze(i) end, shape)
 end
 
-function Later:sum(i)
-  local at = self.at
-  return add(self.plan, function(values) return values[at]:sum(i) end)
-end
-
-function Later:permute(order)
-  local at = self.at
-  return add(self.plan, function(values) return values[at]:permute(order) end)
-end
-
-function Later:unsqueeze(i)
-  local at = self.at
-  return add(self.plan, function(values) return values[at]:unsqueeze(i) end)
-end
-
-function Later:reshape(shape)
-  local at = self.at
-  return add(self.plan, function(values) return values[at]:reshape(shape) end)
+-- The lengths of these results are not asked for.
+for _, name in ipairs { "sum", "permute", "unsqueeze", "reshape" } do
+  Later[name] = function(self, how)
+    local at = self.at
+    return add(self.plan, function(values) return values[at][name](values[at], how) end)
+  end
 end
 
 function Later:times(other)
