@@ -393,15 +393,15 @@ static int table_shape(lua_State *L, int64_t shape[CALR_MAX_DIMS])
  * looked at. */
 static void check_list(lua_State *L, int64_t length)
 {
-    bool made_up = length > 0 && lua_rawgeti(L, -1, length) == LUA_TNIL; /* by a metatable */
-    if (length > 0)
-        lua_pop(L, 1);
-    if (made_up)
-        return;
-    if (length > 0)
-        lua_pushinteger(L, length);
-    else
+    if (length == 0) {
         lua_pushnil(L);
+    } else {
+        bool made_up = lua_rawgeti(L, -1, length) == LUA_TNIL; /* by a metatable */
+        lua_pop(L, 1);
+        if (made_up)
+            return;
+        lua_pushinteger(L, length);
+    }
     if (!lua_next(L, -2))
         return;
     lua_pop(L, 2);
