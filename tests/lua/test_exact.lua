@@ -251,6 +251,33 @@ check.test("cosines tie where they are equal in f32", function()
   check.equal(wrong_lists(cluster.knn(T(rows), { k = 20, include_self = false }).indices, want), 0)
 end)
 
+check.test("distances of f32 rows are those of f64, to 2e-6", function()
+  for _, size in ipairs { { 1, 1, 1 }, { 7, 5, 3 }, { 65, 130, 64 }, { 33, 17, 129 }, { 64, 64, 2048 } } do
+    local m, n, d = table.unpack(size)
+    -- Squares of the last four scales are too small or too large for f32.
+    for _, scale in ipairs { 1, 1e-3, 1e18, 1e19, 1e-20, 3e-25 } do
+      for _, far in ipairs { 0, 1000 } do
+        local a, b = (T(normal(13, m, d)) + far) * scale, (T(normal(14, n, d)) + far) * scale
+        local y, want = T.cdist(a, b), T.cdist(a:to "f64", b:to "f64")
+        local text = ("%d x %d, %d x %d, %g of what lies around %d"):format(m, d, n, d, scale, far)
+        check.ok((((y:to "f64" - want) / want):abs():max()):item() < 2e-6, text)
+        check.ok(y:equal(T.cdist(b, a):t()), text .. ", the other way round")
+      end
+    end
+  end
+end)
+
+check.test("distances of whole numbers are exact, equal rows are at 0, and what is no number stays so", function()
+  local a = (T(normal(15, 70, 100)) * 50):round()
+  local y, want = T.cdist(a, a), T.cdist(a:to "f64", a:to "f64")
+  check.ok(y:equal(want:to "f32"))
+  check.equal(y:diagonal():abs():max():item(), 0)
+  local far = T.cdist(T { { 3e38, 1 }, { -3e38, 1 }, { 0 / 0, 0 } }, T { { 3e38, 1 } }):flatten():totable()
+  check.equal(far[1], 0)
+  check.equal(far[2], math.huge)
+  check.ok(far[3] ~= far[3])
+end)
+
 -- The gradients of cdist of numbers around `far`, in units of their largest, beside those in f64.
 local function gradient_error(m, n, d, far, p, few)
   local a, b = T(normal(9, m, d)) + far, T(normal(10, n, d)) + far

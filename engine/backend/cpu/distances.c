@@ -1,6 +1,7 @@
-/* Distances between the rows of two matrices, from the differences of their numbers in double precision: nothing
- * cancels, and a distance depends on its two rows alone. Gradients come from the differences too, in the type of the
- * numbers, and are added up in double. */
+/* Distances between the rows of two matrices, from the differences of their numbers: nothing cancels, and a distance
+ * depends on its two rows alone. Squares of f32 numbers are added up in f32 for DEPTH columns, all else in double.
+ * Gradients come from the differences too, in the type of the numbers, and are added up in double. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -8,41 +9,62 @@
 
 /* ---- forward ---- tiles of TILE x TILE pairs, DEPTH columns at a time */
 
-enum { TILE = 64, DEPTH = 64, LANES = 8, FEW = 4, MANY = 8, FEW_TILES = 4 };
+enum { TILE = 64, DEPTH = 64, SQUARE = 8, FEW = 4, MANY = 8, FEW_TILES = 4 };
 
-typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
-typedef int64_t mask __attribute__((vector_size(LANES * sizeof(double))));
+/* 64 bytes: a register of AVX-512, two of AVX2. */
+typedef double doubles __attribute__((vector_size(64)));
+typedef float floats __attribute__((vector_size(64)));
+typedef int64_t mask __attribute__((vector_size(64)));
+
+/* Numbers of a row of a square that is transposed. */
+typedef double eight_doubles __attribute__((vector_size(SQUARE * sizeof(double))));
+typedef float eight_floats __attribute__((vector_size(SQUARE * sizeof(float))));
+
+/* TILE rows of a and, transposed, of b: DEPTH columns of each. */
+typedef struct wide_tile {
+    doubles a[TILE * DEPTH * sizeof(double) / sizeof(doubles)];
+    doubles b[DEPTH * TILE * sizeof(double) / sizeof(doubles)];
+} wide_tile;
+
+typedef struct narrow_tile {
+    floats a[TILE * DEPTH * sizeof(float) / sizeof(floats)];
+    floats b[DEPTH * TILE * sizeof(float) / sizeof(floats)];
+    floats sum[TILE * TILE * sizeof(float) / sizeof(floats)]; /* of DEPTH columns */
+} narrow_tile;
 
 typedef struct tiles {
-    double a[TILE * DEPTH]; /* rows x DEPTH */
-    lanes b[DEPTH * TILE /
-            LANES]; /* DEPTH x columns, so that neighbouring pairs are computed together */
-    lanes sum[TILE * TILE / LANES];
+    union {
+        wide_tile wide;
+        narrow_tile narrow;
+    };
+    doubles sum[TILE * TILE * sizeof(double) / sizeof(doubles)];
 } tiles;
 
 /* Macros, because a function that returns vectors has another interface in each generation of processors. */
-#define SIZE(x)     ((lanes)((mask)(x)&INT64_MAX))
+#define SIZE(x)     ((doubles)((mask)(x)&INT64_MAX))
 #define KEEPS(s, x) (((x) <= (s)) | ((s) != (s))) /* NaN stays */
 
-/* STEP adds a difference x to the sum s. The sums of `at_once` rows and `across` times eight columns stay in registers,
+/* STEP adds a difference x to the sum s. The sums of `at_once` rows and `across` vectors of columns stay in registers,
  * of which AVX-512 has enough for MANY rows and two: a number of a is loaded once for both, or loads would take longer
  * than sums. */
-#define BLOCK(name, at_once, across, STEP)                                                         \
-    CALR_CLONES static void name(tiles *t, int64_t rows, int64_t depth)                            \
+#define BLOCK(name, real, vector, at_once, across, STEP)                                           \
+    CALR_CLONES static void name(const vector *all_a, const vector *all_b, vector *sum,            \
+                                 int64_t rows, int64_t depth)                                      \
     {                                                                                              \
+        enum { PITCH = TILE * sizeof(real) / sizeof(vector) };                                     \
         for (int64_t i = 0; i < rows; i += at_once)                                                \
-            for (int64_t j = 0; j < TILE / LANES; j += across) {                                   \
-                const double *a = t->a + i * DEPTH;                                                \
-                const lanes *b = t->b + j;                                                         \
-                lanes *to = t->sum + i * (TILE / LANES) + j;                                       \
-                lanes s[at_once][across], x;                                                       \
+            for (int64_t j = 0; j < PITCH; j += across) {                                          \
+                const real *a = (const real *)all_a + i * DEPTH;                                   \
+                const vector *b = all_b + j;                                                       \
+                vector *to = sum + i * PITCH + j;                                                  \
+                vector s[at_once][across], x;                                                      \
                 for (int r = 0; r < at_once; r++)                                                  \
                     for (int l = 0; l < across; l++)                                               \
-                        s[r][l] = to[r * (TILE / LANES) + l];                                      \
-                for (int64_t c = 0; c < depth; c++, b += TILE / LANES) {                           \
+                        s[r][l] = to[r * PITCH + l];                                               \
+                for (int64_t c = 0; c < depth; c++, b += PITCH) {                                  \
                     _Pragma("GCC unroll 8") for (int r = 0; r < at_once; r++)                      \
                     {                                                                              \
-                        double v = a[r * DEPTH + c];                                               \
+                        real v = a[r * DEPTH + c];                                                 \
                         _Pragma("GCC unroll 2") for (int l = 0; l < across; l++)                   \
                         {                                                                          \
                             x = b[l] - v;                                                          \
@@ -52,17 +74,19 @@ typedef struct tiles {
                 }                                                                                  \
                 for (int r = 0; r < at_once; r++)                                                  \
                     for (int l = 0; l < across; l++)                                               \
-                        to[r * (TILE / LANES) + l] = s[r][l];                                      \
+                        to[r * PITCH + l] = s[r][l];                                               \
             }                                                                                      \
     }
 #define ADD_SQUARE(s, x) ((s) + (x) * (x))
 #define ADD_SIZE(s, x)   ((s) + SIZE(x))
 #define TAKE_LARGER(s, x)                                                                          \
-    ((lanes)(((mask)(s)&KEEPS(s, SIZE(x))) | ((mask)SIZE(x) & ~KEEPS(s, SIZE(x)))))
-BLOCK(add_squares, FEW, 1, ADD_SQUARE)
-BLOCK(add_squares_of_many, MANY, 2, ADD_SQUARE)
-BLOCK(add_sizes, FEW, 1, ADD_SIZE)
-BLOCK(take_larger, FEW, 1, TAKE_LARGER)
+    ((doubles)(((mask)(s)&KEEPS(s, SIZE(x))) | ((mask)SIZE(x) & ~KEEPS(s, SIZE(x)))))
+BLOCK(add_squares, double, doubles, FEW, 1, ADD_SQUARE)
+BLOCK(add_squares_of_many, double, doubles, MANY, 2, ADD_SQUARE)
+BLOCK(add_narrow_squares, float, floats, FEW, 1, ADD_SQUARE)
+BLOCK(add_narrow_squares_of_many, float, floats, MANY, 2, ADD_SQUARE)
+BLOCK(add_sizes, double, doubles, FEW, 1, ADD_SIZE)
+BLOCK(take_larger, double, doubles, FEW, 1, TAKE_LARGER)
 
 /* x^p, x >= 0. */
 static double power(double x, double p)
@@ -79,11 +103,11 @@ static double power(double x, double p)
 static void add_powers(tiles *t, int64_t rows, int64_t depth, double p)
 {
     double *sum = (double *)t->sum;
-    const double *b = (const double *)t->b;
+    const double *a = (const double *)t->wide.a, *b = (const double *)t->wide.b;
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < TILE; j++)
             for (int64_t c = 0; c < depth; c++) {
-                double x = fabs(t->a[i * DEPTH + c] - b[c * TILE + j]);
+                double x = fabs(a[i * DEPTH + c] - b[c * TILE + j]);
                 sum[i * TILE + j] += p == 0 ? x != 0 : power(x, p);
             }
 }
@@ -100,9 +124,8 @@ CALR_CLONES static void take_roots(int64_t n, double *x, double p)
 
 typedef struct job {
     const calr_distances *sizes;
-    const char *a, *b;
-    char *y;
-    size_t size;
+    const void *a, *b;
+    void *y;
     int64_t height; /* rows of a tile, fewer where there would be too few tiles for all threads */
     int64_t down, across; /* tiles of a matrix of distances */
     bool many;            /* rows at once */
@@ -121,10 +144,10 @@ static void store(bool wide, char *x, int64_t i, double value)
         ((float *)x)[i] = (float)value;
 }
 
-/* A square of 8 x 8 is transposed in three steps, each of which exchanges halves of what the step before left whole. */
+/* A square is transposed in three steps, each of which exchanges halves of what the step before left whole. */
 #define EXCHANGE(x, y, a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7)             \
     do {                                                                                           \
-        lanes first_ = __builtin_shufflevector(x, y, a0, a1, a2, a3, a4, a5, a6, a7);              \
+        __typeof__(x) first_ = __builtin_shufflevector(x, y, a0, a1, a2, a3, a4, a5, a6, a7);      \
         (y) = __builtin_shufflevector(x, y, b0, b1, b2, b3, b4, b5, b6, b7);                       \
         (x) = first_;                                                                              \
     } while (0)
@@ -132,42 +155,79 @@ static void store(bool wide, char *x, int64_t i, double value)
 #define BY_TWO(x, y)  EXCHANGE(x, y, 0, 1, 8, 9, 4, 5, 12, 13, 2, 3, 10, 11, 6, 7, 14, 15)
 #define BY_FOUR(x, y) EXCHANGE(x, y, 0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15)
 
-/* Columns first .. first + depth - 1 of rows of a and b; b, transposed, in squares of eight. */
-#define COPY(name, real)                                                                           \
-    CALR_CLONES static void name(tiles *t, int64_t d, const real *a, int64_t rows, const real *b,  \
-                                 int64_t columns, int64_t first, int64_t depth)                    \
+/* `depth` columns of rows of a and of b, which have d columns. What lies past the last row of either is 0. */
+#define COPY(name, real, kept, eight, tile)                                                        \
+    CALR_CLONES static void name(tile *t, int64_t d, const real *a, int64_t rows, const real *b,   \
+                                 int64_t columns, int64_t depth)                                   \
     {                                                                                              \
-        double *to = (double *)t->b;                                                               \
-        int64_t even = columns / LANES * LANES, whole = depth / LANES * LANES;                     \
+        kept *to_a = (kept *)t->a, *to_b = (kept *)t->b;                                           \
+        int64_t even = columns / SQUARE * SQUARE, whole = depth / SQUARE * SQUARE;                 \
         for (int64_t i = 0; i < rows; i++)                                                         \
             for (int64_t c = 0; c < depth; c++)                                                    \
-                t->a[i * DEPTH + c] = (double)a[i * d + first + c];                                \
-        for (int64_t i = 0; i < even; i += LANES)                                                  \
-            for (int64_t c = 0; c < whole; c += LANES) {                                           \
-                lanes x[LANES];                                                                    \
-                _Pragma("GCC unroll 8") for (int r = 0; r < LANES; r++)                            \
-                    _Pragma("GCC unroll 8") for (int l = 0; l < LANES; l++) x[r][l] =              \
-                        (double)b[(i + r) * d + first + c + l];                                    \
-                for (int r = 0; r < LANES; r += 2)                                                 \
+                to_a[i * DEPTH + c] = (kept)a[i * d + c];                                          \
+        if (rows < TILE)                                                                           \
+            memset(to_a + rows * DEPTH, 0, (size_t)((TILE - rows) * DEPTH) * sizeof *to_a);        \
+        if (columns < TILE)                                                                        \
+            memset(to_b, 0, sizeof t->b);                                                          \
+        for (int64_t i = 0; i < even; i += SQUARE)                                                 \
+            for (int64_t c = 0; c < whole; c += SQUARE) {                                          \
+                eight x[SQUARE];                                                                   \
+                _Pragma("GCC unroll 8") for (int r = 0; r < SQUARE; r++)                           \
+                    _Pragma("GCC unroll 8") for (int l = 0; l < SQUARE; l++) x[r][l] =             \
+                        (kept)b[(i + r) * d + c + l];                                              \
+                for (int r = 0; r < SQUARE; r += 2)                                                \
                     BY_ONE(x[r], x[r + 1]);                                                        \
-                for (int r = 0; r < LANES; r += 4) {                                               \
+                for (int r = 0; r < SQUARE; r += 4) {                                              \
                     BY_TWO(x[r], x[r + 2]);                                                        \
                     BY_TWO(x[r + 1], x[r + 3]);                                                    \
                 }                                                                                  \
-                for (int r = 0; r < LANES / 2; r++)                                                \
+                for (int r = 0; r < SQUARE / 2; r++)                                               \
                     BY_FOUR(x[r], x[r + 4]);                                                       \
-                for (int l = 0; l < LANES; l++)                                                    \
-                    t->b[((c + l) * TILE + i) / LANES] = x[l];                                     \
+                for (int l = 0; l < SQUARE; l++)                                                   \
+                    *(eight *)(to_b + (c + l) * TILE + i) = x[l];                                  \
             }                                                                                      \
         for (int64_t i = 0; i < columns; i++)                                                      \
             for (int64_t c = i < even ? whole : 0; c < depth; c++)                                 \
-                to[c * TILE + i] = (double)b[i * d + first + c];                                   \
+                to_b[c * TILE + i] = (kept)b[i * d + c];                                           \
     }
-COPY(copy_f32, float)
-COPY(copy_f64, double)
+COPY(copy_f32, float, double, eight_doubles, wide_tile)
+COPY(copy_f64, double, double, eight_doubles, wide_tile)
+COPY(copy_narrow, float, float, eight_floats, narrow_tile)
+
+CALR_CLONES static void add_narrow_sums(tiles *t, int64_t rows)
+{
+    const float *from = (const float *)t->narrow.sum;
+    double *to = (double *)t->sum;
+    for (int64_t i = 0; i < rows * TILE; i++)
+        to[i] += (double)from[i];
+}
+
+/* Of squares that f32 cannot hold, too large or too small, the sum of all d is made again. */
+CALR_CLONES static void mend_narrow_sums(int64_t rows, int64_t columns, int64_t d, const float *a,
+                                         const float *b, doubles *sums)
+{
+    double *sum = (double *)sums, least = 1e-30 * (double)d;
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t out = 0;
+        for (int64_t j = 0; j < columns; j++)
+            out += sum[i * TILE + j] < least || sum[i * TILE + j] > (double)FLT_MAX;
+        for (int64_t j = 0; out > 0 && j < columns; j++) {
+            double *s = &sum[i * TILE + j], all = 0;
+            if (!(*s < least || *s > (double)FLT_MAX))
+                continue;
+            _Pragma("omp simd reduction(+ : all)") for (int64_t c = 0; c < d; c++)
+            {
+                double x = (double)b[j * d + c] - (double)a[i * d + c];
+                all += x * x;
+            }
+            *s = all;
+            out--;
+        }
+    }
+}
 
 #define STORE(name, real)                                                                          \
-    CALR_CLONES static void name(int64_t rows, int64_t columns, const lanes *sum, int64_t pitch,   \
+    CALR_CLONES static void name(int64_t rows, int64_t columns, const doubles *sum, int64_t pitch, \
                                  real *y)                                                          \
     {                                                                                              \
         const double *from = (const double *)sum;                                                  \
@@ -178,13 +238,27 @@ COPY(copy_f64, double)
 STORE(store_f32, float)
 STORE(store_f64, double)
 
-/* What lies past the last row is 0. */
-static void clear_rest(tiles *t, int64_t rows, int64_t columns)
+/* Adds what the tile's columns give to its sums. */
+static void add_columns(tiles *t, const job *j, int64_t rows, int64_t depth)
 {
-    if (rows < TILE)
-        memset(t->a + rows * DEPTH, 0, (size_t)((TILE - rows) * DEPTH) * sizeof *t->a);
-    if (columns < TILE)
-        memset(t->b, 0, sizeof t->b);
+    wide_tile *w = &t->wide;
+    double p = j->sizes->p;
+    if (p == 2)
+        (j->many ? add_squares_of_many : add_squares)(w->a, w->b, t->sum, rows, depth);
+    else if (p == 1)
+        add_sizes(w->a, w->b, t->sum, rows, depth);
+    else if (isinf(p))
+        take_larger(w->a, w->b, t->sum, rows, depth);
+    else
+        add_powers(t, rows, depth, p);
+}
+
+static void add_narrow_columns(tiles *t, const job *j, int64_t rows, int64_t depth)
+{
+    narrow_tile *n = &t->narrow;
+    memset(n->sum, 0, sizeof n->sum);
+    (j->many ? add_narrow_squares_of_many : add_narrow_squares)(n->a, n->b, n->sum, rows, depth);
+    add_narrow_sums(t, rows);
 }
 
 static void fill_tile(void *context, int64_t begin, int64_t end, int worker)
@@ -192,46 +266,43 @@ static void fill_tile(void *context, int64_t begin, int64_t end, int worker)
     (void)worker;
     const job *j = context;
     const calr_distances *s = j->sizes;
-    bool wide = s->dtype == CALR_F64;
+    bool wide = s->dtype == CALR_F64, narrow = !wide && s->p == 2;
     tiles t;
     for (int64_t number = begin; number < end; number++) {
         int64_t item = number / (j->down * j->across),
                 row = number / j->across % j->down * j->height, column = number % j->across * TILE;
         int64_t rows = calr_min64(j->height, s->m - row), columns = calr_min64(TILE, s->n - column);
-        const char *a = j->a + (size_t)((item * s->m + row) * s->d) * j->size,
-                   *b = j->b + (size_t)((item * s->n + column) * s->d) * j->size;
+        int64_t at_a = (item * s->m + row) * s->d, at_b = (item * s->n + column) * s->d;
+        const float *a = (const float *)j->a + at_a, *b = (const float *)j->b + at_b;
         memset(t.sum, 0, sizeof t.sum);
-        clear_rest(&t, rows, columns);
         for (int64_t first = 0; first < s->d; first += DEPTH) {
             int64_t depth = calr_min64(DEPTH, s->d - first);
+            if (narrow) {
+                copy_narrow(&t.narrow, s->d, a + first, rows, b + first, columns, depth);
+                add_narrow_columns(&t, j, rows, depth);
+                continue;
+            }
             if (wide)
-                copy_f64(&t, s->d, (const double *)a, rows, (const double *)b, columns, first,
-                         depth);
+                copy_f64(&t.wide, s->d, (const double *)j->a + at_a + first, rows,
+                         (const double *)j->b + at_b + first, columns, depth);
             else
-                copy_f32(&t, s->d, (const float *)a, rows, (const float *)b, columns, first, depth);
-            if (s->p == 2 && j->many)
-                add_squares_of_many(&t, rows, depth);
-            else if (s->p == 2)
-                add_squares(&t, rows, depth);
-            else if (s->p == 1)
-                add_sizes(&t, rows, depth);
-            else if (isinf(s->p))
-                take_larger(&t, rows, depth);
-            else
-                add_powers(&t, rows, depth, s->p);
+                copy_f32(&t.wide, s->d, a + first, rows, b + first, columns, depth);
+            add_columns(&t, j, rows, depth);
         }
-        char *y = j->y + (size_t)((item * s->m + row) * s->n + column) * j->size;
+        if (narrow)
+            mend_narrow_sums(rows, columns, s->d, a, b, t.sum);
         take_roots(rows * TILE, (double *)t.sum, s->p);
+        int64_t at_y = (item * s->m + row) * s->n + column;
         if (wide)
-            store_f64(rows, columns, t.sum, s->n, (double *)y);
+            store_f64(rows, columns, t.sum, s->n, (double *)j->y + at_y);
         else
-            store_f32(rows, columns, t.sum, s->n, (float *)y);
+            store_f32(rows, columns, t.sum, s->n, (float *)j->y + at_y);
     }
 }
 
 calr_status calr_cpu_distances(const calr_distances *sizes, const void *a, const void *b, void *y)
 {
-    job j = {.sizes = sizes, .a = a, .b = b, .y = y, .size = calr_dtype_size(sizes->dtype)};
+    job j = {.sizes = sizes, .a = a, .b = b, .y = y};
     j.across = (sizes->n + TILE - 1) / TILE;
     j.height = TILE;
     while (j.height > TILE / FEW_TILES &&
