@@ -68,6 +68,9 @@ static const char *const binary_names[CALR_BINARY_COUNT] = {
     [CALR_LE] = "le",
     [CALR_GT] = "gt",
     [CALR_GE] = "ge",
+    [CALR_LOGICAL_AND] = "logical_and",
+    [CALR_LOGICAL_OR] = "logical_or",
+    [CALR_LOGICAL_XOR] = "logical_xor",
 };
 
 static const char *const ternary_names[CALR_TERNARY_COUNT] = {

@@ -82,6 +82,9 @@ typedef enum calr_binary {
     CALR_LE,
     CALR_GT,
     CALR_GE,
+    CALR_LOGICAL_AND, /* of every type: whether both are not 0 */
+    CALR_LOGICAL_OR,
+    CALR_LOGICAL_XOR,
     CALR_BINARY_COUNT
 } calr_binary;
 

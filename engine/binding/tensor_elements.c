@@ -241,7 +241,11 @@ static calr_tensor *truth_operand(lua_State *L, int arg)
 
 static int word_logical(lua_State *L)
 {
-    calr_tensor *a = truth_operand(L, 1), *b = truth_operand(L, 2);
+    calr_tensor *a = calr_lua_test_tensor(L, 1), *b = calr_lua_test_tensor(L, 2);
+    if (!a || !b || a->dtype != b->dtype || a->dtype == CALR_F16) {
+        a = truth_operand(L, 1);
+        b = truth_operand(L, 2);
+    }
     PUSH(L, calr_op_binary((calr_binary)calr_lua_code(L), a, b, slot));
     return 1;
 }
@@ -539,9 +543,9 @@ const calr_lua_function calr_lua_element_methods[] = {
     BINARY("le", CALR_LE),
     BINARY("gt", CALR_GT),
     BINARY("ge", CALR_GE),
-    LOGICAL("logical_and", CALR_AND),
-    LOGICAL("logical_or", CALR_OR),
-    LOGICAL("logical_xor", CALR_XOR),
+    LOGICAL("logical_and", CALR_LOGICAL_AND),
+    LOGICAL("logical_or", CALR_LOGICAL_OR),
+    LOGICAL("logical_xor", CALR_LOGICAL_XOR),
     {NULL, NULL, NULL},
 };
 

@@ -124,59 +124,68 @@ typedef struct repeats {
 typedef struct tile_job {
     const char *from;
     char *to;
-    int64_t times;
-    size_t bytes;
+    int dims; /* before the run */
+    const int64_t *length, *times;
+    int64_t repeated; /* times the run is written in a row */
+    size_t bytes;     /* of the run */
 } tile_job;
 
-static void tile_rows(void *context, int64_t begin, int64_t end, int worker)
+/* The run of x whose copies are run `number` of the result: at the same place, modulo x's lengths. */
+static const char *run_of_x(const tile_job *job, int64_t number)
+{
+    int64_t at = 0, step = 1;
+    for (int d = job->dims; d-- > 0;) {
+        int64_t length = job->length[d];
+        at += number % length * step;
+        number /= length * job->times[d];
+        step *= length;
+    }
+    return job->from + (size_t)at * job->bytes;
+}
+
+static void tile_copies(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
     const tile_job *job = context;
-    for (int64_t i = begin; i < end; i++)
-        memcpy(job->to + (size_t)i * job->bytes, job->from + (size_t)(i / job->times) * job->bytes,
-               job->bytes);
-}
-
-/* Repeats contiguous x along one dimension. */
-static calr_status tile_dim(const calr_tensor *x, int dim, int64_t times, calr_tensor **y)
-{
-    int64_t shape[CALR_MAX_DIMS], outer = 1;
-    memcpy(shape, x->shape, sizeof shape);
-    if (__builtin_mul_overflow(shape[dim], times, &shape[dim]))
-        return calr_error(CALR_ENOMEM, "the result is larger than can be addressed");
-    calr_tensor *out;
-    CALR_TRY(calr_tensor_new(x->dtype, x->ndim, shape, &out));
-    for (int d = 0; d < dim; d++)
-        outer *= shape[d];
-    if (calr_tensor_numel(out) > 0) {
-        size_t bytes = calr_tensor_bytes(x) / (size_t)outer;
-        tile_job job = {calr_tensor_data(x), calr_tensor_data(out), times, bytes};
-        calr_parallel_for(outer * times, 1 + (int64_t)(65536 / bytes), tile_rows, &job);
+    const char *from = run_of_x(job, begin / job->repeated);
+    for (int64_t i = begin; i < end; i++) {
+        if (i % job->repeated == 0)
+            from = run_of_x(job, i / job->repeated);
+        memcpy(job->to + (size_t)i * job->bytes, from, job->bytes);
     }
-    *y = out;
-    return CALR_OK;
 }
 
 static calr_status tile_forward(calr_op_call *call, calr_tensor **y)
 {
     const repeats *r = call->attributes;
-    calr_tensor *so_far = calr_tensor_retain(call->in[0]);
-    for (int d = so_far->ndim - 1; d >= 0; d--) {
-        if (r->times[d] == 1)
-            continue;
-        calr_tensor *more;
-        calr_status status = tile_dim(so_far, d, r->times[d], &more);
-        calr_tensor_release(so_far);
-        CALR_TRY(status);
-        so_far = more;
-    }
-    if (so_far != call->in[0]) {
-        *y = so_far;
+    calr_tensor *x = call->in[0];
+    int64_t shape[CALR_MAX_DIMS];
+    int last = x->ndim; /* the last dimension that is repeated begins the run */
+    do
+        last--;
+    while (last >= 0 && r->times[last] == 1);
+    if (last < 0)
+        return calr_tensor_clone(x, y);
+    for (int d = 0; d < x->ndim; d++)
+        if (__builtin_mul_overflow(x->shape[d], r->times[d], &shape[d]))
+            return calr_error(CALR_ENOMEM, "the result is larger than can be addressed");
+    CALR_TRY(calr_tensor_new(x->dtype, x->ndim, shape, y));
+    if (calr_tensor_numel(*y) == 0)
         return CALR_OK;
+    tile_job job = {.from = calr_tensor_data(x),
+                    .to = calr_tensor_data(*y),
+                    .dims = last,
+                    .length = x->shape,
+                    .times = r->times,
+                    .repeated = r->times[last]};
+    int64_t runs = 1, of_x = 1;
+    for (int d = 0; d < last; d++) {
+        runs *= shape[d];
+        of_x *= x->shape[d];
     }
-    calr_status status = calr_tensor_clone(so_far, y);
-    calr_tensor_release(so_far);
-    return status;
+    job.bytes = calr_tensor_bytes(x) / (size_t)of_x;
+    calr_parallel_for(runs * job.repeated, 1 + (int64_t)(65536 / job.bytes), tile_copies, &job);
+    return CALR_OK;
 }
 
 /* Sums the repetitions of one dimension of contiguous dy: it becomes `length` long. */

@@ -86,7 +86,10 @@ CALR_INLINE double floor_divide_double(double a, double b)
     ROW(lt_##t, T, C, uint8_t, load, TRUTH, a < b)                                                 \
     ROW(le_##t, T, C, uint8_t, load, TRUTH, a <= b)                                                \
     ROW(gt_##t, T, C, uint8_t, load, TRUTH, a > b)                                                 \
-    ROW(ge_##t, T, C, uint8_t, load, TRUTH, a >= b)
+    ROW(ge_##t, T, C, uint8_t, load, TRUTH, a >= b)                                                \
+    ROW(both_##t, T, C, uint8_t, load, TRUTH, (a != 0) & (b != 0))                                 \
+    ROW(any_##t, T, C, uint8_t, load, TRUTH, (a != 0) | (b != 0))                                  \
+    ROW(one_##t, T, C, uint8_t, load, TRUTH, (a != 0) != (b != 0))
 REAL_ROWS(f32, float, float, SAME, SAME)
 REAL_ROWS(f64, double, double, SAME, SAME)
 REAL_ROWS(bf16, calr_bf16, float, WIDEN, NARROW)
@@ -211,7 +214,8 @@ INTEGER_ROWS(u8, uint8_t, uint8_t)
     [CALR_AND] = and_##t, [CALR_OR] = or_##t, [CALR_XOR] = xor_##t, TEST_TABLE(t)
 #define TEST_TABLE(t)                                                                              \
     [CALR_EQ] = eq_##t, [CALR_NE] = ne_##t, [CALR_LT] = lt_##t, [CALR_LE] = le_##t,                \
-    [CALR_GT] = gt_##t, [CALR_GE] = ge_##t
+    [CALR_GT] = gt_##t, [CALR_GE] = ge_##t, [CALR_LOGICAL_AND] = both_##t,                         \
+    [CALR_LOGICAL_OR] = any_##t, [CALR_LOGICAL_XOR] = one_##t
 
 static const calr_paired_row rows[CALR_DTYPES][CALR_BINARY_COUNT] = {
     [CALR_F32] = {REAL_TABLE(f32)},

@@ -152,6 +152,48 @@ static void work(void *context, int64_t begin, int64_t end, int worker)
         }
 }
 
+/* ---- one long sum ---- */
+
+enum { MOST_PARTS = 64 };
+
+typedef struct parts {
+    const batch *of;
+    int64_t grain;
+    union {
+        float single;
+        double wide;
+    } sum[MOST_PARTS];
+} parts;
+
+static void add_part(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    parts *all = context;
+    const batch *t = all->of;
+    const calr_products *p = &t->p;
+    int64_t size = (int64_t)t->size;
+    calr_blas_product(p->dtype, t->transpose_a, t->transpose_b, 1, 1, end - begin, p->alpha,
+                      t->a + begin * p->a.column * size, t->lda, t->b + begin * p->b.row * size,
+                      t->ldb, false, &all->sum[begin / all->grain], 1);
+}
+
+/* A product of two vectors by parts, which BLAS would leave to one thread. They are added in double. */
+static calr_status run_by_parts(const batch *t)
+{
+    const calr_products *p = &t->p;
+    parts all = {.of = t, .grain = calr_max64(CALR_GRAIN, p->k / MOST_PARTS + 1)};
+    bool wide = p->dtype == CALR_F64;
+    CALR_TRY(calr_parallel_try(p->k, all.grain, add_part, &all));
+    double sum = !p->add ? 0 : wide ? *(double *)t->c : (double)*(float *)t->c;
+    for (int64_t i = 0; i * all.grain < p->k; i++)
+        sum += wide ? all.sum[i].wide : (double)all.sum[i].single;
+    if (wide)
+        *(double *)t->c = sum;
+    else
+        *(float *)t->c = (float)sum;
+    return CALR_OK;
+}
+
 /* Operations that a thread takes at a time. */
 static const double GRAIN_WORK = 262144;
 /* Products that are larger than this run one after the other on all threads where they are few. */
@@ -160,6 +202,8 @@ static const double LARGE_WORK = 4e6;
 static calr_status run(batch *t)
 {
     const calr_products *p = &t->p;
+    if (t->items == 1 && t->sums == 1 && p->m == 1 && p->n == 1 && p->k > CALR_GRAIN)
+        return run_by_parts(t);
     double each = 2 * (double)p->m * (double)p->n * (double)calr_max64(p->k, 1) * (double)t->sums;
     bool spread = t->items > 1 && (each < LARGE_WORK || t->items >= 4L * calr_parallel_threads());
     if (!spread) {
