@@ -6,6 +6,7 @@
 #include "autograd/ops/numbers.h"
 #include "autograd/ops_index.h"
 #include "autograd/tape.h"
+#include "base/parallel.h"
 
 enum { X, INDEX, SOURCE };
 
@@ -234,18 +235,31 @@ static calr_status clear_elements(int dim, const calr_tensor *index, calr_tensor
     return status;
 }
 
-/* Clears the elements of a line, each of `size` bytes, whose place was last written by another than number `at`. */
-static void clear_losers(int64_t n, const int64_t *winner, int64_t at, size_t size, void *d)
+/* Elements whose place was last written by a later one, in lines of `inner` that have one number along the dimension. */
+typedef struct losers {
+    int64_t length, inner;
+    const int32_t *winner;
+    size_t size; /* of an element */
+    void *d;
+} losers;
+
+static void clear_lines(void *context, int64_t begin, int64_t end, int worker)
 {
-    uint64_t *d64 = d;
-    uint32_t *d32 = d;
-    uint16_t *d16 = d;
-    for (int64_t i = 0; i < n && size == 8; i++)
-        d64[i] = winner[i] == at ? d64[i] : 0;
-    for (int64_t i = 0; i < n && size == 4; i++)
-        d32[i] = winner[i] == at ? d32[i] : 0;
-    for (int64_t i = 0; i < n && size == 2; i++)
-        d16[i] = winner[i] == at ? d16[i] : 0;
+    (void)worker;
+    const losers *l = context;
+    uint64_t *d64 = l->d;
+    uint32_t *d32 = l->d;
+    uint16_t *d16 = l->d;
+    for (int64_t line = begin; line < end; line++) {
+        const int32_t at = (int32_t)(line % l->length);
+        const int64_t first = line * l->inner, last = first + l->inner;
+        for (int64_t i = first; i < last && l->size == 8; i++)
+            d64[i] = l->winner[i] == at ? d64[i] : 0;
+        for (int64_t i = first; i < last && l->size == 4; i++)
+            d32[i] = l->winner[i] == at ? d32[i] : 0;
+        for (int64_t i = first; i < last && l->size == 2; i++)
+            d16[i] = l->winner[i] == at ? d16[i] : 0;
+    }
 }
 
 /* Of elements that were written over by a later one no gradient is left: each place is asked who wrote it last. */
@@ -256,29 +270,35 @@ static calr_status clear_lost(int dim, const calr_tensor *index, const calr_op_s
     calr_tensor *last, *order, *winner = NULL;
     int64_t length = index->ndim ? index->shape[dim] : 1;
     CALR_TRY(calr_backend_get(&k));
-    CALR_TRY(calr_tensor_new(CALR_I64, x->ndim, x->shape, &last));
-    calr_status status = calr_tensor_new(CALR_I64, 1, &length, &order);
+    if (length > INT32_MAX)
+        return calr_error(CALR_EINVAL,
+                          "the gradient of scatter counts to %d elements along the "
+                          "dimension, fewer than the index has",
+                          INT32_MAX);
+    CALR_TRY(calr_tensor_new(CALR_I32, x->ndim, x->shape, &last));
+    calr_status status = calr_tensor_new(CALR_I32, 1, &length, &order);
     if (status == CALR_OK)
-        status = calr_tensor_like(index, &winner);
+        status = calr_tensor_new(CALR_I32, index->ndim, index->shape, &winner);
     if (status == CALR_OK) {
+        int32_t *number = calr_tensor_data(order);
         for (int64_t i = 0; i < length; i++)
-            calr_tensor_i64(order)[i] = i;
+            number[i] = (int32_t)i;
         calr_index_elements e = elements_of(dim, index, last, winner);
         memset(e.other_stride, 0, sizeof e.other_stride);
         e.other_stride[dim] = 1;
-        k->scatter(CALR_I64, false, &e, calr_tensor_i64(index), calr_tensor_i64(order),
-                   calr_tensor_i64(last));
+        k->scatter(CALR_I32, false, &e, calr_tensor_i64(index), number, calr_tensor_data(last));
         e = elements_of(dim, index, last, winner);
-        k->gather(CALR_I64, &e, calr_tensor_i64(index), calr_tensor_i64(last),
-                  calr_tensor_i64(winner));
-        int64_t inner = 1;
-        size_t size = calr_dtype_size(d->dtype);
+        k->gather(CALR_I32, &e, calr_tensor_i64(index), calr_tensor_data(last),
+                  calr_tensor_data(winner));
+        losers l = {.length = length,
+                    .inner = 1,
+                    .winner = calr_tensor_data(winner),
+                    .size = calr_dtype_size(d->dtype),
+                    .d = calr_tensor_data(d)};
         for (int i = dim + 1; i < index->ndim; i++)
-            inner *= index->shape[i];
-        int64_t lines = inner > 0 ? calr_tensor_numel(index) / inner : 0;
-        for (int64_t i = 0; i < lines; i++)
-            clear_losers(inner, calr_tensor_i64(winner) + i * inner, i % length, size,
-                         (char *)calr_tensor_data(d) + (size_t)(i * inner) * size);
+            l.inner *= index->shape[i];
+        int64_t lines = l.inner > 0 ? calr_tensor_numel(index) / l.inner : 0;
+        calr_parallel_for(lines, 1 + 32768 / (1 + l.inner), clear_lines, &l);
     }
     calr_tensor_release(winner);
     calr_tensor_release(order);
