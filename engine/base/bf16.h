@@ -32,6 +32,11 @@ CALR_INLINE calr_bf16 calr_bf16_from_f32(float x)
     return (calr_bf16)((bits & 0x7FFFFFFF) > 0x7F800000 ? nan : rounded);
 }
 
+/* The largest f32 that is rounded to 0, and the least one that is rounded to 6: a bound that is asked of a rounded
+ * number can be asked of the number itself. */
+#define CALR_BF16_ROUNDS_TO_0 0x1p-134f
+#define CALR_BF16_ROUNDS_TO_6 5.984375f
+
 /* Arrays of `count` numbers, which may not overlap. */
 void calr_bf16_widen(int64_t count, const calr_bf16 *from, float *to);
 void calr_bf16_round(int64_t count, const float *from, calr_bf16 *to);

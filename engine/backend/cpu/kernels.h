@@ -51,6 +51,8 @@ typedef enum calr_cpu_vector_set {
     CALR_VECTORS_AVX512
 } calr_cpu_vector_set;
 calr_cpu_vector_set calr_cpu_vectors(void);
+/* Whether there is AVX-512 with the conversion of floats to bf16, too. */
+bool calr_cpu_has_bf16(void);
 
 /* conv.c: winograd/, pointwise/, im2col and gemm, or depthwise/. f32 only: conv_bf16.h makes the table's
  * entries of them. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/cpu/activate.h"
+#include "backend/cpu/kernels.h"
 #include "base/clones.h"
 
 /* Memory that will be read or written soon. Four rows at once are four streams through a map, which a processor's
@@ -59,8 +60,8 @@ CALR_INLINE void moments_of(bool half, bool far, int64_t rows, int64_t c, const 
     }
 }
 
-CALR_CLONES void calr_cpu_moments(bool half, bool far, int64_t rows, int64_t c, const void *x,
-                                  const void *center, double *sums)
+CALR_CLONES static void moments(bool half, bool far, int64_t rows, int64_t c, const void *x,
+                                const void *center, double *sums)
 {
     memset(sums, 0, (size_t)(2 * c) * sizeof *sums);
     if (half)
@@ -102,10 +103,10 @@ CALR_INLINE void normalize_of(bool half, bool far, int64_t rows, int64_t c,
     }
 }
 
-CALR_CLONES void calr_cpu_normalize(bool half, bool far, int64_t rows, int64_t c,
-                                    calr_activation activation, const void *x, const float *mean,
-                                    const float *scale, const float *shift, const void *residual,
-                                    void *out)
+CALR_CLONES static void normalize(bool half, bool far, int64_t rows, int64_t c,
+                                  calr_activation activation, const void *x, const float *mean,
+                                  const float *scale, const float *shift, const void *residual,
+                                  void *out)
 {
 #define CALL(kind) normalize_of(true, far, rows, c, kind, x, mean, scale, shift, residual, out)
     if (half) {
@@ -142,14 +143,15 @@ CALR_INLINE float flow(const calr_norm_gradient *in, bool half, calr_norm_mask m
         v = calr_real_load(half, in->aside, at);
     else
         v = normal(calr_real_load(half, in->x, at), in->mean[j], in->scale[j], in->shift[j]);
-    if (mask == CALR_MASK_INPUT_6 && half)
-        v = calr_bf16_to_f32(calr_bf16_from_f32(v)); /* 5.99 becomes 6 */
     if (mask == CALR_MASK_SILU_SUM || mask == CALR_MASK_HARDSWISH_SUM)
         v += calr_real_load(half, in->aside, at);
+    const bool rounds = half && (mask == CALR_MASK_INPUT || mask == CALR_MASK_INPUT_6);
+    const float least = rounds ? CALR_BF16_ROUNDS_TO_0 : 0,
+                most = rounds ? CALR_BF16_ROUNDS_TO_6 : 6; /* 5.99 becomes 6 */
     if (mask == CALR_MASK_OUTPUT || mask == CALR_MASK_INPUT)
-        return v > 0 ? g : 0.0f;
+        return v > least ? g : 0.0f;
     if (mask == CALR_MASK_OUTPUT_6 || mask == CALR_MASK_INPUT_6)
-        return v > 0 && v < 6 ? g : 0.0f;
+        return v > least && v < most ? g : 0.0f;
     return g * calr_slope(mask == CALR_MASK_SILU || mask == CALR_MASK_SILU_SUM
                               ? CALR_ACTIVATION_SILU
                               : CALR_ACTIVATION_HARDSWISH,
@@ -304,9 +306,47 @@ CALR_CLONES static void sums_only(const calr_norm_gradient *in, int64_t at, int6
 #undef CALL
 }
 
+/* The loops for maps of bf16 that the processor's own conversion makes faster; NULL: those of this file. */
+static const calr_norm_half_rows *half_rows(bool half)
+{
+#if defined(__x86_64__)
+    if (half && calr_cpu_has_bf16())
+        return &calr_norm_avx512_bf16;
+#else
+    (void)half;
+#endif
+    return NULL;
+}
+
+void calr_cpu_moments(bool half, bool far, int64_t rows, int64_t c, const void *x,
+                      const void *center, double *sums)
+{
+    const calr_norm_half_rows *own = half_rows(half);
+    if (own)
+        own->moments(far, rows, c, x, center, sums);
+    else
+        moments(half, far, rows, c, x, center, sums);
+}
+
+void calr_cpu_normalize(bool half, bool far, int64_t rows, int64_t c, calr_activation activation,
+                        const void *x, const float *mean, const float *scale, const float *shift,
+                        const void *residual, void *out)
+{
+    const calr_norm_half_rows *own = half_rows(half);
+    if (own && activation <= CALR_ACTIVATION_RELU6)
+        own->normalize(far, rows, c, activation, x, mean, scale, shift, residual, out);
+    else
+        normalize(half, far, rows, c, activation, x, mean, scale, shift, residual, out);
+}
+
 void calr_cpu_gradient_sums(const calr_norm_gradient *in, int64_t at, int64_t rows, void *keep,
                             double *sums)
 {
+    const calr_norm_half_rows *own = half_rows(in->half);
+    if (own && in->mask < CALR_MASK_SILU) {
+        own->gradient_sums(in, at, rows, keep, sums);
+        return;
+    }
     memset(sums, 0, (size_t)(2 * in->c) * sizeof *sums);
     if (keep)
         sums_and_keep(in, at, rows, keep, sums);
@@ -314,10 +354,20 @@ void calr_cpu_gradient_sums(const calr_norm_gradient *in, int64_t at, int64_t ro
         sums_only(in, at, rows, sums);
 }
 
-CALR_CLONES void calr_cpu_gradient_apply(const calr_norm_gradient *in, int64_t at, int64_t rows,
-                                         const float *a, const float *b, const float *d, void *dx)
+CALR_CLONES static void gradient_apply(const calr_norm_gradient *in, int64_t at, int64_t rows,
+                                       const float *a, const float *b, const float *d, void *dx)
 {
 #define CALL(half, mask, two) apply_to(in, half, mask, two, at, rows, a, b, d, dx)
     BY_KIND(in, CALL);
 #undef CALL
+}
+
+void calr_cpu_gradient_apply(const calr_norm_gradient *in, int64_t at, int64_t rows, const float *a,
+                             const float *b, const float *d, void *dx)
+{
+    const calr_norm_half_rows *own = half_rows(in->half);
+    if (own && in->mask < CALR_MASK_SILU)
+        own->gradient_apply(in, at, rows, a, b, d, dx);
+    else
+        gradient_apply(in, at, rows, a, b, d, dx);
 }

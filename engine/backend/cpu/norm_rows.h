@@ -59,4 +59,19 @@ void calr_cpu_gradient_sums(const calr_norm_gradient *in, int64_t at, int64_t ro
 void calr_cpu_gradient_apply(const calr_norm_gradient *in, int64_t at, int64_t rows, const float *a,
                              const float *b, const float *d, void *dx);
 
+/* The same for maps of bf16 and clips (RELU, RELU6; masks below SILU), which the functions above call where the
+ * processor has AVX-512 and its conversion to bf16. */
+typedef struct calr_norm_half_rows {
+    void (*moments)(bool far, int64_t rows, int64_t c, const void *x, const void *center,
+                    double *sums);
+    void (*normalize)(bool far, int64_t rows, int64_t c, calr_activation activation, const void *x,
+                      const float *mean, const float *scale, const float *shift,
+                      const void *residual, void *out);
+    void (*gradient_sums)(const calr_norm_gradient *in, int64_t at, int64_t rows, void *keep,
+                          double *sums);
+    void (*gradient_apply)(const calr_norm_gradient *in, int64_t at, int64_t rows, const float *a,
+                           const float *b, const float *d, void *dx);
+} calr_norm_half_rows;
+extern const calr_norm_half_rows calr_norm_avx512_bf16;
+
 #endif

@@ -23,7 +23,8 @@ bool calr_cpu_own_team(void)
 #if defined(__x86_64__)
 static bool is_capped_below(const char *set)
 {
-    static const char *const order[] = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE"};
+    static const char *const order[] = {
+        "SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI", "AVX512_CORE_BF16"};
     const char *cap = getenv("ONEDNN_MAX_CPU_ISA");
     if (!cap)
         cap = getenv("DNNL_MAX_CPU_ISA");
@@ -38,6 +39,9 @@ static bool is_capped_below(const char *set)
 #endif
 
 static calr_cpu_vector_set vectors;
+static bool has_bf16;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void find_vectors(void)
 {
@@ -48,14 +52,22 @@ static void find_vectors(void)
     else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
              !is_capped_below("AVX2"))
         vectors = CALR_VECTORS_AVX2;
+    has_bf16 = vectors == CALR_VECTORS_AVX512 && __builtin_cpu_supports("avx512bf16") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vl") && !is_capped_below("AVX512_CORE_BF16");
 #endif
 }
 
 calr_cpu_vector_set calr_cpu_vectors(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, find_vectors);
     return vectors;
+}
+
+bool calr_cpu_has_bf16(void)
+{
+    pthread_once(&once, find_vectors);
+    return has_bf16;
 }
 
 #if defined(__x86_64__)
@@ -89,6 +101,7 @@ void calr_cpu_describe(calr_backend_info *out)
     FEATURE("avx512dq");
     FEATURE("avx512vl");
     FEATURE("avx512vnni");
+    FEATURE("avx512bf16");
 #undef FEATURE
 }
 #else

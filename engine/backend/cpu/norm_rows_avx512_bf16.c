@@ -1,0 +1,341 @@
+/* The loops of norm_rows.h over maps of bf16, for processors with AVX-512 and its conversion of floats to bf16. This
+ * file is compiled for them (CMakeLists.txt) and runs only there.
+ *
+ * A rounding by integers takes ten instructions, more than all else that is done to a number of a norm. Results are
+ * those of norm_rows.c: numbers below 2^-126, which the instruction makes 0, are rounded by integers. */
+#include <immintrin.h>
+#include <string.h>
+
+#include "backend/cpu/norm_rows.h"
+
+enum { LANES = 16 };
+
+typedef __m512 floats;
+
+/* Columns j .. j + 15 of a row, or those of them that `mask` names. */
+CALR_INLINE floats widen(bool whole, __mmask16 mask, const calr_bf16 *from)
+{
+    __m256i halves =
+        whole ? _mm256_loadu_si256((const __m256i *)from) : _mm256_maskz_loadu_epi16(mask, from);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+
+CALR_INLINE floats load(bool whole, __mmask16 mask, const float *from)
+{
+    return whole ? _mm512_loadu_ps(from) : _mm512_maskz_loadu_ps(mask, from);
+}
+
+static __attribute__((noinline, cold)) __m256i rounded_by_integers(floats v)
+{
+    _Alignas(64) float from[LANES];
+    _Alignas(32) calr_bf16 to[LANES];
+    _mm512_store_ps(from, v);
+    for (int i = 0; i < LANES; i++)
+        to[i] = calr_bf16_from_f32(from[i]);
+    return _mm256_load_si256((const __m256i *)to);
+}
+
+CALR_INLINE __m256i rounded(floats v)
+{
+    const int denormal = 0x20;
+    if (__builtin_expect(_mm512_fpclass_ps_mask(v, denormal) != 0, 0))
+        return rounded_by_integers(v);
+    return (__m256i)_mm512_cvtneps_pbh(v);
+}
+
+CALR_INLINE void store(bool whole, __mmask16 mask, calr_bf16 *to, floats v)
+{
+    if (whole)
+        _mm256_storeu_si256((__m256i *)to, rounded(v));
+    else
+        _mm256_mask_storeu_epi16(to, mask, rounded(v));
+}
+
+CALR_INLINE void add(bool whole, __mmask16 mask, double *to, floats v)
+{
+    __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(v)),
+            high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
+    if (whole) {
+        _mm512_storeu_pd(to, _mm512_add_pd(_mm512_loadu_pd(to), low));
+        _mm512_storeu_pd(to + 8, _mm512_add_pd(_mm512_loadu_pd(to + 8), high));
+        return;
+    }
+    __mmask8 first = (__mmask8)mask, second = (__mmask8)(mask >> 8);
+    _mm512_mask_storeu_pd(to, first, _mm512_add_pd(_mm512_maskz_loadu_pd(first, to), low));
+    _mm512_mask_storeu_pd(to + 8, second,
+                          _mm512_add_pd(_mm512_maskz_loadu_pd(second, to + 8), high));
+}
+
+CALR_INLINE void fetch(bool writes, const calr_bf16 *from, int64_t numbers)
+{
+    for (int64_t i = 0; i < numbers; i += 32)
+        if (writes)
+            __builtin_prefetch(from + i, 1, 2);
+        else
+            __builtin_prefetch(from + i, 0, 2);
+}
+
+CALR_INLINE int64_t ahead(int64_t c)
+{
+    return c > 512 ? 4 * c : 2048;
+}
+
+/* CALL(whole, j, mask) for each vector of c columns. */
+#define BY_VECTORS(c, CALL)                                                                        \
+    do {                                                                                           \
+        int64_t j_ = 0;                                                                            \
+        for (; j_ + LANES <= (c); j_ += LANES)                                                     \
+            CALL(true, j_, (__mmask16)0xFFFF);                                                     \
+        if (j_ < (c))                                                                              \
+            CALL(false, j_, (__mmask16)((1u << ((c)-j_)) - 1));                                    \
+    } while (0)
+
+/* ---- forward ---- */
+
+CALR_INLINE void moments_at(bool whole, int64_t j, __mmask16 m, int64_t rows, int64_t c,
+                            const calr_bf16 *x, floats middle, double *s, double *q)
+{
+    if (rows == 4) {
+        floats d0 = widen(whole, m, x + j) - middle, d1 = widen(whole, m, x + c + j) - middle,
+               d2 = widen(whole, m, x + 2 * c + j) - middle,
+               d3 = widen(whole, m, x + 3 * c + j) - middle;
+        add(whole, m, s + j, (d0 + d1) + (d2 + d3));
+        add(whole, m, q + j, (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3));
+        return;
+    }
+    floats d = widen(whole, m, x + j) - middle;
+    add(whole, m, s + j, d);
+    add(whole, m, q + j, d * d);
+}
+
+static void moments(bool far, int64_t rows, int64_t c, const void *map, const void *center,
+                    double *sums)
+{
+    const calr_bf16 *x = map, *middle = center;
+    memset(sums, 0, (size_t)(2 * c) * sizeof *sums);
+    int64_t i = 0;
+    for (; i + 4 <= rows; i += 4, x += 4 * c) {
+        if (far)
+            fetch(false, x + ahead(c), 4 * c);
+#define CALL(whole, j, m)                                                                          \
+    moments_at(whole, j, m, 4, c, x, widen(whole, m, middle + (j)), sums, sums + c)
+        BY_VECTORS(c, CALL);
+#undef CALL
+    }
+    for (; i < rows; i++, x += c) {
+#define CALL(whole, j, m)                                                                          \
+    moments_at(whole, j, m, 1, c, x, widen(whole, m, middle + (j)), sums, sums + c)
+        BY_VECTORS(c, CALL);
+#undef CALL
+    }
+}
+
+CALR_INLINE floats normal(floats x, floats mean, floats scale, floats shift)
+{
+    return _mm512_fmadd_ps(x - mean, scale, shift);
+}
+
+/* As calr_activate: a NaN stays one, because the second operand of both is what is returned then. */
+CALR_INLINE floats activate(calr_activation kind, floats v)
+{
+    if (kind == CALR_ACTIVATION_RELU || kind == CALR_ACTIVATION_RELU6)
+        v = _mm512_max_ps(_mm512_setzero_ps(), v);
+    return kind == CALR_ACTIVATION_RELU6 ? _mm512_min_ps(_mm512_set1_ps(6), v) : v;
+}
+
+CALR_INLINE void normalize(calr_activation kind, bool far, int64_t rows, int64_t c,
+                           const calr_bf16 *x, const float *mean, const float *scale,
+                           const float *shift, const calr_bf16 *residual, calr_bf16 *out)
+{
+    for (int64_t i = 0; i < rows; i++, x += c, out += c) {
+        if (far)
+            fetch(false, x + ahead(c), c);
+        if (far && residual)
+            fetch(false, residual + ahead(c), c);
+#define CALL(whole, j, m)                                                                          \
+    do {                                                                                           \
+        floats v_ = normal(widen(whole, m, x + (j)), load(whole, m, mean + (j)),                   \
+                           load(whole, m, scale + (j)), load(whole, m, shift + (j)));              \
+        if (residual)                                                                              \
+            v_ += widen(whole, m, residual + (j));                                                 \
+        store(whole, m, out + (j), activate(kind, v_));                                            \
+    } while (0)
+        BY_VECTORS(c, CALL);
+#undef CALL
+        if (residual)
+            residual += c;
+    }
+}
+
+static void normalize_any(bool far, int64_t rows, int64_t c, calr_activation activation,
+                          const void *x, const float *mean, const float *scale, const float *shift,
+                          const void *residual, void *out)
+{
+#define CALL(kind)                                                                                 \
+    (residual ? normalize(kind, far, rows, c, x, mean, scale, shift, residual, out)                \
+              : normalize(kind, far, rows, c, x, mean, scale, shift, NULL, out))
+    if (activation == CALR_ACTIVATION_RELU)
+        CALL(CALR_ACTIVATION_RELU);
+    else if (activation == CALR_ACTIVATION_RELU6)
+        CALL(CALR_ACTIVATION_RELU6);
+    else
+        CALL(CALR_ACTIVATION_NONE);
+#undef CALL
+}
+
+/* ---- backward ---- */
+
+/* g of columns j .. j + 15 of the row at `at`, as norm_rows.c finds it. */
+CALR_INLINE floats flow(const calr_norm_gradient *in, calr_norm_mask kind, bool two, bool whole,
+                        int64_t at, int64_t j, __mmask16 m)
+{
+    floats g = widen(whole, m, (const calr_bf16 *)in->dy + at + j), v = g;
+    if (two) {
+        g += widen(whole, m, (const calr_bf16 *)in->dy2 + at + j);
+        g = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded(g)), 16));
+    }
+    if (kind == CALR_MASK_NONE)
+        return g;
+    if (kind == CALR_MASK_OUTPUT || kind == CALR_MASK_OUTPUT_6)
+        v = widen(whole, m, (const calr_bf16 *)in->aside + at + j);
+    else
+        v = normal(widen(whole, m, (const calr_bf16 *)in->x + at + j), load(whole, m, in->mean + j),
+                   load(whole, m, in->scale + j), load(whole, m, in->shift + j));
+    const bool rounds = kind == CALR_MASK_INPUT || kind == CALR_MASK_INPUT_6;
+    const float least = rounds ? CALR_BF16_ROUNDS_TO_0 : 0,
+                most = rounds ? CALR_BF16_ROUNDS_TO_6 : 6;
+    __mmask16 keep = _mm512_cmp_ps_mask(v, _mm512_set1_ps(least), _CMP_GT_OQ);
+    if (kind == CALR_MASK_OUTPUT_6 || kind == CALR_MASK_INPUT_6)
+        keep = _mm512_mask_cmp_ps_mask(keep, v, _mm512_set1_ps(most), _CMP_LT_OQ);
+    return _mm512_maskz_mov_ps(keep, g);
+}
+
+CALR_INLINE floats from_mean(const calr_norm_gradient *in, bool whole, int64_t at, int64_t j,
+                             __mmask16 m)
+{
+    return widen(whole, m, (const calr_bf16 *)in->x + at + j) - load(whole, m, in->mean + j);
+}
+
+CALR_INLINE void fetch_gradient(const calr_norm_gradient *in, calr_norm_mask kind, bool two,
+                                int64_t at, int64_t numbers)
+{
+    if (!in->far)
+        return;
+    fetch(false, (const calr_bf16 *)in->dy + at, numbers);
+    fetch(false, (const calr_bf16 *)in->x + at, numbers);
+    if (two)
+        fetch(false, (const calr_bf16 *)in->dy2 + at, numbers);
+    if (kind == CALR_MASK_OUTPUT || kind == CALR_MASK_OUTPUT_6)
+        fetch(false, (const calr_bf16 *)in->aside + at, numbers);
+}
+
+CALR_INLINE void sums_at(const calr_norm_gradient *in, calr_norm_mask kind, bool two, bool whole,
+                         int64_t rows, int64_t at, int64_t j, __mmask16 m, calr_bf16 *keep,
+                         double *s, double *q)
+{
+    const int64_t c = in->c;
+    floats g[4], d[4];
+#pragma GCC unroll 4
+    for (int64_t r = 0; r < rows; r++) {
+        g[r] = flow(in, kind, two, whole, at + r * c, j, m);
+        d[r] = g[r] * from_mean(in, whole, at + r * c, j, m);
+        if (keep)
+            store(whole, m, keep + at + r * c + j, g[r]);
+    }
+    if (rows == 4) {
+        g[0] = (g[0] + g[1]) + (g[2] + g[3]);
+        d[0] = (d[0] + d[1]) + (d[2] + d[3]);
+    }
+    add(whole, m, s + j, g[0]);
+    add(whole, m, q + j, d[0]);
+}
+
+CALR_INLINE void sums_of(const calr_norm_gradient *given, calr_norm_mask kind, bool two, int64_t at,
+                         int64_t rows, calr_bf16 *keep, double *sums)
+{
+    const calr_norm_gradient local = *given, *in = &local;
+    const int64_t c = in->c;
+    int64_t i = at, end = at + rows;
+    for (; i + 4 <= end; i += 4) {
+        fetch_gradient(in, kind, two, i * c + ahead(c), 4 * c);
+        if (keep && in->far)
+            fetch(true, keep + i * c + ahead(c), 4 * c);
+#define CALL(whole, j, m) sums_at(in, kind, two, whole, 4, i *c, j, m, keep, sums, sums + c)
+        BY_VECTORS(c, CALL);
+#undef CALL
+    }
+    for (; i < end; i++) {
+#define CALL(whole, j, m) sums_at(in, kind, two, whole, 1, i *c, j, m, keep, sums, sums + c)
+        BY_VECTORS(c, CALL);
+#undef CALL
+    }
+}
+
+CALR_INLINE void apply_to(const calr_norm_gradient *given, calr_norm_mask kind, bool two,
+                          int64_t at, int64_t rows, const float *a, const float *b, const float *d,
+                          calr_bf16 *dx)
+{
+    const calr_norm_gradient local = *given, *in = &local;
+    const int64_t c = in->c;
+    for (int64_t i = at; i < at + rows; i++) {
+        fetch_gradient(in, kind, two, i * c + ahead(c), c);
+#define CALL(whole, j, m)                                                                          \
+    store(whole, m, dx + i * c + (j),                                                              \
+          _mm512_fmadd_ps(load(whole, m, a + (j)), flow(in, kind, two, whole, i * c, j, m),        \
+                          _mm512_fmadd_ps(load(whole, m, b + (j)),                                 \
+                                          from_mean(in, whole, i * c, j, m),                       \
+                                          load(whole, m, d + (j)))))
+        BY_VECTORS(c, CALL);
+#undef CALL
+    }
+}
+
+/* CALL(mask, two) with constants in the place of what `in` holds. */
+#define BY_KIND(in, CALL)                                                                          \
+    do {                                                                                           \
+        bool two_ = (in)->dy2 != NULL;                                                             \
+        switch ((in)->mask) {                                                                      \
+        case CALR_MASK_OUTPUT:                                                                     \
+            two_ ? CALL(CALR_MASK_OUTPUT, true) : CALL(CALR_MASK_OUTPUT, false);                   \
+            break;                                                                                 \
+        case CALR_MASK_INPUT:                                                                      \
+            two_ ? CALL(CALR_MASK_INPUT, true) : CALL(CALR_MASK_INPUT, false);                     \
+            break;                                                                                 \
+        case CALR_MASK_OUTPUT_6:                                                                   \
+            two_ ? CALL(CALR_MASK_OUTPUT_6, true) : CALL(CALR_MASK_OUTPUT_6, false);               \
+            break;                                                                                 \
+        case CALR_MASK_INPUT_6:                                                                    \
+            two_ ? CALL(CALR_MASK_INPUT_6, true) : CALL(CALR_MASK_INPUT_6, false);                 \
+            break;                                                                                 \
+        default:                                                                                   \
+            two_ ? CALL(CALR_MASK_NONE, true) : CALL(CALR_MASK_NONE, false);                       \
+        }                                                                                          \
+    } while (0)
+
+static void gradient_sums(const calr_norm_gradient *in, int64_t at, int64_t rows, void *keep,
+                          double *sums)
+{
+    memset(sums, 0, (size_t)(2 * in->c) * sizeof *sums);
+    if (keep) {
+#define CALL(kind, two) sums_of(in, kind, two, at, rows, keep, sums)
+        BY_KIND(in, CALL);
+#undef CALL
+        return;
+    }
+#define CALL(kind, two) sums_of(in, kind, two, at, rows, NULL, sums)
+    BY_KIND(in, CALL);
+#undef CALL
+}
+
+static void gradient_apply(const calr_norm_gradient *in, int64_t at, int64_t rows, const float *a,
+                           const float *b, const float *d, void *dx)
+{
+#define CALL(kind, two) apply_to(in, kind, two, at, rows, a, b, d, dx)
+    BY_KIND(in, CALL);
+#undef CALL
+}
+
+const calr_norm_half_rows calr_norm_avx512_bf16 = {.moments = moments,
+                                                   .normalize = normalize_any,
+                                                   .gradient_sums = gradient_sums,
+                                                   .gradient_apply = gradient_apply};
