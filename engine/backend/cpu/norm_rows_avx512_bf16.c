@@ -1,11 +1,10 @@
 /* The loops of norm_rows.h over maps of bf16, for processors with AVX-512 and its conversion of floats to bf16. This
  * file is compiled for them (CMakeLists.txt) and runs only there.
  *
- * A rounding by integers takes ten instructions, more than all else that is done to a number of a norm. Results are
- * those of norm_rows.c: numbers below 2^-126, which the instruction makes 0, are rounded by integers. */
-#include <immintrin.h>
+ * A rounding by integers takes ten instructions, more than all else that is done to a number of a norm. */
 #include <string.h>
 
+#include "backend/cpu/bf16_vectors.h"
 #include "backend/cpu/norm_rows.h"
 
 enum { LANES = 16 };
@@ -17,7 +16,7 @@ CALR_INLINE floats widen(bool whole, __mmask16 mask, const calr_bf16 *from)
 {
     __m256i halves =
         whole ? _mm256_loadu_si256((const __m256i *)from) : _mm256_maskz_loadu_epi16(mask, from);
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+    return calr_bf16x16_widened(halves);
 }
 
 CALR_INLINE floats load(bool whole, __mmask16 mask, const float *from)
@@ -25,30 +24,12 @@ CALR_INLINE floats load(bool whole, __mmask16 mask, const float *from)
     return whole ? _mm512_loadu_ps(from) : _mm512_maskz_loadu_ps(mask, from);
 }
 
-static __attribute__((noinline, cold)) __m256i rounded_by_integers(floats v)
-{
-    _Alignas(64) float from[LANES];
-    _Alignas(32) calr_bf16 to[LANES];
-    _mm512_store_ps(from, v);
-    for (int i = 0; i < LANES; i++)
-        to[i] = calr_bf16_from_f32(from[i]);
-    return _mm256_load_si256((const __m256i *)to);
-}
-
-CALR_INLINE __m256i rounded(floats v)
-{
-    const int denormal = 0x20;
-    if (__builtin_expect(_mm512_fpclass_ps_mask(v, denormal) != 0, 0))
-        return rounded_by_integers(v);
-    return (__m256i)_mm512_cvtneps_pbh(v);
-}
-
 CALR_INLINE void store(bool whole, __mmask16 mask, calr_bf16 *to, floats v)
 {
     if (whole)
-        _mm256_storeu_si256((__m256i *)to, rounded(v));
+        calr_bf16x16_store(to, v);
     else
-        _mm256_mask_storeu_epi16(to, mask, rounded(v));
+        _mm256_mask_storeu_epi16(to, mask, calr_bf16x16_rounded(v));
 }
 
 CALR_INLINE void add(bool whole, __mmask16 mask, double *to, floats v)
@@ -192,7 +173,7 @@ CALR_INLINE floats flow(const calr_norm_gradient *in, calr_norm_mask kind, bool 
     floats g = widen(whole, m, (const calr_bf16 *)in->dy + at + j), v = g;
     if (two) {
         g += widen(whole, m, (const calr_bf16 *)in->dy2 + at + j);
-        g = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded(g)), 16));
+        g = calr_bf16x16_widened(calr_bf16x16_rounded(g));
     }
     if (kind == CALR_MASK_NONE)
         return g;

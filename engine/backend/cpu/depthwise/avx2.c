@@ -1,5 +1,9 @@
 /* The kernels for AVX2 with FMA. This file is compiled for it (CMakeLists.txt) and runs only there. */
-#define LANES 8
-#define TABLE calr_depthwise_avx2
-#define NAME  "depthwise: avx2"
+#include "backend/cpu/bf16_vectors.h"
+
+#define LANES         8
+#define TABLE         calr_depthwise_avx2
+#define NAME          "depthwise: avx2"
+#define WIDEN(from)   ((vector)calr_bf16x8_load(from))
+#define NARROW(to, v) calr_bf16x8_store(to, (__m256)(v))
 #include "backend/cpu/depthwise/template.h"

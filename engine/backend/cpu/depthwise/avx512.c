@@ -1,5 +1,9 @@
 /* The kernels for AVX-512F. This file is compiled for it (CMakeLists.txt) and runs only there. */
-#define LANES 16
-#define TABLE calr_depthwise_avx512
-#define NAME  "depthwise: avx512"
+#include "backend/cpu/bf16_vectors.h"
+
+#define LANES         16
+#define TABLE         calr_depthwise_avx512
+#define NAME          "depthwise: avx512"
+#define WIDEN(from)   ((vector)calr_bf16x16_load(from))
+#define NARROW(to, v) calr_bf16x16_store(to, (__m512)(v))
 #include "backend/cpu/depthwise/template.h"

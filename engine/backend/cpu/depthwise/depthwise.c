@@ -16,6 +16,7 @@ const calr_depthwise_kernels *calr_depthwise_kernels_for(int64_t channels)
 {
     const calr_depthwise_kernels *all[] = {
 #if defined(__x86_64__)
+        calr_cpu_has_bf16() ? &calr_depthwise_avx512_bf16 : NULL,
         calr_cpu_vectors() == CALR_VECTORS_AVX512 ? &calr_depthwise_avx512 : NULL,
         calr_cpu_vectors() != CALR_VECTORS_NONE ? &calr_depthwise_avx2 : NULL,
 #endif

@@ -53,7 +53,8 @@ typedef struct calr_depthwise_kernels {
 } calr_depthwise_kernels;
 
 extern const calr_depthwise_kernels calr_depthwise_single, calr_depthwise_plain;
-extern const calr_depthwise_kernels calr_depthwise_avx2, calr_depthwise_avx512;
+extern const calr_depthwise_kernels calr_depthwise_avx2, calr_depthwise_avx512,
+    calr_depthwise_avx512_bf16;
 
 /* The widest vectors that the processor has and the channels fill. */
 const calr_depthwise_kernels *calr_depthwise_kernels_for(int64_t channels);

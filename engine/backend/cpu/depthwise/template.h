@@ -1,5 +1,6 @@
-/* The text of the kernels; the including file says LANES (channels in a vector), TABLE and NAME (of the table). See
- * kernels.h.
+/* The text of the kernels; the including file says LANES (channels in a vector), TABLE and NAME (of the table), and, if
+ * the compiler should not make them itself, WIDEN(from) and NARROW(to, v): LANES numbers of bf16 as floats, and floats
+ * rounded to bf16. See kernels.h.
  *
  * A strip is some neighbouring pixels of a row for one vector of channels. Its results stay in registers, and so do the
  * pixels of an input row that it needs: each is loaded once for all taps of a kernel's row. Kernels of 3 and 5 columns
@@ -24,6 +25,24 @@ typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alia
 typedef uint32_t bits __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef uint16_t halves __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
 
+#ifndef WIDEN
+INLINE vector widen(const void *p)
+{
+    bits wide = __builtin_convertvector(*(const halves *)p, bits) << 16;
+    return (vector)wide;
+}
+
+/* To the nearest, a tie to the even one, as calr_bf16_from_f32 does. */
+INLINE void narrow(void *p, vector v)
+{
+    bits b = (bits)v, nan = (bits)((b & 0x7FFFFFFF) > 0x7F800000);
+    bits rounded = (b + 0x7FFF + ((b >> 16) & 1)) >> 16, quiet = (b >> 16) | 0x40;
+    *(halves *)p = __builtin_convertvector((rounded & ~nan) | (quiet & nan), halves);
+}
+#define WIDEN  widen
+#define NARROW narrow
+#endif
+
 INLINE const void *at(const void *map, bool half, int64_t i)
 {
     return (const char *)map + i * (half ? 2 : 4);
@@ -33,8 +52,7 @@ INLINE vector widened(const void *p, bool half)
 {
     if (!half)
         return *(const vector *)p;
-    bits wide = __builtin_convertvector(*(const halves *)p, bits) << 16;
-    return (vector)wide;
+    return WIDEN(p);
 }
 
 INLINE vector load(const float *p)
@@ -47,7 +65,6 @@ INLINE void add(float *p, vector v)
     *(vector *)p += v;
 }
 
-/* bf16: to the nearest, a tie to the even one, as calr_bf16_from_f32 does. */
 INLINE void store(void *map, bool half, int64_t i, vector v)
 {
     void *p = (char *)map + i * (half ? 2 : 4);
@@ -55,9 +72,7 @@ INLINE void store(void *map, bool half, int64_t i, vector v)
         *(vector *)p = v;
         return;
     }
-    bits b = (bits)v, nan = (bits)((b & 0x7FFFFFFF) > 0x7F800000);
-    bits rounded = (b + 0x7FFF + ((b >> 16) & 1)) >> 16, quiet = (b >> 16) | 0x40;
-    *(halves *)p = __builtin_convertvector((rounded & ~nan) | (quiet & nan), halves);
+    NARROW(p, v);
 }
 
 INLINE int64_t vectors_of(const job *k)

@@ -68,6 +68,7 @@ typedef struct calr_winograd_kernels {
     void (*product_transposed)(int64_t tiles, const float *a, const float *b, bool add, float *c);
 } calr_winograd_kernels;
 
-extern const calr_winograd_kernels calr_winograd_avx2, calr_winograd_avx512;
+extern const calr_winograd_kernels calr_winograd_avx2, calr_winograd_avx512,
+    calr_winograd_avx512_bf16;
 
 #endif

@@ -1,7 +1,6 @@
 /* The text of the kernels; the including file says LANES (floats in a vector), ROWS (rows of a
- * product kept in registers), TABLE (the name of the table), WIDEN(from) and NARROW(to, words): LANES
- * numbers of bf16 as floats, and the lower halves of LANES words. gcc 12 makes both from halves of a
- * vector when it is left to it. See kernels.h. */
+ * product kept in registers), TABLE (the name of the table), WIDEN(from) and NARROW(to, v): LANES
+ * numbers of bf16 as floats, and floats rounded to bf16. See kernels.h. */
 #include <string.h>
 
 #include "backend/cpu/activate.h"
@@ -14,7 +13,6 @@
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 typedef int32_t bits __attribute__((vector_size(4 * LANES)));
-typedef uint32_t words __attribute__((vector_size(4 * LANES)));
 
 INLINE vector load(const float *p)
 {
@@ -32,13 +30,10 @@ INLINE vector load_map(const bool half, const void *map, int64_t i)
     return half ? WIDEN((const calr_bf16 *)map + i) : load((const float *)map + i);
 }
 
-/* bf16 is rounded as calr_bf16_from_f32 does it. */
 INLINE void store_map(const bool half, void *map, int64_t i, vector v)
 {
-    const words b = (words)v, rounded = b + 0x7FFF + (b >> 16 & 1), quiet = b | 0x400000;
-    const words is_nan = (words)((bits)(b & 0x7FFFFFFF) > 0x7F800000);
     if (half)
-        NARROW((calr_bf16 *)map + i, ((quiet & is_nan) | (rounded & ~is_nan)) >> 16);
+        NARROW((calr_bf16 *)map + i, v);
     else
         store((float *)map + i, v);
 }

@@ -36,7 +36,9 @@ static void choose_kernels(void)
     if (wish && strcmp(wish, "direct") == 0)
         return;
 #if defined(__x86_64__)
-    if (calr_cpu_vectors() == CALR_VECTORS_AVX512)
+    if (calr_cpu_has_bf16())
+        kernels = &calr_winograd_avx512_bf16;
+    else if (calr_cpu_vectors() == CALR_VECTORS_AVX512)
         kernels = &calr_winograd_avx512;
     else if (calr_cpu_vectors() == CALR_VECTORS_AVX2)
         kernels = &calr_winograd_avx2;
