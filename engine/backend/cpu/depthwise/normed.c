@@ -43,11 +43,13 @@ typedef struct normed {
     int64_t second, third;
 } normed;
 
-/* In bf16 the maps are half as large, and oneDNN's forward pass is too good to be left. On narrower maps than these its
- * other passes are. */
+/* In bf16 the maps are half as large, and oneDNN's forward pass is too good to be left where it has one written for
+ * kernels of that size. On narrower maps than these its other passes are. */
 bool calr_backend_conv2d_takes_norm(const calr_norm *norm, const calr_conv2d *conv)
 {
-    return calr_depthwise_is(conv) && conv->dtype == CALR_F32 && norm->dtype == CALR_F32 &&
+    bool large = conv->kh > 3 || conv->kw > 3;
+    return calr_depthwise_is(conv) && conv->dtype == norm->dtype &&
+           (conv->dtype == CALR_F32 || (conv->dtype == CALR_BF16 && large)) &&
            calr_cpu_vectors() != CALR_VECTORS_NONE && conv->out_w >= 4 && norm->c == conv->c_in &&
            norm->rows == conv->n * conv->h * conv->w;
 }
