@@ -3,8 +3,8 @@
  * Numbers are kept in bf16 and computed in f32. A loop is written once, as an always-inlined
  * function with a `bool half` that is a constant where it is called; calr_real_load and calr_real_store are
  * then a plain load or one with a shift, and the compiler vectorises both. The conversion is done
- * with integers on every processor, so that the bits are the same everywhere: the instruction that
- * newer ones have for it flushes the numbers below 2^-126 to 0. */
+ * with integers, so that the bits are the same everywhere: the instruction that newer processors have
+ * for it flushes the numbers below 2^-126 to 0 (backend/cpu/bf16_vectors.h uses it for all others). */
 #ifndef CALR_BASE_BF16_H
 #define CALR_BASE_BF16_H
 
