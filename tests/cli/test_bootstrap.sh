@@ -53,6 +53,17 @@ expect 0 run
 prints "all system packages are installed"
 checks=$((checks + 1)) && ! grep -q apt-get log || fault "apt-get was called without need"
 
+# a package of another name stands for one of the list, as Ubuntu's chromium-browser for chromium
+pretend dpkg-query 'case $* in
+    *Provides*) printf "installed, x-browser, libpng-dev (= 1), y\nconfig-files, liblmdb-dev\n";;
+    *libpng-dev*|*liblmdb-dev*) exit 1;;
+    *) printf installed;;
+esac'
+expect 1 run
+holds "$(grep -c 'could not be installed: liblmdb-dev$' err.txt)" -eq 1
+pretend dpkg-query 'printf installed'
+expect 0 run
+
 # a tree that was moved with its build folder starts it anew; a link to the tree is no move
 echo "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD/tree" >tree/build/CMakeCache.txt
 ln -s tree link
