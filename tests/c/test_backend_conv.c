@@ -694,6 +694,34 @@ static void test_names(void)
         }
 }
 
+/* Depthwise code for depthwise convolutions: oneDNN 3 offers code first that pads each channel to a block. */
+static void test_depthwise_names(void)
+{
+    if (!use_backend("onednn"))
+        return;
+    for (int side = 2; side <= 64; side *= 2)
+        for (int stride = 1; stride <= 2; stride++)
+            for (int pass = CALR_CONV2D_FORWARD; pass <= CALR_CONV2D_BACKWARD_WEIGHTS; pass++)
+                for (int half = 0; half < 2; half++) {
+                    calr_conv2d g = {.n = 2,
+                                     .h = side,
+                                     .w = side,
+                                     .c_in = 192,
+                                     .c_out = 192,
+                                     .kh = 3,
+                                     .kw = 3,
+                                     .stride = {stride, stride},
+                                     .padding = {1, 1, 1, 1},
+                                     .groups = 192,
+                                     .dtype = half ? CALR_BF16 : CALR_F32};
+                    char name[64];
+                    CHECK_OK(calr_conv2d_resolve(&g));
+                    CHECK_OK(
+                        calr_backend_conv2d_name(&g, (calr_conv2d_pass)pass, name, sizeof name));
+                    CHECK(!strstr(name, "brgconv"));
+                }
+}
+
 int main(void)
 {
     RUN(test_portable);
@@ -704,5 +732,6 @@ int main(void)
     RUN(test_bad_geometry);
     RUN(test_same);
     RUN(test_names);
+    RUN(test_depthwise_names);
     return check_finish();
 }

@@ -1,4 +1,7 @@
 /* oneDNN 3.x (Debian 13, Ubuntu 24.04): see onednn_form.h. */
+#include <string.h>
+
+#include "backend/cpu/depthwise/depthwise.h"
 #include "backend/cpu/onednn_form.h"
 
 #if DNNL_VERSION_MAJOR != 3
@@ -23,10 +26,11 @@ void calr_form_release(calr_form *f)
     f->md = NULL;
 }
 
-dnnl_status_t calr_onednn_choose(dnnl_primitive_desc_t *out, calr_onednn_kind kind,
-                                 const calr_conv2d *g, const calr_form *x, const calr_form *weights,
-                                 const calr_form *bias, const calr_form *y, dnnl_engine_t engine,
-                                 dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr)
+static dnnl_status_t first_choice(dnnl_primitive_desc_t *out, calr_onednn_kind kind,
+                                  const calr_conv2d *g, const calr_form *x,
+                                  const calr_form *weights, const calr_form *bias,
+                                  const calr_form *y, dnnl_engine_t engine,
+                                  dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr)
 {
     const calr_onednn_steps s = calr_onednn_steps_of(g);
     if (kind == CALR_ONEDNN_DATA)
@@ -41,6 +45,32 @@ dnnl_status_t calr_onednn_choose(dnnl_primitive_desc_t *out, calr_onednn_kind ki
         out, engine, kind == CALR_ONEDNN_INFERENCE ? dnnl_forward_inference : dnnl_forward_training,
         dnnl_convolution_direct, FORM(x), FORM(weights), bias ? FORM(bias) : NULL, FORM(y),
         s.stride, s.dilation, s.before, s.after, attr);
+}
+
+/* Its products by batches of small matrices take each group by itself. In a depthwise convolution of bf16 that is a
+ * matrix of one channel, padded to a block: 3.7 offers it first for gradients of data under a stride, and takes up to
+ * 2,000 times as long as the code that it offers next (docs/notebook/onednn.md). */
+static bool pads_channels(const_dnnl_primitive_desc_t choice, const calr_conv2d *g)
+{
+    const char *name = "";
+    dnnl_primitive_desc_query(choice, dnnl_query_impl_info_str, 0, &name);
+    return calr_depthwise_is(g) && strncmp(name, "brgconv", 7) == 0;
+}
+
+dnnl_status_t calr_onednn_choose(dnnl_primitive_desc_t *out, calr_onednn_kind kind,
+                                 const calr_conv2d *g, const calr_form *x, const calr_form *weights,
+                                 const calr_form *bias, const calr_form *y, dnnl_engine_t engine,
+                                 dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr)
+{
+    dnnl_status_t status = first_choice(out, kind, g, x, weights, bias, y, engine, hint, attr);
+    while (status == dnnl_success && pads_channels(*out, g)) {
+        status = dnnl_primitive_desc_next_impl(*out);
+        if (status != dnnl_success)
+            dnnl_primitive_desc_destroy(*out);
+        if (status == dnnl_last_impl_reached)
+            status = dnnl_unimplemented;
+    }
+    return status;
 }
 
 dnnl_status_t calr_onednn_append_sum(dnnl_post_ops_t operations)
