@@ -89,6 +89,8 @@ expect 1 extract --images onlybad -o bad.npy --skip-bad
 says "no image of onlybad can be read; the first:"
 holds ! -e bad.npy
 holds ! -e bad.npy.parts
+expect 1 extract --images onlybad -o bad.npy # no part is done: nothing to go on from
+holds ! -e bad.npy.parts
 
 # ---- interrupted: it goes on where it was, and gives the same bytes
 mkdir lost && cp pics/*.jpg lost/ && cp pics/inside/*.jpg lost/ && cp bad.jpg lost/22.jpg

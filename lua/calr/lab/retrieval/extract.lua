@@ -207,12 +207,17 @@ function extract.run(o)
   local extracted, bad
   do
     local _ <close> = take_folder(folder, plan, o.anew)
+    local _ <close> = setmetatable({}, { __close = function() -- after an error: nothing done, nothing left behind
+      if not has_parts(folder) then
+        clear(folder)
+        sys.remove(folder)
+      end
+    end })
     extracted = work(o, folder, plan)
     bad = all_bad(folder, plan)
     if #bad < plan.count then put_together(o, folder, plan, bad) end
     clear(folder) -- parts without a row would only be in the way of the next extraction
   end
-  sys.remove(folder)
   if #bad == plan.count then fail("no image of %s can be read; the first: %s", images:name(), bad[1].reason) end
   local skipped = {}
   for i, image in ipairs(bad) do skipped[i] = image.reason end

@@ -71,7 +71,9 @@ local function extract(o)
   local ok, result = pcall(arguments.try_images, o.skip_bad, require("calr.lab.retrieval").extract, o)
   if ok then return result end
   if sys.is_interrupt(result) then
-    io.stderr:write(("calr: stopped; run the same command again to go on (%s.parts keeps what is done)\n"):format(o.to))
+    io.stderr:write(sys.exists(o.to .. ".parts")
+      and ("calr: stopped; run the same command again to go on (%s.parts keeps what is done)\n"):format(o.to)
+      or "calr: stopped before a part was done\n")
   end
   error(result, 0)
 end
