@@ -40,6 +40,11 @@ prints "not ./own.lua: bn1.bias is f32[8] in the file and f32[4] in the network"
 expect 1 "$CALR" import-weights "$layouts/script.pt" -o out.safetensors
 says "TorchScript" "torch.save(model.state_dict()"
 
+# ---- a file of calr's own network has all of it
+expect 0 "$CALR" -e 'calr.safetensors.save("small.safetensors", calr.models.small { seed = 1 }:state())'
+expect 0 "$CALR" import-weights small.safetensors -o copy.safetensors
+prints "fits        small (all of it)"
+
 # ---- refused, and nothing is written
 expect 2 "$CALR" import-weights
 says "which file?"

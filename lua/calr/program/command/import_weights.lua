@@ -42,6 +42,7 @@ weights=FILE.pth.
 end
 
 local function all_but(matched)
+  if #matched.missing == 0 then return "all of it" end
   return "all but " .. require("calr.weights.words").parts(matched.missing)
 end
 
