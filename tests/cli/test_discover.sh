@@ -71,7 +71,7 @@ expect 0 cmp whole/clusters.csv part/clusters.csv
 # ---- weights of a run decide the network; one camera, whose clusters are not refined
 mkdir flat && cp "photos/door 1"/*.jpg flat
 expect 0 "$CALR" discover flat --weights whole/model.safetensors -o flat.out epochs=1 iterations=3
-prints "of one camera" "network   small, images of 64x32, from " "1 epochs of 3 batches on clusters of all images"
+prints "of one camera" "network   small, images of 64x32, from " "1 epoch of 3 batches on clusters of all images"
 holds "$(grep -c ',all,' flat.out/clusters.csv)" -eq "$(find flat -name '*.jpg' | wc -l)"
 expect 0 "$CALR" discover photos --one-camera --dry-run
 prints "of one camera"

@@ -13,7 +13,7 @@ function timeline() {
   const laneName = w => `${data.workers[w].host} ${data.workers[w].pid}`;
   const present = Object.keys(states).filter(st => state.includes(st));
   const fig = figure(node, {
-    caption: [`A bar is an attempt at a trial. ${plural(used.length, "worker")} were busy for ${duration([...busyTimes.values()].reduce((x, y) => x + y, 0))} in ${duration(total)}.`],
+    caption: [`A bar is an attempt at a trial. ${plural(used.length, "worker")} ${used.length === 1 ? "was" : "were"} busy for ${duration([...busyTimes.values()].reduce((x, y) => x + y, 0))} in ${duration(total)}.`],
     height: () => 44 + used.length * (height + 4), margin: w =>
       ({ left: height < 10 ? 14 : w < 560 ? 84 : 130, top: 8, bottom: 36, right: 14 }),
     draw: f => {

@@ -195,6 +195,10 @@ local function time_text(cost)
     cost.training.tries, cost.features.tries)
 end
 
+local function some(count, noun)
+  return ("%d %s%s"):format(count, noun, count == 1 and "" or noun == "batch" and "es" or "s")
+end
+
 local function describe(looked, cfg, given, cost, out)
   local cameras = #looked.names == 1 and "one camera" or ("%d cameras (%s)"):format(#looked.names,
     table.concat(looked.names, ", ", 1, math.min(6, #looked.names)) .. (#looked.names > 6 and ", ..." or ""))
@@ -202,10 +206,11 @@ local function describe(looked, cfg, given, cost, out)
   print(("network   %s, images of %dx%d, %s"):format(cfg.network, cfg.height, cfg.width,
     given.weights and "from " .. given.weights or "random weights: give --weights for real images"))
   if cfg.refine == "none" then
-    print(("training  %d epochs of %d batches on clusters of all images"):format(cfg.epochs, cfg.iterations))
+    print(("training  %s of %s on clusters of all images"):format(some(cfg.epochs, "epoch"),
+      some(cfg.iterations, "batch")))
   else
-    print(("training  stage 1: %d epochs of each camera on its own; stage 2: %d epochs of %d batches, clusters refined "
-      .. "by %s"):format(cfg.intra.epochs, cfg.epochs, cfg.iterations, cfg.refine))
+    print(("training  stage 1: %s of each camera on its own; stage 2: %s of %s, clusters refined by %s"):format(
+      some(cfg.intra.epochs, "epoch"), some(cfg.epochs, "epoch"), some(cfg.iterations, "batch"), cfg.refine))
   end
   print("time      " .. time_text(cost))
   print(("output    %s"):format(out))
