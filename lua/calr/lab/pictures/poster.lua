@@ -161,12 +161,12 @@ local function cluster_sections(clusters, split)
     sections[#sections + 1] = { title = title, items = items }
   end
   for _, c in ipairs(clusters.list) do
-    add(("Cluster %d: %d images of %d camera%s%s"):format(c.number, c.size, c.cameras, c.cameras == 1 and "" or "s",
-      c.discarded > 0
-      and (", %d discarded"):format(c.discarded) or ""), c.global)
+    add(("Cluster %d: %d images of %d camera%s%s%s"):format(c.number, c.size, c.cameras, c.cameras == 1 and "" or "s",
+      c.discarded > 0 and (", %d discarded"):format(c.discarded) or "",
+      #c.global < c.size and (", %d shown"):format(#c.global) or ""), c.global)
     add(c.local_size and ("  local cluster %s: %d image%s of camera %d"):format(c.pivot and "of its pivot"
       or "of most members", c.local_size, c.local_size == 1 and "" or "s", c.local_camera), c.locals)
-    if c.discarded > 0 then add("  refined", c.refined) end
+    if c.discarded > 0 then add(c.discarded < c.size and "  refined" or "  refined: nothing is left", c.refined) end
   end
   return sections
 end
@@ -220,8 +220,12 @@ function poster.paint(gathered)
     add(part.height, function(canvas, y) canvas:tile(part:picture(), 0, y) end)
   end
   if gathered.clusters then
-    add_sheet({ ("Clusters of epoch %d%s"):format(gathered.clusters.epoch, gathered.clusters.refined
-      and ": kept green, discarded red" or "") }, cluster_sections(gathered.clusters, record.split))
+    local found, lines = gathered.clusters, {}
+    lines[1] = ("Clusters of epoch %d%s"):format(found.epoch, found.refined and ": kept green, discarded red" or "")
+    for _, c in ipairs(found.list) do
+      if c.purity then lines[2] = "A black corner marks another identity than the cluster's most frequent one." end
+    end
+    add_sheet(lines, cluster_sections(found, record.split))
   end
   if gathered.ranked then
     add_sheet({ "Ranked lists: the query blue, the same person green, others red" },

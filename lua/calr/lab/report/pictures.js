@@ -94,7 +94,8 @@ function clusterGalleries(node, p) {
       part(x.global.length < x.size ? `global, ${x.global.length} of ${x.size} shown` : x.locals ? "global" : "", x.global),
       part(`local, ${x.pivot ? "of the pivot" : "of most members"}: ${plural(x.localSize, "image")} of camera ${x.localCamera}`,
         x.locals),
-      x.discarded > 0 && part("refined", x.refined)));
+      x.discarded > 0 && (x.discarded < x.size ? part("refined", x.refined)
+        : h("p", { class: "row-title" }, "refined: nothing is left"))));
   }
 }
 
