@@ -53,6 +53,12 @@ local function write(name, view)
   require("calr.sys").write_file(name .. ".html", report.page(require("calr.lab.report.study").collect(view)))
 end
 write("ablation", fixture.ablation {})
+local fewer = fixture.ablation { seeds = 8 } -- a lucky half of the seeds of the first row
+for _, trial in ipairs(fewer.trials) do
+  if trial.row == 1 then trial.metrics.mAP = trial.seed <= 4 and trial.metrics.mAP + 0.5 or nil end
+end
+print(fewer.parts[1].rows[4].label)
+write("fewer", fewer)
 write("grid", fixture.grid {})
 write("search", fixture.search {})
 write("confirm", fixture.search { confirm = 5 })
@@ -69,6 +75,7 @@ view.name = "bad <i>name</i>"
 write("bad", view)
 LUA
 expect 0 env LUA_PATH="$CALR_TEST_SOURCE/tests/lua/?.lua;;" "$CALR" pages.lua
+complete=$(cat out.txt)
 
 # ---- what a run has learned, alone and in its report; an image's history
 expect 0 "$CALR" data make street -o street.lmdb --ids 6 --test-ids 4 --cameras 3 --images 4 --distractors 4 --junk 2
@@ -210,6 +217,7 @@ show metric ablation 1000 'const choose = document.querySelector("#results selec
 show find large 1000 'document.querySelector("#trials input").value = "#299";
   document.querySelector("#trials input").dispatchEvent(new Event("input")); await wait(2);
   return document.getElementById("trial-count").textContent + "|" + rows("trial-table").length + "|";'
+show fewer fewer 1000 'return document.querySelector(".lede").textContent + "|" + document.querySelector("#results").innerText;'
 show print search 1000 'dispatchEvent(new Event("beforeprint"));
   const paper = getComputedStyle(document.body).backgroundColor;
   dispatchEvent(new Event("afterprint"));
@@ -221,6 +229,7 @@ for width in 1000 375; do
 done
 sees trial "dialog true|has its command|descending ascending|calr study search.lua --trial "
 sees metric "true|true|4|"
+sees fewer "Best: $complete with " "over 8 seeds)" "Bold: the best mean of the rows with the most seeds, significantly better than all that share enough seeds with it."
 sees find "11 of 3" "|11|"
 sees print "rgb(255, 255, 255)|"
 for name in search run runs drawn learned why; do

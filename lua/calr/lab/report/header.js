@@ -21,6 +21,13 @@ function rankedRows(metric) {
   return list.sort((a, b) => a.mean === b.mean ? 0 : is(a.mean, b.mean) ? -1 : 1);
 }
 
+// Those with the most seeds of their part, one of which calr table marks as the best.
+function completeRows(list) {
+  const most = new Map();
+  for (const r of list) most.set(r.row.part, Math.max(r.n, most.get(r.row.part) || 0));
+  return list.filter(r => r.n === most.get(r.row.part));
+}
+
 const meanText = (metric, r) => {
   const f = formatOf(metric);
   return f.text(r.mean) + (known(r.sd) ? ` \u00b1 ${f.text(r.sd)}` : "") + (f.percent ? "\u2009%" : "");
@@ -46,13 +53,13 @@ function lede() {
   const finished = study.trials.filter(counts);
   if (!finished.length) return h("p", { class: "lede" }, "Nothing has finished yet.");
   const m = goal.metric;
-  const rows = rankedRows(m), several = rows.filter(r => r.n > 1);
+  const ranked = rankedRows(m), rows = completeRows(ranked), several = rows.filter(r => r.n > 1);
   const isConfirmed = r => data.parts[r.row.part - 1].kind === "confirm", confirmed = rows.filter(isConfirmed);
   if (several.length > 1 || confirmed.length || rows.length > 0 && !data.parts.some(p => p.kind === "search")) {
     const top = (several.length ? several : confirmed.length ? confirmed : rows)[0];
     const d = differenceOf(top.row, m), f = formatOf(m);
     const reference = referenceOf(top.row.part, m), fresh = isConfirmed(top) ? " that had no part in its choice" : "";
-    return h("p", { class: "lede" }, rows.length > 1 ? "Best: " : "", h("b", {}, top.row.label), " with ",
+    return h("p", { class: "lede" }, ranked.length > 1 ? "Best: " : "", h("b", {}, top.row.label), " with ",
       h("b", {}, meanText(m, top)), ` ${m} `,
       top.n > 1 ? `(mean \u00b1 standard deviation over ${top.n} seeds${fresh})` : `(one seed${fresh})`,
       d && known(d.mean) ? [", ", h("b", {}, f.signed(d.mean)), ` against ${reference}`,

@@ -194,9 +194,11 @@ function resultNotes(p, metric, list) {
       && c.smallest_p * c.comparisons > 0.05) text.push(`So few seeds allow no corrected p below ${pCell({ p: Math.min(1, c.smallest_p * c.comparisons) })}.`);
   }
   if (found && list.length > 1) {
-    if (found.decided && found.as_good.length) text.push("Bold: the best mean; \u2248: statistically as good.");
-    else if (found.decided) text.push("Bold: the best mean, significantly better than all others.");
-    else text.push("Bold: the best mean; so few seeds exclude none of the others.");
+    const bold = `Bold: the best mean${found.surpassed ? " of the rows with the most seeds" : ""}`;
+    if (found.decided && found.as_good.length) text.push(`${bold}; \u2248: statistically as good.`);
+    else if (found.decided) text.push(`${bold}, significantly better than all ${found.undecided
+      ? "that share enough seeds with it" : "others"}.`);
+    else text.push(`${bold}; so few seeds exclude none of the others.`);
   }
   if (metric.endsWith("@best")) text.push("This column chose its epoch on the test set: it flatters every row.");
   if (metric.endsWith("@select")) text.push(`This column takes the epoch with the ${data.select.direction === "max" ? "highest" : "lowest"} ${data.select.metric}, which needs no labels.`);

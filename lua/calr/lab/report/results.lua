@@ -55,6 +55,7 @@ local function standing(view, index, metric)
   local best = compare.best(view, { part = index, metric = metric })
   if not best then return nil end
   return { best = best.best.row, as_good = numbers_of(best.as_good), decided = best.decided,
+    surpassed = best.surpassed, undecided = #best.undecided,
     smallest_p = best.smallest_p and columns.short(best.smallest_p) }
 end
 

@@ -311,7 +311,8 @@ end
 --- @param metric  default: the first goal's
 --- @return table|nil  nil without finished trials; otherwise metric, direction, level, best (a row as in compare.rows),
 ---   as_good (list of rows, best first, `difference` and `p_corrected` towards the best), worse (list of rows),
----   undecided (list of rows), decided, smallest_p (what the seeds of the best allow), notes
+---   undecided (list of rows), decided, surpassed (whether a row with fewer seeds has a better mean), smallest_p (what
+---   the seeds of the best allow), notes
 function compare.best(view, options)
   options = check_options("calr.study.compare.best", options, { "part", "metric", "level" })
   local _, index = part_of(view, options.part, "calr.study.compare.best")
@@ -340,6 +341,7 @@ function compare.best(view, options)
     end)
   end
   result.smallest_p = statistics.smallest_p(rows[best].n)
+  result.surpassed = pairing.surpassed(rows, best, direction)
   result.decided = standing.decided
   result.notes = compare.notes(view, rows)
   return result

@@ -111,6 +111,18 @@ function pairing.best(rows, direction)
   return best
 end
 
+--- calr.lab.study.pairing.surpassed(rows, best, direction)
+--- @param rows  as for calr.lab.study.pairing.best
+--- @param best  position of the best row
+--- @return boolean  whether a row with fewer seeds has a better mean than the best row
+function pairing.surpassed(rows, best, direction)
+  local sign = direction == "max" and 1 or -1
+  for _, row in pairs(rows) do
+    if row.n > 0 and sign * row.mean > sign * rows[best].mean then return true end
+  end
+  return false
+end
+
 --- calr.lab.study.pairing.standing(rows, best, level)
 --- Sorts the other rows by what their seeds can say against the best one. Rows without figures are left out.
 --- @param best   position of the best row

@@ -32,7 +32,8 @@ local function mark(cells, groups, column)
   if not best or next(cells, next(cells)) == nil then return nil end
   cells[best].best = true
   local standing = pairing.standing(rows_of(groups, column), best, level)
-  local info = { pairs = standing.pairs, few = {}, decided = standing.decided }
+  local info = { pairs = standing.pairs, few = {}, decided = standing.decided,
+    surpassed = pairing.surpassed(cells, best, column.direction) }
   for i, g in ipairs(standing.few) do info.few[i] = groups[g].label end
   info.comparisons = #standing.comparable > 0 and #standing.comparable or #info.few
   if #standing.comparable + #info.few == 0 then return nil end
@@ -57,7 +58,8 @@ end
 --- @return table      position of the group -> cell; nil where a group has no figure
 --- @return table|nil  about the marks: pairs (the most in a comparison with the best), comparisons, decided (whether
 ---                    this many pairs can separate any row from the best), few (labels of rows with too few seeds in
----                    common with the best for any p to be 0.05), any (whether one is as good); nil: no marks
+---                    common with the best for any p to be 0.05), any (whether one is as good), surpassed (whether a
+---                    row with fewer seeds has a better mean); nil: no marks
 function figures.cells(groups, column, seeds)
   local cells, means, deviations = {}, {}, {}
   for g, group in ipairs(groups) do

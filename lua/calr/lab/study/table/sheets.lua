@@ -81,6 +81,7 @@ function sheets.mark_note(sheet, info)
   if not info then return end
   local marks = sheet.marks or { best = "the best mean" }
   sheet.marks = marks
+  if info.surpassed then marks.best = "the best mean of the rows with the most seeds" end
   if info.decided then
     marks.undecided, marks.any = nil, marks.any or info.any
     marks.as_good = "statistically as good (exact sign-flip test against the best, paired by seed: p > 0.05 after "
