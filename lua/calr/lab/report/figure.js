@@ -241,9 +241,9 @@ function endLabels(f, x, list, gap = 15) {
   }
 }
 
-const legendItem = (name, color, dash, shape) => h("span", { class: "key" },
+const legendItem = (name, color, dash, shape, hollow) => h("span", { class: "key" },
   s("svg", { width: 26, height: 12, "aria-hidden": "true" }, shape
-    ? s("path", { d: markPath(shape, 13, 6, 4), fill: shape === "cross" ? "none" : color, stroke: color,
+    ? s("path", { d: markPath(shape, 13, 6, 4), fill: hollow || shape === "cross" ? "none" : color, stroke: color,
       "stroke-width": 1.4 })
     : s("line", { x1: 1, x2: 25, y1: 6, y2: 6, stroke: color, "stroke-width": 2.2,
       "stroke-dasharray": dash || null })), name);

@@ -144,7 +144,7 @@ function cameraTable(node, p) {
         range(n).map(g => h("th", { scope: "col" }, String(g))))),
       h("tbody", {}, values.map((row, q) => h("tr", {}, h("th", { scope: "row" }, String(q)),
         row.map((value, g) => cell(value, q, g))))))),
-  h("p", { class: "caption" }, "Each query is ranked against the gallery of one camera alone; pairs without a match are empty. Columns are the cameras of the gallery."));
+  h("p", { class: "caption" }, "Each query is ranked against the gallery of one camera alone; a dash stands where no query has a match. Columns are the cameras of the gallery."));
 }
 
 function pictures() {

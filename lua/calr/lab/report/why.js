@@ -48,7 +48,7 @@ function whyEpochs() {
   const found = Object.keys(outcomes).filter(o => all.some(e => e.state === o));
   const fig = node.querySelector("figure");
   fig.insertBefore(legend(found.map(o => legendItem(o === "outlier" ? "in no cluster" : o,
-    `var(--${outcomes[o]})`, "", "square"))), fig.firstChild);
+    `var(--${outcomes[o]})`, "", "square", o === "discarded"))), fig.firstChild);
   const identities = all.some(e => known(e.same)), pivots = all.some(e => e.pivot);
   const number = value => ({ text: value, class: "n" });
   node.append(simpleTable([number("epoch"), number("cluster"), number("images"), number("cameras"),
