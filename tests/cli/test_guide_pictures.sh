@@ -23,7 +23,7 @@ while IFS= read -r line; do
     *"--epoch 0 -o"*) is_png first.png ;;
     *"ranked,cameras"*) is_png ranked.png ;;
     *"why run 0001"*) prints "what became of it" "nearest images in epoch 1" ;;
-    *"'#13' --epoch 0") prints "row 13" "nearest images in epoch 0" ;;
+    *"'#9' --epoch 0") prints "row 9" "nearest images in epoch 0" ;;
     *why.html) contains why.html '"kind":"why"' ;;
     *why.png) is_png why.png ;;
     esac
