@@ -46,6 +46,7 @@ local make = name == "parts" and calr.models.parts or calr.models[name]
 local net = make(options)
 for tensor_name, tensor in pairs(net:state()) do
   local stream = calr.rng.open {{ seed = 3, purpose = tensor_name }}
+  tensor = tensor:detach() -- parameters are not written into while they need gradients
   if tensor_name:match "running_var$" then stream:fill_uniform(tensor, 0.5, 1.5)
   elseif tensor_name:match "running_mean$" or tensor_name:match "bias$" then stream:fill_uniform(tensor, -0.3, 0.3)
   elseif tensor:dim() == 1 and tensor_name:match "weight$" then stream:fill_uniform(tensor, 0.7, 1.3) end
@@ -100,7 +101,7 @@ def main():
             path = os.path.join(folder, "case.lua")
             with open(path, "w") as file:
                 file.write(script)
-            about = json.loads(subprocess.run([program, path], check=True, capture_output=True, text=True).stdout)
+            about = json.loads(subprocess.run([program, path], check=True, stdout=subprocess.PIPE, text=True).stdout)
             images, want = numpy.load(base + ".images.npy"), numpy.load(base + ".npy")
             onnx.checker.check_model(base + ".onnx", full_check=True)
             session = onnxruntime.InferenceSession(base + ".onnx", providers=["CPUExecutionProvider"])
