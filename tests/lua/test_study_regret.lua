@@ -44,6 +44,21 @@ check.test("gp is no worse than Optuna's, and needs half the trials of tpe", fun
   check.ok(problems.worse(ours, reference.branin.tpe) > 0.5, "after half as many trials")
   check.ok(compare("sphere", "gp", {}, "gp", 8))
   check.ok(compare("conditional", "gp", {}, "gp", 5))
+  for _, problem in ipairs { "mixed", "hartmann6", "rosenbrock" } do check.ok(compare(problem, "gp", {}, "gp", 6)) end
+end)
+
+check.test("gp searches a whole number of 1,024 values at these values", function()
+  local s = sampler.make("gp", space.make { n = space.int(1, 1024, "log"), x = space.float(0, 1) }, { seed = 1 })
+  check.equal(#s.axes[1].positions, 1024)
+  check.ok(s.axes[2].positions == nil)
+  local best = math.huge
+  for i = 1, 20 do
+    local point = s:ask(i)
+    local loss = (math.log(point.n, 2) - 6) ^ 2 / 4 + (point.x - 0.3) ^ 2
+    best = math.min(best, loss)
+    s:tell { number = i, point = point, state = "finished", losses = { loss } }
+  end
+  check.ok(best < 1e-4, ("%.2g"):format(best))
 end)
 
 check.test("nsga2 is no worse than Optuna's, and much better than chance", function()

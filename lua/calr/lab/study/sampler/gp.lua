@@ -24,7 +24,9 @@ local Rng = require "calr.rng"
 local Gp = {}
 Gp.__index = Gp
 
-local POSITIONS = 64 -- numbers with more values than that are continuous while the search climbs
+-- Numbers with more values than that are continuous while the search climbs, and rounded after it: it then asks for
+-- places that are not the best of those that exist, and for the same one twice.
+local POSITIONS = 4096
 local DIMENSIONS = 256 -- of Sobol's sequence
 
 -- ---- points as lists of numbers ----
