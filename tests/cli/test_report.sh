@@ -161,6 +161,8 @@ show cards ablation 375 'const cells = rows("table-1").flatMap(r => [...r.childr
 show seen drawn 375 'return ["sections " + [...document.querySelectorAll("h2")].map(h2 => h2.textContent).join(", "),
   "kept " + (document.querySelectorAll(".kept").length > 0), "red " + (document.querySelectorAll(".discarded").length > 0),
   "cells " + document.querySelectorAll(".cameras td").length].join("|") + "|";'
+show stages learned 1200 'return document.querySelector("#training").innerText;'
+show alone run 1200 'return document.querySelector("#training").innerText;'
 show intervals learned 1200 'return [...document.querySelectorAll("#evaluation th")].map(t => t.textContent).join(" ") + "|"
   + [...document.querySelectorAll("#evaluation tbody td")].slice(0, 2).map(t => t.textContent).join(" ") + "|";'
 browse dark
@@ -169,6 +171,8 @@ for name in $kinds; do
 done
 sees bad "title bad &lt;i&gt;name&lt;/i&gt;|"
 sees cards "cut 0|name mAP, % n difference p rank1, % silhouette|"
+sees stages "Stage 2, by epoch" "Stage 1, a network a camera"
+sees alone "Figure 1. By epoch."
 sees intervals "mAP, % 95 % of queries rank1, % 95 % of queries rank5, %"
 holds "$(grep -c 'spread' seen-intervals.txt)" -eq 0
 holds "$(grep -Ec '[0-9.]+ [0-9.]+ to [0-9.]+[|]' seen-intervals.txt)" -eq 1

@@ -141,7 +141,7 @@ function lossCurves() {
   if (!names.length && !cameras.length) return;
   const node = section("training", "Training");
   panels(node, { caption: main.length
-    ? `Stage 2, by epoch${main[0].values.alignment ? ": the contrastive loss, the camera loss of the alignment and the learning rate" : ""}.` : "", list: main.flatMap((set, i) =>
+    ? `${cameras.length ? "Stage 2, by epoch" : "By epoch"}${main[0].values.alignment ? ": the contrastive loss, the camera loss of the alignment and the learning rate" : ""}.` : "", list: main.flatMap((set, i) =>
     names.filter(n => set.values[n]).map(n => ({ title: ({ loss: "loss", alignment: "camera loss",
       lr: "learning rate" })[n], log: n === "lr", lines: [line(set, n, i)] }))) });
   if (cameras.length) {
