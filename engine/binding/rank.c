@@ -96,10 +96,12 @@ static const calr_rerank *new_rerank(lua_State *L, const calr_rank_set *query,
 ///
 /// In the result, cmc[r] is the share of queries with a match among the first r; a rank past the end of a small gallery
 /// counts as its last. valid is the number of queries with a match. With per_query there are also
-/// average_precision=f32[q] and first_match=i32[q] (rank of the first match from 1 on), -1 for queries left out.
+/// average_precision=f32[q], first_match=i32[q] (rank of the first match from 1 on) and rank1=f32[q] (1 where a match
+/// comes first, else 0), -1 for queries left out.
 ///
 /// Single-shot (shots="single") draws one entry of every identity for each query, `repeats` times, and returns means
-/// over the draws; all distractors stay, each as a person of its own. first_match is then the rank in the first draw.
+/// over the draws; all distractors stay, each as a person of its own. first_match is then the rank in the first draw,
+/// rank1 the share of the draws in which the match comes first.
 ///
 /// Re-ranking (Zhong et al., CVPR 2017) ranks by the k-reciprocal distance instead; it needs unit features, and takes
 /// the time of a neighbour search over queries and gallery together.
@@ -117,7 +119,7 @@ static const calr_rerank *new_rerank(lua_State *L, const calr_rank_set *query,
 /// @param shots            "multi" (default): the whole gallery; "single": one entry of every identity
 /// @param repeats          draws of single-shot (default 10)
 /// @param seed             names the draws (default 0)
-/// @return table  {mAP=, mINP=, cmc=, valid=, average_precision=, first_match=}
+/// @return table  {mAP=, mINP=, cmc=, valid=, average_precision=, first_match=, rank1=}
 static int rank_evaluate(lua_State *L)
 {
     static const char *const names[] = {
@@ -144,7 +146,7 @@ static int rank_evaluate(lua_State *L)
     calr_rank_set query, gallery;
     int64_t dim = check_sides(L, 1, &query, &gallery);
 
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 7);
     int table = lua_gettop(L);
     calr_rank_result result = {
         .cmc = lua_newuserdatauv(L, (size_t)options.max_rank * sizeof(double), 0)};
@@ -157,6 +159,10 @@ static int rank_evaluate(lua_State *L)
         calr_lua_call(L, calr_tensor_new(CALR_I32, 1, &query.count, slot));
         result.first_match = calr_tensor_i32(*slot);
         lua_setfield(L, table, "first_match");
+        slot = calr_lua_new_tensor(L);
+        calr_lua_call(L, calr_tensor_new(CALR_F32, 1, &query.count, slot));
+        result.rank1 = calr_tensor_f32(*slot);
+        lua_setfield(L, table, "rank1");
     }
     if (reranked)
         options.rerank = new_rerank(L, &query, &gallery, dim, &rerank);

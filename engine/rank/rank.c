@@ -196,6 +196,15 @@ static void evaluate_query(void *context, int64_t i, float *score, int worker)
     judge(work, i, hits, count);
 }
 
+/* In how many of the draws the match comes first. */
+static float share_of_first(const int64_t *first, int64_t draws)
+{
+    int64_t count = 0;
+    for (int64_t t = 0; t < draws; t++)
+        count += first[t] == 1;
+    return (float)((double)count / (double)draws);
+}
+
 /* The means, in the order of the queries. */
 static calr_status summarise(const evaluation *work, calr_rank_result *result)
 {
@@ -211,6 +220,8 @@ static calr_status summarise(const evaluation *work, calr_rank_result *result)
             result->average_precision[i] = found ? (float)work->average_precision[i] : -1;
         if (result->first_match)
             result->first_match[i] = found ? (int32_t)*first : -1;
+        if (result->rank1)
+            result->rank1[i] = found ? share_of_first(first, work->draws) : -1;
         if (!found)
             continue;
         result->valid++;

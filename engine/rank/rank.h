@@ -71,6 +71,8 @@ typedef struct calr_rank_result {
     float *average_precision; /* -1 where it has no match */
     int32_t *first_match; /* rank of the first match from 1 on (single-shot: in the first draw); -1
                                  where it has none */
+    float *rank1; /* 1 where a match comes first, else 0 (single-shot: the share of the draws); -1
+                     where it has none */
 } calr_rank_result;
 
 /* How many queries have a match in the gallery that the rule does not ignore. Identities are needed in both sets,
@@ -78,7 +80,7 @@ typedef struct calr_rank_result {
 calr_status calr_rank_matched(const calr_rank_set *query, const calr_rank_set *gallery,
                               calr_rank_rule rule, int64_t *matched);
 
-/* Ranks the gallery for each query. Identities are needed in both sets; result->cmc and the two
+/* Ranks the gallery for each query. Identities are needed in both sets; result->cmc and the three
  * optional arrays come from the caller. A rank past the end of a small gallery counts like the last
  * one. CALR_EINVAL: options out of range, cameras in one set only, or no query at all has a
  * match; CALR_ENUMERIC names the first row with NaN, infinity or numbers too large to square;

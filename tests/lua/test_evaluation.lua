@@ -119,23 +119,51 @@ check.test("multi-query", function()
     config { multi_query = "mean" })
 end)
 
+check.test("single-shot: rank-1 of a query, of cameras and its interval are of all draws, as the figure is", function()
+  local result = direct { per_query = true, shots = "single", repeats = 20 }
+  local sum, between, count = 0, 0, 0
+  for _, hit in ipairs(result.rank1:totable()) do
+    if hit >= 0 then sum, count = sum + hit, count + 1 end
+    if hit > 0 and hit < 1 then between = between + 1 end
+  end
+  check.near(sum / count, result.cmc[1], 1e-6)
+  check.ok(between > 0)
+  local figures = P.evaluate(net, street, config { shots = "single", eval_draws = 20 })
+  local spread = ranking.intervals(result.average_precision:totable(), result.rank1:totable())
+  check.equal(figures.spread.rank1_low, spread.rank1_low)
+  check.ok(spread.rank1_low < result.cmc[1] and result.cmc[1] < spread.rank1_high)
+  local function side(of, split)
+    return { features = of, identities = split:identities(), cameras = split:cameras() }
+  end
+  local parts = 0 -- a rank-1 that is no whole number of queries: more than one draw counted
+  for _, pair in ipairs(ranking.by_camera(side(query, street:query()), side(gallery, street:gallery()),
+    config { shots = "single", eval_draws = 20 })) do
+    local whole = pair.rank1 * pair.queries
+    if math.abs(whole - math.floor(whole + 0.5)) > 1e-4 then parts = parts + 1 end
+  end
+  check.ok(parts > 0)
+end)
+
 check.test("intervals over the queries", function()
   local result = direct { per_query = true }
-  local precisions, firsts = result.average_precision:totable(), result.first_match:totable()
-  local got = ranking.intervals(precisions, firsts)
+  local precisions, hits = result.average_precision:totable(), result.rank1:totable()
+  for i, first in ipairs(result.first_match:totable()) do
+    check.equal(hits[i], first == 1 and 1.0 or first < 0 and -1.0 or 0.0)
+  end
+  local got = ranking.intervals(precisions, hits)
   local want = calr.statistics.bootstrap(precisions, { resamples = 4000 })
   check.near(got.mAP_low, want.low, 0.01)
   check.near(got.mAP_high, want.high, 0.01)
   check.ok(got.rank1_low <= result.cmc[1] and result.cmc[1] <= got.rank1_high)
-  check.equal(got.mAP_low, ranking.intervals(precisions, firsts).mAP_low)
+  check.equal(got.mAP_low, ranking.intervals(precisions, hits).mAP_low)
   check.equal(P.evaluate(net, street, cfg).spread.mAP_low, got.mAP_low)
-  check.equal(ranking.intervals({ 0.5, -1, 1 }, { 2, -1, 1 }), nil) -- of two values there is none
+  check.equal(ranking.intervals({ 0.5, -1, 1 }, { 0, -1, 1 }), nil) -- of two values there is none
   local all = ranking.intervals({ 1, 1, 1, -1 }, { 1, 1, 1, -1 })
   check.equal(all.mAP_low, 1.0)
   -- As many queries as Market-1501 has are no matter of seconds.
   local many, first = {}, {}
   local stream = calr.rng.open { seed = 3 }
-  for i = 1, 3368 do many[i], first[i] = stream:uniform() ^ 2, stream:integer(1, 3) end
+  for i = 1, 3368 do many[i], first[i] = stream:uniform() ^ 2, stream:integer(1, 3) == 1 and 1 or 0 end
   local started = calr.sys.clock()
   local wide = ranking.intervals(many, first)
   check.ok(calr.sys.clock() - started < 10)

@@ -130,7 +130,7 @@ local function figures_of(result)
   local function at(k) return result.cmc[math.min(k, #result.cmc)] end
   return { mAP = result.mAP, mINP = result.mINP, rank1 = at(1), rank5 = at(5), rank10 = at(10),
     queries = result.valid, spread = ranking.intervals(result.average_precision:totable(),
-      result.first_match:totable()) }
+      result.rank1:totable()) }
 end
 
 --- calr.pipeline.evaluation.rank(query, gallery, cfg)

@@ -107,7 +107,7 @@ function ranking.by_camera(query, gallery, cfg)
           queries = 0 }
         cells[query_cameras[i]] = cell
         cell.mAP, cell.queries = cell.mAP + precision, cell.queries + 1
-        if result.first_match:get(i) == 1 then cell.rank1 = cell.rank1 + 1 end
+        cell.rank1 = cell.rank1 + result.rank1:get(i)
       end
     end
     for _, cell in pairs(cells) do
@@ -134,20 +134,20 @@ local function resample(values)
   return figures
 end
 
---- calr.pipeline.ranking.intervals(precisions, firsts)
+--- calr.pipeline.ranking.intervals(precisions, hits)
 --- Intervals of level .95 of mAP and rank-1 by the BCa bootstrap over the queries (calr.statistics.bootstrap): how far
 --- another sample of queries would lead, not another seed.
 --- @param precisions  list of numbers; average precision of each query, -1: left out
---- @param firsts      list of integers; rank of its first match
+--- @param hits        list of numbers; whether a match comes first, 0 or 1, or in which share of the draws
 --- @return table  {mAP_low=, mAP_high=, rank1_low=, rank1_high=}, or nil for fewer than three queries
-function ranking.intervals(precisions, firsts)
-  local found, hits = {}, {}
+function ranking.intervals(precisions, hits)
+  local found, first = {}, {}
   for i, precision in ipairs(precisions) do
-    if precision >= 0 then found[#found + 1], hits[#hits + 1] = precision, firsts[i] == 1 and 1 or 0 end
+    if precision >= 0 then found[#found + 1], first[#first + 1] = precision, hits[i] end
   end
   if #found < 3 then return nil end
   local map = statistics.bootstrap(found, { figures = resample(found) })
-  local rank1 = statistics.bootstrap(hits, { figures = resample(hits) })
+  local rank1 = statistics.bootstrap(first, { figures = resample(first) })
   return { mAP_low = map.low, mAP_high = map.high, rank1_low = rank1.low, rank1_high = rank1.high }
 end
 
