@@ -100,16 +100,26 @@ static void make_decoders(lua_State *L, writer_value *value)
     value->decoder_count = threads;
 }
 
+/* A field of the record at `at`, whose image the message names: there are thousands. */
+static int64_t check_number(lua_State *L, int at, const char *name, int64_t least)
+{
+    int64_t value = calr_lua_option_integer(L, at, name, INT64_MIN, INT64_MIN, INT64_MAX);
+    const char *path = calr_lua_option_string(L, at, "path", NULL);
+    if (value == INT64_MIN)
+        luaL_error(L, "the record of %s needs an identity and a camera", path);
+    if (value < least || value > INT32_MAX)
+        luaL_error(L, "%s: its %s must be %I to %d, not %I", path, name, (lua_Integer)least,
+                   INT32_MAX, (lua_Integer)value);
+    return value;
+}
+
 /* Reads the record at the top of the stack. Its strings live until the running function ends. */
 static calr_store_record check_record(lua_State *L)
 {
     int at = lua_gettop(L);
-    calr_store_record record = {
-        .path = calr_lua_option_string(L, at, "path", NULL),
-        .identity = calr_lua_option_integer(L, at, "identity", INT64_MIN, -1, INT32_MAX),
-        .camera = (int32_t)calr_lua_option_integer(L, at, "camera", -1, 0, INT32_MAX)};
-    if (record.identity == INT64_MIN || record.camera < 0)
-        luaL_error(L, "the record of %s needs an identity and a camera", record.path);
+    calr_store_record record = {.path = calr_lua_option_string(L, at, "path", NULL),
+                                .identity = check_number(L, at, "identity", -1),
+                                .camera = (int32_t)check_number(L, at, "camera", 0)};
     if (calr_split_parse(calr_lua_option_string(L, at, "split", NULL), &record.split) != CALR_OK)
         luaL_error(L, "%s: %s", record.path, calr_status_message());
     return record;

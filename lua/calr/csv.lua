@@ -42,6 +42,11 @@ local function read_cell(path, source, at, separator)
   end
 end
 
+-- An empty line, which is a row only where every row is one cell.
+local function is_blank(row, rows)
+  return rows[1] and #rows[1] > 1 and #row == 1 and row[1][1] == "" and not row[1][2]
+end
+
 -- All rows: lists of { text, whether it was quoted, where it began }. The end of the last line begins no further row.
 local function read_rows(path, source, separator)
   local rows, at = {}, source:sub(1, 3) == "\239\187\191" and 4 or 1
@@ -57,8 +62,8 @@ local function read_rows(path, source, separator)
         error(place(path, source, ends) .. ": text behind the closing quote", 0)
       end
     until follows ~= separator
-    rows[#rows + 1] = row
-    if #row ~= #rows[1] then
+    if not is_blank(row, rows) then rows[#rows + 1] = row end
+    if #rows[#rows] ~= #rows[1] then
       error(("%s: this row has %d cells, the first one %d"):format(place(path, source, row[1][3]), #row, #rows[1]), 0)
     end
   end
@@ -119,7 +124,8 @@ end
 
 --- calr.csv.load(path [, {header=true, separator=",", numbers=true}])
 --- Reads a table. A column whose cells are all numbers becomes a tensor, i64 or f64; every other one a list of strings.
---- Numbers in quotes are strings. An error names line and column.
+--- Numbers in quotes are strings. Empty lines between rows of several cells are passed over. An error names line and
+--- column.
 --- @param header     false: the first line is no line of names; columns then have numbers for names
 --- @param separator  string of one character
 --- @param numbers    false: all columns are lists of strings, so that "0012" stays what it is

@@ -188,6 +188,9 @@ expect 2 "$CALR" data import good market1501 -o swapped.lmdb
 says "good is a folder, not a layout; the order is NAME DIR: calr data import market1501 good -o swapped.lmdb"
 expect 2 "$CALR" data import good.lmdb good -o swapped.lmdb
 says "good.lmdb is a data set, not a layout; the file to write comes after -o"
+printf 'path,camera\nquery/x.jpg,1\n' >table.csv
+expect 2 "$CALR" data import table.csv csv -o swapped.lmdb
+says "table.csv is a file, not a layout; the order is NAME DIR: calr data import csv table.csv -o swapped.lmdb"
 holds ! -e swapped.lmdb
 expect 0 "$CALR" data import cuhk03 --help
 prints "--boxes" "detected (by a detector, the default) or labeled"

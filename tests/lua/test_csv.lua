@@ -36,6 +36,12 @@ check.test("what others write", function()
   check.equal(columns.b[2], "0x10") -- only what everybody takes for a number is one
   check.equal(next((load "")), nil)
   check.equal(#load("a\n").a, 0)
+  for _, cell in ipairs { "x", '"x"' } do -- empty lines between rows, by either way of reading
+    columns = load("a,b\r\n\r\n1," .. cell .. "\n\n\n2,y\n\n")
+    check.all_near(columns.a, { 1, 2 }, 0)
+    check.equal(columns.b[2], "y")
+  end
+  check.equal(#load("a\nx\n\ny\n").a, 3) -- of one column an empty line is a cell
 end)
 
 -- A table without quotes is read by another way than one with: both must say the same.

@@ -90,6 +90,9 @@ check.test("patterns", function()
     .. "d.jpg, ...", run, "folder", folder, { pattern = "{identity}_{camera}.jpg" })
   check.fails("has no {camera}", run, "folder", folder, { pattern = "{identity}.jpg" })
   check.fails("needs --pattern", run, "folder", folder)
+  local odd = tree("odd_split", { "train/1_2.jpg", "trian/1_3.jpg" })
+  check.fails("odd_split/trian/1_3.jpg: there is no split \"trian\" (did you mean \"train\"?)", run, "folder", odd,
+    { pattern = "{split}/{identity}_{camera}.jpg" })
   check.fails("did you mean \"train\"", run, "folder", folder, { pattern = "{camera}.jpg", split = "trian" })
   check.fails("did you mean \"pattern\"", run, "folder", folder, { patern = "{camera}.jpg" })
   check.fails("there is no folder", run, "cameras", tmp .. "/absent")
@@ -106,6 +109,9 @@ check.test("a table with quotes, CRLF, a byte-order mark and names that are not 
   check.equal(notes, "cameras: 0 Tor, 1 門")
   put(folder .. "/semicolon.csv", "camera;path\n2;" .. folder .. "/東京/c.jpg\n")
   check.equal(run("csv", folder .. "/semicolon.csv", { split = "query" }), "東京/c.jpg -1 2 1")
+  put(folder .. "/Straße/ led.jpg", jpeg)
+  put(folder .. "/spaces.csv", "path, camera , identity\n\n東京/c.jpg , 2, 7\n\nStraße/ led.jpg,2 ,7\n\n")
+  check.equal(run("csv", folder .. "/spaces.csv"), "Straße/ led.jpg 7 2 0\n東京/c.jpg 7 2 0")
   put(tmp .. "/elsewhere.csv", "camera,path\n2,東京/c.jpg\n")
   check.equal(run("csv", tmp .. "/elsewhere.csv", { root = folder }), "東京/c.jpg -1 2 0")
 end)
@@ -130,8 +136,58 @@ check.test("tables that are not what they should be", function()
   refused("this row has 3 cells", "path,camera\na,b,c\n")
   refused("never closed", "path,camera\n\"a,b\n")
   refused("holds no images", "path,camera\n")
+  refused("two records have the path 東京/c.jpg: numbers 1 and 3", "path,camera\n東京/c.jpg,1\nStraße/ led.jpg,1\n"
+    .. "東京/c.jpg,2\n")
+  refused("is empty", "")
+  refused("its first line is \"東京/c.jpg,1,1\"", "東京/c.jpg,1,1\nb.jpg,2,2\n")
+  refused("its first line is \"sep=;\"", "sep=;\npath;camera\n")
+  refused("bad.csv, image 2 (x.jpg): there is no split \"\"", "path,camera,split\n東京/c.jpg,1,train\nx.jpg,1,\n")
+  refused("bad.csv:3: this line is not text in UTF-8", "path,camera\n東京/c.jpg,1\n\xe9.jpg,1\n")
+  refused("bad.csv:2: this line is not text in UTF-8", "path,camera\n東京/c.jpg,T\xfcr\n")
+  refused("is text in UTF-16; save it as", "\xff\xfep\0a\0t\0h\0\n\0")
+  refused("東京/C.JPG is the first (did you mean \"c.jpg\"?)", "path,camera\n東京/C.JPG,1\n")
+  refused("its accents may be written in another form", "path,camera\nStra\u{df}e/A\u{308}nne.jpg,1\n")
   check.fails("is a folder; the layout csv needs a table", run, "csv", tmp .. "/table")
 end)
+
+check.test("images of kinds that are not read are named, not left out", function()
+  local webp = "RIFF\0\0\0\0WEBPVP8 "
+  local folder = tree("kinds", { "c1/a.jpg", "c1/b.jfif", "c1/c.JPE", ["c1/d.webp"] = webp })
+  check.fails("kinds/c1/d.webp is a bad image: no JPEG, PNG or BMP image: it looks like a WebP image", run, "cameras",
+    folder)
+  sys.remove(folder .. "/c1/d.webp")
+  check.equal(run("cameras", folder), "c1/a.jpg -1 0 0\nc1/b.jfif -1 0 0\nc1/c.JPE -1 0 0")
+  for name, is in pairs { ["x.HEIC"] = true, ["x.tiff"] = true, ["x.jp2"] = true, ["x.txt"] = false, ["x.mp4"] = false,
+    ["jpg"] = false } do
+    check.equal(own.is_image(name), is, name)
+  end
+end)
+
+check.test("identities and cameras beyond what a record holds, unknown ones among names, numbers as pandas writes them",
+  function()
+    local function numbered(identities, cameras, split)
+      local entries = {}
+      for i, identity in ipairs(identities) do
+        entries[i] = { path = i .. ".jpg", identity = identity, camera = cameras and cameras[i] or "0",
+          split = split or "train" }
+      end
+      local records, notes = own.records(entries)
+      local ids, cams = {}, {}
+      for i, r in ipairs(records) do ids[i], cams[i] = r.identity, r.camera end
+      return table.concat(ids, " "), table.concat(cams, " "), table.concat(notes, "\n")
+    end
+    check.equal(numbered { "4294967297", "5", "-1", "4294967297", "2147483648" }, "3 1 -1 3 2")
+    check.equal(numbered { "2147483647", "5" }, "2147483647 5")
+    check.equal(numbered { "anna", "-1", "", "bo", "-2" }, "1 -1 -1 2 -1")
+    check.equal(numbered { "1.0", "-1.0", "", "12.00" }, "1 -1 -1 12")
+    check.equal(numbered({ "anna", "0" }, nil, "gallery"), "1 0") -- nobody, among names too
+    check.equal(numbered { "anna", "0" }, "2 1")
+    check.equal(numbered { "0.0", "1.0" }, "1 2")
+    check.equal((select(2, numbered({ "1", "1" }, { "3000000000", "2" }))), "1 0")
+    check.equal((select(2, numbered({ "1", "1" }, { "3.0", "2.0" }))), "3 2")
+    check.ok(select(3, numbered { "anna", "NaN" }):find('the identity "NaN" counts as one person', 1, true))
+    check.fails("cameras are numbered from 0 up, not -3", numbered, { "1" }, { "-3" })
+  end)
 
 check.test("stray bytes in a JPEG are a warning", function()
   local folder = tree("stray", { ["c1/a.jpg"] = sys.read_file(pictures .. "stray_end.jpg"), "c1/b.jpg" })

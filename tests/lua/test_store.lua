@@ -60,12 +60,16 @@ end)
 check.test("records that cannot be", function()
   local writer <close> = store.writer { path = file "none.lmdb", name = "test", check = false }
   check.fails("did you mean \"camera\"", writer.add, writer, record(1, { camra = 1 }))
-  check.fails("\"camera\" must be 0", writer.add, writer, record(1, { camera = -1 }))
-  check.fails("\"identity\" must be", writer.add, writer, record(1, { identity = -2 }))
-  check.fails("\"identity\" must be", writer.add, writer, record(1, { identity = 2 ^ 40 // 1 | 0 }))
+  check.fails("camera must be 0", writer.add, writer, record(1, { camera = -1 }))
+  check.fails("its identity must be", writer.add, writer, record(1, { identity = -2 }))
+  check.fails("its identity must be", writer.add, writer, record(1, { identity = 2 ^ 40 // 1 | 0 }))
   check.fails("no split \"test\"", writer.add, writer, record(1, { split = "test" }))
   check.fails("is empty", writer.add, writer, record(1, { bytes = "" }))
   check.fails("needs an identity", writer.add, writer, { path = "x", split = "train", bytes = "y" })
+  check.fails("x: its identity must be -1 to 2147483647, not 2147483648", writer.add, writer, { path = "x", camera = 0,
+    split = "train", bytes = "y", identity = 1 << 31 })
+  check.fails("x: its camera must be 0 to 2147483647, not -1", writer.add, writer, { path = "x", camera = -1,
+    split = "train", bytes = "y", identity = 1 })
   check.fails("\"path\" is missing", writer.add, writer, {})
 end)
 

@@ -74,8 +74,8 @@ local function check_paths(records, name)
     local path = type(record) == "table" and record.path
     if type(path) ~= "string" then layout.fail("record %d has no path", i) end
     layout.check_name(path)
-    if seen[path] then layout.fail("two records have the path %s", path) end
-    seen[path] = true
+    if seen[path] then layout.fail("two records have the path %s: numbers %d and %d", path, seen[path], i) end
+    seen[path] = i
   end
 end
 

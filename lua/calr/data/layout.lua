@@ -119,6 +119,16 @@ function layout.lines(path)
   return found
 end
 
+-- Why a name is not found although a user sees it: another case, or accents in another form (archives of macOS).
+local function near_file(path)
+  local folder, name = path:match "^(.*)/([^/]*)$"
+  for _, other in ipairs(folder and sys.is_folder(folder) and layout.list(folder) or {}) do
+    if other:lower() == name:lower() then return (" (did you mean \"%s\"?)"):format(other) end
+  end
+  return name and name:find "[\x80-\xff]" and " (its accents may be written in another form than the file's: convmv "
+    .. "--nfc -f utf8 -t utf8)" or ""
+end
+
 --- calr.data.layout.check_files(records, list)
 --- Raises an error if files of the records are not there: the first of them, and how many.
 --- @param list  string; the name of the list that has them, for the message
@@ -128,8 +138,8 @@ function layout.check_files(records, list)
     if not sys.exists(record.file) then missing, first = missing + 1, first or record.file end
   end
   if missing > 0 then
-    layout.fail("%d of the %d images of %s are not there, %s is the first: is the data set half unpacked, or were its "
-      .. "images moved?", missing, #records, list, first)
+    layout.fail("%d of the %d images of %s are not there, %s is the first%s: is the data set half unpacked, or were "
+      .. "its images moved?", missing, #records, list, first, near_file(first))
   end
 end
 

@@ -12,13 +12,23 @@ local own = {}
 local MOST_NAMED = 12 -- cameras that a note lists
 local DEEPEST = 32 -- folders within folders
 
-local endings = { jpg = true, jpeg = true, png = true, bmp = true }
+-- Those of kinds that calr does not read are images as well: the import names them, where leaving them out silently
+-- would change results.
+local endings = {}
+for ending in ("jpg jpeg jpe jfif png bmp dib gif webp tif tiff heic heif avif jp2 jxl"):gmatch "%a%w*" do
+  endings[ending] = true
+end
+
+local LARGEST = 0x7fffffff -- number that a record can hold
+
+-- What programs write where nothing is known.
+local gaps = { nan = true, none = true, null = true, na = true, ["n/a"] = true, unknown = true }
 
 local splits = { train = "train", training = "train", bounding_box_train = "train", query = "query", probe = "query",
   gallery = "gallery", test = "gallery", bounding_box_test = "gallery", multi = "multi", gt_bbox = "multi" }
 
 --- calr.data.own.is_image(name)
---- @return boolean  whether a file is called as images are: .jpg, .jpeg, .png, .bmp
+--- @return boolean  whether a file is called as images are, of kinds that are not read too: .jpg, .png, .webp, ...
 function own.is_image(name)
   local ending = name:lower():match "%.(%w+)$"
   return ending ~= nil and endings[ending] == true
@@ -71,13 +81,21 @@ local function before(a, b)
   return a < b
 end
 
+-- The whole number that a name is, "3.0" too, as pandas writes columns that have gaps; nil for other names, and for
+-- numbers that no record can hold.
+local function whole_number(name)
+  local digits = name:match "^(%-?%d+)$" or name:match "^(%-?%d+)%.0*$"
+  local number = digits and math.tointeger(tonumber(digits))
+  return number and number <= LARGEST and number or nil
+end
+
 local function distinct(entries, field)
   local names, seen, whole = {}, {}, true
   for _, entry in ipairs(entries) do
     local name = entry[field]
     if name and name ~= "" and not seen[name] then
       seen[name], names[#names + 1] = true, name
-      whole = whole and name:find "^%-?%d+$" ~= nil and math.tointeger(tonumber(name)) ~= nil
+      whole = whole and whole_number(name) ~= nil
     end
   end
   table.sort(names, before)
@@ -89,7 +107,7 @@ local function number_cameras(entries, notes)
   local names, whole = distinct(entries, "camera")
   local numbers, said = {}, {}
   for i, name in ipairs(names) do
-    numbers[name] = whole and math.tointeger(tonumber(name)) or i - 1
+    numbers[name] = whole and whole_number(name) or i - 1
     if numbers[name] < 0 then layout.fail("cameras are numbered from 0 up, not %s", name) end
     said[i] = ("%d %s"):format(numbers[name], name)
   end
@@ -100,21 +118,33 @@ end
 -- Whether an image of the training or query split has the identity 0, which in a gallery means "nobody".
 local function zero_is_a_person(entries)
   for _, entry in ipairs(entries) do
-    if math.tointeger(tonumber(entry.identity)) == 0 and entry.split ~= "gallery" then return true end
+    if entry.identity and whole_number(entry.identity) == 0 and entry.split ~= "gallery" then return true end
   end
   return false
 end
 
+-- Name -> identity. Below 0 means "unknown" and 0, where no one of training has it, "nobody" also among other names.
 local function number_identities(entries, notes)
   local names, whole = distinct(entries, "identity")
-  local numbers = {}
-  local shift = whole and zero_is_a_person(entries) and 1 or 0
+  local numbers, named, zero = {}, 0, zero_is_a_person(entries)
+  local shift = whole and zero and 1 or 0
   if shift == 1 then
     notes[#notes + 1] = "identities begin at 0, which means \"nobody\" in a gallery: each becomes one more"
   end
-  for i, name in ipairs(names) do
-    local number = whole and math.tointeger(tonumber(name)) or i
-    numbers[name] = number >= 0 and number + shift or -1
+  for _, name in ipairs(names) do
+    local number = whole_number(name)
+    if number and number < 0 then
+      numbers[name] = -1
+    elseif whole or number == 0 and not zero then
+      numbers[name] = number + shift
+    else
+      named = named + 1
+      numbers[name] = named
+    end
+    if gaps[name:lower()] then
+      notes[#notes + 1] = ("the identity \"%s\" counts as one person; images of unknown identity have none, or -1")
+        :format(name)
+    end
   end
   return numbers
 end
@@ -122,7 +152,8 @@ end
 --- calr.data.own.records(entries)
 --- Makes records of entries whose fields are texts. Cameras and identities that are all whole numbers stay as they are
 --- (identities that begin at 0 become one more each, unless 0 occurs in the gallery alone, where it means "nobody");
---- other names are numbered in their order, cameras from 0, identities from 1. No identity is -1.
+--- other names, and numbers above 2147483647, are numbered in their order, cameras from 0, identities from 1. No
+--- identity, and a number below 0, is -1.
 --- @param entries  list of {file=, path=, camera=, identity= or nil, split=}
 --- @return table  records
 --- @return table  list of notes for the user: which camera got which number
@@ -210,7 +241,7 @@ function own.folder(folder, text, split)
     local entry = match(path)
     if entry then
       entry.file, entry.path = folder .. "/" .. path, path
-      entry.split = has_split and own.split(entry.split) or split
+      entry.split = has_split and own.split(entry.split, folder .. "/" .. path .. ": ") or split
       entries[#entries + 1] = entry
     else
       strangers[#strangers + 1] = path

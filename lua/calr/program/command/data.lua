@@ -68,6 +68,7 @@ local function check_order(name, folder, to)
   if name:find "%.lmdb$" then
     errors.usage("%s is a data set, not a layout; the file to write comes after -o", name)
   end
+  if sys.exists(name) and not name:find "%.lua$" then errors.usage("%s is a file, not a layout; %s", name, turned) end
   if sys.is_folder(to) then
     errors.usage("-o %s is a folder: -o takes the file to write, and the folder to read comes after the layout", to)
   end
