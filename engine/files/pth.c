@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/kind.h"
 #include "base/size.h"
 #include "files/archive.h"
 #include "os/file.h"
@@ -95,18 +96,28 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(((const storage *)a)->key->text, ((const storage *)b)->key->text);
 }
 
+/* Before PyTorch 1.6 the class of a saved network has a persistent id as well: ("module", class, file, source). */
+static bool is_class(const calr_pickle_value *stored)
+{
+    const calr_pickle_value *id = stored->items[0];
+    return id->kind == CALR_PICKLE_TUPLE && id->count > 0 &&
+           calr_pickle_is_text(id->items[0], "module");
+}
+
 /* One entry for each key of the pickle. */
 static calr_status collect_storages(calr_pth *file)
 {
-    int64_t count = 0, kept = 0;
-    while (calr_pickle_stored(file->pickle, count))
-        count++;
-    file->storages = calr_array_zeros(count, sizeof *file->storages);
+    int64_t stored = 0, count = 0, kept = 0;
+    while (calr_pickle_stored(file->pickle, stored))
+        stored++;
+    file->storages = calr_array_zeros(stored, sizeof *file->storages);
     if (!file->storages)
         return no_memory(file);
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < stored; i++) {
+        if (is_class(calr_pickle_stored(file->pickle, i)))
+            continue;
         const calr_pickle_value *id = storage_id(calr_pickle_stored(file->pickle, i));
-        storage *s = &file->storages[i];
+        storage *s = &file->storages[count++];
         if (!id)
             return damaged(file, "it refers to a storage in a way that is not known");
         if (!read_type(id->items[1], file->big, &s->type))
@@ -312,10 +323,16 @@ static calr_status read_either(calr_pth *file)
         return read_archive(file);
     if (file->size >= 2 && data[0] == 0x80)
         return read_older(file);
-    return damaged(file, file->size == 0
-                             ? "the file is empty"
-                             : "not a file of torch.save (a zip archive or a pickle); was it "
-                               "downloaded whole?");
+    if (file->size == 0)
+        return damaged(file, "the file is empty");
+    const char *kind = calr_kind_of_bytes(data, file->size);
+    if (kind)
+        return calr_error(CALR_EFORMAT,
+                          "%s: not a file of torch.save (a zip archive or a pickle): "
+                          "it looks like %s",
+                          file->name, kind);
+    return damaged(file, "not a file of torch.save (a zip archive or a pickle); was it "
+                         "downloaded whole?");
 }
 
 /* Takes over the data. */

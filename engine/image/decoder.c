@@ -1,10 +1,10 @@
 #include "image/decoder.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/kind.h"
 #include "base/size.h"
 #include "image/bmp.h"
 #include "image/jpeg.h"
@@ -80,42 +80,6 @@ static calr_status decode_bmp(calr_decoder *decoder, const void *bytes, size_t s
 
 /* ---- what the bytes are ---- */
 
-/* Names the file that begins with these bytes; NULL when they are like nothing known. */
-static const char *kind_of_file(const uint8_t *bytes, size_t size)
-{
-    static const struct {
-        size_t offset, length;
-        const char *magic, *kind;
-    } kinds[] = {
-        {0, 4, "GIF8", "a GIF image"},
-        {8, 4, "WEBP", "a WebP image"},
-        {0, 4, "II*\0", "a TIFF image"},
-        {0, 4, "MM\0*", "a TIFF image"},
-        {4, 8, "ftypavif", "an AVIF image"},
-        {4, 8, "ftypheic", "a HEIC image"},
-        {4, 8, "jP  \r\n\x87\n", "a JPEG 2000 image"},
-        {0, 2, "\xff\x0a", "a JPEG XL image"},
-        {0, 2, "PK", "a ZIP archive"},
-        {0, 2, "\x1f\x8b", "a gzip archive"},
-        {0, 4, "%PDF", "a PDF document"},
-        {0, 5, "<?xml", "an XML document"},
-        {0, 9, "<!DOCTYPE", "an HTML page"},
-        {0, 5, "<html", "an HTML page"},
-    };
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (size >= kinds[i].offset + kinds[i].length &&
-            memcmp(bytes + kinds[i].offset, kinds[i].magic, kinds[i].length) == 0)
-            return kinds[i].kind;
-    size_t head = size < 64 ? size : 64, zeros = 0, printable = 0;
-    for (size_t i = 0; i < head; i++) {
-        zeros += bytes[i] == 0;
-        printable += isprint(bytes[i]) || isspace(bytes[i]);
-    }
-    if (zeros == head)
-        return "nothing but zero bytes";
-    return printable == head ? "text" : NULL;
-}
-
 /* Of bytes that are no whole PNG or BMP header: whether they can be a JPEG. The name of a file is not looked at. */
 static calr_status check_is_image(const uint8_t *bytes, size_t size)
 {
@@ -126,7 +90,7 @@ static calr_status check_is_image(const uint8_t *bytes, size_t size)
         return CALR_OK;
     if (size >= 4 && size < sizeof png && memcmp(bytes, png, size) == 0)
         return calr_error(CALR_EFORMAT, "the PNG image is truncated (after %zu bytes)", size);
-    const char *kind = kind_of_file(bytes, size);
+    const char *kind = calr_kind_of_bytes(bytes, size);
     if (!kind && size >= 2 && memcmp(bytes, "BM", 2) == 0)
         return calr_error(CALR_EFORMAT, "the BMP image is truncated or corrupt (in its header)");
     if (kind)

@@ -255,6 +255,16 @@ check.test("weights that do not fit are refused by name, and nothing is changed"
   fails("torch.save(model.state_dict()", "script.pt")
   fails("no name of the file is one of the network's", "encoded.pth")
   check.fails("it holds a whole network", calr.weights.load, net, older .. "network.pth")
+  check.fails("it holds a whole network", calr.weights.load, net, older .. "older_network.pth")
+  local path = os.tmpname() .. ".pth"
+  for text, what in pairs { ["<!DOCTYPE html><html>"] = "an HTML page", ["\x1f\x8b\8\0"] = "a gzip archive",
+    [("\0"):rep(64)] = "nothing but zero bytes", [("x\0"):rep(150):sub(1, 257) .. "ustar"] = "a tar archive",
+    ["version https://git-lfs.github.com/spec/v1\noid sha256:1\n"] = "a pointer of Git LFS (git lfs pull" } do
+    calr.sys.write_file(path, text)
+    check.fails("not a file of torch.save (a zip archive or a pickle): it looks like " .. what, calr.weights.load, net,
+      path)
+  end
+  os.remove(path)
   fails("there is no table \"teachers\"; there are: student, teacher", "teachers.pth", { key = "teachers" })
   fails("the file lacks layer2.0.conv1.weight, though it has other tensors of that part",
     state_of(net, function(name) return name ~= "layer2.0.conv1.weight" and name or nil end))

@@ -62,4 +62,14 @@ torch.save(
 # What is not read: complex numbers; a whole network; something without weights.
 torch.save({"z": torch.zeros(2, dtype=torch.complex64)}, here / "complex.pth")
 torch.save(layer, here / "network.pth")
+
+
+class Scale(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(2))
+
+
+# The older form keeps the source of a network's classes: those of this file.
+torch.save(Scale(), here / "older_network.pth", _use_new_zipfile_serialization=False)
 torch.save({"epoch": 3}, here / "empty.pth")
