@@ -4,6 +4,7 @@ local calr = require "calr"
 local option = calr.config.option
 
 local cfg = calr.config(calr.pipeline.defaults({
+  pooling = "average",
   parts = option(3, "horizontal stripes", { 1 }),
   agreement = option(20, "neighbours that features must agree about", { 1 }),
   keep = option(0.5, "share of the cluster's own label in the label of the whole body", { 0, 1 }),
@@ -14,9 +15,10 @@ local cfg = calr.config(calr.pipeline.defaults({
 }, { "refine", "alignment", "intra", "infomap", "edges_kept", "oracle", "compat", "update", "momentum",
   "camera_weights_from" }))
 local data = calr.data.open(cfg.data, { ids = cfg.ids })
-local net  = calr.models.parts { network = cfg.network, parts = cfg.parts, whole = true, reduction = false,
-  pooling = "average", seed = cfg.seed, precision = cfg.precision }
-if cfg.weights ~= "" then calr.weights.load(net, cfg.weights) end
+local net  = calr.pipeline.network(cfg, function(options)
+  options.network, options.parts, options.whole, options.reduction = cfg.network, cfg.parts, true, false
+  return calr.models.parts(options)
+end)
 local run  = calr.pipeline.run_of(cfg, data, net)
 
 local losses = {}

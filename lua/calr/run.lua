@@ -314,11 +314,14 @@ end
 --- @param from     string; the name or path that it was made by; nil: the script has built it
 function Run:model(values)
   check_open(self)
+  local before = self.record.model or {}
   self.network_object = values.network
   self.record.model = identity.model(values.network, values.from)
   if not values.from and self.record.config.network then
     local cfg = {}
     for name, value in pairs(self.record.config) do cfg[name] = value end
+    -- A resumed script is given the option again.
+    self.record.model.option = before.option or cfg.network
     cfg.network = "script"
     self.record.config, self.record.difference.network = cfg, "script"
   end

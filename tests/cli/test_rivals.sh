@@ -16,12 +16,44 @@ rival() {
     contains "$out/run.json" '"status": "finished"'
     holds "$(grep -c '"clusters"' "$out/metrics.jsonl")" -eq 3
     holds "$(wc -l <"$rivals/$name.lua")" -le 120
+    sed "s|RIVAL|$rivals/$name.lua|" stop.lua >"stop-$name.lua"
+    expect 1 env STOP=1 "$CALR" run "stop-$name.lua" "${words[@]}" snapshot_every=2 --out "$out-cut"
+    says "stopped by the test"
+    expect 1 env STOP=1 "$CALR" run --resume "$out-cut"
+    says "stopped by the test"
+    expect 0 "$CALR" run --resume "$out-cut"
+    checks=$((checks + 1)) && cmp "$out/metrics.jsonl" "$out-cut/metrics.jsonl" || fault "the metrics differ"
 }
+# The rival, left after its next checkpoint.
+cat >stop.lua <<'LUA'
+local calr = require "calr"
+calr.run.on("checkpoint", function() if os.getenv "STOP" then error "stopped by the test" end end)
+dofile "RIVAL"
+LUA
 rival cluster_contrast
 rival cluster_contrast distance=camera_jaccard dbscan.eps=0.6 camera_jaccard.k1_inter=5 camera_jaccard.k2_inter=2
 rival cap across_from=1 online=0.5
 rival spcl
 rival pplr parts=2 agreement=4
+
+# The network of parts takes weights, and all that is said of a network, as the others do.
+expect 0 "$CALR" -e 'local state = {}
+    for name, tensor in pairs(calr.models.small { seed = 3 }:state()) do state["x_" .. name] = tensor end
+    calr.safetensors.save("w.safetensors", state)'
+pplr=("$CALR" run "$rivals/pplr.lua" "${small[@]}" parts=2 agreement=4)
+expect 1 "${pplr[@]}" weights=w.safetensors rename=odd=even
+says "rename odd=even: no name fits"
+expect 0 "${pplr[@]}" weights=w.safetensors "rename=x_*=*" --out loaded
+says "weights: matched 49 of 57 tensors of small_parts" "weights: missing in the file, and left as they were: " "weights: left over in the file: "
+contains loaded/run.json '"from": "w.safetensors"'
+expect 1 env STOP=1 "$CALR" run stop-pplr.lua "${small[@]}" parts=2 agreement=4 weights=w.safetensors "rename=x_*=*" --out cut
+rm w.safetensors
+expect 0 "$CALR" run --resume cut
+checks=$((checks + 1)) && cmp loaded/metrics.jsonl cut/metrics.jsonl || fault "the metrics differ"
+expect 1 "${pplr[@]}" network=mobilenet_v2 ibn=true
+says "calr.models.mobilenet_v2 has no variant with instance norm (ibn)"
+expect 0 "${pplr[@]}" pooling=gem --out gem
+checks=$((checks + 1)) && ! cmp -s gem/metrics.jsonl pplr-3/metrics.jsonl || fault "pooling is ignored"
 
 # SpCL's memory and the limit of its first epoch outlive an epoch: killed after the first, it ends with the same bits.
 expect 0 "$CALR" run "$rivals/spcl.lua" "${small[@]}" --out whole

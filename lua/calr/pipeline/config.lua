@@ -216,14 +216,14 @@ end
 
 local made = setmetatable({}, { __mode = "k" }) -- network -> the name by which config.network made it
 
-function config.network(cfg)
+function config.network(cfg, make)
   local given = { pooling = cfg.pooling, ibn = cfg.ibn, seed = cfg.seed,
     last_stride = (cfg.last_stride or 0) > 0 and cfg.last_stride or nil,
     checkpoint = cfg.checkpoint or nil, precision = cfg.precision ~= "f32" and cfg.precision or nil }
   for name in pairs(models.declared(cfg.network) or {}) do given[name] = cfg[name] end
-  local net = models.make(cfg.network, given)
+  local net = make and make(given) or models.make(cfg.network, given)
   start.load(net, cfg)
-  made[net] = cfg.network
+  made[net] = not make and cfg.network or nil
   return net
 end
 

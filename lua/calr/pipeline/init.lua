@@ -27,8 +27,10 @@ function pipeline.preset(name)
   return copy
 end
 
---- calr.pipeline.network(cfg)
+--- calr.pipeline.network(cfg [, make])
 --- The network that a configuration names, with random weights of its seed or those of the file cfg.weights.
+--- @param make  function(options) -> network: makes another network of the same options (pooling, seed, ...), which are
+---              its own table; the weights are loaded and recorded as ever
 --- @return network
 pipeline.network = config.network
 

@@ -60,6 +60,8 @@ function resume.prepare(fields)
       .. "last bits", fields.threads, record.threads)
   end
   fields.threads = tostring(record.threads)
+  local model = record.model or {}
+  if model.option ~= nil then record.config.network = model.option end -- of which the script builds its own network
   fields.record = record
   return_to(record.folder, fields)
 end
