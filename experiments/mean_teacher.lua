@@ -28,7 +28,8 @@ for epoch, step in calr.pipeline.epochs(net, data, cfg) do
   }
   local labels, discarded, reasons, targets = calr.refine.apply(rule, context)
   local memory = calr.memory.cluster {
-    features = features, labels = labels, temperature = cfg.temperature, momentum = cfg.momentum, update = cfg.update,
+    features = features, labels = labels, weights = step:cluster_weights(labels),
+    temperature = cfg.temperature, momentum = cfg.momentum, update = cfg.update,
   }
   step:snapshot(context, { refined = labels, reasons = reasons })
   step:quality { global = global, refined = labels }

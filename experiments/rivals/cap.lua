@@ -7,8 +7,8 @@ local L, option = calr.labels, calr.config.option
 local cfg = calr.config(calr.pipeline.defaults({
   clusters = 8, -- of a batch; here they are proxies
   temperature = 0.07, momentum = 0.2,
-  jaccard = { k1 = option(20, "k-reciprocal neighbours"), k2 = option(6, "query expansion; 1: none") },
-  dbscan = { eps = option(0.5, "largest distance of a neighbour", { 0 }),
+  jaccard = { k1 = option(20, "k-reciprocal neighbours", { 1 }), k2 = option(6, "query expansion; 1: none", { 1 }) },
+  dbscan = { eps = option(0.5, "largest distance of a neighbour", { 1e-6, 1 }),
     min_samples = option(4, "neighbours that make a core, the image itself included", { 1 }) },
   across_from = option(5, "epoch from which proxies of other cameras are contrasted too", { 0 }),
   across = option(0.5, "weight of the contrast across cameras", { 0 }),

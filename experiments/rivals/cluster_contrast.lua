@@ -6,11 +6,11 @@ local choice, option = calr.config.choice, calr.config.option
 
 local cfg = calr.config(calr.pipeline.defaults({
   distance = choice({ "jaccard", "camera_jaccard" }, "between images; camera_jaccard looks in every camera"),
-  jaccard = { k1 = option(30, "k-reciprocal neighbours"), k2 = option(6, "query expansion; 1: none") },
+  jaccard = { k1 = option(30, "k-reciprocal neighbours", { 1 }), k2 = option(6, "query expansion; 1: none", { 1 }) },
   camera_jaccard = { k1_intra = option(5, "neighbours in the image's own camera"),
     k1_inter = option(20, "neighbours in other cameras"), k2_intra = option(2, "query expansion in its own camera"),
     k2_inter = option(4, "query expansion in other cameras") },
-  dbscan = { eps = option(0.6, "largest distance of a neighbour", { 0 }),
+  dbscan = { eps = option(0.6, "largest distance of a neighbour", { 1e-6, 1 }),
     min_samples = option(4, "neighbours that make a core, the image itself included", { 1 }) },
 }, { "refine", "alignment", "intra", "infomap", "edges_kept", "oracle", "compat" }))
 local data    = calr.data.open(cfg.data, { ids = cfg.ids })

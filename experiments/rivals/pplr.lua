@@ -9,8 +9,8 @@ local cfg = calr.config(calr.pipeline.defaults({
   agreement = option(20, "neighbours that features must agree about", { 1 }),
   keep = option(0.5, "share of the cluster's own label in the label of the whole body", { 0, 1 }),
   triplet = option(1.0, "weight of the soft-margin triplet loss of the whole body", { 0 }),
-  jaccard = { k1 = option(30, "k-reciprocal neighbours"), k2 = option(6, "query expansion; 1: none") },
-  dbscan = { eps = option(0.5, "largest distance of a neighbour", { 0 }),
+  jaccard = { k1 = option(30, "k-reciprocal neighbours", { 1 }), k2 = option(6, "query expansion; 1: none", { 1 }) },
+  dbscan = { eps = option(0.5, "largest distance of a neighbour", { 1e-6, 1 }),
     min_samples = option(4, "neighbours that make a core, the image itself included", { 1 }) },
 }, { "refine", "alignment", "intra", "infomap", "edges_kept", "oracle", "compat", "update", "momentum",
   "camera_weights_from" }))

@@ -6,12 +6,16 @@ local L, option = calr.labels, calr.config.option
 
 local cfg = calr.config(calr.pipeline.defaults({
   momentum = 0.2, -- of the memory's vectors
-  jaccard = { k1 = option(30, "k-reciprocal neighbours"), k2 = option(6, "query expansion; 1: none") },
-  dbscan = { eps = option(0.6, "largest distance of a neighbour", { 0 }),
+  jaccard = { k1 = option(30, "k-reciprocal neighbours", { 1 }), k2 = option(6, "query expansion; 1: none", { 1 }) },
+  dbscan = { eps = option(0.6, "largest distance of a neighbour", { 1e-6, 1 }),
     gap = option(0.02, "eps is this much smaller and larger in the tight and the loose clustering", { 0 }),
     min_samples = option(4, "neighbours that make a core, the image itself included", { 1 }) },
   independent = option(0.9, "share of the clusters whose independence suffices in the first epoch", { 0, 1 }),
-}, { "refine", "alignment", "intra", "infomap", "edges_kept", "oracle", "compat", "update", "camera_weights_from" }))
+}, { "refine", "alignment", "intra", "infomap", "edges_kept", "oracle", "compat", "update", "camera_weights_from",
+  "singles" }))
+if cfg.dbscan.gap >= cfg.dbscan.eps then
+  error(("dbscan.gap must be below dbscan.eps = %g; %g is not"):format(cfg.dbscan.eps, cfg.dbscan.gap), 0)
+end
 local data   = calr.data.open(cfg.data, { ids = cfg.ids })
 local net    = calr.pipeline.network(cfg)
 local run    = calr.pipeline.run_of(cfg, data)

@@ -49,6 +49,11 @@ expect 0 "$CALR" run "$experiments/mean_teacher.lua" "${small[@]}" "${graph[@]}"
     schedule=cosine --out hard
 holds "$(sed -n 1p hard/metrics.jsonl | grep -o '"loss":[0-9.]*')" != \
     "$(sed -n 1p mean_teacher-whole/metrics.jsonl | grep -o '"loss":[0-9.]*')"
+# Clusters weigh by their cameras where that is asked for.
+expect 0 "$CALR" run "$experiments/mean_teacher.lua" "${small[@]}" "${graph[@]}" soft_share=0 optimizer=adamw \
+    schedule=cosine camera_weights_from=0 --out weighted
+holds "$(sed -n 1p hard/metrics.jsonl | grep -o '"loss":[0-9.]*')" != \
+    "$(sed -n 1p weighted/metrics.jsonl | grep -o '"loss":[0-9.]*')"
 expect 0 "$CALR" run "$experiments/mean_teacher.lua" "${small[@]}" "${graph[@]}" refine=none consistency=0 --out bare
 expect 2 "$CALR" run "$experiments/mean_teacher.lua" "${small[@]}" soft_share=3
 says 'option "soft_share" must be 0 to 1; 3.0 is not'

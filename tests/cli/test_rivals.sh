@@ -36,6 +36,24 @@ rival cap across_from=1 online=0.5
 rival spcl
 rival pplr parts=2 agreement=4
 
+# Values that cannot be are refused by the names of the scripts' own options, before any work.
+for script in cluster_contrast cap spcl pplr; do
+    for word in dbscan.eps=0 dbscan.eps=1.5 jaccard.k1=0; do
+        last_of "${small[@]}" "$word"
+        expect 2 "$CALR" run "$rivals/$script.lua" "${words[@]}" --out refused
+        says "option \"${word%=*}\" must be"
+    done
+done
+last_of "${small[@]}" dbscan.eps=0.01
+expect 1 "$CALR" run "$rivals/spcl.lua" "${words[@]}" --out refused
+says "dbscan.gap must be below dbscan.eps = 0.01; 0.02 is not"
+expect 2 "$CALR" run "$rivals/spcl.lua" "${small[@]}" singles=shift --out refused
+says 'unknown option "singles"'
+holds ! -e refused
+last_of "${small[@]}" jaccard.k1=4000
+expect 1 "$CALR" run "$rivals/cluster_contrast.lua" "${words[@]}"
+says "lower dbscan.eps (now 0.75) or jaccard.k1 (4000)"
+
 # The network of parts takes weights, and all that is said of a network, as the others do.
 expect 0 "$CALR" -e 'local state = {}
     for name, tensor in pairs(calr.models.small { seed = 3 }:state()) do state["x_" .. name] = tensor end

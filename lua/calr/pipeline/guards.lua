@@ -24,7 +24,10 @@ local function tighter(cfg)
     return ("raise infomap.min_similarity (now %g), or lower infomap.k (%d)"):format(o.min_similarity, o.k)
   end
   o = cfg.dbscan
-  if o then return ("lower dbscan.eps (now %g)"):format(o.eps) end
+  if o then
+    local k1 = (cfg.jaccard or {}).k1
+    return ("lower dbscan.eps (now %g)"):format(o.eps) .. (k1 and (" or jaccard.k1 (%d)"):format(k1) or "")
+  end
   return "let the clustering connect less"
 end
 
