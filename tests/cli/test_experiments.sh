@@ -44,6 +44,14 @@ run_study ablations/pivots 5
 run_study ablations/rules 7
 run_study ablations/paces 3
 run_study ablations/clusterers 4 global_clusters=10 jaccard.k1=8 jaccard.k2=2 dbscan.eps=0.7 dbscan.min_samples=2
+run_study ablations/oracles 4
+prints "perfect local clusters" "perfect discards" "perfect global clusters"
+# Each oracle is perfect in its part, in every epoch.
+for pair in locals:locals clusters:global discards:refined; do
+    metrics=$(dirname "$(grep -l "\"oracle\": \"${pair%:*}\"" studies/oracles/trials/*/1/run/run.json)")/metrics.jsonl
+    holds "$(grep '"stage":"inter"' "$metrics" |
+        grep -c "\"${pair#*:}\":{[^}]*\"precision\":1[,.}]")" -eq 2
+done
 # Rules and paces that are files did something.
 contains "$(grep -l majority studies/pivots/trials/*/1/run/run.json)" '"status": "finished"'
 contains "$(dirname "$(grep -l majority studies/pivots/trials/*/1/run/run.json)")/metrics.jsonl" "of a smaller local cluster"

@@ -8,6 +8,23 @@ expect 0 "$CALR" "$experiment" "${small[@]}" --out whole
 lines=$(wc -l <whole/metrics.jsonl)
 holds "$lines" -eq 10 # 2 cameras x 3 epochs, 4 epochs
 
+# Time and memory of each phase are in its record, its log, and by epoch in timing.jsonl.
+expect 0 "$CALR" -e 'local r = calr.run.read "whole"
+    for _, name in ipairs { "features", "neighbours", "clustering", "refinement", "quality", "training", "evaluation",
+      "checkpoint", "other" } do
+      local phase = assert(r.phases[name], name)
+      assert(phase.seconds >= 0 and phase.peak >= 0, name)
+    end
+    local sum = 0
+    for line in io.lines "whole/timing.jsonl" do
+      local training = (calr.json.decode(line).phases or {}).training
+      sum = sum + (training and training.seconds or 0)
+    end
+    assert(math.abs(sum - r.phases.training.seconds) < 1e-6)'
+for line in "stage 1, camera 1, epoch 2: .*" "epoch 3: .*" "time: .*"; do
+    holds "$(grep -c "  $line\btraining [0-9]" whole/log.txt)" -eq 1
+done
+
 # kill_after LINES COMMAND...: kill -9 as soon as metrics.jsonl has so many lines.
 kill_after() {
     local want=$1 pid

@@ -151,6 +151,11 @@ holds "$(trials)" -eq 2
 echo "return { width = 4, more = 1 }" >nets/layers.lua
 expect 0 "$CALR" study study.lua
 holds "$(trials)" -eq 3
+sed -i 's/seed = options.seed/seed = options.seed + 1/' net.lua
+expect 0 "$CALR" study study.lua
+holds "$(trials)" -eq 4
+expect 0 "$CALR" study study.lua
+holds "$(trials)" -eq 4
 # its table is made where the weights are not
 rm w4.safetensors
 expect 0 "$CALR" table studies/weights

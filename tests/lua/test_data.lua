@@ -191,6 +191,39 @@ check.test("layouts by name and by file", function()
   check.ok(not sys.exists(o.to))
 end)
 
+check.test("litter that a layout of one's own lists never counts", function()
+  local folder, jpeg = tmp .. "/listed", sys.read_file(os.getenv "CALR_TEST_REFERENCE" .. "/image/one.jpg")
+  for _, name in ipairs { "a.jpg", ".DS_Store", "Thumbs.db", "._a.jpg", "__MACOSX/a.jpg", "b.jpg.part", "cam/c.jpg" } do
+    sys.make_folder((folder .. "/" .. name):match "^(.*)/")
+    put(folder .. "/" .. name, jpeg)
+  end
+  local own = { name = "listed", records = function()
+    local records = {}
+    for i, name in ipairs { "a.jpg", ".DS_Store", "Thumbs.db", "._a.jpg", "__MACOSX/a.jpg", "b.jpg.part",
+      "cam/c.jpg" } do
+      records[i] = { file = folder .. "/" .. name, path = name, identity = -1, camera = 0, split = "train" }
+    end
+    return records
+  end }
+  check.equal(import.run({ layout = own, folder = folder, to = tmp .. "/listed.lmdb" }).images, 2)
+end)
+
+check.test("the numbers of images and identities of the published data sets", function()
+  local function counts(name)
+    local expected = import.layout(name).expected
+    local said = {}
+    for _, split in ipairs { "train", "query", "gallery" } do
+      said[#said + 1] = ("%d/%d"):format(expected[split].images, expected[split].identities)
+    end
+    return table.concat(said, " ")
+  end
+  check.equal(counts "market1501", "12936/751 3368/750 19732/750")
+  check.equal(counts "dukemtmc", "16522/702 2228/702 17661/1110")
+  check.equal(counts "msmt17", "32621/1041 11659/3060 82161/3060")
+  check.equal(counts "veri776", "37778/576 1678/200 11579/200")
+  check.equal(counts "personx", "9840/410 5136/856 30816/856")
+end)
+
 check.test("records that cannot be", function()
   local function run(records)
     local layout = { name = "x", records = function() return records end }
