@@ -25,6 +25,14 @@ for line in "stage 1, camera 1, epoch 2: .*" "epoch 3: .*" "time: .*"; do
     holds "$(grep -c "  $line\btraining [0-9]" whole/log.txt)" -eq 1
 done
 
+# Local clusters found anew from epoch 2 on: the epochs before are as without.
+expect 0 "$CALR" "$experiment" "${small[@]}" intra.anew_from=2 --out anew
+checks=$((checks + 1)) && cmp <(head -8 whole/metrics.jsonl) <(head -8 anew/metrics.jsonl) || fault "epochs 0 and 1 differ"
+quality() { sed -n "$2p" "$1/metrics.jsonl" | grep -o '"locals":{[^}]*}'; }
+holds -n "$(quality anew 9)"
+holds "$(quality anew 9)" != "$(quality whole 9)"
+holds "$(quality whole 9)" = "$(quality whole 7)"
+
 # kill_after LINES COMMAND...: kill -9 as soon as metrics.jsonl has so many lines.
 kill_after() {
     local want=$1 pid

@@ -79,6 +79,27 @@ check.test("options reach calr.rank", function()
   end
 end)
 
+check.test("an evaluation shows how far its features are", function()
+  local progress, told = require "calr.progress", {}
+  local new = progress.new
+  progress.new = function(label, total) -- luacheck: ignore
+    local bar = new(label, total)
+    local update = bar.update
+    function bar:update(done, ...)
+      told[label] = { done, total }
+      return update(self, done, ...)
+    end
+    return bar
+  end
+  local ok, problem = pcall(P.evaluate, net, street, cfg)
+  progress.new = new -- luacheck: ignore
+  check.ok(ok, problem)
+  for _, split in ipairs { street:query(), street:gallery() } do
+    local seen = told["features of " .. split:name()]
+    check.ok(seen and seen[1] == split:count() and seen[2] == split:count(), split:name())
+  end
+end)
+
 check.test("a part of the gallery, the same in every run", function()
   local got = P.evaluate(net, street, config { eval_gallery = 0.5 })
   local again = P.evaluate(net, street, config { eval_gallery = 0.5, seed = 7 })

@@ -254,6 +254,30 @@ check.test("stage 1 keeps the labels of the best silhouette", function()
   run:finish()
 end)
 
+check.test("stage 1 looks at the labels after its last training where intra.last says so", function()
+  local cfg, net = config { intra = { epochs = 2, lr = 0.02, last = true } }, small_network()
+  local real, given = calr.cluster.silhouette, {}
+  calr.cluster.silhouette = function(_, labels) -- luacheck: ignore
+    given[#given + 1] = labels
+    return #given % 3 == 0 and 0.9 or 0.1 -- the third clustering of a camera is the best
+  end
+  local run = open(cfg)
+  local ok, locals = pcall(P.intra, net, street, cfg)
+  calr.cluster.silhouette = real -- luacheck: ignore
+  check.ok(ok, locals)
+  check.equal(#given, 9)
+  local used = 0
+  for camera = 0, 2 do
+    local rows = train:cameras():eq(camera):nonzero():reshape(-1)
+    check.ok(locals:index_select(1, rows):equal(given[3 * camera + 3] + used))
+    used = used + L.clusters(given[3 * camera + 3])
+  end
+  local last = {}
+  for _, m in ipairs(calr.run.metrics(run.path)) do last[m.camera] = m end
+  for camera = 0, 2 do check.ok(last[camera].epoch == 2 and not last[camera].loss) end
+  run:finish()
+end)
+
 check.test("stage 1 with as many clusters as images: single images, nothing learned", function()
   local cfg, net = config { intra = { clusters = 600 } }, small_network()
   local run = open(cfg)
@@ -450,6 +474,26 @@ check.test("the same seed gives the same bits, for any number of workers; anothe
   end
   local _, other = inter { seed = 2 }
   check.ok(not same_weights(other, aligned))
+end)
+
+check.test("every word of the augmentation reaches the training", function()
+  local colours = { jitter = 1, gray = 0, blur = 0 }
+  local function trained(changes)
+    local augment = {}
+    for name, value in pairs(changes) do augment[name] = value end
+    local _, net = inter { epochs = 1, alignment = { weight = 0 }, augment = augment }
+    return net
+  end
+  local bases = { plain = trained {}, jitter = trained(colours), blur = trained { blur = 1 } }
+  for _, case in ipairs { { "plain", flip = 0 }, { "plain", pad = 4 }, { "plain", erase = 0 }, { "plain", jitter = 1 },
+    { "plain", gray = 1 }, { "plain", blur = 1 }, { "jitter", jitter = 1, brightness = 0.6 },
+    { "jitter", jitter = 1, contrast = 0.6 }, { "jitter", jitter = 1, saturation = 0.6 },
+    { "jitter", jitter = 1, hue = 0 }, { "blur", blur = 1, blur_sigma = { 3, 4 } } } do
+    local base = bases[case[1]]
+    case[1] = nil
+    check.ok(not same_weights(trained(case), base), calr.json.encode(case) .. " changes nothing")
+  end
+  check.ok(same_weights(trained { blur = 1 }, bases.blur))
 end)
 
 check.test("alignment: each option changes the result, the first epochs only", function()
