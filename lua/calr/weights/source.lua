@@ -118,23 +118,6 @@ local function load_safetensors(path)
   return contents, ok and type(order) == "table" and { [contents] = order } or nil
 end
 
--- Names that are numbered are in the order of their numbers: 2 comes before 10.
-local function natural(name)
-  return (name:gsub("%d+", function(digits) return ("%012d"):format(tonumber(digits) or 0) end))
-end
-
-local function natural_order(state)
-  local names, keys = {}, {}
-  for name in pairs(state) do
-    names[#names + 1], keys[name] = name, natural(name)
-  end
-  table.sort(names, function(a, b)
-    if keys[a] ~= keys[b] then return keys[a] < keys[b] end
-    return a < b
-  end)
-  return names
-end
-
 --- calr.weights.source.open(from, key)
 --- @param from  path of a file or of a run folder, or a table of tensors, which may lie in tables
 --- @param key   string; the table that holds the weights
@@ -162,11 +145,11 @@ function source.open(from, key)
   for name, value in pairs(found) do
     if type(name) == "string" and tensor.is(value) then state[name] = value end
   end
-  local order, listed = orders and orders[found] or natural_order(state), {}
+  local order, listed = orders and orders[found] or words.in_order(state), {}
   for _, name in ipairs(order) do
     if state[name] and not listed[name] then names[#names + 1], listed[name] = name, true end
   end
-  for _, name in ipairs(#names < words.count(state) and natural_order(state) or {}) do
+  for _, name in ipairs(#names < words.count(state) and words.in_order(state) or {}) do
     if not listed[name] then names[#names + 1] = name end
   end
   return state, names, path, where, orders and orders[found] and "file" or "sorted"

@@ -154,4 +154,24 @@ function words.rename(state, names, rename, path)
   return new, order
 end
 
+-- Names that are numbered are in the order of their numbers: 2 comes before 10.
+local function natural(name)
+  return (name:gsub("%d+", function(digits) return ("%012d"):format(tonumber(digits) or 0) end))
+end
+
+--- calr.weights.words.in_order(state)
+--- The names of a table of tensors in the order of the numbers in them, which is often that of the layers.
+--- @return table  list of strings
+function words.in_order(state)
+  local names, keys = {}, {}
+  for name in pairs(state) do
+    names[#names + 1], keys[name] = name, natural(name)
+  end
+  table.sort(names, function(a, b)
+    if keys[a] ~= keys[b] then return keys[a] < keys[b] end
+    return a < b
+  end)
+  return names
+end
+
 return words
