@@ -8,6 +8,7 @@
 #include "base/size.h"
 #include "binding/bind.h"
 #include "image/decoder.h"
+#include "image/exif.h"
 #include "store/writer.h"
 
 #define WRITER "calr.store.writer"
@@ -72,6 +73,11 @@ static void free_import(void *object)
     free(job);
 }
 
+/* As in other loaders, the pixels count: a data set of a telephone would lie on its side without a word. */
+#define TURNED                                                                                     \
+    "its EXIF orientation is not applied, so that the picture is turned: apply it to the file "    \
+    "first (exiftran -ai, or mogrify -auto-orient)"
+
 /* A worker opens its decoder when it first needs one; each touches its own slot. */
 static calr_status check_image(void *context, const void *bytes, size_t size, int worker,
                                const char **note)
@@ -82,7 +88,10 @@ static calr_status check_image(void *context, const void *bytes, size_t size, in
     const uint8_t *pixels;
     int width, height;
     CALR_TRY(calr_decoder_decode(value->decoders[worker], bytes, size, &pixels, &width, &height));
-    *note = calr_decoder_note(value->decoders[worker]);
+    const char *strays = calr_decoder_note(value->decoders[worker]);
+    *note = strays;
+    if (calr_exif_orientation(bytes, size) != 1)
+        *note = strays ? TURNED " (and stray bytes are passed over)" : TURNED;
     return CALR_OK;
 }
 
@@ -203,7 +212,7 @@ static void push_remarks(lua_State *L, const import_job *job, char *const *texts
 ///                  error
 /// @return table  list of {path=, reason=} of the files left out
 /// @return table  list of {path=, reason=} of files that were taken though something is amiss: stray bytes between the
-///                segments of a JPEG
+///                segments of a JPEG, an EXIF orientation, which is not applied
 static int writer_import(lua_State *L)
 {
     static const char *const names[] = {"first", "count", "skip_bad", NULL};

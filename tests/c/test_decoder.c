@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "image/bmp.h"
 #include "image/decoder.h"
+#include "image/exif.h"
 #include "image/jpeg.h"
 
 static calr_decoder *decoder;
@@ -48,6 +49,35 @@ static void every_kind(void)
     same_as_pillow("alpha", "png", "png", NULL);
     same_as_pillow("gray16", "png", "png", NULL);
     same_as_pillow("rgb420", "jpg", "jpeg", NULL);
+}
+
+/* A JPEG's beginning with an EXIF segment: an entry of each byte order, and every way to be cut or wrong. */
+static void exif(void)
+{
+    static const unsigned char little[] =
+        "\xff\xd8\xff\xe0\0\4JF\xff\xe1\0\x22"
+        "Exif\0\0II*\0\x8\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0\xff\xda";
+    static const unsigned char big[] =
+        "\xff\xd8\xff\xe1\0\x22"
+        "Exif\0\0MM\0*\0\0\0\x8\0\1\1\x12\0\3\0\0\0\1\0\x8\0\0\0\0\0\0\xff\xda";
+    CHECK(calr_exif_orientation(little, sizeof little - 1) == 6);
+    CHECK(calr_exif_orientation(big, sizeof big - 1) == 8);
+    unsigned char copy[sizeof little];
+    for (size_t cut = 0; cut < sizeof little; cut++) {
+        unsigned char *exact = malloc(cut + 1); /* a sanitizer sees what is read behind it */
+        if (!CHECK(exact))
+            return;
+        memcpy(exact, little, cut);
+        int got = calr_exif_orientation(exact, cut);
+        CHECK(got == 1 || (got == 6 && cut >= sizeof little - 3));
+        free(exact);
+        for (int value = 0; value < 256; value++) {
+            memcpy(copy, little, sizeof little);
+            copy[cut] = (unsigned char)value;
+            got = calr_exif_orientation(copy, sizeof copy - 1);
+            CHECK(got >= 1 && got <= 8);
+        }
+    }
 }
 
 static void stray_bytes(void)
@@ -203,6 +233,7 @@ int main(void)
 {
     CHECK_OK(calr_decoder_new(&decoder));
     RUN(every_kind);
+    RUN(exif);
     RUN(stray_bytes);
     RUN(colours_in_the_file);
     RUN(other_files);

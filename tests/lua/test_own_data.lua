@@ -195,4 +195,18 @@ check.test("stray bytes in a JPEG are a warning", function()
   check.equal(warnings, "c1/a.jpg: stray bytes between its segments are passed over")
 end)
 
+check.test("an EXIF orientation that is not applied is a warning", function()
+  local function with(bytes, value)
+    return bytes:sub(1, 2) .. "\xff\xe1\0\x22Exif\0\0MM\0*\0\0\0\8\0\1\1\x12\0\3\0\0\0\1\0"
+      .. string.char(value) .. "\0\0\0\0\0\0" .. bytes:sub(3)
+  end
+  local strays = sys.read_file(pictures .. "stray_end.jpg")
+  local folder = tree("turned", { ["c1/a.jpg"] = with(jpeg, 6), ["c1/b.jpg"] = with(jpeg, 1),
+    ["c1/c.jpg"] = with(strays, 3), "c1/d.jpg" })
+  local _, _, warnings = run("cameras", folder)
+  local turned = "its EXIF orientation is not applied, so that the picture is turned: apply it to the file first "
+    .. "(exiftran -ai, or mogrify -auto-orient)"
+  check.equal(warnings, ("c1/a.jpg: %s\nc1/c.jpg: %s (and stray bytes are passed over)"):format(turned, turned))
+end)
+
 check.finish()
