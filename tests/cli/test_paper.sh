@@ -18,22 +18,6 @@ holds "$(ls compared | wc -l)" -eq 3
 expect 0 "${compare[@]}" dir=compared
 prints "is finished already"
 
-# At the other scales: the presets' settings, but for what is said besides; which settings differ is marked.
-sized=("$CALR" "$paper/comparison.lua" $tiny seeds=1 only=CALR)
-words=$shared,refine=none,oracle=clusters # random weights find nothing on so little data
-expect 0 "${sized[@]}" scale=small dir=small "more=$words"
-prints "Methods at scale=small" "here network=mobilenet_v2, height=128, width=64" "height=32"
-contains small/calr-1/run.json '"preset": "small"' '"network": "mobilenet_v2"' '"last_stride": 1'
-for set in market1501:0:1.0 msmt17:-1:0.0; do
-    IFS=: read -r name from weight <<<"$set"
-    expect 0 "${sized[@]}" scale=published published=$name dir=$name "more=$words,network=small"
-    prints "published: $name"
-    checks=$((checks + 1)) && ! grep -q "other settings" out.txt || fault "the authors' settings are called others"
-    contains $name/calr-1/run.json "\"preset\": \"$name\"" '"ibn": true' "\"camera_weights_from\": $from" \
-        "\"weight\": $weight"
-done
-contains msmt17/calr-1/run.json '"per_cluster": 5' '"clusters": 0'
-
 # The ablation of the components, and one study of a hyper-parameter; finished trials are not run again.
 expect 0 "$CALR" "$paper/components.lua" $tiny seeds=1 "more=$more" dir=components
 prints "Baseline" "+ refinement" "without refinement" "Published figures" "82.8" "Published figures have other settings"
