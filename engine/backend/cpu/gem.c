@@ -26,7 +26,7 @@ typedef struct gem {
     float p, eps;
     const void *x;
     const float *y, *dy;
-    void *out;   /* y (f32), or dx (may be NULL then) */
+    void *out;   /* y (f32), or dx */
     double *dps; /* one slot an image; NULL: not wanted */
 } gem;
 
@@ -144,19 +144,17 @@ typedef struct term {
     float power, weighted; /* w^p, w^p log2(w) */
 } term;
 
-/* What the place `at` adds to both sums; writes dx there if `store`. */
-CALR_INLINE term differentiate(bool half, bool store, const gem *k, int64_t at, float inverse,
-                               float factor)
+/* What the place `at` adds to both sums; writes dx there. */
+CALR_INLINE term differentiate(bool half, const gem *k, int64_t at, float inverse, float factor)
 {
     float x = calr_real_load(half, k->x, at), u = x < k->eps ? k->eps : x;
     float w = u * inverse, log = log2_fast(w), power = exp2_fast((k->p - 1) * log);
-    if (store)
-        calr_real_store(half, k->out, at, x < k->eps ? 0.0f : power * factor);
+    calr_real_store(half, k->out, at, x < k->eps ? 0.0f : power * factor);
     power *= w;
     return (term){power, power * log};
 }
 
-CALR_INLINE void gradient_of(bool half, bool store, const gem *given, int64_t at, int64_t width,
+CALR_INLINE void gradient_of(bool half, const gem *given, int64_t at, int64_t width,
                              const float *inverse, const float *factor, double *restrict sum,
                              double *restrict logs)
 {
@@ -165,10 +163,10 @@ CALR_INLINE void gradient_of(bool half, bool store, const gem *given, int64_t at
     for (; a + 4 <= k->area; a += 4, at += 4 * c) {
 #pragma omp simd
         for (int64_t j = 0; j < width; j++) {
-            term t0 = differentiate(half, store, k, at + j, inverse[j], factor[j]);
-            term t1 = differentiate(half, store, k, at + c + j, inverse[j], factor[j]);
-            term t2 = differentiate(half, store, k, at + 2 * c + j, inverse[j], factor[j]);
-            term t3 = differentiate(half, store, k, at + 3 * c + j, inverse[j], factor[j]);
+            term t0 = differentiate(half, k, at + j, inverse[j], factor[j]);
+            term t1 = differentiate(half, k, at + c + j, inverse[j], factor[j]);
+            term t2 = differentiate(half, k, at + 2 * c + j, inverse[j], factor[j]);
+            term t3 = differentiate(half, k, at + 3 * c + j, inverse[j], factor[j]);
             sum[j] += (double)((t0.power + t1.power) + (t2.power + t3.power));
             logs[j] += (double)((t0.weighted + t1.weighted) + (t2.weighted + t3.weighted));
         }
@@ -176,25 +174,21 @@ CALR_INLINE void gradient_of(bool half, bool store, const gem *given, int64_t at
     for (; a < k->area; a++, at += c) {
 #pragma omp simd
         for (int64_t j = 0; j < width; j++) {
-            term t = differentiate(half, store, k, at + j, inverse[j], factor[j]);
+            term t = differentiate(half, k, at + j, inverse[j], factor[j]);
             sum[j] += (double)t.power;
             logs[j] += (double)t.weighted;
         }
     }
 }
 
-/* sum[j] of w^p, logs[j] of w^p log2(w), and dx where it is wanted: w^(p-1) factor. */
+/* sum[j] of w^p, logs[j] of w^p log2(w), and dx: w^(p-1) factor. */
 CALR_CLONES static void gradient(const gem *k, int64_t at, int64_t width, const float *inverse,
                                  const float *factor, double *sum, double *logs)
 {
-    if (k->half && k->out)
-        gradient_of(true, true, k, at, width, inverse, factor, sum, logs);
-    else if (k->half)
-        gradient_of(true, false, k, at, width, inverse, factor, sum, logs);
-    else if (k->out)
-        gradient_of(false, true, k, at, width, inverse, factor, sum, logs);
+    if (k->half)
+        gradient_of(true, k, at, width, inverse, factor, sum, logs);
     else
-        gradient_of(false, false, k, at, width, inverse, factor, sum, logs);
+        gradient_of(false, k, at, width, inverse, factor, sum, logs);
 }
 
 /* Above that p the rounding of y, which enters dx p - 1 times, is more than dx's own. */
@@ -267,7 +261,7 @@ static void backward_body(void *context, int64_t begin, int64_t end, int worker)
                 factor[j] = isfinite(k->y[at + j]) ? part * k->dy[at + j] : NAN;
             }
             gradient(k, x, width, inverse, factor, sum, logs);
-            if (k->out && !k->half && k->p > ROUNDING_MATTERS)
+            if (!k->half && k->p > ROUNDING_MATTERS)
                 correct(k, x, width, sum);
             dp += gradient_of_p(k, at, width, sum, logs);
         }
@@ -285,6 +279,8 @@ calr_status calr_cpu_gem_forward(calr_dtype dtype, int64_t n, int64_t area, int6
     return CALR_OK;
 }
 
+/* The gradient of p alone makes dx all the same: a loop without it would be another one to the compiler, which is free
+ * to round it otherwise (gcc 14 does). */
 calr_status calr_cpu_gem_backward(calr_dtype dtype, int64_t n, int64_t area, int64_t c, float p,
                                   float eps, const void *x, const float *y, const float *dy,
                                   void *dx, float *dp)
@@ -298,15 +294,21 @@ calr_status calr_cpu_gem_backward(calr_dtype dtype, int64_t n, int64_t area, int
              .y = y,
              .dy = dy,
              .out = dx};
-    if (dp && !(k.dps = calr_array_new(n, sizeof(double))))
-        return calr_error(CALR_ENOMEM, "no memory for the working space of pooling");
-    calr_parallel_for(n, calr_row_grain(4 * area * c), backward_body, &k);
-    if (dp) {
+    void *unwanted = NULL;
+    if (dp)
+        k.dps = calr_array_new(n, sizeof(double));
+    if (!dx)
+        k.out = unwanted = calr_array_new(n * area * c, k.half ? sizeof(uint16_t) : sizeof(float));
+    bool room = k.out && (!dp || k.dps);
+    if (room)
+        calr_parallel_for(n, calr_row_grain(4 * area * c), backward_body, &k);
+    if (dp && room) {
         double total = 0;
         for (int64_t i = 0; i < n; i++)
             total += k.dps[i];
         *dp = (float)total;
     }
     free(k.dps);
-    return CALR_OK;
+    free(unwanted);
+    return room ? CALR_OK : calr_error(CALR_ENOMEM, "no memory for the working space of pooling");
 }
