@@ -112,6 +112,10 @@ NodeName=node NodeHostname=$host NodeAddr=127.0.0.1 Port=$2 CPUs=4 State=UNKNOWN
 PartitionName=main Nodes=node Default=YES MaxTime=INFINITE State=UP
 CONF
 }
+# Later versions want control groups unless told, and a container or chroot has none to give; earlier ones do not know
+# the word.
+version=$(slurmd -V | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+[ "$version" -lt 24 ] || echo CgroupPlugin=disabled >"$slurm/cgroup.conf"
 export SLURM_CONF=$slurm/slurm.conf
 (watch >/dev/null 2>&1 </dev/null &)
 head -c 128 /dev/urandom >"$slurm/munge.key"
