@@ -31,9 +31,10 @@ end
 for _, step in calr.pipeline.epochs(net, data, cfg) do
   local features = step:features()
   local whole = features:narrow(2, 1, net.dim // (cfg.parts + 1)):l2_normalize()
-  local distance <close> = calr.cluster.jaccard(whole, { k1 = cfg.jaccard.k1, k2 = cfg.jaccard.k2,
-    within = cfg.dbscan.eps })
-  local labels = calr.cluster.dbscan(distance, { eps = cfg.dbscan.eps, min_samples = cfg.dbscan.min_samples })
+  local distance <close> = calr.phases.measure("neighbours", calr.cluster.jaccard, whole, { k1 = cfg.jaccard.k1,
+    k2 = cfg.jaccard.k2, within = cfg.dbscan.eps })
+  local labels = calr.phases.measure("clustering", calr.cluster.dbscan, distance, { eps = cfg.dbscan.eps,
+    min_samples = cfg.dbscan.min_samples })
   step:snapshot { global = labels, features = whole }
   step:quality { global = labels }
   step:train(calr.memory.parts {

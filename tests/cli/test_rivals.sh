@@ -16,6 +16,7 @@ rival() {
     contains "$out/run.json" '"status": "finished"'
     holds "$(grep -c '"clusters"' "$out/metrics.jsonl")" -eq 3
     holds "$(wc -l <"$rivals/$name.lua")" -le 120
+    contains "$out/timing.jsonl" '"neighbours"' && contains "$out/timing.jsonl" '"clustering"'
     sed "s|RIVAL|$rivals/$name.lua|" stop.lua >"stop-$name.lua"
     expect 1 env STOP=1 "$CALR" run "stop-$name.lua" "${words[@]}" snapshot_every=2 --out "$out-cut"
     says "stopped by the test"

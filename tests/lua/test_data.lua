@@ -222,6 +222,8 @@ check.test("the numbers of images and identities of the published data sets", fu
   check.equal(counts "msmt17", "32621/1041 11659/3060 82161/3060")
   check.equal(counts "veri776", "37778/576 1678/200 11579/200")
   check.equal(counts "personx", "9840/410 5136/856 30816/856")
+  check.equal(counts "market1501_multi", counts "market1501")
+  check.equal(import.layout("market1501_multi").expected.multi.images, 12688)
 end)
 
 check.test("records that cannot be", function()

@@ -145,6 +145,10 @@ check.test("VeRi-776", function()
   same(lines("veri776", folder), want)
 end)
 
+local function counts_of(expected)
+  return ("%d %d %d"):format(expected.train.images, expected.query.images, expected.gallery.images)
+end
+
 local cuhk_names = { "1_001_1_01.png", "1_001_2_06.png", "5_002_1_02.png", "5_002_2_07.png" }
 
 check.test("CUHK03 by MATLAB's list and by the JSON of torchreid", function()
@@ -165,6 +169,10 @@ check.test("CUHK03 by MATLAB's list and by the JSON of torchreid", function()
   same(lines("cuhk03", folder, { boxes = "labeled" }), { "train 0 0 images_labeled/1_001_1_01.png",
     "train 0 1 images_labeled/1_001_2_06.png", "query 843 0 images_labeled/5_002_1_02.png",
     "gallery 843 1 images_labeled/5_002_2_07.png" })
+  local _, expected = import.layout("cuhk03").records(folder, { boxes = "labeled" })
+  check.equal(expected.title, "CUHK03 (labeled, new protocol)")
+  check.equal(counts_of(expected), "7368 1400 5328")
+  check.equal(("%d %d"):format(expected.train.identities, expected.query.identities), "767 700")
   check.fails("it lacks images_detected", lines, "cuhk03", folder)
   check.fails("must be detected or labeled", import.check, import.layout "cuhk03", { boxes = "both" })
   put(folder .. "/splits_new_labeled.json", "[{\"train\": [[\"a.png\", 1, 0]]}]")
@@ -176,6 +184,8 @@ check.test("CUHK03-NP, PersonX", function()
     "bounding_box_test/0003_c1_21.png" })
   same(lines("cuhk03", folder), { "train 1 0 bounding_box_train/0001_c1_1.png", "query 3 1 query/0003_c2_6.png",
     "gallery 3 0 bounding_box_test/0003_c1_21.png" })
+  local _, expected = import.layout("cuhk03").records(folder)
+  check.equal(counts_of(expected), "7365 1400 5332")
   folder = tree("personx", { "bounding_box_train/0001_c3s1_000001.jpg", "query/0411_c12s1_07.jpg",
     "bounding_box_test/0411_c8_000011.jpg" })
   same(lines("personx", folder), { "train 1 2 bounding_box_train/0001_c3s1_000001.jpg",
