@@ -248,12 +248,8 @@ static void same_for_any_threads(int queries)
     d->queries.count = queries;
     int before = calr_parallel_threads();
     calr_rank_options options = {.ap = CALR_AP_TRAPEZOID, .max_rank = RANKS};
-    calr_rank_result one, many;
     double one_cmc[RANKS], many_cmc[RANKS];
-    one.cmc = one_cmc;
-    many.cmc = many_cmc;
-    one.average_precision = many.average_precision = NULL;
-    one.first_match = many.first_match = NULL;
+    calr_rank_result one = {.cmc = one_cmc}, many = {.cmc = many_cmc};
     CHECK_OK(calr_parallel_set_threads(1));
     CHECK_OK(calr_rank_evaluate(&d->queries, &d->entries, DIM, &options, &one));
     CHECK_OK(calr_parallel_set_threads(5));

@@ -11,7 +11,7 @@ while read -r line; do
     for i in "${!words[@]}"; do
         case ${words[i]} in
         -Wno-maybe-uninitialized) ;;
-        -D* | -I* | -W* | -std=*) flags+=("${words[i]}") ;;
+        -D* | -I* | -W* | -m* | -std=*) flags+=("${words[i]}") ;;
         -isystem) flags+=(-isystem "${words[i + 1]}") ;;
         esac
     done

@@ -235,7 +235,8 @@ static calr_status clear_elements(int dim, const calr_tensor *index, calr_tensor
     return status;
 }
 
-/* Elements whose place was last written by a later one, in lines of `inner` that have one number along the dimension. */
+/* Elements whose place was last written by a later one, in lines of `inner` that have one number along the
+ * dimension. */
 typedef struct losers {
     int64_t length, inner;
     const int32_t *winner;

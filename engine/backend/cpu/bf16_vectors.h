@@ -1,5 +1,6 @@
 /* Vectors of bf16 as vectors of floats, and floats rounded to bf16, in files that are compiled for AVX2 or AVX-512.
- * gcc 12 makes both from halves of a vector when it is left to it. The bits are those of base/bf16.h. Internal to cpu/. */
+ * gcc 12 makes both from halves of a vector when it is left to it. The bits are those of base/bf16.h. Internal to
+ * cpu/. */
 #ifndef CALR_BACKEND_CPU_BF16_VECTORS_H
 #define CALR_BACKEND_CPU_BF16_VECTORS_H
 

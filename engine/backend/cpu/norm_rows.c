@@ -8,24 +8,9 @@
 #include "backend/cpu/kernels.h"
 #include "base/clones.h"
 
-/* Memory that will be read or written soon. Four rows at once are four streams through a map, which a processor's
- * prefetcher does not follow: without a word of help the loops wait for each line. What lies behind a map is never
- * used; fetching it does no harm. */
 CALR_INLINE void fetch(bool half, bool writes, const void *map, int64_t at, int64_t numbers)
 {
-    const int64_t size = half ? 2 : 4;
-    const char *from = (const char *)map + at * size;
-    for (int64_t i = 0; i < numbers * size; i += 64)
-        if (writes)
-            __builtin_prefetch(from + i, 1, 2);
-        else
-            __builtin_prefetch(from + i, 0, 2);
-}
-
-/* Numbers from a row to those that are fetched while it is worked on: two pages of memory, or four rows. */
-CALR_INLINE int64_t ahead(int64_t c)
-{
-    return c > 512 ? 4 * c : 2048;
+    calr_norm_fetch(writes, calr_real_at(half, map, at), numbers * (half ? 2 : 4));
 }
 
 /* Four rows are added up in float, which costs no accuracy that the input has, before they go to
@@ -37,7 +22,7 @@ CALR_INLINE void moments_of(bool half, bool far, int64_t rows, int64_t c, const 
     for (; i + 4 <= rows; i += 4) {
         const int64_t r0 = i * c, r1 = r0 + c, r2 = r1 + c, r3 = r2 + c;
         if (far)
-            fetch(half, false, x, r0 + ahead(c), 4 * c);
+            fetch(half, false, x, r0 + calr_norm_ahead(c), 4 * c);
 #pragma omp simd
         for (int64_t j = 0; j < c; j++) {
             float middle = calr_real_load(half, center, j);
@@ -83,9 +68,9 @@ CALR_INLINE void normalize_of(bool half, bool far, int64_t rows, int64_t c,
     for (int64_t i = 0; i < rows; i++) {
         const int64_t row = i * c;
         if (far)
-            fetch(half, false, x, row + ahead(c), c);
+            fetch(half, false, x, row + calr_norm_ahead(c), c);
         if (far && residual)
-            fetch(half, false, residual, row + ahead(c), c);
+            fetch(half, false, residual, row + calr_norm_ahead(c), c);
         if (residual) {
 #pragma omp simd
             for (int64_t j = 0; j < c; j++) {
@@ -184,9 +169,9 @@ CALR_INLINE void sums_of(const calr_norm_gradient *given, bool half, calr_norm_m
      * the file that the compiler spends minutes on. */
     for (; mask < CALR_MASK_SILU && i + 4 <= end; i += 4) {
         const int64_t r0 = i * c, r1 = r0 + c, r2 = r1 + c, r3 = r2 + c;
-        fetch_gradient(in, half, mask, two, r0 + ahead(c), 4 * c);
+        fetch_gradient(in, half, mask, two, r0 + calr_norm_ahead(c), 4 * c);
         if (store && in->far)
-            fetch(half, true, keep, r0 + ahead(c), 4 * c);
+            fetch(half, true, keep, r0 + calr_norm_ahead(c), 4 * c);
 #pragma omp simd
         for (int64_t j = 0; j < c; j++) {
             float g0 = flow(in, half, mask, two, r0 + j, j),
@@ -230,7 +215,7 @@ CALR_INLINE void apply_to(const calr_norm_gradient *given, bool half, calr_norm_
     const float *mean = in->mean;
     for (int64_t i = at; i < at + rows; i++) {
         const int64_t row = i * c;
-        fetch_gradient(in, half, mask, two, row + ahead(c), c);
+        fetch_gradient(in, half, mask, two, row + calr_norm_ahead(c), c);
 #pragma omp simd
         for (int64_t j = 0; j < c; j++)
             calr_real_store(half, dx, row + j,
@@ -306,10 +291,11 @@ CALR_CLONES static void sums_only(const calr_norm_gradient *in, int64_t at, int6
 #undef CALL
 }
 
-/* The loops for maps of bf16 that the processor's own conversion makes faster; NULL: those of this file. */
+/* The loops for maps of bf16 that the processor's own conversion makes faster; NULL: those of this file. Without clones
+ * this file's loops round products before they are added, and f32 and bf16 should do the same. */
 static const calr_norm_half_rows *half_rows(bool half)
 {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && CALR_HAS_CLONES
     if (half && calr_cpu_has_bf16())
         return &calr_norm_avx512_bf16;
 #else

@@ -49,16 +49,7 @@ CALR_INLINE void add(bool whole, __mmask16 mask, double *to, floats v)
 
 CALR_INLINE void fetch(bool writes, const calr_bf16 *from, int64_t numbers)
 {
-    for (int64_t i = 0; i < numbers; i += 32)
-        if (writes)
-            __builtin_prefetch(from + i, 1, 2);
-        else
-            __builtin_prefetch(from + i, 0, 2);
-}
-
-CALR_INLINE int64_t ahead(int64_t c)
-{
-    return c > 512 ? 4 * c : 2048;
+    calr_norm_fetch(writes, from, numbers * (int64_t)sizeof *from);
 }
 
 /* CALL(whole, j, mask) for each vector of c columns. */
@@ -97,7 +88,7 @@ static void moments(bool far, int64_t rows, int64_t c, const void *map, const vo
     int64_t i = 0;
     for (; i + 4 <= rows; i += 4, x += 4 * c) {
         if (far)
-            fetch(false, x + ahead(c), 4 * c);
+            fetch(false, x + calr_norm_ahead(c), 4 * c);
 #define CALL(whole, j, m)                                                                          \
     moments_at(whole, j, m, 4, c, x, widen(whole, m, middle + (j)), sums, sums + c)
         BY_VECTORS(c, CALL);
@@ -130,9 +121,9 @@ CALR_INLINE void normalize(calr_activation kind, bool far, int64_t rows, int64_t
 {
     for (int64_t i = 0; i < rows; i++, x += c, out += c) {
         if (far)
-            fetch(false, x + ahead(c), c);
+            fetch(false, x + calr_norm_ahead(c), c);
         if (far && residual)
-            fetch(false, residual + ahead(c), c);
+            fetch(false, residual + calr_norm_ahead(c), c);
 #define CALL(whole, j, m)                                                                          \
     do {                                                                                           \
         floats v_ = normal(widen(whole, m, x + (j)), load(whole, m, mean + (j)),                   \
@@ -238,9 +229,9 @@ CALR_INLINE void sums_of(const calr_norm_gradient *given, calr_norm_mask kind, b
     const int64_t c = in->c;
     int64_t i = at, end = at + rows;
     for (; i + 4 <= end; i += 4) {
-        fetch_gradient(in, kind, two, i * c + ahead(c), 4 * c);
+        fetch_gradient(in, kind, two, i * c + calr_norm_ahead(c), 4 * c);
         if (keep && in->far)
-            fetch(true, keep + i * c + ahead(c), 4 * c);
+            fetch(true, keep + i * c + calr_norm_ahead(c), 4 * c);
 #define CALL(whole, j, m) sums_at(in, kind, two, whole, 4, i *c, j, m, keep, sums, sums + c)
         BY_VECTORS(c, CALL);
 #undef CALL
@@ -259,7 +250,7 @@ CALR_INLINE void apply_to(const calr_norm_gradient *given, calr_norm_mask kind, 
     const calr_norm_gradient local = *given, *in = &local;
     const int64_t c = in->c;
     for (int64_t i = at; i < at + rows; i++) {
-        fetch_gradient(in, kind, two, i * c + ahead(c), c);
+        fetch_gradient(in, kind, two, i * c + calr_norm_ahead(c), c);
 #define CALL(whole, j, m)                                                                          \
     store(whole, m, dx + i * c + (j),                                                              \
           _mm512_fmadd_ps(load(whole, m, a + (j)), flow(in, kind, two, whole, i * c, j, m),        \
