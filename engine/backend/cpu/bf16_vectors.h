@@ -35,8 +35,7 @@ CALR_INLINE __m256i calr_bf16x16_by_integers(__m512 v)
 /* The instruction makes numbers below 2^-126 zero: vectors that hold one are rounded by integers. */
 CALR_INLINE __m256i calr_bf16x16_rounded(__m512 v)
 {
-    const int denormal = 0x20;
-    if (__builtin_expect(_mm512_fpclass_ps_mask(v, denormal) != 0, 0))
+    if (__builtin_expect(_mm512_fpclass_ps_mask(v, 0x20) != 0, 0)) /* 0x20: denormal numbers */
         return calr_bf16x16_by_integers(v);
     return (__m256i)_mm512_cvtneps_pbh(v);
 }
