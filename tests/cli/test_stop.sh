@@ -31,6 +31,7 @@ wait_and_stop() {
 
 # strike SIGNAL STATUS: a run is ended by the signal and keeps what it had.
 strike() {
+    rm -f err.txt # or the last one is read until the shell has opened the new one
     CALR_THREADS=1 env --default-signal=INT "$CALR" run cluster.lua --out "$1" 2>err.txt >out.txt &
     wait_and_stop $! "$1"
     holds $status -eq "$2"
@@ -52,6 +53,7 @@ calr.rng.open { seed = 1 }:fill_normal(x)
 io.stderr:write "computing\n"
 for _ = 1, 100 do pcall(calr.cluster.kmeans, x, { clusters = 600, iterations = 1000, tolerance = 0 }) end
 LUA
+rm -f err.txt
 CALR_THREADS=1 env --default-signal=INT "$CALR" stubborn.lua 2>err.txt >out.txt &
 wait_and_stop $! INT
 holds $status -eq 130
