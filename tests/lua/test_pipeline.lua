@@ -223,21 +223,25 @@ check.test("stage 1 with cameras of no, one and two images", function()
   run:finish()
 end)
 
-check.test("stage 1 keeps the labels of the best silhouette", function()
-  local cfg, net = config { intra = { epochs = 3, lr = 0.02 } }, small_network()
-  local real, scores, given = calr.cluster.silhouette, {}, {}
-  -- Camera by camera the middle epoch is made the best.
+-- Stage 1 whose three clusterings of each camera get these silhouettes: the run, its local labels, all labels scored.
+local function stage_1_scored(net, cfg, scores)
+  local real, given = calr.cluster.silhouette, {}
   calr.cluster.silhouette = function(distance, labels) -- luacheck: ignore
-    local at = #given + 1
-    given[at], scores[at] = labels, ({ 0.1, 0.9, 0.5 })[(at - 1) % 3 + 1]
+    given[#given + 1] = labels
     assert(real(distance, labels))
-    return scores[at]
+    return scores[(#given - 1) % 3 + 1]
   end
   local run = open(cfg)
   local ok, locals = pcall(P.intra, net, street, cfg)
   calr.cluster.silhouette = real -- luacheck: ignore
   check.ok(ok, locals)
   check.equal(#given, 9)
+  return run, locals, given
+end
+
+check.test("stage 1 keeps the labels of the best silhouette", function()
+  local cfg, net = config { intra = { epochs = 3, lr = 0.02 } }, small_network()
+  local run, locals, given = stage_1_scored(net, cfg, { 0.1, 0.9, 0.5 }) -- the middle epoch is made the best
   local used = 0
   for camera = 0, 2 do
     local best = given[camera * 3 + 2]:totable()
@@ -256,16 +260,7 @@ end)
 
 check.test("stage 1 looks at the labels after its last training where intra.last says so", function()
   local cfg, net = config { intra = { epochs = 2, lr = 0.02, last = true } }, small_network()
-  local real, given = calr.cluster.silhouette, {}
-  calr.cluster.silhouette = function(_, labels) -- luacheck: ignore
-    given[#given + 1] = labels
-    return #given % 3 == 0 and 0.9 or 0.1 -- the third clustering of a camera is the best
-  end
-  local run = open(cfg)
-  local ok, locals = pcall(P.intra, net, street, cfg)
-  calr.cluster.silhouette = real -- luacheck: ignore
-  check.ok(ok, locals)
-  check.equal(#given, 9)
+  local run, locals, given = stage_1_scored(net, cfg, { 0.1, 0.1, 0.9 }) -- the last clustering is made the best
   local used = 0
   for camera = 0, 2 do
     local rows = train:cameras():eq(camera):nonzero():reshape(-1)
