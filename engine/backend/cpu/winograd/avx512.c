@@ -1,9 +1,11 @@
 /* The kernels for AVX-512F. This file is compiled for it (CMakeLists.txt) and runs only there. */
 #include "backend/cpu/bf16_vectors.h"
 
+#ifndef TABLE /* avx512_bf16.c says another */
+#define TABLE calr_winograd_avx512
+#endif
 #define LANES         16
 #define ROWS          12
-#define TABLE         calr_winograd_avx512
 #define NAME          "winograd: avx512"
 #define WIDEN(from)   ((vector)calr_bf16x16_load(from))
 #define NARROW(to, v) calr_bf16x16_store(to, (__m512)(v))
