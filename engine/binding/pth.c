@@ -34,6 +34,28 @@ static bool push_key(lua_State *L, const calr_pickle_value *key)
     return true;
 }
 
+/* The table `unread`, two behind `seen`, gets the tensors of a dictionary that are not read, so that whoever needs them
+ * can say so: name -> PyTorch's function. The name is the key on top of the stack, which stays. */
+static void note_unread(lua_State *L, const calr_pickle_value *value, int table, int seen)
+{
+    const char *function = calr_pth_unread_tensor(value);
+    int unread = seen + 2;
+    if (!function)
+        return;
+    lua_pushvalue(L, table);
+    if (lua_rawget(L, unread) == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, table);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, unread);
+    }
+    lua_pushvalue(L, -2);
+    lua_pushstring(L, function);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
 /* Fills the table on top of the stack. The table `orders`, behind `seen`, gets the keys of a dictionary in their order,
  * which a Lua table does not keep. */
 static void fill_table(lua_State *L, calr_pth *file, const calr_pickle_value *value, int seen,
@@ -51,6 +73,7 @@ static void fill_table(lua_State *L, calr_pth *file, const calr_pickle_value *va
         if (dict) {
             lua_pushvalue(L, -1);
             lua_rawseti(L, table + 1, ++keys);
+            note_unread(L, value->items[i + 1], table, seen);
         }
         push_value(L, file, value->items[dict ? i + 1 : i], seen, depth);
         lua_settable(L, table);
@@ -127,6 +150,8 @@ static void push_value(lua_State *L, calr_pth *file, const calr_pickle_value *va
 /// themselves; None and objects of other classes become false.
 /// @return table  most often name -> tensor, or a table that contains such a table
 /// @return table  table -> list: the keys of each dictionary in the order of the file
+/// @return table  table -> name -> text: the tensors of each dictionary that are of a kind that is not read (sparse,
+///   meta, nested, a subclass's), and PyTorch's function for them, such as "_rebuild_sparse_tensor"; these are false
 static int pth_load(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -135,10 +160,12 @@ static int pth_load(lua_State *L)
     lua_newtable(L);
     int seen = lua_gettop(L);
     lua_newtable(L); /* orders: see fill_table */
+    lua_newtable(L); /* unread: see note_unread */
     calr_lua_call(L, calr_pth_load(path, slot));
     push_value(L, *slot, calr_pth_root(*slot), seen, 0);
     lua_pushvalue(L, seen + 1);
-    return 2;
+    lua_pushvalue(L, seen + 2);
+    return 3;
 }
 
 /// calr.pth.save(path, tensors)

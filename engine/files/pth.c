@@ -416,6 +416,21 @@ bool calr_pth_is_tensor(const calr_pickle_value *value)
     return inner_tensor(value) != NULL;
 }
 
+const char *calr_pth_unread_tensor(const calr_pickle_value *value)
+{
+    if (value->kind != CALR_PICKLE_CALL || value->items[0]->kind != CALR_PICKLE_GLOBAL ||
+        inner_tensor(value))
+        return NULL;
+    const char *function = value->items[0]->text, *modules[] = {"torch._utils ", "torch._tensor "};
+    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
+        size_t length = strlen(modules[i]);
+        if (strncmp(function, modules[i], length) == 0 &&
+            strncmp(function + length, "_rebuild_", 9) == 0)
+            return function + length;
+    }
+    return NULL;
+}
+
 /* Where the elements of a tensor lie in its storage. */
 typedef struct layout {
     int ndim;

@@ -29,6 +29,8 @@ const calr_pickle_value *calr_pth_root(const calr_pth *file);
 
 /* Whether a value of the pickle is a tensor or a parameter. */
 bool calr_pth_is_tensor(const calr_pickle_value *value);
+/* PyTorch's function for a tensor of a kind that is not read, such as "_rebuild_sparse_tensor"; NULL for all else. */
+const char *calr_pth_unread_tensor(const calr_pickle_value *value);
 /* The tensor that such a value stands for; a new one, contiguous. Types as in safetensors.h.
  * CALR_EFORMAT: a type that is not read (complex, quantised), more than CALR_MAX_DIMS dimensions, a
  * place outside its storage; more than 2^24 elements that tensor.expand repeats; CALR_ENOMEM. */

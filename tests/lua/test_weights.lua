@@ -254,6 +254,16 @@ check.test("weights that do not fit are refused by name, and nothing is changed"
   fails("\"model\" is a whole network (torch.save(model), or TorchScript)", "whole.pth")
   fails("torch.save(model.state_dict()", "script.pt")
   fails("no name of the file is one of the network's", "encoded.pth")
+  -- not left out as if they were no weights
+  for kind, text in pairs { sparse = "a sparse tensor; save its to_dense()", meta = "on the device meta",
+    nested = "of a kind that is not read (_rebuild_nested_tensor" } do
+    local path = older .. kind .. ".pth"
+    for _, options in ipairs { {}, { key = "model" } } do
+      check.fails("\"a.weight\" is ", calr.weights.load, net, path, options)
+      check.fails(text, calr.weights.load, net, path, options)
+    end
+    check.equal(calr.pth.load(path).model["a.bias"]:numel(), 2)
+  end
   check.fails("it holds a whole network", calr.weights.load, net, older .. "network.pth")
   check.fails("it holds a whole network", calr.weights.load, net, older .. "older_network.pth")
   local path = os.tmpname() .. ".pth"

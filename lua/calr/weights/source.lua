@@ -79,11 +79,29 @@ local function whole_network(contents, path)
     .. "in PyTorch, save the state_dict: torch.save(model.state_dict(), \"weights.pth\")"):format(path, where), 0)
 end
 
+-- What to do about tensors of a kind that is not read, by PyTorch's function for them.
+local kinds = {
+  _rebuild_sparse_tensor = "a sparse tensor; save its to_dense()",
+  _rebuild_sparse_csr_tensor = "a sparse tensor; save its to_dense()",
+  _rebuild_qtensor = "a quantised tensor; save its dequantize()",
+  _rebuild_meta_tensor_no_storage = "on the device meta, so the file has no numbers of it",
+}
+
+-- A weight that cannot be read must not be left out as if it were no weight.
+local function check_read(unread, path)
+  for _, name in ipairs(unread and words.in_order(unread) or {}) do
+    error(("%s: \"%s\" is %s"):format(path, name, kinds[unread[name]]
+      or ("a tensor of a kind that is not read (%s); save a plain copy of it, "):format(unread[name])
+        .. "torch.empty_like(x).copy_(x.detach())"), 0)
+  end
+end
+
 -- The table with the weights: the largest one, where it is not one of the usual names that has at least half as many.
-local function choose(contents, path)
+local function choose(contents, path, unread)
   local list, most = tables_with_tensors(contents, "", 0, {}, {}), 0
   if #list == 0 then
     whole_network(contents, path)
+    for _, tensors in pairs(unread) do check_read(tensors, path) end
     error(("%s: no weights were found; it holds: %s. Name the table that has them (--key NAME, or NAME/NAME), or save "
       .. "network.state_dict() in PyTorch: a whole network cannot be read"):format(path, words.list(contents)), 0)
   end
@@ -98,14 +116,15 @@ local function choose(contents, path)
   return best.map, best.path ~= "" and best.path or nil
 end
 
-local function find(contents, key, path)
+local function find(contents, key, path, unread)
   whole_network(contents ~= false and {} or contents, path)
   if type(contents) ~= "table" then
     local what = tensor.is(contents) and "single tensor" or type(contents)
     error(("%s: it holds a %s, not weights"):format(path, what), 0)
   end
-  if not key then return choose(contents, path) end
+  if not key then return choose(contents, path, unread) end
   local found = step_into(contents, key, path)
+  check_read(unread[found], path)
   if not holds_tensors(found) then error(("%s: there are no tensors in \"%s\""):format(path, key), 0) end
   return found, key
 end
@@ -127,7 +146,7 @@ end
 --- @return string|nil  where in the file it was
 --- @return string  "file": the names are in the file's order; "sorted": in that of their numbers
 function source.open(from, key)
-  local contents, orders, path
+  local contents, orders, path, unread
   if type(from) == "table" then
     contents, path = from, "the table of weights"
   elseif type(from) == "string" then
@@ -135,12 +154,14 @@ function source.open(from, key)
     if path:match "%.safetensors$" then
       contents, orders = load_safetensors(path)
     else
-      contents, orders = pth.load(path)
+      contents, orders, unread = pth.load(path)
     end
   else
     error(("weights are the path of a file or a table of tensors, not a %s"):format(type(from)), 0)
   end
-  local found, where = find(contents, key, path)
+  unread = unread or {}
+  local found, where = find(contents, key, path, unread)
+  check_read(unread[found], path)
   local state, names = {}, {}
   for name, value in pairs(found) do
     if type(name) == "string" and tensor.is(value) then state[name] = value end

@@ -73,3 +73,11 @@ class Scale(torch.nn.Module):
 # The older form keeps the source of a network's classes: those of this file.
 torch.save(Scale(), here / "older_network.pth", _use_new_zipfile_serialization=False)
 torch.save({"epoch": 3}, here / "empty.pth")
+
+# Tensors of kinds that are not read, each beside one that is.
+for kind, value in {
+    "sparse": torch.eye(2).to_sparse(),
+    "meta": torch.zeros(2, device="meta"),
+    "nested": torch.nested.nested_tensor([torch.zeros(1), torch.zeros(2)]),
+}.items():
+    torch.save({"model": {"a.weight": value, "a.bias": torch.zeros(2)}}, here / f"{kind}.pth")
