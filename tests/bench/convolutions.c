@@ -1,10 +1,10 @@
 /* Times of the convolutions of ResNet-50 (256x128, last stride 1) by the ways there are, interleaved: the same pass by
  * each way in turn, so that a slow moment of the machine hits all of them.
  *
- *     bench_convolutions [BATCH=32] [ROUNDS=5] [FILTER]
+ *     bench_convolutions [BATCH=32] [ROUNDS=5] [FILTER] [bf16]
  *
- * FILTER keeps the rows whose text has it, for example "3x3" or "512". Rates count the operations of the direct
- * algorithm. */
+ * FILTER keeps the rows whose text has it, for example "3x3" or "512". bf16: of the maps. Rates count the operations of
+ * the direct algorithm. With OMP_NUM_THREADS=1 times are those of the processor, for a busy machine. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,13 +66,14 @@ static const layer layers[] = {
 
 typedef struct arrays {
     calr_conv2d conv;
-    float *x, *w, *y, *dx, *dw;
+    void *x, *y, *dx;
+    float *w, *dw;
 } arrays;
 
 static double now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(calr_parallel_threads() == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -82,13 +83,14 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static float *numbers(int64_t count)
+static void *numbers(int64_t count, calr_dtype dtype)
 {
-    float *a = aligned_alloc(2097152, ((size_t)count * sizeof *a + 2097151) / 2097152 * 2097152);
+    size_t bytes = ((size_t)count * calr_dtype_size(dtype) + 2097151) / 2097152 * 2097152;
+    void *a = aligned_alloc(2097152, bytes);
     if (a)
-        madvise(a, (size_t)count * sizeof *a, MADV_HUGEPAGE); /* as the pool has it */
+        madvise(a, bytes, MADV_HUGEPAGE); /* as the pool has it */
     for (int64_t i = 0; a && i < count; i++)
-        a[i] = (float)(i * 2654435761 % 2001 - 1000) / 1000;
+        calr_real_store(dtype == CALR_BF16, a, i, (float)(i * 2654435761 % 2001 - 1000) / 1000);
     return a;
 }
 
@@ -111,8 +113,8 @@ static bool by_onednn(arrays *a, calr_conv2d_pass pass)
     }
     if (!kept.plan[pass])
         return false;
-    const float *in = pass == CALR_CONV2D_BACKWARD_DATA ? a->y : a->x;
-    float *out = pass == CALR_CONV2D_BACKWARD_DATA ? a->dx : a->y;
+    const void *in = pass == CALR_CONV2D_BACKWARD_DATA ? a->y : a->x;
+    void *out = pass == CALR_CONV2D_BACKWARD_DATA ? a->dx : a->y;
     return calr_onednn_plan_run(kept.plan[pass], in,
                                 pass == CALR_CONV2D_BACKWARD_WEIGHTS ? a->dw : a->w, NULL,
                                 out) == CALR_OK;
@@ -133,7 +135,7 @@ static bool by_gemm(arrays *a, calr_conv2d_pass pass)
 {
     const calr_conv2d *g = &a->conv;
     int64_t rows = g->n * g->h * g->w;
-    if (g->kh != 1 || g->stride[0] != 1)
+    if (g->kh != 1 || g->stride[0] != 1 || g->dtype != CALR_F32)
         return false;
     if (pass == CALR_CONV2D_FORWARD)
         calr_blas_gemm(false, true, rows, g->c_out, g->c_in, 1, a->x, g->c_in, a->w, g->c_in, 0,
@@ -149,7 +151,8 @@ static bool by_gemm(arrays *a, calr_conv2d_pass pass)
 
 static bool by_pointwise(arrays *a, calr_conv2d_pass pass)
 {
-    if (!calr_pointwise_can(&a->conv))
+    bool sums = pass == CALR_CONV2D_BACKWARD_WEIGHTS && calr_pointwise_can_sum(&a->conv);
+    if (!calr_pointwise_can(&a->conv) && !sums)
         return false;
     if (pass == CALR_CONV2D_FORWARD)
         return calr_pointwise_forward(&a->conv, a->x, a->w, NULL, a->y) == CALR_OK;
@@ -178,10 +181,12 @@ static const struct {
 #define WAYS   ((int)(sizeof ways / sizeof *ways))
 #define ROUNDS 99
 
-static void measure(const char *text, const layer *l, int64_t batch, int rounds, double *total)
+static void measure(const char *text, const layer *l, calr_dtype dtype, int64_t batch, int rounds,
+                    double *total)
 {
     static const char *const pass_name[] = {"forward", "data", "weights"};
-    arrays a = {.conv = {.n = batch,
+    arrays a = {.conv = {.dtype = dtype,
+                         .n = batch,
                          .h = l->h,
                          .w = l->w,
                          .c_in = l->c_in,
@@ -195,7 +200,8 @@ static void measure(const char *text, const layer *l, int64_t batch, int rounds,
         return;
     int64_t nx = g->n * g->h * g->w * g->c_in, nw = g->c_out * g->c_in * g->kh * g->kw,
             ny = g->n * g->out_h * g->out_w * g->c_out;
-    a.x = numbers(nx), a.dx = numbers(nx), a.w = numbers(nw), a.dw = numbers(nw), a.y = numbers(ny);
+    a.x = numbers(nx, dtype), a.dx = numbers(nx, dtype), a.y = numbers(ny, dtype);
+    a.w = numbers(nw, CALR_F32), a.dw = numbers(nw, CALR_F32);
     double flops = 2.0 * (double)ny * (double)(g->c_in * g->kh * g->kw);
     for (calr_conv2d_pass pass = g->c_in == 3 ? CALR_CONV2D_BACKWARD_WEIGHTS : 0;
          pass <= CALR_CONV2D_BACKWARD_WEIGHTS; pass++) {
@@ -229,6 +235,7 @@ int main(int argc, char **argv)
 {
     int64_t batch = argc > 1 ? atoll(argv[1]) : 32;
     int rounds = argc > 2 ? atoi(argv[2]) : 5;
+    calr_dtype dtype = argc > 4 && strcmp(argv[4], "bf16") == 0 ? CALR_BF16 : CALR_F32;
     double total[2] = {0};
     const calr_backend *backend;
     if (calr_backend_get(&backend) != CALR_OK || rounds < 1 || rounds > ROUNDS)
@@ -240,7 +247,7 @@ int main(int argc, char **argv)
                  (int)l->w, (int)l->c_in, (int)l->c_out, (int)l->kernel, (int)l->kernel,
                  (int)l->stride);
         if (argc < 4 || strstr(text, argv[3]))
-            measure(text, l, batch, rounds, total);
+            measure(text, l, dtype, batch, rounds, total);
     }
     printf("a step: %.1f ms by oneDNN, %.1f ms by the best of each\n", 1e3 * total[0],
            1e3 * total[1]);

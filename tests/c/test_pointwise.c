@@ -3,6 +3,7 @@
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/pointwise/kernels.h"
 #include "backend/cpu/pointwise/pointwise.h"
+#include "base/bf16.h"
 #include "test_backend.h"
 
 static const calr_pointwise_ahead nothing;
@@ -46,6 +47,49 @@ static void test_kernels(void)
             if (calr_cpu_vectors() >= CALR_VECTORS_AVX512)
                 check_kernels(&calr_pointwise_avx512, rows, depths[i], rows % 3);
         }
+#endif
+}
+
+/* Products of pairs of bf16; depth is the number of pairs. */
+static void check_pairs(const calr_pointwise_kernels *k, int64_t rows, int64_t depth, bool odd)
+{
+    enum { PANEL = CALR_POINTWISE_PANEL };
+    int64_t c = (rows + PANEL - 1) / PANEL * PANEL, steps = 2 * depth - odd;
+    float *a = random_array(steps * c, 1), *b = random_array(steps * PANEL, 2),
+          *sum = output_array(rows * PANEL);
+    float *a_pairs = output_array(depth * c), *b_pairs = output_array(depth * PANEL);
+    calr_bf16 *a_half = calr_array_new(steps * c, sizeof *a_half),
+              *b_half = calr_array_new(steps * PANEL, sizeof *b_half);
+    double *e = double_array(rows * PANEL);
+    calr_bf16_round(steps * c, a, a_half), calr_bf16_widen(steps * c, a_half, a);
+    calr_bf16_round(steps * PANEL, b, b_half), calr_bf16_widen(steps * PANEL, b_half, b);
+    for (int64_t p = 0; p < depth; p++) {
+        bool last = odd && p == depth - 1;
+        k->pair(c, a_half + 2 * p * c, last ? NULL : a_half + (2 * p + 1) * c, a_pairs + p * c,
+                PANEL);
+        k->pair(PANEL, b_half + 2 * p * PANEL, last ? NULL : b_half + (2 * p + 1) * PANEL,
+                b_pairs + p * PANEL, PANEL);
+    }
+    for (int64_t p = 0; p < steps; p++)
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < PANEL; j++)
+                e[i * PANEL + j] += (double)a[p * c + i] * (double)b[p * PANEL + j];
+    k->transposed(rows, depth, a_pairs, c, b_pairs, false, sum, PANEL, nothing);
+    CHECK_ARRAY(sum, e, rows * PANEL, 1e-6);
+    k->transposed(rows, depth, a_pairs, c, b_pairs, true, sum, PANEL, nothing);
+    for (int64_t i = 0; i < rows * PANEL; i++)
+        e[i] *= 2;
+    CHECK_ARRAY(sum, e, rows * PANEL, 1e-6);
+    free(a), free(b), free(sum), free(a_pairs), free(b_pairs), free(a_half), free(b_half), free(e);
+}
+
+static void test_pairs(void)
+{
+#if defined(__x86_64__)
+    static const int64_t depths[] = {1, 7, 8, 9, 64};
+    for (int64_t rows = 1; rows <= 65 && calr_cpu_has_bf16(); rows++)
+        for (size_t i = 0; i < sizeof depths / sizeof *depths; i++)
+            check_pairs(&calr_pointwise_avx512_bf16, rows, depths[i], rows % 2);
 #endif
 }
 
@@ -113,6 +157,36 @@ static void check_geometry(calr_conv2d g)
     free(y), free(biased), free(bias);
 }
 
+/* The gradient of weights from bf16 maps: sums of the same products as of the widened maps. */
+static void check_halves(calr_conv2d g)
+{
+    int threads = calr_parallel_threads();
+    g.kh = g.kw = 1, g.dtype = CALR_BF16;
+    CHECK_OK(calr_conv2d_resolve(&g));
+    CHECK(calr_pointwise_can_sum(&g) == calr_cpu_has_bf16());
+    if (!calr_pointwise_can_sum(&g))
+        return;
+    int64_t nx = g.n * g.h * g.w * g.c_in, nw = g.c_out * g.c_in,
+            ny = g.n * g.out_h * g.out_w * g.c_out;
+    float *x = random_array(nx, 1), *w = random_array(nw, 2), *dy = random_array(ny, 3), *made[3];
+    calr_bf16 *x_half = calr_array_new(nx, sizeof *x_half),
+              *dy_half = calr_array_new(ny, sizeof *dy_half);
+    double *dx = double_array(nx), *dw = double_array(nw), *y = double_array(ny);
+    calr_bf16_round(nx, x, x_half), calr_bf16_widen(nx, x_half, x);
+    calr_bf16_round(ny, dy, dy_half), calr_bf16_widen(ny, dy_half, dy);
+    reference(&g, x, w, dy, y, dx, dw);
+    for (int t = 0; t < 3; t++) {
+        CHECK_OK(calr_parallel_set_threads(t + 1));
+        made[t] = output_array(nw);
+        CHECK_OK(calr_pointwise_backward_weights(&g, x_half, dy_half, made[t]));
+        CHECK_ARRAY(made[t], dw, nw, 2e-5);
+        CHECK(same_bits(made[t], made[0], nw));
+    }
+    CHECK_OK(calr_parallel_set_threads(threads));
+    free(made[0]), free(made[1]), free(made[2]), free(x), free(w), free(dy), free(x_half);
+    free(dy_half), free(dx), free(dw), free(y);
+}
+
 static const calr_conv2d geometries[] = {
     {.n = 1, .h = 1, .w = 1, .c_in = 32, .c_out = 32, .stride = {1, 1}},
     {.n = 1, .h = 1, .w = 1, .c_in = 32, .c_out = 64, .stride = {2, 2}},
@@ -146,7 +220,7 @@ static const calr_conv2d geometries[] = {
 static void test_geometries(void)
 {
     for (size_t i = 0; i < sizeof geometries / sizeof *geometries; i++)
-        check_geometry(geometries[i]);
+        check_geometry(geometries[i]), check_halves(geometries[i]);
 }
 
 /* What is taken, and what is left to others. */
@@ -163,7 +237,9 @@ static void test_choice(void)
     CHECK(calr_pointwise_wanted(&g, CALR_CONV2D_BACKWARD_WEIGHTS) == can);
     calr_conv2d other = g;
     other.dtype = CALR_BF16;
-    CHECK(!calr_pointwise_can(&other));
+    CHECK(!calr_pointwise_can(&other) && calr_pointwise_can_sum(&other) == calr_cpu_has_bf16() &&
+          calr_pointwise_wanted(&other, CALR_CONV2D_BACKWARD_WEIGHTS) == calr_cpu_has_bf16() &&
+          !calr_pointwise_wanted(&other, CALR_CONV2D_FORWARD));
     other = g, other.c_in = 63;
     CHECK(!calr_pointwise_can(&other));
     other = g, other.kh = other.kw = 3, other.padding[0] = 1;
@@ -175,6 +251,7 @@ static void test_choice(void)
 int main(void)
 {
     RUN(test_kernels);
+    RUN(test_pairs);
     RUN(test_geometries);
     RUN(test_choice);
     return check_finish();

@@ -42,7 +42,7 @@ const char *calr_cpu_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass)
     if (calr_winograd_wanted(conv))
         return calr_winograd_name();
     if (calr_pointwise_wanted(conv, pass))
-        return calr_pointwise_name();
+        return calr_pointwise_name(conv->dtype == CALR_BF16);
     if (is_pointwise(conv))
         return "gemm";
     return calr_depthwise_is(conv) ? calr_depthwise_name(conv) : CALR_PORTABLE_NAME;

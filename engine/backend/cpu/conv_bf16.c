@@ -4,11 +4,12 @@
  * The pieces are large enough that reading the weights (and bringing them into the order that the
  * f32 code wants) again for each costs little, and otherwise small, so that the widened numbers are
  * still in a cache when they are used. They depend on the sizes alone. Depthwise kernels and
- * Winograd's take bf16 as it is. */
+ * Winograd's take bf16 as it is, and so does the gradient of pointwise weights. */
 #include "backend/cpu/conv_bf16.h"
 
 #include "backend/cpu/depthwise/depthwise.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/pointwise/pointwise.h"
 #include "backend/cpu/winograd/winograd.h"
 #include "tensor/pool.h"
 
@@ -166,9 +167,13 @@ calr_status calr_cpu_conv2d_bf16_backward_weights(const calr_conv_kernels *f32,
     }
     if (calr_depthwise_is(conv))
         return calr_depthwise_backward_weights(conv, x, dy, dw, dbias);
-    bool whole = calr_winograd_wanted(conv);
-    calr_status status = whole ? calr_winograd_backward_weights(conv, x, dy, dw)
-                               : weights_by_pieces(f32, conv, x, dy, dw);
+    calr_status status;
+    if (calr_winograd_wanted(conv))
+        status = calr_winograd_backward_weights(conv, x, dy, dw);
+    else if (calr_pointwise_wanted(conv, CALR_CONV2D_BACKWARD_WEIGHTS))
+        status = calr_pointwise_backward_weights(conv, x, dy, dw);
+    else
+        status = weights_by_pieces(f32, conv, x, dy, dw);
     if (status == CALR_OK && dbias)
         status = calr_cpu_sum_rows(CALR_BF16, conv->n * conv->out_h * conv->out_w, conv->c_out, dy,
                                    dbias);

@@ -202,7 +202,8 @@ calr_status calr_onednn_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pa
     calr_onednn_spec spec = {.conv = *conv, .pass = pass};
     plan_slot *slot = NULL;
     bool widened = conv->dtype == CALR_BF16 && !calr_onednn_takes_bf16() &&
-                   !calr_depthwise_is(conv) && !calr_winograd_wanted(conv);
+                   !calr_depthwise_is(conv) && !calr_winograd_wanted(conv) &&
+                   !calr_pointwise_wanted(conv, pass);
     if (widened)
         spec.conv.dtype = CALR_F32;
     if (!is_ours(&spec.conv, pass))

@@ -1,5 +1,4 @@
-/* Products of the pointwise convolutions, made once for each instruction set (avx2.c, avx512.c). Internal to
- * cpu/pointwise.
+/* Products of the pointwise convolutions, made once for each instruction set. Internal to cpu/pointwise.
  *
  * One operand is read where it lies, number by number (each is multiplied with whole vectors of the other); the other
  * one lies in panels of 32 columns: for each panel rows of 32 floats, so that what a loop reads again and again is one
@@ -28,8 +27,12 @@ typedef struct calr_pointwise_kernels {
     /* c[m x 32], rows ldc apart, (+)= the transpose of a[depth x m], rows lda apart, times one panel b[depth x 32]. */
     void (*transposed)(int64_t m, int64_t depth, const float *a, int64_t lda, const float *b,
                        bool add, float *c, int64_t ldc, calr_pointwise_ahead ahead);
+    /* Only where a and b hold pairs of bf16 instead of floats, whose two products are added: makes such pairs of two
+     * rows of c numbers (c a multiple of 32), 32 of them at out, 32 at out + panel, ... second may be NULL: zeros. */
+    void (*pair)(int64_t c, const void *first, const void *second, float *out, int64_t panel);
 } calr_pointwise_kernels;
 
-extern const calr_pointwise_kernels calr_pointwise_avx2, calr_pointwise_avx512;
+extern const calr_pointwise_kernels calr_pointwise_avx2, calr_pointwise_avx512,
+    calr_pointwise_avx512_bf16;
 
 #endif

@@ -10,7 +10,7 @@
 
 /* A gradient of weights is a sum over pixels. What a thread works on at a time: so many pixels; their products with at
  * most so many channels of the map that is not packed. Numbers of its second-level cache that this may take. */
-#define MOST_BLOCK 128
+#define MOST_BLOCK 128 /* of f32; twice as many of bf16 take as much room */
 #define MOST_SLICE 256
 #define NEAR       300000
 /* Channels from which on rows of the map lie so far apart that they would all fall into a few lines of the first-level
@@ -28,9 +28,11 @@
 
 /* ---- which kernels, and for what ---- */
 
-static const calr_pointwise_kernels *find_kernels(void)
+static const calr_pointwise_kernels *find_kernels(bool half)
 {
 #if defined(__x86_64__)
+    if (half)
+        return calr_cpu_has_bf16() ? &calr_pointwise_avx512_bf16 : NULL;
     switch (calr_cpu_vectors()) {
     case CALR_VECTORS_AVX512:
         return &calr_pointwise_avx512;
@@ -40,14 +42,25 @@ static const calr_pointwise_kernels *find_kernels(void)
         break;
     }
 #endif
+    (void)half;
     return NULL;
+}
+
+static bool fits(const calr_conv2d *g)
+{
+    return g->kh == 1 && g->kw == 1 && calr_conv2d_has(g, g->stride[0], 0) && g->groups == 1 &&
+           g->c_in % PANEL == 0 && g->c_out % PANEL == 0 &&
+           find_kernels(g->dtype == CALR_BF16) != NULL;
 }
 
 bool calr_pointwise_can(const calr_conv2d *g)
 {
-    return g->dtype == CALR_F32 && g->kh == 1 && g->kw == 1 &&
-           calr_conv2d_has(g, g->stride[0], 0) && g->groups == 1 && g->c_in % PANEL == 0 &&
-           g->c_out % PANEL == 0 && find_kernels() != NULL;
+    return g->dtype == CALR_F32 && fits(g);
+}
+
+bool calr_pointwise_can_sum(const calr_conv2d *g)
+{
+    return fits(g);
 }
 
 /* All from measurements (tests/bench/convolutions.c). With fewer pixels in all images, or fewer weights, nothing is
@@ -59,9 +72,10 @@ bool calr_pointwise_wanted(const calr_conv2d *g, calr_conv2d_pass pass)
 {
     int64_t weights = g->c_in * g->c_out;
     bool strided = g->stride[0] > 1;
-    if (!calr_pointwise_can(g) || g->n * g->out_h * g->out_w < FEWEST_PIXELS ||
-        weights < FEWEST_WEIGHTS)
+    if (!fits(g) || g->n * g->out_h * g->out_w < FEWEST_PIXELS || weights < FEWEST_WEIGHTS)
         return false;
+    if (g->dtype == CALR_BF16)
+        return pass == CALR_CONV2D_BACKWARD_WEIGHTS;
     switch (pass) {
     case CALR_CONV2D_BACKWARD_WEIGHTS:
         return strided || weights <= 262144;
@@ -72,9 +86,9 @@ bool calr_pointwise_wanted(const calr_conv2d *g, calr_conv2d_pass pass)
     }
 }
 
-const char *calr_pointwise_name(void)
+const char *calr_pointwise_name(bool half)
 {
-    return find_kernels() ? find_kernels()->name : "none";
+    return find_kernels(half) ? find_kernels(half)->name : "none";
 }
 
 /* ---- pixels ---- */
@@ -128,33 +142,44 @@ CALR_CLONES static void copy_rows(const float *x, int64_t apart, int64_t c, int6
 
 /* ---- the gradient of weights ---- */
 
+/* In bf16 two pixels make a step of a sum: pairs of their numbers take the places of floats. */
 typedef struct summing {
     const calr_pointwise_kernels *kernels;
     const calr_conv2d *under; /* of the packed map, where there is a stride */
-    /* One map is read where it lies, `slice` channels at a time; the other, of fewer channels, is packed. */
-    const float *read, *packed;
+    bool half;                /* the maps are bf16 */
+    int64_t size, line;       /* bytes of one of their numbers; numbers in a line of the cache */
+    /* One map is read where it lies (bf16: paired first), `slice` channels at a time; the other, of fewer channels, is
+     * packed. */
+    const void *read, *packed;
     int64_t read_c, packed_c, slice, slices;
     int64_t pixels, block, part, parts; /* of all images; at a time; that share a partial sum */
-    float *panels, *rows; /* of each worker: block x packed_c; block x (slice + LINE), or NULL */
+    int64_t steps;                      /* of a block */
+    float *panels, *rows; /* of each worker: steps x packed_c; steps x (slice + LINE), or NULL */
     float *sums;          /* packed_c x read_c of each part */
     float *dw;
     bool packed_dy; /* what is packed is dy, otherwise it is x */
 } summing;
 
+static const char *number_at(const summing *k, const void *map, int64_t at)
+{
+    return (const char *)map + at * k->size;
+}
+
 /* Of the pixels from `first` on, what is fetched in share `at` of `of` equal ones. */
 static calr_pointwise_ahead ahead_of(const summing *k, int64_t first, int64_t channel, int64_t at,
                                      int64_t of)
 {
-    int64_t pixels = calr_max64(0, calr_min64(k->block, k->pixels - first)), run = k->slice / LINE;
-    int64_t packed = k->under || channel ? 0 : pixels * k->packed_c / LINE,
+    int64_t pixels = calr_max64(0, calr_min64(k->block, k->pixels - first)),
+            run = k->slice / k->line;
+    int64_t packed = k->under || channel ? 0 : pixels * k->packed_c / k->line,
             all = packed + pixels * run;
     int64_t begin = all * at / of, end = all * (at + 1) / of;
     calr_pointwise_ahead ahead = {.run = run,
-                                  .jump = k->read_c * (int64_t)sizeof(float),
+                                  .jump = k->read_c * k->size,
                                   .lines = end - begin,
-                                  .then = (const char *)(k->read + first * k->read_c + channel)};
+                                  .then = number_at(k, k->read, first * k->read_c + channel)};
     if (begin < packed) {
-        ahead.at = (const char *)(k->packed + first * k->packed_c + begin * LINE);
+        ahead.at = number_at(k, k->packed, first * k->packed_c) + 64 * begin;
         ahead.left = packed - begin;
     } else {
         begin -= packed;
@@ -166,21 +191,47 @@ static calr_pointwise_ahead ahead_of(const summing *k, int64_t first, int64_t ch
     return ahead;
 }
 
+/* Pairs of the pixels first, first + 1, ... of a map of c channels; where there is a stride, of x under those of y. */
+static void pair_rows(const summing *k, const calr_conv2d *g, const void *map, int64_t c,
+                      int64_t first, int64_t count, int64_t width, float *out, int64_t step,
+                      int64_t panel)
+{
+    for (int64_t i = 0; i < count; i += 2, out += step) {
+        int64_t at = first + i, next = at + 1;
+        const char *odd = NULL;
+        if (g && i + 1 < count)
+            next = pixel_under(g, next);
+        if (i + 1 < count)
+            odd = number_at(k, map, next * c);
+        for (int64_t j = 0; g && i + SOON < count && j < c; j += k->line)
+            for (int64_t ahead = 0; ahead < 2; ahead++)
+                __builtin_prefetch(number_at(k, map, pixel_under(g, at + SOON + ahead) * c + j));
+        k->kernels->pair(width, number_at(k, map, (g ? pixel_under(g, at) : at) * c), odd, out,
+                         panel);
+    }
+}
+
 /* The products of `count` pixels from `at` on, for `width` channels from `channel` on. */
 static void add_block(const summing *k, int64_t at, int64_t count, int64_t channel, int64_t width,
                       bool add, int worker, float *sums)
 {
-    float *panels = k->panels + worker * k->block * k->packed_c;
-    const float *read = k->read + at * k->read_c + channel;
-    int64_t apart = k->read_c;
-    pack_rows(k->under, k->packed, k->packed_c, at, count, k->block, panels);
-    if (k->rows) {
-        float *rows = k->rows + worker * k->block * (k->slice + LINE);
-        copy_rows(read, apart, width, count, rows, k->slice + LINE);
-        read = rows, apart = k->slice + LINE;
+    float *panels = k->panels + worker * k->steps * k->packed_c;
+    float *rows = k->rows ? k->rows + worker * k->steps * (k->slice + LINE) : NULL;
+    const char *from = number_at(k, k->read, at * k->read_c + channel);
+    const float *read = rows ? rows : (const float *)from;
+    int64_t apart = rows ? k->slice + LINE : k->read_c;
+    int64_t steps = k->half ? (count + 1) / 2 : count;
+    if (k->half) {
+        pair_rows(k, k->under, k->packed, k->packed_c, at, count, k->packed_c, panels, PANEL,
+                  k->steps * PANEL);
+        pair_rows(k, NULL, from, k->read_c, 0, count, width, rows, apart, PANEL);
+    } else {
+        pack_rows(k->under, k->packed, k->packed_c, at, count, k->steps, panels);
+        if (rows)
+            copy_rows((const float *)from, k->read_c, width, count, rows, apart);
     }
     for (int64_t c = 0; c < k->packed_c; c += PANEL)
-        k->kernels->transposed(width, count, read, apart, panels + c * k->block, add,
+        k->kernels->transposed(width, steps, read, apart, panels + c * k->steps, add,
                                sums + c * k->read_c, PANEL,
                                ahead_of(k, at + k->block, channel, c / PANEL, k->packed_c / PANEL));
 }
@@ -199,32 +250,45 @@ static void sums_body(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-/* Rows of 32 numbers of all panels: the parts are added in order, into dw. */
+/* Rows of one panel from `first` on, LINE of them: the sums of all parts, added in order. */
+CALR_INLINE void add_parts(const summing *k, int64_t first, float (*sum)[PANEL])
+{
+    int64_t size = k->packed_c * k->read_c;
+    memcpy(sum, k->sums + first * PANEL, LINE * sizeof *sum);
+    for (int64_t part = 1; part < k->parts; part++)
+        for (int i = 0; i < LINE; i++)
+            for (int j = 0; j < PANEL; j++)
+                sum[i][j] += k->sums[part * size + (first + i) * PANEL + j];
+}
+
+/* Items are LINE rows of 32 numbers of all panels. Where they are columns of dw, each line of it is written once. */
 CALR_CLONES static void finish_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const summing *k = context;
-    int64_t size = k->packed_c * k->read_c;
     (void)worker;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t read = i % k->read_c, packed = i / k->read_c * PANEL;
-        float sum[PANEL];
-        memcpy(sum, k->sums + i * PANEL, sizeof sum);
-        for (int64_t part = 1; part < k->parts; part++)
-            for (int j = 0; j < PANEL; j++)
-                sum[j] += k->sums[part * size + i * PANEL + j];
+    for (int64_t first = begin * LINE; first < end * LINE; first += LINE) {
+        int64_t read = first % k->read_c, packed = first / k->read_c * PANEL;
+        float sum[LINE][PANEL];
+        add_parts(k, first, sum);
         if (k->packed_dy)
             for (int j = 0; j < PANEL; j++)
-                k->dw[(packed + j) * k->read_c + read] = sum[j];
+                for (int i = 0; i < LINE; i++)
+                    k->dw[(packed + j) * k->read_c + read + i] = sum[i][j];
         else
-            memcpy(k->dw + read * k->packed_c + packed, sum, sizeof sum);
+            for (int i = 0; i < LINE; i++)
+                memcpy(k->dw + (read + i) * k->packed_c + packed, sum[i], sizeof sum[i]);
     }
 }
 
-static summing describe_sums(const calr_conv2d *g, const float *x, const float *dy, float *dw)
+static summing describe_sums(const calr_conv2d *g, const void *x, const void *dy, float *dw)
 {
     bool strided = g->stride[0] > 1, packed_dy = !strided && g->c_out < g->c_in;
-    summing k = {.kernels = find_kernels(),
+    bool half = g->dtype == CALR_BF16;
+    summing k = {.kernels = find_kernels(half),
                  .under = strided ? g : NULL,
+                 .half = half,
+                 .size = half ? sizeof(calr_bf16) : sizeof(float),
+                 .line = half ? 2 * LINE : LINE,
                  .read = packed_dy ? x : dy,
                  .packed = packed_dy ? dy : x,
                  .read_c = packed_dy ? g->c_in : g->c_out,
@@ -232,11 +296,12 @@ static summing describe_sums(const calr_conv2d *g, const float *x, const float *
                  .pixels = g->n * g->out_h * g->out_w,
                  .dw = dw,
                  .packed_dy = packed_dy};
-    k.block = MOST_BLOCK, k.slice = calr_min64(MOST_SLICE, k.read_c);
+    k.steps = MOST_BLOCK, k.slice = calr_min64(MOST_SLICE, k.read_c);
     while (k.slice > PANEL && k.slice * k.packed_c > NEAR / 2)
         k.slice /= 2;
-    while (k.block > PANEL && k.slice * k.packed_c + k.block * (2 * k.slice + k.packed_c) > NEAR)
-        k.block /= 2;
+    while (k.steps > PANEL && k.slice * k.packed_c + k.steps * (2 * k.slice + k.packed_c) > NEAR)
+        k.steps /= 2;
+    k.block = half ? 2 * k.steps : k.steps;
     int64_t most = calr_max64(1, calr_min64(MOST_PARTS, PART_NUMBERS / (g->c_in * g->c_out)));
     int64_t blocks = (k.pixels + k.block - 1) / k.block;
     k.slices = (k.read_c + k.slice - 1) / k.slice;
@@ -245,20 +310,20 @@ static summing describe_sums(const calr_conv2d *g, const float *x, const float *
     return k;
 }
 
-calr_status calr_pointwise_backward_weights(const calr_conv2d *conv, const float *x,
-                                            const float *dy, float *dw)
+calr_status calr_pointwise_backward_weights(const calr_conv2d *conv, const void *x, const void *dy,
+                                            float *dw)
 {
     summing k = describe_sums(conv, x, dy, dw);
-    int64_t numbers = k.packed_c * k.read_c, workers = calr_parallel_threads() * k.block;
+    int64_t numbers = k.packed_c * k.read_c, workers = calr_parallel_threads() * k.steps;
     int64_t panels = workers * k.packed_c,
-            rows = k.read_c >= MANY_CHANNELS ? workers * (k.slice + LINE) : 0;
+            rows = k.half || k.read_c >= MANY_CHANNELS ? workers * (k.slice + LINE) : 0;
     size_t size = (size_t)(panels + rows + k.parts * numbers) * sizeof(float);
     void *block;
     CALR_TRY(calr_pool_alloc(size, &block));
     k.panels = block, k.rows = rows ? k.panels + panels : NULL, k.sums = k.panels + panels + rows;
     calr_parallel_for(k.parts * k.slices, 1, sums_body, &k);
-    calr_parallel_for(numbers / PANEL, calr_max64(1, CALR_GRAIN / PANEL / k.parts), finish_body,
-                      &k);
+    calr_parallel_for(numbers / PANEL / LINE, calr_max64(1, CALR_GRAIN / PANEL / LINE / k.parts),
+                      finish_body, &k);
     calr_pool_free(block, size);
     return CALR_OK;
 }
@@ -350,7 +415,8 @@ static void spread_body(void *context, int64_t begin, int64_t end, int worker)
 static calr_status spread(const calr_conv2d *conv, const float *w, const float *dy, bool add,
                           float *dx)
 {
-    spreading k = {.kernels = find_kernels(), .g = conv, .w = w, .dy = dy, .add = add, .dx = dx};
+    spreading k = {
+        .kernels = find_kernels(false), .g = conv, .w = w, .dy = dy, .add = add, .dx = dx};
     int64_t rows = calr_max64(1, ROWS / conv->out_w), weights = conv->c_in * conv->c_out;
     k.room = rows * conv->out_w;
     size_t size = (size_t)(weights + calr_parallel_threads() * k.room * conv->c_in) * sizeof(float);
@@ -447,7 +513,7 @@ static calr_status make(making *k, bool turned)
 calr_status calr_pointwise_forward(const calr_conv2d *conv, const float *x, const float *w,
                                    const float *bias, float *y)
 {
-    making k = {.kernels = find_kernels(),
+    making k = {.kernels = find_kernels(false),
                 .under = conv->stride[0] > 1 ? conv : NULL,
                 .w = w,
                 .bias = bias,
@@ -464,7 +530,7 @@ calr_status calr_pointwise_backward_data(const calr_conv2d *conv, const float *w
 {
     if (conv->stride[0] > 1 || add)
         return spread(conv, w, dy, add, dx);
-    making k = {.kernels = find_kernels(),
+    making k = {.kernels = find_kernels(false),
                 .w = w,
                 .in = dy,
                 .in_c = conv->c_out,

@@ -1,4 +1,5 @@
-/* Convolutions with kernels of one pixel, in f32, faster than oneDNN's. Internal to cpu/.
+/* Convolutions with kernels of one pixel, faster than oneDNN's: all passes in f32, and gradients of weights from bf16
+ * maps where the processor multiplies pairs of bf16. Internal to cpu/.
  *
  * Gradients of weights are sums over all pixels of the products of two vectors: each thread takes blocks of pixels that
  * stay in its second-level cache, and reads the larger map where it lies. The other passes take some pixels through all
@@ -12,9 +13,11 @@
 /* Whether these functions can compute a (resolved) convolution on this processor: kernel 1x1, no padding, no groups,
  * f32, channels in multiples of 32, AVX2 or AVX-512. */
 bool calr_pointwise_can(const calr_conv2d *conv);
+/* The same for the gradient of weights, which may have maps in bf16 too. */
+bool calr_pointwise_can_sum(const calr_conv2d *conv);
 /* Whether they are the fastest way for a pass, as measured by tests/bench/convolutions.c. */
 bool calr_pointwise_wanted(const calr_conv2d *conv, calr_conv2d_pass pass);
-const char *calr_pointwise_name(void);
+const char *calr_pointwise_name(bool half);
 
 /* As those of the table (backend.h), where calr_pointwise_can. bias may be NULL. add: the gradient is added to dx;
  * pixels that the stride passes over stay as they are. */
@@ -22,7 +25,9 @@ calr_status calr_pointwise_forward(const calr_conv2d *conv, const float *x, cons
                                    const float *bias, float *y);
 calr_status calr_pointwise_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
                                          bool add, float *dx);
-calr_status calr_pointwise_backward_weights(const calr_conv2d *conv, const float *x,
-                                            const float *dy, float *dw);
+/* Where calr_pointwise_can_sum: x and dy have the type that conv->dtype says. Products of bf16 are added in f32,
+ * two at a time. */
+calr_status calr_pointwise_backward_weights(const calr_conv2d *conv, const void *x, const void *dy,
+                                            float *dw);
 
 #endif

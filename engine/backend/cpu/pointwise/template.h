@@ -1,11 +1,21 @@
 /* The text of the kernels; the including file says LANES (floats in a vector), ROWS (rows of a result kept in
- * registers) and TABLE (the name of the table). See kernels.h. */
+ * registers) and TABLE (the name of the table); and, where numbers are pairs of bf16, MULTIPLY_ADD and PAIR. See
+ * kernels.h. */
 #include "backend/cpu/pointwise/kernels.h"
+
+#include <stddef.h>
 
 #define PANEL  CALR_POINTWISE_PANEL
 #define INLINE static inline __attribute__((always_inline))
 #define WIDTH  (2 * LANES) /* columns of a result kept in registers */
 #define STRIDE 8           /* steps of a sum between two looks ahead */
+
+#ifndef MULTIPLY_ADD
+#define MULTIPLY_ADD(sum, number, v) ((sum) + (number) * (v))
+#endif
+#ifndef PAIR
+#define PAIR NULL
+#endif
 
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
@@ -65,8 +75,8 @@ INLINE void block(const int rows, int64_t depth, const float *a, int64_t row, in
 #pragma GCC unroll 16
             for (int r = 0; r < rows; r++) {
                 float s = a[r * row];
-                sum[2 * r] += s * b0;
-                sum[2 * r + 1] += s * b1;
+                sum[2 * r] = MULTIPLY_ADD(sum[2 * r], s, b0);
+                sum[2 * r + 1] = MULTIPLY_ADD(sum[2 * r + 1], s, b1);
             }
         }
     }
@@ -109,4 +119,4 @@ static void transposed(int64_t m, int64_t depth, const float *a, int64_t lda, co
     blocks(m, depth, a, 1, lda, b, add, c, ldc, ahead);
 }
 
-const calr_pointwise_kernels TABLE = {NAME, product, transposed};
+const calr_pointwise_kernels TABLE = {NAME, product, transposed, PAIR};
