@@ -8,9 +8,22 @@
 #include "backend/cpu/kernels.h"
 #include "base/clones.h"
 
-CALR_INLINE void fetch(bool half, bool writes, const void *map, int64_t at, int64_t numbers)
+/* Columns of rows that are fetched, and then worked on, at a time. Four wide rows of several maps are more lines than
+ * the processor has places for, and it waits. */
+#define PIECE    32
+#define WIDE_ROW 256
+
+CALR_INLINE int64_t piece_of(bool far, int64_t c)
 {
-    calr_norm_fetch(writes, calr_real_at(half, map, at), numbers * (half ? 2 : 4));
+    return far && c >= WIDE_ROW ? PIECE : c;
+}
+
+/* The lines of columns at .. at + width - 1 of `rows` rows, c numbers apart. */
+CALR_INLINE void fetch(bool half, bool writes, const void *map, int64_t at, int64_t rows, int64_t c,
+                       int64_t width)
+{
+    for (int64_t r = 0; r < rows; r++)
+        calr_norm_fetch(writes, calr_real_at(half, map, at + r * c), width * (half ? 2 : 4));
 }
 
 /* Four rows are added up in float, which costs no accuracy that the input has, before they go to
@@ -18,20 +31,24 @@ CALR_INLINE void fetch(bool half, bool writes, const void *map, int64_t at, int6
 CALR_INLINE void moments_of(bool half, bool far, int64_t rows, int64_t c, const void *x,
                             const void *center, double *restrict s, double *restrict q)
 {
+    const int64_t piece = piece_of(far, c);
     int64_t i = 0;
     for (; i + 4 <= rows; i += 4) {
         const int64_t r0 = i * c, r1 = r0 + c, r2 = r1 + c, r3 = r2 + c;
-        if (far)
-            fetch(half, false, x, r0 + calr_norm_ahead(c), 4 * c);
+        for (int64_t j0 = 0, stop; j0 < c; j0 = stop) {
+            stop = calr_min64(c, j0 + piece);
+            if (far)
+                fetch(half, false, x, r0 + j0 + calr_norm_ahead(c), 4, c, stop - j0);
 #pragma omp simd
-        for (int64_t j = 0; j < c; j++) {
-            float middle = calr_real_load(half, center, j);
-            float d0 = calr_real_load(half, x, r0 + j) - middle,
-                  d1 = calr_real_load(half, x, r1 + j) - middle,
-                  d2 = calr_real_load(half, x, r2 + j) - middle,
-                  d3 = calr_real_load(half, x, r3 + j) - middle;
-            s[j] += (double)((d0 + d1) + (d2 + d3));
-            q[j] += (double)((d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3));
+            for (int64_t j = j0; j < stop; j++) {
+                float middle = calr_real_load(half, center, j);
+                float d0 = calr_real_load(half, x, r0 + j) - middle,
+                      d1 = calr_real_load(half, x, r1 + j) - middle,
+                      d2 = calr_real_load(half, x, r2 + j) - middle,
+                      d3 = calr_real_load(half, x, r3 + j) - middle;
+                s[j] += (double)((d0 + d1) + (d2 + d3));
+                q[j] += (double)((d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3));
+            }
         }
     }
     for (; i < rows; i++) {
@@ -65,24 +82,29 @@ CALR_INLINE void normalize_of(bool half, bool far, int64_t rows, int64_t c,
                               const float *scale, const float *shift, const void *residual,
                               void *out)
 {
+    const int64_t piece = piece_of(far, c);
     for (int64_t i = 0; i < rows; i++) {
         const int64_t row = i * c;
-        if (far)
-            fetch(half, false, x, row + calr_norm_ahead(c), c);
-        if (far && residual)
-            fetch(half, false, residual, row + calr_norm_ahead(c), c);
-        if (residual) {
+        for (int64_t j0 = 0, stop; j0 < c; j0 = stop) {
+            stop = calr_min64(c, j0 + piece);
+            if (far)
+                fetch(half, false, x, row + j0 + calr_norm_ahead(c), 1, c, stop - j0);
+            if (far && residual)
+                fetch(half, false, residual, row + j0 + calr_norm_ahead(c), 1, c, stop - j0);
+            if (residual) {
 #pragma omp simd
-            for (int64_t j = 0; j < c; j++) {
-                float v = normal(calr_real_load(half, x, row + j), mean[j], scale[j], shift[j]) +
-                          calr_real_load(half, residual, row + j);
-                calr_real_store(half, out, row + j, calr_activate(activation, v));
-            }
-        } else {
+                for (int64_t j = j0; j < stop; j++) {
+                    float v =
+                        normal(calr_real_load(half, x, row + j), mean[j], scale[j], shift[j]) +
+                        calr_real_load(half, residual, row + j);
+                    calr_real_store(half, out, row + j, calr_activate(activation, v));
+                }
+            } else {
 #pragma omp simd
-            for (int64_t j = 0; j < c; j++) {
-                float v = normal(calr_real_load(half, x, row + j), mean[j], scale[j], shift[j]);
-                calr_real_store(half, out, row + j, calr_activate(activation, v));
+                for (int64_t j = j0; j < stop; j++) {
+                    float v = normal(calr_real_load(half, x, row + j), mean[j], scale[j], shift[j]);
+                    calr_real_store(half, out, row + j, calr_activate(activation, v));
+                }
             }
         }
     }
@@ -144,16 +166,16 @@ CALR_INLINE float flow(const calr_norm_gradient *in, bool half, calr_norm_mask m
 }
 
 CALR_INLINE void fetch_gradient(const calr_norm_gradient *in, bool half, calr_norm_mask mask,
-                                bool two, int64_t at, int64_t numbers)
+                                bool two, int64_t at, int64_t rows, int64_t width)
 {
     if (!in->far)
         return;
-    fetch(half, false, in->dy, at, numbers);
-    fetch(half, false, in->x, at, numbers);
+    fetch(half, false, in->dy, at, rows, in->c, width);
+    fetch(half, false, in->x, at, rows, in->c, width);
     if (two)
-        fetch(half, false, in->dy2, at, numbers);
+        fetch(half, false, in->dy2, at, rows, in->c, width);
     if (mask == CALR_MASK_OUTPUT || mask == CALR_MASK_OUTPUT_6)
-        fetch(half, false, in->aside, at, numbers);
+        fetch(half, false, in->aside, at, rows, in->c, width);
 }
 
 CALR_INLINE void sums_of(const calr_norm_gradient *given, bool half, calr_norm_mask mask, bool two,
@@ -164,32 +186,36 @@ CALR_INLINE void sums_of(const calr_norm_gradient *given, bool half, calr_norm_m
     const int64_t c = in->c;
     const void *x = in->x;
     const float *mean = in->mean;
+    const int64_t piece = piece_of(in->far, c);
     int64_t i = at, end = at + rows;
     /* Slopes with an exponential are computed a row at a time: four of them inlined, for each type and mask, made this
      * the file that the compiler spends minutes on. */
     for (; mask < CALR_MASK_SILU && i + 4 <= end; i += 4) {
         const int64_t r0 = i * c, r1 = r0 + c, r2 = r1 + c, r3 = r2 + c;
-        fetch_gradient(in, half, mask, two, r0 + calr_norm_ahead(c), 4 * c);
-        if (store && in->far)
-            fetch(half, true, keep, r0 + calr_norm_ahead(c), 4 * c);
+        for (int64_t j0 = 0, stop; j0 < c; j0 = stop) {
+            stop = calr_min64(c, j0 + piece);
+            fetch_gradient(in, half, mask, two, r0 + j0 + calr_norm_ahead(c), 4, stop - j0);
+            if (store && in->far)
+                fetch(half, true, keep, r0 + j0 + calr_norm_ahead(c), 4, c, stop - j0);
 #pragma omp simd
-        for (int64_t j = 0; j < c; j++) {
-            float g0 = flow(in, half, mask, two, r0 + j, j),
-                  g1 = flow(in, half, mask, two, r1 + j, j);
-            float g2 = flow(in, half, mask, two, r2 + j, j),
-                  g3 = flow(in, half, mask, two, r3 + j, j);
-            float d0 = g0 * from_mean(half, x, r0 + j, mean[j]),
-                  d1 = g1 * from_mean(half, x, r1 + j, mean[j]);
-            float d2 = g2 * from_mean(half, x, r2 + j, mean[j]),
-                  d3 = g3 * from_mean(half, x, r3 + j, mean[j]);
-            if (store) {
-                calr_real_store(half, keep, r0 + j, g0);
-                calr_real_store(half, keep, r1 + j, g1);
-                calr_real_store(half, keep, r2 + j, g2);
-                calr_real_store(half, keep, r3 + j, g3);
+            for (int64_t j = j0; j < stop; j++) {
+                float g0 = flow(in, half, mask, two, r0 + j, j),
+                      g1 = flow(in, half, mask, two, r1 + j, j);
+                float g2 = flow(in, half, mask, two, r2 + j, j),
+                      g3 = flow(in, half, mask, two, r3 + j, j);
+                float d0 = g0 * from_mean(half, x, r0 + j, mean[j]),
+                      d1 = g1 * from_mean(half, x, r1 + j, mean[j]);
+                float d2 = g2 * from_mean(half, x, r2 + j, mean[j]),
+                      d3 = g3 * from_mean(half, x, r3 + j, mean[j]);
+                if (store) {
+                    calr_real_store(half, keep, r0 + j, g0);
+                    calr_real_store(half, keep, r1 + j, g1);
+                    calr_real_store(half, keep, r2 + j, g2);
+                    calr_real_store(half, keep, r3 + j, g3);
+                }
+                s[j] += (double)((g0 + g1) + (g2 + g3));
+                q[j] += (double)((d0 + d1) + (d2 + d3));
             }
-            s[j] += (double)((g0 + g1) + (g2 + g3));
-            q[j] += (double)((d0 + d1) + (d2 + d3));
         }
     }
     for (; i < end; i++) {
@@ -213,14 +239,18 @@ CALR_INLINE void apply_to(const calr_norm_gradient *given, bool half, calr_norm_
     const int64_t c = in->c;
     const void *x = in->x;
     const float *mean = in->mean;
+    const int64_t piece = piece_of(in->far, c);
     for (int64_t i = at; i < at + rows; i++) {
         const int64_t row = i * c;
-        fetch_gradient(in, half, mask, two, row + calr_norm_ahead(c), c);
+        for (int64_t j0 = 0, stop; j0 < c; j0 = stop) {
+            stop = calr_min64(c, j0 + piece);
+            fetch_gradient(in, half, mask, two, row + j0 + calr_norm_ahead(c), 1, stop - j0);
 #pragma omp simd
-        for (int64_t j = 0; j < c; j++)
-            calr_real_store(half, dx, row + j,
-                            a[j] * flow(in, half, mask, two, row + j, j) +
-                                (b[j] * from_mean(half, x, row + j, mean[j]) + d[j]));
+            for (int64_t j = j0; j < stop; j++)
+                calr_real_store(half, dx, row + j,
+                                a[j] * flow(in, half, mask, two, row + j, j) +
+                                    (b[j] * from_mean(half, x, row + j, mean[j]) + d[j]));
+        }
     }
 }
 

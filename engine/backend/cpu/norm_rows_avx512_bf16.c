@@ -47,24 +47,41 @@ CALR_INLINE void add(bool whole, __mmask16 mask, double *to, floats v)
                           _mm512_add_pd(_mm512_maskz_loadu_pd(second, to + 8), high));
 }
 
-CALR_INLINE void fetch(bool writes, const calr_bf16 *from, int64_t numbers)
+/* One line of each of `rows` rows, c numbers apart; of two rows where they share one. */
+CALR_INLINE void fetch(bool writes, const calr_bf16 *from, int64_t rows, int64_t c)
 {
-    calr_norm_fetch(writes, from, numbers * (int64_t)sizeof *from);
+#pragma GCC unroll 4
+    for (int64_t r = 0; r<rows; r += c> LANES ? 1 : 2)
+        if (writes)
+            __builtin_prefetch(from + r * c, 1, 2);
+        else
+            __builtin_prefetch(from + r * c, 0, 2);
 }
 
-/* CALL(whole, j, mask) for each vector of c columns. */
-#define BY_VECTORS(c, CALL)                                                                        \
+/* CALL(vectors, whole, j, mask) for all vectors of c columns: both of a line together, since the lines of several rows
+ * may share one place in the first-level cache; FETCH(j) before each line. Fetches of whole rows at a time are more
+ * than the processor has places for, and it waits. */
+#define BY_VECTORS(c, FETCH, CALL)                                                                 \
     do {                                                                                           \
         int64_t j_ = 0;                                                                            \
-        for (; j_ + LANES <= (c); j_ += LANES)                                                     \
-            CALL(true, j_, (__mmask16)0xFFFF);                                                     \
+        for (; j_ + 2 * LANES <= (c); j_ += 2 * LANES) {                                           \
+            FETCH(j_);                                                                             \
+            CALL(2, true, j_, (__mmask16)0xFFFF);                                                  \
+        }                                                                                          \
         if (j_ < (c))                                                                              \
-            CALL(false, j_, (__mmask16)((1u << ((c)-j_)) - 1));                                    \
+            FETCH(j_);                                                                             \
+        if (j_ + LANES <= (c)) {                                                                   \
+            CALL(1, true, j_, (__mmask16)0xFFFF);                                                  \
+            j_ += LANES;                                                                           \
+        }                                                                                          \
+        if (j_ < (c))                                                                              \
+            CALL(1, false, j_, (__mmask16)((1u << ((c)-j_)) - 1));                                 \
     } while (0)
+#define NOTHING(j) (void)(j)
 
 /* ---- forward ---- */
 
-CALR_INLINE void moments_at(bool whole, int64_t j, __mmask16 m, int64_t rows, int64_t c,
+CALR_INLINE void moments_of(bool whole, int64_t j, __mmask16 m, int64_t rows, int64_t c,
                             const calr_bf16 *x, floats middle, double *s, double *q)
 {
     if (rows == 4) {
@@ -80,24 +97,36 @@ CALR_INLINE void moments_at(bool whole, int64_t j, __mmask16 m, int64_t rows, in
     add(whole, m, q + j, d * d);
 }
 
+CALR_INLINE void moments_at(int vectors, bool whole, int64_t j, __mmask16 m, int64_t rows,
+                            int64_t c, const calr_bf16 *x, const calr_bf16 *middle, double *s,
+                            double *q)
+{
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++, j += LANES)
+        moments_of(whole, j, m, rows, c, x, widen(whole, m, middle + j), s, q);
+}
+
 static void moments(bool far, int64_t rows, int64_t c, const void *map, const void *center,
                     double *sums)
 {
     const calr_bf16 *x = map, *middle = center;
+    const int64_t ahead = calr_norm_ahead(c);
     memset(sums, 0, (size_t)(2 * c) * sizeof *sums);
     int64_t i = 0;
     for (; i + 4 <= rows; i += 4, x += 4 * c) {
-        if (far)
-            fetch(false, x + calr_norm_ahead(c), 4 * c);
-#define CALL(whole, j, m)                                                                          \
-    moments_at(whole, j, m, 4, c, x, widen(whole, m, middle + (j)), sums, sums + c)
-        BY_VECTORS(c, CALL);
+#define FETCH(j)                                                                                   \
+    do {                                                                                           \
+        if (far)                                                                                   \
+            fetch(false, x + ahead + (j), 4, c);                                                   \
+    } while (0)
+#define CALL(vectors, whole, j, m) moments_at(vectors, whole, j, m, 4, c, x, middle, sums, sums + c)
+        BY_VECTORS(c, FETCH, CALL);
 #undef CALL
+#undef FETCH
     }
     for (; i < rows; i++, x += c) {
-#define CALL(whole, j, m)                                                                          \
-    moments_at(whole, j, m, 1, c, x, widen(whole, m, middle + (j)), sums, sums + c)
-        BY_VECTORS(c, CALL);
+#define CALL(vectors, whole, j, m) moments_at(vectors, whole, j, m, 1, c, x, middle, sums, sums + c)
+        BY_VECTORS(c, NOTHING, CALL);
 #undef CALL
     }
 }
@@ -115,25 +144,38 @@ CALR_INLINE floats activate(calr_activation kind, floats v)
     return kind == CALR_ACTIVATION_RELU6 ? _mm512_min_ps(_mm512_set1_ps(6), v) : v;
 }
 
+CALR_INLINE void normalize_at(calr_activation kind, int vectors, bool whole, int64_t j, __mmask16 m,
+                              const calr_bf16 *x, const float *mean, const float *scale,
+                              const float *shift, const calr_bf16 *residual, calr_bf16 *out)
+{
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++, j += LANES) {
+        floats y = normal(widen(whole, m, x + j), load(whole, m, mean + j),
+                          load(whole, m, scale + j), load(whole, m, shift + j));
+        if (residual)
+            y += widen(whole, m, residual + j);
+        store(whole, m, out + j, activate(kind, y));
+    }
+}
+
 CALR_INLINE void normalize(calr_activation kind, bool far, int64_t rows, int64_t c,
                            const calr_bf16 *x, const float *mean, const float *scale,
                            const float *shift, const calr_bf16 *residual, calr_bf16 *out)
 {
+    const int64_t ahead = calr_norm_ahead(c);
     for (int64_t i = 0; i < rows; i++, x += c, out += c) {
-        if (far)
-            fetch(false, x + calr_norm_ahead(c), c);
-        if (far && residual)
-            fetch(false, residual + calr_norm_ahead(c), c);
-#define CALL(whole, j, m)                                                                          \
+#define FETCH(j)                                                                                   \
     do {                                                                                           \
-        floats v_ = normal(widen(whole, m, x + (j)), load(whole, m, mean + (j)),                   \
-                           load(whole, m, scale + (j)), load(whole, m, shift + (j)));              \
-        if (residual)                                                                              \
-            v_ += widen(whole, m, residual + (j));                                                 \
-        store(whole, m, out + (j), activate(kind, v_));                                            \
+        if (far)                                                                                   \
+            fetch(false, x + ahead + (j), 1, c);                                                   \
+        if (far && residual)                                                                       \
+            fetch(false, residual + ahead + (j), 1, c);                                            \
     } while (0)
-        BY_VECTORS(c, CALL);
+#define CALL(vectors, whole, j, m)                                                                 \
+    normalize_at(kind, vectors, whole, j, m, x, mean, scale, shift, residual, out)
+        BY_VECTORS(c, FETCH, CALL);
 #undef CALL
+#undef FETCH
         if (residual)
             residual += c;
     }
@@ -188,38 +230,45 @@ CALR_INLINE floats from_mean(const calr_norm_gradient *in, bool whole, int64_t a
     return widen(whole, m, (const calr_bf16 *)in->x + at + j) - load(whole, m, in->mean + j);
 }
 
+/* One line of each of `rows` rows of what a gradient is made of. */
 CALR_INLINE void fetch_gradient(const calr_norm_gradient *in, calr_norm_mask kind, bool two,
-                                int64_t at, int64_t numbers)
+                                int64_t at, int64_t rows)
 {
     if (!in->far)
         return;
-    fetch(false, (const calr_bf16 *)in->dy + at, numbers);
-    fetch(false, (const calr_bf16 *)in->x + at, numbers);
+    fetch(false, (const calr_bf16 *)in->dy + at, rows, in->c);
+    fetch(false, (const calr_bf16 *)in->x + at, rows, in->c);
     if (two)
-        fetch(false, (const calr_bf16 *)in->dy2 + at, numbers);
+        fetch(false, (const calr_bf16 *)in->dy2 + at, rows, in->c);
     if (kind == CALR_MASK_OUTPUT || kind == CALR_MASK_OUTPUT_6)
-        fetch(false, (const calr_bf16 *)in->aside + at, numbers);
+        fetch(false, (const calr_bf16 *)in->aside + at, rows, in->c);
 }
 
 CALR_INLINE void sums_at(const calr_norm_gradient *in, calr_norm_mask kind, bool two, bool whole,
-                         int64_t rows, int64_t at, int64_t j, __mmask16 m, calr_bf16 *keep,
-                         double *s, double *q)
+                         int vectors, int64_t rows, int64_t at, int64_t j, __mmask16 m,
+                         calr_bf16 *keep, double *s, double *q)
 {
     const int64_t c = in->c;
-    floats g[4], d[4];
+    floats g[2][4], d[2][4];
 #pragma GCC unroll 4
-    for (int64_t r = 0; r < rows; r++) {
-        g[r] = flow(in, kind, two, whole, at + r * c, j, m);
-        d[r] = g[r] * from_mean(in, whole, at + r * c, j, m);
-        if (keep)
-            store(whole, m, keep + at + r * c + j, g[r]);
+    for (int64_t r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) {
+            int64_t i = j + v * LANES;
+            g[v][r] = flow(in, kind, two, whole, at + r * c, i, m);
+            d[v][r] = g[v][r] * from_mean(in, whole, at + r * c, i, m);
+            if (keep)
+                store(whole, m, keep + at + r * c + i, g[v][r]);
+        }
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) {
+        if (rows == 4) {
+            g[v][0] = (g[v][0] + g[v][1]) + (g[v][2] + g[v][3]);
+            d[v][0] = (d[v][0] + d[v][1]) + (d[v][2] + d[v][3]);
+        }
+        add(whole, m, s + j + v * LANES, g[v][0]);
+        add(whole, m, q + j + v * LANES, d[v][0]);
     }
-    if (rows == 4) {
-        g[0] = (g[0] + g[1]) + (g[2] + g[3]);
-        d[0] = (d[0] + d[1]) + (d[2] + d[3]);
-    }
-    add(whole, m, s + j, g[0]);
-    add(whole, m, q + j, d[0]);
 }
 
 CALR_INLINE void sums_of(const calr_norm_gradient *given, calr_norm_mask kind, bool two, int64_t at,
@@ -227,19 +276,39 @@ CALR_INLINE void sums_of(const calr_norm_gradient *given, calr_norm_mask kind, b
 {
     const calr_norm_gradient local = *given, *in = &local;
     const int64_t c = in->c;
+    const int64_t ahead = calr_norm_ahead(c);
     int64_t i = at, end = at + rows;
     for (; i + 4 <= end; i += 4) {
-        fetch_gradient(in, kind, two, i * c + calr_norm_ahead(c), 4 * c);
-        if (keep && in->far)
-            fetch(true, keep + i * c + calr_norm_ahead(c), 4 * c);
-#define CALL(whole, j, m) sums_at(in, kind, two, whole, 4, i *c, j, m, keep, sums, sums + c)
-        BY_VECTORS(c, CALL);
+#define FETCH(j)                                                                                   \
+    do {                                                                                           \
+        fetch_gradient(in, kind, two, i *c + ahead + (j), 4);                                      \
+        if (keep && in->far)                                                                       \
+            fetch(true, keep + i * c + ahead + (j), 4, c);                                         \
+    } while (0)
+#define CALL(vectors, whole, j, m)                                                                 \
+    sums_at(in, kind, two, whole, vectors, 4, i *c, j, m, keep, sums, sums + c)
+        BY_VECTORS(c, FETCH, CALL);
 #undef CALL
+#undef FETCH
     }
     for (; i < end; i++) {
-#define CALL(whole, j, m) sums_at(in, kind, two, whole, 1, i *c, j, m, keep, sums, sums + c)
-        BY_VECTORS(c, CALL);
+#define CALL(vectors, whole, j, m)                                                                 \
+    sums_at(in, kind, two, whole, vectors, 1, i *c, j, m, keep, sums, sums + c)
+        BY_VECTORS(c, NOTHING, CALL);
 #undef CALL
+    }
+}
+
+CALR_INLINE void apply_at(const calr_norm_gradient *in, calr_norm_mask kind, bool two, int vectors,
+                          bool whole, int64_t at, int64_t j, __mmask16 m, const float *a,
+                          const float *b, const float *d, calr_bf16 *dx)
+{
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++, j += LANES) {
+        floats rest = _mm512_fmadd_ps(load(whole, m, b + j), from_mean(in, whole, at, j, m),
+                                      load(whole, m, d + j));
+        store(whole, m, dx + at + j,
+              _mm512_fmadd_ps(load(whole, m, a + j), flow(in, kind, two, whole, at, j, m), rest));
     }
 }
 
@@ -248,17 +317,13 @@ CALR_INLINE void apply_to(const calr_norm_gradient *given, calr_norm_mask kind, 
                           calr_bf16 *dx)
 {
     const calr_norm_gradient local = *given, *in = &local;
-    const int64_t c = in->c;
+    const int64_t c = in->c, ahead = calr_norm_ahead(c);
     for (int64_t i = at; i < at + rows; i++) {
-        fetch_gradient(in, kind, two, i * c + calr_norm_ahead(c), c);
-#define CALL(whole, j, m)                                                                          \
-    store(whole, m, dx + i * c + (j),                                                              \
-          _mm512_fmadd_ps(load(whole, m, a + (j)), flow(in, kind, two, whole, i * c, j, m),        \
-                          _mm512_fmadd_ps(load(whole, m, b + (j)),                                 \
-                                          from_mean(in, whole, i * c, j, m),                       \
-                                          load(whole, m, d + (j)))))
-        BY_VECTORS(c, CALL);
+#define FETCH(j)                   fetch_gradient(in, kind, two, i *c + ahead + (j), 1)
+#define CALL(vectors, whole, j, m) apply_at(in, kind, two, vectors, whole, i *c, j, m, a, b, d, dx)
+        BY_VECTORS(c, FETCH, CALL);
 #undef CALL
+#undef FETCH
     }
 }
 
