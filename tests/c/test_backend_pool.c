@@ -1,4 +1,6 @@
 /* Max, average and generalised-mean pooling against their definitions. */
+#include "base/bf16.h"
+#include "base/size.h"
 #include "test_backend.h"
 
 static void check_max_pool(calr_pool2d p)
@@ -39,6 +41,71 @@ static void check_max_pool(calr_pool2d p)
     CHECK_OK(calr_parallel_set_threads(threads));
     free(x), free(dy), free(y), free(dx), free(only), free(again), free(argmax), free(ey),
         free(edx);
+}
+
+static void *halves_of(int64_t count, const float *from)
+{
+    calr_bf16 *to = calr_array_new(count, sizeof *to);
+    calr_bf16_round(count, from, to);
+    return to;
+}
+
+/* Whether `half` is what `whole` rounds to. */
+static bool is_rounded(int64_t count, const calr_bf16 *half, const float *whole)
+{
+    calr_bf16 *want = halves_of(count, whole);
+    bool same = memcmp(half, want, (size_t)count * sizeof *want) == 0;
+    free(want);
+    return same;
+}
+
+/* bf16 maps give what their numbers give in f32, rounded once. strange: NaNs, infinities and zeros of both signs. */
+static void check_max_pool_halves(calr_pool2d p, bool strange)
+{
+    static const float odd[] = {NAN, -INFINITY, INFINITY, 0.0f, -0.0f, -NAN, 1, -1};
+    CHECK_OK(calr_pool2d_resolve(&p));
+    calr_pool2d half = p;
+    half.dtype = CALR_BF16;
+    int64_t nx = p.n * p.h * p.w * p.c, ny = p.n * p.out_h * p.out_w * p.c;
+    float *x = random_array(nx, 1), *dy = random_array(ny, 2), *y = output_array(ny),
+          *dx = output_array(nx);
+    for (int64_t i = 0; i < nx; i++)
+        x[i] = strange ? odd[(i * 2654435761 >> 7) % 8] : roundf(x[i] * 2);
+    calr_bf16 *x_half = halves_of(nx, x), *dy_half = halves_of(ny, dy), *y_half = halves_of(ny, dy),
+              *dx_half = halves_of(nx, x);
+    uint8_t *argmax = malloc((size_t)ny + 1), *argmax_half = malloc((size_t)ny + 1);
+    calr_bf16_widen(nx, x_half, x), calr_bf16_widen(ny, dy_half, dy);
+    CHECK_OK(backend->max_pool_forward(&p, x, y, argmax));
+    CHECK_OK(backend->max_pool_forward(&half, x_half, y_half, argmax_half));
+    CHECK(is_rounded(ny, y_half, y) && memcmp(argmax, argmax_half, (size_t)ny) == 0);
+    calr_bf16_round(ny, dy, y_half);
+    CHECK_OK(backend->max_pool_forward(&half, x_half, y_half, NULL));
+    CHECK(is_rounded(ny, y_half, y));
+    CHECK_OK(backend->max_pool_backward(&p, argmax, dy, dx));
+    CHECK_OK(backend->max_pool_backward(&half, argmax, dy_half, dx_half));
+    CHECK(is_rounded(nx, dx_half, dx));
+    free(x), free(dy), free(y), free(dx), free(x_half), free(dy_half), free(y_half), free(dx_half);
+    free(argmax), free(argmax_half);
+}
+
+static void test_max_pool_halves(void)
+{
+    calr_rng rng = calr_rng_make(6, calr_rng_purpose("geometries"), 0, 0);
+    for (int i = 0; i < 40; i++) {
+        int64_t kernel = random_between(&rng, 1, 5);
+        check_max_pool_halves((calr_pool2d){.n = random_between(&rng, 1, 3),
+                                            .h = random_between(&rng, 5, 15),
+                                            .w = random_between(&rng, 5, 15),
+                                            .c = random_between(&rng, 1, 300),
+                                            .kernel = kernel,
+                                            .stride = random_between(&rng, 1, 4),
+                                            .padding = random_between(&rng, 0, kernel / 2)},
+                              i % 2);
+    }
+    /* large enough to be written past the caches */
+    check_max_pool_halves(
+        (calr_pool2d){.n = 8, .h = 129, .w = 65, .c = 96, .kernel = 3, .stride = 2, .padding = 1},
+        false);
 }
 
 static void test_max_pool(void)
@@ -204,6 +271,7 @@ int main(void)
 {
     CHECK_OK(calr_backend_get(&backend));
     RUN(test_max_pool);
+    RUN(test_max_pool_halves);
     RUN(test_max_pool_nan);
     RUN(test_bad_pool);
     RUN(test_avg_pool);

@@ -3,11 +3,13 @@
 #include <string.h>
 
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/pool_halves.h"
 #include "base/stream.h"
 
 typedef struct pooling {
     const calr_pool2d *p;
     bool half, stream;
+    bool by_halves; /* where pool_halves.h can: all of a window at once */
     const void *x, *dy;
     const uint8_t *argmax;
     uint8_t *winner;
@@ -61,9 +63,18 @@ CALR_INLINE void largest_of(bool half, bool keep, int taps, bool more, int64_t c
     }
 }
 
-CALR_INLINE void look_at(bool half, bool keep, bool more, int64_t c, window *w, void *y,
-                         uint8_t *winner)
+CALR_INLINE void look_at(bool half, bool keep, bool by_halves, bool more, int64_t c, window *w,
+                         void *y, uint8_t *winner)
 {
+#if defined(__x86_64__)
+    if (half && by_halves && !more &&
+        calr_pool_largest_halves(c, w->count, w->x, w->place, y, winner)) {
+        w->count = 0;
+        return;
+    }
+#else
+    (void)by_halves;
+#endif
     int taps = !more && w->count <= 4 ? 4 : MOST_TAPS;
     for (int t = w->count; t < taps; t++) {
         w->x[t] = w->x[w->count - 1];
@@ -95,14 +106,14 @@ CALR_INLINE void forward_rows(bool half, bool keep, const pooling *k, int64_t be
             for (int64_t u = u0; u < u1; u++)
                 for (int64_t v = v0; v < v1; v++) {
                     if (w.count == MOST_TAPS) {
-                        look_at(half, keep, more, p->c, &w, y, winner);
+                        look_at(half, keep, k->by_halves, more, p->c, &w, y, winner);
                         more = true;
                     }
                     w.place[w.count] = (int32_t)(u * p->kernel + v);
                     w.x[w.count++] = calr_real_at(
                         half, k->x, ((image * p->h + top + u) * p->w + left + v) * p->c);
                 }
-            look_at(half, keep, more, p->c, &w, y, winner);
+            look_at(half, keep, k->by_halves, more, p->c, &w, y, winner);
         }
     }
 }
@@ -189,10 +200,25 @@ typedef struct cover {
     int64_t image, r, s, o0, o1, q0, q1;
 } cover;
 
-/* Channels j .. j+width-1 of one place, in f32. */
-CALR_INLINE void gather_place(bool half, const pooling *k, const cover *w, int64_t j, int64_t width,
-                              float *sum)
+CALR_INLINE void write_place(bool half, const pooling *k, int64_t width, const float *sum, void *dx)
 {
+    _Alignas(CALR_STREAM_ALIGN) calr_bf16 rounded[GATHER];
+    const void *from = half ? (const void *)rounded : sum;
+    size_t bytes = (size_t)width * (half ? sizeof *rounded : sizeof *sum);
+    if (half)
+        for (int64_t j = 0; j < width; j++)
+            rounded[j] = calr_bf16_from_f32(sum[j]);
+    if (k->stream)
+        calr_stream_copy(dx, from, bytes);
+    else
+        memcpy(dx, from, bytes);
+}
+
+/* Channels j .. j+width-1 of one place. */
+CALR_INLINE void gather_place(bool half, const pooling *k, const cover *w, int64_t j, int64_t width,
+                              void *dx)
+{
+    _Alignas(CALR_STREAM_ALIGN) float sum[GATHER];
     const calr_pool2d *p = k->p;
     sources s = {0};
     bool more = false;
@@ -208,21 +234,14 @@ CALR_INLINE void gather_place(bool half, const pooling *k, const cover *w, int64
             s.place[s.count++] =
                 (int32_t)((w->r - o * p->stride) * p->kernel + w->s - q * p->stride);
         }
+#if defined(__x86_64__)
+    if (half && k->by_halves && !more) {
+        calr_pool_gather_halves(width, s.count, s.argmax, s.dy, s.place, k->stream, dx);
+        return;
+    }
+#endif
     gather(half, more, width, &s, sum);
-}
-
-CALR_INLINE void write_place(bool half, const pooling *k, int64_t width, const float *sum, void *dx)
-{
-    _Alignas(CALR_STREAM_ALIGN) calr_bf16 rounded[GATHER];
-    const void *from = half ? (const void *)rounded : sum;
-    size_t bytes = (size_t)width * (half ? sizeof *rounded : sizeof *sum);
-    if (half)
-        for (int64_t j = 0; j < width; j++)
-            rounded[j] = calr_bf16_from_f32(sum[j]);
-    if (k->stream)
-        calr_stream_copy(dx, from, bytes);
-    else
-        memcpy(dx, from, bytes);
+    write_place(half, k, width, sum, dx);
 }
 
 /* One item is one row of the input: it gathers from the windows that cover it, so no two items
@@ -230,7 +249,6 @@ CALR_INLINE void write_place(bool half, const pooling *k, int64_t width, const f
 CALR_INLINE void backward_rows(bool half, const pooling *k, int64_t begin, int64_t end)
 {
     const calr_pool2d *p = k->p;
-    _Alignas(CALR_STREAM_ALIGN) float sum[GATHER];
     for (int64_t row = begin; row < end; row++) {
         cover w = {.image = row / p->h, .r = row % p->h + p->padding};
         w.o0 = w.r < p->kernel ? 0 : (w.r - p->kernel) / p->stride + 1;
@@ -241,9 +259,8 @@ CALR_INLINE void backward_rows(bool half, const pooling *k, int64_t begin, int64
             w.q1 = calr_min64(p->out_w - 1, w.s / p->stride);
             for (int64_t j = 0; j < p->c; j += GATHER) {
                 int64_t width = calr_min64(GATHER, p->c - j);
-                gather_place(half, k, &w, j, width, sum);
-                write_place(half, k, width, sum,
-                            calr_real_at(half, k->dx, (row * p->w + col) * p->c + j));
+                gather_place(half, k, &w, j, width,
+                             calr_real_at(half, k->dx, (row * p->w + col) * p->c + j));
             }
         }
     }
@@ -265,6 +282,7 @@ calr_status calr_cpu_max_pool_forward(const calr_pool2d *pool, const void *x, vo
                                       uint8_t *argmax)
 {
     pooling k = {.p = pool, .half = pool->dtype == CALR_BF16, .x = x, .y = y, .winner = argmax};
+    k.by_halves = k.half && calr_cpu_has_bf16();
     calr_parallel_for(pool->n * pool->out_h, calr_row_grain(pool->out_w * pool->c),
                       max_forward_body, &k);
     return CALR_OK;
@@ -274,6 +292,7 @@ calr_status calr_cpu_max_pool_backward(const calr_pool2d *pool, const uint8_t *a
                                        const void *dy, void *dx)
 {
     pooling k = {.p = pool, .half = pool->dtype == CALR_BF16, .argmax = argmax, .dy = dy, .dx = dx};
+    k.by_halves = k.half && calr_cpu_has_bf16();
     int64_t rows = pool->n * pool->h, pixel = pool->c * (k.half ? 2 : 4);
     k.stream = calr_stream_pays(rows * pool->w * pixel) && calr_stream_fits(dx, (size_t)pixel);
     calr_parallel_for(rows, calr_row_grain(pool->w * pool->c), max_backward_body, &k);
