@@ -1,10 +1,11 @@
-/* Times of the convolutions of ResNet-50 (256x128, last stride 1) by the ways there are, interleaved: the same pass by
- * each way in turn, so that a slow moment of the machine hits all of them.
+/* Times of the convolutions of ResNet-50 (256x128, last stride 1) and of smaller networks by the ways there are,
+ * interleaved: the same pass by each way in turn, so that a slow moment of the machine hits all of them.
  *
- *     bench_convolutions [BATCH=32] [ROUNDS=5] [FILTER] [bf16]
+ *     bench_convolutions [--bf16] [--cpu] [BATCH=32] [ROUNDS=5] [FILTER]
  *
- * FILTER keeps the rows whose text has it, for example "3x3" or "512". bf16: of the maps. Rates count the operations of
- * the direct algorithm. With OMP_NUM_THREADS=1 times are those of the processor, for a busy machine. */
+ * --bf16 takes maps of bf16, --cpu measures processor time, for a busy machine and OMP_NUM_THREADS=1. FILTER keeps the
+ * rows whose text has it, for example "3x3", "512" or "depthwise". Rates count the operations of the direct algorithm.
+ * The code that oneDNN takes stands beside its time. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/blas.h"
+#include "backend/cpu/depthwise/depthwise.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/onednn.h"
 #include "backend/cpu/pointwise/pointwise.h"
@@ -20,7 +22,8 @@
 
 typedef struct layer {
     int64_t h, w, c_in, c_out, kernel, stride;
-    int times; /* in the network */
+    int times; /* in ResNet-50 */
+    bool depthwise;
 } layer;
 
 static const layer layers[] = {
@@ -62,18 +65,47 @@ static const layer layers[] = {
     {14, 14, 256, 256, 3, 1, 0},
     {7, 7, 512, 512, 3, 1, 0},
     {9, 5, 128, 128, 3, 1, 0},
+    /* Of MobileNetV2 and EfficientNet-Lite0 at 128x64. */
+    {64, 32, 32, 16, 1, 1, 0},
+    {64, 32, 16, 96, 1, 1, 0},
+    {32, 16, 24, 144, 1, 1, 0},
+    {32, 16, 144, 24, 1, 1, 0},
+    {16, 8, 32, 192, 1, 1, 0},
+    {16, 8, 192, 32, 1, 1, 0},
+    {8, 4, 64, 384, 1, 1, 0},
+    {8, 4, 384, 64, 1, 1, 0},
+    {8, 4, 576, 96, 1, 1, 0},
+    {4, 2, 160, 960, 1, 1, 0},
+    {4, 2, 960, 160, 1, 1, 0},
+    {4, 2, 320, 1280, 1, 1, 0},
+    {64, 32, 32, 32, 3, 1, 0, true},
+    {64, 32, 96, 96, 3, 2, 0, true},
+    {32, 16, 144, 144, 3, 1, 0, true},
+    {32, 16, 144, 144, 3, 2, 0, true},
+    {16, 8, 192, 192, 3, 1, 0, true},
+    {16, 8, 192, 192, 3, 2, 0, true},
+    {8, 4, 384, 384, 3, 1, 0, true},
+    {8, 4, 576, 576, 3, 2, 0, true},
+    {4, 2, 960, 960, 3, 1, 0, true},
+    {32, 16, 144, 144, 5, 2, 0, true},
+    {16, 8, 240, 240, 5, 1, 0, true},
+    {8, 4, 672, 672, 5, 1, 0, true},
+    {8, 4, 672, 672, 5, 2, 0, true},
+    {4, 2, 1152, 1152, 5, 1, 0, true},
 };
 
 typedef struct arrays {
     calr_conv2d conv;
-    void *x, *y, *dx;
+    void *x, *y, *dx; /* of the convolution's type */
     float *w, *dw;
 } arrays;
+
+static clockid_t timer = CLOCK_MONOTONIC;
 
 static double now(void)
 {
     struct timespec t;
-    clock_gettime(calr_parallel_threads() == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+    clock_gettime(timer, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -83,18 +115,32 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void *numbers(int64_t count, calr_dtype dtype)
+static float *numbers(int64_t count)
 {
-    size_t bytes = ((size_t)count * calr_dtype_size(dtype) + 2097151) / 2097152 * 2097152;
-    void *a = aligned_alloc(2097152, bytes);
+    float *a = aligned_alloc(2097152, ((size_t)count * sizeof *a + 2097151) / 2097152 * 2097152);
     if (a)
-        madvise(a, bytes, MADV_HUGEPAGE); /* as the pool has it */
+        madvise(a, (size_t)count * sizeof *a, MADV_HUGEPAGE); /* as the pool has it */
     for (int64_t i = 0; a && i < count; i++)
-        calr_real_store(dtype == CALR_BF16, a, i, (float)(i * 2654435761 % 2001 - 1000) / 1000);
+        a[i] = (float)(i * 2654435761 % 2001 - 1000) / 1000;
     return a;
 }
 
+/* The same of a map's type. */
+static void *map_of(calr_dtype type, int64_t count)
+{
+    float *wide = numbers(count);
+    if (!wide || type == CALR_F32)
+        return wide;
+    calr_bf16 *half = (calr_bf16 *)numbers((count + 1) / 2);
+    if (half)
+        calr_bf16_round(count, wide, half);
+    free(wide);
+    return half;
+}
+
 /* The ways; false where one cannot. */
+static const char *onednn_code = ""; /* that by_onednn has run */
+
 static bool by_onednn(arrays *a, calr_conv2d_pass pass)
 {
     static struct {
@@ -113,6 +159,7 @@ static bool by_onednn(arrays *a, calr_conv2d_pass pass)
     }
     if (!kept.plan[pass])
         return false;
+    onednn_code = calr_onednn_plan_name(kept.plan[pass]);
     const void *in = pass == CALR_CONV2D_BACKWARD_DATA ? a->y : a->x;
     void *out = pass == CALR_CONV2D_BACKWARD_DATA ? a->dx : a->y;
     return calr_onednn_plan_run(kept.plan[pass], in,
@@ -151,8 +198,7 @@ static bool by_gemm(arrays *a, calr_conv2d_pass pass)
 
 static bool by_pointwise(arrays *a, calr_conv2d_pass pass)
 {
-    bool sums = pass == CALR_CONV2D_BACKWARD_WEIGHTS && calr_pointwise_can_sum(&a->conv);
-    if (!calr_pointwise_can(&a->conv) && !sums)
+    if (!calr_pointwise_can(&a->conv))
         return false;
     if (pass == CALR_CONV2D_FORWARD)
         return calr_pointwise_forward(&a->conv, a->x, a->w, NULL, a->y) == CALR_OK;
@@ -169,23 +215,31 @@ static bool by_adding(arrays *a, calr_conv2d_pass pass)
            calr_pointwise_backward_data(&a->conv, a->w, a->y, true, a->dx) == CALR_OK;
 }
 
+static bool by_depthwise(arrays *a, calr_conv2d_pass pass)
+{
+    if (!calr_depthwise_is(&a->conv))
+        return false;
+    if (pass == CALR_CONV2D_FORWARD)
+        return calr_depthwise_forward(&a->conv, a->x, a->w, NULL, a->y) == CALR_OK;
+    if (pass == CALR_CONV2D_BACKWARD_DATA)
+        return calr_depthwise_backward_data(&a->conv, a->w, a->y, a->dx) == CALR_OK;
+    return calr_depthwise_backward_weights(&a->conv, a->x, a->y, a->dw, NULL) == CALR_OK;
+}
+
 static const struct {
     const char *name;
     bool (*run)(arrays *a, calr_conv2d_pass pass);
-} ways[] = {{"onednn", by_onednn},
-            {"winograd", by_winograd},
-            {"gemm", by_gemm},
-            {"pointwise", by_pointwise},
-            {"adding", by_adding}};
+} ways[] = {{"onednn", by_onednn},       {"winograd", by_winograd}, {"gemm", by_gemm},
+            {"pointwise", by_pointwise}, {"adding", by_adding},     {"depthwise", by_depthwise}};
 
 #define WAYS   ((int)(sizeof ways / sizeof *ways))
 #define ROUNDS 99
 
-static void measure(const char *text, const layer *l, calr_dtype dtype, int64_t batch, int rounds,
+static void measure(const char *text, const layer *l, calr_dtype type, int64_t batch, int rounds,
                     double *total)
 {
     static const char *const pass_name[] = {"forward", "data", "weights"};
-    arrays a = {.conv = {.dtype = dtype,
+    arrays a = {.conv = {.dtype = type,
                          .n = batch,
                          .h = l->h,
                          .w = l->w,
@@ -193,20 +247,22 @@ static void measure(const char *text, const layer *l, calr_dtype dtype, int64_t 
                          .c_out = l->c_out,
                          .kh = l->kernel,
                          .kw = l->kernel,
+                         .groups = l->depthwise ? l->c_in : 1,
                          .stride = {l->stride, l->stride},
                          .padding = {l->kernel / 2, l->kernel / 2, l->kernel / 2, l->kernel / 2}}};
     const calr_conv2d *g = &a.conv;
     if (calr_conv2d_resolve(&a.conv) != CALR_OK)
         return;
-    int64_t nx = g->n * g->h * g->w * g->c_in, nw = g->c_out * g->c_in * g->kh * g->kw,
-            ny = g->n * g->out_h * g->out_w * g->c_out;
-    a.x = numbers(nx, dtype), a.dx = numbers(nx, dtype), a.y = numbers(ny, dtype);
-    a.w = numbers(nw, CALR_F32), a.dw = numbers(nw, CALR_F32);
-    double flops = 2.0 * (double)ny * (double)(g->c_in * g->kh * g->kw);
+    int64_t depth = g->c_in / g->groups * g->kh * g->kw, nx = g->n * g->h * g->w * g->c_in,
+            nw = g->c_out * depth, ny = g->n * g->out_h * g->out_w * g->c_out;
+    a.x = map_of(type, nx), a.dx = map_of(type, nx), a.y = map_of(type, ny);
+    a.w = numbers(nw), a.dw = numbers(nw);
+    double flops = 2.0 * (double)ny * (double)depth;
     for (calr_conv2d_pass pass = g->c_in == 3 ? CALR_CONV2D_BACKWARD_WEIGHTS : 0;
          pass <= CALR_CONV2D_BACKWARD_WEIGHTS; pass++) {
         double seconds[WAYS][ROUNDS];
         int runs[WAYS] = {0};
+        onednn_code = "";
         for (int round = -1; round < rounds; round++)
             for (int i = 0; i < WAYS; i++) {
                 double begin = now();
@@ -221,8 +277,10 @@ static void measure(const char *text, const layer *l, calr_dtype dtype, int64_t 
             qsort(seconds[i], (size_t)runs[i], sizeof(double), by_value);
             double median = seconds[i][runs[i] / 2];
             printf("  %s %6.2f ms %4.0f GF/s", ways[i].name, 1e3 * median, 1e-9 * flops / median);
-            if (i == 0)
+            if (i == 0) {
+                printf(" (%s)", onednn_code);
                 first = median;
+            }
             best = median < best ? median : best;
         }
         printf("\n");
@@ -233,9 +291,16 @@ static void measure(const char *text, const layer *l, calr_dtype dtype, int64_t 
 
 int main(int argc, char **argv)
 {
+    calr_dtype type = CALR_F32;
+    for (; argc > 1 && strncmp(argv[1], "--", 2) == 0; argc--, argv++)
+        if (strcmp(argv[1], "--bf16") == 0)
+            type = CALR_BF16;
+        else if (strcmp(argv[1], "--cpu") == 0)
+            timer = CLOCK_PROCESS_CPUTIME_ID;
+        else
+            return 2;
     int64_t batch = argc > 1 ? atoll(argv[1]) : 32;
     int rounds = argc > 2 ? atoi(argv[2]) : 5;
-    calr_dtype dtype = argc > 4 && strcmp(argv[4], "bf16") == 0 ? CALR_BF16 : CALR_F32;
     double total[2] = {0};
     const calr_backend *backend;
     if (calr_backend_get(&backend) != CALR_OK || rounds < 1 || rounds > ROUNDS)
@@ -243,13 +308,13 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         const layer *l = &layers[i];
         char text[96];
-        snprintf(text, sizeof text, "%dx %3dx%-3d %4d ->%5d %dx%d/%d", l->times, (int)l->h,
+        snprintf(text, sizeof text, "%dx %3dx%-3d %4d ->%5d %dx%d/%d%s", l->times, (int)l->h,
                  (int)l->w, (int)l->c_in, (int)l->c_out, (int)l->kernel, (int)l->kernel,
-                 (int)l->stride);
+                 (int)l->stride, l->depthwise ? " depthwise" : "");
         if (argc < 4 || strstr(text, argv[3]))
-            measure(text, l, dtype, batch, rounds, total);
+            measure(text, l, type, batch, rounds, total);
     }
-    printf("a step: %.1f ms by oneDNN, %.1f ms by the best of each\n", 1e3 * total[0],
+    printf("a step of ResNet-50: %.1f ms by oneDNN, %.1f ms by the best of each\n", 1e3 * total[0],
            1e3 * total[1]);
     return 0;
 }
