@@ -4,8 +4,9 @@
 #ifndef TABLE /* avx512_bf16.c says another */
 #define TABLE calr_depthwise_avx512
 #endif
-#define LANES         16
-#define NAME          "depthwise: avx512"
-#define WIDEN(from)   ((vector)calr_bf16x16_load(from))
-#define NARROW(to, v) calr_bf16x16_store(to, (__m512)(v))
+#define LANES                   16
+#define NAME                    "depthwise: avx512"
+#define WIDEN(from)             ((vector)calr_bf16x16_load(from))
+#define NARROW(to, v)           calr_bf16x16_store(to, (__m512)(v))
+#define MULTIPLY_ADD(a, b, sum) ((vector)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(sum)))
 #include "backend/cpu/depthwise/template.h"

@@ -1,6 +1,6 @@
 /* The text of the kernels; the including file says LANES (channels in a vector), TABLE and NAME (of the table), and, if
  * the compiler should not make them itself, WIDEN(from) and NARROW(to, v): LANES numbers of bf16 as floats, and floats
- * rounded to bf16. See kernels.h.
+ * rounded to bf16; and MULTIPLY_ADD(a, b, sum): sum + a b. See kernels.h.
  *
  * A strip is some neighbouring pixels of a row for one vector of channels. Its results stay in registers, and so do the
  * pixels of an input row that it needs: each is loaded once for all taps of a kernel's row. Kernels of 3 and 5 columns
@@ -41,6 +41,12 @@ INLINE void narrow(void *p, vector v)
 }
 #define WIDEN  widen
 #define NARROW narrow
+#endif
+
+/* Whether a product is rounded before it is added must not depend on where it stands: bf16 maps give the sums that
+ * their numbers give in f32. GCC 14 leaves some products of 256 bits alone, as it takes that for faster. */
+#ifndef MULTIPLY_ADD
+#define MULTIPLY_ADD(a, b, sum) ((sum) + (a) * (b))
 #endif
 
 INLINE const void *at(const void *map, bool half, int64_t i)
@@ -190,7 +196,7 @@ INLINE void forward_row(const job *k, const int kw, const int stride, const int 
                 vector weight = load(weights + (u * kw + v) * LANES);
 #pragma GCC unroll 32
                 for (int r = 0; r < length; r++)
-                    sum[r] += x[r * stride + v] * weight;
+                    sum[r] = MULTIPLY_ADD(x[r * stride + v], weight, sum[r]);
             }
         }
 #pragma GCC unroll 32
@@ -212,8 +218,8 @@ static void forward_pixels(const job *k, const void *image, int64_t row, const f
         for (int64_t u = u0; u < u1; u++)
             for (int64_t v = v0; v < v1; v++) {
                 int64_t i = ((top + u * k->apart_h) * k->w + left + v * k->apart_w) * k->c;
-                sum += widened(at(image, k->half, i), k->half) *
-                       load(weights + (u * k->kw + v) * LANES);
+                sum = MULTIPLY_ADD(widened(at(image, k->half, i), k->half),
+                                   load(weights + (u * k->kw + v) * LANES), sum);
             }
         store(y, k->half, col * k->c, sum);
     }
@@ -272,7 +278,7 @@ INLINE void data_row(const job *k, const int kw, const int odd, const int length
                 const int parity = (v + odd) % 2, shift = (parity + odd - v) / 2 - lowest;
 #pragma GCC unroll 32
                 for (int r = 0; r < length; r++)
-                    sum[2 * r + parity] += d[r + shift] * weight;
+                    sum[2 * r + parity] = MULTIPLY_ADD(d[r + shift], weight, sum[2 * r + parity]);
             }
         }
 #pragma GCC unroll 32
@@ -296,8 +302,8 @@ static void data_pixels(const job *k, const void *image, int64_t row, const floa
                 if (q < 0 || q % k->stride_w || q / k->stride_w >= k->out_w)
                     continue;
                 int64_t i = (r / k->stride_h * k->out_w + q / k->stride_w) * k->c;
-                sum += widened(at(image, k->half, i), k->half) *
-                       load(weights + (u * k->kw + v) * LANES);
+                sum = MULTIPLY_ADD(widened(at(image, k->half, i), k->half),
+                                   load(weights + (u * k->kw + v) * LANES), sum);
             }
         }
         store(dx, k->half, col * k->c, sum);
@@ -349,7 +355,7 @@ INLINE void weights_row(const job *k, const int kw, const int stride, const int 
             for (int v = 0; v < kw; v++)
 #pragma GCC unroll 32
                 for (int r = 0; r < length; r++)
-                    sum[v] += x[r * stride + v] * d[r];
+                    sum[v] = MULTIPLY_ADD(x[r * stride + v], d[r], sum[v]);
         }
 #pragma GCC unroll 32
         for (int v = 0; v < kw; v++)
@@ -369,7 +375,8 @@ static void weights_pixels(const job *k, const void *image, int64_t row, const v
         for (int64_t u = u0; u < u1; u++)
             for (int64_t v = v0; v < v1; v++) {
                 int64_t i = ((top + u * k->apart_h) * k->w + left + v * k->apart_w) * k->c;
-                add(sums + (u * k->kw + v) * LANES, d * widened(at(image, k->half, i), k->half));
+                vector *sum = (vector *)(sums + (u * k->kw + v) * LANES);
+                *sum = MULTIPLY_ADD(d, widened(at(image, k->half, i), k->half), *sum);
             }
     }
 }
