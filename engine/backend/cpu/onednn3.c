@@ -47,14 +47,19 @@ static dnnl_status_t first_choice(dnnl_primitive_desc_t *out, calr_onednn_kind k
         s.stride, s.dilation, s.before, s.after, attr);
 }
 
-/* Its products by batches of small matrices take each group by itself. In a depthwise convolution of bf16 that is a
- * matrix of one channel, padded to a block: 3.7 offers it first for gradients of data under a stride, and takes up to
- * 2,000 times as long as the code that it offers next (docs/notebook/onednn.md). */
-static bool pads_channels(const_dnnl_primitive_desc_t choice, const calr_conv2d *g)
+/* Whether code that it offers next is faster (measured with 3.7, docs/notebook/onednn.md). Its products by batches of
+ * small matrices take each group by itself. In a depthwise convolution that is a matrix of one channel, padded to a
+ * block: up to 2,000 times as long. Its variant for gradients of data under a stride also makes the pixels apart from
+ * each other that a stride leaves alone; the older code for it is faster by 4 % to 4 times, except for kernels larger
+ * than 1x1 with AVX2. */
+static bool is_slower(const_dnnl_primitive_desc_t choice, const calr_conv2d *g)
 {
     const char *name = "";
     dnnl_primitive_desc_query(choice, dnnl_query_impl_info_str, 0, &name);
-    return calr_depthwise_is(g) && strncmp(name, "brgconv", 7) == 0;
+    if (calr_depthwise_is(g))
+        return strncmp(name, "brgconv", 7) == 0;
+    return strncmp(name, "brgconv_strided", 15) == 0 &&
+           ((g->kh == 1 && g->kw == 1) || strstr(name, "avx512"));
 }
 
 dnnl_status_t calr_onednn_choose(dnnl_primitive_desc_t *out, calr_onednn_kind kind,
@@ -63,7 +68,7 @@ dnnl_status_t calr_onednn_choose(dnnl_primitive_desc_t *out, calr_onednn_kind ki
                                  dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr)
 {
     dnnl_status_t status = first_choice(out, kind, g, x, weights, bias, y, engine, hint, attr);
-    while (status == dnnl_success && pads_channels(*out, g)) {
+    while (status == dnnl_success && is_slower(*out, g)) {
         status = dnnl_primitive_desc_next_impl(*out);
         if (status != dnnl_success)
             dnnl_primitive_desc_destroy(*out);
