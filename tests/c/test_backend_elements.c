@@ -56,6 +56,65 @@ static void test_elements(void)
         check_elements(sizes[i]);
 }
 
+/* Rows of a few elements, which are taken many at a time: operands that repeat, stand still, lie apart or in another
+ * order, at numbers of rows around those of a block. */
+static void check_short_rows(int64_t lines, int64_t n)
+{
+    const int64_t outer = 3, size = outer * lines * n;
+    const int64_t steps[][3] = {{lines * n, n, 1}, {0, 0, 1},     {0, 0, 0},
+                                {n, 0, 1},         {lines, 1, 0}, {1, 0, 0},
+                                {0, n, 1},         {0, 1, lines}, {1, n * outer, outer}};
+    const int kinds = sizeof steps / sizeof *steps;
+    float *a = random_array(size, 1), *b = random_array(size, 2), *c = random_array(size, 3);
+    float *y = output_array(size);
+    double *e = double_array(size);
+    for (int kind = 0; kind < kinds * kinds; kind++) {
+        calr_pairing pairing = {.ndim = 3, .shape = {outer, lines, n}};
+        for (int d = 0; d < 3; d++) {
+            pairing.step[0][d] = steps[kind % kinds][d];
+            pairing.step[1][d] = steps[kind / kinds][d];
+            pairing.step[2][d] = steps[(kind + 3) % kinds][d];
+        }
+        for (int pass = 0; pass < 2; pass++) {
+            for (int64_t i = 0; i < size; i++) {
+                int64_t at[3];
+                for (int k = 0; k < 3; k++)
+                    at[k] = i / (lines * n) * pairing.step[k][0] +
+                            i / n % lines * pairing.step[k][1] + i % n * pairing.step[k][2];
+                e[i] = pass ? (double)a[at[0]] + 2 * (double)b[at[1]] * (double)c[at[2]]
+                            : (double)a[at[0]] * (double)b[at[1]];
+            }
+            if (pass)
+                backend->ternary(CALR_ADDCMUL, CALR_F32, &pairing, 2, a, b, c, y);
+            else
+                CHECK_OK(backend->binary(CALR_MUL, CALR_F32, &pairing, a, b, y));
+            CHECK_ARRAY(y, e, size, 1e-6);
+        }
+    }
+    free(a), free(b), free(c), free(y), free(e);
+}
+
+static void test_short_rows(void)
+{
+    check_short_rows(5, 1);
+    check_short_rows(171, 3); /* a block has 170 */
+    check_short_rows(1000, 3);
+    check_short_rows(11, 47);
+    check_short_rows(4, 48);
+    /* other sizes of elements */
+    calr_pairing pairing = {.ndim = 2, .shape = {400, 3}, .step = {{3, 1}, {0, 1}, {1, 0}}};
+    uint8_t mask[1200], out[1200];
+    double wide[1200], three[3] = {1, 2, 3}, sums[1200];
+    for (int i = 0; i < 1200; i++)
+        mask[i] = i % 7 == 0, wide[i] = i;
+    CHECK_OK(backend->binary(CALR_ADD, CALR_F64, &pairing, wide, three, sums));
+    backend->where(1, &pairing, mask, mask, mask, out);
+    int wrong = 0;
+    for (int i = 0; i < 1200; i++)
+        wrong += sums[i] != i + three[i % 3] || out[i] != mask[mask[i] ? i % 3 : i / 3];
+    CHECK_INT(wrong, 0);
+}
+
 static void test_relu_nan(void)
 {
     float x[3] = {NAN, -0.0f, -INFINITY}, y[3];
@@ -298,6 +357,7 @@ int main(void)
 {
     CHECK_OK(calr_backend_get(&backend));
     RUN(test_elements);
+    RUN(test_short_rows);
     RUN(test_relu_nan);
     RUN(test_dropout);
     RUN(test_optimizers);

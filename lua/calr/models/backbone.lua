@@ -76,7 +76,7 @@ function backbone.finish(self, channels, blocks, options)
 end
 
 function Network:maps(x)
-  if self.convert then x = x * self.convert.scale + self.convert.shift end
+  if self.convert then x = T.addcmul(self.convert.shift, x, self.convert.scale) end
   if self.precision == "bf16" then x = x:to "bf16" end
   local list = self:blocks()
   if self.checkpoint and self.training then
