@@ -157,6 +157,25 @@ void calr_metered_conv(double began, const char *kernel, const calr_conv2d *conv
              (long long)conv->stride[0], conv->groups > 1 ? " grouped" : "");
 }
 
+void calr_metered_inverted(double began, const char *kernel, int64_t inputs,
+                           const calr_conv2d *filter, int64_t outputs)
+{
+    calr_meter_event *event = calr_meter_end(began, kernel);
+    if (!event)
+        return;
+    double x = (double)filter->n * (double)filter->h * (double)filter->w, c = (double)filter->c_in;
+    double y = (double)filter->n * (double)filter->out_h * (double)filter->out_w;
+    double read = inputs ? (double)inputs : c, taps = (double)filter->kh * (double)filter->kw;
+    event->flops = 2 * (x * (double)inputs * c + y * c * (taps + (double)outputs));
+    event->bytes = 4 * (REAL(filter->dtype) * (x * read + y * (double)outputs) +
+                        c * ((double)inputs + taps + (double)outputs));
+    snprintf(event->detail, sizeof event->detail, "%lldx%lldx%lldx%lld>%lld>%lld %lldx%lld/%lld",
+             (long long)filter->n, (long long)filter->h, (long long)filter->w,
+             (long long)(inputs ? inputs : filter->c_in), (long long)filter->c_in,
+             (long long)outputs, (long long)filter->kh, (long long)filter->kw,
+             (long long)filter->stride[0]);
+}
+
 static calr_status conv2d_forward(const calr_conv2d *conv, const void *x, const float *w,
                                   const float *bias, void *y)
 {

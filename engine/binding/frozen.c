@@ -4,7 +4,7 @@
 #include "binding/modules.h"
 
 #include "autograd/tape.h"
-#include "backend/frozen.h"
+#include "backend/frozen_block.h"
 
 /// @module calr.frozen
 /// Convolutions for inference. The weights are copied once, in the kernels' order;
@@ -12,6 +12,7 @@
 /// layer:folded() uses it to build the inference form of a whole network.
 
 #define FROZEN "calr.frozen.conv"
+#define BLOCK  "calr.frozen.block"
 
 static calr_frozen_conv **check_slot(lua_State *L, int arg)
 {
@@ -125,6 +126,20 @@ static void check_residual(lua_State *L, const calr_tensor *residual, const calr
                                       calr_tensor_describe(residual, text)));
 }
 
+/* On the stack: a result of this geometry, in the memory of `over` where that is not NULL. */
+static calr_tensor **new_result(lua_State *L, const calr_conv2d *conv, calr_tensor *over)
+{
+    int64_t shape[4] = {conv->n, conv->out_h, conv->out_w, conv->c_out};
+    calr_tensor **y = calr_lua_new_tensor(L);
+    if (over) {
+        calr_lua_call(L, calr_tensor_alias(over, y));
+        calr_tensor_touch(*y);
+    } else {
+        calr_lua_call(L, calr_tensor_new((calr_dtype)conv->dtype, 4, shape, y));
+    }
+    return y;
+}
+
 /* frozen(x, residual, overwrite) */
 static int frozen_call(lua_State *L)
 {
@@ -143,14 +158,8 @@ static int frozen_call(lua_State *L)
         residual = check_input(L, 3, "f32[n x h' x w' x out]");
         check_residual(L, residual, &conv);
     }
-    calr_tensor **y = calr_lua_new_tensor(L);
-    if (residual && lua_toboolean(L, 4) && residual->storage != x->storage) {
-        calr_lua_call(L, calr_tensor_alias(residual, y));
-        calr_tensor_touch(*y);
-    } else {
-        int64_t shape[4] = {conv.n, conv.out_h, conv.out_w, conv.c_out};
-        calr_lua_call(L, calr_tensor_new(x->dtype, 4, shape, y));
-    }
+    bool over = residual && lua_toboolean(L, 4) && residual->storage != x->storage;
+    calr_tensor **y = new_result(L, &conv, over ? residual : NULL);
     calr_lua_call(L, calr_frozen_conv_run(frozen, &conv, calr_tensor_data(x),
                                           residual ? calr_tensor_data(residual) : NULL,
                                           calr_tensor_data(*y)));
@@ -182,8 +191,101 @@ static int frozen_tostring(lua_State *L)
     return 1;
 }
 
+/* ---- three in one ---- */
+
+static calr_frozen_block **check_block_slot(lua_State *L, int arg)
+{
+    return luaL_checkudata(L, arg, BLOCK);
+}
+
+static calr_frozen_block *check_block(lua_State *L, int arg)
+{
+    calr_frozen_block *block = *check_block_slot(L, arg);
+    luaL_argcheck(L, block, arg, "this block was closed");
+    return calr_lua_hold(L, block);
+}
+
+static void release_block(void *block)
+{
+    calr_frozen_block_release(block);
+}
+
+/// block:close()
+/// Frees the weights now rather than at a collection. A second call does nothing.
+static int block_close(lua_State *L)
+{
+    calr_frozen_block **slot = check_block_slot(L, 1), *block = *slot;
+    *slot = NULL;
+    calr_lua_let_go(block, release_block);
+    return 0;
+}
+
+/// calr.frozen.block(expand, filter, project)
+/// Makes one object of three frozen convolutions that follow each other: an inverted residual, whose 1x1 convolutions
+/// make maps wider and narrow again, with a depthwise one between them. Call the result as
+/// block(x [, residual [, overwrite]]), with the arguments of a frozen convolution: it gives y, or nil where the three
+/// one after the other are faster. The wide maps stay in the processor's cache. The three are not changed.
+/// @param expand   frozen; nil: there is none
+/// @param filter   frozen
+/// @param project  frozen
+/// @return block  nil where the three are no such block, or have widths that are no multiple of 8, other activations
+///     than relu and relu6, or a processor without AVX2
+static int frozen_block(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    calr_frozen_conv *expand = lua_isnil(L, 1) ? NULL : check_frozen(L, 1);
+    calr_frozen_conv *filter = check_frozen(L, 2), *project = check_frozen(L, 3);
+    calr_frozen_block **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = NULL;
+    luaL_setmetatable(L, BLOCK);
+    calr_lua_call(L, calr_frozen_block_new(expand, filter, project, slot));
+    if (!*slot)
+        lua_pushnil(L);
+    return 1;
+}
+
+/* block(x, residual, overwrite) */
+static int block_call(lua_State *L)
+{
+    calr_frozen_block *block = check_block(L, 1);
+    luaL_argcheck(L, lua_gettop(L) <= 4, 5, "block(x [, residual [, overwrite]]) takes no more");
+    lua_settop(L, 4);
+    calr_conv2d conv;
+    calr_tensor *x = check_input(L, 2, "f32[n x h x w x in]"), *residual = NULL;
+    calr_lua_call(L, calr_frozen_block_geometry(block, x->shape[0], x->shape[1], x->shape[2],
+                                                x->dtype, &conv));
+    luaL_argcheck(L, x->shape[3] == conv.c_in, 2,
+                  lua_pushfstring(L, "the block takes %I channels, not %I", (lua_Integer)conv.c_in,
+                                  (lua_Integer)x->shape[3]));
+    if (!calr_frozen_block_wanted(block, &conv)) {
+        lua_pushnil(L);
+        return 1;
+    }
+    if (!lua_isnil(L, 3)) {
+        residual = check_input(L, 3, "f32[n x h' x w' x out]");
+        check_residual(L, residual, &conv);
+    }
+    bool over =
+        residual && lua_toboolean(L, 4) &&
+        (residual->storage != x->storage || calr_tensor_data(residual) == calr_tensor_data(x));
+    calr_tensor **y = new_result(L, &conv, over ? residual : NULL);
+    calr_lua_call(L, calr_frozen_block_run(block, &conv, calr_tensor_data(x),
+                                           residual ? calr_tensor_data(residual) : NULL,
+                                           calr_tensor_data(*y)));
+    calr_lua_account(L);
+    return 1;
+}
+
+static int block_tostring(lua_State *L)
+{
+    calr_frozen_block *block = *check_block_slot(L, 1);
+    lua_pushstring(L, block ? calr_frozen_block_name(block) : "closed frozen block");
+    return 1;
+}
+
 static const calr_lua_function functions[] = {
     {"conv", frozen_conv, "w [, options]"},
+    {"block", frozen_block, "expand, filter, project"},
     {NULL, NULL, NULL},
 };
 
@@ -201,8 +303,22 @@ static const calr_lua_function metamethods[] = {
     {NULL, NULL, NULL},
 };
 
+static const calr_lua_function block_methods[] = {
+    {"close", block_close, "self"},
+    {NULL, NULL, NULL},
+};
+
+static const calr_lua_function block_metamethods[] = {
+    {"__call", block_call, NULL},
+    {"__gc", block_close, NULL},
+    {"__close", block_close, NULL},
+    {"__tostring", block_tostring, NULL},
+    {NULL, NULL, NULL},
+};
+
 int luaopen_calr_frozen(lua_State *L)
 {
+    calr_lua_class(L, BLOCK, "block:", block_methods, block_metamethods);
     calr_lua_class(L, FROZEN, "frozen:", methods, metamethods);
     calr_lua_new_module(L, "calr.frozen.", functions);
     return 1;

@@ -9,6 +9,7 @@
 
 #include "backend/cpu/activate.h"
 #include "backend/cpu/conv_bf16.h"
+#include "backend/cpu/frozen_parts.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/winograd/winograd.h"
 #include "backend/metered.h"
@@ -151,6 +152,11 @@ calr_status calr_frozen_conv_geometry(const calr_frozen_conv *f, int64_t n, int6
     CALR_TRY(calr_conv2d_resolve(&conv));
     *out = conv;
     return CALR_OK;
+}
+
+calr_frozen_parts calr_frozen_conv_parts(const calr_frozen_conv *f)
+{
+    return (calr_frozen_parts){&f->geometry, f->w, f->bias, f->activation};
 }
 
 /* ---- plans ---- */

@@ -40,16 +40,18 @@ local function leaves(layer, holder, list, holders)
   end
 end
 
--- One layer after the other; a normalisation and the convolution after it in one pass, where they have one.
-local function run(x, list, holders)
-  local before, i = nil, 1
+-- One layer after the other; those that have one pass for themselves and some after them (fuse) in that pass.
+local function run(given, list, holders)
+  local x, before, i = given, nil, 1
   while i <= #list do
     local layer = list[i]
     if before then check_given(list[before], x) end
-    local fuse = list[i + 1] and rawget(getmetatable(layer), "fuse")
-    local y = fuse and fuse(layer, list[i + 1], x, forward_of)
-    local last = y and i + 1 or i
-    y = y or layer(x)
+    local fuse, y, last = list[i + 1] and (rawget(layer, "fuse") or rawget(getmetatable(layer), "fuse")), nil, nil
+    if fuse then y, last = fuse(list, i, x, forward_of) end
+    if not y then
+      if rawget(layer, "overwrites") then layer.input_is_free = x ~= given end
+      y, last = layer(x), i
+    end
     if before then
       local from, to = holders[before], holders[i]
       if from == to then from, to = list[before], layer end

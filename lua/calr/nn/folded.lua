@@ -62,7 +62,8 @@ local function freeze(conv, scale, bias, activation)
     stride = conv.stride, padding = conv.padding, dilation = conv.dilation, groups = conv.groups })
 end
 
--- What a convolution of a pair gives: itself and its input, for the normalisation that follows to compute.
+-- What a convolution of a pair gives: its input, for the normalisation that follows to compute. With `block`: the input
+-- of a block of three convolutions, of which this is the last.
 local Pending = {}
 Pending.__index = function(_, name)
   error(("the result of a folded convolution was used (\"%s\") before its normalisation: the class declares them as a "
@@ -76,35 +77,60 @@ end
 local function pair_forward(self, pending, residual)
   local x = getmetatable(pending) == Pending and rawget(pending, "input")
   if not x then error("this folded normalisation needs what its convolution gives: the two are declared a pair", 2) end
-  if not residual then return self.frozen(x) end
   -- A residual that the block made itself is its own to overwrite; its input only when nobody else holds that.
-  local owner = self.owner
-  local free = owner and (residual ~= owner.input or owner.input_is_free)
+  local owner, block = self.owner, rawget(pending, "block")
+  local free = residual and owner and (residual ~= owner.input or owner.input_is_free)
+  local y = block and block(x, residual, free)
+  if y then return y end
+  for _, convolution in ipairs(rawget(pending, "before") or {}) do x = convolution(x) end
   return self.frozen(x, residual, free)
+end
+
+-- ---- inverted residuals ----
+
+-- The frozen convolution of layers i and i + 1 of a list, where these are a pair.
+local function pair_at(list, i, forward_of)
+  local conv, norm = list[i], list[i + 1]
+  return conv and norm and forward_of(conv) == pending_forward and forward_of(norm) == pair_forward
+    and conv.frozen == norm.frozen and type(conv.frozen) == "userdata" and conv.frozen or nil
+end
+
+-- The block of the convolutions from layer i on: [expand, norm,] filter, norm, project; false where there is none.
+local function make_block(list, i, forward_of)
+  local first, second = pair_at(list, i, forward_of), pair_at(list, i + 2, forward_of)
+  local function try(before, last)
+    local layer = list[last]
+    if not layer or forward_of(layer) ~= pending_forward or type(layer.frozen) ~= "userdata" then return nil end
+    local block = frozen.block(before[2] and before[1], before[2] or before[1], layer.frozen)
+    return block and { block = block, before = before, last = last - i, project = layer.frozen }
+  end
+  return first and second and try({ first, second }, i + 4) or first and try({ first }, i + 2) or false
+end
+
+-- See containers.lua. What has been found is kept by the first layer; another chain may go on otherwise.
+local function fuse(list, i, x, forward_of)
+  local layer = list[i]
+  local found = layer.block
+  if found == nil then
+    found = make_block(list, i, forward_of)
+    layer.block = found
+  end
+  local last = found and list[i + found.last]
+  if not last or last.frozen ~= found.project then return nil end
+  return setmetatable({ input = x, block = found.block, before = found.before }, Pending), i + found.last
 end
 
 local function frozen_forward(self, x)
   return self.frozen(x)
 end
 
--- Children of a sequence own what goes from one to the next.
-local function sequence_forward(self, x)
-  local given = x
-  for _, child in ipairs(self.children) do
-    local layer = child.layer
-    layer.input_is_free = x ~= given
-    x = layer:forward(x)
-    layer.input_is_free = nil
-  end
-  return x
-end
-
--- A block remembers its input while it runs, for pair_forward.
+-- A block remembers its input while it runs, for pair_forward. Children of a sequence own what goes from one to the
+-- next: containers.lua says with input_is_free whether it does.
 local function block_forward(class_forward)
   return function(self, x, ...)
     self.input = x
     local y = class_forward(self, x, ...)
-    self.input = nil
+    self.input, self.input_is_free = nil, nil
     return y
   end
 end
@@ -157,6 +183,7 @@ local function fold_pair(owner, conv, norm, consumes)
   drop_tensors(conv)
   drop_tensors(norm)
   conv.forward, norm.forward = pending_forward, pair_forward
+  if not conv.transposed then conv.fuse = fuse end
 end
 
 local function descendant(layer, path)
@@ -174,10 +201,8 @@ local function fold_tree(layer)
     if is_conv(before) and is_norm(child.layer) then fold_pair(layer, before, child.layer) end
     before = child.layer
   end
-  if layer.folds == "sequence" then
-    layer.forward = sequence_forward
-  elseif layer.pairs then
-    layer.forward = block_forward(layer.forward)
+  if layer.pairs then
+    layer.forward, layer.overwrites = block_forward(layer.forward), true
   elseif is_conv(layer) then
     layer.frozen = freeze(layer, nil, layer.bias)
     layer.forward = frozen_forward

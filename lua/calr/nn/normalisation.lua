@@ -57,13 +57,14 @@ end
 
 local own_forward = BatchNorm.forward
 
--- What the layer and the one after it make of x in one pass, or nil where they must be called one after the other.
--- forward_of(layer) is what a layer does.
-function BatchNorm.fuse(self, after, x, forward_of)
+-- What layer i of a list and the one after it make of x in one pass, and the number of the last of them; nil where they
+-- must be called one after the other. forward_of(layer) is what a layer does.
+function BatchNorm.fuse(list, i, x, forward_of)
+  local self, after = list[i], list[i + 1]
   if not self.training or forward_of(self) ~= own_forward or not rawget(getmetatable(after), "after_norm") then
     return nil
   end
-  return after:after_norm(x, self, forward_of)
+  return after:after_norm(x, self, forward_of), i + 1
 end
 
 local IBN = class "IBN"

@@ -7,4 +7,7 @@
 #define WIDEN(from)             ((vector)calr_bf16x8_load(from))
 #define NARROW(to, v)           calr_bf16x8_store(to, (__m256)(v))
 #define MULTIPLY_ADD(a, b, sum) ((vector)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(sum)))
+/* The second operand is the result where one of them is no number. */
+#define CLIP(v, low, high)                                                                         \
+    ((vector)_mm256_min_ps((__m256)(high), _mm256_max_ps((__m256)(low), (__m256)(v))))
 #include "backend/cpu/depthwise/template.h"

@@ -9,4 +9,7 @@
 #define WIDEN(from)             ((vector)calr_bf16x16_load(from))
 #define NARROW(to, v)           calr_bf16x16_store(to, (__m512)(v))
 #define MULTIPLY_ADD(a, b, sum) ((vector)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(sum)))
+/* The second operand is the result where one of them is no number. */
+#define CLIP(v, low, high)                                                                         \
+    ((vector)_mm512_min_ps((__m512)(high), _mm512_max_ps((__m512)(low), (__m512)(v))))
 #include "backend/cpu/depthwise/template.h"

@@ -26,6 +26,9 @@ typedef struct calr_depthwise_job {
     const void *x, *dy; /* the input of forward is x, that of data is dy */
     const float *weights, *bias;
     void *y; /* or dx */
+    /* Of forward, with `clipped`: results are kept between these, a NaN stays one. */
+    bool clipped;
+    float low, high;
     /* What to fetch into the cache in the place of the next rows of x and y, where these are tiles that stay there. */
     calr_depthwise_next next_x, next_y;
 } calr_depthwise_job;

@@ -1,6 +1,7 @@
 /* The text of the kernels; the including file says LANES (channels in a vector), TABLE and NAME (of the table), and, if
  * the compiler should not make them itself, WIDEN(from) and NARROW(to, v): LANES numbers of bf16 as floats, and floats
- * rounded to bf16; and MULTIPLY_ADD(a, b, sum): sum + a b. See kernels.h.
+ * rounded to bf16; MULTIPLY_ADD(a, b, sum): sum + a b; and CLIP(v, low, high): numbers between bounds, a NaN stays
+ * one. See kernels.h.
  *
  * A strip is some neighbouring pixels of a row for one vector of channels. Its results stay in registers, and so do the
  * pixels of an input row that it needs: each is loaded once for all taps of a kernel's row. Kernels of 3 and 5 columns
@@ -47,6 +48,15 @@ INLINE void narrow(void *p, vector v)
  * their numbers give in f32. GCC 14 leaves some products of 256 bits alone, as it takes that for faster. */
 #ifndef MULTIPLY_ADD
 #define MULTIPLY_ADD(a, b, sum) ((sum) + (a) * (b))
+#endif
+
+#ifndef CLIP
+INLINE vector clip(vector v, vector low, vector high)
+{
+    bits below = (bits)(v < low), above = (bits)(v > high);
+    return (vector)(((bits)v & ~(below | above)) | ((bits)low & below) | ((bits)high & above));
+}
+#define CLIP clip
 #endif
 
 INLINE const void *at(const void *map, bool half, int64_t i)
@@ -199,6 +209,12 @@ INLINE void forward_row(const job *k, const int kw, const int stride, const int 
                     sum[r] = MULTIPLY_ADD(x[r * stride + v], weight, sum[r]);
             }
         }
+        if (k->clipped) {
+            vector low = (vector){0} + k->low, high = (vector){0} + k->high;
+#pragma GCC unroll 32
+            for (int r = 0; r < length; r++)
+                sum[r] = CLIP(sum[r], low, high);
+        }
 #pragma GCC unroll 32
         for (int r = 0; r < length; r++)
             if (col + r < k->out_w)
@@ -221,6 +237,8 @@ static void forward_pixels(const job *k, const void *image, int64_t row, const f
                 sum = MULTIPLY_ADD(widened(at(image, k->half, i), k->half),
                                    load(weights + (u * k->kw + v) * LANES), sum);
             }
+        if (k->clipped)
+            sum = CLIP(sum, (vector){0} + k->low, (vector){0} + k->high);
         store(y, k->half, col * k->c, sum);
     }
 }

@@ -1,0 +1,38 @@
+/* Products of the inverted residuals (inverted.c), made once for each instruction set. Internal to cpu/inverted.
+ *
+ * c[rows x columns] = clip(a[rows x depth] w + bias + residual), in f32. The columns are taken in panels, of twice
+ * `lanes`, of `lanes` and of 8: what is left of them goes to the next narrower kind. w lies panel by panel, depth x
+ * width each. */
+#ifndef CALR_BACKEND_CPU_INVERTED_KERNELS_H
+#define CALR_BACKEND_CPU_INVERTED_KERNELS_H
+
+#include <stdint.h>
+
+/* Columns are a multiple of this. */
+#define CALR_INVERTED_STEP 8
+
+typedef struct calr_inverted_product {
+    int64_t rows, depth, columns;
+    const void *a, *w;
+    const float *bias;
+    const void *residual; /* like c, may be c itself, or NULL */
+    void *c;
+    float low, high; /* a NaN stays one */
+} calr_inverted_product;
+
+typedef struct calr_inverted_kernels {
+    const char *name;
+    int64_t lanes;
+    void (*product)(const calr_inverted_product *product);
+} calr_inverted_kernels;
+
+/* The width of the panel from `column` on. */
+static inline int64_t calr_inverted_width(int64_t lanes, int64_t columns, int64_t column)
+{
+    int64_t left = columns - column;
+    return left >= 2 * lanes ? 2 * lanes : left >= lanes ? lanes : CALR_INVERTED_STEP;
+}
+
+extern const calr_inverted_kernels calr_inverted_avx2, calr_inverted_avx512;
+
+#endif
