@@ -67,6 +67,30 @@ for _, case in ipairs(cases) do
   end)
 end
 
+check.test("maps of bf16: as near to f32 as the three convolutions are", function()
+  for _, sizes in ipairs { { 24, 144, 32, 40, 37, { 3, 3 }, 1 }, { 16, 96, 24, 64, 32, { 5, 5 }, 2 },
+    { 64, 384, 64, 8, 4, { 3, 3 }, 1 } } do
+    local inputs, wide, outputs, h, w, kernel, stride = table.unpack(sizes)
+    local first = convolution("expand", wide, inputs, { 1, 1 }, { activation = "relu6" })
+    local second = convolution("filter", wide, 1, kernel, { activation = "relu6", groups = wide, stride = stride,
+      padding = "same" })
+    local third, block = convolution("project", outputs, wide, { 1, 1 }, {}), nil
+    block = frozen.block(first, second, third)
+    local x = normal("x", { 4, h, w, inputs }):to "bf16"
+    local middle = second(first(x:to "f32"))
+    local residual = normal("residual", third(middle):shape(), 0, 2):to "bf16"
+    local exact = third(middle, residual:to "f32")
+    local function off(y) return (y:to "f32" - exact):norm():item() / exact:norm():item() end
+    local y = block and block(x, residual)
+    if y then
+      check.equal(y:dtype(), "bf16")
+      check.ok(off(y) < 1.1 * off(third(second(first(x)), residual)), "as near")
+      check.ok(off(y) < 4e-3, "near")
+      check.ok(block(x, residual, true):equal(y) and residual:equal(y), "over the residual")
+    end
+  end
+end)
+
 check.test("a NaN stays one", function()
   local first = convolution("expand", 16, 8, { 1, 1 }, { activation = "relu6" })
   local second = convolution("filter", 16, 1, { 3, 3 }, { activation = "relu6", groups = 16, padding = 1 })

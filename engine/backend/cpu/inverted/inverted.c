@@ -2,6 +2,7 @@
  * small), the tile is filtered and projected while it is in the second-level cache. Rows of the wide map that the next
  * tile needs too are kept: nothing is computed twice. An image is made by one thread. */
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@
 typedef struct pointwise {
     int64_t in, out;
     float *w, *bias;
+    calr_bf16 *half; /* w in bf16; NULL until it is wanted */
     float low, high;
 } pointwise;
 
@@ -31,14 +33,23 @@ struct calr_frozen_block {
     calr_conv2d filter; /* its sizes are those of the smallest images */
     float *taps, *bias; /* of the filter, vector by vector */
     float low, high;
-    const calr_inverted_kernels *kernels;
     const calr_depthwise_kernels *rows;
     size_t bytes;
     void *memory; /* all weights */
+    pthread_mutex_t lock;
+    void *halves; /* all weights in bf16, or NULL */
 };
 
-static const calr_inverted_kernels *find_kernels(void)
+/* NULL: there are none. */
+static const calr_inverted_kernels *find_kernels(bool half)
 {
+    if (half) {
+#if defined(__x86_64__)
+        if (calr_cpu_has_bf16())
+            return &calr_inverted_avx512_bf16;
+#endif
+        return NULL;
+    }
 #if defined(__x86_64__)
     switch (calr_cpu_vectors()) {
     case CALR_VECTORS_AVX512:
@@ -77,7 +88,7 @@ static bool is_block(const calr_frozen_parts *expand, const calr_frozen_parts *f
                      const calr_frozen_parts *project)
 {
     const calr_conv2d *f = filter->geometry;
-    return find_kernels() && calr_depthwise_is(f) && is_clip(filter->activation) &&
+    return find_kernels(false) && calr_depthwise_is(f) && is_clip(filter->activation) &&
            is_pointwise(project) && project->geometry->c_in == f->c_out &&
            (!expand || (is_pointwise(expand) && expand->geometry->c_out == f->c_in));
 }
@@ -89,8 +100,9 @@ static int64_t lines(int64_t floats)
 }
 
 /* w[out x in] panel by panel. */
-static void pack(const calr_inverted_kernels *kernels, const calr_frozen_parts *from, pointwise *to)
+static void pack(const calr_frozen_parts *from, pointwise *to)
 {
+    const calr_inverted_kernels *kernels = find_kernels(false);
     for (int64_t column = 0, width; column < to->out; column += width) {
         width = calr_inverted_width(kernels->lanes, to->out, column);
         for (int64_t k = 0; k < to->in; k++)
@@ -125,6 +137,42 @@ static void pack_filter(const calr_frozen_parts *filter, calr_frozen_block *b)
     bounds(filter->activation, &b->low, &b->high);
 }
 
+static size_t half_bytes(const calr_frozen_block *b)
+{
+    return (size_t)(b->expand.in * b->expand.out + b->project.in * b->project.out) *
+           sizeof(calr_bf16);
+}
+
+/* The panels of w with pairs of rows side by side. */
+static calr_bf16 *halve(pointwise *p, calr_bf16 *at)
+{
+    int64_t lanes = find_kernels(true)->lanes;
+    p->half = at;
+    for (int64_t column = 0, width; column < p->out; column += width) {
+        const float *w = p->w + column * p->in;
+        width = calr_inverted_width(lanes, p->out, column);
+        for (int64_t k = 0; k < p->in; k += 2)
+            for (int64_t j = 0; j < width; j++) {
+                *at++ = calr_bf16_from_f32(w[k * width + j]);
+                *at++ = calr_bf16_from_f32(w[(k + 1) * width + j]);
+            }
+    }
+    return at;
+}
+
+static calr_status make_halves(calr_frozen_block *b)
+{
+    calr_status status = CALR_OK;
+    pthread_mutex_lock(&b->lock);
+    if (!b->halves) {
+        status = calr_pool_alloc(half_bytes(b), &b->halves);
+        if (status == CALR_OK)
+            halve(&b->project, halve(&b->expand, b->halves));
+    }
+    pthread_mutex_unlock(&b->lock);
+    return status;
+}
+
 calr_status calr_frozen_block_new(const calr_frozen_conv *expand, const calr_frozen_conv *filter,
                                   const calr_frozen_conv *project, calr_frozen_block **out)
 {
@@ -141,7 +189,7 @@ calr_status calr_frozen_block_new(const calr_frozen_conv *expand, const calr_fro
         return calr_error(CALR_ENOMEM, "no memory for an inverted residual");
     b->expands = expand != NULL;
     b->filter = *g;
-    b->kernels = find_kernels();
+    pthread_mutex_init(&b->lock, NULL);
     b->rows = calr_depthwise_kernels_for(g->c_in);
     int64_t taps = lines(calr_depthwise_packed(b->rows, g->c_in, g->kh * g->kw));
     int64_t biases = lines(calr_depthwise_packed(b->rows, g->c_in, 1));
@@ -149,17 +197,17 @@ calr_status calr_frozen_block_new(const calr_frozen_conv *expand, const calr_fro
         (size_t)((expand ? size_of(&first) : 0) + size_of(&third) + taps + biases) * sizeof(float);
     calr_status status = calr_pool_alloc(b->bytes, &b->memory);
     if (status != CALR_OK) {
-        free(b);
+        calr_frozen_block_release(b);
         return status;
     }
     b->taps = b->memory, b->bias = b->taps + taps;
     float *at = b->bias + biases;
     if (expand) {
         at = place(&b->expand, &first, at);
-        pack(b->kernels, &first, &b->expand);
+        pack(&first, &b->expand);
     }
     place(&b->project, &third, at);
-    pack(b->kernels, &third, &b->project);
+    pack(&third, &b->project);
     pack_filter(&second, b);
     *out = b;
     return CALR_OK;
@@ -170,12 +218,15 @@ void calr_frozen_block_release(calr_frozen_block *b)
     if (!b)
         return;
     calr_pool_free(b->memory, b->bytes);
+    calr_pool_free(b->halves, half_bytes(b));
+    pthread_mutex_destroy(&b->lock);
     free(b);
 }
 
 const char *calr_frozen_block_name(const calr_frozen_block *b)
 {
-    return b->kernels->name;
+    (void)b;
+    return find_kernels(false)->name;
 }
 
 /* ---- sizes ---- */
@@ -203,7 +254,7 @@ calr_status calr_frozen_block_geometry(const calr_frozen_block *b, int64_t n, in
 bool calr_frozen_block_wanted(const calr_frozen_block *b, const calr_conv2d *g)
 {
     (void)b;
-    return g->dtype == CALR_F32 && g->n >= calr_parallel_threads();
+    return find_kernels(g->dtype == CALR_BF16) && g->n >= calr_parallel_threads();
 }
 
 /* Rows of an image from `first` on. */
@@ -216,8 +267,9 @@ typedef struct run {
     calr_depthwise_job job; /* of the whole map */
     int64_t images, group;  /* in all, and at a time */
     int64_t height, tiles;  /* rows of the output in a tile; tiles of an image */
-    const float *x, *residual;
-    float *y, *scratch; /* for each thread: the wide map of a tile, and what is made of it */
+    int64_t size;           /* of a number of a map */
+    const char *x, *residual;
+    char *y, *scratch; /* for each thread: the wide map of a tile, and what is made of it */
     int64_t second, private;
 } run;
 
@@ -231,10 +283,15 @@ static rows under(const run *k, rows y)
     return (rows){first, calr_max64(0, calr_min64(j->h, bottom) - first)};
 }
 
+static int64_t whole(int64_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
 static void cut(run *k)
 {
     const calr_depthwise_job *j = &k->job;
-    int64_t row = j->w * j->c * (int64_t)sizeof(float), reach = j->apart_h * (j->kh - 1) + 1;
+    int64_t row = j->w * j->c * k->size, reach = j->apart_h * (j->kh - 1) + 1;
     int64_t fit = calr_max64(1, TILE_BYTES / calr_max64(1, row));
     if (fit >= j->h) {
         k->height = j->out_h, k->tiles = 1;
@@ -247,66 +304,67 @@ static void cut(run *k)
         k->group = 1;
     }
     int64_t read = calr_min64(j->h, (k->height - 1) * j->stride_h + reach);
-    k->second = k->b->expands ? lines(k->group * read * j->w * j->c) : 0;
-    k->private = k->second + lines(k->group * k->height * j->out_w * j->c);
+    k->second = k->b->expands ? whole(k->group * read * row) : 0;
+    k->private = k->second + whole(k->group * k->height * j->out_w * j->c * k->size);
 }
 
 /* ---- a run ---- */
 
-static void multiply(const calr_frozen_block *b, const pointwise *p, int64_t count, const float *a,
-                     const float *residual, float *c)
+static void multiply(const run *k, const pointwise *p, int64_t count, const char *a,
+                     const char *residual, char *c)
 {
     calr_inverted_product product = {.rows = count,
                                      .depth = p->in,
                                      .columns = p->out,
                                      .a = a,
-                                     .w = p->w,
+                                     .w = k->job.half ? (const void *)p->half : p->w,
                                      .bias = p->bias,
                                      .residual = residual,
                                      .c = c,
                                      .low = p->low,
                                      .high = p->high};
-    b->kernels->product(&product);
+    find_kernels(k->job.half)->product(&product);
 }
 
 /* Filters `y` rows of images whose wide rows `x` stand at `wide`, and projects them. */
-static void finish(const run *k, int64_t image, int64_t images, rows y, rows x, const float *wide,
-                   float *made)
+static void finish(const run *k, int64_t image, int64_t images, rows y, rows x, const char *wide,
+                   char *made)
 {
     calr_depthwise_job job = k->job;
     int64_t pixels = images * y.count * job.out_w, c = k->b->project.out;
-    int64_t at = (image * job.out_h + y.first) * job.out_w * c;
+    int64_t at = (image * job.out_h + y.first) * job.out_w * c * k->size;
     job.n = images, job.h = x.count, job.out_h = y.count;
     job.pad_h += x.first - y.first * job.stride_h;
     job.x = wide, job.y = made;
     k->b->rows->forward(&job, 0, images * y.count);
-    multiply(k->b, &k->b->project, pixels, made, k->residual ? k->residual + at : NULL, k->y + at);
+    multiply(k, &k->b->project, pixels, made, k->residual ? k->residual + at : NULL, k->y + at);
 }
 
-static void whole_images(const run *k, int64_t image, int64_t images, float *wide, float *made)
+static void whole_images(const run *k, int64_t image, int64_t images, char *wide, char *made)
 {
     const calr_depthwise_job *j = &k->job;
     int64_t pixels = images * j->h * j->w, c = k->b->expands ? k->b->expand.in : j->c;
-    const float *x = k->x + image * j->h * j->w * c;
+    const char *x = k->x + image * j->h * j->w * c * k->size;
     if (k->b->expands)
-        multiply(k->b, &k->b->expand, pixels, x, NULL, wide);
+        multiply(k, &k->b->expand, pixels, x, NULL, wide);
     finish(k, image, images, (rows){0, j->out_h}, (rows){0, j->h}, k->b->expands ? wide : x, made);
 }
 
-static void by_tiles(const run *k, int64_t image, float *wide, float *made)
+static void by_tiles(const run *k, int64_t image, char *wide, char *made)
 {
     const calr_depthwise_job *j = &k->job;
-    int64_t row = j->w * j->c, in = k->b->expands ? j->w * k->b->expand.in : row;
-    const float *x = k->x + image * j->h * in;
+    int64_t row = j->w * j->c * k->size,
+            in = k->b->expands ? j->w * k->b->expand.in * k->size : row;
+    const char *x = k->x + image * j->h * in;
     rows held = {0, 0}; /* of the wide map, from `wide` on */
     for (int64_t tile = 0; tile < k->tiles; tile++) {
         int64_t first = tile * k->height;
         rows y = {first, calr_min64(k->height, j->out_h - first)}, need = under(k, y);
-        const float *from = x + need.first * in;
+        const char *from = x + need.first * in;
         if (k->b->expands) {
             int64_t kept = calr_max64(0, held.first + held.count - need.first);
-            memmove(wide, wide + (held.count - kept) * row, (size_t)(kept * row) * sizeof *wide);
-            multiply(k->b, &k->b->expand, (need.count - kept) * j->w, from + kept * in, NULL,
+            memmove(wide, wide + (held.count - kept) * row, (size_t)(kept * row));
+            multiply(k, &k->b->expand, (need.count - kept) * j->w, from + kept * in, NULL,
                      wide + kept * row);
             held = need, from = wide;
         }
@@ -317,7 +375,7 @@ static void by_tiles(const run *k, int64_t image, float *wide, float *made)
 static void body(void *context, int64_t begin, int64_t end, int worker)
 {
     const run *k = context;
-    float *wide = k->scratch + worker * k->private, *made = wide + k->second;
+    char *wide = k->scratch + worker * k->private, *made = wide + k->second;
     for (int64_t i = begin; i < end; i++) {
         int64_t image = i * k->group, images = calr_min64(k->group, k->images - image);
         if (k->tiles == 1)
@@ -327,21 +385,25 @@ static void body(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-static calr_status run_block(const calr_frozen_block *b, const calr_conv2d *g, const void *x,
+static calr_status run_block(calr_frozen_block *b, const calr_conv2d *g, const void *x,
                              const void *residual, void *y)
 {
     calr_conv2d filter;
     CALR_TRY(filter_of(b, g->n, g->h, g->w, &filter));
+    filter.dtype = g->dtype;
+    if (g->dtype == CALR_BF16)
+        CALR_TRY(make_halves(b));
     run k = {.b = b,
              .job = calr_depthwise_describe(&filter),
              .images = g->n,
+             .size = (int64_t)calr_dtype_size((calr_dtype)g->dtype),
              .x = x,
              .residual = residual,
              .y = y};
     k.job.weights = b->taps, k.job.bias = b->bias;
     k.job.clipped = true, k.job.low = b->low, k.job.high = b->high;
     cut(&k);
-    size_t bytes = (size_t)(calr_parallel_threads() * k.private) * sizeof(float);
+    size_t bytes = (size_t)(calr_parallel_threads() * k.private);
     void *scratch;
     CALR_TRY(calr_pool_alloc(bytes, &scratch));
     k.scratch = scratch;

@@ -1,6 +1,7 @@
-/* The text of the kernels for f32; the including file says LANES (floats in a vector), ROWS (rows of a result kept in
- * registers), LOWER(a, b) and UPPER(a, b) (b where one is no number; NARROW_LOWER and NARROW_UPPER of vectors of 8),
- * TABLE and NAME. See kernels.h. */
+/* The text of the kernels; the including file says LANES (floats in a vector), ROWS (rows of a result kept in
+ * registers), LOWER(a, b) and UPPER(a, b) (b where one is no number), TABLE and NAME; with vectors of more than 8 also
+ * the same of 8, by names that begin with NARROW_. For maps of bf16 it says MAP_BF16 and ADD(sum, s, w), LOAD(p) and
+ * STORE(p, v). See kernels.h. */
 #include "backend/cpu/inverted/kernels.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -11,9 +12,25 @@ typedef calr_inverted_product product;
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef float narrow __attribute__((vector_size(4 * CALR_INVERTED_STEP), aligned(4), may_alias));
 
+/* What is multiplied at a time: a number of a with a vector of w, or a pair with a vector of pairs. */
+#ifdef MAP_BF16
+#define PAIR 2
+typedef uint16_t element;
+typedef int32_t __attribute__((aligned(2), may_alias)) taken;
+#else
+#define PAIR                  1
+typedef float element, taken;
+#define ADD(sum, s, w)        ((sum) + (s) * (w))
+#define LOAD(p)               (*(const vector *)(p))
+#define STORE(p, v)           (*(vector *)(p) = (v))
+#define NARROW_ADD(sum, s, w) ((sum) + (s) * (w))
+#define NARROW_LOAD(p)        (*(const narrow *)(p))
+#define NARROW_STORE(p, v)    (*(narrow *)(p) = (v))
+#endif
+
 /* NAME(rows, vectors, ...): a block of `rows` rows and `vectors` (1 or 2) vectors of type V. */
-#define BLOCK(NAME, V, LOWER, UPPER)                                                               \
-    INLINE void NAME(const int rows, const int vectors, const product *p, const float *a,          \
+#define BLOCK(NAME, V, PREFIX)                                                                     \
+    INLINE void NAME(const int rows, const int vectors, const product *p, const element *a,        \
                      const float *w, const float *bias, int64_t at)                                \
     {                                                                                              \
         const int lanes = sizeof(V) / sizeof(float);                                               \
@@ -21,31 +38,32 @@ typedef float narrow __attribute__((vector_size(4 * CALR_INVERTED_STEP), aligned
         _Pragma("GCC unroll 32") for (int r = 0; r < rows; r++)                                    \
             _Pragma("GCC unroll 2") for (int v = 0; v < vectors; v++) sum[r * vectors + v] =       \
                 *(const V *)(bias + v * lanes);                                                    \
-        for (int64_t k = 0; k < p->depth; k++, w += vectors * lanes) {                             \
+        for (int64_t k = 0; k < p->depth; k += PAIR, w += vectors * lanes) {                       \
             V first = *(const V *)w, second = *(const V *)(w + (vectors - 1) * lanes);             \
             _Pragma("GCC unroll 32") for (int r = 0; r < rows; r++)                                \
             {                                                                                      \
-                float s = a[r * p->depth + k];                                                     \
-                sum[r * vectors] += s * first;                                                     \
+                taken s = *(const taken *)(a + r * p->depth + k);                                  \
+                sum[r * vectors] = PREFIX##ADD(sum[r * vectors], s, first);                        \
                 if (vectors == 2)                                                                  \
-                    sum[r * vectors + 1] += s * second;                                            \
+                    sum[r * vectors + 1] = PREFIX##ADD(sum[r * vectors + 1], s, second);           \
             }                                                                                      \
         }                                                                                          \
         V low = (V){0} + p->low, high = (V){0} + p->high;                                          \
-        float *c = (float *)p->c + at;                                                             \
-        const float *residual = p->residual ? (const float *)p->residual + at : NULL;              \
+        element *c = (element *)p->c + at;                                                         \
+        const element *residual = p->residual ? (const element *)p->residual + at : NULL;          \
         _Pragma("GCC unroll 32") for (int r = 0; r < rows; r++)                                    \
             _Pragma("GCC unroll 2") for (int v = 0; v < vectors; v++)                              \
         {                                                                                          \
             V y = sum[r * vectors + v];                                                            \
             if (residual)                                                                          \
-                y += *(const V *)(residual + r * p->columns + v * lanes);                          \
-            *(V *)(c + r * p->columns + v * lanes) = UPPER(high, LOWER(low, y));                   \
+                y += PREFIX##LOAD(residual + r * p->columns + v * lanes);                          \
+            y = PREFIX##UPPER(high, PREFIX##LOWER(low, y));                                        \
+            PREFIX##STORE(c + r * p->columns + v * lanes, y);                                      \
         }                                                                                          \
     }
-BLOCK(wide_block, vector, LOWER, UPPER)
+BLOCK(wide_block, vector, )
 #if LANES > CALR_INVERTED_STEP
-BLOCK(narrow_block, narrow, NARROW_LOWER, NARROW_UPPER)
+BLOCK(narrow_block, narrow, NARROW_)
 #endif
 
 /* Rows of the next block: those that are left over are made in blocks that keep the processor busy. */
@@ -70,9 +88,9 @@ INLINE int64_t block_rows(int64_t left)
 
 INLINE void panel(const product *p, int64_t first, int64_t last, int64_t column, int64_t width)
 {
-    const float *w = (const float *)p->w + column * p->depth, *bias = p->bias + column;
+    const float *w = (const float *)p->w + column * p->depth / PAIR, *bias = p->bias + column;
     for (int64_t r = first, now; r < last; r += now) {
-        const float *a = (const float *)p->a + r * p->depth;
+        const element *a = (const element *)p->a + r * p->depth;
         int64_t at = r * p->columns + column;
         now = block_rows(last - r);
         if (width == 2 * LANES)
@@ -97,4 +115,4 @@ static void make(const product *p)
     }
 }
 
-const calr_inverted_kernels TABLE = {NAME, LANES, make};
+const calr_inverted_kernels TABLE = {NAME, LANES, PAIR, make};
