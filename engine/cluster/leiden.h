@@ -6,7 +6,9 @@
  * built anew from single nodes, which join parts of it that they and the rest are well connected to; the
  * parts become nodes and the search continues. Of several parts the best is joined, where the paper
  * draws one at random. Further rounds begin with what the last one found, and with the nodes whose
- * surroundings it changed; three in a row that gain nothing are the end. Communities are connected. It is
+ * surroundings it changed. A community that two rounds in a row left as it was rests, as one node that stays
+ * where it is, until something next to it changes; when all rest, the search ends. From 1,000 nodes on it begins
+ * with the parts that two short searches from single nodes agree on. Communities are connected. It is
  * deterministic: the same graph, options and seed give the same communities for any number of threads (it
  * runs in one). Thread-safe. */
 #ifndef CALR_CLUSTER_LEIDEN_H
