@@ -74,8 +74,8 @@ check.test("maps of bf16: as near to f32 as the three convolutions are", functio
     local first = convolution("expand", wide, inputs, { 1, 1 }, { activation = "relu6" })
     local second = convolution("filter", wide, 1, kernel, { activation = "relu6", groups = wide, stride = stride,
       padding = "same" })
-    local third, block = convolution("project", outputs, wide, { 1, 1 }, {}), nil
-    block = frozen.block(first, second, third)
+    local third = convolution("project", outputs, wide, { 1, 1 }, {})
+    local block = frozen.block(first, second, third)
     local x = normal("x", { 4, h, w, inputs }):to "bf16"
     local middle = second(first(x:to "f32"))
     local residual = normal("residual", third(middle):shape(), 0, 2):to "bf16"
