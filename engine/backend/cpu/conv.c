@@ -11,6 +11,7 @@
 
 #include "backend/cpu/blas.h"
 #include "backend/cpu/depthwise/depthwise.h"
+#include "backend/cpu/inverted/narrow.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/pointwise/pointwise.h"
 #include "backend/cpu/winograd/winograd.h"
@@ -43,6 +44,8 @@ const char *calr_cpu_conv2d_name(const calr_conv2d *conv, calr_conv2d_pass pass)
         return calr_winograd_name();
     if (calr_pointwise_wanted(conv, pass))
         return calr_pointwise_name(conv->dtype == CALR_BF16);
+    if (calr_narrow_wanted(conv, pass))
+        return calr_narrow_name();
     if (is_pointwise(conv))
         return "gemm";
     return calr_depthwise_is(conv) ? calr_depthwise_name(conv) : CALR_PORTABLE_NAME;
@@ -223,6 +226,8 @@ calr_status calr_cpu_conv2d_forward(const calr_conv2d *conv, const float *x, con
         return calr_winograd_forward(conv, x, w, bias, y);
     if (calr_pointwise_wanted(conv, CALR_CONV2D_FORWARD))
         return calr_pointwise_forward(conv, x, w, bias, y);
+    if (calr_narrow_wanted(conv, CALR_CONV2D_FORWARD))
+        return calr_narrow_forward(conv, x, w, bias, y);
     if (calr_depthwise_is(conv))
         return calr_depthwise_forward(conv, x, w, bias, y);
     if (is_pointwise(conv)) {
@@ -277,6 +282,8 @@ calr_status calr_cpu_conv2d_backward_data(const calr_conv2d *conv, const float *
         return calr_winograd_backward_data(conv, w, dy, dx);
     if (calr_pointwise_wanted(conv, CALR_CONV2D_BACKWARD_DATA))
         return calr_pointwise_backward_data(conv, w, dy, false, dx);
+    if (calr_narrow_wanted(conv, CALR_CONV2D_BACKWARD_DATA))
+        return calr_narrow_backward_data(conv, w, dy, dx);
     if (calr_depthwise_is(conv))
         return calr_depthwise_backward_data(conv, w, dy, dx);
     if (is_pointwise(conv)) {

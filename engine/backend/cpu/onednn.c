@@ -7,6 +7,7 @@
 
 #include "backend/cpu/conv_bf16.h"
 #include "backend/cpu/depthwise/depthwise.h"
+#include "backend/cpu/inverted/narrow.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/pointwise/pointwise.h"
 #include "backend/cpu/winograd/winograd.h"
@@ -131,7 +132,8 @@ static bool is_unsafe(const calr_conv2d *g, calr_conv2d_pass pass)
 static bool is_ours(const calr_conv2d *conv, calr_conv2d_pass pass)
 {
     return calr_depthwise_wanted(conv, pass) || calr_winograd_wanted(conv) ||
-           calr_pointwise_wanted(conv, pass) || is_for_gemm(conv, pass) || is_unsafe(conv, pass);
+           calr_pointwise_wanted(conv, pass) || calr_narrow_wanted(conv, pass) ||
+           is_for_gemm(conv, pass) || is_unsafe(conv, pass);
 }
 
 /* Runs the pass if oneDNN can and is to; *done tells. Inside a calr_parallel_for body it is left alone: its

@@ -40,8 +40,7 @@ struct calr_frozen_block {
     void *halves; /* all weights in bf16, or NULL */
 };
 
-/* NULL: there are none. */
-static const calr_inverted_kernels *find_kernels(bool half)
+const calr_inverted_kernels *calr_inverted_kernels_for(bool half)
 {
     if (half) {
 #if defined(__x86_64__)
@@ -88,8 +87,9 @@ static bool is_block(const calr_frozen_parts *expand, const calr_frozen_parts *f
                      const calr_frozen_parts *project)
 {
     const calr_conv2d *f = filter->geometry;
-    return find_kernels(false) && calr_depthwise_is(f) && is_clip(filter->activation) &&
-           is_pointwise(project) && project->geometry->c_in == f->c_out &&
+    return calr_inverted_kernels_for(false) && calr_depthwise_is(f) &&
+           is_clip(filter->activation) && is_pointwise(project) &&
+           project->geometry->c_in == f->c_out &&
            (!expand || (is_pointwise(expand) && expand->geometry->c_out == f->c_in));
 }
 
@@ -99,16 +99,21 @@ static int64_t lines(int64_t floats)
     return (floats + 15) / 16 * 16;
 }
 
-/* w[out x in] panel by panel. */
+void calr_inverted_pack(const calr_inverted_kernels *kernels, int64_t depth, int64_t columns,
+                        const float *w, int64_t down, int64_t across, float *to)
+{
+    for (int64_t column = 0, width; column < columns; column += width) {
+        width = calr_inverted_width(kernels->lanes, columns, column);
+        for (int64_t k = 0; k < depth; k++)
+            for (int64_t j = 0; j < width; j++)
+                *to++ = w[k * down + (column + j) * across];
+    }
+}
+
 static void pack(const calr_frozen_parts *from, pointwise *to)
 {
-    const calr_inverted_kernels *kernels = find_kernels(false);
-    for (int64_t column = 0, width; column < to->out; column += width) {
-        width = calr_inverted_width(kernels->lanes, to->out, column);
-        for (int64_t k = 0; k < to->in; k++)
-            for (int64_t j = 0; j < width; j++)
-                to->w[column * to->in + k * width + j] = from->w[(column + j) * to->in + k];
-    }
+    calr_inverted_pack(calr_inverted_kernels_for(false), to->in, to->out, from->w, 1, to->in,
+                       to->w);
     for (int64_t j = 0; j < to->out; j++)
         to->bias[j] = from->bias ? from->bias[j] : 0;
     bounds(from->activation, &to->low, &to->high);
@@ -146,7 +151,7 @@ static size_t half_bytes(const calr_frozen_block *b)
 /* The panels of w with pairs of rows side by side. */
 static calr_bf16 *halve(pointwise *p, calr_bf16 *at)
 {
-    int64_t lanes = find_kernels(true)->lanes;
+    int64_t lanes = calr_inverted_kernels_for(true)->lanes;
     p->half = at;
     for (int64_t column = 0, width; column < p->out; column += width) {
         const float *w = p->w + column * p->in;
@@ -226,7 +231,7 @@ void calr_frozen_block_release(calr_frozen_block *b)
 const char *calr_frozen_block_name(const calr_frozen_block *b)
 {
     (void)b;
-    return find_kernels(false)->name;
+    return calr_inverted_kernels_for(false)->name;
 }
 
 /* ---- sizes ---- */
@@ -254,7 +259,7 @@ calr_status calr_frozen_block_geometry(const calr_frozen_block *b, int64_t n, in
 bool calr_frozen_block_wanted(const calr_frozen_block *b, const calr_conv2d *g)
 {
     (void)b;
-    return find_kernels(g->dtype == CALR_BF16) && g->n >= calr_parallel_threads();
+    return calr_inverted_kernels_for(g->dtype == CALR_BF16) && g->n >= calr_parallel_threads();
 }
 
 /* Rows of an image from `first` on. */
@@ -323,7 +328,7 @@ static void multiply(const run *k, const pointwise *p, int64_t count, const char
                                      .c = c,
                                      .low = p->low,
                                      .high = p->high};
-    find_kernels(k->job.half)->product(&product);
+    calr_inverted_kernels_for(k->job.half)->product(&product);
 }
 
 /* Filters `y` rows of images whose wide rows `x` stand at `wide`, and projects them. */

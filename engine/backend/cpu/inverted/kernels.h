@@ -7,6 +7,7 @@
 #ifndef CALR_BACKEND_CPU_INVERTED_KERNELS_H
 #define CALR_BACKEND_CPU_INVERTED_KERNELS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Columns and depth are multiples of this. */
@@ -19,6 +20,8 @@ typedef struct calr_inverted_product {
     const void *residual; /* like c, may be c itself, or NULL */
     void *c;
     float low, high; /* a NaN stays one */
+    bool
+        far; /* a and c lie in memory: the rows that follow are fetched meanwhile, also those behind the last */
 } calr_inverted_product;
 
 typedef struct calr_inverted_kernels {
@@ -26,6 +29,13 @@ typedef struct calr_inverted_kernels {
     int64_t lanes, pair; /* numbers of w that lie together: 2 in bf16 */
     void (*product)(const calr_inverted_product *product);
 } calr_inverted_kernels;
+
+/* Those of this processor for maps of f32 or bf16; NULL: there are none. */
+const calr_inverted_kernels *calr_inverted_kernels_for(bool half);
+
+/* w[k * down + column * across], for f32, as a product wants it. */
+void calr_inverted_pack(const calr_inverted_kernels *kernels, int64_t depth, int64_t columns,
+                        const float *w, int64_t down, int64_t across, float *to);
 
 /* The width of the panel from `column` on. */
 static inline int64_t calr_inverted_width(int64_t lanes, int64_t columns, int64_t column)

@@ -86,13 +86,45 @@ INLINE int64_t block_rows(int64_t left)
             block(1, vectors, p, a, w, bias, at);                                                  \
     } while (0)
 
-INLINE void panel(const product *p, int64_t first, int64_t last, int64_t column, int64_t width)
+/* What is fetched with each block of rows: lines of a, then of c. */
+typedef struct ahead {
+    const char *a, *c;
+    int64_t left, lines; /* of a; with a block */
+} ahead;
+
+/* The rows behind `last`, as many as there are from `first` on. */
+INLINE ahead ahead_of(const product *p, int64_t first, int64_t last)
+{
+    if (!p->far)
+        return (ahead){NULL, NULL, 0, 0};
+    int64_t panels = (p->columns + 2 * LANES - 1) / (2 * LANES), size = (int64_t)sizeof(element);
+    int64_t a = (last - first) * p->depth * size / 64, c = (last - first) * p->columns * size / 64;
+    int64_t blocks = panels * ((last - first + ROWS - 1) / ROWS);
+    return (ahead){(const char *)p->a + last * p->depth * size,
+                   (const char *)p->c + last * p->columns * size, a, (a + c + blocks) / blocks};
+}
+
+INLINE void fetch(ahead *soon)
+{
+    for (int64_t i = 0; i < soon->lines; i++)
+        if (soon->left > 0) {
+            __builtin_prefetch(soon->a, 0, 2);
+            soon->a += 64, soon->left--;
+        } else {
+            __builtin_prefetch(soon->c, 1, 2);
+            soon->c += 64;
+        }
+}
+
+INLINE void panel(const product *p, int64_t first, int64_t last, int64_t column, int64_t width,
+                  ahead *soon)
 {
     const float *w = (const float *)p->w + column * p->depth / PAIR, *bias = p->bias + column;
     for (int64_t r = first, now; r < last; r += now) {
         const element *a = (const element *)p->a + r * p->depth;
         int64_t at = r * p->columns + column;
         now = block_rows(last - r);
+        fetch(soon);
         if (width == 2 * LANES)
             BY_ROWS(wide_block, 2);
         else if (width == LANES)
@@ -108,9 +140,10 @@ static void make(const product *p)
 {
     for (int64_t r = 0, next; r < p->rows; r = next) {
         next = r + NEAR < p->rows ? r + NEAR : p->rows;
+        ahead soon = ahead_of(p, r, next);
         for (int64_t column = 0, width; column < p->columns; column += width) {
             width = calr_inverted_width(LANES, p->columns, column);
-            panel(p, r, next, column, width);
+            panel(p, r, next, column, width, &soon);
         }
     }
 }
