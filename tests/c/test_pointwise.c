@@ -25,7 +25,7 @@ static void check_kernels(const calr_pointwise_kernels *k, int64_t rows, int64_t
                 e[i * to + j] += (double)a[i * apart + p] * (double)b[p * PANEL + j];
                 et[i * to + j] += (double)at[p * apart_t + i] * (double)b[p * PANEL + j];
             }
-    k->product(rows, depth, a, apart, b, c, to, nothing);
+    k->product(rows, depth, a, apart, b, NULL, c, to, nothing);
     CHECK_ARRAY(c, e, rows * to, 1e-6);
     k->transposed(rows, depth, at, apart_t, b, false, ct, to, nothing);
     CHECK_ARRAY(ct, et, rows * to, 1e-6);
@@ -187,6 +187,48 @@ static void check_halves(calr_conv2d g)
     free(dy_half), free(dx), free(dw), free(y);
 }
 
+/* Frozen: bias, residual (also in place) and activation belong to the last step of the product. */
+static void check_fused(calr_conv2d g)
+{
+    int threads = calr_parallel_threads();
+    g.kh = g.kw = 1;
+    CHECK_OK(calr_conv2d_resolve(&g));
+    if (!calr_pointwise_can(&g))
+        return;
+    int64_t nx = g.n * g.h * g.w * g.c_in, nw = g.c_out * g.c_in,
+            ny = g.n * g.out_h * g.out_w * g.c_out;
+    float *x = random_array(nx, 1), *w = random_array(nw, 2), *bias = random_array(g.c_out, 3);
+    float *residual = random_array(ny, 4), *dy = random_array(ny, 5), *first = NULL;
+    double *y = double_array(ny), *dx = double_array(nx), *dw = double_array(nw),
+           *sum = double_array(ny), *plain = double_array(ny);
+    reference(&g, x, w, dy, y, dx, dw);
+    for (int64_t i = 0; i < ny; i++) {
+        double biased = y[i] + (double)bias[i % g.c_out], v = biased + (double)residual[i];
+        sum[i] = v < 0 ? 0 : v;
+        plain[i] = biased < 0 ? 0 : biased > 6 ? 6 : biased;
+    }
+    for (int t = 0; t < 3; t++) {
+        CHECK_OK(calr_parallel_set_threads(t + 1));
+        float *apart = output_array(ny), *in_place = random_array(ny, 4), *none = output_array(ny);
+        CHECK_OK(
+            calr_pointwise_fused_forward(&g, x, w, bias, residual, CALR_ACTIVATION_RELU, apart));
+        CHECK_ARRAY(apart, sum, ny, 2e-5);
+        CHECK_OK(
+            calr_pointwise_fused_forward(&g, x, w, bias, in_place, CALR_ACTIVATION_RELU, in_place));
+        CHECK(same_bits(in_place, apart, ny));
+        CHECK_OK(calr_pointwise_fused_forward(&g, x, w, bias, NULL, CALR_ACTIVATION_RELU6, none));
+        CHECK_ARRAY(none, plain, ny, 2e-5);
+        CHECK_OK(calr_pointwise_fused_forward(&g, x, w, NULL, NULL, CALR_ACTIVATION_NONE, none));
+        CHECK_ARRAY(none, y, ny, 2e-5);
+        CHECK(!first || same_bits(first, apart, ny));
+        free(in_place), free(none), free(first);
+        first = apart;
+    }
+    CHECK_OK(calr_parallel_set_threads(threads));
+    free(x), free(w), free(bias), free(residual), free(dy), free(first);
+    free(y), free(dx), free(dw), free(sum), free(plain);
+}
+
 static const calr_conv2d geometries[] = {
     {.n = 1, .h = 1, .w = 1, .c_in = 32, .c_out = 32, .stride = {1, 1}},
     {.n = 1, .h = 1, .w = 1, .c_in = 32, .c_out = 64, .stride = {2, 2}},
@@ -220,7 +262,7 @@ static const calr_conv2d geometries[] = {
 static void test_geometries(void)
 {
     for (size_t i = 0; i < sizeof geometries / sizeof *geometries; i++)
-        check_geometry(geometries[i]), check_halves(geometries[i]);
+        check_geometry(geometries[i]), check_halves(geometries[i]), check_fused(geometries[i]);
 }
 
 /* What is taken, and what is left to others. */

@@ -11,6 +11,7 @@
 #include "backend/cpu/conv_bf16.h"
 #include "backend/cpu/frozen_parts.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/pointwise/pointwise.h"
 #include "backend/cpu/winograd/winograd.h"
 #include "backend/metered.h"
 #include "base/meter.h"
@@ -321,6 +322,12 @@ static calr_status run_portable(const calr_frozen_conv *f, const calr_conv2d *co
 
 /* ---- a run ---- */
 
+static bool is_pointwise(const calr_frozen_conv *f, const calr_conv2d *conv)
+{
+    return conv->dtype == CALR_F32 && f->activation <= CALR_ACTIVATION_RELU6 &&
+           calr_pointwise_wanted(conv, CALR_CONV2D_FORWARD);
+}
+
 #ifdef CALR_WITH_ONEDNN
 static void copy_body(void *context, int64_t begin, int64_t end, int worker)
 {
@@ -346,6 +353,8 @@ static calr_status run(calr_frozen_conv *f, const calr_conv2d *conv, const void 
 {
     if (calr_winograd_wanted(conv))
         return run_winograd(f, conv, x, residual, y);
+    if (is_pointwise(f, conv))
+        return calr_pointwise_fused_forward(conv, x, f->w, f->bias, residual, f->activation, y);
 #ifdef CALR_WITH_ONEDNN
     if (f->onednn && calr_cpu_own_team()) {
         frozen_plan *plan;
@@ -381,6 +390,10 @@ calr_status calr_frozen_conv_name(calr_frozen_conv *f, const calr_conv2d *conv, 
     frozen_plan *plan;
     if (calr_winograd_wanted(conv)) {
         snprintf(text, size, "%s", calr_winograd_name());
+        return CALR_OK;
+    }
+    if (is_pointwise(f, conv)) {
+        snprintf(text, size, "%s", calr_pointwise_name(false));
         return CALR_OK;
     }
     CALR_TRY(take_plan(f, conv, residual, &plan));

@@ -19,11 +19,20 @@ typedef struct calr_pointwise_ahead {
     int64_t left, run, jump, lines;
 } calr_pointwise_ahead;
 
+/* What a product becomes while it is in registers: limited to low .. high after bias (32 numbers, NULL: zeros) and
+ * residual (as c, and it may be c; NULL: none) were added. */
+typedef struct calr_pointwise_end {
+    const float *bias, *residual;
+    float low, high;
+} calr_pointwise_end;
+
 typedef struct calr_pointwise_kernels {
     const char *name;
-    /* c[rows x 32], rows ldc apart, = a[rows x depth], rows lda apart, times one panel b[depth x 32]. */
+    /* c[rows x 32], rows ldc apart, = a[rows x depth], rows lda apart, times one panel b[depth x 32]. end may be
+     * NULL. */
     void (*product)(int64_t rows, int64_t depth, const float *a, int64_t lda, const float *b,
-                    float *c, int64_t ldc, calr_pointwise_ahead ahead);
+                    const calr_pointwise_end *end, float *c, int64_t ldc,
+                    calr_pointwise_ahead ahead);
     /* c[m x 32], rows ldc apart, (+)= the transpose of a[depth x m], rows lda apart, times one panel b[depth x 32]. */
     void (*transposed)(int64_t m, int64_t depth, const float *a, int64_t lda, const float *b,
                        bool add, float *c, int64_t ldc, calr_pointwise_ahead ahead);

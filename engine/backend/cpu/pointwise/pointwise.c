@@ -1,5 +1,6 @@
 #include "backend/cpu/pointwise/pointwise.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "backend/cpu/kernels.h"
@@ -66,6 +67,7 @@ bool calr_pointwise_can_sum(const calr_conv2d *g)
 /* All from measurements (tests/bench/convolutions.c). With fewer pixels in all images, or fewer weights, nothing is
  * gained; with many weights the products of oneDNN, or of OpenBLAS for gradients of weights, are as fast. */
 #define FEWEST_PIXELS  1024
+#define MANY_PIXELS    16384 /* maps that no cache holds: what is fetched ahead counts */
 #define FEWEST_WEIGHTS 4096
 
 bool calr_pointwise_wanted(const calr_conv2d *g, calr_conv2d_pass pass)
@@ -82,7 +84,8 @@ bool calr_pointwise_wanted(const calr_conv2d *g, calr_conv2d_pass pass)
     case CALR_CONV2D_BACKWARD_DATA:
         return strided ? weights >= 65536 : weights <= 65536 && g->c_in <= 256;
     default:
-        return !strided && weights <= 65536 && g->c_in >= 128 && g->c_out >= 4 * g->c_in;
+        return !strided && weights <= 65536 &&
+               (g->n * g->h * g->w >= MANY_PIXELS || (g->c_in >= 128 && g->c_out >= 4 * g->c_in));
     }
 }
 
@@ -406,8 +409,8 @@ static void spread_body(void *context, int64_t begin, int64_t end, int worker)
     float *made = k->made + worker * k->room * g->c_in;
     for (int64_t i = 0; i < panels; i++)
         k->kernels->product((end - begin) * g->out_w, g->c_out, k->dy + begin * g->out_w * g->c_out,
-                            g->c_out, k->panels + i * PANEL * g->c_out, made + i * PANEL, g->c_in,
-                            ahead_of_rows(k, begin, end, i, panels));
+                            g->c_out, k->panels + i * PANEL * g->c_out, NULL, made + i * PANEL,
+                            g->c_in, ahead_of_rows(k, begin, end, i, panels));
     for (int64_t row = begin; row < end; row++)
         spread_row(k, row, made + (row - begin) * g->out_w * g->c_in);
 }
@@ -436,9 +439,12 @@ typedef struct making {
     const calr_conv2d *under; /* forward with a stride: its pixels are gathered */
     const float *w, *bias, *in;
     int64_t in_c, out_c, pixels;
-    float *panels,
-        *rows; /* the weights, for each panel of out_c in_c rows; ROWS pixels x in_c for each worker, or NULL */
+    float *panels; /* the weights, for each panel of out_c in_c rows */
+    float *rows;   /* ROWS pixels x in_c for each worker, or NULL */
     float *out;
+    const float *residual; /* added to the results, or NULL; may be out */
+    float low, high;       /* of results */
+    bool finishes;         /* with bias, residual or limits */
 } making;
 
 /* Panels of the transpose of w[out_c x in_c]. */
@@ -479,24 +485,25 @@ static void make_body(void *context, int64_t begin, int64_t end, int worker)
 {
     const making *k = context;
     const float *in = k->in + begin * k->in_c;
-    float *out = k->out + begin * k->out_c;
     if (k->under) {
         float *rows = k->rows + worker * ROWS * k->in_c;
         gather_rows(k->under, k->in, begin, end - begin, rows);
         in = rows;
     }
-    for (int64_t i = 0; i < k->out_c / PANEL; i++)
+    for (int64_t i = 0; i < k->out_c / PANEL; i++) {
+        int64_t at = begin * k->out_c + i * PANEL;
+        const calr_pointwise_end last = {k->bias ? k->bias + i * PANEL : NULL,
+                                         k->residual ? k->residual + at : NULL, k->low, k->high};
         k->kernels->product(end - begin, k->in_c, in, k->in_c, k->panels + i * PANEL * k->in_c,
-                            out + i * PANEL, k->out_c,
+                            k->finishes ? &last : NULL, k->out + at, k->out_c,
                             ahead_of_pixels(k, end + (calr_parallel_threads() - 1) * ROWS, i));
-    for (int64_t row = 0; k->bias && row < end - begin; row++)
-        add_run(k->out_c, k->bias, out + row * k->out_c);
+    }
 }
 
 static calr_status make(making *k, bool turned)
 {
-    int64_t weights = k->in_c * k->out_c,
-            rows = k->under ? calr_parallel_threads() * ROWS * k->in_c : 0;
+    int64_t weights = k->in_c * k->out_c, threads = calr_parallel_threads(),
+            rows = k->under ? threads * ROWS * k->in_c : 0;
     size_t size = (size_t)(weights + rows) * sizeof(float);
     void *block;
     CALR_TRY(calr_pool_alloc(size, &block));
@@ -510,18 +517,40 @@ static calr_status make(making *k, bool turned)
     return CALR_OK;
 }
 
+static making describe_forward(const calr_conv2d *conv, const float *x, const float *w,
+                               const float *bias, float *y)
+{
+    return (making){.kernels = find_kernels(false),
+                    .under = conv->stride[0] > 1 ? conv : NULL,
+                    .w = w,
+                    .bias = bias,
+                    .in = x,
+                    .in_c = conv->c_in,
+                    .out_c = conv->c_out,
+                    .pixels = conv->n * conv->out_h * conv->out_w,
+                    .out = y,
+                    .low = -INFINITY,
+                    .high = INFINITY,
+                    .finishes = bias != NULL};
+}
+
 calr_status calr_pointwise_forward(const calr_conv2d *conv, const float *x, const float *w,
                                    const float *bias, float *y)
 {
-    making k = {.kernels = find_kernels(false),
-                .under = conv->stride[0] > 1 ? conv : NULL,
-                .w = w,
-                .bias = bias,
-                .in = x,
-                .in_c = conv->c_in,
-                .out_c = conv->c_out,
-                .pixels = conv->n * conv->out_h * conv->out_w,
-                .out = y};
+    making k = describe_forward(conv, x, w, bias, y);
+    return make(&k, true);
+}
+
+calr_status calr_pointwise_fused_forward(const calr_conv2d *conv, const float *x, const float *w,
+                                         const float *bias, const float *residual,
+                                         calr_activation activation, float *y)
+{
+    making k = describe_forward(conv, x, w, bias, y);
+    k.residual = residual, k.finishes = true;
+    if (activation != CALR_ACTIVATION_NONE)
+        k.low = 0;
+    if (activation == CALR_ACTIVATION_RELU6)
+        k.high = 6;
     return make(&k, true);
 }
 

@@ -23,6 +23,11 @@ const char *calr_pointwise_name(bool half);
  * pixels that the stride passes over stay as they are. */
 calr_status calr_pointwise_forward(const calr_conv2d *conv, const float *x, const float *w,
                                    const float *bias, float *y);
+/* y = activation(convolution + bias + residual), with activations up to RELU6; bias and residual may be NULL, and
+ * residual may be y. */
+calr_status calr_pointwise_fused_forward(const calr_conv2d *conv, const float *x, const float *w,
+                                         const float *bias, const float *residual,
+                                         calr_activation activation, float *y);
 calr_status calr_pointwise_backward_data(const calr_conv2d *conv, const float *w, const float *dy,
                                          bool add, float *dx);
 /* Where calr_pointwise_can_sum: x and dy have the type that conv->dtype says. Products of bf16 are added in f32,

@@ -3,6 +3,7 @@
  * kernels.h. */
 #include "backend/cpu/pointwise/kernels.h"
 
+#include <immintrin.h>
 #include <stddef.h>
 
 #define PANEL  CALR_POINTWISE_PANEL
@@ -56,17 +57,59 @@ INLINE void fetch(calr_pointwise_ahead *ahead, int64_t lines)
     }
 }
 
-/* One block: row r of the first operand's step k is at a[r * row + k * step]. */
+/* Sums begin with bias and residual of the columns from o on. */
+INLINE void begin_sums(const int rows, const calr_pointwise_end *end, int64_t at, int64_t o,
+                       int64_t ldc, vector *sum)
+{
+    vector bias[2] = {{0}, {0}};
+    if (end->bias)
+        bias[0] = load(end->bias + o), bias[1] = load(end->bias + o + LANES);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++)
+        sum[2 * r] = bias[0], sum[2 * r + 1] = bias[1];
+    if (!end->residual)
+        return;
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+        sum[2 * r] += load(end->residual + at + r * ldc);
+        sum[2 * r + 1] += load(end->residual + at + r * ldc + LANES);
+    }
+}
+
+/* A NaN stays one: both instructions return their second operand then. */
+INLINE vector limited(vector v, float low, float high)
+{
+#if LANES == 16
+    return (vector)_mm512_min_ps(_mm512_set1_ps(high),
+                                 _mm512_max_ps(_mm512_set1_ps(low), (__m512)v));
+#else
+    return (vector)_mm256_min_ps(_mm256_set1_ps(high),
+                                 _mm256_max_ps(_mm256_set1_ps(low), (__m256)v));
+#endif
+}
+
+INLINE void limit_sums(const int rows, const calr_pointwise_end *end, vector *sum)
+{
+#pragma GCC unroll 32
+    for (int r = 0; r < 2 * rows; r++)
+        sum[r] = limited(sum[r], end->low, end->high);
+}
+
+/* One block: row r of the first operand's step k is at a[r * row + k * step]; results lie at c[at], from column o of
+ * the panel on. */
 INLINE void block(const int rows, int64_t depth, const float *a, int64_t row, int64_t step,
-                  const float *b, bool add, float *c, int64_t ldc, calr_pointwise_ahead *ahead,
-                  int64_t lines)
+                  const float *b, bool add, const calr_pointwise_end *end, float *c, int64_t at,
+                  int64_t o, int64_t ldc, calr_pointwise_ahead *ahead, int64_t lines)
 {
     vector sum[2 * ROWS];
+    c += at;
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
         sum[2 * r] = add ? load(c + r * ldc) : (vector){0};
         sum[2 * r + 1] = add ? load(c + r * ldc + LANES) : (vector){0};
     }
+    if (end)
+        begin_sums(rows, end, at, o, ldc, sum);
     for (int64_t k = 0; k < depth;) {
         int64_t stop = k + STRIDE < depth ? k + STRIDE : depth;
         fetch(ahead, lines);
@@ -80,6 +123,8 @@ INLINE void block(const int rows, int64_t depth, const float *a, int64_t row, in
             }
         }
     }
+    if (end)
+        limit_sums(rows, end, sum);
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
         store(c + r * ldc, sum[2 * r]);
@@ -88,35 +133,39 @@ INLINE void block(const int rows, int64_t depth, const float *a, int64_t row, in
 }
 
 INLINE void blocks(int64_t rows, int64_t depth, const float *a, int64_t row, int64_t step,
-                   const float *b, bool add, float *c, int64_t ldc, calr_pointwise_ahead ahead)
+                   const float *b, bool add, const calr_pointwise_end *end, float *c, int64_t ldc,
+                   calr_pointwise_ahead ahead)
 {
     int64_t lines = fetched(ahead.lines, PANEL / WIDTH * ((rows + ROWS - 1) / ROWS), depth);
     for (int64_t o = 0; o < PANEL; o += WIDTH)
         for (int64_t r = 0, now; r < rows; r += now) {
             const float *from = a + r * row;
-            float *to = c + r * ldc + o;
+            int64_t to = r * ldc + o;
             now = block_rows(rows - r);
             if (now == ROWS)
-                block(ROWS, depth, from, row, step, b + o, add, to, ldc, &ahead, lines);
+                block(ROWS, depth, from, row, step, b + o, add, end, c, to, o, ldc, &ahead, lines);
             else if (now == 2 * ROWS / 3)
-                block(2 * ROWS / 3, depth, from, row, step, b + o, add, to, ldc, &ahead, lines);
+                block(2 * ROWS / 3, depth, from, row, step, b + o, add, end, c, to, o, ldc, &ahead,
+                      lines);
             else if (now == ROWS / 3)
-                block(ROWS / 3, depth, from, row, step, b + o, add, to, ldc, &ahead, lines);
+                block(ROWS / 3, depth, from, row, step, b + o, add, end, c, to, o, ldc, &ahead,
+                      lines);
             else
-                block(1, depth, from, row, step, b + o, add, to, ldc, &ahead, lines);
+                block(1, depth, from, row, step, b + o, add, end, c, to, o, ldc, &ahead, lines);
         }
 }
 
 static void product(int64_t rows, int64_t depth, const float *a, int64_t lda, const float *b,
-                    float *c, int64_t ldc, calr_pointwise_ahead ahead)
+                    const calr_pointwise_end *end, float *c, int64_t ldc,
+                    calr_pointwise_ahead ahead)
 {
-    blocks(rows, depth, a, lda, 1, b, false, c, ldc, ahead);
+    blocks(rows, depth, a, lda, 1, b, false, end, c, ldc, ahead);
 }
 
 static void transposed(int64_t m, int64_t depth, const float *a, int64_t lda, const float *b,
                        bool add, float *c, int64_t ldc, calr_pointwise_ahead ahead)
 {
-    blocks(m, depth, a, 1, lda, b, add, c, ldc, ahead);
+    blocks(m, depth, a, 1, lda, b, add, NULL, c, ldc, ahead);
 }
 
 const calr_pointwise_kernels TABLE = {NAME, product, transposed, PAIR};
