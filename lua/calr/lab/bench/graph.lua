@@ -24,6 +24,7 @@ local benchmark = {
     m = config.option(16, "hnswlib's M: half of the links of a row"),
     construction = config.option(200, "hnswlib's ef_construction"),
     others = config.option(true, "our exact search and inverted file too"),
+    all = config.option(false, "instead: k neighbours of every row; peers hnswlib, usearch, faiss"),
   },
 }
 
@@ -64,9 +65,45 @@ local function other_rows(bench, options, x, queries, recalls)
   recalls[#recalls + 1] = { "inverted file", chosen.recall, chosen.probes }
 end
 
+-- The table of recalls from lists {program, recall, effort}.
+local function show_recalls(bench, k, rows)
+  local records = {}
+  for i, row in ipairs(rows) do records[i] = { program = row[1], recall = row[2], effort = row[3] } end
+  bench.table { title = ("recall at %d"):format(k), records = records, rows = rows,
+    columns = { "program", { "recall", format = "%.4f", align = "right" },
+      { "effort", format = "%d", align = "right" } } }
+end
+
+-- Every row's neighbours: making a graph and searching all rows, with the least effort for the recall.
+local function all_rows(bench, options)
+  local x = make(options)
+  local rows = data.split(x:size(1), math.min(1000, x:size(1))).first
+  local truth = cluster.knn(x:index_select(1, rows), { k = options.k, base = x }).indices
+  local files <close> = data.files { x = x, rows = rows, truth = truth }
+  local peers <close> = data.peers(bench, "graph_all", { "hnswlib", "usearch", "faiss" },
+    data.options(files, { m = options.m, construction = options.construction, recall = options.recall,
+      k = options.k }))
+  local near, effort
+  local function run()
+    local graph = cluster.neighbour_graph(x, { links = options.links, build_effort = options.build_effort })
+    near = graph:search { k = options.k, recall = options.recall, effort = effort, measure = 1000 }
+    effort = near.effort or effort -- chosen by the run that warms up
+  end
+  local time = bench.time(run, { peers = peers, single = true, ["repeat"] = 1 })
+  bench.row { work = ("%d neighbours of each of %d x %d"):format(options.k, x:size(1), options.dim), time = time,
+    count = x:size(1), unit = "rows", aim = { ratio = 2 } }
+  local recalls = { { "calr", data.recall(near.indices:index_select(1, rows), truth), effort } }
+  for _, peer in ipairs(peers) do
+    local found = peer.answer
+    if found and found.recall then recalls[#recalls + 1] = { peer.name, found.recall, found.effort } end
+  end
+  show_recalls(bench, options.k, recalls)
+end
+
 --- calr.lab.bench.graph.rows(bench, options)
 --- Prints a row for making the graph, one for the search, rows of our other searches, and a table of recalls.
 function benchmark.rows(bench, options)
+  if options.all then return all_rows(bench, options) end
   local x, queries = make(options)
   local truth = cluster.knn(queries, { k = options.k, base = x }).indices
   local files <close> = data.files { x = x, queries = queries, truth = truth }
@@ -96,11 +133,7 @@ function benchmark.rows(bench, options)
   for _, peer in ipairs(peers) do
     if peer.answer and peer.answer.recall then rows[#rows + 1] = { peer.name, peer.answer.recall, peer.answer.ef } end
   end
-  local records = {}
-  for i, row in ipairs(rows) do records[i] = { program = row[1], recall = row[2], effort = row[3] } end
-  bench.table { title = ("recall at %d"):format(options.k), records = records, rows = rows,
-    columns = { "program", { "recall", format = "%.4f", align = "right" },
-      { "effort", format = "%d", align = "right" } } }
+  show_recalls(bench, options.k, rows)
 end
 
 return benchmark
