@@ -48,7 +48,7 @@ for what in jpeg verify loader; do
 done
 
 # ---- little address space. Programs with a sanitizer need terabytes of it.
-limited() { (ulimit -v "$1" && shift && timeout -s KILL 20 "$@"); }
+limited() { (ulimit -v "$1" && shift && timeout -s KILL 120 "$@"); }
 if limited 2000000 "$CALR" --version >/dev/null 2>&1; then
     cat >product.lua <<'LUA'
 local calr = require "calr"

@@ -1,5 +1,7 @@
 # For tests of the prompt: `. "$CALR_TEST_SOURCE/tests/cli/typing.sh"` after expect.sh. A person types at a terminal, a pty.
-command -v expect >/dev/null || { echo "the package expect is not installed"; exit 77; }
+# The program: expect.sh has a function of that name.
+type -P expect >/dev/null || { echo "the package expect is not installed"; exit 77; }
+env expect -c "spawn true" >/dev/null 2>&1 </dev/null || { echo "there are no pseudo-terminals here (/dev/pts)"; exit 77; }
 
 # type_at: runs a script of the program expect, from standard input, in this folder. Its procedures never wait a fixed
 # time, but for what the program prints: `begin` starts it (behind other
