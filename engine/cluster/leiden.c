@@ -45,7 +45,7 @@ typedef struct work {
 
 /* ---- moving nodes ---- */
 
-/* Fetches the links of a node from memory, whose turn comes soon. What is in the queue past its end is a node too. */
+/* Fetches the links of a node from memory, whose turn comes soon. */
 static inline void fetch(const calr_leiden_net *g, int64_t i)
 {
     int64_t at = g->offsets[i];
@@ -206,7 +206,8 @@ static calr_status move_nodes(work *w, calr_rng *rng, bool settled)
         w->queue[i] = (int32_t)w->order[i];
     for (int64_t step = 0; waiting > 0 && !calr_interrupt_due(step); step++) {
         int32_t i = w->queue[first], own = w->community[i];
-        fetch(g, w->queue[first + AHEAD < n ? first + AHEAD : first]);
+        if (waiting > AHEAD)
+            fetch(g, w->queue[first + AHEAD < n ? first + AHEAD : first + AHEAD - n]);
         first = first + 1 < n ? first + 1 : 0;
         waiting--;
         w->queued[i] = 0;

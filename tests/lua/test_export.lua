@@ -157,6 +157,9 @@ local functions = {
   end, 3 },
   { "numbers first", function(x) return 1 - 2 / (3 + x:abs()) + 2 ^ x end, 3 },
   { "alpha", function(x) return x:add(x:relu(), { alpha = 3 }):sub(x, 0.5) end, 3 },
+  { "addcmul", function(x) return x:addcmul(x:relu(), T { 1, -2, 3 }, 0.5) end, 3 },
+  { "addcmul to a row", function(x) return T({ 1, -2, 3 }):addcmul(x, x) end, 3 },
+  { "addcmul of features", function(x) return x:mean { 2, 3 }:addcmul(T { 1, 2, 3 }, T { 0.5 }, -1) end, 3 },
   { "constants", function(x)
     return x * T { 1, 2, 3 } + T({ { { 1 }, { 2 }, { 3 }, { 4 }, { 5 }, { 6 } } }):reshape(6, 1, 1) - T { 4 } + T(2)
   end, 3, 6, 10 },

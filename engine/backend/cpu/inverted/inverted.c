@@ -259,7 +259,8 @@ calr_status calr_frozen_block_geometry(const calr_frozen_block *b, int64_t n, in
 bool calr_frozen_block_wanted(const calr_frozen_block *b, const calr_conv2d *g)
 {
     (void)b;
-    return calr_inverted_kernels_for(g->dtype == CALR_BF16) && g->n >= calr_parallel_threads();
+    return calr_inverted_kernels_for(g->dtype == CALR_BF16) &&
+           (g->n == 0 || g->n >= calr_parallel_threads());
 }
 
 /* Rows of an image from `first` on. */

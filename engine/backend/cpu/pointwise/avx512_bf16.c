@@ -18,8 +18,9 @@ static void pair(int64_t c, const void *first, const void *second, float *out, i
 {
     const char *even = first, *odd = second;
     for (int64_t j = 0; j < c; j += 32, out += panel) {
-        __m512i a = _mm512_loadu_si512(even + 2 * j);
-        __m512i b = odd ? _mm512_loadu_si512(odd + 2 * j) : _mm512_setzero_si512();
+        __mmask32 there = c - j >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << (c - j)) - 1;
+        __m512i a = _mm512_maskz_loadu_epi16(there, even + 2 * j);
+        __m512i b = odd ? _mm512_maskz_loadu_epi16(there, odd + 2 * j) : _mm512_setzero_si512();
         _mm512_storeu_si512(out, low_pairs(a, b));
         _mm512_storeu_si512(out + 16, low_pairs(_mm512_shuffle_i64x2(a, a, 0x4E),
                                                 _mm512_shuffle_i64x2(b, b, 0x4E)));

@@ -95,6 +95,23 @@ elements.mul = binary "Mul"
 elements.maximum = binary "Max"
 elements.minimum = binary "Min"
 
+-- x + value a b, all three in the layout of a map among them.
+elements.addcmul = { takes = "x, a, b, value", emit = function(g, a, node)
+  local terms, lead, map = { a.x, a.a, a.b }, a.x, true
+  for _, term in ipairs(terms) do
+    if g:of(term).map then lead = term end
+  end
+  local names = {}
+  for i, term in ipairs(terms) do
+    local _, name, is_map = g:operands(lead, term)
+    names[i], map = name, map and is_map
+  end
+  for i, term in ipairs(map and {} or terms) do names[i] = g:plain(g:of(term)) end
+  local product = g:op("Mul", { names[2], names[3] })
+  if a.value and a.value ~= 1 then product = g:op("Mul", { product, g:scalar(a.value) }) end
+  g:give(node, g:op("Add", { names[1], product }), map)
+end }
+
 -- add and sub may multiply their second operand.
 local function sum(kind)
   return { takes = "a, b, alpha", emit = function(g, a, node)
