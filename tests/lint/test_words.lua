@@ -47,4 +47,12 @@ check.test("no file above 800 lines, no tabs, no spaces at the ends of lines", f
   check.none(problems)
 end)
 
+check.test("every test of Lua tells whether it failed", function()
+  local files = sources.list("tests/lua", "^test_.*%.lua$")
+  check.ok(#files > 50)
+  for _, path in ipairs(files) do
+    check.ok(sources.read(path):find("\ncheck.finish()", 1, true), path .. " does not end with check.finish()")
+  end
+end)
+
 check.finish()

@@ -3,6 +3,7 @@ local check = require "check"
 local journal = require "calr.lab.study.journal"
 local store = require "calr.lab.study.record"
 local sys = require "calr.sys"
+local trials = require "calr.lab.study.trial"
 local view = require "calr.lab.study.view"
 
 local count = 0
@@ -45,6 +46,26 @@ check.test("one worker: claim, report, finish", function()
   check.equal(v.by_key[key].notes[1], "a note")
   check.equal(v.workers[1].alive, true)
   check.equal(v.workers[1].attempts[1].state, "finished")
+end)
+
+check.test("what was reported before a checkpoint counts for the attempt that goes on from there", function()
+  local dir = new_study()
+  local a <close> = store.join(dir)
+  local key = announce(a, 1)
+  a:claim(key)
+  a:report(key, 1, 1, { mAP = 0.25, loss = 2 })
+  a:checkpoint(key, 1)
+  a:report(key, 1, 2, { mAP = 0.5 }) -- no checkpoint: computed again
+  a:finish(key, 1, "interrupted", { seconds = 1 })
+  local b <close> = store.join(dir)
+  check.equal(b:claim(key), 2)
+  local trial = trials.new({ key = key, seed = 1, label = "#1" }, { store = b, attempt = 2, kept = b:kept(key, 2) })
+  check.equal(trial:result(nil, { { metric = "mAP" } }).mAP, 0.25)
+  check.equal(next(b:kept(key, 1)), nil)
+  b:report(key, 2, 2, { mAP = 0.75 })
+  b:checkpoint(key, 2)
+  check.equal(b:kept(key, 3).mAP, 0.75)
+  check.equal(b:kept(key, 3).loss, 2)
 end)
 
 check.test("two workers: a trial is claimed once, and both see its end", function()

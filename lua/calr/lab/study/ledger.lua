@@ -4,6 +4,8 @@
 --- Journals are read one after the other, so records of different workers arrive in any order; the result does not
 --- depend on it. A trial's attempts are numbered; a marker settles which one counts (see calr.lab.study.record).
 
+local merged = require "calr.tables".merged
+
 local ledger = {}
 
 -- Attempts and suggestions have whole numbers no larger than this. The numbers come from files, so no loop runs up to
@@ -53,6 +55,17 @@ function Ledger:attempt(key, number, worker)
   end
   self:touch(key)
   return attempt
+end
+
+--- ledger:kept(key, number)
+--- What the attempts before one reported before their checkpoints: they go on there, and report it no more.
+--- @return table  metric -> the latest number
+function Ledger:kept(key, number)
+  local trial, kept = self:trial(key), {}
+  for _, earlier in ipairs(trial.numbers) do
+    if earlier < number then kept = merged(kept, trial.attempts[earlier].kept or {}) end
+  end
+  return kept
 end
 
 --- ledger:touch(key)
@@ -106,8 +119,10 @@ function attempt_kinds.note(attempt, record, _, trial)
   trial.notes[#trial.notes + 1] = tostring(record.text)
 end
 
+-- What was reported before a checkpoint is not computed again.
 function attempt_kinds.checkpoint(attempt)
   attempt.checkpoint = true
+  attempt.kept = merged(attempt.latest, {})
 end
 
 attempt_kinds["end"] = function(attempt, record)
@@ -220,7 +235,7 @@ end
 -- from.)
 local function merge_reports(trial, last)
   if last <= 1 then return trial.attempts[1] and trial.attempts[1].reports or {} end
-  local merged, seen, limit = {}, {}, math.huge
+  local by_step, seen, limit = {}, {}, math.huge
   for place = #trial.numbers, 1, -1 do
     local number = trial.numbers[place]
     local reports = number <= last and trial.attempts[number].reports or {}
@@ -228,15 +243,15 @@ local function merge_reports(trial, last)
       local report = reports[i]
       if report.step < limit and not seen[report.step] then
         seen[report.step] = true
-        merged[#merged + 1] = report
+        by_step[#by_step + 1] = report
       end
     end
     if limit == math.huge and #reports > 0 then
       for _, report in ipairs(reports) do limit = math.min(limit, report.step) end
     end
   end
-  table.sort(merged, function(x, y) return x.step < y.step end)
-  return merged
+  table.sort(by_step, function(x, y) return x.step < y.step end)
+  return by_step
 end
 
 local function metrics_of(trial, last)

@@ -363,6 +363,12 @@ function Store:previous(key, attempt)
   end
 end
 
+--- store:kept(key, attempt)
+--- @return table  metric -> number: what earlier attempts reported before their checkpoints, as of the last refresh
+function Store:kept(key, attempt)
+  return self.ledger:kept(key, attempt)
+end
+
 --- store:stop()
 --- Asks all current workers to stop.
 function Store:stop()

@@ -34,11 +34,12 @@ Trial.__index = Trial
 --- calr.lab.study.trial.new(record, options)
 --- Makes a trial that is about to run.
 --- @param record   key, seed, label, number, part
---- @param options  config, store, attempt, judge (function(step, values) -> true to prune, reason)
+--- @param options  config, store, attempt, judge (function(step, values) -> true to prune, reason), kept: metric ->
+---                 number, what earlier attempts reported before the checkpoint that this one goes on from
 function trial.new(record, options)
   return setmetatable({ key = record.key, seed = record.seed, label = record.label, number = record.number,
     part = record.part, config = options.config, attempt = options.attempt, store = options.store,
-    judge = options.judge, sequence = 0, last = {} }, Trial)
+    judge = options.judge, sequence = 0, last = options.kept or {} }, Trial)
 end
 
 local function check_values(values)

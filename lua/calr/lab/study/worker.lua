@@ -174,6 +174,7 @@ function Worker:run_trial(record, attempt, judge, heard)
   local start = sys.clock()
   local ok, config = pcall(plan.resolve, self.study, record.config, record.seed)
   local trial = trials.new(record, { config = ok and config, store = self.store, attempt = attempt,
+    kept = self.store:kept(record.key, attempt),
     judge = (judge or heard) and function(step, values)
       if heard then heard(step, values) end
       if judge then return judge(step, values) end
