@@ -48,9 +48,9 @@ check.test("no file above 800 lines, no tabs, no spaces at the ends of lines", f
 end)
 
 check.test("every test of Lua tells whether it failed", function()
-  local files = sources.list("tests/lua", "^test_.*%.lua$")
-  check.ok(#files > 50)
-  for _, path in ipairs(files) do
+  local tests = sources.list("tests/lua", "^test_.*%.lua$")
+  check.ok(#tests > 50)
+  for _, path in ipairs(tests) do
     check.ok(sources.read(path):find("\ncheck.finish()", 1, true), path .. " does not end with check.finish()")
   end
 end)
