@@ -113,6 +113,7 @@ local function choose(contents, path, unread)
       best = found
     end
   end
+  check_read(unread[best.map], path)
   return best.map, best.path ~= "" and best.path or nil
 end
 
@@ -159,9 +160,7 @@ function source.open(from, key)
   else
     error(("weights are the path of a file or a table of tensors, not a %s"):format(type(from)), 0)
   end
-  unread = unread or {}
-  local found, where = find(contents, key, path, unread)
-  check_read(unread[found], path)
+  local found, where = find(contents, key, path, unread or {})
   local state, names = {}, {}
   for name, value in pairs(found) do
     if type(name) == "string" and tensor.is(value) then state[name] = value end

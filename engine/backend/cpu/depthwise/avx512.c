@@ -1,5 +1,6 @@
 /* The kernels for AVX-512F. This file is compiled for it (CMakeLists.txt) and runs only there. */
 #include "backend/cpu/bf16_vectors.h"
+#include "backend/cpu/clip_vectors.h"
 
 #ifndef TABLE /* avx512_bf16.c says another */
 #define TABLE calr_depthwise_avx512
@@ -9,7 +10,5 @@
 #define WIDEN(from)             ((vector)calr_bf16x16_load(from))
 #define NARROW(to, v)           calr_bf16x16_store(to, (__m512)(v))
 #define MULTIPLY_ADD(a, b, sum) ((vector)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(sum)))
-/* The second operand is the result where one of them is no number. */
-#define CLIP(v, low, high)                                                                         \
-    ((vector)_mm512_min_ps((__m512)(high), _mm512_max_ps((__m512)(low), (__m512)(v))))
+#define CLIP(v, low, high)      ((vector)calr_clip16((__m512)(v), (__m512)(low), (__m512)(high)))
 #include "backend/cpu/depthwise/template.h"

@@ -3,12 +3,6 @@
 #include "backend/cpu/bf16_vectors.h"
 
 #define MAP_BF16
-#define LANES              16
-#define ROWS               12
-#define LOWER(a, b)        ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
-#define UPPER(a, b)        ((vector)_mm512_min_ps((__m512)(a), (__m512)(b)))
-#define NARROW_LOWER(a, b) ((narrow)_mm256_max_ps((__m256)(a), (__m256)(b)))
-#define NARROW_UPPER(a, b) ((narrow)_mm256_min_ps((__m256)(a), (__m256)(b)))
 #define ADD(sum, s, w)                                                                             \
     ((vector)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)_mm512_set1_epi32(s), (__m512bh)(w)))
 #define NARROW_ADD(sum, s, w)                                                                      \
@@ -19,4 +13,4 @@
 #define NARROW_STORE(p, v) calr_bf16x8_store(p, (__m256)(v))
 #define TABLE              calr_inverted_avx512_bf16
 #define NAME               "inverted residual: avx512_bf16"
-#include "backend/cpu/inverted/template.h"
+#include "backend/cpu/inverted/avx512.c"

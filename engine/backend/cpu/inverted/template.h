@@ -1,5 +1,5 @@
 /* The text of the kernels; the including file says LANES (floats in a vector), ROWS (rows of a result kept in
- * registers), LOWER(a, b) and UPPER(a, b) (b where one is no number), TABLE and NAME; with vectors of more than 8 also
+ * registers), CLIP(v, low, high) (a NaN stays one), TABLE and NAME; with vectors of more than 8 also
  * the same of 8, by names that begin with NARROW_. For maps of bf16 it says MAP_BF16 and ADD(sum, s, w), LOAD(p) and
  * STORE(p, v). See kernels.h. */
 #include "backend/cpu/inverted/kernels.h"
@@ -57,7 +57,7 @@ typedef float element, taken;
             V y = sum[r * vectors + v];                                                            \
             if (residual)                                                                          \
                 y += PREFIX##LOAD(residual + r * p->columns + v * lanes);                          \
-            y = PREFIX##UPPER(high, PREFIX##LOWER(low, y));                                        \
+            y = PREFIX##CLIP(y, low, high);                                                        \
             PREFIX##STORE(c + r * p->columns + v * lanes, y);                                      \
         }                                                                                          \
     }

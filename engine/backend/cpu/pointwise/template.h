@@ -3,8 +3,9 @@
  * kernels.h. */
 #include "backend/cpu/pointwise/kernels.h"
 
-#include <immintrin.h>
 #include <stddef.h>
+
+#include "backend/cpu/clip_vectors.h"
 
 #define PANEL  CALR_POINTWISE_PANEL
 #define INLINE static inline __attribute__((always_inline))
@@ -76,15 +77,13 @@ INLINE void begin_sums(const int rows, const calr_pointwise_end *end, int64_t at
     }
 }
 
-/* A NaN stays one: both instructions return their second operand then. */
 INLINE vector limited(vector v, float low, float high)
 {
+    vector least = (vector){0} + low, most = (vector){0} + high;
 #if LANES == 16
-    return (vector)_mm512_min_ps(_mm512_set1_ps(high),
-                                 _mm512_max_ps(_mm512_set1_ps(low), (__m512)v));
+    return (vector)calr_clip16((__m512)v, (__m512)least, (__m512)most);
 #else
-    return (vector)_mm256_min_ps(_mm256_set1_ps(high),
-                                 _mm256_max_ps(_mm256_set1_ps(low), (__m256)v));
+    return (vector)calr_clip8((__m256)v, (__m256)least, (__m256)most);
 #endif
 }
 
